@@ -1,0 +1,97 @@
+/**
+ * The outside world, as everything but its adapter sees it. Nothing else reads `Date`, `Math.random` or `node:fs`, so
+ * that a seeded simulation can run the real code. `@millrace/core/node` is the adapter for Node.
+ */
+export interface Env {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly files: FileSystem
+}
+
+export interface Clock {
+  /** Wall-clock time, ms since the epoch; may jump either way. */
+  now(): number
+  /** Time that never goes back, ms with fractions, from an arbitrary start. */
+  monotonic(): number
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Timers {
+  /** Calls `callback` once, `delayMs` from now, unless cancelled. A pending timer does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer
+  /** Resolves after everything else that is ready (I/O, queries, timers) had its turn. */
+  turn(): Promise<void>
+}
+
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number
+  /** A fresh RFC 9562 version 4 UUID. */
+  uuid(): string
+}
+
+/** Reading; reading and writing; reading and writing a file that must not exist yet. */
+export type OpenMode = 'read' | 'write' | 'create'
+
+/**
+ * The file operations that a log needs. Synchronous calls are those that the page cache answers in microseconds;
+ * what waits for the disk returns a promise. Errors are Node's own, with `code`, `path` and `syscall`.
+ */
+export interface FileSystem {
+  /** `write` creates the file where it is missing, and never truncates. Files are made with mode 0600. */
+  open(path: string, mode: OpenMode): OpenFile
+  /** Makes the directory and its parents, with mode 0700; content that is there already stays. */
+  makeDirectory(path: string): void
+  /** Names in the directory, in byte order; throws `ENOENT` where there is none. */
+  list(path: string): string[]
+  stat(path: string): FileStat | undefined
+  rename(from: string, to: string): void
+  /** Removes a file; one that is already gone is no error. */
+  remove(path: string): void
+  /** Removes a directory and all it holds; one that is already gone is no error. */
+  removeTree(path: string): void
+  /** Makes created, renamed and removed names in the directory survive a power cut. */
+  syncDirectory(path: string): Promise<void>
+  /** Calls `changed` soon after the file's content changes, by whichever process; calls may be merged. */
+  watch(path: string, changed: () => void): Watcher
+}
+
+export interface FileStat {
+  readonly bytes: number
+  readonly directory: boolean
+  readonly modifiedMs: number
+  /** The owner's user id; -1 where the platform has none. */
+  readonly uid: number
+}
+
+export interface Watcher {
+  close(): void
+}
+
+export interface OpenFile {
+  readonly path: string
+  /** Reads up to `length` bytes at `position` into `buffer` from `offset`; returns how many there were. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): number
+  /**
+   * Writes all of `buffer[offset, offset + length)` at `position`. Node may write less and say nothing when the disk is
+   * full: the adapter goes on until all is written or an error says why not. After an error any prefix may be there.
+   */
+  write(buffer: Uint8Array, offset: number, length: number, position: number): void
+  truncate(bytes: number): void
+  size(): number
+  /** Makes content and length survive a power cut. A failure is fatal to the caller: never call it again. */
+  sync(): Promise<void>
+  /**
+   * Takes the advisory lock of the whole file if it is free. The lock belongs to this open file (not to the process),
+   * and the kernel frees it when the process dies.
+   */
+  tryLock(): boolean
+  /** Waits for the lock. */
+  lock(): Promise<void>
+  unlock(): void
+  close(): void
+}

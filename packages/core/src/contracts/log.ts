@@ -1,0 +1,188 @@
+import type { Headers } from '../headers.ts'
+import type { Batch } from './batch.ts'
+import type { Serde } from './serde.ts'
+
+/**
+ * A system that holds topics. All offsets are safe integers from 0; all times are ms since the epoch.
+ *
+ * Every implementation passes the conformance suite (`@millrace/core/conformance`). What a log cannot do it declares in
+ * `capabilities`; a job that needs it is refused at its start.
+ */
+export interface Log {
+  /** What kind it is: `file`, `memory`, `kafka`, `redis`. */
+  readonly kind: string
+  /** Where it is, for messages: a directory, a list of brokers. */
+  readonly location: string
+  readonly capabilities: LogCapabilities
+  readonly admin: LogAdmin
+  openReader(): LogReader
+  openWriter(): LogWriter
+  /**
+   * Claims a name (a job's) for this process alone, until released or until the process dies. Throws `JOB_RUNNING` with
+   * the owner where another process holds it.
+   */
+  claim(name: string): Promise<Claim>
+  /** Ends readers, writers and claims. What was appended and not flushed may be lost. */
+  close(): Promise<void>
+}
+
+export interface LogCapabilities {
+  /** `LogWriter.openGroup`: many records to one partition, all or nothing. */
+  readonly atomicGroups: boolean
+  /** Appends to any number of partitions that become visible together. */
+  readonly transactions: boolean
+}
+
+export interface Claim {
+  release(): Promise<void>
+}
+
+export type Cleanup = 'delete' | 'compact'
+
+/** A topic's settings, with every default filled in. */
+export interface TopicSettings {
+  /** How many partitions; at least 1. Default 1. */
+  readonly partitions: number
+  /** `delete`: old segments go by retention. `compact`: the latest record of every key is kept. Default `delete`. */
+  readonly cleanup: Cleanup
+  /** Records older than this (by their timestamps, beside the clock) may be deleted; null keeps them. Default null. */
+  readonly retentionMs: number | null
+  /** A partition larger than this may lose its oldest segments; null keeps them. Default null. */
+  readonly retentionBytes: number | null
+  /** A segment that reached this size is closed and a new one begun. Default 256 MiB. */
+  readonly segmentBytes: number
+  /** The largest record (key, value and headers) that is accepted. Default 1 MiB. */
+  readonly recordBytesMax: number
+}
+
+export interface TopicDescription extends TopicSettings {
+  readonly name: string
+  /** Another topic of the same name, made after this one was deleted, has another id. */
+  readonly id: string
+}
+
+export interface PartitionOffsets {
+  /** The offset of the first record that is still there. */
+  readonly start: number
+  /** The offset that the next record will get. */
+  readonly end: number
+}
+
+export interface LogAdmin {
+  /** Throws `TOPIC_EXISTS`, `BAD_NAME`, `BAD_TOPIC_SETTINGS`. Durable when it returns. */
+  createTopic(name: string, settings?: Partial<TopicSettings>): Promise<TopicDescription>
+  /** Throws `TOPIC_MISSING`. Readers and writers of it fail with `TOPIC_MISSING` at their next call. */
+  deleteTopic(name: string): Promise<void>
+  /** Undefined where there is no such topic. */
+  describeTopic(name: string): Promise<TopicDescription | undefined>
+  /** All topics, by name. */
+  listTopics(): Promise<TopicDescription[]>
+  offsets(topic: string, partition: number): Promise<PartitionOffsets>
+  /** The offset of the first record whose timestamp is at least `timestamp`; the end where there is none. */
+  offsetAt(topic: string, partition: number, timestamp: number): Promise<number>
+  /** Allows records before `offset` to be deleted; how many are, and when, is the log's choice. */
+  purge(topic: string, partition: number, offset: number): Promise<void>
+  /** Applies retention and compaction now to every partition of the topic; a log whose servers do so does nothing. */
+  clean(topic: string): Promise<void>
+  /** Bytes that the topic takes, all partitions together. */
+  sizeBytes(topic: string): Promise<number>
+}
+
+export interface LogReader {
+  /**
+   * Starts reading a partition at `offset`. At most one partition reader of one `LogReader` for a partition at a time.
+   * Throws `TOPIC_MISSING`.
+   */
+  assign(topic: string, partition: number, offset: number): Promise<PartitionReader>
+  /**
+   * Resolves when some assigned partition may have records past its position, when `timeoutMs` is over, or when
+   * `signal` aborts; never rejects for the latter two. Takes no CPU while it waits, and wakes within a millisecond or
+   * two of an append by any process on this machine.
+   */
+  wait(timeoutMs: number, signal?: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PartitionReader {
+  readonly topic: string
+  readonly partition: number
+  /** Where the next poll reads: the `nextOffset` of the last batch, or where assign or seek put it. */
+  readonly position: number
+  /** The partition's end, looked up now where that is cheap, else as last heard of. Lag is `endOffset - position`. */
+  readonly endOffset: number
+  /**
+   * The next batch, or undefined where there is none now. Never waits for the network. Ends the life of the batch that
+   * this reader gave before. A partition that is not polled is paused: what is fetched ahead is bounded.
+   *
+   * Throws `OFFSET_GONE` where the position is before the partition's start, `LOG_DAMAGED` for damage anywhere but at
+   * the tail, `TOPIC_MISSING` when the topic was deleted. Records of a batch come in offset order; a batch whose
+   * checksum fails is never given.
+   */
+  poll(): Batch | undefined
+  seek(offset: number): void
+  close(): void
+}
+
+export interface LogWriter {
+  /** Throws `TOPIC_MISSING`. The same object for the same partition. */
+  openPartition(topic: string, partition: number): Promise<PartitionWriter>
+  /**
+   * Throws `TOPIC_MISSING`, and `UNSUPPORTED` without the capability `atomicGroups`. One group per partition and writer;
+   * it is used again and again.
+   */
+  openGroup(topic: string, partition: number): Promise<GroupWriter>
+  /**
+   * Resolves when everything appended before the call is in the log, as durably as the log is set to. After it
+   * rejected, the writer is done for: what it holds may or may not be in the log; open another.
+   */
+  flush(): Promise<void>
+  /** More waits to be sent than the writer's bound: call `flush` before the next `append`. */
+  readonly backlogged: boolean
+  close(): Promise<void>
+}
+
+/** The place where records of one partition are appended, in the order of the calls. */
+export interface PartitionWriter extends RecordAppender {
+  readonly topic: string
+  readonly partition: number
+  /** The offset after the last record of this writer that is known to be in the log; -1 before the first flush. */
+  readonly nextOffset: number
+}
+
+export interface RecordAppender {
+  /**
+   * Appends one record; the bytes are copied before it returns. `key` is `keyBytes[keyStart, keyEnd)`, or none where
+   * `keyBytes` is null. `value` is written by `serde`; null writes none (a tombstone).
+   *
+   * Throws `RECORD_TOO_LARGE` (and leaves the record out), `BAD_TIMESTAMP` for one that is no safe integer or negative,
+   * and what the serde throws (the record is left out).
+   */
+  append<V>(
+    timestamp: number,
+    keyBytes: Buffer | null,
+    keyStart: number,
+    keyEnd: number,
+    value: V | null,
+    serde: Serde<V>,
+    headers: Headers,
+  ): void
+}
+
+/** Records of one partition that become visible all together or not at all, however many they are. */
+export interface GroupWriter extends RecordAppender {
+  /** Bytes appended since the last commit. */
+  readonly bytes: number
+  /**
+   * Puts the group into the log, durably; then the group is empty again. Nothing may be appended while it runs.
+   * An empty group is refused. After it rejected, the group may or may not be in the log.
+   */
+  commit(): Promise<GroupPosition>
+}
+
+/** Names a committed group; what a store records to know which prefix of its changelog it equals. */
+export interface GroupPosition {
+  /** The offset after the group's last record. */
+  readonly nextOffset: number
+  /** The checksum of the group as it stands in the log: another group at the same offset has another. */
+  readonly checksum: number
+}

@@ -1,0 +1,37 @@
+import type { ByteWriter } from '../bytes/byte-writer.ts'
+
+/**
+ * How a serde's bytes sort.
+ *
+ * - `bytes`: comparing the bytes compares the values (strings by code point, byte arrays).
+ * - `signed`: big-endian two's complement; sorts once the first bit is flipped.
+ * - `float`: IEEE 754 big-endian; sorts once the sign is folded in.
+ * - `none`: the bytes have no useful order; ranges over such keys are in byte order.
+ */
+export type SerdeOrder = 'bytes' | 'signed' | 'float' | 'none'
+
+/**
+ * Bytes ↔ value, synchronous. A serde never sees null: a record without a key or value, and a tombstone, are null
+ * outside the serde.
+ *
+ * Guarantees that an implementation owes: `decode(encode(v))` equals `v`; equal keys have equal bytes; `decode` does
+ * not keep or alias `bytes`, which are reused; both throw an ordinary `Error` for what they cannot carry.
+ */
+export interface Serde<T> {
+  /** Stable; recorded with the state that this serde wrote. A state written under another name is refused. */
+  readonly name: string
+  readonly order: SerdeOrder
+  /** Values are equal exactly when they are `===` (strings, numbers), so that a `Map` may be keyed by them. */
+  readonly primitive: boolean
+  /** Appends the value's bytes at `out.position`. */
+  encode(value: T, out: ByteWriter): void
+  /** Reads the value from `bytes[start, end)`. */
+  decode(bytes: Buffer, start: number, end: number): T
+  /** The value as plain JSON, for views and the terminal. */
+  toJson(value: T): unknown
+  /** The inverse of `toJson`; throws for what is no such value. */
+  fromJson(json: unknown): T
+}
+
+/** The value type of a serde. */
+export type ValueOf<S> = S extends Serde<infer T> ? T : never

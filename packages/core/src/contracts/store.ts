@@ -1,0 +1,164 @@
+import type { Position } from '../position.ts'
+import type { GroupPosition, GroupWriter } from './log.ts'
+import type { Serde } from './serde.ts'
+
+/**
+ * The state of one task: all its stores, in one place that moves as a whole.
+ *
+ * A cycle of its life: `open`, then `restore` until the changelog's end, then processing reads and changes the live
+ * stores; each commit is `freeze` (synchronous, at the moment that the input offsets are taken) and, after the log has
+ * the group, `apply`. Between the two processing may go on; it changes live values only. One commit at a time.
+ */
+export interface TaskState {
+  /** The changelog prefix that this state equals: 0 and no checksum for an empty one. */
+  readonly position: StatePosition
+  /** The input positions of the last applied or restored commit. */
+  readonly checkpoint: Checkpoint
+  /** The live store of a step. Asking twice for one name gives the same store. */
+  keyValueStore<K, V>(name: string): KeyValueStore<K, V>
+  windowStore<K, V>(name: string): WindowStore<K, V>
+  /** Committed state only, for queries. */
+  committed<K, V>(name: string): CommittedStore<K, V>
+  /** Opens a restore: the changelog's records from `position.nextOffset` on go in, in order. */
+  restorer(): StateRestorer
+  /**
+   * Appends every entry that changed since the last freeze to `group` (key and value encoded once), then the
+   * checkpoint's records. The returned commit holds the same bytes.
+   */
+  freeze(group: GroupWriter, timestamp: number, checkpoint: Checkpoint): FrozenCommit
+  /** Writes a frozen commit and the position it got to disk in one atomic batch; views see it when this resolves. */
+  apply(commit: FrozenCommit, position: GroupPosition): Promise<void>
+  /** Changed bytes that wait for a commit, roughly; past `dirtyBytesMax` the task asks for an early commit. */
+  readonly dirtyBytes: number
+  close(): Promise<void>
+}
+
+export interface StatePosition {
+  readonly nextOffset: number
+  /** The checksum of the changelog group that ends at `nextOffset`; null at 0. */
+  readonly checksum: number | null
+}
+
+/** What a commit says of one input partition. */
+export interface InputCheckpoint {
+  /** The offset of the next record to process. */
+  readonly offset: number
+  /** The input's event-time progress, as its reader keeps it: JSON that the runtime writes and reads. */
+  readonly progress: unknown
+}
+
+/** Input checkpoints by topic: a task reads its own partition number of each. */
+export type Checkpoint = ReadonlyMap<string, InputCheckpoint>
+
+/** One commit's entries, encoded. */
+export interface FrozenCommit {
+  /** What changed in one store: decoded key (with window) and value; null for a deletion. For views' live changes. */
+  changes(store: string): Iterable<StoreChange>
+  /** How many entries it holds, all stores together. */
+  readonly entries: number
+}
+
+export interface StoreChange {
+  readonly key: unknown
+  /** The window of a windowed store's key. */
+  readonly window?: WindowBounds
+  readonly value: unknown
+}
+
+/** A window: from `start` (inclusive) to `end` (exclusive), ms since the epoch. */
+export interface WindowBounds {
+  readonly start: number
+  readonly end: number
+}
+
+export interface StateRestorer {
+  /**
+   * Takes one record of the changelog. Records of stores that this task does not have, and other tasks' checkpoints, are
+   * passed over.
+   */
+  add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
+  /**
+   * Closes a group (or a run of whole groups): what was added becomes state, in one atomic batch with its position.
+   * Called often enough to bound memory.
+   */
+  apply(position: GroupPosition): Promise<void>
+}
+
+/** A live value and its key. Made by the store; only the store writes its fields. */
+export interface Entry<K, V> {
+  readonly key: K
+  /** Undefined where the key has no value. */
+  readonly value: V | undefined
+}
+
+/** A store by key, as an operator uses it: synchronous, decoded, over the write-back layer. */
+export interface KeyValueStore<K, V> {
+  /** The entry of a key, loaded where needed; the same object until the next freeze at least. */
+  find(key: K): Entry<K, V>
+  /** Gives the entry a value; undefined deletes. */
+  set(entry: Entry<K, V>, value: V | undefined): void
+}
+
+/** A store by key and window start. Its windows' size is fixed; only start is stored. */
+export interface WindowStore<K, V> {
+  find(key: K, windowStart: number): Entry<K, V>
+  set(entry: Entry<K, V>, value: V | undefined): void
+  /**
+   * Calls `each` for every entry whose window starts in [from, before), by start, then by key. By key range: the cost
+   * is that of the entries visited. The callback may not change the store.
+   */
+  forEachWindow(from: number, before: number, each: (key: K, windowStart: number, value: V) => void): void
+  /** Deletes every entry whose window starts before `before`; the cost is that of the entries deleted. */
+  expire(before: number): void
+}
+
+/** A key and value as a query sees it. */
+export interface StoredEntry<K, V> {
+  readonly key: K
+  readonly window?: WindowBounds
+  readonly value: V
+}
+
+/** Which entries a range query wants. All bounds are by stored order; each is optional. */
+export interface StoreRange<K> {
+  /** First key, inclusive. */
+  readonly from?: K
+  /** Last key, exclusive. */
+  readonly to?: K
+  /** Only keys whose encoded bytes start with these; for string keys, the UTF-8 of a prefix. */
+  readonly prefix?: Buffer
+  /** Windows that start at or after. */
+  readonly windowFrom?: number
+  /** Windows that start before. */
+  readonly windowTo?: number
+  /** Go on after the entry that this cursor was given for. */
+  readonly after?: Buffer
+  /** At most so many entries; at least 1. */
+  readonly limit: number
+}
+
+export interface StorePage<K, V> {
+  readonly entries: readonly StoredEntry<K, V>[]
+  /** Cursor of the last entry, where more may follow. */
+  readonly next: Buffer | null
+  /** The stored order of each entry, parallel to `entries`: comparing the bytes merges pages of several tasks. */
+  readonly order: readonly Buffer[]
+}
+
+/** What is committed in one store; never what processing holds in memory. All entries of one call are of one commit. */
+export interface CommittedStore<K, V> {
+  get(key: K): Promise<V | undefined>
+  getWindow(key: K, windowStart: number): Promise<V | undefined>
+  range(range: StoreRange<K>): Promise<StorePage<K, V>>
+}
+
+/** What a task must be told of a store to open it. */
+export interface StoreDescription {
+  readonly name: string
+  readonly key: Serde<never>
+  readonly value: Serde<never>
+  /** Window size in ms for a windowed store. */
+  readonly windowMs?: number
+}
+
+export type { Position }

@@ -1,0 +1,18 @@
+import { RefusedError } from './errors/millrace-error.ts'
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/
+
+/** Whether a name may name a topic, job, store or view: `[A-Za-z0-9][A-Za-z0-9._-]{0,200}`. */
+export function isValidName(name: string): boolean {
+  return NAME.test(name)
+}
+
+/** Throws `BAD_NAME` where the name may not name a topic, job, store or view. `what` says which of them. */
+export function checkName(what: 'topic' | 'job' | 'store' | 'view', name: string): void {
+  if (typeof name === 'string' && isValidName(name)) return
+  throw new RefusedError(
+    'BAD_NAME',
+    `${JSON.stringify(name)} cannot name a ${what}: a name starts with a letter or digit, goes on with letters, digits, ` +
+      `".", "_" or "-", and has at most 201 characters`,
+  )
+}

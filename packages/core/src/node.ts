@@ -1,0 +1,20 @@
+import { randomUUID } from 'node:crypto'
+import type { Env } from './contracts/env.ts'
+import { nodeFileSystem } from './node/file-system.ts'
+
+/** The adapter of `Env` for Node: the only place that reads the clock, chance and the disk. */
+export function nodeEnv(): Env {
+  return {
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    timers: {
+      after(delayMs, callback) {
+        const timer = setTimeout(callback, delayMs)
+        timer.unref()
+        return { cancel: () => clearTimeout(timer) }
+      },
+      turn: () => new Promise((resolve) => setImmediate(resolve)),
+    },
+    random: { next: () => Math.random(), uuid: () => randomUUID() },
+    files: nodeFileSystem(),
+  }
+}

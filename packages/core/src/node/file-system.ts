@@ -1,0 +1,117 @@
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  writeSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
+import type { FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
+
+const fdatasyncAsync = promisify(fdatasync)
+const fsyncAsync = promisify(fsync)
+
+const FLAGS: Record<OpenMode, number> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR | constants.O_CREAT,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+}
+
+/** The real disk. */
+export function nodeFileSystem(): FileSystem {
+  return {
+    open: (path, mode) => new NodeFile(path, openSync(path, FLAGS[mode], 0o600)),
+    makeDirectory: (path) => {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+    },
+    list: (path) => readdirSync(path).sort(),
+    stat: statFile,
+    rename: renameSync,
+    remove: (path) => rmSync(path, { force: true }),
+    removeTree: (path) => rmSync(path, { recursive: true, force: true }),
+    syncDirectory,
+    watch: (path, changed) => {
+      const watcher = watch(path, { persistent: false }, changed)
+      // A watched file that is removed ends the watch; whoever waits for it also waits for a time.
+      watcher.on('error', changed)
+      return watcher
+    },
+  }
+}
+
+function statFile(path: string): FileStat | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat && { bytes: stat.size, directory: stat.isDirectory(), modifiedMs: stat.mtimeMs, uid: stat.uid }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open a directory; its file systems journal names themselves.
+  if (process.platform === 'win32') return
+  const fd = openSync(path, constants.O_RDONLY)
+  try {
+    await fsyncAsync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+class NodeFile implements OpenFile {
+  readonly path: string
+  readonly #fd: number
+
+  constructor(path: string, fd: number) {
+    this.path = path
+    this.#fd = fd
+  }
+
+  read(buffer: Uint8Array, offset: number, length: number, position: number): number {
+    return readSync(this.#fd, buffer, offset, length, position)
+  }
+
+  write(buffer: Uint8Array, offset: number, length: number, position: number): void {
+    let written = 0
+    // A full disk first shows as a short count without an error; the call after it says ENOSPC.
+    while (written < length) {
+      written += writeSync(this.#fd, buffer, offset + written, length - written, position + written)
+    }
+  }
+
+  truncate(bytes: number): void {
+    ftruncateSync(this.#fd, bytes)
+  }
+
+  size(): number {
+    return fstatSync(this.#fd).size
+  }
+
+  sync(): Promise<void> {
+    return fdatasyncAsync(this.#fd)
+  }
+
+  tryLock(): boolean {
+    return tryLock(this.#fd)
+  }
+
+  lock(): Promise<void> {
+    return waitForLock(this.#fd)
+  }
+
+  unlock(): void {
+    unlock(this.#fd)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
