@@ -1,0 +1,50 @@
+import type { PlanNode, RepartitionNode, SinkNode, SourceNode, StorePlan } from '../plan/node.ts'
+
+/** A job's graph, cut at its repartition topics; what `runtime` compiles tasks from. Pure data, no partition counts. */
+export interface Topology {
+  readonly job: string
+  /** `<job>.changelog`. */
+  readonly changelog: string
+  /** In an order in which every subtopology comes after those that feed it. */
+  readonly subtopologies: readonly Subtopology[]
+  readonly views: readonly ViewPlan[]
+  readonly errors: ErrorPolicies
+}
+
+/** A connected part of the graph without a repartition inside; one task of it runs per partition number. */
+export interface Subtopology {
+  /** Short and readable, for messages and directories: the name of its first input topic, by name. */
+  readonly id: string
+  /** The topics that it reads, by topic name; all have the same number of partitions. */
+  readonly inputs: readonly InputPlan[]
+  /** Its nodes but the inputs, each after what feeds it. A repartition node is the last of its path here. */
+  readonly nodes: readonly PlanNode[]
+  readonly stores: readonly StorePlan[]
+}
+
+/** A topic that a subtopology reads: one of the user's, or a repartition topic of the job's own. */
+export interface InputPlan {
+  readonly topic: string
+  /** The plan node whose children get its records. */
+  readonly node: SourceNode | RepartitionNode
+}
+
+export interface ViewPlan {
+  readonly name: string
+  readonly store: StorePlan
+  readonly subtopology: string
+}
+
+/** The outputs that append to topics. */
+export type OutputNode = SinkNode | RepartitionNode
+
+/** What to do with a record that cannot be processed; each is counted. */
+export interface ErrorPolicies {
+  /** A record whose key or value does not decode. */
+  readonly undecodable: ErrorPolicy
+  /** A record for which a callback throws. */
+  readonly callback: ErrorPolicy
+}
+
+/** `fail` stops the job at the record; `skip` leaves it out; a dead letter also appends it, as it was, to a topic. */
+export type ErrorPolicy = 'fail' | 'skip' | { readonly deadLetter: string }
