@@ -1,0 +1,32 @@
+import type { Position, Serde } from '@millrace/core'
+import type { CommittedStore, StoreChange } from '@millrace/core/internal'
+import type { Observable } from 'rxjs'
+
+/** A view as the server sees it: the tasks of this container that hold a part of it. */
+export interface ServedView {
+  readonly name: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** The window's size in ms; undefined for a view by key alone. */
+  readonly windowMs: number | undefined
+  /** How many parts the view has, over all tasks; a key is in part `partitionOf(key bytes) % parts`, as its topic's producer put it. */
+  readonly partitions: number
+  readonly parts: readonly ViewPart[]
+}
+
+export interface ViewPart {
+  readonly partition: number
+  readonly store: CommittedStore<unknown, unknown>
+  /** The job's source positions that the last commit of this part reflects. Grows only. */
+  readonly position: Position
+  /** Emits once per commit that changed the view, after the commit is visible to `store`. Completes when the task stops. */
+  readonly changes: Observable<ViewCommit>
+  /** Emits the new position after every commit, also of those that changed nothing here. */
+  readonly positions: Observable<Position>
+}
+
+export interface ViewCommit {
+  readonly position: Position
+  /** Decoded when iterated; each key at most once. */
+  readonly changes: Iterable<StoreChange>
+}
