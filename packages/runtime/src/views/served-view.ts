@@ -17,7 +17,10 @@ export interface ServedView {
 export interface ViewPart {
   readonly partition: number
   readonly store: CommittedStore<unknown, unknown>
-  /** The job's source positions that the last commit of this part reflects. Grows only. */
+  /**
+   * The job's source positions that the last commit of this part reflects. Grows only. It lists every source partition
+   * that the part depends on, from the start (at 0): one that is not listed does not matter to this part.
+   */
   readonly position: Position
   /** Emits once per commit that changed the view, after the commit is visible to `store`. Completes when the task stops. */
   readonly changes: Observable<ViewCommit>
