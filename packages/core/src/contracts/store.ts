@@ -121,6 +121,8 @@ export interface StoredEntry<K, V> {
 
 /** Which entries a range query wants. All bounds are by stored order; each is optional. */
 export interface StoreRange<K> {
+  /** Only this key: in a windowed store all its windows. The cost is that of its entries. */
+  readonly key?: K
   /** First key, inclusive. */
   readonly from?: K
   /** Last key, exclusive. */
@@ -131,7 +133,7 @@ export interface StoreRange<K> {
   readonly windowFrom?: number
   /** Windows that start before. */
   readonly windowTo?: number
-  /** Go on after the entry that this cursor was given for. */
+  /** Go on after this place in stored order: any of `StorePage.order`, also one that another task's store gave. */
   readonly after?: Buffer
   /** At most so many entries; at least 1. */
   readonly limit: number
@@ -139,7 +141,7 @@ export interface StoreRange<K> {
 
 export interface StorePage<K, V> {
   readonly entries: readonly StoredEntry<K, V>[]
-  /** Cursor of the last entry, where more may follow. */
+  /** The last entry's `order`, where more may follow: the next page's `after`. A page without entries has none. */
   readonly next: Buffer | null
   /** The stored order of each entry, parallel to `entries`: comparing the bytes merges pages of several tasks. */
   readonly order: readonly Buffer[]
