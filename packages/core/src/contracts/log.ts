@@ -177,6 +177,8 @@ export interface GroupWriter extends RecordAppender {
    * An empty group is refused. After it rejected, the group may or may not be in the log.
    */
   commit(): Promise<GroupPosition>
+  /** Empties the group: what was appended since the last commit is forgotten. */
+  discard(): void
 }
 
 /** Names a committed group; what a store records to know which prefix of its changelog it equals. */

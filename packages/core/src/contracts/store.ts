@@ -30,6 +30,8 @@ export interface TaskState {
   apply(commit: FrozenCommit, position: GroupPosition): Promise<void>
   /** Changed bytes that wait for a commit, roughly; past `dirtyBytesMax` the task asks for an early commit. */
   readonly dirtyBytes: number
+  /** Throws everything away: the state is empty, at position 0, to be restored from the changelog's start. */
+  discard(): Promise<void>
   close(): Promise<void>
 }
 
