@@ -17,3 +17,4 @@ export type {
   WindowStore,
 } from './contracts/store.ts'
 export { checkName, isValidName } from './names.ts'
+export { partitionOf } from './partitioner.ts'
