@@ -43,4 +43,5 @@ export {
   StateDamagedError,
 } from './errors/millrace-error.ts'
 export { type Header, type Headers, NO_HEADERS } from './headers.ts'
+export type { RecordContext } from './plan/node.ts'
 export { formatPosition, type Position, parsePosition, reaches } from './position.ts'

@@ -18,3 +18,40 @@ export type {
 } from './contracts/store.ts'
 export { checkName, isValidName } from './names.ts'
 export { partitionOf } from './partitioner.ts'
+export type {
+  Add,
+  AggregateNode,
+  BranchNode,
+  Callback,
+  ChangesNode,
+  DynamicTopic,
+  FilterNode,
+  FlatMapNode,
+  FlatMapValuesNode,
+  KeyByNode,
+  LateNode,
+  MapNode,
+  MapValuesNode,
+  MergeNode,
+  PeekNode,
+  PipeNode,
+  PlanNode,
+  RepartitionNode,
+  SinkNode,
+  SourceNode,
+  StorePlan,
+  TableFilterNode,
+  TableMapValuesNode,
+  TopicPlan,
+  ToTableNode,
+} from './plan/node.ts'
+export type { WindowSpec } from './plan/window.ts'
+export type {
+  ErrorPolicies,
+  ErrorPolicy,
+  InputPlan,
+  OutputNode,
+  Subtopology,
+  Topology,
+  ViewPlan,
+} from './topology/topology.ts'

@@ -161,8 +161,8 @@ export interface StoreDescription {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
-  /** Window size in ms for a windowed store. */
-  readonly windowMs?: number
+  /** Window size in ms for a windowed store; undefined for one by key alone. */
+  readonly windowMs: number | undefined
 }
 
 export type { Position }
