@@ -16,6 +16,7 @@ export type {
   WindowBounds,
   WindowStore,
 } from './contracts/store.ts'
+export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { partitionOf } from './partitioner.ts'
 export type {

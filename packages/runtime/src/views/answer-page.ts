@@ -1,0 +1,79 @@
+import { formatPosition } from '@millrace/core'
+import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
+import { answer } from './answer.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts'
+import { decodeCursor, encodeCursor } from './page-cursor.ts'
+import { badRequest, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
+import { findPage } from './read-view.ts'
+import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { ServedView } from './served-view.ts'
+import { keyParameter, requireAllParts, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
+
+const PAGE_PARAMETERS = ['windowFrom', 'windowTo', 'limit', 'cursor', ...WAIT_PARAMETERS]
+
+type Bounds = Omit<StoreRange<unknown>, 'limit' | 'after'>
+
+/** `GET /views/:view/windows`: a page of the windows of one key. */
+export function answerWindows(c: HttpContext, sources: RouteSources, view: ServedView): Promise<Response> {
+  requireWindows(view)
+  const query = parseQuery(c.req.url, ['key', ...PAGE_PARAMETERS])
+  const key = keyParameter(view, 'key', required(query, 'key', 'the key whose windows are wanted'))
+  return answerPage(c, sources, view, query, { key })
+}
+
+/** `GET /views/:view/entries`: a page of the entries between two keys, or whose keys start with a prefix. */
+export function answerEntries(c: HttpContext, sources: RouteSources, view: ServedView): Promise<Response> {
+  const query = parseQuery(c.req.url, ['from', 'to', 'prefix', ...PAGE_PARAMETERS])
+  return answerPage(c, sources, view, query, keyBounds(view, query))
+}
+
+async function answerPage(
+  c: HttpContext,
+  sources: RouteSources,
+  view: ServedView,
+  query: Query,
+  bounds: Bounds,
+): Promise<Response> {
+  const limit = integer(query, 'limit', `a number of entries from 1 to ${PAGE_LIMIT_MAX}`, 1, PAGE_LIMIT_MAX)
+  const cursor = query.get('cursor')
+  const range = {
+    ...bounds,
+    ...windowBounds(view, query),
+    ...(cursor !== undefined && { after: decodeCursor(view.name, cursor) }),
+    limit: limit ?? PAGE_LIMIT_DEFAULT,
+  }
+  await waitAsAsked(view, sources, query, c.req.raw.signal)
+  requireAllParts(view)
+  const { value: page, position } = await findPage(view, range)
+  const rest = {
+    next: page.next === null ? null : encodeCursor(view.name, page.next),
+    position: formatPosition(position),
+  }
+  // The entries are JSON already: encoding them told how large the page is.
+  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position)
+}
+
+function keyBounds(view: ServedView, query: Query): Bounds {
+  const from = query.get('from')
+  const to = query.get('to')
+  const prefix = query.get('prefix')
+  if (prefix !== undefined && !hasTextKeys(view.key)) {
+    throw badRequest('prefix', `view "${view.name}" has ${view.key.name} keys; a prefix is for string keys`)
+  }
+  return {
+    ...(from !== undefined && { from: keyParameter(view, 'from', from) }),
+    ...(to !== undefined && { to: keyParameter(view, 'to', to) }),
+    ...(prefix !== undefined && { prefix: Buffer.from(prefix) }),
+  }
+}
+
+function windowBounds(view: ServedView, query: Query): Bounds {
+  const windowFrom = timeMs(query, 'windowFrom')
+  const windowTo = timeMs(query, 'windowTo')
+  if (windowFrom !== undefined || windowTo !== undefined) requireWindows(view)
+  return { ...(windowFrom !== undefined && { windowFrom }), ...(windowTo !== undefined && { windowTo }) }
+}
+
+function requireWindows(view: ServedView): void {
+  if (view.windowMs === undefined) throw badRequest('view', `"${view.name}" has no windows; ask /entries or /value`)
+}

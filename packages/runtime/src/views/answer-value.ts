@@ -1,0 +1,43 @@
+import { formatPosition, RefusedError } from '@millrace/core'
+import { answer, answerError } from './answer.ts'
+import { jsonEntry } from './entry-json.ts'
+import { badRequest, parseQuery, required, timeMs } from './query-parameters.ts'
+import { findValue } from './read-view.ts'
+import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { ServedView } from './served-view.ts'
+import { keyParameter, requireAllParts, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
+
+/** `GET /views/:view/value`: the value of one key, or of one key and window. */
+export async function answerValue(c: HttpContext, sources: RouteSources, view: ServedView): Promise<Response> {
+  const query = parseQuery(c.req.url, ['key', 'window', ...WAIT_PARAMETERS])
+  const key = keyParameter(view, 'key', required(query, 'key', 'the key whose value is wanted'))
+  const window = windowAt(view, timeMs(query, 'window'))
+  await waitAsAsked(view, sources, query, c.req.raw.signal)
+  const { value, position } = await findValue(view, key, window?.start)
+  if (value !== undefined) {
+    const entry = jsonEntry(view, { key, ...(window && { window }), value })
+    return answer(c, JSON.stringify({ ...entry, position: formatPosition(position) }), position)
+  }
+  // A part that is not here may have it.
+  requireAllParts(view)
+  return answerError(c, valueMissing(view, query.get('key'), window?.start), position)
+}
+
+function windowAt(view: ServedView, start: number | undefined) {
+  const { windowMs } = view
+  if (windowMs !== undefined && start !== undefined) return { start, end: start + windowMs }
+  if (windowMs === undefined && start === undefined) return undefined
+  throw windowMs === undefined
+    ? badRequest('window', `view "${view.name}" has no windows; leave window out`)
+    : badRequest(
+        'window',
+        `missing: view "${view.name}" has windows; give the window's start in ms since the epoch, or ask /windows for all of the key's`,
+      )
+}
+
+function valueMissing(view: ServedView, key: string | undefined, windowStart: number | undefined): RefusedError {
+  const window = windowStart === undefined ? '' : ` in the window that starts at ${windowStart}`
+  return new RefusedError('VALUE_MISSING', `view "${view.name}" has no value for key ${JSON.stringify(key)}${window}`, {
+    store: view.name,
+  })
+}

@@ -1,0 +1,122 @@
+import { connect } from 'node:net'
+import { expect, test, vi } from 'vitest'
+import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX, STREAMS_MAX } from './limits.ts'
+import { follow } from './testing/follow.ts'
+import { getJson } from './testing/http.ts'
+import { HOUR, serve } from './testing/served.ts'
+
+test('a follower learns where it starts, then every change; the last of a commit carries the position', async () => {
+  await using served = await serve()
+  served.delays.commit(0, { flights: { 0: 5 } }, [])
+  const followed = await follow(`${served.url}/views/delays/changes`)
+  await followed.until('\n\n')
+  expect(followed.text()).toBe(
+    'event: position\nid: flights/0=5,flights/1=0\ndata: {"position":"flights/0=5,flights/1=0"}\n\n',
+  )
+  const window = { start: 0, end: HOUR }
+  served.delays.commit(1, { flights: { 1: 9 } }, [
+    { key: 'ATL', window, value: { minutes: 3 } },
+    { key: 'line\nbreak', window, value: null },
+  ])
+  await followed.until('null}\n\n')
+  expect(followed.text()).toContain(
+    '\n\nevent: change\ndata: {"key":"ATL","window":{"start":0,"end":3600000},"value":{"minutes":3}}\n\n' +
+      'event: change\nid: flights/0=5,flights/1=9\n' +
+      'data: {"key":"line\\nbreak","window":{"start":0,"end":3600000},"value":null}\n\n',
+  )
+})
+
+test('nobody follows, nothing is encoded; the last follower that goes ends it again', async () => {
+  await using served = await serve()
+  expect(served.totals.followed).toBe(false)
+  const first = await follow(`${served.url}/views/totals/changes`)
+  const second = await follow(`${served.url}/views/totals/changes`)
+  expect(served.totals.followed).toBe(true)
+  first.stop()
+  await first.ended
+  served.totals.commit(0, {}, [{ key: 'ATL', value: 1 }])
+  await second.until('"value":1}\n\n')
+  second.stop()
+  await vi.waitUntil(() => !served.totals.followed)
+})
+
+test('a silent stream says that it lives', async () => {
+  await using served = await serve()
+  const followed = await follow(`${served.url}/views/totals/changes`)
+  await followed.until('\n\n')
+  for (let beats = 1; beats <= 2; beats++) {
+    served.timers.advance(HEARTBEAT_MS)
+    await vi.waitUntil(() => followed.text().split(':\n\n').length === beats + 1)
+  }
+})
+
+test('a follower that does not read is cut off, and the others get everything', async () => {
+  await using served = await serve()
+  const reader = await follow(`${served.url}/views/totals/changes`)
+  const slow = connect(Number(new URL(served.url).port), '127.0.0.1')
+  const cut = new Promise<void>((resolve) => slow.once('close', () => resolve()))
+  slow.on('error', () => {})
+  slow.write('GET /views/totals/changes HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await new Promise((resolve) => slow.once('readable', resolve))
+  const value = 'x'.repeat(1024 * 1024)
+  let commits = 0
+  // More than the server holds for it; the kernel's buffers take some more.
+  while (commits * value.length < STREAM_BUFFER_BYTES_MAX + 32 * 1024 * 1024) {
+    commits++
+    served.totals.commit(0, { flights: { 0: commits } }, [{ key: 'ATL', value }])
+    await vi.waitUntil(() => reader.text().includes(`id: flights/0=${commits},`))
+  }
+  slow.resume()
+  await cut
+  expect(served.totals.followed).toBe(true)
+  served.totals.commit(0, {}, [{ key: 'ATL', value: 'last' }])
+  await reader.until('"last"}\n\n')
+  expect(reader.text().match(/event: change/g)).toHaveLength(commits + 1)
+})
+
+test('a follower that breaks off in the middle leaves nothing behind', async () => {
+  await using served = await serve()
+  const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
+  socket.write('GET /views/totals/changes HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await vi.waitUntil(() => served.totals.followed)
+  socket.resetAndDestroy()
+  served.totals.commit(0, {}, [{ key: 'ATL', value: 'x'.repeat(1024 * 1024) }])
+  await vi.waitUntil(() => !served.totals.followed)
+  expect(served.timers.waiting).toBe(0)
+})
+
+test('when a task stops the stream ends, so that nobody believes it to be whole', async () => {
+  await using served = await serve()
+  const followed = await follow(`${served.url}/views/totals/changes`)
+  served.totals.parts[1]?.stop()
+  await followed.ended
+  expect(served.totals.followed).toBe(false)
+})
+
+test('a value that cannot be told ends the stream with the reason, not the task', async () => {
+  await using served = await serve()
+  const followed = await follow(`${served.url}/views/totals/changes`)
+  served.totals.commit(0, {}, [{ key: 'ATL', value: 1n }])
+  await followed.ended
+  expect(followed.text()).toContain('event: error\ndata: {"code":"QUERY_FAILED"')
+  expect(served.totals.followed).toBe(false)
+})
+
+test('closing the server ends the streams', async () => {
+  const served = await serve()
+  const followed = await follow(`${served.url}/views/totals/changes`)
+  await served.server.close()
+  await followed.ended
+  expect(served.totals.followed).toBe(false)
+  expect(served.timers.waiting).toBe(0)
+})
+
+test('only so many may follow; one that goes makes room', async () => {
+  await using served = await serve()
+  const url = `${served.url}/views/totals/changes`
+  const all = await Promise.all(Array.from({ length: STREAMS_MAX }, () => follow(url)))
+  expect((await getJson(url)).body).toMatchObject({ code: 'TOO_MANY_STREAMS' })
+  all[0]?.stop()
+  await vi.waitFor(async () => (await follow(url)).stop())
+  for (const followed of all) followed.stop()
+})

@@ -1,0 +1,60 @@
+import type { ServerResponse } from 'node:http'
+import type { Timer, Timers } from '@millrace/core'
+import type { ChangeFeed } from './change-feed.ts'
+import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
+
+/** A comment in Server-Sent Events: keeps the connection from looking dead. */
+const HEARTBEAT = ':\n\n'
+
+/**
+ * Answers a request with a view's changes until the client goes, `signal` aborts, or the client reads so slowly that
+ * what waits for it passes `STREAM_BUFFER_BYTES_MAX`: then it is cut off, and the commits are not held up. Resolves
+ * when the response has ended.
+ *
+ * Written straight to the response, whose `writableLength` is what the client has not taken yet.
+ */
+export function streamChanges(
+  response: ServerResponse,
+  feed: ChangeFeed,
+  timers: Timers,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    let open = true
+    let leave = () => {}
+    let heartbeat: Timer | undefined
+    // A response that was ended or cut off takes no more writes, and says so only later.
+    const close = (how: 'end' | 'destroy') => {
+      if (!open) return
+      open = false
+      leave()
+      heartbeat?.cancel()
+      signal.removeEventListener('abort', end)
+      response[how]()
+    }
+    const end = () => close('end')
+    const send = (events: Buffer | string) => {
+      if (response.writableLength > STREAM_BUFFER_BYTES_MAX) close('destroy')
+      else if (open) response.write(events)
+    }
+    const beat = () => {
+      if (response.writableLength === 0) send(HEARTBEAT)
+      heartbeat = timers.after(HEARTBEAT_MS, beat)
+    }
+    response.once('close', () => {
+      end()
+      resolve()
+    })
+    signal.addEventListener('abort', end, { once: true })
+    response.writeHead(200, HEADERS)
+    heartbeat = timers.after(HEARTBEAT_MS, beat)
+    leave = feed.follow({ send, end })
+    if (!open) leave()
+  })
+}

@@ -1,0 +1,38 @@
+import type { ErrorCode } from '@millrace/core'
+import { MillraceError } from '@millrace/core'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+
+/** The status that goes with each code that a request can meet. */
+const STATUSES: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
+  BAD_REQUEST: 400,
+  BAD_POSITION: 400,
+  HOST_REFUSED: 403,
+  PATH_MISSING: 404,
+  VIEW_MISSING: 404,
+  VALUE_MISSING: 404,
+  METHOD_REFUSED: 405,
+  VIEW_INCOMPLETE: 503,
+  TOO_MANY_STREAMS: 503,
+  SERVER_CLOSING: 503,
+  STATE_DAMAGED: 503,
+  POSITION_NOT_REACHED: 504,
+}
+
+/** The body of every answer that is not 200. */
+export interface ErrorBody {
+  readonly code: ErrorCode
+  readonly message: string
+  /** What the view reflects now, where the request was about that. */
+  readonly position?: string
+}
+
+export function statusOf(code: ErrorCode): ContentfulStatusCode {
+  return STATUSES[code] ?? 500
+}
+
+/** Any error as a body; one that is not Millrace's own is a fault here, and says so. */
+export function errorBody(error: unknown): ErrorBody {
+  if (error instanceof MillraceError) return { code: error.code, message: error.message }
+  const reason = error instanceof Error ? error.message : String(error)
+  return { code: 'QUERY_FAILED', message: `the query failed: ${reason}` }
+}

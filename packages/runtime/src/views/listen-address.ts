@@ -1,0 +1,17 @@
+import { isIPv4 } from 'node:net'
+import { RefusedError } from '@millrace/core'
+
+/**
+ * The address to listen on. Only this machine itself: `localhost`, `127.x.x.x` and `::1`. Any other is refused, because
+ * there is no token and no TLS yet, and whoever reaches the server reads every view.
+ */
+export function loopbackAddress(host: string): string {
+  // Not left to the resolver, which may be told otherwise.
+  if (host === 'localhost') return '127.0.0.1'
+  if (host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host
+  throw new RefusedError(
+    'ADDRESS_REFUSED',
+    `views are served on this machine only, not on ${JSON.stringify(host)}: there is no token and no TLS yet; ` +
+      'listen on 127.0.0.1, and reach it from elsewhere through an SSH tunnel',
+  )
+}

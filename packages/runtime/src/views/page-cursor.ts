@@ -1,0 +1,34 @@
+import { crc32 } from 'node:zlib'
+import { RefusedError } from '@millrace/core'
+
+const CHECK_BYTES = 4
+
+/**
+ * Where a page ended, as text that only means something to this server: the stored order of its last entry, with a
+ * checksum over it and the view's name, so that a cut, mistyped or foreign cursor is refused instead of read.
+ */
+export function encodeCursor(view: string, order: Buffer): string {
+  const bytes = Buffer.allocUnsafe(CHECK_BYTES + order.length)
+  bytes.writeUInt32BE(checksum(view, order), 0)
+  order.copy(bytes, CHECK_BYTES)
+  return bytes.toString('base64url')
+}
+
+/** The inverse; throws `BAD_REQUEST` for what `encodeCursor` did not make for this view. */
+export function decodeCursor(view: string, text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64url')
+  const order = bytes.subarray(CHECK_BYTES)
+  // Decoding skips what is no base64url: only text that comes out the same way was given by `encodeCursor`.
+  const intact = bytes.length >= CHECK_BYTES && bytes.toString('base64url') === text
+  if (intact && bytes.readUInt32BE(0) === checksum(view, order)) return order
+  throw new RefusedError(
+    'BAD_REQUEST',
+    `cursor: ${JSON.stringify(text)} was not given by a page of view "${view}"; pass on the page's "next" unchanged, ` +
+      'or leave cursor out to start at the beginning',
+    { store: view },
+  )
+}
+
+function checksum(view: string, order: Buffer): number {
+  return crc32(order, crc32(view))
+}

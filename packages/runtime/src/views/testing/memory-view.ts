@@ -1,0 +1,150 @@
+import { ByteWriter, type Position, type Serde } from '@millrace/core'
+import type { CommittedStore, StoreChange, StoredEntry, StorePage, StoreRange } from '@millrace/core/internal'
+import { Subject } from 'rxjs'
+import type { ServedView, ViewCommit, ViewPart } from '../served-view.ts'
+
+export interface MemoryViewOptions {
+  readonly name: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly windowMs?: number
+  /** Each part's first position; their number is the view's. */
+  readonly positions: readonly Position[]
+}
+
+/** A view for tests: its parts are sorted arrays, and commits come from the test. */
+export class MemoryView implements ServedView {
+  readonly name: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly windowMs: number | undefined
+  readonly partitions: number
+  parts: readonly MemoryPart[]
+
+  constructor(options: MemoryViewOptions) {
+    const { name, key, value, windowMs, positions } = options
+    this.name = name
+    this.key = key
+    this.value = value
+    this.windowMs = windowMs
+    this.partitions = positions.length
+    this.parts = positions.map((position, partition) => new MemoryPart(partition, this.key, position))
+  }
+
+  /** Commits changes to one part, as a task does: visible first, then told. */
+  commit(partition: number, position: Position, changes: readonly StoreChange[]): void {
+    const part = this.parts.find((candidate) => candidate.partition === partition)
+    if (part === undefined) throw new Error(`no part ${partition}`)
+    part.commit(position, changes)
+  }
+
+  /** Clients that follow changes hold one subscription together. */
+  get followed(): boolean {
+    return this.parts.some((part) => part.changes.observed)
+  }
+}
+
+export class MemoryPart implements ViewPart {
+  readonly partition: number
+  position: Position
+  readonly changes = new Subject<ViewCommit>()
+  readonly positions = new Subject<Position>()
+  readonly store: MemoryStore
+
+  constructor(partition: number, key: Serde<unknown>, position: Position) {
+    this.partition = partition
+    this.position = position
+    this.store = new MemoryStore(key)
+  }
+
+  commit(position: Position, changes: readonly StoreChange[]): void {
+    for (const change of changes) this.store.apply(change)
+    this.position = position
+    if (changes.length > 0) this.changes.next({ position, changes })
+    this.positions.next(position)
+  }
+
+  stop(): void {
+    this.changes.complete()
+    this.positions.complete()
+  }
+}
+
+interface Placed {
+  readonly entry: StoredEntry<unknown, unknown>
+  readonly keyBytes: Buffer
+  readonly order: Buffer
+}
+
+class MemoryStore implements CommittedStore<unknown, unknown> {
+  readonly #key: Serde<unknown>
+  #placed: Placed[] = []
+  /** Entries that reads have returned: what queries cost. */
+  read = 0
+
+  constructor(key: Serde<unknown>) {
+    this.#key = key
+  }
+
+  apply({ key, window, value }: StoreChange): void {
+    const order = this.#order(key, window?.start)
+    this.#placed = this.#placed.filter((placed) => !placed.order.equals(order))
+    if (value === null) return
+    const entry = { key, value, ...(window && { window }) }
+    this.#placed.push({ entry, keyBytes: this.#ordered(key), order })
+    this.#placed.sort((a, b) => a.order.compare(b.order))
+  }
+
+  async get(key: unknown): Promise<unknown> {
+    return this.#find(this.#order(key, undefined))
+  }
+
+  async getWindow(key: unknown, windowStart: number): Promise<unknown> {
+    return this.#find(this.#order(key, windowStart))
+  }
+
+  async range(range: StoreRange<unknown>): Promise<StorePage<unknown, unknown>> {
+    const found = this.#placed.filter((placed) => this.#isIn(range, placed))
+    const page = found.slice(0, range.limit)
+    this.read += page.length
+    return {
+      entries: page.map((placed) => placed.entry),
+      order: page.map((placed) => placed.order),
+      next: found.length > page.length ? (page.at(-1)?.order ?? null) : null,
+    }
+  }
+
+  #find(order: Buffer): unknown {
+    return this.#placed.find((placed) => placed.order.equals(order))?.entry.value
+  }
+
+  #isIn(range: StoreRange<unknown>, { entry, keyBytes, order }: Placed): boolean {
+    const { key, from, to, prefix, windowFrom, windowTo, after } = range
+    const start = entry.window?.start ?? 0
+    return (
+      (key === undefined || keyBytes.equals(this.#ordered(key))) &&
+      (from === undefined || keyBytes.compare(this.#ordered(from)) >= 0) &&
+      (to === undefined || keyBytes.compare(this.#ordered(to)) < 0) &&
+      (prefix === undefined || keyBytes.subarray(0, prefix.length).equals(prefix)) &&
+      (windowFrom === undefined || start >= windowFrom) &&
+      (windowTo === undefined || start < windowTo) &&
+      (after === undefined || order.compare(after) > 0)
+    )
+  }
+
+  #order(key: unknown, windowStart: number | undefined): Buffer {
+    if (windowStart === undefined) return this.#ordered(key)
+    const start = Buffer.alloc(10)
+    start.writeBigInt64BE(BigInt(windowStart) ^ (-1n << 63n), 2)
+    start[1] = 1
+    return Buffer.concat([this.#ordered(key), start])
+  }
+
+  #ordered(key: unknown): Buffer {
+    const out = new ByteWriter()
+    this.#key.encode(key, out)
+    const bytes = out.toBytes()
+    if (this.#key.order === 'signed') bytes.writeUInt8(bytes.readUInt8(0) ^ 0x80, 0)
+    return bytes
+  }
+}

@@ -1,0 +1,100 @@
+import { formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
+import { keyFromText } from '@millrace/core/internal'
+import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
+import { badRequest, integer, type Query } from './query-parameters.ts'
+import type { RouteSources } from './route-sources.ts'
+import type { ServedView } from './served-view.ts'
+import { mergePositions, unknownPartition } from './view-position.ts'
+import { waitForPosition } from './wait-for-position.ts'
+
+/** The parameters of every request that may wait for a position. */
+export const WAIT_PARAMETERS = ['after', 'timeout']
+
+/** The view of that name; throws `VIEW_MISSING`. */
+export function viewNamed(views: readonly ServedView[], name: string): ServedView {
+  const view = views.find((candidate) => candidate.name === name)
+  if (view !== undefined) return view
+  const names = views.map((candidate) => candidate.name).sort()
+  throw new RefusedError(
+    'VIEW_MISSING',
+    `there is no view ${JSON.stringify(name)}; ${names.length === 0 ? 'the job has none' : `there are ${names.join(', ')}`}`,
+  )
+}
+
+/** A key parameter, decoded by the view's serde; throws `BAD_REQUEST`. */
+export function keyParameter(view: ServedView, name: string, text: string): unknown {
+  try {
+    return keyFromText(view.key, text)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw badRequest(
+      name,
+      `${JSON.stringify(text)} is no key of view "${view.name}" (${view.key.name}): ${reason}`,
+      cause,
+    )
+  }
+}
+
+/** Throws `VIEW_INCOMPLETE` where a part of the view is not in this container: what it holds would be missing. */
+export function requireAllParts(view: ServedView): void {
+  if (isComplete(view)) return
+  const here = view.parts.map((part) => part.partition).sort((a, b) => a - b)
+  throw new RetriableError(
+    'VIEW_INCOMPLETE',
+    `view "${view.name}" has ${view.partitions} parts, and this container serves ${here.length} of them ` +
+      `(${here.join(', ') || 'none'}): the others are being restored or run elsewhere; ask again, or ask there`,
+    { store: view.name },
+  )
+}
+
+/**
+ * Does what `after` and `timeout` ask: returns once every part of the view here reflects the wanted position. Throws
+ * `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes, `BAD_POSITION` for a position that
+ * no view of the job ever reaches.
+ */
+export async function waitAsAsked(
+  view: ServedView,
+  sources: RouteSources,
+  query: Query,
+  clientGone: AbortSignal,
+): Promise<void> {
+  const timeoutMs = integer(query, 'timeout', `a time from 0 to ${WAIT_MAX_MS} ms`, 0, WAIT_MAX_MS)
+  const wanted = parsePosition(query.get('after') ?? '')
+  requireReachable(wanted, sources.views)
+  const signal = AbortSignal.any([sources.closing, clientGone])
+  const { timers } = sources.env
+  const waited = await waitForPosition(view.parts, wanted, timeoutMs ?? WAIT_DEFAULT_MS, timers, signal)
+  if (waited === 'timeout') throw new PositionNotReached(view, wanted)
+  if (waited === 'aborted') throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+}
+
+/** The wait for a position took too long; says what the view reflects now. */
+export class PositionNotReached extends RetriableError {
+  readonly position: Position
+
+  constructor(view: ServedView, wanted: Position) {
+    const position = mergePositions(view.parts.map((part) => part.position))
+    super(
+      'POSITION_NOT_REACHED',
+      `view "${view.name}" does not reflect ${formatPosition(wanted)} yet, it is at ${formatPosition(position)}; ` +
+        'ask again, or with a longer timeout',
+      { store: view.name },
+    )
+    this.position = position
+  }
+}
+
+function requireReachable(wanted: Position, views: readonly ServedView[]): void {
+  // What a part elsewhere depends on is not known here.
+  if (!views.every(isComplete)) return
+  const unknown = unknownPartition(
+    wanted,
+    views.flatMap((view) => view.parts.map((part) => part.position)),
+  )
+  if (unknown === undefined) return
+  throw new RefusedError('BAD_POSITION', `after: no view of this job depends on ${unknown}, so none ever reflects it`)
+}
+
+function isComplete(view: ServedView): boolean {
+  return view.parts.length >= view.partitions
+}

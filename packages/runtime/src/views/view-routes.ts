@@ -1,0 +1,89 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
+import { Hono } from 'hono'
+import { answer, answerError } from './answer.ts'
+import { answerEntries, answerWindows } from './answer-page.ts'
+import { answerValue } from './answer-value.ts'
+import { ChangeFeed } from './change-feed.ts'
+import { streamChanges } from './change-stream.ts'
+import { STREAMS_MAX } from './limits.ts'
+import { parseQuery } from './query-parameters.ts'
+import { guardRequests } from './request-guard.ts'
+import type { Http, HttpContext, RouteSources } from './route-sources.ts'
+import type { ServedView } from './served-view.ts'
+import { mergePositions } from './view-position.ts'
+import { PositionNotReached, requireAllParts, viewNamed } from './view-request.ts'
+
+/** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
+export function viewRoutes(sources: RouteSources): Hono<Http> {
+  const app = new Hono<Http>()
+  const named = (c: HttpContext) => viewNamed(sources.views, c.req.param('view') ?? '')
+  app.use(guardRequests)
+  app.use(async (_c, next) => {
+    if (sources.closing.aborted)
+      throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+    await next()
+  })
+  app.onError((error, c) => answerError(c, error, error instanceof PositionNotReached ? error.position : undefined))
+  app.notFound((c) => answerError(c, noSuchPath(c.req.path)))
+  app.get('/status', (c) => {
+    parseQuery(c.req.url, [])
+    return answer(c, JSON.stringify(sources.status()))
+  })
+  app.get('/views', (c) => {
+    parseQuery(c.req.url, [])
+    return answer(c, JSON.stringify({ job: sources.job, views: sources.views.map(describeView) }))
+  })
+  app.get('/views/:view/value', (c) => answerValue(c, sources, named(c)))
+  app.get('/views/:view/windows', (c) => answerWindows(c, sources, named(c)))
+  app.get('/views/:view/entries', (c) => answerEntries(c, sources, named(c)))
+  const answerChanges = changesRoute(sources)
+  app.get('/views/:view/changes', (c) => answerChanges(c, named(c)))
+  return app
+}
+
+function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView) => Promise<Response> {
+  const feeds = new Map<ServedView, ChangeFeed>()
+  let streams = 0
+  return async (c, view) => {
+    parseQuery(c.req.url, [])
+    requireAllParts(view)
+    const feed = feeds.get(view) ?? new ChangeFeed(view)
+    feeds.set(view, feed)
+    if (streams >= STREAMS_MAX) throw tooManyStreams()
+    streams++
+    try {
+      await streamChanges(c.env.outgoing, feed, sources.env.timers, sources.closing)
+    } finally {
+      streams--
+    }
+    return RESPONSE_ALREADY_SENT
+  }
+}
+
+function describeView(view: ServedView) {
+  return {
+    name: view.name,
+    key: view.key.name,
+    value: view.value.name,
+    windowMs: view.windowMs ?? null,
+    partitions: view.partitions,
+    parts: view.parts.map((part) => part.partition).sort((a, b) => a - b),
+    position: formatPosition(mergePositions(view.parts.map((part) => part.position))),
+  }
+}
+
+function noSuchPath(path: string): RefusedError {
+  return new RefusedError(
+    'PATH_MISSING',
+    `there is nothing at ${JSON.stringify(path)}; there are /status, /views, and under /views/<name>: ` +
+      '/value, /windows, /entries, /changes',
+  )
+}
+
+function tooManyStreams(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_STREAMS',
+    `${STREAMS_MAX} clients follow changes already, which is the most that one server takes; close one, then try again`,
+  )
+}

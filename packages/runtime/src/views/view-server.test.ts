@@ -1,0 +1,299 @@
+import { connect } from 'node:net'
+import { nodeEnv } from '@millrace/core/node'
+import { expect, test, vi } from 'vitest'
+import { CLOSE_GRACE_MS, HEADER_BYTES_MAX, URL_BYTES_MAX, WAIT_DEFAULT_MS } from './limits.ts'
+import { getJson, rawExchange, rawRequest } from './testing/http.ts'
+import { HOUR, STATUS, serve } from './testing/served.ts'
+import { startViewServer } from './view-server.ts'
+
+test('the list of views says what each is, and what it reflects', async () => {
+  await using served = await serve()
+  served.delays.commit(1, { flights: { 1: 40 } }, [])
+  const { status, body } = await getJson(`${served.url}/views`)
+  expect(status).toBe(200)
+  expect(body.job).toBe('flight-delays')
+  expect(body.views).toContainEqual({
+    name: 'delays',
+    key: 'string',
+    value: 'json',
+    windowMs: HOUR,
+    partitions: 2,
+    parts: [0, 1],
+    position: 'flights/0=0,flights/1=40',
+  })
+})
+
+test('the status is what the container reports', async () => {
+  await using served = await serve()
+  expect((await getJson(`${served.url}/status`)).body).toEqual(STATUS)
+})
+
+test('a value is answered with the position that it reflects, in body and header', async () => {
+  await using served = await serve()
+  served.totals.commit(0, { flights: { 0: 7 } }, [{ key: 'ATL', value: { flights: 3 } }])
+  const { status, headers, body } = await getJson(`${served.url}/views/totals/value?key=ATL`)
+  expect(status).toBe(200)
+  expect(body).toEqual({ key: 'ATL', value: { flights: 3 }, position: 'flights/0=7' })
+  expect(headers.get('millrace-position')).toBe('flights/0=7')
+  expect(headers.get('cache-control')).toBe('no-store')
+})
+
+test.each(['', '..', 'a/b', 'a b', 'a+b', 'é𝄞', '%41', '"ATL"', '1', '?&=#'])(
+  'any text is a string key: %j',
+  async (key) => {
+    await using served = await serve()
+    served.totals.commit(0, {}, [{ key, value: 1 }])
+    const { body } = await getJson(`${served.url}/views/totals/value?${new URLSearchParams({ key })}`)
+    expect(body).toMatchObject({ key, value: 1 })
+  },
+)
+
+test('a value in a window is answered with the window', async () => {
+  await using served = await serve()
+  const window = { start: -HOUR, end: 0 }
+  served.delays.commit(0, {}, [{ key: 'ATL', window, value: 5 }])
+  const { body } = await getJson(`${served.url}/views/delays/value?key=ATL&window=${-HOUR}`)
+  expect(body).toEqual({ key: 'ATL', window, value: 5, position: '' })
+})
+
+test('a missing key is 404, and says what it was looked for in', async () => {
+  await using served = await serve()
+  served.totals.commit(1, { flights: { 1: 9 } }, [])
+  const { status, body } = await getJson(`${served.url}/views/totals/value?key=ATL`)
+  expect(status).toBe(404)
+  expect(body).toMatchObject({ code: 'VALUE_MISSING', position: 'flights/0=0,flights/1=9' })
+  expect(body.message).toContain('"ATL"')
+})
+
+test("a key's windows come page by page, in order", async () => {
+  await using served = await serve()
+  for (let hour = 0; hour < 5; hour++) {
+    const window = { start: hour * HOUR, end: (hour + 1) * HOUR }
+    served.delays.commit(hour % 2, {}, [
+      { key: 'ATL', window, value: hour },
+      { key: 'ATLANTIC', window, value: -1 },
+    ])
+  }
+  const url = `${served.url}/views/delays/windows?key=ATL&windowFrom=${HOUR}&limit=3`
+  const first = await getJson(url)
+  expect(first.body.entries).toMatchObject([{ value: 1 }, { value: 2 }, { value: 3 }])
+  const second = await getJson(`${url}&cursor=${first.body.next}`)
+  expect(second.body).toMatchObject({ entries: [{ key: 'ATL', value: 4 }], next: null })
+})
+
+test('entries are found between keys and by prefix', async () => {
+  await using served = await serve()
+  const keys = ['ABE', 'ABI', 'ATL', 'BOS']
+  served.totals.commit(
+    0,
+    {},
+    keys.map((key) => ({ key, value: key.length })),
+  )
+  const found = async (query: string) => {
+    const { body } = await getJson(`${served.url}/views/totals/entries?${query}`)
+    return JSON.stringify(body.entries).match(/[A-Z]{3}/g)
+  }
+  expect(await found('')).toEqual(keys)
+  expect(await found('from=ABI&to=BOS')).toEqual(['ABI', 'ATL'])
+  expect(await found('prefix=AB')).toEqual(['ABE', 'ABI'])
+})
+
+test('a query that asks for a position waits until the view reflects it', async () => {
+  await using served = await serve()
+  const answer = getJson(`${served.url}/views/totals/value?key=ATL&after=flights/1=2`)
+  await vi.waitUntil(() => served.totals.parts[1]?.positions.observed)
+  served.totals.commit(0, { flights: { 0: 100 } }, [])
+  served.totals.commit(1, { flights: { 1: 1 } }, [{ key: 'ATL', value: 'early' }])
+  served.totals.commit(1, { flights: { 1: 2 } }, [{ key: 'ATL', value: 'awaited' }])
+  expect((await answer).body).toEqual({ key: 'ATL', value: 'awaited', position: 'flights/1=2' })
+  expect(served.timers.waiting).toBe(0)
+})
+
+test('a position that is not reached in time is 504 with what is reflected now', async () => {
+  await using served = await serve()
+  for (const [path, timeoutMs] of [
+    ['value?key=ATL', WAIT_DEFAULT_MS],
+    ['entries?timeout=70', 70],
+  ] as const) {
+    const join = path.includes('?') ? '&' : '?'
+    const answer = getJson(`${served.url}/views/totals/${path}${join}after=flights/1=2`)
+    await vi.waitUntil(() => served.timers.waiting === 1)
+    served.timers.advance(timeoutMs - 1)
+    expect(served.timers.waiting).toBe(1)
+    served.timers.advance(1)
+    const { status, body } = await answer
+    expect(status).toBe(504)
+    expect(body).toMatchObject({ code: 'POSITION_NOT_REACHED', position: 'flights/0=0,flights/1=0' })
+  }
+})
+
+test('a wait ends when its client goes', async () => {
+  await using served = await serve()
+  const gone = new AbortController()
+  const answer = fetch(`${served.url}/views/totals/value?key=ATL&after=flights/1=2`, { signal: gone.signal })
+  await vi.waitUntil(() => served.timers.waiting === 1)
+  gone.abort()
+  await expect(answer).rejects.toThrow()
+  await vi.waitUntil(() => served.timers.waiting === 0)
+})
+
+test('a view of which parts are elsewhere answers only what it can know', async () => {
+  await using served = await serve()
+  served.totals.commit(0, {}, [{ key: 'here', value: 1 }])
+  served.totals.parts = served.totals.parts.slice(0, 1)
+  const status = async (path: string) => {
+    const answer = await getJson(`${served.url}/views/totals/${path}`)
+    return [answer.status, answer.body.code]
+  }
+  expect(await status('value?key=here')).toEqual([200, undefined])
+  expect(await status('value?key=elsewhere')).toEqual([503, 'VIEW_INCOMPLETE'])
+  expect(await status('entries')).toEqual([503, 'VIEW_INCOMPLETE'])
+  expect(await status('changes')).toEqual([503, 'VIEW_INCOMPLETE'])
+})
+
+test('a store that fails is an answer, not the end of the server', async () => {
+  await using served = await serve()
+  const [part] = served.totals.parts
+  if (part !== undefined) part.store.get = () => Promise.reject(new Error('database is not open'))
+  const { status, body } = await getJson(`${served.url}/views/totals/value?key=ATL`)
+  expect(status).toBe(500)
+  expect(body).toMatchObject({ code: 'QUERY_FAILED', message: expect.stringContaining('database is not open') })
+  expect((await getJson(`${served.url}/status`)).status).toBe(200)
+})
+
+test.each([
+  ['/', 404, 'PATH_MISSING', '/views'],
+  ['/views/', 404, 'PATH_MISSING', '/views'],
+  ['/views/nothing/value?key=a', 404, 'VIEW_MISSING', 'delays, routes, totals'],
+  ['/views/totals/value', 400, 'BAD_REQUEST', 'key: missing'],
+  ['/views/totals/value?key=a&key=b', 400, 'BAD_REQUEST', 'key: given twice'],
+  ['/views/totals/value?kye=a', 400, 'BAD_REQUEST', 'kye: no such parameter'],
+  ['/views/totals/value?key=%FF', 400, 'BAD_REQUEST', 'key: '],
+  ['/views/totals/value?key=%E0%A4%A', 400, 'BAD_REQUEST', 'key: '],
+  ['/views/totals/value?key=a&window=0', 400, 'BAD_REQUEST', 'window: '],
+  ['/views/delays/value?key=a', 400, 'BAD_REQUEST', 'window: missing'],
+  ['/views/delays/value?key=a&window=1h', 400, 'BAD_REQUEST', 'window: "1h"'],
+  ['/views/delays/value?key=a&window=', 400, 'BAD_REQUEST', 'window: ""'],
+  ['/views/delays/value?key=a&window=9007199254740993', 400, 'BAD_REQUEST', 'window: '],
+  ['/views/routes/value?key=ATL', 400, 'BAD_REQUEST', 'no key of view "routes" (int32)'],
+  ['/views/routes/value?key={', 400, 'BAD_REQUEST', 'key: '],
+  ['/views/routes/entries?from=x', 400, 'BAD_REQUEST', 'from: '],
+  ['/views/routes/entries?prefix=1', 400, 'BAD_REQUEST', 'prefix: '],
+  ['/views/totals/entries?limit=0', 400, 'BAD_REQUEST', 'limit: '],
+  ['/views/totals/entries?limit=1001', 400, 'BAD_REQUEST', 'limit: '],
+  ['/views/totals/entries?limit=1e2', 400, 'BAD_REQUEST', 'limit: '],
+  ['/views/totals/entries?windowFrom=0', 400, 'BAD_REQUEST', 'windows'],
+  ['/views/totals/entries?cursor=AAAA', 400, 'BAD_REQUEST', 'cursor: '],
+  ['/views/totals/windows?key=a', 400, 'BAD_REQUEST', 'windows'],
+  ['/views/delays/windows', 400, 'BAD_REQUEST', 'key: missing'],
+  ['/views/totals/entries?timeout=30001', 400, 'BAD_REQUEST', 'timeout: '],
+  ['/views/totals/entries?after=flights', 400, 'BAD_POSITION', 'flights'],
+  ['/views/totals/entries?after=flights/2=1', 400, 'BAD_POSITION', 'flights/2'],
+  ['/views/totals/changes?from=a', 400, 'BAD_REQUEST', 'from: '],
+  ['/status?x=1', 400, 'BAD_REQUEST', 'x: '],
+  [`/views?${'x'.repeat(URL_BYTES_MAX)}`, 400, 'BAD_REQUEST', 'bytes'],
+])('%s is refused by name', async (path, status, code, says) => {
+  await using served = await serve()
+  const answer = await getJson(`${served.url}${path}`)
+  expect(answer.status).toBe(status)
+  expect(answer.body).toEqual({ code, message: expect.stringContaining(says) })
+  expect(answer.headers.get('content-type')).toContain('application/json')
+})
+
+test.each(['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1'])(
+  'a request for the host %j is refused, whatever it asks',
+  async (host) => {
+    await using served = await serve()
+    const { status, body, headers } = await rawRequest(`${served.url}/status`, { headers: { host } })
+    expect([status, JSON.parse(body).code]).toEqual([403, 'HOST_REFUSED'])
+    expect(headers['access-control-allow-origin']).toBeUndefined()
+  },
+)
+
+test.each(['GET /status HTTP/1.1\r\nHost:\r\n', 'GET /status HTTP/1.1\r\n', 'GET /status HTTP/1.0\r\n'])(
+  'a request without a host is refused: %j',
+  async (head) => {
+    await using served = await serve()
+    expect(await rawExchange(served.url, `${head}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 40[03] /)
+  },
+)
+
+test.each(['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]', '[::1]:99'])(
+  'this machine may be called %s',
+  async (host) => {
+    await using served = await serve()
+    expect((await rawRequest(`${served.url}/status`, { headers: { host } })).status).toBe(200)
+  },
+)
+
+test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'])('%s is refused', async (method) => {
+  await using served = await serve()
+  const { status, headers } = await rawRequest(`${served.url}/views`, { method })
+  expect(status).toBe(405)
+  expect(headers.allow).toBe('GET')
+  expect(headers['access-control-allow-methods']).toBeUndefined()
+})
+
+test('headers that are too large are refused', async () => {
+  await using served = await serve()
+  const cookie = `Cookie: ${'x'.repeat(HEADER_BYTES_MAX)}`
+  expect(await rawExchange(served.url, `GET /views HTTP/1.1\r\nHost: localhost\r\n${cookie}\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 431 /,
+  )
+})
+
+test.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '128.0.0.1', '127.0.0.1.evil.example', ''])(
+  'listening on %j is refused',
+  async (host) => {
+    const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), host }
+    await expect(startViewServer(options)).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' })
+  },
+)
+
+test('a port in use is named, with what to do', async () => {
+  await using served = await serve()
+  const port = Number(new URL(served.url).port)
+  const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port }
+  await expect(startViewServer(options)).rejects.toMatchObject({
+    code: 'PORT_IN_USE',
+    message: expect.stringMatching(new RegExp(`port ${port} .*choose another port`)),
+  })
+})
+
+test('closing ends waits and idle connections, and frees the port', async () => {
+  const served = await serve()
+  const waiting = getJson(`${served.url}/views/totals/value?key=ATL&after=flights/1=2`)
+  await vi.waitUntil(() => served.timers.waiting === 1)
+  await served.server.close()
+  expect((await waiting).body).toMatchObject({ code: 'SERVER_CLOSING' })
+  await served.server.close()
+  const port = Number(new URL(served.url).port)
+  const again = await startViewServer({ job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port })
+  await again.close()
+})
+
+test('closing does not wait for connections that were opened ahead of requests', async () => {
+  const served = await serve()
+  const opened = rawExchange(served.url, '')
+  // Accepted after the other, so that is accepted too.
+  await getJson(`${served.url}/status`)
+  await served.server.close()
+  expect(await opened).toBe('')
+})
+
+test('closing waits for a client that does not take its answer, but only so long', async () => {
+  const served = await serve()
+  served.totals.commit(0, {}, [{ key: 'ATL', value: 'x'.repeat(32 * 1024 * 1024) }])
+  const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
+  socket.write('GET /views/totals/value?key=ATL HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await new Promise((resolve) => socket.once('readable', resolve))
+  let isClosed = false
+  const closed = served.server.close().then(() => {
+    isClosed = true
+  })
+  await served.timers.turn()
+  expect(isClosed).toBe(false)
+  served.timers.advance(CLOSE_GRACE_MS)
+  await closed
+  socket.destroy()
+})
