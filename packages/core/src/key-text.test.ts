@@ -9,9 +9,12 @@ test.each(['', 'ATL', '"ATL"', '1', 'null', '{'])('the string key %j is written 
   expect(keyFromText(text, key)).toBe(key)
 })
 
-test.each([1, 'ATL', '1', '"', null, { origin: 'ATL' }, [1, 'a']])('the JSON key %j comes back from its text', (key) => {
-  expect(keyFromText(json, keyToText(json, key))).toEqual(key)
-})
+test.each([1, 'ATL', '1', '"', null, { origin: 'ATL' }, [1, 'a']])(
+  'the JSON key %j comes back from its text',
+  (key) => {
+    expect(keyFromText(json, keyToText(json, key))).toEqual(key)
+  },
+)
 
 test('a person may leave out the quotes of a JSON string', () => {
   expect(keyFromText(json, 'ATL')).toBe('ATL')

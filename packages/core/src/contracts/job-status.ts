@@ -1,0 +1,49 @@
+/** What a container reports of itself: a snapshot, made a few times a second, never on the hot path. */
+export interface JobStatus {
+  readonly job: string
+  readonly phase: 'restoring' | 'running' | 'stopping' | 'stopped' | 'failed'
+  /** When the snapshot was made: monotonic ms. */
+  readonly atMs: number
+  readonly tasks: readonly TaskStatus[]
+}
+
+export interface TaskStatus {
+  /** `<subtopology>-<partition>` */
+  readonly task: string
+  readonly subtopology: string
+  readonly partition: number
+  readonly inputs: readonly InputStatus[]
+  /** Event time before which no more records are expected; null before the first. */
+  readonly watermark: number | null
+  /** Since the container started. */
+  readonly counts: TaskCounts
+}
+
+export interface InputStatus {
+  readonly topic: string
+  readonly partition: number
+  /** The offset of the next record to process. */
+  readonly offset: number
+  /** The partition's end. Lag is `endOffset - offset`. */
+  readonly endOffset: number
+}
+
+export interface TaskCounts {
+  /** Records taken from the inputs. */
+  readonly processed: number
+  /** Records appended to topics, repartition topics included. */
+  readonly emitted: number
+  /** Records that came after their window had closed. */
+  readonly late: number
+  /** Records left out because their key or value did not decode, by policy. */
+  readonly undecodable: number
+  /** Records left out because a callback threw, by policy. */
+  readonly failed: number
+  /** Those of the two that went to a dead-letter topic. */
+  readonly deadLettered: number
+  /** Repeats of repartition records, dropped after a crash of the task that had sent them. */
+  readonly repeats: number
+  /** Changelog records applied by restores. */
+  readonly restored: number
+  readonly commits: number
+}
