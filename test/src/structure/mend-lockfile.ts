@@ -1,0 +1,11 @@
+/**
+ * Mends `package-lock.json` after `npm install` (`npm run lock`). What it changes and why: `lockfile.ts`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { lockfileProblems, mendedLockfile } from './lockfile.ts'
+
+const path = new URL('../../../package-lock.json', import.meta.url)
+const lock = JSON.parse(readFileSync(path, 'utf8'))
+const problems = lockfileProblems(lock)
+writeFileSync(path, `${JSON.stringify(mendedLockfile(lock), null, 2)}\n`)
+console.log(`package-lock.json: mended ${problems.length} entries`)
