@@ -1,0 +1,209 @@
+import { formatPosition, type Position } from '@millrace/core'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { MillraceClient } from './millrace-client.ts'
+import { ScriptedServer, type ScriptedStream } from './testing/scripted-server.ts'
+
+const CHANGES = '/views/totals/changes'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function serve(): ScriptedServer {
+  const server = new ScriptedServer()
+  const view = { name: 'totals', key: 'string', value: 'json', windowMs: null, partitions: 1, parts: [0], position: '' }
+  server.answer('/views', { views: [view] })
+  server.stream(CHANGES)
+  return server
+}
+
+/** Follows the view; events, error and completion go into one list. */
+function follow(server: ScriptedServer) {
+  const told: unknown[] = []
+  const client = new MillraceClient('http://127.0.0.1:4711', { fetch: server.fetch })
+  const subscription = client
+    .view<string, number>('totals')
+    .changes()
+    .subscribe({
+      next: (event) =>
+        told.push(event.kind === 'start' ? offset(event) : [event.entry.key, event.entry.value, offset(event)]),
+      error: (error) => told.push(error.code),
+      complete: () => told.push('complete'),
+    })
+  return { told, subscription }
+}
+
+function offset(event: { position: Position }): string {
+  return formatPosition(event.position).replace('flights/0=', '@')
+}
+
+function start(stream: ScriptedStream | undefined, at: number): void {
+  stream?.send(`event: position\nid: flights/0=${at}\ndata: {"position":"flights/0=${at}"}\n\n`)
+}
+
+function change(stream: ScriptedStream | undefined, key: string, value: number | null, at?: number): void {
+  const id = at === undefined ? '' : `id: flights/0=${at}\n`
+  stream?.send(`event: change\n${id}data: ${JSON.stringify({ key, value })}\n\n`)
+}
+
+/** Lets everything that is ready have its turn. */
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0)
+}
+
+test('the start is told, then each commit whole', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  change(server.streams[0], 'ATL', 1)
+  await settle()
+  expect(told).toEqual(['@5'])
+  change(server.streams[0], 'BOS', null, 7)
+  await settle()
+  expect(told).toEqual(['@5', ['ATL', 1, '@7'], ['BOS', null, '@7']])
+})
+
+test('events may be cut anywhere, also inside a character', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  const bytes = new TextEncoder().encode('event: change\nid: flights/0=6\ndata: {"key":"é𝄞","value":1}\n\n')
+  for (const byte of bytes) server.streams[0]?.send(Uint8Array.of(byte))
+  await settle()
+  expect(told).toEqual(['@5', ['é𝄞', 1, '@6']])
+})
+
+test.each(['end', 'break'] as const)('a connection that meets its %s is made again', async (how) => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  change(server.streams[0], 'half a commit', 1)
+  await settle()
+  server.streams[0]?.[how]()
+  await vi.advanceTimersByTimeAsync(199)
+  expect(server.streams).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(1)
+  start(server.streams[1], 9)
+  change(server.streams[1], 'ATL', 1, 10)
+  await settle()
+  expect(told).toEqual(['@5', '@9', ['ATL', 1, '@10']])
+})
+
+test('a new connection at which nothing was missed goes unnoticed', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  change(server.streams[0], 'ATL', 1, 6)
+  await settle()
+  server.streams[0]?.break()
+  await vi.advanceTimersByTimeAsync(200)
+  start(server.streams[1], 6)
+  change(server.streams[1], 'ATL', 2, 7)
+  await settle()
+  expect(told).toEqual(['@5', ['ATL', 1, '@6'], ['ATL', 2, '@7']])
+})
+
+test('tries get rarer, up to a bound, and a connection that stands makes them frequent again', async () => {
+  const server = serve()
+  follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  await settle()
+  server.stop(CHANGES)
+  server.streams[0]?.break()
+  const tries = () => server.asked.filter((url) => url.pathname === CHANGES).length - 1
+  await vi.advanceTimersByTimeAsync(200 + 400 + 800)
+  expect(tries()).toBe(3)
+  await vi.advanceTimersByTimeAsync(60_000)
+  const before = tries()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(tries()).toBe(before + 1)
+  server.stream(CHANGES)
+  await vi.advanceTimersByTimeAsync(10_000)
+  start(server.streams[1], 5)
+  await settle()
+  server.streams[1]?.break()
+  await vi.advanceTimersByTimeAsync(200)
+  expect(server.streams).toHaveLength(3)
+})
+
+test('a connection that has gone silent is made again; one that shows signs of life is not', async () => {
+  const server = serve()
+  follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  for (let beat = 0; beat < 8; beat++) {
+    await vi.advanceTimersByTimeAsync(15_000)
+    server.streams[0]?.send(':\n\n')
+  }
+  expect(server.streams).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(45_200)
+  expect(server.streams).toHaveLength(2)
+  expect(server.streams[0]?.aborted).toBe(true)
+})
+
+test('unsubscribing closes the connection, and nothing is tried again', async () => {
+  const server = serve()
+  const { told, subscription } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  await settle()
+  subscription.unsubscribe()
+  expect(server.streams[0]?.aborted).toBe(true)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(server.streams).toHaveLength(1)
+  expect(told).toEqual(['@5'])
+})
+
+test('a first connection that fails is an error', async () => {
+  const server = serve()
+  server.stop(CHANGES)
+  const { told } = follow(server)
+  await settle()
+  expect(told).toEqual(['SERVER_UNREACHABLE'])
+})
+
+test('what the server refuses for good ends it', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  await settle()
+  server.answer(CHANGES, { code: 'VIEW_MISSING', message: 'gone' }, 404)
+  server.streams[0]?.end()
+  await vi.advanceTimersByTimeAsync(200)
+  expect(told).toEqual(['@5', 'VIEW_MISSING'])
+})
+
+test('what the server refuses for now is tried again', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  await settle()
+  server.answer(CHANGES, { code: 'VIEW_INCOMPLETE', message: 'being restored' }, 503)
+  server.streams[0]?.end()
+  await vi.advanceTimersByTimeAsync(200)
+  server.stream(CHANGES)
+  await vi.advanceTimersByTimeAsync(400)
+  start(server.streams[1], 8)
+  await settle()
+  expect(told).toEqual(['@5', '@8'])
+})
+
+test("a fault in the stream is an error with the server's reason", async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  start(server.streams[0], 5)
+  server.streams[0]?.send('event: error\ndata: {"code":"QUERY_FAILED","message":"no JSON"}\n\n')
+  await settle()
+  expect(told).toEqual(['@5', 'QUERY_FAILED'])
+})

@@ -1,0 +1,100 @@
+import { MillraceError, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
+import type { EventSourceMessage } from 'eventsource-parser'
+import { concatMap, defer, type Observable, retry, throwError, timeout, timer } from 'rxjs'
+import { eventConnection, type OpenStream, type Received } from './event-connection.ts'
+import { positionField } from './json-fields.ts'
+import { serverError } from './server-error.ts'
+import type { ViewEvent } from './view-answers.ts'
+
+/** The wait before the first new connection; doubled with each that fails. */
+const RETRY_MS = 200
+
+/** The longest wait between two connections. */
+const RETRY_MS_MAX = 10_000
+
+/** Three of the server's heartbeats: a stream that says nothing for so long is dead. */
+const SILENCE_MS_MAX = 45_000
+
+/**
+ * A view's changes, over as many connections as it takes. An error before the first connection stands, and so does one
+ * that no later try can mend; everything else is tried again, for as long as someone is subscribed.
+ */
+export function followChanges<E>(
+  url: string,
+  open: OpenStream,
+  decode: (json: unknown) => E,
+): Observable<ViewEvent<E>> {
+  return defer(() => {
+    const commits = new CommitAssembler(decode)
+    return eventConnection(url, open).pipe(
+      timeout({ each: SILENCE_MS_MAX, with: () => throwError(() => silent(url)) }),
+      concatMap((received) => commits.take(received)),
+      retry({
+        delay: (error) =>
+          commits.connected && isPassing(error)
+            ? timer(Math.min(RETRY_MS * 2 ** commits.failures++, RETRY_MS_MAX))
+            : throwError(() => error),
+      }),
+    )
+  })
+}
+
+/** Puts the events of each commit together: half a commit, cut off with its connection, is not told. */
+class CommitAssembler<E> {
+  readonly #decode: (json: unknown) => E
+  #entries: E[] = []
+  /** The last position that was told, as text. */
+  #last: string | undefined
+  /** How often in a row the stream could not be opened again. */
+  failures = 0
+
+  constructor(decode: (json: unknown) => E) {
+    this.#decode = decode
+  }
+
+  get connected(): boolean {
+    return this.#last !== undefined
+  }
+
+  take(received: Received): ViewEvent<E>[] {
+    if (received === 'alive') return []
+    switch (received.event) {
+      case 'position':
+        return this.#start(received)
+      case 'change':
+        return this.#change(received)
+      case 'error':
+        throw serverError('the stream of changes', 200, JSON.parse(received.data))
+      default:
+        // A later server may tell more.
+        return []
+    }
+  }
+
+  #start({ id = '', data }: EventSourceMessage): ViewEvent<E>[] {
+    this.failures = 0
+    this.#entries = []
+    // The connection was cut, and nothing happened in between: no change was missed.
+    if (id === this.#last) return []
+    this.#last = id
+    return [{ kind: 'start', position: positionField(JSON.parse(data)) }]
+  }
+
+  #change({ id, data }: EventSourceMessage): ViewEvent<E>[] {
+    this.#entries.push(this.#decode(JSON.parse(data)))
+    if (id === undefined) return []
+    const entries = this.#entries
+    const position: Position = parsePosition(id)
+    this.#entries = []
+    this.#last = id
+    return entries.map((entry) => ({ kind: 'change', entry, position }))
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof MillraceError && !(error instanceof RefusedError)
+}
+
+function silent(url: string): RetriableError {
+  return new RetriableError('SERVER_UNREACHABLE', `${url} has said nothing for ${SILENCE_MS_MAX} ms`)
+}

@@ -1,0 +1,79 @@
+import type { MillraceError } from '@millrace/core'
+import { badAnswer, serverError, unreachable } from './server-error.ts'
+
+/** Query parameters; those that are undefined are left out. */
+export type Parameters = Readonly<Record<string, string | number | undefined>>
+
+/** An answer's JSON; the error that it tells where it is not a 200. */
+export interface Answered {
+  readonly body: unknown
+  readonly error: MillraceError | undefined
+}
+
+/** Asks one server: `fetch` and nothing else, so that it works in every runtime. */
+export class HttpTransport {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly #fetch: typeof fetch
+
+  constructor(url: string, fetchFunction: typeof fetch) {
+    this.url = url.replace(/\/+$/, '')
+    this.#fetch = fetchFunction
+  }
+
+  /** Throws where there is no answer, or one that is not a Millrace server's. */
+  async ask(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Answered> {
+    const url = `${this.url}${path}${queryText(parameters)}`
+    const response = await this.#open(url, 'application/json', signal)
+    if (response.status !== 200) return refused(url, response)
+    try {
+      return { body: await response.json(), error: undefined }
+    } catch (cause) {
+      if (signal?.aborted === true) throw cause
+      throw cause instanceof SyntaxError ? badAnswer(url, 'the body is no JSON', cause) : unreachable(url, cause)
+    }
+  }
+
+  /** As `ask`, and throws the error that the answer tells. */
+  async read(path: string, parameters: Parameters, signal?: AbortSignal): Promise<unknown> {
+    const { body, error } = await this.ask(path, parameters, signal)
+    if (error !== undefined) throw error
+    return body
+  }
+
+  /** The body of a 200 as a stream of Server-Sent Events, still to be parsed. */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const url = `${this.url}${path}`
+    const response = await this.#open(url, 'text/event-stream', signal)
+    if (response.status !== 200) throw (await refused(url, response)).error
+    const type = response.headers.get('content-type') ?? ''
+    if (response.body === null || !type.startsWith('text/event-stream')) {
+      throw badAnswer(url, `it answered with "${type}" where events were asked for`)
+    }
+    return response.body
+  }
+
+  async #open(url: string, accept: string, signal?: AbortSignal): Promise<Response> {
+    // Called as a plain function: a browser's fetch refuses to be called on another object.
+    const send = this.#fetch
+    try {
+      return await send(url, { headers: { accept }, ...(signal && { signal }) })
+    } catch (cause) {
+      if (signal?.aborted === true) throw cause
+      throw unreachable(url, cause)
+    }
+  }
+}
+
+async function refused(url: string, response: Response): Promise<Answered & { readonly error: MillraceError }> {
+  const body: unknown = await response.json().catch(() => undefined)
+  return { body, error: serverError(url, response.status, body) }
+}
+
+function queryText(parameters: Parameters): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, String(value))
+  }
+  return query.size === 0 ? '' : `?${query}`
+}

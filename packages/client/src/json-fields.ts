@@ -1,0 +1,34 @@
+import { type Position, parsePosition } from '@millrace/core'
+import type { Window } from './view-answers.ts'
+
+/** A field of an answer's object; throws where the answer is none. */
+export function field(json: unknown, name: string): unknown {
+  if (typeof json !== 'object' || json === null) throw new Error(`${JSON.stringify(json)} is no object`)
+  return Object.hasOwn(json, name) ? Reflect.get(json, name) : undefined
+}
+
+export function textField(json: unknown, name: string): string {
+  const text = field(json, name)
+  if (typeof text !== 'string') throw new Error(`"${name}" is no text`)
+  return text
+}
+
+export function listField(json: unknown, name: string): readonly unknown[] {
+  const list = field(json, name)
+  if (!Array.isArray(list)) throw new Error(`"${name}" is no list`)
+  return list
+}
+
+export function positionField(json: unknown): Position {
+  return parsePosition(textField(json, 'position'))
+}
+
+/** The window of an entry; undefined where it has none. */
+export function windowField(json: unknown): Window | undefined {
+  const window = field(json, 'window')
+  if (window === undefined) return undefined
+  const start = field(window, 'start')
+  const end = field(window, 'end')
+  if (typeof start !== 'number' || typeof end !== 'number') throw new Error('"window" has no start and end')
+  return { start, end }
+}

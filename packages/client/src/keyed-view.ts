@@ -1,0 +1,48 @@
+import type { Observable } from 'rxjs'
+import type { Answer, Page, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
+import { type Decoded, type ViewReader, walkPages } from './view-reader.ts'
+
+/** A view by key, as a client reads it. Only committed state is ever answered. */
+export class KeyedView<K, V> {
+  readonly #reader: ViewReader<K, V>
+
+  constructor(reader: ViewReader<K, V>) {
+    this.#reader = reader
+  }
+
+  get name(): string {
+    return this.#reader.name
+  }
+
+  /** The key's value; undefined where it has none. */
+  async get(key: K, options: ReadOptions = {}): Promise<V | undefined> {
+    return (await this.lookup(key, options)).value
+  }
+
+  /** As `get`, with the position that the answer reflects. */
+  lookup(key: K, options: ReadOptions = {}): Promise<Answer<V>> {
+    return this.#reader.value(key, undefined, options)
+  }
+
+  /** A page of the entries in a range of keys, in the order of the keys. Each page is of its own moment. */
+  range(options: RangeOptions<K> = {}): Promise<Page<ViewEntry<K, V>>> {
+    return this.#reader.page(undefined, options, keyed)
+  }
+
+  /** All entries of a range, page by page as they are taken. */
+  all(options: RangeOptions<K> = {}): AsyncIterable<ViewEntry<K, V>> {
+    return walkPages((cursor) => this.range({ ...options, ...(cursor !== undefined && { cursor }) }))
+  }
+
+  /**
+   * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
+   * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
+   */
+  changes(): Observable<ViewEvent<ViewEntry<K, V | null>>> {
+    return this.#reader.changes(keyed)
+  }
+}
+
+function keyed<K, V>({ key, value }: Decoded<K, V>): ViewEntry<K, V> {
+  return { key, value }
+}

@@ -1,0 +1,108 @@
+import { type JobStatus, type Position, RefusedError } from '@millrace/core'
+import { HttpTransport } from './http-transport.ts'
+import { field, listField, positionField, textField } from './json-fields.ts'
+import { KeyedView } from './keyed-view.ts'
+import { badAnswer } from './server-error.ts'
+import { jsonCodec, type ViewCodec } from './view-codec.ts'
+import { ViewReader } from './view-reader.ts'
+import { WindowedView } from './windowed-view.ts'
+
+export interface ClientOptions {
+  /** What sends requests. Default: the runtime's own `fetch`. */
+  readonly fetch?: typeof fetch
+}
+
+/** A view as its server describes it. */
+export interface ViewDescription {
+  readonly name: string
+  /** The name of the serde of its keys. */
+  readonly key: string
+  /** The name of the serde of its values. */
+  readonly value: string
+  /** The window's size in ms; null for a view by key alone. */
+  readonly windowMs: number | null
+  /** How many parts the view has, and which of them the server holds. */
+  readonly partitions: number
+  readonly parts: readonly number[]
+  readonly position: Position
+}
+
+/**
+ * Reads the views of one running job. Makes no connection until asked, keeps none open but `changes()`, and needs no
+ * closing.
+ *
+ * ```ts
+ * const client = new MillraceClient('http://127.0.0.1:4711')
+ * const total = await client.view(delays).get('ATL', Date.UTC(2001, 0, 1, 8))
+ * ```
+ */
+export class MillraceClient {
+  readonly #transport: HttpTransport
+  /** Asked once, when a view that is known by name only is first read. */
+  #described: Promise<readonly ViewDescription[]> | undefined
+
+  constructor(url: string, options: ClientOptions = {}) {
+    this.#transport = new HttpTransport(url, options.fetch ?? fetch)
+  }
+
+  /** A view by its name. Keys and values are plain JSON; that they are of these types is the caller's word. */
+  view<K, V>(name: string): KeyedView<K, V> {
+    return new KeyedView(this.#named<K, V>(name))
+  }
+
+  /** As `view`, for a view with windows. */
+  windowedView<K, V>(name: string): WindowedView<K, V> {
+    return new WindowedView(this.#named<K, V>(name))
+  }
+
+  /** The job's views. */
+  async views(): Promise<readonly ViewDescription[]> {
+    const body = await this.#transport.read('/views', {})
+    try {
+      return listField(body, 'views').map(describedView)
+    } catch (cause) {
+      throw badAnswer(this.#transport.url, 'its list of views does not fit', cause)
+    }
+  }
+
+  /** What the job's container reports of itself. */
+  async status(): Promise<JobStatus> {
+    const body = await this.#transport.read('/status', {})
+    if (isStatus(body)) return body
+    throw badAnswer(this.#transport.url, 'its status does not fit')
+  }
+
+  #named<K, V>(name: string): ViewReader<K, V> {
+    return new ViewReader(name, this.#transport, () => this.#codecOf(name))
+  }
+
+  async #codecOf<K, V>(name: string): Promise<ViewCodec<K, V>> {
+    this.#described ??= this.views()
+    // A failure is told to those that waited, and asked anew by the next.
+    const views = await this.#described.catch((error) => {
+      this.#described = undefined
+      throw error
+    })
+    const view = views.find((candidate) => candidate.name === name)
+    if (view !== undefined) return jsonCodec(view.key)
+    const names = views.map((candidate) => candidate.name).join(', ')
+    throw new RefusedError('VIEW_MISSING', `the job has no view ${JSON.stringify(name)}; it has ${names || 'none'}`)
+  }
+}
+
+function describedView(json: unknown): ViewDescription {
+  return {
+    name: textField(json, 'name'),
+    key: textField(json, 'key'),
+    value: textField(json, 'value'),
+    windowMs: field(json, 'windowMs') === null ? null : Number(field(json, 'windowMs')),
+    partitions: Number(field(json, 'partitions')),
+    parts: listField(json, 'parts').map(Number),
+    position: positionField(json),
+  }
+}
+
+/** Its fields are the server's word: client and server of one version agree on them. */
+function isStatus(body: unknown): body is JobStatus {
+  return typeof field(body, 'job') === 'string' && Array.isArray(field(body, 'tasks'))
+}

@@ -1,0 +1,61 @@
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  FatalError,
+  FencedError,
+  type MillraceError,
+  RecordError,
+  RefusedError,
+  RetriableError,
+  StateDamagedError,
+} from '@millrace/core'
+
+/** The class that goes with what happens next; the server's errors arrive as the same class that it threw. */
+const CLASSES = {
+  refused: RefusedError,
+  record: RecordError,
+  retry: RetriableError,
+  fenced: FencedError,
+  rebuild: StateDamagedError,
+  fatal: FatalError,
+}
+
+/** The error that a server's body tells; what is no such body is `BAD_ANSWER`, or `SERVER_UNREACHABLE` from a gateway. */
+export function serverError(url: string, status: number, body: unknown): MillraceError {
+  if (isErrorBody(body)) return new CLASSES[ERROR_CODES[body.code]](body.code, body.message)
+  if (status >= 502 && status <= 504) {
+    return new RetriableError(
+      'SERVER_UNREACHABLE',
+      `${url} answered ${status}: what stands before the job cannot reach it`,
+    )
+  }
+  return badAnswer(url, `its answer (status ${status}) is not one`)
+}
+
+/** What answers at the URL does not speak Millrace's protocol. */
+export function badAnswer(url: string, reason: string, cause?: unknown): RefusedError {
+  return new RefusedError('BAD_ANSWER', `${url} is no Millrace server's: ${reason}; check the URL`, { cause })
+}
+
+/** Nothing answers at the URL. */
+export function unreachable(url: string, cause: unknown): RetriableError {
+  return new RetriableError(
+    'SERVER_UNREACHABLE',
+    `nothing answers at ${url}: is the job running, and is the URL right?`,
+    {
+      cause,
+    },
+  )
+}
+
+function isErrorBody(body: unknown): body is { code: ErrorCode; message: string } {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    'code' in body &&
+    typeof body.code === 'string' &&
+    Object.hasOwn(ERROR_CODES, body.code) &&
+    'message' in body &&
+    typeof body.message === 'string'
+  )
+}

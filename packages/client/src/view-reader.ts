@@ -1,0 +1,104 @@
+import { formatPosition } from '@millrace/core'
+import { keyToText } from '@millrace/core/internal'
+import { defer, from, type Observable, switchMap } from 'rxjs'
+import { followChanges } from './follow-changes.ts'
+import type { HttpTransport } from './http-transport.ts'
+import { field, listField, positionField, textField, windowField } from './json-fields.ts'
+import { badAnswer } from './server-error.ts'
+import type { Answer, Page, ReadOptions, ViewEvent, Window, WindowedRangeOptions } from './view-answers.ts'
+import type { ViewCodec } from './view-codec.ts'
+
+/** An entry of either kind of view; a change's value may be null. */
+export interface Decoded<K, V> {
+  readonly key: K
+  readonly window: Window | undefined
+  readonly value: V
+}
+
+/** Reads one view over HTTP: what views with and without windows have in common. */
+export class ViewReader<K, V> {
+  readonly name: string
+  readonly #transport: HttpTransport
+  readonly #codec: () => Promise<ViewCodec<K, V>>
+
+  constructor(name: string, transport: HttpTransport, codec: () => Promise<ViewCodec<K, V>>) {
+    this.name = name
+    this.#transport = transport
+    this.#codec = codec
+  }
+
+  async value(key: K, window: number | undefined, options: ReadOptions): Promise<Answer<V>> {
+    const codec = await this.#codec()
+    const parameters = { key: keyToText(codec.key, key), window, ...waitParameters(options) }
+    const { body, error } = await this.#transport.ask(this.#path('value'), parameters, options.signal)
+    if (error !== undefined && error.code !== 'VALUE_MISSING') throw error
+    return this.#checked(() => ({
+      value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
+      position: positionField(body),
+    }))
+  }
+
+  /** A page of entries; of the windows of one key where `key` is given. */
+  async page<E>(
+    key: K | undefined,
+    options: WindowedRangeOptions<K>,
+    entryOf: (entry: Decoded<K, V>) => E,
+  ): Promise<Page<E>> {
+    const codec = await this.#codec()
+    const text = (bound: K | undefined) => (bound === undefined ? undefined : keyToText(codec.key, bound))
+    const { prefix, windowFrom, windowTo, limit, cursor } = options
+    const keys = { key: text(key), from: text(options.from), to: text(options.to), prefix }
+    const parameters = { ...keys, windowFrom, windowTo, limit, cursor, ...waitParameters(options) }
+    const path = this.#path(key === undefined ? 'entries' : 'windows')
+    const body = await this.#transport.read(path, parameters, options.signal)
+    return this.#checked(() => ({
+      entries: listField(body, 'entries').map((json) =>
+        entryOf(decoded(codec, json, codec.value.fromJson(field(json, 'value')))),
+      ),
+      next: field(body, 'next') === null ? null : textField(body, 'next'),
+      position: positionField(body),
+    }))
+  }
+
+  changes<E>(entryOf: (entry: Decoded<K, V | null>) => E): Observable<ViewEvent<E>> {
+    const open = (signal: AbortSignal) => this.#transport.stream(this.#path('changes'), signal)
+    const change = (codec: ViewCodec<K, V>) => (json: unknown) => {
+      const value = field(json, 'value')
+      return this.#checked(() => entryOf(decoded(codec, json, value === null ? null : codec.value.fromJson(value))))
+    }
+    return defer(() => from(this.#codec())).pipe(
+      switchMap((codec) => followChanges(this.#transport.url, open, change(codec))),
+    )
+  }
+
+  #path(what: string): string {
+    return `/views/${encodeURIComponent(this.name)}/${what}`
+  }
+
+  #checked<T>(decode: () => T): T {
+    try {
+      return decode()
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw badAnswer(this.#transport.url, `what it says of view "${this.name}" does not fit (${reason})`, cause)
+    }
+  }
+}
+
+/** Page after page, to the last. */
+export async function* walkPages<E>(page: (cursor: string | undefined) => Promise<Page<E>>): AsyncGenerator<E, void> {
+  let cursor: string | undefined
+  do {
+    const { entries, next } = await page(cursor)
+    yield* entries
+    cursor = next ?? undefined
+  } while (cursor !== undefined)
+}
+
+function decoded<K, V>(codec: Pick<ViewCodec<K, unknown>, 'key'>, json: unknown, value: V): Decoded<K, V> {
+  return { key: codec.key.fromJson(field(json, 'key')), window: windowField(json), value }
+}
+
+function waitParameters({ after, timeoutMs }: ReadOptions) {
+  return { after: after && formatPosition(after), timeout: timeoutMs }
+}

@@ -1,0 +1,179 @@
+import { RefusedError, RetriableError } from '@millrace/core'
+import { expect, test } from 'vitest'
+import { MillraceClient } from './millrace-client.ts'
+import { ScriptedServer } from './testing/scripted-server.ts'
+
+const URL_BASE = 'http://127.0.0.1:4711'
+const HOUR = 3_600_000
+
+function client(server: ScriptedServer, url = URL_BASE): MillraceClient {
+  server.answer('/views', { job: 'flights', views: [described('delays', HOUR), described('totals', null)] })
+  return new MillraceClient(url, { fetch: server.fetch })
+}
+
+function described(name: string, windowMs: number | null) {
+  return { name, key: 'string', value: 'json', windowMs, partitions: 1, parts: [0], position: 'flights/0=3' }
+}
+
+async function taken<T>(entries: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const entry of entries) list.push(entry)
+  return list
+}
+
+/** The parameters of the last request. */
+function lastAsked(server: ScriptedServer): Record<string, string> {
+  return Object.fromEntries(server.asked.at(-1)?.searchParams ?? [])
+}
+
+test('a value is asked for by key, and comes with what it reflects', async () => {
+  const server = new ScriptedServer()
+  server.answer('/views/totals/value', { key: 'a&b=ü', value: { minutes: 3 }, position: 'flights/0=3' })
+  const view = client(server).view<string, { minutes: number }>('totals')
+  expect(await view.get('a&b=ü')).toEqual({ minutes: 3 })
+  expect(lastAsked(server)).toEqual({ key: 'a&b=ü' })
+  expect(await view.lookup('a&b=ü')).toEqual({ value: { minutes: 3 }, position: { flights: { 0: 3 } } })
+})
+
+test('a key without a value is undefined, and has a position too', async () => {
+  const server = new ScriptedServer()
+  server.answer('/views/totals/value', { code: 'VALUE_MISSING', message: 'none', position: 'flights/0=3' }, 404)
+  const view = client(server).view<string, number>('totals')
+  expect(await view.get('ATL')).toBeUndefined()
+  expect(await view.lookup('ATL')).toEqual({ value: undefined, position: { flights: { 0: 3 } } })
+})
+
+test('a read waits for a position where it is told to', async () => {
+  const server = new ScriptedServer()
+  server.answer('/views/delays/value', { key: 'ATL', value: 1, position: 'flights/0=9' })
+  const view = client(server).windowedView<string, number>('delays')
+  await view.get('ATL', -HOUR, { after: { flights: { 0: 8, 1: 2 } }, timeoutMs: 70 })
+  expect(lastAsked(server)).toEqual({ key: 'ATL', window: '-3600000', after: 'flights/0=8,flights/1=2', timeout: '70' })
+})
+
+test('keys that are no strings are asked for as JSON', async () => {
+  const server = new ScriptedServer()
+  const views = client(server)
+  server.answer('/views', { views: [{ ...described('totals', null), key: 'json' }] })
+  server.answer('/views/totals/value', { key: '1', value: 1, position: '' })
+  await views.view<string, number>('totals').get('1')
+  expect(lastAsked(server)).toEqual({ key: '"1"' })
+})
+
+test('a page of a range, and all of it, page by page', async () => {
+  const server = new ScriptedServer()
+  const window = { start: 0, end: HOUR }
+  server.respond('/views/delays/entries', () => {
+    const { cursor } = lastAsked(server)
+    const entries = [{ key: cursor ?? 'first', window, value: 1 }]
+    return Response.json({ entries, next: cursor === undefined ? 'second' : null, position: 'flights/0=3' })
+  })
+  const view = client(server).windowedView<string, number>('delays')
+  const page = await view.range({ from: 'a', to: 'b', prefix: 'a', windowFrom: 0, windowTo: HOUR, limit: 7 })
+  expect(page).toEqual({
+    entries: [{ key: 'first', window, value: 1 }],
+    next: 'second',
+    position: { flights: { 0: 3 } },
+  })
+  expect(lastAsked(server)).toEqual({
+    from: 'a',
+    to: 'b',
+    prefix: 'a',
+    windowFrom: '0',
+    windowTo: '3600000',
+    limit: '7',
+  })
+  const all = await taken(view.all({ prefix: 'a' }))
+  expect(all.map((entry) => entry.key)).toEqual(['first', 'second'])
+  expect(lastAsked(server)).toEqual({ prefix: 'a', cursor: 'second' })
+})
+
+test("a key's windows are walked to the end, and no further than they are taken", async () => {
+  const server = new ScriptedServer()
+  let pages = 0
+  server.respond('/views/delays/windows', () => {
+    const window = { start: pages * HOUR, end: (pages + 1) * HOUR }
+    pages++
+    return Response.json({ entries: [{ key: 'ATL', window, value: pages }], next: `${pages}`, position: '' })
+  })
+  const view = client(server).windowedView<string, number>('delays')
+  for await (const entry of view.windows('ATL')) if (entry.value === 3) break
+  expect(pages).toBe(3)
+  expect(lastAsked(server)).toEqual({ key: 'ATL', cursor: '2' })
+})
+
+test('the list of views and the status are told', async () => {
+  const server = new ScriptedServer()
+  server.answer('/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
+  const asked = client(server)
+  expect(await asked.views()).toMatchObject([
+    { name: 'delays', windowMs: HOUR, position: { flights: { 0: 3 } } },
+    { name: 'totals', windowMs: null },
+  ])
+  expect(await asked.status()).toMatchObject({ phase: 'running' })
+})
+
+test('a slash at the end of the URL and a path before the API do no harm', async () => {
+  const server = new ScriptedServer()
+  server.answer('/jobs/flights/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
+  await client(server, `${URL_BASE}/jobs/flights/`).status()
+  expect(server.asked.at(-1)?.pathname).toBe('/jobs/flights/status')
+})
+
+test.each([
+  ['BAD_REQUEST', 400, RefusedError],
+  ['POSITION_NOT_REACHED', 504, RetriableError],
+  ['QUERY_FAILED', 500, RefusedError],
+])("the server's error %s arrives as what it is", async (code, status, type) => {
+  const server = new ScriptedServer()
+  server.answer('/views/totals/value', { code, message: 'what and why' }, status)
+  const error = await client(server)
+    .view('totals')
+    .get('ATL')
+    .catch((caught) => caught)
+  expect(error).toBeInstanceOf(type)
+  expect(error).toMatchObject({ code, message: 'what and why' })
+})
+
+test('a view that the job does not have is refused, with those that it has', async () => {
+  const read = client(new ScriptedServer()).view('nothing').get('ATL')
+  await expect(read).rejects.toMatchObject({ code: 'VIEW_MISSING', message: expect.stringContaining('delays, totals') })
+})
+
+test('a server that cannot be reached is named, and asked again the next time', async () => {
+  const server = new ScriptedServer()
+  const view = client(server).view('totals')
+  server.stop('/views')
+  await expect(view.get('ATL')).rejects.toMatchObject({
+    code: 'SERVER_UNREACHABLE',
+    message: expect.stringContaining(URL_BASE),
+  })
+  server.answer('/views', { views: [described('totals', null)] })
+  server.answer('/views/totals/value', { key: 'ATL', value: 1, position: '' })
+  expect(await view.get('ATL')).toBe(1)
+})
+
+test.each([
+  ['a web page', () => new Response('<html>'), 'BAD_ANSWER'],
+  ['an unknown error', () => Response.json({ code: 'ODD', message: 'x' }, { status: 400 }), 'BAD_ANSWER'],
+  ['a web page that says no', () => new Response('<html>', { status: 404 }), 'BAD_ANSWER'],
+  ['a gateway', () => new Response('<html>', { status: 502 }), 'SERVER_UNREACHABLE'],
+  ['JSON of another kind', () => Response.json([1]), 'BAD_ANSWER'],
+  ['an entry without a position', () => Response.json({ key: 'a', value: 1 }), 'BAD_ANSWER'],
+  ['null', () => Response.json(null), 'BAD_ANSWER'],
+])('%s instead of an answer is told apart', async (_what, response, code) => {
+  const server = new ScriptedServer()
+  server.respond('/views/totals/value', response)
+  await expect(client(server).view('totals').get('ATL')).rejects.toMatchObject({ code })
+})
+
+test("a caller's own abort stays what it is", async () => {
+  const server = new ScriptedServer()
+  const stop = new AbortController()
+  server.respond('/views/totals/value', () => {
+    stop.abort()
+    throw stop.signal.reason
+  })
+  const read = client(server).view('totals').get('ATL', { signal: stop.signal })
+  await expect(read).rejects.toMatchObject({ name: 'AbortError' })
+})

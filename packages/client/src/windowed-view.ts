@@ -1,0 +1,64 @@
+import type { Observable } from 'rxjs'
+import type {
+  Answer,
+  Page,
+  ReadOptions,
+  ViewEvent,
+  WindowedEntry,
+  WindowedRangeOptions,
+  WindowOptions,
+} from './view-answers.ts'
+import { type Decoded, type ViewReader, walkPages } from './view-reader.ts'
+
+/** A view by key and window, as a client reads it. Only committed state is ever answered. */
+export class WindowedView<K, V> {
+  readonly #reader: ViewReader<K, V>
+
+  constructor(reader: ViewReader<K, V>) {
+    this.#reader = reader
+  }
+
+  get name(): string {
+    return this.#reader.name
+  }
+
+  /** The key's value in the window that starts at `windowStart` (ms since the epoch); undefined where it has none. */
+  async get(key: K, windowStart: number, options: ReadOptions = {}): Promise<V | undefined> {
+    return (await this.lookup(key, windowStart, options)).value
+  }
+
+  /** As `get`, with the position that the answer reflects. */
+  lookup(key: K, windowStart: number, options: ReadOptions = {}): Promise<Answer<V>> {
+    return this.#reader.value(key, windowStart, options)
+  }
+
+  /** All windows of one key, by start, page by page as they are taken. */
+  windows(key: K, options: WindowOptions = {}): AsyncIterable<WindowedEntry<K, V>> {
+    return walkPages((cursor) =>
+      this.#reader.page(key, { ...options, ...(cursor !== undefined && { cursor }) }, windowed),
+    )
+  }
+
+  /** A page of the entries in a range of keys and windows, by key, then by start. Each page is of its own moment. */
+  range(options: WindowedRangeOptions<K> = {}): Promise<Page<WindowedEntry<K, V>>> {
+    return this.#reader.page(undefined, options, windowed)
+  }
+
+  /** All entries of a range, page by page as they are taken. */
+  all(options: WindowedRangeOptions<K> = {}): AsyncIterable<WindowedEntry<K, V>> {
+    return walkPages((cursor) => this.range({ ...options, ...(cursor !== undefined && { cursor }) }))
+  }
+
+  /**
+   * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
+   * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
+   */
+  changes(): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
+    return this.#reader.changes(windowed)
+  }
+}
+
+function windowed<K, V>({ key, window, value }: Decoded<K, V>): WindowedEntry<K, V> {
+  if (window === undefined) throw new Error('an entry has no window')
+  return { key, window, value }
+}
