@@ -1,0 +1,53 @@
+import { crc32c } from './crc32c.ts'
+import {
+  ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
+  BASE_TIMESTAMP_AT,
+  COMPRESSION_MASK,
+  CONTROL_BIT,
+  COUNT_AT,
+  CRC_AT,
+  HEADER_BYTES,
+  LAST_OFFSET_DELTA_AT,
+  LENGTH_AT,
+  LENGTH_OVERHEAD_BYTES,
+  MAGIC,
+  MAGIC_AT,
+  MAX_TIMESTAMP_AT,
+  readInt64,
+} from './format.ts'
+
+/** The header's fields, each read where a batch starts in a buffer. Whether they can be believed says `isWhole`. */
+
+/** The batch's whole length in bytes; undefined where it cannot be one. Needs 12 bytes. */
+export function batchBytes(buffer: Buffer, at: number): number | undefined {
+  const length = buffer.readInt32BE(at + LENGTH_AT)
+  return length < HEADER_BYTES - LENGTH_OVERHEAD_BYTES ? undefined : length + LENGTH_OVERHEAD_BYTES
+}
+
+/** Whether the batch, all of which is in the buffer, has the right format and checksum. */
+export function isWhole(buffer: Buffer, at: number, bytes: number): boolean {
+  return (
+    buffer.readInt8(at + MAGIC_AT) === MAGIC &&
+    buffer.readUInt32BE(at + CRC_AT) === crc32c(buffer, at + ATTRIBUTES_AT, at + bytes)
+  )
+}
+
+export const baseOffset = (buffer: Buffer, at: number): number => readInt64(buffer, at + BASE_OFFSET_AT)
+
+export const nextOffset = (buffer: Buffer, at: number): number =>
+  baseOffset(buffer, at) + buffer.readInt32BE(at + LAST_OFFSET_DELTA_AT) + 1
+
+export const baseTimestamp = (buffer: Buffer, at: number): number => readInt64(buffer, at + BASE_TIMESTAMP_AT)
+
+export const maxTimestamp = (buffer: Buffer, at: number): number => readInt64(buffer, at + MAX_TIMESTAMP_AT)
+
+export const recordCount = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + COUNT_AT)
+
+export const checksum = (buffer: Buffer, at: number): number => buffer.readUInt32BE(at + CRC_AT)
+
+export const isControl = (buffer: Buffer, at: number): boolean =>
+  (buffer.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
+
+export const isCompressed = (buffer: Buffer, at: number): boolean =>
+  (buffer.readInt16BE(at + ATTRIBUTES_AT) & COMPRESSION_MASK) !== 0

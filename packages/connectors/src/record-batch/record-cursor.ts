@@ -1,0 +1,167 @@
+import { type Batch, FatalError, type Header, type Headers, NO_HEADERS } from '@millrace/core'
+import { baseOffset, baseTimestamp, batchBytes, checksum, nextOffset, recordCount } from './batch-header.ts'
+import { HEADER_BYTES } from './format.ts'
+
+/**
+ * Reads the records of a RecordBatch in place. One cursor serves a partition reader for its life: `open` points it at
+ * another batch. The batch's checksum was verified before.
+ */
+export class RecordCursor implements Batch {
+  readonly topic: string
+  readonly partition: number
+  baseOffset = 0
+  nextOffset = 0
+  checksum = 0
+  offset = 0
+  timestamp = 0
+  bytes: Buffer = Buffer.alloc(0)
+  keyStart = -1
+  keyEnd = -1
+  valueStart = -1
+  valueEnd = -1
+  headerStart = -1
+  headerEnd = -1
+  #batchOffset = 0
+  #batchTimestamp = 0
+  #end = 0
+  #at = 0
+  #left = 0
+  #headersAt = 0
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  /** Points at the batch that starts at `at`; records before `fromOffset` are passed over. */
+  open(bytes: Buffer, at: number, fromOffset: number): void {
+    this.bytes = bytes
+    this.#batchOffset = baseOffset(bytes, at)
+    this.baseOffset = Math.max(this.#batchOffset, fromOffset)
+    this.nextOffset = nextOffset(bytes, at)
+    this.checksum = checksum(bytes, at)
+    this.#batchTimestamp = baseTimestamp(bytes, at)
+    this.#end = at + (batchBytes(bytes, at) ?? 0)
+    this.#at = at + HEADER_BYTES
+    this.#left = recordCount(bytes, at)
+  }
+
+  next(): boolean {
+    do {
+      if (this.#left === 0) return false
+      this.#left--
+      this.#readRecord()
+    } while (this.offset < this.baseOffset)
+    return true
+  }
+
+  headers(): Headers {
+    const saved = this.#at
+    this.#at = this.#headersAt
+    const count = this.#varint()
+    if (count === 0) {
+      this.#at = saved
+      return NO_HEADERS
+    }
+    const headers: Header[] = []
+    for (let index = 0; index < count; index++) {
+      const nameStart = this.#take(this.#varint())
+      const name = this.bytes.utf8Slice(nameStart, this.#at)
+      const length = this.#varint()
+      const valueStart = this.#take(Math.max(0, length))
+      headers.push([name, length < 0 ? null : Buffer.from(this.bytes.subarray(valueStart, this.#at))])
+    }
+    this.#at = saved
+    return headers
+  }
+
+  findHeader(name: string): boolean {
+    const saved = this.#at
+    this.#at = this.#headersAt
+    let found = false
+    for (let left = this.#varint(); left > 0 && !found; left--) {
+      const nameStart = this.#take(this.#varint())
+      const nameEnd = this.#at
+      const length = this.#varint()
+      const valueStart = this.#take(Math.max(0, length))
+      if (this.#isName(name, nameStart, nameEnd)) {
+        found = true
+        this.headerStart = valueStart
+        this.headerEnd = this.#at
+      }
+    }
+    this.#at = saved
+    return found
+  }
+
+  #readRecord(): void {
+    const length = this.#varint()
+    const end = this.#at + length
+    if (length < 0 || end > this.#end) throw this.#damaged()
+    this.#at++
+    this.timestamp = this.#batchTimestamp + this.#varint()
+    this.offset = this.#batchOffset + this.#varint()
+    const keyLength = this.#varint()
+    if (keyLength < 0) {
+      this.keyStart = -1
+      this.keyEnd = -1
+    } else {
+      this.keyStart = this.#take(keyLength)
+      this.keyEnd = this.#at
+    }
+    const valueLength = this.#varint()
+    if (valueLength < 0) {
+      this.valueStart = -1
+      this.valueEnd = -1
+    } else {
+      this.valueStart = this.#take(valueLength)
+      this.valueEnd = this.#at
+    }
+    if (this.#at >= end) throw this.#damaged()
+    this.#headersAt = this.#at
+    this.#at = end
+  }
+
+  /** Passes over some bytes, which must be there; returns where they start. */
+  #take(length: number): number {
+    const start = this.#at
+    this.#at = start + length
+    if (length < 0 || this.#at > this.#end) throw this.#damaged()
+    return start
+  }
+
+  #varint(): number {
+    const { bytes } = this
+    let byte = bytes[this.#at++] ?? 0
+    // Most are one byte or two: lengths below 64 and 8192, small differences.
+    if (byte < 128) return (byte >>> 1) ^ -(byte & 1)
+    let value = byte & 127
+    let scale = 128
+    do {
+      // 8 bytes hold 2^56: more is no number that a record of ours can have.
+      if (this.#at >= this.#end || scale > 2 ** 49) throw this.#damaged()
+      byte = bytes[this.#at++] ?? 0
+      value += (byte & 127) * scale
+      scale *= 128
+    } while (byte >= 128)
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  }
+
+  #isName(name: string, start: number, end: number): boolean {
+    if (end - start !== name.length) return false
+    for (let index = 0; index < name.length; index++) {
+      if (this.bytes[start + index] !== name.charCodeAt(index)) return false
+    }
+    return true
+  }
+
+  #damaged(): FatalError {
+    const { topic, partition } = this
+    const offset = this.#batchOffset
+    return new FatalError(
+      'LOG_DAMAGED',
+      `${topic}/${partition}: the batch at offset ${offset} has the right checksum, but its records do not fit into it: it was written wrong`,
+      { topic, partition, offset },
+    )
+  }
+}
