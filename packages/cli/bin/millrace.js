@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+import './check-node.js'
+import { existsSync } from 'node:fs'
+
+// An installed package has `src` too (its source maps point there), but never a tsconfig.json.
+if (existsSync(new URL('../tsconfig.json', import.meta.url))) {
+  import('./use-source.js').then(() => import('../src/main.ts'))
+} else {
+  import('../dist/main.js')
+}
