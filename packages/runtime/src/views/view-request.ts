@@ -59,7 +59,9 @@ export async function waitAsAsked(
   clientGone: AbortSignal,
 ): Promise<void> {
   const timeoutMs = integer(query, 'timeout', `a time from 0 to ${WAIT_MAX_MS} ms`, 0, WAIT_MAX_MS)
-  const wanted = parsePosition(query.get('after') ?? '')
+  const after = query.get('after')
+  if (after === undefined) return
+  const wanted = parsePosition(after)
   requireReachable(wanted, sources.views)
   const signal = AbortSignal.any([sources.closing, clientGone])
   const { timers } = sources.env
