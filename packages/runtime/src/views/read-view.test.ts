@@ -80,6 +80,21 @@ test('bounds of keys and windows hold on every page', async () => {
   )
 })
 
+test('a part that holds far more than its share loses none of it', async () => {
+  const view = new MemoryView({ name: 'counts', key: int32(), value: json(), positions })
+  // Every 20th key is in another part: what follows the home part's page must not be taken from there first.
+  const keys = Array.from({ length: 400 }, (_, key) => key)
+  for (const key of keys) view.commit(key % 20 === 0 ? 1 : 0, {}, [{ key, value: key }])
+  const found: number[] = []
+  let after: Buffer | undefined
+  do {
+    const { value } = await findPage(view, { limit: 100, ...(after && { after }) })
+    found.push(...value.entries.map((text) => JSON.parse(text).key))
+    after = value.next ?? undefined
+  } while (after !== undefined)
+  expect(found).toEqual(keys)
+})
+
 test('a page reads little more than it returns, not a full page from each part', async () => {
   const parts = 50
   const view = new MemoryView({
