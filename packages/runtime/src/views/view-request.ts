@@ -1,4 +1,4 @@
-import { formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
+import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
 import { keyFromText } from '@millrace/core/internal'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { badRequest, integer, type Query } from './query-parameters.ts'
@@ -24,7 +24,10 @@ export function viewNamed(views: readonly ServedView[], name: string): ServedVie
 /** A key parameter, decoded by the view's serde; throws `BAD_REQUEST`. */
 export function keyParameter(view: ServedView, name: string, text: string): unknown {
   try {
-    return keyFromText(view.key, text)
+    const key = keyFromText(view.key, text)
+    // What decodes from JSON may still be out of the serde's range.
+    view.key.encode(key, new ByteWriter(text.length))
+    return key
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw badRequest(

@@ -177,6 +177,7 @@ test.each([
   ['/views/delays/value?key=a&window=9007199254740993', 400, 'BAD_REQUEST', 'window: '],
   ['/views/routes/value?key=ATL', 400, 'BAD_REQUEST', 'no key of view "routes" (int32)'],
   ['/views/routes/value?key={', 400, 'BAD_REQUEST', 'key: '],
+  ['/views/routes/value?key=2147483648', 400, 'BAD_REQUEST', 'key: '],
   ['/views/routes/entries?from=x', 400, 'BAD_REQUEST', 'from: '],
   ['/views/routes/entries?prefix=1', 400, 'BAD_REQUEST', 'prefix: '],
   ['/views/totals/entries?limit=0', 400, 'BAD_REQUEST', 'limit: '],
