@@ -1,0 +1,95 @@
+import { parseSync } from 'oxc-parser'
+
+/** A TypeScript file of this repository: its path from the top, with `/`, and its text. */
+export interface SourceFile {
+  readonly path: string
+  readonly text: string
+}
+
+/** What a file is made of, as far as the rules of structure ask. */
+export interface ParsedModule {
+  readonly path: string
+  readonly lines: number
+  readonly imports: readonly ModuleImport[]
+  /** What it reads of the world around it: `Date`, `Math.random`, `setTimeout`, … */
+  readonly worldReads: readonly string[]
+}
+
+export interface ModuleImport {
+  readonly specifier: string
+  /** Erased before it runs: it can make no cycle at run time. */
+  readonly typeOnly: boolean
+  readonly exportsAll: boolean
+}
+
+/** Reads a file. Throws where it is not TypeScript, since what cannot be read cannot be checked. */
+export function parseModule({ path, text }: SourceFile): ParsedModule {
+  const { module, program, errors } = parseSync(path, text)
+  const [error] = errors
+  if (error !== undefined) throw new Error(`${path}: ${error.message}`)
+  const imports: ModuleImport[] = module.staticImports.map(({ moduleRequest, entries }) => ({
+    specifier: moduleRequest.value,
+    typeOnly: entries.length > 0 && entries.every((entry) => entry.isType),
+    exportsAll: false,
+  }))
+  for (const { entries } of module.staticExports) {
+    for (const { moduleRequest, importName, isType } of entries) {
+      if (moduleRequest === null) continue
+      const exportsAll = importName.kind === 'All' || importName.kind === 'AllButDefault'
+      imports.push({ specifier: moduleRequest.value, typeOnly: isType, exportsAll })
+    }
+  }
+  for (const { moduleRequest } of module.dynamicImports) {
+    const literal = /^(['"`])(.*)\1$/s.exec(text.slice(moduleRequest.start, moduleRequest.end))
+    if (literal?.[2] !== undefined) imports.push({ specifier: literal[2], typeOnly: false, exportsAll: false })
+  }
+  const worldReads = new Set<string>()
+  visit(program, undefined, worldReads)
+  return {
+    path,
+    lines: text.split('\n').length - 1,
+    imports,
+    worldReads: [...worldReads],
+  }
+}
+
+const WORLD = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate']
+
+/** A node of the syntax tree, as far as the walk asks: its kind. Its fields are looked at one by one. */
+interface SyntaxNode {
+  readonly type: string
+}
+
+function isNode(value: unknown): value is SyntaxNode {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+}
+
+function fieldOf(node: SyntaxNode, name: string): unknown {
+  return Object.entries(node).find(([field]) => field === name)?.[1]
+}
+
+function nameOf(node: unknown): string {
+  return isNode(node) && 'name' in node && typeof node.name === 'string' ? node.name : ''
+}
+
+function visit(node: SyntaxNode, parent: SyntaxNode | undefined, worldReads: Set<string>): void {
+  // A type reads nothing: `Date` may be named as one.
+  if (node.type === 'TSTypeAnnotation' || node.type === 'TSTypeReference') return
+  const name = nameOf(node)
+  if (node.type === 'Identifier' && WORLD.includes(name) && !isOnlyAName(node, parent)) worldReads.add(name)
+  if (node.type === 'MemberExpression' && isMathRandom(node)) worldReads.add('Math.random')
+  for (const value of Object.values(node)) {
+    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child, node, worldReads)
+  }
+}
+
+/** `o.Date` and `{ Date: 1 }` name a property; they do not read the global. */
+function isOnlyAName(node: SyntaxNode, parent: SyntaxNode | undefined): boolean {
+  if (parent === undefined || fieldOf(parent, 'computed') === true) return false
+  if (parent.type === 'MemberExpression') return fieldOf(parent, 'property') === node
+  return fieldOf(parent, 'key') === node && fieldOf(parent, 'shorthand') !== true
+}
+
+function isMathRandom(node: SyntaxNode): boolean {
+  return nameOf(fieldOf(node, 'object')) === 'Math' && nameOf(fieldOf(node, 'property')) === 'random'
+}

@@ -1,0 +1,43 @@
+import { isForTests } from './import-rules.ts'
+import type { ParsedModule } from './parse-module.ts'
+
+/** Past this many lines a file has a seam somewhere (STYLE.md). */
+const FILE_LINES_MAX = 400
+
+/** Names that say what kind of code a file holds, and not what it is about. */
+const EMPTY_NAMES = ['common', 'constants', 'helpers', 'interfaces', 'misc', 'shared', 'types', 'util', 'utils']
+
+/** Packages whose code a seeded simulation must be able to run: they meet the world through `Env` alone. */
+const SIMULATED = ['packages/core/', 'packages/state/', 'packages/connectors/', 'packages/runtime/']
+
+/** `Env` for Node: the one place that reads the clock, chance and the disk. */
+const ADAPTERS = ['packages/core/src/node.ts', 'packages/core/src/node/']
+
+const WORLD_MODULES = ['node:fs', 'node:fs/promises', 'node:timers', 'node:timers/promises', 'fs', 'fs/promises']
+
+/** What STYLE.md and DESIGN.md say about files, and a parser can see; one sentence each. */
+export function tidyProblems(modules: readonly ParsedModule[]): string[] {
+  return modules.flatMap((module) => [...nameProblems(module), ...lengthProblems(module), ...worldProblems(module)])
+}
+
+function nameProblems({ path }: ParsedModule): string[] {
+  const words = path.replace(/(\.test|\.d)?\.ts$/, '').split('/')
+  return words.flatMap((word) => {
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(word)) return [`${path}: ${word} is not kebab-case`]
+    if (EMPTY_NAMES.includes(word)) return [`${path}: ${word} says nothing about what is in it`]
+    if (/-impl$|^i-/.test(word)) return [`${path}: name a thing by what it does, not by being implemented`]
+    return []
+  })
+}
+
+function lengthProblems({ path, lines }: ParsedModule): string[] {
+  return lines > FILE_LINES_MAX ? [`${path}: ${lines} lines are more than ${FILE_LINES_MAX}; look for the seam`] : []
+}
+
+function worldProblems({ path, worldReads, imports }: ParsedModule): string[] {
+  if (!SIMULATED.some((folder) => path.startsWith(folder)) || isForTests(path)) return []
+  if (ADAPTERS.some((adapter) => path.startsWith(adapter))) return []
+  const modules = imports.filter(({ specifier, typeOnly }) => WORLD_MODULES.includes(specifier) && !typeOnly)
+  const reads = [...worldReads, ...modules.map(({ specifier }) => specifier)]
+  return reads.map((read) => `${path} uses ${read}, which belongs behind Env`)
+}
