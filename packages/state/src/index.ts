@@ -1,1 +1,1 @@
-export {}
+export { type OpenedState, openTaskState, type TaskStateOptions } from './open-task-state.ts'

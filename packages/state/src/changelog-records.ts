@@ -1,0 +1,63 @@
+import type { GroupWriter } from '@millrace/core'
+import type { Checkpoint, InputCheckpoint } from '@millrace/core/internal'
+import { CHANGELOG_ONLY, type CommitBuffer } from './commit-buffer.ts'
+import type { StoreIdentity } from './identity.ts'
+
+/**
+ * What the changelog holds beside entries, told apart by the first bytes of the key, as no name begins with a zero byte:
+ * `00 <topic>` is the checkpoint of an input, `00 00 <store>` the identity of a store.
+ */
+const CHECKPOINT_PREFIX = '\0'
+const IDENTITY_PREFIX = '\0\0'
+
+export function appendCheckpoint(buffer: CommitBuffer, group: GroupWriter, timestamp: number, checkpoint: Checkpoint) {
+  for (const [topic, { offset, progress }] of checkpoint) {
+    append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress })
+  }
+}
+
+export function appendIdentity(
+  buffer: CommitBuffer,
+  group: GroupWriter,
+  timestamp: number,
+  store: string,
+  identity: StoreIdentity,
+): void {
+  append(buffer, group, timestamp, IDENTITY_PREFIX + store, identity)
+}
+
+function append(buffer: CommitBuffer, group: GroupWriter, timestamp: number, key: string, value: unknown): void {
+  buffer.beginKey(CHANGELOG_ONLY)
+  buffer.out.utf8(key)
+  buffer.beginValue()
+  buffer.out.utf8(JSON.stringify(value))
+  buffer.endValue()
+  buffer.appendLast(group, timestamp)
+}
+
+/** What a changelog record is about. */
+export type ChangelogKey =
+  | { readonly kind: 'entry'; readonly store: string }
+  | { readonly kind: 'checkpoint'; readonly topic: string }
+  | { readonly kind: 'identity'; readonly store: string }
+
+export function readChangelogKey(bytes: Buffer, start: number, end: number): ChangelogKey {
+  if (bytes[start] !== 0) {
+    const zero = bytes.indexOf(0, start)
+    return { kind: 'entry', store: bytes.latin1Slice(start, zero < 0 || zero >= end ? start : zero) }
+  }
+  if (bytes[start + 1] !== 0) return { kind: 'checkpoint', topic: bytes.latin1Slice(start + 1, end) }
+  return { kind: 'identity', store: bytes.latin1Slice(start + 2, end) }
+}
+
+/** The value of a checkpoint record. The log has verified its bytes. */
+export function readCheckpoint(bytes: Buffer, start: number, end: number): InputCheckpoint {
+  const { offset, progress } = JSON.parse(bytes.utf8Slice(start, end))
+  return { offset, progress }
+}
+
+/** The value of an identity record. The log has verified its bytes. */
+export function readIdentity(bytes: Buffer, start: number, end: number): StoreIdentity {
+  const { key, value, windowMs } = JSON.parse(bytes.utf8Slice(start, end))
+  return { key, value, windowMs }
+}

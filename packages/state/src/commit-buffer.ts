@@ -1,0 +1,131 @@
+import { ByteWriter, type GroupWriter, NO_HEADERS, type Serde } from '@millrace/core'
+import { crc32c } from './crc32c.ts'
+import { type BytesBatch, CHECKSUM_BYTES } from './database.ts'
+
+/** Operations are five numbers each: owner, key start, key end, value start (-1 deletes), value end. */
+const FIELDS = 5
+/** The owner of what is bookkeeping of LevelDB and not in the changelog. */
+export const LOCAL = -1
+/** The owner of what is in the changelog and not in LevelDB. */
+export const CHANGELOG_ONLY = -2
+
+/**
+ * One commit's entries, encoded one after another in a buffer that the next commit uses again. A value has room for
+ * its checksum in front, so that what LevelDB stores is one piece.
+ */
+export class CommitBuffer {
+  readonly out = new ByteWriter(64 * 1024)
+  readonly #operations: number[] = []
+  readonly #slice = new SliceSerde(this.out)
+  #owner = LOCAL
+  #keyStart = 0
+  #keyEnd = 0
+
+  get operations(): number {
+    return this.#operations.length / FIELDS
+  }
+
+  get bytes(): number {
+    return this.out.position
+  }
+
+  clear(): void {
+    this.out.clear()
+    this.#operations.length = 0
+  }
+
+  /** Begins an operation; the caller then writes the key into `out`. */
+  beginKey(owner: number): void {
+    this.#owner = owner
+    this.#keyStart = this.out.position
+  }
+
+  /** The key is written; the caller then writes the value into `out`, and calls `endValue`. */
+  beginValue(): void {
+    this.#keyEnd = this.out.position
+    this.out.reserve(CHECKSUM_BYTES)
+    this.out.position += CHECKSUM_BYTES
+  }
+
+  endValue(): void {
+    const { out } = this
+    const start = this.#keyEnd + CHECKSUM_BYTES
+    const checksum = crc32c(out.buffer, start, out.position, crc32c(out.buffer, this.#keyStart, this.#keyEnd))
+    out.buffer.writeUInt32BE(checksum, this.#keyEnd)
+    this.#operations.push(this.#owner, this.#keyStart, this.#keyEnd, start, out.position)
+  }
+
+  /** The key is written; what it names is deleted. */
+  endDeletion(): void {
+    this.#operations.push(this.#owner, this.#keyStart, this.out.position, -1, -1)
+  }
+
+  /** Appends the operation made last to the changelog's group. */
+  appendLast(group: GroupWriter, timestamp: number): void {
+    const operations = this.#operations
+    const at = operations.length - FIELDS
+    const slice = this.#slice
+    slice.start = operations[at + 3] ?? -1
+    slice.end = operations[at + 4] ?? -1
+    const value = slice.start < 0 ? null : slice
+    const keyStart = operations[at + 1] ?? 0
+    group.append(timestamp, this.out.buffer, keyStart, operations[at + 2] ?? 0, value, slice, NO_HEADERS)
+  }
+
+  /** Puts every operation into a LevelDB batch; LevelDB copies the bytes. */
+  addTo(batch: BytesBatch): void {
+    const operations = this.#operations
+    const { buffer } = this.out
+    for (let at = 0; at < operations.length; at += FIELDS) {
+      if (operations[at] === CHANGELOG_ONLY) continue
+      const key = buffer.subarray(operations[at + 1] ?? 0, operations[at + 2] ?? 0)
+      const valueStart = operations[at + 3] ?? -1
+      if (valueStart < 0) batch.del(key)
+      else batch.put(key, buffer.subarray(valueStart - CHECKSUM_BYTES, operations[at + 4] ?? 0))
+    }
+  }
+
+  /** Calls `each` with the byte ranges of every operation of one owner. */
+  forEach(
+    owner: number,
+    each: (bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void,
+  ): void {
+    const operations = this.#operations
+    for (let at = 0; at < operations.length; at += FIELDS) {
+      if (operations[at] !== owner) continue
+      const [keyStart = 0, keyEnd = 0, valueStart = -1, valueEnd = -1] = operations.slice(at + 1, at + FIELDS)
+      each(this.out.buffer, keyStart, keyEnd, valueStart, valueEnd)
+    }
+  }
+}
+
+/** Copies a range of the buffer into a record as its value: the "value" is the serde itself, so that none is made. */
+class SliceSerde implements Serde<SliceSerde> {
+  readonly name = 'slice'
+  readonly order = 'none'
+  readonly primitive = false
+  start = 0
+  end = 0
+  readonly #from: ByteWriter
+
+  constructor(from: ByteWriter) {
+    this.#from = from
+  }
+
+  encode(_value: SliceSerde, out: ByteWriter): void {
+    out.reserve(this.end - this.start)
+    out.position += this.#from.buffer.copy(out.buffer, out.position, this.start, this.end)
+  }
+
+  decode(): SliceSerde {
+    throw new Error('A slice is only written')
+  }
+
+  toJson(): unknown {
+    throw new Error('A slice is only written')
+  }
+
+  fromJson(): SliceSerde {
+    throw new Error('A slice is only written')
+  }
+}

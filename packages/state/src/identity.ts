@@ -1,0 +1,79 @@
+import { RefusedError } from '@millrace/core'
+import type { StoreDescription } from '@millrace/core/internal'
+
+/** How this version lays out keys and values in LevelDB; another one is rebuilt. */
+const FORMAT_VERSION = 1
+/** Where the identity record is. No store's key begins with a zero byte: store names do not. */
+export const IDENTITY_KEY = Buffer.from('\0identity')
+
+/** What wrote a store's entries, and so what can read them. */
+export interface StoreIdentity {
+  readonly key: string
+  readonly value: string
+  readonly windowMs: number | null
+}
+
+/** Whose state a directory holds. */
+export interface StateIdentity {
+  readonly version: number
+  readonly job: string
+  readonly task: string
+  readonly inputs: readonly string[]
+  readonly stores: Readonly<Record<string, StoreIdentity>>
+}
+
+export function storeIdentity(store: StoreDescription): StoreIdentity {
+  return { key: store.key.name, value: store.value.name, windowMs: store.windowMs ?? null }
+}
+
+export function stateIdentity(
+  job: string,
+  task: string,
+  stores: readonly StoreDescription[],
+  inputs: readonly string[],
+): StateIdentity {
+  const byName = [...stores].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return {
+    version: FORMAT_VERSION,
+    job,
+    task,
+    inputs: [...inputs].sort(),
+    stores: Object.fromEntries(byName.map((store) => [store.name, storeIdentity(store)])),
+  }
+}
+
+/** Why a state of identity `found` cannot be used as `wanted`; undefined where it can. */
+export function identityDifference(found: StateIdentity, wanted: StateIdentity): string | undefined {
+  if (found.version !== wanted.version) return `it has format version ${found.version}, not ${wanted.version}`
+  if (found.job !== wanted.job || found.task !== wanted.task) return `it belongs to ${found.job}, task ${found.task}`
+  // An entry or a checkpoint of what was unknown until now was passed over when the changelog was read.
+  const names = Object.keys(wanted.stores)
+  if (Object.keys(found.stores).join() !== names.join()) return `its stores were ${listed(Object.keys(found.stores))}`
+  if (found.inputs.join() !== wanted.inputs.join()) return `its inputs were ${listed(found.inputs)}`
+  return undefined
+}
+
+/** Throws `STATE_SERDE_CHANGED` where a store's entries were written by something else than what would read them. */
+export function checkStore(name: string, found: StoreIdentity, wanted: StoreIdentity, job: string, task: string): void {
+  const changes = [
+    found.key === wanted.key ? [] : `keys by '${found.key}', now '${wanted.key}'`,
+    found.value === wanted.value ? [] : `values by '${found.value}', now '${wanted.value}'`,
+    found.windowMs === wanted.windowMs ? [] : `windows of ${windowText(found)}, now ${windowText(wanted)}`,
+  ].flat()
+  if (changes.length === 0) return
+  throw new RefusedError(
+    'STATE_SERDE_CHANGED',
+    `Store ${name} of job ${job} was written with ${changes.join('; ')}: its state cannot be read any more. Give the ` +
+      "step a new name to begin a new store, or put the old serde and window back, or delete the job's changelog topic " +
+      'and state to compute everything anew',
+    { job, task, store: name },
+  )
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ')
+}
+
+function windowText({ windowMs }: StoreIdentity): string {
+  return windowMs === null ? 'no window' : `${windowMs} ms`
+}

@@ -1,0 +1,100 @@
+import type { GroupPosition } from '@millrace/core'
+import type { InputCheckpoint, StateRestorer } from '@millrace/core/internal'
+import { readChangelogKey, readCheckpoint, readIdentity } from './changelog-records.ts'
+import { CommitBuffer } from './commit-buffer.ts'
+import { checkStore } from './identity.ts'
+import type { TaskStore } from './task-store.ts'
+
+/** A run of whole groups, ready to be written: its entries in the order of a commit, and what it says beside them. */
+export interface RestoredRun {
+  readonly buffer: CommitBuffer
+  readonly position: GroupPosition
+  readonly checkpoint: ReadonlyMap<string, InputCheckpoint>
+  readonly described: boolean
+}
+
+interface RestoredEntry {
+  readonly store: TaskStore
+  readonly key: Buffer
+  readonly value: Buffer | undefined
+}
+
+export interface RestoreTarget {
+  readonly job: string
+  readonly task: string
+  readonly inputs: readonly string[]
+  readonly stores: ReadonlyMap<string, TaskStore>
+  /** What LevelDB holds under a key. */
+  stored(key: Buffer): Buffer | undefined
+  apply(run: RestoredRun): Promise<void>
+}
+
+/** Turns a changelog's records into state, the last value of a key in a run only. */
+export class LevelRestorer implements StateRestorer {
+  readonly #target: RestoreTarget
+  readonly #entries = new Map<string, RestoredEntry>()
+  readonly #checkpoint = new Map<string, InputCheckpoint>()
+  readonly #identified = new Set<string>()
+  readonly #buffer = new CommitBuffer()
+
+  constructor(target: RestoreTarget) {
+    this.#target = target
+  }
+
+  add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
+    if (keyStart < 0 || keyStart === keyEnd) return
+    const about = readChangelogKey(bytes, keyStart, keyEnd)
+    if (about.kind === 'checkpoint') {
+      if (valueStart < 0 || !this.#target.inputs.includes(about.topic)) return
+      this.#checkpoint.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
+      return
+    }
+    const store = this.#target.stores.get(about.store)
+    if (store === undefined) return
+    if (about.kind === 'identity') {
+      if (valueStart < 0) return
+      const { job, task } = this.#target
+      checkStore(store.name, readIdentity(bytes, valueStart, valueEnd), store.identity, job, task)
+      this.#identified.add(store.name)
+      return
+    }
+    // The batch's bytes are reused by the reader.
+    const value = valueStart < 0 ? undefined : Buffer.from(bytes.subarray(valueStart, valueEnd))
+    const key = Buffer.from(bytes.subarray(keyStart, keyEnd))
+    this.#entries.set(bytes.latin1Slice(keyStart, keyEnd), { store, key, value })
+  }
+
+  async apply(position: GroupPosition): Promise<void> {
+    const buffer = this.#buffer
+    buffer.clear()
+    for (const entry of this.#entries.values()) this.#encode(entry)
+    for (const { index } of this.#target.stores.values()) index?.flush(buffer)
+    await this.#target.apply({
+      buffer,
+      position,
+      checkpoint: new Map(this.#checkpoint),
+      described: this.#identified.size === this.#target.stores.size,
+    })
+    this.#entries.clear()
+    this.#checkpoint.clear()
+  }
+
+  #encode({ store, key, value }: RestoredEntry): void {
+    const buffer = this.#buffer
+    buffer.beginKey(store.owner)
+    buffer.out.bytes(key)
+    if (value === undefined) {
+      buffer.endDeletion()
+      return
+    }
+    buffer.beginValue()
+    buffer.out.bytes(value)
+    buffer.endValue()
+    const { index, codec } = store
+    if (index === undefined) return
+    const start = codec.windowStart(key, key.length)
+    // Known already where an earlier run, or the state before, had it.
+    if (index.has(start) && this.#target.stored(key) !== undefined) return
+    index.addEncoded(start, key.subarray(codec.prefix.length, codec.orderedEnd(key.length)), buffer)
+  }
+}

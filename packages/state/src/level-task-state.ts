@@ -1,0 +1,190 @@
+import type { GroupPosition, GroupWriter } from '@millrace/core'
+import type {
+  Checkpoint,
+  CommittedStore,
+  FrozenCommit,
+  KeyValueStore,
+  StatePosition,
+  StateRestorer,
+  StoreDescription,
+  TaskState,
+  WindowStore,
+} from '@millrace/core/internal'
+import { appendCheckpoint, appendIdentity } from './changelog-records.ts'
+import { CommitBuffer } from './commit-buffer.ts'
+import { type Database, withChecksum } from './database.ts'
+import { FrozenState } from './frozen-commit.ts'
+import { IDENTITY_KEY, type StateIdentity } from './identity.ts'
+import { LevelRestorer, type RestoredRun } from './level-restorer.ts'
+import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
+import { TaskStore } from './task-store.ts'
+
+/** What an entry is taken to be before the first commit shows it. */
+const ENTRY_BYTES_GUESS = 128
+
+export interface StateLimits {
+  readonly dirtyBytesMax: number
+  readonly entriesMax: number
+}
+
+/** A task's state in one LevelDB: what is live in memory above what is committed below. */
+export class LevelTaskState implements TaskState {
+  readonly #database: Database
+  readonly #identity: StateIdentity
+  readonly #limits: StateLimits
+  readonly #stores = new Map<string, TaskStore>()
+  readonly #buffer = new CommitBuffer()
+  #entryBytes = ENTRY_BYTES_GUESS
+  #record: PositionRecord = START
+  #frozen: FrozenState | undefined
+  /** A commit is between freeze and apply. */
+  #pending = false
+
+  constructor(
+    database: Database,
+    identity: StateIdentity,
+    descriptions: readonly StoreDescription[],
+    limits: StateLimits,
+  ) {
+    this.#database = database
+    this.#identity = identity
+    this.#limits = limits
+    for (const store of descriptions) this.#stores.set(store.name, new TaskStore(store, this.#stores.size, database))
+  }
+
+  get position(): StatePosition {
+    const { nextOffset, checksum } = this.#record
+    return { nextOffset, checksum }
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#record.checkpoint
+  }
+
+  get dirtyBytes(): number {
+    let size = 0
+    let dirty = 0
+    for (const { live } of this.#stores.values()) {
+      size += live.size
+      dirty += live.dirty
+    }
+    // Only a commit lets entries go: one that holds too many, changed or not, needs it early.
+    return Math.max(dirty * this.#entryBytes, size > this.#limits.entriesMax ? this.#limits.dirtyBytesMax : 0)
+  }
+
+  keyValueStore<K, V>(name: string): KeyValueStore<K, V> {
+    const { keyValue } = this.#storeOf(name)
+    if (keyValue === undefined) throw new Error(`Store ${name} is windowed`)
+    return keyValue as KeyValueStore<K, V>
+  }
+
+  windowStore<K, V>(name: string): WindowStore<K, V> {
+    const { windowed } = this.#storeOf(name)
+    if (windowed === undefined) throw new Error(`Store ${name} has no windows`)
+    return windowed as WindowStore<K, V>
+  }
+
+  committed<K, V>(name: string): CommittedStore<K, V> {
+    return this.#storeOf(name).committed as CommittedStore<K, V>
+  }
+
+  /** Reads LevelDB's side: called once it is open. `record` is null where it is new and empty. */
+  async load(record: PositionRecord | null): Promise<void> {
+    if (record === null) await this.#begin()
+    this.#record = record ?? START
+    this.#pending = false
+    for (const { live } of this.#stores.values()) await live.load()
+  }
+
+  restorer(): StateRestorer {
+    if (this.#pending) throw new Error('A state is restored before it is processed on')
+    return new LevelRestorer({
+      job: this.#identity.job,
+      task: this.#identity.task,
+      inputs: this.#identity.inputs,
+      stores: this.#stores,
+      stored: (key) => this.#database.get(key),
+      apply: (run) => this.#applyRun(run),
+    })
+  }
+
+  freeze(group: GroupWriter, timestamp: number, checkpoint: Checkpoint): FrozenCommit {
+    if (this.#pending) throw new Error('The commit before is not applied yet')
+    const buffer = this.#buffer
+    this.#frozen?.end()
+    this.#evict()
+    buffer.clear()
+    try {
+      for (const { live, owner } of this.#stores.values()) live.encode(buffer, owner, group, timestamp)
+    } catch (error) {
+      group.discard()
+      throw error
+    }
+    const entries = buffer.operations
+    if (entries > 0) this.#entryBytes = Math.ceil(buffer.bytes / entries)
+    if (!this.#record.described) {
+      for (const { name, identity } of this.#stores.values()) appendIdentity(buffer, group, timestamp, name, identity)
+    }
+    appendCheckpoint(buffer, group, timestamp, checkpoint)
+    for (const { live } of this.#stores.values()) live.settle(buffer)
+    this.#frozen = new FrozenState(buffer, entries, checkpoint, this.#stores)
+    this.#pending = true
+    return this.#frozen
+  }
+
+  async apply(commit: FrozenCommit, position: GroupPosition): Promise<void> {
+    if (!this.#pending || commit !== this.#frozen)
+      throw new Error('Only the commit that was frozen last can be applied')
+    await this.#write(this.#buffer, { ...position, checkpoint: this.#frozen.checkpoint, described: true })
+    this.#pending = false
+  }
+
+  async discard(): Promise<void> {
+    await this.#database.destroy()
+    await this.#database.open()
+    await this.load(null)
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close()
+  }
+
+  async #begin(): Promise<void> {
+    const identity = Buffer.from(JSON.stringify(this.#identity))
+    const batch = this.#database.level.batch()
+    batch.put(IDENTITY_KEY, withChecksum(IDENTITY_KEY, identity))
+    batch.put(POSITION_KEY, withChecksum(POSITION_KEY, encodePosition(START)))
+    await this.#database.write(batch)
+  }
+
+  async #applyRun({ buffer, position, checkpoint, described }: RestoredRun): Promise<void> {
+    const merged = new Map([...this.#record.checkpoint, ...checkpoint])
+    await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })
+    for (const { live, keyValue } of this.#stores.values()) if (keyValue !== undefined) await live.load()
+  }
+
+  async #write(buffer: CommitBuffer, record: PositionRecord): Promise<void> {
+    const batch = this.#database.level.batch()
+    buffer.addTo(batch)
+    batch.put(POSITION_KEY, withChecksum(POSITION_KEY, encodePosition(record)))
+    // Not synced: the changelog is, and a state that lost its last batches says so by its position.
+    await this.#database.write(batch)
+    this.#record = record
+    for (const { index } of this.#stores.values()) index?.applied()
+  }
+
+  /** Everything clean is in LevelDB by now, as the commit before was applied. */
+  #evict(): void {
+    let size = 0
+    for (const { live } of this.#stores.values()) size += live.size
+    // Down to three quarters, so that the next commits need not do it again.
+    const share = size > this.#limits.entriesMax ? (this.#limits.entriesMax * 0.75) / size : 1
+    for (const { live } of this.#stores.values()) live.evict(Math.floor(live.size * share))
+  }
+
+  #storeOf(name: string): TaskStore {
+    const store = this.#stores.get(name)
+    if (store === undefined) throw new Error(`Task ${this.#identity.task} has no store ${name}`)
+    return store
+  }
+}

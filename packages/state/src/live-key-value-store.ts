@@ -1,0 +1,118 @@
+import { ByteWriter, type GroupWriter } from '@millrace/core'
+import type { Entry, KeyValueStore } from '@millrace/core/internal'
+import type { CommitBuffer } from './commit-buffer.ts'
+import { CHECKSUM_BYTES, type Database } from './database.ts'
+import type { KeyCodec } from './key-codec.ts'
+import { LiveEntry, liveEntryOf } from './live-entry.ts'
+import type { LiveStore } from './live-store.ts'
+import type { TypedStore } from './store-serdes.ts'
+
+/** A store by key: decoded values over LevelDB. */
+export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
+  readonly #database: Database
+  readonly #codec: KeyCodec<K>
+  readonly #serdes: TypedStore<K, V>
+  readonly #primitive: boolean
+  /** By the key itself where equal keys are `===`, else by its bytes. */
+  readonly #entries = new Map<K | string, LiveEntry<K, V>>()
+  readonly #changed: LiveEntry<K, V>[] = []
+  readonly #scratch = new ByteWriter()
+  /** False as long as LevelDB provably has nothing of this store. */
+  #maybeStored = true
+
+  constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
+    this.#database = database
+    this.#codec = codec
+    this.#serdes = serdes
+    this.#primitive = serdes.key.primitive
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get dirty(): number {
+    return this.#changed.length
+  }
+
+  find(key: K): Entry<K, V> {
+    const id = this.#primitive ? key : this.#idOf(key)
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return this.#load(id, key)
+    entry.used = true
+    return entry
+  }
+
+  set(entry: Entry<K, V>, value: V | undefined): void {
+    const live = liveEntryOf(entry)
+    live.value = value
+    if (live.dirty) return
+    live.dirty = true
+    this.#changed.push(live)
+  }
+
+  evict(sizeMax: number): void {
+    // Two rounds: the first spares what was used since the last eviction, and takes that mark from it.
+    for (let round = 0; round < 2 && this.#entries.size > sizeMax; round++) {
+      for (const [id, entry] of this.#entries) {
+        if (this.#entries.size <= sizeMax) return
+        if (entry.used) entry.used = false
+        else if (!entry.dirty) this.#entries.delete(id)
+      }
+    }
+  }
+
+  encode(buffer: CommitBuffer, owner: number, group: GroupWriter, timestamp: number): void {
+    const { value: valueSerde } = this.#serdes
+    for (const entry of this.#changed) {
+      if (entry.value === undefined && !entry.stored) continue
+      buffer.beginKey(owner)
+      this.#codec.write(buffer.out, entry.key)
+      if (entry.value === undefined) buffer.endDeletion()
+      else {
+        buffer.beginValue()
+        valueSerde.encode(entry.value, buffer.out)
+        buffer.endValue()
+      }
+      buffer.appendLast(group, timestamp)
+    }
+  }
+
+  settle(): void {
+    for (const entry of this.#changed) {
+      entry.dirty = false
+      entry.stored = entry.value !== undefined
+      if (entry.stored) this.#maybeStored = true
+    }
+    this.#changed.length = 0
+  }
+
+  async load(): Promise<void> {
+    this.#entries.clear()
+    this.#changed.length = 0
+    const { prefix, end } = this.#codec
+    const first = await this.#database.level.keys({ gte: prefix, lt: end, limit: 1 }).all()
+    this.#maybeStored = first.length > 0
+  }
+
+  #idOf(key: K): string {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#codec.writeOrdered(scratch, key)
+    return scratch.buffer.latin1Slice(0, scratch.position)
+  }
+
+  #load(id: K | string, key: K): LiveEntry<K, V> {
+    const entry = new LiveEntry(key, 0, this.#maybeStored ? this.#read(key) : undefined)
+    this.#entries.set(id, entry)
+    return entry
+  }
+
+  #read(key: K): V | undefined {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#codec.write(scratch, key)
+    const stored = this.#database.get(scratch.buffer.subarray(0, scratch.position))
+    return stored === undefined ? undefined : this.#serdes.value.decode(stored, CHECKSUM_BYTES, stored.length)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Checkpoint, StatePosition } from '@millrace/core/internal'
+
+/** Where the position record is. */
+export const POSITION_KEY = Buffer.from('\0position')
+
+/** Which prefix of the changelog a state equals; written in the same batch as the entries that made it so. */
+export interface PositionRecord extends StatePosition {
+  readonly checkpoint: Checkpoint
+  /** Whether that prefix says which serdes wrote the stores. */
+  readonly described: boolean
+}
+
+export const START: PositionRecord = { nextOffset: 0, checksum: null, checkpoint: new Map(), described: false }
+
+export function encodePosition({ nextOffset, checksum, checkpoint, described }: PositionRecord): Buffer {
+  return Buffer.from(JSON.stringify({ nextOffset, checksum, described, checkpoint: [...checkpoint] }))
+}
+
+/** The inverse of `encodePosition`, for bytes whose checksum was verified. */
+export function decodePosition(bytes: Buffer): PositionRecord {
+  const { nextOffset, checksum, described, checkpoint } = JSON.parse(bytes.toString())
+  return { nextOffset, checksum, described, checkpoint: new Map(checkpoint) }
+}

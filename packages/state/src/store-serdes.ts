@@ -1,0 +1,18 @@
+import type { Serde } from '@millrace/core'
+import type { StoreDescription } from '@millrace/core/internal'
+
+/** A store's description, with its types. */
+export interface TypedStore<K, V> {
+  readonly name: string
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  readonly windowMs: number | undefined
+}
+
+/**
+ * Gives a description its types back. The plan has checked them: whoever asks for a store by its plan's types gets
+ * the serdes that the same plan gave.
+ */
+export function typedStore<K, V>(description: StoreDescription): TypedStore<K, V> {
+  return description as unknown as TypedStore<K, V>
+}

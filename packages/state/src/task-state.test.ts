@@ -1,0 +1,285 @@
+import { join } from 'node:path'
+import type { TaskState } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openTaskState } from './open-task-state.ts'
+import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { float64, json, rawBytes, text } from './testing/serdes.ts'
+import { store } from './testing/store.ts'
+import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+const WINDOW_MS = 10
+const STORES = [
+  store('totals', float64, json),
+  store('byBytes', rawBytes, json),
+  store('windows', text, json, WINDOW_MS),
+  store('byteWindows', rawBytes, json, WINDOW_MS),
+]
+const NUMBERS = [-2.5, 0, 1, 3e300]
+const TEXTS = ['', 'a', 'a\0', 'a\0b', 'ÿ']
+const BYTES = [Buffer.of(), Buffer.of(0), Buffer.of(0, 0xff), Buffer.of(0, 1), Buffer.of(7)]
+const STARTS = [-20, -10, 0, 10, 5_000_000_000]
+
+/** What a state must hold: JSON of [store, key, start] → value. */
+type Model = Map<string, unknown>
+
+const step = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      store: fc.constantFrom(0, 1, 2, 3),
+      key: fc.nat(4),
+      start: fc.nat(4),
+      value: fc.option(fc.nat(99), { nil: undefined }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('freeze' as const) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), start: fc.nat(4) }) },
+)
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+
+test('A state equals a plain map through any changes, commits, evictions, restarts, crashes and restores', async () => {
+  const root = temporaryDirectory()
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const world = new World(join(root, String(run++)))
+      await world.open()
+      for (const each of steps) await world.take(each)
+      await world.commitAll()
+      await world.checkAll()
+      await world.close()
+    }),
+    { numRuns: 60 },
+  )
+}, 60_000)
+
+/** A state, its changelog, and the maps that they must equal. */
+class World {
+  readonly #directory: string
+  readonly #changelog = new MemoryChangelog()
+  #state: TaskState | undefined
+  #live: Model = new Map()
+  /** As of the last group that the changelog has. */
+  #logged: Model = new Map()
+  #frozen: { readonly model: Model; readonly apply: () => Promise<void> } | undefined
+  #copies = 0
+  #commits = 0
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  get state(): TaskState {
+    if (this.#state === undefined) throw new Error('not open')
+    return this.#state
+  }
+
+  async open(directory = this.#directory): Promise<void> {
+    // So few entries that nearly every commit evicts some.
+    const { state } = await openState(directory, 3)
+    this.#state = state
+    await this.#changelog.restore(state)
+  }
+
+  async take(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'set':
+        this.#set(step)
+        return
+      case 'freeze':
+        if (this.#frozen === undefined) this.#freeze()
+        return
+      case 'commit':
+        await this.commit()
+        await this.#checkCommitted()
+        return
+      case 'reopen':
+        await this.commitAll()
+        await this.close()
+        await this.open()
+        this.#checkLive()
+        return
+      case 'crash':
+        // What was frozen is in the changelog, but not in LevelDB; what came after is lost.
+        await this.close()
+        await this.open()
+        this.#live = new Map(this.#logged)
+        this.#frozen = undefined
+        this.#checkLive()
+        return
+      case 'expire':
+        this.#expire(STARTS[step.start] ?? 0)
+        return
+    }
+  }
+
+  async commit(): Promise<void> {
+    if (this.#frozen === undefined) this.#freeze()
+    await this.#frozen?.apply()
+    this.#frozen = undefined
+    this.#commits++
+  }
+
+  /** Also what changed since an open freeze. */
+  async commitAll(): Promise<void> {
+    if (this.#frozen !== undefined) await this.commit()
+    await this.commit()
+  }
+
+  async checkAll(): Promise<void> {
+    this.#checkLive()
+    await this.#checkCommitted()
+    const { state } = await openState(`${this.#directory}-${this.#copies++}`, 1000)
+    await this.#changelog.restore(state, 1 + (this.#commits % 3))
+    expect(state.position).toEqual(this.state.position)
+    expect(state.checkpoint).toEqual(this.state.checkpoint)
+    expect(await committedOf(state)).toEqual(sorted(this.#logged))
+    expect(liveOf(state)).toEqual(sorted(this.#logged))
+    await state.close()
+  }
+
+  async close(): Promise<void> {
+    await this.state.close()
+  }
+
+  #set({ store: which, key, start, value }: Step & { kind: 'set' }): void {
+    const number = NUMBERS[key % NUMBERS.length] ?? 0
+    const string = TEXTS[key] ?? ''
+    const bytes = BYTES[key] ?? Buffer.of()
+    const at = STARTS[start] ?? 0
+    switch (which) {
+      case 0: {
+        const totals = this.state.keyValueStore<number, unknown>('totals')
+        totals.set(totals.find(number), value)
+        this.#model(['totals', number, 0], value)
+        break
+      }
+      case 1: {
+        const byBytes = this.state.keyValueStore<Buffer, unknown>('byBytes')
+        byBytes.set(byBytes.find(bytes), value)
+        this.#model(['byBytes', bytes.toString('hex'), 0], value)
+        break
+      }
+      case 2: {
+        const windows = this.state.windowStore<string, unknown>('windows')
+        windows.set(windows.find(string, at), value)
+        this.#model(['windows', string, at], value)
+        break
+      }
+      default: {
+        const byteWindows = this.state.windowStore<Buffer, unknown>('byteWindows')
+        byteWindows.set(byteWindows.find(bytes, at), value)
+        this.#model(['byteWindows', bytes.toString('hex'), at], value)
+        break
+      }
+    }
+  }
+
+  #model(id: readonly unknown[], value: unknown): void {
+    if (value === undefined) this.#live.delete(JSON.stringify(id))
+    else this.#live.set(JSON.stringify(id), value)
+  }
+
+  #expire(before: number): void {
+    for (const name of ['windows', 'byteWindows']) {
+      this.state.windowStore(name).expire(before)
+      for (const id of this.#live.keys()) {
+        const [store, , start] = JSON.parse(id)
+        if (store === name && start < before) this.#live.delete(id)
+      }
+    }
+  }
+
+  #freeze(): void {
+    const { state } = this
+    const checkpoint = new Map([['input', { offset: this.#commits, progress: [this.#commits] }]])
+    const frozen = state.freeze(this.#changelog, 0, checkpoint)
+    const position = this.#changelog.commitNow()
+    const model = new Map(this.#live)
+    this.#logged = model
+    this.#frozen = {
+      model,
+      apply: async () => {
+        await state.apply(frozen, position)
+        expect(state.position).toEqual(position)
+        expect(state.checkpoint).toEqual(checkpoint)
+      },
+    }
+  }
+
+  #checkLive(): void {
+    expect(liveOf(this.state)).toEqual(sorted(this.#live))
+  }
+
+  async #checkCommitted(): Promise<void> {
+    expect(await committedOf(this.state)).toEqual(sorted(this.#logged))
+  }
+}
+
+function openState(directory: string, entriesMax: number) {
+  const env = nodeEnv()
+  return openTaskState({ directory, job: 'job', task: '0-0', stores: STORES, inputs: ['input'], env, entriesMax })
+}
+
+function sorted(model: Model): unknown[] {
+  return [...model].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** Everything that a state's live stores say: windows twice, visited and found, which must agree. */
+function liveOf(state: TaskState): unknown[] {
+  const model: Model = new Map()
+  const windows = state.windowStore<string, unknown>('windows')
+  const byteWindows = state.windowStore<Buffer, unknown>('byteWindows')
+  const visited: [number, string][] = []
+  windows.forEachWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, (key, start, value) => {
+    visited.push([start, Buffer.from(key).toString('hex')])
+    model.set(JSON.stringify(['windows', key, start]), value)
+  })
+  expect(visited).toEqual([...visited].sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1)))
+  byteWindows.forEachWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, (key, start, value) => {
+    model.set(JSON.stringify(['byteWindows', key.toString('hex'), start]), value)
+  })
+  for (const start of STARTS) {
+    for (const key of TEXTS) {
+      expect(windows.find(key, start).value).toEqual(model.get(JSON.stringify(['windows', key, start])))
+    }
+    for (const key of BYTES) {
+      const id = JSON.stringify(['byteWindows', key.toString('hex'), start])
+      expect(byteWindows.find(key, start).value).toEqual(model.get(id))
+    }
+  }
+  const totals = state.keyValueStore<number, unknown>('totals')
+  for (const key of NUMBERS) put(model, ['totals', key, 0], totals.find(key).value)
+  const byBytes = state.keyValueStore<Buffer, unknown>('byBytes')
+  for (const key of BYTES) put(model, ['byBytes', key.toString('hex'), 0], byBytes.find(key).value)
+  return sorted(model)
+}
+
+async function committedOf(state: TaskState): Promise<unknown[]> {
+  const model: Model = new Map()
+  for (const { name } of STORES) {
+    const store = state.committed<unknown, unknown>(name)
+    let after: Buffer | undefined
+    do {
+      const page = await store.range({ limit: 2, ...(after === undefined ? {} : { after }) })
+      expect(page.order.map(String)).toEqual([...page.order].sort(Buffer.compare).map(String))
+      for (const { key, window, value } of page.entries) {
+        model.set(JSON.stringify([name, Buffer.isBuffer(key) ? key.toString('hex') : key, window?.start ?? 0]), value)
+        const got = window === undefined ? await store.get(key) : await store.getWindow(key, window.start)
+        expect(got).toEqual(value)
+      }
+      after = page.next ?? undefined
+    } while (after !== undefined)
+  }
+  return sorted(model)
+}
+
+function put(model: Model, id: readonly unknown[], value: unknown): void {
+  if (value !== undefined) model.set(JSON.stringify(id), value)
+}

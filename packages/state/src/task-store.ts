@@ -1,0 +1,55 @@
+import type { CommittedStore, KeyValueStore, StoreChange, StoreDescription, WindowStore } from '@millrace/core/internal'
+import { LevelCommittedStore } from './committed-store.ts'
+import type { Database } from './database.ts'
+import { type StoreIdentity, storeIdentity } from './identity.ts'
+import { KeyCodec } from './key-codec.ts'
+import { LiveKeyValueStore } from './live-key-value-store.ts'
+import type { LiveStore } from './live-store.ts'
+import { LiveWindowStore } from './live-window-store.ts'
+import { typedStore } from './store-serdes.ts'
+import type { WindowIndex } from './window-index.ts'
+
+/** One store of a task: its live and its committed side, and how its bytes are read. */
+export class TaskStore {
+  readonly name: string
+  /** Marks the store's operations in a commit. */
+  readonly owner: number
+  readonly identity: StoreIdentity
+  readonly codec: KeyCodec<unknown>
+  readonly live: LiveStore
+  readonly committed: CommittedStore<unknown, unknown>
+  readonly index: WindowIndex<unknown> | undefined
+  readonly keyValue: KeyValueStore<unknown, unknown> | undefined
+  readonly windowed: WindowStore<unknown, unknown> | undefined
+  readonly #readValue: (bytes: Buffer, start: number, end: number) => unknown
+  readonly #windowMs: number
+
+  constructor(description: StoreDescription, owner: number, database: Database) {
+    const store = typedStore<unknown, unknown>(description)
+    this.name = store.name
+    this.owner = owner
+    this.identity = storeIdentity(description)
+    this.codec = new KeyCodec(store.name, store.key, store.windowMs !== undefined)
+    this.committed = new LevelCommittedStore(database, this.codec, store)
+    this.#readValue = (bytes, start, end) => store.value.decode(bytes, start, end)
+    this.#windowMs = store.windowMs ?? 0
+    if (store.windowMs === undefined) {
+      const live = new LiveKeyValueStore(database, this.codec, store)
+      this.live = live
+      this.keyValue = live
+    } else {
+      const live = new LiveWindowStore(database, this.codec, store)
+      this.live = live
+      this.windowed = live
+      this.index = live.index
+    }
+  }
+
+  /** Decodes one operation of a commit. */
+  readChange(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): StoreChange {
+    const value = valueStart < 0 ? null : this.#readValue(bytes, valueStart, valueEnd)
+    if (!this.codec.windowed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
+    const { key, windowStart } = this.codec.readWindowed(bytes, keyStart, keyEnd)
+    return { key, window: { start: windowStart, end: windowStart + this.#windowMs }, value }
+  }
+}
