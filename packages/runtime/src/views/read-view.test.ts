@@ -14,6 +14,7 @@ const rows = uniqueArray(
   {
     selector: (row) => row.join('/'),
     maxLength: 40,
+    size: 'max',
   },
 )
 

@@ -137,7 +137,9 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
     const start = Buffer.alloc(10)
     start.writeBigInt64BE(BigInt(windowStart) ^ (-1n << 63n), 2)
     start[1] = 1
-    return Buffer.concat([this.#ordered(key), start])
+    // A key's zeros are told from its end.
+    const escaped = this.#ordered(key).toString('latin1').replaceAll('\0', '\0\xff')
+    return Buffer.concat([Buffer.from(escaped, 'latin1'), start])
   }
 
   #ordered(key: unknown): Buffer {
