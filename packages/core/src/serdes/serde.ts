@@ -1,0 +1,54 @@
+import type { ByteWriter } from '../bytes/byte-writer.ts'
+import type { Serde, SerdeOrder } from '../contracts/serde.ts'
+import { RefusedError } from '../errors/millrace-error.ts'
+import { isValidName } from '../names.ts'
+
+/** What a serde of your own is made of. */
+export interface SerdeOptions<T> {
+  /** Stable: it is recorded with the state that the serde wrote, and another name is refused. */
+  readonly name: string
+  /** The value's bytes. Equal keys must give equal bytes. */
+  readonly encode: (value: T) => Uint8Array
+  /** The value from its bytes, which are a copy: keep them if you like. Throws for what is no such value. */
+  readonly decode: (bytes: Uint8Array) => T
+  /** How the bytes sort. Default `none`. */
+  readonly order?: SerdeOrder
+  /** The value as plain JSON, for views and the terminal. Default: as it is. */
+  readonly toJson?: (value: T) => unknown
+  /** The inverse of `toJson`; required with it. */
+  readonly fromJson?: (json: unknown) => T
+}
+
+/** The names of Millrace's own serdes. */
+const TAKEN = new Set(['string', 'json', 'bytes', 'int32', 'int64', 'float64', 'msgpack'])
+
+/**
+ * A serde of your own, from two functions.
+ *
+ * ```ts
+ * const point = serde<Point>({
+ *   name: 'point',
+ *   encode: ({ x, y }) => new Uint8Array([x, y]),
+ *   decode: ([x = 0, y = 0]) => ({ x, y }),
+ * })
+ * ```
+ */
+export function serde<T>(options: SerdeOptions<T>): Serde<T> {
+  const { name, encode, decode, order = 'none' } = options
+  if (!isValidName(name) || TAKEN.has(name)) {
+    throw new RefusedError(
+      'BAD_NAME',
+      `${JSON.stringify(name)} cannot name a serde: it ${TAKEN.has(name) ? "is one of Millrace's own" : 'needs letters and digits'}`,
+    )
+  }
+  return {
+    name,
+    order,
+    primitive: false,
+    encode: (value: T, out: ByteWriter) => out.bytes(encode(value)),
+    decode: (bytes: Buffer, start: number, end: number) => decode(new Uint8Array(bytes.subarray(start, end))),
+    toJson: options.toJson ?? ((value) => value),
+    // Without `toJson` a value is its own JSON: the type is the caller's word, as with plain JSON.
+    fromJson: options.fromJson ?? ((json) => json as T),
+  }
+}

@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import type { Serde } from '../contracts/serde.ts'
+import { bytes } from './bytes.ts'
+import { json } from './json.ts'
+import { msgpack } from './msgpack.ts'
+import { float64, int32, int64 } from './numbers.ts'
+import { string } from './string.ts'
+import { windowed } from './windowed.ts'
+
+const safeInteger = fc.maxSafeInteger()
+const wholeInt32 = fc.integer()
+const window = fc.tuple(safeInteger, safeInteger).map(([start, end]) => ({ start, end }))
+const windowedBy = <K>(key: fc.Arbitrary<K>) => fc.record({ key, window })
+const object = fc
+  .object({ values: [fc.string({ unit: 'grapheme' }), fc.integer(), fc.boolean(), fc.constant(null)] })
+  .map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')))
+
+/** Writes behind other bytes, as batches do. */
+function encoded<T>(serde: Serde<T>, value: T): Buffer {
+  const out = new ByteWriter(1)
+  out.utf8('before')
+  serde.encode(value, out)
+  return out.toBytes().subarray(6)
+}
+
+/** Reads out of a larger buffer, which is then written over, as readers do. */
+function decoded<T>(serde: Serde<T>, content: Uint8Array): T {
+  const buffer = Buffer.concat([Buffer.from('ab'), content, Buffer.from('cd')])
+  const value = serde.decode(buffer, 2, 2 + content.length)
+  buffer.fill(0x55)
+  return value
+}
+
+function roundTrips<T>(name: string, serde: Serde<T>, values: fc.Arbitrary<T>): void {
+  test(`${name}: what was encoded is decoded, through bytes and through JSON text`, () => {
+    fc.assert(
+      fc.property(values, (value) => {
+        expect(decoded(serde, encoded(serde, value))).toEqual(value)
+        expect(serde.fromJson(JSON.parse(JSON.stringify(serde.toJson(value))))).toEqual(value)
+      }),
+    )
+  })
+}
+
+describe('every serde', () => {
+  roundTrips('string', string(), fc.string({ unit: 'binary' }))
+  roundTrips('json', json<unknown>(), object)
+  roundTrips('bytes', bytes(), fc.uint8Array())
+  roundTrips('int32', int32(), wholeInt32)
+  roundTrips('int64', int64(), safeInteger)
+  roundTrips(
+    'float64',
+    float64(),
+    fc.double().map((value) => value + 0),
+  )
+  roundTrips('msgpack', msgpack<unknown>(), object)
+  roundTrips('windowed(string)', windowed(string()), windowedBy(fc.string({ unit: 'binary' })))
+  roundTrips('windowed(int64)', windowed(int64()), windowedBy(safeInteger))
+  roundTrips('windowed(float64)', windowed(float64()), windowedBy(fc.double({ noNaN: true }).map((value) => value + 0)))
+  roundTrips('windowed(bytes)', windowed(bytes()), windowedBy(fc.uint8Array()))
+})
+
+test('numbers are written as Kafka writes them', () => {
+  expect(encoded(int32(), -2).toString('hex')).toBe('fffffffe')
+  expect(encoded(int64(), -2).toString('hex')).toBe('fffffffffffffffe')
+  expect(encoded(int64(), 2 ** 32 + 1).toString('hex')).toBe('0000000100000001')
+  expect(encoded(float64(), 1.5).toString('hex')).toBe('3ff8000000000000')
+})
+
+describe('order', () => {
+  const byCodePoint = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+  const byNumber = (a: number, b: number) => Number(a > b) - Number(a < b)
+  const ordered = <K>(name: string, key: Serde<K>, keys: fc.Arbitrary<K>, compare: (a: K, b: K) => number) =>
+    test(`windowed(${name}) sorts by key, then by start`, () => {
+      const serde = windowed(key)
+      expect(serde.order).toBe('bytes')
+      fc.assert(
+        fc.property(keys, keys, fc.boolean(), safeInteger, safeInteger, (a, b, same, startA, startB) => {
+          const second = same ? a : b
+          const expected = Math.sign(compare(a, second)) || byNumber(startA, startB)
+          const left = encoded(serde, { key: a, window: { start: startA, end: 0 } })
+          const right = encoded(serde, { key: second, window: { start: startB, end: 0 } })
+          expect(Buffer.compare(left, right)).toBe(expected)
+        }),
+      )
+    })
+  ordered('string', string(), fc.string({ unit: fc.constantFrom('\0', '\u0001', 'a', 'ÿ', '𐀀') }), byCodePoint)
+  ordered('int32', int32(), wholeInt32, byNumber)
+  ordered('int64', int64(), safeInteger, byNumber)
+  ordered('float64', float64(), fc.double({ noNaN: true }), byNumber)
+})
+
+describe('what is no such value is refused', () => {
+  const bad = <T>(what: string, serde: Serde<T>, hex: string) =>
+    test(`${serde.name}: ${what}`, () => {
+      expect(() => decoded(serde, Buffer.from(hex, 'hex'))).toThrow()
+    })
+  bad('three bytes', int32(), '000001')
+  bad('four bytes', int64(), '00000001')
+  bad('beyond the safe integers', int64(), '0020000000000000')
+  bad('nine bytes', float64(), '000000000000000000')
+  bad('bytes that are no UTF-8', string(), '61ff62')
+  bad('a character that is cut off', string(), 'e282')
+  bad('bytes that are no UTF-8 inside of a string', json(), '2261ff6222')
+  bad('nothing', json(), '')
+  bad('null', json(), Buffer.from('null').toString('hex'))
+  bad('nil', msgpack(), 'c0')
+  bad('a map that is cut off', msgpack(), '82a161')
+  bad('two values', msgpack(), '0102')
+  bad('no window', windowed(string()), '6161')
+
+  const unencodable: readonly (readonly [string, Serde<never>, unknown])[] = [
+    ['half a surrogate pair', string(), 'a\ud800'],
+    ['a number', string(), 1],
+    ['undefined', json(), undefined],
+    ['a function', json(), () => 1],
+    ['NaN', json(), Number.NaN],
+    ['a promise', json(), Promise.resolve(1)],
+    ['undefined', msgpack(), undefined],
+    ['a function', msgpack(), () => 1],
+    ['a promise', msgpack(), Promise.resolve(1)],
+    ['2^31', int32(), 2 ** 31],
+    ['a fraction', int64(), 1.5],
+    ['2^53', int64(), 2 ** 53],
+    ['text', float64(), '1'],
+    ['text', bytes(), 'abc'],
+  ] as unknown as readonly (readonly [string, Serde<never>, unknown])[]
+  test.each(unencodable)('%s: %o cannot be encoded', (_what, serde, value) => {
+    expect(() => (serde as Serde<unknown>).encode(value, new ByteWriter())).toThrow()
+  })
+
+  test('the replacement character itself is an ordinary character', () => {
+    expect(decoded(string(), Buffer.from('a\uFFFDb'))).toBe('a\uFFFDb')
+  })
+})

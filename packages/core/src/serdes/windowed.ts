@@ -1,0 +1,126 @@
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import type { Serde } from '../contracts/serde.ts'
+import type { Windowed } from '../dsl/windowed.ts'
+import { describeValue } from './describe-value.ts'
+import { int64 } from './numbers.ts'
+
+const INT64 = int64()
+/** End of key (2 bytes), start and end of the window (8 each). */
+const TAIL_BYTES = 18
+const SIGN = 0x80
+
+/**
+ * Keys of windowed tables, where they leave the table: in `changes()`, and in topics written from it. Sorts by key,
+ * then by the window's start.
+ *
+ * ```ts
+ * delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() }))
+ * ```
+ */
+export function windowed<K>(key: Serde<K>): Serde<Windowed<K>> {
+  return new WindowedSerde(key)
+}
+
+/**
+ * The key's bytes, made to sort and escaped (0x00 becomes 0x00 0xFF), then 0x00 0x01, which is less than any
+ * continuation; then start and end, 8 bytes each with the sign flipped.
+ */
+class WindowedSerde<K> implements Serde<Windowed<K>> {
+  readonly name: string
+  readonly order
+  readonly primitive = false
+  readonly #key: Serde<K>
+  readonly #scratch = new ByteWriter(64)
+
+  constructor(key: Serde<K>) {
+    this.name = `windowed(${key.name})`
+    this.order = key.order === 'none' ? ('none' as const) : ('bytes' as const)
+    this.#key = key
+  }
+
+  encode({ key, window }: Windowed<K>, out: ByteWriter): void {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#key.encode(key, scratch)
+    const bytes = scratch.buffer
+    const end = scratch.position
+    const backward = this.#key.order === 'float' && end > 0 && ((bytes[0] ?? 0) & SIGN) !== 0
+    out.reserve(2 * end + TAIL_BYTES)
+    for (let at = 0; at < end; at++) {
+      const byte = this.#sortable(bytes[at] ?? 0, at, backward)
+      out.buffer[out.position++] = byte
+      if (byte === 0) out.buffer[out.position++] = 0xff
+    }
+    out.buffer[out.position++] = 0
+    out.buffer[out.position++] = 1
+    writeTime(window.start, out)
+    writeTime(window.end, out)
+  }
+
+  decode(bytes: Buffer, start: number, end: number): Windowed<K> {
+    const keyEnd = end - TAIL_BYTES
+    if (keyEnd < start || bytes[keyEnd] !== 0 || bytes[keyEnd + 1] !== 1)
+      throw new Error('the bytes are no windowed key')
+    const scratch = this.#scratch
+    scratch.clear()
+    scratch.reserve(keyEnd - start)
+    for (let at = start; at < keyEnd; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === 0 && bytes[++at] !== 0xff) throw new Error('the bytes are no windowed key')
+      scratch.buffer[scratch.position++] = byte
+    }
+    this.#restore(scratch)
+    const key = this.#key.decode(scratch.buffer, 0, scratch.position)
+    return { key, window: { start: readTime(bytes, keyEnd + 2), end: readTime(bytes, keyEnd + 10) } }
+  }
+
+  toJson({ key, window: { start, end } }: Windowed<K>): unknown {
+    return { key: this.#key.toJson(key), window: { start, end } }
+  }
+
+  fromJson(json: unknown): Windowed<K> {
+    if (isWindowedJson(json)) {
+      const { start, end } = json.window
+      return { key: this.#key.fromJson(json.key), window: { start: INT64.fromJson(start), end: INT64.fromJson(end) } }
+    }
+    throw new Error(`{ key, window: { start, end } } is needed, not ${describeValue(json)}`)
+  }
+
+  /** A byte of the key as comparing bytes should see it; `backward` for negative floats, which sort by all bits flipped. */
+  #sortable(byte: number, at: number, backward: boolean): number {
+    if (backward) return byte ^ 0xff
+    return at === 0 && (this.#key.order === 'signed' || this.#key.order === 'float') ? byte ^ SIGN : byte
+  }
+
+  #restore(scratch: ByteWriter): void {
+    if (scratch.position === 0 || (this.#key.order !== 'signed' && this.#key.order !== 'float')) return
+    const first = scratch.buffer[0] ?? 0
+    if (this.#key.order === 'signed' || (first & SIGN) !== 0) {
+      scratch.buffer[0] = first ^ SIGN
+      return
+    }
+    for (let at = 0; at < scratch.position; at++) scratch.buffer[at] = (scratch.buffer[at] ?? 0) ^ 0xff
+  }
+}
+
+function writeTime(time: number, out: ByteWriter): void {
+  const at = out.position
+  INT64.encode(time, out)
+  out.buffer[at] = (out.buffer[at] ?? 0) ^ SIGN
+}
+
+function readTime(bytes: Buffer, at: number): number {
+  const time = ((bytes.readUInt32BE(at) ^ 0x80000000) | 0) * 2 ** 32 + bytes.readUInt32BE(at + 4)
+  if (Number.isSafeInteger(time)) return time
+  throw new Error('the bytes are no windowed key: its window is beyond the safe integers')
+}
+
+interface WindowedJson {
+  readonly key: unknown
+  readonly window: { readonly start: unknown; readonly end: unknown }
+}
+
+function isWindowedJson(json: unknown): json is WindowedJson {
+  if (typeof json !== 'object' || json === null || !('key' in json) || !('window' in json)) return false
+  return typeof json.window === 'object' && json.window !== null && 'start' in json.window && 'end' in json.window
+}
