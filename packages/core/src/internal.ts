@@ -16,6 +16,8 @@ export type {
   WindowBounds,
   WindowStore,
 } from './contracts/store.ts'
+export { isJob, type Job } from './dsl/job.ts'
+export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { partitionOf } from './partitioner.ts'
@@ -47,6 +49,9 @@ export type {
   ToTableNode,
 } from './plan/node.ts'
 export type { WindowSpec } from './plan/window.ts'
+export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
+export { changelogTopic, inputsOf, repartitionTopic } from './topology/steps.ts'
+export { toTopology } from './topology/to-topology.ts'
 export type {
   ErrorPolicies,
   ErrorPolicy,

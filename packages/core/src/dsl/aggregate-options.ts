@@ -1,0 +1,21 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { RecordContext } from '../plan/node.ts'
+
+/** How records become a total. */
+export interface AggregateOptions<K, V, T> {
+  /** The total before the first record. */
+  readonly init: () => T
+  /** The total with one more record. Returns a new total, or the changed one. */
+  readonly add: (total: T, value: V, key: K, context: RecordContext) => NoInfer<T>
+  /** How totals are written. Default `json()`. */
+  readonly value?: Serde<NoInfer<T>>
+}
+
+/** What a windowed table tells downstream. */
+export interface EmitOptions {
+  /**
+   * `changes`: every new total, at once. `final`: only each window's last total, once the window has closed. Views see
+   * every total either way. Default `changes`.
+   */
+  readonly emit?: 'changes' | 'final'
+}

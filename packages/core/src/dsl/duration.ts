@@ -1,0 +1,16 @@
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const TEXT = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+
+/** A length of time: a number of ms, or text such as `'500ms'`, `'10s'`, `'5m'`, `'1h'`, `'1d'`. A day has 24 hours. */
+export type Duration = number | `${number}${keyof typeof UNIT_MS}`
+
+/** A duration in ms; `NaN` for what is none, which validation reports with the step that it belongs to. */
+export function durationMs(duration: Duration): number {
+  if (typeof duration === 'number') return duration
+  const [, count, unit] = TEXT.exec(duration) ?? []
+  return isUnit(unit) ? Number(count) * UNIT_MS[unit] : Number.NaN
+}
+
+function isUnit(unit: string | undefined): unit is keyof typeof UNIT_MS {
+  return unit !== undefined && Object.hasOwn(UNIT_MS, unit)
+}

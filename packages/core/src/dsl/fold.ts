@@ -1,0 +1,48 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { Add, AggregateNode, RecordContext } from '../plan/node.ts'
+import { int64 } from '../serdes/numbers.ts'
+import type { AggregateOptions } from './aggregate-options.ts'
+import { copartitioned } from './copartitioned.ts'
+import { planSerde, type StreamPlan } from './plan-value.ts'
+import { storePlan } from './store-plan.ts'
+import type { Windows } from './windows.ts'
+
+/** How records become totals of type `T`. All aggregates are one of these. */
+export interface Fold<T> {
+  /** The word that the user wrote. */
+  readonly step: 'count' | 'reduce' | 'aggregate'
+  readonly init: (() => T) | undefined
+  readonly add: Add
+  readonly value: Serde<T> | undefined
+}
+
+export function countFold(): Fold<number> {
+  return { step: 'count', init: () => 0, add: (total: number) => total + 1, value: int64() }
+}
+
+export function reduceFold<K, V>(
+  fn: (total: V, value: V, key: K, context: RecordContext) => V,
+  value: Serde<V> | undefined,
+): Fold<V> {
+  const add = (total: V | undefined, next: V, key: K, context: RecordContext) =>
+    total === undefined ? next : fn(total, next, key, context)
+  return { step: 'reduce', init: undefined, add, value }
+}
+
+export function optionsFold<K, V, T>({ init, add, value }: AggregateOptions<K, V, T>): Fold<T> {
+  return { step: 'aggregate', init, add, value }
+}
+
+/** The node that folds a stream into a store of that name. */
+export function foldInto<K, V, T>(
+  plan: StreamPlan<K, V>,
+  name: string,
+  fold: Fold<T>,
+  window: Windows | undefined,
+  emit: AggregateNode['emit'],
+): AggregateNode {
+  const { node: input, key } = copartitioned(plan, name)
+  const { step, init, add, value } = fold
+  const store = storePlan(name, planSerde(key), value, window)
+  return Object.freeze({ kind: 'aggregate', label: `${step} "${name}"`, input, store, window, init, add, emit })
+}

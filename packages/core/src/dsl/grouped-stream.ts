@@ -1,0 +1,75 @@
+import type { RecordContext } from '../plan/node.ts'
+import type { AggregateOptions } from './aggregate-options.ts'
+import { countFold, type Fold, foldInto, optionsFold, reduceFold } from './fold.ts'
+import type { StreamPlan } from './plan-value.ts'
+import { Table, type ToStream } from './table.ts'
+import { WindowedStream } from './windowed-stream.ts'
+import type { Windows } from './windows.ts'
+
+/** Records grouped by key. Every result is kept under a name: its store, its view, its part of the changelog. */
+export class GroupedStream<K, V> {
+  readonly #plan: StreamPlan<K, V>
+  readonly #toStream: ToStream
+
+  /** Not for jobs: made by `groupBy` and `groupByKey`. */
+  constructor(plan: StreamPlan<K, V>, toStream: ToStream) {
+    this.#plan = plan
+    this.#toStream = toStream
+    Object.freeze(this)
+  }
+
+  /**
+   * How many records each key has.
+   *
+   * ```ts
+   * stream(flights).groupByKey().count('departures')
+   * ```
+   */
+  count(name: string): Table<K, number> {
+    return this.#fold(name, countFold())
+  }
+
+  /**
+   * One value for each key, from all of its values: the first is the first total.
+   *
+   * ```ts
+   * stream(flights).groupByKey().reduce('longest-delay', (a, b) => (a.delay > b.delay ? a : b))
+   * ```
+   */
+  reduce(name: string, fn: (total: V, value: V, key: K, context: RecordContext) => V): Table<K, V> {
+    return this.#fold(name, reduceFold(fn, this.#plan.value))
+  }
+
+  /**
+   * A total for each key, of any type.
+   *
+   * ```ts
+   * stream(flights).groupByKey().aggregate('delays', {
+   *   init: () => ({ flights: 0, minutes: 0 }),
+   *   add: (total, flight) => ({ flights: total.flights + 1, minutes: total.minutes + flight.delay }),
+   * })
+   * ```
+   */
+  aggregate<T>(name: string, options: AggregateOptions<K, V, T>): Table<K, T> {
+    return this.#fold(name, optionsFold(options))
+  }
+
+  /**
+   * Cuts each key's records into windows of event time.
+   *
+   * ```ts
+   * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('departures-by-hour')
+   * ```
+   */
+  window(windows: Windows): WindowedStream<K, V> {
+    return new WindowedStream(this.#plan, windows, this.#toStream)
+  }
+
+  #fold<T>(name: string, fold: Fold<T>): Table<K, T> {
+    const node = foldInto(this.#plan, name, fold, undefined, 'changes')
+    return new Table(
+      { kind: 'table', node, rowKey: node.store.key, value: fold.value, window: undefined },
+      this.#toStream,
+    )
+  }
+}

@@ -1,0 +1,62 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { PlanNode, SinkNode, SourceNode } from '../plan/node.ts'
+import { json } from '../serdes/json.ts'
+
+/**
+ * Where a plan value holds its plan. A registered symbol, so that a job which was built with another copy of this package
+ * is still recognised.
+ */
+export const PLAN: unique symbol = Symbol.for('millrace.plan')
+
+/** What a stream is made of. */
+export interface StreamPlan<K, V> {
+  readonly kind: 'stream'
+  readonly node: PlanNode
+  /** Undefined where a callback made the keys and nobody said how they are written. */
+  readonly key: Serde<K> | undefined
+  readonly value: Serde<V> | undefined
+  /** Whether equal keys may be in different partitions. */
+  readonly rekeyed: boolean
+}
+
+/** What a table is made of. */
+export interface TablePlan<V> {
+  readonly kind: 'table'
+  readonly node: PlanNode
+  /** How the keys of its rows are written; without the window in a windowed table. */
+  readonly rowKey: Serde<never>
+  readonly value: Serde<V> | undefined
+  readonly window: TableWindow | undefined
+}
+
+/** The windows of a windowed table. */
+export interface TableWindow {
+  readonly sizeMs: number
+  readonly retentionMs: number | undefined
+}
+
+/** What a topic is made of. */
+export interface TopicValuePlan {
+  readonly kind: 'topic'
+  /** The one node that reads it, however often it is read. */
+  readonly source: SourceNode
+}
+
+export interface OutputPlan {
+  readonly kind: 'output'
+  readonly node: SinkNode
+}
+
+/** What a plan value is made of; undefined for any other value. */
+export function planOf(
+  value: unknown,
+): StreamPlan<unknown, unknown> | TablePlan<unknown> | TopicValuePlan | OutputPlan | undefined {
+  if (typeof value !== 'object' || value === null || !(PLAN in value)) return undefined
+  // Only plan values have the symbol; what stands there was typed when it was put there.
+  return value[PLAN] as ReturnType<typeof planOf>
+}
+
+/** The boundary at which a typed serde becomes the plan's; the plan is built so that it only meets its own values. */
+export function planSerde<T>(serde: Serde<T> | undefined): Serde<never> {
+  return (serde ?? json<T>()) as Serde<never>
+}

@@ -1,0 +1,19 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { StorePlan } from '../plan/node.ts'
+import { planSerde, type TableWindow } from './plan-value.ts'
+
+/** A store of that name; by key and window where there is one. */
+export function storePlan<V>(
+  name: string,
+  key: Serde<never>,
+  value: Serde<V> | undefined,
+  window: TableWindow | undefined,
+): StorePlan {
+  return Object.freeze({
+    name,
+    key,
+    value: planSerde(value),
+    windowMs: window?.sizeMs,
+    retentionMs: window?.retentionMs,
+  })
+}

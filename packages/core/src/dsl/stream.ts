@@ -1,0 +1,343 @@
+import type { Observable, OperatorFunction } from 'rxjs'
+import type { Serde } from '../contracts/serde.ts'
+import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
+import { type Branch, type Branches, otherwise } from './branches.ts'
+import { copartitioned } from './copartitioned.ts'
+import { GroupedStream } from './grouped-stream.ts'
+import { type Output, outputTo } from './output.ts'
+import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
+import { storePlan } from './store-plan.ts'
+import { Table } from './table.ts'
+import type { SinkTopic, Topic } from './topic.ts'
+
+/** How the keys and values that a callback made are written, where that matters. Default for each: `json()`. */
+export interface RecordSerdes<K, V> {
+  readonly key?: Serde<NoInfer<K>>
+  readonly value?: Serde<NoInfer<V>>
+}
+
+export interface RepartitionOptions {
+  /** How many partitions. Default: as many as the largest topic upstream. */
+  readonly partitions?: number
+}
+
+/**
+ * Reads a topic as a stream: an unbounded sequence of facts.
+ *
+ * ```ts
+ * const late = stream(flights).filter((flight) => flight.delay > 15)
+ * ```
+ */
+export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
+  const node = topic[PLAN].source
+  return new Stream({ kind: 'stream', node, key: topic.key, value: topic.value, rekeyed: false })
+}
+
+/**
+ * A stream of records. Its steps take callbacks `(value, key, context)`; each gives a new stream and leaves this one as
+ * it is. Callbacks must be synchronous. They never see deletions (records without a value): steps that compute a new
+ * value leave them out, steps that pick among records pass them on. A record without a key has `null` for one.
+ */
+export class Stream<K, V> {
+  readonly [PLAN]: StreamPlan<K, V>
+
+  /** Not for jobs: start with `stream(topic)`. */
+  constructor(plan: StreamPlan<K, V>) {
+    this[PLAN] = Object.freeze(plan)
+    Object.freeze(plan.node)
+    Object.freeze(this)
+  }
+
+  /**
+   * New key and value for each record.
+   *
+   * ```ts
+   * stream(flights).map((flight) => [flight.destination, flight.delay], { key: string(), value: int32() })
+   * ```
+   */
+  map<K2, V2>(
+    fn: (value: V, key: K, context: RecordContext) => readonly [K2, V2],
+    serdes: RecordSerdes<K2, V2> = {},
+  ): Stream<K2, V2> {
+    const node = { kind: 'map', label: 'map', input: this.#node, fn } as const
+    return new Stream({ kind: 'stream', node, key: serdes.key, value: serdes.value, rekeyed: true })
+  }
+
+  /**
+   * A new value for each record; its key stays.
+   *
+   * ```ts
+   * stream(flights).mapValues((flight) => flight.delay)
+   * ```
+   */
+  mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<NoInfer<V2>>): Stream<K, V2> {
+    return this.#withValue({ kind: 'mapValues', label: 'mapValues', input: this.#node, fn }, value)
+  }
+
+  /**
+   * The records that the callback accepts. A type guard narrows the stream's type.
+   *
+   * ```ts
+   * stream(flights).filter((flight) => flight.delay > 15)
+   * ```
+   */
+  filter<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, W>
+  filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
+  filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
+    return this.#after({ kind: 'filter', label: 'filter', input: this.#node, fn, keep: true })
+  }
+
+  /**
+   * The records that the callback does not accept.
+   *
+   * ```ts
+   * stream(flights).filterNot((flight) => flight.cancelled)
+   * ```
+   */
+  filterNot<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, Exclude<V, W>>
+  filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
+  filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
+    return this.#after({ kind: 'filter', label: 'filterNot', input: this.#node, fn, keep: false })
+  }
+
+  /**
+   * Any number of new keys and values for each record.
+   *
+   * ```ts
+   * stream(flights).flatMap((flight) => [[flight.origin, 'departure'], [flight.destination, 'arrival']])
+   * ```
+   */
+  flatMap<K2, V2>(
+    fn: (value: V, key: K, context: RecordContext) => Iterable<readonly [K2, V2]>,
+    serdes: RecordSerdes<K2, V2> = {},
+  ): Stream<K2, V2> {
+    const node = { kind: 'flatMap', label: 'flatMap', input: this.#node, fn } as const
+    return new Stream({ kind: 'stream', node, key: serdes.key, value: serdes.value, rekeyed: true })
+  }
+
+  /**
+   * Any number of new values for each record; its key stays.
+   *
+   * ```ts
+   * stream(orders).flatMapValues((order) => order.lines)
+   * ```
+   */
+  flatMapValues<V2>(
+    fn: (value: V, key: K, context: RecordContext) => Iterable<V2>,
+    value?: Serde<NoInfer<V2>>,
+  ): Stream<K, V2> {
+    return this.#withValue({ kind: 'flatMapValues', label: 'flatMapValues', input: this.#node, fn }, value)
+  }
+
+  /**
+   * A new key for each record; its value stays. The next step that keeps state first sends the records through a
+   * repartition topic, so that equal keys meet.
+   *
+   * ```ts
+   * stream(flights).keyBy((flight) => flight.destination, string())
+   * ```
+   */
+  keyBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<NoInfer<K2>>): Stream<K2, V> {
+    const node = { kind: 'keyBy', label: 'keyBy', input: this.#node, fn } as const
+    return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true })
+  }
+
+  /**
+   * Groups the records by a key of your choice, to be counted, reduced or aggregated.
+   *
+   * ```ts
+   * stream(flights).groupBy((flight) => flight.destination, string()).count('arrivals')
+   * ```
+   */
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<NoInfer<K2>>): GroupedStream<K2, V> {
+    const node = { kind: 'keyBy', label: 'groupBy', input: this.#node, fn } as const
+    return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true }).groupByKey()
+  }
+
+  /**
+   * Groups the records by the key that they have.
+   *
+   * ```ts
+   * stream(flights).groupByKey().count('departures')
+   * ```
+   */
+  groupByKey(): GroupedStream<K, V> {
+    return new GroupedStream(this[PLAN], toStream)
+  }
+
+  /**
+   * The records of this stream and of others. Their topics must have the same number of partitions.
+   *
+   * ```ts
+   * stream(departures).merge(stream(arrivals))
+   * ```
+   */
+  merge<K2, V2>(...others: readonly Stream<K2, V2>[]): Stream<K | K2, V | V2> {
+    const plans: readonly StreamPlan<K | K2, V | V2>[] = [this[PLAN], ...others.map((other) => other[PLAN])]
+    const node = { kind: 'merge', label: 'merge', inputs: plans.map((plan) => plan.node) } as const
+    const key = sameSerde(plans.map((plan) => plan.key))
+    const value = sameSerde(plans.map((plan) => plan.value))
+    // Equal keys that are written differently are in different partitions.
+    const rekeyed = key === undefined || plans.some((plan) => plan.rekeyed)
+    return new Stream({ kind: 'stream', node, key, value, rekeyed })
+  }
+
+  /**
+   * Named streams: each record goes to the first whose callback accepts it, or to the one marked `otherwise`. What
+   * nobody accepts goes nowhere.
+   *
+   * ```ts
+   * const { late, onTime } = stream(flights).split({ late: (flight) => flight.delay > 15, onTime: otherwise })
+   * ```
+   */
+  split<B extends Readonly<Record<string, Branch<K, V>>>>(branches: B): Branches<B, K, V>
+  split(branches: Readonly<Record<string, Branch<K, V>>>): Readonly<Record<string, Stream<K, V>>> {
+    const before: Exclude<Branch<K, V>, typeof otherwise>[] = []
+    // `otherwise` takes what nobody accepted, wherever it stands.
+    const ordered = Object.entries(branches).sort(([, a], [, b]) => Number(a === otherwise) - Number(b === otherwise))
+    const streams = ordered.map(([name, branch]): [string, Stream<K, V>] => {
+      const fn = branch === otherwise ? undefined : branch
+      const node = { kind: 'branch', label: `split "${name}"`, input: this.#node, before: [...before], fn } as const
+      if (fn !== undefined) before.push(fn)
+      return [name, this.#after(node)]
+    })
+    return Object.freeze(Object.fromEntries(streams))
+  }
+
+  /**
+   * Calls the callback for each record and passes the record on. For looking; after a crash it may see records again.
+   *
+   * ```ts
+   * stream(flights).peek((flight) => console.log(flight.origin))
+   * ```
+   */
+  peek(fn: (value: V, key: K, context: RecordContext) => void): Stream<K, V> {
+    return this.#after({ kind: 'peek', label: 'peek', input: this.#node, fn })
+  }
+
+  /**
+   * Sends the records through a topic of the job's own, partitioned by key: to spread work, or to share one such topic
+   * between several steps that need it.
+   *
+   * ```ts
+   * const byDestination = stream(flights).keyBy((flight) => flight.destination, string()).repartition('by-destination')
+   * ```
+   */
+  repartition(name: string, options: RepartitionOptions = {}): Stream<K, V> {
+    const { key, value } = this[PLAN]
+    const node = {
+      kind: 'repartition',
+      label: `repartition "${name}"`,
+      input: this.#node,
+      name,
+      partitions: options.partitions,
+      key: planSerde(key),
+      value: planSerde(value),
+    } as const
+    return new Stream({ kind: 'stream', node, key, value, rekeyed: false })
+  }
+
+  /**
+   * Appends the records to a topic: an output for `job(…)`. The topic may be chosen per record, and then must exist.
+   *
+   * ```ts
+   * stream(flights).filter((flight) => flight.delay > 15).to(lateFlights)
+   * stream(flights).to((flight) => `flights-${flight.origin}`, { key: string(), value: json() })
+   * ```
+   */
+  to(topic: SinkTopic<K, V>): Output
+  to(choose: (value: V, key: K, context: RecordContext) => string, serdes?: RecordSerdes<K, V>): Output
+  to(
+    target: SinkTopic<K, V> | ((value: V, key: K, context: RecordContext) => string),
+    serdes: RecordSerdes<K, V> = {},
+  ): Output {
+    if (typeof target !== 'function') return outputTo(this.#node, target[PLAN].source.topic)
+    const { key, value } = this[PLAN]
+    return outputTo(this.#node, {
+      choose: target,
+      key: planSerde(serdes.key ?? key),
+      value: planSerde(serdes.value ?? value),
+    })
+  }
+
+  /**
+   * Keeps the latest value of each key, under a name; a record without a value deletes the row.
+   *
+   * ```ts
+   * const airports = stream(airportChanges).toTable('airports')
+   * ```
+   */
+  toTable(name: string): Table<K, V> {
+    return this.#table(name, `toTable "${name}"`)
+  }
+
+  /** As `toTable`, under another label. */
+  #table(name: string, label: string): Table<K, V> {
+    const { node, key, value } = copartitioned(this[PLAN], name)
+    const store = storePlan(name, planSerde(key), value, undefined)
+    const table = { kind: 'toTable', label, input: node, store } as const
+    return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
+  }
+
+  /**
+   * Runs RxJS operators over the values; the key stays. The operators must be synchronous; what they remember is no
+   * state: it is lost when the job stops. Use aggregates for what must last.
+   *
+   * ```ts
+   * stream(prices).pipe(pairwise(), map(([before, now]) => now - before))
+   * ```
+   */
+  pipe<A>(a: OperatorFunction<V, A>): Stream<K, A>
+  pipe<A, B>(a: OperatorFunction<V, A>, b: OperatorFunction<A, B>): Stream<K, B>
+  pipe<A, B, C>(a: OperatorFunction<V, A>, b: OperatorFunction<A, B>, c: OperatorFunction<B, C>): Stream<K, C>
+  pipe<A, B, C, D>(
+    a: OperatorFunction<V, A>,
+    b: OperatorFunction<A, B>,
+    c: OperatorFunction<B, C>,
+    d: OperatorFunction<C, D>,
+  ): Stream<K, D>
+  pipe<A, B, C, D, E>(
+    a: OperatorFunction<V, A>,
+    b: OperatorFunction<A, B>,
+    c: OperatorFunction<B, C>,
+    d: OperatorFunction<C, D>,
+    e: OperatorFunction<D, E>,
+  ): Stream<K, E>
+  pipe(...operators: readonly OperatorFunction<never, unknown>[]): Stream<K, unknown> {
+    return this.#withValue(
+      { kind: 'pipe', label: 'pipe', input: this.#node, connect: connectAll(operators) },
+      undefined,
+    )
+  }
+
+  get #node(): PlanNode {
+    return this[PLAN].node
+  }
+
+  #after(node: PlanNode): Stream<K, V> {
+    return new Stream({ ...this[PLAN], node })
+  }
+
+  #withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
+    return new Stream({ ...this[PLAN], node, value })
+  }
+}
+
+/** All operators as one; the boundary at which each gets what the one before it gives, as the types promised. */
+function connectAll(operators: readonly OperatorFunction<never, unknown>[]): PipeNode['connect'] {
+  return (source) => {
+    let values: Observable<unknown> = source
+    for (const operator of operators) values = operator(values as Observable<never>)
+    return values
+  }
+}
+
+function toStream<K, V>(plan: StreamPlan<K, V>): Stream<K, V> {
+  return new Stream(plan)
+}
+
+/** The serde that all agree on, if they do. */
+function sameSerde<T>(serdes: readonly (Serde<T> | undefined)[]): Serde<T> | undefined {
+  const [first] = serdes
+  return serdes.every((serde) => serde?.name === first?.name) ? first : undefined
+}

@@ -1,0 +1,14 @@
+import { stream } from './stream.ts'
+import type { Table } from './table.ts'
+import type { Topic } from './topic.ts'
+
+/**
+ * Reads a topic as a table: the latest value of each key, kept under a name. A record without a value deletes its row.
+ *
+ * ```ts
+ * const airports = table(airportChanges, 'airports')
+ * ```
+ */
+export function table<K, V>(topic: Topic<K, V>, name: string): Table<K, V> {
+  return stream(topic).toTable(name)
+}

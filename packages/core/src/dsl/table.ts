@@ -1,0 +1,102 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { PlanNode, RecordContext } from '../plan/node.ts'
+import { windowed } from '../serdes/windowed.ts'
+import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
+import { storePlan } from './store-plan.ts'
+import type { Stream } from './stream.ts'
+
+/** Makes a stream; handed down, so that streams and tables can be made from each other without an import cycle. */
+export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
+
+export interface TableOptions<V> {
+  /** Keeps the rows under this name, so that they can be viewed. Default: they are computed when they change, not kept. */
+  readonly name?: string
+  /** How the values are written. Default: as before where the value stays, else `json()`. */
+  readonly value?: Serde<NoInfer<V>>
+}
+
+/**
+ * The latest value by key. A table that has a name is a view when it is an output of its job.
+ *
+ * Made by `table(topic, name)`, `toTable`, `count`, `reduce` and `aggregate`.
+ */
+export class Table<K, V> {
+  readonly [PLAN]: TablePlan<V>
+  /** Never there: it tells the compiler what the keys are. */
+  declare protected readonly keyType: K
+  protected readonly toStream: ToStream
+
+  /** Not for jobs. */
+  constructor(plan: TablePlan<V>, toStream: ToStream) {
+    this[PLAN] = Object.freeze(plan)
+    this.toStream = toStream
+    Object.freeze(plan.node)
+    if (new.target === Table) Object.freeze(this)
+  }
+
+  /**
+   * The table's changes as a stream: each key with its new value, and without a value where the row was deleted.
+   *
+   * ```ts
+   * delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() }))
+   * ```
+   */
+  changes(): Stream<K, V> {
+    const { node, value, window } = this[PLAN]
+    const changes = { kind: 'changes', label: 'changes', input: node } as const
+    // The rows of a window lie where their key is, not where key and window together would be.
+    return this.toStream({ kind: 'stream', node: changes, key: this.#key(), value, rekeyed: window !== undefined })
+  }
+
+  /**
+   * The rows that the callback accepts. It may be called more than once for a row: it must depend on nothing else.
+   *
+   * ```ts
+   * const busy = departures.filter((count) => count > 1000, { name: 'busy-airports' })
+   * ```
+   */
+  filter<W extends V>(
+    fn: (value: V, key: K, context: RecordContext) => value is W,
+    options?: TableOptions<W>,
+  ): Table<K, W>
+  filter(fn: (value: V, key: K, context: RecordContext) => boolean, options?: TableOptions<V>): Table<K, V>
+  filter(fn: (value: V, key: K, context: RecordContext) => boolean, options: TableOptions<V> = {}): Table<K, V> {
+    const value = options.value ?? this[PLAN].value
+    const label = stepLabel('filter', options.name)
+    return this.#derived({ kind: 'tableFilter', label, fn, keep: true }, options.name, value)
+  }
+
+  /**
+   * A new value for each row. The callback may be called more than once for a row: it must depend on nothing else.
+   *
+   * ```ts
+   * const averages = delays.mapValues((total) => total.minutes / total.flights, { name: 'average-delays' })
+   * ```
+   */
+  mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, options: TableOptions<V2> = {}): Table<K, V2> {
+    const label = stepLabel('mapValues', options.name)
+    return this.#derived({ kind: 'tableMapValues', label, fn }, options.name, options.value)
+  }
+
+  #derived<V2>(step: DerivedStep, name: string | undefined, value: Serde<V2> | undefined): Table<K, V2> {
+    const { node: input, rowKey, window } = this[PLAN]
+    const store = name === undefined ? undefined : storePlan(name, rowKey, value, window)
+    const node: PlanNode = { ...step, input, store }
+    return new Table({ kind: 'table', node, rowKey, value, window }, this.toStream)
+  }
+
+  /** How keys of this table are written in a stream. */
+  #key(): Serde<K> {
+    const { rowKey, window } = this[PLAN]
+    // The boundary at which the plan's serde gets its type back: K is what the table was made with.
+    return (window === undefined ? rowKey : windowed(rowKey)) as unknown as Serde<K>
+  }
+}
+
+type DerivedStep =
+  | Omit<Extract<PlanNode, { kind: 'tableFilter' }>, 'input' | 'store'>
+  | Omit<Extract<PlanNode, { kind: 'tableMapValues' }>, 'input' | 'store'>
+
+function stepLabel(step: string, name: string | undefined): string {
+  return name === undefined ? step : `${step} "${name}"`
+}

@@ -1,0 +1,41 @@
+import type { Serde } from '../contracts/serde.ts'
+import { PLAN, planSerde, type TopicValuePlan } from './plan-value.ts'
+
+export interface TopicOptions<K, V> {
+  /** How keys are written. */
+  readonly key: Serde<K>
+  /** How values are written. */
+  readonly value: Serde<V>
+  /** Event time from the value, ms since the epoch. Default: the time that the record carries. */
+  readonly timestamp?: (value: NoInfer<V>, key: NoInfer<K>) => number
+}
+
+declare const ACCEPTS: unique symbol
+
+/** A topic that takes records of these types, or of wider ones. */
+export interface SinkTopic<K, V> {
+  readonly name: string
+  readonly [PLAN]: TopicValuePlan
+  /** Never there: it tells the compiler that what takes more also takes less. */
+  readonly [ACCEPTS]?: (key: K, value: V) => void
+}
+
+/** A topic as a job names it. It says how records are read and written; it does not create the topic. */
+export interface Topic<K, V> extends SinkTopic<K, V> {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+}
+
+/**
+ * Names a topic and says what its records are. Define each topic once, and use it wherever the topic is read or written.
+ *
+ * ```ts
+ * const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.date })
+ * ```
+ */
+export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K, V> {
+  const { key, value, timestamp } = options
+  const plan = Object.freeze({ name, key: planSerde(key), value: planSerde(value), timestamp })
+  const source = Object.freeze({ kind: 'source', label: `stream "${name}"`, topic: plan } as const)
+  return Object.freeze({ name, key, value, [PLAN]: Object.freeze({ kind: 'topic', source } as const) })
+}

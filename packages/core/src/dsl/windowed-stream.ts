@@ -1,0 +1,73 @@
+import type { RecordContext } from '../plan/node.ts'
+import type { AggregateOptions, EmitOptions } from './aggregate-options.ts'
+import { countFold, type Fold, foldInto, optionsFold, reduceFold } from './fold.ts'
+import type { StreamPlan } from './plan-value.ts'
+import type { ToStream } from './table.ts'
+import { WindowedTable } from './windowed-table.ts'
+import type { Windows } from './windows.ts'
+
+/** Records grouped by key and window. Every result is kept under a name, as of a `GroupedStream`. */
+export class WindowedStream<K, V> {
+  readonly #plan: StreamPlan<K, V>
+  readonly #windows: Windows
+  readonly #toStream: ToStream
+
+  /** Not for jobs: made by `window`. */
+  constructor(plan: StreamPlan<K, V>, windows: Windows, toStream: ToStream) {
+    this.#plan = plan
+    this.#windows = windows
+    this.#toStream = toStream
+    Object.freeze(this)
+  }
+
+  /**
+   * How many records each key has in each window.
+   *
+   * ```ts
+   * stream(flights).groupByKey().window(tumbling('1d')).count('departures-by-day', { emit: 'final' })
+   * ```
+   */
+  count(name: string, options: EmitOptions = {}): WindowedTable<K, number, V> {
+    return this.#fold(name, countFold(), options)
+  }
+
+  /**
+   * One value for each key and window, from all of its values there.
+   *
+   * ```ts
+   * stream(flights).groupByKey().window(tumbling('1d')).reduce('longest-delay', (a, b) => (a.delay > b.delay ? a : b))
+   * ```
+   */
+  reduce(
+    name: string,
+    fn: (total: V, value: V, key: K, context: RecordContext) => V,
+    options: EmitOptions = {},
+  ): WindowedTable<K, V, V> {
+    return this.#fold(name, reduceFold(fn, this.#plan.value), options)
+  }
+
+  /**
+   * A total for each key and window, of any type.
+   *
+   * ```ts
+   * stream(flights).groupByKey().window(tumbling('1h')).aggregate('minutes', {
+   *   init: () => 0,
+   *   add: (total, flight) => total + flight.delay,
+   *   emit: 'final',
+   * })
+   * ```
+   */
+  aggregate<T>(name: string, options: AggregateOptions<K, V, T> & EmitOptions): WindowedTable<K, T, V> {
+    return this.#fold(name, optionsFold(options), options)
+  }
+
+  #fold<T>(name: string, fold: Fold<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
+    const node = foldInto(this.#plan, name, fold, this.#windows, emit)
+    const { key, value } = this.#plan
+    return new WindowedTable(
+      { kind: 'table', node, rowKey: node.store.key, value: fold.value, window: this.#windows },
+      { node, key, value },
+      this.#toStream,
+    )
+  }
+}

@@ -1,0 +1,38 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { AggregateNode } from '../plan/node.ts'
+import type { TablePlan } from './plan-value.ts'
+import type { Stream } from './stream.ts'
+import { Table, type ToStream } from './table.ts'
+import type { Windowed } from './windowed.ts'
+
+/** The stream that a windowed table was computed from. */
+export interface WindowedInput<K, V> {
+  readonly node: AggregateNode
+  readonly key: Serde<K> | undefined
+  readonly value: Serde<V> | undefined
+}
+
+/** A table by key and window, as a windowed aggregate makes it. `R` is what it was computed from. */
+export class WindowedTable<K, V, R> extends Table<Windowed<K>, V> {
+  readonly #input: WindowedInput<K, R>
+
+  /** Not for jobs. */
+  constructor(plan: TablePlan<V>, input: WindowedInput<K, R>, toStream: ToStream) {
+    super(plan, toStream)
+    this.#input = input
+    Object.freeze(this)
+  }
+
+  /**
+   * The records that came after a window of theirs had closed, as they were, once each. They are not in the table.
+   *
+   * ```ts
+   * job('flight-delays', delays, delays.late().to(lateFlights))
+   * ```
+   */
+  late(): Stream<K, R> {
+    const { node, key, value } = this.#input
+    const late = { kind: 'late', label: `late of ${node.label}`, input: node } as const
+    return this.toStream({ kind: 'stream', node: late, key, value, rekeyed: false })
+  }
+}

@@ -1,0 +1,40 @@
+import type { PlanNode } from '../plan/node.ts'
+import { DisjointSets } from './disjoint-sets.ts'
+import { inputsOf } from './steps.ts'
+import type { InputPlan } from './topology.ts'
+
+type InputNode = InputPlan['node']
+
+/** Steps that run in one task: connected without a repartition between. */
+export interface Group {
+  readonly inputs: readonly InputNode[]
+  readonly nodes: readonly PlanNode[]
+}
+
+/** The groups of a plan whose sources are unified; always in the same order. */
+export function groupSteps(steps: readonly PlanNode[]): readonly Group[] {
+  const sets = new DisjointSets<PlanNode>()
+  // A repartition node is two things: the last step of its path where it is written, and an input where it is read.
+  const readers = new Map<PlanNode, PlanNode>()
+  for (const node of steps) {
+    for (const input of inputsOf(node)) {
+      const reader = input.kind === 'repartition' ? (readers.get(input) ?? node) : input
+      if (input.kind === 'repartition') readers.set(input, reader)
+      sets.join(reader, node)
+    }
+  }
+  const groups = new Map<PlanNode, { inputs: InputNode[]; nodes: PlanNode[] }>()
+  const groupOf = (node: PlanNode) => {
+    const root = sets.root(node)
+    const group = groups.get(root) ?? { inputs: [], nodes: [] }
+    groups.set(root, group)
+    return group
+  }
+  for (const node of steps) {
+    if (node.kind === 'source') groupOf(node).inputs.push(node)
+    else groupOf(node).nodes.push(node)
+    const reader = readers.get(node)
+    if (node.kind === 'repartition' && reader !== undefined) groupOf(reader).inputs.push(node)
+  }
+  return [...groups.values()]
+}

@@ -1,0 +1,61 @@
+import type { Job } from '../dsl/job.ts'
+import type { PlanNode } from '../plan/node.ts'
+import { type Group, groupSteps } from './group-steps.ts'
+import { changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import type { InputPlan, Subtopology, Topology, ViewPlan } from './topology.ts'
+import { unifySources } from './unify-sources.ts'
+
+type InputNode = InputPlan['node']
+
+/** A job's topology: its graph cut at the repartition topics. The same job always gives the same topology. */
+export function toTopology(job: Job): Topology {
+  const outputs = unifySources(job.outputs)
+  const groups = groupSteps(stepsOf(outputs))
+  const subtopologies = inFlowOrder(groups).map((group) => subtopologyOf(job.name, group))
+  return {
+    job: job.name,
+    changelog: changelogTopic(job.name),
+    subtopologies,
+    views: outputs.flatMap((node) => viewOf(node, subtopologies)),
+    errors: job.errors,
+  }
+}
+
+/** Each group after those that feed it. Validation has refused groups that feed each other. */
+function inFlowOrder(groups: readonly Group[]): readonly Group[] {
+  const ordered = new Set<Group>()
+  const visiting = new Set<Group>()
+  const visit = (group: Group) => {
+    if (visiting.has(group)) return
+    visiting.add(group)
+    for (const input of group.inputs) {
+      const feeder = groups.find(({ nodes }) => nodes.includes(input))
+      if (feeder !== undefined) visit(feeder)
+    }
+    ordered.add(group)
+  }
+  for (const group of groups) visit(group)
+  return [...ordered]
+}
+
+function subtopologyOf(job: string, { inputs, nodes }: Group): Subtopology {
+  const plans = inputs.map((node) => ({ topic: topicOf(job, node), node }))
+  plans.sort((a, b) => (a.topic < b.topic ? -1 : 1))
+  return {
+    id: plans[0]?.topic ?? job,
+    inputs: plans,
+    nodes,
+    stores: nodes.flatMap((node) => storeOf(node) ?? []),
+  }
+}
+
+function topicOf(job: string, node: InputNode): string {
+  return node.kind === 'source' ? node.topic.name : repartitionTopic(job, node.name)
+}
+
+function viewOf(node: PlanNode, subtopologies: readonly Subtopology[]): ViewPlan[] {
+  const store = storeOf(node)
+  const subtopology = subtopologies.find(({ nodes }) => nodes.includes(node))
+  if (store === undefined || subtopology === undefined) return []
+  return [{ name: store.name, store, subtopology: subtopology.id }]
+}

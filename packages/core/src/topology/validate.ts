@@ -1,0 +1,168 @@
+import { RefusedError } from '../errors/millrace-error.ts'
+import { isValidName } from '../names.ts'
+import type { PlanNode, RepartitionNode, SourceNode } from '../plan/node.ts'
+import { windowProblems } from '../plan/window-problems.ts'
+import { feedbackProblems } from './feedback.ts'
+import { changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import type { ErrorPolicies } from './topology.ts'
+
+/** What a job is made of, as validation sees it. */
+interface Draft {
+  readonly name: string
+  readonly outputs: readonly (PlanNode | undefined)[]
+  readonly steps: readonly PlanNode[]
+  readonly errors: ErrorPolicies
+}
+
+/** The outputs of a job that can run. Throws `JOB_INVALID` with every problem at once. */
+export function checkJob(
+  name: string,
+  outputs: readonly (PlanNode | undefined)[],
+  errors: ErrorPolicies,
+): readonly PlanNode[] {
+  const valid = outputs.filter((output) => output !== undefined)
+  const draft = { name, outputs, steps: stepsOf(valid), errors }
+  throwProblems(name, [
+    ...nameProblems(draft),
+    ...outputProblems(draft),
+    ...sourceProblems(draft),
+    ...storeProblems(draft),
+    ...repartitionProblems(draft),
+    ...draft.steps.flatMap(windowProblems),
+    ...cycleProblems(draft),
+    ...feedbackProblems(valid),
+  ])
+  return valid
+}
+
+/** Throws `JOB_INVALID` where there are problems, with all of them. */
+export function throwProblems(job: string, problems: readonly string[]): void {
+  if (problems.length === 0) return
+  const list = problems.map((problem) => `\n- ${problem}`).join('')
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  throw new RefusedError('JOB_INVALID', `The job ${JSON.stringify(job)} has ${count}:${list}`, { job })
+}
+
+const NAME_RULE =
+  'a name starts with a letter or digit, goes on with letters, digits, ".", "_" or "-", and has at most 201'
+
+function nameProblems({ name, steps, errors }: Draft): string[] {
+  const names = [
+    { what: 'job', name },
+    { what: "job's changelog", name: changelogTopic(name) },
+    ...steps.flatMap((step) => stepNames(name, step)),
+    ...deadLetterTopics(errors).map((topic) => ({ what: 'dead-letter topic', name: topic })),
+  ]
+  const problems = names.flatMap((each) =>
+    isValidName(each.name) ? [] : [`${JSON.stringify(each.name)} cannot name a ${each.what}: ${NAME_RULE}`],
+  )
+  return [...new Set(problems)]
+}
+
+function stepNames(job: string, step: PlanNode): { what: string; name: string }[] {
+  if (step.kind === 'source') return [{ what: 'topic', name: step.topic.name }]
+  if (step.kind === 'sink') return 'choose' in step.topic ? [] : [{ what: 'topic', name: step.topic.name }]
+  if (step.kind === 'repartition') return [{ what: 'repartition topic', name: repartitionTopic(job, step.name) }]
+  const store = storeOf(step)
+  return store === undefined ? [] : [{ what: 'store', name: store.name }]
+}
+
+function outputProblems({ outputs }: Draft): string[] {
+  if (outputs.length === 0) return ['it has no outputs: give it a table to view, or a stream that ends in .to(topic)']
+  return outputs.flatMap((output, index) => {
+    if (output === undefined) {
+      return [`output ${index + 1} is no table and no stream that ends in .to(topic): only these can be outputs`]
+    }
+    if (output.kind === 'sink' || storeOf(output) !== undefined) return []
+    return [`${output.label} is an output, but its rows are not kept: give it a name, as in ${exampleOf(output)}`]
+  })
+}
+
+function exampleOf(output: PlanNode): string {
+  return `${output.kind === 'tableFilter' ? 'filter' : 'mapValues'}(…, { name: 'my-view' })`
+}
+
+function sourceProblems({ name, steps }: Draft): string[] {
+  const first = new Map<string, SourceNode>()
+  const own = ownTopics(name, steps)
+  return steps.flatMap((step) => {
+    if (step.kind !== 'source') return []
+    const { topic } = step
+    if (own.has(topic.name)) return [`${step.label} reads the job's own topic: no job may name it`]
+    const known = first.get(topic.name)
+    if (known === undefined) first.set(topic.name, step)
+    const same =
+      known === undefined ||
+      (known.topic.key === topic.key && known.topic.value === topic.value && known.topic.timestamp === topic.timestamp)
+    if (same) return []
+    return [
+      `the topic "${topic.name}" is read by two definitions that differ in serdes or timestamp: define it once, and use that`,
+    ]
+  })
+}
+
+function storeProblems({ steps }: Draft): string[] {
+  const byName = new Map<string, PlanNode[]>()
+  for (const step of steps) {
+    const store = storeOf(step)
+    if (store !== undefined) byName.set(store.name, [...(byName.get(store.name) ?? []), step])
+  }
+  return [...byName].flatMap(([name, sharing]) =>
+    sharing.length === 1
+      ? []
+      : [`${sharing.length} steps keep their state under the name "${name}": rename all but one (${labels(sharing)})`],
+  )
+}
+
+function repartitionProblems({ steps }: Draft): string[] {
+  const byName = new Map<string, RepartitionNode[]>()
+  const problems: string[] = []
+  for (const step of steps) {
+    if (step.kind !== 'repartition') continue
+    byName.set(step.name, [...(byName.get(step.name) ?? []), step])
+    const { partitions } = step
+    if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions >= 1)) {
+      problems.push(`${step.label} asks for ${partitions} partitions: it needs a whole number, at least 1`)
+    }
+  }
+  for (const [name, sharing] of byName) {
+    if (sharing.length === 1) continue
+    problems.push(
+      `${sharing.length} steps send records through a repartition topic of the name "${name}" (a store's own topic has the ` +
+        "store's name): rename all but one",
+    )
+  }
+  return problems
+}
+
+/** A job that writes what it reads would feed itself without end. */
+function cycleProblems({ name, steps, errors }: Draft): string[] {
+  const read = new Set(steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])))
+  const own = ownTopics(name, steps)
+  const check = (label: string, topic: string) => {
+    if (own.has(topic)) return [`${label} writes the job's own topic "${topic}": no job may name it`]
+    if (!read.has(topic)) return []
+    return [`${label} writes "${topic}", which the job also reads: write to another topic, or read it in another job`]
+  }
+  return [
+    ...steps.flatMap((step) =>
+      step.kind === 'sink' && !('choose' in step.topic) ? check(step.label, step.topic.name) : [],
+    ),
+    ...deadLetterTopics(errors).flatMap((topic) => check('onError', topic)),
+  ]
+}
+
+/** The topics that the job makes for itself. */
+function ownTopics(job: string, steps: readonly PlanNode[]): ReadonlySet<string> {
+  const repartitions = steps.flatMap((step) => (step.kind === 'repartition' ? [repartitionTopic(job, step.name)] : []))
+  return new Set([changelogTopic(job), ...repartitions])
+}
+
+function deadLetterTopics({ undecodable, callback }: ErrorPolicies): string[] {
+  const topics = [undecodable, callback].flatMap((policy) => (typeof policy === 'object' ? [policy.deadLetter] : []))
+  return [...new Set(topics)]
+}
+
+function labels(steps: readonly PlanNode[]): string {
+  return steps.map((step) => step.label).join(', ')
+}
