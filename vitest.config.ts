@@ -12,5 +12,9 @@ export default defineConfig({
     ],
     environment: 'node',
     execArgv: ['--conditions=millrace-source'],
+    // A process a file: tests open data directories and kill what they started, and must not meet each other.
+    pool: 'forks',
+    isolate: true,
+    reporters: ['default', './test/src/closing-report.ts'],
   },
 })
