@@ -76,8 +76,8 @@ function problemOf(
 }
 
 /**
- * Files that import each other in a circle, each circle once, as its path. Imports of types count too: they vanish when the code
- * runs, but files that cannot be understood without each other are one file in two pieces.
+ * Files that import each other in a circle, each circle once, as its path. Imports of types do not count: they are gone when the code
+ * runs, and where the language is about duals (a stream makes tables, a table makes streams) their types name each other.
  */
 export function importCycles(modules: readonly ParsedModule[]): string[] {
   const byPath = new Map(modules.map((module) => [module.path, module]))
@@ -91,8 +91,8 @@ export function importCycles(modules: readonly ParsedModule[]): string[] {
     }
     const module = byPath.get(path)
     if (module === undefined || done.has(path)) return
-    for (const { specifier } of module.imports) {
-      if (specifier.startsWith('.')) follow(resolved(path, specifier), [...trail, path])
+    for (const { specifier, typeOnly } of module.imports) {
+      if (specifier.startsWith('.') && !typeOnly) follow(resolved(path, specifier), [...trail, path])
     }
     done.add(path)
   }

@@ -67,11 +67,18 @@ describe('the check of imports', () => {
   test('finds a circle and names the files on it', () => {
     const circle = [
       { path: 'packages/core/src/a.ts', text: "import './b/c.ts'" },
-      { path: 'packages/core/src/b/c.ts', text: "import type { A } from '../d.ts'" },
+      { path: 'packages/core/src/b/c.ts', text: "import { A, type B } from '../d.ts'" },
       { path: 'packages/core/src/d.ts', text: "export { b } from './b/c.ts'" },
     ]
     expect(importCycles(circle.map(parseModule))).toEqual([
       'packages/core/src/b/c.ts → packages/core/src/d.ts → packages/core/src/b/c.ts',
     ])
+  })
+  test('counts no circle of types alone', () => {
+    const types = [
+      { path: 'packages/core/src/stream.ts', text: "import { Table } from './table.ts'" },
+      { path: 'packages/core/src/table.ts', text: "import type { Stream } from './stream.ts'" },
+    ]
+    expect(importCycles(types.map(parseModule))).toEqual([])
   })
 })
