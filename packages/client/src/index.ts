@@ -1,5 +1,6 @@
+export type { Window } from '@millrace/core'
 export { KeyedView } from './keyed-view.ts'
-export { type ClientOptions, MillraceClient, type ViewDescription } from './millrace-client.ts'
+export { type ClientOptions, MillraceClient, type TableView, type ViewDescription } from './millrace-client.ts'
 export type {
   Answer,
   Page,
@@ -10,7 +11,6 @@ export type {
   ViewEntry,
   ViewEvent,
   ViewStart,
-  Window,
   WindowedEntry,
   WindowedRangeOptions,
   WindowOptions,

@@ -1,5 +1,4 @@
-import { type Position, parsePosition } from '@millrace/core'
-import type { Window } from './view-answers.ts'
+import { type Position, parsePosition, type Window } from '@millrace/core'
 
 /** A field of an answer's object; throws where the answer is none. */
 export function field(json: unknown, name: string): unknown {

@@ -1,4 +1,14 @@
-import { type JobStatus, type Position, RefusedError } from '@millrace/core'
+import {
+  type JobStatus,
+  type Position,
+  RefusedError,
+  type Table,
+  type ViewKey,
+  type ViewValue,
+  type ViewWindow,
+  type Window,
+} from '@millrace/core'
+import { viewOf } from '@millrace/core/internal'
 import { HttpTransport } from './http-transport.ts'
 import { field, listField, positionField, textField } from './json-fields.ts'
 import { KeyedView } from './keyed-view.ts'
@@ -6,6 +16,10 @@ import { badAnswer } from './server-error.ts'
 import { jsonCodec, type ViewCodec } from './view-codec.ts'
 import { ViewReader } from './view-reader.ts'
 import { WindowedView } from './windowed-view.ts'
+
+/** How the view of a table is read: with a window or without. */
+export type TableView<T extends Table<unknown, unknown>> =
+  ViewWindow<T> extends Window ? WindowedView<ViewKey<T>, ViewValue<T>> : KeyedView<ViewKey<T>, ViewValue<T>>
 
 export interface ClientOptions {
   /** What sends requests. Default: the runtime's own `fetch`. */
@@ -45,9 +59,17 @@ export class MillraceClient {
     this.#transport = new HttpTransport(url, options.fetch ?? fetch)
   }
 
+  /** The view of a job's table, of its types. Throws `VIEW_MISSING` for a table that is not kept under a name. */
+  view<T extends Table<unknown, unknown>>(table: T): TableView<T>
   /** A view by its name. Keys and values are plain JSON; that they are of these types is the caller's word. */
-  view<K, V>(name: string): KeyedView<K, V> {
-    return new KeyedView(this.#named<K, V>(name))
+  view<K, V>(name: string): KeyedView<K, V>
+  view(source: string | Table<unknown, unknown>) {
+    if (typeof source === 'string') return new KeyedView(this.#named(source))
+    const access = viewOf(source)
+    const reader = new ViewReader(access.name, this.#transport, async () => access)
+    if (access.windowMs !== undefined) return new WindowedView(reader)
+    requirePlainKeys(access.name, access.key.name)
+    return new KeyedView(reader)
   }
 
   /** As `view`, for a view with windows. */
@@ -88,6 +110,16 @@ export class MillraceClient {
     const names = views.map((candidate) => candidate.name).join(', ')
     throw new RefusedError('VIEW_MISSING', `the job has no view ${JSON.stringify(name)}; it has ${names || 'none'}`)
   }
+}
+
+/** By its type alone, a table whose keys are windowed ones is taken for a table with windows. */
+function requirePlainKeys(name: string, keySerde: string): void {
+  if (!keySerde.startsWith('windowed(')) return
+  throw new RefusedError(
+    'UNSUPPORTED',
+    `view "${name}" has windows in its keys and none of its own, which its type does not tell apart: ` +
+      `read it by name, client.view<Windowed<…>, …>('${name}')`,
+  )
 }
 
 function describedView(json: unknown): ViewDescription {

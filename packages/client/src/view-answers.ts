@@ -1,10 +1,4 @@
-import type { Position } from '@millrace/core'
-
-/** A window: from `start` (inclusive) to `end` (exclusive), ms since the epoch. */
-export interface Window {
-  readonly start: number
-  readonly end: number
-}
+import type { Position, Window } from '@millrace/core'
 
 /** A value and what it reflects: everything before `position`, and maybe more. */
 export interface Answer<V> {

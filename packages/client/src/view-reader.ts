@@ -1,11 +1,11 @@
-import { formatPosition } from '@millrace/core'
+import { formatPosition, type Window } from '@millrace/core'
 import { keyToText } from '@millrace/core/internal'
 import { defer, from, type Observable, switchMap } from 'rxjs'
 import { followChanges } from './follow-changes.ts'
 import type { HttpTransport } from './http-transport.ts'
 import { field, listField, positionField, textField, windowField } from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
-import type { Answer, Page, ReadOptions, ViewEvent, Window, WindowedRangeOptions } from './view-answers.ts'
+import type { Answer, Page, ReadOptions, ViewEvent, WindowedRangeOptions } from './view-answers.ts'
 import type { ViewCodec } from './view-codec.ts'
 
 /** An entry of either kind of view; a change's value may be null. */

@@ -1,9 +1,9 @@
+import { int32, json, string } from '@millrace/core'
 import type { StoredEntry } from '@millrace/core/internal'
 import { asyncProperty, assert as check, constantFrom, integer, nat, option, tuple, uniqueArray } from 'fast-check'
 import { expect, test } from 'vitest'
 import { findPage, findValue } from './read-view.ts'
 import { MemoryView } from './testing/memory-view.ts'
-import { int32, json, string } from './testing/serdes.ts'
 
 const PARTS = 3
 const positions = Array.from({ length: PARTS }, (_, partition) => ({ input: { [partition]: 0 } }))

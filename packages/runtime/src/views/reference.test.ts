@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { json, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
 import { getJson } from './testing/http.ts'
 import { MemoryView } from './testing/memory-view.ts'
-import { json, string } from './testing/serdes.ts'
 import { HOUR, STATUS } from './testing/served.ts'
 import { startViewServer } from './view-server.ts'
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GroupWriter, Serde } from '@millrace/core'
+import { json, string } from '@millrace/core'
 import type { StoreRange, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { openTaskState } from '@millrace/state'
@@ -11,7 +12,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findPage, findValue } from './read-view.ts'
 import type { ServedView } from './served-view.ts'
 import { MemoryView } from './testing/memory-view.ts'
-import { json, string } from './testing/serdes.ts'
 
 const PARTS = 2
 const WINDOW = 10

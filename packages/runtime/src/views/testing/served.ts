@@ -1,10 +1,10 @@
 import type { Env } from '@millrace/core'
+import { int32, json, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import type { JobStatus } from '../../container/status.ts'
 import { startViewServer, type ViewServer } from '../view-server.ts'
 import { HandTimers } from './hand-timers.ts'
 import { MemoryView } from './memory-view.ts'
-import { int32, json, string } from './serdes.ts'
 
 export const HOUR = 3_600_000
 
