@@ -2,6 +2,7 @@ import type { Env } from '@millrace/core'
 import { RefusedError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, Database, isIntact } from './database.ts'
+import { checkFiles } from './files/check-files.ts'
 import { checkStore, IDENTITY_KEY, identityDifference, type StateIdentity, stateIdentity } from './identity.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { decodePosition, POSITION_KEY } from './position-record.ts'
@@ -50,7 +51,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   const state = new LevelTaskState(database, identity, stores, limits)
   const fresh = isEmpty(env, directory)
   try {
-    const reason = fresh ? 'there was none' : await openTrusted(database, identity, state)
+    const reason = fresh ? 'there was none' : await openTrusted(database, identity, state, env)
     if (reason === undefined) return { state, opened: 'reused', note: undefined }
     await database.destroy()
     await database.open()
@@ -72,9 +73,13 @@ async function openTrusted(
   database: Database,
   identity: StateIdentity,
   state: LevelTaskState,
+  env: Env,
 ): Promise<string | undefined> {
   try {
+    const damage = await checkFiles(env, database.directory)
+    // Opened all the same: whatever happens to it next, it must not be in another process's hands.
     await database.open()
+    if (damage !== undefined) return damage
     const identityBytes = readRecord(database, IDENTITY_KEY)
     const positionBytes = readRecord(database, POSITION_KEY)
     if (identityBytes === undefined || positionBytes === undefined) return 'its identity or position is missing'

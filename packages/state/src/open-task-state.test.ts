@@ -1,0 +1,150 @@
+import { join } from 'node:path'
+import type { MillraceError } from '@millrace/core'
+import type { StoreDescription, TaskState } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { expect, test } from 'vitest'
+import { openTaskState, type TaskStateOptions } from './open-task-state.ts'
+import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { int32, json, text } from './testing/serdes.ts'
+import { store } from './testing/store.ts'
+import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+const TOTALS = store('totals', text, json)
+
+test('A new state is fresh and at 0; opened again it stands where its last commit was', async () => {
+  const directory = join(temporaryDirectory(), 'a', 'b')
+  const first = await openWith(directory, [TOTALS])
+  expect([first.opened, first.note, first.state.position]).toEqual([
+    'fresh',
+    undefined,
+    { nextOffset: 0, checksum: null },
+  ])
+  const changelog = new MemoryChangelog()
+  await commitOne(first.state, changelog)
+  const { position, checkpoint } = first.state
+  await first.state.close()
+  const second = await openWith(directory, [TOTALS])
+  expect([second.opened, second.state.position]).toEqual(['reused', position])
+  expect(second.state.checkpoint).toEqual(checkpoint)
+  await second.state.close()
+})
+
+test('A state that another opener holds is refused, and left as it is', async () => {
+  const directory = temporaryDirectory()
+  const { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, new MemoryChangelog())
+  await expect(openWith(directory, [TOTALS])).rejects.toMatchObject({ code: 'JOB_RUNNING' })
+  expect(await state.committed<string, unknown>('totals').get('a')).toBe(1)
+  await state.close()
+})
+
+test.each<[string, StoreDescription, RegExp]>([
+  ['key serde', store('totals', int32, json), /keys by 'string', now 'int32'/],
+  ['value serde', store('totals', text, int32), /values by 'json', now 'int32'/],
+  ['window', store('totals', text, json, 10), /windows of no window, now 10 ms/],
+])('A changed %s is refused, by the local state and by the changelog alone', async (_, changed, message) => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  const { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, changelog)
+  await state.close()
+  const refused = await openWith(directory, [changed]).catch((error: MillraceError) => error)
+  expect(refused).toMatchObject({ code: 'STATE_SERDE_CHANGED', message: expect.stringMatching(message) })
+
+  const empty = await openWith(`${directory}/empty`, [changed])
+  await expect(changelog.restore(empty.state)).rejects.toMatchObject({ code: 'STATE_SERDE_CHANGED' })
+  await empty.state.close()
+  const unchanged = await openWith(directory, [TOTALS])
+  expect(unchanged.opened).toBe('reused')
+  await unchanged.state.close()
+})
+
+test.each<[string, Partial<TaskStateOptions>, RegExp]>([
+  ['another store', { stores: [TOTALS, store('more', text, json)] }, /its stores were totals/],
+  ['another input', { inputs: ['input', 'more'] }, /its inputs were input/],
+  ['another task', { task: '1-0' }, /it belongs to job, task 0-0/],
+])('A state for %s is rebuilt, as what it passed over is in the changelog only', async (_, change, note) => {
+  const directory = temporaryDirectory()
+  const { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, new MemoryChangelog())
+  await state.close()
+  const again = await openWith(directory, [TOTALS], change)
+  expect(again.opened).toBe('rebuilt')
+  expect(again.note).toMatch(note)
+  expect(again.state.position.nextOffset).toBe(0)
+  expect(await again.state.committed('totals').get('a')).toBeUndefined()
+  await again.state.close()
+})
+
+test('The changelog is told once what wrote the stores', async () => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  let { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, changelog)
+  await commitOne(state, changelog)
+  await state.close()
+  state = (await openWith(directory, [TOTALS])).state
+  await commitOne(state, changelog)
+  await state.discard()
+  await changelog.restore(state)
+  await commitOne(state, changelog)
+  await state.close()
+  const keys = changelog.groups.map(
+    ({ records }) => records.filter(({ key }) => key.toString() === '\0\0totals').length,
+  )
+  expect(keys).toEqual([1, 0, 0, 0])
+})
+
+test('A discarded state is empty and usable, with the stores that it gave before', async () => {
+  const { state } = await openWith(temporaryDirectory(), [TOTALS])
+  const changelog = new MemoryChangelog()
+  const totals = state.keyValueStore<string, unknown>('totals')
+  await commitOne(state, changelog)
+  await state.discard()
+  expect(state.position).toEqual({ nextOffset: 0, checksum: null })
+  expect(state.checkpoint.size).toBe(0)
+  expect(totals.find('a').value).toBeUndefined()
+  await changelog.restore(state)
+  expect(totals.find('a').value).toBe(1)
+  await state.close()
+})
+
+test("Another task's entries and checkpoints in the same changelog are passed over", async () => {
+  const changelog = new MemoryChangelog()
+  const other = await openWith(temporaryDirectory(), [store('totals2', text, json)], { inputs: ['other'] })
+  await commitOne(other.state, changelog, 'totals2', 'other')
+  await other.state.close()
+  const { state } = await openWith(temporaryDirectory(), [TOTALS])
+  await changelog.restore(state)
+  expect(state.position.nextOffset).toBe(changelog.groups.at(-1)?.position.nextOffset)
+  expect(state.checkpoint.size).toBe(0)
+  await state.close()
+})
+
+test('What cannot be encoded leaves the group empty and the change in place, so that a later freeze has it', async () => {
+  const { state } = await openWith(temporaryDirectory(), [store('totals', text, int32)])
+  const changelog = new MemoryChangelog()
+  const totals = state.keyValueStore<string, number>('totals')
+  totals.set(totals.find('a'), 1)
+  totals.set(totals.find('b'), 2 ** 40)
+  expect(() => state.freeze(changelog, 0, new Map())).toThrow(RangeError)
+  expect(changelog.bytes).toBe(0)
+  totals.set(totals.find('b'), 2)
+  const frozen = state.freeze(changelog, 0, new Map())
+  expect([...frozen.changes('totals')]).toEqual([
+    { key: 'a', value: 1 },
+    { key: 'b', value: 2 },
+  ])
+  await state.close()
+})
+
+async function commitOne(state: TaskState, changelog: MemoryChangelog, name = 'totals', input = 'input') {
+  const totals = state.keyValueStore<string, unknown>(name)
+  totals.set(totals.find('a'), 1)
+  const frozen = state.freeze(changelog, 0, new Map([[input, { offset: 7, progress: { at: [1] } }]]))
+  await state.apply(frozen, changelog.commitNow())
+}
+
+function openWith(directory: string, stores: StoreDescription[], change: Partial<TaskStateOptions> = {}) {
+  return openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env: nodeEnv(), ...change })
+}
