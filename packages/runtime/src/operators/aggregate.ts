@@ -1,0 +1,64 @@
+import { type RecordContext, RecordError } from '@millrace/core'
+import type { KeyValueStore } from '@millrace/core/internal'
+import type { UserAdd } from './callback.ts'
+import { callbackFailed, StreamOperator, type TableOperator } from './operator.ts'
+
+/** What an aggregate by key and one by window share: the fold itself. */
+export interface Fold {
+  readonly step: string
+  readonly init: (() => unknown) | undefined
+  readonly add: UserAdd
+  readonly context: RecordContext
+}
+
+/** The next total; throws where the callback throws or gives nothing, since a missing total would pass for a deletion. */
+export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unknown): unknown {
+  let next: unknown
+  try {
+    next = fold.add(total === undefined ? fold.init?.() : total, value, key, fold.context)
+  } catch (error) {
+    throw callbackFailed(fold.step, error)
+  }
+  if (next === undefined || next === null) {
+    throw new RecordError(
+      'CALLBACK_FAILED',
+      `The callback of ${fold.step} returned ${next}: it must return the new total`,
+      {
+        step: fold.step,
+      },
+    )
+  }
+  return next
+}
+
+/** Throws where a record has no key to aggregate it under. */
+export function requireKey(step: string, key: unknown): void {
+  if (key !== null && key !== undefined) return
+  throw new RecordError('KEY_MISSING', `A record without a key came to ${step}, which keeps its results by key`, {
+    step,
+  })
+}
+
+/** Folds the records of each key into a total; a table. Tombstones end here: they hold nothing to add. */
+export class AggregateOperator extends StreamOperator {
+  readonly #fold: Fold
+  readonly #store: KeyValueStore<unknown, unknown>
+  readonly #next: TableOperator | undefined
+
+  constructor(fold: Fold, store: KeyValueStore<unknown, unknown>, next: TableOperator | undefined) {
+    super()
+    this.#fold = fold
+    this.#store = store
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null) return
+    requireKey(this.#fold.step, key)
+    const entry = this.#store.find(key)
+    const old = entry.value
+    const total = foldRecord(this.#fold, old, value, key)
+    this.#store.set(entry, total)
+    this.#next?.change(key, total, old ?? null, timestamp)
+  }
+}

@@ -1,0 +1,40 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** Passes the records that no earlier branch accepts and this one does; tombstones go to the branch for the rest. */
+export class BranchOperator extends StreamOperator {
+  readonly #step: string
+  readonly #before: readonly UserCallback[]
+  readonly #fn: UserCallback | undefined
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(
+    step: string,
+    before: readonly UserCallback[],
+    fn: UserCallback | undefined,
+    context: RecordContext,
+    next: StreamOperator,
+  ) {
+    super()
+    this.#step = step
+    this.#before = before
+    this.#fn = fn
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null ? this.#fn === undefined : this.#accepts(value, key)) this.#next.process(key, value, timestamp)
+  }
+
+  #accepts(value: unknown, key: unknown): boolean {
+    try {
+      for (const earlier of this.#before) if (earlier(value, key, this.#context)) return false
+      return this.#fn === undefined || Boolean(this.#fn(value, key, this.#context))
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import { type StreamOperator, TableOperator } from './operator.ts'
+
+/** A table's changes as a stream: a deleted row becomes a tombstone. */
+export class ChangesOperator extends TableOperator {
+  readonly #next: StreamOperator
+
+  constructor(next: StreamOperator) {
+    super()
+    this.#next = next
+  }
+
+  change(key: unknown, value: unknown, _old: unknown, timestamp: number): void {
+    this.#next.process(key, value, timestamp)
+  }
+}

@@ -1,0 +1,111 @@
+import type { RecordContext } from '@millrace/core'
+import { NO_HEADERS, RecordError, type Serde } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { KeyEncoder } from './key-encoder.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+import { appendTo, type Output } from './sink.ts'
+
+/** Opens the partitions of a topic for a task. Rejects with `TOPIC_MISSING`. */
+export type OpenOutput = (topic: string) => Promise<Output>
+
+/** Lets an operator hold its task: no record is taken, and nothing committed, until the promise settles. */
+export type HoldTask = (until: Promise<unknown>) => void
+
+interface OpenTopic {
+  readonly keys: KeyEncoder
+  readonly output: Output
+}
+
+interface WaitingRecord {
+  readonly key: unknown
+  readonly value: unknown
+  readonly timestamp: number
+}
+
+/**
+ * Appends each record to the topic that a callback names for it. A topic is opened when it is first named; its records
+ * wait meanwhile, and the task with them, so that there are never more than one input record has caused.
+ */
+export class ChosenTopicSinkOperator extends StreamOperator {
+  readonly #step: string
+  readonly #choose: UserCallback<string>
+  readonly #key: Serde<unknown>
+  readonly #context: RecordContext
+  readonly #open: OpenOutput
+  readonly #hold: HoldTask
+  readonly #topics = new Map<string, OpenTopic>()
+  readonly #waiting = new Map<string, WaitingRecord[]>()
+
+  constructor(
+    step: string,
+    choose: UserCallback<string>,
+    key: Serde<unknown>,
+    context: RecordContext,
+    open: OpenOutput,
+    hold: HoldTask,
+  ) {
+    super()
+    this.#step = step
+    this.#choose = choose
+    this.#key = key
+    this.#context = context
+    this.#open = open
+    this.#hold = hold
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null) return
+    const name = this.#nameTopic(key, value)
+    const topic = this.#topics.get(name)
+    if (topic !== undefined) {
+      this.#append(topic, key, value, timestamp)
+      return
+    }
+    const waiting = this.#waiting.get(name)
+    if (waiting !== undefined) {
+      waiting.push({ key, value, timestamp })
+      return
+    }
+    this.#waiting.set(name, [{ key, value, timestamp }])
+    this.#hold(this.#openTopic(name))
+  }
+
+  #nameTopic(key: unknown, value: unknown): string {
+    let name: unknown
+    try {
+      name = this.#choose(value, key, this.#context)
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    }
+    if (typeof name === 'string') return name
+    throw new RecordError('CALLBACK_FAILED', `The callback of ${this.#step} returned ${name}: it must name a topic`, {
+      step: this.#step,
+    })
+  }
+
+  async #openTopic(name: string): Promise<void> {
+    const output = await this.#open(name)
+    const topic = { keys: new KeyEncoder(this.#step, this.#key, output.writers.length), output }
+    this.#topics.set(name, topic)
+    for (const { key, value, timestamp } of this.#waiting.get(name) ?? []) this.#append(topic, key, value, timestamp)
+    this.#waiting.delete(name)
+  }
+
+  #append({ keys, output }: OpenTopic, key: unknown, value: unknown, timestamp: number): void {
+    if (key === null || key === undefined) {
+      appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
+      return
+    }
+    keys.encode(key)
+    appendTo(
+      output,
+      output.writers[keys.partition] ?? output.home,
+      timestamp,
+      keys.bytes,
+      0,
+      keys.end,
+      value,
+      NO_HEADERS,
+    )
+  }
+}

@@ -1,0 +1,34 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** Passes the records for which the callback's truth is `keep`; tombstones pass. */
+export class FilterOperator extends StreamOperator {
+  readonly #step: string
+  readonly #fn: UserCallback
+  readonly #keep: boolean
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(step: string, fn: UserCallback, keep: boolean, context: RecordContext, next: StreamOperator) {
+    super()
+    this.#step = step
+    this.#fn = fn
+    this.#keep = keep
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value !== null) {
+      let answer: unknown
+      try {
+        answer = this.#fn(value, key, this.#context)
+      } catch (error) {
+        throw callbackFailed(this.#step, error)
+      }
+      if (!answer === this.#keep) return
+    }
+    this.#next.process(key, value, timestamp)
+  }
+}

@@ -1,0 +1,32 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** Any number of new values for a record, under its key; tombstones end here. */
+export class FlatMapValuesOperator extends StreamOperator {
+  readonly #step: string
+  readonly #fn: UserCallback<Iterable<unknown>>
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(step: string, fn: UserCallback<Iterable<unknown>>, context: RecordContext, next: StreamOperator) {
+    super()
+    this.#step = step
+    this.#fn = fn
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null) return
+    let values: readonly unknown[]
+    try {
+      // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
+      const result = this.#fn(value, key, this.#context)
+      values = Array.isArray(result) ? result : Array.from(result)
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    }
+    for (const each of values) this.#next.process(key, each, timestamp)
+  }
+}

@@ -1,0 +1,37 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** Any number of new keys and values for a record; tombstones end here. */
+export class FlatMapOperator extends StreamOperator {
+  readonly #step: string
+  readonly #fn: UserCallback<Iterable<readonly [unknown, unknown]>>
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(
+    step: string,
+    fn: UserCallback<Iterable<readonly [unknown, unknown]>>,
+    context: RecordContext,
+    next: StreamOperator,
+  ) {
+    super()
+    this.#step = step
+    this.#fn = fn
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null) return
+    let pairs: readonly (readonly [unknown, unknown])[]
+    try {
+      // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
+      const result = this.#fn(value, key, this.#context)
+      pairs = Array.isArray(result) ? result : Array.from(result)
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    }
+    for (const pair of pairs) this.#next.process(pair[0], pair[1], timestamp)
+  }
+}

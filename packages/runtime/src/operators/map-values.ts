@@ -1,0 +1,31 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** New value, same key; tombstones pass. */
+export class MapValuesOperator extends StreamOperator {
+  readonly #step: string
+  readonly #fn: UserCallback
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(step: string, fn: UserCallback, context: RecordContext, next: StreamOperator) {
+    super()
+    this.#step = step
+    this.#fn = fn
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    let mapped: unknown = null
+    if (value !== null) {
+      try {
+        mapped = this.#fn(value, key, this.#context)
+      } catch (error) {
+        throw callbackFailed(this.#step, error)
+      }
+    }
+    this.#next.process(key, mapped, timestamp)
+  }
+}

@@ -1,0 +1,30 @@
+import type { RecordContext } from '@millrace/core'
+import type { UserCallback } from './callback.ts'
+import { callbackFailed, StreamOperator } from './operator.ts'
+
+/** Calls back and passes the record on as it is; tombstones pass unseen. */
+export class PeekOperator extends StreamOperator {
+  readonly #step: string
+  readonly #fn: UserCallback
+  readonly #context: RecordContext
+  readonly #next: StreamOperator
+
+  constructor(step: string, fn: UserCallback, context: RecordContext, next: StreamOperator) {
+    super()
+    this.#step = step
+    this.#fn = fn
+    this.#context = context
+    this.#next = next
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value !== null) {
+      try {
+        this.#fn(value, key, this.#context)
+      } catch (error) {
+        throw callbackFailed(this.#step, error)
+      }
+    }
+    this.#next.process(key, value, timestamp)
+  }
+}

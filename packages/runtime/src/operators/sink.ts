@@ -1,0 +1,67 @@
+import { type Headers, MillraceError, NO_HEADERS, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
+import type { KeyEncoder } from './key-encoder.ts'
+import { StreamOperator } from './operator.ts'
+
+/** Counts what a task appends. */
+export interface EmitCounter {
+  emitted: number
+}
+
+/** What every step that appends to topics knows of itself. */
+export interface Output {
+  readonly step: string
+  readonly value: Serde<unknown>
+  /** By partition number. */
+  readonly writers: readonly PartitionWriter[]
+  /** Takes the records that have no key: the partition with the task's own number, so that their order is kept. */
+  readonly home: PartitionWriter
+  readonly counter: EmitCounter
+}
+
+/** Appends one record; what the value's serde throws becomes an error that names the step. */
+export function appendTo(
+  output: Output,
+  writer: PartitionWriter,
+  timestamp: number,
+  keyBytes: Buffer | null,
+  keyStart: number,
+  keyEnd: number,
+  value: unknown,
+  headers: Headers,
+): void {
+  try {
+    writer.append(timestamp, keyBytes, keyStart, keyEnd, value, output.value, headers)
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
+    throw new RecordError(
+      'RECORD_UNENCODABLE',
+      `${output.step} cannot write a value as ${output.value.name}: ${cause instanceof Error ? cause.message : cause}`,
+      { step: output.step, topic: writer.topic, cause },
+    )
+  }
+  output.counter.emitted++
+}
+
+/** Appends every record to a topic, in the partition that its key belongs to. */
+export class SinkOperator extends StreamOperator {
+  readonly #keys: KeyEncoder
+  readonly #output: Output
+
+  constructor(keys: KeyEncoder, output: Output) {
+    super()
+    this.#keys = keys
+    this.#output = output
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    const output = this.#output
+    if (key === null || key === undefined) {
+      appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
+      return
+    }
+    const keys = this.#keys
+    keys.encode(key)
+    const writer = output.writers[keys.partition] ?? output.home
+    appendTo(output, writer, timestamp, keys.bytes, 0, keys.end, value, NO_HEADERS)
+  }
+}

@@ -1,0 +1,69 @@
+import { type Batch, ERROR_CODES, type Header, MillraceError, type PartitionWriter, RecordError } from '@millrace/core'
+import type { ErrorPolicies } from '@millrace/core/internal'
+import { rawBytes } from './raw-bytes.ts'
+import type { RunningCounts } from './task-counts.ts'
+
+/** Whether an error is about one record, so that policy decides; all others stop the task. */
+export function isRecordError(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && ERROR_CODES[error.code] === 'record'
+}
+
+/** The error, saying for which record: the first that can be read from it is where to look. */
+function located(error: MillraceError, batch: Batch): MillraceError {
+  if (error.place.offset !== undefined) return error
+  const { topic, partition, offset } = batch
+  const message = `${error.message} (for the record at ${topic}/${partition} offset ${offset})`
+  return new RecordError(error.code, message, { ...error.place, topic, partition, offset, cause: error.cause })
+}
+
+/**
+ * Carries out a job's error policies: `fail` throws on, `skip` counts, a dead letter counts and appends the record, as
+ * it was read, to a topic, with headers that say what was wrong and where it came from.
+ */
+export class ErrorPolicyKeeper {
+  readonly #policies: ErrorPolicies
+  readonly #counts: RunningCounts
+  readonly #deadLetters: ReadonlyMap<string, PartitionWriter>
+
+  /** `deadLetters`: for each dead-letter topic of the policies, where this task appends. */
+  constructor(policies: ErrorPolicies, counts: RunningCounts, deadLetters: ReadonlyMap<string, PartitionWriter>) {
+    this.#policies = policies
+    this.#counts = counts
+    this.#deadLetters = deadLetters
+  }
+
+  undecodable(error: MillraceError, batch: Batch): void {
+    const policy = this.#policies.undecodable
+    if (policy === 'fail') throw error
+    this.#counts.undecodable++
+    if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
+  }
+
+  /** A callback, or the encoding of its result, failed for the record under the cursor. */
+  failed(error: MillraceError, batch: Batch): void {
+    const policy = this.#policies.callback
+    if (policy === 'fail') throw located(error, batch)
+    this.#counts.failed++
+    if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
+  }
+
+  #bury(topic: string, error: MillraceError, batch: Batch): void {
+    const writer = this.#deadLetters.get(topic)
+    if (writer === undefined) throw new Error(`The dead-letter topic ${topic} was not opened`)
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
+    const value = valueStart < 0 ? null : { bytes, start: valueStart, end: valueEnd }
+    const headers = [...batch.headers(), ...epitaph(error, batch)]
+    writer.append(batch.timestamp, keyStart < 0 ? null : bytes, keyStart, keyEnd, value, rawBytes, headers)
+    this.#counts.deadLettered++
+  }
+}
+
+function epitaph(error: MillraceError, batch: Batch): Header[] {
+  return [
+    ['millrace.error', Buffer.from(error.code)],
+    ['millrace.message', Buffer.from(error.message)],
+    ['millrace.topic', Buffer.from(batch.topic)],
+    ['millrace.partition', Buffer.from(String(batch.partition))],
+    ['millrace.offset', Buffer.from(String(batch.offset))],
+  ]
+}

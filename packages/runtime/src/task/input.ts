@@ -1,0 +1,183 @@
+import {
+  type Batch,
+  type MillraceError,
+  type PartitionReader,
+  type Position,
+  RecordError,
+  type Serde,
+} from '@millrace/core'
+import type { InputCheckpoint } from '@millrace/core/internal'
+import type { StreamOperator } from '../operators/operator.ts'
+import { inputIdOf } from './origin.ts'
+
+/** How an input of a task is read; what the plan says of it. */
+export interface InputSpec {
+  readonly topic: string
+  readonly partition: number
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Whether any step downstream can see the key, and the value: what nobody sees is not decoded. */
+  readonly readsKey: boolean
+  readonly readsValue: boolean
+}
+
+/** Decides what happens with a record that does not decode: returns to leave it out, throws to stop. */
+export type RefuseRecord = (error: MillraceError, batch: Batch) => void
+
+/**
+ * One input partition of a task: a head record, decoded, and how far the task has come.
+ *
+ * `fill` makes the head; the task takes it with `consume`. `offset` is then the checkpoint: everything before it has
+ * been processed.
+ */
+export abstract class TaskInput {
+  readonly topic: string
+  readonly partition: number
+  readonly id: number
+  readonly root: StreamOperator
+  /** The head, while `fill` has returned true and `consume` was not called. */
+  key: unknown = null
+  value: unknown = null
+  timestamp = 0
+  /** The offset of the next record to process. */
+  offset = 0
+  /** Records from this offset on are left alone (for a run to the end of what is there). */
+  limit = Number.POSITIVE_INFINITY
+  /** When a record last came, monotonic ms; the task keeps it. */
+  activeAtMs = 0
+  /** Nothing came for so long that the input holds the watermark back no more. */
+  quiet = false
+
+  protected readonly spec: InputSpec
+  readonly #refuse: RefuseRecord
+  #reader: PartitionReader | undefined
+  #batch: Batch | undefined
+  #hasHead = false
+
+  constructor(spec: InputSpec, root: StreamOperator, refuse: RefuseRecord) {
+    this.topic = spec.topic
+    this.partition = spec.partition
+    this.id = inputIdOf(spec.topic)
+    this.spec = spec
+    this.root = root
+    this.#refuse = refuse
+  }
+
+  /** No record before this event time is expected from here. */
+  abstract get watermark(): number
+  abstract get idle(): boolean
+  /** The source positions that this input's progress stands for. */
+  abstract get positions(): readonly Position[]
+  protected abstract saveProgress(): unknown
+  protected abstract loadProgress(progress: unknown): void
+  /** Whether the record under the cursor is for the operators; a record that is not is dealt with here. */
+  protected abstract admit(batch: Batch): boolean
+  /** Takes note of the head that is being processed; true where the watermark has moved with it. */
+  protected abstract taken(batch: Batch): boolean
+  /** The head's event time; called once it is decoded. */
+  protected abstract eventTime(batch: Batch): number
+
+  /** The batch whose cursor stands on the head. */
+  get batch(): Batch {
+    if (this.#batch === undefined) throw new Error(`${this.topic}/${this.partition} has no head`)
+    return this.#batch
+  }
+
+  get endOffset(): number {
+    return this.#reader?.endOffset ?? this.offset
+  }
+
+  /** Whether everything up to the limit, or else all that is there now, has been processed. */
+  get atEnd(): boolean {
+    return this.offset >= Math.min(this.limit, this.endOffset)
+  }
+
+  /** Starts or goes on where a checkpoint says. The caller assigned `reader` at that offset. */
+  start(reader: PartitionReader, checkpoint: InputCheckpoint | undefined): void {
+    this.#reader = reader
+    this.#batch = undefined
+    this.#hasHead = false
+    this.offset = reader.position
+    this.quiet = false
+    this.loadProgress(checkpoint?.progress)
+  }
+
+  stop(): void {
+    this.#reader?.close()
+    this.#reader = undefined
+    this.#batch = undefined
+    this.#hasHead = false
+  }
+
+  checkpoint(): InputCheckpoint {
+    return { offset: this.offset, progress: this.saveProgress() }
+  }
+
+  /** Makes the head the next record; false where there is none now. */
+  fill(): boolean {
+    if (this.#hasHead) return true
+    for (;;) {
+      let batch = this.#batch
+      if (batch === undefined) {
+        batch = this.#reader?.poll()
+        if (batch === undefined) return false
+        this.#batch = batch
+      }
+      if (!batch.next()) {
+        // Compaction leaves gaps at the end of a batch: they are processed too.
+        this.offset = Math.max(this.offset, Math.min(batch.nextOffset, this.limit))
+        this.#batch = undefined
+        continue
+      }
+      if (batch.offset >= this.limit) {
+        this.offset = this.limit
+        return false
+      }
+      if (this.admit(batch) && this.#decode(batch)) {
+        this.#hasHead = true
+        return true
+      }
+      this.offset = batch.offset + 1
+    }
+  }
+
+  /** The head is being processed: `offset` moves past it. True where the watermark has moved with it. */
+  consume(): boolean {
+    this.#hasHead = false
+    const batch = this.batch
+    this.offset = batch.offset + 1
+    return this.taken(batch)
+  }
+
+  #decode(batch: Batch): boolean {
+    const { spec } = this
+    let part = 'key'
+    try {
+      if (spec.readsKey) {
+        this.key = batch.keyStart < 0 ? null : spec.key.decode(batch.bytes, batch.keyStart, batch.keyEnd)
+      } else {
+        this.key = undefined
+      }
+      part = 'value'
+      if (batch.valueStart < 0) this.value = null
+      else if (spec.readsValue) this.value = spec.value.decode(batch.bytes, batch.valueStart, batch.valueEnd)
+      else this.value = undefined
+      part = 'timestamp'
+      this.timestamp = this.eventTime(batch)
+      return true
+    } catch (cause) {
+      const serde = part === 'key' ? spec.key.name : spec.value.name
+      const place = { topic: this.topic, partition: this.partition, offset: batch.offset }
+      this.#refuse(
+        new RecordError(
+          'RECORD_UNDECODABLE',
+          `The ${part} of the record at ${this.topic}/${this.partition} offset ${batch.offset} does not decode as ` +
+            `${serde}: ${cause instanceof Error ? cause.message : cause}`,
+          { ...place, cause },
+        ),
+        batch,
+      )
+      return false
+    }
+  }
+}

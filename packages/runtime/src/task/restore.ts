@@ -1,0 +1,106 @@
+import { type GroupPosition, type Log, MillraceError, type PartitionReader } from '@millrace/core'
+import type { TaskState } from '@millrace/core/internal'
+
+/** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
+const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
+/** How long one wait for changelog records may take before the end is looked up again. */
+const RESTORE_WAIT_MS = 1000
+
+/** How a restore went. */
+export interface RestoreResult {
+  /** Changelog records applied. */
+  readonly records: number
+  /** Why the local state was thrown away and built anew, if it was. */
+  readonly rebuilt: string | undefined
+}
+
+/**
+ * Brings a task's state to the end of its changelog. The local store is a cache: it is kept only where the changelog
+ * still has, at the very offset, the group that the store says it ends with; a log that lost its tail, or was compacted
+ * past that point, has another one or none.
+ */
+export async function restoreState(
+  log: Log,
+  state: TaskState,
+  changelog: string,
+  partition: number,
+  progress: (records: number) => void,
+): Promise<RestoreResult> {
+  const reader = log.openReader()
+  try {
+    const rebuilt = await checkPosition(log, state, changelog, partition)
+    if (rebuilt !== undefined) await state.discard()
+    const { start } = await log.admin.offsets(changelog, partition)
+    const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
+    const records = await applyChanges(state, changes, () => reader.wait(RESTORE_WAIT_MS), progress)
+    return { records, rebuilt }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Says what is wrong with the state's position, if anything is. */
+async function checkPosition(
+  log: Log,
+  state: TaskState,
+  changelog: string,
+  partition: number,
+): Promise<string | undefined> {
+  const { nextOffset, checksum } = state.position
+  if (nextOffset === 0) return undefined
+  const { start, end } = await log.admin.offsets(changelog, partition)
+  const place = `${changelog}/${partition}`
+  if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
+  if (start >= nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log starts at ${start}`
+  const reader = log.openReader()
+  try {
+    const last = await reader.assign(changelog, partition, nextOffset - 1)
+    let batch = last.poll()
+    while (batch === undefined && last.endOffset >= nextOffset) {
+      await reader.wait(RESTORE_WAIT_MS)
+      batch = last.poll()
+    }
+    if (batch?.nextOffset === nextOffset && batch.checksum === checksum) return undefined
+    return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'OFFSET_GONE') return `${place} was deleted up to there`
+    throw error
+  } finally {
+    await reader.close()
+  }
+}
+
+async function applyChanges(
+  state: TaskState,
+  changes: PartitionReader,
+  wait: () => Promise<void>,
+  progress: (records: number) => void,
+): Promise<number> {
+  const end = changes.endOffset
+  const restorer = state.restorer()
+  let records = 0
+  let bytes = 0
+  let position: GroupPosition | undefined
+  while (changes.position < end) {
+    const batch = changes.poll()
+    if (batch === undefined) {
+      await wait()
+      continue
+    }
+    while (batch.next()) {
+      restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
+      bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
+      records++
+    }
+    position = { nextOffset: batch.nextOffset, checksum: batch.checksum }
+    if (bytes >= RESTORE_BATCH_BYTES) {
+      await restorer.apply(position)
+      progress(records)
+      bytes = 0
+      position = undefined
+    }
+  }
+  if (position !== undefined) await restorer.apply(position)
+  progress(records)
+  return records
+}

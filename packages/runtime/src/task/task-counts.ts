@@ -1,0 +1,18 @@
+import type { TaskCounts } from '../container/status.ts'
+
+/** A task's counters, as they run. */
+export class RunningCounts implements TaskCounts {
+  processed = 0
+  emitted = 0
+  late = 0
+  undecodable = 0
+  failed = 0
+  deadLettered = 0
+  repeats = 0
+  restored = 0
+  commits = 0
+
+  snapshot(): TaskCounts {
+    return { ...this }
+  }
+}

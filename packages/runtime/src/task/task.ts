@@ -1,0 +1,406 @@
+import type {
+  Batch,
+  Env,
+  GroupWriter,
+  Log,
+  LogReader,
+  LogWriter,
+  PartitionWriter,
+  Position,
+  TopicDescription,
+} from '@millrace/core'
+import type {
+  FrozenCommit,
+  InputPlan,
+  RepartitionNode,
+  Subtopology,
+  TaskState,
+  Topology,
+} from '@millrace/core/internal'
+import { openTaskState } from '@millrace/state'
+import type { TaskStatus } from '../container/status.ts'
+import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
+import { anySerde, compilePlan } from './compile.ts'
+import { CurrentRecord } from './current-record.ts'
+import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
+import { EventTime, NO_WATERMARK } from './event-time.ts'
+import type { InputSpec, TaskInput } from './input.ts'
+import { readsKey, readsValue } from './key-flow.ts'
+import { MarkerSender } from './marker-sender.ts'
+import { inputIdOf, OriginHeader } from './origin.ts'
+import { furthest } from './positions.ts'
+import { RepartitionInput } from './repartition-input.ts'
+import { restoreState } from './restore.ts'
+import { SourceInput } from './source-input.ts'
+import { RunningCounts } from './task-counts.ts'
+import { combineWatermarks } from './upstream.ts'
+
+/** How many records are processed between two looks at the clock: 64 × 1 µs is far below a slice. */
+const RECORDS_PER_CLOCK_LOOK = 64
+/** The input that records caused by the passing of time count as theirs. */
+const TIME_INPUT = inputIdOf('\0time')
+
+/** What a task is made from. */
+export interface TaskSpec {
+  readonly topology: Topology
+  readonly subtopology: Subtopology
+  readonly partition: number
+  /** How many tasks the subtopology has. */
+  readonly tasks: number
+  readonly log: Log
+  /** The container's: one for all its tasks. */
+  readonly reader: LogReader
+  readonly writer: LogWriter
+  readonly env: Env
+  /** Every topic that the plan names, with the job's own. */
+  readonly topics: ReadonlyMap<string, TopicDescription>
+  readonly repartitionTopic: (node: RepartitionNode) => string
+  /** Every source partition that the task's inputs may depend on, at 0. */
+  readonly sources: Position
+  readonly stateDirectory: string
+  /** An input that brought nothing for so long holds the watermark back no more. */
+  readonly idleAfterMs: number
+  /** Told what the user should know: a store that was rebuilt, and why. */
+  readonly notice: (message: string) => void
+}
+
+/** A commit on its way: what step 1 took. */
+export interface TaskCommit {
+  readonly task: Task
+  readonly state: TaskState
+  readonly group: GroupWriter
+  readonly frozen: FrozenCommit
+  readonly position: Position
+}
+
+/** One subtopology for one partition number: the unit of parallelism, order and state. */
+export class Task {
+  readonly id: string
+  readonly spec: TaskSpec
+  readonly counts = new RunningCounts()
+  readonly #record = new CurrentRecord()
+  readonly #inputs: TaskInput[] = []
+  #time = new EventTime()
+  #windows: readonly WindowAggregateOperator[] = []
+  #state: TaskState | undefined
+  #group: GroupWriter | undefined
+  #policy: ErrorPolicyKeeper | undefined
+  #markers: MarkerSender | undefined
+  #held: Promise<void> | undefined
+  #holdFailure: { readonly error: unknown } | undefined
+  /** Offsets of the last freeze, all inputs added up: as they only grow, another sum is news. */
+  #committedOffsets = 0
+  #idleChanged = false
+
+  constructor(spec: TaskSpec) {
+    this.spec = spec
+    this.id = `${spec.subtopology.id}-${spec.partition}`
+  }
+
+  /** The task's state; only between `open` and `close`. */
+  get state(): TaskState {
+    if (this.#state === undefined) throw new Error(`Task ${this.id} is not open`)
+    return this.#state
+  }
+
+  /** Settles when the task may go on; undefined while it may. A held task takes no records and cannot commit. */
+  get held(): Promise<void> | undefined {
+    return this.#held
+  }
+
+  /** Changed bytes that wait for a commit, roughly. */
+  get dirtyBytes(): number {
+    return this.#state?.dirtyBytes ?? 0
+  }
+
+  /** Whether a commit would say anything new. */
+  get dirty(): boolean {
+    return this.#idleChanged || this.#offsets !== this.#committedOffsets
+  }
+
+  /** Whether all input up to the limits, or what is there now, has been processed. */
+  get atEnd(): boolean {
+    return this.#inputs.every((input) => input.atEnd)
+  }
+
+  /** The source positions that what was processed so far stands for. */
+  get position(): Position {
+    return furthest([this.spec.sources, ...this.#inputs.flatMap((input) => input.positions)])
+  }
+
+  get #offsets(): number {
+    let sum = 0
+    for (const input of this.#inputs) sum += input.offset
+    return sum
+  }
+
+  /** Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. */
+  async open(): Promise<void> {
+    const { topology, subtopology, partition, log, env, writer, notice } = this.spec
+    const { state, note } = await openTaskState({
+      directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
+      job: topology.job,
+      task: this.id,
+      stores: subtopology.stores,
+      inputs: subtopology.inputs.map((input) => input.topic),
+      env,
+    })
+    this.#state = state
+    if (note !== undefined) notice(`${this.id}: ${note}`)
+    const before = this.counts.restored
+    const restored = await restoreState(log, state, topology.changelog, partition, (records) => {
+      this.counts.restored = before + records
+    })
+    if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
+    this.#group = await writer.openGroup(topology.changelog, partition)
+    await this.#connect(state)
+  }
+
+  /** Leaves records from the present ends of the source topics on alone. */
+  limitToEnd(): void {
+    for (const input of this.#inputs) if (input instanceof SourceInput) input.limit = input.endOffset
+  }
+
+  /** Processes records until there are none or the time is up; says how many. Throws what stops the task. */
+  runSlice(untilMs: number): number {
+    if (this.#holdFailure !== undefined) throw this.#holdFailure.error
+    const { monotonic } = this.spec.env.clock
+    const single = this.#inputs.length === 1 ? this.#inputs[0] : undefined
+    let records = 0
+    while (this.#held === undefined) {
+      const input = single ?? this.#earliest()
+      if (input === undefined || !input.fill()) break
+      this.#process(input)
+      records++
+      if (records % RECORDS_PER_CLOCK_LOOK === 0 && monotonic() >= untilMs) break
+    }
+    return records
+  }
+
+  /** Looks which inputs have been silent for long; called now and then, with the monotonic time. */
+  checkIdle(nowMs: number): void {
+    let changed = false
+    for (const input of this.#inputs) {
+      if (!input.atEnd) input.activeAtMs = nowMs
+      const quiet = nowMs - input.activeAtMs >= this.spec.idleAfterMs
+      if (quiet === input.quiet) continue
+      input.quiet = quiet
+      changed = true
+    }
+    if (!changed) return
+    this.#idleChanged = true
+    this.#record.takeTime(this.#watermarkNow(), TIME_INPUT)
+    this.#advanceTime()
+  }
+
+  /** Step 1 of a commit: freezes offsets and state together, and tells the tasks downstream how far this one is. */
+  freeze(): TaskCommit {
+    const { state } = this
+    if (this.#group === undefined) throw new Error(`Task ${this.id} is not open`)
+    for (const window of this.#windows) window.expire()
+    const position = this.position
+    const idle = this.#inputs.every((input) => input.idle)
+    this.#markers?.send(this.#time.watermark, idle, position)
+    const checkpoint = new Map(this.#inputs.map((input) => [input.topic, input.checkpoint()]))
+    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), checkpoint)
+    this.#committedOffsets = this.#offsets
+    this.#idleChanged = false
+    return { task: this, state, group: this.#group, frozen, position }
+  }
+
+  status(): TaskStatus {
+    const { watermark } = this.#time
+    return {
+      task: this.id,
+      subtopology: this.spec.subtopology.id,
+      partition: this.spec.partition,
+      inputs: this.#inputs.map(({ topic, partition, offset, endOffset }) => ({ topic, partition, offset, endOffset })),
+      watermark: watermark === NO_WATERMARK ? null : watermark,
+      counts: this.counts.snapshot(),
+    }
+  }
+
+  /** What later commits do not need is deleted from the repartition topics that this task reads. */
+  async purgeInputs(): Promise<void> {
+    for (const input of this.#inputs) {
+      const committed = this.#state?.checkpoint.get(input.topic)
+      if (input instanceof RepartitionInput && committed !== undefined) {
+        await this.spec.log.admin.purge(input.topic, input.partition, committed.offset)
+      }
+    }
+  }
+
+  /** Closes and opens again, from the changelog: for a store that cannot be trusted any more. */
+  async reopen(): Promise<void> {
+    this.#group?.discard()
+    await this.close()
+    await this.open()
+  }
+
+  async close(): Promise<void> {
+    for (const input of this.#inputs) input.stop()
+    this.#inputs.length = 0
+    const state = this.#state
+    this.#state = undefined
+    await state?.close()
+  }
+
+  async #connect(state: TaskState): Promise<void> {
+    const { subtopology, topology, partition, tasks, repartitionTopic } = this.spec
+    this.#time = new EventTime()
+    const writers = await this.#openOutputs()
+    const plan = compilePlan({
+      subtopology,
+      partition,
+      state,
+      record: this.#record,
+      time: this.#time,
+      counts: this.counts,
+      origin: new OriginHeader(partition),
+      writers,
+      repartitionTopic,
+      openWriters: (topic) => this.#openTopic(topic),
+      hold: (until) => this.#hold(until),
+    })
+    this.#policy = new ErrorPolicyKeeper(topology.errors, this.counts, await this.#openDeadLetters())
+    const repartitions = subtopology.nodes.filter((node) => node.kind === 'repartition')
+    const downstream = repartitions.flatMap((node) => writers.get(repartitionTopic(node)) ?? [])
+    this.#markers = new MarkerSender(partition, tasks, downstream)
+    this.#windows = plan.windows
+    for (const input of subtopology.inputs) {
+      const root = plan.roots.get(input.node)
+      if (root === undefined) throw new Error(`Input ${input.topic} was not compiled`)
+      this.#inputs.push(await this.#startInput(input, root, state))
+    }
+    this.#time.watermark = this.#watermarkNow()
+    for (const window of this.#windows) window.resume()
+    this.#committedOffsets = this.#offsets
+  }
+
+  async #startInput(input: InputPlan, root: TaskInput['root'], state: TaskState): Promise<TaskInput> {
+    const { subtopology, partition, reader, log, topics, env } = this.spec
+    const { node, topic } = input
+    const follow = (from: typeof node | (typeof subtopology.nodes)[number]) =>
+      subtopology.nodes.filter((each) =>
+        'inputs' in each ? each.inputs.includes(from) : 'input' in each && each.input === from,
+      )
+    const extract = node.kind === 'source' ? node.topic.timestamp : undefined
+    const spec: InputSpec = {
+      topic,
+      partition,
+      key: anySerde(node.kind === 'source' ? node.topic.key : node.key),
+      value: anySerde(node.kind === 'source' ? node.topic.value : node.value),
+      readsKey: extract !== undefined || readsKey(node, follow),
+      readsValue: extract !== undefined || readsValue(node, follow),
+    }
+    const refuse = (error: Parameters<ErrorPolicyKeeper['undecodable']>[0], batch: Batch) =>
+      this.#policy?.undecodable(error, batch)
+    const made =
+      node.kind === 'source'
+        ? new SourceInput(
+            spec,
+            topics.get(topic)?.id ?? '',
+            extract as ((value: unknown, key: unknown) => number) | undefined,
+            root,
+            refuse,
+          )
+        : new RepartitionInput(spec, subtopology.nodes.includes(node), root, refuse, {
+            marker: (from, batch) => {
+              this.#record.take(batch, batch.timestamp, from.id)
+              this.#advanceTime()
+            },
+            repeat: () => {
+              this.counts.repeats++
+            },
+          })
+    const checkpoint = state.checkpoint.get(topic)
+    const offset = checkpoint?.offset ?? (await log.admin.offsets(topic, partition)).start
+    made.start(await reader.assign(topic, partition, offset), checkpoint)
+    made.activeAtMs = env.clock.monotonic()
+    return made
+  }
+
+  async #openOutputs(): Promise<Map<string, readonly PartitionWriter[]>> {
+    const writers = new Map<string, readonly PartitionWriter[]>()
+    for (const node of this.spec.subtopology.nodes) {
+      const topic =
+        node.kind === 'repartition'
+          ? this.spec.repartitionTopic(node)
+          : node.kind === 'sink' && 'name' in node.topic
+            ? node.topic.name
+            : undefined
+      if (topic !== undefined && !writers.has(topic)) writers.set(topic, await this.#openTopic(topic))
+    }
+    return writers
+  }
+
+  async #openTopic(topic: string): Promise<readonly PartitionWriter[]> {
+    const { topics, log, writer } = this.spec
+    // A topic that no step names in advance; opening it fails with TOPIC_MISSING where there is none.
+    const partitions = (topics.get(topic) ?? (await log.admin.describeTopic(topic)))?.partitions ?? 1
+    return Promise.all(Array.from({ length: partitions }, (_, partition) => writer.openPartition(topic, partition)))
+  }
+
+  async #openDeadLetters(): Promise<ReadonlyMap<string, PartitionWriter>> {
+    const { undecodable, callback } = this.spec.topology.errors
+    const letters = new Map<string, PartitionWriter>()
+    for (const policy of [undecodable, callback]) {
+      if (typeof policy === 'string') continue
+      const writers = await this.#openTopic(policy.deadLetter)
+      const writer = writers[this.spec.partition % writers.length]
+      if (writer !== undefined) letters.set(policy.deadLetter, writer)
+    }
+    return letters
+  }
+
+  /** The input whose head has the lowest event time; order within one input is that of its offsets. */
+  #earliest(): TaskInput | undefined {
+    let earliest: TaskInput | undefined
+    for (const input of this.#inputs) {
+      if (input.fill() && (earliest === undefined || input.timestamp < earliest.timestamp)) earliest = input
+    }
+    return earliest
+  }
+
+  #process(input: TaskInput): void {
+    const { batch, timestamp } = input
+    this.#record.take(batch, timestamp, input.id)
+    if (input.consume()) this.#advanceTime()
+    this.counts.processed++
+    try {
+      input.root.process(input.key, input.value, timestamp)
+    } catch (error) {
+      if (!isRecordError(error) || this.#policy === undefined) throw error
+      this.#policy.failed(error, batch)
+    }
+  }
+
+  /** Moves the watermark, and closes the windows that it passes, before the record that moved it is processed. */
+  #advanceTime(): void {
+    const time = this.#time
+    const watermark = this.#watermarkNow()
+    if (watermark <= time.watermark) return
+    time.watermark = watermark
+    if (watermark < time.nextClose) return
+    time.nextClose = Number.POSITIVE_INFINITY
+    for (const window of this.#windows) window.close()
+  }
+
+  #watermarkNow(): number {
+    const only = this.#inputs.length === 1 ? this.#inputs[0] : undefined
+    return only === undefined ? combineWatermarks(this.#inputs) : only.watermark
+  }
+
+  #hold(until: Promise<unknown>): void {
+    const held = Promise.all([this.#held, until]).then(
+      () => {
+        if (this.#held === held) this.#held = undefined
+      },
+      (error: unknown) => {
+        this.#holdFailure = { error }
+        if (this.#held === held) this.#held = undefined
+      },
+    )
+    this.#held = held
+  }
+}

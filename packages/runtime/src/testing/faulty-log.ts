@@ -1,0 +1,70 @@
+import type { GroupWriter, Log, LogWriter } from '@millrace/core'
+
+/** Where a commit can be cut off. */
+export type CommitPoint = 'before flush' | 'after flush' | 'before group' | 'after group'
+
+/** The error of a cut: stands for a process that died there. */
+export class Cut extends Error {}
+
+/**
+ * A log whose commits fail at a chosen point, the `countdown`-th time that it is reached: as a crash would leave things,
+ * since a container whose commit failed writes nothing more.
+ */
+export function cutLog(log: Log, point: CommitPoint, countdown: number): Log {
+  let left = countdown
+  const reach = (at: CommitPoint) => {
+    if (at !== point) return
+    left--
+    if (left === 0) throw new Cut(`cut ${at}`)
+  }
+  return {
+    ...pass(log),
+    openWriter: () => cutWriter(log.openWriter(), reach),
+  }
+}
+
+function pass(log: Log): Log {
+  return {
+    kind: log.kind,
+    location: log.location,
+    capabilities: log.capabilities,
+    admin: log.admin,
+    openReader: () => log.openReader(),
+    openWriter: () => log.openWriter(),
+    claim: (name) => log.claim(name),
+    close: () => log.close(),
+  }
+}
+
+function cutWriter(writer: LogWriter, reach: (at: CommitPoint) => void): LogWriter {
+  return {
+    openPartition: (topic, partition) => writer.openPartition(topic, partition),
+    openGroup: async (topic, partition) => cutGroup(await writer.openGroup(topic, partition), reach),
+    flush: async () => {
+      reach('before flush')
+      await writer.flush()
+      reach('after flush')
+    },
+    get backlogged() {
+      return writer.backlogged
+    },
+    close: () => writer.close(),
+  }
+}
+
+function cutGroup(group: GroupWriter, reach: (at: CommitPoint) => void): GroupWriter {
+  return {
+    append: (timestamp, keyBytes, keyStart, keyEnd, value, serde, headers) =>
+      group.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers),
+    get bytes() {
+      return group.bytes
+    },
+    commit: async () => {
+      reach('before group')
+      const position = await group.commit()
+      reach('after group')
+      return position
+    },
+    discard: () => group.discard(),
+  }
+}
