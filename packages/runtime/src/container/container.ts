@@ -32,7 +32,7 @@ export interface ContainerOptions {
   readonly stateDirectory: string
   /** How often state, positions and outputs become durable together. Default 100. */
   readonly commitIntervalMs?: number
-  /** An input that brings nothing for so long holds the watermark back no more. Default 30 000. */
+  /** An input that brings nothing for so long holds the watermark back no more. Default 30 000; 0 with `untilEnd`. */
   readonly idleAfterMs?: number
   /** Process what is there and stop, as a batch job. Default false. */
   readonly untilEnd?: boolean
@@ -124,7 +124,9 @@ class RunningContainer {
   }
 
   async open(): Promise<void> {
-    const { log, env, stateDirectory, idleAfterMs = IDLE_AFTER_MS, onNotice = () => undefined } = this.#options
+    const { log, env, stateDirectory, untilEnd = false, onNotice = () => undefined } = this.#options
+    // At the end of what is there, an empty partition must not hold the others back.
+    const idleAfterMs = this.#options.idleAfterMs ?? (untilEnd ? 0 : IDLE_AFTER_MS)
     const topics = await prepareTopics(this.#topology, log)
     for (const subtopology of this.#topology.subtopologies) {
       const tasks = topics.tasks.get(subtopology) ?? 0
@@ -155,7 +157,7 @@ class RunningContainer {
       await task.open()
       this.#views.opened(task)
     }
-    if (this.#options.untilEnd === true) for (const task of this.#tasks) task.limitToEnd()
+    if (untilEnd) for (const task of this.#tasks) task.limitToEnd()
     this.#phase = 'running'
   }
 
