@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   PIPE_ENDED: 'fatal',
   PIPE_ASYNC: 'fatal',
   TOPIC_REPLACED: 'refused',
+  INPUT_LOST: 'refused',
   REPARTITION_FOREIGN: 'fatal',
   STATE_REBUILD_FAILED: 'fatal',
   JOB_INVALID: 'refused',

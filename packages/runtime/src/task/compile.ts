@@ -33,7 +33,7 @@ import { ToTableOperator } from '../operators/to-table.ts'
 import { WindowAggregateOperator } from '../operators/window-aggregate.ts'
 import type { CurrentRecord } from './current-record.ts'
 import type { EventTime } from './event-time.ts'
-import { keepsKeyBytes } from './key-flow.ts'
+import { type Followers, followersIn, keepsKeyBytes } from './key-flow.ts'
 import type { OriginHeader } from './origin.ts'
 import type { RunningCounts } from './task-counts.ts'
 
@@ -76,19 +76,13 @@ export function compilePlan(wiring: Wiring): CompiledPlan {
 class PlanCompiler {
   readonly windows: WindowAggregateOperator[] = []
   readonly #wiring: Wiring
-  readonly #followers = new Map<PlanNode, PlanNode[]>()
+  readonly #after: Followers
   readonly #streams = new Map<PlanNode, StreamOperator>()
   readonly #tables = new Map<PlanNode, TableOperator>()
 
   constructor(wiring: Wiring) {
     this.#wiring = wiring
-    for (const node of wiring.subtopology.nodes) {
-      for (const input of 'inputs' in node ? node.inputs : 'input' in node ? [node.input] : []) {
-        const followers = this.#followers.get(input)
-        if (followers === undefined) this.#followers.set(input, [node])
-        else followers.push(node)
-      }
-    }
+    this.#after = followersIn(wiring.subtopology)
   }
 
   /** Where the records go that leave a stream node. */
@@ -104,10 +98,6 @@ class PlanCompiler {
       .filter((next) => next.kind !== 'late')
       .map((next) => this.#table(next))
     return targets.length <= 1 ? targets[0] : new TableFanOutOperator(targets)
-  }
-
-  #after(node: PlanNode): readonly PlanNode[] {
-    return this.#followers.get(node) ?? []
   }
 
   #stream(node: PlanNode): StreamOperator {

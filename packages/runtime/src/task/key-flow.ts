@@ -1,8 +1,20 @@
-import type { PlanNode, RepartitionNode, SourceNode } from '@millrace/core/internal'
+import type { PlanNode, RepartitionNode, SourceNode, Subtopology } from '@millrace/core/internal'
 import { parametersSeen } from '../operators/callback.ts'
 
 /** The steps of one subtopology, and who follows whom. */
 export type Followers = (node: PlanNode) => readonly PlanNode[]
+
+export function followersIn(subtopology: Subtopology): Followers {
+  const followers = new Map<PlanNode, PlanNode[]>()
+  for (const node of subtopology.nodes) {
+    for (const input of 'inputs' in node ? node.inputs : 'input' in node ? [node.input] : []) {
+      const known = followers.get(input)
+      if (known === undefined) followers.set(input, [node])
+      else known.push(node)
+    }
+  }
+  return (node) => followers.get(node) ?? []
+}
 
 /**
  * The input whose key bytes a record still has when it leaves `node`, or undefined where the key may be another. Inputs

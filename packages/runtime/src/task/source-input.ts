@@ -11,16 +11,19 @@ interface SourceProgress {
   readonly topicId: string
 }
 
+/** A topic's own idea of a record's event time, as the input calls it. */
+export type TimestampExtractor = (value: unknown, key: unknown) => number
+
 /** An input that is a topic of the user's: its watermark is the greatest event time that was processed. */
 export class SourceInput extends TaskInput {
   readonly #topicId: string
-  readonly #extract: ((value: unknown, key: unknown) => number) | undefined
+  readonly #extract: TimestampExtractor | undefined
   #watermark = NO_WATERMARK
 
   constructor(
     spec: InputSpec,
     topicId: string,
-    extract: ((value: unknown, key: unknown) => number) | undefined,
+    extract: TimestampExtractor | undefined,
     root: StreamOperator,
     refuse: RefuseRecord,
   ) {

@@ -1,31 +1,15 @@
-import type {
-  Batch,
-  Env,
-  GroupWriter,
-  Log,
-  LogReader,
-  LogWriter,
-  PartitionWriter,
-  Position,
-  TopicDescription,
-} from '@millrace/core'
-import type {
-  FrozenCommit,
-  InputPlan,
-  RepartitionNode,
-  Subtopology,
-  TaskState,
-  Topology,
-} from '@millrace/core/internal'
+import { type Env, type GroupWriter, type LogReader, type Position, RefusedError } from '@millrace/core'
+import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import { openTaskState } from '@millrace/state'
 import type { TaskStatus } from '../container/status.ts'
+import type { StreamOperator } from '../operators/operator.ts'
 import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
-import { anySerde, compilePlan } from './compile.ts'
+import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
 import { EventTime, NO_WATERMARK } from './event-time.ts'
-import type { InputSpec, TaskInput } from './input.ts'
-import { readsKey, readsValue } from './key-flow.ts'
+import type { TaskInput } from './input.ts'
+import { makeInput } from './make-input.ts'
 import { MarkerSender } from './marker-sender.ts'
 import { inputIdOf, OriginHeader } from './origin.ts'
 import { furthest } from './positions.ts'
@@ -33,6 +17,7 @@ import { RepartitionInput } from './repartition-input.ts'
 import { restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
 import { RunningCounts } from './task-counts.ts'
+import { type OutputTopics, openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
 import { combineWatermarks } from './upstream.ts'
 
 /** How many records are processed between two looks at the clock: 64 × 1 µs is far below a slice. */
@@ -41,20 +26,15 @@ const RECORDS_PER_CLOCK_LOOK = 64
 const TIME_INPUT = inputIdOf('\0time')
 
 /** What a task is made from. */
-export interface TaskSpec {
+export interface TaskSpec extends OutputTopics {
   readonly topology: Topology
   readonly subtopology: Subtopology
   readonly partition: number
   /** How many tasks the subtopology has. */
   readonly tasks: number
-  readonly log: Log
   /** The container's: one for all its tasks. */
   readonly reader: LogReader
-  readonly writer: LogWriter
   readonly env: Env
-  /** Every topic that the plan names, with the job's own. */
-  readonly topics: ReadonlyMap<string, TopicDescription>
-  readonly repartitionTopic: (node: RepartitionNode) => string
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
   readonly stateDirectory: string
@@ -248,7 +228,7 @@ export class Task {
   async #connect(state: TaskState): Promise<void> {
     const { subtopology, topology, partition, tasks, repartitionTopic } = this.spec
     this.#time = new EventTime()
-    const writers = await this.#openOutputs()
+    const writers = await openOutputs(this.spec, subtopology)
     const plan = compilePlan({
       subtopology,
       partition,
@@ -259,10 +239,11 @@ export class Task {
       origin: new OriginHeader(partition),
       writers,
       repartitionTopic,
-      openWriters: (topic) => this.#openTopic(topic),
+      openWriters: (topic) => openTopic(this.spec, topic),
       hold: (until) => this.#hold(until),
     })
-    this.#policy = new ErrorPolicyKeeper(topology.errors, this.counts, await this.#openDeadLetters())
+    const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
+    this.#policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
     const repartitions = subtopology.nodes.filter((node) => node.kind === 'repartition')
     const downstream = repartitions.flatMap((node) => writers.get(repartitionTopic(node)) ?? [])
     this.#markers = new MarkerSender(partition, tasks, downstream)
@@ -277,80 +258,29 @@ export class Task {
     this.#committedOffsets = this.#offsets
   }
 
-  async #startInput(input: InputPlan, root: TaskInput['root'], state: TaskState): Promise<TaskInput> {
+  async #startInput(plan: InputPlan, root: StreamOperator, state: TaskState): Promise<TaskInput> {
     const { subtopology, partition, reader, log, topics, env } = this.spec
-    const { node, topic } = input
-    const follow = (from: typeof node | (typeof subtopology.nodes)[number]) =>
-      subtopology.nodes.filter((each) =>
-        'inputs' in each ? each.inputs.includes(from) : 'input' in each && each.input === from,
-      )
-    const extract = node.kind === 'source' ? node.topic.timestamp : undefined
-    const spec: InputSpec = {
-      topic,
+    const input = makeInput(plan, {
+      subtopology,
       partition,
-      key: anySerde(node.kind === 'source' ? node.topic.key : node.key),
-      value: anySerde(node.kind === 'source' ? node.topic.value : node.value),
-      readsKey: extract !== undefined || readsKey(node, follow),
-      readsValue: extract !== undefined || readsValue(node, follow),
-    }
-    const refuse = (error: Parameters<ErrorPolicyKeeper['undecodable']>[0], batch: Batch) =>
-      this.#policy?.undecodable(error, batch)
-    const made =
-      node.kind === 'source'
-        ? new SourceInput(
-            spec,
-            topics.get(topic)?.id ?? '',
-            extract as ((value: unknown, key: unknown) => number) | undefined,
-            root,
-            refuse,
-          )
-        : new RepartitionInput(spec, subtopology.nodes.includes(node), root, refuse, {
-            marker: (from, batch) => {
-              this.#record.take(batch, batch.timestamp, from.id)
-              this.#advanceTime()
-            },
-            repeat: () => {
-              this.counts.repeats++
-            },
-          })
-    const checkpoint = state.checkpoint.get(topic)
-    const offset = checkpoint?.offset ?? (await log.admin.offsets(topic, partition)).start
-    made.start(await reader.assign(topic, partition, offset), checkpoint)
-    made.activeAtMs = env.clock.monotonic()
-    return made
-  }
-
-  async #openOutputs(): Promise<Map<string, readonly PartitionWriter[]>> {
-    const writers = new Map<string, readonly PartitionWriter[]>()
-    for (const node of this.spec.subtopology.nodes) {
-      const topic =
-        node.kind === 'repartition'
-          ? this.spec.repartitionTopic(node)
-          : node.kind === 'sink' && 'name' in node.topic
-            ? node.topic.name
-            : undefined
-      if (topic !== undefined && !writers.has(topic)) writers.set(topic, await this.#openTopic(topic))
-    }
-    return writers
-  }
-
-  async #openTopic(topic: string): Promise<readonly PartitionWriter[]> {
-    const { topics, log, writer } = this.spec
-    // A topic that no step names in advance; opening it fails with TOPIC_MISSING where there is none.
-    const partitions = (topics.get(topic) ?? (await log.admin.describeTopic(topic)))?.partitions ?? 1
-    return Promise.all(Array.from({ length: partitions }, (_, partition) => writer.openPartition(topic, partition)))
-  }
-
-  async #openDeadLetters(): Promise<ReadonlyMap<string, PartitionWriter>> {
-    const { undecodable, callback } = this.spec.topology.errors
-    const letters = new Map<string, PartitionWriter>()
-    for (const policy of [undecodable, callback]) {
-      if (typeof policy === 'string') continue
-      const writers = await this.#openTopic(policy.deadLetter)
-      const writer = writers[this.spec.partition % writers.length]
-      if (writer !== undefined) letters.set(policy.deadLetter, writer)
-    }
-    return letters
+      topics,
+      root,
+      refuse: (error, batch) => this.#policy?.undecodable(error, batch),
+      marker: (from, batch) => {
+        this.#record.take(batch, batch.timestamp, from.id)
+        this.#advanceTime()
+      },
+      repeat: () => {
+        this.counts.repeats++
+      },
+    })
+    const checkpoint = state.checkpoint.get(plan.topic)
+    const { start, end } = await log.admin.offsets(plan.topic, partition)
+    const offset = checkpoint?.offset ?? start
+    if (offset > end) throw inputLost(plan.topic, partition, offset, end)
+    input.start(await reader.assign(plan.topic, partition, offset), checkpoint)
+    input.activeAtMs = env.clock.monotonic()
+    return input
   }
 
   /** The input whose head has the lowest event time; order within one input is that of its offsets. */
@@ -403,4 +333,14 @@ export class Task {
     )
     this.#held = held
   }
+}
+
+function inputLost(topic: string, partition: number, offset: number, end: number): RefusedError {
+  return new RefusedError(
+    'INPUT_LOST',
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}: records that the ` +
+      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or ` +
+      `delete the job's changelog topic and state to compute everything anew from what is there`,
+    { topic, partition, offset },
+  )
 }

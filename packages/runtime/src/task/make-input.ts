@@ -1,0 +1,37 @@
+import type { TopicDescription } from '@millrace/core'
+import type { InputPlan, Subtopology } from '@millrace/core/internal'
+import type { StreamOperator } from '../operators/operator.ts'
+import { anySerde } from './compile.ts'
+import type { InputSpec, RefuseRecord, TaskInput } from './input.ts'
+import { followersIn, readsKey, readsValue } from './key-flow.ts'
+import { type RepartitionEvents, RepartitionInput } from './repartition-input.ts'
+import { SourceInput, type TimestampExtractor } from './source-input.ts'
+
+/** What an input of a task is connected to. */
+export interface InputWiring extends RepartitionEvents {
+  readonly subtopology: Subtopology
+  readonly partition: number
+  readonly topics: ReadonlyMap<string, TopicDescription>
+  readonly root: StreamOperator
+  readonly refuse: RefuseRecord
+}
+
+/** Makes the input that the plan describes; it is started by the task. */
+export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): TaskInput {
+  const { subtopology, partition, root, refuse } = wiring
+  const extract = node.kind === 'source' ? (node.topic.timestamp as TimestampExtractor | undefined) : undefined
+  const after = followersIn(subtopology)
+  const { key, value } = node.kind === 'source' ? node.topic : node
+  const spec: InputSpec = {
+    topic,
+    partition,
+    key: anySerde(key),
+    value: anySerde(value),
+    readsKey: extract !== undefined || readsKey(node, after),
+    readsValue: extract !== undefined || readsValue(node, after),
+  }
+  if (node.kind === 'source') {
+    return new SourceInput(spec, wiring.topics.get(topic)?.id ?? '', extract, root, refuse)
+  }
+  return new RepartitionInput(spec, subtopology.nodes.includes(node), root, refuse, wiring)
+}
