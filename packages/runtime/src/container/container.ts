@@ -77,7 +77,11 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     await close()
     throw error
   }
-  const done = container.run().finally(close)
+  const done = container.run().then(close, async (error: unknown) => {
+    // What stopped the container is what must be told, whatever closing says after it.
+    await close().catch(() => undefined)
+    throw error
+  })
   // `stop` and `done` both tell of a failure; one unobserved is no unhandled rejection.
   done.catch(() => undefined)
   return {
