@@ -9,7 +9,6 @@ export function nodeEnv(): Env {
     timers: {
       after(delayMs, callback) {
         const timer = setTimeout(callback, delayMs)
-        timer.unref()
         return { cancel: () => clearTimeout(timer) }
       },
       turn: () => new Promise((resolve) => setImmediate(resolve)),

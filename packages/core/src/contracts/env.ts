@@ -21,7 +21,7 @@ export interface Timer {
 }
 
 export interface Timers {
-  /** Calls `callback` once, `delayMs` from now, unless cancelled. A pending timer does not keep the process alive. */
+  /** Calls `callback` once, `delayMs` from now, unless cancelled. A pending timer keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer
   /** Resolves after everything else that is ready (I/O, queries, timers) had its turn. */
   turn(): Promise<void>
