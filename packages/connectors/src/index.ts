@@ -1,1 +1,2 @@
-export {}
+export { type FileLogOptions, openFileLog } from './file-log/file-log.ts'
+export type { Durability } from './file-log/partition-appender.ts'

@@ -19,6 +19,9 @@ export class RecordCursor implements Batch {
   keyEnd = -1
   valueStart = -1
   valueEnd = -1
+  /** The record's own bytes, its length included. */
+  recordStart = 0
+  recordEnd = 0
   headerStart = -1
   headerEnd = -1
   #batchOffset = 0
@@ -95,8 +98,10 @@ export class RecordCursor implements Batch {
   }
 
   #readRecord(): void {
+    this.recordStart = this.#at
     const length = this.#varint()
     const end = this.#at + length
+    this.recordEnd = end
     if (length < 0 || end > this.#end) throw this.#damaged()
     this.#at++
     this.timestamp = this.#batchTimestamp + this.#varint()

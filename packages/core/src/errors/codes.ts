@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   BAD_TOPIC_SETTINGS: 'refused',
   TOPIC_EXISTS: 'refused',
   TOPIC_MISSING: 'refused',
+  PARTITION_MISSING: 'refused',
   UNSUPPORTED: 'refused',
   JOB_RUNNING: 'refused',
   OFFSET_GONE: 'fatal',

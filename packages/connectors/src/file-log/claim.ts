@@ -1,0 +1,36 @@
+import { type Claim, type FileSystem, RefusedError } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { readText } from './data-directory.ts'
+
+/**
+ * Claims a job's name for this process: an advisory lock that the kernel frees when the process dies. The file names the
+ * owner for the message only.
+ */
+export function claimJob(files: FileSystem, data: string, job: string): Claim {
+  checkName('job', job)
+  const directory = `${data}/jobs`
+  files.makeDirectory(directory)
+  const path = `${directory}/${job}.lock`
+  const file = files.open(path, 'write')
+  if (!file.tryLock()) {
+    file.close()
+    const owner = readText(files, path)?.trim()
+    throw new RefusedError(
+      'JOB_RUNNING',
+      `The job ${job} is running already${owner ? ` (process ${owner})` : ''} in ${data}: stop it first, or run this one under another name`,
+      { job, file: path },
+    )
+  }
+  const owner = Buffer.from(`${process.pid}\n`)
+  file.truncate(0)
+  file.write(owner, 0, owner.length, 0)
+  let released = false
+  return {
+    release: async () => {
+      if (released) return
+      released = true
+      file.unlock()
+      file.close()
+    },
+  }
+}

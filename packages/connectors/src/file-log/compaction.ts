@@ -1,0 +1,172 @@
+import type { Env, OpenFile } from '@millrace/core'
+import { filterBatch } from '../record-batch/filter-batch.ts'
+import { RecordCursor } from '../record-batch/record-cursor.ts'
+import { logDamaged, writeFailed } from './errors.ts'
+import type { PartitionFiles } from './partition-files.ts'
+import { indexPath, segmentPath } from './paths.ts'
+import { type ScannedBatch, scanBatches } from './scan.ts'
+
+/** How long a deletion stays visible to readers that lag: Kafka's `delete.retention.ms`. */
+const TOMBSTONE_KEPT_MS = 24 * 60 * 60 * 1000
+/** Between so many batches others get their turn. */
+const BATCHES_PER_TURN = 16
+
+/**
+ * Rewrites the closed segments of a partition so that each key's latest record among them stays, at its offset; a
+ * tombstone goes too once it is old. Small neighbours are merged. Appending and reading go on meanwhile.
+ *
+ * A compacted segment is written under another name, made durable, and renamed over the first of those it replaces;
+ * then the others are removed. Nothing is done while the bytes that were never compacted are less than `dirtyRatioMin` of
+ * those that were. A crash in between leaves segments whose records stand in the merged one as well: readers
+ * pass over offsets that they have had, and the next compaction removes them.
+ */
+export async function compact(
+  env: Env,
+  files: PartitionFiles,
+  segmentBytes: number,
+  dirtyRatioMin: number,
+): Promise<void> {
+  const lock = files.files.open(`${files.directory}/cleaner`, 'write')
+  try {
+    if (!lock.tryLock()) return
+    const { activeBase, compactedBefore } = await files.settle()
+    const closed = files.segments().filter((base) => base < activeBase)
+    if (closed.every((base) => base < compactedBefore)) return
+    const bytesOf = (bases: readonly number[]) =>
+      bases.reduce((sum, base) => sum + (files.files.stat(segmentPath(files.directory, base))?.bytes ?? 0), 0)
+    const clean = bytesOf(closed.filter((base) => base < compactedBefore))
+    if (bytesOf(closed) - clean < dirtyRatioMin * clean) return
+    const latest = await latestOffsets(env, files, closed)
+    const compactor = new Compactor(env, files, segmentBytes, latest)
+    await compactor.run(closed)
+    await setCompactedBefore(files, activeBase)
+  } finally {
+    lock.close()
+  }
+}
+
+async function setCompactedBefore(files: PartitionFiles, compactedBefore: number): Promise<void> {
+  await files.lock()
+  try {
+    files.writeTail({ ...files.currentTail(), compactedBefore })
+  } finally {
+    files.unlock()
+  }
+}
+
+/** For each key, the offset of its last record in the closed segments. */
+async function latestOffsets(env: Env, files: PartitionFiles, closed: readonly number[]): Promise<Map<string, number>> {
+  const latest = new Map<string, number>()
+  const cursor = new RecordCursor(files.topic, files.partition)
+  for (const base of closed) {
+    await eachBatch(env, files, base, async (batch) => {
+      cursor.open(batch.buffer, batch.at, 0)
+      while (cursor.next()) {
+        if (cursor.keyStart < 0) continue
+        latest.set(cursor.bytes.latin1Slice(cursor.keyStart, cursor.keyEnd), cursor.offset)
+      }
+    })
+  }
+  return latest
+}
+
+/** Calls for every batch of a closed segment, all of which must be whole. */
+async function eachBatch(
+  env: Env,
+  files: PartitionFiles,
+  base: number,
+  each: (batch: ScannedBatch) => Promise<void>,
+): Promise<void> {
+  const file = files.openSegment(base, 'read')
+  try {
+    const size = file.size()
+    let end = 0
+    let count = 0
+    for (const batch of scanBatches(file, 0, size)) {
+      await each(batch)
+      end = batch.position + batch.bytes
+      count++
+      if (count % BATCHES_PER_TURN === 0) await env.timers.turn()
+    }
+    if (end < size) throw logDamaged(file.path, end, 'the batch there is not whole', { topic: files.topic })
+  } finally {
+    file.close()
+  }
+}
+
+class Compactor {
+  readonly #env: Env
+  readonly #files: PartitionFiles
+  readonly #segmentBytes: number
+  readonly #latest: ReadonlyMap<string, number>
+  readonly #tombstonesBefore: number
+  /** The segments that the one being written replaces. */
+  #sources: number[] = []
+  #output: OpenFile | undefined
+  #bytes = 0
+  /** Where the next record must stand at least: what a crashed compaction left behind is passed over. */
+  #nextOffset = 0
+
+  constructor(env: Env, files: PartitionFiles, segmentBytes: number, latest: ReadonlyMap<string, number>) {
+    this.#env = env
+    this.#files = files
+    this.#segmentBytes = segmentBytes
+    this.#latest = latest
+    this.#tombstonesBefore = env.clock.now() - TOMBSTONE_KEPT_MS
+  }
+
+  async run(closed: readonly number[]): Promise<void> {
+    for (const base of closed) {
+      this.#sources.push(base)
+      await eachBatch(this.#env, this.#files, base, async (batch) => this.#copy(batch))
+      if (this.#bytes >= this.#segmentBytes) await this.#finish()
+    }
+    if (this.#sources.length > 0) await this.#finish()
+  }
+
+  #copy(batch: ScannedBatch): void {
+    if (batch.nextOffset <= this.#nextOffset) return
+    const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#keeps(record))
+    this.#nextOffset = batch.nextOffset
+    if (kept === undefined) return
+    const output = this.#open()
+    try {
+      output.write(kept, 0, kept.length, this.#bytes)
+    } catch (error) {
+      throw writeFailed(output.path, error, { topic: this.#files.topic })
+    }
+    this.#bytes += kept.length
+  }
+
+  #keeps(record: RecordCursor): boolean {
+    // A record without a key has nothing that a later one could replace.
+    if (record.keyStart < 0) return true
+    const key = record.bytes.latin1Slice(record.keyStart, record.keyEnd)
+    if (this.#latest.get(key) !== record.offset) return false
+    return record.valueStart >= 0 || record.timestamp >= this.#tombstonesBefore
+  }
+
+  #open(): OpenFile {
+    if (this.#output === undefined) {
+      this.#output = this.#files.files.open(`${this.#files.directory}/compacting`, 'write')
+      this.#output.truncate(0)
+    }
+    return this.#output
+  }
+
+  async #finish(): Promise<void> {
+    const { files, directory } = this.#files
+    const [first = 0, ...others] = this.#sources
+    const output = this.#open()
+    await output.sync()
+    output.close()
+    // An index of what was there would point into the middle of other batches.
+    for (const base of this.#sources) files.remove(indexPath(directory, base))
+    files.rename(output.path, segmentPath(directory, first))
+    await files.syncDirectory(directory)
+    for (const base of others) files.remove(segmentPath(directory, base))
+    this.#output = undefined
+    this.#sources = []
+    this.#bytes = 0
+  }
+}

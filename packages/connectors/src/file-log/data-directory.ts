@@ -1,0 +1,102 @@
+import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
+import { messageOf, systemCode, writeFailed } from './errors.ts'
+
+/** The layout that this version writes and reads. */
+const DATA_VERSION = 1
+const VERSION_FILE = 'millrace.json'
+
+/**
+ * Makes a directory a data directory, or checks that it is one of this version and of this user. Throws `DATA_VERSION`,
+ * `DATA_OWNER`, `LOG_FULL`.
+ */
+export async function openDataDirectory(files: FileSystem, directory: string): Promise<void> {
+  try {
+    files.makeDirectory(directory)
+    checkOwner(files, directory)
+    const text = readText(files, `${directory}/${VERSION_FILE}`)
+    if (text === undefined) {
+      await writeText(files, directory, VERSION_FILE, `${JSON.stringify({ version: DATA_VERSION })}\n`)
+    } else {
+      checkVersion(directory, text)
+    }
+    files.makeDirectory(`${directory}/topics`)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new RefusedError(
+        'DATA_OWNER',
+        `The data directory ${directory} cannot be written (${code}): choose another with --data, or give it to this user`,
+        { file: directory, cause: error },
+      )
+    }
+    if (code === 'ENOTDIR' || code === 'EEXIST') {
+      throw new RefusedError('DATA_VERSION', `${directory} is not a directory: choose another with --data`, {
+        file: directory,
+      })
+    }
+    throw writeFailed(directory, error)
+  }
+}
+
+/** The file's text; undefined where there is no such file. */
+export function readText(files: FileSystem, path: string): string | undefined {
+  let file: OpenFile
+  try {
+    if (files.stat(path) === undefined) return undefined
+    file = files.open(path, 'read')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    const bytes = Buffer.alloc(file.size())
+    return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0))
+  } finally {
+    file.close()
+  }
+}
+
+/** Writes a small file so that it is there whole or not at all, whenever the power goes. */
+export async function writeText(files: FileSystem, directory: string, name: string, text: string): Promise<void> {
+  const path = `${directory}/${name}`
+  const temporary = `${path}.new`
+  const bytes = Buffer.from(text)
+  const file = files.open(temporary, 'write')
+  try {
+    file.truncate(0)
+    file.write(bytes, 0, bytes.length, 0)
+    await file.sync()
+  } finally {
+    file.close()
+  }
+  files.rename(temporary, path)
+  await files.syncDirectory(directory)
+}
+
+function checkOwner(files: FileSystem, directory: string): void {
+  const uid = files.stat(directory)?.uid ?? -1
+  const own = process.getuid?.() ?? -1
+  if (uid === -1 || own === -1 || uid === own) return
+  throw new RefusedError(
+    'DATA_OWNER',
+    `The data directory ${directory} belongs to user ${uid}, and this process runs as user ${own}: files of two owners in ` +
+      `one directory lock each other out. Run as its owner, or choose another directory with --data`,
+    { file: directory },
+  )
+}
+
+function checkVersion(directory: string, text: string): void {
+  let version: unknown
+  try {
+    version = (JSON.parse(text) as { version?: unknown }).version
+  } catch (error) {
+    version = messageOf(error)
+  }
+  if (version === DATA_VERSION) return
+  throw new RefusedError(
+    'DATA_VERSION',
+    `The data directory ${directory} has version ${JSON.stringify(version)}, and this Millrace works with version ` +
+      `${DATA_VERSION}: use the Millrace that made it, or choose another directory with --data`,
+    { file: directory },
+  )
+}

@@ -1,0 +1,66 @@
+import { type ErrorPlace, FatalError, MillraceError, RefusedError } from '@millrace/core'
+
+/** The file system's own code of an error, such as `ENOSPC`. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** What a failed write to a file means; errors of Millrace's own pass unchanged. */
+export function writeFailed(file: string, cause: unknown, place: ErrorPlace = {}): MillraceError {
+  if (cause instanceof MillraceError) return cause
+  const code = systemCode(cause)
+  if (code !== undefined && FULL.has(code)) {
+    return new FatalError(
+      'LOG_FULL',
+      `The disk is full (${code}): ${file} could not be written. Nothing that was acknowledged is lost. Free space, or ` +
+        `shorten the retention of topics, and start again`,
+      { ...place, file, cause },
+    )
+  }
+  return new FatalError('LOG_WRITE_FAILED', `${file} could not be written: ${messageOf(cause)}`, {
+    ...place,
+    file,
+    cause,
+  })
+}
+
+/** A failed sync says nothing about what reached the disk: it is never tried again. */
+export function syncFailed(file: string, cause: unknown): FatalError {
+  return new FatalError(
+    'LOG_SYNC_FAILED',
+    `${file} could not be made durable: ${messageOf(cause)}. What was appended since the last flush may be lost; check the ` +
+      `disk, and start again: work goes on from the last commit`,
+    { file, cause },
+  )
+}
+
+export function logDamaged(file: string, position: number, what: string, place: ErrorPlace = {}): FatalError {
+  return new FatalError(
+    'LOG_DAMAGED',
+    `${file} is damaged at byte ${position}: ${what}. It is not the torn end of an append, so nothing is skipped or repaired. ` +
+      `Restore the file from a copy`,
+    { ...place, file },
+  )
+}
+
+export function topicMissing(topic: string): RefusedError {
+  return new RefusedError(
+    'TOPIC_MISSING',
+    `There is no topic ${topic}. Create it: millrace topics create ${topic} --partitions <n>`,
+    { topic },
+  )
+}
+
+export function offsetGone(topic: string, partition: number, offset: number, start: number): FatalError {
+  return new FatalError(
+    'OFFSET_GONE',
+    `${topic}/${partition} starts at offset ${start}; offset ${offset}, where reading should go on, was deleted by retention`,
+    { topic, partition, offset },
+  )
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,76 @@
+import type { Env, LogReader, PartitionReader } from '@millrace/core'
+import { FilePartitionReader } from './file-partition-reader.ts'
+import { PartitionFiles } from './partition-files.ts'
+
+/**
+ * Changes are announced by the kernel; should one announcement be lost (a network file system, a watch limit that is
+ * used up), this is how late it is noticed.
+ */
+const SAFETY_POLL_MS = 1000
+
+/** Reads any number of partitions, and sleeps until one of them has more. */
+export class FileLogReader implements LogReader {
+  readonly #env: Env
+  readonly #data: string
+  readonly #readers = new Set<FilePartitionReader>()
+  /** Ends the wait that is under way. */
+  #wake: (() => void) | undefined
+
+  constructor(env: Env, data: string) {
+    this.#env = env
+    this.#data = data
+  }
+
+  async assign(topic: string, partition: number, offset: number): Promise<PartitionReader> {
+    const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
+    try {
+      await files.settle()
+    } catch (error) {
+      files.close()
+      throw error
+    }
+    const reader = new FilePartitionReader(files, offset, (closed) => this.#readers.delete(closed))
+    this.#readers.add(reader)
+    return reader
+  }
+
+  async wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const deadline = this.#env.clock.monotonic() + timeoutMs
+    while (!signal?.aborted && !this.#hasMore()) {
+      const left = deadline - this.#env.clock.monotonic()
+      if (left <= 0) return
+      if (await this.#sleep(Math.min(left, SAFETY_POLL_MS), signal)) return
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const reader of this.#readers) reader.close()
+    this.#wake?.()
+  }
+
+  #hasMore(): boolean {
+    for (const reader of this.#readers) if (reader.endOffset > reader.position) return true
+    return false
+  }
+
+  /** Sleeps until a tail changes, the time is over or the signal aborts; true where it was woken. */
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const { files, timers } = this.#env
+    const woken = Promise.withResolvers<boolean>()
+    const wake = () => woken.resolve(true)
+    this.#wake = wake
+    const watchers = [...this.#readers].map((reader) => files.watch(reader.tailPath, wake))
+    const timer = timers.after(ms, () => woken.resolve(false))
+    signal?.addEventListener('abort', wake)
+    try {
+      // Between the last look and the watch something may have come.
+      if (this.#hasMore()) return true
+      return await woken.promise
+    } finally {
+      this.#wake = undefined
+      signal?.removeEventListener('abort', wake)
+      timer.cancel()
+      for (const watcher of watchers) watcher.close()
+    }
+  }
+}

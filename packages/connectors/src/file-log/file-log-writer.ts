@@ -1,0 +1,104 @@
+import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
+import { FileGroupWriter } from './file-group-writer.ts'
+import { FilePartitionWriter } from './file-partition-writer.ts'
+import { type Durability, PartitionAppender } from './partition-appender.ts'
+import { PartitionFiles } from './partition-files.ts'
+import type { TopicStore } from './topic-store.ts'
+
+/** Batches that wait for a lock which another process holds; 16 of the usual size. */
+const QUEUED_BYTES_MAX = 16 * 1024 * 1024
+
+/** Tells that a partition began a new segment: its closed ones may be cleaned now. */
+export type SegmentClosed = (topic: TopicDescription, partition: number) => void
+
+export class FileLogWriter implements LogWriter {
+  readonly #env: Env
+  readonly #data: string
+  readonly #topics: TopicStore
+  readonly #durability: Durability
+  readonly #segmentClosed: SegmentClosed
+  readonly #partitions = new Map<string, Promise<FilePartitionWriter>>()
+  readonly #groups = new Map<string, Promise<FileGroupWriter>>()
+  /** The open ones, for the calls that cannot wait. */
+  readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
+  #flushing: Promise<void> = Promise.resolve()
+
+  constructor(env: Env, data: string, topics: TopicStore, durability: Durability, segmentClosed: SegmentClosed) {
+    this.#env = env
+    this.#data = data
+    this.#topics = topics
+    this.#durability = durability
+    this.#segmentClosed = segmentClosed
+  }
+
+  get backlogged(): boolean {
+    let bytes = 0
+    for (const { writer } of this.#open) bytes += writer.queuedBytes
+    return bytes > QUEUED_BYTES_MAX
+  }
+
+  openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    return once(this.#partitions, `${topic}/${partition}`, async () => {
+      const description = this.#topics.require(topic)
+      const appender = await this.#openAppender(description, partition)
+      const writer = new FilePartitionWriter(topic, partition, appender, description.recordBytesMax)
+      this.#open.push({ writer, topic: description })
+      return writer
+    })
+  }
+
+  openGroup(topic: string, partition: number): Promise<GroupWriter> {
+    return once(this.#groups, `${topic}/${partition}`, async () => {
+      const description = this.#topics.require(topic)
+      const appender = await this.#openAppender(description, partition)
+      const rolled = () => this.#segmentClosed(description, partition)
+      return new FileGroupWriter(appender, description.recordBytesMax, this.#durability, rolled)
+    })
+  }
+
+  flush(): Promise<void> {
+    // One after the other: a flush that overtook another would sync what that one has not written yet.
+    this.#flushing = this.#flushing.then(() => this.#flush())
+    return this.#flushing
+  }
+
+  async close(): Promise<void> {
+    await this.#flushing.catch(() => undefined)
+    for (const { writer } of this.#open) writer.close()
+    this.#open.length = 0
+    for (const group of this.#groups.values()) (await group).close()
+    this.#groups.clear()
+    this.#partitions.clear()
+  }
+
+  async #flush(): Promise<void> {
+    await Promise.all(
+      this.#open.map(async ({ writer, topic }) => {
+        await writer.drain()
+        if (await writer.sync(this.#durability)) this.#segmentClosed(topic, writer.partition)
+      }),
+    )
+  }
+
+  async #openAppender(topic: TopicDescription, partition: number): Promise<PartitionAppender> {
+    const files = new PartitionFiles(this.#env.files, this.#data, topic.name, partition)
+    try {
+      await files.settle()
+    } catch (error) {
+      files.close()
+      throw error
+    }
+    return new PartitionAppender(files, topic.segmentBytes)
+  }
+}
+
+/** The same promise for the same name, unless it failed. */
+function once<T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  let made = known.get(name)
+  if (made === undefined) {
+    made = make()
+    made.catch(() => known.delete(name))
+    known.set(name, made)
+  }
+  return made
+}

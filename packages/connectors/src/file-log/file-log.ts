@@ -1,0 +1,196 @@
+import type {
+  Claim,
+  Env,
+  Log,
+  LogAdmin,
+  LogReader,
+  LogWriter,
+  PartitionOffsets,
+  TopicDescription,
+  TopicSettings,
+} from '@millrace/core'
+import { RefusedError } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { claimJob } from './claim.ts'
+import { compact } from './compaction.ts'
+import { openDataDirectory } from './data-directory.ts'
+import { FileLogReader } from './file-log-reader.ts'
+import { FileLogWriter } from './file-log-writer.ts'
+import { offsetAt } from './offset-at.ts'
+import type { Durability } from './partition-appender.ts'
+import { PartitionFiles } from './partition-files.ts'
+import { partitionDirectory } from './paths.ts'
+import { applyRetention, purgeBefore } from './retention.ts'
+import { TopicStore } from './topic-store.ts'
+
+/**
+ * Behind appends a partition is compacted only when what was not compacted yet is at least this part of what was: each
+ * byte is then rewritten a bounded number of times, and the log stays within a bounded multiple of its live records.
+ */
+const DIRTY_RATIO_MIN = 0.5
+
+/** How a file log is opened. */
+export interface FileLogOptions {
+  /** The data directory; made where it is missing, for this user alone (0700). */
+  readonly directory: string
+  readonly env: Env
+  /** `fsync`: a flush survives a power cut. `os`: it survives the death of any process. Default `fsync`. */
+  readonly durability?: Durability
+}
+
+/**
+ * Opens the log that is a directory: any number of processes on this machine append to it and read it at once, without
+ * a daemon. Throws `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`.
+ */
+export async function openFileLog(options: FileLogOptions): Promise<Log> {
+  const { directory, env, durability = 'fsync' } = options
+  await openDataDirectory(env.files, directory)
+  return new FileLog(directory, env, durability)
+}
+
+class FileLog implements Log {
+  readonly kind = 'file'
+  readonly location: string
+  readonly capabilities = { atomicGroups: true, transactions: false }
+  readonly admin: FileLogAdmin
+  readonly #env: Env
+  readonly #durability: Durability
+  readonly #topics: TopicStore
+  readonly #open = new Set<{ close(): Promise<void> }>()
+
+  constructor(directory: string, env: Env, durability: Durability) {
+    this.location = directory
+    this.#env = env
+    this.#durability = durability
+    this.#topics = new TopicStore(env, directory)
+    this.admin = new FileLogAdmin(directory, env, this.#topics)
+  }
+
+  openReader(): LogReader {
+    const reader = new FileLogReader(this.#env, this.location)
+    this.#open.add(reader)
+    return reader
+  }
+
+  openWriter(): LogWriter {
+    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, (topic, partition) => {
+      this.admin.cleanBehind(topic, partition)
+    })
+    this.#open.add(writer)
+    return writer
+  }
+
+  async claim(name: string): Promise<Claim> {
+    const claim = claimJob(this.#env.files, this.location, name)
+    this.#open.add({ close: claim.release })
+    return claim
+  }
+
+  async close(): Promise<void> {
+    for (const each of this.#open) await each.close()
+    this.#open.clear()
+    await this.admin.settle()
+  }
+}
+
+class FileLogAdmin implements LogAdmin {
+  readonly #data: string
+  readonly #env: Env
+  readonly #topics: TopicStore
+  /** Cleaning that runs behind appends. */
+  readonly #cleaning = new Set<Promise<void>>()
+
+  constructor(data: string, env: Env, topics: TopicStore) {
+    this.#data = data
+    this.#env = env
+    this.#topics = topics
+  }
+
+  createTopic(name: string, settings: Partial<TopicSettings> = {}): Promise<TopicDescription> {
+    return this.#topics.create(name, settings)
+  }
+
+  deleteTopic(name: string): Promise<void> {
+    return this.#topics.delete(name)
+  }
+
+  async describeTopic(name: string): Promise<TopicDescription | undefined> {
+    checkName('topic', name)
+    return this.#topics.describe(name)
+  }
+
+  async listTopics(): Promise<TopicDescription[]> {
+    return this.#topics.list()
+  }
+
+  offsets(topic: string, partition: number): Promise<PartitionOffsets> {
+    return this.#with(topic, partition, async (files) => {
+      const { startOffset, nextOffset } = await files.settle()
+      return { start: startOffset, end: nextOffset }
+    })
+  }
+
+  offsetAt(topic: string, partition: number, timestamp: number): Promise<number> {
+    return this.#with(topic, partition, (files) => offsetAt(files, timestamp))
+  }
+
+  purge(topic: string, partition: number, offset: number): Promise<void> {
+    return this.#with(topic, partition, (files) => purgeBefore(files, offset))
+  }
+
+  async clean(topic: string): Promise<void> {
+    const description = this.#topics.require(topic)
+    for (let partition = 0; partition < description.partitions; partition++) {
+      await this.#cleanPartition(description, partition, 0)
+    }
+  }
+
+  async sizeBytes(topic: string): Promise<number> {
+    const { partitions } = this.#topics.require(topic)
+    const { files } = this.#env
+    let bytes = 0
+    for (let partition = 0; partition < partitions; partition++) {
+      const directory = partitionDirectory(this.#data, topic, partition)
+      for (const name of files.list(directory)) bytes += files.stat(`${directory}/${name}`)?.bytes ?? 0
+    }
+    return bytes
+  }
+
+  /** Cleans a partition that has closed a segment, beside whatever else goes on. What fails there is tried again later. */
+  cleanBehind(topic: TopicDescription, partition: number): void {
+    const cleaning = this.#cleanPartition(topic, partition, DIRTY_RATIO_MIN)
+      .catch(() => undefined)
+      .finally(() => this.#cleaning.delete(cleaning))
+    this.#cleaning.add(cleaning)
+  }
+
+  /** Resolves when no cleaning runs any more. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#cleaning)
+  }
+
+  #cleanPartition(topic: TopicDescription, partition: number, dirtyRatioMin: number): Promise<void> {
+    return this.#with(topic.name, partition, (files) =>
+      topic.cleanup === 'compact'
+        ? compact(this.#env, files, topic.segmentBytes, dirtyRatioMin)
+        : applyRetention(this.#env, files, topic),
+    )
+  }
+
+  async #with<T>(topic: string, partition: number, act: (files: PartitionFiles) => Promise<T>): Promise<T> {
+    const { partitions } = this.#topics.require(topic)
+    if (!Number.isSafeInteger(partition) || partition < 0 || partition >= partitions) {
+      throw new RefusedError(
+        'PARTITION_MISSING',
+        `${topic} has no partition ${partition}: it has ${partitions}, from 0 to ${partitions - 1}`,
+        { topic, partition },
+      )
+    }
+    const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
+    try {
+      return await act(files)
+    } finally {
+      files.close()
+    }
+  }
+}

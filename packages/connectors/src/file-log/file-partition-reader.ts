@@ -1,0 +1,253 @@
+import { type Batch, type OpenFile, type PartitionReader, RefusedError } from '@millrace/core'
+import { batchBytes, isCompressed, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
+import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
+import { RecordCursor } from '../record-batch/record-cursor.ts'
+import { logDamaged, offsetGone, systemCode } from './errors.ts'
+import type { PartitionFiles } from './partition-files.ts'
+import { findEntry, SegmentIndex } from './segment-index.ts'
+import { segmentHolding } from './segments.ts'
+
+/** One read: large enough that the call's cost vanishes, small enough to stay in the processor's outer cache. */
+const READ_BYTES_MAX = 4 * 1024 * 1024
+/** What a reader starts with; it doubles up to the maximum while there is that much to read. */
+const READ_BYTES_MIN = 256 * 1024
+
+interface ReadSegment {
+  readonly base: number
+  readonly file: OpenFile
+}
+
+/**
+ * Reads one partition without a lock. It passes the tail only where the tail says that batches are whole, so it never
+ * sees an append under way; what is broken before that is damage, and an error.
+ */
+export class FilePartitionReader implements PartitionReader {
+  readonly topic: string
+  readonly partition: number
+  readonly #files: PartitionFiles
+  readonly #cursor: RecordCursor
+  readonly #closed: (reader: FilePartitionReader) => void
+  #position: number
+  #segment: ReadSegment | undefined
+  /** Bytes of the segment: `buffer[at, held)` stands at `filePosition`. */
+  #buffer = Buffer.allocUnsafeSlow(READ_BYTES_MIN)
+  #at = 0
+  #held = 0
+  #filePosition = 0
+  /** The segment is whole up to here, as last heard. */
+  #limit = 0
+
+  constructor(files: PartitionFiles, position: number, closed: (reader: FilePartitionReader) => void) {
+    this.topic = files.topic
+    this.partition = files.partition
+    this.#files = files
+    this.#position = position
+    this.#closed = closed
+    this.#cursor = new RecordCursor(files.topic, files.partition)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get endOffset(): number {
+    // A tail that cannot be read is being recovered by whoever appends; nothing is known to be past us.
+    return this.#files.readTail()?.nextOffset ?? this.#position
+  }
+
+  get tailPath(): string {
+    return this.#files.tailPath
+  }
+
+  seek(offset: number): void {
+    this.#position = offset
+    this.#leaveSegment()
+  }
+
+  close(): void {
+    this.#leaveSegment()
+    this.#files.close()
+    this.#closed(this)
+  }
+
+  poll(): Batch | undefined {
+    for (;;) {
+      if (this.#segment === undefined && !this.#enterSegment()) return undefined
+      const bytes = this.#nextBatch()
+      if (bytes === undefined) {
+        if (!this.#nextSegment()) return undefined
+        continue
+      }
+      const at = this.#at
+      this.#at += bytes
+      this.#filePosition += bytes
+      const next = nextOffset(this.#buffer, at)
+      // Before the position: a seek into the middle. Control batches mark transactions: nobody's records.
+      if (next <= this.#position || isControl(this.#buffer, at)) {
+        this.#position = Math.max(this.#position, next)
+        continue
+      }
+      if (isCompressed(this.#buffer, at)) throw this.#compressed()
+      this.#cursor.open(this.#buffer, at, this.#position)
+      this.#position = next
+      return this.#cursor
+    }
+  }
+
+  /** Makes `buffer` hold the next whole batch at `at`; returns its bytes, or undefined at the segment's end. */
+  #nextBatch(): number | undefined {
+    for (;;) {
+      const held = this.#held - this.#at
+      if (held >= LENGTH_OVERHEAD_BYTES) {
+        const bytes = batchBytes(this.#buffer, this.#at)
+        if (bytes === undefined) throw this.#damaged('no batch has such a length')
+        if (held >= bytes) {
+          if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')
+          return bytes
+        }
+        if (this.#filePosition + bytes > this.#knownLimit()) {
+          throw this.#damaged(`a batch of ${bytes} bytes does not fit before the segment's end`)
+        }
+        this.#makeRoom(bytes)
+      } else if (this.#filePosition + held >= this.#knownLimit()) {
+        if (held > 0) throw this.#damaged('the segment ends in the middle of a batch')
+        return undefined
+      }
+      this.#read()
+    }
+  }
+
+  /** How far the segment is whole; asked anew when everything before was read. */
+  #knownLimit(): number {
+    const segment = this.#segment
+    const heldTo = this.#filePosition + this.#held - this.#at
+    if (segment === undefined || heldTo < this.#limit) return this.#limit
+    const tail = this.#files.readTail()
+    if (tail === undefined || tail.activeBase < segment.base) return this.#limit
+    this.#limit = tail.activeBase === segment.base ? tail.activeBytes : segment.file.size()
+    return this.#limit
+  }
+
+  #read(): void {
+    const segment = this.#segment
+    if (segment === undefined) return
+    this.#makeRoom(Math.min(READ_BYTES_MAX, this.#held - this.#at + 1))
+    const heldTo = this.#filePosition + this.#held - this.#at
+    const wanted = Math.min(this.#buffer.length - this.#held, this.#limit - heldTo)
+    const read = segment.file.read(this.#buffer, this.#held, wanted, heldTo)
+    this.#held += read
+    if (read === 0) throw this.#damaged(`the file is shorter than the ${this.#limit} bytes that it had`)
+    if (read === wanted && this.#buffer.length < READ_BYTES_MAX && this.#limit - heldTo > wanted) this.#grow()
+  }
+
+  /** Moves what is held to the front, and enlarges the buffer where a batch needs more. */
+  #makeRoom(bytes: number): void {
+    if (this.#at > 0) {
+      this.#buffer.copyWithin(0, this.#at, this.#held)
+      this.#held -= this.#at
+      this.#at = 0
+    }
+    if (bytes > this.#buffer.length) this.#replaceBuffer(bytes)
+  }
+
+  #grow(): void {
+    this.#replaceBuffer(Math.min(READ_BYTES_MAX, this.#buffer.length * 2))
+  }
+
+  #replaceBuffer(bytes: number): void {
+    const larger = Buffer.allocUnsafeSlow(bytes)
+    this.#buffer.copy(larger, 0, this.#at, this.#held)
+    this.#held -= this.#at
+    this.#at = 0
+    this.#buffer = larger
+  }
+
+  /** Opens the segment that holds the position; false where there is none yet. */
+  #enterSegment(): boolean {
+    const tail = this.#files.readTail()
+    if (tail === undefined) return false
+    if (this.#position < tail.startOffset) {
+      throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
+    }
+    if (this.#position >= tail.nextOffset) return false
+    const base = segmentHolding(this.#files.segments(), this.#position)
+    if (base === undefined) throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
+    return this.#open(base)
+  }
+
+  #open(base: number): boolean {
+    const file = this.#openFile(base)
+    if (file === undefined) return false
+    this.#segment = { base, file }
+    this.#at = 0
+    this.#held = 0
+    this.#limit = 0
+    this.#filePosition = 0
+    if (this.#position > base) {
+      const index = new SegmentIndex(this.#files.files, this.#files.directory, base)
+      try {
+        this.#filePosition = findEntry(index, file, (entry) => entry.offset <= this.#position).position
+      } finally {
+        index.close()
+      }
+    }
+    return true
+  }
+
+  #openFile(base: number): OpenFile | undefined {
+    try {
+      return this.#files.openSegment(base, 'read')
+    } catch (error) {
+      // Retention or compaction was faster; the next look finds what is there now.
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Goes on behind a segment that was read to its end; false where that is the active one. */
+  #nextSegment(): boolean {
+    const segment = this.#segment
+    const tail = this.#files.readTail()
+    if (segment === undefined || tail === undefined || tail.activeBase <= segment.base) return false
+    // It was active when its end was asked for, and grew until it was closed.
+    if (this.#filePosition < segment.file.size()) return true
+    const next = this.#files.segments().find((base) => base > segment.base)
+    if (next === undefined) return false
+    if (next > this.#position) {
+      if (this.#position < tail.startOffset) {
+        throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
+      }
+      // Only compaction takes the last records of a segment away.
+      if (segment.base >= tail.compactedBefore) {
+        throw this.#damaged(`the next segment starts at offset ${next}: what lies between is missing`)
+      }
+      this.#position = next
+    }
+    this.#leaveSegment()
+    return true
+  }
+
+  #leaveSegment(): void {
+    this.#segment?.file.close()
+    this.#segment = undefined
+    this.#at = 0
+    this.#held = 0
+  }
+
+  #damaged(what: string): Error {
+    const file = this.#segment?.file.path ?? this.#files.directory
+    return logDamaged(file, this.#filePosition, what, {
+      topic: this.topic,
+      partition: this.partition,
+      offset: this.#position,
+    })
+  }
+
+  #compressed(): RefusedError {
+    return new RefusedError(
+      'UNSUPPORTED',
+      `${this.topic}/${this.partition} holds a compressed batch at offset ${this.#position}; the file log reads uncompressed ones`,
+      { topic: this.topic, partition: this.partition, offset: this.#position },
+    )
+  }
+}

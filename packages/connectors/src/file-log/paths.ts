@@ -1,0 +1,33 @@
+/** Names in a data directory. Offsets in file names have 20 digits, as in Kafka, so that names sort as offsets do. */
+
+const OFFSET_DIGITS = 20
+
+export const SEGMENT_SUFFIX = '.log'
+export const INDEX_SUFFIX = '.index'
+
+export function topicsDirectory(data: string): string {
+  return `${data}/topics`
+}
+
+export function topicDirectory(data: string, topic: string): string {
+  return `${data}/topics/${topic}`
+}
+
+export function partitionDirectory(data: string, topic: string, partition: number): string {
+  return `${data}/topics/${topic}/${partition}`
+}
+
+export function segmentPath(directory: string, baseOffset: number): string {
+  return `${directory}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}${SEGMENT_SUFFIX}`
+}
+
+export function indexPath(directory: string, baseOffset: number): string {
+  return `${directory}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}${INDEX_SUFFIX}`
+}
+
+/** The base offset that a segment's name states; undefined for other files. */
+export function segmentBase(name: string): number | undefined {
+  if (!name.endsWith(SEGMENT_SUFFIX)) return undefined
+  const digits = name.slice(0, -SEGMENT_SUFFIX.length)
+  return digits.length === OFFSET_DIGITS && /^\d+$/.test(digits) ? Number(digits) : undefined
+}

@@ -1,0 +1,82 @@
+import type { Env, TopicDescription } from '@millrace/core'
+import type { PartitionFiles } from './partition-files.ts'
+import { indexPath, segmentPath } from './paths.ts'
+import { scanBatches } from './scan.ts'
+import { SegmentIndex } from './segment-index.ts'
+import type { Tail } from './tail.ts'
+
+interface ClosedSegment {
+  readonly base: number
+  /** The offset after its last record: where the next segment starts. */
+  readonly next: number
+  readonly bytes: number
+}
+
+/**
+ * Deletes the oldest closed segments that the topic's settings let go: whole segments, from the front, never the active
+ * one. A segment goes by time when its greatest record timestamp is older than `retentionMs`, and by size while the
+ * partition stays at least as large as `retentionBytes` without it.
+ */
+export async function applyRetention(env: Env, files: PartitionFiles, topic: TopicDescription): Promise<void> {
+  const { retentionMs, retentionBytes } = topic
+  if (retentionMs === null && retentionBytes === null) return
+  const oldest = env.clock.now() - (retentionMs ?? 0)
+  await deleteWhile(files, (segment, partitionBytes) => {
+    if (retentionBytes !== null && partitionBytes - segment.bytes >= retentionBytes) return true
+    return retentionMs !== null && greatestTimestamp(files, segment) < oldest
+  })
+}
+
+/** Deletes the closed segments that hold nothing from `offset` on. */
+export async function purgeBefore(files: PartitionFiles, offset: number): Promise<void> {
+  await deleteWhile(files, (segment) => segment.next <= offset)
+}
+
+async function deleteWhile(
+  files: PartitionFiles,
+  goes: (segment: ClosedSegment, partitionBytes: number) => boolean,
+): Promise<void> {
+  await files.lock()
+  try {
+    let tail = files.currentTail()
+    const segments = closedSegments(files, tail)
+    let bytes = segments.reduce((sum, segment) => sum + segment.bytes, tail.activeBytes)
+    for (const segment of segments) {
+      if (!goes(segment, bytes)) break
+      // The start moves first: a reader that comes too late is told so, and finds no file missing.
+      tail = { ...tail, startOffset: segment.next }
+      files.writeTail(tail)
+      files.files.remove(indexPath(files.directory, segment.base))
+      files.files.remove(segmentPath(files.directory, segment.base))
+      bytes -= segment.bytes
+    }
+  } finally {
+    files.unlock()
+  }
+}
+
+function closedSegments(files: PartitionFiles, tail: Tail): ClosedSegment[] {
+  const bases = files.segments().filter((base) => base <= tail.activeBase)
+  return bases.slice(0, -1).map((base, index) => ({
+    base,
+    next: bases[index + 1] ?? tail.activeBase,
+    bytes: files.files.stat(segmentPath(files.directory, base))?.bytes ?? 0,
+  }))
+}
+
+/** The greatest record timestamp of a closed segment; -1 for an empty one. */
+function greatestTimestamp(files: PartitionFiles, { base, bytes }: ClosedSegment): number {
+  const index = new SegmentIndex(files.files, files.directory, base)
+  const segment = files.openSegment(base, 'read')
+  try {
+    const last = index.entries().at(-1)
+    let greatest = last?.maxTimestampBefore ?? -1
+    for (const batch of scanBatches(segment, last?.position ?? 0, bytes)) {
+      greatest = Math.max(greatest, batch.maxTimestamp)
+    }
+    return greatest
+  } finally {
+    index.close()
+    segment.close()
+  }
+}

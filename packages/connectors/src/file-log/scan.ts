@@ -1,0 +1,78 @@
+import type { OpenFile } from '@millrace/core'
+import { baseOffset, batchBytes, isWhole, maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
+import { HEADER_BYTES, LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
+
+const CHUNK_BYTES = 1024 * 1024
+
+/** A whole batch, where it stands in its segment. */
+export interface ScannedBatch {
+  readonly position: number
+  readonly bytes: number
+  readonly baseOffset: number
+  readonly nextOffset: number
+  readonly maxTimestamp: number
+  /** Holds the batch from `at` on, until the next one is scanned. */
+  readonly buffer: Buffer
+  readonly at: number
+}
+
+/**
+ * The batches of a segment from `position` on, each verified, up to `limit` or to the first that is not whole. A batch
+ * that follows must have offsets that follow.
+ */
+export function* scanBatches(
+  file: OpenFile,
+  position: number,
+  limit: number,
+): Generator<ScannedBatch, void, undefined> {
+  let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let held = 0
+  let at = 0
+  let lastOffset = -1
+  for (;;) {
+    const known = held - at >= LENGTH_OVERHEAD_BYTES ? batchBytes(buffer, at) : HEADER_BYTES
+    // No batch can be so long as to pass the limit.
+    if (known === undefined || position + known > limit) return
+    if (held - at < known || held - at < HEADER_BYTES) {
+      buffer.copyWithin(0, at, held)
+      held -= at
+      at = 0
+      if (known > buffer.length) {
+        const larger = Buffer.allocUnsafeSlow(known)
+        buffer.copy(larger, 0, 0, held)
+        buffer = larger
+      }
+      const read = file.read(buffer, held, Math.min(buffer.length - held, limit - position - held), position + held)
+      if (read === 0) return
+      held += read
+      continue
+    }
+    if (!isWhole(buffer, at, known) || baseOffset(buffer, at) <= lastOffset) return
+    const next = nextOffset(buffer, at)
+    yield {
+      position,
+      bytes: known,
+      baseOffset: baseOffset(buffer, at),
+      nextOffset: next,
+      maxTimestamp: maxTimestamp(buffer, at),
+      buffer,
+      at,
+    }
+    lastOffset = next - 1
+    position += known
+    at += known
+  }
+}
+
+/** Whether a whole batch stands anywhere from `position` on: then what is broken before it is no torn end. */
+export function holdsBatchAfter(file: OpenFile, position: number): boolean {
+  const size = file.size()
+  if (size - position <= HEADER_BYTES) return false
+  const rest = Buffer.allocUnsafe(size - position)
+  const held = file.read(rest, 0, rest.length, position)
+  for (let at = 1; at + HEADER_BYTES <= held; at++) {
+    const bytes = batchBytes(rest, at)
+    if (bytes !== undefined && at + bytes <= held && isWhole(rest, at, bytes)) return true
+  }
+  return false
+}

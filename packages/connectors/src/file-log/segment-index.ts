@@ -1,0 +1,110 @@
+import type { FileSystem, OpenFile } from '@millrace/core'
+import { baseOffset, batchBytes, isWhole } from '../record-batch/batch-header.ts'
+import { crc32c } from '../record-batch/crc32c.ts'
+import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../record-batch/format.ts'
+import { indexPath } from './paths.ts'
+import { scanBatches } from './scan.ts'
+
+/** About one entry for so many bytes of a segment: a look-up scans little more. */
+export const INDEX_INTERVAL_BYTES = 64 * 1024
+/** An index that lags its closed segment by more than this is made anew. */
+const INDEX_LAG_BYTES_MAX = 1024 * 1024
+const ENTRY_BYTES = 32
+const CRC_AT = 24
+
+/** Where a batch starts in its segment, and the greatest timestamp of everything before it. */
+export interface IndexEntry {
+  readonly offset: number
+  readonly position: number
+  readonly maxTimestampBefore: number
+}
+
+const SEGMENT_START: IndexEntry = { offset: 0, position: 0, maxTimestampBefore: -1 }
+
+/**
+ * A segment's sparse index: entries of 32 bytes, each with its own checksum. Every entry is a fact on its own, so that a
+ * missing or torn one only makes a look-up scan further; the whole file can be deleted and is made again.
+ */
+export class SegmentIndex {
+  readonly #file: OpenFile
+  readonly #buffer = Buffer.alloc(ENTRY_BYTES)
+  #indexedTo: number
+
+  constructor(files: FileSystem, directory: string, base: number) {
+    this.#file = files.open(indexPath(directory, base), 'write')
+    this.#indexedTo = this.entries().at(-1)?.position ?? 0
+  }
+
+  /** Whether the segment has grown enough since the last entry for one at this position. */
+  wants(position: number): boolean {
+    return position - this.#indexedTo >= INDEX_INTERVAL_BYTES
+  }
+
+  /** The caller holds the partition's lock. */
+  add(entry: IndexEntry): void {
+    const buffer = this.#buffer
+    writeInt64(buffer, entry.offset, 0)
+    writeInt64(buffer, entry.position, 8)
+    writeInt64(buffer, entry.maxTimestampBefore, 16)
+    buffer.writeUInt32BE(crc32c(buffer, 0, CRC_AT), CRC_AT)
+    // A torn entry at the end is written over.
+    const end = Math.floor(this.#file.size() / ENTRY_BYTES) * ENTRY_BYTES
+    this.#file.write(buffer, 0, ENTRY_BYTES, end)
+    this.#indexedTo = entry.position
+  }
+
+  /** The entries that can be believed, ascending. */
+  entries(): IndexEntry[] {
+    const bytes = Buffer.allocUnsafe(this.#file.size())
+    const held = this.#file.read(bytes, 0, bytes.length, 0)
+    const entries: IndexEntry[] = []
+    let last = SEGMENT_START
+    for (let at = 0; at + ENTRY_BYTES <= held; at += ENTRY_BYTES) {
+      if (bytes.readUInt32BE(at + CRC_AT) !== crc32c(bytes, at, at + CRC_AT)) continue
+      const entry = {
+        offset: readInt64(bytes, at),
+        position: readInt64(bytes, at + 8),
+        maxTimestampBefore: readInt64(bytes, at + 16),
+      }
+      if (entry.position <= last.position) continue
+      entries.push(entry)
+      last = entry
+    }
+    return entries
+  }
+
+  /** Makes the index of a closed segment anew where it is too far behind. */
+  mend(segment: OpenFile): void {
+    const bytes = segment.size()
+    if (bytes - (this.entries().at(-1)?.position ?? 0) <= INDEX_LAG_BYTES_MAX) return
+    this.#file.truncate(0)
+    this.#indexedTo = 0
+    let latest = -1
+    for (const batch of scanBatches(segment, 0, bytes)) {
+      if (this.wants(batch.position)) {
+        this.add({ offset: batch.baseOffset, position: batch.position, maxTimestampBefore: latest })
+      }
+      latest = Math.max(latest, batch.maxTimestamp)
+    }
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+/** The last entry for which `fits`, where a whole batch with its offset really stands; else the segment's start. */
+export function findEntry(index: SegmentIndex, segment: OpenFile, fits: (entry: IndexEntry) => boolean): IndexEntry {
+  const entry = index.entries().findLast(fits)
+  return entry !== undefined && standsThere(segment, entry) ? entry : SEGMENT_START
+}
+
+function standsThere(segment: OpenFile, entry: IndexEntry): boolean {
+  const head = Buffer.allocUnsafe(LENGTH_OVERHEAD_BYTES)
+  if (segment.read(head, 0, head.length, entry.position) < head.length) return false
+  const bytes = batchBytes(head, 0)
+  if (bytes === undefined || entry.position + bytes > segment.size()) return false
+  const batch = Buffer.allocUnsafe(bytes)
+  if (segment.read(batch, 0, bytes, entry.position) < bytes) return false
+  return isWhole(batch, 0, bytes) && baseOffset(batch, 0) === entry.offset
+}

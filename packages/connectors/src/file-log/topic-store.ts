@@ -1,0 +1,125 @@
+import { type Env, MillraceError, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { fillSettings } from '../topic-settings.ts'
+import { readText, writeText } from './data-directory.ts'
+import { systemCode, topicMissing, writeFailed } from './errors.ts'
+import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
+import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
+
+const TOPIC_FILE = 'topic.json'
+/** Names that no topic can have, since a name starts with a letter or digit: half-made and half-removed topics. */
+const MAKING = '.making-'
+const REMOVING = '.removing-'
+
+/** The topics of a data directory: made whole or not at all, and removed so that everybody notices. */
+export class TopicStore {
+  readonly #env: Env
+  readonly #data: string
+  readonly #known = new Map<string, { readonly modifiedMs: number; readonly description: TopicDescription }>()
+
+  constructor(env: Env, data: string) {
+    this.#env = env
+    this.#data = data
+  }
+
+  /** Undefined where there is no such topic. */
+  describe(name: string): TopicDescription | undefined {
+    const path = `${topicDirectory(this.#data, name)}/${TOPIC_FILE}`
+    const modifiedMs = this.#env.files.stat(path)?.modifiedMs
+    if (modifiedMs === undefined) return undefined
+    const known = this.#known.get(name)
+    if (known?.modifiedMs === modifiedMs) return known.description
+    const text = readText(this.#env.files, path)
+    if (text === undefined) return undefined
+    const description = parseDescription(name, path, text)
+    this.#known.set(name, { modifiedMs, description })
+    return description
+  }
+
+  /** Throws `TOPIC_MISSING`. */
+  require(name: string): TopicDescription {
+    checkName('topic', name)
+    const description = this.describe(name)
+    if (description === undefined) throw topicMissing(name)
+    return description
+  }
+
+  list(): TopicDescription[] {
+    return this.#env.files.list(topicsDirectory(this.#data)).flatMap((name) => {
+      return name.startsWith('.') ? [] : (this.describe(name) ?? [])
+    })
+  }
+
+  async create(name: string, given: Partial<TopicSettings>): Promise<TopicDescription> {
+    checkName('topic', name)
+    const settings = fillSettings(name, given)
+    if (this.describe(name) !== undefined) throw topicExists(name)
+    const { files, random } = this.#env
+    const id = random.uuid()
+    const topics = topicsDirectory(this.#data)
+    const making = `${topics}/${MAKING}${id}`
+    try {
+      await this.#make(making, { name, id, ...settings })
+      // A directory can only be renamed over an empty one: the first of two creators wins.
+      files.rename(making, topicDirectory(this.#data, name))
+      await files.syncDirectory(topics)
+    } catch (error) {
+      files.removeTree(making)
+      const code = systemCode(error)
+      if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') throw topicExists(name)
+      throw writeFailed(making, error, { topic: name })
+    }
+    return { name, id, ...settings }
+  }
+
+  async delete(name: string): Promise<void> {
+    const { partitions, id } = this.require(name)
+    const { files } = this.#env
+    const topics = topicsDirectory(this.#data)
+    const removing = `${topics}/${REMOVING}${id}`
+    files.rename(topicDirectory(this.#data, name), removing)
+    await files.syncDirectory(topics)
+    for (let partition = 0; partition < partitions; partition++) {
+      const tail = files.open(`${removing}/${partition}/tail`, 'write')
+      try {
+        await tail.lock()
+        writeTail(tail, { ...(readTail(tail) ?? EMPTY_TAIL), deleted: true })
+      } finally {
+        tail.close()
+      }
+    }
+    files.removeTree(removing)
+  }
+
+  async #make(directory: string, description: TopicDescription): Promise<void> {
+    const { files } = this.#env
+    for (let partition = 0; partition < description.partitions; partition++) {
+      const inside = `${directory}/${partition}`
+      files.makeDirectory(inside)
+      files.open(segmentPath(inside, 0), 'create').close()
+      const tail = files.open(`${inside}/tail`, 'create')
+      writeTail(tail, EMPTY_TAIL)
+      tail.close()
+      await files.syncDirectory(inside)
+    }
+    await writeText(files, directory, TOPIC_FILE, `${JSON.stringify(description, undefined, 2)}\n`)
+  }
+}
+
+function parseDescription(name: string, path: string, text: string): TopicDescription {
+  try {
+    const parsed = JSON.parse(text) as TopicDescription
+    return { ...parsed, ...fillSettings(name, parsed), name }
+  } catch (cause) {
+    if (cause instanceof MillraceError && cause.code !== 'BAD_TOPIC_SETTINGS') throw cause
+    throw new RefusedError('LOG_DAMAGED', `${path} is damaged: ${cause}. Restore it from a copy`, {
+      topic: name,
+      file: path,
+      cause,
+    })
+  }
+}
+
+function topicExists(name: string): RefusedError {
+  return new RefusedError('TOPIC_EXISTS', `There is a topic ${name} already`, { topic: name })
+}

@@ -1,0 +1,45 @@
+import { recordCount } from './batch-header.ts'
+import { crc32c } from './crc32c.ts'
+import {
+  ATTRIBUTES_AT,
+  COUNT_AT,
+  CRC_AT,
+  HEADER_BYTES,
+  LENGTH_AT,
+  LENGTH_OVERHEAD_BYTES,
+  MAX_TIMESTAMP_AT,
+  writeInt64,
+} from './format.ts'
+import { RecordCursor } from './record-cursor.ts'
+
+/**
+ * A batch with some of its records left out, the others at their offsets; the batch itself where all stay, undefined where
+ * none does. Base offset, last offset and base timestamp stay, so that each record's own bytes are still right.
+ */
+export function filterBatch(
+  buffer: Buffer,
+  at: number,
+  bytes: number,
+  keeps: (record: RecordCursor) => boolean,
+): Buffer | undefined {
+  const cursor = new RecordCursor('', 0)
+  cursor.open(buffer, at, 0)
+  const kept = Buffer.allocUnsafe(bytes)
+  buffer.copy(kept, 0, at, at + HEADER_BYTES)
+  let end = HEADER_BYTES
+  let count = 0
+  let maxTimestamp = -1
+  while (cursor.next()) {
+    if (!keeps(cursor)) continue
+    end += buffer.copy(kept, end, cursor.recordStart, cursor.recordEnd)
+    count++
+    maxTimestamp = Math.max(maxTimestamp, cursor.timestamp)
+  }
+  if (count === 0) return undefined
+  if (count === recordCount(buffer, at)) return buffer.subarray(at, at + bytes)
+  kept.writeInt32BE(end - LENGTH_OVERHEAD_BYTES, LENGTH_AT)
+  kept.writeInt32BE(count, COUNT_AT)
+  writeInt64(kept, maxTimestamp, MAX_TIMESTAMP_AT)
+  kept.writeUInt32BE(crc32c(kept, ATTRIBUTES_AT, end), CRC_AT)
+  return kept.subarray(0, end)
+}
