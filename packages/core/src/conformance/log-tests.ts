@@ -1,0 +1,22 @@
+import type { Log } from '../contracts/log.ts'
+
+/** What the suite needs of a test runner: vitest's or node:test's own functions fit. */
+export interface TestRunner {
+  describe(name: string, body: () => void): void
+  test(name: string, body: () => Promise<void>): void
+}
+
+/** Opens logs for the suite. */
+export interface LogFactory {
+  /** A log of the kind, empty, that no other test has seen. */
+  open(): Promise<Log>
+  /** The same log once more, as another process would open it. */
+  again(log: Log): Promise<Log>
+}
+
+/** What each part of the suite is given. */
+export interface LogTests {
+  readonly factory: LogFactory
+  /** A test with a log of its own, closed after it. */
+  test(name: string, body: (log: Log) => Promise<void>): void
+}
