@@ -13,6 +13,8 @@ export class PartitionFiles {
   readonly directory: string
   readonly files: FileSystem
   readonly #tailFile: OpenFile
+  /** Settles when the holder of the lock, or who waits for it, in this process is done; undefined while there is none. */
+  #released: PromiseWithResolvers<void> | undefined
 
   /** Throws `TOPIC_MISSING`, `BAD_NAME`. */
   constructor(files: FileSystem, data: string, topic: string, partition: number) {
@@ -25,17 +27,29 @@ export class PartitionFiles {
     this.#tailFile = openTail(files, this.directory, topic)
   }
 
-  /** Tries to take the partition's lock. While it is held nobody else appends, rolls or deletes segments. */
+  /** Takes the partition's lock if it is free. While it is held nobody else appends, rolls or deletes segments. */
   tryLock(): boolean {
-    return this.#tailFile.tryLock()
+    // To the kernel the lock is this open file's: it would be granted again to another step of this process.
+    if (this.#released !== undefined || !this.#tailFile.tryLock()) return false
+    this.#released = Promise.withResolvers()
+    return true
   }
 
-  lock(): Promise<void> {
-    return this.#tailFile.lock()
+  /** Waits for the partition's lock. */
+  async lock(): Promise<void> {
+    while (this.#released !== undefined) await this.#released.promise
+    this.#released = Promise.withResolvers()
+    try {
+      await this.#tailFile.lock()
+    } catch (error) {
+      this.#release()
+      throw error
+    }
   }
 
   unlock(): void {
     this.#tailFile.unlock()
+    this.#release()
   }
 
   /** The path to watch for appends. */
@@ -83,6 +97,11 @@ export class PartitionFiles {
 
   close(): void {
     this.#tailFile.close()
+  }
+
+  #release(): void {
+    this.#released?.resolve()
+    this.#released = undefined
   }
 
   #agrees(tail: Tail): boolean {
