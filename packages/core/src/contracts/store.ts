@@ -149,7 +149,11 @@ export interface StorePage<K, V> {
   readonly order: readonly Buffer[]
 }
 
-/** What is committed in one store; never what processing holds in memory. All entries of one call are of one commit. */
+/**
+ * What is committed in one store; never what processing holds in memory. All entries of one call are of one commit: the
+ * last whose `apply` resolved before the call, or a later one. A position that was noted before the call is therefore one
+ * that the answer has reached.
+ */
 export interface CommittedStore<K, V> {
   get(key: K): Promise<V | undefined>
   getWindow(key: K, windowStart: number): Promise<V | undefined>
