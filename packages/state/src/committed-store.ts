@@ -37,7 +37,8 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     const iterator = this.#database.level.iterator({ gte: from, lt: to })
     try {
       while (true) {
-        const read = await iterator.nextv(Math.min(READ_ENTRIES_MAX, range.limit - entries.length + 1))
+        const wanted = Math.min(READ_ENTRIES_MAX, range.limit - entries.length + 1)
+        const read = await iterator.nextv(wanted).catch((error) => Promise.reject(this.#database.readFailed(error)))
         if (read.length === 0) return { entries, order, next: null }
         for (const [key, stored] of read) {
           this.#database.check(key, stored)

@@ -1,4 +1,4 @@
-import { type Env, RefusedError, StateDamagedError } from '@millrace/core'
+import { type Env, MillraceError, RefusedError, StateDamagedError } from '@millrace/core'
 import { Level } from 'level'
 import { crc32c } from './crc32c.ts'
 
@@ -99,6 +99,12 @@ export class Database {
         { task: this.#task, file: this.directory, cause },
       ),
     )
+  }
+
+  /** What to throw for an error of an iterator: it may only have been closed under way. */
+  readFailed(error: unknown): unknown {
+    if (error instanceof MillraceError) return error
+    return this.#level === undefined ? this.#unusable('was closed') : this.fail('a read failed', error)
   }
 
   async write(batch: BytesBatch): Promise<void> {

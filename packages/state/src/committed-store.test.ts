@@ -1,0 +1,142 @@
+import type { CommittedStore, StoreRange, TaskState } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openTaskState } from './open-task-state.ts'
+import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { int32, rawBytes } from './testing/serdes.ts'
+import { store } from './testing/store.ts'
+import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+interface Row {
+  readonly key: Buffer
+  readonly start: number
+}
+
+const bytes = fc.array(fc.constantFrom(0, 1, 7, 0xff), { maxLength: 3 }).map((content) => Buffer.from(content))
+const rows = fc.array(fc.record({ key: bytes, start: fc.integer({ min: -3, max: 3 }) }), { maxLength: 25 })
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+const ranges = fc.record({
+  key: optional(bytes),
+  from: optional(bytes),
+  to: optional(bytes),
+  prefix: optional(bytes),
+  windowFrom: optional(fc.integer({ min: -4, max: 4 })),
+  windowTo: optional(fc.constantFrom(-4, 0, 2, Number.POSITIVE_INFINITY)),
+  limit: fc.integer({ min: 1, max: 4 }),
+})
+
+test.each([false, true])(
+  'Pages of a range hold what a filter of everything leaves, in order (windowed: %s)',
+  async (windowed) => {
+    const { state } = await openTaskState({
+      directory: temporaryDirectory(),
+      job: 'job',
+      task: '0-0',
+      // Neighbours, whose entries must not show.
+      stores: [0, 1, 2].map((n) => store(`s${n}`, rawBytes, int32, windowed ? 10 : undefined)),
+      inputs: ['input'],
+      env: nodeEnv(),
+    })
+    const changelog = new MemoryChangelog()
+    await fc.assert(
+      fc.asyncProperty(rows, ranges, async (content, wanted) => {
+        const unique = [
+          ...new Map(content.map((row) => [`${row.key.toString('hex')} ${windowed ? row.start : 0}`, row])).values(),
+        ]
+        for (const name of ['s0', 's1', 's2']) set(state, name, unique, 1, windowed)
+        await commit(state, changelog)
+        const range = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+        const got = await allPages(state.committed<Buffer, number>('s1'), { limit: wanted.limit, ...range })
+        expect(got).toEqual(expected(unique, wanted, windowed))
+        for (const name of ['s0', 's1', 's2']) set(state, name, unique, undefined, windowed)
+      }),
+      { numRuns: 150 },
+    )
+    await state.close()
+  },
+)
+
+test('A range is of one commit, also where another is applied while it is read', async () => {
+  const { state } = await openTaskState({
+    directory: temporaryDirectory(),
+    job: 'job',
+    task: '0-0',
+    stores: [store('s1', rawBytes, int32)],
+    inputs: ['input'],
+    env: nodeEnv(),
+  })
+  const changelog = new MemoryChangelog()
+  const all = Array.from({ length: 3000 }, (_, at) => ({ key: Buffer.from(String(at).padStart(4, '0')), start: 0 }))
+  for (let round = 1; round <= 5; round++) {
+    set(state, 's1', all, round, false)
+    const [page] = await Promise.all([
+      state.committed<Buffer, number>('s1').range({ limit: 5000 }),
+      commit(state, changelog),
+    ])
+    expect(new Set(page.entries.map(({ value }) => value)).size).toBeLessThanOrEqual(1)
+  }
+  await state.close()
+})
+
+test('A limit below 1 is refused', async () => {
+  const { state } = await openTaskState({
+    directory: temporaryDirectory(),
+    job: 'job',
+    task: '0-0',
+    stores: [store('s1', rawBytes, int32)],
+    inputs: [],
+    env: nodeEnv(),
+  })
+  await expect(state.committed('s1').range({ limit: 0 })).rejects.toThrow(RangeError)
+  await state.close()
+})
+
+function expected(content: readonly Row[], range: typeof ranges extends fc.Arbitrary<infer R> ? R : never, windowed: boolean) {
+  const { key, from, to, prefix, windowFrom, windowTo } = range
+  return content
+    .filter((row) => key === undefined || row.key.equals(key))
+    .filter((row) => from === undefined || row.key.compare(from) >= 0)
+    .filter((row) => to === undefined || row.key.compare(to) < 0)
+    .filter((row) => prefix === undefined || row.key.subarray(0, prefix.length).equals(prefix))
+    .filter((row) => !windowed || windowFrom === undefined || row.start >= windowFrom)
+    .filter((row) => !windowed || windowTo === undefined || row.start < windowTo)
+    .sort((a, b) => a.key.compare(b.key) || a.start - b.start)
+    .map((row) => `${row.key.toString('hex')} ${windowed ? row.start : 0}`)
+}
+
+async function allPages(committed: CommittedStore<Buffer, number>, range: StoreRange<Buffer>): Promise<string[]> {
+  const got: string[] = []
+  let after: Buffer | null = null
+  do {
+    const page = await committed.range(after === null ? range : { ...range, after })
+    expect(page.entries.length).toBeLessThanOrEqual(range.limit)
+    expect(page.order.length).toBe(page.entries.length)
+    got.push(...page.entries.map(({ key, window }) => `${key.toString('hex')} ${window?.start ?? 0}`))
+    after = page.next
+  } while (after !== null)
+  return got
+}
+
+function set(
+  state: TaskState,
+  name: string,
+  content: readonly Row[],
+  value: number | undefined,
+  windowed: boolean,
+): void {
+  for (const { key, start } of content) {
+    if (windowed) {
+      const windows = state.windowStore<Buffer, number>(name)
+      windows.set(windows.find(key, start), value)
+    } else {
+      const byKey = state.keyValueStore<Buffer, number>(name)
+      byKey.set(byKey.find(key), value)
+    }
+  }
+}
+
+async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
+  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
+  await state.apply(frozen, changelog.commitNow())
+}
