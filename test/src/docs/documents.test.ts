@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { filesUnder, repository } from '../structure/source-files.ts'
+import { codeBlocks, relativeLinks } from './markdown.ts'
+
+const top = fileURLToPath(repository)
+const documents = [
+  ...['README.md', 'CONTRIBUTING.md'].map((path) => ({ path, text: readFileSync(join(top, path), 'utf8') })),
+  ...filesUnder(['docs', 'packages', 'jobs', 'bench'], '.md'),
+]
+const examples = documents.flatMap(({ path, text }) =>
+  codeBlocks(text)
+    .filter(({ language }) => language === 'ts')
+    .map(({ code, line, marks }) => ({ place: `${path}:${line}`, code, runs: !marks.includes('no-run') })),
+)
+
+// Inside the workspace, so that an example imports the packages as a job of the repository does.
+const folder = mkdtempSync(join(top, 'test/.examples-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const files = new Map(examples.map(({ place }) => [place, `${place.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.ts`]))
+for (const { place, code } of examples) writeFileSync(join(folder, files.get(place) ?? ''), code)
+
+function node(...args: readonly string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
+  return { status, output: stdout + stderr }
+}
+
+test('the TypeScript examples of all documents compile', () => {
+  const options = { composite: false, noEmit: true, noUnusedLocals: false }
+  const config = { extends: '../../tsconfig.base.json', compilerOptions: options, include: ['*.ts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  expect(examples.length).toBeGreaterThan(0)
+  expect(node(join(top, 'node_modules/typescript/bin/tsc'), '-p', '.')).toEqual({ status: 0, output: '' })
+})
+
+// One that needs a running job is marked `no-run`: it is only compiled.
+test.each(examples.filter(({ runs }) => runs))('the example at $place runs', ({ place }) => {
+  expect(node('--conditions=millrace-source', files.get(place) ?? '')).toEqual({ status: 0, output: '' })
+})
+
+test.each(documents)('the links of $path lead somewhere', ({ path, text }) => {
+  const missing = relativeLinks(text).filter((link) => !existsSync(join(top, posix.dirname(path), link)))
+  expect(missing).toEqual([])
+})
