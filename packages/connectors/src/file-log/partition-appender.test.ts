@@ -9,25 +9,26 @@ test('appends that go on while a flush begins a new segment are neither lost nor
   const directory = mkdtempSync(`${tmpdir()}/millrace-appender-`)
   const env = nodeEnv()
   const log = await openFileLog({ directory, env })
-  await log.admin.createTopic('t', { segmentBytes: 100_000 })
+  await log.admin.createTopic('t', { segmentBytes: 1_000_000 })
   const writer = log.openWriter()
   const partition = await writer.openPartition('t', 0)
+  const large = 'x'.repeat(250_000)
   let count = 0
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 10; round++) {
     let flushed = false
     void writer.flush().then(() => {
       flushed = true
     })
     while (!flushed) {
       // A full batch goes to the file at once, in the middle of the flush.
-      for (let index = 0; index < 5000; index++) write(partition, 'k', `${count++}`)
+      for (let index = 0; index < 5; index++) write(partition, `${count++}`, large)
       await env.timers.turn()
     }
   }
   await writer.flush()
   const records = readAll(await log.openReader().assign('t', 0, 0))
   expect(records.length).toBe(count)
-  expect(records.every(({ value, offset }, index) => value === `${index}` && offset === index)).toBe(true)
+  expect(records.every(({ key, offset }, index) => key === `${index}` && offset === index)).toBe(true)
   await log.close()
   rmSync(directory, { recursive: true })
 })
