@@ -38,6 +38,8 @@ export class PartitionFiles {
   /** Waits for the partition's lock. */
   async lock(): Promise<void> {
     while (this.#released !== undefined) await this.#released.promise
+    // Mostly it is free, and waiting in the kernel would cost a thread's turn.
+    if (this.tryLock()) return
     this.#released = Promise.withResolvers()
     try {
       await this.#tailFile.lock()
