@@ -31,6 +31,14 @@ export type {
   TopicSettings,
 } from './contracts/log.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
+export { describe } from './describe/describe.ts'
+export type {
+  InputDescription,
+  JobDescription,
+  StepDescription,
+  StoreSummary,
+  SubtopologyDescription,
+} from './describe/job-description.ts'
 export type { AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export type { Duration } from './dsl/duration.ts'

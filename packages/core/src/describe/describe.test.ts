@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { otherwise } from '../dsl/branches.ts'
+import { job } from '../dsl/job.ts'
+import { stream } from '../dsl/stream.ts'
+import { topic } from '../dsl/topic.ts'
+import { tumbling } from '../dsl/windows.ts'
+import { json } from '../serdes/json.ts'
+import { string } from '../serdes/string.ts'
+import { windowed } from '../serdes/windowed.ts'
+import { describe } from './describe.ts'
+
+interface Flight {
+  readonly origin: string
+  readonly destination: string
+  readonly delay: number
+}
+
+const flights = topic('flights', { key: string(), value: json<Flight>() })
+const { late, rest } = stream(flights).split({ late: (flight) => flight.delay > 15, rest: otherwise })
+const delays = late
+  .groupBy((flight) => flight.destination, string())
+  .window(tumbling('1h', { grace: '10m', retention: '7d' }))
+  .count('delays')
+const changes = delays.changes().to(topic('delay-changes', { key: windowed(string()), value: json<number>() }))
+const copies = late.merge(rest).to(topic('copies', { key: string(), value: json<Flight>() }))
+const flightDelays = job('flight-delays', delays, changes, copies)
+
+test('a job is described as a tree of its subtopologies', () => {
+  expect(`\n${describe(flightDelays)}\n`).toBe(`
+job flight-delays
+  subtopology flights
+    topic flights (string → json)
+    ├─ split "late"
+    │  ├─ groupBy
+    │  │  └─ repartition "delays" → flight-delays.delays.repartition
+    │  └─ merge
+    │     └─ to "copies"
+    └─ split "rest"
+       └─ merge (as above)
+
+  subtopology flight-delays.delays.repartition
+    repartition topic flight-delays.delays.repartition (string → json)
+    └─ count "delays"  [view delays: string → int64, windows of 1h kept 7d]
+       └─ changes
+          └─ to "delay-changes"
+
+changelog flight-delays.changelog
+`)
+})
+
+test('a job is described as a Mermaid flowchart with quoted labels', () => {
+  expect(`\n${describe(flightDelays, 'mermaid')}\n`).toBe(`
+flowchart TD
+  t0[/"flights"/]
+  t1[/"flight-delays.delays.repartition"/]
+  t2[/"copies"/]
+  t3[/"delay-changes"/]
+  subgraph g0["flights"]
+    s0n0["split #quot;late#quot;"]
+    s0n1["groupBy"]
+    s0n2["repartition #quot;delays#quot;"]
+    s0n3["split #quot;rest#quot;"]
+    s0n4["merge"]
+    s0n5["to #quot;copies#quot;"]
+  end
+  t0 --> s0n0
+  s0n0 --> s0n1
+  s0n1 --> s0n2
+  s0n2 --> t1
+  t0 --> s0n3
+  s0n0 --> s0n4
+  s0n3 --> s0n4
+  s0n4 --> s0n5
+  s0n5 --> t2
+  subgraph g1["flight-delays.delays.repartition"]
+    s1n0["count #quot;delays#quot;"]
+    s1n0s[("view delays")]
+    s1n0 -.- s1n0s
+    s1n1["changes"]
+    s1n2["to #quot;delay-changes#quot;"]
+  end
+  t1 --> s1n0
+  s1n0 --> s1n1
+  s1n1 --> s1n2
+  s1n2 --> t3
+`)
+})
+
+test('a job is described as plain data, the same each time', () => {
+  const description = describe(flightDelays, 'json')
+  expect(JSON.parse(JSON.stringify(description))).toEqual(description)
+  expect(describe(flightDelays, 'json')).toEqual(description)
+  expect(description.views).toEqual(['delays'])
+  expect(description.subtopologies[1]?.steps[0]).toEqual({
+    id: 'flight-delays.delays.repartition#1',
+    kind: 'aggregate',
+    label: 'count "delays"',
+    from: ['flight-delays.delays.repartition#0'],
+    store: {
+      name: 'delays',
+      key: 'string',
+      value: 'int64',
+      windowMs: 3_600_000,
+      retentionMs: 604_800_000,
+      view: true,
+    },
+  })
+})

@@ -1,0 +1,111 @@
+import type { Job } from '../dsl/job.ts'
+import type { PlanNode, StorePlan } from '../plan/node.ts'
+import { inputsOf, repartitionTopic } from '../topology/steps.ts'
+import { toTopology } from '../topology/to-topology.ts'
+import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
+
+/** A job as plain data: what the terminal, the browser and other programs show of it. */
+export interface JobDescription {
+  readonly job: string
+  readonly changelog: string
+  readonly errors: ErrorPolicies
+  readonly subtopologies: readonly SubtopologyDescription[]
+  readonly views: readonly string[]
+}
+
+export interface SubtopologyDescription {
+  readonly id: string
+  readonly inputs: readonly InputDescription[]
+  /** Each after what feeds it. */
+  readonly steps: readonly StepDescription[]
+}
+
+export interface InputDescription {
+  /** Unique in the job, and the same each time that it is described. */
+  readonly id: string
+  readonly topic: string
+  readonly key: string
+  readonly value: string
+  /** Whether the topic is the job's own. */
+  readonly internal: boolean
+}
+
+export interface StepDescription {
+  readonly id: string
+  readonly kind: PlanNode['kind']
+  readonly label: string
+  /** The ids of what feeds it, in this subtopology. */
+  readonly from: readonly string[]
+  /** The topic that it appends to, where that is fixed. */
+  readonly to?: string
+  readonly store?: StoreSummary
+}
+
+export interface StoreSummary {
+  readonly name: string
+  readonly key: string
+  readonly value: string
+  readonly windowMs?: number
+  readonly retentionMs?: number
+  /** Whether the store can be queried: it is an output of the job. */
+  readonly view: boolean
+}
+
+/** Describes a job as plain data. */
+export function describeJob(job: Job): JobDescription {
+  const topology = toTopology(job)
+  const ids = new Map<PlanNode, string>()
+  return {
+    job: topology.job,
+    changelog: topology.changelog,
+    errors: topology.errors,
+    subtopologies: topology.subtopologies.map((each) => describeSubtopology(topology, each, ids)),
+    views: topology.views.map(({ name }) => name),
+  }
+}
+
+function describeSubtopology(
+  topology: Topology,
+  { id, inputs, nodes }: Subtopology,
+  written: Map<PlanNode, string>,
+): SubtopologyDescription {
+  // A repartition node is written in one subtopology and read in another: it has an id in each.
+  const read = new Map<PlanNode, string>()
+  const described = inputs.map(({ topic, node }): InputDescription => {
+    const inputId = `${id}#${read.size}`
+    read.set(node, inputId)
+    const { key, value } = node.kind === 'source' ? node.topic : node
+    return { id: inputId, topic, key: key.name, value: value.name, internal: node.kind === 'repartition' }
+  })
+  const steps = nodes.map((node, index): StepDescription => {
+    const stepId = `${id}#${inputs.length + index}`
+    written.set(node, stepId)
+    const to = outputTopic(topology.job, node)
+    const store = 'store' in node ? node.store : undefined
+    return {
+      id: stepId,
+      kind: node.kind,
+      label: node.label,
+      from: inputsOf(node).flatMap((input) => read.get(input) ?? written.get(input) ?? []),
+      ...(to !== undefined && { to }),
+      ...(store !== undefined && { store: summaryOf(topology, store) }),
+    }
+  })
+  return { id, inputs: described, steps }
+}
+
+function outputTopic(job: string, node: PlanNode): string | undefined {
+  if (node.kind === 'repartition') return repartitionTopic(job, node.name)
+  return node.kind === 'sink' && !('choose' in node.topic) ? node.topic.name : undefined
+}
+
+function summaryOf({ views }: Topology, { name, key, value, windowMs, retentionMs }: StorePlan): StoreSummary {
+  return {
+    name,
+    key: key.name,
+    value: value.name,
+    ...(windowMs !== undefined && { windowMs }),
+    ...(retentionMs !== undefined && { retentionMs }),
+    view: views.some((view) => view.name === name),
+  }
+}

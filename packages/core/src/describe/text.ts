@@ -1,0 +1,48 @@
+import { durationText } from './duration-text.ts'
+import type {
+  InputDescription,
+  JobDescription,
+  StepDescription,
+  StoreSummary,
+  SubtopologyDescription,
+} from './job-description.ts'
+
+/** A job as a tree for the terminal: each subtopology with its topics, steps, stores and views. */
+export function describeAsText(job: JobDescription): string {
+  return [`job ${job.job}`, ...job.subtopologies.flatMap(subtopologyLines), `changelog ${job.changelog}`].join('\n')
+}
+
+function subtopologyLines({ id, inputs, steps }: SubtopologyDescription): string[] {
+  const shown = new Set<string>()
+  const below = (from: string, indent: string): string[] => {
+    const followers = steps.filter((step) => step.from.includes(from))
+    return followers.flatMap((step, index) => {
+      const last = index === followers.length - 1
+      const line = `${indent}${last ? '└─' : '├─'} ${stepText(step)}`
+      // A merge stands below each of its inputs; what follows it is told once.
+      if (shown.has(step.id)) return [`${line} (as above)`]
+      shown.add(step.id)
+      return [line, ...below(step.id, `${indent}${last ? '   ' : '│  '}`)]
+    })
+  }
+  return [
+    `  subtopology ${id}`,
+    ...inputs.flatMap((input) => [`    ${inputText(input)}`, ...below(input.id, '    ')]),
+    '',
+  ]
+}
+
+function inputText({ topic, key, value, internal }: InputDescription): string {
+  return `${internal ? 'repartition topic' : 'topic'} ${topic} (${key} → ${value})`
+}
+
+function stepText({ label, kind, to, store }: StepDescription): string {
+  const target = kind === 'repartition' && to !== undefined ? ` → ${to}` : ''
+  return `${label}${target}${store === undefined ? '' : `  [${storeText(store)}]`}`
+}
+
+function storeText({ name, key, value, windowMs, retentionMs, view }: StoreSummary): string {
+  const window = windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
+  const kept = retentionMs === undefined ? '' : ` kept ${durationText(retentionMs)}`
+  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${window}${kept}`
+}
