@@ -7,8 +7,11 @@ export interface TopicOptions<K, V> {
   /** How values are written. */
   readonly value: Serde<V>
   /** Event time from the value, ms since the epoch. Default: the time that the record carries. */
-  readonly timestamp?: (value: NoInfer<V>, key: NoInfer<K>) => number
+  readonly timestamp?: (value: Known<NoInfer<V>>, key: Known<NoInfer<K>>) => number
 }
+
+/** The type that a serde says; `unknown` where it says none, as a bare `json()` does. */
+type Known<T> = [T] extends [never] ? unknown : T
 
 declare const ACCEPTS: unique symbol
 
@@ -33,6 +36,7 @@ export interface Topic<K, V> extends SinkTopic<K, V> {
  * const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.date })
  * ```
  */
+export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<Known<K>, Known<V>>
 export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K, V> {
   const { key, value, timestamp } = options
   const plan = Object.freeze({ name, key: planSerde(key), value: planSerde(value), timestamp })

@@ -16,13 +16,14 @@ const PLAIN = jsonSerde<unknown>((value) => value)
  * Refused: what JSON cannot say as a whole (`undefined`, functions, `NaN`, promises), JSON `null` (a deletion is a
  * record without a value) and text that is no UTF-8. As a key: keys are equal when their JSON text is.
  *
+ * A bare `json()` fits wherever the type is known from elsewhere, as that of a total is.
+ *
  * ```ts
  * const flights = topic('flights', { key: string(), value: json<Flight>() })
  * const checked = topic('checked', { key: string(), value: json(z.object({ origin: z.string() })) })
  * ```
  */
-export function json<S extends StandardSchemaV1>(schema: S): Serde<StandardSchemaV1.InferOutput<S>>
-export function json<T>(): Serde<T>
+export function json<T = never>(schema?: StandardSchemaV1<unknown, T>): Serde<T>
 export function json(schema?: StandardSchemaV1): Serde<unknown> {
   return schema === undefined ? PLAIN : jsonSerde((value) => validated(schema, value))
 }

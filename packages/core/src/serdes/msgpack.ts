@@ -31,13 +31,13 @@ const MSGPACK: Serde<unknown> = {
 
 /**
  * Values as MessagePack: what JSON can say, and dates and bytes inside of it; smaller and faster to write than JSON.
- * The type is your word; nothing is checked. As a key: keys are equal when their properties stand in the same order.
+ * The type is your word; nothing is checked, and a bare `msgpack()` fits wherever the type is known from elsewhere. As a key: keys are equal when their properties stand in the same order.
  *
  * ```ts
  * const positions = topic('positions', { key: string(), value: msgpack<Position>() })
  * ```
  */
-export function msgpack<T>(): Serde<T>
+export function msgpack<T = never>(): Serde<T>
 export function msgpack(): Serde<unknown> {
   return MSGPACK
 }

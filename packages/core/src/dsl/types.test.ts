@@ -1,0 +1,171 @@
+import { map, pairwise } from 'rxjs'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { json } from '../serdes/json.ts'
+import { int32 } from '../serdes/numbers.ts'
+import { string } from '../serdes/string.ts'
+import { windowed } from '../serdes/windowed.ts'
+import { otherwise } from './branches.ts'
+import { job } from './job.ts'
+import { type Stream, stream } from './stream.ts'
+import type { Table } from './table.ts'
+import { table } from './table-of.ts'
+import { topic } from './topic.ts'
+import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
+import type { Window, Windowed } from './windowed.ts'
+import { hopping, tumbling } from './windows.ts'
+
+interface Flight {
+  readonly origin: string
+  readonly destination: string
+  readonly delay: number
+  readonly date: number
+}
+
+interface LateFlight extends Flight {
+  readonly reason: string
+}
+
+interface Delays {
+  readonly flights: number
+  readonly minutes: number
+}
+
+const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.date })
+const source = stream(flights)
+
+const isLate = (flight: Flight): flight is LateFlight => flight.delay > 15
+
+// Every line below is checked by the compiler; the calls themselves must not throw.
+describe('types flow', () => {
+  test('from a topic to its stream, and into every callback', () => {
+    expectTypeOf(source).toEqualTypeOf<Stream<string, Flight>>()
+    source.filter((flight, key, context) => {
+      expectTypeOf(flight).toEqualTypeOf<Flight>()
+      expectTypeOf(key).toEqualTypeOf<string>()
+      expectTypeOf(context.timestamp).toEqualTypeOf<number>()
+      return true
+    })
+    // @ts-expect-error: a flight has no such field
+    source.filter((flight) => flight.delayed > 15)
+    // @ts-expect-error: a promise is no answer
+    source.filter(async (flight) => flight.delay > 15)
+    // @ts-expect-error: a flight has no such field
+    topic('wrong', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.time })
+  })
+
+  test('through steps that change keys and values', () => {
+    expectTypeOf(source.map((flight) => [flight.delay, flight.origin])).toEqualTypeOf<Stream<number, string>>()
+    expectTypeOf(source.mapValues((flight) => flight.delay)).toEqualTypeOf<Stream<string, number>>()
+    expectTypeOf(source.keyBy((flight) => flight.delay)).toEqualTypeOf<Stream<number, Flight>>()
+    expectTypeOf(source.flatMapValues((flight) => [flight.delay])).toEqualTypeOf<Stream<string, number>>()
+    expectTypeOf(source.flatMap((flight) => [[flight.delay, flight.origin]])).toEqualTypeOf<Stream<number, string>>()
+    // @ts-expect-error: the serde is for other values
+    source.mapValues((flight) => flight.origin, int32())
+    // @ts-expect-error: the serde is for other keys
+    source.groupBy((flight) => flight.origin, int32())
+  })
+
+  test('and a bare json() takes the type that is known', () => {
+    expectTypeOf(source.mapValues((flight) => flight.delay, json())).toEqualTypeOf<Stream<string, number>>()
+    expectTypeOf(source.keyBy((flight) => flight.delay, json())).toEqualTypeOf<Stream<number, Flight>>()
+    const untyped = stream(topic('untyped', { key: string(), value: json() }))
+    expectTypeOf(untyped).toEqualTypeOf<Stream<string, unknown>>()
+    // @ts-expect-error: nobody said what the values are
+    untyped.filter((value) => value.delay > 15)
+  })
+
+  test('through type guards', () => {
+    expectTypeOf(source.filter(isLate)).toEqualTypeOf<Stream<string, LateFlight>>()
+    expectTypeOf(source.filterNot(isLate)).toEqualTypeOf<Stream<string, Exclude<Flight, LateFlight>>>()
+    const { late, far, rest } = source.split({
+      late: isLate,
+      far: (flight) => flight.origin !== 'ATL',
+      rest: otherwise,
+    })
+    expectTypeOf(late).toEqualTypeOf<Stream<string, LateFlight>>()
+    expectTypeOf(far).toEqualTypeOf<Stream<string, Flight>>()
+    expectTypeOf(rest).toEqualTypeOf<Stream<string, Flight>>()
+    // @ts-expect-error: there is no such branch
+    source.split({ late: isLate }).early
+    // @ts-expect-error: a flight has no such field
+    source.split({ late: (flight) => flight.delayed })
+  })
+
+  test('through merges and RxJS operators', () => {
+    expectTypeOf(source.merge(stream(topic('n', { key: int32(), value: int32() })))).toEqualTypeOf<
+      Stream<string | number, Flight | number>
+    >()
+    expectTypeOf(
+      source.pipe(
+        pairwise(),
+        map(([before, now]) => now.delay - before.delay),
+      ),
+    ).toEqualTypeOf<Stream<string, number>>()
+  })
+
+  test('into totals', () => {
+    const grouped = source.groupBy((flight) => flight.destination, string())
+    expectTypeOf(grouped.count('a')).toEqualTypeOf<Table<string, number>>()
+    expectTypeOf(grouped.reduce('b', (a, b) => (a.delay > b.delay ? a : b))).toEqualTypeOf<Table<string, Flight>>()
+    const delays = grouped.aggregate('c', {
+      init: () => ({ flights: 0, minutes: 0 }),
+      add: (total, flight) => ({ flights: total.flights + 1, minutes: total.minutes + flight.delay }),
+      value: json(),
+    })
+    expectTypeOf<ViewValue<typeof delays>>().toEqualTypeOf<{ flights: number; minutes: number }>()
+    expectTypeOf(grouped.aggregate('d', { init: () => 0, add: (n, flight) => n + flight.delay })).toEqualTypeOf<
+      Table<string, number>
+    >()
+    expectTypeOf(
+      grouped.aggregate<Delays>('e', { init: () => ({ flights: 0, minutes: 0 }), add: (total) => total }),
+    ).toEqualTypeOf<Table<string, Delays>>()
+    // @ts-expect-error: the total has no such field
+    grouped.aggregate('f', { init: () => ({ flights: 0 }), add: (total) => ({ flights: total.minutes }) })
+    // @ts-expect-error: the new total is of another type
+    grouped.aggregate('g', { init: () => ({ flights: 0 }), add: () => 'none' })
+    // @ts-expect-error: the serde is for other totals
+    grouped.aggregate('h', { init: () => 0, add: (total) => total, value: string() })
+    // @ts-expect-error: only windows have a final result
+    grouped.count('i', { emit: 'final' })
+  })
+
+  test('into windows and their views', () => {
+    const delays = source
+      .groupByKey()
+      .window(tumbling('1h', { grace: '10m' }))
+      .count('a', { emit: 'final' })
+    expectTypeOf(delays).toExtend<Table<Windowed<string>, number>>()
+    expectTypeOf<ViewKey<typeof delays>>().toEqualTypeOf<string>()
+    expectTypeOf<ViewValue<typeof delays>>().toEqualTypeOf<number>()
+    expectTypeOf<ViewWindow<typeof delays>>().toEqualTypeOf<Window>()
+    expectTypeOf(delays.late()).toEqualTypeOf<Stream<string, Flight>>()
+    expectTypeOf(delays.changes()).toEqualTypeOf<Stream<Windowed<string>, number>>()
+    expectTypeOf(delays.mapValues(String)).toEqualTypeOf<Table<Windowed<string>, string>>()
+    expectTypeOf(viewOf(delays).key.fromJson('x')).toEqualTypeOf<string>()
+
+    const airports = table(flights, 'airports')
+    expectTypeOf<ViewKey<typeof airports>>().toEqualTypeOf<string>()
+    expectTypeOf<ViewWindow<typeof airports>>().toEqualTypeOf<undefined>()
+    // @ts-expect-error: only windowed tables have late records
+    expect(() => airports.late()).toThrow()
+    // @ts-expect-error: no duration
+    tumbling('1 hour')
+    // @ts-expect-error: hopping windows need an advance
+    expect(() => hopping('1h')).toThrow()
+  })
+
+  test('into topics, which take what they ask for and more', () => {
+    const origins = topic('origins', { key: string(), value: json<{ readonly origin: string }>() })
+    const counts = topic('counts', { key: windowed(string()), value: json<number>() })
+    const delays = source.groupByKey().window(tumbling('1h')).count('a')
+    job('types', source.to(origins), delays, delays.changes().to(counts))
+    delays.changes().to(topic('fresh', { key: windowed(string()), value: json() }))
+    source.to((flight) => flight.origin, { key: string(), value: json() })
+    // @ts-expect-error: the topic takes other values
+    source.mapValues((flight) => flight.delay).to(origins)
+    // @ts-expect-error: the topic takes other keys
+    source.to(counts)
+    // @ts-expect-error: a stream is no output
+    expect(() => job('wrong', source)).toThrow()
+  })
+})
