@@ -49,6 +49,13 @@ export type {
   ToTableNode,
 } from './plan/node.ts'
 export type { WindowSpec } from './plan/window.ts'
+export {
+  firstOpenWindowStart,
+  firstWindowStart,
+  isWindowClosed,
+  lastWindowStart,
+  nextWindowStart,
+} from './plan/window-assignment.ts'
 export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
 export { changelogTopic, inputsOf, repartitionTopic } from './topology/steps.ts'
 export { toTopology } from './topology/to-topology.ts'
