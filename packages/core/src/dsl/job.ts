@@ -4,7 +4,6 @@ import { checkJob } from '../topology/validate.ts'
 import type { Output } from './output.ts'
 import { planOf } from './plan-value.ts'
 import type { Table } from './table.ts'
-import type { Topic } from './topic.ts'
 
 /** Marks jobs; registered, so that a job built with another copy of this package is still recognised. */
 const JOB: unique symbol = Symbol.for('millrace.job')
@@ -48,7 +47,7 @@ export function job(name: string, ...outputs: readonly (Output | Table<unknown, 
  * job('flight-delays', delays).onError({ undecodable: deadLetter('flights-undecodable') })
  * ```
  */
-export function deadLetter(topic: string | Topic<unknown, unknown>): ErrorPolicy {
+export function deadLetter(topic: string | { readonly name: string }): ErrorPolicy {
   return Object.freeze({ deadLetter: typeof topic === 'string' ? topic : topic.name })
 }
 

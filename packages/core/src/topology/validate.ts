@@ -48,8 +48,8 @@ const NAME_RULE =
 
 function nameProblems({ name, steps, errors }: Draft): string[] {
   const names = [
-    { what: 'job', name },
-    { what: "job's changelog", name: changelogTopic(name) },
+    // A bad name makes bad topics: one problem.
+    isValidName(name) ? { what: "job's changelog", name: changelogTopic(name) } : { what: 'job', name },
     ...steps.flatMap((step) => stepNames(name, step)),
     ...deadLetterTopics(errors).map((topic) => ({ what: 'dead-letter topic', name: topic })),
   ]
@@ -62,7 +62,9 @@ function nameProblems({ name, steps, errors }: Draft): string[] {
 function stepNames(job: string, step: PlanNode): { what: string; name: string }[] {
   if (step.kind === 'source') return [{ what: 'topic', name: step.topic.name }]
   if (step.kind === 'sink') return 'choose' in step.topic ? [] : [{ what: 'topic', name: step.topic.name }]
-  if (step.kind === 'repartition') return [{ what: 'repartition topic', name: repartitionTopic(job, step.name) }]
+  if (step.kind === 'repartition') {
+    return [{ what: 'repartition topic', name: isValidName(job) ? repartitionTopic(job, step.name) : step.name }]
+  }
   const store = storeOf(step)
   return store === undefined ? [] : [{ what: 'store', name: store.name }]
 }

@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
+import { stream } from '../dsl/stream.ts'
+import { table } from '../dsl/table-of.ts'
+import { topic } from '../dsl/topic.ts'
+import { hopping, tumbling } from '../dsl/windows.ts'
+import { RefusedError } from '../errors/millrace-error.ts'
+import { int32 } from '../serdes/numbers.ts'
+import { string } from '../serdes/string.ts'
+
+const numbers = (name: string) => topic(name, { key: string(), value: int32() })
+const input = numbers('input')
+const source = stream(input)
+const count = (name: string) => source.groupByKey().count(name)
+
+/** The problems that a job is refused for, without the bullet. */
+function problems(make: () => Job): string[] {
+  try {
+    make()
+  } catch (error) {
+    if (!(error instanceof RefusedError) || error.code !== 'JOB_INVALID') throw error
+    return error.message.split('\n- ').slice(1)
+  }
+  return []
+}
+
+const refused: readonly (readonly [string, () => Job, string])[] = [
+  ['has no outputs', () => job('j'), 'it has no outputs'],
+  ['has a bad name', () => job('../j', count('a')), '"../j" cannot name a job'],
+  [
+    'reads a topic with a bad name',
+    () => job('j', stream(numbers('a/b')).groupByKey().count('a')),
+    'cannot name a topic',
+  ],
+  ['writes a topic with a bad name', () => job('j', source.to(numbers(''))), '"" cannot name a topic'],
+  ['has a store with a bad name', () => job('j', count('a b')), '"a b" cannot name a store'],
+  ['has a dead-letter topic with a bad name', () => job('j', count('a')).onError({ callback: deadLetter('?') }), '"?"'],
+  ['gives two stores one name', () => job('j', count('a'), source.toTable('a')), 'under the name "a"'],
+  [
+    'gives two repartition topics one name',
+    () => job('j', source.repartition('a').toTable('b'), source.keyBy((n) => n).toTable('a')),
+    'repartition topic of the name "a"',
+  ],
+  [
+    'has a view without a name',
+    () =>
+      job(
+        'j',
+        count('a').mapValues((n) => n + 1),
+      ),
+    "mapValues(…, { name: 'my-view' })",
+  ],
+  [
+    'reads a topic with two serdes',
+    () => job('j', count('a'), table(topic('input', { key: string(), value: string() }), 'b')),
+    'the topic "input" is read by two definitions',
+  ],
+  [
+    'writes a topic that it reads',
+    () => job('j', source.to(input)),
+    'to "input" writes "input", which the job also reads',
+  ],
+  [
+    'buries records in a topic that it reads',
+    () => job('j', count('a')).onError({ undecodable: deadLetter(input) }),
+    'onError writes "input"',
+  ],
+  [
+    'writes its own repartition topic',
+    () => job('j', source.keyBy(String).toTable('a'), source.to(numbers('j.a.repartition'))),
+    'writes the job\'s own topic "j.a.repartition"',
+  ],
+  ['reads its own changelog', () => job('j', table(numbers('j.changelog'), 'a')), "reads the job's own topic"],
+  [
+    'asks for no partitions',
+    () => job('j', source.repartition('a', { partitions: 0 }).to(numbers('b'))),
+    'asks for 0 partitions',
+  ],
+  [
+    'merges a stream with what was computed from it behind a repartition topic',
+    () => job('j', source.keyBy(String, string()).repartition('r').merge(source).to(numbers('b'))),
+    'repartition "r" leads back',
+  ],
+]
+
+test.each(refused)('a job that %s is refused', (_what, make, problem) => {
+  const found = problems(make)
+  expect(found).toHaveLength(1)
+  expect(found[0]).toContain(problem)
+})
+
+const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])[] = [
+  ['no size', tumbling(0), 'size must be'],
+  ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
+  ['a size of half a millisecond', tumbling(0.5), 'size must be'],
+  ['no advance', hopping('1h', { advance: 0 }), 'advance must be'],
+  ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than their size'],
+  ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 of them'],
+  ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
+  ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least their grace'],
+]
+
+test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
+  const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
+  expect(found).toHaveLength(1)
+  expect(found[0]).toContain(`count "a": `)
+  expect(found[0]).toContain(problem)
+})
+
+describe('a job', () => {
+  test('is told all its problems at once', () => {
+    const make = () => job('j', count('a'), source.toTable('a'), source.to(input), source.to(numbers('a/b')))
+    expect(problems(make)).toHaveLength(3)
+  })
+
+  test('may reach one table in several ways', () => {
+    const a = count('a')
+    expect(problems(() => job('j', a, a, a.changes().to(numbers('b')), a.mapValues(String, { name: 'c' })))).toEqual([])
+  })
+
+  test('may read a topic by two definitions that agree', () => {
+    expect(problems(() => job('j', count('a'), table(numbers('input'), 'b')))).toEqual([])
+  })
+
+  test('keeps its policies where only one is changed', () => {
+    const changed = job('j', count('a'))
+      .onError({ callback: 'skip' })
+      .onError({ undecodable: deadLetter('dead') })
+    expect(changed.errors).toEqual({ callback: 'skip', undecodable: { deadLetter: 'dead' } })
+  })
+
+  test('is recognised by its mark, whichever copy of the package made it', () => {
+    const made = job('j', count('a'))
+    expect(isJob(made)).toBe(true)
+    expect(isJob({ [Symbol.for('millrace.job')]: 1 })).toBe(true)
+    for (const other of [undefined, null, {}, source, count('a'), { [Symbol.for('millrace.job')]: 2 }]) {
+      expect(isJob(other)).toBe(false)
+    }
+  })
+
+  test('refuses what is no output, and says which it was', () => {
+    const outputs = [count('a'), source] as unknown as [ReturnType<typeof count>]
+    expect(problems(() => job('j', ...outputs))).toEqual([
+      expect.stringContaining('output 2 is no table and no stream'),
+    ])
+  })
+})
