@@ -233,7 +233,18 @@ class RunningContainer {
     const dirty = this.#tasks.some((task) => task.dirty)
     const waitMs = dirty ? this.#nextCommitMs - this.#nowMs : IDLE_WAIT_MS
     if (waitMs > 0) await this.#reader.wait(waitMs, this.#stop.signal)
+    else if (this.#committing !== undefined) await this.#waitForCommitOrInput(this.#committing)
     return false
+  }
+
+  /**
+   * A commit is due, and the one before it is still on its way. Going round without waiting would starve the I/O that it
+   * waits for.
+   */
+  async #waitForCommitOrInput(committing: Promise<void>): Promise<void> {
+    const committed = new AbortController()
+    committing.then(() => committed.abort())
+    await this.#reader.wait(IDLE_WAIT_MS, AbortSignal.any([this.#stop.signal, committed.signal]))
   }
 
   async #commitWhenDue(): Promise<void> {
