@@ -163,10 +163,14 @@ class RunningContainer {
     }
     if (untilEnd) for (const task of this.#tasks) task.limitToEnd()
     this.#phase = 'running'
+    this.#report()
   }
 
   requestStop(): void {
-    if (this.#phase === 'running') this.#phase = 'stopping'
+    if (this.#phase === 'running') {
+      this.#phase = 'stopping'
+      this.#report()
+    }
     this.#stop.abort()
   }
 
