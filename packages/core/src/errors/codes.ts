@@ -51,6 +51,11 @@ export const ERROR_CODES = {
   SERVER_UNREACHABLE: 'retry',
   QUERY_FAILED: 'refused',
   NODE_TOO_OLD: 'refused',
+  FILE_MISSING: 'refused',
+  BAD_INPUT: 'refused',
+  IMPORT_DIFFERS: 'refused',
+  JOB_FILE_BROKEN: 'refused',
+  JOB_NOT_RUNNING: 'refused',
 } as const satisfies Record<string, ErrorConsequence>
 
 export type ErrorConsequence = 'refused' | 'record' | 'retry' | 'fenced' | 'rebuild' | 'fatal'

@@ -1,0 +1,51 @@
+import type { ErrorCode } from '@millrace/core'
+
+/** The exit codes of the command; docs/reference/cli.md and `--help` list them. 3 is the Node check's, in `bin/`. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  nodeTooOld: 3,
+  missing: 4,
+  refused: 5,
+} as const
+
+/** Codes that do not end with 1. */
+const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
+  BAD_NAME: EXIT.usage,
+  BAD_TOPIC_SETTINGS: EXIT.usage,
+  BAD_POSITION: EXIT.usage,
+  BAD_REQUEST: EXIT.usage,
+  ADDRESS_REFUSED: EXIT.usage,
+  NODE_TOO_OLD: EXIT.nodeTooOld,
+  TOPIC_MISSING: EXIT.missing,
+  VIEW_MISSING: EXIT.missing,
+  VALUE_MISSING: EXIT.missing,
+  FILE_MISSING: EXIT.missing,
+  JOB_NOT_RUNNING: EXIT.missing,
+  TOPIC_EXISTS: EXIT.refused,
+  JOB_RUNNING: EXIT.refused,
+  JOB_FILE_BROKEN: EXIT.refused,
+  JOB_INVALID: EXIT.refused,
+  PORT_IN_USE: EXIT.refused,
+  DATA_VERSION: EXIT.refused,
+  DATA_OWNER: EXIT.refused,
+  STATE_SERDE_CHANGED: EXIT.refused,
+  TOPIC_REPLACED: EXIT.refused,
+  UNSUPPORTED: EXIT.refused,
+  IMPORT_DIFFERS: EXIT.refused,
+}
+
+export function exitCodeOf(code: ErrorCode): number {
+  return EXIT_OF_CODE[code] ?? EXIT.failed
+}
+
+/** What `--help` says of them. */
+export const EXIT_HELP = `
+Exit codes:
+  0  done
+  1  failed: the message says why
+  2  wrong usage: an option, a name or a value that cannot be
+  3  this Node is too old
+  4  not there: a topic, view, key, file or running job
+  5  refused: the job is wrong or runs already, a port is taken, a data directory of another version or owner`

@@ -1,0 +1,39 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { badInput, unreadableFile } from '../input-error.ts'
+import { chunksOfLines } from '../lines.ts'
+import type { ImportedRow, RowSource } from './row-source.ts'
+
+/** Reads a file of JSON objects, one a line. */
+export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSource> {
+  const { size } = await stat(path).catch((cause) => {
+    throw unreadableFile(path, cause)
+  })
+  const stream = createReadStream(path, { highWaterMark: 1024 * 1024 })
+  let line = 0
+  let rows = 0
+  async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
+    for await (const lines of chunksOfLines(stream)) {
+      const piece: ImportedRow[] = []
+      for (const text of lines) {
+        line++
+        if (text === '' || rows >= rowsMax) continue
+        rows++
+        piece.push(rowOf(text, path, line))
+      }
+      yield piece
+      if (rows >= rowsMax) return
+    }
+  }
+  return { total: size, unit: 'bytes', done: () => stream.bytesRead, pieces: pieces() }
+}
+
+function rowOf(text: string, path: string, line: number): ImportedRow {
+  try {
+    const json: unknown = JSON.parse(text)
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json }
+  } catch (cause) {
+    throw badInput(`${path}, line ${line}, is no JSON`, cause)
+  }
+  throw badInput(`${path}, line ${line}, is no JSON object`)
+}

@@ -1,0 +1,16 @@
+import { RefusedError } from '@millrace/core'
+
+/** The error for input that the command was given and cannot use. */
+export function badInput(message: string, cause?: unknown): RefusedError {
+  return new RefusedError('BAD_INPUT', message, { cause })
+}
+
+/** The error for a file that is not there or cannot be read. */
+export function unreadableFile(path: string, cause: unknown): RefusedError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOENT') {
+    return new RefusedError('FILE_MISSING', `There is no file ${path}. Check the path`, { file: path, cause })
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new RefusedError('BAD_INPUT', `${path} cannot be read: ${reason}`, { file: path, cause })
+}

@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { RefusedError } from '@millrace/core'
+
+/** What a job file is checked with where no tsconfig.json stands beside it or above. */
+const DEFAULT_OPTIONS = {
+  target: 'es2024',
+  lib: ['es2024'],
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  strict: true,
+  skipLibCheck: true,
+}
+
+/** Whatever the project says: nothing is written, and what Node runs directly is what is allowed. */
+const FIXED_OPTIONS = {
+  noEmit: true,
+  composite: false,
+  incremental: false,
+  declaration: false,
+  declarationMap: false,
+  emitDeclarationOnly: false,
+  allowImportingTsExtensions: true,
+  rewriteRelativeImportExtensions: false,
+  erasableSyntaxOnly: true,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+}
+
+/**
+ * Checks a job file, and what it imports, with the TypeScript that this command depends on and the settings of the nearest
+ * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's own words.
+ */
+export async function checkTypes(path: string): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-check-'))
+  try {
+    const config = join(directory, 'tsconfig.json')
+    writeFileSync(config, JSON.stringify(configFor(path)))
+    const { code, output } = await runCompiler(config, dirname(path))
+    if (code === 0) return
+    throw new RefusedError(
+      'JOB_FILE_BROKEN',
+      `${path} does not pass the type check:\n${output.trim().replace(/^/gm, '  ')}\nMend it, or skip the check with --no-check`,
+      { file: path },
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function configFor(path: string): Record<string, unknown> {
+  const ancestors = ancestorsOf(path)
+  const extended = ancestors.map((folder) => join(folder, 'tsconfig.json')).find((file) => existsSync(file))
+  const typeRoots = ancestors
+    .map((folder) => join(folder, 'node_modules/@types'))
+    .filter((folder) => existsSync(folder))
+  // In this repository packages are read as TypeScript, as they are run.
+  const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source'] }
+  const hasNodeTypes = typeRoots.some((folder) => readdirSync(folder).includes('node'))
+  const defaults = { ...DEFAULT_OPTIONS, ...(hasNodeTypes && { types: ['node'] }), ...fromSource }
+  return {
+    ...(extended !== undefined && { extends: extended }),
+    compilerOptions: { ...(extended === undefined && defaults), ...FIXED_OPTIONS, typeRoots, rootDir: '/' },
+    files: [path],
+    include: [],
+    references: [],
+  }
+}
+
+function ancestorsOf(path: string): string[] {
+  const folders: string[] = []
+  for (let folder = dirname(path); folder !== folders.at(-1); folder = dirname(folder)) folders.push(folder)
+  return folders
+}
+
+function runCompiler(config: string, cwd: string): Promise<{ readonly code: number | null; readonly output: string }> {
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+  const compiler = join(dirname(manifest), 'bin/tsc')
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'false'], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (text) => {
+      output += text
+    })
+    child.stderr.on('data', (text) => {
+      output += text
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, output }))
+  })
+}

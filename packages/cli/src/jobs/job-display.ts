@@ -1,0 +1,79 @@
+import type { JobStatus } from '@millrace/core'
+import type { ServedView } from '@millrace/runtime'
+import { count, rate } from '../terminal/amounts.ts'
+import type { Io } from '../terminal/io.ts'
+import { Progress } from '../terminal/progress.ts'
+
+/** What a running job shows on stderr: where its views are, how far it is, how fast. */
+export class JobDisplay {
+  readonly #io: Io
+  readonly #job: string
+  readonly #untilEnd: boolean
+  readonly #progress: Progress
+  readonly #startMs = performance.now()
+
+  constructor(io: Io, job: string, untilEnd: boolean) {
+    this.#io = io
+    this.#job = job
+    this.#untilEnd = untilEnd
+    this.#progress = new Progress(io, 'records')
+  }
+
+  started(url: string, views: readonly ServedView[], data: string): void {
+    const { bold, cyan, dim } = this.#io.colors
+    const names = views.map((view) => view.name)
+    this.#line(
+      `${bold(this.#job)} is running; its views ${names.map((name) => cyan(name)).join(', ')} are served at ${url}`,
+    )
+    const option = data === '.millrace' ? '' : ` --data ${data}`
+    const [first] = names
+    if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
+  }
+
+  update(status: JobStatus): void {
+    const { processed, lag } = totals(status)
+    // Records that steps before the end have still to send are not in sight yet: only a lower bound of what is left.
+    this.#progress.update(processed, this.#untilEnd || lag > 0 ? processed + lag : undefined)
+  }
+
+  notice(message: string): void {
+    this.clear()
+    this.#line(`${this.#io.colors.yellow('note:')} ${message}`)
+  }
+
+  ended(status: JobStatus): void {
+    const perSecond = this.#progress.end()
+    const { processed, skipped, late } = totals(status)
+    const took = ((performance.now() - this.#startMs) / 1000).toFixed(1)
+    const left = skipped > 0 ? `; ${count(skipped)} were left out by the error policies` : ''
+    const tooLate = late > 0 ? `; ${count(late)} came after their window had closed` : ''
+    this.#line(
+      `${this.#job} has stopped, all committed: ${count(processed)} records in ${took} s (${rate(perSecond)})${left}${tooLate}`,
+    )
+  }
+
+  clear(): void {
+    this.#progress.end()
+  }
+
+  #line(text: string): void {
+    this.#io.stderr.write(`${text}\n`)
+  }
+}
+
+/** A status in a few numbers; records that pass a repartition topic count each time they are read. */
+export function totals(status: JobStatus): {
+  readonly processed: number
+  readonly lag: number
+  readonly skipped: number
+  readonly late: number
+} {
+  let [processed, lag, skipped, late] = [0, 0, 0, 0]
+  for (const { counts, inputs } of status.tasks) {
+    processed += counts.processed
+    skipped += counts.undecodable + counts.failed
+    late += counts.late
+    for (const input of inputs) lag += Math.max(0, input.endOffset - input.offset)
+  }
+  return { processed, lag, skipped, late }
+}

@@ -1,0 +1,99 @@
+import { resolve } from 'node:path'
+import type { Job, JobStatus, Log } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { type Container, type ServedView, startContainer, startViewServer } from '@millrace/runtime'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { portNumber, positiveNumber } from '../values.ts'
+import { announceJob } from './announced-jobs.ts'
+import { JobDisplay } from './job-display.ts'
+import { readJob } from './job-file.ts'
+
+interface RunOptions extends DataOptions {
+  readonly untilEnd?: boolean
+  readonly port: number
+  readonly commitInterval: number
+  readonly check: boolean
+}
+
+export function runCommand(io: Io): Command {
+  return new Command('run')
+    .description('Runs a job until Ctrl-C, and serves its views on this machine.')
+    .argument('<job.ts>', 'a module whose default export is a job')
+    .option('--until-end', 'process what is in the topics now, commit, and exit')
+    .option('--port <port>', 'where the views are served; 0 takes a free port', portNumber, 0)
+    .option('--commit-interval <ms>', 'how often state, positions and outputs become durable', positiveNumber, 100)
+    .option('--no-check', 'skip the type check')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+The job file is type-checked with the TypeScript that comes with this command, then run as it is; there is no build step.
+SIGTERM and SIGINT commit what was processed and exit with 0; a second one exits at once, which loses nothing either.
+
+Examples:
+  $ millrace run job.ts
+  $ millrace run job.ts --until-end
+  $ millrace run job.ts --port 4711 --data /var/lib/millrace`,
+    )
+    .action((file: string, options: RunOptions) => run(io, file, options))
+}
+
+async function run(io: Io, file: string, options: RunOptions): Promise<void> {
+  const stop = io.stopSignal()
+  const job = await readJob(resolve(file), options.check)
+  if (stop.aborted) return
+  const log = await openLog(options.data)
+  try {
+    await runOn(io, job, options, stop, log)
+  } finally {
+    await log.close()
+  }
+}
+
+async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
+  const env = nodeEnv()
+  const display = new JobDisplay(io, job.name, options.untilEnd === true)
+  // The server comes first, so that a port in use stops the start before anything is processed.
+  const views: ServedView[] = []
+  let status: JobStatus = { job: job.name, phase: 'restoring', atMs: env.clock.monotonic(), tasks: [] }
+  const server = await startViewServer({ job: job.name, views, status: () => status, env, port: options.port })
+  let container: Container | undefined
+  try {
+    container = await startContainer({
+      job,
+      log,
+      env,
+      stateDirectory: resolve(options.data, 'state'),
+      commitIntervalMs: options.commitInterval,
+      untilEnd: options.untilEnd === true,
+      onNotice: (message) => display.notice(message),
+    })
+    const running = container
+    views.push(...running.views)
+    const announced = announceJob(options.data, job.name, server.url)
+    try {
+      display.started(server.url, views, options.data)
+      const end = () => {
+        // First nobody is answered any more, then the stores close.
+        void server.close().finally(() => running.stop())
+      }
+      if (stop.aborted) end()
+      else stop.addEventListener('abort', end, { once: true })
+      running.status.subscribe((next) => {
+        status = next
+        display.update(next)
+      })
+      await running.done
+      display.ended(status)
+    } finally {
+      announced.withdraw()
+    }
+  } catch (error) {
+    display.clear()
+    throw error
+  } finally {
+    await server.close()
+  }
+}

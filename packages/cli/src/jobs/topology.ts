@@ -1,0 +1,33 @@
+import { resolve } from 'node:path'
+import { describe } from '@millrace/core'
+import { Command, Option } from 'commander'
+import type { Io } from '../terminal/io.ts'
+import { readJob } from './job-file.ts'
+
+interface TopologyOptions {
+  readonly format: 'text' | 'json' | 'mermaid'
+  readonly json?: boolean
+  readonly check: boolean
+}
+
+export function topologyCommand(io: Io): Command {
+  return new Command('topology')
+    .description('Shows the graph of a job: its topics, steps, stores and views. Starts nothing.')
+    .argument('<job.ts>', 'a module whose default export is a job')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'mermaid']).default('text'))
+    .option('--json', 'as --format json')
+    .option('--no-check', 'skip the type check')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ millrace topology job.ts
+  $ millrace topology job.ts --format mermaid > job.mmd`,
+    )
+    .action(async (file: string, { format, json, check }: TopologyOptions) => {
+      const job = await readJob(resolve(file), check)
+      const text =
+        json === true || format === 'json' ? JSON.stringify(describe(job, 'json'), null, 2) : describe(job, format)
+      io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+    })
+}

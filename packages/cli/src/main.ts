@@ -1,0 +1,12 @@
+import { program } from './program.ts'
+import { reportError } from './report-error.ts'
+import { processIo } from './terminal/io.ts'
+
+const io = processIo()
+try {
+  await program(io).parseAsync(process.argv)
+} catch (error) {
+  process.exitCode = reportError(io, error)
+}
+// A pending read of stdin or a connection kept alive must not hold a command that is done.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()))

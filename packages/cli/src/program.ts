@@ -1,0 +1,47 @@
+import { Command } from 'commander'
+import { EXIT_HELP } from './exit-codes.ts'
+import { runCommand } from './jobs/run.ts'
+import { topologyCommand } from './jobs/topology.ts'
+import type { Io } from './terminal/io.ts'
+import { topicsCommand } from './topics/topics.ts'
+import { VERSION } from './version.ts'
+import { queryCommand } from './views/query.ts'
+import { watchCommand } from './views/watch.ts'
+
+/** The whole command. Its actions throw; who parses reports. */
+export function program(io: Io): Command {
+  const millrace = new Command('millrace')
+    .description('Runs stream-processing jobs, manages their topics, queries their views.')
+    .version(VERSION)
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ millrace topics import flights flights.parquet --key origin --timestamp date
+  $ millrace run job.ts
+  $ millrace query delays ATL
+${EXIT_HELP}`,
+    )
+    .addCommand(runCommand(io))
+    .addCommand(topicsCommand(io))
+    .addCommand(queryCommand(io))
+    .addCommand(watchCommand(io))
+    .addCommand(topologyCommand(io))
+  throwInsteadOfExiting(millrace, io)
+  return millrace
+}
+
+/** For the command and all below it: settings are not inherited by commands that are added whole. */
+function throwInsteadOfExiting(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: (text) => io.stderr.write(text),
+  })
+  command.showHelpAfterError(`(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help says more)`)
+  for (const child of command.commands) throwInsteadOfExiting(child, io)
+}
+
+function commandPath(command: Command): string {
+  return command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`
+}

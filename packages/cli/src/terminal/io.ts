@@ -1,0 +1,53 @@
+import type { Readable, Writable } from 'node:stream'
+import pc from 'picocolors'
+
+type Colors = ReturnType<typeof pc.createColors>
+
+/** What a command meets of the world outside: handed in, so that commands can be run by tests. */
+export interface Io {
+  readonly stdin: Readable
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** For text on stderr and for tables. */
+  readonly colors: Colors
+  /** Whether a person watches: progress is redrawn in place, else it is a plain line now and then. */
+  readonly interactive: boolean
+  /**
+   * Aborted by the first SIGINT or SIGTERM, or when nobody reads stdout any more. Until a command asks for it these end the
+   * process at once; a command that asks must end soon after.
+   */
+  stopSignal(): AbortSignal
+}
+
+/** The process's own streams, signals and environment. A second signal ends the process at once. */
+export function processIo(): Io {
+  const stop = new AbortController()
+  let handled = false
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (!handled || stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    // Who reads our output has had enough (`millrace … | head`): that is no failure.
+    if (!handled) process.exit(0)
+    stop.abort()
+  })
+  const { env } = process
+  const interactive = process.stderr.isTTY === true && env['CI'] === undefined && env['TERM'] !== 'dumb'
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+    colors: pc.createColors(pc.isColorSupported && process.stdout.isTTY === true && !env['NO_COLOR']),
+    interactive,
+    stopSignal() {
+      handled = true
+      return stop.signal
+    },
+  }
+}

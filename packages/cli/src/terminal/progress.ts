@@ -1,0 +1,73 @@
+import { createLogUpdate } from 'log-update'
+import { count, rate, seconds } from './amounts.ts'
+import type { Io } from './io.ts'
+
+const REDRAW_MS = 100
+/** Who reads a log wants to see that something goes on, not how. */
+const PLAIN_LINE_MS = 5000
+/** The rate shown is that of about the last so many ms: the average since the start hides a stall. */
+const RATE_WINDOW_MS = 3000
+
+/**
+ * How far something long has come, on stderr: redrawn in place for a person, a plain line now and then otherwise. Says
+ * rate, and the time that remains where the total is known.
+ */
+export class Progress {
+  readonly #io: Io
+  readonly #what: string
+  readonly #draw: ((text: string) => void) & { clear(): void; done(): void }
+  readonly #startMs = performance.now()
+  #nextMs = 0
+  #marks: { readonly atMs: number; readonly done: number }[] = []
+  #last = 0
+  #told = 0
+  #drawn = false
+
+  /** `what` is what is counted: `records`. */
+  constructor(io: Io, what: string) {
+    this.#io = io
+    this.#what = what
+    this.#draw = createLogUpdate(io.stderr as NodeJS.WriteStream)
+    this.#nextMs = this.#startMs + (io.interactive ? REDRAW_MS : PLAIN_LINE_MS)
+  }
+
+  /** Cheap enough to be called often. */
+  update(done: number, total: number | undefined): void {
+    const now = performance.now()
+    this.#last = done
+    if (now < this.#nextMs) return
+    this.#nextMs = now + (this.#io.interactive ? REDRAW_MS : PLAIN_LINE_MS)
+    this.#marks.push({ atMs: now, done })
+    while (this.#marks.length > 2 && (this.#marks[1]?.atMs ?? now) < now - RATE_WINDOW_MS) this.#marks.shift()
+    const line = progressLine(this.#what, done, total, this.#perSecond(now))
+    // A log need not say again that nothing has come.
+    if (!this.#io.interactive && done === this.#told) return
+    this.#told = done
+    if (this.#io.interactive) this.#draw(`  ${this.#io.colors.dim(line)}`)
+    else this.#io.stderr.write(`${line}\n`)
+    this.#drawn = true
+  }
+
+  /** Takes the line away; returns records per second over all. */
+  end(): number {
+    if (this.#io.interactive && this.#drawn) this.#draw.clear()
+    return (this.#last * 1000) / Math.max(1, performance.now() - this.#startMs)
+  }
+
+  #perSecond(now: number): number {
+    const first = this.#marks[0]
+    const last = this.#marks.at(-1)
+    if (first === undefined || last === undefined || first === last) {
+      return (this.#last * 1000) / Math.max(1, now - this.#startMs)
+    }
+    return ((last.done - first.done) * 1000) / Math.max(1, last.atMs - first.atMs)
+  }
+}
+
+/** One line of progress. */
+export function progressLine(what: string, done: number, total: number | undefined, perSecond: number): string {
+  if (total === undefined || total < done) return `${count(done)} ${what}, ${rate(perSecond)}`
+  const percent = total === 0 ? 100 : Math.floor((done * 100) / total)
+  const left = perSecond > 0 ? `, ${seconds((total - done) / perSecond)} left` : ''
+  return `${count(done)} of ${count(total)} ${what} (${percent} %), ${rate(perSecond)}${left}`
+}

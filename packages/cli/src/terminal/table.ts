@@ -1,0 +1,49 @@
+import Table from 'cli-table3'
+import type { Io } from './io.ts'
+
+/** A row as it is printed: with `--json` as one object a line, else as the cells of a table. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** Prints rows; with `json` one JSON object a line, else as a table without frames whose columns are the first row's fields. */
+export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
+  if (json) {
+    for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`)
+    return
+  }
+  const [first] = rows
+  if (first === undefined) return
+  const columns = Object.keys(first)
+  const table = new Table({
+    head: columns.map((column) => io.colors.bold(column)),
+    colAligns: columns.map((column) => (typeof first[column] === 'number' ? 'right' : 'left')),
+    chars: FRAMELESS,
+    style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [] },
+  })
+  for (const row of rows) table.push(columns.map((column) => cell(row[column])))
+  io.stdout.write(`${table.toString().replace(/[ ]+$/gm, '')}\n`)
+}
+
+/** A value as a person reads it. */
+export function cell(value: unknown): string {
+  if (value === null || value === undefined) return '-'
+  if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+const FRAMELESS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+}

@@ -1,0 +1,72 @@
+import type { TopicSettings } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { Command, Option } from 'commander'
+import { type DataOptions, dataOption, withLog } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { durationMs, positiveNumber, sizeBytes } from '../values.ts'
+
+interface CreateOptions extends DataOptions {
+  readonly partitions: number
+  readonly cleanup: TopicSettings['cleanup']
+  readonly retention?: number
+  readonly retentionBytes?: number
+  readonly segmentBytes?: number
+  readonly recordBytesMax?: number
+  readonly ifMissing?: boolean
+}
+
+export function createCommand(io: Io): Command {
+  return new Command('create')
+    .description('Makes a topic.')
+    .argument('<topic>', 'its name')
+    .option('--partitions <count>', 'how many partitions; it cannot be changed later', positiveNumber, 1)
+    .addOption(
+      new Option(
+        '--cleanup <policy>',
+        'delete: old segments go by retention; compact: the latest record of a key stays',
+      )
+        .choices(['delete', 'compact'])
+        .default('delete'),
+    )
+    .option('--retention <time>', 'delete records that are older, such as 7d (default: keep)', durationMs)
+    .option('--retention-bytes <size>', 'delete the oldest segments of a larger partition (default: keep)', sizeBytes)
+    .option('--segment-bytes <size>', 'begin a new segment at this size (default: 256m)', sizeBytes)
+    .option('--record-bytes-max <size>', 'the largest record that is accepted (default: 1m)', sizeBytes)
+    .option('--if-missing', 'a topic that is there already is fine')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ millrace topics create flights --partitions 4
+  $ millrace topics create clicks --retention 7d
+  $ millrace topics create airports --cleanup compact`,
+    )
+    .action((name: string, options: CreateOptions) => {
+      checkName('topic', name)
+      return withLog(options, async (log) => {
+        if (options.ifMissing === true && (await log.admin.describeTopic(name)) !== undefined) {
+          io.stdout.write(`Topic ${name} is there already\n`)
+          return
+        }
+        const topic = await log.admin.createTopic(name, settingsOf(options))
+        io.stdout.write(`Topic ${name} is made, with ${partitionText(topic.partitions)}\n`)
+      })
+    })
+}
+
+function settingsOf({ partitions, cleanup, ...limits }: CreateOptions): Partial<TopicSettings> {
+  const { retention, retentionBytes, segmentBytes, recordBytesMax } = limits
+  return {
+    partitions,
+    cleanup,
+    ...(retention !== undefined && { retentionMs: retention }),
+    ...(retentionBytes !== undefined && { retentionBytes }),
+    ...(segmentBytes !== undefined && { segmentBytes }),
+    ...(recordBytesMax !== undefined && { recordBytesMax }),
+  }
+}
+
+function partitionText(partitions: number): string {
+  return partitions === 1 ? '1 partition' : `${partitions} partitions`
+}

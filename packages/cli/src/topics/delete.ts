@@ -1,0 +1,24 @@
+import { Command } from 'commander'
+import { type DataOptions, dataOption, withLog } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { existingTopic } from './topic-partitions.ts'
+
+export function deleteCommand(io: Io): Command {
+  return new Command('delete')
+    .description('Deletes a topic and all that is in it. Jobs that use it stop.')
+    .argument('<topic>', 'its name')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ millrace topics delete flights`,
+    )
+    .action((name: string, options: DataOptions) =>
+      withLog(options, async (log) => {
+        await existingTopic(log, name)
+        await log.admin.deleteTopic(name)
+        io.stdout.write(`Topic ${name} is deleted\n`)
+      }),
+    )
+}

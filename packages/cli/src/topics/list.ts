@@ -1,0 +1,46 @@
+import { Command } from 'commander'
+import { type DataOptions, dataOption, jsonOption, withLog } from '../data-option.ts'
+import { bytes } from '../terminal/amounts.ts'
+import type { Io } from '../terminal/io.ts'
+import { printRows } from '../terminal/table.ts'
+import { topicPartitions } from './topic-partitions.ts'
+
+interface ListOptions extends DataOptions {
+  readonly json?: boolean
+}
+
+export function listCommand(io: Io): Command {
+  return new Command('list')
+    .description('Lists the topics of a data directory.')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ millrace topics list
+  $ millrace topics list --json | jq -r .topic`,
+    )
+    .action((options: ListOptions) =>
+      withLog(options, async (log) => {
+        const json = options.json === true
+        const rows = []
+        for (const topic of await log.admin.listTopics()) {
+          const partitions = await topicPartitions(log, topic)
+          const records = partitions.reduce((sum, { start, end }) => sum + end - start, 0)
+          const size = await log.admin.sizeBytes(topic.name)
+          rows.push({
+            topic: topic.name,
+            partitions: topic.partitions,
+            records,
+            ...(json ? { bytes: size } : { size: bytes(size) }),
+            cleanup: topic.cleanup,
+          })
+        }
+        if (rows.length === 0 && !json) {
+          io.stderr.write(`There are no topics in ${log.location}. Make one: millrace topics create <topic>\n`)
+        }
+        printRows(io, rows, json)
+      }),
+    )
+}

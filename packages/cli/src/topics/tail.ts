@@ -1,0 +1,101 @@
+import { type Batch, type Log, type PartitionReader, RefusedError, type TopicDescription } from '@millrace/core'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, jsonOption, withLog } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { LineOutput } from '../terminal/output.ts'
+import { positiveNumber, wholeNumber } from '../values.ts'
+import { parseStart, type TailStart } from './tail-start.ts'
+import { printableRecord, recordLine } from './tailed-record.ts'
+import { existingTopic } from './topic-partitions.ts'
+
+/** How long one wait for records lasts at most: an append wakes it at once, the signal too. */
+const WAIT_MS = 60_000
+
+interface TailOptions extends DataOptions {
+  readonly from: TailStart
+  readonly partition?: number
+  readonly limit?: number
+  readonly untilEnd?: boolean
+  readonly json?: boolean
+}
+
+export function tailCommand(io: Io): Command {
+  return new Command('tail')
+    .description('Prints the records of a topic as they come, until Ctrl-C.')
+    .argument('<topic>', 'its name')
+    .option('--from <where>', 'start, end, an offset, or an ISO date', parseStart, parseStart('end'))
+    .option('--partition <number>', 'this partition only', wholeNumber)
+    .option('--limit <count>', 'stop after so many records', positiveNumber)
+    .option('--until-end', 'print what is there now and stop')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Keys and values are shown as text; bytes that are no UTF-8 as base64. With --json a value that is JSON stands as such.
+
+Examples:
+  $ millrace topics tail flights
+  $ millrace topics tail flights --from start --limit 5
+  $ millrace topics tail flights --from 2001-01-31T08:00 --json | jq .value`,
+    )
+    .action((name: string, options: TailOptions) =>
+      withLog(options, async (log) => {
+        const topic = await existingTopic(log, name)
+        await tail(io, log, topic, options)
+      }),
+    )
+}
+
+async function tail(io: Io, log: Log, topic: TopicDescription, options: TailOptions): Promise<void> {
+  const signal = io.stopSignal()
+  const reader = log.openReader()
+  const output = new LineOutput(io.stdout)
+  const ends = new Map<PartitionReader, number>()
+  for (const partition of partitionsOf(topic, options.partition)) {
+    const offset = await startOffset(log, topic.name, partition, options.from)
+    const { end } = await log.admin.offsets(topic.name, partition)
+    ends.set(await reader.assign(topic.name, partition, offset), end)
+  }
+  let left = options.limit ?? Number.POSITIVE_INFINITY
+  const print = async (batch: Batch, end: number): Promise<void> => {
+    while (left > 0 && batch.next() && batch.offset < end) {
+      left--
+      await output.line(options.json === true ? JSON.stringify(printableRecord(batch)) : recordLine(batch, io.colors))
+      if (signal.aborted) return
+    }
+  }
+  while (left > 0 && !signal.aborted) {
+    let read = false
+    for (const [partition, end] of ends) {
+      if (options.untilEnd === true && partition.position >= end) continue
+      const batch = partition.poll()
+      if (batch === undefined) continue
+      read = true
+      await print(batch, options.untilEnd === true ? end : Number.POSITIVE_INFINITY)
+    }
+    if (read) continue
+    await output.flush()
+    if (options.untilEnd === true && [...ends].every(([partition, end]) => partition.position >= end)) break
+    await reader.wait(WAIT_MS, signal)
+  }
+  await output.flush()
+  await reader.close()
+}
+
+function partitionsOf(topic: TopicDescription, wanted: number | undefined): number[] {
+  if (wanted === undefined) return Array.from({ length: topic.partitions }, (_, partition) => partition)
+  if (wanted < topic.partitions) return [wanted]
+  throw new RefusedError(
+    'BAD_INPUT',
+    `Topic ${topic.name} has no partition ${wanted}: it has ${topic.partitions}, counted from 0`,
+    { topic: topic.name, partition: wanted },
+  )
+}
+
+async function startOffset(log: Log, topic: string, partition: number, from: TailStart): Promise<number> {
+  if (from.kind === 'time') return log.admin.offsetAt(topic, partition, from.timestamp)
+  const { start, end } = await log.admin.offsets(topic, partition)
+  if (from.kind === 'offset') return Math.min(end, Math.max(start, from.offset))
+  return from.kind === 'start' ? start : end
+}

@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Parsers of option values. Each throws commander's error, which names the option. */
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
+  throw new InvalidArgumentError('Give a whole number.')
+}
+
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value > 0) return value
+  throw new InvalidArgumentError('Give a whole number above 0.')
+}
+
+export function portNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value <= 65_535) return value
+  throw new InvalidArgumentError('Give a port from 0 to 65535; 0 takes a free one.')
+}
+
+/** ms since the epoch, from such a number or from an ISO date; a date without a zone is UTC. */
+export function timeMs(text: string): number {
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
+  const time = isoTime(text)
+  if (time !== undefined) return time
+  throw new InvalidArgumentError('Give ms since the epoch, or a date such as 2001-01-31T08:00.')
+}
+
+/** ms since the epoch of an ISO date (UTC where it states no zone); undefined for other text. */
+export function isoTime(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?$/.test(text)) return undefined
+  const spaced = text.replace(' ', 'T')
+  const time = Date.parse(/T.*(Z|[+-]\d\d:?\d\d)$/.test(spaced) || !spaced.includes('T') ? spaced : `${spaced}Z`)
+  return Number.isNaN(time) ? undefined : time
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** ms, from text such as `500ms`, `10s`, `7d`. */
+export function durationMs(text: string): number {
+  const [, amount, unit = 'ms'] = /^(\d+)(ms|s|m|h|d)?$/.exec(text) ?? []
+  const value = Number(amount) * (DURATION_UNITS[unit] ?? Number.NaN)
+  if (Number.isSafeInteger(value)) return value
+  throw new InvalidArgumentError('Give a time such as 500ms, 10s, 5m, 1h or 7d.')
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** Bytes, from text such as `1000`, `64k`, `256m`, `2g` (powers of 1024). */
+export function sizeBytes(text: string): number {
+  const [, amount, unit = ''] = /^(\d+)([kmg]?)$/.exec(text.toLowerCase()) ?? []
+  const value = Number(amount) * (SIZE_UNITS[unit] ?? Number.NaN)
+  if (Number.isSafeInteger(value)) return value
+  throw new InvalidArgumentError('Give a size such as 1000, 64k, 256m or 2g.')
+}

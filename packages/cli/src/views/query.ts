@@ -1,0 +1,137 @@
+import { parsePosition, RefusedError } from '@millrace/core'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
+import { badInput } from '../input-error.ts'
+import type { Io } from '../terminal/io.ts'
+import { LineOutput } from '../terminal/output.ts'
+import { printRows, type Row } from '../terminal/table.ts'
+import { positiveNumber, timeMs, wholeNumber } from '../values.ts'
+import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
+import { findView, jobOption, urlOption } from './view-source.ts'
+import { windowText } from './window-text.ts'
+
+/** So many entries fit a screen; `--limit` and `--all` ask for more. */
+const ENTRIES_SHOWN = 20
+
+interface QueryOptions extends DataOptions {
+  readonly window?: number
+  readonly windowFrom?: number
+  readonly windowTo?: number
+  readonly all?: boolean
+  readonly limit?: number
+  readonly from?: string
+  readonly to?: string
+  readonly prefix?: string
+  readonly after?: string
+  readonly timeout?: number
+  readonly json?: boolean
+  readonly url?: string
+  readonly job?: string
+}
+
+export function queryCommand(io: Io): Command {
+  return new Command('query')
+    .description('Reads a view of a running job: one key, the windows of a key, or a range. Only committed state.')
+    .argument('<view>', 'its name')
+    .argument('[key]', 'text, or JSON where the keys are no strings; without it, a range')
+    .option('--window <time>', 'the start of one window of the key: ms or an ISO date (UTC)', timeMs)
+    .option('--window-from <time>', 'windows that start then or later', timeMs)
+    .option('--window-to <time>', 'windows that start before', timeMs)
+    .option('--all', `all entries (default: the first ${ENTRIES_SHOWN})`)
+    .option('--limit <count>', 'at most so many entries', positiveNumber)
+    .option('--from <key>', 'keys from this one on')
+    .option('--to <key>', 'keys before this one')
+    .option('--prefix <text>', 'keys that start with this')
+    .option('--after <position>', 'wait until the answer reflects this: topic/partition=offset,…')
+    .option('--timeout <ms>', 'how long to wait for --after (default: 5000)', wholeNumber)
+    .addOption(jsonOption())
+    .addOption(dataOption())
+    .addOption(urlOption())
+    .addOption(jobOption())
+    .addHelpText(
+      'after',
+      `
+With --json each line is {"key":…,"window":{"start":…,"end":…},"value":…}; "window" only where the view has windows.
+A key that has no value ends with exit code 4.
+
+Examples:
+  $ millrace query delays
+  $ millrace query delays ATL --window 2001-01-31T08:00
+  $ millrace query routes --prefix ATL- --limit 50
+  $ millrace query delays --all --json > delays.ndjson`,
+    )
+    .action((name: string, key: string | undefined, options: QueryOptions) => query(io, name, key, options))
+}
+
+async function query(io: Io, name: string, key: string | undefined, options: QueryOptions): Promise<void> {
+  refuseContradictions(key, options)
+  const found = await findView(name, options)
+  const wait = {
+    ...(options.after !== undefined && { after: parsePosition(options.after) }),
+    ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+  }
+  const windowed = found.view.windowMs !== null
+  if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
+    throw badInput(`View ${name} has no windows: leave --window, --window-from and --window-to out`)
+  }
+  const json = options.json === true
+  if (key !== undefined && (!windowed || options.window !== undefined)) {
+    const entry =
+      options.window === undefined
+        ? await readKey(found, key, wait)
+        : await readWindow(found, key, options.window, wait)
+    if (entry === undefined) throw valueMissing(name, key, options.window)
+    printRows(io, [json ? { ...entry } : tableRow(entry)], json)
+    return
+  }
+  await printEntries(io, readEntries(found, entriesQuery(key, options), wait), options)
+}
+
+async function printEntries(io: Io, entries: AsyncIterable<FoundEntry>, options: QueryOptions): Promise<void> {
+  const json = options.json === true
+  const limit = options.limit ?? (options.all === true ? Number.POSITIVE_INFINITY : ENTRIES_SHOWN)
+  const output = new LineOutput(io.stdout)
+  const shown: FoundEntry[] = []
+  let printed = 0
+  let more = false
+  for await (const entry of entries) {
+    if (printed === limit) {
+      more = true
+      break
+    }
+    printed++
+    if (json) await output.line(JSON.stringify(entry))
+    else shown.push(entry)
+  }
+  await output.flush()
+  if (!json) printRows(io, shown.map(tableRow), false)
+  if (printed === 0 && !json) io.stderr.write('No entries\n')
+  if (more && options.limit === undefined) io.stderr.write('There are more: --all, --limit, --from, --prefix\n')
+}
+
+function refuseContradictions(key: string | undefined, options: QueryOptions): void {
+  const range = options.all === true ? '--all' : options.from !== undefined ? '--from' : undefined
+  const other = range ?? (options.to !== undefined ? '--to' : options.prefix !== undefined ? '--prefix' : undefined)
+  if (key !== undefined && other !== undefined && other !== '--all') {
+    throw badInput(`A key and ${other} exclude each other: give one of them`)
+  }
+  if (key === undefined && options.window !== undefined) {
+    throw badInput('--window needs a key; --window-from and --window-to choose windows of all keys')
+  }
+}
+
+function entriesQuery(key: string | undefined, options: QueryOptions): EntriesQuery {
+  const { from, to, prefix, windowFrom, windowTo } = options
+  return { key, from, to, prefix, windowFrom, windowTo }
+}
+
+/** An object's fields become columns of their own. */
+function tableRow({ key, window, value }: FoundEntry): Row {
+  const fields = typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : { value }
+  return { key, ...(window && { window: windowText(window) }), ...fields }
+}
+
+function valueMissing(view: string, key: string, window: number | undefined): RefusedError {
+  const when = window === undefined ? '' : ` in the window that starts at ${new Date(window).toISOString()} (${window})`
+  return new RefusedError('VALUE_MISSING', `View ${view} has no value for key ${JSON.stringify(key)}${when}`)
+}

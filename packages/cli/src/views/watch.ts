@@ -1,0 +1,59 @@
+import type { ViewEvent } from '@millrace/client'
+import { Command } from 'commander'
+import { fromEvent, type Observable, takeUntil } from 'rxjs'
+import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { cell } from '../terminal/table.ts'
+import type { FoundEntry } from './read-entries.ts'
+import { findView, jobOption, urlOption } from './view-source.ts'
+import { windowText } from './window-text.ts'
+
+interface WatchOptions extends DataOptions {
+  readonly json?: boolean
+  readonly url?: string
+  readonly job?: string
+}
+
+export function watchCommand(io: Io): Command {
+  return new Command('watch')
+    .description('Prints the changes of a view as they are committed, until Ctrl-C.')
+    .argument('<view>', 'its name')
+    .addOption(jsonOption())
+    .addOption(dataOption())
+    .addOption(urlOption())
+    .addOption(jobOption())
+    .addHelpText(
+      'after',
+      `
+Each line is one entry's new value; a commit's changes come together, each key at most once. A deleted entry is null.
+
+Examples:
+  $ millrace watch delays
+  $ millrace watch delays --json | jq -c 'select(.key == "ATL")'`,
+    )
+    .action(async (name: string, options: WatchOptions) => {
+      const stop = io.stopSignal()
+      const { client, view } = await findView(name, options)
+      if (stop.aborted) return
+      const changes: Observable<ViewEvent<FoundEntry>> =
+        view.windowMs === null
+          ? client.view<unknown, unknown>(name).changes()
+          : client.windowedView<unknown, unknown>(name).changes()
+      await new Promise<void>((resolve, reject) => {
+        changes.pipe(takeUntil(fromEvent(stop, 'abort'))).subscribe({
+          next: (event) => {
+            if (event.kind === 'change') io.stdout.write(`${changeLine(io, event.entry, options.json === true)}\n`)
+          },
+          error: reject,
+          complete: resolve,
+        })
+      })
+    })
+}
+
+function changeLine(io: Io, entry: FoundEntry, json: boolean): string {
+  if (json) return JSON.stringify(entry)
+  const { cyan, dim } = io.colors
+  const window = entry.window === undefined ? '' : ` ${dim(windowText(entry.window))}`
+  return `${cyan(cell(entry.key))}${window} ${entry.value === null ? dim('(deleted)') : JSON.stringify(entry.value)}`
+}
