@@ -9,7 +9,6 @@ export class FileGroupWriter implements GroupWriter {
   readonly #builder: BatchBuilder
   readonly #durability: Durability
   readonly #rolled: () => void
-  #committing: Promise<unknown> = Promise.resolve()
 
   /** `rolled` is told when the group's partition began a new segment. */
   constructor(appender: PartitionAppender, recordBytesMax: number, durability: Durability, rolled: () => void) {
@@ -35,13 +34,7 @@ export class FileGroupWriter implements GroupWriter {
     this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
   }
 
-  commit(): Promise<GroupPosition> {
-    const committing = this.#commit()
-    this.#committing = committing.catch(() => undefined)
-    return committing
-  }
-
-  async #commit(): Promise<GroupPosition> {
+  async commit(): Promise<GroupPosition> {
     if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
     const batch = this.#builder.finish(0)
     const nextOffset = await this.#appender.append(batch)
@@ -55,9 +48,7 @@ export class FileGroupWriter implements GroupWriter {
     this.#builder.clear()
   }
 
-  async close(): Promise<void> {
-    // What is closed under a commit would be another file by the time that the commit goes on.
-    await this.#committing
+  close(): void {
     this.#appender.close()
   }
 }
