@@ -15,6 +15,9 @@ export default defineConfig({
     // A process a file: tests open data directories and kill what they started, and must not meet each other.
     pool: 'forks',
     isolate: true,
+    // No test waits for time to pass; this only ends one that hangs, on a machine that is busy with other things too.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     reporters: ['default', './test/src/closing-report.ts'],
   },
 })

@@ -1,61 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { MillraceClient, type ViewEvent, type WindowedEntry } from '@millrace/client'
-import { openFileLog } from '@millrace/connectors'
-import {
-  ByteWriter,
-  formatPosition,
-  type JobStatus,
-  job,
-  json,
-  type Log,
-  NO_HEADERS,
-  type Position,
-  reaches,
-  stream,
-  string,
-  topic,
-  tumbling,
-} from '@millrace/core'
-import { partitionOf } from '@millrace/core/internal'
-import { nodeEnv } from '@millrace/core/node'
-import { startContainer, startViewServer } from '@millrace/runtime'
+import type { ViewEvent, WindowedEntry } from '@millrace/client'
+import { formatPosition, type Position, reaches } from '@millrace/core'
 import { array, asyncProperty, assert as check, constantFrom, integer, record } from 'fast-check'
-import { expect, test } from 'vitest'
-
-const PARTITIONS = 3
-const HOUR = 3_600_000
-
-interface Flight {
-  readonly origin: string
-  readonly destination: string
-  readonly at: number
-  readonly delay: number
-}
-
-interface Delays {
-  readonly flights: number
-  readonly minutes: number
-}
-
-const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.at })
-
-const delays = stream(flights)
-  .groupByKey()
-  .window(tumbling('1h', { grace: '365d' }))
-  .aggregate('delays', {
-    init: (): Delays => ({ flights: 0, minutes: 0 }),
-    add: (total, { delay }) => ({ flights: total.flights + 1, minutes: total.minutes + delay }),
-    value: json<Delays>(),
-  })
-
-/** Behind a repartition: a part of it depends on every partition of `flights`. */
-const arrivals = stream(flights)
-  .groupBy((flight) => flight.destination, string())
-  .count('arrivals')
-
-const flightDelays = job('flight-delays', delays, arrivals)
+import { expect, test, vi } from 'vitest'
+import { arrivals, type Delays, delays, type Flight, HOUR, run } from './views/running-job.ts'
 
 const airports = ['ATL', 'BOS', 'DEN', 'JFK', 'ORD', 'SEA', 'SFO']
 
@@ -68,68 +15,6 @@ const someFlights = array(
   }),
   { minLength: 1, maxLength: 200 },
 )
-
-/** A running job on a log of its own, its view server, and a client of that. */
-interface Running {
-  readonly client: MillraceClient
-  readonly url: string
-  /** Appends flights and returns the position behind them. */
-  produce(flights: readonly Flight[]): Promise<Position>
-  [Symbol.asyncDispose](): Promise<void>
-}
-
-async function run(): Promise<Running> {
-  const env = nodeEnv()
-  const directory = await mkdtemp(join(tmpdir(), 'millrace-views-'))
-  const log = await openFileLog({ directory: join(directory, 'data'), env, durability: 'os' })
-  await log.admin.createTopic('flights', { partitions: PARTITIONS })
-  const container = await startContainer({
-    job: flightDelays,
-    log,
-    env,
-    stateDirectory: join(directory, 'state'),
-    commitIntervalMs: 5,
-    idleAfterMs: 20,
-  })
-  let status: JobStatus | undefined
-  container.status.subscribe((latest) => {
-    status = latest
-  })
-  const server = await startViewServer({
-    job: 'flight-delays',
-    views: container.views,
-    status: () => status ?? { job: 'flight-delays', phase: 'running', atMs: 0, tasks: [] },
-    env,
-  })
-  return {
-    client: new MillraceClient(server.url),
-    url: server.url,
-    produce: (records) => produce(log, records),
-    async [Symbol.asyncDispose]() {
-      await server.close()
-      await container.stop()
-      await log.close()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
-}
-
-async function produce(log: Log, records: readonly Flight[]): Promise<Position> {
-  const writer = log.openWriter()
-  for (const flight of records) {
-    const key = new ByteWriter()
-    flights.key.encode(flight.origin, key)
-    const partition = await writer.openPartition('flights', partitionOf(key.buffer, 0, key.position, PARTITIONS))
-    partition.append(flight.at, key.buffer, 0, key.position, flight, flights.value, NO_HEADERS)
-  }
-  await writer.flush()
-  await writer.close()
-  const ends: Record<number, number> = {}
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    ends[partition] = (await log.admin.offsets('flights', partition)).end
-  }
-  return { flights: ends }
-}
 
 /** What the view of delays must hold: a plain fold. */
 function delaysOf(records: readonly Flight[]): Map<string, Delays> {
@@ -231,6 +116,39 @@ test('a copy that starts from the pages and follows the changes is right at ever
   expect(told[0]?.kind).toBe('start')
   expect(told.filter((event) => event.kind === 'start')).toHaveLength(1)
   expect(copy).toEqual(delaysOf([...before, ...later]))
+})
+
+test('what is processed and not yet committed is not told', async () => {
+  await using running = await run(60_000)
+  await running.produce([{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }])
+  await vi.waitUntil(async () => {
+    const { tasks } = await running.client.status()
+    return tasks.some((task) => task.inputs.some(({ topic, offset }) => topic === 'flights' && offset > 0))
+  })
+  const { value, position } = await running.client.view(delays).lookup('ATL', 0)
+  expect(value).toBeUndefined()
+  expect(position).toEqual({ flights: { 0: 0, 1: 0, 2: 0 } })
+})
+
+test('a follower survives a restart of the server, and knows that it may have missed something', async () => {
+  await using running = await run()
+  const told: string[] = []
+  const subscription = running.client
+    .view(arrivals)
+    .changes()
+    .subscribe((event) => told.push(event.kind === 'start' ? 'start' : `${event.entry.key} ${event.entry.value}`))
+  await vi.waitUntil(() => told.length === 1)
+  await running.produce([{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }])
+  await vi.waitUntil(() => told.length === 2)
+  await running.restartServer(async (other) => {
+    const after = await running.produce([{ origin: 'ATL', destination: 'DEN', at: 0, delay: 1 }])
+    await other.view(arrivals).get('DEN', { after })
+  })
+  await vi.waitUntil(() => told.length === 3)
+  await running.produce([{ origin: 'ATL', destination: 'JFK', at: 0, delay: 1 }])
+  await vi.waitUntil(() => told.length === 4)
+  subscription.unsubscribe()
+  expect(told).toEqual(['start', 'BOS 1', 'start', 'JFK 1'])
 })
 
 test('the status and the list of views tell of the running job', async () => {

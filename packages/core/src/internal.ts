@@ -56,6 +56,7 @@ export {
   lastWindowStart,
   nextWindowStart,
 } from './plan/window-assignment.ts'
+export { settleAll } from './settle-all.ts'
 export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
 export { changelogTopic, inputsOf, repartitionTopic } from './topology/steps.ts'
 export { toTopology } from './topology/to-topology.ts'

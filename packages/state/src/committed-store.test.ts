@@ -92,7 +92,11 @@ test('A limit below 1 is refused', async () => {
   await state.close()
 })
 
-function expected(content: readonly Row[], range: typeof ranges extends fc.Arbitrary<infer R> ? R : never, windowed: boolean) {
+function expected(
+  content: readonly Row[],
+  range: typeof ranges extends fc.Arbitrary<infer R> ? R : never,
+  windowed: boolean,
+) {
   const { key, from, to, prefix, windowFrom, windowTo } = range
   return content
     .filter((row) => key === undefined || row.key.equals(key))

@@ -141,7 +141,7 @@ export class Database {
 }
 
 /** The checksum of a key and its value. */
-export function checksumOf(key: Buffer, value: Buffer, valueStart: number, valueEnd: number): number {
+function checksumOf(key: Buffer, value: Buffer, valueStart: number, valueEnd: number): number {
   return crc32c(value, valueStart, valueEnd, crc32c(key, 0, key.length))
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { changesOf, openLoopState, windowOf } from './testing/commit-loop.ts'
@@ -27,6 +28,29 @@ test('A process killed at any moment leaves a state whose content is that of its
     await state.close()
   }
 }, 60_000)
+
+test.skipIf(process.platform === 'win32')(
+  'A write that the disk refuses is the last one, and what was applied before is there on reopening',
+  async () => {
+    const directory = join(temporaryDirectory(), 'state')
+    // No file may grow past 64 blocks: LevelDB's log cannot take the commit that would exceed that.
+    const limited = 'ulimit -f 64; exec "$0" --conditions=millrace-source "$1" "$2"'
+    const child = spawn('bash', ['-c', limited, process.execPath, LOOP, directory])
+    const [output, errors, [code]] = await Promise.all([
+      textOf(child.stdout),
+      textOf(child.stderr),
+      once(child, 'exit'),
+    ])
+    expect(code).toBe(1)
+    expect(errors).toMatch(/STATE_WRITE_FAILED/)
+    const said = Number(output.split('\n').at(-2))
+    const { state, opened } = await openLoopState(directory)
+    expect([opened, state.position.nextOffset]).toEqual(['reused', said + 1])
+    expect(await contentOf(state)).toEqual(expectedAt(said + 1))
+    await state.close()
+  },
+  30_000,
+)
 
 /** Runs the loop until it has told of so many commits, and kills it in the midst of the next ones; says the last. */
 async function commitUntilKilled(directory: string, commits: number): Promise<number> {

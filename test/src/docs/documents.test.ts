@@ -17,8 +17,8 @@ const examples = documents.flatMap(({ path, text }) =>
     .map(({ code, line, marks }) => ({ place: `${path}:${line}`, code, runs: !marks.includes('no-run') })),
 )
 
-// Inside the workspace, so that an example imports the packages as a job of the repository does.
-const folder = mkdtempSync(join(top, 'test/.examples-'))
+// Inside the repository, so that an example imports the packages as a job here does.
+const folder = mkdtempSync(join(top, 'docs/.examples-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const files = new Map(examples.map(({ place }) => [place, `${place.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.ts`]))

@@ -14,7 +14,7 @@ export function filesUnder(folders: readonly string[], ending: string): SourceFi
   const paths = folders.flatMap((folder) =>
     readdirSync(new URL(`${folder}/`, repository), { recursive: true, encoding: 'utf8' })
       .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
-      .filter((path) => path.endsWith(ending) && !/(^|\/)(node_modules|dist|\.turbo)\//.test(path)),
+      .filter((path) => path.endsWith(ending) && !/(^|\/)(node_modules|dist|\.[^/]+)\//.test(path)),
   )
   return paths.sort().map((path) => ({ path, text: readFileSync(fileURLToPath(new URL(path, repository)), 'utf8') }))
 }

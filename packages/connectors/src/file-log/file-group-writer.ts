@@ -9,6 +9,7 @@ export class FileGroupWriter implements GroupWriter {
   readonly #builder: BatchBuilder
   readonly #durability: Durability
   readonly #rolled: () => void
+  #committing: Promise<unknown> = Promise.resolve()
 
   /** `rolled` is told when the group's partition began a new segment. */
   constructor(appender: PartitionAppender, recordBytesMax: number, durability: Durability, rolled: () => void) {
@@ -34,7 +35,13 @@ export class FileGroupWriter implements GroupWriter {
     this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
   }
 
-  async commit(): Promise<GroupPosition> {
+  commit(): Promise<GroupPosition> {
+    const committing = this.#commit()
+    this.#committing = committing.catch(() => undefined)
+    return committing
+  }
+
+  async #commit(): Promise<GroupPosition> {
     if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
     const batch = this.#builder.finish(0)
     const nextOffset = await this.#appender.append(batch)
@@ -48,7 +55,9 @@ export class FileGroupWriter implements GroupWriter {
     this.#builder.clear()
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    // What is closed under a commit would be another file by the time that the commit goes on.
+    await this.#committing
     this.#appender.close()
   }
 }

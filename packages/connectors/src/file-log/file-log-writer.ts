@@ -1,4 +1,5 @@
 import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
 import { FileGroupWriter } from './file-group-writer.ts'
 import { FilePartitionWriter } from './file-partition-writer.ts'
 import { type Durability, PartitionAppender } from './partition-appender.ts'
@@ -66,13 +67,13 @@ export class FileLogWriter implements LogWriter {
     await this.#flushing.catch(() => undefined)
     for (const { writer } of this.#open) writer.close()
     this.#open.length = 0
-    for (const group of this.#groups.values()) (await group).close()
+    for (const group of this.#groups.values()) await (await group).close()
     this.#groups.clear()
     this.#partitions.clear()
   }
 
   async #flush(): Promise<void> {
-    await Promise.all(
+    await settleAll(
       this.#open.map(async ({ writer, topic }) => {
         await writer.drain()
         if (await writer.sync(this.#durability)) this.#segmentClosed(topic, writer.partition)

@@ -1,4 +1,5 @@
 import type { OpenFile } from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
 import { setBaseOffset } from '../record-batch/batch-builder.ts'
 import { maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
 import { logDamaged, syncFailed, writeFailed } from './errors.ts'
@@ -60,7 +61,7 @@ export class PartitionAppender {
     const unsynced = [...this.#unsynced]
     this.#unsynced.clear()
     const retired = this.#retired.splice(0)
-    if (durability === 'fsync') await Promise.all(unsynced.map(([file]) => syncFile(file)))
+    if (durability === 'fsync') await settleAll(unsynced.map(([file]) => syncFile(file)))
     const active = this.#active
     for (const { file, index } of retired) {
       file.close()

@@ -35,8 +35,8 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
 
 /**
  * A stream of records. Its steps take callbacks `(value, key, context)`; each gives a new stream and leaves this one as
- * it is. Callbacks must be synchronous. They never see deletions (records without a value): steps that compute a new
- * value leave them out, steps that pick among records pass them on. A record without a key has `null` for one.
+ * it is. Callbacks must be synchronous. They never see deletions (records without a value): steps that make new keys or any
+ * number of records leave these out, all others pass them on. A record without a key has `null` for one.
  */
 export class Stream<K, V> {
   readonly [PLAN]: StreamPlan<K, V>

@@ -1,4 +1,5 @@
 import type { LogWriter } from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
 import type { Task, TaskCommit } from '../task/task.ts'
 
 /** A task's commit that could not be finished locally: the log has it, the store does not. */
@@ -25,7 +26,7 @@ export async function commitTasks(
   committed: (commit: TaskCommit) => void,
 ): Promise<readonly FailedApply[]> {
   await writer.flush()
-  const positions = await Promise.all(commits.map(({ group }) => group.commit()))
+  const positions = await settleAll(commits.map(({ group }) => group.commit()))
   const failed: FailedApply[] = []
   await Promise.all(
     commits.map(async (commit, index) => {

@@ -1,0 +1,106 @@
+import type { TaskState } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { Level } from 'level'
+import { expect, test } from 'vitest'
+import { openTaskState } from './open-task-state.ts'
+import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { int32, text } from './testing/serdes.ts'
+import { store } from './testing/store.ts'
+import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+const KEYS = Array.from({ length: 2000 }, (_, n) => `key-${n}`)
+
+test('Expired windows leave nothing behind: no entries, no index', async () => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  const state = await open(directory)
+  for (let start = 0; start < 50; start += 10) {
+    setAll(state, start, 1)
+    await commit(state, changelog)
+  }
+  const windows = state.windowStore<string, number>('windows')
+  windows.expire(40)
+  await commit(state, changelog)
+  await state.close()
+  expect(await keysIn(directory)).toEqual({ entries: KEYS.length, windows: ['40'] })
+
+  const again = await open(directory)
+  // From LevelDB alone, none of it in memory.
+  again.windowStore('windows').expire(50)
+  await commit(again, changelog)
+  await again.close()
+  expect(await keysIn(directory)).toEqual({ entries: 0, windows: [] })
+})
+
+test('A key is in the index once, however often the changelog says it, and however its groups are cut', async () => {
+  const changelog = new MemoryChangelog()
+  const live = await open(temporaryDirectory())
+  for (let value = 0; value < 6; value++) {
+    setAll(live, 0, value)
+    await commit(live, changelog)
+  }
+  await live.close()
+  const directory = temporaryDirectory()
+  const restored = await open(directory)
+  await changelog.restore(restored, 2)
+  await restored.close()
+  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  const pages = await level.values({ gte: Buffer.of(1), lt: Buffer.of(2) }).all()
+  await level.close()
+  const keys = pages.flatMap((page) => page.toString('latin1').match(/key-\d+/g) ?? [])
+  expect(keys.sort()).toEqual([...KEYS].sort())
+})
+
+test('Windows are visited by time, live and stored ones, and what is deleted in memory is not', async () => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  let state = await open(directory)
+  const put = (key: string, start: number, value: number | undefined) => {
+    const windows = state.windowStore<string, number>('windows')
+    windows.set(windows.find(key, start), value)
+  }
+  put('b', -10, 1)
+  put('a', 10, 2)
+  put('b', 10, 3)
+  put('a', 20, 4)
+  await commit(state, changelog)
+  await state.close()
+  state = await open(directory)
+  put('b', 10, undefined)
+  put('c', 10, 5)
+  put('a', 15, 6)
+  const visited: unknown[] = []
+  state.windowStore<string, number>('windows').forEachWindow(-10, 20, (...entry) => visited.push(entry))
+  expect(visited).toEqual([
+    ['b', -10, 1],
+    ['a', 10, 2],
+    ['c', 10, 5],
+    ['a', 15, 6],
+  ])
+  await state.close()
+})
+
+function setAll(state: TaskState, start: number, value: number): void {
+  const windows = state.windowStore<string, number>('windows')
+  for (const key of KEYS) windows.set(windows.find(key, start), value)
+}
+
+async function keysIn(directory: string) {
+  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  const keys = await level.keys().all()
+  await level.close()
+  const pages = keys.filter((key) => key[0] === 1)
+  const starts = pages.map((key) => String(key.readUInt32BE(key.length - 8)))
+  return { entries: keys.filter((key) => (key[0] ?? 0) > 1).length, windows: [...new Set(starts)] }
+}
+
+async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
+  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
+  await state.apply(frozen, changelog.commitNow())
+}
+
+async function open(directory: string): Promise<TaskState> {
+  const stores = [store('windows', text, int32, 10)]
+  const env = nodeEnv()
+  return (await openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env })).state
+}

@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { openFileLog } from '@millrace/connectors'
+import type { Job, Log, Serde, TopicSettings } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
+
+/** A record as a test writes it. */
+export interface TestRecord<V> {
+  readonly key: string | null
+  readonly value: V | null
+  readonly timestamp: number
+  readonly partition?: number
+}
+
+/** A data directory with a file log, and what tests do with jobs on it. */
+export class JobWorld {
+  readonly directory: string
+  readonly env = nodeEnv()
+  readonly log: Log
+
+  private constructor(directory: string, log: Log) {
+    this.directory = directory
+    this.log = log
+  }
+
+  static async open(): Promise<JobWorld> {
+    const directory = mkdtempSync(`${tmpdir()}/millrace-job-`)
+    return new JobWorld(directory, await openFileLog({ directory, env: nodeEnv(), durability: 'os' }))
+  }
+
+  async close(): Promise<void> {
+    await this.log.close()
+    rmSync(this.directory, { recursive: true })
+  }
+
+  /** Makes a topic where there is none. */
+  async topic(name: string, settings: Partial<TopicSettings> = {}): Promise<void> {
+    if ((await this.log.admin.describeTopic(name)) === undefined) await this.log.admin.createTopic(name, settings)
+  }
+
+  async produce<V>(topic: string, serde: Serde<V>, records: readonly TestRecord<V>[]): Promise<void> {
+    const writer = this.log.openWriter()
+    for (const { key, value, timestamp, partition = 0 } of records) {
+      const to = await writer.openPartition(topic, partition)
+      const bytes = key === null ? null : Buffer.from(key)
+      to.append(timestamp, bytes, 0, bytes?.length ?? 0, value, serde, [])
+    }
+    await writer.flush()
+    await writer.close()
+  }
+
+  start(job: Job, options: Partial<ContainerOptions> = {}): Promise<Container> {
+    const { log, env } = this
+    return startContainer({ job, log, env, stateDirectory: this.stateDirectory, commitIntervalMs: 5, ...options })
+  }
+
+  get stateDirectory(): string {
+    return `${this.directory}/state`
+  }
+
+  /** Runs a job over what is there. */
+  async runToEnd(job: Job, options: Partial<ContainerOptions> = {}): Promise<void> {
+    const container = await this.start(job, { untilEnd: true, ...options })
+    await container.done
+  }
+
+  /** All rows of a view of a job that is not running: `key` or `key start` → value. */
+  async rows(job: Job, view: string): Promise<Map<string, unknown>> {
+    const container = await this.start(job)
+    try {
+      return await rowsOf(container, view)
+    } finally {
+      await container.stop()
+    }
+  }
+
+  /** Keys and values of a topic's records, in order, partition by partition; markers of the job's own are left out. */
+  async read<V>(topic: string, value: Serde<V>, partition = 0): Promise<[string | null, V | null, number][]> {
+    const reader = this.log.openReader()
+    const records: [string | null, V | null, number][] = []
+    const from = await reader.assign(topic, partition, 0)
+    for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
+      while (batch.next()) {
+        const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = batch
+        records.push([
+          keyStart < 0 ? null : bytes.toString('utf8', keyStart, keyEnd),
+          valueStart < 0 ? null : value.decode(bytes, valueStart, valueEnd),
+          timestamp,
+        ])
+      }
+    }
+    await reader.close()
+    return records
+  }
+}
+
+/** All committed rows of a view: `key` or `key start` → value. */
+export async function rowsOf(container: Container, name: string): Promise<Map<string, unknown>> {
+  const rows = new Map<string, unknown>()
+  const view = container.views.find((each) => each.name === name)
+  if (view === undefined) throw new Error(`There is no view ${name}`)
+  for (const { store } of view.parts) {
+    let after: Buffer | undefined
+    do {
+      const page = await store.range({ limit: 500, ...(after === undefined ? {} : { after }) })
+      for (const { key, window, value } of page.entries) {
+        rows.set(window === undefined ? `${key}` : `${key} ${window.start}`, value)
+      }
+      after = page.next ?? undefined
+    } while (after !== undefined)
+  }
+  return rows
+}

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MillraceClient } from '@millrace/client'
+import { openFileLog } from '@millrace/connectors'
+import {
+  ByteWriter,
+  type JobStatus,
+  job,
+  json,
+  type Log,
+  NO_HEADERS,
+  type Position,
+  stream,
+  string,
+  topic,
+  tumbling,
+} from '@millrace/core'
+import { partitionOf } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { startContainer, startViewServer } from '@millrace/runtime'
+
+const PARTITIONS = 3
+export const HOUR = 3_600_000
+
+export interface Flight {
+  readonly origin: string
+  readonly destination: string
+  readonly at: number
+  readonly delay: number
+}
+
+export interface Delays {
+  readonly flights: number
+  readonly minutes: number
+}
+
+const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.at })
+
+export const delays = stream(flights)
+  .groupByKey()
+  .window(tumbling('1h', { grace: '365d' }))
+  .aggregate('delays', {
+    init: (): Delays => ({ flights: 0, minutes: 0 }),
+    add: (total, { delay }) => ({ flights: total.flights + 1, minutes: total.minutes + delay }),
+    value: json<Delays>(),
+  })
+
+/** Behind a repartition: a part of it depends on every partition of `flights`. */
+export const arrivals = stream(flights)
+  .groupBy((flight) => flight.destination, string())
+  .count('arrivals')
+
+const flightDelays = job('flight-delays', delays, arrivals)
+
+/** A running job on a log of its own, its view server, and a client of that. */
+export interface Running {
+  readonly client: MillraceClient
+  /** Appends flights and returns the position behind them. */
+  produce(flights: readonly Flight[]): Promise<Position>
+  /**
+   * Closes the view server, and starts another on its port after `meanwhile`, which has a client of its own: the job
+   * goes on.
+   */
+  restartServer(meanwhile: (client: MillraceClient) => Promise<unknown>): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export async function run(commitIntervalMs = 5): Promise<Running> {
+  const env = nodeEnv()
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-views-'))
+  const log = await openFileLog({ directory: join(directory, 'data'), env, durability: 'os' })
+  await log.admin.createTopic('flights', { partitions: PARTITIONS })
+  const container = await startContainer({
+    job: flightDelays,
+    log,
+    env,
+    stateDirectory: join(directory, 'state'),
+    commitIntervalMs,
+    idleAfterMs: 20,
+  })
+  let status: JobStatus | undefined
+  container.status.subscribe((latest) => {
+    status = latest
+  })
+  const serve = (port: number) =>
+    startViewServer({
+      job: 'flight-delays',
+      views: container.views,
+      status: () => status ?? { job: 'flight-delays', phase: 'running', atMs: 0, tasks: [] },
+      env,
+      port,
+    })
+  let server = await serve(0)
+  return {
+    client: new MillraceClient(server.url),
+    produce: (records) => produce(log, records),
+    async restartServer(meanwhile) {
+      const other = await serve(0)
+      await server.close()
+      await meanwhile(new MillraceClient(other.url))
+      await other.close()
+      server = await serve(Number(new URL(server.url).port))
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close()
+      await container.stop()
+      await log.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function produce(log: Log, records: readonly Flight[]): Promise<Position> {
+  const writer = log.openWriter()
+  for (const flight of records) {
+    const key = new ByteWriter()
+    flights.key.encode(flight.origin, key)
+    const partition = await writer.openPartition('flights', partitionOf(key.buffer, 0, key.position, PARTITIONS))
+    partition.append(flight.at, key.buffer, 0, key.position, flight, flights.value, NO_HEADERS)
+  }
+  await writer.flush()
+  await writer.close()
+  const ends: Record<number, number> = {}
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    ends[partition] = (await log.admin.offsets('flights', partition)).end
+  }
+  return { flights: ends }
+}
