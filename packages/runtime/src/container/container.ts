@@ -319,6 +319,7 @@ class RunningContainer {
       )
     }
     this.#options.onNotice?.(`${task.id}: the store is opened again: ${reason}`)
+    this.#views?.closing(task)
     await task.reopen()
     this.#views?.opened(task)
   }

@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import { type Position, RetriableError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import { anySerde } from '../task/compile.ts'
@@ -13,13 +13,16 @@ export class ContainerViews {
   constructor(topology: Topology, tasks: readonly Task[]) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
+      const parts = owners.map((task) => this.#addPart(task, store.name))
       return {
         name,
         key: anySerde(store.key),
         value: anySerde(store.value),
         windowMs: store.windowMs,
         partitions: owners[0]?.spec.tasks ?? 0,
-        parts: owners.map((task) => this.#addPart(task, store.name)),
+        get parts() {
+          return parts.filter((part) => part.serving)
+        },
       }
     })
   }
@@ -29,16 +32,29 @@ export class ContainerViews {
     for (const part of this.#parts.get(task) ?? []) part.publish(frozen.changes(part.storeName), position)
   }
 
-  /** The task is open: its parts stand where its checkpoint does. */
+  /** The task is open and restored: its parts stand where its checkpoint does, and are served from now on. */
   opened(task: Task): void {
-    for (const part of this.#parts.get(task) ?? []) part.position = task.position
+    for (const part of this.#parts.get(task) ?? []) part.open(task.position)
+  }
+
+  /**
+   * The task's store is given up, to be rebuilt: its parts are not served until it is open again. While it is restored
+   * it holds less than its position says; and the commit that failed is in it afterwards without having been told.
+   */
+  closing(task: Task): void {
+    for (const part of this.#parts.get(task) ?? []) part.close()
   }
 
   close(): void {
-    for (const parts of this.#parts.values()) for (const part of parts) part.close()
+    for (const parts of this.#parts.values()) {
+      for (const part of parts) {
+        part.close()
+        part.positions.complete()
+      }
+    }
   }
 
-  #addPart(task: Task, storeName: string): ViewPart {
+  #addPart(task: Task, storeName: string): LivePart {
     const part = new LivePart(task, storeName)
     const parts = this.#parts.get(task)
     if (parts === undefined) this.#parts.set(task, [part])
@@ -51,8 +67,9 @@ class LivePart implements ViewPart {
   readonly partition: number
   readonly storeName: string
   position: Position
-  readonly changes = new Subject<ViewCommit>()
+  changes = new Subject<ViewCommit>()
   readonly positions = new Subject<Position>()
+  serving = false
   readonly #task: Task
 
   constructor(task: Task, storeName: string) {
@@ -64,7 +81,18 @@ class LivePart implements ViewPart {
 
   /** Asked for anew each time: a rebuilt state is another object. */
   get store() {
-    return this.#task.state.committed<unknown, unknown>(this.storeName)
+    if (this.serving) return this.#task.state.committed<unknown, unknown>(this.storeName)
+    throw new RetriableError(
+      'VIEW_INCOMPLETE',
+      `part ${this.partition} of view "${this.storeName}" is being restored; ask again`,
+      { task: this.#task.id, store: this.storeName },
+    )
+  }
+
+  open(position: Position): void {
+    this.position = position
+    this.serving = true
+    this.positions.next(position)
   }
 
   publish(changes: ViewCommit['changes'], position: Position): void {
@@ -74,8 +102,11 @@ class LivePart implements ViewPart {
     this.positions.next(position)
   }
 
+  /** Ends the changes: whoever follows them learns that they have a gap. Those after it come from another Observable. */
   close(): void {
-    this.changes.complete()
-    this.positions.complete()
+    const { changes } = this
+    this.serving = false
+    this.changes = new Subject<ViewCommit>()
+    changes.complete()
   }
 }

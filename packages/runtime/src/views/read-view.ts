@@ -34,9 +34,10 @@ export async function findValue(
 
 /** A page of entries as JSON texts, in stored order, from all the parts. */
 export async function findPage(view: ServedView, range: StoreRange<unknown>): Promise<Reflecting<MergedPage<string>>> {
-  const position = mergePositions(view.parts.map((part) => part.position))
-  const partLimit = entriesPerPart(range.limit, view.parts.length)
-  const pages = await Promise.all(view.parts.map((part) => part.store.range({ ...range, limit: partLimit })))
+  const { parts } = view
+  const position = mergePositions(parts.map((part) => part.position))
+  const partLimit = entriesPerPart(range.limit, parts.length)
+  const pages = await Promise.all(parts.map((part) => part.store.range({ ...range, limit: partLimit })))
   return { value: mergePages(pages, pageOfJson(view, range.limit)), position }
 }
 

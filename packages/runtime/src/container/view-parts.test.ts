@@ -1,0 +1,85 @@
+import { json, string } from '@millrace/core'
+import type { Topology } from '@millrace/core/internal'
+import { expect, test } from 'vitest'
+import type { Task, TaskCommit } from '../task/task.ts'
+import { ContainerViews } from './view-parts.ts'
+
+const topology = {
+  views: [{ name: 'totals', store: { name: 'totals', key: string(), value: json() }, subtopology: 'flights' }],
+} as unknown as Topology
+
+/** As much of a task as views see. */
+function taskOf(partition: number) {
+  const state = { committed: () => 'store of the open state' }
+  const spec = { partition, tasks: 2, sources: { flights: { [partition]: 0 } }, subtopology: { id: 'flights' } }
+  return { id: `flights-${partition}`, spec, state, position: { flights: { [partition]: 5 } } } as unknown as Task
+}
+
+function commitOf(task: Task, offset: number): TaskCommit {
+  const position = { flights: { [task.spec.partition]: offset } }
+  return { task, frozen: { changes: () => [{ key: 'ATL', value: offset }] }, position } as unknown as TaskCommit
+}
+
+function twoTasks() {
+  const tasks = [taskOf(0), taskOf(1)] as const
+  const views = new ContainerViews(topology, tasks)
+  const [view] = views.views
+  if (view === undefined) throw new Error('no view')
+  return { tasks, views, view }
+}
+
+test('a part is served once its task is restored, at the position of its checkpoint', () => {
+  const { tasks, views, view } = twoTasks()
+  expect(view.partitions).toBe(2)
+  expect(view.parts).toEqual([])
+  views.opened(tasks[1])
+  expect(view.parts.map(({ partition, position }) => [partition, position])).toEqual([[1, { flights: { 1: 5 } }]])
+})
+
+test('a part whose store is rebuilt is not served meanwhile, also to those who have it at hand', () => {
+  const { tasks, views, view } = twoTasks()
+  for (const task of tasks) views.opened(task)
+  const [part] = view.parts
+  expect(part?.store).toBe('store of the open state')
+  views.closing(tasks[0])
+  expect(view.parts.map(({ partition }) => partition)).toEqual([1])
+  expect(() => part?.store).toThrow(expect.objectContaining({ code: 'VIEW_INCOMPLETE' }))
+  views.opened(tasks[0])
+  expect(view.parts.map(({ partition }) => partition)).toEqual([0, 1])
+  expect(part?.store).toBe('store of the open state')
+})
+
+test('changes end where a store is rebuilt, since the commit that failed is never told, and can be followed anew', () => {
+  const { tasks, views, view } = twoTasks()
+  for (const task of tasks) views.opened(task)
+  const [part] = view.parts
+  const told: unknown[] = []
+  const follow = (name: string) =>
+    part?.changes.subscribe({
+      next: ({ position }) => told.push([name, position]),
+      complete: () => told.push([name, 'ended']),
+    })
+  follow('before')
+  views.committed(commitOf(tasks[0], 6))
+  views.closing(tasks[0])
+  views.opened(tasks[0])
+  follow('after')
+  views.committed(commitOf(tasks[0], 8))
+  views.close()
+  expect(told).toEqual([
+    ['before', { flights: { 0: 6 } }],
+    ['before', 'ended'],
+    ['after', { flights: { 0: 8 } }],
+    ['after', 'ended'],
+  ])
+})
+
+test('those who wait for a position hear of one that came with a rebuilt store', () => {
+  const { tasks, views, view } = twoTasks()
+  views.opened(tasks[0])
+  const positions: unknown[] = []
+  view.parts[0]?.positions.subscribe((position) => positions.push(position))
+  views.closing(tasks[0])
+  views.opened(tasks[0])
+  expect(positions).toEqual([{ flights: { 0: 5 } }])
+})
