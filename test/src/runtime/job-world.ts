@@ -96,7 +96,7 @@ export class JobWorld {
 }
 
 /** All committed rows of a view: `key` or `key start` → value. */
-export async function rowsOf(container: Container, name: string): Promise<Map<string, unknown>> {
+async function rowsOf(container: Container, name: string): Promise<Map<string, unknown>> {
   const rows = new Map<string, unknown>()
   const view = container.views.find((each) => each.name === name)
   if (view === undefined) throw new Error(`There is no view ${name}`)

@@ -2,8 +2,8 @@
 
 const OFFSET_DIGITS = 20
 
-export const SEGMENT_SUFFIX = '.log'
-export const INDEX_SUFFIX = '.index'
+const SEGMENT_SUFFIX = '.log'
+const INDEX_SUFFIX = '.index'
 
 export function topicsDirectory(data: string): string {
   return `${data}/topics`

@@ -6,7 +6,7 @@ import { indexPath } from './paths.ts'
 import { scanBatches } from './scan.ts'
 
 /** About one entry for so many bytes of a segment: a look-up scans little more. */
-export const INDEX_INTERVAL_BYTES = 64 * 1024
+const INDEX_INTERVAL_BYTES = 64 * 1024
 /** An index that lags its closed segment by more than this is made anew. */
 const INDEX_LAG_BYTES_MAX = 1024 * 1024
 const ENTRY_BYTES = 32

@@ -25,7 +25,6 @@ export const LENGTH_OVERHEAD_BYTES = 12
 
 export const MAGIC = 2
 export const COMPRESSION_MASK = 0x07
-export const TRANSACTIONAL_BIT = 0x10
 export const CONTROL_BIT = 0x20
 
 /** No producer: -1 in its fields. */

@@ -1,4 +1,3 @@
-import type { Position } from '../position.ts'
 import type { GroupPosition, GroupWriter } from './log.ts'
 import type { Serde } from './serde.ts'
 
@@ -168,5 +167,3 @@ export interface StoreDescription {
   /** Window size in ms for a windowed store; undefined for one by key alone. */
   readonly windowMs: number | undefined
 }
-
-export type { Position }

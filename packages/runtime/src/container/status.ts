@@ -1,1 +1,1 @@
-export type { InputStatus, JobStatus, TaskCounts, TaskStatus } from '@millrace/core'
+export type { JobStatus, TaskCounts, TaskStatus } from '@millrace/core'

@@ -20,7 +20,7 @@ export function followersIn(subtopology: Subtopology): Followers {
  * The input whose key bytes a record still has when it leaves `node`, or undefined where the key may be another. Inputs
  * that are merged count as one where their serdes are the same.
  */
-export function keyOrigin(node: PlanNode): SourceNode | RepartitionNode | undefined {
+function keyOrigin(node: PlanNode): SourceNode | RepartitionNode | undefined {
   switch (node.kind) {
     case 'source':
     case 'repartition':
@@ -45,7 +45,7 @@ export function keyOrigin(node: PlanNode): SourceNode | RepartitionNode | undefi
 }
 
 /** The serde that an input's keys were written with. */
-export function keySerde(node: SourceNode | RepartitionNode) {
+function keySerde(node: SourceNode | RepartitionNode) {
   return node.kind === 'source' ? node.topic.key : node.key
 }
 
