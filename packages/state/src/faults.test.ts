@@ -46,7 +46,7 @@ test('One flipped bit anywhere in the files is detected, without effect, or leav
   const outcomes = new Map<string, number>()
   for (const name of dataFiles(whole)) {
     const bytes = readFileSync(join(whole, name))
-    const stride = Math.max(1, Math.floor(bytes.length / 60))
+    const stride = Math.max(1, Math.floor(bytes.length / 40))
     for (let at = 0; at < bytes.length; at += stride) {
       const directory = join(root, 'damaged')
       rmSync(directory, { recursive: true, force: true })
@@ -102,6 +102,19 @@ test('A log that is cut off anywhere is a state as of an earlier commit, with th
   }
   // Those of the last reopening and of each commit in the log but the last.
   expect(positions.size).toBe(2)
+})
+
+test('A write that is missing from the midst of a log is noticed, though all that is left is intact', async () => {
+  const root = temporaryDirectory()
+  const whole = join(root, 'whole')
+  const history = await makeState(whole)
+  const log = dataFiles(whole).find((name) => name.endsWith('.log')) ?? ''
+  const bytes = readFileSync(join(whole, log))
+  const firstEnd = 7 + bytes.readUInt16LE(4)
+  expect(firstEnd).toBeLessThan(bytes.length)
+  writeFileSync(join(whole, log), bytes.subarray(firstEnd))
+  expect(await checkFiles(env, whole)).toMatch(/\.log: writes before number \d+ are missing/)
+  expect(await openedOutcome(whole, history)).toBe('rebuilt')
 })
 
 test('A missing file is noticed: the state is rebuilt, or is an older commit, or does not need it', async () => {

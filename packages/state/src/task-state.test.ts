@@ -48,7 +48,7 @@ test('A state equals a plain map through any changes, commits, evictions, restar
   const root = temporaryDirectory()
   let run = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const world = new World(join(root, String(run++)))
       await world.open()
       for (const each of steps) await world.take(each)
@@ -56,7 +56,7 @@ test('A state equals a plain map through any changes, commits, evictions, restar
       await world.checkAll()
       await world.close()
     }),
-    { numRuns: 120 },
+    { numRuns: 40 },
   )
 }, 60_000)
 

@@ -80,6 +80,28 @@ test('Windows are visited by time, live and stored ones, and what is deleted in 
   await state.close()
 })
 
+test('What is frozen and not applied yet, and what came after, is seen, however full the memory is', async () => {
+  const changelog = new MemoryChangelog()
+  const state = await open(temporaryDirectory(), 1)
+  const windows = state.windowStore<string, number>('windows')
+  const put = (key: string, value: number) => windows.set(windows.find(key, 0), value)
+  const visited = () => {
+    const values: number[] = []
+    windows.forEachWindow(0, 10, (_key, _start, value) => values.push(value))
+    return values
+  }
+  put('a', 1)
+  put('b', 2)
+  const frozen = state.freeze(changelog, 0, new Map())
+  expect([windows.find('a', 0).value, windows.find('b', 0).value, visited()]).toEqual([1, 2, [1, 2]])
+  await state.apply(frozen, changelog.commitNow())
+  // Empties the window that was used last.
+  await commit(state, changelog)
+  put('a', 3)
+  expect(visited()).toEqual([3, 2])
+  await state.close()
+})
+
 function setAll(state: TaskState, start: number, value: number): void {
   const windows = state.windowStore<string, number>('windows')
   for (const key of KEYS) windows.set(windows.find(key, start), value)
@@ -99,8 +121,8 @@ async function commit(state: TaskState, changelog: MemoryChangelog): Promise<voi
   await state.apply(frozen, changelog.commitNow())
 }
 
-async function open(directory: string): Promise<TaskState> {
+async function open(directory: string, entriesMax = 1000): Promise<TaskState> {
   const stores = [store('windows', text, int32, 10)]
   const env = nodeEnv()
-  return (await openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env })).state
+  return (await openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env, entriesMax })).state
 }
