@@ -1,4 +1,5 @@
 import type { Env, OpenFile } from '@millrace/core'
+import { CompactionPolicy } from '../compaction-policy.ts'
 import { filterBatch } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { logDamaged, writeFailed } from './errors.ts'
@@ -6,8 +7,6 @@ import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { type ScannedBatch, scanBatches } from './scan.ts'
 
-/** How long a deletion stays visible to readers that lag: Kafka's `delete.retention.ms`. */
-const TOMBSTONE_KEPT_MS = 24 * 60 * 60 * 1000
 /** Between so many batches others get their turn. */
 const BATCHES_PER_TURN = 16
 
@@ -36,8 +35,8 @@ export async function compact(
       bases.reduce((sum, base) => sum + (files.files.stat(segmentPath(files.directory, base))?.bytes ?? 0), 0)
     const clean = bytesOf(closed.filter((base) => base < compactedBefore))
     if (bytesOf(closed) - clean < dirtyRatioMin * clean) return
-    const latest = await latestOffsets(env, files, closed)
-    const compactor = new Compactor(env, files, segmentBytes, latest)
+    const policy = await policyOf(env, files, closed)
+    const compactor = new Compactor(env, files, segmentBytes, policy)
     await compactor.run(closed)
     await setCompactedBefore(files, activeBase)
   } finally {
@@ -54,20 +53,17 @@ async function setCompactedBefore(files: PartitionFiles, compactedBefore: number
   }
 }
 
-/** For each key, the offset of its last record in the closed segments. */
-async function latestOffsets(env: Env, files: PartitionFiles, closed: readonly number[]): Promise<Map<string, number>> {
-  const latest = new Map<string, number>()
+/** Which records of the closed segments stay. */
+async function policyOf(env: Env, files: PartitionFiles, closed: readonly number[]): Promise<CompactionPolicy> {
+  const policy = new CompactionPolicy(env.clock.now())
   const cursor = new RecordCursor(files.topic, files.partition)
   for (const base of closed) {
     await eachBatch(env, files, base, async (batch) => {
       cursor.open(batch.buffer, batch.at, 0)
-      while (cursor.next()) {
-        if (cursor.keyStart < 0) continue
-        latest.set(cursor.bytes.latin1Slice(cursor.keyStart, cursor.keyEnd), cursor.offset)
-      }
+      while (cursor.next()) policy.note(cursor)
     })
   }
-  return latest
+  return policy
 }
 
 /** Calls for every batch of a closed segment, all of which must be whole. */
@@ -98,8 +94,7 @@ class Compactor {
   readonly #env: Env
   readonly #files: PartitionFiles
   readonly #segmentBytes: number
-  readonly #latest: ReadonlyMap<string, number>
-  readonly #tombstonesBefore: number
+  readonly #policy: CompactionPolicy
   /** The segments that the one being written replaces. */
   #sources: number[] = []
   #output: OpenFile | undefined
@@ -107,12 +102,11 @@ class Compactor {
   /** Where the next record must stand at least: what a crashed compaction left behind is passed over. */
   #nextOffset = 0
 
-  constructor(env: Env, files: PartitionFiles, segmentBytes: number, latest: ReadonlyMap<string, number>) {
+  constructor(env: Env, files: PartitionFiles, segmentBytes: number, policy: CompactionPolicy) {
     this.#env = env
     this.#files = files
     this.#segmentBytes = segmentBytes
-    this.#latest = latest
-    this.#tombstonesBefore = env.clock.now() - TOMBSTONE_KEPT_MS
+    this.#policy = policy
   }
 
   async run(closed: readonly number[]): Promise<void> {
@@ -126,7 +120,7 @@ class Compactor {
 
   #copy(batch: ScannedBatch): void {
     if (batch.nextOffset <= this.#nextOffset) return
-    const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#keeps(record))
+    const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
     this.#nextOffset = batch.nextOffset
     if (kept === undefined) return
     const output = this.#open()
@@ -136,14 +130,6 @@ class Compactor {
       throw writeFailed(output.path, error, { topic: this.#files.topic })
     }
     this.#bytes += kept.length
-  }
-
-  #keeps(record: RecordCursor): boolean {
-    // A record without a key has nothing that a later one could replace.
-    if (record.keyStart < 0) return true
-    const key = record.bytes.latin1Slice(record.keyStart, record.keyEnd)
-    if (this.#latest.get(key) !== record.offset) return false
-    return record.valueStart >= 0 || record.timestamp >= this.#tombstonesBefore
   }
 
   #open(): OpenFile {

@@ -1,4 +1,4 @@
-import { type ErrorPlace, FatalError, MillraceError, RefusedError } from '@millrace/core'
+import { type ErrorPlace, FatalError, MillraceError } from '@millrace/core'
 
 /** The file system's own code of an error, such as `ENOSPC`. */
 export function systemCode(error: unknown): string | undefined {
@@ -42,22 +42,6 @@ export function logDamaged(file: string, position: number, what: string, place: 
     `${file} is damaged at byte ${position}: ${what}. It is not the torn end of an append, so nothing is skipped or repaired. ` +
       `Restore the file from a copy`,
     { ...place, file },
-  )
-}
-
-export function topicMissing(topic: string): RefusedError {
-  return new RefusedError(
-    'TOPIC_MISSING',
-    `There is no topic ${topic}. Create it: millrace topics create ${topic} --partitions <n>`,
-    { topic },
-  )
-}
-
-export function offsetGone(topic: string, partition: number, offset: number, start: number): FatalError {
-  return new FatalError(
-    'OFFSET_GONE',
-    `${topic}/${partition} starts at offset ${start}; offset ${offset}, where reading should go on, was deleted by retention`,
-    { topic, partition, offset },
   )
 }
 

@@ -9,8 +9,8 @@ import type {
   TopicDescription,
   TopicSettings,
 } from '@millrace/core'
-import { RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
+import { checkPartition } from '../topic-errors.ts'
 import { claimJob } from './claim.ts'
 import { compact } from './compaction.ts'
 import { openDataDirectory } from './data-directory.ts'
@@ -179,13 +179,7 @@ class FileLogAdmin implements LogAdmin {
 
   async #with<T>(topic: string, partition: number, act: (files: PartitionFiles) => Promise<T>): Promise<T> {
     const { partitions } = this.#topics.require(topic)
-    if (!Number.isSafeInteger(partition) || partition < 0 || partition >= partitions) {
-      throw new RefusedError(
-        'PARTITION_MISSING',
-        `${topic} has no partition ${partition}: it has ${partitions}, from 0 to ${partitions - 1}`,
-        { topic, partition },
-      )
-    }
+    checkPartition(topic, partition, partitions)
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     try {
       return await act(files)

@@ -1,6 +1,7 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { logDamaged, systemCode, topicMissing } from './errors.ts'
+import { topicMissing } from '../topic-errors.ts'
+import { logDamaged, systemCode } from './errors.ts'
 import { partitionDirectory, segmentPath } from './paths.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
 import { listSegments } from './segments.ts'

@@ -1,8 +1,9 @@
 import { type Env, MillraceError, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
+import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
-import { systemCode, topicMissing, writeFailed } from './errors.ts'
+import { systemCode, writeFailed } from './errors.ts'
 import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
@@ -118,8 +119,4 @@ function parseDescription(name: string, path: string, text: string): TopicDescri
       cause,
     })
   }
-}
-
-function topicExists(name: string): RefusedError {
-  return new RefusedError('TOPIC_EXISTS', `There is a topic ${name} already`, { topic: name })
 }
