@@ -1,0 +1,55 @@
+import type { GroupWriter, LogWriter, PartitionWriter } from '@millrace/core'
+import { MemoryGroupWriter } from './memory-group-writer.ts'
+import { MemoryPartitionWriter } from './memory-partition-writer.ts'
+import type { MemoryTopics } from './memory-topics.ts'
+
+/** Appends to any number of partitions. Nothing waits: a full batch is in the log at once. */
+export class MemoryLogWriter implements LogWriter {
+  readonly backlogged = false
+  readonly #topics: MemoryTopics
+  readonly #partitions = new Map<string, MemoryPartitionWriter>()
+  readonly #groups = new Map<string, MemoryGroupWriter>()
+  /** What ended this writer. */
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(topics: MemoryTopics) {
+    this.#topics = topics
+  }
+
+  async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    const name = `${topic}/${partition}`
+    let writer = this.#partitions.get(name)
+    if (writer === undefined) {
+      const to = this.#topics.partition(topic, partition)
+      writer = new MemoryPartitionWriter(to, this.#topics.require(topic).description.recordBytesMax)
+      this.#partitions.set(name, writer)
+    }
+    return writer
+  }
+
+  async openGroup(topic: string, partition: number): Promise<GroupWriter> {
+    const name = `${topic}/${partition}`
+    let group = this.#groups.get(name)
+    if (group === undefined) {
+      const to = this.#topics.partition(topic, partition)
+      group = new MemoryGroupWriter(to, this.#topics.require(topic).description.recordBytesMax)
+      this.#groups.set(name, group)
+    }
+    return group
+  }
+
+  async flush(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
+    try {
+      for (const writer of this.#partitions.values()) writer.flush()
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#partitions.clear()
+    this.#groups.clear()
+  }
+}

@@ -1,0 +1,63 @@
+import type { Batch, PartitionReader } from '@millrace/core'
+import { RecordCursor } from '../record-batch/record-cursor.ts'
+import { offsetGone, topicMissing } from '../topic-errors.ts'
+import type { MemoryPartition } from './memory-partition.ts'
+
+/** Reads one partition's batches where they are: nothing is copied. */
+export class MemoryPartitionReader implements PartitionReader {
+  readonly topic: string
+  readonly partition: number
+  readonly #from: MemoryPartition
+  readonly #cursor: RecordCursor
+  readonly #closed: (reader: MemoryPartitionReader) => void
+  #position: number
+
+  constructor(from: MemoryPartition, position: number, closed: (reader: MemoryPartitionReader) => void) {
+    this.topic = from.topic
+    this.partition = from.partition
+    this.#from = from
+    this.#cursor = new RecordCursor(from.topic, from.partition)
+    this.#position = position
+    this.#closed = closed
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get endOffset(): number {
+    return this.#from.end
+  }
+
+  /** Whether `poll` has something to give or to say. */
+  get hasMore(): boolean {
+    return this.#from.deleted || this.#from.end > this.#position
+  }
+
+  onChange(wake: () => void): () => void {
+    return this.#from.onChange(wake)
+  }
+
+  poll(): Batch | undefined {
+    const from = this.#from
+    if (from.deleted) throw topicMissing(from.topic)
+    if (this.#position < from.start) throw offsetGone(from.topic, from.partition, this.#position, from.start)
+    const batch = from.batchAt(this.#position)
+    if (batch === undefined) {
+      // What compaction or a purge left nothing of is behind us.
+      this.#position = Math.max(this.#position, from.end)
+      return undefined
+    }
+    this.#cursor.open(batch.bytes, 0, this.#position)
+    this.#position = batch.next
+    return this.#cursor
+  }
+
+  seek(offset: number): void {
+    this.#position = offset
+  }
+
+  close(): void {
+    this.#closed(this)
+  }
+}

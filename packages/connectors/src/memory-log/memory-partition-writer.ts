@@ -1,0 +1,41 @@
+import type { Headers, PartitionWriter, Serde } from '@millrace/core'
+import { BatchBuilder } from '../record-batch/batch-builder.ts'
+import { topicMissing } from '../topic-errors.ts'
+import type { MemoryPartition } from './memory-partition.ts'
+
+/** Builds batches of one partition and appends each when it is full, or when it is flushed. */
+export class MemoryPartitionWriter implements PartitionWriter {
+  readonly topic: string
+  readonly partition: number
+  nextOffset = -1
+  readonly #to: MemoryPartition
+  readonly #builder: BatchBuilder
+
+  constructor(to: MemoryPartition, recordBytesMax: number) {
+    this.topic = to.topic
+    this.partition = to.partition
+    this.#to = to
+    this.#builder = new BatchBuilder(recordBytesMax)
+  }
+
+  append<V>(
+    timestamp: number,
+    keyBytes: Buffer | null,
+    keyStart: number,
+    keyEnd: number,
+    value: V | null,
+    serde: Serde<V>,
+    headers: Headers,
+  ): void {
+    this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
+    if (this.#builder.full) this.flush()
+  }
+
+  /** Throws `TOPIC_MISSING` where there is something to append and the topic was deleted. */
+  flush(): void {
+    if (this.#builder.count === 0) return
+    if (this.#to.deleted) throw topicMissing(this.topic)
+    this.nextOffset = this.#to.append(this.#builder.finish(0))
+    this.#builder.clear()
+  }
+}

@@ -1,0 +1,170 @@
+import { CompactionPolicy } from '../compaction-policy.ts'
+import { setBaseOffset } from '../record-batch/batch-builder.ts'
+import { maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
+import { filterBatch } from '../record-batch/filter-batch.ts'
+import { RecordCursor } from '../record-batch/record-cursor.ts'
+import { firstIndex } from './first-index.ts'
+
+interface StoredBatch {
+  readonly bytes: Buffer
+  /** The offset after its last record. */
+  readonly next: number
+}
+
+interface Segment {
+  batches: StoredBatch[]
+  bytes: number
+  /** The offset after the last record that it ever held. */
+  next: number
+  maxTimestamp: number
+}
+
+/**
+ * One partition: segments of finished batches, in Kafka's format. What was handed out is never written again: cleaning
+ * makes other batches, and a reader keeps those that it has.
+ */
+export class MemoryPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly #segmentBytes: number
+  readonly #waiting = new Set<() => void>()
+  #segments: Segment[] = []
+  #start = 0
+  #end = 0
+  #deleted = false
+
+  constructor(topic: string, partition: number, segmentBytes: number) {
+    this.topic = topic
+    this.partition = partition
+    this.#segmentBytes = segmentBytes
+  }
+
+  get start(): number {
+    return this.#start
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  get deleted(): boolean {
+    return this.#deleted
+  }
+
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** Appends a copy of a finished batch and gives it its offsets; returns the offset after it. */
+  append(batch: Buffer): number {
+    setBaseOffset(batch, this.#end)
+    const bytes = Buffer.from(batch)
+    const next = nextOffset(bytes, 0)
+    const segment = this.#activeSegment()
+    segment.batches.push({ bytes, next })
+    segment.bytes += bytes.length
+    segment.next = next
+    segment.maxTimestamp = Math.max(segment.maxTimestamp, maxTimestamp(bytes, 0))
+    this.#end = next
+    this.#wakeAll()
+    return next
+  }
+
+  /** The first batch that holds a record at `offset` or after it. */
+  batchAt(offset: number): StoredBatch | undefined {
+    const segments = this.#segments
+    for (let index = firstIndex(segments, ({ next }) => next > offset); index < segments.length; index++) {
+      const batches = segments[index]?.batches ?? []
+      const found = batches[firstIndex(batches, ({ next }) => next > offset)]
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** The offset of the first record at or after a time; the end where there is none. */
+  offsetAt(timestamp: number): number {
+    const cursor = new RecordCursor(this.topic, this.partition)
+    for (const segment of this.#segments) {
+      if (segment.maxTimestamp < timestamp) continue
+      for (const { bytes } of segment.batches) {
+        if (maxTimestamp(bytes, 0) < timestamp) continue
+        cursor.open(bytes, 0, this.#start)
+        while (cursor.next()) if (cursor.timestamp >= timestamp) return cursor.offset
+      }
+    }
+    return this.#end
+  }
+
+  /** Drops every record before `offset`, to the record: the strictest that the contract allows. */
+  purge(offset: number): void {
+    this.#start = Math.max(this.#start, Math.min(offset, this.#end))
+    for (const segment of this.#segments) {
+      segment.batches = segment.batches.filter(({ next }) => next > this.#start)
+      segment.bytes = bytesOf(segment.batches)
+    }
+    this.#segments = this.#segments.filter(({ batches }) => batches.length > 0)
+  }
+
+  /** Deletes the oldest closed segments: those too old by their records' times, and those too many by their bytes. */
+  applyRetention(nowMs: number, retentionMs: number | null, retentionBytes: number | null): void {
+    let { bytes } = this
+    for (const segment of this.#segments.slice(0, -1)) {
+      const tooMany = retentionBytes !== null && bytes - segment.bytes >= retentionBytes
+      const tooOld = retentionMs !== null && segment.maxTimestamp < nowMs - retentionMs
+      if (!tooMany && !tooOld) return
+      bytes -= segment.bytes
+      this.#segments.shift()
+      this.#start = Math.max(this.#start, segment.next)
+    }
+  }
+
+  /** Keeps the latest record of each key in the closed segments. */
+  compact(nowMs: number): void {
+    const closed = this.#segments.slice(0, -1)
+    const policy = new CompactionPolicy(nowMs)
+    const cursor = new RecordCursor(this.topic, this.partition)
+    for (const { batches } of closed) {
+      for (const { bytes } of batches) {
+        cursor.open(bytes, 0, this.#start)
+        while (cursor.next()) policy.note(cursor)
+      }
+    }
+    for (const segment of closed) {
+      segment.batches = segment.batches.flatMap((batch) => {
+        const bytes = filterBatch(batch.bytes, 0, batch.bytes.length, (record) => policy.keeps(record))
+        return bytes === undefined ? [] : { bytes, next: batch.next }
+      })
+      segment.bytes = bytesOf(segment.batches)
+    }
+    this.#segments = this.#segments.filter(({ batches }) => batches.length > 0)
+  }
+
+  /** Readers and writers that still have it find that the topic is gone. */
+  delete(): void {
+    this.#deleted = true
+    this.#segments = []
+    this.#wakeAll()
+  }
+
+  /** Calls `wake` at the next append or deletion, until the returned function is called. */
+  onChange(wake: () => void): () => void {
+    this.#waiting.add(wake)
+    return () => this.#waiting.delete(wake)
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting) wake()
+  }
+
+  #activeSegment(): Segment {
+    const last = this.#segments.at(-1)
+    if (last !== undefined && last.bytes < this.#segmentBytes) return last
+    const segment: Segment = { batches: [], bytes: 0, next: this.#end, maxTimestamp: -1 }
+    this.#segments.push(segment)
+    return segment
+  }
+}
+
+function bytesOf(batches: readonly StoredBatch[]): number {
+  return batches.reduce((sum, { bytes }) => sum + bytes.length, 0)
+}
