@@ -69,6 +69,10 @@ test('numbers are written as Kafka writes them', () => {
   expect(encoded(float64(), 1.5).toString('hex')).toBe('3ff8000000000000')
 })
 
+test('0 and -0, which are equal, are the same bytes', () => {
+  for (const serde of [int32(), int64(), float64()]) expect(encoded(serde, -0)).toEqual(encoded(serde, 0))
+})
+
 describe('order', () => {
   const byCodePoint = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
   const byNumber = (a: number, b: number) => Number(a > b) - Number(a < b)

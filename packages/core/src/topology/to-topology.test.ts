@@ -67,3 +67,52 @@ describe('a topology', () => {
     }
   })
 })
+
+describe('subtopologies', () => {
+  const numbers = (name: string) => stream(topic(name, { key: string(), value: int32() }))
+
+  test('come after those that feed them, whatever order the outputs have', () => {
+    const second = numbers('a').keyBy(String, string()).repartition('x').keyBy(String, string()).repartition('b')
+    const out = topic('out', { key: string(), value: int32() })
+    const late = numbers('c').merge(second).toTable('t')
+    const { subtopologies } = toTopology(job('j', late, numbers('a').to(out)))
+    expect(subtopologies.map(({ inputs }) => inputs.map((input) => input.topic))).toEqual([
+      ['a'],
+      ['j.x.repartition'],
+      ['c', 'j.b.repartition'],
+    ])
+  })
+
+  test('are one behind a repartition topic that several steps share', () => {
+    const shared = numbers('a').keyBy(String, string()).repartition('shared')
+    const { subtopologies } = toTopology(job('j', shared.toTable('x'), shared.groupByKey().count('y')))
+    expect(subtopologies.map(({ id, stores }) => [id, stores.map(({ name }) => name)])).toEqual([
+      ['a', []],
+      ['j.shared.repartition', ['x', 'y']],
+    ])
+  })
+
+  test('that nothing connects are apart, each with its own stores', () => {
+    const { subtopologies } = toTopology(job('j', numbers('a').toTable('x'), numbers('b').toTable('y')))
+    expect(subtopologies.map(({ id, stores }) => [id, stores.map(({ name }) => name)])).toEqual([
+      ['a', ['x']],
+      ['b', ['y']],
+    ])
+  })
+
+  test('are the same each time', () => {
+    const made = job('j', numbers('a').merge(numbers('b')).groupBy(String).count('x'), numbers('b').toTable('y'))
+    expect(toTopology(made)).toEqual(toTopology(made))
+  })
+})
+
+test('what is late still belongs to its aggregate where a topic was named twice', () => {
+  const again = stream(topic('flights', { key: flights.key, value: flights.value }))
+  const counts = again.groupByKey().window(tumbling('1h')).count('counts')
+  const made = job('late', stream(flights).groupByKey().count('all'), counts, counts.late().to(copies))
+  const { nodes } = toTopology(made).subtopologies[0] ?? { nodes: [] }
+  const late = nodes.find(({ kind }) => kind === 'late')
+  expect(late).toBeDefined()
+  expect(nodes).toContain(late !== undefined && 'input' in late ? late.input : undefined)
+  expect(toTopology(made).views.map(({ name }) => name)).toEqual(['all', 'counts'])
+})
