@@ -22,7 +22,7 @@ export async function follow(url: string): Promise<Followed> {
   const ended = read(response.body).catch(() => {})
   return {
     text: () => text,
-    until: (ending) => vi.waitUntil(() => text.endsWith(ending)),
+    until: (ending) => vi.waitUntil(() => text.endsWith(ending), { interval: 1 }),
     ended,
     stop: () => stop.abort(),
   }
