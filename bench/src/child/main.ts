@@ -1,0 +1,30 @@
+import { once } from 'node:events'
+import type { Measured } from './measure.ts'
+import type { Options, Work } from './work.ts'
+
+/** A child process: readies a piece of work, waits for the word, does it, and tells what it took. */
+const [file = '', options = '{}'] = process.argv.slice(2)
+const loaded: { default: Work } = await import(new URL(`../${file}`, import.meta.url).href)
+const parsed: Options = JSON.parse(options)
+const work = await loaded.default.prepare(parsed)
+process.send?.('ready')
+await once(process, 'message')
+
+const cpuBefore = process.cpuUsage()
+const startMs = performance.timeOrigin + performance.now()
+const records = await work.run()
+const endMs = performance.timeOrigin + performance.now()
+const cpu = process.cpuUsage(cpuBefore)
+const memoryPeakMb = process.resourceUsage().maxRSS / 1024
+
+const measured: Measured = {
+  records,
+  startMs,
+  endMs,
+  cpuSeconds: (cpu.user + cpu.system) / 1e6,
+  memoryPeakMb,
+  found: work.found?.() ?? [],
+}
+process.send?.(measured)
+await work.close?.()
+process.disconnect()

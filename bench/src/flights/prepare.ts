@@ -1,0 +1,34 @@
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { openFileLog } from '@millrace/connectors'
+import { json } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import type { Flight } from './flight.ts'
+import { readFlights } from './read-flights.ts'
+
+const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url))
+const FLIGHT = json<Flight>()
+
+/** A data directory whose topic `flights` holds the first so many flights, made once and kept beside the benchmarks. */
+export async function prepareFlights(records: number): Promise<string> {
+  const directory = `${CACHE}/flights-${records}`
+  if (existsSync(directory)) return directory
+  const making = `${directory}.${process.pid}`
+  rmSync(making, { recursive: true, force: true })
+  const log = await openFileLog({ directory: making, env: nodeEnv(), durability: 'os' })
+  await log.admin.createTopic('flights')
+  const writer = log.openWriter()
+  const topic = await writer.openPartition('flights', 0)
+  for await (const flight of readFlights(records)) {
+    const key = Buffer.from(flight.origin)
+    topic.append(flight.date, key, 0, key.length, flight, FLIGHT, [])
+    if (writer.backlogged) await writer.flush()
+  }
+  await writer.flush()
+  await writer.close()
+  await log.close()
+  // Another process may have been as quick.
+  if (existsSync(directory)) rmSync(making, { recursive: true })
+  else renameSync(making, directory)
+  return directory
+}

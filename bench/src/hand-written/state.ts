@@ -1,0 +1,16 @@
+import { Level } from 'level'
+
+const POSITION_KEY = Buffer.from('\0position')
+
+export type State = Level<Buffer, Buffer>
+
+export async function openState(directory: string): Promise<State> {
+  const state: State = new Level(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false })
+  await state.open()
+  return state
+}
+
+/** Closes a commit's batch with the input position that it stands for, and writes it. */
+export async function writePosition(batch: ReturnType<State['batch']>, offset: number): Promise<void> {
+  await batch.put(POSITION_KEY, Buffer.from(JSON.stringify({ offset }))).write()
+}

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { runPairs, STATEFUL, STATELESS } from './pairs.ts'
+
+// Enough for several batches, and for windows with many records. Neither the time nor the ratio is looked at.
+const FLIGHTS = 12_000
+const TEST_MS_MAX = 60_000
+
+test.each([STATELESS, STATEFUL])(
+  'the loop by hand and the job come to the same results, $title',
+  async (contest) => {
+    const report = await runPairs(contest, FLIGHTS, 1)
+    expect(report).toContain('on Millrace')
+  },
+  TEST_MS_MAX,
+)

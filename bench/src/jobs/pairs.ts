@@ -1,0 +1,104 @@
+import { deepStrictEqual } from 'node:assert'
+import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
+import { prepareFlights } from '../flights/prepare.ts'
+import { withRunDirectory } from '../run-directory.ts'
+import { spread } from '../statistics.ts'
+import { table } from '../table.ts'
+import { onlyTask, type Results, readResults } from './results.ts'
+
+/** Millrace's state has a checksum before each value; the loop's has not. */
+const CHECKSUM_BYTES = 4
+
+export interface Contest {
+  /** What is done, for the table. */
+  readonly title: string
+  readonly job: string
+  readonly output: string
+  readonly byHand: string
+  readonly onMillrace: string
+}
+
+export const STATELESS: Contest = {
+  title: 'stateless: filter and project',
+  job: 'delayed-flights',
+  output: 'delayed',
+  byHand: 'works/delayed-by-hand.ts',
+  onMillrace: 'works/delayed-on-millrace.ts',
+}
+
+export const STATEFUL: Contest = {
+  title: 'stateful: hourly aggregate by origin, an output per record',
+  job: 'hourly-delays',
+  output: 'delays',
+  byHand: 'works/hourly-by-hand.ts',
+  onMillrace: 'works/hourly-on-millrace.ts',
+}
+
+interface Side {
+  readonly measured: Measured
+  readonly results: Results
+}
+
+/**
+ * Runs the loop and the job one after the other, pair by pair, over the same input; the order within a pair changes, so
+ * that neither always finds the machine warm. Throws where the two come to different results.
+ */
+export async function runPairs(contest: Contest, records: number, pairs: number): Promise<string> {
+  const input = await prepareFlights(records)
+  const byHand: Side[] = []
+  const onMillrace: Side[] = []
+  for (let pair = 0; pair < pairs; pair++) {
+    const hand = async () => byHand.push(await runByHand(contest, input))
+    const millrace = async () => onMillrace.push(await runOnMillrace(contest, input))
+    for (const run of pair % 2 === 0 ? [hand, millrace] : [millrace, hand]) await run()
+    const [expected, actual] = [byHand.at(-1), onMillrace.at(-1)]
+    deepStrictEqual(actual?.results, expected?.results, `${contest.title}: the job and the loop differ`)
+    deepStrictEqual([actual?.measured.records, expected?.measured.records], [records, records])
+  }
+  return report(contest, byHand, onMillrace)
+}
+
+async function runByHand({ byHand, output }: Contest, input: string): Promise<Side> {
+  return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
+    measured: await measure(byHand, { data }),
+    results: await readResults(data, output, `${data}/state/by-hand`, 0),
+  }))
+}
+
+async function runOnMillrace({ onMillrace, output, job }: Contest, input: string): Promise<Side> {
+  return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
+    measured: await measure(onMillrace, { data }),
+    results: await readResults(data, output, onlyTask(data, job), CHECKSUM_BYTES),
+  }))
+}
+
+function report({ title }: Contest, byHand: readonly Side[], onMillrace: readonly Side[]): string {
+  const ratios = onMillrace.map((side, pair) => rate(side) / rate(byHand[pair]))
+  const cpuRatios = onMillrace.map((side, pair) => cpu(byHand[pair]) / cpu(side))
+  const row = (name: string, sides: readonly Side[], ratio: string, cpuRatio: string) => [
+    name,
+    spread(
+      sides.map((side) => rate(side) / 1000),
+      0,
+    ),
+    ratio,
+    spread(sides.map(cpu), 2),
+    cpuRatio,
+    spread(
+      sides.map((side) => side.measured.memoryPeakMb),
+      0,
+    ),
+  ]
+  return table(
+    [title, 'thousand records/s', 'ratio', 'CPU s per million', 'ratio', 'peak memory, MB'],
+    [row('by hand', byHand, '1', '1'), row('on Millrace', onMillrace, spread(ratios, 2), spread(cpuRatios, 2))],
+  )
+}
+
+function rate(side: Side | undefined): number {
+  return side === undefined ? Number.NaN : recordsPerSecond([side.measured])
+}
+
+function cpu(side: Side | undefined): number {
+  return side === undefined ? Number.NaN : (side.measured.cpuSeconds / side.measured.records) * 1e6
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { openState } from '../hand-written/state.ts'
+import { TopicReader } from '../hand-written/topic-reader.ts'
+
+/** What a run left behind, in a form that two runs can be compared by. */
+export interface Results {
+  readonly outputs: number
+  /** Of every output's time, key and value, in order. */
+  readonly outputDigest: string
+  /** How many totals the state holds; 0 for a job without. */
+  readonly totals: number
+  /** Of every total's key and value, in the order of keys. */
+  readonly stateDigest: string
+}
+
+/**
+ * Reads the results of a run. `state` is the state's directory; its values are preceded by `checksumBytes` bytes that
+ * are passed over.
+ */
+export async function readResults(
+  data: string,
+  output: string,
+  state: string,
+  checksumBytes: number,
+): Promise<Results> {
+  const outputs = new TopicReader(`${data}/topics/${output}/0`)
+  const outputHash = createHash('sha256')
+  while (outputs.nextBatch()) {
+    while (outputs.next()) {
+      outputHash.update(`${outputs.timestamp} ${outputs.keyEnd - outputs.keyStart} `)
+      outputHash.update(outputs.bytes.subarray(outputs.keyStart, outputs.keyEnd))
+      outputHash.update(outputs.bytes.subarray(outputs.valueStart, outputs.valueEnd))
+    }
+  }
+  const stateHash = createHash('sha256')
+  let totals = 0
+  const level = await openState(state)
+  for await (const [key, value] of level.iterator({ gte: Buffer.from('delays\0'), lt: Buffer.from('delays\x01') })) {
+    stateHash.update(key).update(value.subarray(checksumBytes))
+    totals++
+  }
+  await level.close()
+  return {
+    outputs: outputs.records,
+    outputDigest: outputHash.digest('hex'),
+    totals,
+    stateDigest: stateHash.digest('hex'),
+  }
+}
+
+/** The state directory of the one task that a job has. */
+export function onlyTask(data: string, job: string): string {
+  const tasks = readdirSync(`${data}/state/${job}`)
+  if (tasks.length !== 1) throw new Error(`${job} has ${tasks.length} tasks, not one`)
+  return `${data}/state/${job}/${tasks[0]}`
+}

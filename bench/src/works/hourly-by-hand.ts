@@ -1,0 +1,97 @@
+import { immediate, text } from '../child/work.ts'
+import type { Flight } from '../flights/flight.ts'
+import { Committer } from '../hand-written/committer.ts'
+import { openState, writePosition } from '../hand-written/state.ts'
+import { TopicReader } from '../hand-written/topic-reader.ts'
+import { TopicWriter } from '../hand-written/topic-writer.ts'
+
+const HOUR_MS = 3_600_000
+const STORE_PREFIX = Buffer.from('delays\0')
+const CHECKPOINT_KEY = Buffer.from('\0flights')
+const SIGN = 0x80000000
+
+export default immediate((options) => hourlyDelaysByHand(text(options, 'data')))
+
+interface Hour {
+  readonly key: Buffer
+  readonly outputKey: Buffer
+  total: { readonly flights: number; readonly minutes: number }
+}
+
+/**
+ * The stateful job by hand: flights and minutes of delay by origin and hour, an output per record. Live totals are in
+ * maps, the changed ones in a set; a commit writes those to the changelog and to LevelDB.
+ */
+async function hourlyDelaysByHand(data: string): Promise<number> {
+  const input = new TopicReader(`${data}/topics/flights/0`)
+  const output = new TopicWriter(`${data}/topics/delays/0`)
+  // A commit is whole or not there: it is one batch.
+  const changelog = new TopicWriter(`${data}/topics/changelog/0`, Number.MAX_SAFE_INTEGER)
+  const state = await openState(`${data}/state/by-hand`)
+  const origins = new Map<string, Map<number, Hour>>()
+  const dirty = new Set<Hour>()
+  const committer = new Committer(() => {
+    const offset = input.records
+    const now = Date.now()
+    const batch = state.batch()
+    for (const { key, total } of dirty) {
+      const text = JSON.stringify(total)
+      changelog.append(now, key, 0, key.length, text)
+      batch.put(key, Buffer.from(text))
+    }
+    dirty.clear()
+    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify({ offset }))
+    output.write()
+    return async () => {
+      await output.sync()
+      changelog.write()
+      await changelog.sync()
+      await writePosition(batch, offset)
+    }
+  })
+  while (input.nextBatch()) {
+    const { bytes } = input
+    while (input.next()) {
+      const { origin, delay }: Flight = JSON.parse(bytes.utf8Slice(input.valueStart, input.valueEnd))
+      const start = input.timestamp - (input.timestamp % HOUR_MS)
+      let hours = origins.get(origin)
+      if (hours === undefined) {
+        hours = new Map()
+        origins.set(origin, hours)
+      }
+      let hour = hours.get(start)
+      if (hour === undefined) {
+        hour = newHour(origin, start)
+        hours.set(start, hour)
+      }
+      hour.total = { flights: hour.total.flights + 1, minutes: hour.total.minutes + delay }
+      dirty.add(hour)
+      output.append(input.timestamp, hour.outputKey, 0, hour.outputKey.length, JSON.stringify(hour.total))
+    }
+    await committer.turn()
+  }
+  await committer.finish()
+  output.close()
+  changelog.close()
+  await state.close()
+  return input.records
+}
+
+function newHour(origin: string, start: number): Hour {
+  const times = Buffer.alloc(18)
+  times[1] = 1
+  writeTime(times, start, 2)
+  writeTime(times, start + HOUR_MS, 10)
+  const name = Buffer.from(origin)
+  return {
+    key: Buffer.concat([STORE_PREFIX, name, times.subarray(0, 10)]),
+    outputKey: Buffer.concat([name, times]),
+    total: { flights: 0, minutes: 0 },
+  }
+}
+
+/** Ordered as bytes: big-endian, sign flipped. */
+function writeTime(bytes: Buffer, time: number, at: number): void {
+  bytes.writeUInt32BE((Math.floor(time / 2 ** 32) + SIGN) % 2 ** 32, at)
+  bytes.writeUInt32BE(time % 2 ** 32, at + 4)
+}
