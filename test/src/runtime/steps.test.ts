@@ -1,0 +1,414 @@
+import {
+  deadLetter,
+  hopping,
+  int32,
+  job,
+  json,
+  otherwise,
+  stream,
+  string,
+  table,
+  topic,
+  tumbling,
+} from '@millrace/core'
+import { map, scan } from 'rxjs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const out = topic('out', { key: string(), value: json<unknown>() })
+
+let world: JobWorld
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers')
+  await world.topic('out')
+})
+
+afterEach(() => world.close())
+
+/** Records with the given values, one a second, under key `k`. */
+function produce(...values: (number | null)[]): Promise<void> {
+  const records = values.map((value, index) => ({ key: 'k', value, timestamp: 1000 * index }))
+  return world.produce('numbers', numbers.value, records)
+}
+
+async function outputs(): Promise<unknown[]> {
+  return (await world.read('out', out.value)).map(([key, value]) => [key, value])
+}
+
+describe('steps', () => {
+  test('map, filter and flat-map records, in order', async () => {
+    await produce(1, 2, 3, 4)
+    const even = stream(numbers)
+      .filter((value) => value % 2 === 0)
+      .mapValues((value) => value * 10)
+      .flatMapValues((value) => [value, value + 1])
+    const odd = stream(numbers)
+      .filterNot((value) => value % 2 === 0)
+      .map((value, key) => [`${key}${value}`, -value] as const, { key: string() })
+    await world.runToEnd(job('steps', even.merge(odd).to(out)))
+    expect(await outputs()).toEqual([
+      ['k1', -1],
+      ['k', 20],
+      ['k', 21],
+      ['k3', -3],
+      ['k', 40],
+      ['k', 41],
+    ])
+  })
+
+  test('pass tombstones where keys stay, and call back for none', async () => {
+    await produce(1, null)
+    const seen: unknown[] = []
+    const steps = stream(numbers)
+      .peek((value) => {
+        seen.push(value)
+      })
+      .filter(() => true)
+      .mapValues((value) => value + 1)
+    const rekeyed = stream(numbers).keyBy((value) => `n${value}`, string())
+    await world.runToEnd(job('tombstones', steps.to(out), rekeyed.to(out)))
+    expect(seen).toEqual([1])
+    expect(await outputs()).toEqual([
+      ['k', 2],
+      ['n1', 1],
+      ['k', null],
+    ])
+  })
+
+  test('split each record into the first branch that accepts it', async () => {
+    await produce(5, 15, 25)
+    const { small, medium, rest } = stream(numbers).split({
+      small: (value) => value < 10,
+      medium: (value) => value < 20,
+      rest: otherwise,
+    })
+    const tagged = small
+      .mapValues((value) => `small ${value}`)
+      .merge(medium.mapValues((value) => `medium ${value}`))
+      .merge(rest.mapValues((value) => `rest ${value}`))
+    await world.runToEnd(job('split', tagged.to(out)))
+    expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual(['small 5', 'medium 15', 'rest 25'])
+  })
+
+  test('run synchronous RxJS operators', async () => {
+    await produce(1, 2, 3)
+    const sums = stream(numbers).pipe(
+      map((value) => value * 2),
+      scan((sum, value) => sum + value, 0),
+    )
+    await world.runToEnd(job('pipe', sums.to(out)))
+    expect(await outputs()).toEqual([
+      ['k', 2],
+      ['k', 6],
+      ['k', 12],
+    ])
+  })
+
+  test('see the record that they are called for', async () => {
+    await produce(7)
+    const where = stream(numbers).mapValues((_, key, context) => [
+      key,
+      context.topic,
+      context.partition,
+      context.offset,
+      context.timestamp,
+    ])
+    await world.runToEnd(job('context', where.to(out)))
+    expect(await outputs()).toEqual([['k', ['k', 'numbers', 0, 0, 0]]])
+  })
+
+  test('send records to topics that they choose themselves', async () => {
+    await world.topic('even', { partitions: 2 })
+    await world.topic('odd')
+    await produce(1, 2, 3, 4)
+    const chosen = stream(numbers).to((value) => (value % 2 === 0 ? 'even' : 'odd'))
+    await world.runToEnd(job('chosen', chosen))
+    const value = json<number>()
+    expect((await world.read('odd', value)).map((record) => record[1])).toEqual([1, 3])
+    const even = [...(await world.read('even', value, 0)), ...(await world.read('even', value, 1))]
+    expect(even.map((record) => record[1])).toEqual([2, 4])
+    await produce(5)
+    const missing = stream(numbers).to(() => 'nowhere')
+    await expect(world.runToEnd(job('missing', missing))).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+  })
+
+  test('take the records of several inputs by their time', async () => {
+    await world.topic('others')
+    const others = topic('others', { key: string(), value: json<number>() })
+    await world.produce(
+      'numbers',
+      numbers.value,
+      [10, 30, 50].map((timestamp) => ({ key: 'k', value: timestamp, timestamp })),
+    )
+    await world.produce(
+      'others',
+      numbers.value,
+      [20, 25, 60].map((timestamp) => ({ key: 'k', value: timestamp, timestamp })),
+    )
+    await world.runToEnd(job('merged', stream(numbers).merge(stream(others)).to(out)))
+    expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual([10, 20, 25, 30, 50, 60])
+  })
+
+  test('take event time from the value where the topic says so', async () => {
+    const timed = topic('numbers', { key: string(), value: json<number>(), timestamp: (value) => value })
+    await produce(5000, 7000)
+    await world.runToEnd(job('timed', stream(timed).to(out)))
+    expect((await world.read('out', out.value)).map((record) => record[2])).toEqual([5000, 7000])
+  })
+})
+
+describe('tables', () => {
+  test('keep the latest value, derive rows, and tell deletions', async () => {
+    const rows = table(numbers, 'latest')
+    const large = rows.filter((value) => value >= 10, { name: 'large' })
+    const doubled = large.mapValues((value) => value * 2, { name: 'doubled' })
+    await produce(1, 10, 20, 5, null)
+    const theJob = job('tables', rows, large, doubled, doubled.changes().to(out))
+    await world.runToEnd(theJob)
+    expect(await outputs()).toEqual([
+      ['k', 20],
+      ['k', 40],
+      ['k', null],
+    ])
+    expect(await world.rows(theJob, 'latest')).toEqual(new Map())
+    await produce(30)
+    await world.runToEnd(theJob)
+    expect(await world.rows(theJob, 'latest')).toEqual(new Map([['k', 30]]))
+    expect(await world.rows(theJob, 'doubled')).toEqual(new Map([['k', 60]]))
+  })
+
+  test('count and reduce by key', async () => {
+    await produce(3, 9, 4)
+    const counts = stream(numbers).groupByKey().count('counts')
+    const greatest = stream(numbers)
+      .groupByKey()
+      .reduce('greatest', (a, b) => Math.max(a, b))
+    const theJob = job('folds', counts, greatest)
+    await world.runToEnd(theJob)
+    expect(await world.rows(theJob, 'counts')).toEqual(new Map([['k', 3]]))
+    expect(await world.rows(theJob, 'greatest')).toEqual(new Map([['k', 9]]))
+  })
+})
+
+describe('windows', () => {
+  test('emit only final results where that is asked for, also behind a repartition', async () => {
+    const sums = stream(numbers)
+      .groupBy((value) => (value % 2 === 0 ? 'even' : 'odd'), string())
+      .window(tumbling('5s'))
+      .reduce('sums', (a, b) => a + b, { emit: 'final' })
+    await produce(...Array.from({ length: 13 }, (_, index) => index))
+    const named = sums.changes().map((value, { key, window }) => [`${key} ${window.start}`, value] as const)
+    const theJob = job('final', named.to(out))
+    await world.runToEnd(theJob)
+    expect(new Map((await outputs()) as [string, number][])).toEqual(
+      new Map([
+        ['even 0', 6],
+        ['odd 0', 4],
+        ['even 5000', 14],
+        ['odd 5000', 21],
+      ]),
+    )
+    await world.produce('numbers', numbers.value, [{ key: 'k', value: 100, timestamp: 15_000 }])
+    await world.runToEnd(theJob)
+    expect((await outputs()).slice(4)).toEqual(
+      expect.arrayContaining([
+        ['even 10000', 22],
+        ['odd 10000', 11],
+      ]),
+    )
+    expect(await outputs()).toHaveLength(6)
+  })
+
+  test('overlap where they hop', async () => {
+    const counts = stream(numbers)
+      .groupByKey()
+      .window(hopping('4s', { advance: '2s' }))
+      .count('counts')
+    await produce(0, 0, 0, 0)
+    const theJob = job('hops', counts)
+    await world.runToEnd(theJob)
+    expect(await world.rows(theJob, 'counts')).toEqual(
+      new Map([
+        ['k -2000', 2],
+        ['k 0', 4],
+        ['k 2000', 2],
+      ]),
+    )
+  })
+
+  test('hand late records on, and count them', async () => {
+    const counts = stream(numbers)
+      .groupByKey()
+      .window(tumbling('1s', { grace: '1s' }))
+      .count('counts')
+    const at = (timestamp: number) => ({ key: 'k', value: timestamp, timestamp })
+    await world.produce('numbers', numbers.value, [at(0), at(1500), at(500), at(2000), at(400), at(1400)])
+    const theJob = job('late', counts, counts.late().to(out))
+    const container = await world.start(theJob, { untilEnd: true })
+    let late = 0
+    container.status.subscribe(({ tasks }) => {
+      late = tasks.reduce((sum, { counts }) => sum + counts.late, 0)
+    })
+    await container.done
+    expect(await outputs()).toEqual([['k', 400]])
+    expect(late).toBe(1)
+    expect(await world.rows(theJob, 'counts')).toEqual(
+      new Map([
+        ['k 0', 2],
+        ['k 1000', 2],
+        ['k 2000', 1],
+      ]),
+    )
+  })
+
+  test('judge lateness after a restart as without one', async () => {
+    const counts = stream(numbers).groupByKey().window(tumbling('1s')).count('counts')
+    const theJob = job('late-restart', counts, counts.late().to(out))
+    const at = (timestamp: number) => ({ key: 'k', value: timestamp, timestamp })
+    await world.produce('numbers', numbers.value, [at(0), at(5000)])
+    await world.runToEnd(theJob)
+    await world.produce('numbers', numbers.value, [at(100)])
+    await world.runToEnd(theJob)
+    expect(await outputs()).toEqual([['k', 100]])
+  })
+
+  test('are deleted when their retention is over', async () => {
+    const counts = stream(numbers)
+      .groupByKey()
+      .window(tumbling('1s', { retention: '2s' }))
+      .count('counts')
+    const theJob = job('retention', counts)
+    await produce(1, 1, 1, 1, 1, 1)
+    await world.runToEnd(theJob)
+    expect([...(await world.rows(theJob, 'counts')).keys()]).toEqual(['k 2000', 'k 3000', 'k 4000', 'k 5000'])
+  })
+})
+
+describe('error policies', () => {
+  test('fail by default, naming the record, and go on once it is mended', async () => {
+    await produce(1, 2, 3)
+    const make = (fn: (value: number) => number) => job('fails', stream(numbers).mapValues(fn).to(out))
+    const failing = make((value) => {
+      if (value === 2) throw new Error('two is too much')
+      return value
+    })
+    const failure = world.runToEnd(failing)
+    await expect(failure).rejects.toMatchObject({ code: 'CALLBACK_FAILED', place: { topic: 'numbers', offset: 1 } })
+    await expect(failure).rejects.toThrow(/mapValues threw: two is too much.*numbers\/0 offset 1/)
+    await world.runToEnd(make((value) => value * 10))
+    expect((await outputs()).at(-1)).toEqual(['k', 30])
+  })
+
+  test('skip and count, or bury with the reason', async () => {
+    await world.topic('dead')
+    await produce(1, 2, 3)
+    const undecodable = topic('numbers', { key: string(), value: int32() })
+    const buried = job('buried', stream(undecodable).to(topic('out', { key: string(), value: int32() }))).onError({
+      undecodable: deadLetter('dead'),
+    })
+    const container = await world.start(buried, { untilEnd: true })
+    let counts = { undecodable: 0, deadLettered: 0 }
+    container.status.subscribe(({ tasks }) => {
+      counts = tasks[0]?.counts ?? counts
+    })
+    await container.done
+    expect(counts).toMatchObject({ undecodable: 3, deadLettered: 3 })
+    expect((await world.read('dead', numbers.value)).map((record) => record[1])).toEqual([1, 2, 3])
+    const reader = world.log.openReader()
+    const batch = (await reader.assign('dead', 0, 0)).poll()
+    batch?.next()
+    const headers = new Map(batch?.headers().map(([name, value]) => [name, Buffer.from(value ?? []).toString()]))
+    expect(headers.get('millrace.error')).toBe('RECORD_UNDECODABLE')
+    expect(headers.get('millrace.topic')).toBe('numbers')
+    expect(headers.get('millrace.offset')).toBe('0')
+    await reader.close()
+
+    const skipping = stream(numbers).mapValues((value) => {
+      if (value === 2) throw new Error('no')
+      return value
+    })
+    await world.runToEnd(job('skipping', skipping.to(out)).onError({ callback: 'skip' }))
+    expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual([1, 3])
+  })
+
+  test('name a record that does not decode', async () => {
+    await produce(1)
+    const wrong = topic('numbers', { key: string(), value: int32() })
+    await expect(world.runToEnd(job('wrong', stream(wrong).to(out)))).rejects.toThrow(
+      /value of the record at numbers\/0 offset 0 does not decode as int32/,
+    )
+  })
+
+  test('never pass over what is not about one record', async () => {
+    await world.topic('tiny', { recordBytesMax: 20 })
+    await produce(1)
+    const tiny = topic('tiny', { key: string(), value: json<string>() })
+    const large = stream(numbers).mapValues(() => 'x'.repeat(100))
+    const failure = world.runToEnd(job('large', large.to(tiny)))
+    await expect(failure).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
+  })
+})
+
+describe('a container', () => {
+  test('refuses a job that runs already, and one whose topics are missing', async () => {
+    const theJob = job('once', stream(numbers).to(out))
+    const container = await world.start(theJob)
+    await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
+    await container.stop()
+    await world.log.admin.deleteTopic('numbers')
+    await expect(world.start(theJob)).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+    await world.topic('numbers')
+    await expect(world.start(theJob)).rejects.toMatchObject({ code: 'TOPIC_REPLACED' })
+  })
+
+  test('commits what it has processed before it stops', async () => {
+    const counts = stream(numbers).groupByKey().count('counts')
+    const theJob = job('stops', counts)
+    const container = await world.start(theJob, { commitIntervalMs: 60_000 })
+    const processed = new Promise<void>((resolve) => {
+      container.status.subscribe(({ tasks }) => {
+        if (tasks[0]?.counts.processed === 3) resolve()
+      })
+    })
+    await produce(1, 2, 3)
+    await processed
+    await container.stop()
+    await container.done
+    expect(await world.rows(theJob, 'counts')).toEqual(new Map([['k', 3]]))
+  })
+
+  test('shows only what is committed', async () => {
+    const counts = stream(numbers).groupByKey().count('counts')
+    const container = await world.start(job('committed', counts), { commitIntervalMs: 60_000 })
+    const processed = new Promise<void>((resolve) => {
+      container.status.subscribe(({ tasks }) => {
+        if (tasks[0]?.counts.processed === 2) resolve()
+      })
+    })
+    await produce(1, 2)
+    await processed
+    const part = container.views[0]?.parts[0]
+    expect(await part?.store.get('k')).toBeUndefined()
+    expect(part?.position).toEqual({ numbers: { 0: 0 } })
+    await container.stop()
+  })
+
+  test('tells who watches a view what each commit changed', async () => {
+    const counts = stream(numbers).groupByKey().count('counts')
+    const container = await world.start(job('watched', counts))
+    const seen: unknown[] = []
+    const last = new Promise<void>((resolve) => {
+      container.views[0]?.parts[0]?.changes.subscribe(({ changes, position }) => {
+        for (const { key, value } of changes) seen.push([key, value])
+        if (position['numbers']?.['0'] === 3) resolve()
+      })
+    })
+    await produce(1, 2, 3)
+    await last
+    expect(seen.at(-1)).toEqual(['k', 3])
+    await container.stop()
+  })
+})
