@@ -355,6 +355,8 @@ describe('error policies', () => {
 describe('a container', () => {
   test('refuses a job that runs already, and one whose topics are missing', async () => {
     const theJob = job('once', stream(numbers).to(out))
+    await produce(1)
+    await world.runToEnd(theJob)
     const container = await world.start(theJob)
     await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
     await container.stop()

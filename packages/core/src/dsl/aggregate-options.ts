@@ -8,7 +8,7 @@ export interface AggregateOptions<K, V, T> {
   /** The total with one more record. Returns a new total, or the changed one. */
   readonly add: (total: T, value: V, key: K, context: RecordContext) => NoInfer<T>
   /** How totals are written. Default `json()`. */
-  readonly value?: Serde<NoInfer<T>>
+  readonly value?: Serde<T>
 }
 
 /** What a windowed table tells downstream. */

@@ -12,8 +12,8 @@ import type { SinkTopic, Topic } from './topic.ts'
 
 /** How the keys and values that a callback made are written, where that matters. Default for each: `json()`. */
 export interface RecordSerdes<K, V> {
-  readonly key?: Serde<NoInfer<K>>
-  readonly value?: Serde<NoInfer<V>>
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
 }
 
 export interface RepartitionOptions {
@@ -70,7 +70,7 @@ export class Stream<K, V> {
    * stream(flights).mapValues((flight) => flight.delay)
    * ```
    */
-  mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<NoInfer<V2>>): Stream<K, V2> {
+  mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<V2>): Stream<K, V2> {
     return this.#withValue({ kind: 'mapValues', label: 'mapValues', input: this.#node, fn }, value)
   }
 
@@ -124,7 +124,7 @@ export class Stream<K, V> {
    */
   flatMapValues<V2>(
     fn: (value: V, key: K, context: RecordContext) => Iterable<V2>,
-    value?: Serde<NoInfer<V2>>,
+    value?: Serde<V2>,
   ): Stream<K, V2> {
     return this.#withValue({ kind: 'flatMapValues', label: 'flatMapValues', input: this.#node, fn }, value)
   }
@@ -137,7 +137,7 @@ export class Stream<K, V> {
    * stream(flights).keyBy((flight) => flight.destination, string())
    * ```
    */
-  keyBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<NoInfer<K2>>): Stream<K2, V> {
+  keyBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Stream<K2, V> {
     const node = { kind: 'keyBy', label: 'keyBy', input: this.#node, fn } as const
     return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true })
   }
@@ -149,7 +149,7 @@ export class Stream<K, V> {
    * stream(flights).groupBy((flight) => flight.destination, string()).count('arrivals')
    * ```
    */
-  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<NoInfer<K2>>): GroupedStream<K2, V> {
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedStream<K2, V> {
     const node = { kind: 'keyBy', label: 'groupBy', input: this.#node, fn } as const
     return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true }).groupByKey()
   }

@@ -12,7 +12,7 @@ export interface TableOptions<V> {
   /** Keeps the rows under this name, so that they can be viewed. Default: they are computed when they change, not kept. */
   readonly name?: string
   /** How the values are written. Default: as before where the value stays, else `json()`. */
-  readonly value?: Serde<NoInfer<V>>
+  readonly value?: Serde<V>
 }
 
 /**

@@ -92,14 +92,18 @@ export abstract class TaskInput {
     return this.offset >= Math.min(this.limit, this.endOffset)
   }
 
-  /** Starts or goes on where a checkpoint says. The caller assigned `reader` at that offset. */
-  start(reader: PartitionReader, checkpoint: InputCheckpoint | undefined): void {
+  /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
+  load(checkpoint: InputCheckpoint | undefined): void {
+    this.loadProgress(checkpoint?.progress)
+  }
+
+  /** Starts reading where `reader` was assigned: at the checkpoint's offset, or at the topic's start. */
+  start(reader: PartitionReader): void {
     this.#reader = reader
     this.#batch = undefined
     this.#hasHead = false
     this.offset = reader.position
     this.quiet = false
-    this.loadProgress(checkpoint?.progress)
   }
 
   stop(): void {

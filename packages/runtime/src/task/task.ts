@@ -275,10 +275,11 @@ export class Task {
       },
     })
     const checkpoint = state.checkpoint.get(plan.topic)
+    input.load(checkpoint)
     const { start, end } = await log.admin.offsets(plan.topic, partition)
     const offset = checkpoint?.offset ?? start
     if (offset > end) throw inputLost(plan.topic, partition, offset, end)
-    input.start(await reader.assign(plan.topic, partition, offset), checkpoint)
+    input.start(await reader.assign(plan.topic, partition, offset))
     input.activeAtMs = env.clock.monotonic()
     return input
   }
