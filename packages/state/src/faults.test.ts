@@ -3,13 +3,16 @@ import { join } from 'node:path'
 import { type MillraceError, StateDamagedError } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { checkFiles } from './files/check-files.ts'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { json, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+// Hundreds of databases are opened, perhaps on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']
 const COMMITS = 6
@@ -59,7 +62,7 @@ test('One flipped bit anywhere in the files is detected, without effect, or leav
     }
   }
   expect([...outcomes.keys()].sort()).toContain('rebuilt')
-}, 60_000)
+})
 
 test('Every flipped bit of a table, a manifest and a log is found before they are opened', async () => {
   const root = temporaryDirectory()
@@ -82,7 +85,7 @@ test('Every flipped bit of a table, a manifest and a log is found before they ar
     expect(missed.filter((at) => !harmless(at))).toEqual([])
     expect(missed.length).toBeLessThan(bytes.length / 4)
   }
-}, 60_000)
+})
 
 test('A log that is cut off anywhere is a state as of an earlier commit, with the position of that commit', async () => {
   const root = temporaryDirectory()

@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import type { MillraceError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openTaskState, type TaskStateOptions } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, json, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+// Hundreds of databases are opened, perhaps on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const TOTALS = store('totals', text, json)
 

@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { float64, json, rawBytes, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+// Hundreds of databases are opened, perhaps on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const WINDOW_MS = 10
 const STORES = [
@@ -58,7 +61,7 @@ test('A state equals a plain map through any changes, commits, evictions, restar
     }),
     { numRuns: 40 },
   )
-}, 60_000)
+})
 
 /** A state, its changelog, and the maps that they must equal. */
 class World {

@@ -1,12 +1,15 @@
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Level } from 'level'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+
+// Hundreds of databases are opened, perhaps on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const KEYS = Array.from({ length: 2000 }, (_, n) => `key-${n}`)
 
