@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -42,6 +43,36 @@ test('the client and all that it reaches import nothing that a browser does not 
   const { visited, foreign } = foreignImports(resolve(import.meta.dirname, 'index.ts'))
   expect(foreign).toEqual([])
   expect(visited).toBeGreaterThan(12)
+})
+
+/** Takes away what a browser does not have, then defines a job, reads a view of it and follows its changes. */
+const WITHOUT_NODE = `
+  const { log } = console
+  for (const name of ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate']) delete globalThis[name]
+  const { MillraceClient } = await import('@millrace/client')
+  const { job, json, stream, string, topic } = await import('@millrace/core')
+  const flights = topic('flights', { key: string(), value: json() })
+  const totals = stream(flights).groupByKey().count('totals')
+  job('flights', totals)
+  // Not Node's own Response, which is made with Buffer.
+  const events = 'event: position\\nid: flights/0=1\\ndata: {"position":"flights/0=1"}\\n\\n'
+  const body = () => new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(events)) })
+  const fetch = async (url) => url.endsWith('changes')
+    ? { status: 200, headers: new Map([['content-type', 'text/event-stream']]), body: body() }
+    : { status: 200, json: async () => ({ key: 'ATL', value: 3, position: 'flights/0=1' }) }
+  const view = new MillraceClient('http://localhost', { fetch }).view(totals)
+  const value = await view.get('ATL')
+  const subscription = view.changes().subscribe((event) => {
+    log(value, event.kind, typeof Buffer)
+    queueMicrotask(() => subscription.unsubscribe())
+  })
+`
+
+test('the client runs without anything of Node', () => {
+  const conditions = ['--conditions=browser', '--conditions=millrace-source']
+  const args = [...conditions, '--input-type=module', '--eval', WITHOUT_NODE]
+  const printed = execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' })
+  expect(printed).toBe('3 start undefined\n')
 })
 
 test.each([
