@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
 import type { Answer, Page, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
-import { type Decoded, type ViewReader, walkPages } from './view-reader.ts'
+import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
 /** A view by key, as a client reads it. Only committed state is ever answered. */
 export class KeyedView<K, V> {
@@ -29,9 +29,9 @@ export class KeyedView<K, V> {
     return this.#reader.page(undefined, options, keyed)
   }
 
-  /** All entries of a range, page by page as they are taken. */
+  /** All entries of a range, page by page as they are taken; `limit` is the pages' size, by default 1000. */
   all(options: RangeOptions<K> = {}): AsyncIterable<ViewEntry<K, V>> {
-    return walkPages((cursor) => this.range({ ...options, ...(cursor !== undefined && { cursor }) }))
+    return walkPages((cursor) => this.range({ limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }))
   }
 
   /**

@@ -85,6 +85,9 @@ export class ViewReader<K, V> {
   }
 }
 
+/** The pages' size for whoever wants all entries: the largest, so that there are the fewest requests. */
+export const WALK_LIMIT = 1000
+
 /** Page after page, to the last. */
 export async function* walkPages<E>(page: (cursor: string | undefined) => Promise<Page<E>>): AsyncGenerator<E, void> {
   let cursor: string | undefined

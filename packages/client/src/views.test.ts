@@ -85,7 +85,7 @@ test('a page of a range, and all of it, page by page', async () => {
   })
   const all = await taken(view.all({ prefix: 'a' }))
   expect(all.map((entry) => entry.key)).toEqual(['first', 'second'])
-  expect(lastAsked(server)).toEqual({ prefix: 'a', cursor: 'second' })
+  expect(lastAsked(server)).toEqual({ prefix: 'a', limit: '1000', cursor: 'second' })
 })
 
 test("a key's windows are walked to the end, and no further than they are taken", async () => {
@@ -99,7 +99,7 @@ test("a key's windows are walked to the end, and no further than they are taken"
   const view = client(server).windowedView<string, number>('delays')
   for await (const entry of view.windows('ATL')) if (entry.value === 3) break
   expect(pages).toBe(3)
-  expect(lastAsked(server)).toEqual({ key: 'ATL', cursor: '2' })
+  expect(lastAsked(server)).toEqual({ key: 'ATL', limit: '1000', cursor: '2' })
 })
 
 test('the list of views and the status are told', async () => {

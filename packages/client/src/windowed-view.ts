@@ -8,7 +8,7 @@ import type {
   WindowedRangeOptions,
   WindowOptions,
 } from './view-answers.ts'
-import { type Decoded, type ViewReader, walkPages } from './view-reader.ts'
+import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
 /** A view by key and window, as a client reads it. Only committed state is ever answered. */
 export class WindowedView<K, V> {
@@ -32,10 +32,10 @@ export class WindowedView<K, V> {
     return this.#reader.value(key, windowStart, options)
   }
 
-  /** All windows of one key, by start, page by page as they are taken. */
+  /** All windows of one key, by start, page by page as they are taken; `limit` is the pages' size, by default 1000. */
   windows(key: K, options: WindowOptions = {}): AsyncIterable<WindowedEntry<K, V>> {
     return walkPages((cursor) =>
-      this.#reader.page(key, { ...options, ...(cursor !== undefined && { cursor }) }, windowed),
+      this.#reader.page(key, { limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }, windowed),
     )
   }
 
@@ -44,9 +44,9 @@ export class WindowedView<K, V> {
     return this.#reader.page(undefined, options, windowed)
   }
 
-  /** All entries of a range, page by page as they are taken. */
+  /** All entries of a range, page by page as they are taken; `limit` is the pages' size, by default 1000. */
   all(options: WindowedRangeOptions<K> = {}): AsyncIterable<WindowedEntry<K, V>> {
-    return walkPages((cursor) => this.range({ ...options, ...(cursor !== undefined && { cursor }) }))
+    return walkPages((cursor) => this.range({ limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }))
   }
 
   /**
