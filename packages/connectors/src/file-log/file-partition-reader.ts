@@ -1,5 +1,5 @@
-import { type Batch, type OpenFile, type PartitionReader, RefusedError } from '@millrace/core'
-import { batchBytes, isCompressed, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
+import type { Batch, OpenFile, PartitionReader } from '@millrace/core'
+import { batchBytes, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
 import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone } from '../topic-errors.ts'
@@ -88,7 +88,6 @@ export class FilePartitionReader implements PartitionReader {
         this.#position = Math.max(this.#position, next)
         continue
       }
-      if (isCompressed(this.#buffer, at)) throw this.#compressed()
       this.#cursor.open(this.#buffer, at, this.#position)
       this.#position = next
       return this.#cursor
@@ -242,13 +241,5 @@ export class FilePartitionReader implements PartitionReader {
       partition: this.partition,
       offset: this.#position,
     })
-  }
-
-  #compressed(): RefusedError {
-    return new RefusedError(
-      'UNSUPPORTED',
-      `${this.topic}/${this.partition} holds a compressed batch at offset ${this.#position}; the file log reads uncompressed ones`,
-      { topic: this.topic, partition: this.partition, offset: this.#position },
-    )
   }
 }

@@ -1,5 +1,13 @@
-import { type Batch, FatalError, type Header, type Headers, NO_HEADERS } from '@millrace/core'
-import { baseOffset, baseTimestamp, batchBytes, checksum, nextOffset, recordCount } from './batch-header.ts'
+import { type Batch, FatalError, type Header, type Headers, NO_HEADERS, RefusedError } from '@millrace/core'
+import {
+  baseOffset,
+  baseTimestamp,
+  batchBytes,
+  checksum,
+  isCompressed,
+  nextOffset,
+  recordCount,
+} from './batch-header.ts'
 import { HEADER_BYTES } from './format.ts'
 
 /**
@@ -36,7 +44,11 @@ export class RecordCursor implements Batch {
     this.partition = partition
   }
 
-  /** Points at the batch that starts at `at`; records before `fromOffset` are passed over. */
+  /**
+   * Points at the batch that starts at `at`; records before `fromOffset` are passed over. Throws `UNSUPPORTED` for a
+   * compressed batch: ours never are, this is where another log's would be unpacked. Throws `LOG_DAMAGED`, here and where
+   * records are read, for content that cannot be: nothing is read past the batch's end.
+   */
   open(bytes: Buffer, at: number, fromOffset: number): void {
     this.bytes = bytes
     this.#batchOffset = baseOffset(bytes, at)
@@ -47,11 +59,19 @@ export class RecordCursor implements Batch {
     this.#end = at + (batchBytes(bytes, at) ?? 0)
     this.#at = at + HEADER_BYTES
     this.#left = recordCount(bytes, at)
+    if (isCompressed(bytes, at)) throw this.#compressed()
+    const { nextOffset: next } = this
+    if (this.#batchOffset < 0 || next <= this.#batchOffset || !Number.isSafeInteger(next) || this.#left < 0) {
+      throw this.#damaged()
+    }
   }
 
   next(): boolean {
     do {
-      if (this.#left === 0) return false
+      if (this.#left === 0) {
+        if (this.#at !== this.#end) throw this.#damaged()
+        return false
+      }
       this.#left--
       this.#readRecord()
     } while (this.offset < this.baseOffset)
@@ -99,10 +119,11 @@ export class RecordCursor implements Batch {
 
   #readRecord(): void {
     this.recordStart = this.#at
+    this.recordEnd = this.#end
     const length = this.#varint()
     const end = this.#at + length
-    this.recordEnd = end
     if (length < 0 || end > this.#end) throw this.#damaged()
+    this.recordEnd = end
     this.#at++
     this.timestamp = this.#batchTimestamp + this.#varint()
     this.offset = this.#batchOffset + this.#varint()
@@ -122,21 +143,22 @@ export class RecordCursor implements Batch {
       this.valueStart = this.#take(valueLength)
       this.valueEnd = this.#at
     }
-    if (this.#at >= end) throw this.#damaged()
+    if (this.#at >= end || this.offset < this.#batchOffset || this.offset >= this.nextOffset) throw this.#damaged()
     this.#headersAt = this.#at
     this.#at = end
   }
 
-  /** Passes over some bytes, which must be there; returns where they start. */
+  /** Passes over some bytes of the record, which must be there; returns where they start. */
   #take(length: number): number {
     const start = this.#at
     this.#at = start + length
-    if (length < 0 || this.#at > this.#end) throw this.#damaged()
+    if (length < 0 || this.#at > this.recordEnd) throw this.#damaged()
     return start
   }
 
   #varint(): number {
     const { bytes } = this
+    // One byte past the record may be looked at; what follows every varint then finds that it is outside.
     let byte = bytes[this.#at++] ?? 0
     // Most are one byte or two: lengths below 64 and 8192, small differences.
     if (byte < 128) return (byte >>> 1) ^ -(byte & 1)
@@ -144,7 +166,7 @@ export class RecordCursor implements Batch {
     let scale = 128
     do {
       // 8 bytes hold 2^56: more is no number that a record of ours can have.
-      if (this.#at >= this.#end || scale > 2 ** 49) throw this.#damaged()
+      if (this.#at >= this.recordEnd || scale > 2 ** 49) throw this.#damaged()
       byte = bytes[this.#at++] ?? 0
       value += (byte & 127) * scale
       scale *= 128
@@ -158,6 +180,16 @@ export class RecordCursor implements Batch {
       if (this.bytes[start + index] !== name.charCodeAt(index)) return false
     }
     return true
+  }
+
+  #compressed(): RefusedError {
+    const { topic, partition } = this
+    const offset = this.#batchOffset
+    return new RefusedError(
+      'UNSUPPORTED',
+      `${topic}/${partition} holds a compressed batch at offset ${offset}, which another program wrote: Millrace reads uncompressed ones`,
+      { topic, partition, offset },
+    )
   }
 
   #damaged(): FatalError {
