@@ -122,10 +122,7 @@ export class Stream<K, V> {
    * stream(orders).flatMapValues((order) => order.lines)
    * ```
    */
-  flatMapValues<V2>(
-    fn: (value: V, key: K, context: RecordContext) => Iterable<V2>,
-    value?: Serde<V2>,
-  ): Stream<K, V2> {
+  flatMapValues<V2>(fn: (value: V, key: K, context: RecordContext) => Iterable<V2>, value?: Serde<V2>): Stream<K, V2> {
     return this.#withValue({ kind: 'flatMapValues', label: 'flatMapValues', input: this.#node, fn }, value)
   }
 
