@@ -1,4 +1,4 @@
-import { type Env, type GroupWriter, type LogReader, type Position, RefusedError } from '@millrace/core'
+import { type Env, type GroupWriter, type LogReader, type LogWriter, type Position, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import { openTaskState } from '@millrace/state'
 import type { TaskStatus } from '../container/status.ts'
@@ -63,6 +63,7 @@ export class Task {
   #time = new EventTime()
   #windows: readonly WindowAggregateOperator[] = []
   #state: TaskState | undefined
+  #changelog: LogWriter | undefined
   #group: GroupWriter | undefined
   #policy: ErrorPolicyKeeper | undefined
   #markers: MarkerSender | undefined
@@ -116,7 +117,7 @@ export class Task {
 
   /** Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. */
   async open(): Promise<void> {
-    const { topology, subtopology, partition, log, env, writer, notice } = this.spec
+    const { topology, subtopology, partition, log, env, notice } = this.spec
     const { state, note } = await openTaskState({
       directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
       job: topology.job,
@@ -132,7 +133,9 @@ export class Task {
       this.counts.restored = before + records
     })
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
-    this.#group = await writer.openGroup(topology.changelog, partition)
+    // A writer has one group for a partition, and tasks of several subtopologies share a changelog partition.
+    this.#changelog = log.openWriter()
+    this.#group = await this.#changelog.openGroup(topology.changelog, partition)
     await this.#connect(state)
   }
 
@@ -222,7 +225,10 @@ export class Task {
     this.#inputs.length = 0
     const state = this.#state
     this.#state = undefined
+    const changelog = this.#changelog
+    this.#changelog = undefined
     await state?.close()
+    await changelog?.close()
   }
 
   async #connect(state: TaskState): Promise<void> {
