@@ -48,7 +48,8 @@ Examples:
 async function importFile(io: Io, name: string, file: string, options: ImportOptions): Promise<void> {
   const source = await openRows(file, options.limit ?? Number.POSITIVE_INFINITY)
   await withLog(options, async (log) => {
-    const claim = await log.claim(`${name}.import`)
+    // Two that go on at the same place would both append the same rows.
+    const claim = options.resume === true ? await log.claim(`${name}.import`) : undefined
     const topic: TopicDescription =
       (await log.admin.describeTopic(name)) ??
       (await log.admin.createTopic(name, { partitions: options.partitions ?? 1 }))
@@ -61,7 +62,7 @@ async function importFile(io: Io, name: string, file: string, options: ImportOpt
       progress: () => progress.update(source.done(), source.total),
     })
     const perSecond = progress.end()
-    await claim.release()
+    await claim?.release()
     const already = skipped > 0 ? `; ${count(skipped)} were there already` : ''
     const speed = source.unit === 'rows' ? rate(perSecond) : `${bytes(Math.round(perSecond))}/s`
     io.stdout.write(`${count(imported)} records imported into ${name}${already} (${speed})\n`)

@@ -1,0 +1,32 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { chunks } from './text-lines.ts'
+
+const COMMAND = fileURLToPath(new URL('../../../../packages/cli/bin/millrace.js', import.meta.url))
+
+/** A running `millrace …`. */
+export interface Running {
+  readonly child: ChildProcess
+  /** Resolves when it has ended with 0; rejects with what it said otherwise. */
+  readonly done: Promise<void>
+}
+
+/** Starts `millrace …`; every line that it says goes to `said`. It does not get the terminal's Ctrl-C: who started it ends it. */
+export function millrace(args: readonly string[], said: (line: string) => void = () => undefined): Running {
+  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  let last = ''
+  const listen = chunks((line) => {
+    if (line !== '') last = line
+    said(line)
+  })
+  child.stdout.on('data', listen)
+  child.stderr.on('data', listen)
+  const done = new Promise<void>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new Error(`millrace ${args[0]} ended with ${code ?? signal}: ${last}`))
+    })
+  })
+  return { child, done }
+}
