@@ -129,6 +129,18 @@ export function recordsConformance({ test, factory }: LogTests): void {
     }
   })
 
+  test('holds records up to the limit beside small ones', async (log) => {
+    const [partition, writer] = await openWriter(log)
+    const large = 'ü'.repeat(500_000)
+    write(partition, 'k', 'before')
+    write(partition, 'k', large)
+    write(partition, 'k', 'after')
+    await writer.flush()
+    const records = readAll(await log.openReader().assign('t', 0, 0))
+    assert.ok(records[1]?.value === large)
+    assert.deepEqual([records[0]?.value, records[2]?.value], ['before', 'after'])
+  })
+
   test('tells batches where they are', async (log) => {
     const [partition, writer] = await openWriter(log)
     for (let index = 0; index < 10; index++) write(partition, 'k', `v${index}`)

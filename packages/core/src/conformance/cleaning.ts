@@ -64,4 +64,71 @@ export function cleaningConformance({ test }: LogTests): void {
     await writer.flush()
     assert.equal((await log.admin.offsets('t', 0)).end, 301)
   })
+
+  test('deletes what is older than its retention, by the times of records', async (log) => {
+    const [partition, writer] = await openWriter(log, { retentionMs: 60_000, segmentBytes: 1024 })
+    // The clock of every log of the suite is far behind the second of these times, and far past the first.
+    for (const at of [1, 2 ** 50, 1]) {
+      for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200), at)
+      await writer.flush()
+    }
+    await log.admin.clean('t')
+    assert.deepEqual(await log.admin.offsets('t', 0), { start: 10, end: 30 })
+    const records = readAll(await log.openReader().assign('t', 0, 10))
+    assert.equal(records[0]?.offset, 10)
+    assert.equal(records.length, 20)
+  })
+
+  test('deletes the oldest when a partition is larger than its retention, and stays as large as that', async (log) => {
+    const retentionBytes = 6_000
+    const [partition, writer] = await openWriter(log, { retentionBytes, segmentBytes: 1024 })
+    for (let round = 0; round < 10; round++) {
+      for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200))
+      await writer.flush()
+    }
+    const before = await log.admin.sizeBytes('t')
+    await log.admin.clean('t')
+    const { start, end } = await log.admin.offsets('t', 0)
+    assert.ok(start > 0, 'something is deleted')
+    assert.equal(end, 100)
+    const size = await log.admin.sizeBytes('t')
+    assert.ok(size <= before && size >= retentionBytes, `${size} bytes are left of ${before}`)
+    assert.equal(readAll(await log.openReader().assign('t', 0, start)).length, end - start)
+  })
+
+  test('keeps everything where no retention is set', async (log) => {
+    const [partition, writer] = await openWriter(log, { segmentBytes: 1024 })
+    for (let round = 0; round < 5; round++) {
+      for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200), 1)
+      await writer.flush()
+    }
+    await log.admin.clean('t')
+    assert.deepEqual(await log.admin.offsets('t', 0), { start: 0, end: 50 })
+  })
+
+  test('compaction leaves a young tombstone, not what it deleted, and every record without a key', async (log) => {
+    const [partition, writer] = await openWriter(log, { cleanup: 'compact', segmentBytes: 1024 })
+    write(partition, 'gone', 'old')
+    write(partition, '', 'empty key, old')
+    write(partition, null, 'no key')
+    write(partition, 'gone', null, 2 ** 50)
+    write(partition, null, 'no key')
+    write(partition, '', 'empty key')
+    write(partition, 'filler', 'x'.repeat(1500))
+    await writer.flush()
+    write(partition, 'active', 'v')
+    await writer.flush()
+    await log.admin.clean('t')
+    const records = readAll(await log.openReader().assign('t', 0, 0))
+    assert.deepEqual(
+      records.filter(({ key }) => key !== 'filler').map(({ offset, key, value }) => [offset, key, value]),
+      [
+        [2, null, 'no key'],
+        [3, 'gone', null],
+        [4, null, 'no key'],
+        [5, '', 'empty key'],
+        [7, 'active', 'v'],
+      ],
+    )
+  })
 }

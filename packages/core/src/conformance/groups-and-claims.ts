@@ -49,4 +49,12 @@ export function groupsConformance({ test, factory }: LogTests): void {
     await rejects('BAD_NAME', log.claim('../job'))
     await other.close()
   })
+
+  test('closing a log gives up its claims', async (log) => {
+    const other = await factory.again(log)
+    await other.claim('job')
+    await rejects('JOB_RUNNING', log.claim('job'))
+    await other.close()
+    await (await log.claim('job')).release()
+  })
 }
