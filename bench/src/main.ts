@@ -1,20 +1,32 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { runThroughput } from './file-log/throughput.ts'
 import { runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
+import { runWakeUp } from './latency/wake-up.ts'
+import { runQueries } from './views/queries.ts'
 
 /** How much each benchmark does. */
 interface Sizes {
   readonly flights: number
+  /** How often each measurement is repeated. */
   readonly pairs: number
+  /** Bytes of values that the file log's benchmarks append in a run. */
+  readonly logBytes: number
+  readonly wakeUps: number
+  readonly requests: number
 }
 
-const FULL: Sizes = { flights: 3_000_000, pairs: 5 }
+const FULL: Sizes = { flights: 3_000_000, pairs: 5, logBytes: 256_000_000, wakeUps: 1000, requests: 100_000 }
 /** Shows that everything runs; its figures mean nothing. */
-const QUICK: Sizes = { flights: 20_000, pairs: 1 }
+const QUICK: Sizes = { flights: 20_000, pairs: 1, logBytes: 4_000_000, wakeUps: 50, requests: 1000 }
 
 const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = {
   stateless: ({ flights, pairs }) => runPairs(STATELESS, flights, pairs),
   stateful: ({ flights, pairs }) => runPairs(STATEFUL, flights, pairs),
+  'log-100': ({ logBytes, pairs }) => runThroughput(100, logBytes / 100, pairs),
+  'log-1000': ({ logBytes, pairs }) => runThroughput(1000, logBytes / 1000, pairs),
+  'wake-up': ({ wakeUps, pairs }) => runWakeUp(wakeUps, pairs),
+  views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
 }
 
 const HELP = `Usage: npm run bench -- [options] [benchmark...]

@@ -3,10 +3,10 @@ import type { Measured } from './measure.ts'
 import type { Options, Work } from './work.ts'
 
 /** A child process: readies a piece of work, waits for the word, does it, and tells what it took. */
-const [file = '', options = '{}'] = process.argv.slice(2)
+const [file = ''] = process.argv.slice(2)
 const loaded: { default: Work } = await import(new URL(`../${file}`, import.meta.url).href)
-const parsed: Options = JSON.parse(options)
-const work = await loaded.default.prepare(parsed)
+const [options]: Options[] = await once(process, 'message')
+const work = await loaded.default.prepare(options ?? {})
 process.send?.('ready')
 await once(process, 'message')
 
@@ -25,6 +25,7 @@ const measured: Measured = {
   memoryPeakMb,
   found: work.found?.() ?? [],
 }
-process.send?.(measured)
+// A long message is on its way for a while, and disconnecting cuts it off.
+await new Promise((resolve) => process.send?.(measured, resolve))
 await work.close?.()
 process.disconnect()

@@ -47,9 +47,10 @@ export function recordsPerSecond(measured: readonly Measured[]): number {
 }
 
 function start(file: string, options: Options) {
-  const child: ChildProcess = fork(MAIN, [file, JSON.stringify(options)], {
+  const child: ChildProcess = fork(MAIN, [file], {
     execArgv: ['--conditions=millrace-source'],
   })
+  child.send(options)
   const ready = Promise.withResolvers<void>()
   const measured = Promise.withResolvers<Measured>()
   child.on('message', (message: 'ready' | Measured) => {

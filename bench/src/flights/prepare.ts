@@ -27,8 +27,12 @@ export async function prepareFlights(records: number): Promise<string> {
   await writer.flush()
   await writer.close()
   await log.close()
-  // Another process may have been as quick.
-  if (existsSync(directory)) rmSync(making, { recursive: true })
-  else renameSync(making, directory)
+  try {
+    renameSync(making, directory)
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!existsSync(directory)) throw error
+    rmSync(making, { recursive: true })
+  }
   return directory
 }
