@@ -60,6 +60,40 @@ test.each([false, true])(
   },
 )
 
+test('A few windows of each of many are found, whatever is passed over between them', async () => {
+  const { state } = await openTaskState({
+    directory: temporaryDirectory(),
+    job: 'job',
+    task: '0-0',
+    stores: [store('s0', rawBytes, int32, 1), store('s1', rawBytes, int32, 1), store('s2', rawBytes, int32, 1)],
+    inputs: ['input'],
+    env: nodeEnv(),
+  })
+  const keys = ['', '\0', 'a', 'a\0', 'b', '\xff', '\xff\xff'].map((text) => Buffer.from(text, 'latin1'))
+  const all = keys.flatMap((key) => Array.from({ length: 100 }, (_, at) => ({ key, start: at - 50 })))
+  for (const name of ['s0', 's1', 's2']) set(state, name, all, 1, true)
+  await commit(state, new MemoryChangelog())
+  const committed = state.committed<Buffer, number>('s1')
+  const anyKey = { key: undefined, from: undefined, to: undefined, prefix: undefined }
+  const windows = [
+    [-50, -49],
+    [0, 1],
+    [10, 60],
+    [49, 50],
+    [-60, -20],
+    [60, 70],
+    [5, 5],
+    [-0.5, 0.5],
+  ] as const
+  for (const [windowFrom, windowTo] of windows) {
+    for (const limit of [1, 3, 1000]) {
+      const range = { windowFrom, windowTo, limit }
+      expect(await allPages(committed, range)).toEqual(expected(all, { ...anyKey, ...range }, true))
+    }
+  }
+  await state.close()
+})
+
 test('A range is of one commit, also where another is applied while it is read', async () => {
   const { state } = await openTaskState({
     directory: temporaryDirectory(),

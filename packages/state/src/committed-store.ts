@@ -7,6 +7,9 @@ import type { TypedStore } from './store-serdes.ts'
 /** Entries that are read at once: 1000 reach three quarters of the rate that any number reaches. */
 const READ_ENTRIES_MAX = 1000
 
+/** Entries that are read at once where windows are passed over: few, as most keys have one or two that are wanted. */
+const READ_WINDOWS_MAX = 16
+
 /** What LevelDB holds of one store: exactly what is committed. */
 export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   readonly #database: Database
@@ -35,9 +38,10 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     if (from.compare(to) >= 0) return { entries, order, next: null }
     // LevelDB pins what an iterator sees when it is made: a commit in between changes nothing.
     const iterator = this.#database.level.iterator({ gte: from, lt: to })
+    const readMax = this.#hasWindowBounds(range) ? READ_WINDOWS_MAX : READ_ENTRIES_MAX
     try {
       while (true) {
-        const wanted = Math.min(READ_ENTRIES_MAX, range.limit - entries.length + 1)
+        const wanted = Math.min(readMax, range.limit - entries.length + 1)
         const read = await iterator.nextv(wanted).catch((error) => Promise.reject(this.#database.readFailed(error)))
         if (read.length === 0) return { entries, order, next: null }
         for (const [key, stored] of read) {
@@ -47,6 +51,8 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
           entries.push(this.#entry(key, stored))
           order.push(Buffer.from(key.subarray(this.#codec.prefix.length)))
         }
+        const last = read.at(-1)?.[0]
+        if (last !== undefined && !this.#isWanted(last, range)) iterator.seek(this.#nextWanted(last, range))
       }
     } finally {
       await iterator.close()
@@ -66,8 +72,28 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     return { key: decoded, window: { start, end: start + windowMs }, value }
   }
 
-  #isWanted(key: Buffer, { windowFrom, windowTo }: StoreRange<K>): boolean {
-    if (!this.#codec.windowed || (windowFrom === undefined && windowTo === undefined)) return true
+  #hasWindowBounds({ windowFrom, windowTo }: StoreRange<K>): boolean {
+    return this.#codec.windowed && (windowFrom !== undefined || windowTo !== undefined)
+  }
+
+  /**
+   * Where to go on after an entry whose window is not wanted: at the first wanted window of its key, or behind the key. A
+   * range over few windows of each key costs what it finds, not what it passes over.
+   */
+  #nextWanted(stored: Buffer, { windowFrom }: StoreRange<K>): Buffer {
+    const { key, windowStart } = this.#codec.readWindowed(stored, 0, stored.length)
+    if (windowFrom !== undefined && windowStart < windowFrom) return this.#windowBound(key, windowFrom)
+    return afterPrefix(
+      this.#bytes((out) => {
+        this.#writePart(out, key)
+        this.#codec.writeEnd(out)
+      }),
+    )
+  }
+
+  #isWanted(key: Buffer, range: StoreRange<K>): boolean {
+    if (!this.#hasWindowBounds(range)) return true
+    const { windowFrom, windowTo } = range
     const start = this.#codec.windowStart(key, key.length)
     return (windowFrom === undefined || start >= windowFrom) && (windowTo === undefined || start < windowTo)
   }
