@@ -1,18 +1,21 @@
 import type { Env, OpenFile } from '@millrace/core'
 import { CompactionPolicy } from '../compaction-policy.ts'
-import { filterBatch } from '../record-batch/filter-batch.ts'
+import { emptyBatch, filterBatch } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { logDamaged, writeFailed } from './errors.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { type ScannedBatch, scanBatches } from './scan.ts'
 
+/** A batch spans at most as many offsets as its 31-bit difference counts. */
+const EMPTY_OFFSETS_MAX = 2 ** 31
 /** Between so many batches others get their turn. */
 const BATCHES_PER_TURN = 16
 
 /**
  * Rewrites the closed segments of a partition so that each key's latest record among them stays, at its offset; a
- * tombstone goes too once it is old. Small neighbours are merged. Appending and reading go on meanwhile.
+ * tombstone goes too once it is old. Where whole batches go, an empty one stands for their offsets, as Kafka's cleaner
+ * leaves them: a segment has no gaps, so that every reader can check each base offset. Small neighbours are merged. Appending and reading go on meanwhile.
  *
  * A compacted segment is written under another name, made durable, and renamed over the first of those it replaces;
  * then the others are removed. Nothing is done while the bytes that were never compacted are less than `dirtyRatioMin` of
@@ -78,7 +81,7 @@ async function eachBatch(
     const size = file.size()
     let end = 0
     let count = 0
-    for (const batch of scanBatches(file, 0, size)) {
+    for (const batch of scanBatches(file, 0, base, size)) {
       await each(batch)
       end = batch.position + batch.bytes
       count++
@@ -101,6 +104,8 @@ class Compactor {
   #bytes = 0
   /** Where the next record must stand at least: what a crashed compaction left behind is passed over. */
   #nextOffset = 0
+  /** Where a run of offsets began of which nothing stays. */
+  #emptyFrom: number | undefined
 
   constructor(env: Env, files: PartitionFiles, segmentBytes: number, policy: CompactionPolicy) {
     this.#env = env
@@ -122,14 +127,31 @@ class Compactor {
     if (batch.nextOffset <= this.#nextOffset) return
     const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
     this.#nextOffset = batch.nextOffset
-    if (kept === undefined) return
+    if (kept === undefined) {
+      this.#emptyFrom ??= batch.baseOffset
+      return
+    }
+    this.#fillGap(batch.baseOffset)
+    this.#write(kept)
+  }
+
+  /** Lets empty batches stand for the offsets since `#emptyFrom`. */
+  #fillGap(before: number): void {
+    if (this.#emptyFrom === undefined) return
+    for (let from = this.#emptyFrom; from < before; from += EMPTY_OFFSETS_MAX) {
+      this.#write(emptyBatch(from, Math.min(before, from + EMPTY_OFFSETS_MAX)))
+    }
+    this.#emptyFrom = undefined
+  }
+
+  #write(batch: Buffer): void {
     const output = this.#open()
     try {
-      output.write(kept, 0, kept.length, this.#bytes)
+      output.write(batch, 0, batch.length, this.#bytes)
     } catch (error) {
       throw writeFailed(output.path, error, { topic: this.#files.topic })
     }
-    this.#bytes += kept.length
+    this.#bytes += batch.length
   }
 
   #open(): OpenFile {
@@ -143,6 +165,7 @@ class Compactor {
   async #finish(): Promise<void> {
     const { files, directory } = this.#files
     const [first = 0, ...others] = this.#sources
+    this.#fillGap(this.#nextOffset)
     const output = this.#open()
     await output.sync()
     output.close()

@@ -1,5 +1,5 @@
 import type { Batch, OpenFile, PartitionReader } from '@millrace/core'
-import { batchBytes, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
+import { baseOffset, batchBytes, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
 import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone } from '../topic-errors.ts'
@@ -35,6 +35,10 @@ export class FilePartitionReader implements PartitionReader {
   #at = 0
   #held = 0
   #filePosition = 0
+  /** The base offset that the next batch of the segment must have. */
+  #expected = 0
+  /** The position at which the segment was entered. */
+  #enteredAt = -1
   /** The segment is whole up to here, as last heard. */
   #limit = 0
 
@@ -103,6 +107,10 @@ export class FilePartitionReader implements PartitionReader {
         if (bytes === undefined) throw this.#damaged('no batch has such a length')
         if (held >= bytes) {
           if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')
+          // The checksum does not cover the base offset; a segment without gaps does.
+          const base = baseOffset(this.#buffer, this.#at)
+          if (base !== this.#expected) throw this.#damaged(`offset ${this.#expected} should be there, not ${base}`)
+          this.#expected = nextOffset(this.#buffer, this.#at)
           return bytes
         }
         if (this.#filePosition + bytes > this.#knownLimit()) {
@@ -179,14 +187,18 @@ export class FilePartitionReader implements PartitionReader {
     const file = this.#openFile(base)
     if (file === undefined) return false
     this.#segment = { base, file }
+    this.#enteredAt = this.#position
     this.#at = 0
     this.#held = 0
     this.#limit = 0
     this.#filePosition = 0
+    this.#expected = base
     if (this.#position > base) {
       const index = new SegmentIndex(this.#files.files, this.#files.directory, base)
       try {
-        this.#filePosition = findEntry(index, file, (entry) => entry.offset <= this.#position).position
+        const entry = findEntry(index, file, ({ offset }) => offset <= this.#position)
+        this.#filePosition = entry.position
+        this.#expected = entry.offset
       } finally {
         index.close()
       }
@@ -211,17 +223,16 @@ export class FilePartitionReader implements PartitionReader {
     if (segment === undefined || tail === undefined || tail.activeBase <= segment.base) return false
     // It was active when its end was asked for, and grew until it was closed.
     if (this.#filePosition < segment.file.size()) return true
-    const next = this.#files.segments().find((base) => base > segment.base)
-    if (next === undefined) return false
-    if (next > this.#position) {
+    const segments = this.#files.segments()
+    if (!segments.includes(this.#position)) {
       if (this.#position < tail.startOffset) {
         throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
       }
-      // Only compaction takes the last records of a segment away.
-      if (segment.base >= tail.compactedBefore) {
-        throw this.#damaged(`the next segment starts at offset ${next}: what lies between is missing`)
+      // Compaction may have merged the segments that follow into this one, under the same name: then it is entered
+      // again, once. Otherwise what should follow is missing.
+      if (this.#enteredAt === this.#position) {
+        throw this.#damaged(`no segment goes on at offset ${this.#position}: what should follow is missing`)
       }
-      this.#position = next
     }
     this.#leaveSegment()
     return true

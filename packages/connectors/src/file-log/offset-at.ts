@@ -25,7 +25,7 @@ function offsetInSegment(
   try {
     if (limit === undefined) index.mend(segment)
     const from = findEntry(index, segment, (entry) => entry.maxTimestampBefore < timestamp)
-    for (const batch of scanBatches(segment, from.position, limit ?? segment.size())) {
+    for (const batch of scanBatches(segment, from.position, from.offset, limit ?? segment.size())) {
       if (batch.maxTimestamp < timestamp) continue
       const cursor = new RecordCursor(files.topic, files.partition)
       cursor.open(batch.buffer, batch.at, 0)

@@ -139,7 +139,7 @@ export class PartitionFiles {
         next = known.nextOffset
         latest = known.maxTimestamp
       }
-      for (const batch of scanBatches(file, end, size)) {
+      for (const batch of scanBatches(file, end, next, size)) {
         end = batch.position + batch.bytes
         next = batch.nextOffset
         latest = Math.max(latest, batch.maxTimestamp)

@@ -71,7 +71,7 @@ function greatestTimestamp(files: PartitionFiles, { base, bytes }: ClosedSegment
   try {
     const last = index.entries().at(-1)
     let greatest = last?.maxTimestampBefore ?? -1
-    for (const batch of scanBatches(segment, last?.position ?? 0, bytes)) {
+    for (const batch of scanBatches(segment, last?.position ?? 0, last?.offset ?? base, bytes)) {
       greatest = Math.max(greatest, batch.maxTimestamp)
     }
     return greatest

@@ -17,18 +17,20 @@ export interface ScannedBatch {
 }
 
 /**
- * The batches of a segment from `position` on, each verified, up to `limit` or to the first that is not whole. A batch
- * that follows must have offsets that follow.
+ * The batches of a segment from `position` on, each verified, up to `limit` or to the first that is not whole. The
+ * checksum does not cover a batch's base offset; it is right where it is the offset after the batch before, `offset` for
+ * the first: a segment has no gaps.
  */
 export function* scanBatches(
   file: OpenFile,
   position: number,
+  offset: number,
   limit: number,
 ): Generator<ScannedBatch, void, undefined> {
+  let expected = offset
   let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   let held = 0
   let at = 0
-  let lastOffset = -1
   for (;;) {
     const known = held - at >= LENGTH_OVERHEAD_BYTES ? batchBytes(buffer, at) : HEADER_BYTES
     // No batch can be so long as to pass the limit.
@@ -47,18 +49,18 @@ export function* scanBatches(
       held += read
       continue
     }
-    if (!isWhole(buffer, at, known) || baseOffset(buffer, at) <= lastOffset) return
+    if (!isWhole(buffer, at, known) || baseOffset(buffer, at) !== expected) return
     const next = nextOffset(buffer, at)
     yield {
       position,
       bytes: known,
-      baseOffset: baseOffset(buffer, at),
+      baseOffset: expected,
       nextOffset: next,
       maxTimestamp: maxTimestamp(buffer, at),
       buffer,
       at,
     }
-    lastOffset = next - 1
+    expected = next
     position += known
     at += known
   }

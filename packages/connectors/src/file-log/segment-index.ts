@@ -19,18 +19,18 @@ export interface IndexEntry {
   readonly maxTimestampBefore: number
 }
 
-const SEGMENT_START: IndexEntry = { offset: 0, position: 0, maxTimestampBefore: -1 }
-
 /**
  * A segment's sparse index: entries of 32 bytes, each with its own checksum. Every entry is a fact on its own, so that a
  * missing or torn one only makes a look-up scan further; the whole file can be deleted and is made again.
  */
 export class SegmentIndex {
+  readonly #base: number
   readonly #file: OpenFile
   readonly #buffer = Buffer.alloc(ENTRY_BYTES)
   #indexedTo: number
 
   constructor(files: FileSystem, directory: string, base: number) {
+    this.#base = base
     this.#file = files.open(indexPath(directory, base), 'write')
     this.#indexedTo = this.entries().at(-1)?.position ?? 0
   }
@@ -53,12 +53,17 @@ export class SegmentIndex {
     this.#indexedTo = entry.position
   }
 
+  /** The segment's first batch, which has no entry of its own. */
+  get start(): IndexEntry {
+    return { offset: this.#base, position: 0, maxTimestampBefore: -1 }
+  }
+
   /** The entries that can be believed, ascending. */
   entries(): IndexEntry[] {
     const bytes = Buffer.allocUnsafe(this.#file.size())
     const held = this.#file.read(bytes, 0, bytes.length, 0)
     const entries: IndexEntry[] = []
-    let last = SEGMENT_START
+    let last = this.start
     for (let at = 0; at + ENTRY_BYTES <= held; at += ENTRY_BYTES) {
       if (bytes.readUInt32BE(at + CRC_AT) !== crc32c(bytes, at, at + CRC_AT)) continue
       const entry = {
@@ -80,7 +85,7 @@ export class SegmentIndex {
     this.#file.truncate(0)
     this.#indexedTo = 0
     let latest = -1
-    for (const batch of scanBatches(segment, 0, bytes)) {
+    for (const batch of scanBatches(segment, 0, this.#base, bytes)) {
       if (this.wants(batch.position)) {
         this.add({ offset: batch.baseOffset, position: batch.position, maxTimestampBefore: latest })
       }
@@ -96,7 +101,7 @@ export class SegmentIndex {
 /** The last entry for which `fits`, where a whole batch with its offset really stands; else the segment's start. */
 export function findEntry(index: SegmentIndex, segment: OpenFile, fits: (entry: IndexEntry) => boolean): IndexEntry {
   const entry = index.entries().findLast(fits)
-  return entry !== undefined && standsThere(segment, entry) ? entry : SEGMENT_START
+  return entry !== undefined && standsThere(segment, entry) ? entry : index.start
 }
 
 function standsThere(segment: OpenFile, entry: IndexEntry): boolean {

@@ -1,3 +1,4 @@
+import { BatchBuilder } from './batch-builder.ts'
 import { recordCount } from './batch-header.ts'
 import { crc32c } from './crc32c.ts'
 import {
@@ -5,6 +6,7 @@ import {
   COUNT_AT,
   CRC_AT,
   HEADER_BYTES,
+  LAST_OFFSET_DELTA_AT,
   LENGTH_AT,
   LENGTH_OVERHEAD_BYTES,
   MAX_TIMESTAMP_AT,
@@ -42,4 +44,12 @@ export function filterBatch(
   writeInt64(kept, maxTimestamp, MAX_TIMESTAMP_AT)
   kept.writeUInt32BE(crc32c(kept, ATTRIBUTES_AT, end), CRC_AT)
   return kept.subarray(0, end)
+}
+
+/** A batch without records that stands for the offsets [baseOffset, nextOffset). */
+export function emptyBatch(baseOffset: number, nextOffset: number): Buffer {
+  const batch = Buffer.from(new BatchBuilder(0).finish(baseOffset))
+  batch.writeInt32BE(nextOffset - baseOffset - 1, LAST_OFFSET_DELTA_AT)
+  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, batch.length), CRC_AT)
+  return batch
 }

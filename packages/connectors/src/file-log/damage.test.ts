@@ -1,0 +1,183 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import type { Log } from '@millrace/core'
+import { MillraceError } from '@millrace/core'
+import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openFileLog } from './file-log.ts'
+
+let directory: string
+let log: Log
+
+beforeEach(async () => {
+  directory = mkdtempSync(`${tmpdir()}/millrace-damage-`)
+  log = await open()
+})
+
+afterEach(async () => {
+  await log.close()
+  rmSync(directory, { recursive: true })
+})
+
+const open = () => openFileLog({ directory, env: nodeEnv() })
+const partition = () => `${directory}/topics/t/0`
+const segment = (base = 0) => `${partition()}/${String(base).padStart(20, '0')}.log`
+
+/** Appends each value as a batch of its own. */
+async function append(...values: string[]): Promise<void> {
+  const writer = log.openWriter()
+  const to = await writer.openPartition('t', 0)
+  for (const value of values) {
+    write(to, 'key', value)
+    await writer.flush()
+  }
+  await writer.close()
+}
+
+/** What a newly opened log reads, or the code of its refusal. */
+async function readAnew(): Promise<ReadRecord[] | string> {
+  const anew = await open()
+  try {
+    return readAll(await anew.openReader().assign('t', 0, 0))
+  } catch (error) {
+    if (error instanceof MillraceError) return error.code
+    throw error
+  } finally {
+    await anew.close()
+  }
+}
+
+describe('a torn append', () => {
+  test('is cut off by whoever opens the partition next, at whichever byte it was torn', async () => {
+    await log.admin.createTopic('t')
+    await append('one', 'two')
+    const whole = readFileSync(segment())
+    const tail = readFileSync(`${partition()}/tail`)
+    await append('three')
+    const torn = readFileSync(segment())
+    for (let bytes = whole.length; bytes < torn.length; bytes++) {
+      writeFileSync(segment(), torn.subarray(0, bytes))
+      writeFileSync(`${partition()}/tail`, tail)
+      const records = await readAnew()
+      expect(records, `torn at byte ${bytes}`).toHaveLength(2)
+      await append('four')
+      expect(await readAnew(), `torn at byte ${bytes}`).toMatchObject([
+        { value: 'one', offset: 0 },
+        { value: 'two', offset: 1 },
+        { value: 'four', offset: 2 },
+      ])
+    }
+  })
+
+  test('that is whole is kept: its writer may have been told', async () => {
+    await log.admin.createTopic('t')
+    await append('one')
+    const tail = readFileSync(`${partition()}/tail`)
+    await append('two')
+    writeFileSync(`${partition()}/tail`, tail)
+    expect(await readAnew()).toMatchObject([{ value: 'one' }, { value: 'two' }])
+  })
+
+  test('of zeros, as a power cut leaves them, is cut off', async () => {
+    await log.admin.createTopic('t')
+    await append('one')
+    writeFileSync(segment(), Buffer.concat([readFileSync(segment()), Buffer.alloc(5000)]))
+    expect(await readAnew()).toMatchObject([{ value: 'one' }])
+  })
+})
+
+describe('a damaged segment', () => {
+  test('is read up to the damage or refused, whichever bit is flipped, and never gives a wrong record', async () => {
+    await log.admin.createTopic('t')
+    await append('one', 'two', 'three')
+    const whole = readFileSync(segment())
+    const expected = readAll(await log.openReader().assign('t', 0, 0))
+    let refused = 0
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const flipped = Buffer.from(whole)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      writeFileSync(segment(), flipped)
+      const records = await readAnew()
+      if (typeof records === 'string') {
+        expect(records, `bit ${bit}`).toBe('LOG_DAMAGED')
+        refused++
+      } else {
+        expect(records, `bit ${bit}`).toEqual(expected)
+      }
+    }
+    // What no checksum covers: the leader epoch, four bytes a batch, which means nothing here.
+    expect(refused).toBe(whole.length * 8 - 3 * 32)
+  })
+
+  test('is refused where it is shorter than what was made durable', async () => {
+    await log.admin.createTopic('t')
+    await append('one', 'two')
+    const whole = readFileSync(segment())
+    writeFileSync(segment(), whole.subarray(0, whole.length - 1))
+    expect(await readAnew()).toBe('LOG_DAMAGED')
+    writeFileSync(segment(), '')
+    expect(await readAnew()).toBe('LOG_DAMAGED')
+  })
+
+  test('names file, byte and what to do', async () => {
+    await log.admin.createTopic('t')
+    await append('one', 'two')
+    const whole = readFileSync(segment())
+    whole[70] = (whole[70] ?? 0) ^ 1
+    writeFileSync(segment(), whole)
+    const reader = await log.openReader().assign('t', 0, 0)
+    expect(() => reader.poll()).toThrow(/0{20}\.log is damaged at byte 0: .*checksum.*Restore/)
+  })
+
+  test('that is missing in the middle is refused', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024 })
+    await append(...['a', 'b', 'c', 'd'].map((value) => value.repeat(1100)))
+    rmSync(segment(1))
+    expect(await readAnew()).toBe('LOG_DAMAGED')
+  })
+})
+
+describe('files beside the segments', () => {
+  test('the tail is made again from the segments, whichever of its bits is flipped', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024 })
+    await append('one', 'x'.repeat(1100), 'three')
+    const expected = readAll(await log.openReader().assign('t', 0, 0))
+    const tail = readFileSync(`${partition()}/tail`)
+    for (let bit = 0; bit < tail.length * 8; bit++) {
+      const flipped = Buffer.from(tail)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      writeFileSync(`${partition()}/tail`, flipped)
+      expect(await readAnew(), `bit ${bit}`).toEqual(expected)
+    }
+    writeFileSync(`${partition()}/tail`, '')
+    expect(await readAnew()).toEqual(expected)
+    rmSync(`${partition()}/tail`)
+    expect(await readAnew()).toEqual(expected)
+  })
+
+  test('an index that is missing or wrong changes no answer', async () => {
+    await log.admin.createTopic('t')
+    const values = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(10_000))
+    const writer = log.openWriter()
+    const to = await writer.openPartition('t', 0)
+    for (const [index, value] of values.entries()) {
+      write(to, 'key', value, index * 10)
+      await writer.flush()
+    }
+    const path = segment().replace('.log', '.index')
+    const index = readFileSync(path)
+    expect(index.length).toBeGreaterThan(32)
+    const wrong = Buffer.from(index)
+    index.copy(wrong, 0, 32, 64)
+    for (const content of [index, Buffer.alloc(0), index.subarray(0, 40), wrong, Buffer.alloc(64, 255)]) {
+      writeFileSync(path, content)
+      for (const offset of [0, 7, 20, 39]) {
+        const reader = await log.openReader().assign('t', 0, offset)
+        expect(readAll(reader)[0]?.offset).toBe(offset)
+        expect(await log.admin.offsetAt('t', 0, offset * 10 - 5)).toBe(offset)
+      }
+    }
+    await writer.close()
+  })
+})
