@@ -30,7 +30,7 @@ export async function compact(
 ): Promise<void> {
   const lock = files.files.open(`${files.directory}/cleaner`, 'write')
   try {
-    if (!lock.tryLock()) return
+    await lock.lock()
     const { activeBase, compactedBefore } = await files.settle()
     const closed = files.segments().filter((base) => base < activeBase)
     if (closed.every((base) => base < compactedBefore)) return
