@@ -1,38 +1,64 @@
+import { MillraceClient } from '@millrace/client'
 import { foldFlights } from '@millrace/job-flights'
 import { expect, test } from 'vitest'
-import { type Started, start } from './flights/command.ts'
+import { start } from './flights/command.ts'
 import { airportPartition, differences, FlightsWorld, JOB_FILE } from './flights/flights-world.ts'
 import { seededRandom } from './flights/seeded-random.ts'
 
-const FLIGHTS = 200_000
 const KILLS = 20
-/** From the start of Node to well inside the processing of what is left. */
-const MOMENT_MS = 1200
+/** Every round has this much new to do: a fraction of a second of work, in which the kill falls. */
+const FLIGHTS_A_ROUND = 20_000
+const FLIGHTS = KILLS * FLIGHTS_A_ROUND
+const MOMENT_MS = 150
 const GRACE_MS = 600_000
 
-test('twenty kill -9 of the job and of the import, and the loss of the local state, leave the views exactly right', async () => {
+test('twenty kill -9 of the job and of the import, and the loss of the local state, leave the views exactly right', {
+  timeout: 240_000,
+}, async () => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32))
   console.log(`SEED=${seed}`)
   const random = seededRandom(seed)
   using world = await FlightsWorld.create()
-  for (let kill = 0; kill < KILLS; kill++) {
+  let inTheMiddle = 0
+  for (let round = 1; round <= KILLS; round++) {
     const job = start(['run', JOB_FILE, '--no-check', '--commit-interval', '20', '--data', world.data])
-    const importing = start(world.importArguments(FLIGHTS))
-    await killAfter([job, importing], random() * MOMENT_MS)
+    const [, url = ''] = await job.line(/served at (http:\S+)/)
+    const importing = start(world.importArguments(round * FLIGHTS_A_ROUND))
+    // A quarter of the kills falls anywhere in the restart; the others fall where records flow.
+    const flowing = random() < 0.25 ? false : await untilFlowing(url, importing.ended)
+    await randomMoment(random() * MOMENT_MS)
+    job.child.kill('SIGKILL')
+    importing.child.kill('SIGKILL')
     const [jobEnd, importEnd] = await Promise.all([job.ended, importing.ended])
     // Nothing but the kill may have ended them.
     expect(jobEnd.signal, jobEnd.stderr).toBe('SIGKILL')
     expect(importEnd.signal ?? importEnd.code, importEnd.stderr).toBeOneOf(['SIGKILL', 0])
+    if (flowing) inTheMiddle++
     if (random() < 0.3) world.deleteState()
   }
+  // Were the kills all to fall where nothing happens, this would test nothing.
+  expect(inTheMiddle).toBeGreaterThanOrEqual(5)
   await world.import(FLIGHTS)
   await world.runUntilEnd()
   const oracle = await foldFlights({ limit: FLIGHTS, graceMs: GRACE_MS, partitionOf: airportPartition })
   expect(differences(await world.views(), oracle), `SEED=${seed}`).toEqual([])
-}, 180_000)
+})
+
+/** Resolves with true as soon as the job has processed something new; with false when the import had nothing for it. */
+async function untilFlowing(url: string, imported: Promise<unknown>): Promise<boolean> {
+  const client = new MillraceClient(url)
+  let finished = false
+  void imported.then(() => {
+    finished = true
+  })
+  for (;;) {
+    const { tasks } = await client.status()
+    if (tasks.some(({ counts }) => counts.processed > 0)) return true
+    if (finished) return false
+  }
+}
 
 /** The moment is what is random: this waits for nothing. */
-async function killAfter(started: readonly Started[], ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  for (const { child } of started) child.kill('SIGKILL')
+function randomMoment(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

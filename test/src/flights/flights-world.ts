@@ -6,9 +6,10 @@ import { partitionOf } from '@millrace/core/internal'
 import { FLIGHTS_FILE, type FlightsOracle } from '@millrace/job-flights'
 import { start, succeed } from './command.ts'
 
-export const PARTITIONS = 4
+const PARTITIONS = 4
 export const JOB_FILE = fileURLToPath(new URL('../../../jobs/flights/src/job.ts', import.meta.url))
 
+const VIEW_NAMES: readonly (keyof FlightsOracle)[] = ['delays', 'routes', 'hoursOfDay']
 const VIEWS = { delays: 'delays', routes: 'routes', hoursOfDay: 'hours-of-day' } as const
 
 /** The real command on a data directory of its own, with the topics of the flights job. */
@@ -98,5 +99,3 @@ export function differences(views: FlightsOracle, oracle: FlightsOracle, names =
   }
   return found.slice(0, 10)
 }
-
-export const VIEW_NAMES: readonly (keyof FlightsOracle)[] = ['delays', 'routes', 'hoursOfDay']

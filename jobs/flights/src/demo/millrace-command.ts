@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { chunks } from './text-lines.ts'
 
-const COMMAND = fileURLToPath(new URL('../../../../packages/cli/bin/millrace.js', import.meta.url))
+const COMMAND = fileURLToPath(new URL('../bin/millrace.js', import.meta.resolve('millrace')))
 
 /** A running `millrace …`. */
 export interface Running {

@@ -31,6 +31,6 @@ export class Rates {
   }
 }
 
-export function lagOf(task: TaskStatus): number {
+function lagOf(task: TaskStatus): number {
   return task.inputs.reduce((lag, { offset, endOffset }) => lag + Math.max(0, endOffset - offset), 0)
 }

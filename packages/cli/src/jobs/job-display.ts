@@ -62,7 +62,7 @@ export class JobDisplay {
 }
 
 /** A status in a few numbers; records that pass a repartition topic count each time they are read. */
-export function totals(status: JobStatus): {
+function totals(status: JobStatus): {
   readonly processed: number
   readonly lag: number
   readonly skipped: number
