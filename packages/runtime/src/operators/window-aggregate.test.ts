@@ -4,7 +4,7 @@ import { CurrentRecord } from '../task/current-record.ts'
 import { EventTime } from '../task/event-time.ts'
 import type { Fold } from './aggregate.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
-import { MapWindowStore } from './testing/map-stores.ts'
+import { MapWindowStore } from './testing/map-window-store.ts'
 import { WindowAggregateOperator, type WindowTimes } from './window-aggregate.ts'
 
 interface Change {

@@ -1,32 +1,8 @@
-import type { Entry, KeyValueStore, WindowStore } from '@millrace/core/internal'
+import type { Entry, WindowStore } from '@millrace/core/internal'
 
 interface MutableEntry<K, V> extends Entry<K, V> {
   value: V | undefined
   readonly start: number
-}
-
-/** A key-value store in a Map, for testing operators alone. */
-export class MapStore<K, V> implements KeyValueStore<K, V> {
-  readonly #entries = new Map<K, MutableEntry<K, V>>()
-
-  find(key: K): Entry<K, V> {
-    let entry = this.#entries.get(key)
-    if (entry === undefined) {
-      entry = { key, value: undefined, start: 0 }
-      this.#entries.set(key, entry)
-    }
-    return entry
-  }
-
-  set(entry: Entry<K, V>, value: V | undefined): void {
-    ;(entry as MutableEntry<K, V>).value = value
-  }
-
-  rows(): [K, V][] {
-    return [...this.#entries.values()].flatMap(({ key, value }): [K, V][] =>
-      value === undefined ? [] : [[key, value]],
-    )
-  }
 }
 
 /** A window store in a Map, for testing operators alone. */
