@@ -12,7 +12,8 @@ export async function csvRows(path: string, rowsMax: number): Promise<RowSource>
     throw unreadableFile(path, cause)
   })
   const stream = createReadStream(path, { highWaterMark: 1024 * 1024 })
-  const parser = stream.pipe(parse({ columns: true, bom: true, cast: (text) => numberOrText(text), to: rowsMax }))
+  const to = Number.isFinite(rowsMax) ? rowsMax : -1
+  const parser = stream.pipe(parse({ columns: true, bom: true, cast: numberOrText, to }))
   stream.on('error', (error) => parser.destroy(error))
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
     let piece: ImportedRow[] = []

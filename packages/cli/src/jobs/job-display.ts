@@ -48,7 +48,7 @@ export class JobDisplay {
     const left = skipped > 0 ? `; ${count(skipped)} were left out by the error policies` : ''
     const tooLate = late > 0 ? `; ${count(late)} came after their window had closed` : ''
     this.#line(
-      `${this.#job} has stopped, all committed: ${count(processed)} records in ${took} s (${rate(perSecond)})${left}${tooLate}`,
+      `${this.#job} has stopped, all committed: ${count(processed)} ${processed === 1 ? 'record' : 'records'} in ${took} s (${rate(perSecond)})${left}${tooLate}`,
     )
   }
 

@@ -1,0 +1,246 @@
+import { chownSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
+import { type Ended, run, succeed } from './flights/command.ts'
+
+interface Case {
+  readonly what: string
+  /** Prepares the folder and gives the command's arguments. */
+  readonly args: (folder: UserFolder) => string[] | Promise<string[]>
+  readonly stdin?: string
+  readonly code: number
+  readonly says: readonly (string | RegExp)[]
+}
+
+const CASES: readonly Case[] = [
+  {
+    what: 'a missing topic',
+    args: () => ['topics', 'tail', 'nothing'],
+    code: 4,
+    says: ['TOPIC_MISSING', '"nothing"', 'millrace topics create nothing'],
+  },
+  {
+    what: 'a topic name that leads out of the data directory',
+    args: () => ['topics', 'create', '../x'],
+    code: 2,
+    says: ['BAD_NAME', '"../x"', 'letters'],
+  },
+  {
+    what: 'a topic that is there already',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'create', 'a']
+    },
+    code: 5,
+    says: ['TOPIC_EXISTS', 'a'],
+  },
+  {
+    what: 'an option that is none',
+    args: () => ['topics', 'list', '--jsn'],
+    code: 2,
+    says: ["unknown option '--jsn'", '--json', 'millrace topics list --help'],
+  },
+  {
+    what: 'a number that is none',
+    args: () => ['topics', 'create', 'a', '--partitions', 'many'],
+    code: 2,
+    says: ['--partitions', "'many'", 'whole number'],
+  },
+  {
+    what: 'a line of input that is no JSON',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'produce', 'a', '--key-field', 'id']
+    },
+    stdin: '{"id":"1"}\n{"id":\n',
+    code: 1,
+    says: ['1 record appended to a', 'BAD_INPUT', 'line 2 of stdin', '{"id":'],
+  },
+  {
+    what: 'a line without the field that is the key',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'produce', 'a', '--key-field', 'id']
+    },
+    stdin: '{"name":"1"}\n',
+    code: 1,
+    says: ['BAD_INPUT', 'line 1 of stdin', '"id"'],
+  },
+  {
+    what: 'a record over the limit',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--record-bytes-max', '1k', '--data', data])
+      return ['topics', 'produce', 'a']
+    },
+    stdin: `${'x'.repeat(2000)}\n`,
+    code: 1,
+    says: ['RECORD_TOO_LARGE', 'a', /1,?024/],
+  },
+  {
+    what: 'a file to import that is not there',
+    args: () => ['topics', 'import', 'a', 'nowhere.parquet', '--key', 'k', '--timestamp', 't'],
+    code: 4,
+    says: ['FILE_MISSING', 'nowhere.parquet'],
+  },
+  {
+    what: 'a file to import of another kind than its name says',
+    args: (folder) => {
+      const file = folder.write('a.parquet', 'not parquet at all')
+      return ['topics', 'import', 'a', file, '--key', 'k', '--timestamp', 't']
+    },
+    code: 1,
+    says: ['BAD_INPUT', 'a.parquet', 'parquet'],
+  },
+  {
+    what: 'a column that the imported file does not have',
+    args: (folder) => {
+      const file = folder.write('a.csv', 'id,at\n1,2001-01-01\n')
+      return ['topics', 'import', 'a', file, '--key', 'name', '--timestamp', 'at']
+    },
+    code: 1,
+    says: ['BAD_INPUT', 'a.csv', 'row 1', '"name"'],
+  },
+  {
+    what: 'an import that resumes into a topic of other records',
+    args: async (folder) => {
+      const { data } = folder
+      await succeed(['topics', 'create', 'a', '--data', data])
+      await succeed(['topics', 'produce', 'a', '--data', data], { stdin: 'other\n' })
+      const file = folder.write('a.csv', 'id,at\n1,2001-01-01\n')
+      return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at', '--resume']
+    },
+    code: 5,
+    says: ['IMPORT_DIFFERS', 'a', 'a.csv', 'partition 0'],
+  },
+  {
+    what: 'a job file that is not there',
+    args: () => ['run', 'nowhere.ts'],
+    code: 4,
+    says: ['FILE_MISSING', 'nowhere.ts'],
+  },
+  {
+    what: 'a job file with a type error',
+    args: (folder) => [
+      'run',
+      folder.write(
+        'job.ts',
+        SUMMING_JOB.replace('.groupByKey()', '.filter((value) => value.nothing > 1).groupByKey()'),
+      ),
+    ],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', "'nothing' does not exist", '--no-check'],
+  },
+  {
+    what: 'a job file with a syntax error',
+    args: (folder) => ['run', folder.write('job.ts', 'export default job(')],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', /TS1\d{3}|TS2\d{3}/],
+  },
+  {
+    what: 'a job file with a syntax error that is not checked first',
+    args: (folder) => ['run', '--no-check', folder.write('job.ts', 'export default job(')],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', 'SyntaxError'],
+  },
+  {
+    what: 'a job file without a default export',
+    args: (folder) => ['run', folder.write('job.ts', 'export const job = 1\n')],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', 'no default export', 'export default job('],
+  },
+  {
+    what: 'a job file whose default export is no job',
+    args: (folder) => ['run', folder.write('job.ts', 'export default { name: "x" }\n')],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', 'something else than a job', 'object'],
+  },
+  {
+    what: 'a job that reads a topic that is not there',
+    args: (folder) => ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)],
+    code: 4,
+    says: ['TOPIC_MISSING', '"numbers"', 'millrace topics create numbers'],
+  },
+  {
+    what: 'a record that the serde of the job does not fit',
+    args: async (folder) => {
+      const { data } = folder
+      await succeed(['topics', 'create', 'numbers', '--data', data])
+      await succeed(['topics', 'produce', 'numbers', '--key', 'k', '--data', data], { stdin: 'no int32\n' })
+      return ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)]
+    },
+    code: 1,
+    says: ['RECORD_UNDECODABLE', 'numbers', 'int32', /offset 0/],
+  },
+  {
+    what: 'a query where no job runs',
+    args: () => ['query', 'sums'],
+    code: 4,
+    says: ['JOB_NOT_RUNNING', 'data', 'millrace run', '--url'],
+  },
+  {
+    what: 'a query of a URL where nothing answers',
+    args: () => ['query', 'sums', '--url', 'http://127.0.0.1:9'],
+    code: 1,
+    says: ['SERVER_UNREACHABLE', 'http://127.0.0.1:9'],
+  },
+  {
+    what: 'a data directory of another version',
+    args: (folder) => {
+      writeFileSync(join(folder.directory('data'), 'millrace.json'), '{"version":99}')
+      return ['topics', 'list']
+    },
+    code: 5,
+    says: ['DATA_VERSION', '99', 'data'],
+  },
+]
+
+async function bad({ args, stdin }: Pick<Case, 'args' | 'stdin'>, folder: UserFolder): Promise<Ended> {
+  const given = await args(folder)
+  const env = { MILLRACE_DATA: folder.data }
+  return run(given, { cwd: folder.path, env, ...(stdin !== undefined && { stdin }) })
+}
+
+function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'says'>): void {
+  for (const text of expected.says) expect(stderr).toMatch(text)
+  expect(stderr, 'a stack trace').not.toMatch(/^\s+at /m)
+  expect(code, stderr).toBe(expected.code)
+}
+
+describe('bad input is told in one message that names it, with the right exit code:', () => {
+  test.concurrent.each(CASES)('$what', { timeout: 60_000 }, async (given) => {
+    using folder = new UserFolder()
+    expectError(await bad(given, folder), given)
+  })
+
+  test('a port in use', { timeout: 30_000 }, async () => {
+    using folder = new UserFolder()
+    await succeed(['topics', 'create', 'numbers', '--data', folder.data])
+    const server = createServer()
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+    const args = () => ['run', folder.write('job.ts', SUMMING_JOB), '--port', String(port)]
+    const ended = await bad({ args }, folder)
+    server.close()
+    expectError(ended, { code: 5, says: ['PORT_IN_USE', String(port), 'another port'] })
+  })
+
+  test('a data directory of another owner', { timeout: 30_000 }, async (context) => {
+    if (process.getuid?.() !== 0) context.skip('only root can give a directory away')
+    using folder = new UserFolder()
+    chownSync(folder.directory('data'), 12_345, 12_345)
+    expectError(await bad({ args: () => ['topics', 'list'] }, folder), { code: 5, says: ['DATA_OWNER', 'data'] })
+  })
+
+  test('MILLRACE_DEBUG adds the stack', { timeout: 30_000 }, async () => {
+    using folder = new UserFolder()
+    const env = { MILLRACE_DEBUG: '1' }
+    const { stderr } = await run(['topics', 'tail', 'nothing', '--data', folder.data], { env })
+    expect(stderr).toMatch(/TOPIC_MISSING[\s\S]*^\s+at /m)
+  })
+})
