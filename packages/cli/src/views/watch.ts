@@ -1,4 +1,5 @@
 import type { ViewEvent } from '@millrace/client'
+import { formatPosition } from '@millrace/core'
 import { Command } from 'commander'
 import { fromEvent, type Observable, takeUntil } from 'rxjs'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
@@ -42,7 +43,9 @@ Examples:
       await new Promise<void>((resolve, reject) => {
         changes.pipe(takeUntil(fromEvent(stop, 'abort'))).subscribe({
           next: (event) => {
-            if (event.kind === 'change') io.stdout.write(`${changeLine(io, event.entry, options.json === true)}\n`)
+            if (event.kind === 'start') {
+              io.stderr.write(`Watching ${name}, from position ${formatPosition(event.position)} on\n`)
+            } else io.stdout.write(`${changeLine(io, event.entry, options.json === true)}\n`)
           },
           error: reject,
           complete: resolve,

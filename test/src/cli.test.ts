@@ -1,0 +1,89 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
+import { run, start, succeed } from './flights/command.ts'
+
+const TIMEOUT_MS = 60_000
+
+test('what is produced is tailed live, and copied by piping a tail into produce', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const millrace = (args: string[], stdin = '') => succeed([...args, '--data', folder.data], { stdin })
+  await millrace(['topics', 'create', 'a', '--partitions', '3'])
+  await millrace(['topics', 'create', 'b', '--partitions', '3'])
+  const tail = start(['topics', 'tail', 'a', '--from', 'start', '--json', '--data', folder.data])
+  await millrace(['topics', 'produce', 'a', '--key', 'k', '--timestamp', '5'], 'text\n{"json":true}\n')
+  await tail.line(/"json":true/)
+  tail.child.kill('SIGINT')
+  const { code, stdout } = await tail.ended
+  expect(code).toBe(0)
+  await millrace(['topics', 'produce', 'b', '--records'], stdout)
+  const copied = await millrace(['topics', 'tail', 'b', '--from', 'start', '--until-end', '--json'])
+  expect(copied).toBe(stdout.replaceAll('"topic":"a"', '"topic":"b"'))
+})
+
+test('a CSV file is imported a row a record, and resumed without a repeat', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const file = folder.write('orders.csv', 'customer,placed,cents\nann,2001-01-01,007\n"b,ob",2001-01-02T10:00,12.5\n')
+  const args = ['topics', 'import', 'orders', file, '--key', 'customer', '--timestamp', 'placed', '--data', folder.data]
+  expect(await succeed([...args, '--resume'])).toContain('2 records imported into orders')
+  expect(await succeed([...args, '--resume'])).toContain('0 records imported into orders; 2 were there already')
+  const tail = ['topics', 'tail', 'orders', '--from', 'start', '--until-end', '--json', '--data', folder.data]
+  const records = (await succeed(tail))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(records).toMatchObject([
+    { key: 'ann', timestamp: Date.UTC(2001, 0, 1), value: { customer: 'ann', placed: '2001-01-01', cents: '007' } },
+    { key: 'b,ob', timestamp: Date.UTC(2001, 0, 2, 10), value: { cents: 12.5 } },
+  ])
+})
+
+test('a running job is found, queried and watched, and SIGTERM ends it with 0', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  const produce = (stdin: Buffer) =>
+    succeed(['topics', 'produce', 'numbers', '--records', ...data], {
+      stdin: `${JSON.stringify({ key: 'k', valueBase64: stdin.toString('base64') })}\n`,
+    })
+  await succeed(['topics', 'create', 'numbers', ...data])
+  const job = start(['run', folder.write('job.ts', SUMMING_JOB), ...data])
+  await job.line(/served at/)
+  const watch = start(['watch', 'sums', '--json', ...data])
+  await watch.line(/Watching sums/)
+  await produce(Buffer.from([0, 0, 0, 40]))
+  const after = ['--after', 'numbers/0=1']
+  expect(await succeed(['query', 'sums', 'k', '--json', ...after, ...data])).toBe('{"key":"k","value":40}\n')
+  expect((await run(['query', 'sums', 'other', ...data])).code).toBe(4)
+  await produce(Buffer.from([0, 0, 0, 2]))
+  await watch.line(/"value":42/)
+  watch.child.kill('SIGTERM')
+  expect((await watch.ended).code).toBe(0)
+  expect(readdirSync(join(folder.data, 'jobs'))).toContain('summing.json')
+  job.child.kill('SIGTERM')
+  expect((await job.ended).code).toBe(0)
+  expect(existsSync(join(folder.data, 'jobs/summing.json'))).toBe(false)
+})
+
+test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  await succeed(['topics', 'create', 'numbers', '--data', folder.data])
+  const job = start(['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--data', folder.data])
+  await job.line(/served at/)
+  job.child.kill('SIGKILL')
+  await job.ended
+  const { code, stderr } = await run(['query', 'sums', '--data', folder.data])
+  expect(stderr).toContain('JOB_NOT_RUNNING')
+  expect(code).toBe(4)
+})
+
+test('a reader that has had enough ends a tail quietly', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  await succeed(['topics', 'create', 'a', '--data', folder.data])
+  await succeed(['topics', 'produce', 'a', '--data', folder.data], { stdin: `${'x'.repeat(500)}\n`.repeat(2000) })
+  const tail = start(['topics', 'tail', 'a', '--from', 'start', '--data', folder.data])
+  tail.child.stdout?.once('data', () => tail.child.stdout?.destroy())
+  const { code, stderr } = await tail.ended
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+})
