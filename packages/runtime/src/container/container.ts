@@ -208,13 +208,18 @@ class RunningContainer {
   /** Gives every task a slice; says whether any had something to do. */
   async #work(): Promise<boolean> {
     let records = 0
+    let untilMs = this.#nowMs + SLICE_MS
     for (const task of this.#tasks) {
       if (this.#writer.backlogged) await this.#writer.flush()
       try {
-        records += task.runSlice(this.#nowMs + SLICE_MS)
+        records += task.runSlice(untilMs)
       } catch (error) {
         await this.#rebuild(task, error)
       }
+      if (this.#nowMs < untilMs) continue
+      // However many tasks there are, nobody else waits for more than one slice.
+      await this.#options.env.timers.turn()
+      untilMs = this.#nowMs + SLICE_MS
     }
     return records > 0
   }
