@@ -65,6 +65,20 @@ test('a running job is found, queried and watched, and SIGTERM ends it with 0', 
   expect(existsSync(join(folder.data, 'jobs/summing.json'))).toBe(false)
 })
 
+test('a job that runs already is refused, and the one that runs goes on', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  await succeed(['topics', 'create', 'numbers', '--data', folder.data])
+  const args = ['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--data', folder.data]
+  const job = start(args)
+  await job.line(/served at/)
+  const { code, stderr } = await run(args)
+  expect(stderr).toMatch(new RegExp(`JOB_RUNNING.*${job.child.pid}`))
+  expect(code).toBe(5)
+  expect((await run(['query', 'sums', '--data', folder.data])).code).toBe(0)
+  job.child.kill('SIGTERM')
+  expect((await job.ended).code).toBe(0)
+})
+
 test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_MS }, async () => {
   using folder = new UserFolder()
   await succeed(['topics', 'create', 'numbers', '--data', folder.data])

@@ -1,0 +1,44 @@
+import { InvalidArgumentError } from 'commander'
+import { expect, test } from 'vitest'
+import { parseStart } from './topics/tail-start.ts'
+import { durationMs, isoTime, portNumber, positiveNumber, sizeBytes, timeMs, wholeNumber } from './values.ts'
+
+test('times are ms or ISO dates, and UTC where they name no zone', () => {
+  const eight = Date.UTC(2001, 0, 31, 8)
+  expect([timeMs('2001-01-31T08:00'), timeMs('2001-01-31 08:00'), timeMs('2001-01-31T09:00+01:00')]).toEqual([
+    eight,
+    eight,
+    eight,
+  ])
+  expect([timeMs('2001-01-31'), timeMs('-5')]).toEqual([Date.UTC(2001, 0, 31), -5])
+})
+
+test('what only looks like a date is none', () => {
+  expect(['2001', '31.1.2001', '2001-13-01', 'now', ''].map(isoTime)).toEqual(Array(5).fill(undefined))
+})
+
+test('sizes are powers of 1024, durations have a unit', () => {
+  expect([sizeBytes('1000'), sizeBytes('64k'), sizeBytes('2G')]).toEqual([1000, 65_536, 2 ** 31])
+  expect([durationMs('500'), durationMs('10s'), durationMs('7d')]).toEqual([500, 10_000, 604_800_000])
+})
+
+test('a tail starts at an end, an offset or a time', () => {
+  expect(['start', 'end', '12', '2001-01-31'].map((text) => parseStart(text))).toEqual([
+    { kind: 'start' },
+    { kind: 'end' },
+    { kind: 'offset', offset: 12 },
+    { kind: 'time', timestamp: Date.UTC(2001, 0, 31) },
+  ])
+})
+
+test.each([
+  ['wholeNumber', wholeNumber, ['-1', '1.5', '1e3', '', ' 1', '99999999999999999']],
+  ['positiveNumber', positiveNumber, ['0', '-1']],
+  ['portNumber', portNumber, ['65536', 'http']],
+  ['sizeBytes', sizeBytes, ['1kb', 'k', '-1', '1.5m']],
+  ['durationMs', durationMs, ['1w', 's', '-1s']],
+  ['timeMs', timeMs, ['yesterday', '1.5']],
+  ['parseStart', parseStart, ['middle', '-1', '1.5']],
+] as const)('%s refuses what it cannot read', (_name, parse, texts) => {
+  for (const text of texts) expect(() => parse(text), text).toThrow(InvalidArgumentError)
+})
