@@ -174,6 +174,11 @@ export class BatchBuilder {
   #writeHeaders(headers: Headers): void {
     const out = this.#out
     out.reserve(5)
+    // Mostly there are none.
+    if (headers.length === 0) {
+      out.buffer[out.position++] = 0
+      return
+    }
     out.position = writeVarint(out.buffer, headers.length, out.position)
     for (const [name, value] of headers) {
       const nameBytes = Buffer.byteLength(name)

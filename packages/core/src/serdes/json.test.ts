@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { json } from './json.ts'
@@ -55,4 +56,11 @@ describe('json with a schema', () => {
 
 test('json without a schema hands over what there is', () => {
   expect(decode(json<unknown>(), ' [1, {"a": null}] ')).toEqual([1, { a: null }])
+})
+
+test('json takes a zod schema as it is, and types the value by it', () => {
+  const serde = json(z.object({ origin: z.string(), delay: z.number().int(), gate: z.string().default('?') }))
+  expectTypeOf(serde).toEqualTypeOf<Serde<{ origin: string; delay: number; gate: string }>>()
+  expect(decode(serde, '{"origin":"ATL","delay":5}')).toEqual({ origin: 'ATL', delay: 5, gate: '?' })
+  expect(() => decode(serde, '{"origin":"ATL","delay":"late"}')).toThrow(/delay/)
 })
