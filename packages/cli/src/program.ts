@@ -39,6 +39,7 @@ function throwInsteadOfExiting(command: Command, io: Io): void {
     writeErr: (text) => io.stderr.write(text),
   })
   command.showHelpAfterError(`(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help says more)`)
+  if (command.commands.length === 0) command.addHelpText('after', EXIT_HELP)
   for (const child of command.commands) throwInsteadOfExiting(child, io)
 }
 

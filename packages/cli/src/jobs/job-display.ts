@@ -30,6 +30,10 @@ export class JobDisplay {
     if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
   }
 
+  restoring(): void {
+    this.#line(this.#io.colors.dim(`Restoring the state of ${this.#job} from its changelog…`))
+  }
+
   update(status: JobStatus): void {
     const { processed, lag } = totals(status)
     // Records that steps before the end have still to send are not in sight yet: only a lower bound of what is left.

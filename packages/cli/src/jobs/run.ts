@@ -10,6 +10,9 @@ import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
 
+/** A start that is quick says nothing of it. */
+const RESTORE_TOLD_AFTER_MS = 1000
+
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
   readonly port: number
@@ -59,9 +62,9 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
   const views: ServedView[] = []
   let status: JobStatus = { job: job.name, phase: 'restoring', atMs: env.clock.monotonic(), tasks: [] }
   const server = await startViewServer({ job: job.name, views, status: () => status, env, port: options.port })
-  let container: Container | undefined
+  const restoring = env.timers.after(RESTORE_TOLD_AFTER_MS, () => display.restoring())
   try {
-    container = await startContainer({
+    const running: Container = await startContainer({
       job,
       log,
       env,
@@ -70,7 +73,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       untilEnd: options.untilEnd === true,
       onNotice: (message) => display.notice(message),
     })
-    const running = container
+    restoring.cancel()
     views.push(...running.views)
     const announced = announceJob(options.data, job.name, server.url)
     try {
@@ -91,6 +94,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       announced.withdraw()
     }
   } catch (error) {
+    restoring.cancel()
     display.clear()
     throw error
   } finally {
