@@ -101,3 +101,11 @@ test('a reader that has had enough ends a tail quietly', { timeout: TIMEOUT_MS }
   expect(stderr).toBe('')
   expect(code).toBe(0)
 })
+
+test('the data directory may be named before the command or after it', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  await succeed(['--data', folder.data, 'topics', 'create', 'a'])
+  await succeed(['topics', '--data', folder.data, 'create', 'b'])
+  const list = await succeed(['topics', 'list', '--json', '--data', folder.data])
+  expect(list.match(/"topic":"\w"/g)).toEqual(['"topic":"a"', '"topic":"b"'])
+})

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { EXIT_HELP } from './exit-codes.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
@@ -14,6 +14,8 @@ export function program(io: Io): Command {
     .description('Runs stream-processing jobs, manages their topics, queries their views.')
     .version(VERSION)
     .helpCommand(false)
+    .addOption(new Option('--data <dir>', 'the data directory, for whichever command'))
+    .hook('preAction', passDataOn)
     .addHelpText(
       'after',
       `
@@ -30,6 +32,12 @@ ${EXIT_HELP}`,
     .addCommand(topologyCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace
+}
+
+/** `millrace --data <dir> topics list` is `millrace topics list --data <dir>`. */
+function passDataOn(millrace: Command, action: Command): void {
+  const { data } = millrace.opts<{ data?: string }>()
+  if (data !== undefined) action.setOptionValueWithSource('data', data, 'cli')
 }
 
 /** For the command and all below it: settings are not inherited by commands that are added whole. */
