@@ -102,7 +102,7 @@ class Compactor {
   #sources: number[] = []
   #output: OpenFile | undefined
   #bytes = 0
-  /** Where the next record must stand at least: what a crashed compaction left behind is passed over. */
+  /** The offset after the last batch that was copied. */
   #nextOffset = 0
   /** Where a run of offsets began of which nothing stays. */
   #emptyFrom: number | undefined
@@ -116,6 +116,11 @@ class Compactor {
 
   async run(closed: readonly number[]): Promise<void> {
     for (const base of closed) {
+      if (base < this.#nextOffset) {
+        // A compaction that was cut off left it: all of it stands in the segment before.
+        this.#remove(base)
+        continue
+      }
       this.#sources.push(base)
       await eachBatch(this.#env, this.#files, base, async (batch) => this.#copy(batch))
       if (this.#bytes >= this.#segmentBytes) await this.#finish()
@@ -124,7 +129,6 @@ class Compactor {
   }
 
   #copy(batch: ScannedBatch): void {
-    if (batch.nextOffset <= this.#nextOffset) return
     const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
     this.#nextOffset = batch.nextOffset
     if (kept === undefined) {
@@ -173,9 +177,15 @@ class Compactor {
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
     await files.syncDirectory(directory)
-    for (const base of others) files.remove(segmentPath(directory, base))
+    for (const base of others) this.#remove(base)
     this.#output = undefined
     this.#sources = []
     this.#bytes = 0
+  }
+
+  #remove(base: number): void {
+    const { files, directory } = this.#files
+    files.remove(indexPath(directory, base))
+    files.remove(segmentPath(directory, base))
   }
 }

@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { type Log, MillraceError } from '@millrace/core'
+import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openFileLog } from './file-log.ts'
+import { type Fault, withFaults } from './testing/faulty-files.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/millrace-faults-`)
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const open = (fault: Fault = () => undefined) => openFileLog({ directory, env: withFaults(nodeEnv(), fault) })
+
+function readTopic(log: Log, topic: string): Promise<ReadRecord[]> {
+  return log
+    .openReader()
+    .assign(topic, 0, 0)
+    .then((reader) => readAll(reader))
+}
+
+describe('a writer that could not write', () => {
+  test('says that the disk is full, and is done for; another goes on where the last acknowledged record is', async () => {
+    let full = false
+    const log = await open((call, path) => (full && call === 'write' && path.endsWith('.log') ? 'ENOSPC' : undefined))
+    await log.admin.createTopic('t')
+    const writer = log.openWriter()
+    const to = await writer.openPartition('t', 0)
+    write(to, 'k', 'acknowledged')
+    await writer.flush()
+    full = true
+    write(to, 'k', 'lost')
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_FULL' })
+    await expect(writer.flush()).rejects.toThrow(/disk is full \(ENOSPC\).*Free space/)
+    full = false
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_FULL' })
+    expect(() => write(to, 'k', 'never')).toThrow(expect.objectContaining({ code: 'LOG_FULL' }))
+    const next = log.openWriter()
+    write(await next.openPartition('t', 0), 'k', 'after')
+    await next.flush()
+    expect((await readTopic(log, 't')).map(({ value }) => value)).toEqual(['acknowledged', 'after'])
+    await log.close()
+  })
+
+  test('says it at the record that filled a batch, too', async () => {
+    let full = false
+    const log = await open((call, path) => (full && call === 'write' && path.endsWith('.log') ? 'EFBIG' : undefined))
+    await log.admin.createTopic('t')
+    const writer = log.openWriter()
+    const to = await writer.openPartition('t', 0)
+    full = true
+    const appendMany = () => {
+      for (let index = 0; index < 10; index++) write(to, 'k', 'x'.repeat(300_000))
+    }
+    expect(appendMany).toThrow(expect.objectContaining({ code: 'LOG_FULL' }))
+    full = false
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_FULL' })
+    expect(await readTopic(log, 't')).toEqual([])
+    await log.close()
+  })
+
+  test('never tries a sync again that failed', async () => {
+    let syncs = 0
+    const log = await open((call, path) => {
+      if (call !== 'sync' || !path.endsWith('.log')) return undefined
+      syncs++
+      return 'EIO'
+    })
+    await log.admin.createTopic('t')
+    const writer = log.openWriter()
+    write(await writer.openPartition('t', 0), 'k', 'v')
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    expect(syncs).toBe(1)
+    const group = await log.openWriter().openGroup('t', 0)
+    write(group, 'k', 'v')
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    await log.close()
+  })
+})
+
+/** A short life of two topics: what was acknowledged, by topic, and what was on its way when a call failed. */
+class History {
+  readonly acknowledged = new Map<string, string[]>()
+  #pending = new Map<string, string[]>()
+
+  async run(log: Log): Promise<void> {
+    await log.admin.createTopic('plain', { segmentBytes: 1024 })
+    this.acknowledged.set('plain', [])
+    await log.admin.createTopic('compact', { segmentBytes: 1024, cleanup: 'compact' })
+    this.acknowledged.set('compact', [])
+    const writer = log.openWriter()
+    const plain = await writer.openPartition('plain', 0)
+    const compact = await log.openWriter().openGroup('compact', 0)
+    for (let round = 0; round < 4; round++) {
+      const value = `${round}`.padEnd(700, '.')
+      this.#pending = new Map([['plain', [value]]])
+      write(plain, 'k', value)
+      await writer.flush()
+      this.#settle()
+      this.#pending = new Map([['compact', [value]]])
+      write(compact, `k${round}`, value)
+      write(compact, 'same', value)
+      await compact.commit()
+      this.#settle()
+    }
+    await log.admin.clean('compact')
+  }
+
+  /** What may be in a topic: what was acknowledged, and perhaps what was on its way. */
+  allowed(topic: string): string[][] {
+    const known = this.acknowledged.get(topic) ?? []
+    return [known, [...known, ...(this.#pending.get(topic) ?? [])]]
+  }
+
+  #settle(): void {
+    for (const [topic, values] of this.#pending) this.acknowledged.get(topic)?.push(...values)
+    this.#pending = new Map()
+  }
+}
+
+test('whichever call to the disk fails, what was acknowledged is there afterwards, and nothing that was not written', async () => {
+  let calls = 0
+  const counting = await open(() => {
+    calls++
+    return undefined
+  })
+  await new History().run(counting)
+  await counting.close()
+  const all = calls
+  expect(all).toBeGreaterThan(60)
+  for (let failing = 1; failing <= all; failing++) {
+    rmSync(directory, { recursive: true })
+    let count = 0
+    const history = new History()
+    const broken = await open(() => {
+      count++
+      return count === failing ? 'EIO' : undefined
+    }).catch((error: unknown) => error)
+    if (broken instanceof Error) {
+      expect(broken, `call ${failing}`).toBeInstanceOf(MillraceError)
+    } else {
+      const log = broken as Log
+      await history.run(log).catch((error: unknown) => error)
+      await log.close().catch((error: unknown) => error)
+    }
+    const anew = await open()
+    for (const topic of history.acknowledged.keys()) {
+      const records = await readTopic(anew, topic)
+      const values = records.filter(({ key }) => key !== 'same').map(({ value }) => value)
+      expect(history.allowed(topic), `call ${failing}, topic ${topic}`).toContainEqual(values)
+      const writer = anew.openWriter()
+      write(await writer.openPartition(topic, 0), 'end', 'end')
+      await writer.flush()
+      expect((await readTopic(anew, topic)).at(-1)?.value, `call ${failing}, topic ${topic}`).toBe('end')
+    }
+    await anew.close()
+  }
+})

@@ -1,0 +1,68 @@
+import type { Env, FileSystem, OpenFile } from '@millrace/core'
+
+/** A call that changes the disk, as `FaultyFiles` counts it. */
+export type DiskCall = 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'syncDirectory'
+
+/** Decides, for each call that changes the disk, whether it fails: with the file system's error code, or not. */
+export type Fault = (call: DiskCall, path: string) => string | undefined
+
+/** An environment whose file system fails where `fault` says so, before it does anything; a write leaves half of itself. */
+export function withFaults(env: Env, fault: Fault): Env {
+  const check = (call: DiskCall, path: string) => {
+    const code = fault(call, path)
+    if (code !== undefined) throw Object.assign(new Error(`${code}: ${call} ${path}`), { code })
+  }
+  return { ...env, files: faultyFiles(env.files, check) }
+}
+
+function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) => void): FileSystem {
+  return {
+    open: (path, mode) => faultyFile(files.open(path, mode), check),
+    makeDirectory: (path) => files.makeDirectory(path),
+    list: (path) => files.list(path),
+    stat: (path) => files.stat(path),
+    rename: (from, to) => {
+      check('rename', to)
+      files.rename(from, to)
+    },
+    remove: (path) => {
+      check('remove', path)
+      files.remove(path)
+    },
+    removeTree: (path) => files.removeTree(path),
+    syncDirectory: async (path) => {
+      check('syncDirectory', path)
+      await files.syncDirectory(path)
+    },
+    watch: (path, changed) => files.watch(path, changed),
+  }
+}
+
+function faultyFile(file: OpenFile, check: (call: DiskCall, path: string) => void): OpenFile {
+  return {
+    path: file.path,
+    read: (buffer, offset, length, position) => file.read(buffer, offset, length, position),
+    write: (buffer, offset, length, position) => {
+      try {
+        check('write', file.path)
+      } catch (error) {
+        file.write(buffer, offset, Math.floor(length / 2), position)
+        throw error
+      }
+      file.write(buffer, offset, length, position)
+    },
+    truncate: (bytes) => {
+      check('truncate', file.path)
+      file.truncate(bytes)
+    },
+    size: () => file.size(),
+    sync: async () => {
+      check('sync', file.path)
+      await file.sync()
+    },
+    tryLock: () => file.tryLock(),
+    lock: () => file.lock(),
+    unlock: () => file.unlock(),
+    close: () => file.close(),
+  }
+}
