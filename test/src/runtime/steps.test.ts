@@ -180,6 +180,20 @@ describe('tables', () => {
     expect(await world.rows(theJob, 'doubled')).toEqual(new Map([['k', 60]]))
   })
 
+  test('hold values that are larger than the records of the topics around them', async () => {
+    const large = stream(numbers)
+      .groupBy(() => 'k', string())
+      .aggregate('large', {
+        init: () => '',
+        add: (text: string) => `${text}${'x'.repeat(700_000)}`,
+        value: json<string>(),
+      })
+    await produce(1, 2, 3)
+    const theJob = job('large-values', large)
+    await world.runToEnd(theJob)
+    expect(String((await world.rows(theJob, 'large')).get('k'))).toHaveLength(2_100_000)
+  })
+
   test('count and reduce by key', async () => {
     await produce(3, 9, 4)
     const counts = stream(numbers).groupByKey().count('counts')
@@ -275,15 +289,18 @@ describe('windows', () => {
     expect(await outputs()).toEqual([['k', 100]])
   })
 
-  test('are deleted when their retention is over', async () => {
+  test('are deleted when their retention is over, also from the tables that are derived from them', async () => {
     const counts = stream(numbers)
       .groupByKey()
       .window(tumbling('1s', { retention: '2s' }))
       .count('counts')
-    const theJob = job('retention', counts)
+    const doubled = counts.mapValues((count) => count * 2, { name: 'doubled' })
+    const theJob = job('retention', counts, doubled)
     await produce(1, 1, 1, 1, 1, 1)
     await world.runToEnd(theJob)
-    expect([...(await world.rows(theJob, 'counts')).keys()]).toEqual(['k 2000', 'k 3000', 'k 4000', 'k 5000'])
+    const kept = ['k 2000', 'k 3000', 'k 4000', 'k 5000']
+    expect([...(await world.rows(theJob, 'counts')).keys()]).toEqual(kept)
+    expect([...(await world.rows(theJob, 'doubled')).keys()]).toEqual(kept)
   })
 })
 

@@ -1,10 +1,10 @@
+import type { JobStatus } from '@millrace/core'
 import { type Env, FatalError, type Log, type LogReader, type LogWriter, StateDamagedError } from '@millrace/core'
 import { type Job, type Topology, toTopology } from '@millrace/core/internal'
 import { type Observable, ReplaySubject } from 'rxjs'
 import { Task } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
 import { commitTasks } from './commit.ts'
-import type { JobStatus } from './status.ts'
 import { prepareTopics, sourcesOf } from './topics.ts'
 import { ContainerViews } from './view-parts.ts'
 

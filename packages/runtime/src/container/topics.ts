@@ -17,6 +17,12 @@ const REPARTITION_SEGMENT_BYTES = 16 * 1024 * 1024
 const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
 
 /**
+ * The largest record of the job's own topics. A record that an input allows must fit with its origin, and a store takes
+ * values of any size; the bound is what a batch can hold with room to spare.
+ */
+const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
+
+/**
  * Finds the topics that a job names, and makes its own where they are missing: the repartition topics and the changelog.
  * Throws with every problem at once where topics are missing or their partitions do not fit together.
  */
@@ -28,11 +34,13 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
     await ensure(log, descriptions, topic, partitions, {
       cleanup: 'delete',
       segmentBytes: REPARTITION_SEGMENT_BYTES,
+      recordBytesMax: OWN_RECORD_BYTES_MAX,
     })
   }
   await ensure(log, descriptions, topology.changelog, plan.changelogPartitions, {
     cleanup: 'compact',
     segmentBytes: CHANGELOG_SEGMENT_BYTES,
+    recordBytesMax: OWN_RECORD_BYTES_MAX,
   })
   const byNode = new Map(plan.repartitionTopics.map(({ node, topic }) => [node, topic]))
   return {

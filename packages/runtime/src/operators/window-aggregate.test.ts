@@ -1,3 +1,5 @@
+import { json } from '@millrace/core'
+import type { WindowSpec } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
@@ -5,7 +7,8 @@ import { EventTime } from '../task/event-time.ts'
 import type { Fold } from './aggregate.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { WindowAggregateOperator, type WindowTimes } from './window-aggregate.ts'
+import { WindowAggregateOperator } from './window-aggregate.ts'
+import { WindowRetention } from './window-retention.ts'
 
 interface Change {
   readonly key: unknown
@@ -39,7 +42,7 @@ const sum: Fold = {
   context: new CurrentRecord(),
 }
 
-function setUp(times: WindowTimes, final: boolean) {
+function setUp(times: WindowSpec, final: boolean) {
   const time = new EventTime()
   const store = new MapWindowStore<unknown, unknown>()
   const changes = new Changes()
@@ -78,10 +81,11 @@ const windows = fc
     advanceMs: Math.min(advanceMs, sizeMs),
     graceMs,
     retentionMs: undefined,
+    kind: 'hopping' as const,
   }))
 
 /** Every window, by definition: all multiples of the advance whose window holds the time. */
-function windowsOf(at: number, { sizeMs, advanceMs }: WindowTimes): number[] {
+function windowsOf(at: number, { sizeMs, advanceMs }: WindowSpec): number[] {
   const starts: number[] = []
   for (let start = -400 * advanceMs; start <= 400 * advanceMs; start += advanceMs) {
     if (start <= at && at < start + sizeMs) starts.push(start)
@@ -167,7 +171,10 @@ describe('a windowed aggregate', () => {
   })
 
   test('passes the old total beside the new one', () => {
-    const { operator, changes } = setUp({ sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }, false)
+    const { operator, changes } = setUp(
+      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
+      false,
+    )
     operator.process('a', 2, 3)
     operator.process('a', 5, 4)
     expect(changes.all.map(({ value, old }) => [value, old])).toEqual([
@@ -177,24 +184,31 @@ describe('a windowed aggregate', () => {
   })
 
   test('deletes windows whose retention is over, and no others', () => {
-    const { operator, store, advance } = setUp({ sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: 20 }, false)
+    const { operator, store, advance, time } = setUp(
+      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: 20, kind: 'tumbling' },
+      false,
+    )
     for (const at of [5, 15, 25, 40]) {
       advance(at)
       operator.process('a', 1, at)
     }
-    operator.expire()
+    const plan = { name: 's', key: json<never>(), value: json<never>(), windowMs: 10, retentionMs: 20 }
+    WindowRetention.of(plan, time, store)?.expire()
     expect(store.rows().map(([, start]) => start)).toEqual([10, 20, 40])
   })
 
   test('refuses a record without a key, and a callback that returns nothing', () => {
-    const { operator } = setUp({ sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }, false)
+    const { operator } = setUp(
+      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
+      false,
+    )
     expect(() => operator.process(null, 1, 3)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
     const time = new EventTime()
     const silent = { ...sum, add: () => undefined }
     const late = { count: () => undefined, next: undefined }
     const bad = new WindowAggregateOperator(
       silent,
-      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined },
+      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
       false,
       time,
       new MapWindowStore(),

@@ -1,15 +1,13 @@
-import type { WindowStore } from '@millrace/core/internal'
+import {
+  firstOpenWindowStart,
+  isWindowClosed,
+  lastWindowStart,
+  type WindowSpec,
+  type WindowStore,
+} from '@millrace/core/internal'
 import type { EventTime } from '../task/event-time.ts'
 import { type Fold, foldRecord, requireKey } from './aggregate.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
-
-/** The windows of an aggregate, in ms. */
-export interface WindowTimes {
-  readonly sizeMs: number
-  readonly advanceMs: number
-  readonly graceMs: number
-  readonly retentionMs: number | undefined
-}
 
 /** Where the records go that come after their window has closed. */
 export interface LateRecords {
@@ -27,7 +25,7 @@ export interface LateRecords {
  */
 export class WindowAggregateOperator extends StreamOperator {
   readonly #fold: Fold
-  readonly #times: WindowTimes
+  readonly #windows: WindowSpec
   readonly #final: boolean
   readonly #time: EventTime
   readonly #store: WindowStore<unknown, unknown>
@@ -38,7 +36,7 @@ export class WindowAggregateOperator extends StreamOperator {
 
   constructor(
     fold: Fold,
-    times: WindowTimes,
+    windows: WindowSpec,
     final: boolean,
     time: EventTime,
     store: WindowStore<unknown, unknown>,
@@ -47,7 +45,7 @@ export class WindowAggregateOperator extends StreamOperator {
   ) {
     super()
     this.#fold = fold
-    this.#times = times
+    this.#windows = windows
     this.#final = final
     this.#time = time
     this.#store = store
@@ -58,13 +56,12 @@ export class WindowAggregateOperator extends StreamOperator {
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value === null) return
     requireKey(this.#fold.step, key)
-    const { sizeMs, advanceMs, graceMs } = this.#times
-    const watermark = this.#time.watermark
-    // The last window that holds the record starts at the multiple of the advance at or before it.
-    let start = timestamp - (((timestamp % advanceMs) + advanceMs) % advanceMs)
+    const windows = this.#windows
+    const { watermark } = this.#time
     let late = false
-    for (; start + sizeMs > timestamp; start -= advanceMs) {
-      if (start + sizeMs + graceMs <= watermark) {
+    let start = lastWindowStart(timestamp, windows.advanceMs)
+    for (; start + windows.sizeMs > timestamp; start -= windows.advanceMs) {
+      if (isWindowClosed(start, watermark, windows)) {
         late = true
         break // All earlier windows are closed as well.
       }
@@ -82,7 +79,7 @@ export class WindowAggregateOperator extends StreamOperator {
     const total = foldRecord(this.#fold, old, value, key)
     this.#store.set(entry, total)
     if (this.#final) {
-      const closes = start + this.#times.sizeMs + this.#times.graceMs
+      const closes = start + this.#windows.sizeMs + this.#windows.graceMs
       if (closes < this.#time.nextClose) this.#time.nextClose = closes
     } else {
       this.#next?.change(this.#windowed(key, start), total, old ?? null, timestamp)
@@ -92,8 +89,8 @@ export class WindowAggregateOperator extends StreamOperator {
   /** Emits the totals of the windows that the watermark has closed since the last call. */
   close(): void {
     if (!this.#final) return
-    const { sizeMs, graceMs } = this.#times
-    const before = firstOpenStart(this.#time.watermark, this.#times)
+    const { sizeMs, graceMs } = this.#windows
+    const before = firstOpenWindowStart(this.#time.watermark, this.#windows)
     if (before > this.#closedBefore) {
       const next = this.#next
       if (next !== undefined) {
@@ -112,25 +109,12 @@ export class WindowAggregateOperator extends StreamOperator {
   /** After a restore: the windows that the checkpoint's watermark has closed were emitted before it. */
   resume(): void {
     if (!this.#final || this.#time.watermark === Number.NEGATIVE_INFINITY) return
-    this.#closedBefore = firstOpenStart(this.#time.watermark, this.#times)
-    const closes = this.#closedBefore + this.#times.sizeMs + this.#times.graceMs
+    this.#closedBefore = firstOpenWindowStart(this.#time.watermark, this.#windows)
+    const closes = this.#closedBefore + this.#windows.sizeMs + this.#windows.graceMs
     if (closes < this.#time.nextClose) this.#time.nextClose = closes
   }
 
-  /** Deletes the windows whose retention is over; called at commits. */
-  expire(): void {
-    const { sizeMs, retentionMs } = this.#times
-    if (retentionMs === undefined || this.#time.watermark === Number.NEGATIVE_INFINITY) return
-    this.#store.expire(this.#time.watermark - retentionMs - sizeMs)
-  }
-
   #windowed(key: unknown, start: number): unknown {
-    return { key, window: { start, end: start + this.#times.sizeMs } }
+    return { key, window: { start, end: start + this.#windows.sizeMs } }
   }
-}
-
-/** The start of the first window that is still open at a watermark: the first whose end + grace lies after it. */
-function firstOpenStart(watermark: number, { sizeMs, advanceMs, graceMs }: WindowTimes): number {
-  const closedUpTo = watermark - sizeMs - graceMs
-  return closedUpTo - (((closedUpTo % advanceMs) + advanceMs) % advanceMs) + advanceMs
 }

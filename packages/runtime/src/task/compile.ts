@@ -8,6 +8,7 @@ import type {
   Subtopology,
   TaskState,
   TopicPlan,
+  WindowStore,
 } from '@millrace/core/internal'
 import { AggregateOperator, type Fold } from '../operators/aggregate.ts'
 import { BranchOperator } from '../operators/branch.ts'
@@ -31,6 +32,7 @@ import { SameKeySinkOperator } from '../operators/same-key-sink.ts'
 import { type Output, SinkOperator } from '../operators/sink.ts'
 import { ToTableOperator } from '../operators/to-table.ts'
 import { WindowAggregateOperator } from '../operators/window-aggregate.ts'
+import { WindowRetention } from '../operators/window-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import type { EventTime } from './event-time.ts'
 import { type Followers, followersIn, keepsKeyBytes } from './key-flow.ts'
@@ -59,6 +61,7 @@ export interface Wiring {
 export interface CompiledPlan {
   readonly roots: ReadonlyMap<PlanNode, StreamOperator>
   readonly windows: readonly WindowAggregateOperator[]
+  readonly retentions: readonly WindowRetention[]
 }
 
 const DISCARD = new (class extends StreamOperator {
@@ -70,11 +73,12 @@ export function compilePlan(wiring: Wiring): CompiledPlan {
   const compiler = new PlanCompiler(wiring)
   const roots = new Map<PlanNode, StreamOperator>()
   for (const { node } of wiring.subtopology.inputs) roots.set(node, compiler.streamAfter(node))
-  return { roots, windows: compiler.windows }
+  return { roots, windows: compiler.windows, retentions: compiler.retentions }
 }
 
 class PlanCompiler {
   readonly windows: WindowAggregateOperator[] = []
+  readonly retentions: WindowRetention[] = []
   readonly #wiring: Wiring
   readonly #after: Followers
   readonly #streams = new Map<PlanNode, StreamOperator>()
@@ -190,7 +194,7 @@ class PlanCompiler {
       node.window,
       node.emit === 'final',
       time,
-      state.windowStore(node.store.name),
+      this.#windowStore(node.store),
       {
         count: () => {
           counts.late++
@@ -244,13 +248,20 @@ class PlanCompiler {
     return { step, value: anySerde(value), writers, home, counter: this.#wiring.counts }
   }
 
+  #windowStore(plan: StorePlan): WindowStore<unknown, unknown> {
+    const store = this.#wiring.state.windowStore<unknown, unknown>(plan.name)
+    const retention = WindowRetention.of(plan, this.#wiring.time, store)
+    if (retention !== undefined) this.retentions.push(retention)
+    return store
+  }
+
   #rows(store: StorePlan | undefined): RowStore | undefined {
     if (store === undefined) return undefined
     if (store.windowMs === undefined) {
       const rows = this.#wiring.state.keyValueStore<unknown, unknown>(store.name)
       return { put: (key, value) => rows.set(rows.find(key), value ?? undefined) }
     }
-    const rows = this.#wiring.state.windowStore<unknown, unknown>(store.name)
+    const rows = this.#windowStore(store)
     return {
       put: (windowed, value) => {
         const { key, window } = windowed as { key: unknown; window: { start: number } }

@@ -1,4 +1,4 @@
-import type { TaskCounts } from '../container/status.ts'
+import type { TaskCounts } from '@millrace/core'
 
 /** A task's counters, as they run. */
 export class RunningCounts implements TaskCounts {

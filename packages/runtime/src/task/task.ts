@@ -1,9 +1,10 @@
+import type { TaskStatus } from '@millrace/core'
 import { type Env, type GroupWriter, type LogReader, type LogWriter, type Position, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import { openTaskState } from '@millrace/state'
-import type { TaskStatus } from '../container/status.ts'
 import type { StreamOperator } from '../operators/operator.ts'
 import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
+import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
@@ -62,6 +63,7 @@ export class Task {
   readonly #inputs: TaskInput[] = []
   #time = new EventTime()
   #windows: readonly WindowAggregateOperator[] = []
+  #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
   #changelog: LogWriter | undefined
   #group: GroupWriter | undefined
@@ -180,7 +182,7 @@ export class Task {
   freeze(): TaskCommit {
     const { state } = this
     if (this.#group === undefined) throw new Error(`Task ${this.id} is not open`)
-    for (const window of this.#windows) window.expire()
+    for (const retention of this.#retentions) retention.expire()
     const position = this.position
     const idle = this.#inputs.every((input) => input.idle)
     this.#markers?.send(this.#time.watermark, idle, position)
@@ -254,6 +256,7 @@ export class Task {
     const downstream = repartitions.flatMap((node) => writers.get(repartitionTopic(node)) ?? [])
     this.#markers = new MarkerSender(partition, tasks, downstream)
     this.#windows = plan.windows
+    this.#retentions = plan.retentions
     for (const input of subtopology.inputs) {
       const root = plan.roots.get(input.node)
       if (root === undefined) throw new Error(`Input ${input.topic} was not compiled`)

@@ -1,7 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
-import type { Env } from '@millrace/core'
+import type { Env, JobStatus } from '@millrace/core'
 import type { Context } from 'hono'
-import type { JobStatus } from '../container/status.ts'
 import type { ServedView } from './served-view.ts'
 
 /** What the routes answer from. */

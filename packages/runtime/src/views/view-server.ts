@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import type { JobStatus } from '@millrace/core'
 import { type Env, RefusedError } from '@millrace/core'
-import type { JobStatus } from '../container/status.ts'
 import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
 import { loopbackAddress } from './listen-address.ts'
 import type { ServedView } from './served-view.ts'

@@ -1,7 +1,6 @@
-import type { Env } from '@millrace/core'
+import type { Env, JobStatus } from '@millrace/core'
 import { int32, json, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import type { JobStatus } from '../../container/status.ts'
 import { startViewServer, type ViewServer } from '../view-server.ts'
 import { HandTimers } from './hand-timers.ts'
 import { MemoryView } from './memory-view.ts'

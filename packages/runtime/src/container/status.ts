@@ -1,1 +1,0 @@
-export type { JobStatus, TaskCounts, TaskStatus } from '@millrace/core'
