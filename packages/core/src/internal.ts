@@ -51,10 +51,8 @@ export type {
 export type { WindowSpec } from './plan/window.ts'
 export {
   firstOpenWindowStart,
-  firstWindowStart,
   isWindowClosed,
   lastWindowStart,
-  nextWindowStart,
 } from './plan/window-assignment.ts'
 export { settleAll } from './settle-all.ts'
 export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
