@@ -40,7 +40,7 @@ export function picture(moment: Moment, { bold, dim, cyan, green }: Colors): str
     bold(`Most minutes late${hour}`),
     ...moment.airports.map(
       ({ airport, flights, minutes }) =>
-        `  ${cyan(airport)}${number(minutes).padStart(8)} min ${dim(`${number(flights)} flights`)}`,
+        `  ${cyan(airport)}${number(minutes).padStart(8)} min ${dim(`${number(flights)} ${flights === 1 ? 'flight' : 'flights'}`)}`,
     ),
     '',
     bold('Minutes late per flight, by hour of day'),
