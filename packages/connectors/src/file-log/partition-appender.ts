@@ -27,6 +27,8 @@ export class PartitionAppender {
   /** Segments with bytes of ours that were not synced, and up to where. */
   readonly #unsynced = new Map<OpenFile, number>()
   readonly #retired: ActiveSegment[] = []
+  /** Whether a segment was opened whose name may not be durable: who rolled may have died before it was. */
+  #newNames = false
 
   constructor(partition: PartitionFiles, segmentBytes: number) {
     this.#partition = partition
@@ -61,7 +63,12 @@ export class PartitionAppender {
     const unsynced = [...this.#unsynced]
     this.#unsynced.clear()
     const retired = this.#retired.splice(0)
-    if (durability === 'fsync') await settleAll(unsynced.map(([file]) => syncFile(file)))
+    if (durability === 'fsync' && unsynced.length > 0) {
+      const syncs = unsynced.map(([file]) => syncFile(file))
+      if (this.#newNames) syncs.push(this.#syncNames())
+      this.#newNames = false
+      await settleAll(syncs)
+    }
     const active = this.#active
     for (const { file, index } of retired) {
       file.close()
@@ -164,6 +171,7 @@ export class PartitionAppender {
       index: new SegmentIndex(files, directory, base),
     }
     this.#active = opened
+    this.#newNames = true
     return opened
   }
 
@@ -171,13 +179,8 @@ export class PartitionAppender {
   async #roll(tail: Tail, active: ActiveSegment): Promise<void> {
     await syncFile(active.file)
     active.index.add({ offset: tail.nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
-    const { files, directory } = this.#partition
-    this.#partition.openSegment(tail.nextOffset, 'write').close()
-    try {
-      await files.syncDirectory(directory)
-    } catch (error) {
-      throw syncFailed(directory, error)
-    }
+    // The tail moves first. Were the file there first, a process that died in between would leave an empty segment that
+    // others, who follow the tail, append past: whoever recovers would take it for the end and give their offsets twice.
     this.#partition.writeTail({
       ...tail,
       activeBase: tail.nextOffset,
@@ -185,6 +188,17 @@ export class PartitionAppender {
       syncedBytes: 0,
       maxTimestamp: -1,
     })
+    this.#partition.openSegment(tail.nextOffset, 'write').close()
+    await this.#syncNames()
+  }
+
+  async #syncNames(): Promise<void> {
+    const { files, directory } = this.#partition
+    try {
+      await files.syncDirectory(directory)
+    } catch (error) {
+      throw syncFailed(directory, error)
+    }
   }
 }
 
