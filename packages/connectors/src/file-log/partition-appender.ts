@@ -29,6 +29,8 @@ export class PartitionAppender {
   readonly #retired: ActiveSegment[] = []
   /** Whether a segment was opened whose name may not be durable: who rolled may have died before it was. */
   #newNames = false
+  /** Why nothing may be appended any more: a sync after a failed one says nothing about what that one lost. */
+  #failed: unknown
 
   constructor(partition: PartitionFiles, segmentBytes: number) {
     this.#partition = partition
@@ -37,6 +39,7 @@ export class PartitionAppender {
 
   /** Appends at once if the lock is free; undefined where another holds it. Returns the offset after the batch. */
   tryAppend(batch: Buffer): number | undefined {
+    this.#checkAlive()
     if (!this.#partition.tryLock()) return undefined
     try {
       return this.#append(batch)
@@ -47,6 +50,7 @@ export class PartitionAppender {
 
   /** Waits for the lock and appends. Returns the offset after the batch. */
   async append(batch: Buffer): Promise<number> {
+    this.#checkAlive()
     await this.#partition.lock()
     try {
       return this.#append(batch)
@@ -60,6 +64,16 @@ export class PartitionAppender {
    * segments are synced before, always: damage in one is never the torn end of an append. Says whether it rolled.
    */
   async sync(durability: Durability): Promise<boolean> {
+    this.#checkAlive()
+    try {
+      return await this.#sync(durability)
+    } catch (error) {
+      this.#failed = error
+      throw error
+    }
+  }
+
+  async #sync(durability: Durability): Promise<boolean> {
     const unsynced = [...this.#unsynced]
     this.#unsynced.clear()
     const retired = this.#retired.splice(0)
@@ -102,6 +116,10 @@ export class PartitionAppender {
     this.#active = undefined
     this.#retired.length = 0
     this.#partition.close()
+  }
+
+  #checkAlive(): void {
+    if (this.#failed !== undefined) throw this.#failed
   }
 
   /** Under the lock. */
