@@ -162,3 +162,22 @@ test('whichever call to the disk fails, what was acknowledged is there afterward
     await anew.close()
   }
 })
+
+test('a reader that can watch nothing still notices appends, by looking now and then', async () => {
+  const env = envWith(() => ({
+    watch: () => {
+      throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' })
+    },
+  }))
+  const log = await openFileLog({ directory, env })
+  await log.admin.createTopic('t')
+  const reader = log.openReader()
+  const partition = await reader.assign('t', 0, 0)
+  const waiting = reader.wait(30_000)
+  const writer = log.openWriter()
+  write(await writer.openPartition('t', 0), 'key', 'value')
+  await writer.flush()
+  await waiting
+  expect(partition.poll()?.nextOffset).toBe(1)
+  await log.close()
+})

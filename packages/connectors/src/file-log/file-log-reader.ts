@@ -59,7 +59,14 @@ export class FileLogReader implements LogReader {
     const woken = Promise.withResolvers<boolean>()
     const wake = () => woken.resolve(true)
     this.#wake = wake
-    const watchers = [...this.#readers].map((reader) => files.watch(reader.tailPath, wake))
+    const watchers = [...this.#readers].flatMap((reader) => {
+      try {
+        return [files.watch(reader.tailPath, wake)]
+      } catch {
+        // The limit of watches is used up, or the topic was just deleted: the next look comes in time.
+        return []
+      }
+    })
     const timer = timers.after(ms, () => woken.resolve(false))
     signal?.addEventListener('abort', wake)
     try {
