@@ -66,8 +66,9 @@ describe('a writer that could not write', () => {
 
   test('never tries a sync again that failed', async () => {
     let syncs = 0
+    let broken = true
     const log = await open((call, path) => {
-      if (call !== 'sync' || !path.endsWith('.log')) return undefined
+      if (!broken || call !== 'sync' || !path.endsWith('.log')) return undefined
       syncs++
       return 'EIO'
     })
@@ -79,6 +80,9 @@ describe('a writer that could not write', () => {
     expect(syncs).toBe(1)
     const group = await log.openWriter().openGroup('t', 0)
     write(group, 'k', 'v')
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    broken = false
+    write(group, 'k', 'the next sync would not tell what was lost')
     await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
     await log.close()
   })
@@ -163,13 +167,59 @@ test('whichever call to the disk fails, what was acknowledged is there afterward
   }
 })
 
+test('whichever step of appending and beginning a segment a writer dies at, the others lose nothing', async () => {
+  let deaths = 0
+  for (let steps = 0; deaths === steps; steps++) {
+    const topic = `t${steps}`
+    const log = await open()
+    await log.admin.createTopic(topic, { segmentBytes: 1024 })
+    const writer = log.openWriter()
+    const to = await writer.openPartition(topic, 0)
+    write(to, 'live', '0')
+    await writer.flush()
+
+    // Nothing that a dead process was about to do happens any more.
+    let left = steps
+    let died = false
+    const dying = await open(() => {
+      if (left-- > 0) return undefined
+      died = true
+      return 'EIO'
+    })
+    try {
+      const doomed = dying.openWriter()
+      write(await doomed.openPartition(topic, 0), 'doomed', 'x'.repeat(2000))
+      await doomed.flush()
+    } catch (error) {
+      if (!died) throw error
+    }
+    if (died) deaths++
+    for (const value of ['1', '2', '3']) {
+      write(to, 'live', value)
+      await writer.flush()
+    }
+
+    const anew = await open()
+    const records = await readTopic(anew, topic)
+    const live = records.flatMap(({ key, value }) => (key === 'live' ? [value] : []))
+    expect(live, `died after ${steps} steps`).toEqual(['0', '1', '2', '3'])
+    expect(records.map(({ offset }) => offset)).toEqual([...records.keys()])
+    for (const { offset } of records) {
+      const rest = readAll(await anew.openReader().assign(topic, 0, offset))
+      expect(rest, `from ${offset}, died after ${steps} steps`).toEqual(records.slice(offset))
+    }
+    await anew.close()
+    await log.close()
+  }
+  expect(deaths).toBeGreaterThan(5)
+})
+
 test('a reader that can watch nothing still notices appends, by looking now and then', async () => {
-  const env = envWith(() => ({
-    watch: () => {
-      throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' })
-    },
-  }))
-  const log = await openFileLog({ directory, env })
+  const env = nodeEnv()
+  const watch = () => {
+    throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' })
+  }
+  const log = await openFileLog({ directory, env: { ...env, files: { ...env.files, watch } } })
   await log.admin.createTopic('t')
   const reader = log.openReader()
   const partition = await reader.assign('t', 0, 0)

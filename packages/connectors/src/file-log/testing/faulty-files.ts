@@ -1,7 +1,7 @@
 import type { Env, FileSystem, OpenFile } from '@millrace/core'
 
 /** A call that changes the disk, as `FaultyFiles` counts it. */
-export type DiskCall = 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'syncDirectory'
+export type DiskCall = 'open' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'syncDirectory'
 
 /** Decides, for each call that changes the disk, whether it fails: with the file system's error code, or not. */
 export type Fault = (call: DiskCall, path: string) => string | undefined
@@ -17,7 +17,10 @@ export function withFaults(env: Env, fault: Fault): Env {
 
 function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) => void): FileSystem {
   return {
-    open: (path, mode) => faultyFile(files.open(path, mode), check),
+    open: (path, mode) => {
+      if (mode !== 'read') check('open', path)
+      return faultyFile(files.open(path, mode), check)
+    },
     makeDirectory: (path) => files.makeDirectory(path),
     list: (path) => files.list(path),
     stat: (path) => files.stat(path),
