@@ -184,6 +184,7 @@ class RunningContainer {
         else if (await this.#rest()) break
       }
       await this.#commitAll()
+      await this.#purge()
       this.#phase = 'stopped'
     } catch (error) {
       this.#phase = 'failed'
@@ -263,10 +264,12 @@ class RunningContainer {
     for (const task of this.#tasks) dirtyBytes += task.dirtyBytes
     if (dirtyBytes >= DIRTY_BYTES_MAX) await this.#commitAll()
     else if (now >= this.#nextCommitMs && this.#committing === undefined) this.#startCommit()
-    if (now >= this.#nextPurgeMs) {
-      this.#nextPurgeMs = now + PURGE_INTERVAL_MS
-      for (const task of this.#tasks) await task.purgeInputs()
-    }
+    if (now >= this.#nextPurgeMs) await this.#purge()
+  }
+
+  async #purge(): Promise<void> {
+    this.#nextPurgeMs = this.#nowMs + PURGE_INTERVAL_MS
+    for (const task of this.#tasks) await task.purgeInputs()
   }
 
   /** Commits everything that was processed, and waits for it. */

@@ -1,0 +1,128 @@
+import { type Batch, type Headers, type PartitionReader, string } from '@millrace/core'
+import { expect, test } from 'vitest'
+import { StreamOperator } from '../operators/operator.ts'
+import { OriginHeader } from './origin.ts'
+import { RepartitionInput } from './repartition-input.ts'
+
+const KEY = Buffer.from('k')
+
+/** A batch of records that a task sent, one for each input offset given. */
+class SentBatch implements Batch {
+  readonly topic = 'job.r.repartition'
+  readonly partition = 0
+  readonly baseOffset = 0
+  readonly checksum = 0
+  readonly timestamp = 1
+  readonly keyStart = 0
+  readonly keyEnd = KEY.length
+  readonly valueStart = 0
+  readonly valueEnd = KEY.length
+  readonly headerStart = KEY.length
+  offset = -1
+  bytes: Buffer = Buffer.alloc(0)
+  readonly #origins: readonly number[]
+
+  constructor(origins: readonly number[]) {
+    this.#origins = origins
+  }
+
+  get nextOffset(): number {
+    return this.#origins.length
+  }
+
+  get headerEnd(): number {
+    return this.bytes.length
+  }
+
+  next(): boolean {
+    const origin = this.#origins[++this.offset]
+    if (origin === undefined) return false
+    const header = new OriginHeader(2)
+    header.set(7, origin, 0)
+    this.bytes = Buffer.concat([KEY, header.headers[0][1] ?? KEY])
+    return true
+  }
+
+  headers(): Headers {
+    return []
+  }
+
+  findHeader(name: string): boolean {
+    return name === 'm'
+  }
+}
+
+function readerOf(batch: Batch): PartitionReader {
+  let given = false
+  return {
+    topic: batch.topic,
+    partition: batch.partition,
+    position: 0,
+    endOffset: batch.nextOffset,
+    poll: () => {
+      if (given) return undefined
+      given = true
+      return batch
+    },
+    seek: () => undefined,
+    close: () => undefined,
+  }
+}
+
+class Ignore extends StreamOperator {
+  process(): void {}
+}
+
+function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
+  const spec = {
+    topic: batch.topic,
+    partition: 0,
+    key: string(),
+    value: string(),
+    readsKey: true,
+    readsValue: false,
+  }
+  const input = new RepartitionInput(spec, false, new Ignore(), () => undefined, {
+    marker: () => undefined,
+    repeat: () => {
+      repeats.count++
+    },
+  })
+  input.start(readerOf(batch))
+  return input
+}
+
+test('a head that was not processed before a checkpoint is no repeat after it', () => {
+  const repeats = { count: 0 }
+  const before = inputOver(new SentBatch([10, 11]), repeats)
+  before.load(undefined)
+  expect(before.fill()).toBe(true)
+  before.consume()
+  // The second record is the head, decoded and looked at, while another input's record goes first.
+  expect(before.fill()).toBe(true)
+  const checkpoint = JSON.parse(JSON.stringify(before.checkpoint()))
+  expect(checkpoint.offset).toBe(1)
+
+  const after = inputOver(new SentBatch([11]), repeats)
+  after.load(checkpoint)
+  expect(after.fill()).toBe(true)
+  expect(repeats.count).toBe(0)
+})
+
+test('what a sender sent again after a crash is dropped, also after a restart of the reader', () => {
+  const repeats = { count: 0 }
+  const before = inputOver(new SentBatch([10, 11, 10, 11]), repeats)
+  before.load(undefined)
+  let taken = 0
+  while (before.fill()) {
+    before.consume()
+    taken++
+  }
+  expect(taken).toBe(2)
+  expect(repeats.count).toBe(2)
+  const after = inputOver(new SentBatch([11, 12]), repeats)
+  after.load(JSON.parse(JSON.stringify(before.checkpoint())))
+  expect(after.fill()).toBe(true)
+  expect(after.batch.offset).toBe(1)
+  expect(repeats.count).toBe(3)
+})

@@ -1,0 +1,88 @@
+import { job, json, stream, string, topic } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const sums = stream(numbers)
+  .groupByKey()
+  .reduce('sums', (a, b) => a + b)
+const theJob = job('summing', sums)
+
+let world: JobWorld
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers')
+})
+
+afterEach(() => world.close())
+
+function produce(...values: number[]): Promise<void> {
+  return world.produce(
+    'numbers',
+    numbers.value,
+    values.map((value) => ({ key: 'k', value, timestamp: value })),
+  )
+}
+
+test('local state whose changelog has another history is thrown away, and computed anew', async () => {
+  await produce(1, 2, 3)
+  await world.runToEnd(theJob)
+  const { end } = await world.log.admin.offsets('summing.changelog', 0)
+  // The changelog was lost, and grew again past the offset that the store ends with.
+  await world.log.admin.deleteTopic('summing.changelog')
+  await world.topic('summing.changelog', { cleanup: 'compact' })
+  const writer = world.log.openWriter()
+  const group = await writer.openGroup('summing.changelog', 0)
+  for (let offset = 0; offset < end; offset++) write(group, 'other\0key', 'value')
+  await group.commit()
+  await writer.close()
+
+  const notices: string[] = []
+  await world.runToEnd(theJob, { onNotice: (notice) => notices.push(notice) })
+  expect(notices.join('\n')).toMatch(/rebuilt: summing\.changelog\/0 has another group before offset/)
+  expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 6]]))
+})
+
+test('local state that is ahead of its changelog is thrown away', async () => {
+  await produce(1, 2, 3)
+  await world.runToEnd(theJob)
+  await world.log.admin.deleteTopic('summing.changelog')
+  const notices: string[] = []
+  await world.runToEnd(theJob, { onNotice: (notice) => notices.push(notice) })
+  expect(notices.join('\n')).toMatch(/rebuilt: .* but the log ends at 0/)
+  expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 6]]))
+})
+
+test('local state that is its changelog is kept', async () => {
+  await produce(1, 2, 3)
+  await world.runToEnd(theJob)
+  await produce(4)
+  const notices: string[] = []
+  const container = await world.start(theJob, { untilEnd: true, onNotice: (notice) => notices.push(notice) })
+  let restored = -1
+  container.status.subscribe(({ tasks }) => {
+    restored = tasks[0]?.counts.restored ?? -1
+  })
+  await container.done
+  expect(notices).toEqual([])
+  expect(restored).toBe(0)
+  expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 10]]))
+})
+
+test('repartition topics lose what is committed, segment by segment', async () => {
+  await world.topic('counting.counts.repartition', { segmentBytes: 2000 })
+  const counts = stream(numbers)
+    .groupBy((value) => `${value % 10}`, string())
+    .count('counts')
+  const counting = job('counting', counts)
+  for (let round = 0; round < 5; round++) {
+    await produce(...Array.from({ length: 100 }, (_, index) => index))
+    await world.runToEnd(counting)
+  }
+  const { start, end } = await world.log.admin.offsets('counting.counts.repartition', 0)
+  expect(start).toBeGreaterThan(300)
+  expect(end).toBeGreaterThanOrEqual(500)
+  expect((await world.rows(counting, 'counts')).get('3')).toBe(50)
+})
