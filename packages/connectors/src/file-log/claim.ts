@@ -1,6 +1,7 @@
-import { type Claim, type FileSystem, RefusedError } from '@millrace/core'
+import { type Claim, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { readText } from './data-directory.ts'
+import { diskFailed } from './errors.ts'
 
 /**
  * Claims a job's name for this process: an advisory lock that the kernel frees when the process dies. The file names the
@@ -9,9 +10,8 @@ import { readText } from './data-directory.ts'
 export function claimJob(files: FileSystem, data: string, job: string): Claim {
   checkName('job', job)
   const directory = `${data}/jobs`
-  files.makeDirectory(directory)
   const path = `${directory}/${job}.lock`
-  const file = files.open(path, 'write')
+  const file = openLock(files, directory, path)
   if (!file.tryLock()) {
     file.close()
     const owner = readText(files, path)?.trim()
@@ -21,9 +21,7 @@ export function claimJob(files: FileSystem, data: string, job: string): Claim {
       { job, file: path },
     )
   }
-  const owner = Buffer.from(`${process.pid}\n`)
-  file.truncate(0)
-  file.write(owner, 0, owner.length, 0)
+  signLock(file)
   let released = false
   return {
     release: async () => {
@@ -32,5 +30,24 @@ export function claimJob(files: FileSystem, data: string, job: string): Claim {
       file.unlock()
       file.close()
     },
+  }
+}
+
+function openLock(files: FileSystem, directory: string, path: string): OpenFile {
+  try {
+    files.makeDirectory(directory)
+    return files.open(path, 'write')
+  } catch (error) {
+    throw diskFailed(path, error)
+  }
+}
+
+function signLock(file: OpenFile): void {
+  const owner = Buffer.from(`${process.pid}\n`)
+  try {
+    file.truncate(0)
+    file.write(owner, 0, owner.length, 0)
+  } catch {
+    // A full disk takes the name from a message, not the lock from its owner.
   }
 }

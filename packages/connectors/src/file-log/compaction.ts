@@ -40,7 +40,11 @@ export async function compact(
     if (bytesOf(closed) - clean < dirtyRatioMin * clean) return
     const policy = await policyOf(env, files, closed)
     const compactor = new Compactor(env, files, segmentBytes, policy)
-    await compactor.run(closed)
+    try {
+      await compactor.run(closed)
+    } finally {
+      compactor.close()
+    }
     await setCompactedBefore(files, activeBase)
   } finally {
     lock.close()
@@ -128,6 +132,12 @@ class Compactor {
     if (this.#sources.length > 0) await this.#finish()
   }
 
+  /** Lets go of an output that was not finished. */
+  close(): void {
+    this.#output?.close()
+    this.#output = undefined
+  }
+
   #copy(batch: ScannedBatch): void {
     const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
     this.#nextOffset = batch.nextOffset
@@ -172,13 +182,12 @@ class Compactor {
     this.#fillGap(this.#nextOffset)
     const output = this.#open()
     await output.sync()
-    output.close()
+    this.close()
     // An index of what was there would point into the middle of other batches.
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
     await files.syncDirectory(directory)
     for (const base of others) this.#remove(base)
-    this.#output = undefined
     this.#sources = []
     this.#bytes = 0
   }

@@ -2,7 +2,8 @@ import { type ErrorPlace, FatalError, MillraceError } from '@millrace/core'
 
 /** The file system's own code of an error, such as `ENOSPC`. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (!(error instanceof Error) || error instanceof MillraceError) return undefined
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
@@ -24,6 +25,11 @@ export function writeFailed(file: string, cause: unknown, place: ErrorPlace = {}
     file,
     cause,
   })
+}
+
+/** What an error of the disk means to who asked for something else than the write that failed; other errors pass unchanged. */
+export function diskFailed(file: string, cause: unknown, place: ErrorPlace = {}): unknown {
+  return systemCode(cause) === undefined ? cause : writeFailed(file, cause, place)
 }
 
 /** A failed sync says nothing about what reached the disk: it is never tried again. */

@@ -42,6 +42,7 @@ export class FileGroupWriter implements GroupWriter {
   }
 
   async #commit(): Promise<GroupPosition> {
+    this.#appender.check()
     if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
     const batch = this.#builder.finish(0)
     const nextOffset = await this.#appender.append(batch)

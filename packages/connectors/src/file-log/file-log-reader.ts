@@ -1,4 +1,5 @@
 import type { Env, LogReader, PartitionReader } from '@millrace/core'
+import { diskFailed } from './errors.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
 import { PartitionFiles } from './partition-files.ts'
 
@@ -27,7 +28,7 @@ export class FileLogReader implements LogReader {
       await files.settle()
     } catch (error) {
       files.close()
-      throw error
+      throw diskFailed(files.directory, error, { topic, partition })
     }
     const reader = new FilePartitionReader(files, offset, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)

@@ -1,5 +1,6 @@
 import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
+import { diskFailed } from './errors.ts'
 import { FileGroupWriter } from './file-group-writer.ts'
 import { FilePartitionWriter } from './file-partition-writer.ts'
 import { type Durability, PartitionAppender } from './partition-appender.ts'
@@ -87,7 +88,7 @@ export class FileLogWriter implements LogWriter {
       await files.settle()
     } catch (error) {
       files.close()
-      throw error
+      throw diskFailed(files.directory, error, { topic: topic.name, partition })
     }
     return new PartitionAppender(files, topic.segmentBytes)
   }

@@ -14,6 +14,7 @@ import { checkPartition } from '../topic-errors.ts'
 import { claimJob } from './claim.ts'
 import { compact } from './compaction.ts'
 import { openDataDirectory } from './data-directory.ts'
+import { diskFailed } from './errors.ts'
 import { FileLogReader } from './file-log-reader.ts'
 import { FileLogWriter } from './file-log-writer.ts'
 import { offsetAt } from './offset-at.ts'
@@ -183,6 +184,8 @@ class FileLogAdmin implements LogAdmin {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     try {
       return await act(files)
+    } catch (error) {
+      throw diskFailed(files.directory, error, { topic, partition })
     } finally {
       files.close()
     }

@@ -14,8 +14,6 @@ export class FilePartitionWriter implements PartitionWriter {
   readonly #builder: BatchBuilder
   readonly #queue: Buffer[] = []
   #queuedBytes = 0
-  /** What went wrong once: the writer is done for, since what it holds may or may not be in the log. */
-  #failure: { readonly error: unknown } | undefined
 
   constructor(topic: string, partition: number, appender: PartitionAppender, recordBytesMax: number) {
     this.topic = topic
@@ -38,27 +36,27 @@ export class FilePartitionWriter implements PartitionWriter {
     serde: Serde<V>,
     headers: Headers,
   ): void {
-    if (this.#failure !== undefined) throw this.#failure.error
+    this.#appender.check()
     this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
     if (this.#builder.full) this.#submit()
   }
 
   /** Puts everything appended so far into the file; durable after `sync`. */
   async drain(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error
+    this.#appender.check()
     if (this.#builder.count > 0) this.#submit()
     // What is queued while this waits is not asked for; the queue may be longer at the end.
     for (let left = this.#queue.length; left > 0; left--) {
       const batch = this.#queue[0]
       if (batch === undefined) return
-      this.nextOffset = await this.#appender.append(batch).catch((error: unknown) => this.#fail(error))
+      this.nextOffset = await this.#appender.append(batch)
       this.#queue.shift()
       this.#queuedBytes -= batch.length
     }
   }
 
   sync(durability: Durability): Promise<boolean> {
-    return this.#appender.sync(durability).catch((error: unknown) => this.#fail(error))
+    return this.#appender.sync(durability)
   }
 
   close(): void {
@@ -67,7 +65,7 @@ export class FilePartitionWriter implements PartitionWriter {
 
   #submit(): void {
     const batch = this.#builder.finish(0)
-    const next = this.#queue.length === 0 ? this.#tryAppend(batch) : undefined
+    const next = this.#queue.length === 0 ? this.#appender.tryAppend(batch) : undefined
     if (next === undefined) {
       this.#queue.push(Buffer.from(batch))
       this.#queuedBytes += batch.length
@@ -75,18 +73,5 @@ export class FilePartitionWriter implements PartitionWriter {
       this.nextOffset = next
     }
     this.#builder.clear()
-  }
-
-  #tryAppend(batch: Buffer): number | undefined {
-    try {
-      return this.#appender.tryAppend(batch)
-    } catch (error) {
-      return this.#fail(error)
-    }
-  }
-
-  #fail(error: unknown): never {
-    this.#failure ??= { error }
-    throw error
   }
 }

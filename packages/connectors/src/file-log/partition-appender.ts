@@ -2,7 +2,7 @@ import type { OpenFile } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { setBaseOffset } from '../record-batch/batch-builder.ts'
 import { maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
-import { logDamaged, syncFailed, writeFailed } from './errors.ts'
+import { diskFailed, logDamaged, syncFailed, writeFailed } from './errors.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { SegmentIndex } from './segment-index.ts'
 import type { Tail } from './tail.ts'
@@ -19,6 +19,9 @@ interface ActiveSegment {
 /**
  * Appends finished batches to one partition, among other processes that do the same. Under the partition's lock it finds
  * the tail, repairs a torn one, sets the batch's offset, writes, and moves the tail.
+ *
+ * Whatever fails, it is done for: what it wrote may or may not be in the log, and a sync that is tried again says nothing
+ * about the pages that the first one lost.
  */
 export class PartitionAppender {
   readonly #partition: PartitionFiles
@@ -29,20 +32,26 @@ export class PartitionAppender {
   readonly #retired: ActiveSegment[] = []
   /** Whether a segment was opened whose name may not be durable: who rolled may have died before it was. */
   #newNames = false
-  /** Why nothing may be appended any more: a sync after a failed one says nothing about what that one lost. */
-  #failed: unknown
+  #failure: { readonly error: unknown } | undefined
 
   constructor(partition: PartitionFiles, segmentBytes: number) {
     this.#partition = partition
     this.#segmentBytes = segmentBytes
   }
 
+  /** Throws what went wrong once. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
   /** Appends at once if the lock is free; undefined where another holds it. Returns the offset after the batch. */
   tryAppend(batch: Buffer): number | undefined {
-    this.#checkAlive()
+    this.check()
     if (!this.#partition.tryLock()) return undefined
     try {
       return this.#append(batch)
+    } catch (error) {
+      return this.#fail(error)
     } finally {
       this.#partition.unlock()
     }
@@ -50,10 +59,13 @@ export class PartitionAppender {
 
   /** Waits for the lock and appends. Returns the offset after the batch. */
   async append(batch: Buffer): Promise<number> {
-    this.#checkAlive()
+    this.check()
     await this.#partition.lock()
     try {
+      this.check()
       return this.#append(batch)
+    } catch (error) {
+      return this.#fail(error)
     } finally {
       this.#partition.unlock()
     }
@@ -64,30 +76,28 @@ export class PartitionAppender {
    * segments are synced before, always: damage in one is never the torn end of an append. Says whether it rolled.
    */
   async sync(durability: Durability): Promise<boolean> {
-    this.#checkAlive()
-    try {
-      return await this.#sync(durability)
-    } catch (error) {
-      this.#failed = error
-      throw error
-    }
+    this.check()
+    return this.#sync(durability).catch((error: unknown) => this.#fail(error))
   }
 
   async #sync(durability: Durability): Promise<boolean> {
     const unsynced = [...this.#unsynced]
     this.#unsynced.clear()
     const retired = this.#retired.splice(0)
-    if (durability === 'fsync' && unsynced.length > 0) {
-      const syncs = unsynced.map(([file]) => syncFile(file))
-      if (this.#newNames) syncs.push(this.#syncNames())
-      this.#newNames = false
-      await settleAll(syncs)
+    try {
+      if (durability === 'fsync' && unsynced.length > 0) {
+        const syncs = unsynced.map(([file]) => syncFile(file))
+        if (this.#newNames) syncs.push(this.#syncNames())
+        this.#newNames = false
+        await settleAll(syncs)
+      }
+    } finally {
+      for (const { file, index } of retired) {
+        file.close()
+        index.close()
+      }
     }
     const active = this.#active
-    for (const { file, index } of retired) {
-      file.close()
-      index.close()
-    }
     if (active === undefined) return false
     const synced = unsynced.find(([file]) => file === active.file)?.[1] ?? 0
     const large = active.file.size() >= this.#segmentBytes
@@ -118,8 +128,10 @@ export class PartitionAppender {
     this.#partition.close()
   }
 
-  #checkAlive(): void {
-    if (this.#failed !== undefined) throw this.#failed
+  #fail(error: unknown): never {
+    const { directory, topic, partition } = this.#partition
+    this.#failure ??= { error: diskFailed(directory, error, { topic, partition }) }
+    throw this.#failure.error
   }
 
   /** Under the lock. */
@@ -182,15 +194,17 @@ export class PartitionAppender {
     if (active?.base === base) return active
     // Another process began a new segment; ours may hold bytes that are to be synced yet.
     if (active !== undefined) this.#retired.push(active)
+    this.#active = undefined
     const { files, directory } = this.#partition
-    const opened = {
-      base,
-      file: this.#partition.openSegment(base, 'write'),
-      index: new SegmentIndex(files, directory, base),
+    const file = this.#partition.openSegment(base, 'write')
+    try {
+      this.#active = { base, file, index: new SegmentIndex(files, directory, base) }
+      this.#newNames = true
+      return this.#active
+    } catch (error) {
+      file.close()
+      throw error
     }
-    this.#active = opened
-    this.#newNames = true
-    return opened
   }
 
   /** Closes the active segment and begins the next. Under the lock. */

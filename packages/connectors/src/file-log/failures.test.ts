@@ -1,0 +1,127 @@
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { readAll, write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openFileLog } from './file-log.ts'
+import { type Fault, withFaults } from './testing/faulty-files.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/millrace-failures-`)
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const open = (fault: Fault = () => undefined) => openFileLog({ directory, env: withFaults(nodeEnv(), fault) })
+
+/** The files of the data directory that this process has open, where the system tells. */
+function openFiles(): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`)
+      return path.startsWith(directory) ? [path.slice(directory.length)] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+describe('a group writer', () => {
+  test('whose sync failed never says later that a group is durable', async () => {
+    let broken = true
+    const log = await open((call, path) => (broken && call === 'sync' && path.endsWith('.log') ? 'EIO' : undefined))
+    await log.admin.createTopic('t')
+    const group = await log.openWriter().openGroup('t', 0)
+    write(group, 'k', 'in doubt')
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    broken = false
+    write(group, 'k', 'after')
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    await log.close()
+  })
+
+  test('that failed behind its write does not put the group into the log twice', async () => {
+    let broken = false
+    const log = await open((call, path) => (broken && call === 'write' && path.endsWith('tail') ? 'EIO' : undefined))
+    await log.admin.createTopic('t')
+    const group = await log.openWriter().openGroup('t', 0)
+    broken = true
+    write(group, 'k', 'v')
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
+    broken = false
+    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
+    await log.close()
+    const anew = await open()
+    expect(readAll(await anew.openReader().assign('t', 0, 0))).toHaveLength(1)
+    await anew.close()
+  })
+})
+
+test.each(['write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remove'] as const)(
+  'after a failed %s every error is one of ours, and closing leaves no file open',
+  async (failing) => {
+    let left = -1
+    const log = await open((call) => (call === failing && left-- === 0 ? 'ENOSPC' : undefined))
+    await log.admin.createTopic('plain', { segmentBytes: 1024 })
+    await log.admin.createTopic('compact', { segmentBytes: 1024, cleanup: 'compact' })
+    for (let at = 0; at < 12; at++) {
+      const writer = log.openWriter()
+      left = at
+      const act = async () => {
+        const plain = await writer.openPartition('plain', 0)
+        const compact = await writer.openGroup('compact', 0)
+        for (let round = 0; round < 3; round++) {
+          write(plain, 'k', 'v'.repeat(1100))
+          await writer.flush()
+          write(compact, 'k', 'v'.repeat(1100))
+          await compact.commit()
+        }
+        await log.admin.clean('compact')
+      }
+      const error = await act().catch((error: unknown) => error)
+      if (error !== undefined) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^LOG_/) })
+      }
+      left = -1
+      await writer.close()
+    }
+    await log.close()
+    expect(openFiles()).toEqual([])
+  },
+)
+
+test('a reader that cannot be announced anything still looks, and leaves no watch behind', async () => {
+  const env = nodeEnv()
+  let watches = 0
+  const files = {
+    ...env.files,
+    watch: (path: string, changed: () => void) => {
+      if (path.includes('/b/')) throw Object.assign(new Error('ENOSPC: watch'), { code: 'ENOSPC' })
+      watches++
+      const watcher = env.files.watch(path, changed)
+      return {
+        close: () => {
+          watches--
+          watcher.close()
+        },
+      }
+    },
+  }
+  const log = await openFileLog({ directory, env: { ...env, files } })
+  await log.admin.createTopic('a')
+  await log.admin.createTopic('b')
+  const reader = log.openReader()
+  await reader.assign('a', 0, 0)
+  const b = await reader.assign('b', 0, 0)
+  const waiting = reader.wait(30_000)
+  const writer = log.openWriter()
+  write(await writer.openPartition('b', 0), 'k', 'v')
+  await writer.flush()
+  await waiting
+  while (readAll(b).length === 0) await reader.wait(30_000)
+  expect(watches).toBe(0)
+  await log.close()
+})
