@@ -1,4 +1,4 @@
-import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
+import { type Env, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { messageOf, systemCode, writeFailed } from './errors.ts'
 
 /** The layout that this version writes and reads. */
@@ -9,13 +9,14 @@ const VERSION_FILE = 'millrace.json'
  * Makes a directory a data directory, or checks that it is one of this version and of this user. Throws `DATA_VERSION`,
  * `DATA_OWNER`, `LOG_FULL`.
  */
-export async function openDataDirectory(files: FileSystem, directory: string): Promise<void> {
+export async function openDataDirectory({ files, random }: Env, directory: string): Promise<void> {
   try {
     files.makeDirectory(directory)
     checkOwner(files, directory)
     const text = readText(files, `${directory}/${VERSION_FILE}`)
     if (text === undefined) {
-      await writeText(files, directory, VERSION_FILE, `${JSON.stringify({ version: DATA_VERSION })}\n`)
+      // Others may open the same new directory now: each writes a file of its own, and the last one put in place stands.
+      await writeText(files, directory, VERSION_FILE, `${JSON.stringify({ version: DATA_VERSION })}\n`, random.uuid())
     } else {
       checkVersion(directory, text)
     }
@@ -56,10 +57,19 @@ export function readText(files: FileSystem, path: string): string | undefined {
   }
 }
 
-/** Writes a small file so that it is there whole or not at all, whenever the power goes. */
-export async function writeText(files: FileSystem, directory: string, name: string, text: string): Promise<void> {
+/**
+ * Writes a small file so that it is there whole or not at all, whenever the power goes. `unique` tells the file in the
+ * making from those of others.
+ */
+export async function writeText(
+  files: FileSystem,
+  directory: string,
+  name: string,
+  text: string,
+  unique: string,
+): Promise<void> {
   const path = `${directory}/${name}`
-  const temporary = `${path}.new`
+  const temporary = `${directory}/.${name}-${unique}`
   const bytes = Buffer.from(text)
   const file = files.open(temporary, 'write')
   try {

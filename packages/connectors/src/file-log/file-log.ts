@@ -45,7 +45,7 @@ export interface FileLogOptions {
  */
 export async function openFileLog(options: FileLogOptions): Promise<Log> {
   const { directory, env, durability = 'fsync' } = options
-  await openDataDirectory(env.files, directory)
+  await openDataDirectory(env, directory)
   return new FileLog(directory, env, durability)
 }
 

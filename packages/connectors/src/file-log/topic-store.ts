@@ -103,7 +103,7 @@ export class TopicStore {
       tail.close()
       await files.syncDirectory(inside)
     }
-    await writeText(files, directory, TOPIC_FILE, `${JSON.stringify(description, undefined, 2)}\n`)
+    await writeText(files, directory, TOPIC_FILE, `${JSON.stringify(description, undefined, 2)}\n`, description.id)
   }
 }
 
