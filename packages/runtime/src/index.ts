@@ -5,5 +5,6 @@ export {
   IDLE_AFTER_MS,
   startContainer,
 } from './container/container.ts'
+export type { RestoreProgress } from './task/restore.ts'
 export type { ServedView, ViewCommit, ViewPart } from './views/served-view.ts'
 export { startViewServer, type ViewServer, type ViewServerOptions } from './views/view-server.ts'

@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs'
 import { job, json, stream, string, topic } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
+import type { RestoreProgress } from '@millrace/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 
@@ -85,4 +87,15 @@ test('repartition topics lose what is committed, segment by segment', async () =
   expect(start).toBeGreaterThan(300)
   expect(end).toBeGreaterThanOrEqual(500)
   expect((await world.rows(counting, 'counts')).get('3')).toBe(50)
+})
+
+test('a restore tells how far it is, up to its end', async () => {
+  await produce(1, 2, 3)
+  await world.runToEnd(theJob)
+  rmSync(world.stateDirectory, { recursive: true })
+  const told: RestoreProgress[] = []
+  await world.runToEnd(theJob, { onRestore: (progress) => told.push(progress) })
+  expect(told.length).toBeGreaterThan(0)
+  expect(told.every(({ task, done, total }) => task === 'numbers-0' && done <= total)).toBe(true)
+  expect(told.at(-1)?.done).toBe(told.at(-1)?.total)
 })

@@ -1,5 +1,5 @@
 import type { JobStatus } from '@millrace/core'
-import type { ServedView } from '@millrace/runtime'
+import type { RestoreProgress, ServedView } from '@millrace/runtime'
 import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { Progress } from '../terminal/progress.ts'
@@ -11,6 +11,7 @@ export class JobDisplay {
   readonly #untilEnd: boolean
   readonly #progress: Progress
   readonly #startMs = performance.now()
+  #restore: { readonly task: string; readonly progress: Progress } | undefined
 
   constructor(io: Io, job: string, untilEnd: boolean) {
     this.#io = io
@@ -20,6 +21,7 @@ export class JobDisplay {
   }
 
   started(url: string, views: readonly ServedView[], data: string): void {
+    this.#restore?.progress.end()
     const { bold, cyan, dim } = this.#io.colors
     const names = views.map((view) => view.name)
     this.#line(
@@ -30,8 +32,13 @@ export class JobDisplay {
     if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
   }
 
-  restoring(): void {
-    this.#line(this.#io.colors.dim(`Restoring the state of ${this.#job} from its changelog…`))
+  /** A restore that is quick says nothing of itself. */
+  restoring({ task, done, total }: RestoreProgress): void {
+    if (this.#restore?.task !== task) {
+      this.#restore?.progress.end()
+      this.#restore = { task, progress: new Progress(this.#io, `changelog records of task ${task} restored`) }
+    }
+    this.#restore.progress.update(done, total)
   }
 
   update(status: JobStatus): void {
@@ -57,6 +64,7 @@ export class JobDisplay {
   }
 
   clear(): void {
+    this.#restore?.progress.end()
     this.#progress.end()
   }
 

@@ -10,9 +10,6 @@ import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
 
-/** A start that is quick says nothing of it. */
-const RESTORE_TOLD_AFTER_MS = 1000
-
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
   readonly port: number
@@ -62,7 +59,6 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
   const views: ServedView[] = []
   let status: JobStatus = { job: job.name, phase: 'restoring', atMs: env.clock.monotonic(), tasks: [] }
   const server = await startViewServer({ job: job.name, views, status: () => status, env, port: options.port })
-  const restoring = env.timers.after(RESTORE_TOLD_AFTER_MS, () => display.restoring())
   try {
     const running: Container = await startContainer({
       job,
@@ -72,8 +68,8 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       commitIntervalMs: options.commitInterval,
       untilEnd: options.untilEnd === true,
       onNotice: (message) => display.notice(message),
+      onRestore: (progress) => display.restoring(progress),
     })
-    restoring.cancel()
     views.push(...running.views)
     const announced = announceJob(options.data, job.name, server.url)
     try {
@@ -94,7 +90,6 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       announced.withdraw()
     }
   } catch (error) {
-    restoring.cancel()
     display.clear()
     throw error
   } finally {

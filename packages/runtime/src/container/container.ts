@@ -2,6 +2,7 @@ import type { JobStatus } from '@millrace/core'
 import { type Env, FatalError, type Log, type LogReader, type LogWriter, StateDamagedError } from '@millrace/core'
 import { type Job, type Topology, toTopology } from '@millrace/core/internal'
 import { type Observable, ReplaySubject } from 'rxjs'
+import type { RestoreProgress } from '../task/restore.ts'
 import { Task } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
 import { commitTasks } from './commit.ts'
@@ -38,6 +39,8 @@ export interface ContainerOptions {
   readonly untilEnd?: boolean
   /** Told what the user should know, one line each: a store that was rebuilt, and why. */
   readonly onNotice?: (message: string) => void
+  /** Told how far the restores are, often: the start takes as long as they do. */
+  readonly onRestore?: (progress: RestoreProgress) => void
 }
 
 /** A running job, or this process's part of it. */
@@ -128,7 +131,8 @@ class RunningContainer {
   }
 
   async open(): Promise<void> {
-    const { log, env, stateDirectory, untilEnd = false, onNotice = () => undefined } = this.#options
+    const { log, env, stateDirectory, untilEnd = false } = this.#options
+    const { onNotice = () => undefined, onRestore = () => undefined } = this.#options
     // At the end of what is there, an empty partition must not hold the others back.
     const idleAfterMs = this.#options.idleAfterMs ?? (untilEnd ? 0 : IDLE_AFTER_MS)
     const topics = await prepareTopics(this.#topology, log)
@@ -150,6 +154,7 @@ class RunningContainer {
             sources: sourcesOf(this.#topology, topics, subtopology, partition),
             stateDirectory,
             idleAfterMs,
+            restoring: onRestore,
             notice: onNotice,
           }),
         )

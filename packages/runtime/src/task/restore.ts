@@ -6,6 +6,13 @@ const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
 /** How long one wait for changelog records may take before the end is looked up again. */
 const RESTORE_WAIT_MS = 1000
 
+/** How far a restore is, in changelog offsets: all that are read, also those of the task's neighbours. */
+export interface RestoreProgress {
+  readonly task: string
+  readonly done: number
+  readonly total: number
+}
+
 /** How a restore went. */
 export interface RestoreResult {
   /** Changelog records applied. */
@@ -24,7 +31,7 @@ export async function restoreState(
   state: TaskState,
   changelog: string,
   partition: number,
-  progress: (records: number) => void,
+  progress: (done: number, total: number) => void,
 ): Promise<RestoreResult> {
   const reader = log.openReader()
   try {
@@ -74,8 +81,9 @@ async function applyChanges(
   state: TaskState,
   changes: PartitionReader,
   wait: () => Promise<void>,
-  progress: (records: number) => void,
+  progress: (done: number, total: number) => void,
 ): Promise<number> {
+  const start = changes.position
   const end = changes.endOffset
   const restorer = state.restorer()
   let records = 0
@@ -93,14 +101,13 @@ async function applyChanges(
       records++
     }
     position = { nextOffset: batch.nextOffset, checksum: batch.checksum }
+    progress(Math.min(end, batch.nextOffset) - start, end - start)
     if (bytes >= RESTORE_BATCH_BYTES) {
       await restorer.apply(position)
-      progress(records)
       bytes = 0
       position = undefined
     }
   }
   if (position !== undefined) await restorer.apply(position)
-  progress(records)
   return records
 }

@@ -15,7 +15,7 @@ import { MarkerSender } from './marker-sender.ts'
 import { inputIdOf, OriginHeader } from './origin.ts'
 import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
-import { restoreState } from './restore.ts'
+import { type RestoreProgress, restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
 import { RunningCounts } from './task-counts.ts'
 import { type OutputTopics, openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
@@ -41,6 +41,8 @@ export interface TaskSpec extends OutputTopics {
   readonly stateDirectory: string
   /** An input that brought nothing for so long holds the watermark back no more. */
   readonly idleAfterMs: number
+  /** Told how far a restore is, often. */
+  readonly restoring: (progress: RestoreProgress) => void
   /** Told what the user should know: a store that was rebuilt, and why. */
   readonly notice: (message: string) => void
 }
@@ -130,10 +132,10 @@ export class Task {
     })
     this.#state = state
     if (note !== undefined) notice(`${this.id}: ${note}`)
-    const before = this.counts.restored
-    const restored = await restoreState(log, state, topology.changelog, partition, (records) => {
-      this.counts.restored = before + records
+    const restored = await restoreState(log, state, topology.changelog, partition, (done, total) => {
+      this.spec.restoring({ task: this.id, done, total })
     })
+    this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
     // A writer has one group for a partition, and tasks of several subtopologies share a changelog partition.
     this.#changelog = log.openWriter()
