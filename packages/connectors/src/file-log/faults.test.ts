@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type Log, MillraceError } from '@millrace/core'
 import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
@@ -229,5 +229,25 @@ test('a reader that can watch nothing still notices appends, by looking now and 
   await writer.flush()
   await waiting
   expect(partition.poll()?.nextOffset).toBe(1)
+  await log.close()
+})
+
+test('a deletion that its process did not live to finish is finished by whoever opens the log next', async () => {
+  const log = await open()
+  await log.admin.createTopic('t', { partitions: 2 })
+  const writer = log.openWriter()
+  const to = await writer.openPartition('t', 1)
+  let renamed = false
+  const dying = await open((call) => {
+    if (call === 'rename') renamed = true
+    return renamed && call !== 'rename' ? 'EIO' : undefined
+  })
+  await expect(dying.admin.deleteTopic('t')).rejects.toBeInstanceOf(MillraceError)
+  const anew = await open()
+  expect(await anew.admin.listTopics()).toEqual([])
+  expect(readdirSync(`${directory}/topics`)).toEqual([])
+  write(to, 'k', 'into nothing')
+  await expect(writer.flush()).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+  await anew.close()
   await log.close()
 })

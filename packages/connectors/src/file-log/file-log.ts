@@ -46,7 +46,9 @@ export interface FileLogOptions {
 export async function openFileLog(options: FileLogOptions): Promise<Log> {
   const { directory, env, durability = 'fsync' } = options
   await openDataDirectory(env, directory)
-  return new FileLog(directory, env, durability)
+  const topics = new TopicStore(env, directory)
+  await topics.finishDeletions()
+  return new FileLog(directory, env, durability, topics)
 }
 
 class FileLog implements Log {
@@ -59,11 +61,11 @@ class FileLog implements Log {
   readonly #topics: TopicStore
   readonly #open = new Set<{ close(): Promise<void> }>()
 
-  constructor(directory: string, env: Env, durability: Durability) {
+  constructor(directory: string, env: Env, durability: Durability, topics: TopicStore) {
     this.location = directory
     this.#env = env
     this.#durability = durability
-    this.#topics = new TopicStore(env, directory)
+    this.#topics = topics
     this.admin = new FileLogAdmin(directory, env, this.#topics)
   }
 

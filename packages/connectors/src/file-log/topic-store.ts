@@ -74,14 +74,39 @@ export class TopicStore {
   }
 
   async delete(name: string): Promise<void> {
-    const { partitions, id } = this.require(name)
+    const { id } = this.require(name)
     const { files } = this.#env
     const topics = topicsDirectory(this.#data)
     const removing = `${topics}/${REMOVING}${id}`
-    files.rename(topicDirectory(this.#data, name), removing)
-    await files.syncDirectory(topics)
-    for (let partition = 0; partition < partitions; partition++) {
-      const tail = files.open(`${removing}/${partition}/tail`, 'write')
+    try {
+      files.rename(topicDirectory(this.#data, name), removing)
+      await files.syncDirectory(topics)
+      await this.#remove(removing)
+    } catch (error) {
+      throw writeFailed(removing, error, { topic: name })
+    }
+  }
+
+  /** Finishes the deletions that processes began and did not live to finish. */
+  async finishDeletions(): Promise<void> {
+    const topics = topicsDirectory(this.#data)
+    for (const name of this.#env.files.list(topics)) {
+      if (!name.startsWith(REMOVING)) continue
+      try {
+        await this.#remove(`${topics}/${name}`)
+      } catch (error) {
+        // Another process is at it, too.
+        if (systemCode(error) !== 'ENOENT') throw error
+      }
+    }
+  }
+
+  /** Tells everybody who has a partition of a renamed topic open that it is gone; then it goes. */
+  async #remove(directory: string): Promise<void> {
+    const { files } = this.#env
+    for (const partition of files.list(directory)) {
+      if (files.stat(`${directory}/${partition}/tail`) === undefined) continue
+      const tail = files.open(`${directory}/${partition}/tail`, 'write')
       try {
         await tail.lock()
         writeTail(tail, { ...(readTail(tail) ?? EMPTY_TAIL), deleted: true })
@@ -89,7 +114,7 @@ export class TopicStore {
         tail.close()
       }
     }
-    files.removeTree(removing)
+    files.removeTree(directory)
   }
 
   async #make(directory: string, description: TopicDescription): Promise<void> {
