@@ -18,6 +18,7 @@ export type {
   Cleanup,
   GroupPosition,
   GroupWriter,
+  Isolation,
   Log,
   LogAdmin,
   LogCapabilities,
@@ -26,9 +27,12 @@ export type {
   PartitionOffsets,
   PartitionReader,
   PartitionWriter,
+  ReaderOptions,
   RecordAppender,
+  RecordGroup,
   TopicDescription,
   TopicSettings,
+  TransactionalWriter,
 } from './contracts/log.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
 export { describe } from './describe/describe.ts'

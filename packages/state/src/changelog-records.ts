@@ -1,4 +1,4 @@
-import type { GroupWriter } from '@millrace/core'
+import type { RecordGroup } from '@millrace/core'
 import type { Checkpoint, InputCheckpoint } from '@millrace/core/internal'
 import { CHANGELOG_ONLY, type CommitBuffer } from './commit-buffer.ts'
 import type { StoreIdentity } from './identity.ts'
@@ -10,7 +10,7 @@ import type { StoreIdentity } from './identity.ts'
 const CHECKPOINT_PREFIX = '\0'
 const IDENTITY_PREFIX = '\0\0'
 
-export function appendCheckpoint(buffer: CommitBuffer, group: GroupWriter, timestamp: number, checkpoint: Checkpoint) {
+export function appendCheckpoint(buffer: CommitBuffer, group: RecordGroup, timestamp: number, checkpoint: Checkpoint) {
   for (const [topic, { offset, progress }] of checkpoint) {
     append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress })
   }
@@ -18,7 +18,7 @@ export function appendCheckpoint(buffer: CommitBuffer, group: GroupWriter, times
 
 export function appendIdentity(
   buffer: CommitBuffer,
-  group: GroupWriter,
+  group: RecordGroup,
   timestamp: number,
   store: string,
   identity: StoreIdentity,
@@ -26,7 +26,7 @@ export function appendIdentity(
   append(buffer, group, timestamp, IDENTITY_PREFIX + store, identity)
 }
 
-function append(buffer: CommitBuffer, group: GroupWriter, timestamp: number, key: string, value: unknown): void {
+function append(buffer: CommitBuffer, group: RecordGroup, timestamp: number, key: string, value: unknown): void {
   buffer.beginKey(CHANGELOG_ONLY)
   buffer.out.utf8(key)
   buffer.beginValue()

@@ -1,4 +1,4 @@
-import { ByteWriter, type GroupWriter, NO_HEADERS, type Serde } from '@millrace/core'
+import { ByteWriter, NO_HEADERS, type RecordGroup, type Serde } from '@millrace/core'
 import { crc32c } from './crc32c.ts'
 import { type BytesBatch, CHECKSUM_BYTES } from './database.ts'
 
@@ -61,7 +61,7 @@ export class CommitBuffer {
   }
 
   /** Appends the operation made last to the changelog's group. */
-  appendLast(group: GroupWriter, timestamp: number): void {
+  appendLast(group: RecordGroup, timestamp: number): void {
     const operations = this.#operations
     const at = operations.length - FIELDS
     const slice = this.#slice

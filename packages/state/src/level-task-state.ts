@@ -1,4 +1,4 @@
-import type { GroupPosition, GroupWriter } from '@millrace/core'
+import type { GroupPosition, RecordGroup } from '@millrace/core'
 import type {
   Checkpoint,
   CommittedStore,
@@ -108,7 +108,7 @@ export class LevelTaskState implements TaskState {
     })
   }
 
-  freeze(group: GroupWriter, timestamp: number, checkpoint: Checkpoint): FrozenCommit {
+  freeze(group: RecordGroup, timestamp: number, checkpoint: Checkpoint): FrozenCommit {
     if (this.#pending) throw new Error('The commit before is not applied yet')
     const buffer = this.#buffer
     this.#frozen?.end()

@@ -1,4 +1,4 @@
-import { ByteWriter, type GroupWriter } from '@millrace/core'
+import { ByteWriter, type RecordGroup } from '@millrace/core'
 import type { Entry, KeyValueStore } from '@millrace/core/internal'
 import type { CommitBuffer } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
@@ -62,7 +62,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     }
   }
 
-  encode(buffer: CommitBuffer, owner: number, group: GroupWriter, timestamp: number): void {
+  encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
     const { value: valueSerde } = this.#serdes
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue

@@ -1,4 +1,4 @@
-import { ByteWriter, type GroupWriter } from '@millrace/core'
+import { ByteWriter, type RecordGroup } from '@millrace/core'
 import type { Entry, WindowStore } from '@millrace/core/internal'
 import type { CommitBuffer } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
@@ -109,7 +109,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     }
   }
 
-  encode(buffer: CommitBuffer, owner: number, group: GroupWriter, timestamp: number): void {
+  encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
     const { value: valueSerde } = this.#serdes
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue

@@ -1,6 +1,6 @@
 import type { GroupPosition, GroupWriter, Headers, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
-import { checksum } from '../record-batch/batch-header.ts'
+import { recordsChecksum } from '../record-batch/batch-header.ts'
 import type { Durability, PartitionAppender } from './partition-appender.ts'
 
 /** A group is one batch, however large: its checksum makes it whole or nothing. */
@@ -46,7 +46,7 @@ export class FileGroupWriter implements GroupWriter {
     if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
     const batch = this.#builder.finish(0)
     const nextOffset = await this.#appender.append(batch)
-    const position = { nextOffset, checksum: checksum(batch, 0) }
+    const position = { nextOffset, checksum: recordsChecksum(batch, 0) }
     this.#builder.clear()
     if (await this.#appender.sync(this.#durability)) this.#rolled()
     return position

@@ -1,13 +1,15 @@
-import type {
-  Claim,
-  Env,
-  Log,
-  LogAdmin,
-  LogReader,
-  LogWriter,
-  PartitionOffsets,
-  TopicDescription,
-  TopicSettings,
+import {
+  type Claim,
+  type Env,
+  type Log,
+  type LogAdmin,
+  type LogReader,
+  type LogWriter,
+  type PartitionOffsets,
+  RefusedError,
+  type TopicDescription,
+  type TopicSettings,
+  type TransactionalWriter,
 } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { checkPartition } from '../topic-errors.ts'
@@ -81,6 +83,10 @@ class FileLog implements Log {
     })
     this.#open.add(writer)
     return writer
+  }
+
+  async openTransactionalWriter(_transactionalId: string): Promise<TransactionalWriter> {
+    throw new RefusedError('UNSUPPORTED', `The log in ${this.location} has no transactions`)
   }
 
   async claim(name: string): Promise<Claim> {

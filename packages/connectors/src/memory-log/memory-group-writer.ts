@@ -1,6 +1,6 @@
 import type { GroupPosition, GroupWriter, Headers, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
-import { checksum } from '../record-batch/batch-header.ts'
+import { recordsChecksum } from '../record-batch/batch-header.ts'
 import { topicMissing } from '../topic-errors.ts'
 import type { MemoryPartition } from './memory-partition.ts'
 
@@ -34,7 +34,7 @@ export class MemoryGroupWriter implements GroupWriter {
     if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
     if (this.#to.deleted) throw topicMissing(this.#to.topic)
     const batch = this.#builder.finish(0)
-    const position = { nextOffset: this.#to.append(batch), checksum: checksum(batch, 0) }
+    const position = { nextOffset: this.#to.append(batch), checksum: recordsChecksum(batch, 0) }
     this.#builder.clear()
     return position
   }

@@ -1,4 +1,12 @@
-import type { Claim, Env, Log, LogAdmin, LogReader, LogWriter } from '@millrace/core'
+import {
+  type Claim,
+  type Env,
+  type Log,
+  type LogAdmin,
+  type LogReader,
+  type LogWriter,
+  RefusedError,
+} from '@millrace/core'
 import { MemoryLogReader } from './memory-log-reader.ts'
 import { MemoryLogWriter } from './memory-log-writer.ts'
 import { MemoryTopics } from './memory-topics.ts'
@@ -31,6 +39,9 @@ function openOver(env: Env, topics: MemoryTopics): MemoryLog {
     admin: adminOf(topics),
     openReader: (): LogReader => opened(new MemoryLogReader(env, topics)),
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),
+    async openTransactionalWriter() {
+      throw new RefusedError('UNSUPPORTED', 'The memory log has no transactions')
+    },
     async claim(name): Promise<Claim> {
       const free = topics.claim(name)
       const release = async () => free()

@@ -44,7 +44,10 @@ export const maxTimestamp = (buffer: Buffer, at: number): number => readInt64(bu
 
 export const recordCount = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + COUNT_AT)
 
-export const checksum = (buffer: Buffer, at: number): number => buffer.readUInt32BE(at + CRC_AT)
+/** A checksum of the records alone, computed: who rewrites the header (to compact, say) does not change it. */
+export function recordsChecksum(buffer: Buffer, at: number): number {
+  return crc32c(buffer, at + HEADER_BYTES, at + (batchBytes(buffer, at) ?? HEADER_BYTES))
+}
 
 export const isControl = (buffer: Buffer, at: number): boolean =>
   (buffer.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0

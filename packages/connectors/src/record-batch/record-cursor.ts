@@ -3,10 +3,10 @@ import {
   baseOffset,
   baseTimestamp,
   batchBytes,
-  checksum,
   isCompressed,
   nextOffset,
   recordCount,
+  recordsChecksum,
 } from './batch-header.ts'
 import { HEADER_BYTES } from './format.ts'
 
@@ -19,7 +19,6 @@ export class RecordCursor implements Batch {
   readonly partition: number
   baseOffset = 0
   nextOffset = 0
-  checksum = 0
   offset = 0
   timestamp = 0
   bytes: Buffer = Buffer.alloc(0)
@@ -32,6 +31,7 @@ export class RecordCursor implements Batch {
   recordEnd = 0
   headerStart = -1
   headerEnd = -1
+  #batchStart = 0
   #batchOffset = 0
   #batchTimestamp = 0
   #end = 0
@@ -54,7 +54,7 @@ export class RecordCursor implements Batch {
     this.#batchOffset = baseOffset(bytes, at)
     this.baseOffset = Math.max(this.#batchOffset, fromOffset)
     this.nextOffset = nextOffset(bytes, at)
-    this.checksum = checksum(bytes, at)
+    this.#batchStart = at
     this.#batchTimestamp = baseTimestamp(bytes, at)
     this.#end = at + (batchBytes(bytes, at) ?? 0)
     this.#at = at + HEADER_BYTES
@@ -76,6 +76,10 @@ export class RecordCursor implements Batch {
       this.#readRecord()
     } while (this.offset < this.baseOffset)
     return true
+  }
+
+  recordsChecksum(): number {
+    return recordsChecksum(this.bytes, this.#batchStart)
   }
 
   headers(): Headers {

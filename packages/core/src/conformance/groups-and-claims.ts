@@ -21,7 +21,7 @@ export function groupsConformance({ test, factory }: LogTests): void {
     let count = 0
     for (let batch = reader.poll(); batch !== undefined; batch = reader.poll()) {
       while (batch.next()) count++
-      if (batch.nextOffset === nextOffset) last = batch.checksum
+      if (batch.nextOffset === nextOffset) last = batch.recordsChecksum()
     }
     assert.equal(count, 20_000)
     assert.equal(last, checksum)

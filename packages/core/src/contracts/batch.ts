@@ -13,8 +13,11 @@ export interface Batch {
   readonly baseOffset: number
   /** The offset after the last record: where reading goes on. Compaction leaves gaps: not always the last record's + 1. */
   readonly nextOffset: number
-  /** The batch's checksum as it stands in the log; for a group's (last) batch, the `checksum` of its `GroupPosition`. */
-  readonly checksum: number
+  /**
+   * A checksum of the batch's records, whatever its header says; for a group's (last) batch, the `checksum` of its
+   * `GroupPosition`. Computed when asked for.
+   */
+  recordsChecksum(): number
 
   /** Moves to the next record; false when there is none, and then the fields below are without meaning. */
   next(): boolean

@@ -42,6 +42,11 @@ export type OpenMode = 'read' | 'write' | 'create'
  * what waits for the disk returns a promise. Errors are Node's own, with `code`, `path` and `syscall`.
  */
 export interface FileSystem {
+  /**
+   * Names the present boot of the machine: what was written in another one and not synced may be gone. Empty where the
+   * platform does not tell.
+   */
+  readonly boot: string
   /** `write` creates the file where it is missing, and never truncates. Files are made with mode 0600. */
   open(path: string, mode: OpenMode): OpenFile
   /** Makes the directory and its parents, with mode 0700; content that is there already stays. */

@@ -15,8 +15,14 @@ export interface Log {
   readonly location: string
   readonly capabilities: LogCapabilities
   readonly admin: LogAdmin
-  openReader(): LogReader
+  /** Reads what is committed, unless asked otherwise. */
+  openReader(options?: ReaderOptions): LogReader
   openWriter(): LogWriter
+  /**
+   * Opens the one writer of a transactional id: whoever had it before is fenced, and what that one left undecided is
+   * aborted, before this resolves. Ids are names (`BAD_NAME`). Throws `UNSUPPORTED` without the capability `transactions`.
+   */
+  openTransactionalWriter(transactionalId: string): Promise<TransactionalWriter>
   /**
    * Claims a name (a job's) for this process alone, until released or until the process dies. Throws `JOB_RUNNING` with
    * the owner where another process holds it.
@@ -31,6 +37,17 @@ export interface LogCapabilities {
   readonly atomicGroups: boolean
   /** Appends to any number of partitions that become visible together. */
   readonly transactions: boolean
+}
+
+/**
+ * `committed`: records of transactions only once they are committed, in offset order, never past the first that is not
+ * decided. `uncommitted`: every record that is in the log, also of transactions that are not decided or were aborted.
+ */
+export type Isolation = 'committed' | 'uncommitted'
+
+export interface ReaderOptions {
+  /** Default `committed`. */
+  readonly isolation?: Isolation
 }
 
 export interface Claim {
@@ -64,7 +81,10 @@ export interface TopicDescription extends TopicSettings {
 export interface PartitionOffsets {
   /** The offset of the first record that is still there. */
   readonly start: number
-  /** The offset that the next record will get. */
+  /**
+   * Where reading what is committed ends: the offset that the next record will get, or that of the first record whose
+   * transaction is not decided yet.
+   */
   readonly end: number
 }
 
@@ -108,7 +128,10 @@ export interface PartitionReader {
   readonly partition: number
   /** Where the next poll reads: the `nextOffset` of the last batch, or where assign or seek put it. */
   readonly position: number
-  /** The partition's end, looked up now where that is cheap, else as last heard of. Lag is `endOffset - position`. */
+  /**
+   * Where reading ends now, by the reader's isolation: looked up now where that is cheap, else as last heard of. Lag is
+   * `endOffset - position`.
+   */
   readonly endOffset: number
   /**
    * The next batch, or undefined where there is none now. Never waits for the network. Ends the life of the batch that
@@ -116,7 +139,8 @@ export interface PartitionReader {
    *
    * Throws `OFFSET_GONE` where the position is before the partition's start, `LOG_DAMAGED` for damage anywhere but at
    * the tail, `TOPIC_MISSING` when the topic was deleted. Records of a batch come in offset order; a batch whose
-   * checksum fails is never given.
+   * checksum fails is never given. Offsets of aborted transactions and of their markers are passed over: then `position`
+   * moves without a batch.
    */
   poll(): Batch | undefined
   seek(offset: number): void
@@ -169,22 +193,59 @@ export interface RecordAppender {
 }
 
 /** Records of one partition that become visible all together or not at all, however many they are. */
-export interface GroupWriter extends RecordAppender {
+export interface RecordGroup extends RecordAppender {
   /** Bytes appended since the last commit. */
   readonly bytes: number
+  /** Empties the group: what was appended since the last commit is forgotten. */
+  discard(): void
+}
+
+/** A group that is committed on its own. */
+export interface GroupWriter extends RecordGroup {
   /**
    * Puts the group into the log, durably; then the group is empty again. Nothing may be appended while it runs.
    * An empty group is refused. After it rejected, the group may or may not be in the log.
    */
   commit(): Promise<GroupPosition>
-  /** Empties the group: what was appended since the last commit is forgotten. */
-  discard(): void
+}
+
+/**
+ * A writer all of whose records belong to transactions, one after the other: what is appended between two commits, to any
+ * number of partitions, becomes visible together or never does. A transaction begins with its first record.
+ *
+ * One owner: when another opened the same id, or gave this one up for dead, every call here fails with `WRITER_FENCED`,
+ * and nothing of this one's is or will be visible that was not committed before. After any failure of `flush` or `commit`
+ * the writer is done for; a commit that failed may or may not have happened: the log knows.
+ */
+export interface TransactionalWriter {
+  readonly transactionalId: string
+  /** Throws `TOPIC_MISSING`. The same object for the same partition. */
+  openPartition(topic: string, partition: number): Promise<PartitionWriter>
+  /** A new group for every call: several may be for one partition. Throws `TOPIC_MISSING`. */
+  openGroup(topic: string, partition: number): Promise<RecordGroup>
+  /** Resolves when what was appended before the call takes memory no more. It says nothing about durability. */
+  flush(): Promise<void>
+  /** More waits to be sent than the writer's bound: call `flush` before the next `append`. */
+  readonly backlogged: boolean
+  /**
+   * Ends the transaction: everything appended before the call, and the content of these groups, becomes visible together,
+   * durably. Resolves when that is so, with where each group stands; an empty group is refused. Records appended after
+   * the call belong to the next transaction, and may be appended while this one is on its way; one commit at a time.
+   */
+  commit(groups: readonly RecordGroup[]): Promise<readonly GroupPosition[]>
+  /** Gives up everything that was appended and not committed: it never becomes visible. Groups keep their content. */
+  abort(): Promise<void>
+  /** Aborts what is not committed, and gives the id free. */
+  close(): Promise<void>
 }
 
 /** Names a committed group; what a store records to know which prefix of its changelog it equals. */
 export interface GroupPosition {
   /** The offset after the group's last record. */
   readonly nextOffset: number
-  /** The checksum of the group as it stands in the log: another group at the same offset has another. */
+  /**
+   * A checksum of the group's records: another group at the same offset has another. It is the `recordsChecksum` of the
+   * batch that the group ends with.
+   */
   readonly checksum: number
 }

@@ -1,4 +1,4 @@
-import type { GroupPosition, GroupWriter } from './log.ts'
+import type { GroupPosition, RecordGroup } from './log.ts'
 import type { Serde } from './serde.ts'
 
 /**
@@ -24,7 +24,7 @@ export interface TaskState {
    * Appends every entry that changed since the last freeze to `group` (key and value encoded once), then the
    * checkpoint's records. The returned commit holds the same bytes.
    */
-  freeze(group: GroupWriter, timestamp: number, checkpoint: Checkpoint): FrozenCommit
+  freeze(group: RecordGroup, timestamp: number, checkpoint: Checkpoint): FrozenCommit
   /** Writes a frozen commit and the position it got to disk in one atomic batch; views see it when this resolves. */
   apply(commit: FrozenCommit, position: GroupPosition): Promise<void>
   /** Changed bytes that wait for a commit, roughly; past `dirtyBytesMax` the task asks for an early commit. */

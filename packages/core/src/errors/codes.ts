@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   LOG_FULL: 'fatal',
   LOG_WRITE_FAILED: 'fatal',
   LOG_SYNC_FAILED: 'fatal',
+  WRITER_FENCED: 'fenced',
   DATA_VERSION: 'refused',
   DATA_OWNER: 'refused',
   RECORD_TOO_LARGE: 'record',

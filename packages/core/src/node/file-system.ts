@@ -18,6 +18,7 @@ import {
 import { promisify } from 'node:util'
 import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
 import type { FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
+import { bootId } from './boot.ts'
 
 const fdatasyncAsync = promisify(fdatasync)
 const fsyncAsync = promisify(fsync)
@@ -31,6 +32,7 @@ const FLAGS: Record<OpenMode, number> = {
 /** The real disk. */
 export function nodeFileSystem(): FileSystem {
   return {
+    boot: bootId(),
     open: (path, mode) => new NodeFile(path, openSync(path, FLAGS[mode], 0o600)),
     makeDirectory: (path) => {
       mkdirSync(path, { recursive: true, mode: 0o700 })

@@ -11,7 +11,6 @@ class SentBatch implements Batch {
   readonly topic = 'job.r.repartition'
   readonly partition = 0
   readonly baseOffset = 0
-  readonly checksum = 0
   readonly timestamp = 1
   readonly keyStart = 0
   readonly keyEnd = KEY.length
@@ -32,6 +31,10 @@ class SentBatch implements Batch {
 
   get headerEnd(): number {
     return this.bytes.length
+  }
+
+  recordsChecksum(): number {
+    return 0
   }
 
   next(): boolean {

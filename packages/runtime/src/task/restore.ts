@@ -67,7 +67,7 @@ async function checkPosition(
       await reader.wait(RESTORE_WAIT_MS)
       batch = last.poll()
     }
-    if (batch?.nextOffset === nextOffset && batch.checksum === checksum) return undefined
+    if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
     return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'OFFSET_GONE') return `${place} was deleted up to there`
@@ -92,7 +92,8 @@ async function applyChanges(
   while (changes.position < end) {
     const batch = changes.poll()
     if (batch === undefined) {
-      await wait()
+      // Offsets of aborted transactions and of markers are passed without a batch.
+      if (changes.position < end) await wait()
       continue
     }
     while (batch.next()) {
@@ -100,7 +101,7 @@ async function applyChanges(
       bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
       records++
     }
-    position = { nextOffset: batch.nextOffset, checksum: batch.checksum }
+    position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
     progress(Math.min(end, batch.nextOffset) - start, end - start)
     if (bytes >= RESTORE_BATCH_BYTES) {
       await restorer.apply(position)

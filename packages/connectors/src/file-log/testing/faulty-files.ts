@@ -17,6 +17,7 @@ export function withFaults(env: Env, fault: Fault): Env {
 
 function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) => void): FileSystem {
   return {
+    boot: files.boot,
     open: (path, mode) => {
       if (mode !== 'read') check('open', path)
       return faultyFile(files.open(path, mode), check)
