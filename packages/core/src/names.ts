@@ -8,7 +8,7 @@ export function isValidName(name: string): boolean {
 }
 
 /** Throws `BAD_NAME` where the name may not name a topic, job, store or view. `what` says which of them. */
-export function checkName(what: 'topic' | 'job' | 'store' | 'view', name: string): void {
+export function checkName(what: 'topic' | 'job' | 'store' | 'view' | 'transactional id', name: string): void {
   if (typeof name === 'string' && isValidName(name)) return
   throw new RefusedError(
     'BAD_NAME',

@@ -1,11 +1,14 @@
 import type { Env, OpenFile } from '@millrace/core'
 import { CompactionPolicy } from '../compaction-policy.ts'
-import { emptyBatch, filterBatch } from '../record-batch/filter-batch.ts'
+import { emptyBatch, filterBatch, withoutTransaction } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { logDamaged, writeFailed } from './errors.ts'
+import { isCommitted } from './is-committed.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { type ScannedBatch, scanBatches } from './scan.ts'
+import { stableOffset, type Tail } from './tail.ts'
+import { TransactionOutcomes } from './transactions/outcomes.ts'
 
 /** A batch spans at most as many offsets as its 31-bit difference counts. */
 const EMPTY_OFFSETS_MAX = 2 ** 31
@@ -31,44 +34,63 @@ export async function compact(
   const lock = files.files.open(`${files.directory}/cleaner`, 'write')
   try {
     await lock.lock()
-    const { activeBase, compactedBefore } = await files.settle()
-    const closed = files.segments().filter((base) => base < activeBase)
+    const tail = await files.settle()
+    const { compactedBefore } = tail
+    const closed = decidedSegments(files, tail)
     if (closed.every((base) => base < compactedBefore)) return
     const bytesOf = (bases: readonly number[]) =>
       bases.reduce((sum, base) => sum + (files.files.stat(segmentPath(files.directory, base))?.bytes ?? 0), 0)
     const clean = bytesOf(closed.filter((base) => base < compactedBefore))
     if (bytesOf(closed) - clean < dirtyRatioMin * clean) return
-    const policy = await policyOf(env, files, closed)
-    const compactor = new Compactor(env, files, segmentBytes, policy)
+    const before = files.segments().find((base) => base > (closed.at(-1) ?? 0)) ?? tail.activeBase
+    const policy = await policyOf(env, files, closed, tail)
+    const compactor = new Compactor(env, files, segmentBytes, policy, tail)
     try {
       await compactor.run(closed)
     } finally {
       compactor.close()
     }
-    await setCompactedBefore(files, activeBase)
+    await setCompactedBefore(files, before)
   } finally {
     lock.close()
   }
 }
 
+/** The closed segments all of whose transactions are over: their markers stand before the tail. */
+function decidedSegments(files: PartitionFiles, tail: Tail): number[] {
+  const segments = files.segments().filter((base) => base <= tail.activeBase)
+  return segments.slice(0, -1).filter((_, index) => (segments[index + 1] ?? 0) <= stableOffset(tail))
+}
+
 async function setCompactedBefore(files: PartitionFiles, compactedBefore: number): Promise<void> {
   await files.lock()
   try {
-    files.writeTail({ ...files.currentTail(), compactedBefore })
+    files.writeTail({ ...(await files.currentTail()), compactedBefore })
   } finally {
     files.unlock()
   }
 }
 
 /** Which records of the closed segments stay. */
-async function policyOf(env: Env, files: PartitionFiles, closed: readonly number[]): Promise<CompactionPolicy> {
+async function policyOf(
+  env: Env,
+  files: PartitionFiles,
+  closed: readonly number[],
+  tail: Tail,
+): Promise<CompactionPolicy> {
   const policy = new CompactionPolicy(env.clock.now())
   const cursor = new RecordCursor(files.topic, files.partition)
-  for (const base of closed) {
-    await eachBatch(env, files, base, async (batch) => {
-      cursor.open(batch.buffer, batch.at, 0)
-      while (cursor.next()) policy.note(cursor)
-    })
+  const outcomes = new TransactionOutcomes(files)
+  try {
+    for (const base of closed) {
+      await eachBatch(env, files, base, async (batch) => {
+        if (!isCommitted(outcomes, files, base, batch, tail)) return
+        cursor.open(batch.buffer, batch.at, 0)
+        while (cursor.next()) policy.note(cursor)
+      })
+    }
+  } finally {
+    outcomes.close()
   }
   return policy
 }
@@ -102,6 +124,10 @@ class Compactor {
   readonly #files: PartitionFiles
   readonly #segmentBytes: number
   readonly #policy: CompactionPolicy
+  readonly #tail: Tail
+  readonly #outcomes: TransactionOutcomes
+  /** The segment that is being read. */
+  #source = 0
   /** The segments that the one being written replaces. */
   #sources: number[] = []
   #output: OpenFile | undefined
@@ -111,11 +137,13 @@ class Compactor {
   /** Where a run of offsets began of which nothing stays. */
   #emptyFrom: number | undefined
 
-  constructor(env: Env, files: PartitionFiles, segmentBytes: number, policy: CompactionPolicy) {
+  constructor(env: Env, files: PartitionFiles, segmentBytes: number, policy: CompactionPolicy, tail: Tail) {
     this.#env = env
     this.#files = files
     this.#segmentBytes = segmentBytes
     this.#policy = policy
+    this.#tail = tail
+    this.#outcomes = new TransactionOutcomes(files)
   }
 
   async run(closed: readonly number[]): Promise<void> {
@@ -126,6 +154,7 @@ class Compactor {
         continue
       }
       this.#sources.push(base)
+      this.#source = base
       await eachBatch(this.#env, this.#files, base, async (batch) => this.#copy(batch))
       if (this.#bytes >= this.#segmentBytes) await this.#finish()
     }
@@ -134,19 +163,23 @@ class Compactor {
 
   /** Lets go of an output that was not finished. */
   close(): void {
+    this.#outcomes.close()
     this.#output?.close()
     this.#output = undefined
   }
 
   #copy(batch: ScannedBatch): void {
-    const kept = filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
+    const kept = isCommitted(this.#outcomes, this.#files, this.#source, batch, this.#tail)
+      ? filterBatch(batch.buffer, batch.at, batch.bytes, (record) => this.#policy.keeps(record))
+      : undefined
     this.#nextOffset = batch.nextOffset
     if (kept === undefined) {
       this.#emptyFrom ??= batch.baseOffset
       return
     }
     this.#fillGap(batch.baseOffset)
-    this.#write(kept)
+    // Its transaction is over: without the bit nobody looks for a marker, and markers need not be kept.
+    this.#write(withoutTransaction(kept))
   }
 
   /** Lets empty batches stand for the offsets since `#emptyFrom`. */

@@ -1,4 +1,5 @@
-import { type ErrorPlace, FatalError, MillraceError } from '@millrace/core'
+import { type ErrorPlace, FatalError, FencedError, MillraceError, RefusedError } from '@millrace/core'
+import { OPEN_TRANSACTIONS_MAX } from './tail.ts'
 
 /** The file system's own code of an error, such as `ENOSPC`. */
 export function systemCode(error: unknown): string | undefined {
@@ -48,6 +49,22 @@ export function logDamaged(file: string, position: number, what: string, place: 
     `${file} is damaged at byte ${position}: ${what}. It is not the torn end of an append, so nothing is skipped or repaired. ` +
       `Restore the file from a copy`,
     { ...place, file },
+  )
+}
+
+export function tooManyTransactions(topic: string, partition: number): RefusedError {
+  return new RefusedError(
+    'TOO_MANY_TRANSACTIONS',
+    `${topic}/${partition} has ${OPEN_TRANSACTIONS_MAX} open transactions, as many as one partition takes: run fewer writers at once`,
+    { topic, partition },
+  )
+}
+
+export function writerFenced(transactionalId: string): FencedError {
+  return new FencedError(
+    'WRITER_FENCED',
+    `The writer ${transactionalId} is fenced: another process opened the same id, or gave this one up for dead after it was ` +
+      `silent for too long. What it had not committed is aborted; open a new writer to go on`,
   )
 }
 

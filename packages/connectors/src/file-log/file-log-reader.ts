@@ -1,36 +1,45 @@
-import type { Env, LogReader, PartitionReader } from '@millrace/core'
+import type { Env, Isolation, LogReader, PartitionReader } from '@millrace/core'
 import { diskFailed } from './errors.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
 import { PartitionFiles } from './partition-files.ts'
+import type { TransactionFinisher } from './transactions/finisher.ts'
 
 /**
  * Changes are announced by the kernel; should one announcement be lost (a network file system, a watch limit that is
  * used up), this is how late it is noticed.
  */
 const SAFETY_POLL_MS = 1000
+/** A death is not announced: so often a reader that waits behind an open transaction looks whether its owner lives. */
+const HELD_BACK_POLL_MS = 100
 
 /** Reads any number of partitions, and sleeps until one of them has more. */
 export class FileLogReader implements LogReader {
   readonly #env: Env
   readonly #data: string
+  readonly #isolation: Isolation
+  readonly #finisher: TransactionFinisher
   readonly #readers = new Set<FilePartitionReader>()
+  #nextMeetMs = 0
   /** Ends the wait that is under way. */
   #wake: (() => void) | undefined
 
-  constructor(env: Env, data: string) {
+  constructor(env: Env, data: string, isolation: Isolation, finisher: TransactionFinisher) {
     this.#env = env
     this.#data = data
+    this.#isolation = isolation
+    this.#finisher = finisher
   }
 
   async assign(topic: string, partition: number, offset: number): Promise<PartitionReader> {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     try {
       await files.settle()
+      if (this.#isolation === 'committed') await this.#finisher.meet(files)
     } catch (error) {
       files.close()
       throw diskFailed(files.directory, error, { topic, partition })
     }
-    const reader = new FilePartitionReader(files, offset, (closed) => this.#readers.delete(closed))
+    const reader = new FilePartitionReader(files, offset, this.#isolation, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)
     return reader
   }
@@ -40,13 +49,28 @@ export class FileLogReader implements LogReader {
     while (!signal?.aborted && !this.#hasMore()) {
       const left = deadline - this.#env.clock.monotonic()
       if (left <= 0) return
-      if (await this.#sleep(Math.min(left, SAFETY_POLL_MS), signal)) return
+      const held = await this.#finishOthers()
+      if (await this.#sleep(Math.min(left, held ? HELD_BACK_POLL_MS : SAFETY_POLL_MS), signal)) return
     }
   }
 
   async close(): Promise<void> {
     for (const reader of this.#readers) reader.close()
     this.#wake?.()
+  }
+
+  /** Ends the transactions of dead writers that hold a reader back; says whether any reader is held back. */
+  async #finishOthers(): Promise<boolean> {
+    const held = [...this.#readers].filter((reader) => reader.heldBack)
+    const now = this.#env.clock.monotonic()
+    if (held.length === 0) {
+      this.#nextMeetMs = now + HELD_BACK_POLL_MS
+      return false
+    }
+    if (now < this.#nextMeetMs) return true
+    this.#nextMeetMs = now + HELD_BACK_POLL_MS
+    for (const reader of held) await this.#finisher.meet(reader.files)
+    return true
   }
 
   #hasMore(): boolean {

@@ -1,17 +1,11 @@
 import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
-import { diskFailed } from './errors.ts'
 import { FileGroupWriter } from './file-group-writer.ts'
-import { FilePartitionWriter } from './file-partition-writer.ts'
-import { type Durability, PartitionAppender } from './partition-appender.ts'
-import { PartitionFiles } from './partition-files.ts'
+import { FilePartitionWriter, QUEUED_BYTES_MAX } from './file-partition-writer.ts'
+import { once } from './once.ts'
+import { openAppender, type SegmentClosed } from './open-appender.ts'
+import type { Durability } from './partition-appender.ts'
 import type { TopicStore } from './topic-store.ts'
-
-/** Batches that wait for a lock which another process holds; 16 of the usual size. */
-const QUEUED_BYTES_MAX = 16 * 1024 * 1024
-
-/** Tells that a partition began a new segment: its closed ones may be cleaned now. */
-export type SegmentClosed = (topic: TopicDescription, partition: number) => void
 
 export class FileLogWriter implements LogWriter {
   readonly #env: Env
@@ -42,7 +36,7 @@ export class FileLogWriter implements LogWriter {
   openPartition(topic: string, partition: number): Promise<PartitionWriter> {
     return once(this.#partitions, `${topic}/${partition}`, async () => {
       const description = this.#topics.require(topic)
-      const appender = await this.#openAppender(description, partition)
+      const appender = await openAppender(this.#env, this.#data, description, partition)
       const writer = new FilePartitionWriter(topic, partition, appender, description.recordBytesMax)
       this.#open.push({ writer, topic: description })
       return writer
@@ -52,7 +46,7 @@ export class FileLogWriter implements LogWriter {
   openGroup(topic: string, partition: number): Promise<GroupWriter> {
     return once(this.#groups, `${topic}/${partition}`, async () => {
       const description = this.#topics.require(topic)
-      const appender = await this.#openAppender(description, partition)
+      const appender = await openAppender(this.#env, this.#data, description, partition)
       const rolled = () => this.#segmentClosed(description, partition)
       return new FileGroupWriter(appender, description.recordBytesMax, this.#durability, rolled)
     })
@@ -81,26 +75,4 @@ export class FileLogWriter implements LogWriter {
       }),
     )
   }
-
-  async #openAppender(topic: TopicDescription, partition: number): Promise<PartitionAppender> {
-    const files = new PartitionFiles(this.#env.files, this.#data, topic.name, partition)
-    try {
-      await files.settle()
-    } catch (error) {
-      files.close()
-      throw diskFailed(files.directory, error, { topic: topic.name, partition })
-    }
-    return new PartitionAppender(files, topic.segmentBytes)
-  }
-}
-
-/** The same promise for the same name, unless it failed. */
-function once<T>(known: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
-  let made = known.get(name)
-  if (made === undefined) {
-    made = make()
-    made.catch(() => known.delete(name))
-    known.set(name, made)
-  }
-  return made
 }

@@ -1,17 +1,17 @@
-import {
-  type Claim,
-  type Env,
-  type Log,
-  type LogAdmin,
-  type LogReader,
-  type LogWriter,
-  type PartitionOffsets,
-  RefusedError,
-  type TopicDescription,
-  type TopicSettings,
-  type TransactionalWriter,
+import type {
+  Claim,
+  Env,
+  Log,
+  LogAdmin,
+  LogReader,
+  LogWriter,
+  PartitionOffsets,
+  ReaderOptions,
+  TopicDescription,
+  TopicSettings,
+  TransactionalWriter,
 } from '@millrace/core'
-import { checkName } from '@millrace/core/internal'
+import { checkName, settleAll } from '@millrace/core/internal'
 import { checkPartition } from '../topic-errors.ts'
 import { claimJob } from './claim.ts'
 import { compact } from './compaction.ts'
@@ -20,11 +20,15 @@ import { diskFailed } from './errors.ts'
 import { FileLogReader } from './file-log-reader.ts'
 import { FileLogWriter } from './file-log-writer.ts'
 import { offsetAt } from './offset-at.ts'
+import type { SegmentClosed } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
 import { partitionDirectory } from './paths.ts'
 import { applyRetention, purgeBefore } from './retention.ts'
+import { stableOffset } from './tail.ts'
 import { TopicStore } from './topic-store.ts'
+import { TransactionFinisher } from './transactions/finisher.ts'
+import { openTransactionalWriter } from './transactions/open-transactional-writer.ts'
 
 /**
  * Behind appends a partition is compacted only when what was not compacted yet is at least this part of what was: each
@@ -56,11 +60,13 @@ export async function openFileLog(options: FileLogOptions): Promise<Log> {
 class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
-  readonly capabilities = { atomicGroups: true, transactions: false }
+  readonly capabilities = { atomicGroups: true, transactions: true }
   readonly admin: FileLogAdmin
   readonly #env: Env
   readonly #durability: Durability
   readonly #topics: TopicStore
+  readonly #finisher: TransactionFinisher
+  readonly #segmentClosed: SegmentClosed
   readonly #open = new Set<{ close(): Promise<void> }>()
 
   constructor(directory: string, env: Env, durability: Durability, topics: TopicStore) {
@@ -68,25 +74,35 @@ class FileLog implements Log {
     this.#env = env
     this.#durability = durability
     this.#topics = topics
-    this.admin = new FileLogAdmin(directory, env, this.#topics)
+    this.#finisher = new TransactionFinisher(env, directory, topics, durability)
+    this.admin = new FileLogAdmin(directory, env, topics, this.#finisher)
+    this.#segmentClosed = (topic, partition) => this.admin.cleanBehind(topic, partition)
   }
 
-  openReader(): LogReader {
-    const reader = new FileLogReader(this.#env, this.location)
+  openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
+    const reader = new FileLogReader(this.#env, this.location, isolation, this.#finisher)
     this.#open.add(reader)
     return reader
   }
 
   openWriter(): LogWriter {
-    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, (topic, partition) => {
-      this.admin.cleanBehind(topic, partition)
-    })
+    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#segmentClosed)
     this.#open.add(writer)
     return writer
   }
 
-  async openTransactionalWriter(_transactionalId: string): Promise<TransactionalWriter> {
-    throw new RefusedError('UNSUPPORTED', `The log in ${this.location} has no transactions`)
+  async openTransactionalWriter(transactionalId: string): Promise<TransactionalWriter> {
+    const context = {
+      env: this.#env,
+      data: this.location,
+      topics: this.#topics,
+      durability: this.#durability,
+      finisher: this.#finisher,
+      segmentClosed: this.#segmentClosed,
+    }
+    const writer = await openTransactionalWriter(context, transactionalId)
+    this.#open.add(writer)
+    return writer
   }
 
   async claim(name: string): Promise<Claim> {
@@ -96,8 +112,9 @@ class FileLog implements Log {
   }
 
   async close(): Promise<void> {
-    for (const each of this.#open) await each.close()
+    const open = [...this.#open]
     this.#open.clear()
+    await settleAll(open.map((each) => each.close()))
     await this.admin.settle()
   }
 }
@@ -106,13 +123,15 @@ class FileLogAdmin implements LogAdmin {
   readonly #data: string
   readonly #env: Env
   readonly #topics: TopicStore
+  readonly #finisher: TransactionFinisher
   /** Cleaning that runs behind appends. */
   readonly #cleaning = new Set<Promise<void>>()
 
-  constructor(data: string, env: Env, topics: TopicStore) {
+  constructor(data: string, env: Env, topics: TopicStore, finisher: TransactionFinisher) {
     this.#data = data
     this.#env = env
     this.#topics = topics
+    this.#finisher = finisher
   }
 
   createTopic(name: string, settings: Partial<TopicSettings> = {}): Promise<TopicDescription> {
@@ -134,8 +153,10 @@ class FileLogAdmin implements LogAdmin {
 
   offsets(topic: string, partition: number): Promise<PartitionOffsets> {
     return this.#with(topic, partition, async (files) => {
-      const { startOffset, nextOffset } = await files.settle()
-      return { start: startOffset, end: nextOffset }
+      await files.settle()
+      await this.#finisher.meet(files)
+      const tail = await files.settle()
+      return { start: tail.startOffset, end: stableOffset(tail) }
     })
   }
 

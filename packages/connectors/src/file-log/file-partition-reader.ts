@@ -1,5 +1,13 @@
-import type { Batch, OpenFile, PartitionReader } from '@millrace/core'
-import { baseOffset, batchBytes, isControl, isWhole, nextOffset } from '../record-batch/batch-header.ts'
+import type { Batch, Isolation, OpenFile, PartitionReader } from '@millrace/core'
+import {
+  baseOffset,
+  batchBytes,
+  isControl,
+  isTransactional,
+  isWhole,
+  nextOffset,
+  producerOf,
+} from '../record-batch/batch-header.ts'
 import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone } from '../topic-errors.ts'
@@ -7,6 +15,8 @@ import { logDamaged, systemCode } from './errors.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { findEntry, SegmentIndex } from './segment-index.ts'
 import { segmentHolding } from './segments.ts'
+import { stableOffset, type Tail } from './tail.ts'
+import { TransactionOutcomes } from './transactions/outcomes.ts'
 
 /** One read: large enough that the call's cost vanishes, small enough to stay in the processor's outer cache. */
 const READ_BYTES_MAX = 4 * 1024 * 1024
@@ -20,7 +30,8 @@ interface ReadSegment {
 
 /**
  * Reads one partition without a lock. It passes the tail only where the tail says that batches are whole, so it never
- * sees an append under way; what is broken before that is damage, and an error.
+ * sees an append under way; what is broken before that is damage, and an error. Where it reads what is committed it also
+ * stops at the first record that is not decided, and passes over those of aborted transactions.
  */
 export class FilePartitionReader implements PartitionReader {
   readonly topic: string
@@ -28,6 +39,12 @@ export class FilePartitionReader implements PartitionReader {
   readonly #files: PartitionFiles
   readonly #cursor: RecordCursor
   readonly #closed: (reader: FilePartitionReader) => void
+  /** Undefined where everything is read. */
+  readonly #outcomes: TransactionOutcomes | undefined
+  /** As last read. */
+  #tail: Tail | undefined
+  /** The offset at which a transaction's end was looked for in vain. */
+  #unknownAt = -1
   #position: number
   #segment: ReadSegment | undefined
   /** Bytes of the segment: `buffer[at, held)` stands at `filePosition`. */
@@ -42,13 +59,19 @@ export class FilePartitionReader implements PartitionReader {
   /** The segment is whole up to here, as last heard. */
   #limit = 0
 
-  constructor(files: PartitionFiles, position: number, closed: (reader: FilePartitionReader) => void) {
+  constructor(
+    files: PartitionFiles,
+    position: number,
+    isolation: Isolation,
+    closed: (reader: FilePartitionReader) => void,
+  ) {
     this.topic = files.topic
     this.partition = files.partition
     this.#files = files
     this.#position = position
     this.#closed = closed
     this.#cursor = new RecordCursor(files.topic, files.partition)
+    this.#outcomes = isolation === 'committed' ? new TransactionOutcomes(files) : undefined
   }
 
   get position(): number {
@@ -57,7 +80,19 @@ export class FilePartitionReader implements PartitionReader {
 
   get endOffset(): number {
     // A tail that cannot be read is being recovered by whoever appends; nothing is known to be past us.
-    return this.#files.readTail()?.nextOffset ?? this.#position
+    const tail = this.#readTail()
+    if (tail === undefined) return this.#position
+    return this.#outcomes === undefined ? tail.nextOffset : stableOffset(tail)
+  }
+
+  /** Whether records stand at the position that are not decided yet. */
+  get heldBack(): boolean {
+    const tail = this.#outcomes && this.#readTail()
+    return tail !== undefined && tail.open.length > 0 && this.#position >= stableOffset(tail)
+  }
+
+  get files(): PartitionFiles {
+    return this.#files
   }
 
   get tailPath(): string {
@@ -70,6 +105,7 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   close(): void {
+    this.#outcomes?.close()
     this.#leaveSegment()
     this.#files.close()
     this.#closed(this)
@@ -77,6 +113,7 @@ export class FilePartitionReader implements PartitionReader {
 
   poll(): Batch | undefined {
     for (;;) {
+      if (this.#outcomes !== undefined && !this.#isDecided()) return undefined
       if (this.#segment === undefined && !this.#enterSegment()) return undefined
       const bytes = this.#nextBatch()
       if (bytes === undefined) {
@@ -84,11 +121,14 @@ export class FilePartitionReader implements PartitionReader {
         continue
       }
       const at = this.#at
+      const shown = this.#isShown(at)
+      if (shown === undefined) continue
+      const next = nextOffset(this.#buffer, at)
+      this.#expected = next
       this.#at += bytes
       this.#filePosition += bytes
-      const next = nextOffset(this.#buffer, at)
-      // Before the position: a seek into the middle. Control batches mark transactions: nobody's records.
-      if (next <= this.#position || isControl(this.#buffer, at)) {
+      // Before the position: a seek into the middle.
+      if (next <= this.#position || !shown) {
         this.#position = Math.max(this.#position, next)
         continue
       }
@@ -96,6 +136,42 @@ export class FilePartitionReader implements PartitionReader {
       this.#position = next
       return this.#cursor
     }
+  }
+
+  /** Whether the batch at the position belongs to what is decided. */
+  #isDecided(): boolean {
+    if (this.#tail !== undefined && this.#position < stableOffset(this.#tail)) return true
+    const tail = this.#readTail()
+    return tail !== undefined && this.#position < stableOffset(tail)
+  }
+
+  /**
+   * Whether the batch holds records for our reader; undefined where the segment must be entered again to know. Control
+   * batches mark transactions: nobody's records.
+   */
+  #isShown(at: number): boolean | undefined {
+    if (isControl(this.#buffer, at)) {
+      this.#outcomes?.forget(producerOf(this.#buffer, at))
+      return false
+    }
+    if (this.#outcomes === undefined || this.#tail === undefined || !isTransactional(this.#buffer, at)) return true
+    const place = { base: this.#segment?.base ?? 0, position: this.#filePosition, offset: this.#expected }
+    const outcome = this.#outcomes.of(producerOf(this.#buffer, at), place, this.#tail)
+    if (outcome !== undefined) return outcome === 'committed'
+    if (this.#unknownAt === place.offset) {
+      throw this.#damaged('the batch there is of a transaction that is over, and no marker says how it ended')
+    }
+    // Compaction may have rewritten what follows, and this file with it: entered again, it says so itself.
+    this.#unknownAt = place.offset
+    this.#outcomes.reset()
+    this.#leaveSegment()
+    return undefined
+  }
+
+  #readTail(): Tail | undefined {
+    const tail = this.#files.readTail()
+    if (tail !== undefined) this.#tail = tail
+    return tail
   }
 
   /** Makes `buffer` hold the next whole batch at `at`; returns its bytes, or undefined at the segment's end. */
@@ -110,7 +186,6 @@ export class FilePartitionReader implements PartitionReader {
           // The checksum does not cover the base offset; a segment without gaps does.
           const base = baseOffset(this.#buffer, this.#at)
           if (base !== this.#expected) throw this.#damaged(`offset ${this.#expected} should be there, not ${base}`)
-          this.#expected = nextOffset(this.#buffer, this.#at)
           return bytes
         }
         if (this.#filePosition + bytes > this.#knownLimit()) {
@@ -130,7 +205,7 @@ export class FilePartitionReader implements PartitionReader {
     const segment = this.#segment
     const heldTo = this.#filePosition + this.#held - this.#at
     if (segment === undefined || heldTo < this.#limit) return this.#limit
-    const tail = this.#files.readTail()
+    const tail = this.#readTail()
     if (tail === undefined || tail.activeBase < segment.base) return this.#limit
     this.#limit = tail.activeBase === segment.base ? tail.activeBytes : segment.file.size()
     return this.#limit
@@ -172,7 +247,7 @@ export class FilePartitionReader implements PartitionReader {
 
   /** Opens the segment that holds the position; false where there is none yet. */
   #enterSegment(): boolean {
-    const tail = this.#files.readTail()
+    const tail = this.#readTail()
     if (tail === undefined) return false
     if (this.#position < tail.startOffset) {
       throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
@@ -219,7 +294,7 @@ export class FilePartitionReader implements PartitionReader {
   /** Goes on behind a segment that was read to its end; false where that is the active one. */
   #nextSegment(): boolean {
     const segment = this.#segment
-    const tail = this.#files.readTail()
+    const tail = this.#readTail()
     if (segment === undefined || tail === undefined || tail.activeBase <= segment.base) return false
     // It was active when its end was asked for, and grew until it was closed.
     if (this.#filePosition < segment.file.size()) return true

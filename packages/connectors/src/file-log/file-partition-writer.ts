@@ -1,6 +1,25 @@
 import type { Headers, PartitionWriter, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
-import type { Durability, PartitionAppender } from './partition-appender.ts'
+import type { Producer } from '../record-batch/format.ts'
+import type { Durability, Guard, PartitionAppender } from './partition-appender.ts'
+
+/** What a transactional writer tells the writers of its partitions. */
+export interface TransactionSession {
+  /** The transaction that records belong to now: one object for each. */
+  readonly producer: Producer
+  /** The transaction before is on its way: what belongs to this one waits in memory. */
+  readonly waits: boolean
+  /** Throws `WRITER_FENCED` where this transaction may not be appended to any more. */
+  check(producer: Producer): void
+}
+
+/** What a writer holds in memory until it is waited for; 16 batches of the usual size. */
+export const QUEUED_BYTES_MAX = 16 * 1024 * 1024
+
+interface QueuedBatch {
+  readonly batch: Buffer
+  readonly producer: Producer | undefined
+}
 
 /**
  * Appends to one partition: records gather in a batch; a full batch goes to the file at once where the partition's lock
@@ -12,17 +31,25 @@ export class FilePartitionWriter implements PartitionWriter {
   nextOffset = -1
   readonly #appender: PartitionAppender
   readonly #builder: BatchBuilder
-  readonly #queue: Buffer[] = []
+  readonly #session: TransactionSession | undefined
+  readonly #queue: QueuedBatch[] = []
   #queuedBytes = 0
 
-  constructor(topic: string, partition: number, appender: PartitionAppender, recordBytesMax: number) {
+  constructor(
+    topic: string,
+    partition: number,
+    appender: PartitionAppender,
+    recordBytesMax: number,
+    session?: TransactionSession,
+  ) {
     this.topic = topic
     this.partition = partition
     this.#appender = appender
+    this.#session = session
     this.#builder = new BatchBuilder(recordBytesMax)
   }
 
-  /** Bytes that wait for the lock. */
+  /** Bytes that wait for the lock, or for the transaction before. */
   get queuedBytes(): number {
     return this.#queuedBytes
   }
@@ -46,13 +73,31 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#appender.check()
     if (this.#builder.count > 0) this.#submit()
     // What is queued while this waits is not asked for; the queue may be longer at the end.
-    for (let left = this.#queue.length; left > 0; left--) {
-      const batch = this.#queue[0]
-      if (batch === undefined) return
-      this.nextOffset = await this.#appender.append(batch)
-      this.#queue.shift()
-      this.#queuedBytes -= batch.length
-    }
+    for (let left = this.#queue.length; left > 0; left--) await this.#appendFirst()
+  }
+
+  /** Closes what was appended so far as part of the present transaction; `drainSealed` puts it into the file. */
+  seal(): void {
+    this.#appender.check()
+    if (this.#builder.count > 0) this.#enqueue()
+  }
+
+  /** Whether records of a transaction are still in memory. */
+  isPending(producer: Producer): boolean {
+    return this.#builder.count > 0 || this.#queue.some((each) => each.producer === producer)
+  }
+
+  /** Puts a sealed transaction into the file. */
+  async drainSealed(producer: Producer): Promise<void> {
+    this.#appender.check()
+    while (this.#queue[0]?.producer === producer) await this.#appendFirst()
+  }
+
+  /** Forgets what is in memory. */
+  discard(): void {
+    this.#builder.clear()
+    this.#queue.length = 0
+    this.#queuedBytes = 0
   }
 
   sync(durability: Durability): Promise<boolean> {
@@ -64,14 +109,38 @@ export class FilePartitionWriter implements PartitionWriter {
   }
 
   #submit(): void {
-    const batch = this.#builder.finish(0)
-    const next = this.#queue.length === 0 ? this.#appender.tryAppend(batch) : undefined
-    if (next === undefined) {
-      this.#queue.push(Buffer.from(batch))
-      this.#queuedBytes += batch.length
-    } else {
-      this.nextOffset = next
+    if (this.#queue.length > 0 || this.#session?.waits === true) {
+      this.#enqueue()
+      return
     }
+    const producer = this.#session?.producer
+    const next = this.#appender.tryAppend(this.#builder.finish(0, producer), this.#guard(producer))
+    if (next === undefined) {
+      this.#enqueue()
+      return
+    }
+    this.nextOffset = next
     this.#builder.clear()
+  }
+
+  #enqueue(): void {
+    const producer = this.#session?.producer
+    const batch = Buffer.from(this.#builder.finish(0, producer))
+    this.#queue.push({ batch, producer })
+    this.#queuedBytes += batch.length
+    this.#builder.clear()
+  }
+
+  async #appendFirst(): Promise<void> {
+    const first = this.#queue[0]
+    if (first === undefined) return
+    this.nextOffset = await this.#appender.append(first.batch, this.#guard(first.producer))
+    this.#queue.shift()
+    this.#queuedBytes -= first.batch.length
+  }
+
+  #guard(producer: Producer | undefined): Guard | undefined {
+    const session = this.#session
+    return session && producer && (() => session.check(producer))
   }
 }

@@ -1,14 +1,20 @@
 import type { OpenFile } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { setBaseOffset } from '../record-batch/batch-builder.ts'
-import { maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
-import { diskFailed, logDamaged, syncFailed, writeFailed } from './errors.ts'
+import { isTransactional, maxTimestamp, nextOffset, producerOf } from '../record-batch/batch-header.ts'
+import { controlBatch, type Outcome } from '../record-batch/control-batch.ts'
+import type { Producer } from '../record-batch/format.ts'
+import { diskFailed, logDamaged, syncFailed, tooManyTransactions, writeFailed } from './errors.ts'
+import { openAfter, sameTransaction } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { SegmentIndex } from './segment-index.ts'
-import type { Tail } from './tail.ts'
+import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from './tail.ts'
 
 /** What a writer wants of durability: `fsync` survives a power cut, `os` the death of every process. */
 export type Durability = 'fsync' | 'os'
+
+/** Throws where the writer may not append any more; asked under the partition's lock, before each append. */
+export type Guard = () => void
 
 interface ActiveSegment {
   readonly base: number
@@ -28,10 +34,11 @@ export class PartitionAppender {
   readonly #segmentBytes: number
   #active: ActiveSegment | undefined
   /** Segments with bytes of ours that were not synced, and up to where. */
-  readonly #unsynced = new Map<OpenFile, number>()
+  readonly #unsynced = new Map<OpenFile, SyncedPoint>()
   readonly #retired: ActiveSegment[] = []
   /** Whether a segment was opened whose name may not be durable: who rolled may have died before it was. */
   #newNames = false
+  #lastTransaction: { readonly producer: Producer; readonly end: number } | undefined
   #failure: { readonly error: unknown } | undefined
 
   constructor(partition: PartitionFiles, segmentBytes: number) {
@@ -44,12 +51,15 @@ export class PartitionAppender {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  /** Appends at once if the lock is free; undefined where another holds it. Returns the offset after the batch. */
-  tryAppend(batch: Buffer): number | undefined {
+  /**
+   * Appends at once if the lock is free and there is nothing to repair; else undefined. Returns the offset after the batch.
+   */
+  tryAppend(batch: Buffer, guard?: Guard): number | undefined {
     this.check()
     if (!this.#partition.tryLock()) return undefined
     try {
-      return this.#append(batch)
+      const tail = this.#readTail()
+      return tail && this.#append(batch, tail, guard)
     } catch (error) {
       return this.#fail(error)
     } finally {
@@ -58,14 +68,36 @@ export class PartitionAppender {
   }
 
   /** Waits for the lock and appends. Returns the offset after the batch. */
-  async append(batch: Buffer): Promise<number> {
+  async append(batch: Buffer, guard?: Guard): Promise<number> {
     this.check()
     await this.#partition.lock()
     try {
       this.check()
-      return this.#append(batch)
+      return this.#append(batch, this.#readTail() ?? (await this.#partition.currentTail()), guard)
     } catch (error) {
       return this.#fail(error)
+    } finally {
+      this.#partition.unlock()
+    }
+  }
+
+  /** The offset after the last record that a transaction has got here; undefined where it has none. */
+  endOf(producer: Producer): number | undefined {
+    const last = this.#lastTransaction
+    return last !== undefined && sameTransaction(last.producer, producer) ? last.end : undefined
+  }
+
+  /** Ends a transaction in this partition, unless somebody has done so: whoever meets one that is decided may. */
+  async appendMarker(producer: Producer, outcome: Outcome): Promise<void> {
+    this.check()
+    await this.#partition.lock()
+    try {
+      const tail = this.#readTail() ?? (await this.#partition.currentTail())
+      if (!tail.open.some((each) => sameTransaction(each, producer))) return
+      // A marker's time is nobody's: it must not keep a segment from its retention.
+      this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
+    } catch (error) {
+      this.#fail(error)
     } finally {
       this.#partition.unlock()
     }
@@ -99,19 +131,19 @@ export class PartitionAppender {
     }
     const active = this.#active
     if (active === undefined) return false
-    const synced = unsynced.find(([file]) => file === active.file)?.[1] ?? 0
+    const synced = unsynced.find(([file]) => file === active.file)?.[1]
     const large = active.file.size() >= this.#segmentBytes
-    if (!large && (durability === 'os' || synced === 0)) return false
+    if (!large && (durability === 'os' || synced === undefined)) return false
     await this.#partition.lock()
     try {
-      const tail = this.#partition.currentTail()
+      const tail = await this.#partition.currentTail()
       if (tail.activeBase !== active.base) return false
       if (tail.activeBytes >= this.#segmentBytes) {
         await this.#roll(tail, active)
         return true
       }
-      if (durability === 'fsync' && synced > tail.syncedBytes)
-        this.#partition.writeTail({ ...tail, syncedBytes: synced })
+      if (durability === 'fsync' && synced !== undefined && synced.nextOffset > tail.synced.nextOffset)
+        this.#partition.writeTail({ ...tail, synced })
       return false
     } finally {
       this.#partition.unlock()
@@ -134,21 +166,25 @@ export class PartitionAppender {
     throw this.#failure.error
   }
 
-  /** Under the lock. */
-  #append(batch: Buffer): number {
-    const partition = this.#partition
-    let tail = partition.readTail()
-    let active = tail === undefined ? undefined : this.#segment(tail.activeBase)
+  /** The tail and its segment, unless something must be repaired first. Under the lock. */
+  #readTail(): Tail | undefined {
+    const tail = this.#partition.readTail()
     // One look at the file's size tells whether the last appender died between its write and the tail.
-    if (tail === undefined || active === undefined || active.file.size() !== tail.activeBytes) {
-      tail = partition.currentTail()
-      active = this.#segment(tail.activeBase)
-    }
+    return tail !== undefined && this.#segment(tail.activeBase).file.size() === tail.activeBytes ? tail : undefined
+  }
+
+  /** Under the lock. */
+  #append(batch: Buffer, tail: Tail, guard?: Guard): number {
+    guard?.()
+    const partition = this.#partition
+    const active = this.#segment(tail.activeBase)
     setBaseOffset(batch, tail.nextOffset)
     const next = nextOffset(batch, 0)
     if (!Number.isSafeInteger(next)) {
       throw logDamaged(active.file.path, tail.activeBytes, `the offsets ran past ${Number.MAX_SAFE_INTEGER}`)
     }
+    const open = openAfter(tail.open, batch, 0, tail.nextOffset)
+    if (open.length > OPEN_TRANSACTIONS_MAX) throw tooManyTransactions(partition.topic, partition.partition)
     const end = tail.activeBytes + batch.length
     try {
       active.file.write(batch, 0, batch.length, tail.activeBytes)
@@ -156,13 +192,15 @@ export class PartitionAppender {
       this.#cutBack(active.file, tail.activeBytes)
       throw writeFailed(active.file.path, error, { topic: partition.topic, partition: partition.partition })
     }
-    this.#unsynced.set(active.file, end)
+    this.#unsynced.set(active.file, { base: active.base, bytes: end, nextOffset: next, open })
+    if (isTransactional(batch, 0)) this.#lastTransaction = { producer: producerOf(batch, 0), end: next }
     this.#addToIndex(active, tail)
     partition.writeTail({
       ...tail,
       activeBytes: end,
       nextOffset: next,
       maxTimestamp: Math.max(tail.maxTimestamp, maxTimestamp(batch, 0)),
+      open,
     })
     return next
   }
@@ -217,8 +255,8 @@ export class PartitionAppender {
       ...tail,
       activeBase: tail.nextOffset,
       activeBytes: 0,
-      syncedBytes: 0,
       maxTimestamp: -1,
+      synced: { base: tail.nextOffset, bytes: 0, nextOffset: tail.nextOffset, open: tail.open },
     })
     this.#partition.openSegment(tail.nextOffset, 'write').close()
     await this.#syncNames()

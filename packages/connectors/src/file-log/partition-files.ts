@@ -1,11 +1,11 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { topicMissing } from '../topic-errors.ts'
-import { logDamaged, systemCode } from './errors.ts'
+import { systemCode } from './errors.ts'
 import { partitionDirectory, segmentPath } from './paths.ts'
-import { holdsBatchAfter, scanBatches } from './scan.ts'
+import { recoverTail } from './recovery.ts'
 import { listSegments } from './segments.ts'
-import { EMPTY_TAIL, readTail, type Tail, writeTail } from './tail.ts'
+import { bootMark, readTail, type Tail, writeTail } from './tail.ts'
 
 /** One partition's directory as a process has it open: its tail, which is also its lock, and the segments. */
 export class PartitionFiles {
@@ -13,6 +13,8 @@ export class PartitionFiles {
   readonly partition: number
   readonly directory: string
   readonly files: FileSystem
+  /** The data directory. */
+  readonly data: string
   readonly #tailFile: OpenFile
   /** Settles when the holder of the lock, or who waits for it, in this process is done; undefined while there is none. */
   #released: PromiseWithResolvers<void> | undefined
@@ -20,6 +22,7 @@ export class PartitionFiles {
   /** Throws `TOPIC_MISSING`, `BAD_NAME`. */
   constructor(files: FileSystem, data: string, topic: string, partition: number) {
     this.files = files
+    this.data = data
     this.topic = topic
     this.partition = partition
     checkName('topic', topic)
@@ -72,6 +75,10 @@ export class PartitionFiles {
     writeTail(this.#tailFile, tail)
   }
 
+  segmentPath(base: number): string {
+    return segmentPath(this.directory, base)
+  }
+
   openSegment(base: number, mode: 'read' | 'write'): OpenFile {
     return this.files.open(segmentPath(this.directory, base), mode)
   }
@@ -86,16 +93,19 @@ export class PartitionFiles {
     if (tail !== undefined && this.#agrees(tail)) return tail
     await this.lock()
     try {
-      return this.currentTail()
+      return await this.currentTail()
     } finally {
       this.unlock()
     }
   }
 
-  /** The tail, recovered where an appender died. Under the lock. */
-  currentTail(): Tail {
+  /** The tail, recovered where an appender died or the power went. Under the lock. */
+  async currentTail(): Promise<Tail> {
     const tail = this.readTail()
-    return tail !== undefined && this.#agrees(tail) ? tail : this.#recover(tail)
+    if (tail !== undefined && this.#agrees(tail)) return tail
+    const recovered = await recoverTail(this, tail)
+    this.writeTail(recovered)
+    return recovered
   }
 
   close(): void {
@@ -109,65 +119,8 @@ export class PartitionFiles {
 
   #agrees(tail: Tail): boolean {
     const size = this.files.stat(segmentPath(this.directory, tail.activeBase))?.bytes ?? 0
-    return size === tail.activeBytes && (this.segments().at(-1) ?? 0) <= tail.activeBase
-  }
-
-  /**
-   * Makes the tail say what the files hold. Whole batches that a dead appender left behind the tail are kept (it may have
-   * told somebody), and a torn one is cut off. What was known to be synced must still be there.
-   */
-  #recover(tail: Tail | undefined): Tail {
-    const segments = this.segments()
-    const activeBase = Math.max(segments.at(-1) ?? 0, tail?.activeBase ?? 0)
-    const known = tail?.activeBase === activeBase ? tail : undefined
-    const file = this.openSegment(activeBase, 'write')
-    try {
-      const size = file.size()
-      if (known !== undefined && size < known.syncedBytes) {
-        throw logDamaged(
-          file.path,
-          size,
-          `the file ends here, but ${known.syncedBytes} bytes of it had been made durable`,
-        )
-      }
-      let end = 0
-      let next = activeBase
-      let latest = -1
-      // Nothing before the tail's end is looked at where the file still has it: readers verify what they read.
-      if (known !== undefined && size >= known.activeBytes) {
-        end = known.activeBytes
-        next = known.nextOffset
-        latest = known.maxTimestamp
-      }
-      for (const batch of scanBatches(file, end, next, size)) {
-        end = batch.position + batch.bytes
-        next = batch.nextOffset
-        latest = Math.max(latest, batch.maxTimestamp)
-      }
-      if (end < size) {
-        if (end < (known?.syncedBytes ?? 0) || holdsBatchAfter(file, end)) {
-          throw logDamaged(
-            file.path,
-            end,
-            'the batch there is not whole, and whole ones follow or it had been made durable',
-          )
-        }
-        file.truncate(end)
-      }
-      const recovered: Tail = {
-        ...(tail ?? EMPTY_TAIL),
-        activeBase,
-        activeBytes: end,
-        syncedBytes: Math.min(known?.syncedBytes ?? 0, end),
-        nextOffset: next,
-        maxTimestamp: latest,
-        startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
-      }
-      this.writeTail(recovered)
-      return recovered
-    } finally {
-      file.close()
-    }
+    if (tail.boot !== bootMark(this.files.boot) || size !== tail.activeBytes) return false
+    return (this.segments().at(-1) ?? 0) <= tail.activeBase
   }
 }
 

@@ -17,6 +17,19 @@ export function partitionDirectory(data: string, topic: string, partition: numbe
   return `${data}/topics/${topic}/${partition}`
 }
 
+export function transactionsDirectory(data: string): string {
+  return `${data}/transactions`
+}
+
+export function journalPath(data: string, transactionalId: string): string {
+  return `${data}/transactions/${transactionalId}`
+}
+
+/** No transactional id starts with a dot. */
+export function ownerPath(data: string, owner: string): string {
+  return `${data}/transactions/.owner-${owner}`
+}
+
 export function segmentPath(directory: string, baseOffset: number): string {
   return `${directory}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}${SEGMENT_SUFFIX}`
 }

@@ -3,7 +3,7 @@ import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { scanBatches } from './scan.ts'
 import { SegmentIndex } from './segment-index.ts'
-import type { Tail } from './tail.ts'
+import { stableOffset, type Tail } from './tail.ts'
 
 interface ClosedSegment {
   readonly base: number
@@ -38,11 +38,13 @@ async function deleteWhile(
 ): Promise<void> {
   await files.lock()
   try {
-    let tail = files.currentTail()
+    let tail = await files.currentTail()
     const segments = closedSegments(files, tail)
     let bytes = segments.reduce((sum, segment) => sum + segment.bytes, tail.activeBytes)
+    const stable = stableOffset(tail)
     for (const segment of segments) {
-      if (!goes(segment, bytes)) break
+      // What is not decided yet is kept: its end is still to be told.
+      if (segment.next > stable || !goes(segment, bytes)) break
       // The start moves first: a reader that comes too late is told so, and finds no file missing.
       tail = { ...tail, startOffset: segment.next }
       files.writeTail(tail)

@@ -1,22 +1,36 @@
 import type { OpenFile } from '@millrace/core'
 import { crc32c } from '../record-batch/crc32c.ts'
-import { readInt64, writeInt64 } from '../record-batch/format.ts'
+import { type Producer, readInt64, writeInt64 } from '../record-batch/format.ts'
+
+/** A transaction that has records in a partition and no marker yet. */
+export interface OpenTransaction extends Producer {
+  /** The offset of its first record in the partition: nothing from there on is committed to readers yet. */
+  readonly firstOffset: number
+}
+
+/** A place in a partition of which it is known that everything before it survives a power cut. */
+export interface SyncedPoint {
+  /** The base offset of the segment, and the bytes of it that are durable, with all segments before it. */
+  readonly base: number
+  readonly bytes: number
+  readonly nextOffset: number
+  /** The transactions that were open there. */
+  readonly open: readonly OpenTransaction[]
+}
 
 /**
- * What a partition's file `tail` says: where appending goes on. The same file is the partition's lock: whoever holds
- * its advisory lock may append, and rewrites it after every append. Readers read it without the lock; a checksum tells
- * them when they caught it half written.
+ * What a partition's file `tail` says: where appending goes on, and what of it is decided. The same file is the
+ * partition's lock: whoever holds its advisory lock may append, and rewrites it after every append. Readers read it
+ * without the lock; a checksum tells them when they caught it half written.
  *
  * It is a hint about files, never their judge: it is not synced with every append, so that after a power cut it may be
- * older than they are, or missing. Whoever opens a partition compares, and recovers under the lock where it must.
+ * older than they are, newer, or missing. Whoever opens a partition compares, and recovers under the lock where it must.
  */
 export interface Tail {
   /** The base offset of the segment that is appended to. */
   readonly activeBase: number
   /** How many bytes of it are whole batches. */
   readonly activeBytes: number
-  /** How many bytes of it are known to survive a power cut: damage below is damage, not a torn append. */
-  readonly syncedBytes: number
   /** The offset that the next record gets. */
   readonly nextOffset: number
   /** The offset of the first record that is kept. */
@@ -27,44 +41,76 @@ export interface Tail {
   readonly compactedBefore: number
   /** The topic was deleted: whoever still has the file open must stop. */
   readonly deleted: boolean
+  /** The boot that it was written in (`bootMark`): in another one the files must be looked at first. */
+  readonly boot: number
+  /** What is not decided yet, by first offset. */
+  readonly open: readonly OpenTransaction[]
+  readonly synced: SyncedPoint
 }
+
+/** Of one partition, so many transactions may be open at once: as many writers as one machine can run, several times. */
+export const OPEN_TRANSACTIONS_MAX = 256
 
 export const EMPTY_TAIL: Tail = {
   activeBase: 0,
   activeBytes: 0,
-  syncedBytes: 0,
   nextOffset: 0,
   startOffset: 0,
   maxTimestamp: -1,
   compactedBefore: 0,
   deleted: false,
+  boot: 0,
+  open: [],
+  synced: { base: 0, bytes: 0, nextOffset: 0, open: [] },
 }
 
-const MAGIC = 0x4d525431 // "MRT1"
-const TAIL_BYTES = 72
+/** Where what is committed ends: at the first record whose transaction is not decided. */
+export function stableOffset(tail: Tail): number {
+  return tail.open[0]?.firstOffset ?? tail.nextOffset
+}
+
+/** A boot's name as a tail keeps it. */
+export function bootMark(boot: string): number {
+  return crc32c(Buffer.from(boot), 0, boot.length)
+}
+
+const MAGIC = 0x4d525432 // "MRT2"
 const CRC_AT = 4
-const CONTENT_AT = 8
+const LENGTH_AT = 8
+const HEAD_BYTES = 96
+const ENTRY_BYTES = 24
+const TAIL_BYTES_MAX = HEAD_BYTES + 2 * OPEN_TRANSACTIONS_MAX * ENTRY_BYTES
 
 /** A read that races with a write of another process fails its checksum; the write takes microseconds. */
 const READ_TRIES = 5
 
-const buffer = Buffer.alloc(TAIL_BYTES)
+const buffer = Buffer.alloc(TAIL_BYTES_MAX)
 
 /** Reads a tail; undefined where there is none or it is damaged. */
 export function readTail(file: OpenFile): Tail | undefined {
   for (let tries = 0; tries < READ_TRIES; tries++) {
-    if (file.read(buffer, 0, TAIL_BYTES, 0) < TAIL_BYTES) return undefined
-    if (buffer.readUInt32BE(0) !== MAGIC) return undefined
-    if (buffer.readUInt32BE(CRC_AT) !== crc32c(buffer, CONTENT_AT, TAIL_BYTES)) continue
+    const held = file.read(buffer, 0, TAIL_BYTES_MAX, 0)
+    if (held < HEAD_BYTES || buffer.readUInt32BE(0) !== MAGIC) return undefined
+    const length = buffer.readUInt32BE(LENGTH_AT)
+    if (length < HEAD_BYTES || length > held) continue
+    if (buffer.readUInt32BE(CRC_AT) !== crc32c(buffer, LENGTH_AT, length)) continue
+    const openEnd = HEAD_BYTES + buffer.readUInt16BE(92) * ENTRY_BYTES
     return {
-      activeBase: readInt64(buffer, 8),
-      activeBytes: readInt64(buffer, 16),
-      syncedBytes: readInt64(buffer, 24),
+      deleted: buffer.readUInt32BE(12) !== 0,
+      activeBase: readInt64(buffer, 16),
+      activeBytes: readInt64(buffer, 24),
       nextOffset: readInt64(buffer, 32),
       startOffset: readInt64(buffer, 40),
       compactedBefore: readInt64(buffer, 48),
       maxTimestamp: readInt64(buffer, 56),
-      deleted: buffer.readUInt32BE(64) !== 0,
+      boot: buffer.readUInt32BE(88),
+      open: readOpen(HEAD_BYTES, openEnd),
+      synced: {
+        base: readInt64(buffer, 64),
+        bytes: readInt64(buffer, 72),
+        nextOffset: readInt64(buffer, 80),
+        open: readOpen(openEnd, length),
+      },
     }
   }
   return undefined
@@ -72,16 +118,52 @@ export function readTail(file: OpenFile): Tail | undefined {
 
 /** Rewrites a tail. The caller holds the file's lock. */
 export function writeTail(file: OpenFile, tail: Tail): void {
-  buffer.fill(0)
+  const { open, synced } = tail
+  const length = HEAD_BYTES + (open.length + synced.open.length) * ENTRY_BYTES
   buffer.writeUInt32BE(MAGIC, 0)
-  writeInt64(buffer, tail.activeBase, 8)
-  writeInt64(buffer, tail.activeBytes, 16)
-  writeInt64(buffer, tail.syncedBytes, 24)
+  buffer.writeUInt32BE(length, LENGTH_AT)
+  buffer.writeUInt32BE(tail.deleted ? 1 : 0, 12)
+  writeInt64(buffer, tail.activeBase, 16)
+  writeInt64(buffer, tail.activeBytes, 24)
   writeInt64(buffer, tail.nextOffset, 32)
   writeInt64(buffer, tail.startOffset, 40)
   writeInt64(buffer, tail.compactedBefore, 48)
   writeInt64(buffer, tail.maxTimestamp, 56)
-  buffer.writeUInt32BE(tail.deleted ? 1 : 0, 64)
-  buffer.writeUInt32BE(crc32c(buffer, CONTENT_AT, TAIL_BYTES), CRC_AT)
-  file.write(buffer, 0, TAIL_BYTES, 0)
+  writeInt64(buffer, synced.base, 64)
+  writeInt64(buffer, synced.bytes, 72)
+  writeInt64(buffer, synced.nextOffset, 80)
+  buffer.writeUInt32BE(tail.boot, 88)
+  buffer.writeUInt16BE(open.length, 92)
+  buffer.writeUInt16BE(synced.open.length, 94)
+  let at = writeOpen(open, HEAD_BYTES)
+  at = writeOpen(synced.open, at)
+  buffer.writeUInt32BE(crc32c(buffer, LENGTH_AT, length), CRC_AT)
+  file.write(buffer, 0, at, 0)
+}
+
+const NONE: readonly OpenTransaction[] = []
+
+function readOpen(from: number, to: number): readonly OpenTransaction[] {
+  if (from === to) return NONE
+  const open: OpenTransaction[] = []
+  for (let at = from; at < to; at += ENTRY_BYTES) {
+    open.push({
+      id: readInt64(buffer, at),
+      firstOffset: readInt64(buffer, at + 8),
+      epoch: buffer.readInt32BE(at + 16),
+    })
+  }
+  return open
+}
+
+function writeOpen(open: readonly OpenTransaction[], from: number): number {
+  let at = from
+  for (const { id, firstOffset, epoch } of open) {
+    writeInt64(buffer, id, at)
+    writeInt64(buffer, firstOffset, at + 8)
+    buffer.writeInt32BE(epoch, at + 16)
+    buffer.writeInt32BE(0, at + 20)
+    at += ENTRY_BYTES
+  }
+  return at
 }

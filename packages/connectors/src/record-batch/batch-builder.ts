@@ -21,7 +21,9 @@ import {
   NO_PRODUCER,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
+  type Producer,
   TIMESTAMP_MAX,
+  TRANSACTIONAL_BIT,
   writeInt64,
 } from './format.ts'
 import { varintBytes, writeVarint } from './varint.ts'
@@ -97,20 +99,20 @@ export class BatchBuilder {
 
   /**
    * Completes the header and returns the batch: a view, valid until the next `clear` or `append`. The base offset can be
-   * set again later (`setBaseOffset`): the checksum does not cover it.
+   * set again later (`setBaseOffset`): the checksum does not cover it. With a producer the batch is part of a transaction.
    */
-  finish(baseOffset: number): Buffer {
+  finish(baseOffset: number, producer?: Producer): Buffer {
     const { buffer, position } = this.#out
     writeInt64(buffer, baseOffset, BASE_OFFSET_AT)
     buffer.writeInt32BE(position - LENGTH_OVERHEAD_BYTES, LENGTH_AT)
     buffer.writeInt32BE(0, LEADER_EPOCH_AT)
     buffer.writeInt8(MAGIC, MAGIC_AT)
-    buffer.writeInt16BE(0, ATTRIBUTES_AT)
+    buffer.writeInt16BE(producer === undefined ? 0 : TRANSACTIONAL_BIT, ATTRIBUTES_AT)
     buffer.writeInt32BE(this.#count - 1, LAST_OFFSET_DELTA_AT)
     writeInt64(buffer, this.#baseTimestamp, BASE_TIMESTAMP_AT)
     writeInt64(buffer, this.#maxTimestamp, MAX_TIMESTAMP_AT)
-    writeInt64(buffer, NO_PRODUCER, PRODUCER_ID_AT)
-    buffer.writeInt16BE(NO_PRODUCER, PRODUCER_EPOCH_AT)
+    writeInt64(buffer, producer?.id ?? NO_PRODUCER, PRODUCER_ID_AT)
+    buffer.writeInt16BE(producer?.epoch ?? NO_PRODUCER, PRODUCER_EPOCH_AT)
     buffer.writeInt32BE(NO_PRODUCER, BASE_SEQUENCE_AT)
     buffer.writeInt32BE(this.#count, COUNT_AT)
     buffer.writeUInt32BE(crc32c(buffer, ATTRIBUTES_AT, position), CRC_AT)

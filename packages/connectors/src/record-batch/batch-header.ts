@@ -14,7 +14,11 @@ import {
   MAGIC,
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+  type Producer,
   readInt64,
+  TRANSACTIONAL_BIT,
 } from './format.ts'
 
 /** The header's fields, each read where a batch starts in a buffer. Whether they can be believed says `isWhole`. */
@@ -51,6 +55,15 @@ export function recordsChecksum(buffer: Buffer, at: number): number {
 
 export const isControl = (buffer: Buffer, at: number): boolean =>
   (buffer.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
+
+/** Whether the batch belongs to a transaction: its records, or the marker that ends it. */
+export const isTransactional = (buffer: Buffer, at: number): boolean =>
+  (buffer.readInt16BE(at + ATTRIBUTES_AT) & TRANSACTIONAL_BIT) !== 0
+
+export const producerOf = (buffer: Buffer, at: number): Producer => ({
+  id: readInt64(buffer, at + PRODUCER_ID_AT),
+  epoch: buffer.readInt16BE(at + PRODUCER_EPOCH_AT),
+})
 
 export const isCompressed = (buffer: Buffer, at: number): boolean =>
   (buffer.readInt16BE(at + ATTRIBUTES_AT) & COMPRESSION_MASK) !== 0

@@ -1,5 +1,5 @@
 import { BatchBuilder } from './batch-builder.ts'
-import { recordCount } from './batch-header.ts'
+import { isTransactional, recordCount } from './batch-header.ts'
 import { crc32c } from './crc32c.ts'
 import {
   ATTRIBUTES_AT,
@@ -10,6 +10,10 @@ import {
   LENGTH_AT,
   LENGTH_OVERHEAD_BYTES,
   MAX_TIMESTAMP_AT,
+  NO_PRODUCER,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+  TRANSACTIONAL_BIT,
   writeInt64,
 } from './format.ts'
 import { RecordCursor } from './record-cursor.ts'
@@ -52,4 +56,15 @@ export function emptyBatch(baseOffset: number, nextOffset: number): Buffer {
   batch.writeInt32BE(nextOffset - baseOffset - 1, LAST_OFFSET_DELTA_AT)
   batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, batch.length), CRC_AT)
   return batch
+}
+
+/** The batch as one that belongs to no transaction; itself where it does not. Its records' bytes stay as they are. */
+export function withoutTransaction(batch: Buffer): Buffer {
+  if (!isTransactional(batch, 0)) return batch
+  const plain = Buffer.from(batch)
+  plain.writeInt16BE(plain.readInt16BE(ATTRIBUTES_AT) & ~TRANSACTIONAL_BIT, ATTRIBUTES_AT)
+  writeInt64(plain, NO_PRODUCER, PRODUCER_ID_AT)
+  plain.writeInt16BE(NO_PRODUCER, PRODUCER_EPOCH_AT)
+  plain.writeUInt32BE(crc32c(plain, ATTRIBUTES_AT, plain.length), CRC_AT)
+  return plain
 }

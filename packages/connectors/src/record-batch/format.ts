@@ -25,10 +25,24 @@ export const LENGTH_OVERHEAD_BYTES = 12
 
 export const MAGIC = 2
 export const COMPRESSION_MASK = 0x07
+export const TRANSACTIONAL_BIT = 0x10
 export const CONTROL_BIT = 0x20
 
 /** No producer: -1 in its fields. */
 export const NO_PRODUCER = -1
+
+/**
+ * Who wrote a batch of a transaction. Id and epoch together name one transaction: a producer's epoch grows with each, as
+ * Kafka's does since KIP-890, so that no marker can be taken for that of another.
+ */
+export interface Producer {
+  readonly id: number
+  /** 0 to 32767. */
+  readonly epoch: number
+}
+
+/** The epoch is a signed 16-bit number; after it a producer takes a new id. */
+export const EPOCH_MAX = 2 ** 15 - 1
 
 /**
  * An ordinary batch is closed at either bound. 5000 records of 200 B make the bytes of 1 MiB, so that neither bound alone

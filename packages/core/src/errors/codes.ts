@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   LOG_WRITE_FAILED: 'fatal',
   LOG_SYNC_FAILED: 'fatal',
   WRITER_FENCED: 'fenced',
+  TOO_MANY_TRANSACTIONS: 'refused',
   DATA_VERSION: 'refused',
   DATA_OWNER: 'refused',
   RECORD_TOO_LARGE: 'record',

@@ -1,0 +1,24 @@
+import type { Env, TopicDescription } from '@millrace/core'
+import { diskFailed } from './errors.ts'
+import { PartitionAppender } from './partition-appender.ts'
+import { PartitionFiles } from './partition-files.ts'
+
+/** Tells that a partition began a new segment: its closed ones may be cleaned now. */
+export type SegmentClosed = (topic: TopicDescription, partition: number) => void
+
+/** Opens a partition for appending, repaired where its last appender died. */
+export async function openAppender(
+  env: Env,
+  data: string,
+  topic: TopicDescription,
+  partition: number,
+): Promise<PartitionAppender> {
+  const files = new PartitionFiles(env.files, data, topic.name, partition)
+  try {
+    await files.settle()
+  } catch (error) {
+    files.close()
+    throw diskFailed(files.directory, error, { topic: topic.name, partition })
+  }
+  return new PartitionAppender(files, topic.segmentBytes)
+}

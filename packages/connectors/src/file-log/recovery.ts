@@ -1,0 +1,154 @@
+import type { OpenFile } from '@millrace/core'
+import { logDamaged } from './errors.ts'
+import { openAfter } from './open-transactions.ts'
+import type { PartitionFiles } from './partition-files.ts'
+import { holdsBatchAfter, scanBatches } from './scan.ts'
+import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
+import { decidedEnd } from './transactions/journals.ts'
+
+/** How far a scan has come: what a tail would say there. */
+interface Scanned {
+  base: number
+  bytes: number
+  nextOffset: number
+  open: readonly OpenTransaction[]
+  maxTimestamp: number
+}
+
+/**
+ * Makes a tail that says what a partition's files hold. Under the partition's lock.
+ *
+ * In the boot that wrote the tail, only an append can have been cut off behind it: whole batches there are kept (a dead
+ * appender may have told somebody), a torn one is cut off, and whatever else is found is damage. In another boot anything
+ * behind the synced point may be missing, or zeros, with whole batches after it that nobody was told of: the first batch
+ * that is not whole is the end, unless a transaction that was decided says that there was more.
+ */
+export async function recoverTail(partition: PartitionFiles, tail: Tail | undefined): Promise<Tail> {
+  const boot = bootMark(partition.files.boot)
+  const segments = partition.segments()
+  const sameBoot = tail?.boot === boot
+  // A process may have moved the tail to a new segment and died before that was made.
+  const activeBase = Math.max(segments.at(-1) ?? 0, sameBoot ? tail.activeBase : 0)
+  if (segments.at(-1) !== activeBase) segments.push(activeBase)
+  const from = startOf(partition, tail, sameBoot, segments)
+  const scanned: Scanned = { ...from }
+  for (const base of segments) {
+    // Before the start, or left by a compaction that was cut off: all of it stands in the segment before.
+    if (base < from.base || (base !== from.base && base < scanned.nextOffset)) continue
+    if (base !== from.base) enterSegment(partition, scanned, base)
+    const file = partition.openSegment(base, 'write')
+    try {
+      scanSegment(file, scanned)
+      const size = file.size()
+      if (scanned.bytes === size) continue
+      if (base !== activeBase)
+        throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and segments follow')
+      checkCut(file, scanned, tail, sameBoot)
+      if (!sameBoot) checkDecided(partition, scanned)
+      file.truncate(scanned.bytes)
+      // Were the cut not durable, what was cut off could stand behind a later append after the next power cut.
+      await file.sync()
+    } finally {
+      file.close()
+    }
+  }
+  if (!sameBoot) checkDecided(partition, scanned)
+  return {
+    ...(tail ?? EMPTY_TAIL),
+    activeBase: scanned.base,
+    activeBytes: scanned.bytes,
+    nextOffset: scanned.nextOffset,
+    maxTimestamp: scanned.maxTimestamp,
+    open: scanned.open,
+    startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
+    boot,
+    // What was read in a new boot came from the disk.
+    synced: sameBoot ? tail.synced : pointOf(scanned),
+  }
+}
+
+/** Where looking begins: nothing before it is in doubt. */
+function startOf(
+  partition: PartitionFiles,
+  tail: Tail | undefined,
+  sameBoot: boolean,
+  segments: readonly number[],
+): Scanned {
+  const sizeOf = (base: number) => partition.files.stat(partition.segmentPath(base))?.bytes ?? 0
+  if (tail !== undefined) {
+    if (sameBoot) {
+      const { activeBase: base, activeBytes: bytes, nextOffset, open, maxTimestamp } = tail
+      const size = sizeOf(base)
+      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp }
+      throw logDamaged(
+        partition.segmentPath(base),
+        size,
+        `the file ends here, but ${bytes} bytes of it had been written`,
+      )
+    }
+    const { synced } = tail
+    const size = sizeOf(synced.base)
+    if (segments.includes(synced.base) && size >= synced.bytes) {
+      const { base, bytes, nextOffset, open } = synced
+      return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp }
+    }
+    if (synced.base === segments.at(-1)) {
+      throw logDamaged(
+        partition.segmentPath(synced.base),
+        size,
+        `the file ends here, but ${synced.bytes} bytes of it had been made durable`,
+      )
+    }
+    // Retention deleted it, or compaction rewrote it.
+  }
+  const base = segments[0] ?? 0
+  return { base, bytes: 0, nextOffset: base, open: [], maxTimestamp: -1 }
+}
+
+function enterSegment(partition: PartitionFiles, scanned: Scanned, base: number): void {
+  if (base > scanned.nextOffset) {
+    throw logDamaged(
+      partition.segmentPath(base),
+      0,
+      `offset ${scanned.nextOffset} should come next: what stood before is missing`,
+    )
+  }
+  scanned.base = base
+  scanned.bytes = 0
+  scanned.maxTimestamp = -1
+}
+
+function scanSegment(file: OpenFile, scanned: Scanned): void {
+  for (const batch of scanBatches(file, scanned.bytes, scanned.nextOffset, file.size())) {
+    scanned.open = openAfter(scanned.open, batch.buffer, batch.at, batch.baseOffset)
+    scanned.bytes = batch.position + batch.bytes
+    scanned.nextOffset = batch.nextOffset
+    scanned.maxTimestamp = Math.max(scanned.maxTimestamp, batch.maxTimestamp)
+  }
+}
+
+/** Throws unless what stands behind the last whole batch may be cut off. */
+function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, sameBoot: boolean): void {
+  const { synced } = tail ?? EMPTY_TAIL
+  if (synced.base === scanned.base && scanned.bytes < synced.bytes) {
+    throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and it had been made durable')
+  }
+  if (sameBoot && holdsBatchAfter(file, scanned.bytes)) {
+    throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and whole ones follow')
+  }
+}
+
+/** A decided transaction had made its records durable: their end is known, whatever became of the tail. */
+function checkDecided(partition: PartitionFiles, { base, bytes, nextOffset }: Scanned): void {
+  const end = decidedEnd(partition)
+  if (end <= nextOffset) return
+  throw logDamaged(
+    partition.segmentPath(base),
+    bytes,
+    `the whole batches end at offset ${nextOffset}, but a committed transaction reaches offset ${end}`,
+  )
+}
+
+function pointOf({ base, bytes, nextOffset, open }: Scanned): SyncedPoint {
+  return { base, bytes, nextOffset, open }
+}

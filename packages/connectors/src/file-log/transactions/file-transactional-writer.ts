@@ -1,0 +1,295 @@
+import {
+  type Env,
+  type GroupPosition,
+  MillraceError,
+  type PartitionWriter,
+  type RecordGroup,
+  type TopicDescription,
+  type TransactionalWriter,
+} from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
+import { recordsChecksum } from '../../record-batch/batch-header.ts'
+import type { Outcome } from '../../record-batch/control-batch.ts'
+import { EPOCH_MAX, type Producer } from '../../record-batch/format.ts'
+import { syncFailed, writerFenced } from '../errors.ts'
+import { FilePartitionWriter, QUEUED_BYTES_MAX, type TransactionSession } from '../file-partition-writer.ts'
+import { once } from '../once.ts'
+import { openAppender, type SegmentClosed } from '../open-appender.ts'
+import type { Durability, PartitionAppender } from '../partition-appender.ts'
+import type { TopicStore } from '../topic-store.ts'
+import type { TransactionFinisher } from './finisher.ts'
+import type { Decided, TransactionJournal } from './journal.ts'
+import type { OwnerLock } from './owner-lock.ts'
+import { newProducerId } from './producer-id.ts'
+import { TransactionGroup } from './transaction-group.ts'
+
+/** What a transactional writer works with: the log's own. */
+export interface TransactionContext {
+  readonly env: Env
+  readonly data: string
+  readonly topics: TopicStore
+  readonly durability: Durability
+  readonly finisher: TransactionFinisher
+  readonly segmentClosed: SegmentClosed
+}
+
+interface WrittenPartition {
+  readonly topic: TopicDescription
+  readonly partition: number
+  readonly appender: PartitionAppender
+  writer: FilePartitionWriter | undefined
+}
+
+interface SealedGroup {
+  readonly group: TransactionGroup
+  readonly batch: Buffer
+}
+
+/**
+ * Writes transactions, one after the other. What decides each is one record of the journal, made durable after the
+ * records are: before it nothing of the transaction is visible, whatever happens; after it all of it will be. Markers
+ * follow, and are made durable by the next commit: until then the journal still knows.
+ */
+export class FileTransactionalWriter implements TransactionalWriter {
+  readonly transactionalId: string
+  readonly #context: TransactionContext
+  readonly #journal: TransactionJournal
+  readonly #owner: OwnerLock
+  readonly #partitions = new Map<string, Promise<WrittenPartition>>()
+  readonly #open: WrittenPartition[] = []
+  readonly #session: TransactionSession
+  #producer: Producer
+  /** A commit is on its way: what belongs to the next transaction waits. */
+  #committing = false
+  /** Settles when nothing is being appended or committed. */
+  #working: Promise<unknown> = Promise.resolve()
+  #failure: { readonly error: unknown } | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(context: TransactionContext, journal: TransactionJournal, owner: OwnerLock, producer: Producer) {
+    this.transactionalId = journal.transactionalId
+    this.#context = context
+    this.#journal = journal
+    this.#owner = owner
+    this.#producer = producer
+    const current = () => this.#producer
+    const waits = () => this.#committing
+    this.#session = {
+      get producer() {
+        return current()
+      },
+      get waits() {
+        return waits()
+      },
+      check: (each) => this.#checkOwner(each),
+    }
+  }
+
+  get backlogged(): boolean {
+    let bytes = 0
+    for (const { writer } of this.#open) bytes += writer?.queuedBytes ?? 0
+    return bytes > QUEUED_BYTES_MAX
+  }
+
+  async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    const written = await this.#partition(topic, partition)
+    const { recordBytesMax } = written.topic
+    written.writer ??= new FilePartitionWriter(topic, partition, written.appender, recordBytesMax, this.#session)
+    return written.writer
+  }
+
+  async openGroup(topic: string, partition: number): Promise<RecordGroup> {
+    const written = await this.#partition(topic, partition)
+    return new TransactionGroup(written.appender, written.topic.recordBytesMax)
+  }
+
+  flush(): Promise<void> {
+    return this.#work(async () => {
+      this.#checkOwner(this.#producer)
+      await this.#drain()
+    })
+  }
+
+  async commit(groups: readonly RecordGroup[]): Promise<readonly GroupPosition[]> {
+    // From here to the first wait nothing else runs: this is where one transaction ends and the next begins.
+    this.#check()
+    if (this.#committing) throw new Error('The commit before is still on its way')
+    const producer = this.#producer
+    const sealed = groups.map((group) => seal(group, producer))
+    for (const { writer } of this.#open) writer?.seal()
+    if (sealed.length === 0 && !this.#open.some((each) => hasPart(each, producer))) {
+      this.#checkOwner(producer)
+      return []
+    }
+    this.#committing = true
+    this.#producer = this.#next(producer)
+    const committed = this.#work(async () => {
+      const positions = await this.#append(producer, sealed)
+      await this.#decide(producer)
+      this.#committing = false
+      return positions
+    })
+    // What was appended meanwhile goes on to the files; whoever calls next learns of a failure.
+    this.#work(() => this.#drain()).catch(() => undefined)
+    return committed
+  }
+
+  abort(): Promise<void> {
+    return this.#work(async () => {
+      const producer = this.#producer
+      for (const { writer } of this.#open) writer?.discard()
+      if (!this.#open.some((each) => hasPart(each, producer))) return
+      this.#producer = this.#next(producer)
+      // The record still tells of the last commit, whose markers may not be durable yet.
+      await this.#write(producer, undefined)
+      await this.#end(producer, 'aborted')
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#failure === undefined) {
+        await this.abort()
+        await this.#work(() => this.#retire())
+      }
+    } finally {
+      await this.#working
+      for (const { appender } of this.#open) appender.close()
+      this.#open.length = 0
+      this.#partitions.clear()
+      this.#journal.close()
+      this.#owner.release()
+    }
+  }
+
+  async #drain(): Promise<void> {
+    await settleAll(this.#open.map(async ({ writer }) => writer?.drain()))
+  }
+
+  /** Puts a sealed transaction into the partitions' files; returns where its groups stand. */
+  async #append(producer: Producer, sealed: readonly SealedGroup[]): Promise<GroupPosition[]> {
+    const check = () => this.#checkOwner(producer)
+    const positions: GroupPosition[] = []
+    await settleAll([
+      ...this.#open.map(async ({ writer }) => writer?.drainSealed(producer)),
+      ...sealed.map(async ({ group, batch }, index) => {
+        const nextOffset = await group.appender.append(batch, check)
+        positions[index] = { nextOffset, checksum: recordsChecksum(batch, 0) }
+        group.discard()
+      }),
+    ])
+    return positions
+  }
+
+  /** Makes an appended transaction durable, decides it, and tells its partitions. */
+  async #decide(producer: Producer): Promise<void> {
+    const { durability } = this.#context
+    // Also where only the markers of the commit before are new: the record that tells of them is about to be replaced.
+    await settleAll(this.#open.map((each) => this.#sync(each, durability)))
+    await this.#write(producer, {
+      ...producer,
+      partitions: this.#open.flatMap(({ topic, partition, appender }) => {
+        const end = appender.endOf(producer)
+        return end === undefined ? [] : { topic: topic.name, topicId: topic.id, partition, end }
+      }),
+    })
+    await this.#end(producer, 'committed')
+  }
+
+  /** Makes the journal say that a transaction is over: committed as `decided` says, else aborted. */
+  async #write(producer: Producer, decided: Decided | undefined): Promise<void> {
+    const journal = this.#journal
+    await journal.lock()
+    try {
+      this.#checkOwner(producer)
+      const before = journal.read()
+      journal.write({
+        producer: this.#producer,
+        owner: this.#owner.name,
+        decided: decided ?? before?.decided ?? null,
+        retired: false,
+      })
+      // An abort need not last: what is not decided is aborted anyway.
+      if (decided !== undefined && this.#context.durability === 'fsync') await journal.sync()
+    } catch (error) {
+      throw error instanceof MillraceError ? error : syncFailed(journal.path, error)
+    } finally {
+      journal.unlock()
+    }
+  }
+
+  async #end(producer: Producer, outcome: Outcome): Promise<void> {
+    const parts = this.#open.filter(({ appender }) => appender.endOf(producer) !== undefined)
+    await settleAll(parts.map(({ appender }) => appender.appendMarker(producer, outcome)))
+  }
+
+  /** Makes the last markers durable, and then removes the journal: nothing needs it any more. */
+  async #retire(): Promise<void> {
+    const { durability, finisher } = this.#context
+    await settleAll(this.#open.map((each) => this.#sync(each, durability)))
+    await this.#journal.lock()
+    try {
+      this.#checkOwner(this.#producer)
+      finisher.remove(this.#journal)
+    } finally {
+      this.#journal.unlock()
+    }
+  }
+
+  async #sync({ topic, partition, appender }: WrittenPartition, durability: Durability): Promise<void> {
+    if (await appender.sync(durability)) this.#context.segmentClosed(topic, partition)
+  }
+
+  #next({ id, epoch }: Producer): Producer {
+    return epoch < EPOCH_MAX ? { id, epoch: epoch + 1 } : { id: newProducerId(this.#context.env), epoch: 0 }
+  }
+
+  /** One step after the other; after a failure none. */
+  #work<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#working.then(async () => {
+      this.#check()
+      try {
+        return await step()
+      } catch (error) {
+        this.#failure ??= { error }
+        throw error
+      }
+    })
+    this.#working = done.catch(() => undefined)
+    return done
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #checkOwner(producer: Producer): void {
+    if (!this.#journal.allows(producer)) throw writerFenced(this.transactionalId)
+  }
+
+  #partition(topic: string, partition: number): Promise<WrittenPartition> {
+    return once(this.#partitions, `${topic}/${partition}`, async () => {
+      const { env, data, topics } = this.#context
+      const description = topics.require(topic)
+      const appender = await openAppender(env, data, description, partition)
+      const written: WrittenPartition = { topic: description, partition, appender, writer: undefined }
+      this.#open.push(written)
+      return written
+    })
+  }
+}
+
+function seal(group: RecordGroup, producer: Producer): SealedGroup {
+  if (group instanceof TransactionGroup) return { group, batch: group.seal(producer) }
+  throw new Error('The group belongs to another writer')
+}
+
+/** Whether a transaction has records in a partition, in its file or on their way there. */
+function hasPart({ appender, writer }: WrittenPartition, producer: Producer): boolean {
+  return appender.endOf(producer) !== undefined || writer?.isPending(producer) === true
+}

@@ -1,0 +1,207 @@
+import type { Env } from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
+import type { Outcome } from '../../record-batch/control-batch.ts'
+import type { Producer } from '../../record-batch/format.ts'
+import { logDamaged, syncFailed } from '../errors.ts'
+import { sameTransaction } from '../open-transactions.ts'
+import { type Durability, PartitionAppender } from '../partition-appender.ts'
+import { PartitionFiles } from '../partition-files.ts'
+import { journalPath, ownerPath } from '../paths.ts'
+import type { OpenTransaction } from '../tail.ts'
+import type { TopicStore } from '../topic-store.ts'
+import { type JournalRecord, TransactionJournal } from './journal.ts'
+import { findJournal } from './journals.ts'
+import { OwnerLock } from './owner-lock.ts'
+
+/** A transaction whose living owner lets so much time pass is taken from it: it may be stopped, and others wait. */
+const TRANSACTION_TIMEOUT_MS = 60_000
+
+/**
+ * Finishes transactions whose owners did not: for readers that wait behind one, for whoever opens the same id again, and
+ * for a group whose member is gone. It decides nothing that the journal has decided.
+ */
+export class TransactionFinisher {
+  readonly #env: Env
+  readonly #data: string
+  readonly #topics: TopicStore
+  readonly #durability: Durability
+  /** When an undecided transaction of a living owner was first met, monotonic ms. */
+  readonly #met = new Map<string, number>()
+
+  constructor(env: Env, data: string, topics: TopicStore, durability: Durability) {
+    this.#env = env
+    this.#data = data
+    this.#topics = topics
+    this.#durability = durability
+  }
+
+  /** Ends what is open in a partition and can be ended: decided, or its owner dead or silent for too long. */
+  async meet(partition: PartitionFiles): Promise<void> {
+    for (const open of partition.readTail()?.open ?? []) {
+      const outcome = await this.#judge(partition, open)
+      if (outcome !== undefined) await this.#mark(partition.topic, partition.partition, open, outcome)
+    }
+  }
+
+  /**
+   * Takes a journal from its owner: it can append nothing more, and everything that it left is ended, durably. Under the
+   * journal's lock.
+   */
+  async takeOver(journal: TransactionJournal): Promise<void> {
+    const record = journal.read()
+    if (record === undefined || record.retired) return
+    const { producer, decided } = record
+    journal.write({ ...record, producer: { id: producer.id, epoch: producer.epoch + 1 } })
+    await this.#sync(journal)
+    const ends = new Set(decided?.partitions.map(({ topic, partition }) => `${topic}/${partition}`))
+    for (const { name, partitions } of this.#topics.list()) {
+      for (let partition = 0; partition < partitions; partition++) {
+        const ended = await this.#endIn(name, partition, record)
+        // A marker that is there already may not be durable, and the journal is about to forget what it says.
+        if (ended || ends.has(`${name}/${partition}`)) await this.#syncActive(name, partition)
+      }
+    }
+  }
+
+  /** Takes over a journal that nobody is going to open again, and removes it. One that is not there is no error. */
+  async retire(transactionalId: string): Promise<void> {
+    const { files } = this.#env
+    if (files.stat(journalPath(this.#data, transactionalId)) === undefined) return
+    const journal = new TransactionJournal(files, this.#data, transactionalId)
+    try {
+      await journal.lock()
+      await this.takeOver(journal)
+      this.remove(journal)
+    } finally {
+      journal.close()
+    }
+  }
+
+  /** Removes a journal that has nothing open. Under its lock: whoever waits for that finds it retired. */
+  remove(journal: TransactionJournal): void {
+    const record = journal.read()
+    const { files } = this.#env
+    if (record !== undefined) {
+      journal.write({ ...record, decided: null, retired: true })
+      files.remove(ownerPath(this.#data, record.owner))
+    }
+    files.remove(journal.path)
+  }
+
+  /** How an open transaction ends; undefined while its owner may still decide. */
+  async #judge(partition: PartitionFiles, open: OpenTransaction): Promise<Outcome | undefined> {
+    const { files } = this.#env
+    const name = findJournal(files, this.#data, open.id)
+    if (name === undefined) {
+      // It was finished between the two looks, and its journal removed.
+      if (partition.readTail()?.open.some((each) => sameTransaction(each, open)) !== true) return undefined
+      throw this.#journalMissing(partition, open)
+    }
+    const journal = new TransactionJournal(files, this.#data, name)
+    try {
+      const record = journal.read()
+      const known = outcomeIn(record, open)
+      if (known !== undefined || record === undefined) return known
+      if (OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open)) return undefined
+      return await this.#fence(journal, open)
+    } finally {
+      journal.close()
+    }
+  }
+
+  async #fence(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
+    await journal.lock()
+    try {
+      const record = journal.read()
+      const known = outcomeIn(record, open)
+      if (known !== undefined || record === undefined) return known
+      journal.write({ ...record, producer: { id: open.id, epoch: open.epoch + 1 } })
+      await this.#sync(journal)
+      return 'aborted'
+    } finally {
+      journal.unlock()
+    }
+  }
+
+  #isOverdue(open: OpenTransaction): boolean {
+    const now = this.#env.clock.monotonic()
+    const name = `${open.id}:${open.epoch}`
+    const since = this.#met.get(name)
+    if (since === undefined) this.#met.set(name, now)
+    const overdue = since !== undefined && now - since > TRANSACTION_TIMEOUT_MS
+    if (overdue) this.#met.delete(name)
+    return overdue
+  }
+
+  /** Ends what a producer left open in a partition; says whether there was something. */
+  async #endIn(topic: string, partition: number, record: JournalRecord): Promise<boolean> {
+    const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
+    let open: readonly OpenTransaction[]
+    try {
+      open = (await files.settle()).open.filter(({ id }) => id === record.producer.id || id === record.decided?.id)
+    } finally {
+      files.close()
+    }
+    for (const each of open) {
+      const committed = record.decided !== null && sameTransaction(record.decided, each)
+      await this.#mark(topic, partition, each, committed ? 'committed' : 'aborted')
+    }
+    return open.length > 0
+  }
+
+  async #mark(topic: string, partition: number, producer: Producer, outcome: Outcome): Promise<void> {
+    const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
+    // It never syncs, so it never begins a segment.
+    const appender = new PartitionAppender(files, Number.POSITIVE_INFINITY)
+    try {
+      await appender.appendMarker(producer, outcome)
+    } finally {
+      appender.close()
+    }
+  }
+
+  async #syncActive(topic: string, partition: number): Promise<void> {
+    if (this.#durability === 'os') return
+    const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
+    try {
+      const { activeBase } = await files.settle()
+      const segment = files.openSegment(activeBase, 'write')
+      try {
+        await settleAll([segment.sync(), this.#env.files.syncDirectory(files.directory)])
+      } catch (error) {
+        throw syncFailed(segment.path, error)
+      } finally {
+        segment.close()
+      }
+    } finally {
+      files.close()
+    }
+  }
+
+  async #sync(journal: TransactionJournal): Promise<void> {
+    if (this.#durability === 'os') return
+    try {
+      await journal.sync()
+    } catch (error) {
+      throw syncFailed(journal.path, error)
+    }
+  }
+
+  #journalMissing({ topic, partition, directory }: PartitionFiles, open: OpenTransaction): Error {
+    return logDamaged(
+      `${directory}/tail`,
+      0,
+      `producer ${open.id} has a transaction here since offset ${open.firstOffset}, and its journal is missing: nothing ` +
+        `says whether it was committed`,
+      { topic, partition, offset: open.firstOffset },
+    )
+  }
+}
+
+/** What a journal says of a transaction; undefined where it is not decided. */
+function outcomeIn(record: JournalRecord | undefined, open: Producer): Outcome | undefined {
+  if (record === undefined) return undefined
+  if (record.decided !== null && sameTransaction(record.decided, open)) return 'committed'
+  if (record.retired || record.producer.id !== open.id || record.producer.epoch > open.epoch) return 'aborted'
+  return undefined
+}

@@ -1,0 +1,152 @@
+import type { FileSystem, OpenFile } from '@millrace/core'
+import { crc32c } from '../../record-batch/crc32c.ts'
+import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
+import { journalPath } from '../paths.ts'
+
+/** A partition that a decided transaction wrote, and the offset after its last record there. */
+export interface DecidedPartition {
+  readonly topic: string
+  /** Another topic of the same name has another id. */
+  readonly topicId: string
+  readonly partition: number
+  readonly end: number
+}
+
+/** A transaction that was committed, whose markers may not all be durable yet. */
+export interface Decided extends Producer {
+  readonly partitions: readonly DecidedPartition[]
+}
+
+/** What a journal says. */
+export interface JournalRecord {
+  /** Who may write: the owner's present transaction. Whatever has a lower epoch of this id is decided. */
+  readonly producer: Producer
+  /** Names the owner's lock. */
+  readonly owner: string
+  /** The last committed transaction; whatever else has a lower epoch was aborted. */
+  readonly decided: Decided | null
+  /** The owner is gone for good, with nothing left open: the file is about to be removed. */
+  readonly retired: boolean
+}
+
+const MAGIC = 0x4d524a31 // "MRJ1"
+const CRC_AT = 4
+const LENGTH_AT = 8
+const EPOCH_AT = 12
+const SEQUENCE_AT = 16
+const ID_AT = 24
+const HEAD_BYTES = 32
+/** The second slot starts here; a decision names its partitions in some 250 bytes each at most: 4,000 of them. */
+const SLOT_BYTES = 1024 * 1024
+
+/**
+ * The file that decides a writer's transactions. It has two slots, which are written in turn, so that a torn write leaves
+ * the record before; the whole one with the higher sequence counts. It changes under its own advisory lock only, so that
+ * owner and whoever fences it come one after the other.
+ */
+export class TransactionJournal {
+  readonly transactionalId: string
+  readonly #file: OpenFile
+  readonly #head = Buffer.alloc(HEAD_BYTES)
+  #released: PromiseWithResolvers<void> | undefined
+
+  /** Makes the file where it is missing. */
+  constructor(files: FileSystem, data: string, transactionalId: string) {
+    this.transactionalId = transactionalId
+    this.#file = files.open(journalPath(data, transactionalId), 'write')
+  }
+
+  get path(): string {
+    return this.#file.path
+  }
+
+  async lock(): Promise<void> {
+    // To the kernel the lock is this open file's: it would be granted again to another step of this process.
+    while (this.#released !== undefined) await this.#released.promise
+    this.#released = Promise.withResolvers()
+    try {
+      if (!this.#file.tryLock()) await this.#file.lock()
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  unlock(): void {
+    this.#file.unlock()
+    this.#release()
+  }
+
+  /** The record that counts; undefined where none is whole: then the journal is new. */
+  read(): JournalRecord | undefined {
+    return this.#latest()?.record
+  }
+
+  /**
+   * Whether this producer may still write: two short reads, made under the lock of the partition that is written to.
+   * Whoever fences it changes the journal first, and looks into the partitions then.
+   */
+  allows({ id, epoch }: Producer): boolean {
+    let sequence = -1
+    let allowed = false
+    for (const at of [0, SLOT_BYTES]) {
+      const head = this.#head
+      if (this.#file.read(head, 0, HEAD_BYTES, at) < HEAD_BYTES || head.readUInt32BE(0) !== MAGIC) continue
+      const found = readInt64(head, SEQUENCE_AT)
+      if (found <= sequence) continue
+      sequence = found
+      allowed = readInt64(head, ID_AT) === id && head.readInt32BE(EPOCH_AT) === epoch
+    }
+    return allowed
+  }
+
+  /** Replaces the record. Under the lock; durable after `sync`. Throws a `RangeError` for more partitions than fit. */
+  write(record: JournalRecord): void {
+    const latest = this.#latest()
+    const { producer, owner, decided, retired } = record
+    const text = Buffer.from(JSON.stringify({ owner, decided, retired }))
+    if (HEAD_BYTES + text.length > SLOT_BYTES) {
+      throw new RangeError(`${decided?.partitions.length} partitions are too many for one transaction`)
+    }
+    const slot = Buffer.concat([Buffer.alloc(HEAD_BYTES), text])
+    slot.writeUInt32BE(MAGIC, 0)
+    slot.writeUInt32BE(slot.length, LENGTH_AT)
+    slot.writeInt32BE(producer.epoch, EPOCH_AT)
+    writeInt64(slot, (latest?.sequence ?? 0) + 1, SEQUENCE_AT)
+    writeInt64(slot, producer.id, ID_AT)
+    slot.writeUInt32BE(crc32c(slot, LENGTH_AT, slot.length), CRC_AT)
+    this.#file.write(slot, 0, slot.length, latest?.at === 0 ? SLOT_BYTES : 0)
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync()
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  #release(): void {
+    this.#released?.resolve()
+    this.#released = undefined
+  }
+
+  #latest(): { readonly record: JournalRecord; readonly sequence: number; readonly at: number } | undefined {
+    const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
+    if (first === undefined || second === undefined) return first ?? second
+    return first.sequence > second.sequence ? first : second
+  }
+
+  #slot(at: number) {
+    const head = this.#head
+    if (this.#file.read(head, 0, HEAD_BYTES, at) < HEAD_BYTES || head.readUInt32BE(0) !== MAGIC) return undefined
+    const length = head.readUInt32BE(LENGTH_AT)
+    if (length < HEAD_BYTES || length > SLOT_BYTES) return undefined
+    const slot = Buffer.alloc(length)
+    if (this.#file.read(slot, 0, length, at) < length) return undefined
+    if (slot.readUInt32BE(CRC_AT) !== crc32c(slot, LENGTH_AT, length)) return undefined
+    const rest = JSON.parse(slot.toString('utf8', HEAD_BYTES)) as Omit<JournalRecord, 'producer'>
+    const producer = { id: readInt64(slot, ID_AT), epoch: slot.readInt32BE(EPOCH_AT) }
+    return { record: { ...rest, producer }, sequence: readInt64(slot, SEQUENCE_AT), at }
+  }
+}

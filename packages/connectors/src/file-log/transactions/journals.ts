@@ -1,0 +1,56 @@
+import type { FileSystem } from '@millrace/core'
+import { readText } from '../data-directory.ts'
+import { systemCode } from '../errors.ts'
+import { topicDirectory, transactionsDirectory } from '../paths.ts'
+import { TransactionJournal } from './journal.ts'
+
+/** Owners' locks and files in the making start with a dot, which no transactional id does. */
+function journalNames(files: FileSystem, data: string): string[] {
+  try {
+    return files.list(transactionsDirectory(data)).filter((name) => !name.startsWith('.'))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** The transactional id whose journal knows a producer id, now or as the one it had before; undefined where none does. */
+export function findJournal(files: FileSystem, data: string, producerId: number): string | undefined {
+  return journalNames(files, data).find((name) => {
+    const journal = new TransactionJournal(files, data, name)
+    try {
+      const record = journal.read()
+      return record?.producer.id === producerId || record?.decided?.id === producerId
+    } finally {
+      journal.close()
+    }
+  })
+}
+
+/** The offset that committed transactions, whose journals still tell of them, reach in a partition; 0 where none does. */
+export function decidedEnd(partition: {
+  readonly files: FileSystem
+  readonly data: string
+  readonly topic: string
+  readonly partition: number
+}): number {
+  const { files, data } = partition
+  const topicId = topicIdOf(files, data, partition.topic)
+  let end = 0
+  for (const name of journalNames(files, data)) {
+    const journal = new TransactionJournal(files, data, name)
+    try {
+      for (const each of journal.read()?.decided?.partitions ?? []) {
+        if (each.topicId === topicId && each.partition === partition.partition) end = Math.max(end, each.end)
+      }
+    } finally {
+      journal.close()
+    }
+  }
+  return end
+}
+
+function topicIdOf(files: FileSystem, data: string, topic: string): string | undefined {
+  const text = readText(files, `${topicDirectory(data, topic)}/topic.json`)
+  return text === undefined ? undefined : (JSON.parse(text) as { id?: string }).id
+}

@@ -1,0 +1,9 @@
+import type { Env } from '@millrace/core'
+
+/** Drawn from 2^52: that two ids are the same is as likely as that a disk errs unnoticed. */
+const PRODUCER_IDS = 2 ** 52
+
+/** An id that no producer has had. */
+export function newProducerId(env: Env): number {
+  return 1 + Math.floor(env.random.next() * PRODUCER_IDS)
+}
