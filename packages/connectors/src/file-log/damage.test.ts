@@ -120,14 +120,16 @@ describe('a damaged segment', () => {
     expect(await readAnew()).toBe('LOG_DAMAGED')
   })
 
-  test('names file, byte and what to do', async () => {
+  test('names file, byte, offset, and the command that shows it', async () => {
     await log.admin.createTopic('t')
     await append('one', 'two')
     const whole = readFileSync(segment())
     whole[70] = (whole[70] ?? 0) ^ 1
     writeFileSync(segment(), whole)
     const reader = await log.openReader().assign('t', 0, 0)
-    expect(() => reader.poll()).toThrow(/0{20}\.log is damaged at byte 0: .*checksum.*Restore/)
+    expect(() => reader.poll()).toThrow(/0{20}\.log is damaged at byte 0: .*checksum.* \(offset 0\).*Restore/)
+    const behind = await log.openReader().assign('t', 0, 1)
+    expect(() => behind.poll()).toThrow(`"millrace log dump t 0 --offset 1 --data ${directory}"`)
   })
 
   test('that is missing in the middle is refused', async () => {

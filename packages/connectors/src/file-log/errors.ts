@@ -1,4 +1,5 @@
 import { type ErrorPlace, FatalError, FencedError, MillraceError, RefusedError } from '@millrace/core'
+import { segmentBase } from './paths.ts'
 import { OPEN_TRANSACTIONS_MAX } from './tail.ts'
 
 /** The file system's own code of an error, such as `ENOSPC`. */
@@ -43,12 +44,23 @@ export function syncFailed(file: string, cause: unknown): FatalError {
   )
 }
 
+/** What a damaged file means, with the command that shows it. Where in the log it is, its path says. */
 export function logDamaged(file: string, position: number, what: string, place: ErrorPlace = {}): FatalError {
+  const [, data, topic, partition, name] = /^(.*)\/topics\/([^/]+)\/(\d+)\/([^/]+)$/.exec(file) ?? []
+  const known = {
+    ...(topic !== undefined && partition !== undefined && { topic, partition: Number(partition) }),
+    ...place,
+  }
+  const offset = place.offset ?? segmentBase(name ?? '')
+  const shows =
+    topic === undefined
+      ? ''
+      : ` "millrace log dump ${topic} ${partition} --offset ${offset ?? 0} --data ${data}" shows what is there.`
   return new FatalError(
     'LOG_DAMAGED',
-    `${file} is damaged at byte ${position}: ${what}. It is not the torn end of an append, so nothing is skipped or repaired. ` +
-      `Restore the file from a copy`,
-    { ...place, file },
+    `${file} is damaged at byte ${position}: ${what}${offset === undefined ? '' : ` (offset ${offset})`}. It is not the torn ` +
+      `end of an append, so nothing is skipped or repaired.${shows} Restore the file from a copy if there is one`,
+    { ...known, file },
   )
 }
 
