@@ -186,6 +186,21 @@ const CASES: readonly Case[] = [
     says: ['SERVER_UNREACHABLE', 'http://127.0.0.1:9'],
   },
   {
+    what: 'a partition to look into that is not there',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['log', 'dump', 'a', '1']
+    },
+    code: 4,
+    says: ['PARTITION_MISSING', 'a has no partition 1'],
+  },
+  {
+    what: 'a log to verify that is not there',
+    args: () => ['log', 'verify'],
+    code: 4,
+    says: ['FILE_MISSING', 'no data directory', '--data'],
+  },
+  {
     what: 'a data directory of another version',
     args: (folder) => {
       writeFileSync(join(folder.directory('data'), 'millrace.json'), '{"version":99}')

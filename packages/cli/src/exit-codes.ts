@@ -19,6 +19,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   ADDRESS_REFUSED: EXIT.usage,
   NODE_TOO_OLD: EXIT.nodeTooOld,
   TOPIC_MISSING: EXIT.missing,
+  PARTITION_MISSING: EXIT.missing,
   VIEW_MISSING: EXIT.missing,
   VALUE_MISSING: EXIT.missing,
   FILE_MISSING: EXIT.missing,
@@ -47,5 +48,5 @@ Exit codes:
   1  failed: the message says why
   2  wrong usage: an option, a name or a value that cannot be
   3  this Node is too old
-  4  not there: a topic, view, key, file or running job
+  4  not there: a topic, partition, view, key, file or running job
   5  refused: the job is wrong or runs already, a port is taken, a data directory of another version or owner`

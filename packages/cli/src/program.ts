@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { EXIT_HELP } from './exit-codes.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
+import { logCommand } from './log/log.ts'
 import type { Io } from './terminal/io.ts'
 import { topicsCommand } from './topics/topics.ts'
 import { VERSION } from './version.ts'
@@ -30,6 +31,7 @@ ${EXIT_HELP}`,
     .addCommand(queryCommand(io))
     .addCommand(watchCommand(io))
     .addCommand(topologyCommand(io))
+    .addCommand(logCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

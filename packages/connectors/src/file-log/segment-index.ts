@@ -9,7 +9,8 @@ import { scanBatches } from './scan.ts'
 const INDEX_INTERVAL_BYTES = 64 * 1024
 /** An index that lags its closed segment by more than this is made anew. */
 const INDEX_LAG_BYTES_MAX = 1024 * 1024
-const ENTRY_BYTES = 32
+/** Bytes of an entry, which stand one behind the other from the file's start. */
+export const ENTRY_BYTES = 32
 const CRC_AT = 24
 
 /** Where a batch starts in its segment, and the greatest timestamp of everything before it. */
@@ -17,6 +18,16 @@ export interface IndexEntry {
   readonly offset: number
   readonly position: number
   readonly maxTimestampBefore: number
+}
+
+/** The entry that stands at `at`; undefined where its checksum is wrong. */
+export function readIndexEntry(bytes: Buffer, at: number): IndexEntry | undefined {
+  if (bytes.readUInt32BE(at + CRC_AT) !== crc32c(bytes, at, at + CRC_AT)) return undefined
+  return {
+    offset: readInt64(bytes, at),
+    position: readInt64(bytes, at + 8),
+    maxTimestampBefore: readInt64(bytes, at + 16),
+  }
 }
 
 /**
@@ -65,13 +76,8 @@ export class SegmentIndex {
     const entries: IndexEntry[] = []
     let last = this.start
     for (let at = 0; at + ENTRY_BYTES <= held; at += ENTRY_BYTES) {
-      if (bytes.readUInt32BE(at + CRC_AT) !== crc32c(bytes, at, at + CRC_AT)) continue
-      const entry = {
-        offset: readInt64(bytes, at),
-        position: readInt64(bytes, at + 8),
-        maxTimestampBefore: readInt64(bytes, at + 16),
-      }
-      if (entry.position <= last.position) continue
+      const entry = readIndexEntry(bytes, at)
+      if (entry === undefined || entry.position <= last.position) continue
       entries.push(entry)
       last = entry
     }

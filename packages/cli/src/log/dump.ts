@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import { type DumpedBatch, type DumpedDamage, dumpPartition } from '@millrace/connectors/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
+import { bytes, count } from '../terminal/amounts.ts'
+import type { Io } from '../terminal/io.ts'
+import { LineOutput } from '../terminal/output.ts'
+import { printableRecord, recordLine } from '../topics/tailed-record.ts'
+import { positiveNumber, wholeNumber } from '../values.ts'
+import { byteText, offsetText } from './problem-line.ts'
+
+interface DumpOptions extends DataOptions {
+  readonly offset: number
+  readonly limit?: number
+  readonly records?: boolean
+  readonly json?: boolean
+}
+
+export function dumpCommand(io: Io): Command {
+  return new Command('dump')
+    .description('Shows the batches of a partition as its files hold them, past whatever is damaged.')
+    .argument('<topic>', 'its name')
+    .argument('<partition>', 'its number', wholeNumber)
+    .option('--offset <n>', 'begin with the batch that holds this offset', wholeNumber, 0)
+    .option('--limit <count>', 'stop after so many batches, or records', positiveNumber)
+    .option('--records', 'a line for each record instead of each batch')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+What is shown was verified by its checksum; what was not is a line of its own that says where it is and what is wrong. Records
+of transactions that were aborted or are not decided are shown, too.
+
+Examples:
+  $ millrace log dump flights 0
+  $ millrace log dump flights 0 --offset 1200 --limit 3
+  $ millrace log dump flights 0 --records --json`,
+    )
+    .action((topic: string, partition: number, options: DumpOptions) => dump(io, topic, partition, options))
+}
+
+async function dump(io: Io, topic: string, partition: number, options: DumpOptions): Promise<void> {
+  const signal = io.stopSignal()
+  const output = new LineOutput(io.stdout)
+  let left = options.limit ?? Number.POSITIVE_INFINITY
+  for await (const each of dumpPartition(nodeEnv(), resolve(options.data), topic, partition, options.offset)) {
+    if (each.kind !== 'batch') {
+      await output.line(options.json === true ? JSON.stringify({ topic, partition, ...each }) : damageLine(each, io))
+    } else if (options.records !== true) {
+      await output.line(options.json === true ? JSON.stringify(batchJson(topic, partition, each)) : batchLine(each, io))
+      left--
+    } else if (!each.compressed) {
+      while (left > 0 && !signal.aborted && each.cursor.next()) {
+        await output.line(recordText(each, options, io))
+        left--
+      }
+    }
+    if (left <= 0 || signal.aborted) break
+  }
+  await output.flush()
+}
+
+function recordText({ cursor, control }: DumpedBatch, { json }: DumpOptions, io: Io): string {
+  if (json === true) return JSON.stringify({ ...printableRecord(cursor), ...(control && { control }) })
+  const { headers } = printableRecord(cursor)
+  const { dim } = io.colors
+  return `${recordLine(cursor, io.colors)}${headers === undefined ? '' : dim(` ${JSON.stringify(headers)}`)}${control ? dim(' (control)') : ''}`
+}
+
+function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
+  const { baseOffset, nextOffset, position, records, baseTimestamp, maxTimestamp, producerId, producerEpoch } = batch
+  const times = [baseTimestamp, maxTimestamp].map(timeText)
+  const parts = [
+    offsetText(baseOffset, nextOffset),
+    `byte ${position}, ${bytes(batch.bytes)}`,
+    records === 1 ? '1 record' : `${count(records)} records`,
+    ...(records === 0 ? [] : [times[0] === times[1] ? times[0] : times.join(' to ')]),
+    ...(producerId < 0 ? [] : [`producer ${producerId}, epoch ${producerEpoch}`]),
+    ...(batch.transactional ? ['transactional'] : []),
+    ...(batch.control ? ['control'] : []),
+    ...(batch.compressed ? ['compressed'] : []),
+    dim('checksum right'),
+  ]
+  return parts.join('; ')
+}
+
+function batchJson(topic: string, partition: number, batch: DumpedBatch): Record<string, unknown> {
+  const { cursor: _, ...header } = batch
+  return { topic, partition, ...header }
+}
+
+function damageLine(damaged: DumpedDamage, { colors: { red, yellow } }: Io): string {
+  const { kind, file, offset, nextOffset, what } = damaged
+  const text = `${kind}: ${offsetText(offset, nextOffset)}; ${file}, ${byteText(damaged)}: ${what}`
+  return kind === 'torn' ? yellow(text) : red(text)
+}
+
+/** A damaged log may hold any number here. */
+function timeText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander'
+import type { Io } from '../terminal/io.ts'
+import { dumpCommand } from './dump.ts'
+import { verifyCommand } from './verify.ts'
+
+export function logCommand(io: Io): Command {
+  return new Command('log')
+    .description('Looks into the files of the log, also where they are damaged.')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ millrace log verify
+  $ millrace log dump flights 0 --offset 1200`,
+    )
+    .addCommand(verifyCommand(io))
+    .addCommand(dumpCommand(io))
+}

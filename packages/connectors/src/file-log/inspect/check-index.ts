@@ -1,0 +1,63 @@
+import type { FileSystem } from '@millrace/core'
+import { indexPath } from '../paths.ts'
+import { ENTRY_BYTES, type IndexEntry, readIndexEntry } from '../segment-index.ts'
+import type { PartitionProblem } from './problem.ts'
+import type { WalkedBatch, WalkedDamage } from './walk-segment.ts'
+
+/** Compares a segment's index with the batches of a walk through the segment. Whatever is wrong is harmless: look-ups verify. */
+export class IndexCheck {
+  readonly #path: string
+  /** Entries that no batch has confirmed yet, by the position that they name, and where they stand themselves. */
+  readonly #open = new Map<number, { readonly entry: IndexEntry; readonly at: number }>()
+  readonly #problems: PartitionProblem[] = []
+
+  constructor(files: FileSystem, directory: string, base: number) {
+    this.#path = indexPath(directory, base)
+    if (files.stat(this.#path) === undefined) return
+    const file = files.open(this.#path, 'read')
+    try {
+      const bytes = Buffer.alloc(file.size())
+      const held = file.read(bytes, 0, bytes.length, 0)
+      // A shorter rest is an entry on its way, or a torn one that the next is written over.
+      for (let at = 0; at + ENTRY_BYTES <= held; at += ENTRY_BYTES) {
+        const entry = readIndexEntry(bytes, at)
+        if (entry === undefined) this.#report(at, 'the checksum of the entry there is wrong')
+        else this.#open.set(entry.position, { entry, at })
+      }
+    } finally {
+      file.close()
+    }
+  }
+
+  note(walked: WalkedBatch | WalkedDamage): void {
+    const { position } = walked
+    const named = this.#open.get(position)
+    this.#open.delete(position)
+    if (walked.kind === 'batch') {
+      if (named !== undefined && named.entry.offset !== walked.baseOffset) this.#reportEntry(named.at, named.entry)
+      return
+    }
+    for (const inside of this.#open.keys()) if (inside > position && inside < walked.end) this.#open.delete(inside)
+  }
+
+  /** The problems, once the walk has come to `limit`. */
+  problems(limit: number): readonly PartitionProblem[] {
+    for (const { entry, at } of this.#open.values()) if (entry.position < limit) this.#reportEntry(at, entry)
+    return this.#problems
+  }
+
+  #reportEntry(at: number, { offset, position }: IndexEntry): void {
+    this.#report(at, `the entry says that offset ${offset} stands at byte ${position}, where it does not`)
+  }
+
+  #report(at: number, what: string): void {
+    this.#problems.push({
+      severity: 'harmless',
+      file: this.#path,
+      position: at,
+      end: at + ENTRY_BYTES,
+      what: `${what}; look-ups pass over it`,
+      mend: { kind: 'none' },
+    })
+  }
+}

@@ -1,0 +1,217 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import type { Log } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openFileLog } from '../file-log.ts'
+import { dumpPartition } from './dump-partition.ts'
+import type { LogProblem } from './problem.ts'
+import { type Verification, verifyLog } from './verify-log.ts'
+
+const env = nodeEnv()
+let directory: string
+let log: Log
+
+beforeEach(async () => {
+  directory = mkdtempSync(`${tmpdir()}/millrace-inspect-`)
+  log = await openFileLog({ directory, env })
+})
+
+afterEach(async () => {
+  await log.close()
+  rmSync(directory, { recursive: true })
+})
+
+const partition = () => `${directory}/topics/t/0`
+const segment = (base = 0) => `${partition()}/${String(base).padStart(20, '0')}.log`
+
+/** Appends batches of so many records each. */
+async function append(...batches: string[][]): Promise<void> {
+  const writer = log.openWriter()
+  const to = await writer.openPartition('t', 0)
+  for (const values of batches) {
+    for (const value of values) write(to, 'key', value)
+    await writer.flush()
+  }
+  await writer.close()
+}
+
+async function verify(wanted: Verification = {}): Promise<LogProblem[]> {
+  const problems: LogProblem[] = []
+  for await (const verified of verifyLog(env, directory, wanted)) problems.push(...verified.problems)
+  return problems
+}
+
+/** The offsets of every whole batch and of every damaged place. */
+async function dump(offset = 0): Promise<{ readonly whole: number[][]; readonly damaged: (number | undefined)[][] }> {
+  const whole: number[][] = []
+  const damaged: (number | undefined)[][] = []
+  for await (const each of dumpPartition(env, directory, 't', 0, offset)) {
+    if (each.kind === 'batch') whole.push([each.baseOffset, each.nextOffset])
+    else damaged.push([each.offset, each.nextOffset])
+  }
+  return { whole, damaged }
+}
+
+/** Calls with every byte of a segment flipped, one at a time, in turn; puts the segment back. */
+async function flipped(base: number, each: (at: number) => Promise<void>): Promise<void> {
+  const content = readFileSync(segment(base))
+  for (let at = 0; at < content.length; at++) {
+    const damaged = Buffer.from(content)
+    damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8))
+    writeFileSync(segment(base), damaged)
+    await each(at)
+  }
+  writeFileSync(segment(base), content)
+}
+
+const LEADER_EPOCH = [12, 13, 14, 15]
+
+describe('verify', () => {
+  test('finds nothing in a log that is whole, and changes nothing', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024, partitions: 2 })
+    await append(['a', 'b'], ['x'.repeat(2000)], ['c'])
+    const before = readdirSync(partition()).map((name) => readFileSync(`${partition()}/${name}`))
+    expect(await verify()).toEqual([])
+    expect(readdirSync(partition()).map((name) => readFileSync(`${partition()}/${name}`))).toEqual(before)
+  })
+
+  test('finds every flipped byte of a segment, at the batch that it is in, and no other damage', async () => {
+    await log.admin.createTopic('t')
+    await append(['a', 'b'], ['c', 'd'], ['e'])
+    const starts: number[] = []
+    for await (const each of dumpPartition(env, directory, 't', 0, 0)) starts.push(each.position)
+    await flipped(0, async (at) => {
+      const problems = await verify()
+      const start = starts.findLast((position) => position <= at) ?? -1
+      expect(problems, `byte ${at}`).toHaveLength(1)
+      const inEpoch = LEADER_EPOCH.includes(at - start)
+      const place = inEpoch ? { severity: 'harmless', position: start + 12 } : { severity: 'damage', position: start }
+      expect(problems[0], `byte ${at}`).toMatchObject({ topic: 't', partition: 0, file: segment(), ...place })
+    })
+  })
+
+  test('tells a torn append from damage, at whichever byte it was torn', async () => {
+    await log.admin.createTopic('t')
+    await append(['a'])
+    const tail = readFileSync(`${partition()}/tail`)
+    const whole = statSync(segment()).size
+    await append(['b', 'c'])
+    const torn = readFileSync(segment())
+    writeFileSync(`${partition()}/tail`, tail)
+    for (let bytes = whole + 1; bytes < torn.length; bytes++) {
+      writeFileSync(segment(), torn.subarray(0, bytes))
+      expect(await verify(), `torn at ${bytes}`).toMatchObject([{ severity: 'torn', position: whole, end: bytes }])
+    }
+  })
+
+  test('does not take an append under way for a torn one', async () => {
+    await log.admin.createTopic('t')
+    await append(['a'])
+    writeFileSync(segment(), Buffer.concat([readFileSync(segment()), Buffer.from('half a batch')]))
+    const appender = env.files.open(`${partition()}/tail`, 'write')
+    appender.tryLock()
+    expect(await verify()).toEqual([])
+    appender.close()
+    expect(await verify()).toMatchObject([{ severity: 'torn' }])
+  })
+
+  test('finds what is missing: a segment, its end, the partition, the settings', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024 })
+    await append(...['a', 'b', 'c', 'd'].map((value) => [value.repeat(1100)]))
+    const missing = async (path: string, damage: () => void) => {
+      const content = readFileSync(path)
+      damage()
+      const problems = await verify()
+      writeFileSync(path, content)
+      return problems.filter(({ severity }) => severity === 'damage')
+    }
+    const gone = (path: string) => missing(path, () => rmSync(path))
+    expect(await gone(segment(1))).toMatchObject([{ file: segment(0), offset: 1, nextOffset: 2 }])
+    expect(await gone(segment(0))).toMatchObject([{ file: segment(1), offset: 0, nextOffset: 1 }])
+    const half = await missing(segment(2), () => writeFileSync(segment(2), readFileSync(segment(2)).subarray(0, 500)))
+    expect(half).toMatchObject([{ file: segment(2), position: 0, end: 500, offset: 2, nextOffset: 3 }])
+    expect(await gone(`${directory}/topics/t/topic.json`)).toMatchObject([{ file: `${directory}/topics/t/topic.json` }])
+    expect(await verify()).toEqual([])
+    rmSync(partition(), { recursive: true })
+    expect(await verify()).toMatchObject([{ severity: 'damage', file: partition() }])
+  })
+
+  test('takes a damaged tail or index for what it is: made again, or passed over', async () => {
+    await log.admin.createTopic('t')
+    await append(...Array.from({ length: 20 }, (_, index) => [`${index}`.padEnd(10_000)]))
+    for (const path of [`${partition()}/tail`, segment().replace('.log', '.index')]) {
+      const content = readFileSync(path)
+      const damaged = Buffer.from(content)
+      damaged[20] = (damaged[20] ?? 0) ^ 1
+      writeFileSync(path, damaged)
+      expect((await verify()).map(({ severity, file }) => [severity, file])).toContainEqual(['harmless', path])
+      expect((await verify()).filter(({ severity }) => severity === 'damage')).toEqual([])
+      writeFileSync(path, content)
+    }
+    expect(await verify()).toEqual([])
+  })
+
+  test('refuses a topic or a partition that is not there', async () => {
+    await log.admin.createTopic('t')
+    await expect(verify({ topic: 'u' })).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+    await expect(verify({ topic: 't', partition: 1 })).rejects.toMatchObject({ code: 'PARTITION_MISSING' })
+  })
+})
+
+describe('dump', () => {
+  test('goes on past a flipped byte with the next batch, whichever byte it is', async () => {
+    await log.admin.createTopic('t')
+    const batches = [['a', 'b'], ['c', 'd'], ['e'], ['f', 'g', 'h']]
+    await append(...batches)
+    const all = (await dump()).whole
+    expect(all).toEqual([
+      [0, 2],
+      [2, 4],
+      [4, 5],
+      [5, 8],
+    ])
+    await flipped(0, async (at) => {
+      const { whole, damaged } = await dump()
+      const lost = all.filter(([base]) => !whole.some(([other]) => other === base))
+      expect(
+        [...whole, ...lost].toSorted((a, b) => (a[0] ?? 0) - (b[0] ?? 0)),
+        `byte ${at}`,
+      ).toEqual(all)
+      expect(lost.length, `byte ${at}`).toBeLessThanOrEqual(1)
+      expect(
+        damaged.map(([offset]) => offset),
+        `byte ${at}`,
+      ).toEqual(lost.map(([base]) => base))
+    })
+  })
+
+  test('does not take a batch that a record holds for one of the log', async () => {
+    await log.admin.createTopic('t')
+    await append(['inner'])
+    const inner = readFileSync(segment()).toString('latin1')
+    await append(['before', inner], ['after'])
+    const content = readFileSync(segment())
+    const at = inner.length + 70
+    content[at] = (content[at] ?? 0) ^ 1
+    writeFileSync(segment(), content)
+    const { whole, damaged } = await dump()
+    expect(whole.slice(1)).toEqual([[3, 4]])
+    expect(damaged).toEqual([[1, 3]])
+  })
+
+  test('begins with the batch that holds an offset', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024 })
+    await append(['a', 'b'], ['x'.repeat(1500)], ['c', 'd'], ['e'])
+    expect((await dump(4)).whole).toEqual([
+      [3, 5],
+      [5, 6],
+    ])
+    const offsets: number[] = []
+    for await (const each of dumpPartition(env, directory, 't', 0, 4)) {
+      if (each.kind === 'batch') while (each.cursor.next()) offsets.push(each.cursor.offset)
+    }
+    expect(offsets).toEqual([4, 5])
+  })
+})

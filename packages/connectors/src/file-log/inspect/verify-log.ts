@@ -1,0 +1,107 @@
+import { type Env, RefusedError } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { checkPartition, topicMissing } from '../../topic-errors.ts'
+import { openDataDirectory, readText } from '../data-directory.ts'
+import { messageOf } from '../errors.ts'
+import { partitionDirectory, topicDirectory, topicsDirectory } from '../paths.ts'
+import { TopicStore } from '../topic-store.ts'
+import type { LogProblem } from './problem.ts'
+import { type VerifiedPartition, verifyPartition } from './verify-partition.ts'
+
+/** What is verified: all there is, one topic, or one partition. */
+export interface Verification {
+  readonly topic?: string
+  readonly partition?: number
+}
+
+/** What verifying one thing came to: a partition, or the files that stand beside partitions. */
+export type Verified =
+  | ({ readonly kind: 'partition' } & VerifiedPartition)
+  | { readonly kind: 'files'; readonly problems: readonly LogProblem[] }
+
+/**
+ * Verifies a file log part by part, as far as it is asked; nothing is changed. Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`,
+ * `TOPIC_MISSING`, `PARTITION_MISSING`.
+ */
+export async function* verifyLog(
+  env: Env,
+  data: string,
+  wanted: Verification,
+): AsyncGenerator<Verified, void, undefined> {
+  await checkDataDirectory(env, data)
+  const topics = wanted.topic === undefined ? topicNames(env, data) : [existing(env, data, wanted.topic)]
+  for (const topic of topics) {
+    const { partitions, problems } = topicFile(env, data, topic)
+    if (wanted.partition !== undefined) checkPartition(topic, wanted.partition, partitions)
+    if (problems.length > 0) yield { kind: 'files', problems }
+    for (let partition = wanted.partition ?? 0; partition <= (wanted.partition ?? partitions - 1); partition++) {
+      yield verifyOne(env, data, topic, partition)
+      await env.timers.turn()
+    }
+  }
+}
+
+/** Throws unless there is a data directory of this version and of this user. */
+export async function checkDataDirectory(env: Env, data: string): Promise<void> {
+  if (env.files.stat(data) === undefined) {
+    throw new RefusedError('FILE_MISSING', `There is no data directory ${data}. Name it with --data`, { file: data })
+  }
+  await openDataDirectory(env, data)
+}
+
+/** The number of partitions that there are: going by its settings, or where those are damaged by its directory. */
+export function countPartitions(env: Env, data: string, topic: string): number {
+  return topicFile(env, data, existing(env, data, topic)).partitions
+}
+
+function verifyOne(env: Env, data: string, topic: string, partition: number): Verified {
+  const directory = partitionDirectory(data, topic, partition)
+  if (env.files.stat(directory) !== undefined) {
+    return { kind: 'partition', ...verifyPartition(env.files, data, topic, partition) }
+  }
+  const place = { topic, partition, file: directory, position: 0, end: 0 }
+  return {
+    kind: 'files',
+    problems: [{ severity: 'damage', ...place, what: 'the directory of the partition is missing' }],
+  }
+}
+
+/** Undamaged settings say how many partitions there are; else the directory does. */
+function topicFile(env: Env, data: string, topic: string): { partitions: number; problems: LogProblem[] } {
+  const file = `${topicDirectory(data, topic)}/topic.json`
+  const place = { topic, file, position: 0, end: env.files.stat(file)?.bytes ?? 0 }
+  try {
+    const description = new TopicStore(env, data).describe(topic)
+    if (description !== undefined) return { partitions: description.partitions, problems: [] }
+    const what = 'the file is missing, without which there is no topic'
+    return { partitions: directories(env, data, topic), problems: [{ severity: 'damage', ...place, what }] }
+  } catch (error) {
+    const what = `it is no topic's settings: ${reasonOf(env, file, error)}`
+    return { partitions: directories(env, data, topic), problems: [{ severity: 'damage', ...place, what }] }
+  }
+}
+
+function reasonOf(env: Env, file: string, error: unknown): string {
+  try {
+    JSON.parse(readText(env.files, file) ?? '')
+  } catch (cause) {
+    return messageOf(cause)
+  }
+  return messageOf(error instanceof Error ? (error.cause ?? error) : error)
+}
+
+function directories(env: Env, data: string, topic: string): number {
+  const numbers = env.files.list(topicDirectory(data, topic)).filter((name) => /^\d+$/.test(name))
+  return Math.max(-1, ...numbers.map(Number)) + 1
+}
+
+function existing(env: Env, data: string, topic: string): string {
+  checkName('topic', topic)
+  if (env.files.stat(topicDirectory(data, topic)) === undefined) throw topicMissing(topic)
+  return topic
+}
+
+/** A name that starts with a dot is a topic that is being made or deleted. */
+function topicNames(env: Env, data: string): string[] {
+  return env.files.list(topicsDirectory(data)).filter((name) => !name.startsWith('.'))
+}

@@ -1,0 +1,254 @@
+import type { FileSystem, OpenFile } from '@millrace/core'
+import { HEADER_BYTES, LEADER_EPOCH_AT, MAGIC_AT } from '../../record-batch/format.ts'
+import { partitionDirectory } from '../paths.ts'
+import { decidedEnd } from '../transactions/journals.ts'
+import { IndexCheck } from './check-index.ts'
+import type { Mend, PartitionProblem } from './problem.ts'
+import { isOfBoot, requiredOf } from './required.ts'
+import { agrees, type PartitionSnapshot, type SegmentFile, sameSegments, takeSnapshot } from './snapshot.ts'
+import { offsets, type SegmentWalk, type WalkedBatch, type WalkedDamage, walkSegment } from './walk-segment.ts'
+
+/** Retention or compaction may change the files under the walk: so often it begins anew. */
+const TRIES = 5
+
+const OFFSET_MAX = Number.MAX_SAFE_INTEGER
+
+const NONE: Mend = { kind: 'none' }
+const RECOVER: Mend = { kind: 'recover' }
+
+/** What was looked at, and what was found. */
+export interface VerifiedPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly segments: number
+  readonly batches: number
+  readonly bytes: number
+  readonly problems: readonly PartitionProblem[]
+}
+
+/**
+ * Reads everything in a partition and says what is not as it should be. It changes nothing and may run beside jobs: what
+ * stands behind the tail while somebody appends is not looked at. `locked`: the caller holds the partition's lock.
+ */
+export function verifyPartition(
+  files: FileSystem,
+  data: string,
+  topic: string,
+  partition: number,
+  locked = false,
+): VerifiedPartition {
+  const directory = partitionDirectory(data, topic, partition)
+  for (let tries = 1; ; tries++) {
+    // Before the snapshot: what is decided later need not be in it.
+    const decided = decidedIn(files, data, topic, partition)
+    const before = takeSnapshot(files, directory, locked)
+    const walk = new PartitionWalk(files, before, decided)
+    walk.run()
+    const undisturbed = walk.problems.length === 0 || sameSegments(before, takeSnapshot(files, directory, locked))
+    if (!undisturbed && tries < TRIES) continue
+    const { batches, bytes } = walk
+    const problems = walk.problems.map((problem) => ({ ...problem, topic, partition }))
+    return { topic, partition, segments: before.segments.length, batches, bytes, problems }
+  }
+}
+
+function decidedIn(files: FileSystem, data: string, topic: string, partition: number): number {
+  try {
+    return decidedEnd({ files, data, topic, partition })
+  } catch {
+    // Damaged settings or a damaged journal are told as such.
+    return 0
+  }
+}
+
+class PartitionWalk {
+  readonly problems: PartitionProblem[] = []
+  batches = 0
+  bytes = 0
+  readonly #files: FileSystem
+  readonly #snapshot: PartitionSnapshot
+  /** The offset that committed transactions are known to reach. */
+  readonly #decidedEnd: number
+  /** The offset that must come next; undefined before the first segment. */
+  #expected: number | undefined
+
+  constructor(files: FileSystem, snapshot: PartitionSnapshot, decidedEnd: number) {
+    this.#files = files
+    this.#decidedEnd = decidedEnd
+    this.#snapshot = snapshot
+  }
+
+  run(): void {
+    const { tail, tailPath, segments } = this.#snapshot
+    if (tail === undefined) {
+      this.#report('harmless', tailPath, 0, 0, 'it is missing or damaged; opening the partition makes it anew', RECOVER)
+    }
+    const startOffset = tail?.startOffset ?? 0
+    for (const [index, segment] of segments.entries()) {
+      const next = segments[index + 1]
+      if (next !== undefined && next.base <= startOffset) {
+        this.#report(
+          'harmless',
+          segment.path,
+          0,
+          segment.bytes,
+          'retention deleted it and died before the file was gone',
+          NONE,
+        )
+        continue
+      }
+      if (this.#expected !== undefined && segment.base < this.#expected) {
+        const what = 'it stands in the segment before, too: a compaction was cut off; the next one removes it'
+        this.#report('harmless', segment.path, 0, segment.bytes, what, NONE)
+        continue
+      }
+      if (this.#expected === undefined) this.#checkStart(segment, tail === undefined ? segment.base : startOffset)
+      this.#expected = segment.base
+      if (next === undefined) this.#checkLast(segment)
+      else this.#checkClosed(segment, next.base)
+    }
+  }
+
+  #checkStart({ path, base }: SegmentFile, startOffset: number): void {
+    if (base <= startOffset) return
+    this.problems.push({
+      severity: 'damage',
+      file: path,
+      position: 0,
+      end: 0,
+      offset: startOffset,
+      nextOffset: base,
+      what: `${offsets(startOffset, base)} should stand in a segment before this one, which is missing`,
+      mend: { kind: 'start', offset: base, lostFrom: startOffset },
+    })
+  }
+
+  #checkClosed(segment: SegmentFile, nextBase: number): void {
+    this.#withFile(segment, (file) => {
+      const index = new IndexCheck(this.#files, this.#snapshot.directory, segment.base)
+      const limit = file?.size() ?? 0
+      const offsetMax = agrees(this.#snapshot) ? (this.#snapshot.tail?.nextOffset ?? OFFSET_MAX) : OFFSET_MAX
+      this.#walk(segment, file, { position: 0, offset: segment.base, limit, nextBase, offsetMax }, index)
+      this.problems.push(...index.problems(limit))
+    })
+  }
+
+  /** The part that must be there is checked as a closed segment is; what stands behind it is what recovery deals with. */
+  #checkLast(segment: SegmentFile): void {
+    const { tail, tailPath, boot, quiet } = this.#snapshot
+    const required = requiredOf(tail, boot, segment.base)
+    this.#withFile(segment, (file) => {
+      const index = new IndexCheck(this.#files, this.#snapshot.directory, segment.base)
+      const size = segment.bytes
+      const limit = Math.min(size, required.bytes)
+      const { nextOffset } = required
+      const whole: SegmentWalk = {
+        position: 0,
+        offset: segment.base,
+        limit,
+        nextBase: nextOffset,
+        offsetMax: nextOffset,
+      }
+      this.#walk(segment, file, whole, index)
+      if (this.#expected !== nextOffset) {
+        const what = `it says that offset ${nextOffset} comes next, but the batches go on to ${this.#expected}`
+        this.#report('damage', tailPath, 0, 0, what, RECOVER)
+      }
+      if (quiet && !agrees(this.#snapshot)) this.#checkBehind(segment, file, limit, index)
+      this.problems.push(...index.problems(quiet ? size : limit))
+    })
+  }
+
+  /** Behind what must be there recovery keeps whole batches and cuts off the rest, unless a decided transaction had more. */
+  #checkBehind(segment: SegmentFile, file: OpenFile | undefined, position: number, index: IndexCheck): void {
+    const { tail, boot } = this.#snapshot
+    const ofBoot = tail !== undefined && isOfBoot(tail, boot)
+    const limit = segment.bytes
+    const before = this.batches
+    const walk = { position, offset: this.#expected ?? segment.base, limit, nextBase: undefined, offsetMax: OFFSET_MAX }
+    for (const walked of file === undefined ? [] : walkSegment(file, walk)) {
+      index.note(walked)
+      if (walked.kind === 'batch') {
+        this.#batch(segment, walked)
+      } else if (walked.offset >= this.#decidedEnd && (walked.nextOffset === undefined || !ofBoot)) {
+        // After a power cut, whole batches may stand behind one that never reached the disk: nobody was told of them.
+        const what = `${walked.what}: an append was cut off; whoever opens the partition next removes it`
+        this.#report('torn', segment.path, walked.position, limit, what, RECOVER)
+        return
+      } else {
+        this.#damage(segment, { ...walked, nextOffset: walked.nextOffset ?? this.#decidedEnd }, walked.end === limit)
+      }
+    }
+    const offset = this.#expected ?? segment.base
+    if (offset < this.#decidedEnd) {
+      const what = `the segment ends here, but a committed transaction reaches to offset ${this.#decidedEnd - 1}`
+      this.#damage(segment, { position: limit, end: limit, offset, nextOffset: this.#decidedEnd, what }, true)
+    }
+    if (this.batches === before || !ofBoot) return
+    const what = 'the tail does not know the whole batches from there on; whoever opens the partition next keeps them'
+    this.#report('harmless', segment.path, position, limit, what, RECOVER)
+  }
+
+  #walk(segment: SegmentFile, file: OpenFile | undefined, walk: SegmentWalk, index: IndexCheck): void {
+    if (file === undefined) {
+      if (walk.nextBase === undefined || walk.nextBase <= walk.offset) return
+      const what = `the file is missing, which should hold ${offsets(walk.offset, walk.nextBase)}`
+      this.#damage(segment, { position: 0, end: 0, offset: walk.offset, nextOffset: walk.nextBase, what }, true)
+      return
+    }
+    for (const walked of walkSegment(file, walk)) {
+      index.note(walked)
+      if (walked.kind === 'batch') this.#batch(segment, walked)
+      else this.#damage(segment, walked, walked.end === segment.bytes)
+    }
+  }
+
+  #batch(segment: SegmentFile, { position, bytes, nextOffset, buffer }: WalkedBatch): void {
+    this.batches++
+    this.bytes += bytes
+    this.#expected = nextOffset
+    if (bytes < HEADER_BYTES || buffer.readInt32BE(LEADER_EPOCH_AT) === 0) return
+    const at = position + LEADER_EPOCH_AT
+    const what = 'the leader epoch there is not 0, as it was written: nothing reads it, but a byte was changed'
+    this.#report('harmless', segment.path, at, position + MAGIC_AT, what, NONE)
+  }
+
+  #damage(
+    { base, path }: SegmentFile,
+    walked: Omit<WalkedDamage, 'kind' | 'baseOffsetOnly'> & { readonly baseOffsetOnly?: boolean },
+    last: boolean,
+  ): void {
+    const { position, end, offset, nextOffset, what, baseOffsetOnly = false } = walked
+    const to = nextOffset ?? offset
+    this.#expected = to
+    const mend: Mend = baseOffsetOnly
+      ? { kind: 'baseOffset', base, position, offset }
+      : { kind: 'fill', base, position, end, last, from: offset, to }
+    const place = { file: path, position, end, offset, ...(nextOffset !== undefined && { nextOffset }) }
+    this.problems.push({ severity: 'damage', ...place, what, mend })
+  }
+
+  #report(
+    severity: PartitionProblem['severity'],
+    file: string,
+    position: number,
+    end: number,
+    what: string,
+    mend: Mend,
+  ): void {
+    this.problems.push({ severity, file, position, end, what, mend })
+  }
+
+  #withFile(segment: SegmentFile, use: (file: OpenFile | undefined) => void): void {
+    if (this.#files.stat(segment.path) === undefined) {
+      use(undefined)
+      return
+    }
+    const file = this.#files.open(segment.path, 'read')
+    try {
+      use(file)
+    } finally {
+      file.close()
+    }
+  }
+}
