@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+const PROGRAM = fileURLToPath(new URL('run-job.ts', import.meta.url))
+
+/** Compiled once, and not by each of hundreds of processes. */
+const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/millrace-crash', import.meta.url))
+
+/** How many orders a run of the crash job comes to, and in how many rounds. */
+export const ORDERS = 40
+const ORDERS_A_ROUND = 20
+
+/** How a run of the crash job is started. */
+export interface RunOptions {
+  /** Default `fsync`. */
+  readonly durability?: 'fsync' | 'os'
+  readonly orders?: number
+  readonly clock?: 'steady' | 'jumping'
+  /** A program that runs it, with its arguments: `strace …`. */
+  readonly under?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** How a run of the crash job ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** How many orders were told to be in the log. */
+  readonly acknowledged: number
+  /** The code of the error that stopped it; undefined where none did. */
+  readonly stopped: string | undefined
+  /** How often it told that a store was opened anew. */
+  readonly notices: number
+  /** All that it said. */
+  readonly output: string
+}
+
+/** Starts the crash job in a process of its own; `end` resolves when it is gone. */
+function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
+  const { durability = 'fsync', orders = ORDERS, clock = 'steady', under = [], environment = {} } = options
+  const [program = '', ...args] = [
+    ...under,
+    ...[process.execPath, '--conditions=millrace-source', PROGRAM],
+    ...[directory, durability, `${orders}`, `${ORDERS_A_ROUND}`, clock],
+  ]
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // One thread does what is asynchronous, so that a call's number names it.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS: '', ...environment },
+  })
+  const exited = new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve([code, signal]))
+  })
+  const end = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(
+    ([[code, signal], output, errors]) => ({
+      code,
+      signal,
+      acknowledged: Number(
+        output
+          .match(/^acknowledged \d+$/gm)
+          ?.at(-1)
+          ?.split(' ')[1] ?? 0,
+      ),
+      stopped: /^stopped (\w+)/m.exec(output)?.[1],
+      notices: output.match(/^notice /gm)?.length ?? 0,
+      output: output + errors,
+    }),
+  )
+  return { child, end }
+}
+
+export function runJob(directory: string, options: RunOptions = {}): Promise<Ended> {
+  return startJob(directory, options).end
+}
+
+/** A directory that goes when it is no longer used. */
+export class ScratchDirectory implements Disposable {
+  readonly path: string
+
+  constructor() {
+    this.path = mkdtempSync(`${tmpdir()}/millrace-crash-`)
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,49 @@
+import type { Verdict } from './check.ts'
+
+/** Counts what came of each fault, and keeps what should not have. */
+export class Outcomes {
+  readonly violations: string[] = []
+  readonly #what: string
+  readonly #counts = new Map<string, number>()
+  #faults = 0
+
+  constructor(what: string) {
+    this.#what = what
+  }
+
+  /** One more fault was tried. */
+  tried(): void {
+    this.#faults++
+  }
+
+  count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  }
+
+  violation(where: string, what: string): void {
+    this.violations.push(`${where}: ${what}`)
+  }
+
+  /** What the data is afterwards: as the oracle says, or refused with one of these codes. */
+  judge(where: string, { differences, refusal, message }: Verdict, accepted: readonly string[] = []): void {
+    for (const difference of differences) this.violation(where, difference)
+    if (refusal === undefined) return
+    if (accepted.includes(refusal)) this.count(`refused with ${refusal}`)
+    else this.violation(where, `refused with ${refusal}: ${message}`)
+  }
+
+  /** How often that was counted. */
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  get faults(): number {
+    return this.#faults
+  }
+
+  /** One line with all counts. */
+  report(): void {
+    const counts = [...this.#counts].sort().map(([name, count]) => `${name} ${count}`)
+    console.log([`${this.#what}: ${this.#faults}`, ...counts, `violations ${this.violations.length}`].join('; '))
+  }
+}

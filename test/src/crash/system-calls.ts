@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { type Ended, type RunOptions, runJob, ScratchDirectory } from './job-process.ts'
+
+/** The calls that change files; `openat` only where it may create one. */
+const CALLS = ['write', 'pwrite64', 'ftruncate', 'fdatasync', 'fsync', 'rename', 'unlink', 'mkdir', 'openat'] as const
+
+export type SystemCall = (typeof CALLS)[number]
+
+/** One call of a run on a file of the data directory, named as strace can be told of it. */
+export interface CallPoint {
+  readonly call: SystemCall
+  /** The file, from the data directory. */
+  readonly path: string
+  /** The n-th call of its name in its thread: on this file, or on any where the file has another name in each run. */
+  readonly index: number
+}
+
+/** Whether strace is there and may be used. */
+export function hasStrace(): boolean {
+  try {
+    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** All calls of one run to its end that strace can be told of, in order. */
+export async function tracePoints(options: RunOptions = {}): Promise<CallPoint[]> {
+  using first = new ScratchDirectory()
+  // Leaves the program compiled, as all later runs find it: whether it is changes the numbers of its calls.
+  await runJob(first.path, options)
+  using scratch = new ScratchDirectory()
+  const { ended, trace } = await traceJob(scratch.path, [], options)
+  if (ended.code !== 0) throw new Error(`The run without a fault failed: ${ended.output}`)
+  const points = new Map<string, CallPoint>()
+  for (const { call, path, nth, nthOnPath, changes } of parseTrace(trace, scratch.path)) {
+    if (path === undefined || !changes) continue
+    const index = isNamedByChance(path) ? nth : nthOnPath
+    // Of two threads that come to the same number, strace takes the first.
+    const name = isNamedByChance(path) ? `${call} ${index}` : `${call} ${index} ${path}`
+    if (!points.has(name)) points.set(name, { call, path, index })
+  }
+  return [...points.values()]
+}
+
+/** Runs the job with one thing done at a call: `signal=KILL` (before the call), `error=EIO` (instead of it). */
+export async function runWithFault(
+  directory: string,
+  { call, path, index }: CallPoint,
+  effect: string,
+  options: RunOptions = {},
+): Promise<{ ended: Ended; trace: string }> {
+  const only = isNamedByChance(path) ? [] : ['-P', `${directory}/${path}`]
+  return await traceJob(directory, [...only, '-e', `inject=${call}:${effect}:when=${index}`], options)
+}
+
+/** Files in the making have names that are the same in no two runs. */
+function isNamedByChance(path: string): boolean {
+  return /[0-9a-f]{8}-[0-9a-f]{4}-/.test(path)
+}
+
+async function traceJob(
+  directory: string,
+  faults: readonly string[],
+  options: RunOptions,
+): Promise<{ ended: Ended; trace: string }> {
+  using scratch = new ScratchDirectory()
+  const file = `${scratch.path}/trace`
+  const traced = ['-f', '-qq', '-y', '-s', '0', '-o', file, '-e', `trace=${CALLS.join(',')}`, '-e', 'signal=none']
+  const ended = await runJob(directory, { ...options, under: ['strace', ...traced, ...faults] })
+  return { ended, trace: readFileSync(file, 'utf8') }
+}
+
+/** A call as a trace has it. */
+interface TracedCall {
+  readonly call: SystemCall
+  /** From the data directory; undefined for a call on anything else. */
+  readonly path: string | undefined
+  /** Which call of its name, in its thread, it is; and which on its path. */
+  readonly nth: number
+  readonly nthOnPath: number
+  /** False for opening a file without making one. */
+  readonly changes: boolean
+  /** What it returned, with the error's name: `-1 EIO`; of a call that was not alone, nothing. */
+  readonly result: string
+}
+
+/** The calls of a trace, numbered as strace numbers them. */
+function parseTrace(trace: string, directory: string): TracedCall[] {
+  const counts = new Map<string, number>()
+  const count = (name: string) => {
+    const next = (counts.get(name) ?? 0) + 1
+    counts.set(name, next)
+    return next
+  }
+  return trace.split('\n').flatMap((line) => {
+    const [, thread = '', name = '', args = ''] = /^(\d+) +(\w+)\((.*)/.exec(line) ?? []
+    const call = CALLS.find((each) => each === name)
+    // The rest is signals, ends of threads, and second halves of calls that another thread's came between.
+    if (call === undefined) return []
+    const at = args.indexOf(`${directory}/`)
+    const path = at === -1 ? undefined : /^[^">]*/.exec(args.slice(at + directory.length + 1))?.[0]
+    return {
+      call,
+      path,
+      nth: count(`${thread} ${call}`),
+      nthOnPath: count(`${thread} ${call} ${path}`),
+      changes: call !== 'openat' || args.includes('O_CREAT'),
+      result: /\) += (-?\d+ ?[A-Z]*)/.exec(args)?.[1] ?? '',
+    }
+  })
+}
