@@ -1,0 +1,6 @@
+export { DiskError, type DiskErrorCode, ProcessCrashed } from './machine/disk-error.ts'
+export type { DiskCall, Fault, FaultHook } from './machine/faults.ts'
+export { Machine, type RunEnd, type RunLimits } from './machine/machine.ts'
+export type { EventKind, EventListener } from './machine/scheduler.ts'
+export { SeededRandom } from './machine/seeded-random.ts'
+export type { SimulatedProcess } from './machine/simulated-process.ts'

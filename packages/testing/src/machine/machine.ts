@@ -1,0 +1,171 @@
+import type { Timer } from '@millrace/core'
+import { Disk } from './disk.ts'
+import { ProcessCrashed } from './disk-error.ts'
+import type { FaultHook } from './faults.ts'
+import { type EventListener, Scheduler } from './scheduler.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { type Host, SimulatedProcess } from './simulated-process.ts'
+
+/** Why `run` ended: what was waited for is true; nothing is due any more; or time, by its limit, is over. */
+export type RunEnd = 'reached' | 'idle' | 'late'
+
+export interface RunLimits {
+  /** Virtual time that may pass. Default: an hour. */
+  readonly withinMs?: number
+}
+
+/** Monday, 5 January 2026, 00:00 UTC. */
+const START_MS = 1_767_571_200_000
+const HOUR_MS = 3_600_000
+
+/**
+ * A machine in memory: processes, one disk, one clock. Everything that happens follows from the seed and from what the
+ * world does to it; nothing happens but in `step`, `run` and the calls of the world.
+ */
+export class Machine {
+  readonly seed: number
+  /** For the world's own choices; what they are disturbs nothing else that is chosen by chance. */
+  readonly random: SeededRandom
+  readonly disk: Disk
+  /** Puts faults into the disk calls of processes. */
+  faults: FaultHook | undefined
+  readonly #scheduler: Scheduler
+  readonly #chance: SeededRandom
+  readonly #powerRandom: SeededRandom
+  readonly #host: Host
+  readonly #processes = new Map<string, SimulatedProcess>()
+  #boots = 1
+  #boot: string
+  /** The processes that there have been. */
+  #started = 0
+  #clockOffsetMs = START_MS
+
+  constructor(seed: number) {
+    this.seed = seed
+    this.#chance = new SeededRandom(seed)
+    this.random = this.#chance.fork('world')
+    this.#powerRandom = this.#chance.fork('power')
+    this.#scheduler = new Scheduler(this.#chance.fork('scheduler'))
+    this.disk = new Disk(() => this.wallClockMs())
+    this.#boot = this.#bootId()
+    this.#host = this.#asHost()
+  }
+
+  /** Virtual time since the machine was made; never goes back. */
+  get nowMs(): number {
+    return this.#scheduler.nowMs
+  }
+
+  /** How many events have run. */
+  get events(): number {
+    return this.#scheduler.events
+  }
+
+  get boot(): string {
+    return this.#boot
+  }
+
+  /** What the wall clock shows, ms since the epoch, with fractions. */
+  wallClockMs(): number {
+    return this.#scheduler.nowMs + this.#clockOffsetMs
+  }
+
+  /** Sets the wall clock forward, or back; timers and monotonic time do not notice. */
+  jumpClock(byMs: number): void {
+    this.#clockOffsetMs += byMs
+  }
+
+  /** Starts a process. Of those of one name, one lives at a time. */
+  process(name: string): SimulatedProcess {
+    const former = this.#processes.get(name)
+    if (former !== undefined && former.state !== 'crashed') throw new Error(`the process ${name} is alive`)
+    const process = new SimulatedProcess(this.#host, name, this.#chance.fork(`process ${++this.#started}`))
+    this.#processes.set(name, process)
+    return process
+  }
+
+  /** The processes that are alive, paused ones too. */
+  get processes(): readonly SimulatedProcess[] {
+    return [...this.#processes.values()].filter(({ state }) => state !== 'crashed')
+  }
+
+  /** All processes die, any part of what was not synced is lost, and the machine is in another boot. */
+  powerCut(): void {
+    for (const process of this.#processes.values()) process.crash()
+    this.#processes.clear()
+    this.disk.powerCut(this.#powerRandom)
+    this.#boots++
+    this.#boot = this.#bootId()
+  }
+
+  /** Calls back once, for the world; no process is asked. */
+  after(delayMs: number, callback: () => void): Timer {
+    return this.#scheduler.after(delayMs, 'timer', undefined, callback)
+  }
+
+  /** Is told of every event before it happens. */
+  listen(listener: EventListener | undefined): void {
+    this.#scheduler.listener = listener
+  }
+
+  /** One event, and all that it sets going until everything waits again; false where nothing is due. */
+  async step(): Promise<boolean> {
+    try {
+      return await this.#scheduler.step()
+    } catch (error) {
+      // A callback of a process that died in it.
+      if (!(error instanceof ProcessCrashed)) throw error
+      await this.#scheduler.rest()
+      return true
+    }
+  }
+
+  /** Lets things happen until `until` is true after one, nothing is due, or the time is over. */
+  async run(until: () => boolean = () => false, limits: RunLimits = {}): Promise<RunEnd> {
+    const endMs = this.nowMs + (limits.withinMs ?? HOUR_MS)
+    // What was called before may have things to do yet that need no event.
+    await this.#scheduler.rest()
+    for (;;) {
+      if (until()) return 'reached'
+      const dueMs = this.#scheduler.nextDueMs()
+      if (dueMs === undefined) return 'idle'
+      if (dueMs > endMs) {
+        this.#scheduler.spend(Math.max(0, endMs - this.nowMs))
+        return 'late'
+      }
+      await this.step()
+    }
+  }
+
+  /** Runs until the promise is settled, and gives its value. Throws where nothing is due any more and it is not. */
+  async settle<T>(promise: Promise<T>, limits: RunLimits = {}): Promise<T> {
+    let settled = false
+    const note = () => {
+      settled = true
+    }
+    promise.then(note, note)
+    const end = await this.run(() => settled, limits)
+    if (end === 'reached') return promise
+    throw new Error(`seed ${this.seed}: what was waited for did not happen (${end} at ${this.nowMs.toFixed(3)} ms)`)
+  }
+
+  #bootId(): string {
+    return this.#chance.fork(`boot ${this.#boots}`).uuid()
+  }
+
+  #asHost(): Host {
+    const machine = this
+    return {
+      scheduler: this.#scheduler,
+      disk: this.disk,
+      diskRandom: this.#chance.fork('disk'),
+      wallClockMs: () => this.wallClockMs(),
+      get boot() {
+        return machine.boot
+      },
+      get faults() {
+        return machine.faults
+      },
+    }
+  }
+}
