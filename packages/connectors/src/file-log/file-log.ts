@@ -80,7 +80,7 @@ class FileLog implements Log {
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
-    const reader = new FileLogReader(this.#env, this.location, isolation, this.#finisher)
+    const reader = new FileLogReader(this.#env, this.location, isolation, this.#durability, this.#finisher)
     this.#open.add(reader)
     return reader
   }

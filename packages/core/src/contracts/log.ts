@@ -143,6 +143,11 @@ export interface PartitionReader {
    * moves without a batch.
    */
   poll(): Batch | undefined
+  /**
+   * Makes everything that was given so far as durable as the log is set to. Owed before an offset behind it is committed
+   * to another place: a record may be read before its writer has made it durable.
+   */
+  secure(): Promise<void>
   seek(offset: number): void
   close(): void
 }
@@ -230,9 +235,10 @@ export interface TransactionalWriter {
   /**
    * Ends the transaction: everything appended before the call, and the content of these groups, becomes visible together,
    * durably. Resolves when that is so, with where each group stands; an empty group is refused. Records appended after
-   * the call belong to the next transaction, and may be appended while this one is on its way; one commit at a time.
+   * the call belong to the next transaction, and may be appended while this one is on its way; one commit at a time. It is
+   * decided only after `ready` has resolved, and never where that rejects.
    */
-  commit(groups: readonly RecordGroup[]): Promise<readonly GroupPosition[]>
+  commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]>
   /** Gives up everything that was appended and not committed: it never becomes visible. Groups keep their content. */
   abort(): Promise<void>
   /** Aborts what is not committed, and gives the id free. */

@@ -1,11 +1,12 @@
 import type { JobStatus } from '@millrace/core'
-import { type Env, FatalError, type Log, type LogReader, type LogWriter, StateDamagedError } from '@millrace/core'
+import { type Env, FatalError, type Log, type LogReader, StateDamagedError } from '@millrace/core'
 import { type Job, type Topology, toTopology } from '@millrace/core/internal'
 import { type Observable, ReplaySubject } from 'rxjs'
 import type { RestoreProgress } from '../task/restore.ts'
 import { Task } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
-import { commitTasks } from './commit.ts'
+import { commitTasks, type FailedApply } from './commit.ts'
+import { FlushedOutputs, type Guarantee, type Outputs } from './outputs.ts'
 import { prepareTopics, sourcesOf } from './topics.ts'
 import { ContainerViews } from './view-parts.ts'
 
@@ -35,6 +36,11 @@ export interface ContainerOptions {
   readonly commitIntervalMs?: number
   /** An input that brings nothing for so long holds the watermark back no more. Default 30 000; 0 with `untilEnd`. */
   readonly idleAfterMs?: number
+  /**
+   * `exactly-once`: outputs, state and input positions are one transaction, visible at each commit. `at-least-once`: outputs
+   * are visible at once, and repeat after a crash. Default: what the log can do.
+   */
+  readonly guarantee?: Guarantee
   /** Process what is there and stop, as a batch job. Default false. */
   readonly untilEnd?: boolean
   /** Told what the user should know, one line each: a store that was rebuilt, and why. */
@@ -66,12 +72,12 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   const topology = toTopology(options.job)
   const claim = await options.log.claim(topology.job)
   const reader = options.log.openReader()
-  const writer = options.log.openWriter()
-  const container = new RunningContainer(options, topology, reader, writer)
+  const outputs = await openOutputs(options, topology.job)
+  const container = new RunningContainer(options, topology, reader, outputs)
   const close = async () => {
     await container.close()
     await reader.close()
-    await writer.close()
+    await outputs.close()
     await claim.release()
   }
   try {
@@ -98,12 +104,20 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   }
 }
 
+/** Throws `UNSUPPORTED` where a job wants what its log cannot do. */
+async function openOutputs({ log, guarantee }: ContainerOptions, job: string): Promise<Outputs> {
+  if (guarantee === 'at-least-once' || (guarantee === undefined && !log.capabilities.transactions)) {
+    return new FlushedOutputs(log)
+  }
+  return log.openTransactionalWriter(job)
+}
+
 class RunningContainer {
   readonly status = new ReplaySubject<JobStatus>(1)
   readonly #options: ContainerOptions
   readonly #topology: Topology
   readonly #reader: LogReader
-  readonly #writer: LogWriter
+  readonly #outputs: Outputs
   readonly #tasks: Task[] = []
   readonly #stop = new AbortController()
   #phase: JobStatus['phase'] = 'restoring'
@@ -115,11 +129,11 @@ class RunningContainer {
   #rebuilds = 0
   #statusTimer: { cancel(): void } | undefined
 
-  constructor(options: ContainerOptions, topology: Topology, reader: LogReader, writer: LogWriter) {
+  constructor(options: ContainerOptions, topology: Topology, reader: LogReader, outputs: Outputs) {
     this.#options = options
     this.#topology = topology
     this.#reader = reader
-    this.#writer = writer
+    this.#outputs = outputs
   }
 
   get views(): readonly ServedView[] {
@@ -147,7 +161,7 @@ class RunningContainer {
             tasks,
             log,
             reader: this.#reader,
-            writer: this.#writer,
+            writer: this.#outputs,
             env,
             topics: topics.descriptions,
             repartitionTopic: topics.repartitionTopic,
@@ -216,7 +230,7 @@ class RunningContainer {
     let records = 0
     let untilMs = this.#nowMs + SLICE_MS
     for (const task of this.#tasks) {
-      if (this.#writer.backlogged) await this.#writer.flush()
+      if (this.#outputs.backlogged) await this.#outputs.flush()
       try {
         records += task.runSlice(untilMs)
       } catch (error) {
@@ -290,13 +304,14 @@ class RunningContainer {
   /** Freezes all tasks at one moment and lets the rest of the commit go on beside the processing. */
   #startCommit(): void {
     this.#nextCommitMs = this.#nowMs + this.#commitIntervalMs
-    const due = this.#tasks.filter((task) => task.dirty && task.held === undefined)
+    // A held task is in the middle of a record, and what it has appended for that would be committed with the others.
+    if (this.#tasks.some((task) => task.held !== undefined)) return
+    const due = this.#tasks.filter((task) => task.dirty)
     if (due.length === 0) return
-    const commits = due.map((task) => task.freeze())
-    this.#committing = commitTasks(this.#writer, commits, (commit) => this.#views?.committed(commit))
+    this.#committing = commitTasks(this.#outputs, due, (commit) => this.#views?.committed(commit))
       .then(async (failed) => {
-        for (const { task, error } of failed) await this.#rebuildNow(task, error)
-        if (failed.length === 0) this.#rebuilds = 0
+        if (failed.length > 0) await this.#goBack(failed)
+        else this.#rebuilds = 0
       })
       .catch((error: unknown) => {
         this.#commitFailure = { error }
@@ -313,28 +328,33 @@ class RunningContainer {
   async #rebuild(task: Task, error: unknown): Promise<void> {
     if (!(error instanceof StateDamagedError)) throw error
     await this.#committing
-    await this.#rebuildNow(task, error)
+    await this.#goBack([{ task, error }])
   }
 
-  /** Closes a task whose store cannot be trusted, and opens it again from its changelog. */
-  async #rebuildNow(task: Task, error: unknown): Promise<void> {
+  /**
+   * Goes back to the last commit, since some stores cannot be trusted: they are opened again from their changelog. What the
+   * others have appended since then stands in the same transaction, and is given up with it.
+   */
+  async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#rebuilds++
-    const reason = error instanceof Error ? error.message : String(error)
-    if (this.#rebuilds > REBUILDS_MAX) {
-      throw new FatalError(
-        'STATE_REBUILD_FAILED',
-        `The state of task ${task.id} failed again after rebuilding: ${reason}`,
-        {
-          job: this.#topology.job,
-          task: task.id,
-          cause: error,
-        },
-      )
+    for (const { task, error } of failed) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (this.#rebuilds > REBUILDS_MAX) {
+        throw new FatalError(
+          'STATE_REBUILD_FAILED',
+          `The state of task ${task.id} failed again after rebuilding: ${reason}`,
+          { job: this.#topology.job, task: task.id, cause: error },
+        )
+      }
+      this.#options.onNotice?.(`${task.id}: the store is opened again: ${reason}`)
     }
-    this.#options.onNotice?.(`${task.id}: the store is opened again: ${reason}`)
-    this.#views?.closing(task)
-    await task.reopen()
-    this.#views?.opened(task)
+    await Promise.all(this.#tasks.map((task) => task.held))
+    await this.#outputs.abort()
+    for (const task of this.#outputs.transactional ? this.#tasks : failed.map((each) => each.task)) {
+      this.#views?.closing(task)
+      await task.reopen()
+      this.#views?.opened(task)
+    }
   }
 
   #reportRegularly(): void {
