@@ -25,13 +25,7 @@ export class FileLogReader implements LogReader {
   /** Ends the wait that is under way. */
   #wake: (() => void) | undefined
 
-  constructor(
-    env: Env,
-    data: string,
-    isolation: Isolation,
-    durability: Durability,
-    finisher: TransactionFinisher,
-  ) {
+  constructor(env: Env, data: string, isolation: Isolation, durability: Durability, finisher: TransactionFinisher) {
     this.#env = env
     this.#data = data
     this.#isolation = isolation
@@ -48,7 +42,9 @@ export class FileLogReader implements LogReader {
       files.close()
       throw diskFailed(files.directory, error, { topic, partition })
     }
-    const reader = new FilePartitionReader(files, offset, this.#isolation, this.#durability, (closed) => this.#readers.delete(closed))
+    const reader = new FilePartitionReader(files, offset, this.#isolation, this.#durability, (closed) =>
+      this.#readers.delete(closed),
+    )
     this.#readers.add(reader)
     return reader
   }

@@ -1,5 +1,6 @@
 import type { Headers } from '../headers.ts'
 import type { Batch } from './batch.ts'
+import type { JoinOptions, Membership } from './membership.ts'
 import type { Serde } from './serde.ts'
 
 /**
@@ -28,6 +29,11 @@ export interface Log {
    * the owner where another process holds it.
    */
   claim(name: string): Promise<Claim>
+  /**
+   * Joins the group of that name (a job's): its members share the tasks. Throws `UNSUPPORTED` without the capability
+   * `membership`.
+   */
+  join(group: string, options: JoinOptions): Promise<Membership>
   /** Ends readers, writers and claims. What was appended and not flushed may be lost. */
   close(): Promise<void>
 }
@@ -37,6 +43,8 @@ export interface LogCapabilities {
   readonly atomicGroups: boolean
   /** Appends to any number of partitions that become visible together. */
   readonly transactions: boolean
+  /** Several processes share the tasks of a group. */
+  readonly membership: boolean
 }
 
 /**

@@ -5,10 +5,7 @@ import { settleAll } from '@millrace/core/internal'
  * What a container's tasks append through, and what it commits with: outputs, changelog groups and the positions in them.
  * A transactional writer is one: there, all become one fact.
  */
-export interface Outputs extends Omit<TransactionalWriter, 'transactionalId'> {
-  /** Whether `abort` takes back what was appended since the last commit. */
-  readonly transactional: boolean
-}
+export interface Outputs extends Omit<TransactionalWriter, 'transactionalId'> {}
 
 /** How a job's outputs stand to its state after a crash. */
 export type Guarantee = 'exactly-once' | 'at-least-once'
