@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors'
-import type { Batch, ErrorCode, Log } from '@millrace/core'
+import type { Batch, Env, ErrorCode, Log } from '@millrace/core'
 import { MillraceError } from '@millrace/core'
-import { nodeEnv } from '@millrace/core/node'
 import { type Container, startContainer } from '@millrace/runtime'
 import { crashJob, makeTopics, orders, PARTITIONS } from './crash-job.ts'
+import { crashWorld, type WorldOptions } from './crash-world.ts'
 import {
   changeDifferences,
   expectedOf,
@@ -24,7 +24,7 @@ export interface Verdict {
   readonly message: string
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends WorldOptions {
   /** How many orders were acknowledged: they must be there. */
   readonly acknowledged?: number
   /** The input is completed to so many before the job runs over it. */
@@ -39,9 +39,10 @@ export interface CheckOptions {
  */
 export async function check(directory: string, options: CheckOptions): Promise<Verdict> {
   try {
-    const log = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
+    const env = crashWorld(options)
+    const log = await openFileLog({ directory, env, durability: 'os' })
     try {
-      return { differences: await differencesIn(log, directory, options), refusal: undefined, message: '' }
+      return { differences: await differencesIn(log, env, directory, options), refusal: undefined, message: '' }
     } finally {
       await log.close()
     }
@@ -53,6 +54,7 @@ export async function check(directory: string, options: CheckOptions): Promise<V
 
 async function differencesIn(
   log: Log,
+  env: Env,
   directory: string,
   { acknowledged = 0, orders: count, rebuild = true }: CheckOptions,
 ): Promise<string[]> {
@@ -64,7 +66,7 @@ async function differencesIn(
   const differences: string[] = []
   for (const from of rebuild ? ['local state', 'changelog'] : ['local state']) {
     if (from === 'changelog') rmSync(`${directory}/state`, { recursive: true, force: true })
-    const rows = await rowsAtEnd(log, directory)
+    const rows = await rowsAtEnd(log, env, directory)
     const found = ['by-customer', 'by-product'].map((view) => rows.get(view) ?? new Map())
     differences.push(
       ...rowDifferences(`by-customer from the ${from}`, found[0] ?? new Map(), expected.byCustomer),
@@ -96,8 +98,8 @@ async function inputDifferences(log: Log, acknowledged: number): Promise<string[
 }
 
 /** Runs the job over what is there; all rows of its views. */
-async function rowsAtEnd(log: Log, directory: string): Promise<Map<string, Rows>> {
-  const settings = { job: crashJob, log, env: nodeEnv(), stateDirectory: `${directory}/state`, commitIntervalMs: 5 }
+async function rowsAtEnd(log: Log, env: Env, directory: string): Promise<Map<string, Rows>> {
+  const settings = { job: crashJob, log, env, stateDirectory: `${directory}/state`, commitIntervalMs: 5 }
   const finishing = await startContainer({ ...settings, untilEnd: true })
   await finishing.done
   const container = await startContainer(settings)

@@ -1,5 +1,5 @@
 /** Whether all there is shall be tried (`npm run crash`), or an even sample of it (`npm test`). */
-const EVERYTHING = process.env['MILLRACE_CRASH'] === 'all'
+export const EVERYTHING = process.env['MILLRACE_CRASH'] === 'all'
 
 /** As much time as trying everything may take. */
 export const TIMEOUT_MS = EVERYTHING ? 3_600_000 : 120_000

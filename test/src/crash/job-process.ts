@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import type { WorldOptions } from './crash-world.ts'
 
 const PROGRAM = fileURLToPath(new URL('run-job.ts', import.meta.url))
 
@@ -11,14 +12,13 @@ const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/millrace-cr
 
 /** How many orders a run of the crash job comes to, and in how many rounds. */
 export const ORDERS = 40
-const ORDERS_A_ROUND = 20
+export const ORDERS_A_ROUND = 20
 
 /** How a run of the crash job is started. */
-export interface RunOptions {
+export interface RunOptions extends WorldOptions {
   /** Default `fsync`. */
   readonly durability?: 'fsync' | 'os'
   readonly orders?: number
-  readonly clock?: 'steady' | 'jumping'
   /** A program that runs it, with its arguments: `strace …`. */
   readonly under?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
@@ -39,12 +39,13 @@ export interface Ended {
 }
 
 /** Starts the crash job in a process of its own; `end` resolves when it is gone. */
-function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
-  const { durability = 'fsync', orders = ORDERS, clock = 'steady', under = [], environment = {} } = options
+export function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
+  const { durability = 'fsync', orders = ORDERS, clock = 'steady', boot, under = [], environment = {} } = options
   const [program = '', ...args] = [
     ...under,
     ...[process.execPath, '--conditions=millrace-source', PROGRAM],
     ...[directory, durability, `${orders}`, `${ORDERS_A_ROUND}`, clock],
+    ...(boot === undefined ? [] : [boot]),
   ]
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

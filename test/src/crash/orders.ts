@@ -46,6 +46,15 @@ export async function appendOrders(log: Log, count: number): Promise<void> {
   await writer.close()
 }
 
+/** How many orders there are, over all partitions. */
+export async function countOrders(log: Log): Promise<number> {
+  let count = 0
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    count += (await log.admin.offsets(orders.name, partition)).end
+  }
+  return count
+}
+
 /** Event time: the second of the order. */
 function timeOf({ number }: Order): number {
   return 1_700_000_000_000 + number * 1000
