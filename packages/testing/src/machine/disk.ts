@@ -61,29 +61,27 @@ export class Disk {
   }
 
   /** What the path stands for; undefined where there is nothing. */
-  find(path: string, syscall: string): DiskNode | undefined {
+  find(path: string): DiskNode | undefined {
     let node: DiskNode | undefined = this.#root
     for (const name of partsOf(path)) {
-      if (node?.kind === 'file') throw new DiskError('ENOTDIR', syscall, path)
-      node = node?.names.get(name)
+      if (node?.kind !== 'directory') return undefined
+      node = node.names.get(name)
     }
     return node
   }
 
   directory(path: string, syscall: string): DirectoryNode {
-    const node = this.find(path, syscall)
-    if (node === undefined) throw new DiskError('ENOENT', syscall, path)
-    if (node.kind === 'file') throw new DiskError('ENOTDIR', syscall, path)
-    return node
+    return this.#place(`${path}/.`, syscall, undefined, path).directory
   }
 
   rename(from: string, to: string): void {
     const source = this.#place(from, 'rename', to)
-    const { node } = source
-    if (node === undefined) throw new DiskError('ENOENT', 'rename', from, to)
     const target = this.#place(to, 'rename', to, from)
+    const { node } = source
     const over = target.node
+    if (node === undefined) throw new DiskError('ENOENT', 'rename', from, to)
     if (over === node) return
+    if (`${from}/`.startsWith(`${to}/`)) throw new DiskError('ENOTEMPTY', 'rename', from, to)
     if (node.kind === 'directory' && `${to}/`.startsWith(`${from}/`)) throw new DiskError('EINVAL', 'rename', from, to)
     if (over?.kind === 'directory') {
       if (node.kind === 'file') throw new DiskError('EISDIR', 'rename', from, to)
@@ -109,7 +107,7 @@ export class Disk {
 
   /** The paths that go with a tree, those below before those above. */
   treeOf(path: string): string[] {
-    const node = this.#existing(path)?.node
+    const node = this.find(path)
     if (node === undefined) return []
     if (node.kind === 'file') return [path]
     return [...[...node.names.keys()].sort().flatMap((name) => this.treeOf(`${path}/${name}`)), path]
@@ -193,11 +191,12 @@ export class Disk {
 
   /** Where a path is; undefined where a part of it is missing. */
   #existing(path: string): Place | undefined {
-    const parts = partsOf(path)
-    const name = parts.pop()
-    const directory = this.find(`/${parts.join('/')}`, 'rm')
-    if (name === undefined || directory?.kind !== 'directory') return undefined
-    return { directory, name, node: directory.names.get(name) }
+    try {
+      return this.#place(path, 'lstat')
+    } catch (error) {
+      if (error instanceof DiskError && error.code === 'ENOENT') return undefined
+      throw error
+    }
   }
 }
 

@@ -33,6 +33,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
   }
 
   write(buffer: Uint8Array, offset: number, length: number, position: number): void {
+    if (length === 0) return
     this.#check('write', this.#writable)
     const { disk, random } = this.#kernel
     const bytes = buffer.subarray(offset, offset + length)

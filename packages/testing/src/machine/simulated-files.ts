@@ -39,7 +39,7 @@ export class SimulatedFiles implements FileSystem {
 
   stat(path: string): FileStat | undefined {
     this.#kernel.check()
-    const node = this.#kernel.disk.find(path, 'stat')
+    const node = this.#kernel.disk.find(path)
     if (node === undefined) return undefined
     const bytes = node.kind === 'file' ? node.length : 4096
     return { bytes, directory: node.kind === 'directory', modifiedMs: node.modifiedMs, uid: -1 }
@@ -79,7 +79,7 @@ export class SimulatedFiles implements FileSystem {
 
   watch(path: string, changed: () => void): Watcher {
     const kernel = this.#kernel
-    const node = this.#act('watch', 'watch', path, () => kernel.disk.find(path, 'watch'))
+    const node = this.#act('watch', 'watch', path, () => kernel.disk.find(path))
     if (node === undefined) throw new DiskError('ENOENT', 'watch', path)
     let told = true
     let open = true
