@@ -1,6 +1,6 @@
 import type { Env, OpenFile } from '@millrace/core'
 import { CompactionPolicy } from '../compaction-policy.ts'
-import { emptyBatch, filterBatch, withoutTransaction } from '../record-batch/filter-batch.ts'
+import { EMPTY_OFFSETS_MAX, emptyBatch, filterBatch, withoutTransaction } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { logDamaged, writeFailed } from './errors.ts'
 import { isCommitted } from './is-committed.ts'
@@ -10,8 +10,6 @@ import { type ScannedBatch, scanBatches } from './scan.ts'
 import { stableOffset, type Tail } from './tail.ts'
 import { TransactionOutcomes } from './transactions/outcomes.ts'
 
-/** A batch spans at most as many offsets as its 31-bit difference counts. */
-const EMPTY_OFFSETS_MAX = 2 ** 31
 /** Between so many batches others get their turn. */
 const BATCHES_PER_TURN = 16
 

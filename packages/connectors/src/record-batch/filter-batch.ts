@@ -50,11 +50,19 @@ export function filterBatch(
   return kept.subarray(0, end)
 }
 
-/** A batch without records that stands for the offsets [baseOffset, nextOffset). */
-export function emptyBatch(baseOffset: number, nextOffset: number): Buffer {
-  const batch = Buffer.from(new BatchBuilder(0).finish(baseOffset))
+/** A batch spans at most as many offsets as its 31-bit difference counts. */
+export const EMPTY_OFFSETS_MAX = 2 ** 31
+
+/**
+ * A batch without records that stands for the offsets [baseOffset, nextOffset). It may be made longer than its header, to
+ * fill the place of another: the rest is zeros, which nobody reads.
+ */
+export function emptyBatch(baseOffset: number, nextOffset: number, bytes = HEADER_BYTES): Buffer {
+  const batch = Buffer.alloc(bytes)
+  new BatchBuilder(0).finish(baseOffset).copy(batch)
+  batch.writeInt32BE(bytes - LENGTH_OVERHEAD_BYTES, LENGTH_AT)
   batch.writeInt32BE(nextOffset - baseOffset - 1, LAST_OFFSET_DELTA_AT)
-  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, batch.length), CRC_AT)
+  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, bytes), CRC_AT)
   return batch
 }
 

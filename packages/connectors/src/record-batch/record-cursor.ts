@@ -57,8 +57,9 @@ export class RecordCursor implements Batch {
     this.#batchStart = at
     this.#batchTimestamp = baseTimestamp(bytes, at)
     this.#end = at + (batchBytes(bytes, at) ?? 0)
-    this.#at = at + HEADER_BYTES
     this.#left = recordCount(bytes, at)
+    // A batch without records may be longer than its header, where it fills the place of another.
+    this.#at = this.#left === 0 ? this.#end : at + HEADER_BYTES
     if (isCompressed(bytes, at)) throw this.#compressed()
     const { nextOffset: next } = this
     if (this.#batchOffset < 0 || next <= this.#batchOffset || !Number.isSafeInteger(next) || this.#left < 0) {
