@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { UserFolder } from './command/job-files.ts'
-import { run, succeed } from './flights/command.ts'
+import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
+import { run, start, succeed } from './flights/command.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -79,4 +79,45 @@ test('dump shows the batches and records around damage', { timeout: TIMEOUT_MS }
   ])
   expect((await dump('--offset', '2', '--records')).trim()).toMatch(/^0:2 1970.* k three$/)
   expect((await dump('--limit', '1')).trim().split('\n')).toHaveLength(1)
+})
+
+test('repair says what would be lost, does it with --yes, and a job then runs', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const segment = await threeBatches(folder)
+  damage(segment, 'two')
+  const before = readFileSync(segment)
+  const args = ['log', 'repair', 'a', '0', '--data', folder.data]
+  const asked = await run(args)
+  expect(asked.code).toBe(1)
+  expect(asked.stdout).toMatch(/^damage .*\nWould give up offset 1,/)
+  expect(asked.stderr).toContain('Nothing was changed')
+  expect(readFileSync(segment)).toEqual(before)
+  const done = await succeed([...args, '--yes'])
+  expect(done).toContain('Gave up offset 1,')
+  const kept = join(folder.data, 'damaged/a/0/00000000000000000000.log')
+  expect(done).toContain(kept)
+  expect(readFileSync(kept)).toEqual(before)
+  expect(await succeed(['log', 'verify', '--data', folder.data])).toBe('')
+  const tail = ['topics', 'tail', 'a', '--from', 'start', '--until-end', '--json', '--data', folder.data]
+  expect(lines(await succeed(tail))).toMatchObject([{ offset: 0 }, { offset: 2, value: 'three' }])
+  expect(await succeed(args)).toBe('a/0 needs no repair\n')
+})
+
+test('repair is refused while a job runs', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  await succeed(['topics', 'create', 'numbers', ...data])
+  const stdin = `${JSON.stringify({ key: 'k', valueBase64: Buffer.from([0, 0, 0, 40]).toString('base64') })}\n`
+  await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin })
+  const job = start(['run', '--no-check', folder.write('job.ts', SUMMING_JOB), ...data])
+  await job.line(/served at/)
+  expect(await succeed(['query', 'sums', 'k', '--json', '--after', 'numbers/0=1', ...data])).toContain('40')
+  const segment = join(folder.data, 'topics/numbers/0/00000000000000000000.log')
+  writeFileSync(segment, readFileSync(segment).fill(1))
+  const refused = await run(['log', 'repair', 'numbers', '0', '--yes', ...data])
+  expect(refused.stderr).toContain('PARTITION_IN_USE')
+  expect(refused.code).toBe(5)
+  job.child.kill('SIGTERM')
+  await job.ended
+  expect(await succeed(['log', 'repair', 'numbers', '0', '--yes', ...data])).toContain('Gave up offset 0,')
 })

@@ -1,3 +1,10 @@
 export { type DumpedBatch, type DumpedDamage, dumpPartition } from './file-log/inspect/dump-partition.ts'
+export type { OffsetRange, RepairPlan } from './file-log/inspect/plan-repair.ts'
 export type { LogProblem, Severity } from './file-log/inspect/problem.ts'
+export {
+  inspectPartition,
+  type Repaired,
+  type ReplacedMarker,
+  repairPartition,
+} from './file-log/inspect/repair-partition.ts'
 export { type Verification, type Verified, verifyLog } from './file-log/inspect/verify-log.ts'

@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   PARTITION_MISSING: 'refused',
   UNSUPPORTED: 'refused',
   JOB_RUNNING: 'refused',
+  PARTITION_IN_USE: 'refused',
   OFFSET_GONE: 'fatal',
   LOG_DAMAGED: 'fatal',
   LOG_FULL: 'fatal',

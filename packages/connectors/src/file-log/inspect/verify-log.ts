@@ -6,6 +6,7 @@ import { messageOf } from '../errors.ts'
 import { partitionDirectory, topicDirectory, topicsDirectory } from '../paths.ts'
 import { TopicStore } from '../topic-store.ts'
 import type { LogProblem } from './problem.ts'
+import { verifyJournals } from './verify-journals.ts'
 import { type VerifiedPartition, verifyPartition } from './verify-partition.ts'
 
 /** What is verified: all there is, one topic, or one partition. */
@@ -39,6 +40,9 @@ export async function* verifyLog(
       await env.timers.turn()
     }
   }
+  if (wanted.topic !== undefined) return
+  const problems = await verifyJournals(env.files, data)
+  if (problems.length > 0) yield { kind: 'files', problems }
 }
 
 /** Throws unless there is a data directory of this version and of this user. */

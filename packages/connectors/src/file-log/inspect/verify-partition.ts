@@ -1,5 +1,7 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
-import { HEADER_BYTES, LEADER_EPOCH_AT, MAGIC_AT } from '../../record-batch/format.ts'
+import { isControl, isTransactional, producerOf } from '../../record-batch/batch-header.ts'
+import { LEADER_EPOCH_AT, MAGIC_AT, type Producer } from '../../record-batch/format.ts'
+import { sameTransaction } from '../open-transactions.ts'
 import { partitionDirectory } from '../paths.ts'
 import { decidedEnd } from '../transactions/journals.ts'
 import { IndexCheck } from './check-index.ts'
@@ -61,6 +63,14 @@ function decidedIn(files: FileSystem, data: string, topic: string, partition: nu
   }
 }
 
+interface TransactionStart {
+  readonly path: string
+  readonly position: number
+  readonly end: number
+  readonly offset: number
+  readonly producer: Producer
+}
+
 class PartitionWalk {
   readonly problems: PartitionProblem[] = []
   batches = 0
@@ -72,6 +82,9 @@ class PartitionWalk {
   /** The offset that must come next; undefined before the first segment. */
   #expected: number | undefined
 
+  /** The first batch of every transaction that has no marker yet. */
+  readonly #unmarked = new Map<string, TransactionStart>()
+
   constructor(files: FileSystem, snapshot: PartitionSnapshot, decidedEnd: number) {
     this.#files = files
     this.#decidedEnd = decidedEnd
@@ -79,6 +92,11 @@ class PartitionWalk {
   }
 
   run(): void {
+    this.#checkSegments()
+    this.#checkMarkers()
+  }
+
+  #checkSegments(): void {
     const { tail, tailPath, segments } = this.#snapshot
     if (tail === undefined) {
       this.#report('harmless', tailPath, 0, 0, 'it is missing or damaged; opening the partition makes it anew', RECOVER)
@@ -106,6 +124,21 @@ class PartitionWalk {
       this.#expected = segment.base
       if (next === undefined) this.#checkLast(segment)
       else this.#checkClosed(segment, next.base)
+    }
+  }
+
+  /** A transaction that is over needs a marker, without which readers cannot tell how it ended. */
+  #checkMarkers(): void {
+    const { tail, quiet } = this.#snapshot
+    // While somebody appends, or where recovery has yet to look, what has no marker is open.
+    if (tail === undefined || !quiet || !agrees(this.#snapshot)) return
+    for (const { path, position, end, offset, producer } of this.#unmarked.values()) {
+      const isOpen = tail.open.some((each) => sameTransaction(each, producer))
+      const mayBeLost = this.problems.some(({ mend }) => mend.kind === 'fill' && mend.to > offset)
+      if (isOpen || mayBeLost) continue
+      const { id, epoch } = producer
+      const what = `no marker says how the transaction of the batch there ended (producer ${id}, epoch ${epoch})`
+      this.problems.push({ severity: 'damage', file: path, position, end, offset, what, mend: RECOVER })
     }
   }
 
@@ -203,14 +236,22 @@ class PartitionWalk {
     }
   }
 
-  #batch(segment: SegmentFile, { position, bytes, nextOffset, buffer }: WalkedBatch): void {
+  #batch({ path }: SegmentFile, { position, bytes, baseOffset, nextOffset, buffer }: WalkedBatch): void {
     this.batches++
+    if (isTransactional(buffer, 0)) {
+      const producer = producerOf(buffer, 0)
+      const name = `${producer.id}:${producer.epoch}`
+      if (isControl(buffer, 0)) this.#unmarked.delete(name)
+      else if (!this.#unmarked.has(name)) {
+        this.#unmarked.set(name, { path, position, end: position + bytes, offset: baseOffset, producer })
+      }
+    }
     this.bytes += bytes
     this.#expected = nextOffset
-    if (bytes < HEADER_BYTES || buffer.readInt32BE(LEADER_EPOCH_AT) === 0) return
+    if (buffer.readInt32BE(LEADER_EPOCH_AT) === 0) return
     const at = position + LEADER_EPOCH_AT
     const what = 'the leader epoch there is not 0, as it was written: nothing reads it, but a byte was changed'
-    this.#report('harmless', segment.path, at, position + MAGIC_AT, what, NONE)
+    this.#report('harmless', path, at, position + MAGIC_AT, what, NONE)
   }
 
   #damage(

@@ -199,7 +199,7 @@ export class TransactionFinisher {
 }
 
 /** What a journal says of a transaction; undefined where it is not decided. */
-function outcomeIn(record: JournalRecord | undefined, open: Producer): Outcome | undefined {
+export function outcomeIn(record: JournalRecord | undefined, open: Producer): Outcome | undefined {
   if (record === undefined) return undefined
   if (record.decided !== null && sameTransaction(record.decided, open)) return 'committed'
   if (record.retired || record.producer.id !== open.id || record.producer.epoch > open.epoch) return 'aborted'

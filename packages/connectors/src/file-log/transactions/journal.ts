@@ -82,6 +82,14 @@ export class TransactionJournal {
     return this.#latest()?.record
   }
 
+  /** Where a record stands that is not whole: its write was cut off, or it was damaged since. */
+  brokenRecords(): number[] {
+    return [0, SLOT_BYTES].filter((at) => {
+      const held = this.#file.read(this.#head, 0, HEAD_BYTES, at)
+      return this.#head.subarray(0, held).some((byte) => byte !== 0) && this.#slot(at) === undefined
+    })
+  }
+
   /**
    * Whether this producer may still write: two short reads, made under the lock of the partition that is written to.
    * Whoever fences it changes the journal first, and looks into the partitions then.

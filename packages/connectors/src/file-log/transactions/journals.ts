@@ -4,8 +4,8 @@ import { systemCode } from '../errors.ts'
 import { topicDirectory, transactionsDirectory } from '../paths.ts'
 import { TransactionJournal } from './journal.ts'
 
-/** Owners' locks and files in the making start with a dot, which no transactional id does. */
-function journalNames(files: FileSystem, data: string): string[] {
+/** The transactional ids that have a journal. Owners' locks and files in the making start with a dot, which no id does. */
+export function journalNames(files: FileSystem, data: string): string[] {
   try {
     return files.list(transactionsDirectory(data)).filter((name) => !name.startsWith('.'))
   } catch (error) {

@@ -1,0 +1,75 @@
+import { resolve } from 'node:path'
+import { inspectPartition, type RepairPlan, type ReplacedMarker, repairPartition } from '@millrace/connectors/internal'
+import { FatalError } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { Command } from 'commander'
+import { type DataOptions, dataOption } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { wholeNumber } from '../values.ts'
+import { offsetText, problemLine } from './problem-line.ts'
+
+interface RepairOptions extends DataOptions {
+  readonly yes?: boolean
+}
+
+export function repairCommand(io: Io): Command {
+  return new Command('repair')
+    .description('Makes a damaged partition readable again, and gives up what cannot be read.')
+    .argument('<topic>', 'its name')
+    .argument('<partition>', 'its number', wholeNumber)
+    .option('--yes', 'do it; without, it is only said what would be done')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+The records of a damaged batch are lost by this, and nothing brings them back but a copy of the file: look first. The files are
+kept as they were in <data>/damaged. All jobs and writers of the data directory must be stopped.
+
+Examples:
+  $ millrace log repair flights 0
+  $ millrace log repair flights 0 --yes`,
+    )
+    .action((topic: string, partition: number, options: RepairOptions) => repair(io, topic, partition, options))
+}
+
+async function repair(io: Io, topic: string, partition: number, options: RepairOptions): Promise<void> {
+  const data = resolve(options.data)
+  const env = nodeEnv()
+  const say = (text: string) => io.stdout.write(`${text}\n`)
+  const found = await inspectPartition(env, data, topic, partition)
+  for (const problem of found.problems) say(problemLine(problem, io.colors))
+  if (!found.needed) {
+    say(`${topic}/${partition} needs no repair`)
+    return
+  }
+  if (options.yes !== true) {
+    for (const text of losses(found, 'Would give up')) say(text)
+    throw notDone(found, topic, partition, data)
+  }
+  const { plan, kept, markers } = await repairPartition(env, data, topic, partition)
+  for (const text of losses(plan, 'Gave up')) say(text)
+  for (const marker of markers) say(markerText(marker))
+  for (const path of kept) say(`As it was before: ${path}`)
+  say(`${topic}/${partition} is repaired`)
+}
+
+function losses({ lost, impossible }: RepairPlan, verb: string): string[] {
+  if (impossible.length > 0) return []
+  if (lost.length === 0) return [`${verb} no records`]
+  return lost.map(({ from, to }) => `${verb} ${offsetText(from, to)}, with all records there`)
+}
+
+function markerText({ id, epoch, firstOffset, outcome, known }: ReplacedMarker): string {
+  const transaction = `The transaction of producer ${id}, epoch ${epoch}, which begins at offset ${firstOffset}, had lost its marker`
+  if (known) return `${transaction}; it was ${outcome}, as the rest of the log says`
+  return `${transaction}, and nothing says how it ended: it counts as aborted, and its records here are given up`
+}
+
+function notDone({ impossible }: RepairPlan, topic: string, partition: number, data: string): FatalError {
+  const [first] = impossible
+  const message =
+    first === undefined
+      ? `${topic}/${partition} in ${data} needs a repair. Nothing was changed; "millrace log repair ${topic} ${partition} --yes --data ${data}" does it`
+      : `${topic}/${partition} in ${data} is damaged in a way for which no repair is known: ${first.what} (${first.file}, byte ${first.position}). Restore the file from a copy`
+  return new FatalError('LOG_DAMAGED', message, { topic, partition })
+}

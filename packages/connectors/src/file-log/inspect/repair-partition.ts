@@ -1,0 +1,215 @@
+import type { Env } from '@millrace/core'
+import { setBaseOffset } from '../../record-batch/batch-builder.ts'
+import { nextOffset } from '../../record-batch/batch-header.ts'
+import { controlBatch, type Outcome } from '../../record-batch/control-batch.ts'
+import { BASE_OFFSET_AT, writeInt64 } from '../../record-batch/format.ts'
+import { checkPartition } from '../../topic-errors.ts'
+import { diskFailed, logDamaged, syncFailed } from '../errors.ts'
+import { openAfter, sameTransaction } from '../open-transactions.ts'
+import { PartitionFiles } from '../partition-files.ts'
+import { bootMark, EMPTY_TAIL, type OpenTransaction, type Tail } from '../tail.ts'
+import { outcomeIn } from '../transactions/finisher.ts'
+import { TransactionJournal } from '../transactions/journal.ts'
+import { findJournal } from '../transactions/journals.ts'
+import { keepDamaged } from './keep-damaged.ts'
+import { findMarker } from './marker-search.ts'
+import { fillingOf, planRepair, type RepairPlan } from './plan-repair.ts'
+import type { Mend } from './problem.ts'
+import { partitionInUse, refuseUsers } from './users.ts'
+import { checkDataDirectory, countPartitions } from './verify-log.ts'
+import { verifyPartition } from './verify-partition.ts'
+
+/** A transaction whose marker was lost, and what it is taken for now. */
+export interface ReplacedMarker extends OpenTransaction {
+  readonly outcome: Outcome
+  /** Whether anything says so; else it counts as aborted. */
+  readonly known: boolean
+}
+
+/** What was done. */
+export interface Repaired {
+  readonly plan: RepairPlan
+  /** Where the files as they were before stand now. */
+  readonly kept: readonly string[]
+  readonly markers: readonly ReplacedMarker[]
+}
+
+/** What repairing a partition would do; nothing is changed. Throws as `dumpPartition` does. */
+export async function inspectPartition(env: Env, data: string, topic: string, partition: number): Promise<RepairPlan> {
+  await checkDataDirectory(env, data)
+  checkPartition(topic, partition, countPartitions(env, data, topic))
+  return planRepair(verifyPartition(env.files, data, topic, partition).problems)
+}
+
+/**
+ * Makes a damaged partition readable again, at the price of what cannot be read: empty batches stand for the lost offsets.
+ * Every file that is changed is copied to `<data>/damaged` first. Throws `PARTITION_IN_USE`, and `LOG_DAMAGED` where no
+ * repair is known.
+ */
+export async function repairPartition(env: Env, data: string, topic: string, partition: number): Promise<Repaired> {
+  await checkDataDirectory(env, data)
+  checkPartition(topic, partition, countPartitions(env, data, topic))
+  refuseUsers(env.files, data, topic, partition)
+  const files = new PartitionFiles(env.files, data, topic, partition)
+  try {
+    if (!files.tryLock()) throw partitionInUse(topic, partition, 'somebody appends to it')
+    try {
+      return await new Repair(files).run()
+    } finally {
+      files.unlock()
+    }
+  } catch (error) {
+    throw diskFailed(files.directory, error, { topic, partition })
+  } finally {
+    files.close()
+  }
+}
+
+/** One repair, under the partition's lock. */
+class Repair {
+  readonly #files: PartitionFiles
+  readonly #kept: string[] = []
+
+  constructor(files: PartitionFiles) {
+    this.#files = files
+  }
+
+  async run(): Promise<Repaired> {
+    const plan = this.#verify()
+    const [impossible] = plan.impossible
+    if (impossible !== undefined) {
+      const { file, position, what, offset } = impossible
+      throw logDamaged(
+        file,
+        position,
+        `${what}, and no repair is known for that`,
+        offset === undefined ? {} : { offset },
+      )
+    }
+    if (!plan.needed) return { plan, kept: [], markers: [] }
+    const before = this.#files.readTail()
+    const damaged = plan.problems.filter(({ severity }) => severity === 'damage')
+    if (damaged.length > 0) {
+      await this.#keep(
+        damaged.flatMap(({ mend }) => (mend.kind === 'fill' || mend.kind === 'baseOffset' ? [mend.base] : [])),
+      )
+      for (const { mend } of damaged) await this.#mend(mend)
+      await this.#forgetTail(before)
+    }
+    const tail = await this.#files.currentTail()
+    const markers = damaged.length === 0 ? [] : await this.#replaceMarkers(tail, before)
+    const left = this.#verify().problems.find(({ severity }) => severity !== 'harmless')
+    if (left !== undefined) throw logDamaged(left.file, left.position, `${left.what}, after the repair`)
+    return { plan, kept: this.#kept, markers }
+  }
+
+  #verify(): RepairPlan {
+    const { files, data, topic, partition } = this.#files
+    return planRepair(verifyPartition(files, data, topic, partition, true).problems)
+  }
+
+  async #keep(bases: readonly number[]): Promise<void> {
+    const { files, data, topic, partition, tailPath } = this.#files
+    const segments = [...new Set(bases)].map((base) => this.#files.segmentPath(base))
+    for (const path of [...segments, tailPath]) {
+      if (files.stat(path) !== undefined) this.#kept.push(await keepDamaged(files, data, topic, partition, path))
+    }
+  }
+
+  async #mend(mend: Mend): Promise<void> {
+    if (mend.kind !== 'fill' && mend.kind !== 'baseOffset') return
+    const file = this.#files.openSegment(mend.base, 'write')
+    try {
+      if (mend.kind === 'baseOffset') {
+        const offset = Buffer.alloc(8)
+        writeInt64(offset, mend.offset, 0)
+        file.write(offset, 0, offset.length, mend.position + BASE_OFFSET_AT)
+      } else {
+        const filling = fillingOf(mend) ?? Buffer.alloc(0)
+        if (filling.length > 0) file.write(filling, 0, filling.length, mend.position)
+        if (mend.last) file.truncate(mend.position + filling.length)
+      }
+      await this.#sync(file)
+    } finally {
+      file.close()
+    }
+  }
+
+  /** Lets recovery look at every segment again: what is open, what comes next and what is durable may have changed. */
+  async #forgetTail(tail: Tail | undefined): Promise<void> {
+    const { files, directory } = this.#files
+    const segments = this.#files.segments()
+    const file = this.#files.openSegment(segments.at(-1) ?? 0, 'write')
+    try {
+      // What recovery reads, it takes for durable.
+      await this.#sync(file)
+    } finally {
+      file.close()
+    }
+    await files.syncDirectory(directory)
+    // What retention deleted, and did not live to remove, is nobody's.
+    const base = segments.findLast((each) => each <= (tail?.startOffset ?? 0)) ?? segments[0] ?? 0
+    const boot = (bootMark(files.boot) ^ 1) >>> 0
+    const synced = { base, bytes: 0, nextOffset: base, open: [] }
+    this.#files.writeTail({ ...(tail ?? EMPTY_TAIL), maxTimestamp: -1, boot, open: [], synced })
+  }
+
+  async #sync(file: { readonly path: string; sync(): Promise<void> }): Promise<void> {
+    try {
+      await file.sync()
+    } catch (error) {
+      throw syncFailed(file.path, error)
+    }
+  }
+
+  /** Ends the transactions whose markers were among what was lost: another partition's marker or the journal says how. */
+  async #replaceMarkers(tail: Tail, before: Tail | undefined): Promise<ReplacedMarker[]> {
+    const markers: ReplacedMarker[] = []
+    let last = tail
+    for (const open of tail.open) {
+      // What was open before is none of ours, and so is what its owner may still decide.
+      if (before?.open.some((each) => sameTransaction(each, open)) === true) continue
+      const ended = this.#outcomeOf(open)
+      if (ended === undefined) continue
+      last = await this.#append(last, open, ended.outcome)
+      markers.push({ ...open, ...ended })
+    }
+    return markers
+  }
+
+  #outcomeOf(open: OpenTransaction): { readonly outcome: Outcome; readonly known: boolean } | undefined {
+    const { files, data } = this.#files
+    const marker = findMarker(files, data, open)
+    if (marker !== undefined) return { outcome: marker, known: true }
+    const name = findJournal(files, data, open.id)
+    if (name === undefined) return { outcome: 'aborted', known: false }
+    const journal = new TransactionJournal(files, data, name)
+    try {
+      const outcome = outcomeIn(journal.read(), open)
+      // An older transaction counts as aborted in the journal, which tells of the last one only.
+      return outcome && { outcome, known: outcome === 'committed' }
+    } finally {
+      journal.close()
+    }
+  }
+
+  async #append(tail: Tail, transaction: OpenTransaction, outcome: Outcome): Promise<Tail> {
+    const batch = controlBatch(transaction, outcome, Math.max(0, tail.maxTimestamp))
+    setBaseOffset(batch, tail.nextOffset)
+    const file = this.#files.openSegment(tail.activeBase, 'write')
+    try {
+      file.write(batch, 0, batch.length, tail.activeBytes)
+      await this.#sync(file)
+    } finally {
+      file.close()
+    }
+    const next: Tail = {
+      ...tail,
+      activeBytes: tail.activeBytes + batch.length,
+      nextOffset: nextOffset(batch, 0),
+      open: openAfter(tail.open, batch, 0, tail.nextOffset),
+    }
+    this.#files.writeTail(next)
+    return next
+  }
+}

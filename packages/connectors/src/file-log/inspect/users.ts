@@ -1,0 +1,41 @@
+import { type FileSystem, RefusedError } from '@millrace/core'
+import { transactionsDirectory } from '../paths.ts'
+
+/** Owners' locks; journals themselves are locked for moments only. */
+const OWNER = /^\.owner-/
+
+/** Throws `PARTITION_IN_USE` where a job runs on the data directory, or a transactional writer lives: any may use the partition. */
+export function refuseUsers(files: FileSystem, data: string, topic: string, partition: number): void {
+  const locks = [
+    ...filesUnder(files, `${data}/jobs`).filter((path) => path.endsWith('.lock') || path.includes('/members/')),
+    ...filesUnder(files, transactionsDirectory(data)).filter((path) =>
+      OWNER.test(path.slice(path.lastIndexOf('/') + 1)),
+    ),
+  ]
+  const user = locks.find((path) => isHeld(files, path))
+  if (user !== undefined) throw partitionInUse(topic, partition, `a living process holds ${user}`)
+}
+
+export function partitionInUse(topic: string, partition: number, why: string): RefusedError {
+  return new RefusedError(
+    'PARTITION_IN_USE',
+    `${topic}/${partition} cannot be repaired while it may be in use: ${why}. Stop the jobs and writers of this data directory first`,
+    { topic, partition },
+  )
+}
+
+function isHeld(files: FileSystem, path: string): boolean {
+  const file = files.open(path, 'write')
+  try {
+    return !file.tryLock()
+  } finally {
+    // Its lock goes with it.
+    file.close()
+  }
+}
+
+function filesUnder(files: FileSystem, path: string): string[] {
+  const stat = files.stat(path)
+  if (stat === undefined) return []
+  return stat.directory ? files.list(path).flatMap((name) => filesUnder(files, `${path}/${name}`)) : [path]
+}
