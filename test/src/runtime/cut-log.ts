@@ -55,6 +55,7 @@ function pass(log: Log): Log {
     openTransactionalWriter: (id) => log.openTransactionalWriter(id),
     openWriter: () => log.openWriter(),
     claim: (name) => log.claim(name),
+    join: (group, options) => log.join(group, options),
     close: () => log.close(),
   }
 }
