@@ -60,7 +60,7 @@ describe('a group writer', () => {
   })
 })
 
-test.each(['write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remove'] as const)(
+test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remove'] as const)(
   'after a failed %s every error is one of ours, and closing leaves no file open',
   async (failing) => {
     let left = -1
@@ -123,5 +123,18 @@ test('a reader that cannot be announced anything still looks, and leaves no watc
   await waiting
   while (readAll(b).length === 0) await reader.wait(30_000)
   expect(watches).toBe(0)
+  await log.close()
+})
+
+test('a topic that can neither be made nor cleared away says why it could not be made', async () => {
+  const env = nodeEnv()
+  const failed = () => {
+    throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+  }
+  const files = { ...env.files, rename: failed, removeTree: failed }
+  const first = await open(() => undefined)
+  await first.close()
+  const log = await openFileLog({ directory, env: { ...env, files } })
+  await expect(log.admin.createTopic('t')).rejects.toMatchObject({ code: 'LOG_FULL' })
   await log.close()
 })

@@ -1,7 +1,7 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { topicMissing } from '../topic-errors.ts'
-import { systemCode } from './errors.ts'
+import { diskFailed, systemCode } from './errors.ts'
 import { partitionDirectory, segmentPath } from './paths.ts'
 import { recoverTail } from './recovery.ts'
 import { listSegments } from './segments.ts'
@@ -135,6 +135,6 @@ function openTail(files: FileSystem, directory: string, topic: string): OpenFile
         file: directory,
       })
     }
-    throw error
+    throw diskFailed(`${directory}/tail`, error, { topic })
   }
 }

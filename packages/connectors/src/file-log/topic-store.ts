@@ -65,12 +65,21 @@ export class TopicStore {
       files.rename(making, topicDirectory(this.#data, name))
       await files.syncDirectory(topics)
     } catch (error) {
-      files.removeTree(making)
+      this.#abandon(making)
       const code = systemCode(error)
       if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') throw topicExists(name)
       throw writeFailed(making, error, { topic: name })
     }
     return { name, id, ...settings }
+  }
+
+  /** What is left of a topic in the making is none: nobody looks at it. */
+  #abandon(making: string): void {
+    try {
+      this.#env.files.removeTree(making)
+    } catch {
+      // What must be told is why it could not be made; a disk that is full may not let it be removed, either.
+    }
   }
 
   async delete(name: string): Promise<void> {

@@ -53,8 +53,6 @@ export class MemoryPartitionReader implements PartitionReader {
     return this.#cursor
   }
 
-  async secure(): Promise<void> {}
-
   seek(offset: number): void {
     this.#position = offset
   }
