@@ -32,6 +32,17 @@ test('A new state is fresh and at 0; opened again it stands where its last commi
   await second.state.close()
 })
 
+test('A disk that takes no new state is told of by code, task and place', async () => {
+  const directory = join(temporaryDirectory(), 'state')
+  const full = () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+  }
+  const env = { ...nodeEnv(), files: { ...nodeEnv().files, makeDirectory: full } }
+  const refused = openTaskState({ directory, job: 'job', task: 'task-0', stores: [TOTALS], inputs: [], env })
+  await expect(refused).rejects.toMatchObject({ code: 'STATE_REBUILD_FAILED', place: { task: 'task-0' } })
+  await expect(refused).rejects.toThrow(/task-0.*could not be made.*ENOSPC/)
+})
+
 test('A state that another opener holds is refused, and left as it is', async () => {
   const directory = temporaryDirectory()
   const { state } = await openWith(directory, [TOTALS])

@@ -1,5 +1,5 @@
 import type { Env } from '@millrace/core'
-import { RefusedError } from '@millrace/core'
+import { FatalError, MillraceError, RefusedError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, Database, isIntact } from './database.ts'
 import { checkFiles } from './files/check-files.ts'
@@ -53,9 +53,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   try {
     const reason = fresh ? 'there was none' : await openTrusted(database, identity, state, env)
     if (reason === undefined) return { state, opened: 'reused', note: undefined }
-    await database.destroy()
-    await database.open()
-    await state.load(null)
+    await openEmpty(database, state, task)
     if (fresh) return { state, opened: 'fresh', note: undefined }
     return {
       state,
@@ -65,6 +63,23 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+/** Throws `STATE_REBUILD_FAILED` where the disk does not even take an empty state. */
+async function openEmpty(database: Database, state: LevelTaskState, task: string): Promise<void> {
+  try {
+    await database.destroy()
+    await database.open()
+    await state.load(null)
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    throw new FatalError(
+      'STATE_REBUILD_FAILED',
+      `The local state of task ${task} could not be made in ${database.directory}: ` +
+        `${error instanceof Error ? messageOf(error) : String(error)}. Look at the disk, and start again: nothing is lost`,
+      { task, file: database.directory, cause: error },
+    )
   }
 }
 
