@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { type Ended, type RunOptions, runJob, ScratchDirectory } from './job-process.ts'
+import { type Ended, runJob, ScratchDirectory } from './job-process.ts'
 
 /** The calls that change files; `openat` only where it may create one. */
 const CALLS = ['write', 'pwrite64', 'ftruncate', 'fdatasync', 'fsync', 'rename', 'unlink', 'mkdir', 'openat'] as const
@@ -27,12 +27,12 @@ export function hasStrace(): boolean {
 }
 
 /** All calls of one run to its end that strace can be told of, in order. */
-export async function tracePoints(options: RunOptions = {}): Promise<CallPoint[]> {
+export async function tracePoints(): Promise<CallPoint[]> {
   using first = new ScratchDirectory()
   // Leaves the program compiled, as all later runs find it: whether it is changes the numbers of its calls.
-  await runJob(first.path, options)
+  await runJob(first.path)
   using scratch = new ScratchDirectory()
-  const { ended, trace } = await traceJob(scratch.path, [], options)
+  const { ended, trace } = await traceJob(scratch.path, [])
   if (ended.code !== 0) throw new Error(`The run without a fault failed: ${ended.output}`)
   const points = new Map<string, CallPoint>()
   for (const { call, path, nth, nthOnPath, changes } of parseTrace(trace, scratch.path)) {
@@ -50,10 +50,22 @@ export async function runWithFault(
   directory: string,
   { call, path, index }: CallPoint,
   effect: string,
-  options: RunOptions = {},
+  /** Does the same to all that would come at that call from then on. */
+  { lasting = false }: { readonly lasting?: boolean } = {},
 ): Promise<{ ended: Ended; trace: string }> {
   const only = isNamedByChance(path) ? [] : ['-P', `${directory}/${path}`]
-  return await traceJob(directory, [...only, '-e', `inject=${call}:${effect}:when=${index}`], options)
+  const when = `${index}${lasting ? '+' : ''}`
+  return await traceJob(directory, [...only, '-e', `inject=${call}:${effect}:when=${when}`])
+}
+
+/** The calls of a run after the one that a fault was injected into. */
+export function callsAfter(point: CallPoint, trace: string, directory: string): TracedCall[] {
+  const calls = parseTrace(trace, directory)
+  const at = calls.findIndex(({ call, path, nth, nthOnPath }) => {
+    if (call !== point.call) return false
+    return isNamedByChance(point.path) ? nth === point.index : path === point.path && nthOnPath === point.index
+  })
+  return at === -1 ? [] : calls.slice(at + 1)
 }
 
 /** Files in the making have names that are the same in no two runs. */
@@ -61,15 +73,11 @@ function isNamedByChance(path: string): boolean {
   return /[0-9a-f]{8}-[0-9a-f]{4}-/.test(path)
 }
 
-async function traceJob(
-  directory: string,
-  faults: readonly string[],
-  options: RunOptions,
-): Promise<{ ended: Ended; trace: string }> {
+async function traceJob(directory: string, faults: readonly string[]): Promise<{ ended: Ended; trace: string }> {
   using scratch = new ScratchDirectory()
   const file = `${scratch.path}/trace`
   const traced = ['-f', '-qq', '-y', '-s', '0', '-o', file, '-e', `trace=${CALLS.join(',')}`, '-e', 'signal=none']
-  const ended = await runJob(directory, { ...options, under: ['strace', ...traced, ...faults] })
+  const ended = await runJob(directory, { under: ['strace', ...traced, ...faults] })
   return { ended, trace: readFileSync(file, 'utf8') }
 }
 
@@ -83,8 +91,6 @@ interface TracedCall {
   readonly nthOnPath: number
   /** False for opening a file without making one. */
   readonly changes: boolean
-  /** What it returned, with the error's name: `-1 EIO`; of a call that was not alone, nothing. */
-  readonly result: string
 }
 
 /** The calls of a trace, numbered as strace numbers them. */
@@ -108,7 +114,6 @@ function parseTrace(trace: string, directory: string): TracedCall[] {
       nth: count(`${thread} ${call}`),
       nthOnPath: count(`${thread} ${call} ${path}`),
       changes: call !== 'openat' || args.includes('O_CREAT'),
-      result: /\) += (-?\d+ ?[A-Z]*)/.exec(args)?.[1] ?? '',
     }
   })
 }

@@ -67,7 +67,6 @@ function readerOf(batch: Batch): PartitionReader {
       given = true
       return batch
     },
-    secure: async () => {},
     seek: () => undefined,
     close: () => undefined,
   }

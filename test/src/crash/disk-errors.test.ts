@@ -1,0 +1,84 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { check } from './check.ts'
+import { forEach, needs, sampled, TIMEOUT_MS } from './extent.ts'
+import { ORDERS, ScratchDirectory } from './job-process.ts'
+import { Outcomes } from './outcomes.ts'
+import { type CallPoint, callsAfter, hasStrace, runWithFault, tracePoints } from './system-calls.ts'
+
+/** Calls of each kind of error in `npm test`; every one with `npm run crash`. */
+const POINTS = 14
+
+const SYNCS = ['fsync', 'fdatasync']
+
+/**
+ * What a run may stop with, by error: its place says whether the log or a store met it. It may also go on: an index, a
+ * store that is opened anew, and what only tidies up are not worth stopping for.
+ */
+const STOPS = {
+  ENOSPC: ['LOG_FULL', 'STATE_REBUILD_FAILED'],
+  EIO: ['LOG_WRITE_FAILED', 'STATE_REBUILD_FAILED'],
+} as const
+
+/** `LOG_WRITE_FAILED` where something was being made: a topic, the data directory. */
+const STOPS_AT_SYNC = ['LOG_SYNC_FAILED', 'LOG_WRITE_FAILED']
+
+let points: readonly CallPoint[] = []
+
+beforeAll(async () => {
+  if (hasStrace()) points = await tracePoints()
+})
+
+describe.each(['ENOSPC', 'EIO'] as const)('a disk that answers %s', (error) => {
+  test('at any call that changes files costs nothing that was acknowledged, and is told by name', {
+    timeout: TIMEOUT_MS,
+  }, async (context) => {
+    needs(context, hasStrace(), 'strace')
+    const changing = points.filter(({ call }) => !SYNCS.includes(call))
+    expect(changing.length).toBeGreaterThan(200)
+    const outcomes = new Outcomes(`${error} at file-system calls (of ${changing.length} a run)`)
+    await forEach(sampled(changing, POINTS), async (point, index) => {
+      using scratch = new ScratchDirectory()
+      const lasting = index % 2 === 1
+      const { ended } = await runWithFault(scratch.path, point, `error=${error}`, { lasting })
+      const where = `${error} at ${nameOf(point)}${lasting ? ' and all after it' : ''}`
+      outcomes.tried()
+      if (ended.code === 0) outcomes.count('went on')
+      else if (STOPS[error].some((code) => code === ended.stopped)) outcomes.count(`stopped with ${ended.stopped}`)
+      else outcomes.violation(where, ended.output)
+      outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+    })
+    outcomes.report()
+    expect(outcomes.violations).toEqual([])
+  })
+})
+
+test('a sync of the log that fails stops the process, and is never tried again', {
+  timeout: TIMEOUT_MS,
+}, async (context) => {
+  needs(context, hasStrace(), 'strace')
+  const syncs = points.filter(({ call, path }) => SYNCS.includes(call) && !path.startsWith('state/'))
+  expect(syncs.length).toBeGreaterThan(50)
+  const outcomes = new Outcomes(`EIO at syncs of the log (of ${syncs.length} a run)`)
+  await forEach(sampled(syncs, POINTS), async (point) => {
+    using scratch = new ScratchDirectory()
+    const { ended, trace } = await runWithFault(scratch.path, point, 'error=EIO')
+    const where = `EIO at ${nameOf(point)}`
+    outcomes.tried()
+    if (ended.code === 0) outcomes.count('not reached')
+    else outcomes.count(`stopped with ${ended.stopped}`)
+    if (ended.code !== 0 && !STOPS_AT_SYNC.some((code) => code === ended.stopped))
+      outcomes.violation(where, ended.output)
+    const again = callsAfter(point, trace, scratch.path).filter(
+      ({ call, path }) => SYNCS.includes(call) && path === point.path,
+    )
+    if (again.length > 0) outcomes.violation(where, `synced again ${again.length} times`)
+    outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+  })
+  outcomes.report()
+  expect(outcomes.violations).toEqual([])
+  expect(outcomes.of('stopped with LOG_SYNC_FAILED')).toBeGreaterThan(outcomes.faults / 2)
+})
+
+function nameOf({ call, path, index }: CallPoint): string {
+  return `${call} ${index} (${path})`
+}
