@@ -34,6 +34,7 @@ export type {
   TopicSettings,
   TransactionalWriter,
 } from './contracts/log.ts'
+export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
 export { describe } from './describe/describe.ts'
 export type {

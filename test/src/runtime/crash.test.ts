@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { job, json, stream, string, topic, tumbling } from '@millrace/core'
 import { expect, test } from 'vitest'
-import { type CommitPoint, Cut, cutLog } from './cut-log.ts'
+import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld } from './job-world.ts'
 
 interface Flight {
@@ -24,7 +24,19 @@ const changesByDestination = byRoute
   .changes()
   .groupBy((_, { key }) => key.split('-')[1] ?? '', string())
   .count('changes-by-destination')
-const theJob = job('delays', byOrigin, byRoute, changesByDestination)
+/** What the first step sends on, and what the third stage tells: outputs with and without state before them. */
+const delays = topic('delays', { key: string(), value: json<number>() })
+const counts = topic('counts', { key: string(), value: json<number>() })
+const theJob = job(
+  'delays',
+  byOrigin,
+  byRoute,
+  changesByDestination,
+  stream(flights)
+    .mapValues((flight) => flight.delay)
+    .to(delays),
+  changesByDestination.changes().to(counts),
+)
 
 const airports = ['ORD', 'LAX', 'JFK', 'SFO', 'DEN', 'SEA', 'ATL']
 
@@ -56,13 +68,14 @@ function expected(records: ReturnType<typeof makeFlights>) {
   return { origins, routes, destinations }
 }
 
-const points: CommitPoint[] = ['before flush', 'after flush', 'before group', 'after group']
-
-for (const point of points) {
+for (const point of COMMIT_POINTS) {
   for (const loseState of [false, true]) {
     test(`views are exact when commits are cut off ${point}${loseState ? ' and local state is lost each time' : ''}`, async () => {
       const world = await JobWorld.open()
       await world.topic('flights', { partitions: 2 })
+      await world.topic('delays', { partitions: 2 })
+      await world.topic('counts')
+      const guarantee = guaranteeAt(point)
       const records = makeFlights(4000)
       let produced = 0
       for (let countdown = 1; countdown <= 12; countdown++) {
@@ -70,15 +83,33 @@ for (const point of points) {
         await world.produce('flights', flights.value, records.slice(produced, upTo))
         produced = upTo
         const log = cutLog(world.log, point, 1 + (countdown % 5))
-        const outcome = await world.runToEnd(theJob, { log, commitIntervalMs: 1 }).catch((error: unknown) => error)
+        const outcome = await world
+          .runToEnd(theJob, { log, guarantee, commitIntervalMs: 1 })
+          .catch((error: unknown) => error)
         if (outcome !== undefined && !(outcome instanceof Cut)) throw outcome
         if (loseState) rmSync(world.stateDirectory, { recursive: true, force: true })
       }
-      await world.runToEnd(theJob)
+      await world.runToEnd(theJob, { guarantee })
       const { origins, routes, destinations } = expected(records)
       expect(await world.rows(theJob, 'by-origin')).toEqual(origins)
       expect(await world.rows(theJob, 'by-route')).toEqual(routes)
       expect(await world.rows(theJob, 'changes-by-destination')).toEqual(destinations)
+      if (guarantee === 'exactly-once') {
+        const sent = [
+          ...(await world.read('delays', delays.value, 0)),
+          ...(await world.read('delays', delays.value, 1)),
+        ]
+        expect(sent.length).toBe(records.length)
+        for (const origin of airports) {
+          const ofOrigin = records.filter(({ key }) => key === origin).map(({ value }) => value.delay)
+          expect(sent.filter(([key]) => key === origin).map(([, delay]) => delay)).toEqual(ofOrigin)
+        }
+        // Each count of a destination is told once, in order.
+        for (const [destination, total] of destinations) {
+          const told = (await world.read('counts', counts.value)).filter(([key]) => key === destination)
+          expect(told.map(([, count]) => count)).toEqual(Array.from({ length: total }, (_, index) => index + 1))
+        }
+      }
       await world.close()
     })
   }

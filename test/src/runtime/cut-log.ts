@@ -1,7 +1,28 @@
-import type { GroupWriter, Log, LogWriter } from '@millrace/core'
+import type { GroupWriter, Log, LogWriter, TransactionalWriter } from '@millrace/core'
+import type { Guarantee } from '@millrace/runtime'
 
-/** Where a commit can be cut off. */
-export type CommitPoint = 'before flush' | 'after flush' | 'before group' | 'after group'
+/** Where a commit can be cut off: a transaction's, or one without transactions. */
+export type CommitPoint =
+  | 'before commit'
+  | 'after commit'
+  | 'before flush'
+  | 'after flush'
+  | 'before group'
+  | 'after group'
+
+export const COMMIT_POINTS: readonly CommitPoint[] = [
+  'before commit',
+  'after commit',
+  'before flush',
+  'after flush',
+  'before group',
+  'after group',
+]
+
+/** The guarantee under which a commit comes past a point. */
+export function guaranteeAt(point: CommitPoint): Guarantee {
+  return point.endsWith('commit') ? 'exactly-once' : 'at-least-once'
+}
 
 /** The error of a cut: stands for a process that died there. */
 export class Cut extends Error {}
@@ -20,6 +41,7 @@ export function cutLog(log: Log, point: CommitPoint, countdown: number): Log {
   return {
     ...pass(log),
     openWriter: () => cutWriter(log.openWriter(), reach),
+    openTransactionalWriter: async (id) => cutTransactions(await log.openTransactionalWriter(id), reach),
   }
 }
 
@@ -33,7 +55,28 @@ function pass(log: Log): Log {
     openTransactionalWriter: (id) => log.openTransactionalWriter(id),
     openWriter: () => log.openWriter(),
     claim: (name) => log.claim(name),
+    join: (group, options) => log.join(group, options),
     close: () => log.close(),
+  }
+}
+
+function cutTransactions(writer: TransactionalWriter, reach: (at: CommitPoint) => void): TransactionalWriter {
+  return {
+    transactionalId: writer.transactionalId,
+    openPartition: (topic, partition) => writer.openPartition(topic, partition),
+    openGroup: (topic, partition) => writer.openGroup(topic, partition),
+    flush: () => writer.flush(),
+    get backlogged() {
+      return writer.backlogged
+    },
+    commit: async (groups, ready) => {
+      reach('before commit')
+      const positions = await writer.commit(groups, ready)
+      reach('after commit')
+      return positions
+    },
+    abort: () => writer.abort(),
+    close: () => writer.close(),
   }
 }
 

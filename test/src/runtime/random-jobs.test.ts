@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { hopping, int32, type Job, job, json, type Stream, stream, string, topic, tumbling } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CommitPoint, Cut, cutLog } from './cut-log.ts'
+import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld, type TestRecord } from './job-world.ts'
 
 /** How many random jobs; more with MILLRACE_RANDOM_JOBS. */
@@ -114,8 +114,6 @@ const tables: Table[] = [
   },
 ]
 
-const points: CommitPoint[] = ['before flush', 'after flush', 'before group', 'after group']
-
 const plan = fc.record({
   partitions: fc.integer({ min: 1, max: 3 }),
   // A repartition under one name can stand in a job once.
@@ -127,7 +125,7 @@ const plan = fc.record({
   }),
   runs: fc.array(
     fc.record({
-      point: fc.constantFrom(...points),
+      point: fc.constantFrom(...COMMIT_POINTS),
       countdown: fc.integer({ min: 1, max: 6 }),
       loseState: fc.boolean(),
       commitIntervalMs: fc.integer({ min: 1, max: 4 }),
@@ -156,7 +154,9 @@ test(
           await world.produce('numbers', numbers.value, records.slice(produced, upTo))
           produced = upTo
           const log = cutLog(world.log, point, countdown)
-          const outcome = await world.runToEnd(theJob, { log, commitIntervalMs }).catch((error: unknown) => error)
+          const outcome = await world
+            .runToEnd(theJob, { log, guarantee: guaranteeAt(point), commitIntervalMs })
+            .catch((error: unknown) => error)
           if (outcome !== undefined && !(outcome instanceof Cut)) throw outcome
           if (loseState) rmSync(world.stateDirectory, { recursive: true, force: true })
         }

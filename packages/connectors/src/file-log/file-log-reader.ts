@@ -1,6 +1,7 @@
 import type { Env, Isolation, LogReader, PartitionReader } from '@millrace/core'
 import { diskFailed } from './errors.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
+import type { Durability } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
 import type { TransactionFinisher } from './transactions/finisher.ts'
 
@@ -17,16 +18,18 @@ export class FileLogReader implements LogReader {
   readonly #env: Env
   readonly #data: string
   readonly #isolation: Isolation
+  readonly #durability: Durability
   readonly #finisher: TransactionFinisher
   readonly #readers = new Set<FilePartitionReader>()
   #nextMeetMs = 0
   /** Ends the wait that is under way. */
   #wake: (() => void) | undefined
 
-  constructor(env: Env, data: string, isolation: Isolation, finisher: TransactionFinisher) {
+  constructor(env: Env, data: string, isolation: Isolation, durability: Durability, finisher: TransactionFinisher) {
     this.#env = env
     this.#data = data
     this.#isolation = isolation
+    this.#durability = durability
     this.#finisher = finisher
   }
 
@@ -39,7 +42,9 @@ export class FileLogReader implements LogReader {
       files.close()
       throw diskFailed(files.directory, error, { topic, partition })
     }
-    const reader = new FilePartitionReader(files, offset, this.#isolation, (closed) => this.#readers.delete(closed))
+    const reader = new FilePartitionReader(files, offset, this.#isolation, this.#durability, (closed) =>
+      this.#readers.delete(closed),
+    )
     this.#readers.add(reader)
     return reader
   }

@@ -5,12 +5,14 @@ import type {
   LogAdmin,
   LogReader,
   LogWriter,
+  Membership,
   PartitionOffsets,
   ReaderOptions,
   TopicDescription,
   TopicSettings,
   TransactionalWriter,
 } from '@millrace/core'
+import { RefusedError } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import { checkPartition } from '../topic-errors.ts'
 import { claimJob } from './claim.ts'
@@ -60,7 +62,7 @@ export async function openFileLog(options: FileLogOptions): Promise<Log> {
 class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
-  readonly capabilities = { atomicGroups: true, transactions: true }
+  readonly capabilities = { atomicGroups: true, transactions: true, membership: false }
   readonly admin: FileLogAdmin
   readonly #env: Env
   readonly #durability: Durability
@@ -80,7 +82,7 @@ class FileLog implements Log {
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
-    const reader = new FileLogReader(this.#env, this.location, isolation, this.#finisher)
+    const reader = new FileLogReader(this.#env, this.location, isolation, this.#durability, this.#finisher)
     this.#open.add(reader)
     return reader
   }
@@ -109,6 +111,10 @@ class FileLog implements Log {
     const claim = claimJob(this.#env.files, this.location, name)
     this.#open.add({ close: claim.release })
     return claim
+  }
+
+  async join(group: string): Promise<Membership> {
+    throw new RefusedError('UNSUPPORTED', `${group}: the file log has no groups`)
   }
 
   async close(): Promise<void> {

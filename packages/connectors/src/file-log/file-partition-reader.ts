@@ -12,9 +12,11 @@ import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone } from '../topic-errors.ts'
 import { logDamaged, systemCode } from './errors.ts'
+import type { Durability } from './partition-appender.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { findEntry, SegmentIndex } from './segment-index.ts'
 import { segmentHolding } from './segments.ts'
+import { syncActive } from './sync-active.ts'
 import { stableOffset, type Tail } from './tail.ts'
 import { TransactionOutcomes } from './transactions/outcomes.ts'
 
@@ -39,6 +41,7 @@ export class FilePartitionReader implements PartitionReader {
   readonly #files: PartitionFiles
   readonly #cursor: RecordCursor
   readonly #closed: (reader: FilePartitionReader) => void
+  readonly #durability: Durability
   /** Undefined where everything is read. */
   readonly #outcomes: TransactionOutcomes | undefined
   /** As last read. */
@@ -46,6 +49,8 @@ export class FilePartitionReader implements PartitionReader {
   /** The offset at which a transaction's end was looked for in vain. */
   #unknownAt = -1
   #position: number
+  /** The offset after the last batch that was given. */
+  #given = 0
   #segment: ReadSegment | undefined
   /** Bytes of the segment: `buffer[at, held)` stands at `filePosition`. */
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES_MIN)
@@ -63,12 +68,14 @@ export class FilePartitionReader implements PartitionReader {
     files: PartitionFiles,
     position: number,
     isolation: Isolation,
+    durability: Durability,
     closed: (reader: FilePartitionReader) => void,
   ) {
     this.topic = files.topic
     this.partition = files.partition
     this.#files = files
     this.#position = position
+    this.#durability = durability
     this.#closed = closed
     this.#cursor = new RecordCursor(files.topic, files.partition)
     this.#outcomes = isolation === 'committed' ? new TransactionOutcomes(files) : undefined
@@ -134,8 +141,14 @@ export class FilePartitionReader implements PartitionReader {
       }
       this.#cursor.open(this.#buffer, at, this.#position)
       this.#position = next
+      this.#given = next
       return this.#cursor
     }
+  }
+
+  async secure(): Promise<void> {
+    const tail = this.#durability === 'fsync' ? this.#readTail() : undefined
+    if (tail !== undefined && tail.synced.nextOffset < this.#given) await syncActive(this.#files)
   }
 
   /** Whether the batch at the position belongs to what is decided. */

@@ -35,12 +35,15 @@ function openOver(env: Env, topics: MemoryTopics): MemoryLog {
   return {
     kind: 'memory',
     location: 'memory',
-    capabilities: { atomicGroups: true, transactions: false },
+    capabilities: { atomicGroups: true, transactions: false, membership: false },
     admin: adminOf(topics),
     openReader: (): LogReader => opened(new MemoryLogReader(env, topics)),
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),
     async openTransactionalWriter() {
       throw new RefusedError('UNSUPPORTED', 'The memory log has no transactions')
+    },
+    async join(group) {
+      throw new RefusedError('UNSUPPORTED', `${group}: the memory log has no groups`)
     },
     async claim(name): Promise<Claim> {
       const free = topics.claim(name)

@@ -53,6 +53,8 @@ export class MemoryPartitionReader implements PartitionReader {
     return this.#cursor
   }
 
+  async secure(): Promise<void> {}
+
   seek(offset: number): void {
     this.#position = offset
   }

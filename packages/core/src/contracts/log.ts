@@ -1,5 +1,6 @@
 import type { Headers } from '../headers.ts'
 import type { Batch } from './batch.ts'
+import type { JoinOptions, Membership } from './membership.ts'
 import type { Serde } from './serde.ts'
 
 /**
@@ -28,6 +29,11 @@ export interface Log {
    * the owner where another process holds it.
    */
   claim(name: string): Promise<Claim>
+  /**
+   * Joins the group of that name (a job's): its members share the tasks. Throws `UNSUPPORTED` without the capability
+   * `membership`.
+   */
+  join(group: string, options: JoinOptions): Promise<Membership>
   /** Ends readers, writers and claims. What was appended and not flushed may be lost. */
   close(): Promise<void>
 }
@@ -37,6 +43,8 @@ export interface LogCapabilities {
   readonly atomicGroups: boolean
   /** Appends to any number of partitions that become visible together. */
   readonly transactions: boolean
+  /** Several processes share the tasks of a group. */
+  readonly membership: boolean
 }
 
 /**
@@ -143,6 +151,11 @@ export interface PartitionReader {
    * moves without a batch.
    */
   poll(): Batch | undefined
+  /**
+   * Makes everything that was given so far as durable as the log is set to. Owed before an offset behind it is committed
+   * to another place: a record may be read before its writer has made it durable.
+   */
+  secure(): Promise<void>
   seek(offset: number): void
   close(): void
 }
@@ -230,9 +243,10 @@ export interface TransactionalWriter {
   /**
    * Ends the transaction: everything appended before the call, and the content of these groups, becomes visible together,
    * durably. Resolves when that is so, with where each group stands; an empty group is refused. Records appended after
-   * the call belong to the next transaction, and may be appended while this one is on its way; one commit at a time.
+   * the call belong to the next transaction, and may be appended while this one is on its way; one commit at a time. It is
+   * decided only after `ready` has resolved, and never where that rejects.
    */
-  commit(groups: readonly RecordGroup[]): Promise<readonly GroupPosition[]>
+  commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]>
   /** Gives up everything that was appended and not committed: it never becomes visible. Groups keep their content. */
   abort(): Promise<void>
   /** Aborts what is not committed, and gives the id free. */

@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   LOG_SYNC_FAILED: 'fatal',
   WRITER_FENCED: 'fenced',
   TOO_MANY_TRANSACTIONS: 'refused',
+  MEMBER_FENCED: 'fenced',
   DATA_VERSION: 'refused',
   DATA_OWNER: 'refused',
   RECORD_TOO_LARGE: 'record',

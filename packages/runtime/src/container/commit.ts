@@ -1,6 +1,5 @@
-import type { LogWriter } from '@millrace/core'
-import { settleAll } from '@millrace/core/internal'
 import type { Task, TaskCommit } from '../task/task.ts'
+import type { Outputs } from './outputs.ts'
 
 /** A task's commit that could not be finished locally: the log has it, the store does not. */
 export interface FailedApply {
@@ -9,29 +8,34 @@ export interface FailedApply {
 }
 
 /**
- * Commits a container's tasks, in the order that makes state and input positions one fact:
+ * Commits a container's tasks, in the order that makes state, input positions and outputs one fact:
  *
- * 1. `freeze` took offsets and changed entries of all tasks, synchronously, before this is called;
- * 2. the outputs are flushed: whatever the frozen offsets have caused is in the log;
- * 3. each task's group (entries and checkpoint) is committed to the changelog: from here on it is true;
+ * 1. `freeze` takes offsets and changed entries of all tasks, synchronously;
+ * 2. outputs and groups (a task's entries and its checkpoint) go to the log, and what was read is made durable;
+ * 3. the log's transaction is committed: from here on all of it is true, and visible; without transactions, the outputs
+ *    are flushed, and then the groups committed;
  * 4. the same entries go to each task's store, in one batch with the position.
  *
- * A crash between 2 and 3 repeats outputs; a crash between 3 and 4 costs a short replay of the changelog. Rejects where
- * step 2 or 3 fails: then the log decides what was committed, and the process must not go on. What fails in step 4 is
- * returned: those stores are behind their changelog and must be restored from it.
+ * A crash before 3 leaves nothing (without transactions: outputs that will repeat); a crash between 3 and 4 costs a short
+ * replay of the changelog. Rejects where step 2 or 3 fails: then the log decides what was committed, and the container
+ * must not go on. What fails in step 4 is returned: those stores are behind their changelog and must be restored from it.
  */
 export async function commitTasks(
-  writer: LogWriter,
-  commits: readonly TaskCommit[],
+  outputs: Outputs,
+  tasks: readonly Task[],
   committed: (commit: TaskCommit) => void,
 ): Promise<readonly FailedApply[]> {
-  await writer.flush()
-  const positions = await settleAll(commits.map(({ group }) => group.commit()))
+  const commits = tasks.map((task) => task.freeze())
+  const secured = Promise.all(tasks.map((task) => task.secureInputs()))
+  const positions = await outputs.commit(
+    commits.map(({ group }) => group),
+    secured,
+  )
   const failed: FailedApply[] = []
   await Promise.all(
     commits.map(async (commit, index) => {
       const position = positions[index]
-      if (position === undefined) return
+      if (position === undefined) throw new Error(`The commit of task ${commit.task.id} has no position`)
       try {
         await commit.state.apply(commit.frozen, position)
       } catch (error) {

@@ -53,6 +53,8 @@ export abstract class TaskInput {
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
   #hasHead = false
+  /** Where the reader stood when it last had nothing more. */
+  #drainedAt = 0
 
   constructor(spec: InputSpec, root: StreamOperator, refuse: RefuseRecord) {
     this.topic = spec.topic
@@ -89,7 +91,15 @@ export abstract class TaskInput {
 
   /** Whether everything up to the limit, or else all that is there now, has been processed. */
   get atEnd(): boolean {
-    return this.offset >= Math.min(this.limit, this.endOffset)
+    return this.passed >= Math.min(this.limit, this.endOffset)
+  }
+
+  /**
+   * Up to where there is nothing more to process: `offset`, and behind it what holds no records (markers, and what aborted
+   * transactions left). The checkpoint stays before those: they need not be durable yet.
+   */
+  get passed(): number {
+    return this.#hasHead ? this.offset : Math.max(this.offset, this.#drainedAt)
   }
 
   /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
@@ -103,6 +113,7 @@ export abstract class TaskInput {
     this.#batch = undefined
     this.#hasHead = false
     this.offset = reader.position
+    this.#drainedAt = 0
     this.quiet = false
   }
 
@@ -111,6 +122,10 @@ export abstract class TaskInput {
     this.#reader = undefined
     this.#batch = undefined
     this.#hasHead = false
+  }
+
+  async secure(): Promise<void> {
+    await this.#reader?.secure()
   }
 
   checkpoint(): InputCheckpoint {
@@ -124,7 +139,10 @@ export abstract class TaskInput {
       let batch = this.#batch
       if (batch === undefined) {
         batch = this.#reader?.poll()
-        if (batch === undefined) return false
+        if (batch === undefined) {
+          this.#drainedAt = this.#reader?.position ?? 0
+          return false
+        }
         this.#batch = batch
       }
       if (!batch.next()) {

@@ -67,6 +67,7 @@ function readerOf(batch: Batch): PartitionReader {
       given = true
       return batch
     },
+    secure: async () => {},
     seek: () => undefined,
     close: () => undefined,
   }

@@ -33,14 +33,28 @@ export async function restoreState(
   partition: number,
   progress: (done: number, total: number) => void,
 ): Promise<RestoreResult> {
+  const rebuilt = await checkPosition(log, state, changelog, partition)
+  if (rebuilt !== undefined) await state.discard()
+  const { start, end } = await wholeLog(log, changelog, partition)
   const reader = log.openReader()
   try {
-    const rebuilt = await checkPosition(log, state, changelog, partition)
-    if (rebuilt !== undefined) await state.discard()
-    const { start } = await log.admin.offsets(changelog, partition)
     const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
-    const records = await applyChanges(state, changes, () => reader.wait(RESTORE_WAIT_MS), progress)
+    const records = await applyChanges(state, changes, end, () => reader.wait(RESTORE_WAIT_MS), progress)
     return { records, rebuilt }
+  } finally {
+    await reader.close()
+  }
+}
+
+/**
+ * Where a partition begins and ends, also what is not decided yet: a task's own commits may stand behind another
+ * container's open transaction, and a restore that stopped before that would go back behind them.
+ */
+async function wholeLog(log: Log, topic: string, partition: number): Promise<{ start: number; end: number }> {
+  const { start } = await log.admin.offsets(topic, partition)
+  const reader = log.openReader({ isolation: 'uncommitted' })
+  try {
+    return { start, end: (await reader.assign(topic, partition, start)).endOffset }
   } finally {
     await reader.close()
   }
@@ -55,18 +69,14 @@ async function checkPosition(
 ): Promise<string | undefined> {
   const { nextOffset, checksum } = state.position
   if (nextOffset === 0) return undefined
-  const { start, end } = await log.admin.offsets(changelog, partition)
+  const { start, end } = await wholeLog(log, changelog, partition)
   const place = `${changelog}/${partition}`
   if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
   if (start >= nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log starts at ${start}`
-  const reader = log.openReader()
+  // What the store has was committed: nobody else's open transaction need be waited for to look at it.
+  const reader = log.openReader({ isolation: 'uncommitted' })
   try {
-    const last = await reader.assign(changelog, partition, nextOffset - 1)
-    let batch = last.poll()
-    while (batch === undefined && last.endOffset >= nextOffset) {
-      await reader.wait(RESTORE_WAIT_MS)
-      batch = last.poll()
-    }
+    const batch = (await reader.assign(changelog, partition, nextOffset - 1)).poll()
     if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
     return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
   } catch (error) {
@@ -80,11 +90,11 @@ async function checkPosition(
 async function applyChanges(
   state: TaskState,
   changes: PartitionReader,
+  end: number,
   wait: () => Promise<void>,
   progress: (done: number, total: number) => void,
 ): Promise<number> {
   const start = changes.position
-  const end = changes.endOffset
   const restorer = state.restorer()
   let records = 0
   let bytes = 0
@@ -94,6 +104,7 @@ async function applyChanges(
     if (batch === undefined) {
       // Offsets of aborted transactions and of markers are passed without a batch.
       if (changes.position < end) await wait()
+      else progress(end - start, end - start)
       continue
     }
     while (batch.next()) {

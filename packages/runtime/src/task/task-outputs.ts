@@ -1,11 +1,11 @@
-import type { Log, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
+import type { Log, PartitionWriter, TopicDescription, TransactionalWriter } from '@millrace/core'
 import type { ErrorPolicies, RepartitionNode, Subtopology } from '@millrace/core/internal'
 
 /** Where a task finds the topics that it appends to. */
 export interface OutputTopics {
   readonly log: Log
-  /** The container's. */
-  readonly writer: LogWriter
+  /** The container's: what is appended here is committed with its tasks. */
+  readonly writer: Pick<TransactionalWriter, 'openPartition' | 'openGroup'>
   /** Every topic that the plan names, with the job's own. */
   readonly topics: ReadonlyMap<string, TopicDescription>
   readonly repartitionTopic: (node: RepartitionNode) => string

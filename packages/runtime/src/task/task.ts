@@ -1,5 +1,5 @@
 import type { TaskStatus } from '@millrace/core'
-import { type Env, type GroupWriter, type LogReader, type LogWriter, type Position, RefusedError } from '@millrace/core'
+import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import { openTaskState } from '@millrace/state'
 import type { StreamOperator } from '../operators/operator.ts'
@@ -51,7 +51,7 @@ export interface TaskSpec extends OutputTopics {
 export interface TaskCommit {
   readonly task: Task
   readonly state: TaskState
-  readonly group: GroupWriter
+  readonly group: RecordGroup
   readonly frozen: FrozenCommit
   readonly position: Position
 }
@@ -67,8 +67,7 @@ export class Task {
   #windows: readonly WindowAggregateOperator[] = []
   #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
-  #changelog: LogWriter | undefined
-  #group: GroupWriter | undefined
+  #group: RecordGroup | undefined
   #policy: ErrorPolicyKeeper | undefined
   #markers: MarkerSender | undefined
   #held: Promise<void> | undefined
@@ -137,9 +136,7 @@ export class Task {
     })
     this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
-    // A writer has one group for a partition, and tasks of several subtopologies share a changelog partition.
-    this.#changelog = log.openWriter()
-    this.#group = await this.#changelog.openGroup(topology.changelog, partition)
+    this.#group = await this.spec.writer.openGroup(topology.changelog, partition)
     await this.#connect(state)
   }
 
@@ -195,13 +192,23 @@ export class Task {
     return { task: this, state, group: this.#group, frozen, position }
   }
 
+  /** Part of a commit's step 2: what the frozen offsets cover must not be lost by what the offsets survive. */
+  async secureInputs(): Promise<void> {
+    await Promise.all(this.#inputs.map((input) => input.secure()))
+  }
+
   status(): TaskStatus {
     const { watermark } = this.#time
     return {
       task: this.id,
       subtopology: this.spec.subtopology.id,
       partition: this.spec.partition,
-      inputs: this.#inputs.map(({ topic, partition, offset, endOffset }) => ({ topic, partition, offset, endOffset })),
+      inputs: this.#inputs.map(({ topic, partition, passed, endOffset }) => ({
+        topic,
+        partition,
+        offset: passed,
+        endOffset,
+      })),
       watermark: watermark === NO_WATERMARK ? null : watermark,
       counts: this.counts.snapshot(),
     }
@@ -229,10 +236,8 @@ export class Task {
     this.#inputs.length = 0
     const state = this.#state
     this.#state = undefined
-    const changelog = this.#changelog
-    this.#changelog = undefined
+    this.#group = undefined
     await state?.close()
-    await changelog?.close()
   }
 
   async #connect(state: TaskState): Promise<void> {

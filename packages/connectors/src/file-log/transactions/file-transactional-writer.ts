@@ -110,7 +110,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
     })
   }
 
-  async commit(groups: readonly RecordGroup[]): Promise<readonly GroupPosition[]> {
+  async commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]> {
+    // It may reject before it is waited for.
+    ready?.catch(() => undefined)
     // From here to the first wait nothing else runs: this is where one transaction ends and the next begins.
     this.#check()
     if (this.#committing) throw new Error('The commit before is still on its way')
@@ -125,7 +127,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     this.#producer = this.#next(producer)
     const committed = this.#work(async () => {
       const positions = await this.#append(producer, sealed)
-      await this.#decide(producer)
+      await this.#decide(producer, ready)
       this.#committing = false
       return positions
     })
@@ -187,10 +189,10 @@ export class FileTransactionalWriter implements TransactionalWriter {
   }
 
   /** Makes an appended transaction durable, decides it, and tells its partitions. */
-  async #decide(producer: Producer): Promise<void> {
+  async #decide(producer: Producer, ready: Promise<unknown> | undefined): Promise<void> {
     const { durability } = this.#context
     // Also where only the markers of the commit before are new: the record that tells of them is about to be replaced.
-    await settleAll(this.#open.map((each) => this.#sync(each, durability)))
+    await settleAll<unknown>([ready ?? Promise.resolve(), ...this.#open.map((each) => this.#sync(each, durability))])
     await this.#write(producer, {
       ...producer,
       partitions: this.#open.flatMap(({ topic, partition, appender }) => {

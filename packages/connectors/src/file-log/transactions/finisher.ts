@@ -1,5 +1,4 @@
 import type { Env } from '@millrace/core'
-import { settleAll } from '@millrace/core/internal'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
 import { logDamaged, syncFailed } from '../errors.ts'
@@ -7,6 +6,7 @@ import { sameTransaction } from '../open-transactions.ts'
 import { type Durability, PartitionAppender } from '../partition-appender.ts'
 import { PartitionFiles } from '../partition-files.ts'
 import { journalPath, ownerPath } from '../paths.ts'
+import { syncActive } from '../sync-active.ts'
 import type { OpenTransaction } from '../tail.ts'
 import type { TopicStore } from '../topic-store.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
@@ -164,15 +164,7 @@ export class TransactionFinisher {
     if (this.#durability === 'os') return
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     try {
-      const { activeBase } = await files.settle()
-      const segment = files.openSegment(activeBase, 'write')
-      try {
-        await settleAll([segment.sync(), this.#env.files.syncDirectory(files.directory)])
-      } catch (error) {
-        throw syncFailed(segment.path, error)
-      } finally {
-        segment.close()
-      }
+      await syncActive(files)
     } finally {
       files.close()
     }

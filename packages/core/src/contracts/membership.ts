@@ -1,0 +1,51 @@
+import type { Observable } from 'rxjs'
+
+/** How a container joins the group that runs a job. */
+export interface JoinOptions {
+  /** All tasks of the group, the same for every member, in a fixed order. */
+  readonly tasks: readonly string[]
+  /** Where the member answers, for others to find it; null where nowhere. */
+  readonly address: string | null
+  /** A member that gave no sign of life for so long is taken for gone, though it may only be stopped. Default 10 000. */
+  readonly sessionTimeoutMs?: number
+}
+
+/**
+ * One process's place in a group whose members share tasks. Who runs what is the group's decision; each member learns its
+ * own part, and gives up what it loses before another gets it:
+ *
+ * 1. An assignment leaves out a task that the member has. The member commits, closes the task, and calls `release`.
+ * 2. Only then does an assignment give the task to its next owner. Where the former owner is gone, its transactions
+ *    (`<group>.<member>`) are fenced and finished first: it can write nothing more, though it may believe otherwise.
+ *
+ * With Kafka's group protocol these are the two rounds of a cooperative rebalance (KIP-429), and the generation is the
+ * group's.
+ */
+export interface Membership {
+  /** Unique among all members that the group has had; a name. Its transactional id is `<group>.<member>`. */
+  readonly member: string
+  /**
+   * What this member runs: the present assignment at once, to late subscribers too, then every other one. Fails with
+   * `MEMBER_FENCED` when the group went on without this member: it must stop working, and may join again.
+   */
+  readonly assignments: Observable<Assignment>
+  /** Says that whatever `assignment` does not give to this member is committed and closed. */
+  release(assignment: Assignment): Promise<void>
+  /** Gives up everything, which is committed and closed, and ends. Calling it twice, or once fenced, is no error. */
+  leave(): Promise<void>
+}
+
+export interface Assignment {
+  /** Grows with every assignment of the group. */
+  readonly generation: number
+  /** The tasks that this member has now. */
+  readonly tasks: readonly string[]
+  /** Who has what, this member included: for finding the one that answers for a task. */
+  readonly members: readonly GroupMember[]
+}
+
+export interface GroupMember {
+  readonly member: string
+  readonly address: string | null
+  readonly tasks: readonly string[]
+}

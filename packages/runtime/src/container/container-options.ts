@@ -1,0 +1,35 @@
+import type { Env, Log } from '@millrace/core'
+import type { Job } from '@millrace/core/internal'
+import type { RestoreProgress } from '../task/restore.ts'
+import type { Guarantee } from './outputs.ts'
+
+export const COMMIT_INTERVAL_MS = 100
+export const IDLE_AFTER_MS = 30_000
+
+/** What a container is started with. */
+export interface ContainerOptions {
+  readonly job: Job
+  readonly log: Log
+  readonly env: Env
+  /** Where tasks keep their local state: a cache of the changelog. */
+  readonly stateDirectory: string
+  /** How often state, positions and outputs become durable together. Default 100. */
+  readonly commitIntervalMs?: number
+  /**
+   * `exactly-once`: outputs, state and input positions are one transaction, visible at each commit. `at-least-once`: outputs
+   * are visible at once, and repeat after a crash; one container only. Default: what the log can do.
+   */
+  readonly guarantee?: Guarantee
+  /** An input that brings nothing for so long holds the watermark back no more. Default 30 000; 0 with `untilEnd`. */
+  readonly idleAfterMs?: number
+  /** Process what is there and stop, as a batch job. Default false. */
+  readonly untilEnd?: boolean
+  /** Where the container answers, for the job's other containers to find it. Default: nowhere. */
+  readonly address?: string
+  /** A container that gave no sign of life for so long loses its tasks to the others. Default: the log's. */
+  readonly sessionTimeoutMs?: number
+  /** Told what the user should know, one line each: a store that was rebuilt, and why. */
+  readonly onNotice?: (message: string) => void
+  /** Told how far the restores are, often: the start takes as long as they do. */
+  readonly onRestore?: (progress: RestoreProgress) => void
+}

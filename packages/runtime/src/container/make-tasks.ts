@@ -1,0 +1,46 @@
+import type { Topology } from '@millrace/core/internal'
+import { Task } from '../task/task.ts'
+import { type ContainerOptions, IDLE_AFTER_MS } from './container-options.ts'
+import type { Session } from './session.ts'
+import { type JobTopics, sourcesOf } from './topics.ts'
+
+/** All tasks of a job, none of them open. They read and write with the session that their container has then. */
+export function makeTasks(
+  options: ContainerOptions,
+  topology: Topology,
+  topics: JobTopics,
+  session: () => Session,
+): readonly Task[] {
+  const { log, env, stateDirectory, untilEnd = false } = options
+  const { onNotice = () => undefined, onRestore = () => undefined } = options
+  // At the end of what is there, an empty partition must not hold the others back.
+  const idleAfterMs = options.idleAfterMs ?? (untilEnd ? 0 : IDLE_AFTER_MS)
+  return topology.subtopologies.flatMap((subtopology) => {
+    const tasks = topics.tasks.get(subtopology) ?? 0
+    return Array.from(
+      { length: tasks },
+      (_, partition) =>
+        new Task({
+          topology,
+          subtopology,
+          partition,
+          tasks,
+          log,
+          get reader() {
+            return session().reader
+          },
+          get writer() {
+            return session().outputs
+          },
+          env,
+          topics: topics.descriptions,
+          repartitionTopic: topics.repartitionTopic,
+          sources: sourcesOf(topology, topics, subtopology, partition),
+          stateDirectory,
+          idleAfterMs,
+          restoring: onRestore,
+          notice: onNotice,
+        }),
+    )
+  })
+}

@@ -1,0 +1,68 @@
+import type { Assignment, Log, LogReader, Membership } from '@millrace/core'
+import { settleAll } from '@millrace/core/internal'
+import { NEVER, startWith } from 'rxjs'
+import { FlushedOutputs, type Guarantee, type Outputs } from './outputs.ts'
+
+/** What a session is opened with. */
+export interface SessionOptions {
+  readonly log: Log
+  readonly job: string
+  readonly guarantee: Guarantee
+  readonly tasks: readonly string[]
+  readonly address: string | null
+  readonly sessionTimeoutMs: number | undefined
+}
+
+/** A container's time as one member of its job's group: what it reads and writes with, until it leaves or is fenced. */
+export interface Session {
+  readonly membership: Membership
+  readonly reader: LogReader
+  readonly outputs: Outputs
+  /** Closes all; what is not committed is given up. Its tasks are closed before. */
+  close(): Promise<void>
+}
+
+/**
+ * Joins a job. Outputs without transactions are not fenced, so there the container must be the only one: throws
+ * `JOB_RUNNING` where it is not.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { log, job, guarantee, tasks, address, sessionTimeoutMs } = options
+  const shared = guarantee === 'exactly-once' && log.capabilities.membership
+  const membership = shared
+    ? await log.join(job, { tasks, address, ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }) })
+    : await joinAlone(log, job, tasks, address)
+  try {
+    const outputs =
+      guarantee === 'exactly-once'
+        ? await log.openTransactionalWriter(`${job}.${membership.member}`)
+        : new FlushedOutputs(log)
+    const reader = log.openReader()
+    return {
+      membership,
+      reader,
+      outputs,
+      close: async () => {
+        // The group gives the tasks to others only once nothing more of ours can come.
+        await settleAll([reader.close(), outputs.close()])
+        await membership.leave()
+      },
+    }
+  } catch (error) {
+    await membership.leave()
+    throw error
+  }
+}
+
+/** A group of one. */
+async function joinAlone(log: Log, job: string, tasks: readonly string[], address: string | null): Promise<Membership> {
+  const claim = await log.claim(job)
+  const member = 'only'
+  const assignment: Assignment = { generation: 0, tasks, members: [{ member, address, tasks }] }
+  return {
+    member,
+    assignments: NEVER.pipe(startWith(assignment)),
+    release: async () => {},
+    leave: () => claim.release(),
+  }
+}
