@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import type { Log } from '@millrace/core'
+import { fileURLToPath } from 'node:url'
+import { bytes, type Log, NO_HEADERS } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { setBaseOffset } from '../../record-batch/batch-builder.ts'
+import { emptyBatch } from '../../record-batch/filter-batch.ts'
 import { openFileLog } from '../file-log.ts'
 import { dumpPartition } from './dump-partition.ts'
 import type { LogProblem } from './problem.ts'
@@ -153,6 +158,94 @@ describe('verify', () => {
     expect(await verify()).toEqual([])
   })
 
+  test('finds nothing while another process appends and begins segments, and others are compacted', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 2000, cleanup: 'compact' })
+    const program = fileURLToPath(new URL('../testing/append-process.ts', import.meta.url))
+    const args = ['--conditions=millrace-source', program, directory, 't', 'name', '0', '5']
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const exited = once(child, 'exit')
+    const out = child.stdout[Symbol.asyncIterator]()
+    let segments = 0
+    for (let looks = 0; looks < 60; looks++) {
+      await out.next()
+      for await (const verified of verifyLog(env, directory, {})) {
+        expect(verified.problems.filter(({ severity }) => severity !== 'harmless')).toEqual([])
+        if (verified.kind === 'partition') segments = Math.max(segments, verified.segments)
+      }
+    }
+    child.kill('SIGKILL')
+    await exited
+    expect(segments).toBeGreaterThan(2)
+  })
+
+  test('after a power cut takes for torn what was not synced, though whole batches follow, and no more', async () => {
+    await log.admin.createTopic('t')
+    await append(['a'])
+    const synced = statSync(segment()).size
+    const tail = readFileSync(`${partition()}/tail`)
+    await append(['b'], ['c'])
+    const content = readFileSync(segment())
+    const flippedAt = (at: number) => {
+      const damaged = Buffer.from(content)
+      damaged[at] = (damaged[at] ?? 0) ^ 1
+      writeFileSync(segment(), damaged)
+    }
+    const boot = { ...env, files: { ...env.files, boot: 'the next' } }
+    const after = async () => {
+      const found: LogProblem[] = []
+      for await (const { problems } of verifyLog(boot, directory, {})) found.push(...problems)
+      return found
+    }
+    expect(await after()).toEqual([])
+    writeFileSync(`${partition()}/tail`, tail)
+    flippedAt(synced + 65)
+    expect(await after()).toMatchObject([{ severity: 'torn', position: synced, end: content.length }])
+    flippedAt(65)
+    expect(await after()).toMatchObject([{ severity: 'damage', position: 0, offset: 0, nextOffset: 1 }])
+  })
+
+  test('misses the marker of a transaction that is over', async () => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const to = await writer.openPartition('t', 0)
+    for (const value of ['one', 'two']) {
+      write(to, 'k', value)
+      await writer.commit([])
+    }
+    await writer.close()
+    expect(await verify()).toEqual([])
+    const content = readFileSync(segment())
+    const at = content.readInt32BE(8) + 12
+    emptyBatch(1, 2, content.readInt32BE(at + 8) + 12).copy(content, at)
+    writeFileSync(segment(), content)
+    expect(await verify()).toMatchObject([
+      { severity: 'damage', position: 0, offset: 0, what: expect.stringMatching(/^no marker/) },
+    ])
+  })
+
+  test('tells a journal of which one record is left from one of which none is', async () => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    for (let count = 0; count < 2; count++) {
+      write(await writer.openPartition('t', 0), 'k', 'value')
+      await writer.commit([])
+    }
+    const path = `${directory}/transactions/id`
+    const content = readFileSync(path)
+    const second = 1024 * 1024
+    expect(content.length).toBeGreaterThan(second)
+    expect(await verify()).toEqual([])
+    content[40] = (content[40] ?? 0) ^ 1
+    writeFileSync(path, content)
+    expect(await verify()).toMatchObject([{ severity: 'torn', file: path, position: 0 }])
+    content[second + 40] = (content[second + 40] ?? 0) ^ 1
+    writeFileSync(path, content)
+    expect(await verify()).toMatchObject([
+      { severity: 'damage', file: path, position: 0 },
+      { severity: 'damage', file: path, position: second },
+    ])
+  })
+
   test('refuses a topic or a partition that is not there', async () => {
     await log.admin.createTopic('t')
     await expect(verify({ topic: 'u' })).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
@@ -187,18 +280,40 @@ describe('dump', () => {
     })
   })
 
-  test('does not take a batch that a record holds for one of the log', async () => {
+  test.each([
+    // Header and content agree where the next batch stands, whatever the content looks like.
+    { what: 'the content of a batch', at: 65, inner: 2 },
+    // The header says nothing: a batch must lead to the next one to be believed.
+    { what: 'the length of a batch', at: 9, inner: 1 },
+  ])('does not take batches that a record holds for ones of the log: damage in $what', async ({ at, inner }) => {
     await log.admin.createTopic('t')
-    await append(['inner'])
-    const inner = readFileSync(segment()).toString('latin1')
-    await append(['before', inner], ['after'])
+    await append(['a'], ['b'])
     const content = readFileSync(segment())
-    const at = inner.length + 70
-    content[at] = (content[at] ?? 0) ^ 1
-    writeFileSync(segment(), content)
-    const { whole, damaged } = await dump()
-    expect(whole.slice(1)).toEqual([[3, 4]])
-    expect(damaged).toEqual([[1, 3]])
+    const held = Array.from({ length: inner }, (_, index) => {
+      const batch = Buffer.from(content.subarray(content.length / 2))
+      // As if they were the batches that follow the one that holds them.
+      setBaseOffset(batch, 4 + index)
+      return batch
+    })
+    const writer = log.openWriter()
+    const to = await writer.openPartition('t', 0)
+    write(to, 'key', 'before')
+    to.append(1, null, 0, 0, Buffer.concat(held), bytes(), NO_HEADERS)
+    await writer.flush()
+    await writer.close()
+    await append(['after'], ['last'])
+    const damaged = readFileSync(segment())
+    damaged[content.length + at] = (damaged[content.length + at] ?? 0) ^ 64
+    writeFileSync(segment(), damaged)
+    expect(await dump()).toEqual({
+      whole: [
+        [0, 1],
+        [1, 2],
+        [4, 5],
+        [5, 6],
+      ],
+      damaged: [[2, 4]],
+    })
   })
 
   test('begins with the batch that holds an offset', async () => {
