@@ -1,3 +1,4 @@
+export { assignTasks } from './assignment/assign-tasks.ts'
 export type {
   Checkpoint,
   CommittedStore,

@@ -1,25 +1,36 @@
-import { type Claim, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
+import { type Claim, type Env, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { readText } from './data-directory.ts'
 import { diskFailed } from './errors.ts'
+import { GroupFiles } from './membership/group-files.ts'
 
 /**
  * Claims a job's name for this process: an advisory lock that the kernel frees when the process dies. The file names the
  * owner for the message only.
  */
-export function claimJob(files: FileSystem, data: string, job: string): Claim {
+export async function claimJob(env: Env, data: string, job: string): Promise<Claim> {
   checkName('job', job)
+  const { files } = env
   const directory = `${data}/jobs`
   const path = `${directory}/${job}.lock`
   const file = openLock(files, directory, path)
   if (!file.tryLock()) {
     file.close()
-    const owner = readText(files, path)?.trim()
-    throw new RefusedError(
-      'JOB_RUNNING',
-      `The job ${job} is running already${owner ? ` (process ${owner})` : ''} in ${data}: stop it first, or run this one under another name`,
-      { job, file: path },
-    )
+    throw jobRunning(files, data, job, path)
+  }
+  const group = new GroupFiles(env, data, job)
+  try {
+    if (await group.locked(async () => group.inUse)) {
+      file.close()
+      throw new RefusedError(
+        'JOB_RUNNING',
+        `The job ${job} is running already in ${data}, and this container cannot share it: stop the others first, or run it ` +
+          `with exactly-once outputs`,
+        { job, file: path },
+      )
+    }
+  } finally {
+    group.close()
   }
   signLock(file)
   let released = false
@@ -31,6 +42,28 @@ export function claimJob(files: FileSystem, data: string, job: string): Claim {
       file.close()
     },
   }
+}
+
+/** Throws `JOB_RUNNING` where a job's name is claimed. Under its group's lock. */
+export function checkUnclaimed(files: FileSystem, data: string, job: string): void {
+  const path = `${data}/jobs/${job}.lock`
+  if (files.stat(path) === undefined) return
+  const file = files.open(path, 'write')
+  try {
+    if (!file.tryLock()) throw jobRunning(files, data, job, path)
+  } finally {
+    file.close()
+  }
+}
+
+function jobRunning(files: FileSystem, data: string, job: string, path: string): RefusedError {
+  const owner = readText(files, path)?.trim()
+  return new RefusedError(
+    'JOB_RUNNING',
+    `The job ${job} is running already${owner ? ` (process ${owner})` : ''} in ${data}, for itself alone: stop it first, or run ` +
+      `this one under another name`,
+    { job, file: path },
+  )
 }
 
 function openLock(files: FileSystem, directory: string, path: string): OpenFile {

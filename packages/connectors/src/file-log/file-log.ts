@@ -1,6 +1,7 @@
 import type {
   Claim,
   Env,
+  JoinOptions,
   Log,
   LogAdmin,
   LogReader,
@@ -12,15 +13,16 @@ import type {
   TopicSettings,
   TransactionalWriter,
 } from '@millrace/core'
-import { RefusedError } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import { checkPartition } from '../topic-errors.ts'
-import { claimJob } from './claim.ts'
+import { checkUnclaimed, claimJob } from './claim.ts'
 import { compact } from './compaction.ts'
 import { openDataDirectory } from './data-directory.ts'
 import { diskFailed } from './errors.ts'
 import { FileLogReader } from './file-log-reader.ts'
 import { FileLogWriter } from './file-log-writer.ts'
+import { FileMembership } from './membership/file-membership.ts'
+import { GroupFiles } from './membership/group-files.ts'
 import { offsetAt } from './offset-at.ts'
 import type { SegmentClosed } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
@@ -62,7 +64,7 @@ export async function openFileLog(options: FileLogOptions): Promise<Log> {
 class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
-  readonly capabilities = { atomicGroups: true, transactions: true, membership: false }
+  readonly capabilities = { atomicGroups: true, transactions: true, membership: true }
   readonly admin: FileLogAdmin
   readonly #env: Env
   readonly #durability: Durability
@@ -108,13 +110,23 @@ class FileLog implements Log {
   }
 
   async claim(name: string): Promise<Claim> {
-    const claim = claimJob(this.#env.files, this.location, name)
+    const claim = await claimJob(this.#env, this.location, name)
     this.#open.add({ close: claim.release })
     return claim
   }
 
-  async join(group: string): Promise<Membership> {
-    throw new RefusedError('UNSUPPORTED', `${group}: the file log has no groups`)
+  async join(group: string, options: JoinOptions): Promise<Membership> {
+    checkName('job', group)
+    const membership = await FileMembership.join({
+      ...options,
+      env: this.#env,
+      group,
+      files: new GroupFiles(this.#env, this.location, group),
+      fence: (member) => this.#finisher.retire(`${group}.${member}`),
+      checkUnclaimed: () => checkUnclaimed(this.#env.files, this.location, group),
+    })
+    this.#open.add({ close: () => membership.leave() })
+    return membership
   }
 
   async close(): Promise<void> {

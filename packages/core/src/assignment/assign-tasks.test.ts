@@ -17,7 +17,9 @@ test('every task has one member, and nobody has two more than another', () => {
       const ids = names('t', tasks)
       const assigned = assignTasks(ids, names('m', members), new Map(ids.map((id, at) => [id, `m${owners[at]}`])))
       expect([...assigned.keys()].sort()).toEqual([...ids].sort())
-      const counts = names('m', members).map((member) => [...assigned.values()].filter((each) => each === member).length)
+      const counts = names('m', members).map(
+        (member) => [...assigned.values()].filter((each) => each === member).length,
+      )
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
     }),
   )

@@ -1,7 +1,6 @@
 import type { TaskStatus } from '@millrace/core'
 import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
-import { openTaskState } from '@millrace/state'
 import type { StreamOperator } from '../operators/operator.ts'
 import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
 import type { WindowRetention } from '../operators/window-retention.ts'
@@ -12,6 +11,7 @@ import { EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import { makeInput } from './make-input.ts'
 import { MarkerSender } from './marker-sender.ts'
+import { openLocalState } from './open-local-state.ts'
 import { inputIdOf, OriginHeader } from './origin.ts'
 import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
@@ -121,7 +121,7 @@ export class Task {
   /** Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. */
   async open(): Promise<void> {
     const { topology, subtopology, partition, log, env, notice } = this.spec
-    const { state, note } = await openTaskState({
+    const { state, note } = await openLocalState({
       directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
       job: topology.job,
       task: this.id,

@@ -1,0 +1,113 @@
+import type { Env, OpenFile } from '@millrace/core'
+import { readText, writeText } from '../data-directory.ts'
+import { systemCode } from '../errors.ts'
+import type { GroupState } from './group-state.ts'
+
+const STATE_FILE = 'group.json'
+const HEARTBEAT_BYTES = 8
+
+/**
+ * A group's directory, `<data>/jobs/<group>`: `lock`, under which the group changes; `group.json`, what it is; and a file
+ * for each member, which that one holds locked for its life and beats in.
+ */
+export class GroupFiles {
+  readonly #env: Env
+  readonly #directory: string
+  readonly #lock: OpenFile
+
+  constructor(env: Env, data: string, group: string) {
+    this.#env = env
+    this.#directory = `${data}/jobs/${group}`
+    env.files.makeDirectory(`${this.#directory}/members`)
+    this.#lock = env.files.open(`${this.#directory}/lock`, 'write')
+  }
+
+  /** Runs one change of the group; others wait meanwhile. Not to be called by two steps of one member at once. */
+  async locked<T>(change: () => Promise<T>): Promise<T> {
+    await this.#lock.lock()
+    try {
+      return await change()
+    } finally {
+      this.#lock.unlock()
+    }
+  }
+
+  /**
+   * The group as it is; undefined where there is none, or where it cannot be read: it is put in place whole, so that only
+   * a power cut leaves such a file, and with it all members are gone.
+   */
+  read(): GroupState | undefined {
+    const text = readText(this.#env.files, `${this.#directory}/${STATE_FILE}`)
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as GroupState)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Under the lock. */
+  async write(state: GroupState): Promise<void> {
+    await writeText(this.#env.files, this.#directory, STATE_FILE, JSON.stringify(state), this.#env.random.uuid())
+  }
+
+  /** Removes the files of those who died before they were members. Under the lock. */
+  removeStrays(state: GroupState, self: string): void {
+    for (const member of this.#env.files.list(`${this.#directory}/members`)) {
+      if (member !== self && state.members[member] === undefined && this.heartbeatOf(member) === undefined) {
+        this.remove(member)
+      }
+    }
+  }
+
+  /** Whether anybody lives who is a member. */
+  get inUse(): boolean {
+    return Object.keys(this.read()?.members ?? {}).some((member) => this.heartbeatOf(member) !== undefined)
+  }
+
+  /** Makes a member's file and takes its lock. */
+  enter(member: string): OpenFile {
+    const file = this.#env.files.open(this.#memberPath(member), 'create')
+    if (file.tryLock()) return file
+    file.close()
+    throw new Error(`The member ${member} is there already`)
+  }
+
+  /** A member's last heartbeat; undefined where it is dead. */
+  heartbeatOf(member: string): number | undefined {
+    const path = this.#memberPath(member)
+    if (this.#env.files.stat(path) === undefined) return undefined
+    let file: OpenFile
+    try {
+      file = this.#env.files.open(path, 'write')
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw error
+    }
+    try {
+      if (file.tryLock()) return undefined
+      const beat = Buffer.alloc(HEARTBEAT_BYTES)
+      file.read(beat, 0, HEARTBEAT_BYTES, 0)
+      return beat.readDoubleBE(0)
+    } finally {
+      file.close()
+    }
+  }
+
+  beat(file: OpenFile, count: number): void {
+    const beat = Buffer.alloc(HEARTBEAT_BYTES)
+    beat.writeDoubleBE(count, 0)
+    file.write(beat, 0, HEARTBEAT_BYTES, 0)
+  }
+
+  remove(member: string): void {
+    this.#env.files.remove(this.#memberPath(member))
+  }
+
+  close(): void {
+    this.#lock.close()
+  }
+
+  #memberPath(member: string): string {
+    return `${this.#directory}/members/${member}`
+  }
+}

@@ -1,0 +1,67 @@
+import { assignTasks } from '@millrace/core/internal'
+
+/** Who has a task. */
+export interface TaskPlace {
+  /** The member that has it; null where nobody does. */
+  readonly owner: string | null
+  /** The member that gets it once its owner has released it. */
+  readonly next?: string
+}
+
+/** What a group's file holds. Every change of it is one generation. */
+export interface GroupState {
+  readonly generation: number
+  readonly members: Readonly<Record<string, { readonly address: string | null }>>
+  readonly tasks: Readonly<Record<string, TaskPlace>>
+}
+
+export const EMPTY_GROUP: GroupState = { generation: 0, members: {}, tasks: {} }
+
+/** The group with another member, which may get tasks at once where they are free. */
+export function withMember(state: GroupState, member: string, address: string | null): GroupState {
+  return balanced({ ...state, members: { ...state.members, [member]: { address } } })
+}
+
+/** The group without members that left, or are gone and fenced: what they had is free. */
+export function withoutMembers(state: GroupState, gone: readonly string[]): GroupState {
+  const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
+  return balanced({ ...state, members })
+}
+
+/** The group after a member has closed whatever was to move, and is not in `kept`. */
+export function released(state: GroupState, member: string, kept: readonly string[]): GroupState {
+  const tasks = mapTasks(state, (task, place) =>
+    place.owner === member && place.next !== undefined && !kept.includes(task) ? { owner: place.next } : place,
+  )
+  return balanced({ ...state, tasks })
+}
+
+/** The tasks that a member has to run: those it has and need not give up. */
+export function tasksOf(state: GroupState, member: string): string[] {
+  return Object.entries(state.tasks).flatMap(([task, { owner, next }]) =>
+    owner === member && next === undefined ? task : [],
+  )
+}
+
+/** The next generation: every task is with the member that the spread wants, or on its way there. */
+function balanced(state: GroupState): GroupState {
+  const ids = Object.keys(state.tasks)
+  const owners = new Map(
+    ids.flatMap((task) => {
+      const { owner } = state.tasks[task] ?? { owner: null }
+      return owner === null ? [] : [[task, owner] as const]
+    }),
+  )
+  const wanted = assignTasks(ids, Object.keys(state.members).sort(), owners)
+  const tasks = mapTasks(state, (task, { owner }) => {
+    const next = wanted.get(task)
+    if (next === undefined) return { owner: null }
+    const held = owner !== null && state.members[owner] !== undefined && owner !== next
+    return held ? { owner, next } : { owner: next }
+  })
+  return { ...state, generation: state.generation + 1, tasks }
+}
+
+function mapTasks(state: GroupState, change: (task: string, place: TaskPlace) => TaskPlace) {
+  return Object.fromEntries(Object.entries(state.tasks).map(([task, place]) => [task, change(task, place)]))
+}

@@ -1,0 +1,133 @@
+import { openFileLog } from '@millrace/connectors'
+import { type JobStatus, job, json, stream, string, topic } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
+import { filter, firstValueFrom } from 'rxjs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const out = topic('out', { key: string(), value: json<number>() })
+const totals = stream(numbers)
+  .groupByKey()
+  .aggregate('totals', { init: () => 0, add: (total, value) => total + value, value: json<number>() })
+const theJob = job('shared', totals, totals.changes().to(out))
+
+const PARTITIONS = 4
+let world: JobWorld
+let closing: (() => Promise<void>)[] = []
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers', { partitions: PARTITIONS })
+  await world.topic('out', { partitions: PARTITIONS })
+})
+
+afterEach(async () => {
+  for (const close of closing.reverse()) await close()
+  closing = []
+  await world.close()
+})
+
+/** A container with a log of its own, as another process would have. */
+async function start(options: Partial<ContainerOptions> = {}): Promise<Container> {
+  const env = nodeEnv()
+  const log = await openFileLog({ directory: world.directory, env, durability: 'os' })
+  const container = await startContainer({
+    job: theJob,
+    log,
+    env,
+    stateDirectory: world.stateDirectory,
+    commitIntervalMs: 5,
+    ...options,
+  })
+  closing.push(async () => {
+    await container.stop()
+    await log.close()
+  })
+  return container
+}
+
+let produced = 0
+async function produce(count: number): Promise<void> {
+  const from = produced
+  produced += count
+  const records = Array.from({ length: count }, (_, index) => ({
+    key: `k${(from + index) % PARTITIONS}`,
+    value: 1,
+    timestamp: 1000 + from + index,
+    partition: (from + index) % PARTITIONS,
+  }))
+  await world.produce('numbers', numbers.value, records)
+}
+
+const statusOf = (container: Container, fits: (status: JobStatus) => boolean) =>
+  firstValueFrom(container.status.pipe(filter(fits)))
+
+const hasTasks = (container: Container, count: number) => statusOf(container, ({ tasks }) => tasks.length === count)
+
+/** Every key's totals, as they were told: each once, in order. */
+async function outputs(): Promise<number[][]> {
+  const told: number[][] = []
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    told.push((await world.read('out', out.value, partition)).map(([, value]) => value ?? 0))
+  }
+  return told
+}
+
+async function expectExact(): Promise<void> {
+  const each = produced / PARTITIONS
+  const told = (await outputs()).flat().sort((a, b) => a - b)
+  const expected = Array.from({ length: each }, (_, index) => Array<number>(PARTITIONS).fill(index + 1)).flat()
+  expect(told).toEqual(expected)
+}
+
+describe('containers that share a job', () => {
+  beforeEach(() => {
+    produced = 0
+  })
+
+  test('spread its tasks evenly, move them with a commit, and come to exact outputs', async () => {
+    const first = await start()
+    await hasTasks(first, 4)
+    await produce(400)
+    const second = await start()
+    await produce(400)
+    await Promise.all([hasTasks(first, 2), hasTasks(second, 2)])
+    await produce(400)
+    const third = await start()
+    await hasTasks(third, 1)
+    await produce(400)
+    await second.stop()
+    await Promise.all([hasTasks(first, 2), hasTasks(third, 2)])
+    await produce(400)
+    await first.stop()
+    await hasTasks(third, 4)
+    await third.stop()
+    await world.runToEnd(theJob)
+    await expectExact()
+  })
+
+  test('catch a task up where its state was written, and do not rebuild it', async () => {
+    const notices: string[] = []
+    const onNotice = (message: string) => notices.push(message)
+    const first = await start({ onNotice })
+    await produce(400)
+    await statusOf(first, ({ tasks }) => tasks.reduce((sum, { counts }) => sum + counts.processed, 0) === 400)
+    const second = await start({ onNotice })
+    await hasTasks(second, 2)
+    const moved = await statusOf(second, ({ tasks }) => tasks.length === 2)
+    // What the owner before committed is in the store that the next one opens.
+    expect(moved.tasks.map(({ counts }) => counts.restored)).toEqual([0, 0])
+    await second.stop()
+    await hasTasks(first, 4)
+    expect(notices).toEqual([])
+  })
+
+  test('run to the end of what is there together', async () => {
+    await produce(2000)
+    const containers = [await start({ untilEnd: true }), await start({ untilEnd: true })]
+    await Promise.all(containers.map(({ done }) => done))
+    await expectExact()
+  })
+})
