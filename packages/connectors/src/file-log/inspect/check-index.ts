@@ -2,6 +2,7 @@ import type { FileSystem } from '@millrace/core'
 import { indexPath } from '../paths.ts'
 import { ENTRY_BYTES, type IndexEntry, readIndexEntry } from '../segment-index.ts'
 import type { PartitionProblem } from './problem.ts'
+import { openIfThere } from './snapshot.ts'
 import type { WalkedBatch, WalkedDamage } from './walk-segment.ts'
 
 /** Compares a segment's index with the batches of a walk through the segment. Whatever is wrong is harmless: look-ups verify. */
@@ -13,8 +14,8 @@ export class IndexCheck {
 
   constructor(files: FileSystem, directory: string, base: number) {
     this.#path = indexPath(directory, base)
-    if (files.stat(this.#path) === undefined) return
-    const file = files.open(this.#path, 'read')
+    const file = openIfThere(files, this.#path)
+    if (file === undefined) return
     try {
       const bytes = Buffer.alloc(file.size())
       const held = file.read(bytes, 0, bytes.length, 0)

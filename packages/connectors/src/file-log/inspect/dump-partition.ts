@@ -11,7 +11,7 @@ import {
 import { RecordCursor } from '../../record-batch/record-cursor.ts'
 import { checkPartition } from '../../topic-errors.ts'
 import { partitionDirectory } from '../paths.ts'
-import { type SegmentFile, takeSnapshot } from './snapshot.ts'
+import { openIfThere, type SegmentFile, takeSnapshot } from './snapshot.ts'
 import { checkDataDirectory, countPartitions } from './verify-log.ts'
 import { type WalkedBatch, type WalkedDamage, walkSegment } from './walk-segment.ts'
 
@@ -69,8 +69,9 @@ export async function* dumpPartition(
     const next = segments[index + 1]
     const isBefore = next !== undefined && next.base <= Math.max(offset, tail?.startOffset ?? 0)
     // What a compaction left that was cut off stands in the segment before, too.
-    if (isBefore || segment.base < expected || env.files.stat(segment.path) === undefined) continue
-    const file = env.files.open(segment.path, 'read')
+    if (isBefore || segment.base < expected) continue
+    const file = openIfThere(env.files, segment.path)
+    if (file === undefined) continue
     try {
       const known = next === undefined ? tail?.activeBytes : segment.bytes
       const limit = quiet || next !== undefined ? file.size() : Math.min(file.size(), known ?? 0)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { bytes, type Log, NO_HEADERS } from '@millrace/core'
+import { bytes, type FileSystem, type Log, NO_HEADERS, type OpenFile } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -69,6 +69,24 @@ async function flipped(base: number, each: (at: number) => Promise<void>): Promi
     await each(at)
   }
   writeFileSync(segment(base), content)
+}
+
+/** A file that can be looked at and not read. */
+function unreadable(file: OpenFile): OpenFile {
+  return {
+    path: file.path,
+    read: () => {
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+    },
+    write: (buffer, offset, length, position) => file.write(buffer, offset, length, position),
+    truncate: (bytes) => file.truncate(bytes),
+    size: () => file.size(),
+    sync: () => file.sync(),
+    tryLock: () => file.tryLock(),
+    lock: () => file.lock(),
+    unlock: () => file.unlock(),
+    close: () => file.close(),
+  }
 }
 
 const LEADER_EPOCH = [12, 13, 14, 15]
@@ -176,6 +194,39 @@ describe('verify', () => {
     child.kill('SIGKILL')
     await exited
     expect(segments).toBeGreaterThan(2)
+  })
+
+  test('looks again where retention deletes a segment under its eyes', async () => {
+    await log.admin.createTopic('t', { segmentBytes: 1024 })
+    await append(...['a', 'b', 'c'].map((value) => [value.repeat(1100)]))
+    const before = [segment(0), `${partition()}/tail`].map((path) => ({ path, content: readFileSync(path) }))
+    await log.admin.purge('t', 0, 1)
+    const after = readFileSync(`${partition()}/tail`)
+    for (const { path, content } of before) writeFileSync(path, content)
+    const open: FileSystem['open'] = (path, mode) => {
+      if (path === segment(0)) {
+        writeFileSync(`${partition()}/tail`, after)
+        rmSync(path, { force: true })
+      }
+      return env.files.open(path, mode)
+    }
+    const found: LogProblem[] = []
+    for await (const { problems } of verifyLog({ ...env, files: { ...env.files, open } }, directory, {}))
+      found.push(...problems)
+    expect(found).toEqual([])
+  })
+
+  test('tells of a file that the disk does not read', async () => {
+    await log.admin.createTopic('t')
+    await append(['a'])
+    const open: FileSystem['open'] = (path, mode) => {
+      const file = env.files.open(path, mode)
+      return path === segment() ? unreadable(file) : file
+    }
+    const found: LogProblem[] = []
+    for await (const { problems } of verifyLog({ ...env, files: { ...env.files, open } }, directory, {}))
+      found.push(...problems)
+    expect(found).toMatchObject([{ severity: 'damage', file: segment(), what: expect.stringContaining('EIO') }])
   })
 
   test('after a power cut takes for torn what was not synced, though whole batches follow, and no more', async () => {

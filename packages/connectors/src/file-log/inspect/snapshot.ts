@@ -1,4 +1,5 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
+import { systemCode } from '../errors.ts'
 import { segmentPath } from '../paths.ts'
 import { listSegments } from '../segments.ts'
 import { readTail, type Tail } from '../tail.ts'
@@ -42,6 +43,16 @@ export function takeSnapshot(files: FileSystem, directory: string, locked: boole
     const quiet = tail.tryLock()
     return lookAt(files, directory, readTail(tail), quiet)
   })
+}
+
+/** Opens a file to read it; undefined where it is missing. Retention and compaction may be faster than whoever looked for it. */
+export function openIfThere(files: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return files.open(path, 'read')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Whether the tail says of the files what they are. Of another boot's it is not known. */

@@ -2,7 +2,7 @@ import { type Env, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { checkPartition, topicMissing } from '../../topic-errors.ts'
 import { openDataDirectory, readText } from '../data-directory.ts'
-import { messageOf } from '../errors.ts'
+import { diskFailed, messageOf, systemCode } from '../errors.ts'
 import { partitionDirectory, topicDirectory, topicsDirectory } from '../paths.ts'
 import { TopicStore } from '../topic-store.ts'
 import type { LogProblem } from './problem.ts'
@@ -32,11 +32,15 @@ export async function* verifyLog(
   await checkDataDirectory(env, data)
   const topics = wanted.topic === undefined ? topicNames(env, data) : [existing(env, data, wanted.topic)]
   for (const topic of topics) {
+    // It may be deleted meanwhile.
+    if (wanted.topic === undefined && env.files.stat(topicDirectory(data, topic)) === undefined) continue
     const { partitions, problems } = topicFile(env, data, topic)
     if (wanted.partition !== undefined) checkPartition(topic, wanted.partition, partitions)
     if (problems.length > 0) yield { kind: 'files', problems }
     for (let partition = wanted.partition ?? 0; partition <= (wanted.partition ?? partitions - 1); partition++) {
-      yield verifyOne(env, data, topic, partition)
+      const verified = verifyOne(env, data, topic, partition)
+      if (env.files.stat(topicDirectory(data, topic)) === undefined) break
+      yield verified
       await env.timers.turn()
     }
   }
@@ -60,8 +64,13 @@ export function countPartitions(env: Env, data: string, topic: string): number {
 
 function verifyOne(env: Env, data: string, topic: string, partition: number): Verified {
   const directory = partitionDirectory(data, topic, partition)
-  if (env.files.stat(directory) !== undefined) {
-    return { kind: 'partition', ...verifyPartition(env.files, data, topic, partition) }
+  try {
+    if (env.files.stat(directory) !== undefined) {
+      return { kind: 'partition', ...verifyPartition(env.files, data, topic, partition) }
+    }
+  } catch (error) {
+    // The topic was deleted, or part of it.
+    if (systemCode(error) !== 'ENOENT') throw diskFailed(directory, error, { topic, partition })
   }
   const place = { topic, partition, file: directory, position: 0, end: 0 }
   return {

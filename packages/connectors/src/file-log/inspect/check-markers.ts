@@ -1,0 +1,42 @@
+import { isControl, isTransactional, producerOf } from '../../record-batch/batch-header.ts'
+import type { Producer } from '../../record-batch/format.ts'
+import { sameTransaction } from '../open-transactions.ts'
+import type { OpenTransaction } from '../tail.ts'
+import type { PartitionProblem } from './problem.ts'
+import type { WalkedBatch } from './walk-segment.ts'
+
+interface TransactionStart {
+  readonly path: string
+  readonly position: number
+  readonly end: number
+  readonly offset: number
+  readonly producer: Producer
+}
+
+/** Looks, along a walk through a partition, for the markers of its transactions: without one nobody can tell how it ended. */
+export class MarkerCheck {
+  /** The first batch of every transaction that has no marker yet. */
+  readonly #unmarked = new Map<string, TransactionStart>()
+
+  note(path: string, { position, bytes, baseOffset, buffer }: WalkedBatch): void {
+    if (!isTransactional(buffer, 0)) return
+    const producer = producerOf(buffer, 0)
+    const name = `${producer.id}:${producer.epoch}`
+    if (isControl(buffer, 0)) this.#unmarked.delete(name)
+    else if (!this.#unmarked.has(name)) {
+      this.#unmarked.set(name, { path, position, end: position + bytes, offset: baseOffset, producer })
+    }
+  }
+
+  /** What has no marker and is not open either, unless the marker may be among what is damaged. */
+  problems(open: readonly OpenTransaction[], others: readonly PartitionProblem[]): PartitionProblem[] {
+    return [...this.#unmarked.values()].flatMap(({ path, position, end, offset, producer }) => {
+      const isOpen = open.some((each) => sameTransaction(each, producer))
+      const mayBeDamaged = others.some(({ mend }) => mend.kind === 'fill' && mend.to > offset)
+      if (isOpen || mayBeDamaged) return []
+      const { id, epoch } = producer
+      const what = `no marker says how the transaction of the batch there ended (producer ${id}, epoch ${epoch})`
+      return { severity: 'damage', file: path, position, end, offset, what, mend: { kind: 'recover' } }
+    })
+  }
+}
