@@ -1,6 +1,7 @@
 import { ByteWriter, NO_HEADERS, type RecordGroup, type Serde } from '@millrace/core'
 import { crc32c } from './crc32c.ts'
-import { type BytesBatch, CHECKSUM_BYTES } from './database.ts'
+import { CHECKSUM_BYTES } from './database.ts'
+import type { BytesBatch } from './level-engine.ts'
 
 /** Operations are five numbers each: owner, key start, key end, value start (-1 deletes), value end. */
 const FIELDS = 5

@@ -1,18 +1,9 @@
 import { type Env, MillraceError, RefusedError, StateDamagedError } from '@millrace/core'
-import { Level } from 'level'
 import { crc32c } from './crc32c.ts'
+import type { Bytes, BytesBatch, LevelEngine } from './level-engine.ts'
 
 /** Every value is preceded by a checksum of its key and itself. */
 export const CHECKSUM_BYTES = 4
-
-/**
- * Uncompressed, so that the blocks' own checksums can be verified from outside; and with LevelDB's default write
- * buffer of 4 MiB: 64 MiB was measured to be slower, and to make reopening ten times slower.
- */
-const OPTIONS = { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false } as const
-
-export type Bytes = Level<Buffer, Buffer>
-export type BytesBatch = ReturnType<Bytes['batch']>
 
 /**
  * A task's LevelDB. It is not trusted: every value that is read is checked, and the first error of any kind is the
@@ -20,23 +11,25 @@ export type BytesBatch = ReturnType<Bytes['batch']>
  */
 export class Database {
   readonly directory: string
+  readonly #engine: LevelEngine
   readonly #env: Env
   readonly #task: string
   #level: Bytes | undefined
   #failure: StateDamagedError | undefined
 
-  constructor(directory: string, task: string, env: Env) {
+  constructor(directory: string, task: string, env: Env, engine: LevelEngine) {
     this.directory = directory
     this.#task = task
     this.#env = env
+    this.#engine = engine
   }
 
   /** Throws `JOB_RUNNING` where another process holds it, and LevelDB's own error where it cannot be opened. */
   async open(): Promise<void> {
     this.#env.files.makeDirectory(this.directory)
-    const level: Bytes = new Level<Buffer, Buffer>(this.directory, OPTIONS)
+    let level: Bytes
     try {
-      await level.open()
+      level = await this.#engine.open(this.directory)
     } catch (error) {
       if (!isLocked(error)) throw error
       throw new RefusedError(

@@ -1,1 +1,9 @@
+export {
+  type Bytes,
+  type BytesBatch,
+  type BytesIterator,
+  type BytesRange,
+  type LevelEngine,
+  levelDb,
+} from './level-engine.ts'
 export { type OpenedState, openTaskState, type TaskStateOptions } from './open-task-state.ts'

@@ -2,8 +2,8 @@ import type { Env } from '@millrace/core'
 import { FatalError, MillraceError, RefusedError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, Database, isIntact } from './database.ts'
-import { checkFiles } from './files/check-files.ts'
 import { checkStore, IDENTITY_KEY, identityDifference, type StateIdentity, stateIdentity } from './identity.ts'
+import { type LevelEngine, levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { decodePosition, POSITION_KEY } from './position-record.ts'
 
@@ -25,6 +25,8 @@ export interface TaskStateOptions {
   readonly dirtyBytesMax?: number
   /** Entries in memory, changed or not; a commit makes room. Default 100,000. */
   readonly entriesMax?: number
+  /** Default: LevelDB. */
+  readonly engine?: LevelEngine
 }
 
 export interface OpenedState {
@@ -43,7 +45,8 @@ export interface OpenedState {
 export async function openTaskState(options: TaskStateOptions): Promise<OpenedState> {
   const { directory, job, task, stores, inputs, env } = options
   const identity = stateIdentity(job, task, stores, inputs)
-  const database = new Database(directory, task, env)
+  const engine = options.engine ?? levelDb
+  const database = new Database(directory, task, env, engine)
   const limits = {
     dirtyBytesMax: options.dirtyBytesMax ?? DIRTY_BYTES_MAX,
     entriesMax: options.entriesMax ?? ENTRIES_MAX,
@@ -51,7 +54,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   const state = new LevelTaskState(database, identity, stores, limits)
   const fresh = isEmpty(env, directory)
   try {
-    const reason = fresh ? 'there was none' : await openTrusted(database, identity, state, env)
+    const reason = fresh ? 'there was none' : await openTrusted(database, engine, identity, state, env)
     if (reason === undefined) return { state, opened: 'reused', note: undefined }
     await openEmpty(database, state, task)
     if (fresh) return { state, opened: 'fresh', note: undefined }
@@ -86,12 +89,13 @@ async function openEmpty(database: Database, state: LevelTaskState, task: string
 /** Opens what is there; says why it cannot be used, if so. */
 async function openTrusted(
   database: Database,
+  engine: LevelEngine,
   identity: StateIdentity,
   state: LevelTaskState,
   env: Env,
 ): Promise<string | undefined> {
   try {
-    const damage = await checkFiles(env, database.directory)
+    const damage = await engine.check(env, database.directory)
     // Opened all the same: whatever happens to it next, it must not be in another process's hands.
     await database.open()
     if (damage !== undefined) return damage

@@ -1,5 +1,6 @@
 import type { Env, Log } from '@millrace/core'
 import type { Job } from '@millrace/core/internal'
+import type { LevelEngine } from '@millrace/state'
 import type { RestoreProgress } from '../task/restore.ts'
 import type { Guarantee } from './outputs.ts'
 
@@ -13,6 +14,8 @@ export interface ContainerOptions {
   readonly env: Env
   /** Where tasks keep their local state: a cache of the changelog. */
   readonly stateDirectory: string
+  /** What local state is kept in. Default: LevelDB. */
+  readonly engine?: LevelEngine
   /** How often state, positions and outputs become durable together. Default 100. */
   readonly commitIntervalMs?: number
   /**

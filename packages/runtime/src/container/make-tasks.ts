@@ -37,6 +37,7 @@ export function makeTasks(
           repartitionTopic: topics.repartitionTopic,
           sources: sourcesOf(topology, topics, subtopology, partition),
           stateDirectory,
+          engine: options.engine,
           idleAfterMs,
           restoring: onRestore,
           notice: onNotice,

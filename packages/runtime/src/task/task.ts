@@ -1,6 +1,7 @@
 import type { TaskStatus } from '@millrace/core'
 import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
+import type { LevelEngine } from '@millrace/state'
 import type { StreamOperator } from '../operators/operator.ts'
 import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
 import type { WindowRetention } from '../operators/window-retention.ts'
@@ -39,6 +40,7 @@ export interface TaskSpec extends OutputTopics {
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
   readonly stateDirectory: string
+  readonly engine: LevelEngine | undefined
   /** An input that brought nothing for so long holds the watermark back no more. */
   readonly idleAfterMs: number
   /** Told how far a restore is, often. */
@@ -120,7 +122,7 @@ export class Task {
 
   /** Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. */
   async open(): Promise<void> {
-    const { topology, subtopology, partition, log, env, notice } = this.spec
+    const { topology, subtopology, partition, log, env, engine, notice } = this.spec
     const { state, note } = await openLocalState({
       directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
       job: topology.job,
@@ -128,6 +130,7 @@ export class Task {
       stores: subtopology.stores,
       inputs: subtopology.inputs.map((input) => input.topic),
       env,
+      ...(engine !== undefined && { engine }),
     })
     this.#state = state
     if (note !== undefined) notice(`${this.id}: ${note}`)
