@@ -5,7 +5,7 @@ import { firstOrders } from './orders.ts'
  * What outputs are held to. `at least once`: records may repeat, as a crash between outputs and checkpoint makes them;
  * `exactly once`: they may not. State is exact either way.
  */
-const OUTPUTS: 'at least once' | 'exactly once' = 'at least once'
+const OUTPUTS: 'at least once' | 'exactly once' = 'exactly once'
 
 /** Rows of a view, or records of a topic key by key, as text: key → value or values. */
 export type Rows = ReadonlyMap<string, string>
