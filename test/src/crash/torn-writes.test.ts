@@ -1,0 +1,36 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { check } from './check.ts'
+import { forEach, needs, sampled, TIMEOUT_MS } from './extent.ts'
+import { FaultyWrites } from './faulty-writes.ts'
+import { ORDERS, ScratchDirectory } from './job-process.ts'
+import { Outcomes } from './outcomes.ts'
+
+/** Writes of each kind in `npm test`; every one with `npm run crash`. */
+const WRITES = 16
+
+test.for([
+  ['torn', 'a job that dies in the middle of any write goes on as if nothing had been'],
+  ['short', 'a write that the disk takes a part of is finished'],
+] as const)('%s writes: %s', { timeout: TIMEOUT_MS }, async ([mode], context) => {
+  const faulty = FaultyWrites.compile()
+  needs(context, faulty !== undefined, 'gcc')
+  if (faulty === undefined) return
+  onTestFinished(() => faulty[Symbol.dispose]())
+  const count = await faulty.count()
+  expect(count).toBeGreaterThan(200)
+  const writes = Array.from({ length: count }, (_, index) => index + 1)
+  const outcomes = new Outcomes(`${mode} writes (of ${count} a run)`)
+  await forEach(sampled(writes, WRITES), async (write) => {
+    using scratch = new ScratchDirectory()
+    const where = `${mode} write ${write}`
+    const ended = await faulty.run(scratch.path, mode, write)
+    outcomes.tried()
+    if (ended.signal === 'SIGKILL') outcomes.count('killed')
+    else if (ended.code === 0) outcomes.count('went on')
+    else outcomes.violation(where, ended.output)
+    outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+  })
+  outcomes.report()
+  expect(outcomes.violations).toEqual([])
+  expect(outcomes.of(mode === 'torn' ? 'killed' : 'went on')).toBeGreaterThan(outcomes.faults * 0.8)
+})
