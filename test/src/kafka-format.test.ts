@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFileLog } from '@millrace/connectors'
+import { repairPartition } from '@millrace/connectors/internal'
 import type { Header, Log } from '@millrace/core'
 import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
@@ -97,6 +98,31 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     expect(dump.complaints).toEqual([])
     expect(dump.batches.filter(({ valid }) => !valid)).toEqual([])
     expect(dump.records).toEqual(printed(records))
+  })
+
+  test('reads what a repair left, at the same offsets', async () => {
+    await log.admin.createTopic('t')
+    const writer = log.openWriter()
+    const partition = await writer.openPartition('t', 0)
+    for (const value of ['first', 'damaged', 'last']) {
+      write(partition, 'key', value)
+      await writer.flush()
+    }
+    await writer.close()
+    const [file = ''] = segments('t')
+    const bytes = readFileSync(file)
+    bytes.write('D', bytes.indexOf('damaged'))
+    writeFileSync(file, bytes)
+    expect((await repairPartition(nodeEnv(), directory, 't', 0)).plan.lost).toEqual([{ from: 1, to: 2 }])
+    const dump = dumpLogSegments(segments('t'))
+    expect(dump.complaints).toEqual([])
+    expect(dump.batches).toMatchObject([
+      { count: 1 },
+      { baseOffset: 1, lastOffset: 1, count: 0, valid: true },
+      { count: 1 },
+    ])
+    expect(dump.records).toEqual(printed(await read('t')))
+    expect(dump.records.map(({ value }) => value)).toEqual(['first', 'last'])
   })
 
   test('sees a flipped bit, so that its word means something', async () => {
