@@ -28,7 +28,7 @@ export function* scanBatches(
   limit: number,
 ): Generator<ScannedBatch, void, undefined> {
   let expected = offset
-  let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(HEADER_BYTES, limit - position)))
   let held = 0
   let at = 0
   for (;;) {
