@@ -1,5 +1,6 @@
 import { type Env, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { messageOf, systemCode, writeFailed } from './errors.ts'
+import { topicsDirectory, transactionsDirectory } from './paths.ts'
 
 /** The layout that this version writes and reads. */
 const DATA_VERSION = 1
@@ -20,7 +21,10 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
     } else {
       checkVersion(directory, text)
     }
-    files.makeDirectory(`${directory}/topics`)
+    files.makeDirectory(topicsDirectory(directory))
+    files.makeDirectory(transactionsDirectory(directory))
+    // Also where all of it was there already: whoever made it may not have come so far.
+    await files.syncDirectory(directory)
   } catch (error) {
     const code = systemCode(error)
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {

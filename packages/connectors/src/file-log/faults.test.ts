@@ -181,11 +181,13 @@ test('whichever step of appending and beginning a segment a writer dies at, the 
     // Nothing that a dead process was about to do happens any more.
     let left = steps
     let died = false
+    let opened = false
     const dying = await open(() => {
-      if (left-- > 0) return undefined
+      if (!opened || left-- > 0) return undefined
       died = true
       return 'EIO'
     })
+    opened = true
     try {
       const doomed = dying.openWriter()
       write(await doomed.openPartition(topic, 0), 'doomed', 'x'.repeat(2000))

@@ -35,7 +35,7 @@ export class FileLogWriter implements LogWriter {
 
   openPartition(topic: string, partition: number): Promise<PartitionWriter> {
     return once(this.#partitions, `${topic}/${partition}`, async () => {
-      const description = this.#topics.require(topic)
+      const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
       const writer = new FilePartitionWriter(topic, partition, appender, description.recordBytesMax)
       this.#open.push({ writer, topic: description })
@@ -45,7 +45,7 @@ export class FileLogWriter implements LogWriter {
 
   openGroup(topic: string, partition: number): Promise<GroupWriter> {
     return once(this.#groups, `${topic}/${partition}`, async () => {
-      const description = this.#topics.require(topic)
+      const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
       const rolled = () => this.#segmentClosed(description, partition)
       return new FileGroupWriter(appender, description.recordBytesMax, this.#durability, rolled)

@@ -3,7 +3,8 @@ import { checkName } from '@millrace/core/internal'
 import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
-import { systemCode, writeFailed } from './errors.ts'
+import { syncFailed, systemCode, writeFailed } from './errors.ts'
+import { once } from './once.ts'
 import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
@@ -17,6 +18,8 @@ export class TopicStore {
   readonly #env: Env
   readonly #data: string
   readonly #known = new Map<string, { readonly modifiedMs: number; readonly description: TopicDescription }>()
+  /** By topic id, that its name is durable. */
+  readonly #durable = new Map<string, Promise<void>>()
 
   constructor(env: Env, data: string) {
     this.#env = env
@@ -42,6 +45,20 @@ export class TopicStore {
     checkName('topic', name)
     const description = this.describe(name)
     if (description === undefined) throw topicMissing(name)
+    return description
+  }
+
+  /** As `require`, for who is going to append: whoever created the topic may have died before its name was durable. */
+  async requireDurable(name: string): Promise<TopicDescription> {
+    const description = this.require(name)
+    const topics = topicsDirectory(this.#data)
+    await once(this.#durable, description.id, async () => {
+      try {
+        await this.#env.files.syncDirectory(topics)
+      } catch (error) {
+        throw syncFailed(topics, error)
+      }
+    })
     return description
   }
 

@@ -277,7 +277,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   #partition(topic: string, partition: number): Promise<WrittenPartition> {
     return once(this.#partitions, `${topic}/${partition}`, async () => {
       const { env, data, topics } = this.#context
-      const description = topics.require(topic)
+      const description = await topics.requireDurable(topic)
       const appender = await openAppender(env, data, description, partition)
       const written: WrittenPartition = { topic: description, partition, appender, writer: undefined }
       this.#open.push(written)
