@@ -93,7 +93,11 @@ export class PartitionAppender {
     await this.#partition.lock()
     try {
       const tail = this.#readTail() ?? (await this.#partition.currentTail())
-      if (!tail.open.some((each) => sameTransaction(each, producer))) return
+      if (!tail.open.some((each) => sameTransaction(each, producer))) {
+        // Whoever did so may not have made it durable, and the caller is going to rely on it.
+        this.#notSynced(this.#segment(tail.activeBase), tail)
+        return
+      }
       // A marker's time is nobody's: it must not keep a segment from its retention.
       this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
     } catch (error) {
@@ -192,7 +196,7 @@ export class PartitionAppender {
       this.#cutBack(active.file, tail.activeBytes)
       throw writeFailed(active.file.path, error, { topic: partition.topic, partition: partition.partition })
     }
-    this.#unsynced.set(active.file, { base: active.base, bytes: end, nextOffset: next, open })
+    this.#notSynced(active, { activeBytes: end, nextOffset: next, open })
     if (isTransactional(batch, 0)) this.#lastTransaction = { producer: producerOf(batch, 0), end: next }
     this.#addToIndex(active, tail)
     partition.writeTail({
@@ -203,6 +207,10 @@ export class PartitionAppender {
       open,
     })
     return next
+  }
+
+  #notSynced({ base, file }: ActiveSegment, tail: Pick<Tail, 'activeBytes' | 'nextOffset' | 'open'>): void {
+    this.#unsynced.set(file, { base, bytes: tail.activeBytes, nextOffset: tail.nextOffset, open: tail.open })
   }
 
   #addToIndex(active: ActiveSegment, tail: Tail): void {

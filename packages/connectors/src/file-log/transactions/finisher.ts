@@ -7,7 +7,7 @@ import { type Durability, PartitionAppender } from '../partition-appender.ts'
 import { PartitionFiles } from '../partition-files.ts'
 import { journalPath, ownerPath } from '../paths.ts'
 import { syncActive } from '../sync-active.ts'
-import type { OpenTransaction } from '../tail.ts'
+import type { OpenTransaction, Tail } from '../tail.ts'
 import type { TopicStore } from '../topic-store.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
 import { findJournal } from './journals.ts'
@@ -50,15 +50,13 @@ export class TransactionFinisher {
   async takeOver(journal: TransactionJournal): Promise<void> {
     const record = journal.read()
     if (record === undefined || record.retired) return
-    const { producer, decided } = record
+    const { producer } = record
     journal.write({ ...record, producer: { id: producer.id, epoch: producer.epoch + 1 } })
     await this.#sync(journal)
-    const ends = new Set(decided?.partitions.map(({ topic, partition }) => `${topic}/${partition}`))
     for (const { name, partitions } of this.#topics.list()) {
       for (let partition = 0; partition < partitions; partition++) {
-        const ended = await this.#endIn(name, partition, record)
-        // A marker that is there already may not be durable, and the journal is about to forget what it says.
-        if (ended || ends.has(`${name}/${partition}`)) await this.#syncActive(name, partition)
+        // A marker may be there already and not be durable, and the journal is about to forget what it says.
+        if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
       }
     }
   }
@@ -101,6 +99,8 @@ export class TransactionFinisher {
     try {
       const record = journal.read()
       const known = outcomeIn(record, open)
+      // The owner may be making its decision durable only now: nobody may see what a power cut could still take back.
+      if (known === 'committed') await this.#sync(journal)
       if (known !== undefined || record === undefined) return known
       if (OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open)) return undefined
       return await this.#fence(journal, open)
@@ -133,20 +133,21 @@ export class TransactionFinisher {
     return overdue
   }
 
-  /** Ends what a producer left open in a partition; says whether there was something. */
+  /** Ends what a producer left open in a partition; says whether the partition has anything that may not be durable. */
   async #endIn(topic: string, partition: number, record: JournalRecord): Promise<boolean> {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
-    let open: readonly OpenTransaction[]
+    let tail: Tail
     try {
-      open = (await files.settle()).open.filter(({ id }) => id === record.producer.id || id === record.decided?.id)
+      tail = await files.settle()
     } finally {
       files.close()
     }
+    const open = tail.open.filter(({ id }) => id === record.producer.id || id === record.decided?.id)
     for (const each of open) {
       const committed = record.decided !== null && sameTransaction(record.decided, each)
       await this.#mark(topic, partition, each, committed ? 'committed' : 'aborted')
     }
-    return open.length > 0
+    return open.length > 0 || tail.synced.nextOffset < tail.nextOffset
   }
 
   async #mark(topic: string, partition: number, producer: Producer, outcome: Outcome): Promise<void> {
