@@ -7,6 +7,7 @@ import { isCommitted } from './is-committed.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { type ScannedBatch, scanBatches } from './scan.ts'
+import { syncActive } from './sync-active.ts'
 import { stableOffset, type Tail } from './tail.ts'
 import { TransactionOutcomes } from './transactions/outcomes.ts'
 
@@ -41,6 +42,8 @@ export async function compact(
     const clean = bytesOf(closed.filter((base) => base < compactedBefore))
     if (bytesOf(closed) - clean < dirtyRatioMin * clean) return
     const before = files.segments().find((base) => base > (closed.at(-1) ?? 0)) ?? tail.activeBase
+    // What is rewritten tells of transactions no more: the markers that stand behind must not be lost.
+    if (tail.synced.nextOffset < tail.nextOffset) await syncActive(files)
     const policy = await policyOf(env, files, closed, tail)
     const compactor = new Compactor(env, files, segmentBytes, policy, tail)
     try {
@@ -80,8 +83,12 @@ async function policyOf(
   const cursor = new RecordCursor(files.topic, files.partition)
   const outcomes = new TransactionOutcomes(files)
   try {
+    let next = 0
     for (const base of closed) {
+      // A compaction that was cut off left it: all of it stands in the segment before.
+      if (base < next) continue
       await eachBatch(env, files, base, async (batch) => {
+        next = batch.nextOffset
         if (!isCommitted(outcomes, files, base, batch, tail)) return
         cursor.open(batch.buffer, batch.at, 0)
         while (cursor.next()) policy.note(cursor)
@@ -148,7 +155,7 @@ class Compactor {
     for (const base of closed) {
       if (base < this.#nextOffset) {
         // A compaction that was cut off left it: all of it stands in the segment before.
-        this.#remove(base)
+        await this.#remove(base)
         continue
       }
       this.#sources.push(base)
@@ -218,14 +225,16 @@ class Compactor {
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
     await files.syncDirectory(directory)
-    for (const base of others) this.#remove(base)
+    for (const base of others) await this.#remove(base)
     this.#sources = []
     this.#bytes = 0
   }
 
-  #remove(base: number): void {
+  /** Durably, one after the other: were one of the midst left by a power cut, what it goes on with would be missing. */
+  async #remove(base: number): Promise<void> {
     const { files, directory } = this.#files
     files.remove(indexPath(directory, base))
     files.remove(segmentPath(directory, base))
+    await files.syncDirectory(directory)
   }
 }

@@ -50,6 +50,8 @@ async function deleteWhile(
       files.writeTail(tail)
       files.files.remove(indexPath(files.directory, segment.base))
       files.files.remove(segmentPath(files.directory, segment.base))
+      // Were one left by a power cut and the next one gone, there would be a gap.
+      await files.files.syncDirectory(files.directory)
       bytes -= segment.bytes
     }
   } finally {
