@@ -87,19 +87,17 @@ function startOf(
       )
     }
     const { synced } = tail
-    const size = sizeOf(synced.base)
-    if (segments.includes(synced.base) && size >= synced.bytes) {
-      const { base, bytes, nextOffset, open } = synced
-      return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp }
-    }
+    // The tail may be old: compaction may have rewritten, or retention deleted, what is a closed segment by now.
     if (synced.base === segments.at(-1)) {
+      const size = sizeOf(synced.base)
+      const { base, bytes, nextOffset, open } = synced
+      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp }
       throw logDamaged(
-        partition.segmentPath(synced.base),
+        partition.segmentPath(base),
         size,
-        `the file ends here, but ${synced.bytes} bytes of it had been made durable`,
+        `the file ends here, but ${bytes} bytes of it had been made durable`,
       )
     }
-    // Retention deleted it, or compaction rewrote it.
   }
   const base = segments[0] ?? 0
   return { base, bytes: 0, nextOffset: base, open: [], maxTimestamp: -1 }
