@@ -1,16 +1,15 @@
 import { FileLock } from './file-lock.ts'
+import { Sectors } from './sectors.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { Watchers } from './watchers.ts'
 
-/** What a disk writes as one. */
-const SECTOR_BYTES = 512
 /** Older states of a sector among which a power cut chooses; more of them would find nothing more. */
 const VERSIONS_MAX = 6
 
 /** A sector as it stood after a change that no sync has made durable. */
 interface SectorVersion {
   readonly change: number
-  readonly at: number
+  readonly sector: number
   readonly bytes: Uint8Array
 }
 
@@ -29,11 +28,12 @@ export class FileNode {
   readonly lock = new FileLock()
   readonly watchers = new Watchers()
   modifiedMs: number
-  #content: Buffer = Buffer.alloc(SECTOR_BYTES)
+  #content = new Sectors()
   #length = 0
-  #durable: Buffer = Buffer.alloc(0)
+  readonly #durable = new Sectors()
   #durableLength = 0
-  readonly #sectors = new Map<number, SectorVersion[]>()
+  /** By sector, the states that it had since the last sync. */
+  readonly #versions = new Map<number, SectorVersion[]>()
   #lengths: LengthChange[] = []
   /** Changes up to which syncs are under way: what stood at these must not be forgotten. */
   readonly #syncing: number[] = []
@@ -49,26 +49,24 @@ export class FileNode {
   read(buffer: Uint8Array, offset: number, length: number, position: number): number {
     const end = Math.min(position + length, this.#length)
     if (end <= position) return 0
-    buffer.set(this.#content.subarray(position, end), offset)
+    this.#content.read(buffer.subarray(offset, offset + end - position), position)
     return end - position
   }
 
   write(bytes: Uint8Array, position: number, change: number): void {
     if (bytes.length === 0) return
+    this.#content.write(bytes, position, (sector, replaced) => this.#note(sector, replaced, change))
     const end = position + bytes.length
-    this.#content = grown(this.#content, end)
-    this.#content.set(bytes, position)
     if (end > this.#length) this.#setLength(end, change)
-    const last = Math.floor((end - 1) / SECTOR_BYTES)
-    for (let sector = Math.floor(position / SECTOR_BYTES); sector <= last; sector++) this.#note(sector, change)
   }
 
   truncate(length: number, change: number): void {
     if (length === this.#length) return
-    this.#content = grown(this.#content, length)
-    this.#content.fill(0, length)
+    if (length < this.#length) {
+      const cut = this.#content.cut(length)
+      if (cut !== undefined) this.#note(cut.sector, cut.bytes, change)
+    }
     this.#setLength(length, change)
-    if (length % SECTOR_BYTES > 0) this.#note(Math.floor(length / SECTOR_BYTES), change)
   }
 
   /** A sync begins that has to make durable all changes up to this one. */
@@ -91,18 +89,18 @@ export class FileNode {
   /** Of what was not synced, something stays: all, nothing, or anything between, by `survival` from 0 to 1. */
   powerCut(random: SeededRandom, survival: number): void {
     const kept: (SectorVersion | LengthChange)[] = []
-    for (const versions of this.#sectors.values()) {
+    for (const versions of this.#versions.values()) {
       // Before the first stands the sector as it was synced.
       const chosen = versions[survivor(random, survival, versions.length) - 1]
       if (chosen !== undefined) kept.push(chosen)
     }
     kept.push(...this.#lengths.slice(0, survivor(random, survival, this.#lengths.length)))
     this.#apply(kept)
-    this.#sectors.clear()
+    this.#versions.clear()
     this.#lengths = []
     this.#syncing.length = 0
-    this.#durable.fill(0, this.#durableLength)
-    this.#content = Buffer.from(grown(this.#durable, this.#durableLength))
+    this.#durable.cut(this.#durableLength)
+    this.#content = new Sectors(this.#durable)
     this.#length = this.#durableLength
   }
 
@@ -111,12 +109,11 @@ export class FileNode {
     this.#lengths.push({ change, length })
   }
 
-  #note(sector: number, change: number): void {
-    const at = sector * SECTOR_BYTES
-    const version = { change, at, bytes: Uint8Array.prototype.slice.call(this.#content, at, at + SECTOR_BYTES) }
-    const versions = this.#sectors.get(sector)
+  #note(sector: number, bytes: Uint8Array, change: number): void {
+    const version = { change, sector, bytes }
+    const versions = this.#versions.get(sector)
     if (versions === undefined) {
-      this.#sectors.set(sector, [version])
+      this.#versions.set(sector, [version])
       return
     }
     versions.push(version)
@@ -135,12 +132,12 @@ export class FileNode {
   /** Takes out the changes up to this one; of each sector the last. */
   #takeUntil(change: number): (SectorVersion | LengthChange)[] {
     const taken: (SectorVersion | LengthChange)[] = []
-    for (const [sector, versions] of this.#sectors) {
+    for (const [sector, versions] of this.#versions) {
       const count = versions.findLastIndex((version) => version.change <= change) + 1
       const last = versions[count - 1]
       if (last === undefined) continue
       taken.push(last)
-      if (count === versions.length) this.#sectors.delete(sector)
+      if (count === versions.length) this.#versions.delete(sector)
       else versions.splice(0, count)
     }
     const count = this.#lengths.findLastIndex((length) => length.change <= change) + 1
@@ -151,11 +148,10 @@ export class FileNode {
   #apply(changes: (SectorVersion | LengthChange)[]): void {
     for (const one of changes.sort((a, b) => a.change - b.change)) {
       if ('length' in one) {
-        if (one.length < this.#durableLength) this.#durable.fill(0, one.length)
+        if (one.length < this.#durableLength) this.#durable.cut(one.length)
         this.#durableLength = one.length
       } else {
-        this.#durable = grown(this.#durable, one.at + SECTOR_BYTES)
-        this.#durable.set(one.bytes, one.at)
+        this.#durable.set(one.sector, one.bytes)
       }
     }
   }
@@ -170,12 +166,4 @@ export class FileNode {
 function survivor(random: SeededRandom, survival: number, count: number): number {
   if (survival >= 1 || random.chance(survival)) return count
   return survival <= 0 ? 0 : random.below(count + 1)
-}
-
-/** The buffer, or a larger one with the same content, of whole sectors; what is new is zero. */
-function grown(buffer: Buffer, bytes: number): Buffer {
-  if (bytes <= buffer.length) return buffer
-  const larger = Buffer.alloc(Math.ceil(Math.max(bytes, buffer.length * 2) / SECTOR_BYTES) * SECTOR_BYTES)
-  larger.set(buffer)
-  return larger
 }

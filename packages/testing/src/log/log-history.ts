@@ -1,0 +1,47 @@
+/** What writers did and were told, and what must therefore be in the log: the scenario's memory, which never crashes. */
+export class LogHistory {
+  /** By writer, the numbers that it wrote and that were acknowledged: such as must be in the log. */
+  readonly acknowledged = new Map<string, number[]>()
+  /** By writer, the numbers that it gave up: such as must never be seen. */
+  readonly aborted = new Map<string, number[]>()
+  /** By writer, the numbers of transactions that some reader saw. */
+  readonly seen = new Map<string, Set<number>>()
+  readonly #next = new Map<string, number>()
+
+  /** The writer's next number, counted on over its deaths. */
+  next(writer: string): number {
+    const number = this.#next.get(writer) ?? 0
+    this.#next.set(writer, number + 1)
+    return number
+  }
+
+  acknowledge(writer: string, numbers: readonly number[]): void {
+    addTo(this.acknowledged, writer, numbers)
+  }
+
+  abort(writer: string, numbers: readonly number[]): void {
+    addTo(this.aborted, writer, numbers)
+  }
+
+  see(writer: string, number: number): void {
+    const seen = this.seen.get(writer)
+    if (seen === undefined) this.seen.set(writer, new Set([number]))
+    else seen.add(number)
+  }
+}
+
+function addTo(lists: Map<string, number[]>, name: string, numbers: readonly number[]): void {
+  const list = lists.get(name)
+  if (list === undefined) lists.set(name, [...numbers])
+  else list.push(...numbers)
+}
+
+/** Numbers as records carry them. */
+export function asValue(writer: string, number: number): string {
+  return `${writer}:${number}`
+}
+
+export function parseValue(value: string | null): { readonly writer: string; readonly number: number } {
+  const [writer = '', number = ''] = (value ?? '').split(':')
+  return { writer, number: Number(number) }
+}

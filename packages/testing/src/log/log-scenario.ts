@@ -1,0 +1,184 @@
+import { openFileLog } from '@millrace/connectors'
+import type { Log } from '@millrace/core'
+import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
+import { Machine } from '../machine/machine.ts'
+import type { SimulatedProcess } from '../machine/simulated-process.ts'
+import { asValue, LogHistory, parseValue } from './log-history.ts'
+import {
+  cleanTable,
+  createTopics,
+  EVENTS,
+  isTransactional,
+  PARTITIONS,
+  readRecords,
+  TABLE,
+  writeRecords,
+  writeTransactions,
+} from './log-workers.ts'
+
+export interface LogScenarioOptions {
+  readonly durability: 'fsync' | 'os'
+  /** The power goes, too: only what was synced must be there. */
+  readonly powerCuts: boolean
+}
+
+const DIRECTORY = '/data'
+const NAMES = ['a', 'b', 'c'] as const
+const ACTS = 6
+const ACT_MS_MAX = 60
+/** Of the disk calls of processes, about so many are the last ones that they make. */
+const CRASH_PER_CALL = 1 / 3000
+
+/**
+ * Processes write to and read from one file log, die and come again; at the end everything that was acknowledged must be
+ * there once and in order, of transactions all or nothing, and whoever comes next can go on. Throws what is violated.
+ */
+export async function runLogScenario(seed: number, options: LogScenarioOptions): Promise<Machine> {
+  const machine = new Machine(seed)
+  const history = new LogHistory()
+  const failures: unknown[] = []
+  const { random } = machine
+  await prepare(machine)
+  for (let act = 0; act < ACTS; act++) {
+    for (const name of NAMES) {
+      const living = machine.processes.find((process) => process.name === name)
+      if (living === undefined) start(machine.process(name), options, history, failures)
+      else if (random.chance(0.7)) living.resume()
+    }
+    machine.faults = (call) => {
+      if (!random.chance(CRASH_PER_CALL)) return undefined
+      return call === 'write' && random.chance(0.5) ? 'torn' : 'crash'
+    }
+    await machine.run(() => failures.length > 0, { withinMs: random.between(1, ACT_MS_MAX) })
+    if (failures.length > 0) throw failures[0]
+    intervene(machine, options)
+  }
+  machine.faults = undefined
+  for (const process of machine.processes) process.crash()
+  if (options.powerCuts && random.chance(0.5)) machine.powerCut()
+  await machine.settle(verify(machine.process('verifier'), options, history))
+  return machine
+}
+
+/** The directory was there before anything was tried. */
+async function prepare(machine: Machine): Promise<void> {
+  const { files } = machine.process('administrator').env
+  files.makeDirectory(DIRECTORY)
+  await machine.settle(files.syncDirectory('/'))
+}
+
+function start(process: SimulatedProcess, options: LogScenarioOptions, history: LogHistory, failures: unknown[]): void {
+  const work = async () => {
+    const log = await open(process, options)
+    await createTopics(log)
+    await Promise.all([
+      writeRecords(log, process, history),
+      writeTransactions(log, process, history),
+      readRecords(log, process, history),
+      cleanTable(log, process),
+    ])
+  }
+  work().catch((error: unknown) => {
+    // Who has died is told that nothing works; what it makes of that is nobody's concern.
+    if (process.state !== 'crashed') failures.push(error)
+  })
+}
+
+function open(process: SimulatedProcess, { durability }: LogScenarioOptions): Promise<Log> {
+  return openFileLog({ directory: DIRECTORY, env: process.env, durability })
+}
+
+/** What happens between two acts. */
+function intervene(machine: Machine, { powerCuts }: LogScenarioOptions): void {
+  const { random, processes } = machine
+  const one = processes[random.below(processes.length)]
+  const what = random.next()
+  if (what < 0.2) one?.crash()
+  else if (what < 0.4) one?.pause()
+  else if (what < 0.5) for (const process of processes) process.crash()
+  else if (what < 0.6) machine.jumpClock(random.between(-3_600_000, 3_600_000))
+  else if (what < 0.9 && powerCuts) machine.powerCut()
+}
+
+async function verify(process: SimulatedProcess, options: LogScenarioOptions, history: LogHistory): Promise<void> {
+  const log = await open(process, options)
+  await createTopics(log)
+  // Whoever comes next can go on.
+  const writer = await log.openTransactionalWriter('t-verifier')
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    write(await writer.openPartition(EVENTS, partition), null, asValue('t-verifier', 0))
+  }
+  await writer.commit([])
+  history.acknowledge('t-verifier', [0])
+  for (const [writer, numbers] of history.seen) history.acknowledge(writer, [...numbers])
+  const partitions = [await read(log, EVENTS, 0), await read(log, EVENTS, 1)]
+  checkOrder(partitions)
+  checkAcknowledged(partitions, history)
+  checkWhole(partitions, history)
+  checkTable(await read(log, TABLE, 0), history)
+  await log.close()
+}
+
+async function read(log: Log, topic: string, partition: number): Promise<ReadRecord[]> {
+  const reader = log.openReader()
+  const assigned = await reader.assign(topic, partition, 0)
+  const records = readAll(assigned)
+  const { end } = await log.admin.offsets(topic, partition)
+  if (assigned.position !== end)
+    throw new Error(`${topic}/${partition} was read to ${assigned.position}, not to ${end}`)
+  await reader.close()
+  return records
+}
+
+/** Every writer's numbers ascend in every partition: nothing is there twice or out of order. */
+function checkOrder(partitions: readonly ReadRecord[][]): void {
+  for (const [partition, records] of partitions.entries()) {
+    const latest = new Map<string, number>()
+    for (const { value, offset } of records) {
+      const { writer, number } = parseValue(value)
+      const before = latest.get(writer) ?? -1
+      if (number <= before) throw new Error(`${EVENTS}/${partition}@${offset}: ${value} comes after number ${before}`)
+      latest.set(writer, number)
+    }
+  }
+}
+
+function checkAcknowledged(partitions: readonly ReadRecord[][], history: LogHistory): void {
+  const values = partitions.map((records) => new Set(records.map(({ value }) => value)))
+  for (const [writer, numbers] of history.acknowledged) {
+    for (const number of numbers) {
+      const value = asValue(writer, number)
+      for (const [partition, present] of values.entries()) {
+        if (!isTransactional(writer) && number % PARTITIONS !== partition) continue
+        if (!present.has(value))
+          throw new Error(`${value} is not in ${EVENTS}/${partition}: it was acknowledged, or read`)
+      }
+    }
+  }
+}
+
+/** Transactions are in every partition or in none, and in none that were aborted. */
+function checkWhole(partitions: readonly ReadRecord[][], history: LogHistory): void {
+  const counts = new Map<string, number>()
+  for (const { value } of partitions.flat()) counts.set(value ?? '', (counts.get(value ?? '') ?? 0) + 1)
+  for (const [value, count] of counts) {
+    const { writer, number } = parseValue(value)
+    if (isTransactional(writer) && count !== PARTITIONS) throw new Error(`${value} is in ${count} partitions`)
+    if (history.aborted.get(writer)?.includes(number)) throw new Error(`${value} is there: it was aborted`)
+  }
+}
+
+/** Compaction keeps every key's latest: at least as late as was acknowledged. */
+function checkTable(records: readonly ReadRecord[], history: LogHistory): void {
+  const latest = new Map<string, number>()
+  for (const { value } of records) {
+    const { writer, number } = parseValue(value)
+    latest.set(writer, number)
+  }
+  for (const [writer, numbers] of history.acknowledged) {
+    if (writer === 't-verifier') continue
+    const least = numbers.reduce((most, number) => Math.max(most, number), -1)
+    const there = latest.get(writer) ?? -1
+    if (there < least) throw new Error(`${TABLE} has ${writer}:${there}: number ${least} was acknowledged`)
+  }
+}
