@@ -1,0 +1,113 @@
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import type { ErrorCode } from '@millrace/core'
+import { runJob, ScratchDirectory, startJob } from './job-process.ts'
+
+/** The kinds of files in a data directory, and the refusals that damage to one justifies. */
+export interface FileKind {
+  readonly name: string
+  readonly files: RegExp
+  /** Codes that are right after a bit of such a file was flipped; without any the data must be what it was. */
+  readonly flipped: readonly ErrorCode[]
+  /** Codes that are right after such a file was deleted. */
+  readonly deleted: readonly ErrorCode[]
+}
+
+export const FILE_KINDS: readonly FileKind[] = [
+  { name: 'segment', files: /^topics\/.*\.log$/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED', 'OFFSET_GONE'] },
+  { name: 'index', files: /^topics\/.*\.index$/, flipped: [], deleted: [] },
+  { name: 'tail', files: /\/tail$/, flipped: [], deleted: [] },
+  {
+    name: 'topic description',
+    files: /\/topic\.json$/,
+    // The topic has another id, other partitions, or smaller records than it had.
+    flipped: ['LOG_DAMAGED', 'TOPIC_REPLACED', 'TOPIC_MISSING', 'JOB_INVALID', 'RECORD_TOO_LARGE'],
+    deleted: ['TOPIC_EXISTS', 'TOPIC_MISSING', 'LOG_DAMAGED'],
+  },
+  { name: 'data version', files: /^millrace\.json$/, flipped: ['DATA_VERSION'], deleted: [] },
+  { name: 'journal', files: /^transactions\/[^.]/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED'] },
+  { name: 'group', files: /^jobs\/.*\.json$/, flipped: [], deleted: [] },
+  { name: 'lock', files: /^(jobs\/.*(lock|members\/.*)|transactions\/\..*|.*\/cleaner)$/, flipped: [], deleted: [] },
+  // A cache of the changelog: it is repaired without a person.
+  { name: 'state', files: /^state\//, flipped: [], deleted: [] },
+]
+
+export function kindOf(path: string): FileKind {
+  const kind = FILE_KINDS.find(({ files }) => files.test(path))
+  if (kind === undefined) throw new Error(`What ${path} is for is not known: say what its damage may lead to`)
+  return kind
+}
+
+/** How many orders are acknowledged in the data that is damaged. */
+export const DAMAGED_ORDERS = 40
+
+/** Data of a job that came to its end. */
+export async function finishedData(): Promise<ScratchDirectory> {
+  const data = new ScratchDirectory()
+  const { code, output } = await runJob(data.path, { orders: DAMAGED_ORDERS })
+  if (code !== 0) throw new Error(output)
+  return data
+}
+
+/** Data of a job that was killed at its last transactions: with a journal and a member that is gone. */
+export async function abandonedData(): Promise<ScratchDirectory> {
+  for (;;) {
+    const data = new ScratchDirectory()
+    const { child, end } = startJob(data.path, { orders: DAMAGED_ORDERS })
+    let acknowledged = false
+    child.stdout?.on('data', (said) => {
+      acknowledged ||= `${said}`.includes(`acknowledged ${DAMAGED_ORDERS}`)
+    })
+    const looking = setInterval(() => {
+      if (acknowledged && hasJournal(data.path)) child.kill('SIGKILL')
+    }, 1)
+    const { signal } = await end
+    clearInterval(looking)
+    if (signal === 'SIGKILL' && hasJournal(data.path)) return data
+    // It was faster than the look.
+    data[Symbol.dispose]()
+  }
+}
+
+function hasJournal(directory: string): boolean {
+  const transactions = join(directory, 'transactions')
+  if (!existsSync(transactions)) return false
+  return readdirSync(transactions).some((name) => {
+    const stat = statSync(join(transactions, name), { throwIfNoEntry: false })
+    return stat !== undefined && stat.size > 0
+  })
+}
+
+/** The names of all files below a directory. */
+export function readFiles(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+    .sort()
+}
+
+/** A copy of data with something done to one file of it. */
+export function damagedCopy(data: ScratchDirectory, file: string, damage: (path: string) => void): ScratchDirectory {
+  const copy = new ScratchDirectory()
+  cpSync(data.path, copy.path, { recursive: true })
+  damage(join(copy.path, file))
+  return copy
+}
+
+/** The bits of a file that say anything: those of blocks that hold more than zeros. */
+export function bitsOf(path: string): number[] {
+  const bytes = readFileSync(path)
+  const bits: number[] = []
+  for (let block = 0; block < bytes.length; block += 512) {
+    const end = Math.min(block + 512, bytes.length)
+    if (bytes.subarray(block, end).every((byte) => byte === 0)) continue
+    for (let bit = block * 8; bit < end * 8; bit++) bits.push(bit)
+  }
+  return bits
+}
+
+export function flipBit(path: string, bit: number): void {
+  const bytes = readFileSync(path)
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+  writeFileSync(path, bytes)
+}
