@@ -1,0 +1,173 @@
+import { openFileLog } from '@millrace/connectors'
+import type { Log, Serde } from '@millrace/core'
+import type { SimulatedProcess } from '../machine/simulated-process.ts'
+import { hold } from './invariants.ts'
+import { copies, type Order, orders, told, type Total, WINDOW_MS } from './orders-job.ts'
+
+export const DATA = '/data'
+
+interface ReadRecord<V> {
+  readonly offset: number
+  readonly key: string | null
+  readonly value: V | null
+  readonly marker: string | undefined
+}
+
+/** What an audit has seen of the outputs, partition by partition; the next one must see it again. */
+export interface Seen {
+  readonly copies: readonly (readonly number[])[]
+  readonly told: readonly (readonly string[])[]
+}
+
+export const NOTHING_SEEN: Seen = { copies: [], told: [] }
+
+/** Reads what is committed, as a process of its own, and checks what must hold at any moment. */
+export async function audit(process: SimulatedProcess, partitions: number, before: Seen): Promise<Seen> {
+  const log = await openFileLog({ directory: DATA, env: process.env, durability: 'fsync' })
+  const seen: { copies: number[][]; told: string[][] } = { copies: [], told: [] }
+  const counts = new Map<string, number>()
+  for (let partition = 0; partition < partitions; partition++) {
+    const checkpointBefore = await checkpointOf(log, partition)
+    const copied = (await read(log, copies.name, partition, copies.value)).map(({ value }) => value ?? -1)
+    const changes = await read(log, told.name, partition, told.value)
+    const checkpointAfter = await checkpointOf(log, partition)
+    const inputs = await read(log, orders.name, partition, orders.value)
+    const place = `partition ${partition}`
+    const ids = inputs.map(({ value }) => value?.id ?? -1)
+    hold('no double count', new Set(copied).size === copied.length, () => `${place} has copies twice: ${copied}`)
+    hold(
+      'order per key',
+      copied.every((id, index) => id === ids[index]),
+      () => `${place}: copies ${copied} are no prefix of orders ${ids}`,
+    )
+    const below = (offset: number) => inputs.filter((each) => each.offset < offset).length
+    hold(
+      'checkpoint covers its outputs',
+      below(checkpointBefore) <= copied.length && copied.length <= below(checkpointAfter),
+      () => `${place}: ${copied.length} copies, checkpoints ${checkpointBefore} and ${checkpointAfter} of orders`,
+    )
+    for (const { key, value } of changes) {
+      const last = counts.get(key ?? '') ?? 0
+      hold('no double count', value?.count === last + 1, () => `${key}: count ${value?.count} is told after ${last}`)
+      counts.set(key ?? '', last + 1)
+    }
+    seen.copies.push(copied)
+    seen.told.push(changes.map(({ key, value }) => `${key} ${value?.count}`))
+    checkPrefix(before.copies[partition] ?? [], copied, `copies of ${place}`)
+    checkPrefix(before.told[partition] ?? [], seen.told[partition] ?? [], `told of ${place}`)
+    await checkWatermarks(log, partition)
+  }
+  await log.close()
+  return seen
+}
+
+/** What there is once everything was processed, and what it should be. */
+export async function auditEnd(process: SimulatedProcess, partitions: number, acked: ReadonlySet<number>): Promise<void> {
+  const log = await openFileLog({ directory: DATA, env: process.env, durability: 'fsync' })
+  const all: Order[] = []
+  const times = new Map<string, number>()
+  const stored = new Map<string, string>()
+  for (let partition = 0; partition < partitions; partition++) {
+    for (const { value } of await read(log, orders.name, partition, orders.value)) if (value !== null) all.push(value)
+    for (const [key, value] of await changelogOf(log, partition)) stored.set(key, value)
+    const reader = log.openReader()
+    const batches = await reader.assign(orders.name, partition, 0)
+    for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) {
+      while (batch.next()) {
+        const key = batch.bytes.toString('utf8', batch.keyStart, batch.keyEnd)
+        const window = `windows ${key} ${batch.timestamp - (batch.timestamp % WINDOW_MS)}`
+        times.set(window, (times.get(window) ?? 0) + 1)
+      }
+    }
+    await reader.close()
+  }
+  await log.close()
+  const ids = new Set(all.map(({ id }) => id))
+  hold('no double count', ids.size === all.length, () => 'an order stands twice in its topic')
+  for (const id of acked) hold('no loss', ids.has(id), () => `order ${id} was acknowledged and is gone`)
+  const totals = new Map<string, Total>()
+  for (const { customer, amount } of all) {
+    const { count, sum } = totals.get(customer) ?? { count: 0, sum: 0 }
+    totals.set(customer, { count: count + 1, sum: sum + amount })
+  }
+  for (const [customer, total] of totals) {
+    const found = stored.get(`totals\0${customer}`)
+    hold('no double count', found === JSON.stringify(total), () => {
+      return `the total of ${customer} is ${found}, and its orders come to ${JSON.stringify(total)}`
+    })
+  }
+  const counted = [...stored].filter(([key]) => key.startsWith('windows\0')).map(([, value]) => Number(value))
+  const sum = counted.reduce((total, count) => total + count, 0)
+  hold('no double count', sum === all.length && counted.length === times.size, () => {
+    return `${counted.length} windows count ${sum} orders; there are ${all.length} in ${times.size} windows`
+  })
+}
+
+/** What a store should hold: the latest of each key in the changelog. */
+export async function changelogOf(log: Log, partition: number): Promise<Map<string, string>> {
+  const latest = new Map<string, string>()
+  const reader = log.openReader()
+  const batches = await reader.assign('orders.changelog', partition, 0)
+  for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) {
+    while (batch.next()) {
+      const key = batch.bytes.latin1Slice(batch.keyStart, batch.keyEnd)
+      if (batch.valueStart < 0) latest.delete(key)
+      else latest.set(key, storedText(key, batch.bytes, batch.valueStart, batch.valueEnd))
+    }
+  }
+  await reader.close()
+  return latest
+}
+
+function storedText(key: string, bytes: Buffer, start: number, end: number): string {
+  // A count is an int64; totals and checkpoints are JSON.
+  return key.startsWith('windows\0') && end - start === 8
+    ? String(bytes.readBigInt64BE(start))
+    : bytes.toString('utf8', start, end)
+}
+
+async function checkpointOf(log: Log, partition: number): Promise<number> {
+  const text = (await changelogOf(log, partition)).get(`\0${orders.name}`)
+  return text === undefined ? 0 : (JSON.parse(text) as { offset: number }).offset
+}
+
+async function read<V>(log: Log, name: string, partition: number, serde: Serde<V>): Promise<ReadRecord<V>[]> {
+  const reader = log.openReader()
+  const records: ReadRecord<V>[] = []
+  const { start } = await log.admin.offsets(name, partition)
+  const batches = await reader.assign(name, partition, start)
+  for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) {
+    while (batch.next()) {
+      const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset } = batch
+      records.push({
+        offset,
+        key: keyStart < 0 ? null : bytes.toString('utf8', keyStart, keyEnd),
+        value: valueStart < 0 ? null : serde.decode(bytes, valueStart, valueEnd),
+        marker: batch.findHeader('w') ? bytes.toString('utf8', batch.headerStart, batch.headerEnd) : undefined,
+      })
+    }
+  }
+  await reader.close()
+  return records
+}
+
+async function checkWatermarks(log: Log, partition: number): Promise<void> {
+  const latest = new Map<number, number>()
+  const name = (await log.admin.listTopics()).find((topic) => topic.name.endsWith('.repartition'))?.name
+  if (name === undefined) return
+  for (const { marker } of await read(log, name, partition, orders.value)) {
+    if (marker === undefined) continue
+    const { partition: from, watermark } = JSON.parse(marker) as { partition: number; watermark: number | null }
+    const last = latest.get(from) ?? -1
+    hold('watermarks never go back', (watermark ?? -1) >= last, () => `task ${from} told ${last}, and then ${watermark}`)
+    latest.set(from, watermark ?? -1)
+  }
+}
+
+function checkPrefix<T>(before: readonly T[], now: readonly T[], what: string): void {
+  hold(
+    'committed reads are a prefix',
+    before.every((each, index) => each === now[index]),
+    () => `${what} were [${before}], and are [${now}]`,
+  )
+}

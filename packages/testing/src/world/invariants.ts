@@ -1,0 +1,29 @@
+/** What must hold whatever happens; `docs/reliability.md` says the same in prose. */
+export const INVARIANTS = {
+  'no loss': 'every record whose flush was acknowledged is in its topic, and in the results',
+  'no double count': 'no record is in the results twice: each output is told once, each total counts each record once',
+  'state is the fold of the changelog': 'views, and stores opened anew, hold what their changelog holds',
+  'checkpoint covers its outputs': 'a committed checkpoint is never ahead of, nor behind, the committed outputs',
+  'order per key': 'outputs of one key come in the order of their inputs',
+  'one writer': 'of one producer and epoch nothing stands behind its marker, and there is one marker',
+  'watermarks never go back': 'what an upstream task has told of its watermark only grows',
+  'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
+  liveness: 'once faults stop, lag reaches zero',
+  'refusals are honest': 'a process ends only for what was done to it',
+} as const
+
+export type Invariant = keyof typeof INVARIANTS
+
+/** An invariant does not hold. */
+export class Violation extends Error {
+  readonly invariant: Invariant
+
+  constructor(invariant: Invariant, detail: string) {
+    super(`"${invariant}" does not hold: ${detail}`)
+    this.invariant = invariant
+  }
+}
+
+export function hold(invariant: Invariant, holds: boolean, detail: () => string): void {
+  if (!holds) throw new Violation(invariant, detail())
+}

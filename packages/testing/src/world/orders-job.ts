@@ -1,0 +1,45 @@
+import { job, json, stream, string, topic, tumbling } from '@millrace/core'
+
+/** What the simulated world's job reads. Ids are unique, so that a loss or a repeat has a name. */
+export interface Order {
+  readonly id: number
+  readonly customer: string
+  readonly amount: number
+}
+
+export interface Total {
+  readonly count: number
+  readonly sum: number
+}
+
+export const WINDOW_MS = 1000
+
+export const orders = topic('orders', { key: string(), value: json<Order>() })
+/** Every order as it came: an output without state. */
+export const copies = topic('copies', { key: string(), value: json<number>() })
+/** Every change of a customer's total: an output behind a repartition and a store. */
+export const told = topic('told', { key: string(), value: json<Total>() })
+
+const totals = stream(orders)
+  .groupBy((order) => order.customer, string())
+  .aggregate('totals', {
+    init: (): Total => ({ count: 0, sum: 0 }),
+    add: (total, order) => ({ count: total.count + 1, sum: total.sum + order.amount }),
+    value: json<Total>(),
+  })
+
+const windows = stream(orders)
+  .groupByKey()
+  .window(tumbling(WINDOW_MS, { grace: 3_600_000 }))
+  .count('windows')
+
+/** One job with all that a commit has to hold together: outputs, a repartition, a plain and a windowed store. */
+export const ordersJob = job(
+  'orders',
+  stream(orders)
+    .mapValues((order) => order.id)
+    .to(copies),
+  totals,
+  totals.changes().to(told),
+  windows,
+)

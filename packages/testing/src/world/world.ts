@@ -1,0 +1,329 @@
+import { openFileLog } from '@millrace/connectors'
+import { type ErrorCode, MillraceError } from '@millrace/core'
+import { type Container, startContainer } from '@millrace/runtime'
+import { ProcessCrashed } from '../machine/disk-error.ts'
+import type { Fault } from '../machine/faults.ts'
+import { Machine } from '../machine/machine.ts'
+import type { SimulatedProcess } from '../machine/simulated-process.ts'
+import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
+import { hold, Violation } from './invariants.ts'
+import { copies, orders, ordersJob, told } from './orders-job.ts'
+import { type Scenario, scenarioOf, type Trouble } from './scenario.ts'
+import { SimulatedLevels } from './simulated-levels.ts'
+
+const STATE = `${DATA}/state`
+const SESSION_TIMEOUT_MS = 1500
+/** Once troubles stop, everything is processed within this time. */
+const LIVENESS_MS = 60_000
+const CUSTOMERS = 5
+/** Small, so that segments roll, are compacted and purged in a short life. */
+const SEGMENT_BYTES = 4096
+
+/** What a process may end with, for what was done to it. */
+const HONEST: readonly ErrorCode[] = [
+  'LOG_FULL',
+  'LOG_WRITE_FAILED',
+  'LOG_SYNC_FAILED',
+  'WRITER_FENCED',
+  'MEMBER_FENCED',
+  'STATE_REBUILD_FAILED',
+]
+
+/** How a run ended: what it was, and what of it happened. */
+export interface WorldReport {
+  readonly scenario: Scenario
+  readonly events: number
+  readonly crashes: number
+}
+
+/**
+ * A job that runs on a simulated machine, in several containers, while records come in and things go wrong. All that
+ * happens follows from the seed. Throws `Violation` where an invariant does not hold.
+ */
+export class World {
+  readonly #machine: Machine
+  readonly #scenario: Scenario
+  readonly #levels = new SimulatedLevels()
+  readonly #containers = new Map<string, Container>()
+  /** Ids whose flush was acknowledged, and the next id that was never used. */
+  readonly #acked = new Set<number>()
+  #nextId = 0
+  #seen: Seen = NOTHING_SEEN
+  #fault: { readonly fault: Fault; readonly call: string; left: number } | undefined
+  #calm = false
+  #crashes = 0
+  #failure: { readonly error: unknown } | undefined
+  #names = 0
+
+  constructor(seed: number, faults = true) {
+    this.#machine = new Machine(seed)
+    this.#scenario = scenarioOf(this.#machine.random, faults)
+    this.#machine.faults = (call) => this.#faultAt(call)
+  }
+
+  async run(): Promise<WorldReport> {
+    const { partitions, containers, troubles, calmAtMs } = this.#scenario
+    await this.#settle(this.#makeTopics(partitions))
+    for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
+    this.#produceSoon()
+    for (const { atMs, kind } of troubles) {
+      await this.#machine.run(() => this.#machine.nowMs >= atMs || this.#failure !== undefined, { withinMs: atMs })
+      this.#check()
+      await this.#cause(kind)
+    }
+    await this.#machine.run(() => this.#machine.nowMs >= calmAtMs || this.#failure !== undefined, { withinMs: calmAtMs })
+    await this.#end()
+    const { events } = this.#machine
+    return { scenario: this.#scenario, events, crashes: this.#crashes }
+  }
+
+  async #makeTopics(partitions: number): Promise<void> {
+    const { env } = this.#machine.process('admin')
+    const log = await openFileLog({ directory: DATA, env })
+    for (const { name } of [orders, copies, told]) {
+      await log.admin.createTopic(name, { partitions, segmentBytes: SEGMENT_BYTES })
+    }
+    await log.close()
+  }
+
+  /** Starts a container in a process of its own; when it ends, another one is started. */
+  #start(name: string): void {
+    const process = this.#machine.process(name)
+    this.#run(process).then(
+      () => this.#ended(process, name),
+      (error: unknown) => {
+        if (process.state === 'crashed') this.#ended(process, name)
+        else if (this.#isHonest(error)) this.#ended(process, name)
+        else this.#fail(error)
+      },
+    )
+  }
+
+  async #run(process: SimulatedProcess): Promise<void> {
+    const { commitIntervalMs, durability } = this.#scenario
+    const log = await openFileLog({ directory: DATA, env: process.env, durability })
+    const container = await startContainer({
+      job: ordersJob,
+      log,
+      env: process.env,
+      stateDirectory: STATE,
+      engine: this.#levels.engineFor(process),
+      commitIntervalMs,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    })
+    this.#containers.set(process.name, container)
+    await container.done
+    await log.close()
+  }
+
+  #ended(process: SimulatedProcess, name: string): void {
+    process.crash()
+    this.#containers.delete(name)
+    this.#startSoon(name)
+  }
+
+  #startSoon(name: string): void {
+    const delayMs = this.#machine.random.between(10, 200)
+    this.#machine.after(delayMs, () => {
+      const alive = this.#machine.processes.some((each) => each.name === name)
+      if (!alive && !this.#stopping) this.#start(name)
+    })
+  }
+
+  #stopping = false
+
+  /** Appends some orders in a process of their own, flushes, and goes on later. */
+  #produceSoon(): void {
+    if (this.#nextId >= this.#scenario.orders) return
+    this.#machine.after(this.#machine.random.between(1, 80), () => {
+      const process = this.#machine.process(`producer-${++this.#names}`)
+      this.#produce(process)
+        .catch((error: unknown) => {
+          if (process.state !== 'crashed' && !this.#isHonest(error)) this.#fail(error)
+        })
+        .finally(() => {
+          process.crash()
+          this.#produceSoon()
+        })
+      // One that was killed, or stopped, never comes back to say so.
+      this.#machine.after(1000, () => {
+        if (process.state === 'crashed') return
+        process.crash()
+        this.#produceSoon()
+      })
+    })
+  }
+
+  async #produce(process: SimulatedProcess): Promise<void> {
+    const { random } = this.#machine
+    const { durability, partitions } = this.#scenario
+    const count = 1 + random.below(6)
+    const transactional = random.chance(0.3)
+    const log = await openFileLog({ directory: DATA, env: process.env, durability })
+    const writer = transactional ? await log.openTransactionalWriter(process.name) : log.openWriter()
+    const sent: number[] = []
+    for (let index = 0; index < count; index++) {
+      const id = this.#nextId++
+      const partition = random.below(partitions)
+      const customer = `c${random.below(CUSTOMERS)}`
+      const key = Buffer.from(`p${partition}-${id % 3}`)
+      const to = await writer.openPartition(orders.name, partition)
+      const order = { id, customer, amount: 1 + random.below(9) }
+      to.append(1000 * id, key, 0, key.length, order, orders.value, [])
+      sent.push(id)
+      if (random.chance(0.3)) await process.env.timers.turn()
+    }
+    if ('commit' in writer) await writer.commit([])
+    else await writer.flush()
+    for (const id of sent) this.#acked.add(id)
+    await log.close()
+  }
+
+  async #cause(kind: Trouble): Promise<void> {
+    const { random } = this.#machine
+    const victims = this.#machine.processes
+    const victim = victims[random.below(Math.max(1, victims.length))]
+    this.#crashes++
+    switch (kind) {
+      case 'kill':
+        if (victim !== undefined) this.#kill(victim)
+        break
+      case 'pause':
+        victim?.pause()
+        if (victim !== undefined) this.#machine.after(random.between(100, 4000), () => victim.resume())
+        break
+      case 'power cut':
+        this.#powerCut()
+        break
+      case 'lost state':
+        if (victim !== undefined) this.#kill(victim)
+        this.#machine.disk.wipe(STATE)
+        break
+      case 'clock jump':
+        this.#machine.jumpClock(random.chance(0.5) ? 3_600_000 : -3_600_000)
+        break
+      case 'leave':
+        this.#containers.get(`container-${random.below(this.#scenario.containers)}`)?.stop()
+        break
+      case 'full disk':
+        this.#fault = { fault: 'ENOSPC', call: 'write', left: random.below(60) }
+        break
+      case 'failing write':
+        this.#fault = { fault: 'EIO', call: 'write', left: random.below(60) }
+        break
+      case 'torn write':
+        this.#fault = { fault: 'torn', call: 'write', left: random.below(60) }
+        break
+      case 'failing sync':
+        this.#fault = { fault: 'EIO', call: 'sync', left: random.below(20) }
+        break
+    }
+    if (random.chance(0.3)) await this.#audit()
+  }
+
+  #kill(victim: SimulatedProcess): void {
+    victim.crash()
+    this.#containers.delete(victim.name)
+    if (victim.name.startsWith('container')) this.#startSoon(victim.name)
+  }
+
+  #powerCut(): void {
+    this.#machine.powerCut()
+    this.#levels.powerCut(this.#machine.random)
+    this.#containers.clear()
+    for (let index = 0; index < this.#scenario.containers; index++) this.#startSoon(`container-${index}`)
+    this.#produceSoon()
+  }
+
+  #faultAt(call: string): Fault | undefined {
+    const fault = this.#fault
+    if (this.#calm || fault?.call !== call) return undefined
+    if (fault.left-- > 0) return undefined
+    this.#fault = undefined
+    return fault.fault
+  }
+
+  /** Lets the job come to the end of what there is, stops it, and looks at everything. */
+  async #end(): Promise<void> {
+    this.#calm = true
+    for (const process of this.#machine.processes) process.resume()
+    const endMs = this.#machine.nowMs + LIVENESS_MS
+    while (!(await this.#settle(this.#isDone()))) {
+      hold('liveness', this.#machine.nowMs < endMs, () => `after ${LIVENESS_MS} ms without faults there is lag`)
+      const lookMs = this.#machine.nowMs + 250
+      await this.#machine.run(() => this.#machine.nowMs >= lookMs || this.#failure !== undefined, { withinMs: 250 })
+      this.#check()
+    }
+    this.#stopping = true
+    const { containers } = this.#scenario
+    for (let index = 0; index < containers; index++) {
+      const container = this.#containers.get(`container-${index}`)
+      if (container !== undefined) await this.#settle(container.stop())
+    }
+    await this.#audit()
+    const process = this.#machine.process('auditor')
+    await this.#settle(auditEnd(process, this.#scenario.partitions, this.#acked))
+    this.#check()
+  }
+
+  async #isDone(): Promise<boolean> {
+    if (this.#nextId < this.#scenario.orders) return false
+    const process = this.#machine.process('observer')
+    const log = await openFileLog({ directory: DATA, env: process.env })
+    let done = true
+    const count = async (name: string) => {
+      let records = 0
+      for (let partition = 0; partition < this.#scenario.partitions; partition++) {
+        const reader = log.openReader()
+        const batches = await reader.assign(name, partition, 0)
+        for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) while (batch.next()) records++
+        if (batches.position < batches.endOffset) done = false
+        await reader.close()
+      }
+      return records
+    }
+    const all = await count(orders.name)
+    if ((await count(copies.name)) !== all || (await count(told.name)) !== all) done = false
+    await log.close()
+    process.crash()
+    return done
+  }
+
+  async #audit(): Promise<void> {
+    const process = this.#machine.process(`auditor-${++this.#names}`)
+    const audited = audit(process, this.#scenario.partitions, this.#seen)
+    this.#seen = await this.#settle(audited)
+    process.crash()
+  }
+
+  /** Runs the machine until a promise of the world's own is settled. */
+  async #settle<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const note = () => {
+      settled = true
+    }
+    promise.then(note, note)
+    const end = await this.#machine.run(() => settled || this.#failure !== undefined, { withinMs: LIVENESS_MS })
+    this.#check()
+    if (!settled) throw new Violation('liveness', `what was waited for did not happen (${end})`)
+    return promise
+  }
+
+  #isHonest(error: unknown): boolean {
+    if (error instanceof ProcessCrashed) return true
+    if (error instanceof MillraceError && HONEST.includes(error.code)) return true
+    return false
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  #check(): void {
+    if (this.#failure === undefined) return
+    const { error } = this.#failure
+    if (error instanceof Violation) throw error
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    throw new Violation('refusals are honest', text)
+  }
+}
