@@ -61,16 +61,27 @@ async function ensure(
   partitions: number,
   settings: Partial<TopicDescription>,
 ): Promise<void> {
-  const there = descriptions.get(topic)
-  if (there === undefined) {
-    descriptions.set(topic, await log.admin.createTopic(topic, { ...settings, partitions }))
-  } else if (there.partitions !== partitions) {
+  const there = descriptions.get(topic) ?? (await createOrFind(log, topic, { ...settings, partitions }))
+  descriptions.set(topic, there)
+  if (there.partitions !== partitions) {
     throw new RefusedError(
       'JOB_INVALID',
       `The job's own topic ${topic} has ${there.partitions} partitions, and the job now needs ${partitions}: its state is ` +
         `spread over the old number. Run the job under another name, or delete the topic to compute everything anew`,
       { topic },
     )
+  }
+}
+
+/** Several containers of a job may start at once: the first makes the topic. */
+async function createOrFind(log: Log, topic: string, settings: Partial<TopicDescription>): Promise<TopicDescription> {
+  try {
+    return await log.admin.createTopic(topic, settings)
+  } catch (error) {
+    const made = error instanceof RefusedError && error.code === 'TOPIC_EXISTS'
+    const found = made ? await log.admin.describeTopic(topic) : undefined
+    if (found === undefined) throw error
+    return found
   }
 }
 

@@ -76,7 +76,7 @@ class SimulatedLevel implements Bytes {
   }
 
   getSync(key: Buffer): Buffer | undefined {
-    return this.#content.get(key.latin1Slice())?.value ?? undefined
+    return this.#content.get(key.toString('latin1'))?.value ?? undefined
   }
 
   keys(range: BytesRange) {
@@ -138,5 +138,5 @@ class SimulatedLevel implements Bytes {
 }
 
 function apply(to: Map<string, Operation>, batch: readonly Operation[]): void {
-  for (const operation of batch) to.set(operation.key.latin1Slice(), operation)
+  for (const operation of batch) to.set(operation.key.toString('latin1'), operation)
 }

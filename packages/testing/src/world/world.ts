@@ -1,5 +1,6 @@
 import { openFileLog } from '@millrace/connectors'
 import { type ErrorCode, MillraceError } from '@millrace/core'
+import { partitionOf } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'
 import { ProcessCrashed } from '../machine/disk-error.ts'
 import type { Fault } from '../machine/faults.ts'
@@ -16,6 +17,7 @@ const SESSION_TIMEOUT_MS = 1500
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
 const CUSTOMERS = 5
+const KEYS = 8
 /** Small, so that segments roll, are compacted and purged in a short life. */
 const SEGMENT_BYTES = 4096
 
@@ -164,9 +166,9 @@ export class World {
     const sent: number[] = []
     for (let index = 0; index < count; index++) {
       const id = this.#nextId++
-      const partition = random.below(partitions)
       const customer = `c${random.below(CUSTOMERS)}`
-      const key = Buffer.from(`p${partition}-${id % 3}`)
+      const key = Buffer.from(`k${random.below(KEYS)}`)
+      const partition = partitionOf(key, 0, key.length, partitions)
       const to = await writer.openPartition(orders.name, partition)
       const order = { id, customer, amount: 1 + random.below(9) }
       to.append(1000 * id, key, 0, key.length, order, orders.value, [])
