@@ -5,6 +5,7 @@ import { hold } from './invariants.ts'
 import { copies, type Order, orders, told, type Total, WINDOW_MS } from './orders-job.ts'
 
 export const DATA = '/data'
+const CHANGELOG = 'orders.changelog'
 
 interface ReadRecord<V> {
   readonly offset: number
@@ -31,6 +32,8 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
     const copied = (await read(log, copies.name, partition, copies.value)).map(({ value }) => value ?? -1)
     const changes = await read(log, told.name, partition, told.value)
     const checkpointAfter = await checkpointOf(log, partition)
+    // Behind another container's open transaction, checkpoints that are committed cannot be read yet.
+    const undecided = await isUndecided(log, partition)
     const inputs = await read(log, orders.name, partition, orders.value)
     const place = `partition ${partition}`
     const ids = inputs.map(({ value }) => value?.id ?? -1)
@@ -43,7 +46,7 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
     const below = (offset: number) => inputs.filter((each) => each.offset < offset).length
     hold(
       'checkpoint covers its outputs',
-      below(checkpointBefore) <= copied.length && copied.length <= below(checkpointAfter),
+      below(checkpointBefore) <= copied.length && (undecided || copied.length <= below(checkpointAfter)),
       () => `${place}: ${copied.length} copies, checkpoints ${checkpointBefore} and ${checkpointAfter} of orders`,
     )
     for (const { key, value } of changes) {
@@ -106,8 +109,10 @@ export async function auditEnd(process: SimulatedProcess, partitions: number, ac
 /** What a store should hold: the latest of each key in the changelog. */
 export async function changelogOf(log: Log, partition: number): Promise<Map<string, string>> {
   const latest = new Map<string, string>()
+  // Until a container came so far, there is none.
+  if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return latest
   const reader = log.openReader()
-  const batches = await reader.assign('orders.changelog', partition, 0)
+  const batches = await reader.assign(CHANGELOG, partition, 0)
   for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) {
     while (batch.next()) {
       const key = batch.bytes.latin1Slice(batch.keyStart, batch.keyEnd)
@@ -124,6 +129,16 @@ function storedText(key: string, bytes: Buffer, start: number, end: number): str
   return key.startsWith('windows\0') && end - start === 8
     ? String(bytes.readBigInt64BE(start))
     : bytes.toString('utf8', start, end)
+}
+
+async function isUndecided(log: Log, partition: number): Promise<boolean> {
+  if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return false
+  const reader = log.openReader({ isolation: 'uncommitted' })
+  const all = await reader.assign(CHANGELOG, partition, 0)
+  const { end } = await log.admin.offsets(CHANGELOG, partition)
+  const undecided = all.endOffset > end
+  await reader.close()
+  return undecided
 }
 
 async function checkpointOf(log: Log, partition: number): Promise<number> {

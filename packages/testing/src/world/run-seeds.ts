@@ -1,16 +1,17 @@
 import { parseArgs } from 'node:util'
 import { ProcessCrashed } from '../machine/disk-error.ts'
+import { TROUBLES } from './scenario.ts'
 import { World } from './world.ts'
 
 /*
- * Runs simulated worlds: node --conditions=millrace-source run-seeds.ts --from 1 --count 1000 [--no-faults]
+ * Runs simulated worlds: node --conditions=millrace-source run-seeds.ts --from 1 --count 1000 [--troubles kill,pause]
  * Prints seeds a second; a seed that fails is printed with what does not hold, and ends the run with exit code 1.
  */
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
-    'no-faults': { type: 'boolean', default: false },
+    troubles: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 })
@@ -22,11 +23,12 @@ process.on('unhandledRejection', (error) => {
 
 const from = Number(values.from)
 const count = Number(values.count)
+const troubles = TROUBLES.filter((kind) => values.troubles?.split(',').includes(kind) ?? true)
 const started = performance.now()
 let events = 0
 for (let seed = from; seed < from + count; seed++) {
   try {
-    const report = await new World(seed, !values['no-faults']).run()
+    const report = await new World(seed, troubles).run()
     events += report.events
     if (values.verbose) console.log(seed, report.events, report.scenario.troubles.map(({ kind }) => kind).join(', '))
   } catch (error) {

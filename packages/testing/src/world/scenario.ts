@@ -2,17 +2,23 @@ import type { Durability } from '@millrace/connectors'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 
 /** What may be done to a running job. */
-export type Trouble =
-  | 'kill'
-  | 'pause'
-  | 'power cut'
-  | 'lost state'
-  | 'clock jump'
-  | 'full disk'
-  | 'failing write'
-  | 'failing sync'
-  | 'torn write'
-  | 'leave'
+export const TROUBLES = [
+  'kill',
+  'pause',
+  'power cut',
+  'lost state',
+  'clock jump',
+  'full disk',
+  'failing write',
+  'failing sync',
+  'torn write',
+  'leave',
+] as const
+
+export type Trouble = (typeof TROUBLES)[number]
+
+/** What is promised with durability `os` does not survive the power; nor does a failed sync say anything there. */
+const FSYNC_ONLY: readonly Trouble[] = ['power cut', 'failing sync']
 
 /** One run of the world: everything in it follows from the seed. */
 export interface Scenario {
@@ -28,13 +34,10 @@ export interface Scenario {
 
 const ACTIVE_MS = 1500
 
-export function scenarioOf(random: SeededRandom, faults: boolean): Scenario {
+export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {
   const durability = random.chance(0.75) ? 'fsync' : 'os'
-  const kinds: Trouble[] = ['kill', 'kill', 'pause', 'lost state', 'clock jump', 'leave']
-  kinds.push('full disk', 'failing write', 'torn write')
-  // What is promised with 'os' does not survive the power; nor does a failed sync say anything there.
-  if (durability === 'fsync') kinds.push('power cut', 'power cut', 'failing sync')
-  const count = faults ? random.below(6) : 0
+  const kinds = durability === 'fsync' ? troubles : troubles.filter((kind) => !FSYNC_ONLY.includes(kind))
+  const count = kinds.length === 0 ? 0 : random.below(6)
   return {
     partitions: 1 + random.below(2),
     containers: 1 + random.below(3),
@@ -44,7 +47,7 @@ export function scenarioOf(random: SeededRandom, faults: boolean): Scenario {
     troubles: Array.from({ length: count }, () => ({
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
-    })),
+    })).sort((a, b) => a.atMs - b.atMs),
     calmAtMs: ACTIVE_MS,
   }
 }

@@ -9,7 +9,7 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
 import { hold, Violation } from './invariants.ts'
 import { copies, orders, ordersJob, told } from './orders-job.ts'
-import { type Scenario, scenarioOf, type Trouble } from './scenario.ts'
+import { type Scenario, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
 
 const STATE = `${DATA}/state`
@@ -17,6 +17,7 @@ const SESSION_TIMEOUT_MS = 1500
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
 const CUSTOMERS = 5
+const PRODUCER_LIFE_MS = 1000
 const KEYS = 8
 /** Small, so that segments roll, are compacted and purged in a short life. */
 const SEGMENT_BYTES = 4096
@@ -53,14 +54,15 @@ export class World {
   #seen: Seen = NOTHING_SEEN
   #fault: { readonly fault: Fault; readonly call: string; left: number } | undefined
   #calm = false
+  #stopping = false
   #crashes = 0
   #failure: { readonly error: unknown } | undefined
   #names = 0
 
-  constructor(seed: number, faults = true) {
+  constructor(seed: number, troubles: readonly Trouble[] = TROUBLES) {
     this.#machine = new Machine(seed)
-    this.#scenario = scenarioOf(this.#machine.random, faults)
-    this.#machine.faults = (call) => this.#faultAt(call)
+    this.#scenario = scenarioOf(this.#machine.random, troubles)
+    this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
   }
 
   async run(): Promise<WorldReport> {
@@ -77,6 +79,14 @@ export class World {
     await this.#end()
     const { events } = this.#machine
     return { scenario: this.#scenario, events, crashes: this.#crashes }
+  }
+
+  debug() {
+    console.log(JSON.stringify(this.#scenario), this.#machine.nowMs, 'next', this.#nextId, 'acked', this.#acked.size)
+    for (const p of this.#machine.processes) console.log(p.name, p.state)
+    for (const [n, c] of this.#containers) {
+      c.status.subscribe((s) => console.log(n, JSON.stringify(s)))
+    }
   }
 
   async #makeTopics(partitions: number): Promise<void> {
@@ -132,27 +142,25 @@ export class World {
     })
   }
 
-  #stopping = false
-
   /** Appends some orders in a process of their own, flushes, and goes on later. */
   #produceSoon(): void {
     if (this.#nextId >= this.#scenario.orders) return
     this.#machine.after(this.#machine.random.between(1, 80), () => {
       const process = this.#machine.process(`producer-${++this.#names}`)
+      let over = false
+      const goOn = () => {
+        if (over) return
+        over = true
+        process.crash()
+        this.#produceSoon()
+      }
       this.#produce(process)
         .catch((error: unknown) => {
           if (process.state !== 'crashed' && !this.#isHonest(error)) this.#fail(error)
         })
-        .finally(() => {
-          process.crash()
-          this.#produceSoon()
-        })
-      // One that was killed, or stopped, never comes back to say so.
-      this.#machine.after(1000, () => {
-        if (process.state === 'crashed') return
-        process.crash()
-        this.#produceSoon()
-      })
+        .finally(goOn)
+      // One that was killed never comes back to say so.
+      this.#machine.after(PRODUCER_LIFE_MS, goOn)
     })
   }
 
@@ -205,7 +213,7 @@ export class World {
         this.#machine.jumpClock(random.chance(0.5) ? 3_600_000 : -3_600_000)
         break
       case 'leave':
-        this.#containers.get(`container-${random.below(this.#scenario.containers)}`)?.stop()
+        this.#leave(`container-${random.below(this.#scenario.containers)}`)
         break
       case 'full disk':
         this.#fault = { fault: 'ENOSPC', call: 'write', left: random.below(60) }
@@ -223,6 +231,15 @@ export class World {
     if (random.chance(0.3)) await this.#audit()
   }
 
+  #leave(name: string): void {
+    const process = this.#machine.processes.find((each) => each.name === name)
+    const container = this.#containers.get(name)
+    if (process?.state !== 'running' || container === undefined) return
+    container.stop().catch((error: unknown) => {
+      if (process.state !== 'crashed') this.#fail(error)
+    })
+  }
+
   #kill(victim: SimulatedProcess): void {
     victim.crash()
     this.#containers.delete(victim.name)
@@ -234,14 +251,19 @@ export class World {
     this.#levels.powerCut(this.#machine.random)
     this.#containers.clear()
     for (let index = 0; index < this.#scenario.containers; index++) this.#startSoon(`container-${index}`)
-    this.#produceSoon()
   }
 
-  #faultAt(call: string): Fault | undefined {
+  #faultAt(call: string, process: string): Fault | undefined {
     const fault = this.#fault
-    if (this.#calm || fault?.call !== call) return undefined
+    // Those who look on have a disk without faults.
+    if (this.#calm || fault?.call !== call || !/^(container|producer)/.test(process)) return undefined
     if (fault.left-- > 0) return undefined
     this.#fault = undefined
+    if (fault.fault === 'torn') {
+      // It dies in this call; nobody else hears of it.
+      this.#containers.delete(process)
+      if (process.startsWith('container')) this.#startSoon(process)
+    }
     return fault.fault
   }
 

@@ -101,8 +101,6 @@ export class FileMembership implements Membership {
     this.#timer?.cancel()
     try {
       await this.#change((state) => withoutMembers(state, [this.member]))
-    } catch (error) {
-      throw diskFailed(this.#options.group, error, { job: this.#options.group })
     } finally {
       this.#end()
       this.assignments.complete()
@@ -122,7 +120,11 @@ export class FileMembership implements Membership {
       })
     })
     this.#changing = changed.catch(() => undefined)
-    await changed
+    try {
+      await changed
+    } catch (error) {
+      throw diskFailed(this.#options.group, error, { job: this.#options.group })
+    }
     if (!this.#ended && !this.#leaving) this.#publish(files.read())
   }
 
