@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path'
 import { type Env, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { messageOf, systemCode, writeFailed } from './errors.ts'
 import { topicsDirectory, transactionsDirectory } from './paths.ts'
@@ -12,6 +13,7 @@ const VERSION_FILE = 'millrace.json'
  */
 export async function openDataDirectory({ files, random }: Env, directory: string): Promise<void> {
   try {
+    const parents = parentsToSync(files, directory)
     files.makeDirectory(directory)
     checkOwner(files, directory)
     const text = readText(files, `${directory}/${VERSION_FILE}`)
@@ -25,6 +27,7 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
     files.makeDirectory(transactionsDirectory(directory))
     // Also where all of it was there already: whoever made it may not have come so far.
     await files.syncDirectory(directory)
+    for (const parent of parents) await syncParent(files, parent)
   } catch (error) {
     const code = systemCode(error)
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
@@ -40,6 +43,31 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
       })
     }
     throw writeFailed(directory, error)
+  }
+}
+
+/**
+ * The directories above that hold a name which may not be durable: those that are about to be made, and always the nearest,
+ * as whoever made the data directory may have died right after.
+ */
+function parentsToSync(files: FileSystem, directory: string): string[] {
+  const parents: string[] = []
+  let child = resolve(directory)
+  do {
+    const parent = dirname(child)
+    parents.push(parent)
+    child = parent
+  } while (files.stat(child) === undefined && child !== dirname(child))
+  return parents
+}
+
+async function syncParent(files: FileSystem, parent: string): Promise<void> {
+  try {
+    await files.syncDirectory(parent)
+  } catch (error) {
+    const code = systemCode(error)
+    // A directory that we may only pass through was not made by us.
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
   }
 }
 

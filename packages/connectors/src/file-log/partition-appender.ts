@@ -7,6 +7,7 @@ import type { Producer } from '../record-batch/format.ts'
 import { diskFailed, logDamaged, syncFailed, tooManyTransactions, writeFailed } from './errors.ts'
 import { openAfter, sameTransaction } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
+import { rewriteUnsynced } from './rewrite.ts'
 import { SegmentIndex } from './segment-index.ts'
 import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from './tail.ts'
 
@@ -20,6 +21,8 @@ interface ActiveSegment {
   readonly base: number
   readonly file: OpenFile
   readonly index: SegmentIndex
+  /** Up to here the bytes are of others, and a sync of ours says nothing of them yet. */
+  foreignTo: number
 }
 
 /**
@@ -95,7 +98,7 @@ export class PartitionAppender {
       const tail = this.#readTail() ?? (await this.#partition.currentTail())
       if (!tail.open.some((each) => sameTransaction(each, producer))) {
         // Whoever did so may not have made it durable, and the caller is going to rely on it.
-        this.#notSynced(this.#segment(tail.activeBase), tail)
+        this.#notSynced(this.#segment(tail), tail)
         return
       }
       // A marker's time is nobody's: it must not keep a segment from its retention.
@@ -122,6 +125,8 @@ export class PartitionAppender {
     const retired = this.#retired.splice(0)
     try {
       if (durability === 'fsync' && unsynced.length > 0) {
+        for (const segment of retired) await this.#takeForeign(segment)
+        if (this.#active !== undefined) await this.#takeForeign(this.#active)
         const syncs = unsynced.map(([file]) => syncFile(file))
         if (this.#newNames) syncs.push(this.#syncNames())
         this.#newNames = false
@@ -154,6 +159,13 @@ export class PartitionAppender {
     }
   }
 
+  /** Lets the next sync mean what others wrote before the segment was opened. */
+  async #takeForeign(segment: ActiveSegment): Promise<void> {
+    const { base, file, foreignTo } = segment
+    if (foreignTo > 0) await rewriteUnsynced(this.#partition, base, file, foreignTo)
+    segment.foreignTo = 0
+  }
+
   close(): void {
     for (const { file, index } of [...this.#retired, ...(this.#active === undefined ? [] : [this.#active])]) {
       file.close()
@@ -174,14 +186,14 @@ export class PartitionAppender {
   #readTail(): Tail | undefined {
     const tail = this.#partition.readTail()
     // One look at the file's size tells whether the last appender died between its write and the tail.
-    return tail !== undefined && this.#segment(tail.activeBase).file.size() === tail.activeBytes ? tail : undefined
+    return tail !== undefined && this.#segment(tail).file.size() === tail.activeBytes ? tail : undefined
   }
 
   /** Under the lock. */
   #append(batch: Buffer, tail: Tail, guard?: Guard): number {
     guard?.()
     const partition = this.#partition
-    const active = this.#segment(tail.activeBase)
+    const active = this.#segment(tail)
     setBaseOffset(batch, tail.nextOffset)
     const next = nextOffset(batch, 0)
     if (!Number.isSafeInteger(next)) {
@@ -235,7 +247,7 @@ export class PartitionAppender {
     }
   }
 
-  #segment(base: number): ActiveSegment {
+  #segment({ activeBase: base, activeBytes }: Tail): ActiveSegment {
     const active = this.#active
     if (active?.base === base) return active
     // Another process began a new segment; ours may hold bytes that are to be synced yet.
@@ -244,7 +256,7 @@ export class PartitionAppender {
     const { files, directory } = this.#partition
     const file = this.#partition.openSegment(base, 'write')
     try {
-      this.#active = { base, file, index: new SegmentIndex(files, directory, base) }
+      this.#active = { base, file, index: new SegmentIndex(files, directory, base), foreignTo: activeBytes }
       this.#newNames = true
       return this.#active
     } catch (error) {

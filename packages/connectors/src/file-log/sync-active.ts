@@ -1,12 +1,14 @@
 import { settleAll } from '@millrace/core/internal'
 import { syncFailed } from './errors.ts'
 import type { PartitionFiles } from './partition-files.ts'
+import { rewriteUnsynced } from './rewrite.ts'
 
 /** Makes what others have appended to a partition durable, so far as the tail tells of it. */
 export async function syncActive(files: PartitionFiles): Promise<void> {
   const { activeBase: base, activeBytes: bytes, nextOffset, open } = await files.settle()
   const segment = files.openSegment(base, 'write')
   try {
+    await rewriteUnsynced(files, base, segment, bytes)
     // Closed segments are durable. The active one's name may not be: who began it may have died.
     await settleAll([segment.sync(), files.files.syncDirectory(files.directory)])
   } catch (error) {

@@ -32,6 +32,8 @@ export class FileNode {
   #length = 0
   readonly #durable = new Sectors()
   #durableLength = 0
+  /** How often a sync of it has failed: each file that was open then is told once, at its next sync. */
+  syncFailures = 0
   /** By sector, the states that it had since the last sync. */
   readonly #versions = new Map<number, SectorVersion[]>()
   #lengths: LengthChange[] = []
@@ -82,6 +84,7 @@ export class FileNode {
 
   /** The sync failed. `forget`: the kernel takes the changes for written, though they never will be. */
   failSync(change: number, forget: boolean): void {
+    this.syncFailures++
     this.#endSyncing(change)
     if (forget) this.#takeUntil(change)
   }

@@ -16,6 +16,8 @@ export class SimulatedFile implements OpenFile, LockHolder {
   readonly #writable: boolean
   readonly #closed: (file: SimulatedFile) => void
   #open = true
+  /** How many failed syncs of the file it was told of, or was opened after. */
+  #failuresTold: number
   /** Waits for the lock. */
   #wanted: PromiseWithResolvers<void> | undefined
 
@@ -24,6 +26,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     this.#kernel = kernel
     this.#node = node
     this.#writable = mode !== 'read'
+    this.#failuresTold = node.syncFailures
     this.#closed = closed
   }
 
@@ -71,9 +74,12 @@ export class SimulatedFile implements OpenFile, LockHolder {
     kernel.complete(syncDelayMs(kernel.random), 'sync', () => {
       if (failure === undefined) node.endSync(change)
       else node.failSync(change, kernel.random.chance(0.5))
+      // Linux tells of a failed sync through every file that was open then (errseq_t): this one may be told of another's.
+      const untold = node.syncFailures > this.#failuresTold
+      this.#failuresTold = node.syncFailures
       kernel.deliver(0, 'sync', () => {
-        if (failure === undefined) synced.resolve()
-        else synced.reject(new DiskError(failure, 'fdatasync', this.path))
+        if (untold) synced.reject(new DiskError(failure ?? 'EIO', 'fdatasync', this.path))
+        else synced.resolve()
       })
     })
     return synced.promise

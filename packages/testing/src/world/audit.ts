@@ -2,7 +2,7 @@ import { openFileLog } from '@millrace/connectors'
 import type { Log, Serde } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { hold } from './invariants.ts'
-import { copies, type Order, orders, told, type Total, WINDOW_MS } from './orders-job.ts'
+import { copies, type Order, orders, type Total, told, WINDOW_MS } from './orders-job.ts'
 
 export const DATA = '/data'
 const CHANGELOG = 'orders.changelog'
@@ -65,7 +65,11 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
 }
 
 /** What there is once everything was processed, and what it should be. */
-export async function auditEnd(process: SimulatedProcess, partitions: number, acked: ReadonlySet<number>): Promise<void> {
+export async function auditEnd(
+  process: SimulatedProcess,
+  partitions: number,
+  acked: ReadonlySet<number>,
+): Promise<void> {
   const log = await openFileLog({ directory: DATA, env: process.env, durability: 'fsync' })
   const all: Order[] = []
   const times = new Map<string, number>()
@@ -174,7 +178,11 @@ async function checkWatermarks(log: Log, partition: number): Promise<void> {
     if (marker === undefined) continue
     const { partition: from, watermark } = JSON.parse(marker) as { partition: number; watermark: number | null }
     const last = latest.get(from) ?? -1
-    hold('watermarks never go back', (watermark ?? -1) >= last, () => `task ${from} told ${last}, and then ${watermark}`)
+    hold(
+      'watermarks never go back',
+      (watermark ?? -1) >= last,
+      () => `task ${from} told ${last}, and then ${watermark}`,
+    )
     latest.set(from, watermark ?? -1)
   }
 }

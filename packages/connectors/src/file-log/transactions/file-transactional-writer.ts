@@ -11,7 +11,7 @@ import { settleAll } from '@millrace/core/internal'
 import { recordsChecksum } from '../../record-batch/batch-header.ts'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import { EPOCH_MAX, type Producer } from '../../record-batch/format.ts'
-import { syncFailed, writerFenced } from '../errors.ts'
+import { diskFailed, syncFailed, writerFenced } from '../errors.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX, type TransactionSession } from '../file-partition-writer.ts'
 import { once } from '../once.ts'
 import { openAppender, type SegmentClosed } from '../open-appender.ts'
@@ -257,7 +257,8 @@ export class FileTransactionalWriter implements TransactionalWriter {
       this.#check()
       try {
         return await step()
-      } catch (error) {
+      } catch (cause) {
+        const error = diskFailed(this.#journal.path, cause)
         this.#failure ??= { error }
         throw error
       }

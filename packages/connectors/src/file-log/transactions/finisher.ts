@@ -99,25 +99,27 @@ export class TransactionFinisher {
     try {
       const record = journal.read()
       const known = outcomeIn(record, open)
-      // The owner may be making its decision durable only now: nobody may see what a power cut could still take back.
-      if (known === 'committed') await this.#sync(journal)
-      if (known !== undefined || record === undefined) return known
-      if (OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open)) return undefined
-      return await this.#fence(journal, open)
+      if (known === 'aborted' || record === undefined) return known
+      const mayDecide = OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open)
+      return known === undefined && mayDecide ? undefined : await this.#decide(journal, open)
     } finally {
       journal.close()
     }
   }
 
-  async #fence(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
+  /** Decides for an owner that does not, or makes sure of what it has decided. */
+  async #decide(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
     await journal.lock()
     try {
       const record = journal.read()
       const known = outcomeIn(record, open)
-      if (known !== undefined || record === undefined) return known
-      journal.write({ ...record, producer: { id: open.id, epoch: open.epoch + 1 } })
+      if (known === 'aborted' || record === undefined) return known
+      // The owner may have died, or failed, making its decision durable, and a failed sync leaves what a second one does
+      // not write: it is written again. Nobody may see what a power cut could still take back.
+      const producer = known === 'committed' ? record.producer : { id: open.id, epoch: open.epoch + 1 }
+      journal.write({ ...record, producer })
       await this.#sync(journal)
-      return 'aborted'
+      return known ?? 'aborted'
     } finally {
       journal.unlock()
     }
