@@ -40,14 +40,18 @@ export async function recoverTail(partition: PartitionFiles, tail: Tail | undefi
     try {
       scanSegment(file, scanned)
       const size = file.size()
-      if (scanned.bytes === size) continue
-      if (base !== activeBase)
-        throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and segments follow')
-      checkCut(file, scanned, tail, sameBoot)
-      if (!sameBoot) checkDecided(partition, scanned)
-      file.truncate(scanned.bytes)
-      // Were the cut not durable, what was cut off could stand behind a later append after the next power cut.
-      await file.sync()
+      const torn = scanned.bytes < size
+      if (torn) {
+        if (base !== activeBase) {
+          throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and segments follow')
+        }
+        checkCut(file, scanned, tail, sameBoot)
+        if (!sameBoot) checkDecided(partition, scanned)
+        file.truncate(scanned.bytes)
+      }
+      // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
+      // a tail nothing says whether what was read came from the disk or was written just now.
+      if (torn || tail === undefined) await file.sync()
     } finally {
       file.close()
     }
@@ -62,7 +66,7 @@ export async function recoverTail(partition: PartitionFiles, tail: Tail | undefi
     open: scanned.open,
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
-    // What was read in a new boot came from the disk.
+    // What was read in a new boot came from the disk, or was made durable here.
     synced: sameBoot ? tail.synced : pointOf(scanned),
   }
 }
