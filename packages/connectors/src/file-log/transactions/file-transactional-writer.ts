@@ -209,6 +209,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     await journal.lock()
     try {
       this.#checkOwner(producer)
+      if (this.#context.durability === 'fsync') await journal.secure()
       const before = journal.read()
       journal.write({
         producer: this.#producer,

@@ -51,6 +51,7 @@ export class TransactionFinisher {
     const record = journal.read()
     if (record === undefined || record.retired) return
     const { producer } = record
+    await this.#secure(journal)
     journal.write({ ...record, producer: { id: producer.id, epoch: producer.epoch + 1 } })
     await this.#sync(journal)
     for (const { name, partitions } of this.#topics.list()) {
@@ -117,6 +118,7 @@ export class TransactionFinisher {
       // The owner may have died, or failed, making its decision durable, and a failed sync leaves what a second one does
       // not write: it is written again. Nobody may see what a power cut could still take back.
       const producer = known === 'committed' ? record.producer : { id: open.id, epoch: open.epoch + 1 }
+      await this.#secure(journal)
       journal.write({ ...record, producer })
       await this.#sync(journal)
       return known ?? 'aborted'
@@ -177,6 +179,15 @@ export class TransactionFinisher {
     if (this.#durability === 'os') return
     try {
       await journal.sync()
+    } catch (error) {
+      throw syncFailed(journal.path, error)
+    }
+  }
+
+  async #secure(journal: TransactionJournal): Promise<void> {
+    if (this.#durability === 'os') return
+    try {
+      await journal.secure()
     } catch (error) {
       throw syncFailed(journal.path, error)
     }

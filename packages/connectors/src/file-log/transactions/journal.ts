@@ -49,6 +49,8 @@ export class TransactionJournal {
   readonly #file: OpenFile
   readonly #head = Buffer.alloc(HEAD_BYTES)
   #released: PromiseWithResolvers<void> | undefined
+  /** The sequence of the last record that this object made durable. */
+  #durable = -1
 
   /** Makes the file where it is missing. */
   constructor(files: FileSystem, data: string, transactionalId: string) {
@@ -108,6 +110,15 @@ export class TransactionJournal {
     return allowed
   }
 
+  /**
+   * Makes the record that counts durable, unless that is known. Under the lock, before `write`: that one takes the place of the
+   * record before, and a power cut may tear it, so the newer one must be there to stay.
+   */
+  async secure(): Promise<void> {
+    const latest = this.#latest()
+    if (latest !== undefined && latest.sequence !== this.#durable) await this.sync()
+  }
+
   /** Replaces the record. Under the lock; durable after `sync`. Throws a `RangeError` for more partitions than fit. */
   write(record: JournalRecord): void {
     const latest = this.#latest()
@@ -126,8 +137,10 @@ export class TransactionJournal {
     this.#file.write(slot, 0, slot.length, latest?.at === 0 ? SLOT_BYTES : 0)
   }
 
-  sync(): Promise<void> {
-    return this.#file.sync()
+  async sync(): Promise<void> {
+    const sequence = this.#latest()?.sequence ?? -1
+    await this.#file.sync()
+    this.#durable = Math.max(this.#durable, sequence)
   }
 
   close(): void {
