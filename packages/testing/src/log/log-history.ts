@@ -6,6 +6,8 @@ export class LogHistory {
   readonly aborted = new Map<string, number[]>()
   /** By writer, the numbers of transactions that some reader saw. */
   readonly seen = new Map<string, Set<number>>()
+  /** By writer, the last number whose record in the queue may be gone. */
+  readonly purged = new Map<string, number>()
   readonly #next = new Map<string, number>()
 
   /** The writer's next number, counted on over its deaths. */
@@ -21,6 +23,10 @@ export class LogHistory {
 
   abort(writer: string, numbers: readonly number[]): void {
     addTo(this.aborted, writer, numbers)
+  }
+
+  purge(writer: string, number: number): void {
+    this.purged.set(writer, Math.max(number, this.purged.get(writer) ?? -1))
   }
 
   see(writer: string, number: number): void {

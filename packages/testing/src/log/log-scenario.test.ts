@@ -26,5 +26,8 @@ async function runSeeds(options: LogScenarioOptions): Promise<void> {
 test('what processes acknowledged is in the log whenever they die', () =>
   runSeeds({ durability: 'os', powerCuts: false }))
 
+test('what processes acknowledged is in the log whatever call of the disk fails', () =>
+  runSeeds({ durability: 'fsync', powerCuts: true, diskErrors: true }))
+
 test('what processes acknowledged is in the log whenever the power goes', () =>
   runSeeds({ durability: 'fsync', powerCuts: true }))

@@ -1,6 +1,7 @@
 import { openFileLog } from '@millrace/connectors'
 import type { Log } from '@millrace/core'
 import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
+import { DiskError } from '../machine/disk-error.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { asValue, LogHistory, parseValue } from './log-history.ts'
@@ -10,6 +11,8 @@ import {
   EVENTS,
   isTransactional,
   PARTITIONS,
+  purgeQueue,
+  QUEUE,
   readRecords,
   TABLE,
   writeRecords,
@@ -20,6 +23,8 @@ export interface LogScenarioOptions {
   readonly durability: 'fsync' | 'os'
   /** The power goes, too: only what was synced must be there. */
   readonly powerCuts: boolean
+  /** Calls of the disk fail: whoever meets that gives up, and starts again. */
+  readonly diskErrors?: boolean
 }
 
 const DIRECTORY = '/data'
@@ -28,6 +33,8 @@ const ACTS = 6
 const ACT_MS_MAX = 60
 /** Of the disk calls of processes, about so many are the last ones that they make. */
 const CRASH_PER_CALL = 1 / 3000
+const ERROR_PER_CALL = 1 / 300
+const ERRORS = ['EIO', 'ENOSPC', 'EMFILE'] as const
 
 /**
  * Processes write to and read from one file log, die and come again; at the end everything that was acknowledged must be
@@ -46,8 +53,10 @@ export async function runLogScenario(seed: number, options: LogScenarioOptions):
       else if (random.chance(0.7)) living.resume()
     }
     machine.faults = (call) => {
-      if (!random.chance(CRASH_PER_CALL)) return undefined
-      return call === 'write' && random.chance(0.5) ? 'torn' : 'crash'
+      if (random.chance(CRASH_PER_CALL)) return random.chance(0.5) ? 'torn' : 'crash'
+      // A sync that fails may leave what nothing can mend, and what is refused aloud then.
+      if (options.diskErrors !== true || call === 'sync' || !random.chance(ERROR_PER_CALL)) return undefined
+      return ERRORS[random.below(ERRORS.length)]
     }
     await machine.run(() => failures.length > 0, { withinMs: random.between(1, ACT_MS_MAX) })
     if (failures.length > 0) throw failures[0]
@@ -76,16 +85,27 @@ function start(process: SimulatedProcess, options: LogScenarioOptions, history: 
       writeTransactions(log, process, history),
       readRecords(log, process, history),
       cleanTable(log, process),
+      ...(process.name === 'a' ? [purgeQueue(log, process, history)] : []),
     ])
   }
   work().catch((error: unknown) => {
     // Who has died is told that nothing works; what it makes of that is nobody's concern.
-    if (process.state !== 'crashed') failures.push(error)
+    if (process.state === 'crashed') return
+    if (options.diskErrors === true && isDiskError(error)) process.crash()
+    else failures.push(error)
   })
 }
 
 function open(process: SimulatedProcess, { durability }: LogScenarioOptions): Promise<Log> {
   return openFileLog({ directory: DIRECTORY, env: process.env, durability })
+}
+
+/** Whether a process was told of an error that was put into its calls. */
+function isDiskError(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof DiskError && ERRORS.some((code) => code === cause.code)) return true
+  }
+  return false
 }
 
 /** What happens between two acts. */
@@ -116,12 +136,14 @@ async function verify(process: SimulatedProcess, options: LogScenarioOptions, hi
   checkAcknowledged(partitions, history)
   checkWhole(partitions, history)
   checkTable(await read(log, TABLE, 0), history)
+  checkQueue(await read(log, QUEUE, 0), history)
   await log.close()
 }
 
 async function read(log: Log, topic: string, partition: number): Promise<ReadRecord[]> {
   const reader = log.openReader()
-  const assigned = await reader.assign(topic, partition, 0)
+  const { start } = await log.admin.offsets(topic, partition)
+  const assigned = await reader.assign(topic, partition, start)
   const records = readAll(assigned)
   const { end } = await log.admin.offsets(topic, partition)
   if (assigned.position !== end)
@@ -131,13 +153,13 @@ async function read(log: Log, topic: string, partition: number): Promise<ReadRec
 }
 
 /** Every writer's numbers ascend in every partition: nothing is there twice or out of order. */
-function checkOrder(partitions: readonly ReadRecord[][]): void {
+function checkOrder(partitions: readonly (readonly ReadRecord[])[]): void {
   for (const [partition, records] of partitions.entries()) {
     const latest = new Map<string, number>()
     for (const { value, offset } of records) {
       const { writer, number } = parseValue(value)
       const before = latest.get(writer) ?? -1
-      if (number <= before) throw new Error(`${EVENTS}/${partition}@${offset}: ${value} comes after number ${before}`)
+      if (number <= before) throw new Error(`partition ${partition}@${offset}: ${value} comes after number ${before}`)
       latest.set(writer, number)
     }
   }
@@ -180,5 +202,18 @@ function checkTable(records: readonly ReadRecord[], history: LogHistory): void {
     const least = numbers.reduce((most, number) => Math.max(most, number), -1)
     const there = latest.get(writer) ?? -1
     if (there < least) throw new Error(`${TABLE} has ${writer}:${there}: number ${least} was acknowledged`)
+  }
+}
+
+/** Purging takes what it was allowed to take, and nothing behind it. */
+function checkQueue(records: readonly ReadRecord[], history: LogHistory): void {
+  checkOrder([records])
+  const present = new Set(records.map(({ value }) => value))
+  for (const [writer, numbers] of history.acknowledged) {
+    if (isTransactional(writer)) continue
+    for (const number of numbers) {
+      if (number <= (history.purged.get(writer) ?? -1) || present.has(asValue(writer, number))) continue
+      throw new Error(`${QUEUE} lacks ${asValue(writer, number)}: it was acknowledged, and not purged`)
+    }
   }
 }

@@ -7,6 +7,7 @@ import { asValue, type LogHistory, parseValue } from './log-history.ts'
 export const PARTITIONS = 2
 export const EVENTS = 'events'
 export const TABLE = 'table'
+export const QUEUE = 'queue'
 
 /** A writer whose transactions are checked to be seen whole. */
 export function isTransactional(writer: string): boolean {
@@ -21,6 +22,7 @@ export async function createTopics(log: Log): Promise<void> {
   const topics = [
     [EVENTS, 'delete'],
     [TABLE, 'compact'],
+    [QUEUE, 'delete'],
   ] as const
   for (const [name, cleanup] of topics) {
     try {
@@ -32,19 +34,21 @@ export async function createTopics(log: Log): Promise<void> {
   }
 }
 
-/** Writes until the process dies: records by themselves, and their last number into the table. */
+/** Writes until the process dies: records by themselves, and the same into the table and the queue. */
 export async function writeRecords(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
   const name = `p-${process.name}`
   const { random, timers } = process.env
   const writer = log.openWriter()
   const events = await openAll(writer, EVENTS)
   const table = await writer.openPartition(TABLE, 0)
+  const queue = await writer.openPartition(QUEUE, 0)
   for (;;) {
     const numbers = Array.from({ length: 1 + Math.floor(random.next() * RECORDS_MAX) }, () => history.next(name))
     for (const number of numbers) {
       const value = asValue(name, number)
       write(events[number % PARTITIONS] ?? table, name, value)
       write(table, name, value)
+      write(queue, name, value)
       if (random.next() < 0.1) await timers.turn()
     }
     await writer.flush()
@@ -101,6 +105,21 @@ export async function cleanTable(log: Log, process: SimulatedProcess): Promise<n
       process.env.timers.after(5 + process.env.random.next() * 40, resolve)
     })
     await log.admin.clean(TABLE)
+  }
+}
+
+/** Reads the queue, and lets what it has read be deleted, until the process dies. */
+export async function purgeQueue(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
+  const reader = log.openReader()
+  const { start } = await log.admin.offsets(QUEUE, 0)
+  const queue = await reader.assign(QUEUE, 0, start)
+  for (;;) {
+    for (const { value } of readAll(queue)) {
+      const { writer, number } = parseValue(value)
+      history.purge(writer, number)
+    }
+    await log.admin.purge(QUEUE, 0, queue.position)
+    await reader.wait(20 + process.env.random.next() * 50)
   }
 }
 
