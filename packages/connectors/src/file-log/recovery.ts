@@ -24,8 +24,19 @@ interface Scanned {
  * that is not whole is the end, unless a transaction that was decided says that there was more.
  */
 export async function recoverTail(partition: PartitionFiles, tail: Tail | undefined): Promise<Tail> {
+  for (;;) {
+    const segments = partition.segments()
+    try {
+      return await recover(partition, tail, [...segments])
+    } catch (error) {
+      // Compaction takes no part in the lock: it may have replaced segments while they were looked at.
+      if (`${segments}` === `${partition.segments()}`) throw error
+    }
+  }
+}
+
+async function recover(partition: PartitionFiles, tail: Tail | undefined, segments: number[]): Promise<Tail> {
   const boot = bootMark(partition.files.boot)
-  const segments = partition.segments()
   const sameBoot = tail?.boot === boot
   // A process may have moved the tail to a new segment and died before that was made.
   const activeBase = Math.max(segments.at(-1) ?? 0, sameBoot ? tail.activeBase : 0)
@@ -36,7 +47,7 @@ export async function recoverTail(partition: PartitionFiles, tail: Tail | undefi
     // Before the start, or left by a compaction that was cut off: all of it stands in the segment before.
     if (base < from.base || (base !== from.base && base < scanned.nextOffset)) continue
     if (base !== from.base) enterSegment(partition, scanned, base)
-    const file = partition.openSegment(base, 'write')
+    const file = partition.openSegment(base, base === activeBase ? 'write' : 'read')
     try {
       scanSegment(file, scanned)
       const size = file.size()
@@ -50,8 +61,8 @@ export async function recoverTail(partition: PartitionFiles, tail: Tail | undefi
         file.truncate(scanned.bytes)
       }
       // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
-      // a tail nothing says whether what was read came from the disk or was written just now.
-      if (torn || tail === undefined) await file.sync()
+      // a tail nothing says whether what was read came from the disk or was written just now; closed segments are durable.
+      if (torn || (tail === undefined && base === activeBase)) await file.sync()
     } finally {
       file.close()
     }
