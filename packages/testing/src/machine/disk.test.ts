@@ -283,6 +283,19 @@ describe('a fault', () => {
     expect(sorted(seen)).toEqual(['""', '"written"'])
   })
 
+  test('of a sync is told once to each that has the file open, and to nobody who opens it later', async () => {
+    const machine = new Machine(1)
+    const [a, b] = [machine.process('a').env.files, machine.process('b').env.files]
+    const [first, second] = [a.open('/file', 'write'), b.open('/file', 'write')]
+    machine.faults = (call) => (call === 'sync' ? 'EIO' : undefined)
+    await expect(machine.settle(first.sync())).rejects.toMatchObject({ code: 'EIO' })
+    machine.faults = undefined
+    const third = b.open('/file', 'write')
+    await machine.settle(third.sync())
+    await expect(machine.settle(second.sync())).rejects.toMatchObject({ code: 'EIO' })
+    for (const file of [first, second, third]) await machine.settle(file.sync())
+  })
+
   test.each(['crash', 'torn'] as const)('%s ends the process in the call', (fault) => {
     const machine = new Machine(1)
     const a = machine.process('a')
