@@ -23,6 +23,11 @@ export async function rewriteUnsynced(files: PartitionFiles, base: number, file:
       file.write(chunk, 0, read, at)
       at += read
     }
+    // The length may be among what was lost, and writing below it does not make it news.
+    if (file.size() === to) {
+      file.truncate(to + 1)
+      file.truncate(to)
+    }
   } finally {
     files.unlock()
   }

@@ -53,6 +53,7 @@ export class World {
   #nextId = 0
   #seen: Seen = NOTHING_SEEN
   #fault: { readonly fault: Fault; readonly call: string; left: number } | undefined
+  #allProduced = false
   #calm = false
   #stopping = false
   #crashes = 0
@@ -81,18 +82,6 @@ export class World {
     await this.#end()
     const { events } = this.#machine
     return { scenario: this.#scenario, events, crashes: this.#crashes }
-  }
-
-  get machine() {
-    return this.#machine
-  }
-
-  debug() {
-    console.log(JSON.stringify(this.#scenario), this.#machine.nowMs, 'next', this.#nextId, 'acked', this.#acked.size)
-    for (const p of this.#machine.processes) console.log(p.name, p.state)
-    for (const [n, c] of this.#containers) {
-      c.status.subscribe((s) => console.log(n, JSON.stringify(s)))
-    }
   }
 
   async #makeTopics(partitions: number): Promise<void> {
@@ -150,7 +139,10 @@ export class World {
 
   /** Appends some orders in a process of their own, flushes, and goes on later. */
   #produceSoon(): void {
-    if (this.#nextId >= this.#scenario.orders) return
+    if (this.#nextId >= this.#scenario.orders) {
+      this.#allProduced = true
+      return
+    }
     this.#machine.after(this.#machine.random.between(1, 80), () => {
       const process = this.#machine.process(`producer-${++this.#names}`)
       let over = false
@@ -297,7 +289,7 @@ export class World {
   }
 
   async #isDone(): Promise<boolean> {
-    if (this.#nextId < this.#scenario.orders) return false
+    if (!this.#allProduced) return false
     const process = this.#machine.process('observer')
     const log = await openFileLog({ directory: DATA, env: process.env })
     let done = true

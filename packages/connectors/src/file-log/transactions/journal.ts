@@ -36,7 +36,7 @@ const EPOCH_AT = 12
 const SEQUENCE_AT = 16
 const ID_AT = 24
 const HEAD_BYTES = 32
-/** The second slot starts here; a decision names its partitions in some 250 bytes each at most: 4,000 of them. */
+/** The second slot starts here, and ends the file; a decision names its partitions in some 250 bytes each at most: 4,000 of them. */
 const SLOT_BYTES = 1024 * 1024
 
 /**
@@ -52,10 +52,12 @@ export class TransactionJournal {
   /** The sequence of the last record that this object made durable. */
   #durable = -1
 
-  /** Makes the file where it is missing. */
-  constructor(files: FileSystem, data: string, transactionalId: string) {
+  /** To write it, makes the file where it is missing; to read it, throws `ENOENT`. */
+  constructor(files: FileSystem, data: string, transactionalId: string, mode: 'read' | 'write' = 'write') {
     this.transactionalId = transactionalId
-    this.#file = files.open(journalPath(data, transactionalId), 'write')
+    this.#file = files.open(journalPath(data, transactionalId), mode)
+    // Its whole length from the start: what is written into it later is durable without a new length.
+    if (mode === 'write' && this.#file.size() < 2 * SLOT_BYTES) this.#file.truncate(2 * SLOT_BYTES)
   }
 
   get path(): string {

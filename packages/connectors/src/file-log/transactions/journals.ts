@@ -2,7 +2,7 @@ import type { FileSystem } from '@millrace/core'
 import { readText } from '../data-directory.ts'
 import { systemCode } from '../errors.ts'
 import { topicDirectory, transactionsDirectory } from '../paths.ts'
-import { TransactionJournal } from './journal.ts'
+import { type JournalRecord, TransactionJournal } from './journal.ts'
 
 /** The transactional ids that have a journal. Owners' locks and files in the making start with a dot, which no id does. */
 export function journalNames(files: FileSystem, data: string): string[] {
@@ -17,13 +17,8 @@ export function journalNames(files: FileSystem, data: string): string[] {
 /** The transactional id whose journal knows a producer id, now or as the one it had before; undefined where none does. */
 export function findJournal(files: FileSystem, data: string, producerId: number): string | undefined {
   return journalNames(files, data).find((name) => {
-    const journal = new TransactionJournal(files, data, name)
-    try {
-      const record = journal.read()
-      return record?.producer.id === producerId || record?.decided?.id === producerId
-    } finally {
-      journal.close()
-    }
+    const record = readRecord(files, data, name)
+    return record?.producer.id === producerId || record?.decided?.id === producerId
   })
 }
 
@@ -38,16 +33,27 @@ export function decidedEnd(partition: {
   const topicId = topicIdOf(files, data, partition.topic)
   let end = 0
   for (const name of journalNames(files, data)) {
-    const journal = new TransactionJournal(files, data, name)
-    try {
-      for (const each of journal.read()?.decided?.partitions ?? []) {
-        if (each.topicId === topicId && each.partition === partition.partition) end = Math.max(end, each.end)
-      }
-    } finally {
-      journal.close()
+    for (const each of readRecord(files, data, name)?.decided?.partitions ?? []) {
+      if (each.topicId === topicId && each.partition === partition.partition) end = Math.max(end, each.end)
     }
   }
   return end
+}
+
+function readRecord(files: FileSystem, data: string, name: string): JournalRecord | undefined {
+  let journal: TransactionJournal
+  try {
+    journal = new TransactionJournal(files, data, name, 'read')
+  } catch (error) {
+    // It was removed between the two looks.
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return journal.read()
+  } finally {
+    journal.close()
+  }
 }
 
 function topicIdOf(files: FileSystem, data: string, topic: string): string | undefined {
