@@ -22,7 +22,6 @@ import { diskFailed } from './errors.ts'
 import { FileLogReader } from './file-log-reader.ts'
 import { FileLogWriter } from './file-log-writer.ts'
 import { FileMembership } from './membership/file-membership.ts'
-import { GroupFiles } from './membership/group-files.ts'
 import { offsetAt } from './offset-at.ts'
 import type { SegmentClosed } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
@@ -116,12 +115,11 @@ class FileLog implements Log {
   }
 
   async join(group: string, options: JoinOptions): Promise<Membership> {
-    checkName('job', group)
     const membership = await FileMembership.join({
       ...options,
       env: this.#env,
       group,
-      files: new GroupFiles(this.#env, this.location, group),
+      data: this.location,
       fence: (member) => this.#finisher.retire(`${group}.${member}`),
       checkUnclaimed: () => checkUnclaimed(this.#env.files, this.location, group),
     })

@@ -29,8 +29,17 @@ export interface Membership {
    * `MEMBER_FENCED` when the group went on without this member: it must stop working, and may join again.
    */
   readonly assignments: Observable<Assignment>
-  /** Says that whatever `assignment` does not give to this member is committed and closed. */
+  /**
+   * Says that whatever `assignment` does not give to this member is committed and closed. Owed for every assignment that is
+   * followed, in order; a task that a later assignment, delivered before the call, gave to the member again stays its own.
+   */
   release(assignment: Assignment): Promise<void>
+  /**
+   * Resolves where this member is one of the group. Whoever takes it for gone from here on also fences the writer that was
+   * opened under its transactional id before the call; so this is owed between opening that writer and its first record.
+   * Throws `MEMBER_FENCED`.
+   */
+  confirm(): Promise<void>
   /** Gives up everything, which is committed and closed, and ends. Calling it twice, or once fenced, is no error. */
   leave(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { Assignment, Log, LogReader, Membership } from '@millrace/core'
+import { type Assignment, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { NEVER, startWith } from 'rxjs'
 import { FlushedOutputs, type Guarantee, type Outputs } from './outputs.ts'
@@ -27,30 +27,44 @@ export interface Session {
  * `JOB_RUNNING` where it is not.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
+  for (;;) {
+    try {
+      return await joinOnce(options)
+    } catch (error) {
+      // It was stopped as it joined, and the group went on without it: it joins as another member.
+      if (!(error instanceof FencedError)) throw error
+    }
+  }
+}
+
+async function joinOnce(options: SessionOptions): Promise<Session> {
   const { log, job, guarantee, tasks, address, sessionTimeoutMs } = options
   const shared = guarantee === 'exactly-once' && log.capabilities.membership
   const membership = shared
     ? await log.join(job, { tasks, address, ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }) })
     : await joinAlone(log, job, tasks, address)
+  let outputs: Outputs | undefined
   try {
-    const outputs =
+    outputs =
       guarantee === 'exactly-once'
         ? await log.openTransactionalWriter(`${job}.${membership.member}`)
         : new FlushedOutputs(log)
-    const reader = log.openReader()
-    return {
-      membership,
-      reader,
-      outputs,
-      close: async () => {
-        // The group gives the tasks to others only once nothing more of ours can come.
-        await settleAll([reader.close(), outputs.close()])
-        await membership.leave()
-      },
-    }
+    await membership.confirm()
   } catch (error) {
-    await membership.leave()
+    await settleAll([outputs?.close() ?? Promise.resolve(), membership.leave()]).catch(() => undefined)
     throw error
+  }
+  const reader = log.openReader()
+  const opened = outputs
+  return {
+    membership,
+    reader,
+    outputs: opened,
+    close: async () => {
+      // The group gives the tasks to others only once nothing more of ours can come.
+      await settleAll([reader.close(), opened.close()])
+      await membership.leave()
+    },
   }
 }
 
@@ -63,6 +77,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
     member,
     assignments: NEVER.pipe(startWith(assignment)),
     release: async () => {},
+    confirm: async () => {},
     leave: () => claim.release(),
   }
 }

@@ -1,40 +1,32 @@
-import {
-  type Assignment,
-  type Env,
-  FencedError,
-  type JoinOptions,
-  type Membership,
-  type OpenFile,
-  RefusedError,
-  type Timer,
-} from '@millrace/core'
+import type { Assignment, Env, JoinOptions, Membership, OpenFile, Timer } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { ReplaySubject } from 'rxjs'
+import {
+  EMPTY_GROUP,
+  type GroupState,
+  released,
+  withMember,
+  withoutMembers,
+  withTasks,
+} from '../../membership/group-state.ts'
+import { MemberFeed, memberFenced } from '../../membership/member-feed.ts'
 import { diskFailed } from '../errors.ts'
-import type { GroupFiles } from './group-files.ts'
-import { EMPTY_GROUP, type GroupState, released, tasksOf, withMember, withoutMembers } from './group-state.ts'
+import { GroupFiles } from './group-files.ts'
+import { LifeSigns } from './life-signs.ts'
 
 /** How often a member beats, and looks at the others: a death is noticed within two looks. */
 const LOOK_INTERVAL_MS = 100
-export const SESSION_TIMEOUT_MS = 10_000
-/** A member that looks so much later than it meant to was stopped itself: what it remembers of others is no evidence. */
-const LATE_LOOK_MS = 1000
+const SESSION_TIMEOUT_MS = 10_000
 
 /** What a group needs of the log that it lives in. */
 export interface GroupOptions extends JoinOptions {
   readonly env: Env
+  /** The data directory. */
+  readonly data: string
   readonly group: string
-  readonly files: GroupFiles
   /** Makes sure that a member that is gone, or is taken for gone, can write nothing more, and ends what it left open. */
   readonly fence: (member: string) => Promise<void>
   /** Throws `JOB_RUNNING` where somebody has claimed the name for himself alone. */
   readonly checkUnclaimed: () => void
-}
-
-/** What a member remembers of another's life. */
-interface Observation {
-  readonly beat: number
-  readonly sinceMs: number
 }
 
 /**
@@ -44,60 +36,80 @@ interface Observation {
  */
 export class FileMembership implements Membership {
   readonly member: string
-  readonly assignments = new ReplaySubject<Assignment>(1)
   readonly #options: GroupOptions
-  readonly #file: OpenFile
-  readonly #seen = new Map<string, Observation>()
-  #generation = -1
+  readonly #files: GroupFiles
+  readonly #feed: MemberFeed
+  readonly #signs: LifeSigns
+  #file: OpenFile | undefined
   #beats = 0
-  #lookedAtMs: number
   #timer: Timer | undefined
   #changing: Promise<unknown> = Promise.resolve()
-  #busy = false
-  #leaving = false
+  #burying = false
+  #leaving: Promise<void> | undefined
   #ended = false
 
-  private constructor(options: GroupOptions, member: string, file: OpenFile) {
+  private constructor(options: GroupOptions, files: GroupFiles) {
+    const { env, sessionTimeoutMs = SESSION_TIMEOUT_MS } = options
     this.#options = options
-    this.member = member
-    this.#file = file
-    this.#lookedAtMs = options.env.clock.monotonic()
+    this.#files = files
+    this.member = env.random.uuid()
+    this.#feed = new MemberFeed(this.member)
+    this.#signs = new LifeSigns(env.clock, (member) => files.heartbeatOf(member), sessionTimeoutMs)
   }
 
   static async join(options: GroupOptions): Promise<FileMembership> {
-    const { env, files, group, tasks, address, checkUnclaimed } = options
+    const { env, data, group } = options
     checkName('job', group)
-    const member = env.random.uuid()
-    const file = files.enter(member)
-    const membership = new FileMembership(options, member, file)
     try {
-      await files.locked(async () => {
-        checkUnclaimed()
-        const alive = await membership.#withoutGone(files.read() ?? EMPTY_GROUP)
-        files.removeStrays(alive, member)
-        await files.write(withMember(fittingTasks(alive, group, tasks), member, address))
-      })
+      const membership = new FileMembership(options, new GroupFiles(env, data, group))
+      await membership.#enter()
+      return membership
     } catch (error) {
-      membership.#end()
-      throw diskFailed(group, error, { job: group })
+      throw diskFailed(`${data}/jobs/${group}`, error, { job: group })
     }
-    membership.#publish(files.read())
-    membership.#lookLater()
-    return membership
+  }
+
+  get assignments() {
+    return this.#feed.assignments
   }
 
   async release(assignment: Assignment): Promise<void> {
-    await this.#change((state) => {
-      const owed = Object.entries(state.tasks).some(
-        ([task, { owner, next }]) => owner === this.member && next !== undefined && !assignment.tasks.includes(task),
-      )
-      return owed ? released(state, this.member, assignment.tasks) : state
-    })
+    await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
-  async leave(): Promise<void> {
+  async confirm(): Promise<void> {
+    await this.#change((state) => state)
+    if (this.#ended) throw memberFenced(this.#options.group)
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  async #enter(): Promise<void> {
+    const { group, tasks, address, checkUnclaimed } = this.#options
+    try {
+      await this.#locked(async () => {
+        checkUnclaimed()
+        // Under the lock, so that whoever has it knows: a member's file that the group does not name is none of a newcomer.
+        this.#file = this.#files.enter(this.member)
+        const found = this.#files.read() ?? EMPTY_GROUP
+        await this.#fenceStrays(found)
+        const alive = await this.#withoutGone(found)
+        const state = withMember(withTasks(alive, group, tasks), this.member, address)
+        await this.#files.write(state)
+        this.#feed.tell(state)
+      })
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+    this.#lookLater()
+  }
+
+  async #leave(): Promise<void> {
     if (this.#ended) return
-    this.#leaving = true
     this.#timer?.cancel()
     try {
       await this.#change((state) => withoutMembers(state, [this.member]))
@@ -107,30 +119,32 @@ export class FileMembership implements Membership {
     }
   }
 
-  /** Changes the group, unless it has gone on without this member. One step of this member's at a time. */
-  async #change(change: (state: GroupState) => GroupState | Promise<GroupState>): Promise<void> {
-    const { files } = this.#options
-    const changed = this.#changing.then(async () => {
-      if (this.#ended) return
-      await files.locked(async () => {
-        const state = files.read()
-        if (state?.members[this.member] === undefined) return
-        const next = await change(state)
-        if (next !== state) await files.write(next)
-      })
+  /** Changes the group, unless it has gone on without this member. */
+  #change(change: (state: GroupState) => GroupState | Promise<GroupState>): Promise<void> {
+    return this.#locked(async () => {
+      const state = this.#files.read()
+      const next = state?.members[this.member] === undefined ? undefined : await change(state)
+      if (next !== undefined && next !== state) await this.#files.write(next)
+      if (this.#leaving === undefined) this.#follow(next)
     })
-    this.#changing = changed.catch(() => undefined)
+  }
+
+  /** Runs a step under the group's lock; this member's steps wait for one another. */
+  async #locked(step: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(async () => {
+      if (!this.#ended) await this.#files.locked(step)
+    })
+    this.#changing = done.catch(() => undefined)
     try {
-      await changed
+      await done
     } catch (error) {
-      throw diskFailed(this.#options.group, error, { job: this.#options.group })
+      throw this.#problem(error)
     }
-    if (!this.#ended && !this.#leaving) this.#publish(files.read())
   }
 
   #lookLater(): void {
     this.#timer = this.#options.env.timers.after(LOOK_INTERVAL_MS, () => {
-      if (this.#ended) return
+      if (this.#ended || this.#leaving !== undefined) return
       this.#lookLater()
       this.#look()
     })
@@ -139,109 +153,74 @@ export class FileMembership implements Membership {
   #look(): void {
     try {
       // However long a change of the group takes, this member lives.
-      this.#options.files.beat(this.#file, ++this.#beats)
-      this.#forgetIfLate()
-      const state = this.#options.files.read()
-      this.#publish(state)
-      if (this.#ended || this.#busy || state === undefined || this.#goneIn(state).length === 0) return
+      if (this.#file !== undefined) this.#files.beat(this.#file, ++this.#beats)
+      const state = this.#files.read()
+      this.#follow(state)
+      if (this.#ended || state === undefined || this.#goneIn(state).length === 0 || this.#burying) return
     } catch (error) {
-      this.#fail(error)
+      this.#fail(this.#problem(error))
       return
     }
-    this.#busy = true
+    this.#burying = true
     this.#change((group) => this.#withoutGone(group))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
-        this.#busy = false
+        this.#burying = false
       })
   }
 
   /** The group without its dead, each of which is fenced first. Under the lock. */
   async #withoutGone(state: GroupState): Promise<GroupState> {
     const gone = this.#goneIn(state)
-    for (const member of gone) {
-      await this.#options.fence(member)
-      this.#options.files.remove(member)
-      this.#seen.delete(member)
-    }
+    for (const member of gone) await this.#fence(member)
     return gone.length === 0 ? state : withoutMembers(state, gone)
   }
 
-  /** Who is dead, or was silent for the session's time. */
   #goneIn(state: GroupState): string[] {
-    const { files, env, sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options
-    const now = env.clock.monotonic()
-    return Object.keys(state.members).filter((member) => {
-      if (member === this.member) return false
-      const beat = files.heartbeatOf(member)
-      if (beat === undefined) return true
-      const seen = this.#seen.get(member)
-      if (seen?.beat === beat) return now - seen.sinceMs > sessionTimeoutMs
-      this.#seen.set(member, { beat, sinceMs: now })
-      return false
-    })
+    return this.#signs.gone(Object.keys(state.members).filter((member) => member !== this.member))
   }
 
-  #forgetIfLate(): void {
-    const now = this.#options.env.clock.monotonic()
-    if (now - this.#lookedAtMs > LATE_LOOK_MS) this.#seen.clear()
-    this.#lookedAtMs = now
-  }
-
-  #publish(state: GroupState | undefined): void {
-    if (state?.members[this.member] === undefined) {
-      this.#fail(fenced(this.#options.group))
-      return
+  /**
+   * Fences whoever has a member's file that the group does not name: it died as it joined, or belongs to a group whose file
+   * was lost, and may still have tasks. Under the lock.
+   */
+  async #fenceStrays(state: GroupState): Promise<void> {
+    for (const member of this.#files.members()) {
+      if (member !== this.member && state.members[member] === undefined) await this.#fence(member)
     }
-    if (state.generation === this.#generation) return
-    this.#generation = state.generation
-    this.assignments.next({
-      generation: state.generation,
-      tasks: tasksOf(state, this.member),
-      members: Object.entries(state.members).map(([member, { address }]) => ({
-        member,
-        address,
-        tasks: tasksOf(state, member),
-      })),
-    })
+  }
+
+  async #fence(member: string): Promise<void> {
+    await this.#options.fence(member)
+    this.#files.remove(member)
+  }
+
+  #follow(state: GroupState | undefined): void {
+    if (this.#ended) return
+    if (state?.members[this.member] === undefined) this.#fail(memberFenced(this.#options.group))
+    else this.#feed.tell(state)
+  }
+
+  #problem(error: unknown): unknown {
+    return diskFailed(this.#files.directory, error, { job: this.#options.group })
   }
 
   #fail(error: unknown): void {
     if (this.#ended) return
     this.#end()
-    this.assignments.error(diskFailed(this.#options.group, error, { job: this.#options.group }))
+    this.assignments.error(error)
   }
 
   #end(): void {
+    if (this.#ended) return
     this.#ended = true
     this.#timer?.cancel()
-    // The file goes with its lock; one that was removed by others stays removed.
-    this.#options.files.remove(this.member)
-    this.#file.close()
+    if (this.#file !== undefined) {
+      // The file goes with its lock; one that was removed by others stays removed.
+      this.#files.remove(this.member)
+      this.#file.close()
+    }
     // A change that is under way holds the group's lock.
-    this.#changing.finally(() => this.#options.files.close())
+    this.#changing.finally(() => this.#files.close())
   }
-}
-
-/** The group with the tasks that a new member knows. Throws where others run other ones. */
-function fittingTasks(state: GroupState, group: string, tasks: readonly string[]): GroupState {
-  const same =
-    tasks.length === Object.keys(state.tasks).length && tasks.every((task) => state.tasks[task] !== undefined)
-  if (same) return state
-  if (Object.keys(state.members).length > 0) {
-    throw new RefusedError(
-      'JOB_RUNNING',
-      `The job ${group} is running already, and has other tasks than this version of it: stop it first`,
-      { job: group },
-    )
-  }
-  return { ...state, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
-}
-
-function fenced(group: string): FencedError {
-  return new FencedError(
-    'MEMBER_FENCED',
-    `The job ${group} went on without this process, which gave no sign of life for too long: others have its tasks`,
-    { job: group },
-  )
 }

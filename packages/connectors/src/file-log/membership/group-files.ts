@@ -1,7 +1,7 @@
 import type { Env, OpenFile } from '@millrace/core'
+import type { GroupState, TaskPlace } from '../../membership/group-state.ts'
 import { readText, writeText } from '../data-directory.ts'
 import { systemCode } from '../errors.ts'
-import type { GroupState } from './group-state.ts'
 
 const STATE_FILE = 'group.json'
 const HEARTBEAT_BYTES = 8
@@ -11,15 +11,15 @@ const HEARTBEAT_BYTES = 8
  * for each member, which that one holds locked for its life and beats in.
  */
 export class GroupFiles {
+  readonly directory: string
   readonly #env: Env
-  readonly #directory: string
   readonly #lock: OpenFile
 
   constructor(env: Env, data: string, group: string) {
     this.#env = env
-    this.#directory = `${data}/jobs/${group}`
-    env.files.makeDirectory(`${this.#directory}/members`)
-    this.#lock = env.files.open(`${this.#directory}/lock`, 'write')
+    this.directory = `${data}/jobs/${group}`
+    env.files.makeDirectory(`${this.directory}/members`)
+    this.#lock = env.files.open(`${this.directory}/lock`, 'write')
   }
 
   /** Runs one change of the group; others wait meanwhile. Not to be called by two steps of one member at once. */
@@ -33,30 +33,22 @@ export class GroupFiles {
   }
 
   /**
-   * The group as it is; undefined where there is none, or where it cannot be read: it is put in place whole, so that only
-   * a power cut leaves such a file, and with it all members are gone.
+   * The group as it is; undefined where there is none, or where it cannot be read: it is put in place whole and durable, so
+   * that only damage or a stranger's hand leaves such a file.
    */
   read(): GroupState | undefined {
-    const text = readText(this.#env.files, `${this.#directory}/${STATE_FILE}`)
-    try {
-      return text === undefined ? undefined : (JSON.parse(text) as GroupState)
-    } catch {
-      return undefined
-    }
+    const text = readText(this.#env.files, `${this.directory}/${STATE_FILE}`)
+    return text === undefined ? undefined : parseGroup(text)
   }
 
-  /** Under the lock. */
+  /** Under the lock: so the file in the making needs no name of its own, and one that was left behind is written over. */
   async write(state: GroupState): Promise<void> {
-    await writeText(this.#env.files, this.#directory, STATE_FILE, JSON.stringify(state), this.#env.random.uuid())
+    await writeText(this.#env.files, this.directory, STATE_FILE, JSON.stringify(state), 'next')
   }
 
-  /** Removes the files of those who died before they were members. Under the lock. */
-  removeStrays(state: GroupState, self: string): void {
-    for (const member of this.#env.files.list(`${this.#directory}/members`)) {
-      if (member !== self && state.members[member] === undefined && this.heartbeatOf(member) === undefined) {
-        this.remove(member)
-      }
-    }
+  /** All who have a file, members or not, this moment dead or alive. */
+  members(): string[] {
+    return this.#env.files.list(`${this.directory}/members`)
   }
 
   /** Whether anybody lives who is a member. */
@@ -108,6 +100,41 @@ export class GroupFiles {
   }
 
   #memberPath(member: string): string {
-    return `${this.#directory}/members/${member}`
+    return `${this.directory}/members/${member}`
   }
+}
+
+/** The checked boundary to a file that others wrote. */
+function parseGroup(text: string): GroupState | undefined {
+  let found: unknown
+  try {
+    found = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  return isGroup(found) ? found : undefined
+}
+
+function isGroup(found: unknown): found is GroupState {
+  if (!isObject(found)) return false
+  const { generation, members, tasks } = found
+  return (
+    Number.isSafeInteger(generation) &&
+    isObject(members) &&
+    Object.values(members).every((each) => isObject(each) && isTextOr(null, each['address'])) &&
+    isObject(tasks) &&
+    Object.values(tasks).every(isPlace)
+  )
+}
+
+function isPlace(found: unknown): found is TaskPlace {
+  return isObject(found) && isTextOr(null, found['owner']) && isTextOr(undefined, found['next'])
+}
+
+function isTextOr(other: null | undefined, found: unknown): boolean {
+  return found === other || typeof found === 'string'
+}
+
+function isObject(found: unknown): found is Record<string, unknown> {
+  return typeof found === 'object' && found !== null
 }

@@ -1,3 +1,4 @@
+import { type Assignment, RefusedError } from '@millrace/core'
 import { assignTasks } from '@millrace/core/internal'
 
 /** Who has a task. */
@@ -8,7 +9,7 @@ export interface TaskPlace {
   readonly next?: string
 }
 
-/** What a group's file holds. Every change of it is one generation. */
+/** A group whose members share tasks: pure, so that every log that keeps one decides alike. Every change is a generation. */
 export interface GroupState {
   readonly generation: number
   readonly members: Readonly<Record<string, { readonly address: string | null }>>
@@ -16,6 +17,21 @@ export interface GroupState {
 }
 
 export const EMPTY_GROUP: GroupState = { generation: 0, members: {}, tasks: {} }
+
+/** The group with the tasks that a new member knows. Throws `JOB_RUNNING` where others run other ones. */
+export function withTasks(state: GroupState, group: string, tasks: readonly string[]): GroupState {
+  const same =
+    tasks.length === Object.keys(state.tasks).length && tasks.every((task) => state.tasks[task] !== undefined)
+  if (same) return state
+  if (Object.keys(state.members).length > 0) {
+    throw new RefusedError(
+      'JOB_RUNNING',
+      `The job ${group} is running already, and has other tasks than this version of it: stop it first`,
+      { job: group },
+    )
+  }
+  return { ...state, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
+}
 
 /** The group with another member, which may get tasks at once where they are free. */
 export function withMember(state: GroupState, member: string, address: string | null): GroupState {
@@ -28,16 +44,31 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
   return balanced({ ...state, members })
 }
 
-/** The group after a member has closed whatever was to move, and is not in `kept`. */
-export function released(state: GroupState, member: string, kept: readonly string[]): GroupState {
+/** The group after a member has closed whatever was to move, and it does not keep; the same where that is nothing. */
+export function released(state: GroupState, member: string, keeps: (task: string) => boolean): GroupState {
+  const moves = (task: string, { owner, next }: TaskPlace) => owner === member && next !== undefined && !keeps(task)
+  if (!Object.entries(state.tasks).some(([task, place]) => moves(task, place))) return state
   const tasks = mapTasks(state, (task, place) =>
-    place.owner === member && place.next !== undefined && !kept.includes(task) ? { owner: place.next } : place,
+    place.next !== undefined && moves(task, place) ? { owner: place.next } : place,
   )
   return balanced({ ...state, tasks })
 }
 
+/** What a member is told of its group. */
+export function assignmentOf(state: GroupState, member: string): Assignment {
+  return {
+    generation: state.generation,
+    tasks: tasksOf(state, member),
+    members: Object.entries(state.members).map(([each, { address }]) => ({
+      member: each,
+      address,
+      tasks: tasksOf(state, each),
+    })),
+  }
+}
+
 /** The tasks that a member has to run: those it has and need not give up. */
-export function tasksOf(state: GroupState, member: string): string[] {
+function tasksOf(state: GroupState, member: string): string[] {
   return Object.entries(state.tasks).flatMap(([task, { owner, next }]) =>
     owner === member && next === undefined ? task : [],
   )

@@ -1,0 +1,90 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import type { Log } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { firstValueFrom, lastValueFrom } from 'rxjs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openFileLog } from '../file-log.ts'
+import { PausableTimers } from '../testing/pausable-timers.ts'
+
+const SESSION_TIMEOUT_MS = 500
+const TASKS = ['t0', 't1']
+
+let directory: string
+let logs: Log[]
+
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/millrace-members-`)
+  logs = []
+})
+
+afterEach(async () => {
+  for (const log of logs) await log.close()
+  rmSync(directory, { recursive: true })
+})
+
+async function open(timers = new PausableTimers(nodeEnv().timers)): Promise<Log> {
+  const log = await openFileLog({ directory, env: { ...nodeEnv(), timers }, durability: 'os' })
+  logs.push(log)
+  return log
+}
+
+const join = (log: Log) => log.join('group', { tasks: TASKS, address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+const groupFile = () => `${directory}/jobs/group/group.json`
+
+test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}'])(
+  'a group file that says %j does not stop the next start where nobody lives',
+  async (text) => {
+    const log = await open()
+    await (await join(log)).leave()
+    writeFileSync(groupFile(), text)
+    expect((await firstValueFrom((await join(log)).assignments)).tasks).toEqual(TASKS)
+  },
+)
+
+test.each(['damaged', 'gone'])(
+  'who lives is fenced where the group file is %s: nobody knows what it has',
+  async (how) => {
+    const timers = new PausableTimers(nodeEnv().timers)
+    const log = await open(timers)
+    await log.admin.createTopic('t')
+    const first = await join(log)
+    const writer = await log.openTransactionalWriter(`group.${first.member}`)
+    await first.confirm()
+    const resume = timers.pause()
+    if (how === 'gone') rmSync(groupFile())
+    else writeFileSync(groupFile(), readFileSync(groupFile()).subarray(0, 30))
+    const second = await join(await open())
+    expect((await firstValueFrom(second.assignments)).tasks).toEqual(TASKS)
+    write(await writer.openPartition('t', 0), 'k', 'v')
+    await expect(writer.commit([])).rejects.toMatchObject({ code: 'WRITER_FENCED' })
+    resume()
+    await expect(lastValueFrom(first.assignments)).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
+  },
+)
+
+test('who was taken for gone before it opened its writer is told so, though nothing fences that writer', async () => {
+  const timers = new PausableTimers(nodeEnv().timers)
+  const log = await open(timers)
+  const stopped = await join(log)
+  const resume = timers.pause()
+  const other = await join(await open())
+  const taken = new Promise<void>((resolve) => {
+    other.assignments.subscribe(({ tasks }) => tasks.length === 2 && resolve())
+  })
+  await taken
+  await log.openTransactionalWriter(`group.${stopped.member}`)
+  await expect(stopped.confirm()).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
+  resume()
+})
+
+test('who has left leaves nothing behind', async () => {
+  const log = await open()
+  const member = await join(log)
+  const leaving = [member.leave(), member.leave()]
+  await Promise.all([...leaving, log.close()])
+  expect(readdirSync(`${directory}/jobs/group/members`)).toEqual([])
+  expect(readdirSync(`${directory}/jobs/group`)).toEqual(['group.json', 'lock', 'members'])
+  await expect(lastValueFrom(member.assignments, { defaultValue: undefined })).resolves.toBeDefined()
+})

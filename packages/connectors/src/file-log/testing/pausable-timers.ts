@@ -1,0 +1,41 @@
+import type { Timer, Timers } from '@millrace/core'
+
+/** Timers that stand still while they are paused, as those of a stopped process; what is due then runs afterwards. */
+export class PausableTimers implements Timers {
+  readonly #timers: Timers
+  #due: (() => void)[] | undefined
+
+  constructor(timers: Timers) {
+    this.#timers = timers
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    let cancelled = false
+    const run = () => {
+      if (cancelled) return
+      if (this.#due === undefined) callback()
+      else this.#due.push(run)
+    }
+    const timer = this.#timers.after(delayMs, run)
+    return {
+      cancel: () => {
+        cancelled = true
+        timer.cancel()
+      },
+    }
+  }
+
+  turn(): Promise<void> {
+    return this.#timers.turn()
+  }
+
+  /** The returned function lets them go on. */
+  pause(): () => void {
+    this.#due = []
+    return () => {
+      const due = this.#due ?? []
+      this.#due = undefined
+      for (const run of due) run()
+    }
+  }
+}

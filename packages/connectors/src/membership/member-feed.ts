@@ -1,0 +1,41 @@
+import { type Assignment, FencedError } from '@millrace/core'
+import { ReplaySubject } from 'rxjs'
+import { assignmentOf, type GroupState } from './group-state.ts'
+
+/** What one member was told of its group, and so what it may have open. */
+export class MemberFeed {
+  readonly assignments = new ReplaySubject<Assignment>(1)
+  readonly #member: string
+  /** The generation in which the member was last told that it has a task. */
+  readonly #told = new Map<string, number>()
+  #generation = -1
+
+  constructor(member: string) {
+    this.#member = member
+  }
+
+  /** Tells the member of a group that it belongs to; what it was told before is not repeated. */
+  tell(state: GroupState): void {
+    if (state.generation <= this.#generation) return
+    this.#generation = state.generation
+    const assignment = assignmentOf(state, this.#member)
+    for (const task of assignment.tasks) this.#told.set(task, state.generation)
+    this.assignments.next(assignment)
+  }
+
+  /**
+   * Whether a member that releases `assignment` may still have a task open: it has it there, or was told later that it has
+   * it again.
+   */
+  keeps(assignment: Assignment, task: string): boolean {
+    return assignment.tasks.includes(task) || (this.#told.get(task) ?? -1) > assignment.generation
+  }
+}
+
+export function memberFenced(group: string): FencedError {
+  return new FencedError(
+    'MEMBER_FENCED',
+    `The job ${group} went on without this process, which gave no sign of life for too long: others have its tasks`,
+    { job: group },
+  )
+}
