@@ -1,18 +1,31 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import type { Log } from '@millrace/core'
 import { logConformance } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
+import { PausableTimers } from './testing/pausable-timers.ts'
 
 const root = mkdtempSync(`${tmpdir()}/millrace-file-log-`)
 let count = 0
 
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
+const timersOf = new WeakMap<Log, PausableTimers>()
+
+async function open(directory: string): Promise<Log> {
+  const env = nodeEnv()
+  const timers = new PausableTimers(env.timers)
+  const log = await openFileLog({ directory, env: { ...env, timers } })
+  timersOf.set(log, timers)
+  return log
+}
+
 logConformance({ describe, test }, 'file', {
-  open: () => openFileLog({ directory: `${root}/${count++}`, env: nodeEnv() }),
-  again: (log) => openFileLog({ directory: log.location, env: nodeEnv() }),
+  open: () => open(`${root}/${count++}`),
+  again: (log) => open(log.location),
+  pause: (log) => timersOf.get(log)?.pause() ?? expect.fail('the log is not of this test'),
 })
 
 test('many open one new directory at once', async () => {

@@ -5,15 +5,17 @@ import {
   type LogAdmin,
   type LogReader,
   type LogWriter,
+  type Membership,
   RefusedError,
 } from '@millrace/core'
+import { MemoryGroups } from './memory-groups.ts'
 import { MemoryLogReader } from './memory-log-reader.ts'
 import { MemoryLogWriter } from './memory-log-writer.ts'
 import { MemoryTopics } from './memory-topics.ts'
 
 /** A log that lives as long as it is held: for tests. */
 export interface MemoryLog extends Log {
-  /** Another log over the same topics and claims, as another process would open it. */
+  /** Another log over the same topics, claims and groups, as another process would open it. */
   again(): MemoryLog
 }
 
@@ -23,10 +25,10 @@ export interface MemoryLog extends Log {
  * to the record, so that a test sees a reader that counts on more.
  */
 export function memoryLog(env: Env): MemoryLog {
-  return openOver(env, new MemoryTopics(env))
+  return openOver(env, new MemoryTopics(env), new MemoryGroups(env))
 }
 
-function openOver(env: Env, topics: MemoryTopics): MemoryLog {
+function openOver(env: Env, topics: MemoryTopics, groups: MemoryGroups): MemoryLog {
   const open = new Set<{ close(): Promise<void> }>()
   const opened = <T extends { close(): Promise<void> }>(made: T): T => {
     open.add(made)
@@ -35,18 +37,20 @@ function openOver(env: Env, topics: MemoryTopics): MemoryLog {
   return {
     kind: 'memory',
     location: 'memory',
-    capabilities: { atomicGroups: true, transactions: false, membership: false },
+    capabilities: { atomicGroups: true, transactions: false, membership: true },
     admin: adminOf(topics),
     openReader: (): LogReader => opened(new MemoryLogReader(env, topics)),
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),
     async openTransactionalWriter() {
       throw new RefusedError('UNSUPPORTED', 'The memory log has no transactions')
     },
-    async join(group) {
-      throw new RefusedError('UNSUPPORTED', `${group}: the memory log has no groups`)
+    async join(group, options): Promise<Membership> {
+      const membership = groups.join(group, options)
+      opened({ close: () => membership.leave() })
+      return membership
     },
     async claim(name): Promise<Claim> {
-      const free = topics.claim(name)
+      const free = groups.claim(name)
       const release = async () => free()
       opened({ close: release })
       return { release }
@@ -55,7 +59,7 @@ function openOver(env: Env, topics: MemoryTopics): MemoryLog {
       for (const each of open) await each.close()
       open.clear()
     },
-    again: () => openOver(env, topics),
+    again: () => openOver(env, topics, groups),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Env, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
+import type { Env, TopicDescription, TopicSettings } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { checkPartition, topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
@@ -9,11 +9,10 @@ interface MemoryTopic {
   readonly partitions: readonly MemoryPartition[]
 }
 
-/** What a memory log holds: its topics, and who claimed which job. Several logs may share it, as processes a directory. */
+/** The topics of a memory log. Several logs may share them, as processes a directory. */
 export class MemoryTopics {
   readonly #env: Env
   readonly #topics = new Map<string, MemoryTopic>()
-  readonly #claimed = new Set<string>()
 
   constructor(env: Env) {
     this.#env = env
@@ -72,20 +71,6 @@ export class MemoryTopics {
     for (const partition of partitions) {
       if (cleanup === 'compact') partition.compact(now)
       else partition.applyRetention(now, retentionMs, retentionBytes)
-    }
-  }
-
-  /** Claims a job's name; the returned function gives it up. Throws `JOB_RUNNING`, `BAD_NAME`. */
-  claim(job: string): () => void {
-    checkName('job', job)
-    if (this.#claimed.has(job)) {
-      throw new RefusedError('JOB_RUNNING', `The job ${job} is running already: stop it first`, { job })
-    }
-    this.#claimed.add(job)
-    let held = true
-    return () => {
-      if (held) this.#claimed.delete(job)
-      held = false
     }
   }
 }

@@ -2,6 +2,7 @@ import { recordsConformance } from './appending-and-reading.ts'
 import { cleaningConformance } from './cleaning.ts'
 import { groupsConformance } from './groups-and-claims.ts'
 import type { LogFactory, LogTests, TestRunner } from './log-tests.ts'
+import { membershipConformance } from './membership.ts'
 import { topicsConformance } from './topics.ts'
 import { waitingConformance } from './waiting.ts'
 
@@ -24,4 +25,5 @@ export function logConformance(runner: TestRunner, kind: string, factory: LogFac
   runner.describe(`the ${kind} log: waiting`, () => waitingConformance(tests))
   runner.describe(`the ${kind} log: time, purging and cleaning`, () => cleaningConformance(tests))
   runner.describe(`the ${kind} log: groups and claims`, () => groupsConformance(tests))
+  runner.describe(`the ${kind} log: members that share tasks`, () => membershipConformance(tests))
 }

@@ -12,6 +12,11 @@ export interface LogFactory {
   open(): Promise<Log>
   /** The same log once more, as another process would open it. */
   again(log: Log): Promise<Log>
+  /**
+   * Stops what a log does by itself, as if its process were stopped, until the returned function is called. Only for logs
+   * that can be.
+   */
+  pause?(log: Log): () => void
 }
 
 /** What each part of the suite is given. */

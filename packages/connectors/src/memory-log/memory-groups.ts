@@ -1,0 +1,82 @@
+import { type Env, type JoinOptions, type Membership, RefusedError } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
+import { EMPTY_GROUP, type GroupState, withMember, withTasks } from '../membership/group-state.ts'
+import { MemoryMembership } from './memory-membership.ts'
+
+/** Who claimed which job, and who shares one. Several logs may share it, as processes a directory. */
+export class MemoryGroups {
+  readonly #env: Env
+  readonly #claimed = new Set<string>()
+  readonly #groups = new Map<string, MemoryGroup>()
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** Claims a job's name; the returned function gives it up. Throws `JOB_RUNNING`, `BAD_NAME`. */
+  claim(job: string): () => void {
+    checkName('job', job)
+    if (this.#claimed.has(job) || this.#groups.get(job)?.inUse === true) throw jobRunning(job)
+    this.#claimed.add(job)
+    let held = true
+    return () => {
+      if (held) this.#claimed.delete(job)
+      held = false
+    }
+  }
+
+  /** Throws `JOB_RUNNING`, `BAD_NAME`. */
+  join(name: string, { tasks, address }: JoinOptions): Membership {
+    checkName('job', name)
+    if (this.#claimed.has(name)) throw jobRunning(name)
+    const group = this.#groups.get(name) ?? new MemoryGroup()
+    this.#groups.set(name, group)
+    const member = new MemoryMembership(group, name, this.#env.random.uuid())
+    group.enter(member, (state) => withMember(withTasks(state, name, tasks), member.member, address))
+    return member
+  }
+}
+
+/** A group and those of its members that live, which is all of them: who shares memory dies with it. */
+export class MemoryGroup {
+  readonly #members = new Set<MemoryMembership>()
+  #state: GroupState = EMPTY_GROUP
+  #telling = false
+
+  get inUse(): boolean {
+    return this.#members.size > 0
+  }
+
+  enter(member: MemoryMembership, change: (state: GroupState) => GroupState): void {
+    // It may throw: then nobody has entered.
+    this.#state = change(this.#state)
+    this.#members.add(member)
+    this.#tellAll()
+  }
+
+  exit(member: MemoryMembership, change: (state: GroupState) => GroupState): void {
+    this.#members.delete(member)
+    this.change(change)
+  }
+
+  change(change: (state: GroupState) => GroupState): void {
+    this.#state = change(this.#state)
+    this.#tellAll()
+  }
+
+  /** Who is told may change the group at once: then all are told once more, in order. */
+  #tellAll(): void {
+    if (this.#telling) return
+    this.#telling = true
+    let told: GroupState | undefined
+    while (told !== this.#state) {
+      told = this.#state
+      for (const member of this.#members) member.tell(told)
+    }
+    this.#telling = false
+  }
+}
+
+function jobRunning(job: string): RefusedError {
+  return new RefusedError('JOB_RUNNING', `The job ${job} is running already: stop it first`, { job })
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { filter, firstValueFrom, lastValueFrom } from 'rxjs'
+import type { Log } from '../contracts/log.ts'
+import type { Assignment, Membership } from '../contracts/membership.ts'
+import { rejects } from './expectations.ts'
+import type { LogTests } from './log-tests.ts'
+import { TaskHolders, Worker } from './task-holders.ts'
+
+const TASKS = ['t0', 't1', 't2', 't3']
+const SESSION_TIMEOUT_MS = 1000
+
+const join = (log: Log, address: string | null = null, tasks = TASKS) =>
+  log.join('group', { tasks, address, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+
+const assigned = (member: Membership, fits: (assignment: Assignment) => boolean = () => true) =>
+  firstValueFrom(member.assignments.pipe(filter(fits)))
+
+const withTasks = (member: Membership, count: number) => assigned(member, ({ tasks }) => tasks.length === count)
+
+/** Members share the tasks of a group, and no task ever has two owners. */
+export function membershipConformance({ test, factory }: LogTests): void {
+  const shared = (name: string, body: (log: Log, other: Log) => Promise<void>) =>
+    test(name, async (log) => {
+      if (!log.capabilities.membership) return
+      const other = await factory.again(log)
+      try {
+        await body(log, other)
+      } finally {
+        await other.close()
+      }
+    })
+
+  shared('the first member has every task, and whoever asks later is told so at once', async (log) => {
+    const member = await join(log, 'here:1')
+    const first = await assigned(member)
+    assert.deepEqual(first.tasks, TASKS)
+    assert.deepEqual(first.members, [{ member: member.member, address: 'here:1', tasks: TASKS }])
+    assert.deepEqual(await assigned(member), first)
+    await member.confirm()
+  })
+
+  shared('a task moves only once its owner has released it', async (log, other) => {
+    const first = await join(log, 'here:1')
+    const second = await join(other, 'here:2')
+    const kept = await withTasks(first, 2)
+    assert.deepEqual((await assigned(second)).tasks, [])
+    await first.release(kept)
+    const gained = await withTasks(second, 2)
+    assert.ok(gained.generation > kept.generation)
+    assert.deepEqual([...kept.tasks, ...gained.tasks].sort(), TASKS)
+    const byMember = new Map(gained.members.map(({ member, address, tasks }) => [member, { address, tasks }]))
+    assert.deepEqual(
+      byMember,
+      new Map([
+        [first.member, { address: 'here:1', tasks: kept.tasks }],
+        [second.member, { address: 'here:2', tasks: gained.tasks }],
+      ]),
+    )
+  })
+
+  shared('who leaves gives all to the rest', async (log, other) => {
+    const first = await join(log)
+    const second = await join(other)
+    await first.release(await withTasks(first, 2))
+    await withTasks(second, 2)
+    const ended = lastValueFrom(first.assignments)
+    await first.leave()
+    await ended
+    assert.deepEqual((await withTasks(second, 4)).tasks, TASKS)
+    await first.leave()
+    await second.leave()
+  })
+
+  shared('a third member takes from each as much as an even spread needs', async (log, other) => {
+    const tasks = [...TASKS, 't4', 't5']
+    const first = await join(log, null, tasks)
+    const second = await join(other, null, tasks)
+    await first.release(await withTasks(first, 3))
+    const before = [(await withTasks(first, 3)).tasks, (await withTasks(second, 3)).tasks]
+    const third = await join(log, null, tasks)
+    const after = [await withTasks(first, 2), await withTasks(second, 2)]
+    after.forEach((assignment, index) => {
+      assert.ok(assignment.tasks.every((task) => before[index]?.includes(task)))
+    })
+    for (const [index, member] of [first, second].entries()) {
+      const assignment = after[index]
+      if (assignment !== undefined) await member.release(assignment)
+    }
+    assert.equal((await withTasks(third, 2)).tasks.length, 2)
+  })
+
+  shared('a release that comes late takes nothing that was given back meanwhile', async (log, other) => {
+    const first = await join(log)
+    const second = await join(other)
+    const reduced = await withTasks(first, 2)
+    await second.leave()
+    await withTasks(first, 4)
+    const third = await join(other)
+    const again = await withTasks(first, 2)
+    await first.release(reduced)
+    await third.confirm()
+    assert.deepEqual((await assigned(third)).tasks, [])
+    await first.release(again)
+    await withTasks(third, 2)
+  })
+
+  shared('members with other tasks are refused while the group runs', async (log, other) => {
+    const first = await join(log)
+    await rejects('JOB_RUNNING', join(other, null, ['t0', 't9']))
+    await first.leave()
+    const second = await join(other, null, ['t0', 't9'])
+    assert.deepEqual((await assigned(second)).tasks, ['t0', 't9'])
+  })
+
+  shared('a claim and a group of the same name exclude each other', async (log, other) => {
+    const member = await join(log)
+    await rejects('JOB_RUNNING', other.claim('group'))
+    await member.leave()
+    const claim = await other.claim('group')
+    await rejects('JOB_RUNNING', join(log))
+    await claim.release()
+    await join(log)
+  })
+
+  shared('who closes its log has left', async (log, other) => {
+    const third = await factory.again(log)
+    const first = await join(third)
+    await assigned(first)
+    const second = await join(other)
+    await third.close()
+    assert.deepEqual((await withTasks(second, 4)).tasks, TASKS)
+  })
+
+  shared('a group has a name', async (log) => {
+    await rejects('BAD_NAME', log.join('../group', { tasks: TASKS, address: null }))
+  })
+
+  shared(
+    'however members come and go, no task has two owners, and in the end each has its share',
+    async (log, other) => {
+      const tasks = Array.from({ length: 7 }, (_, index) => `t${index}`)
+      const holders = new TaskHolders()
+      const workers: Worker[] = []
+      for (const [step, action] of [...'++-+++--+-+++--+'].entries()) {
+        if (action === '+') workers.push(new Worker(await join(step % 3 === 0 ? log : other, null, tasks), holders))
+        else await workers.splice((step * 5) % workers.length, 1)[0]?.stop()
+      }
+      assert.equal(workers.length, 4)
+      await holders.until(() => holders.size === 7 && workers.every(({ count }) => count === 1 || count === 2))
+      for (const worker of workers) await worker.stop()
+      assert.equal(holders.size, 0)
+    },
+  )
+
+  shared(
+    'who gives no sign of life is taken for gone, is told so when it wakes, and may join again',
+    async (log, other) => {
+      if (factory.pause === undefined) return
+      const first = await join(log)
+      const second = await join(other)
+      await first.release(await withTasks(first, 2))
+      await withTasks(second, 2)
+      const resume = factory.pause(log)
+      assert.deepEqual((await withTasks(second, 4)).tasks, TASKS)
+      resume()
+      await rejects('MEMBER_FENCED', lastValueFrom(first.assignments))
+      await rejects('MEMBER_FENCED', first.confirm())
+      await first.leave()
+      const back = await join(log)
+      assert.notEqual(back.member, first.member)
+      await second.release(await withTasks(second, 2))
+      await withTasks(back, 2)
+    },
+  )
+}
