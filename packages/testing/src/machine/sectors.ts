@@ -1,5 +1,5 @@
 /** What a disk writes as one. */
-export const SECTOR_BYTES = 512
+const SECTOR_BYTES = 512
 
 /**
  * Bytes in sectors, of which those that were never written take no room and read as zeros. A sector is never changed, only replaced:
