@@ -108,6 +108,9 @@ export class FilePartitionReader implements PartitionReader {
 
   seek(offset: number): void {
     this.#position = offset
+    this.#unknownAt = -1
+    // What was passed is forgotten, and may be ahead again.
+    this.#outcomes?.reset()
     this.#leaveSegment()
   }
 
