@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Log, LogWriter } from '../contracts/log.ts'
-import type { ReadRecord } from './records.ts'
+import type { Isolation, Log, LogWriter } from '../contracts/log.ts'
+import { type ReadRecord, readAll } from './records.ts'
 
 /** Makes the topic `t` and opens a writer of its only partition. */
 export async function openWriter(log: Log, settings: Parameters<Log['admin']['createTopic']>[1] = {}) {
@@ -11,6 +11,29 @@ export async function openWriter(log: Log, settings: Parameters<Log['admin']['cr
 
 export function values(records: readonly ReadRecord[]): (string | null)[] {
   return records.map(({ value }) => value)
+}
+
+/** What a new reader finds in a partition of the topic `t`, from an offset on. */
+export async function recordsIn(
+  log: Log,
+  partition = 0,
+  isolation: Isolation = 'committed',
+  offset = 0,
+): Promise<ReadRecord[]> {
+  const reader = log.openReader({ isolation })
+  try {
+    return readAll(await reader.assign('t', partition, offset))
+  } finally {
+    await reader.close()
+  }
+}
+
+export async function valuesIn(
+  log: Log,
+  partition = 0,
+  isolation: Isolation = 'committed',
+): Promise<(string | null)[]> {
+  return values(await recordsIn(log, partition, isolation))
 }
 
 export function foldLatest(records: readonly ReadRecord[]): Map<string, [number, string]> {

@@ -4,6 +4,7 @@ import { groupsConformance } from './groups-and-claims.ts'
 import type { LogFactory, LogTests, TestRunner } from './log-tests.ts'
 import { membershipConformance } from './membership.ts'
 import { topicsConformance } from './topics.ts'
+import { transactionsConformance } from './transactions.ts'
 import { waitingConformance } from './waiting.ts'
 
 /** Every log passes this suite: what the comments of the contract promise, sentence by sentence. */
@@ -26,4 +27,5 @@ export function logConformance(runner: TestRunner, kind: string, factory: LogFac
   runner.describe(`the ${kind} log: time, purging and cleaning`, () => cleaningConformance(tests))
   runner.describe(`the ${kind} log: groups and claims`, () => groupsConformance(tests))
   runner.describe(`the ${kind} log: members that share tasks`, () => membershipConformance(tests))
+  runner.describe(`the ${kind} log: transactions`, () => transactionsConformance(tests))
 }
