@@ -1,0 +1,76 @@
+/**
+ * A process of its own that shares the tasks of a group, as a container does, until it is killed: for each task that it has
+ * it commits record after record to the task's partition, with its member's id as the key and the generation that it follows
+ * as the value. One line says each member that it becomes, and each error that took its tasks.
+ *
+ * Arguments: data directory, group, topic, number of tasks, the session's time-out. Input: `stop` has it stop itself
+ * (SIGSTOP) between two commits; `leave` has it leave and end.
+ */
+import { writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { type Assignment, FencedError } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
+import { nodeEnv } from '@millrace/core/node'
+import { openFileLog } from '../file-log.ts'
+
+const [directory = '', group = '', topic = '', count = '1', timeout = '1000'] = process.argv.slice(2)
+const env = nodeEnv()
+const log = await openFileLog({ directory, env, durability: 'os' })
+const tasks = Array.from({ length: Number(count) }, (_, index) => String(index))
+let asked = ''
+createInterface({ input: process.stdin }).on('line', (line) => {
+  asked = line
+})
+
+while (asked !== 'leave') {
+  try {
+    await share()
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error
+    writeSync(1, `fenced ${error.code}\n`)
+  }
+}
+await log.close()
+process.exit()
+
+async function share(): Promise<void> {
+  const membership = await log.join(group, { tasks, address: null, sessionTimeoutMs: Number(timeout) })
+  const writer = await log.openTransactionalWriter(`${group}.${membership.member}`)
+  try {
+    await membership.confirm()
+    writeSync(1, `member ${membership.member}\n`)
+    let assigned: Assignment | undefined
+    let failure: { readonly error: unknown } | undefined
+    membership.assignments.subscribe({
+      next: (assignment) => {
+        assigned = assignment
+      },
+      error: (error: unknown) => {
+        failure = { error }
+      },
+    })
+    let followed: Assignment | undefined
+    while (asked !== 'leave') {
+      if (failure !== undefined) throw failure.error
+      if (assigned !== undefined && assigned !== followed) {
+        followed = assigned
+        await membership.release(followed)
+      }
+      for (const task of followed?.tasks ?? []) {
+        write(await writer.openPartition(topic, Number(task)), membership.member, String(followed?.generation))
+      }
+      await writer.commit([])
+      if (asked === 'stop') {
+        asked = ''
+        writeSync(1, 'stopping\n')
+        process.kill(process.pid, 'SIGSTOP')
+        // It goes on at once, before it can notice anything.
+        continue
+      }
+      await new Promise<void>((resolve) => void env.timers.after(5, resolve))
+    }
+  } finally {
+    await writer.close()
+    await membership.leave()
+  }
+}
