@@ -1,4 +1,4 @@
-import type { Env, LogReader, PartitionReader } from '@millrace/core'
+import type { Env, Isolation, LogReader, PartitionReader } from '@millrace/core'
 import { MemoryPartitionReader } from './memory-partition-reader.ts'
 import type { MemoryTopics } from './memory-topics.ts'
 
@@ -6,18 +6,19 @@ import type { MemoryTopics } from './memory-topics.ts'
 export class MemoryLogReader implements LogReader {
   readonly #env: Env
   readonly #topics: MemoryTopics
+  readonly #isolation: Isolation
   readonly #readers = new Set<MemoryPartitionReader>()
   readonly #wakes = new Set<() => void>()
 
-  constructor(env: Env, topics: MemoryTopics) {
+  constructor(env: Env, topics: MemoryTopics, isolation: Isolation) {
     this.#env = env
     this.#topics = topics
+    this.#isolation = isolation
   }
 
   async assign(topic: string, partition: number, offset: number): Promise<PartitionReader> {
-    const reader = new MemoryPartitionReader(this.#topics.partition(topic, partition), offset, (closed) =>
-      this.#readers.delete(closed),
-    )
+    const from = this.#topics.partition(topic, partition)
+    const reader = new MemoryPartitionReader(from, offset, this.#isolation, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)
     return reader
   }

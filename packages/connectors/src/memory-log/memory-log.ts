@@ -1,21 +1,23 @@
-import {
-  type Claim,
-  type Env,
-  type Log,
-  type LogAdmin,
-  type LogReader,
-  type LogWriter,
-  type Membership,
-  RefusedError,
+import type {
+  Claim,
+  Env,
+  Log,
+  LogAdmin,
+  LogReader,
+  LogWriter,
+  Membership,
+  ReaderOptions,
+  TransactionalWriter,
 } from '@millrace/core'
 import { MemoryGroups } from './memory-groups.ts'
 import { MemoryLogReader } from './memory-log-reader.ts'
 import { MemoryLogWriter } from './memory-log-writer.ts'
 import { MemoryTopics } from './memory-topics.ts'
+import { MemoryTransactions } from './memory-transactions.ts'
 
 /** A log that lives as long as it is held: for tests. */
 export interface MemoryLog extends Log {
-  /** Another log over the same topics, claims and groups, as another process would open it. */
+  /** Another log over the same topics, transactional ids, claims and groups, as another process would open it. */
   again(): MemoryLog
 }
 
@@ -25,10 +27,11 @@ export interface MemoryLog extends Log {
  * to the record, so that a test sees a reader that counts on more.
  */
 export function memoryLog(env: Env): MemoryLog {
-  return openOver(env, new MemoryTopics(env), new MemoryGroups(env))
+  const topics = new MemoryTopics(env)
+  return openOver(env, topics, new MemoryTransactions(topics), new MemoryGroups(env))
 }
 
-function openOver(env: Env, topics: MemoryTopics, groups: MemoryGroups): MemoryLog {
+function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactions, groups: MemoryGroups): MemoryLog {
   const open = new Set<{ close(): Promise<void> }>()
   const opened = <T extends { close(): Promise<void> }>(made: T): T => {
     open.add(made)
@@ -37,13 +40,12 @@ function openOver(env: Env, topics: MemoryTopics, groups: MemoryGroups): MemoryL
   return {
     kind: 'memory',
     location: 'memory',
-    capabilities: { atomicGroups: true, transactions: false, membership: true },
+    capabilities: { atomicGroups: true, transactions: true, membership: true },
     admin: adminOf(topics),
-    openReader: (): LogReader => opened(new MemoryLogReader(env, topics)),
+    openReader: ({ isolation = 'committed' }: ReaderOptions = {}): LogReader =>
+      opened(new MemoryLogReader(env, topics, isolation)),
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),
-    async openTransactionalWriter() {
-      throw new RefusedError('UNSUPPORTED', 'The memory log has no transactions')
-    },
+    openTransactionalWriter: async (id): Promise<TransactionalWriter> => opened(transactions.open(id)),
     async join(group, options): Promise<Membership> {
       const membership = groups.join(group, options)
       opened({ close: () => membership.leave() })
@@ -59,7 +61,7 @@ function openOver(env: Env, topics: MemoryTopics, groups: MemoryGroups): MemoryL
       for (const each of open) await each.close()
       open.clear()
     },
-    again: () => openOver(env, topics, groups),
+    again: () => openOver(env, topics, transactions, groups),
   }
 }
 
@@ -70,8 +72,8 @@ function adminOf(topics: MemoryTopics): LogAdmin {
     describeTopic: async (name) => topics.describe(name),
     listTopics: async () => topics.list(),
     async offsets(topic, partition) {
-      const { start, end } = topics.partition(topic, partition)
-      return { start, end }
+      const { start, stableEnd } = topics.partition(topic, partition)
+      return { start, end: stableEnd }
     },
     offsetAt: async (topic, partition, timestamp) => topics.partition(topic, partition).offsetAt(timestamp),
     purge: async (topic, partition, offset) => topics.partition(topic, partition).purge(offset),

@@ -1,21 +1,29 @@
-import type { Batch, PartitionReader } from '@millrace/core'
+import type { Batch, Isolation, PartitionReader } from '@millrace/core'
+import { baseOffset } from '../record-batch/batch-header.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone, topicMissing } from '../topic-errors.ts'
-import type { MemoryPartition } from './memory-partition.ts'
+import { isVisible, type MemoryPartition } from './memory-partition.ts'
 
 /** Reads one partition's batches where they are: nothing is copied. */
 export class MemoryPartitionReader implements PartitionReader {
   readonly topic: string
   readonly partition: number
   readonly #from: MemoryPartition
+  readonly #isolation: Isolation
   readonly #cursor: RecordCursor
   readonly #closed: (reader: MemoryPartitionReader) => void
   #position: number
 
-  constructor(from: MemoryPartition, position: number, closed: (reader: MemoryPartitionReader) => void) {
+  constructor(
+    from: MemoryPartition,
+    position: number,
+    isolation: Isolation,
+    closed: (reader: MemoryPartitionReader) => void,
+  ) {
     this.topic = from.topic
     this.partition = from.partition
     this.#from = from
+    this.#isolation = isolation
     this.#cursor = new RecordCursor(from.topic, from.partition)
     this.#position = position
     this.#closed = closed
@@ -26,12 +34,12 @@ export class MemoryPartitionReader implements PartitionReader {
   }
 
   get endOffset(): number {
-    return this.#from.end
+    return this.#isolation === 'committed' ? this.#from.stableEnd : this.#from.end
   }
 
   /** Whether `poll` has something to give or to say. */
   get hasMore(): boolean {
-    return this.#from.deleted || this.#from.end > this.#position
+    return this.#from.deleted || this.endOffset > this.#position
   }
 
   onChange(wake: () => void): () => void {
@@ -42,15 +50,17 @@ export class MemoryPartitionReader implements PartitionReader {
     const from = this.#from
     if (from.deleted) throw topicMissing(from.topic)
     if (this.#position < from.start) throw offsetGone(from.topic, from.partition, this.#position, from.start)
-    const batch = from.batchAt(this.#position)
-    if (batch === undefined) {
-      // What compaction or a purge left nothing of is behind us.
-      this.#position = Math.max(this.#position, from.end)
-      return undefined
+    const { endOffset } = this
+    for (let batch = from.batchAt(this.#position); batch !== undefined; batch = from.batchAt(batch.next)) {
+      if (baseOffset(batch.bytes, 0) >= endOffset) break
+      if (!isVisible(batch, this.#isolation)) continue
+      this.#cursor.open(batch.bytes, 0, this.#position)
+      this.#position = batch.next
+      return this.#cursor
     }
-    this.#cursor.open(batch.bytes, 0, this.#position)
-    this.#position = batch.next
-    return this.#cursor
+    // What compaction or a purge left nothing of is behind us, and what was aborted.
+    this.#position = Math.max(this.#position, endOffset)
+    return undefined
   }
 
   async secure(): Promise<void> {}

@@ -2,6 +2,7 @@ import type { Headers, PartitionWriter, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
 import { topicMissing } from '../topic-errors.ts'
 import type { MemoryPartition } from './memory-partition.ts'
+import type { MemoryTransaction } from './memory-transaction.ts'
 
 /** Builds batches of one partition and appends each when it is full, or when it is flushed. */
 export class MemoryPartitionWriter implements PartitionWriter {
@@ -10,12 +11,15 @@ export class MemoryPartitionWriter implements PartitionWriter {
   nextOffset = -1
   readonly #to: MemoryPartition
   readonly #builder: BatchBuilder
+  /** The transaction that records belong to now; throws where there can be none any more. */
+  readonly #transaction: (() => MemoryTransaction) | undefined
 
-  constructor(to: MemoryPartition, recordBytesMax: number) {
+  constructor(to: MemoryPartition, recordBytesMax: number, transaction?: () => MemoryTransaction) {
     this.topic = to.topic
     this.partition = to.partition
     this.#to = to
     this.#builder = new BatchBuilder(recordBytesMax)
+    this.#transaction = transaction
   }
 
   append<V>(
@@ -27,6 +31,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     serde: Serde<V>,
     headers: Headers,
   ): void {
+    this.#transaction?.()
     this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
     if (this.#builder.full) this.flush()
   }
@@ -35,7 +40,13 @@ export class MemoryPartitionWriter implements PartitionWriter {
   flush(): void {
     if (this.#builder.count === 0) return
     if (this.#to.deleted) throw topicMissing(this.topic)
-    this.nextOffset = this.#to.append(this.#builder.finish(0))
+    const transaction = this.#transaction?.()
+    this.nextOffset = this.#to.append(this.#builder.finish(0, transaction?.producer), transaction)
+    this.#builder.clear()
+  }
+
+  /** Forgets what was appended since the last flush. */
+  discard(): void {
     this.#builder.clear()
   }
 }

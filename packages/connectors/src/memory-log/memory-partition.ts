@@ -1,14 +1,24 @@
+import type { Isolation } from '@millrace/core'
 import { CompactionPolicy } from '../compaction-policy.ts'
 import { setBaseOffset } from '../record-batch/batch-builder.ts'
-import { maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
+import { baseOffset, isControl, maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
+import { controlBatch, type Outcome } from '../record-batch/control-batch.ts'
 import { filterBatch } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { firstIndex } from './first-index.ts'
+import type { MemoryTransaction } from './memory-transaction.ts'
 
 interface StoredBatch {
   readonly bytes: Buffer
   /** The offset after its last record. */
   readonly next: number
+  /** What decides whether its records count; none for those that count from the start. */
+  readonly transaction: MemoryTransaction | undefined
+}
+
+/** Whether a reader of that isolation gets the batch, where it is decided. Markers are nobody's records. */
+export function isVisible({ bytes, transaction }: StoredBatch, isolation: Isolation): boolean {
+  return !isControl(bytes, 0) && (isolation === 'uncommitted' || transaction?.outcome !== 'aborted')
 }
 
 interface Segment {
@@ -28,6 +38,8 @@ export class MemoryPartition {
   readonly partition: number
   readonly #segmentBytes: number
   readonly #waiting = new Set<() => void>()
+  /** The first offset of every transaction that is not decided; in that order. */
+  readonly #open = new Map<MemoryTransaction, number>()
   #segments: Segment[] = []
   #start = 0
   #end = 0
@@ -47,6 +59,12 @@ export class MemoryPartition {
     return this.#end
   }
 
+  /** Where what is decided ends. */
+  get stableEnd(): number {
+    for (const first of this.#open.values()) return first
+    return this.#end
+  }
+
   get deleted(): boolean {
     return this.#deleted
   }
@@ -56,12 +74,29 @@ export class MemoryPartition {
   }
 
   /** Appends a copy of a finished batch and gives it its offsets; returns the offset after it. */
-  append(batch: Buffer): number {
+  append(batch: Buffer, transaction?: MemoryTransaction): number {
+    if (transaction !== undefined && !this.#open.has(transaction)) {
+      transaction.enter(this)
+      this.#open.set(transaction, this.#end)
+    }
+    return this.#put(batch, transaction)
+  }
+
+  /** Marks that a transaction is decided, which takes an offset, as in every log of Kafka's format. */
+  decide(transaction: MemoryTransaction, outcome: Outcome): void {
+    if (this.#deleted) return
+    this.#open.delete(transaction)
+    // A marker's time is nobody's: it must not keep a segment from its retention.
+    const timestamp = Math.max(0, this.#segments.at(-1)?.maxTimestamp ?? 0)
+    this.#put(controlBatch(transaction.producer, outcome, timestamp), transaction)
+  }
+
+  #put(batch: Buffer, transaction: MemoryTransaction | undefined): number {
     setBaseOffset(batch, this.#end)
     const bytes = Buffer.from(batch)
     const next = nextOffset(bytes, 0)
     const segment = this.#activeSegment()
-    segment.batches.push({ bytes, next })
+    segment.batches.push({ bytes, next, transaction })
     segment.bytes += bytes.length
     segment.next = next
     segment.maxTimestamp = Math.max(segment.maxTimestamp, maxTimestamp(bytes, 0))
@@ -81,23 +116,25 @@ export class MemoryPartition {
     return undefined
   }
 
-  /** The offset of the first record at or after a time; the end where there is none. */
+  /** The offset of the first committed record at or after a time; the end of what is decided where there is none. */
   offsetAt(timestamp: number): number {
     const cursor = new RecordCursor(this.topic, this.partition)
     for (const segment of this.#segments) {
       if (segment.maxTimestamp < timestamp) continue
-      for (const { bytes } of segment.batches) {
-        if (maxTimestamp(bytes, 0) < timestamp) continue
+      for (const batch of segment.batches) {
+        const { bytes } = batch
+        if (baseOffset(bytes, 0) >= this.stableEnd) return this.stableEnd
+        if (maxTimestamp(bytes, 0) < timestamp || !isVisible(batch, 'committed')) continue
         cursor.open(bytes, 0, this.#start)
         while (cursor.next()) if (cursor.timestamp >= timestamp) return cursor.offset
       }
     }
-    return this.#end
+    return this.stableEnd
   }
 
-  /** Drops every record before `offset`, to the record: the strictest that the contract allows. */
+  /** Drops every decided record before `offset`, to the record: the strictest that the contract allows. */
   purge(offset: number): void {
-    this.#start = Math.max(this.#start, Math.min(offset, this.#end))
+    this.#start = Math.max(this.#start, Math.min(offset, this.stableEnd))
     for (const segment of this.#segments) {
       segment.batches = segment.batches.filter(({ next }) => next > this.#start)
       segment.bytes = bytesOf(segment.batches)
@@ -108,7 +145,7 @@ export class MemoryPartition {
   /** Deletes the oldest closed segments: those too old by their records' times, and those too many by their bytes. */
   applyRetention(nowMs: number, retentionMs: number | null, retentionBytes: number | null): void {
     let { bytes } = this
-    for (const segment of this.#segments.slice(0, -1)) {
+    for (const segment of this.#decidedSegments()) {
       const tooMany = retentionBytes !== null && bytes - segment.bytes >= retentionBytes
       const tooOld = retentionMs !== null && segment.maxTimestamp < nowMs - retentionMs
       if (!tooMany && !tooOld) return
@@ -118,21 +155,24 @@ export class MemoryPartition {
     }
   }
 
-  /** Keeps the latest record of each key in the closed segments. */
+  /** Keeps the latest committed record of each key in the closed segments. */
   compact(nowMs: number): void {
-    const closed = this.#segments.slice(0, -1)
+    const closed = this.#decidedSegments()
     const policy = new CompactionPolicy(nowMs)
     const cursor = new RecordCursor(this.topic, this.partition)
     for (const { batches } of closed) {
-      for (const { bytes } of batches) {
+      for (const batch of batches) {
+        if (!isVisible(batch, 'committed')) continue
+        const { bytes } = batch
         cursor.open(bytes, 0, this.#start)
         while (cursor.next()) policy.note(cursor)
       }
     }
     for (const segment of closed) {
       segment.batches = segment.batches.flatMap((batch) => {
+        if (!isVisible(batch, 'committed')) return []
         const bytes = filterBatch(batch.bytes, 0, batch.bytes.length, (record) => policy.keeps(record))
-        return bytes === undefined ? [] : { bytes, next: batch.next }
+        return bytes === undefined ? [] : { ...batch, bytes }
       })
       segment.bytes = bytesOf(segment.batches)
     }
@@ -150,6 +190,11 @@ export class MemoryPartition {
   onChange(wake: () => void): () => void {
     this.#waiting.add(wake)
     return () => this.#waiting.delete(wake)
+  }
+
+  /** The closed segments that hold nothing that is not decided. */
+  #decidedSegments(): Segment[] {
+    return this.#segments.slice(0, -1).filter(({ next }) => next <= this.stableEnd)
   }
 
   #wakeAll(): void {

@@ -1,0 +1,149 @@
+import {
+  FencedError,
+  type GroupPosition,
+  type PartitionWriter,
+  type RecordGroup,
+  type TransactionalWriter,
+} from '@millrace/core'
+import { topicMissing } from '../topic-errors.ts'
+import { MemoryPartitionWriter } from './memory-partition-writer.ts'
+import { MemoryRecordGroup } from './memory-record-group.ts'
+import type { MemoryTopics } from './memory-topics.ts'
+import { MemoryTransaction } from './memory-transaction.ts'
+import type { MemoryTransactions } from './memory-transactions.ts'
+
+/**
+ * Writes transactions, one after the other. Nothing waits in memory: what is appended while a commit is on its way stands
+ * in the partitions already, as part of the next transaction.
+ */
+export class MemoryTransactionalWriter implements TransactionalWriter {
+  readonly transactionalId: string
+  readonly backlogged = false
+  readonly #topics: MemoryTopics
+  readonly #transactions: MemoryTransactions
+  readonly #partitions = new Map<string, MemoryPartitionWriter>()
+  #transaction: MemoryTransaction
+  #committing: MemoryTransaction | undefined
+  /** Resolves when no commit is on its way. */
+  #committed: Promise<unknown> = Promise.resolve()
+  /** What ended this writer. */
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(transactionalId: string, topics: MemoryTopics, transactions: MemoryTransactions) {
+    this.transactionalId = transactionalId
+    this.#topics = topics
+    this.#transactions = transactions
+    this.#transaction = new MemoryTransaction(transactions.next())
+  }
+
+  async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    const name = `${topic}/${partition}`
+    let writer = this.#partitions.get(name)
+    if (writer === undefined) {
+      const to = this.#topics.partition(topic, partition)
+      const { recordBytesMax } = this.#topics.require(topic).description
+      writer = new MemoryPartitionWriter(to, recordBytesMax, () => this.#current())
+      this.#partitions.set(name, writer)
+    }
+    return writer
+  }
+
+  async openGroup(topic: string, partition: number): Promise<RecordGroup> {
+    const to = this.#topics.partition(topic, partition)
+    return new MemoryRecordGroup(to, this.#topics.require(topic).description.recordBytesMax)
+  }
+
+  async flush(): Promise<void> {
+    this.#check()
+    try {
+      this.#drain()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]> {
+    const committed = this.#commit(groups, ready)
+    this.#committed = Promise.allSettled([this.#committed, committed])
+    return committed
+  }
+
+  async abort(): Promise<void> {
+    this.#check()
+    for (const writer of this.#partitions.values()) writer.discard()
+    this.#transaction.end('aborted')
+    this.#begin()
+  }
+
+  async close(): Promise<void> {
+    await this.#committed
+    this.#fail(new Error(`The writer ${this.transactionalId} is closed`))
+    this.#transactions.release(this)
+    this.#partitions.clear()
+  }
+
+  /** Another owner has the id: nothing of this one's that is not decided ever will be. */
+  fence(): void {
+    this.#fail(
+      new FencedError(
+        'WRITER_FENCED',
+        `The writer ${this.transactionalId} is fenced: another one opened the same id. What it had not committed is ` +
+          `aborted; open a new writer to go on`,
+      ),
+    )
+  }
+
+  async #commit(groups: readonly RecordGroup[], ready: Promise<unknown> | undefined): Promise<GroupPosition[]> {
+    // It may reject before it is waited for.
+    ready?.catch(() => undefined)
+    this.#check()
+    if (this.#committing !== undefined) throw new Error('The commit before is still on its way')
+    const own = groups.map(ownGroup)
+    const transaction = this.#transaction
+    try {
+      this.#drain()
+      const positions = own.map((group) => group.put(transaction))
+      this.#committing = transaction
+      this.#begin()
+      await ready
+      this.#check()
+      for (const { deleted, topic } of transaction.partitions) if (deleted) throw topicMissing(topic)
+      transaction.end('committed')
+      return positions
+    } catch (error) {
+      throw this.#fail(error)
+    } finally {
+      this.#committing = undefined
+    }
+  }
+
+  #begin(): void {
+    this.#transaction = new MemoryTransaction(this.#transactions.next(this.#transaction.producer))
+  }
+
+  #drain(): void {
+    for (const writer of this.#partitions.values()) writer.flush()
+  }
+
+  #current(): MemoryTransaction {
+    this.#check()
+    return this.#transaction
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Ends the writer, unless it has ended already; returns what ended it. */
+  #fail(error: unknown): unknown {
+    this.#failure ??= { error }
+    this.#committing?.end('aborted')
+    this.#transaction.end('aborted')
+    return this.#failure.error
+  }
+}
+
+function ownGroup(group: RecordGroup): MemoryRecordGroup {
+  if (group instanceof MemoryRecordGroup) return group
+  throw new Error('The group belongs to another writer')
+}

@@ -1,0 +1,34 @@
+import { checkName } from '@millrace/core/internal'
+import { EPOCH_MAX, type Producer } from '../record-batch/format.ts'
+import type { MemoryTopics } from './memory-topics.ts'
+import { MemoryTransactionalWriter } from './memory-transactional-writer.ts'
+
+/** Who owns which transactional id. Several logs may share it, as processes a directory. */
+export class MemoryTransactions {
+  readonly #topics: MemoryTopics
+  readonly #owners = new Map<string, MemoryTransactionalWriter>()
+  #producers = 0
+
+  constructor(topics: MemoryTopics) {
+    this.#topics = topics
+  }
+
+  /** Fences the id's owner, if it has one. Throws `BAD_NAME`. */
+  open(transactionalId: string): MemoryTransactionalWriter {
+    checkName('transactional id', transactionalId)
+    this.#owners.get(transactionalId)?.fence()
+    const writer = new MemoryTransactionalWriter(transactionalId, this.#topics, this)
+    this.#owners.set(transactionalId, writer)
+    return writer
+  }
+
+  release(writer: MemoryTransactionalWriter): void {
+    if (this.#owners.get(writer.transactionalId) === writer) this.#owners.delete(writer.transactionalId)
+  }
+
+  /** What names the transaction after one; of a new producer where there was none. */
+  next(before?: Producer): Producer {
+    if (before === undefined || before.epoch === EPOCH_MAX) return { id: ++this.#producers, epoch: 0 }
+    return { id: before.id, epoch: before.epoch + 1 }
+  }
+}
