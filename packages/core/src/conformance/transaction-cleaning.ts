@@ -15,11 +15,14 @@ export function transactionCleaningConformance({ test }: LogTests): void {
     const group = await writer.openGroup('t', 0)
     for (let index = 0; index < 60; index++) {
       const key = `k${(index * 7) % 11}`
-      write(index % 2 === 0 ? group : partition, key, `v${index} ${FILLER}`)
-      // What is aborted comes after, and deletes: neither may count.
-      write(aborted, key, index % 4 === 0 ? null : `aborted ${index} ${FILLER}`)
+      const grouped = index % 2 === 0
+      write(grouped ? group : partition, key, `v${index} ${FILLER}`)
+      await (grouped ? writer.commit([group]) : writer.flush())
+      // What is aborted comes later, and some of it deletes: neither may count.
+      write(aborted, key, index % 3 === 0 ? null : `aborted ${index} ${FILLER}`, 2 ** 50)
+      write(aborted, null, `aborted ${index}`)
       await aborting.flush()
-      await writer.commit(index % 2 === 0 ? [group] : [])
+      if (!grouped) await writer.commit([])
       await aborting.abort()
     }
     await closeSegments(log)
