@@ -249,7 +249,7 @@ export interface TransactionalWriter {
   commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]>
   /** Gives up everything that was appended and not committed: it never becomes visible. Groups keep their content. */
   abort(): Promise<void>
-  /** Aborts what is not committed, and gives the id free. */
+  /** Aborts what is not committed, and gives the id free. For one that was fenced others have done both: no error. */
   close(): Promise<void>
 }
 

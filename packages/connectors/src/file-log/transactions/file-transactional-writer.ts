@@ -1,5 +1,6 @@
 import {
   type Env,
+  FencedError,
   type GroupPosition,
   MillraceError,
   type PartitionWriter,
@@ -159,6 +160,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
         await this.abort()
         await this.#work(() => this.#retire())
       }
+    } catch (error) {
+      // Whoever fenced this writer has the id, and has ended what was left of it.
+      if (!(error instanceof FencedError)) throw error
     } finally {
       await this.#working
       for (const { appender } of this.#open) appender.close()

@@ -32,6 +32,21 @@ const values = async (log: Log, topic: string, partition = 0) => {
 }
 
 describe('transactions of the file log', () => {
+  test('that were fenced are closed without an error, and so is their log', async () => {
+    const log = await open()
+    await log.admin.createTopic('t')
+    const idle = await log.openTransactionalWriter('id')
+    const busy = await log.openTransactionalWriter('id')
+    write(await busy.openPartition('t', 0), 'k', 'never')
+    const last = await log.openTransactionalWriter('id')
+    await idle.close()
+    await busy.close()
+    write(await last.openPartition('t', 0), 'k', 'value')
+    await last.commit([])
+    expect(await values(log, 't')).toEqual(['value'])
+    await log.close()
+  })
+
   test('are visible together and only once committed', async () => {
     const log = await open()
     await log.admin.createTopic('t', { partitions: 2 })
