@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors'
 import type { Batch, Env, ErrorCode, Log } from '@millrace/core'
 import { MillraceError } from '@millrace/core'
-import { type Container, startContainer } from '@millrace/runtime'
+import { startContainer } from '@millrace/runtime'
 import { crashJob, makeTopics, orders, PARTITIONS } from './crash-job.ts'
 import { crashWorld, type WorldOptions } from './crash-world.ts'
 import {
@@ -15,6 +15,7 @@ import {
   sequenceDifferences,
 } from './oracle.ts'
 import { appendOrders, ordersOf, readRecords } from './orders.ts'
+import { rowsOf } from './rows.ts'
 
 /** What came of opening the data again: the differences from the oracle (none is right), or the code of a refusal. */
 export interface Verdict {
@@ -108,19 +109,6 @@ async function rowsAtEnd(log: Log, env: Env, directory: string): Promise<Map<str
   } finally {
     await container.stop()
   }
-}
-
-async function rowsOf(container: Container): Promise<Map<string, Rows>> {
-  const views = new Map<string, Rows>()
-  for (const { name, parts } of container.views) {
-    const rows = new Map<string, string>()
-    for (const { store } of parts) {
-      const { entries } = await store.range({ limit: 1000 })
-      for (const { key, value } of entries) rows.set(`${key}`, JSON.stringify(value))
-    }
-    views.set(name, rows)
-  }
-  return views
 }
 
 async function sequences(log: Log, topic: string): Promise<Sequences> {

@@ -8,7 +8,7 @@ import type { WorldOptions } from './crash-world.ts'
 const PROGRAM = fileURLToPath(new URL('run-job.ts', import.meta.url))
 
 /** Compiled once, and not by each of hundreds of processes. */
-const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/millrace-crash', import.meta.url))
+export const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/millrace-crash', import.meta.url))
 
 /** How many orders a run of the crash job comes to, and in how many rounds. */
 export const ORDERS = 40

@@ -6,6 +6,7 @@ import { check } from './check.ts'
 import { EVERYTHING, needs, TIMEOUT_MS } from './extent.ts'
 import { ORDERS_A_ROUND, ScratchDirectory, startJob } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
+import { randomMoment } from './random-moment.ts'
 import { hasLoopDevices, missingForPowerCuts, SmallDisk } from './small-disk.ts'
 
 /** How many cuts; others with MILLRACE_POWER_CUTS. */
@@ -81,9 +82,4 @@ function syncSome(directory: string, random: () => number): void {
     fdatasyncSync(file)
     closeSync(file)
   }
-}
-
-/** The moment is what is random: this waits for nothing. */
-function randomMoment(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,0 +1,114 @@
+import { openFileLog } from '@millrace/connectors'
+import { nodeEnv } from '@millrace/core/node'
+import { expect, test } from 'vitest'
+import { seededRandom } from '../flights/seeded-random.ts'
+import { check } from './check.ts'
+import { makeTopics } from './crash-job.ts'
+import { EVERYTHING, TIMEOUT_MS } from './extent.ts'
+import { ORDERS_A_ROUND, ScratchDirectory } from './job-process.ts'
+import { Member } from './member-process.ts'
+import { appendOrders } from './orders.ts'
+import { Outcomes } from './outcomes.ts'
+import { randomMoment } from './random-moment.ts'
+
+/** How often a process is stopped or killed; others with MILLRACE_PAUSES. */
+const PAUSES = Number(process.env['MILLRACE_PAUSES'] ?? (EVERYTHING ? 100 : 8))
+const SESSION_TIMEOUT_MS = 600
+const MOMENT_MS = 60
+/**
+ * A process that is stopped in the midst of an append holds that partition's lock until it is resumed: whoever waits for the
+ * lock waits on. Past this time the test resumes it.
+ */
+const TAKEN_OVER_MS = 4000
+/** Once nobody is stopped any more, whatever is waited for happens within this time. */
+const SOON_MS = 30_000
+/** Every so many members are killed, and others come in their place. */
+const KILLED_EVERY = 4
+
+test('a process that was stopped until another took its tasks over spoils nothing when it is resumed', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32))
+  console.log(`SEED=${seed}`)
+  const random = seededRandom(seed)
+  const outcomes = new Outcomes('members stopped or killed')
+  using scratch = new ScratchDirectory()
+  const log = await openFileLog({ directory: scratch.path, env: nodeEnv() })
+  await makeTopics(log)
+  const join = () => new Member(scratch.path, SESSION_TIMEOUT_MS)
+  const members = [join(), join()]
+  const everybody = [...members]
+  const soon = async (what: string, promise: Promise<unknown>) => {
+    if ((await within(SOON_MS, promise)) !== undefined) return
+    throw new Error(`${what} takes too long (SEED=${seed}): ${everybody.map(({ output }) => output).join('\n')}`)
+  }
+  let orders = 0
+  let longestMs = 0
+  try {
+    await Promise.all(members.map((member) => member.joined()))
+    for (let pause = 0; pause < PAUSES; pause++) {
+      const [victim, other] = members
+      if (victim === undefined || other === undefined) throw new Error('there are two members')
+      const kill = pause % KILLED_EVERY === KILLED_EVERY - 1
+      orders += ORDERS_A_ROUND
+      const appending = appendOrders(log, orders)
+      await randomMoment(random() * MOMENT_MS)
+      victim.signal(kill ? 'SIGKILL' : 'SIGSTOP')
+      outcomes.tried()
+      outcomes.count(kill ? 'killed' : 'stopped')
+      const all = orders
+      const counted = other.until(() => other.counts.every((count) => count === all))
+      const takenOver = await within(TAKEN_OVER_MS, Promise.all([appending, counted]))
+      if (takenOver === undefined)
+        outcomes.count(kill ? 'killed and not taken over' : 'held up by a lock of the stopped process')
+      else longestMs = Math.max(longestMs, takenOver)
+      // What the stopped process was about to do, it does now, among records that flow.
+      orders += ORDERS_A_ROUND
+      const flowing = appendOrders(log, orders)
+      await randomMoment(random() * MOMENT_MS)
+      if (!kill) victim.signal('SIGCONT')
+      await soon('appending', Promise.all([appending, flowing]))
+      const next = kill ? join() : victim
+      if (kill) {
+        everybody.push(next)
+        await soon('joining', next.joined())
+      }
+      // The one that stood still is the one that takes over next.
+      members.splice(0, 2, other, next)
+    }
+    const agreed = members.map((member) => member.until(() => holdTogether(members, orders)))
+    await soon('counting all orders', Promise.race(agreed))
+    for (const member of members) member.signal('SIGTERM')
+    await soon('stopping', Promise.all(members.map((member) => member.ended)))
+  } finally {
+    for (const member of everybody) member.signal('SIGKILL')
+    await Promise.all(everybody.map((member) => member.ended))
+    await log.close()
+  }
+  for (const { failure } of everybody) if (failure !== undefined) outcomes.violation('a member', failure)
+  outcomes.judge(`SEED=${seed}`, await check(scratch.path, { acknowledged: orders, orders }))
+  for (const { rejoined } of everybody) for (let time = 0; time < rejoined; time++) outcomes.count('fenced')
+  outcomes.report()
+  console.log(
+    `the longest take-over was over after ${Math.round(longestMs)} ms, of which ${SESSION_TIMEOUT_MS} are for stopped members`,
+  )
+  expect(outcomes.violations).toEqual([])
+  expect(outcomes.of('fenced')).toBeGreaterThan(0)
+  expect(outcomes.of('killed and not taken over')).toBe(0)
+})
+
+function holdTogether(members: readonly Member[], orders: number): boolean {
+  return [0, 1].every((view) => members.reduce((sum, { counts }) => sum + (counts[view] ?? 0), 0) === orders)
+}
+
+/** How long it took, in ms; undefined where it took longer than that. */
+async function within(ms: number, promise: Promise<unknown>): Promise<number | undefined> {
+  const start = performance.now()
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => late.resolve(undefined), ms)
+  try {
+    return await Promise.race([promise.then(() => performance.now() - start), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
