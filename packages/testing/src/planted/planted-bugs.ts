@@ -1,0 +1,129 @@
+/** A mistake that somebody could make: an edit of one source file, made while it is loaded. */
+export interface PlantedBug {
+  readonly name: string
+  /** From the repository's root. */
+  readonly file: string
+  /** Stands in the file exactly once: who changes the code is told that the bug must be planted anew. */
+  readonly from: string
+  readonly to: string
+}
+
+const LOG = 'packages/connectors/src/file-log'
+const RUNTIME = 'packages/runtime/src'
+
+/** Each of them is caught by the simulated world; the production code knows nothing of them. */
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'commit before flush',
+    file: `${LOG}/transactions/file-transactional-writer.ts`,
+    from: '...this.#open.map((each) => this.#sync(each, durability))])\n    await this.#write(',
+    to: '])\n    void durability\n    await this.#write(',
+  },
+  {
+    name: 'marker before journal',
+    file: `${LOG}/transactions/file-transactional-writer.ts`,
+    from: '    await this.#write(producer, {\n      ...producer,',
+    to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, {\n      ...producer,",
+  },
+  {
+    name: 'decision not durable',
+    file: `${LOG}/transactions/file-transactional-writer.ts`,
+    from: "if (decided !== undefined && this.#context.durability === 'fsync') await journal.sync()",
+    to: '',
+  },
+  {
+    name: 'missing epoch check',
+    file: `${LOG}/transactions/file-transactional-writer.ts`,
+    from: 'if (!this.#journal.allows(producer)) throw writerFenced(this.transactionalId)',
+    to: '',
+  },
+  {
+    name: 'journal written in place',
+    file: `${LOG}/transactions/journal.ts`,
+    from: 'latest?.at === 0 ? SLOT_BYTES : 0',
+    to: '0',
+  },
+  {
+    name: 'committed transaction aborted by who finishes it',
+    file: `${LOG}/transactions/finisher.ts`,
+    from: "committed ? 'committed' : 'aborted'",
+    to: "committed ? 'aborted' : 'aborted'",
+  },
+  {
+    name: 'gone member not fenced',
+    file: `${LOG}/membership/file-membership.ts`,
+    from: '      await this.#options.fence(member)\n',
+    to: '',
+  },
+  {
+    name: 'undecided records are read',
+    file: `${LOG}/file-partition-reader.ts`,
+    from: 'if (this.#outcomes !== undefined && !this.#isDecided()) return undefined',
+    to: '',
+  },
+  {
+    name: 'aborted records are read',
+    file: `${LOG}/file-partition-reader.ts`,
+    from: "if (outcome !== undefined) return outcome === 'committed'",
+    to: 'if (outcome !== undefined) return true',
+  },
+  {
+    name: 'files trusted in another boot',
+    file: `${LOG}/partition-files.ts`,
+    from: 'tail.boot !== bootMark(this.files.boot) || ',
+    to: '',
+  },
+  {
+    name: 'no directory fsync',
+    file: `${LOG}/topic-store.ts`,
+    from: '      await files.syncDirectory(topics)\n    } catch (error) {\n      files.removeTree(making)',
+    to: '    } catch (error) {\n      files.removeTree(making)',
+  },
+  {
+    name: 'checkpoint ahead of what it covers',
+    file: `${RUNTIME}/task/input.ts`,
+    from: 'return { offset: this.offset, progress',
+    to: 'return { offset: this.offset + 1, progress',
+  },
+  {
+    name: 'checkpoint behind what it covers',
+    file: `${RUNTIME}/task/input.ts`,
+    from: 'return { offset: this.offset, progress',
+    to: 'return { offset: Math.max(0, this.offset - 1), progress',
+  },
+  {
+    name: 'store written before the log',
+    file: `${RUNTIME}/container/commit.ts`,
+    from: '  const secured = Promise.all(',
+    to: `  for (const { state, frozen } of commits) {
+    const { nextOffset, checksum } = state.position
+    await state.apply(frozen, { nextOffset, checksum: checksum ?? 0 })
+    state.apply = async () => {}
+  }
+  const secured = Promise.all(`,
+  },
+  {
+    name: 'input not durable before its checkpoint',
+    file: `${RUNTIME}/task/task.ts`,
+    from: 'await Promise.all(this.#inputs.map((input) => input.secure()))',
+    to: '',
+  },
+  {
+    name: 'restore ends at what can be read now',
+    file: `${RUNTIME}/task/restore.ts`,
+    from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
+    to: 'return await log.admin.offsets(topic, partition)',
+  },
+  {
+    name: 'task given up without a commit',
+    file: `${RUNTIME}/container/running-container.ts`,
+    from: '      await this.#commitAll()\n      for (const task of lost)',
+    to: '      for (const task of lost)',
+  },
+  {
+    name: 'outputs kept when stores go back',
+    file: `${RUNTIME}/container/running-container.ts`,
+    from: '    await outputs.abort()\n',
+    to: '',
+  },
+]
