@@ -202,7 +202,7 @@ export class RunningContainer {
   async #openTasks(tasks: readonly Task[]): Promise<void> {
     try {
       for (const task of tasks) {
-        await task.open()
+        await this.#openTask(task, () => task.open())
         if (this.#options.untilEnd === true) task.limitToEnd()
         this.#open = [...this.#open, task]
         this.#views?.opened(task)
@@ -347,6 +347,36 @@ export class RunningContainer {
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#behind = []
     this.#rebuilds++
+    this.#noteRebuilds(failed)
+    await this.#opening
+    await Promise.all(this.#open.map((task) => task.held))
+    const { outputs } = this.#joined
+    await outputs.abort()
+    const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : this.#open
+    for (const task of tasks) {
+      this.#views?.closing(task)
+      await this.#openTask(task, () => task.reopen())
+      this.#views?.opened(task)
+    }
+  }
+
+  /** Opens a task, again where its store fails meanwhile: it is a cache, and is repaired without a person. */
+  async #openTask(task: Task, open: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await open()
+        return
+      } catch (error) {
+        if (!(error instanceof StateDamagedError)) throw error
+        this.#rebuilds++
+        this.#noteRebuilds([{ task, error }])
+        await task.close()
+      }
+    }
+  }
+
+  /** Tells of stores that are opened again. Throws where that happens again and again. */
+  #noteRebuilds(failed: readonly FailedApply[]): void {
     for (const { task, error } of failed) {
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#rebuilds > REBUILDS_MAX) {
@@ -357,16 +387,6 @@ export class RunningContainer {
         )
       }
       this.#options.onNotice?.(`${task.id}: the store is opened again: ${reason}`)
-    }
-    await this.#opening
-    await Promise.all(this.#open.map((task) => task.held))
-    const { outputs } = this.#joined
-    await outputs.abort()
-    const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : this.#open
-    for (const task of tasks) {
-      this.#views?.closing(task)
-      await task.reopen()
-      this.#views?.opened(task)
     }
   }
 

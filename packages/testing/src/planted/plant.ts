@@ -7,7 +7,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts'
  * Plants the bug that the environment variable MILLRACE_PLANTED_BUG names, in whatever is loaded after this module:
  * node --import packages/testing/src/planted/plant.ts …
  */
-const name = process.env.MILLRACE_PLANTED_BUG
+const name = process.env['MILLRACE_PLANTED_BUG']
 const bug = PLANTED_BUGS.find((each) => each.name === name)
 if (name !== undefined && bug === undefined) throw new Error(`There is no planted bug "${name}"`)
 if (bug !== undefined) {

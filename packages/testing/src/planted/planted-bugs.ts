@@ -28,7 +28,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'decision not durable',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: "if (decided !== undefined && this.#context.durability === 'fsync') await journal.sync()",
+    from: 'if (decided !== undefined) await this.#syncJournal()',
     to: '',
   },
   {
@@ -76,8 +76,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'no directory fsync',
     file: `${LOG}/topic-store.ts`,
-    from: '      await files.syncDirectory(topics)\n    } catch (error) {\n      files.removeTree(making)',
-    to: '    } catch (error) {\n      files.removeTree(making)',
+    from: 'await this.#env.files.syncDirectory(topics)',
+    to: '',
   },
   {
     name: 'checkpoint ahead of what it covers',
@@ -119,6 +119,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '      await this.#commitAll()\n      for (const task of lost)',
     to: '      for (const task of lost)',
+  },
+  {
+    name: 'store keeps what was not committed',
+    file: 'packages/state/src/level-task-state.ts',
+    from: '    const merged = new Map([...this.#record.checkpoint, ...checkpoint])',
+    to: '    const merged = new Map([...checkpoint, ...this.#record.checkpoint])',
   },
   {
     name: 'outputs kept when stores go back',

@@ -128,7 +128,7 @@ export async function changelogOf(log: Log, partition: number): Promise<Map<stri
   return latest
 }
 
-function storedText(key: string, bytes: Buffer, start: number, end: number): string {
+export function storedText(key: string, bytes: Buffer, start: number, end: number): string {
   // A count is an int64; totals and checkpoints are JSON.
   return key.startsWith('windows\0') && end - start === 8
     ? String(bytes.readBigInt64BE(start))

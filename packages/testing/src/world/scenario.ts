@@ -12,6 +12,7 @@ export const TROUBLES = [
   'failing write',
   'failing sync',
   'torn write',
+  'failing store',
   'leave',
 ] as const
 

@@ -14,6 +14,8 @@ interface StoredLevel {
   pending: (readonly Operation[])[]
   damaged: boolean
   owner: SimulatedProcess | undefined
+  /** Counts all openings: the highest is the latest. */
+  openedAs: number
 }
 
 /** A log that grows longer than this is on its way to the disk, as LevelDB's is when it fills its buffer. */
@@ -27,6 +29,9 @@ const DAMAGE_CHANCE = 0.2
  */
 export class SimulatedLevels {
   readonly #stored = new Map<string, StoredLevel>()
+  /** The next so-manieth write of a batch fails; none where it is undefined. */
+  #failIn: number | undefined
+  #opened = 0
 
   /** What a process opens its states with. */
   engineFor(process: SimulatedProcess): LevelEngine {
@@ -34,6 +39,22 @@ export class SimulatedLevels {
       open: async (directory) => this.#open(process, directory),
       check: async () => undefined,
     }
+  }
+
+  /** Lets a write fail, after so many that do not. */
+  failAfter(writes: number | undefined): void {
+    this.#failIn = writes
+  }
+
+  /** What the directory of these that was opened last holds, by key as Latin-1; undefined where there is none. */
+  contentOf(directories: readonly string[]): ReadonlyMap<string, Buffer> | undefined {
+    const latest = directories
+      .flatMap((directory) => this.#stored.get(directory) ?? [])
+      .sort((a, b) => b.openedAs - a.openedAs)[0]
+    if (latest === undefined) return undefined
+    const content = new Map(latest.durable)
+    for (const batch of latest.pending) apply(content, batch)
+    return new Map([...content].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])))
   }
 
   powerCut(random: SeededRandom): void {
@@ -53,24 +74,34 @@ export class SimulatedLevels {
     }
     if (level === undefined || files.stat(current) === undefined) {
       files.open(current, 'write').close()
-      level = { durable: new Map(), pending: [], damaged: false, owner: undefined }
+      level = { durable: new Map(), pending: [], damaged: false, owner: undefined, openedAs: 0 }
       this.#stored.set(directory, level)
     }
     if (level.damaged) throw new Error(`${directory} is damaged`)
     level.owner = process
-    return new SimulatedLevel(level, process)
+    level.openedAs = ++this.#opened
+    return new SimulatedLevel(level, process, () => this.#fails())
+  }
+
+  #fails(): boolean {
+    if (this.#failIn === undefined) return false
+    if (this.#failIn-- > 0) return false
+    this.#failIn = undefined
+    return true
   }
 }
 
 class SimulatedLevel implements Bytes {
   readonly #level: StoredLevel
   readonly #process: SimulatedProcess
+  readonly #fails: () => boolean
   readonly #content: Map<string, Operation>
   #sorted: readonly [Buffer, Buffer][] | undefined
 
-  constructor(level: StoredLevel, process: SimulatedProcess) {
+  constructor(level: StoredLevel, process: SimulatedProcess, fails: () => boolean) {
     this.#level = level
     this.#process = process
+    this.#fails = fails
     this.#content = new Map(level.durable)
     for (const batch of level.pending) apply(this.#content, batch)
   }
@@ -122,6 +153,7 @@ class SimulatedLevel implements Bytes {
   #write(operations: readonly Operation[]): void {
     // What a dead process still computes is nobody's.
     if (this.#process.state === 'crashed' || this.#level.owner !== this.#process) throw new Error('the process is dead')
+    if (this.#fails()) throw new Error('IO error: the write failed')
     apply(this.#content, operations)
     this.#sorted = undefined
     this.#level.pending.push(operations)

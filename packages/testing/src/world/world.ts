@@ -7,13 +7,16 @@ import type { Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
+import { auditProducers } from './audit-producers.ts'
+import { auditStores } from './audit-stores.ts'
 import { hold, Violation } from './invariants.ts'
 import { copies, orders, ordersJob, told } from './orders-job.ts'
 import { type Scenario, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
 
 const STATE = `${DATA}/state`
-const SESSION_TIMEOUT_MS = 1500
+/** Shorter than most pauses: others take over from who is only stopped. */
+const SESSION_TIMEOUT_MS = 400
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
 const CUSTOMERS = 5
@@ -198,7 +201,7 @@ export class World {
         break
       case 'pause':
         victim?.pause()
-        if (victim !== undefined) this.#machine.after(random.between(100, 4000), () => victim.resume())
+        if (victim !== undefined) this.#machine.after(random.between(50, 1500), () => victim.resume())
         break
       case 'power cut':
         this.#powerCut()
@@ -221,6 +224,9 @@ export class World {
         break
       case 'torn write':
         this.#fault = { fault: 'torn', call: 'write', left: random.below(60) }
+        break
+      case 'failing store':
+        this.#levels.failAfter(random.below(10))
         break
       case 'failing sync':
         this.#fault = { fault: 'EIO', call: 'sync', left: random.below(20) }
@@ -268,6 +274,7 @@ export class World {
   /** Lets the job come to the end of what there is, stops it, and looks at everything. */
   async #end(): Promise<void> {
     this.#calm = true
+    this.#levels.failAfter(undefined)
     for (const process of this.#machine.processes) process.resume()
     const endMs = this.#machine.nowMs + LIVENESS_MS
     while (!(await this.#settle(this.#isDone()))) {
@@ -285,6 +292,8 @@ export class World {
     await this.#audit()
     const process = this.#machine.process('auditor')
     await this.#settle(auditEnd(process, this.#scenario.partitions, this.#acked))
+    await this.#settle(auditStores(process, this.#scenario.partitions, (directories) => this.#levels.contentOf(directories)))
+    await this.#settle(auditProducers(process))
     this.#check()
   }
 

@@ -221,12 +221,22 @@ export class FileTransactionalWriter implements TransactionalWriter {
         decided: decided ?? before?.decided ?? null,
         retired: false,
       })
-      // An abort need not last: what is not decided is aborted anyway.
-      if (decided !== undefined && this.#context.durability === 'fsync') await journal.sync()
     } catch (error) {
       throw error instanceof MillraceError ? error : syncFailed(journal.path, error)
     } finally {
       journal.unlock()
+    }
+    // An abort need not last: what is not decided is aborted anyway. Whoever gets the lock now, though we be stopped here,
+    // makes the decision durable before acting on it.
+    if (decided !== undefined) await this.#syncJournal()
+  }
+
+  async #syncJournal(): Promise<void> {
+    if (this.#context.durability === 'os') return
+    try {
+      await this.#journal.sync()
+    } catch (error) {
+      throw syncFailed(this.#journal.path, error)
     }
   }
 

@@ -110,21 +110,22 @@ export class TransactionFinisher {
 
   /** Decides for an owner that does not, or makes sure of what it has decided. */
   async #decide(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
+    let known: Outcome | undefined
     await journal.lock()
     try {
       const record = journal.read()
-      const known = outcomeIn(record, open)
+      known = outcomeIn(record, open)
       if (known === 'aborted' || record === undefined) return known
       // The owner may have died, or failed, making its decision durable, and a failed sync leaves what a second one does
       // not write: it is written again. Nobody may see what a power cut could still take back.
       const producer = known === 'committed' ? record.producer : { id: open.id, epoch: open.epoch + 1 }
       await this.#secure(journal)
       journal.write({ ...record, producer })
-      await this.#sync(journal)
-      return known ?? 'aborted'
     } finally {
       journal.unlock()
     }
+    await this.#sync(journal)
+    return known ?? 'aborted'
   }
 
   #isOverdue(open: OpenTransaction): boolean {
