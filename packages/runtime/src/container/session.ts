@@ -62,8 +62,11 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     outputs: opened,
     close: async () => {
       // The group gives the tasks to others only once nothing more of ours can come.
-      await settleAll([reader.close(), opened.close()])
-      await membership.leave()
+      try {
+        await settleAll([reader.close(), opened.close()])
+      } finally {
+        await membership.leave()
+      }
     },
   }
 }

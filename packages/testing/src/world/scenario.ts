@@ -40,7 +40,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
   const kinds = durability === 'fsync' ? troubles : troubles.filter((kind) => !FSYNC_ONLY.includes(kind))
   const count = kinds.length === 0 ? 0 : random.below(6)
   return {
-    partitions: 1 + random.below(2),
+    partitions: 1 + random.below(3),
     containers: 1 + random.below(3),
     orders: 10 + random.below(30),
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,

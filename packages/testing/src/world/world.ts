@@ -21,6 +21,7 @@ const SESSION_TIMEOUT_MS = 400
 const LIVENESS_MS = 60_000
 const CUSTOMERS = 5
 const PRODUCER_LIFE_MS = 1000
+const SUBTOPOLOGIES = 2
 const KEYS = 8
 /** Small, so that segments roll, are compacted and purged in a short life. */
 const SEGMENT_BYTES = 4096
@@ -51,6 +52,8 @@ export class World {
   readonly #scenario: Scenario
   readonly #levels = new SimulatedLevels()
   readonly #containers = new Map<string, Container>()
+  /** How many tasks each has open, as it last said. */
+  readonly #tasks = new Map<string, number>()
   /** Ids whose flush was acknowledged, and the next id that was never used. */
   readonly #acked = new Set<number>()
   #nextId = 0
@@ -122,6 +125,7 @@ export class World {
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
     })
     this.#containers.set(process.name, container)
+    container.status.subscribe(({ tasks }) => this.#tasks.set(process.name, tasks.length))
     await container.done
     await log.close()
   }
@@ -297,8 +301,15 @@ export class World {
     this.#check()
   }
 
+  /** Whether every task is open in some container that lives. */
+  get #allOpen(): boolean {
+    let tasks = 0
+    for (const name of this.#containers.keys()) tasks += this.#tasks.get(name) ?? 0
+    return tasks === SUBTOPOLOGIES * this.#scenario.partitions
+  }
+
   async #isDone(): Promise<boolean> {
-    if (!this.#allProduced) return false
+    if (!this.#allProduced || !this.#allOpen) return false
     const process = this.#machine.process('observer')
     const log = await openFileLog({ directory: DATA, env: process.env })
     let done = true

@@ -122,6 +122,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     for (const { writer } of this.#open) writer?.seal()
     if (sealed.length === 0 && !this.#open.some((each) => hasPart(each, producer))) {
       this.#checkOwner(producer)
+      await ready
       return []
     }
     this.#committing = true
@@ -140,6 +141,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   abort(): Promise<void> {
     return this.#work(async () => {
       const producer = this.#producer
+      this.#checkOwner(producer)
       for (const { writer } of this.#open) writer?.discard()
       if (!this.#open.some((each) => hasPart(each, producer))) return
       this.#producer = this.#next(producer)

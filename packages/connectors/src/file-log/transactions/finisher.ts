@@ -1,7 +1,7 @@
 import type { Env } from '@millrace/core'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
-import { logDamaged, syncFailed } from '../errors.ts'
+import { diskFailed, logDamaged, syncFailed } from '../errors.ts'
 import { sameTransaction } from '../open-transactions.ts'
 import { type Durability, PartitionAppender } from '../partition-appender.ts'
 import { PartitionFiles } from '../partition-files.ts'
@@ -37,9 +37,14 @@ export class TransactionFinisher {
 
   /** Ends what is open in a partition and can be ended: decided, or its owner dead or silent for too long. */
   async meet(partition: PartitionFiles): Promise<void> {
-    for (const open of partition.readTail()?.open ?? []) {
-      const outcome = await this.#judge(partition, open)
-      if (outcome !== undefined) await this.#mark(partition.topic, partition.partition, open, outcome)
+    try {
+      for (const open of partition.readTail()?.open ?? []) {
+        const outcome = await this.#judge(partition, open)
+        if (outcome !== undefined) await this.#mark(partition.topic, partition.partition, open, outcome)
+      }
+    } catch (error) {
+      const { directory, topic, partition: number } = partition
+      throw diskFailed(directory, error, { topic, partition: number })
     }
   }
 
@@ -71,6 +76,8 @@ export class TransactionFinisher {
       await journal.lock()
       await this.takeOver(journal)
       this.remove(journal)
+    } catch (error) {
+      throw diskFailed(journal.path, error)
     } finally {
       journal.close()
     }
