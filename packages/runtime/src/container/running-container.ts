@@ -1,4 +1,4 @@
-import { type Assignment, FatalError, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
+import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import { ReplaySubject, type Subscription } from 'rxjs'
 import type { Task } from '../task/task.ts'
@@ -7,6 +7,7 @@ import { commitTasks, type FailedApply } from './commit.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.ts'
 import { makeTasks } from './make-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
+import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session } from './session.ts'
 import { prepareTopics } from './topics.ts'
 import { ContainerViews } from './view-parts.ts'
@@ -20,8 +21,6 @@ const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 const STATUS_INTERVAL_MS = 250
 /** Repartition topics lose what is committed this often; it bounds disk, not correctness. */
 const PURGE_INTERVAL_MS = 5000
-/** A store that must be rebuilt again and again has a disk that cannot be worked with. */
-const REBUILDS_MAX = 3
 
 /**
  * One process's part of a job. Its loop, one step after the other: follow the assignment, give every task a slice, commit
@@ -53,12 +52,13 @@ export class RunningContainer {
   #failure: { readonly error: unknown } | undefined
   #nextCommitMs = 0
   #nextPurgeMs = 0
-  #rebuilds = 0
+  readonly #rebuilds: RebuildBudget
   #statusTimer: { cancel(): void } | undefined
 
   constructor(options: ContainerOptions, topology: Topology) {
     this.#options = options
     this.#topology = topology
+    this.#rebuilds = new RebuildBudget(topology.job, options.onNotice ?? (() => undefined))
   }
 
   get views(): readonly ServedView[] {
@@ -325,7 +325,7 @@ export class RunningContainer {
       .then(
         (failed) => {
           this.#behind = failed
-          if (failed.length === 0) this.#rebuilds = 0
+          if (failed.length === 0) this.#rebuilds.renew()
         },
         (error: unknown) => this.#fail(error),
       )
@@ -346,8 +346,7 @@ export class RunningContainer {
    */
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#behind = []
-    this.#rebuilds++
-    this.#noteRebuilds(failed)
+    this.#rebuilds.spend(failed)
     await this.#opening
     await Promise.all(this.#open.map((task) => task.held))
     const { outputs } = this.#joined
@@ -368,25 +367,9 @@ export class RunningContainer {
         return
       } catch (error) {
         if (!(error instanceof StateDamagedError)) throw error
-        this.#rebuilds++
-        this.#noteRebuilds([{ task, error }])
+        this.#rebuilds.spend([{ task, error }])
         await task.close()
       }
-    }
-  }
-
-  /** Tells of stores that are opened again. Throws where that happens again and again. */
-  #noteRebuilds(failed: readonly FailedApply[]): void {
-    for (const { task, error } of failed) {
-      const reason = error instanceof Error ? error.message : String(error)
-      if (this.#rebuilds > REBUILDS_MAX) {
-        throw new FatalError(
-          'STATE_REBUILD_FAILED',
-          `The state of task ${task.id} failed again after rebuilding: ${reason}`,
-          { job: this.#topology.job, task: task.id, cause: error },
-        )
-      }
-      this.#options.onNotice?.(`${task.id}: the store is opened again: ${reason}`)
     }
   }
 

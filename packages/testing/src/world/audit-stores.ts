@@ -32,7 +32,8 @@ export async function auditStores(
       hold(
         'state is the fold of the changelog',
         wanted.length === stored.size && wanted.every(([key, value]) => stored.get(key) === value),
-        () => `task ${subtopology}-${partition} holds ${JSON.stringify([...stored])}; its changelog ${JSON.stringify(wanted)}`,
+        () =>
+          `task ${subtopology}-${partition} holds ${JSON.stringify([...stored])}; its changelog ${JSON.stringify(wanted)}`,
       )
     }
   }

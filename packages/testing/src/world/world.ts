@@ -296,7 +296,9 @@ export class World {
     await this.#audit()
     const process = this.#machine.process('auditor')
     await this.#settle(auditEnd(process, this.#scenario.partitions, this.#acked))
-    await this.#settle(auditStores(process, this.#scenario.partitions, (directories) => this.#levels.contentOf(directories)))
+    await this.#settle(
+      auditStores(process, this.#scenario.partitions, (directories) => this.#levels.contentOf(directories)),
+    )
     await this.#settle(auditProducers(process))
     this.#check()
   }
