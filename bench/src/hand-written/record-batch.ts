@@ -3,6 +3,8 @@ export const LENGTH_AT = 8
 export const MAGIC_AT = 16
 export const CRC_AT = 17
 export const ATTRIBUTES_AT = 21
+/** Among the attributes: the batch ends a transaction. */
+export const CONTROL_BIT = 0x20
 export const LAST_OFFSET_DELTA_AT = 23
 export const BASE_TIMESTAMP_AT = 27
 export const MAX_TIMESTAMP_AT = 35

@@ -3,6 +3,7 @@ import { crc32c } from '@node-rs/crc32'
 import {
   ATTRIBUTES_AT,
   BASE_TIMESTAMP_AT,
+  CONTROL_BIT,
   COUNT_AT,
   CRC_AT,
   HEADER_BYTES,
@@ -26,7 +27,7 @@ export class TopicReader {
   keyEnd = 0
   valueStart = 0
   valueEnd = 0
-  /** Records read so far: the next offset, as the bench's topics begin at 0 and have no gaps. */
+  /** Records read so far: the next offset, where the topic begins at 0 and has no markers of transactions. */
   records = 0
   readonly #segments: string[]
   #file = -1
@@ -35,6 +36,7 @@ export class TopicReader {
   #left = 0
   #next = 0
   #baseTimestamp = 0
+  #isControl = false
 
   constructor(directory: string) {
     this.#segments = readdirSync(directory)
@@ -43,19 +45,10 @@ export class TopicReader {
       .map((name) => `${directory}/${name}`)
   }
 
-  /** Moves to the next batch; false at the end of the last segment. */
+  /** Moves to the next batch of records; false at the end of the last segment. */
   nextBatch(): boolean {
-    this.#at = this.#next
-    while (!this.#hasBatch()) if (!this.#fill()) return false
-    const { bytes } = this
-    const at = this.#at
-    this.#next = at + LENGTH_OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT)
-    const crc = crc32c(bytes.subarray(at + ATTRIBUTES_AT, this.#next))
-    if (bytes[at + MAGIC_AT] !== MAGIC || crc !== bytes.readUInt32BE(at + CRC_AT)) throw new Error('Damaged batch')
-    this.#baseTimestamp = readInt64(bytes, at + BASE_TIMESTAMP_AT)
-    this.#left = bytes.readInt32BE(at + COUNT_AT)
-    this.#at = at + HEADER_BYTES
-    return true
+    while (this.#enterBatch()) if (!this.#isControl) return true
+    return false
   }
 
   /** Moves to the batch's next record; false at its end. */
@@ -76,6 +69,22 @@ export class TopicReader {
     this.valueStart = valueBytes < 0 ? -1 : this.#at
     this.valueEnd = this.#at + Math.max(valueBytes, 0)
     this.#at = end
+    return true
+  }
+
+  #enterBatch(): boolean {
+    this.#at = this.#next
+    while (!this.#hasBatch()) if (!this.#fill()) return false
+    const { bytes } = this
+    const at = this.#at
+    this.#next = at + LENGTH_OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT)
+    const crc = crc32c(bytes.subarray(at + ATTRIBUTES_AT, this.#next))
+    if (bytes[at + MAGIC_AT] !== MAGIC || crc !== bytes.readUInt32BE(at + CRC_AT)) throw new Error('Damaged batch')
+    // A transaction's marker is nobody's record.
+    this.#isControl = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
+    this.#baseTimestamp = readInt64(bytes, at + BASE_TIMESTAMP_AT)
+    this.#left = bytes.readInt32BE(at + COUNT_AT)
+    this.#at = at + HEADER_BYTES
     return true
   }
 
