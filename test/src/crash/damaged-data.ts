@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { ErrorCode } from '@millrace/core'
 import { runJob, ScratchDirectory, startJob } from './job-process.ts'
@@ -69,12 +69,18 @@ export async function abandonedData(): Promise<ScratchDirectory> {
   }
 }
 
+/** Whether a journal says anything yet, or still. */
 function hasJournal(directory: string): boolean {
   const transactions = join(directory, 'transactions')
   if (!existsSync(transactions)) return false
   return readdirSync(transactions).some((name) => {
-    const stat = statSync(join(transactions, name), { throwIfNoEntry: false })
-    return stat !== undefined && stat.size > 0
+    try {
+      return kindOf(`transactions/${name}`).name === 'journal' && bitsOf(join(transactions, name)).length > 0
+    } catch (error) {
+      // It was removed between the two looks.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+      throw error
+    }
   })
 }
 
