@@ -138,3 +138,19 @@ test('a topic that can neither be made nor cleared away says why it could not be
   await expect(log.admin.createTopic('t')).rejects.toMatchObject({ code: 'LOG_FULL' })
   await log.close()
 })
+
+test('a disk that fails while a partition is read is told of by code', async () => {
+  let failing = false
+  const log = await open((call) => (failing && call === 'open' ? 'EIO' : undefined))
+  await log.admin.createTopic('t')
+  const writer = log.openWriter()
+  const to = await writer.openPartition('t', 0)
+  write(to, 'k', 'one')
+  write(to, 'k', 'two')
+  await writer.flush()
+  const reader = await log.openReader().assign('t', 0, 1)
+  failing = true
+  expect(() => reader.poll()).toThrow(expect.objectContaining({ code: 'LOG_WRITE_FAILED' }))
+  failing = false
+  await log.close()
+})

@@ -11,7 +11,7 @@ import {
 import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone } from '../topic-errors.ts'
-import { logDamaged, systemCode } from './errors.ts'
+import { diskFailed, logDamaged, systemCode } from './errors.ts'
 import type { Durability } from './partition-appender.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { findEntry, SegmentIndex } from './segment-index.ts'
@@ -122,6 +122,14 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   poll(): Batch | undefined {
+    try {
+      return this.#poll()
+    } catch (error) {
+      throw diskFailed(this.#files.directory, error, { topic: this.topic, partition: this.partition })
+    }
+  }
+
+  #poll(): Batch | undefined {
     for (;;) {
       if (this.#outcomes !== undefined && !this.#isDecided()) return undefined
       if (this.#segment === undefined && !this.#enterSegment()) return undefined
