@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlinkSync,
   watch,
   writeSync,
 } from 'node:fs'
@@ -40,7 +41,7 @@ export function nodeFileSystem(): FileSystem {
     list: (path) => readdirSync(path).sort(),
     stat: statFile,
     rename: renameSync,
-    remove: (path) => rmSync(path, { force: true }),
+    remove: removeFile,
     removeTree: (path) => rmSync(path, { recursive: true, force: true }),
     syncDirectory,
     watch: (path, changed) => {
@@ -55,6 +56,15 @@ export function nodeFileSystem(): FileSystem {
 function statFile(path: string): FileStat | undefined {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat && { bytes: stat.size, directory: stat.isDirectory(), modifiedMs: stat.mtimeMs, uid: stat.uid }
+}
+
+function removeFile(path: string): void {
+  try {
+    // Errors of rmSync do not say their code.
+    unlinkSync(path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

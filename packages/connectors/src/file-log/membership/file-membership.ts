@@ -217,7 +217,11 @@ export class FileMembership implements Membership {
     this.#timer?.cancel()
     if (this.#file !== undefined) {
       // The file goes with its lock; one that was removed by others stays removed.
-      this.#files.remove(this.member)
+      try {
+        this.#files.remove(this.member)
+      } catch {
+        // Whoever joins next removes it: nobody holds its lock.
+      }
       this.#file.close()
     }
     // A change that is under way holds the group's lock.
