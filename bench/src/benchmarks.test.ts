@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
 import { runThroughput } from './file-log/throughput.ts'
+import { runCost } from './guarantee/cost.ts'
+import { STATEFUL, STATELESS } from './jobs/pairs.ts'
+import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runQueries } from './views/queries.ts'
 
@@ -21,6 +24,26 @@ test(
   async () => {
     const report = await runWakeUp(20, 1)
     expect(report).toContain('p99')
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a job with either guarantee passes on every record once',
+  async () => {
+    const report = await runVisible(20, 5, 1, [10])
+    expect(report.split('\n').filter((line) => line.includes('a commit each 10 ms'))).toHaveLength(2)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test.each([STATELESS, STATEFUL])(
+  'a job comes to the same results with either guarantee, $title',
+  async (contest) => {
+    const report = await runCost(contest, 12_000, 1, [10])
+    expect(report).toContain('exactly-once, a commit each 10 ms')
     expect(report).not.toContain('NaN')
   },
   TEST_MS_MAX,

@@ -1,7 +1,9 @@
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runThroughput } from './file-log/throughput.ts'
+import { runCost } from './guarantee/cost.ts'
 import { runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
+import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runQueries } from './views/queries.ts'
 
@@ -10,22 +12,55 @@ interface Sizes {
   readonly flights: number
   /** How often each measurement is repeated. */
   readonly pairs: number
+  /** The commit intervals at which guarantees are compared. */
+  readonly intervalsMs: readonly number[]
   /** Bytes of values that the file log's benchmarks append in a run. */
   readonly logBytes: number
   readonly wakeUps: number
+  /** Records whose way through a job is timed: in a stream, and alone. */
+  readonly passedOn: number
+  readonly passedOnAlone: number
   readonly requests: number
 }
 
-const FULL: Sizes = { flights: 3_000_000, pairs: 5, logBytes: 256_000_000, wakeUps: 1000, requests: 100_000 }
+const FULL: Sizes = {
+  flights: 3_000_000,
+  pairs: 5,
+  intervalsMs: [10, 100, 1000],
+  logBytes: 256_000_000,
+  wakeUps: 1000,
+  passedOn: 300,
+  passedOnAlone: 30,
+  requests: 100_000,
+}
 /** Shows that everything runs; its figures mean nothing. */
-const QUICK: Sizes = { flights: 20_000, pairs: 1, logBytes: 4_000_000, wakeUps: 50, requests: 1000 }
+const QUICK: Sizes = {
+  flights: 20_000,
+  pairs: 1,
+  intervalsMs: [100],
+  logBytes: 4_000_000,
+  wakeUps: 50,
+  passedOn: 20,
+  passedOnAlone: 5,
+  requests: 1000,
+}
+
+/** No multiple of it is a commit interval: records come at any moment between two commits. */
+const STREAM_PAUSE_MS = 7
+/** Longer than the usual commit interval: the job sleeps, and commits what comes at once. */
+const ALONE_PAUSE_MS = 130
 
 const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = {
   stateless: ({ flights, pairs }) => runPairs(STATELESS, flights, pairs),
   stateful: ({ flights, pairs }) => runPairs(STATEFUL, flights, pairs),
+  'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
+  'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   'log-100': ({ logBytes, pairs }) => runThroughput(100, logBytes / 100, pairs),
   'log-1000': ({ logBytes, pairs }) => runThroughput(1000, logBytes / 1000, pairs),
   'wake-up': ({ wakeUps, pairs }) => runWakeUp(wakeUps, pairs),
+  visible: ({ passedOn, pairs, intervalsMs }) => runVisible(passedOn, STREAM_PAUSE_MS, pairs, intervalsMs),
+  'visible-alone': ({ passedOnAlone, pairs, intervalsMs }) =>
+    runVisible(passedOnAlone, ALONE_PAUSE_MS, pairs, intervalsMs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
 }
 
@@ -35,33 +70,50 @@ Benchmarks (all, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
 
   --quick      little data, one run: shows that everything works, measures nothing
   --pairs <n>  how often each is repeated (default ${FULL.pairs})
+  --interval <ms>
+               compares guarantees at this commit interval only (default ${FULL.intervalsMs.join(', ')}); may be repeated
   --help       this text
 
 Prints Markdown tables: the median, and the least and greatest in brackets.
 `
 
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean' }, pairs: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean' },
+    pairs: { type: 'string' },
+    interval: { type: 'string', multiple: true },
+    help: { type: 'boolean' },
+  },
   allowPositionals: true,
 })
-const unknown = positionals.find((name) => BENCHMARKS[name] === undefined)
-const pairs = Number(values.pairs ?? (values.quick ? QUICK : FULL).pairs)
+const defaults = values.quick ? QUICK : FULL
+const pairs = Number(values.pairs ?? defaults.pairs)
+const intervalsMs = values.interval?.map(Number) ?? defaults.intervalsMs
+const problem = problemWith()
 if (values.help) {
   process.stdout.write(HELP)
-} else if (unknown !== undefined || !Number.isSafeInteger(pairs) || pairs < 1) {
-  process.stderr.write(unknown === undefined ? '--pairs needs a number from 1 up\n\n' : `No benchmark ${unknown}\n\n`)
-  process.stderr.write(HELP)
+} else if (problem !== undefined) {
+  process.stderr.write(`${problem}\n\n${HELP}`)
   process.exitCode = 2
 } else {
   await runBenchmarks(positionals.length > 0 ? positionals : Object.keys(BENCHMARKS))
 }
 
+function problemWith(): string | undefined {
+  const unknown = positionals.find((name) => BENCHMARKS[name] === undefined)
+  if (unknown !== undefined) return `No benchmark ${unknown}`
+  const isCount = (number: number) => Number.isSafeInteger(number) && number >= 1
+  if (!isCount(pairs)) return '--pairs needs a number from 1 up'
+  return intervalsMs.every(isCount) ? undefined : '--interval needs a number of ms from 1 up'
+}
+
 async function runBenchmarks(names: readonly string[]): Promise<void> {
-  const sizes = { ...(values.quick ? QUICK : FULL), pairs }
+  const sizes = { ...defaults, pairs, intervalsMs }
   const processors = cpus()
   process.stdout.write(`Node ${process.version}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}\n`)
   for (const name of names) {
     const report = await BENCHMARKS[name]?.(sizes)
-    process.stdout.write(`\n${report}`)
+    // What else the machine does is in every figure; the benchmark's own processes are among this, too.
+    process.stdout.write(`\n${report}\nload average: ${loadavg()[0]?.toFixed(1)}\n`)
   }
 }

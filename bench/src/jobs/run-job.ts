@@ -1,14 +1,30 @@
 import { openFileLog } from '@millrace/connectors'
 import type { Job } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { startContainer } from '@millrace/runtime'
+import { type ContainerOptions, startContainer } from '@millrace/runtime'
+import { timedLog } from '../guarantee/timed-log.ts'
+
+/** How a job is run here; what is left out is the default. */
+export interface RunOptions extends Pick<ContainerOptions, 'guarantee' | 'commitIntervalMs'> {
+  /** Gets how many ms each commit took. */
+  readonly commitsMs?: number[]
+}
 
 /** Runs a job to the end of its input, as `millrace run --until-end` does; returns how many records it processed. */
-export async function runJob(data: string, job: Job, output: string): Promise<number> {
+export async function runJob(data: string, job: Job, output: string, options: RunOptions = {}): Promise<number> {
+  const { commitsMs, ...settings } = options
   const env = nodeEnv()
-  const log = await openFileLog({ directory: data, env })
+  const opened = await openFileLog({ directory: data, env })
+  const log = commitsMs === undefined ? opened : timedLog(opened, commitsMs)
   await log.admin.createTopic(output)
-  const container = await startContainer({ job, log, env, stateDirectory: `${data}/state`, untilEnd: true })
+  const container = await startContainer({
+    job,
+    log,
+    env,
+    stateDirectory: `${data}/state`,
+    untilEnd: true,
+    ...settings,
+  })
   let processed = 0
   container.status.subscribe(({ tasks }) => {
     processed = tasks.reduce((sum, { counts }) => sum + counts.processed, 0)

@@ -6,6 +6,9 @@ import { withRunDirectory } from '../run-directory.ts'
 import { percentile, spread } from '../statistics.ts'
 import { table } from '../table.ts'
 
+/** Long enough for the reader to be asleep again. */
+const PAUSE_MS = 5
+
 /** How long after another process's append a reader that was asleep has the record; and what its sleep costs. */
 export async function runWakeUp(records: number, repeats: number): Promise<string> {
   const halves: number[] = []
@@ -17,8 +20,8 @@ export async function runWakeUp(records: number, repeats: number): Promise<strin
       await log.admin.createTopic('ticks')
       await log.close()
       const [follower] = await measureTogether([
-        ['works/follow.ts', { data, records }],
-        ['works/tick.ts', { data, records }],
+        ['works/follow.ts', { data, records, topic: 'ticks' }],
+        ['works/tick.ts', { data, records, pauseMs: PAUSE_MS }],
       ])
       const latencies = follower?.found ?? []
       strictEqual(latencies.length, records, 'the reader did not get every record once')
@@ -30,6 +33,6 @@ export async function runWakeUp(records: number, repeats: number): Promise<strin
   }
   return table(
     ['wake-up of a blocked reader', 'p50, ms', 'p99, ms', 'CPU of the reader, %'],
-    [['one record each 5 ms, by another process', spread(halves, 2), spread(slowest, 2), spread(busy, 0)]],
+    [[`one record each ${PAUSE_MS} ms, by another process`, spread(halves, 2), spread(slowest, 2), spread(busy, 0)]],
   )
 }

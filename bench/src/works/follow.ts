@@ -12,7 +12,7 @@ const work: Work = {
     const records = count(options, 'records')
     const log = await openFileLog({ directory: text(options, 'data'), env: nodeEnv() })
     const reader = log.openReader()
-    const topic = await reader.assign('ticks', 0, 0)
+    const topic = await reader.assign(text(options, 'topic'), 0, 0)
     const latencies: number[] = []
     return {
       async run() {

@@ -3,21 +3,20 @@ import { int64, NO_HEADERS } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { count, text, type Work } from '../child/work.ts'
 
-/** Long enough for the reader to be asleep again. */
-const PAUSE_MS = 5
 const MICROSECONDS = int64()
 
 /** Appends one record now and then: the machine's monotonic time, in microseconds, just before the append. */
 const work: Work = {
   async prepare(options) {
     const records = count(options, 'records')
+    const pauseMs = count(options, 'pauseMs')
     const log = await openFileLog({ directory: text(options, 'data'), env: nodeEnv() })
     const writer = log.openWriter()
     const topic = await writer.openPartition('ticks', 0)
     return {
       async run() {
         for (let record = 0; record < records; record++) {
-          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+          await new Promise((resolve) => setTimeout(resolve, pauseMs))
           topic.append(record, null, 0, 0, Number(process.hrtime.bigint() / 1000n), MICROSECONDS, NO_HEADERS)
           await writer.flush()
         }

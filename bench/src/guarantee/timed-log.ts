@@ -1,0 +1,73 @@
+import type { GroupPosition, GroupWriter, Log, LogWriter, RecordGroup, TransactionalWriter } from '@millrace/core'
+import { TimedGroup } from './timed-group.ts'
+
+/**
+ * The same log, which notes of every commit of a job with one task how many ms it took: from the freeze, which fills the
+ * changelog's group, until outputs, state and positions are durable.
+ */
+export function timedLog(log: Log, commitsMs: number[]): Log {
+  return {
+    kind: log.kind,
+    location: log.location,
+    capabilities: log.capabilities,
+    admin: log.admin,
+    openReader: (options) => log.openReader(options),
+    openWriter: () => timedWriter(log.openWriter(), commitsMs),
+    openTransactionalWriter: async (id) => timedTransactions(await log.openTransactionalWriter(id), commitsMs),
+    claim: (name) => log.claim(name),
+    join: (group, options) => log.join(group, options),
+    close: () => log.close(),
+  }
+}
+
+function timedWriter(writer: LogWriter, commitsMs: number[]): LogWriter {
+  return {
+    get backlogged() {
+      return writer.backlogged
+    },
+    openPartition: (topic, partition) => writer.openPartition(topic, partition),
+    openGroup: async (topic, partition) => timedGroupWriter(await writer.openGroup(topic, partition), commitsMs),
+    flush: () => writer.flush(),
+    close: () => writer.close(),
+  }
+}
+
+function timedGroupWriter(writer: GroupWriter, commitsMs: number[]): GroupWriter {
+  const group = new TimedGroup(writer)
+  const commit = async (): Promise<GroupPosition> => {
+    const { startedMs } = group
+    const position = await writer.commit()
+    commitsMs.push(performance.now() - startedMs)
+    return position
+  }
+  return Object.assign(group, { commit })
+}
+
+function timedTransactions(writer: TransactionalWriter, commitsMs: number[]): TransactionalWriter {
+  return {
+    transactionalId: writer.transactionalId,
+    get backlogged() {
+      return writer.backlogged
+    },
+    openPartition: (topic, partition) => writer.openPartition(topic, partition),
+    openGroup: async (topic, partition) => new TimedGroup(await writer.openGroup(topic, partition)),
+    flush: () => writer.flush(),
+    commit: async (groups, ready) => {
+      const timed = groups.map(asTimed)
+      const startedMs = Math.min(...timed.map((group) => group.startedMs))
+      const positions = await writer.commit(
+        timed.map(({ inner }) => inner),
+        ready,
+      )
+      commitsMs.push(performance.now() - startedMs)
+      return positions
+    },
+    abort: () => writer.abort(),
+    close: () => writer.close(),
+  }
+}
+
+function asTimed(group: RecordGroup): TimedGroup {
+  if (group instanceof TimedGroup) return group
+  throw new Error('The group was not opened here')
+}

@@ -1,0 +1,44 @@
+import { openFileLog } from '@millrace/connectors'
+import { bytes, int64, job, stream, topic } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { startContainer } from '@millrace/runtime'
+import { count, text, type Work } from '../child/work.ts'
+import { asGuarantee } from '../guarantee/guarantees.ts'
+
+const ticks = topic('ticks', { key: bytes(), value: int64() })
+
+/** A stateless job that leaves every record as it is. */
+const passOn = job('pass-on', stream(ticks).to(topic('passed-on', { key: bytes(), value: int64() })))
+
+/** Runs a job until it has processed so many records. */
+const work: Work = {
+  async prepare(options) {
+    const records = count(options, 'records')
+    const env = nodeEnv()
+    const data = text(options, 'data')
+    const log = await openFileLog({ directory: data, env })
+    const container = await startContainer({
+      job: passOn,
+      log,
+      env,
+      stateDirectory: `${data}/state`,
+      guarantee: asGuarantee(text(options, 'guarantee')),
+      commitIntervalMs: count(options, 'commitIntervalMs'),
+    })
+    const finished = Promise.withResolvers<void>()
+    container.status.subscribe(({ tasks }) => {
+      if (tasks.some(({ counts }) => counts.processed === records)) finished.resolve()
+    })
+    return {
+      async run() {
+        await Promise.race([finished.promise, container.done])
+        await container.stop()
+        await container.done
+        return records
+      },
+      close: () => log.close(),
+    }
+  },
+}
+
+export default work
