@@ -21,6 +21,7 @@ process.on('unhandledRejection', (error) => {
   if (!(error instanceof ProcessCrashed)) throw error
 })
 
+const troublesGiven = values.troubles === undefined ? '' : ` --troubles '${values.troubles}'`
 const from = Number(values.from)
 const count = Number(values.count)
 const troubles = TROUBLES.filter((kind) => values.troubles?.split(',').includes(kind) ?? true)
@@ -33,6 +34,7 @@ for (let seed = from; seed < from + count; seed++) {
     if (values.verbose) console.log(seed, report.events, report.scenario.troubles.map(({ kind }) => kind).join(', '))
   } catch (error) {
     console.error(`seed ${seed}: ${error instanceof Error ? error.message : error}`)
+    console.error(`It replays alone: npm run simulate -- --from ${seed} --count 1${troublesGiven}`)
     if (values.verbose) console.error(error)
     process.exit(1)
   }

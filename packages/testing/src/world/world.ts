@@ -24,7 +24,7 @@ const PRODUCER_LIFE_MS = 1000
 const SUBTOPOLOGIES = 2
 const KEYS = 8
 /** Small, so that segments roll, are compacted and purged in a short life. */
-const SEGMENT_BYTES = 4096
+const SEGMENT_BYTES = 1024
 
 /** What a process may end with, for what was done to it. */
 const HONEST: readonly ErrorCode[] = [
@@ -96,6 +96,9 @@ export class World {
     for (const { name } of [orders, copies, told]) {
       await log.admin.createTopic(name, { partitions, segmentBytes: SEGMENT_BYTES })
     }
+    // The job would make its own with large segments, which never close in so short a life.
+    await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * SEGMENT_BYTES, cleanup: 'compact' })
+    await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes: SEGMENT_BYTES })
     await log.close()
   }
 

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+/*
+ * Runs many simulated worlds in several processes: npm run simulate -- --count 1000000
+ * Prints seeds a second as it goes. The first seed that fails is printed with what does not hold and how to replay it, and
+ * ends the run with exit code 1.
+ */
+const { values } = parseArgs({
+  options: {
+    from: { type: 'string', default: '1' },
+    count: { type: 'string', default: '1000' },
+    workers: { type: 'string', default: String(availableParallelism()) },
+    troubles: { type: 'string' },
+  },
+})
+
+/** Enough that a process's start costs little beside its seeds. */
+const CHUNK_SEEDS = 500
+const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
+
+const from = Number(values.from)
+const end = from + Number(values.count)
+const started = performance.now()
+let next = from
+let done = 0
+let toldAtMs = started
+
+await Promise.all(Array.from({ length: Number(values.workers) }, () => work()))
+tell()
+
+async function work(): Promise<void> {
+  while (next < end) {
+    const first = next
+    const count = Math.min(CHUNK_SEEDS, end - first)
+    next += count
+    const failure = await runChunk(first, count)
+    if (failure !== undefined) {
+      console.error(failure)
+      process.exit(1)
+    }
+    done += count
+    if (performance.now() - toldAtMs > 10_000) tell()
+  }
+}
+
+/** Runs some seeds; returns what the run said where one fails. */
+function runChunk(first: number, count: number): Promise<string | undefined> {
+  const given = ['--from', String(first), '--count', String(count)]
+  if (values.troubles !== undefined) given.push('--troubles', values.troubles)
+  const child = spawn(process.execPath, [...process.execArgv, RUN_SEEDS, ...given], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (text) => {
+    said += text
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code === 0 ? undefined : said || `seeds from ${first}: exit code ${code}`))
+  })
+}
+
+function tell(): void {
+  toldAtMs = performance.now()
+  const seconds = (toldAtMs - started) / 1000
+  console.log(`${done} seeds from ${from}: no violation; ${(done / seconds).toFixed(1)} seeds/s in ${values.workers} processes`)
+}

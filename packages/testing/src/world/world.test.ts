@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { PLANTED_BUGS } from '../planted/planted-bugs.ts'
+
+const SEEDS = 2000
+const CONTROL_SEEDS = 200
+/** Every planted bug is found within so many seeds. */
+const PLANTED_SEEDS_MAX = 3000
+
+const NODE = ['--conditions=millrace-source']
+const SIMULATE = fileURLToPath(new URL('simulate.ts', import.meta.url))
+const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
+const PLANT = new URL('../planted/plant.ts', import.meta.url).href
+
+const run = promisify(execFile)
+
+/** Worlds have processes of their own: what code of a dead process still throws is no failure of a test. */
+describe('the simulated world', () => {
+  test('holds every invariant whatever happens to its processes, its disk and its clock', async () => {
+    const { stdout } = await run(process.execPath, [...NODE, SIMULATE, '--count', String(SEEDS)])
+    console.log(stdout.trim().split('\n').at(-1))
+    expect(stdout).toContain(`${SEEDS} seeds from 1: no violation`)
+  })
+
+  test('holds every invariant where nothing goes wrong', async () => {
+    const given = ['--count', String(CONTROL_SEEDS), '--troubles', '']
+    const { stdout } = await run(process.execPath, [...NODE, RUN_SEEDS, ...given])
+    expect(stdout).toContain(`${CONTROL_SEEDS} seeds from 1: no violation`)
+  })
+
+  test.each(PLANTED_BUGS)('finds the planted bug: $name', async ({ name, seed = 1 }) => {
+    const given = ['--from', String(seed), '--count', String(PLANTED_SEEDS_MAX)]
+    const found = run(process.execPath, [...NODE, '--import', PLANT, RUN_SEEDS, ...given], {
+      env: { ...process.env, MILLRACE_PLANTED_BUG: name },
+    })
+    // A violation names its seed; a bug that could not be planted does not.
+    await expect(found).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^seed \d+: /) })
+  })
+})
