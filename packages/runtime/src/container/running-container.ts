@@ -8,7 +8,7 @@ import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.t
 import { makeTasks } from './make-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Session, whetherFenced } from './session.ts'
 import { prepareTopics } from './topics.ts'
 import { ContainerViews } from './view-parts.ts'
 
@@ -92,8 +92,9 @@ export class RunningContainer {
           await this.#runSession()
           break
         } catch (error) {
-          if (!(error instanceof FencedError) || this.#stopping) throw error
-          this.#options.onNotice?.(`${error.message}. This container joins again`)
+          const fenced = error instanceof FencedError ? error : await whetherFenced(this.#session)
+          if (fenced === undefined || this.#stopping) throw error
+          this.#options.onNotice?.(`${fenced.message}. This container joins again`)
           await this.#abandon()
           await this.#join()
         }

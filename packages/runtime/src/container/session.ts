@@ -71,6 +71,18 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
   }
 }
 
+/**
+ * Whether the group went on without this member. Then whatever failed meanwhile comes of that: what it reads may be gone.
+ */
+export async function whetherFenced(session: Session | undefined): Promise<FencedError | undefined> {
+  try {
+    await session?.membership.confirm()
+    return undefined
+  } catch (error) {
+    return error instanceof FencedError ? error : undefined
+  }
+}
+
 /** A group of one. */
 async function joinAlone(log: Log, job: string, tasks: readonly string[], address: string | null): Promise<Membership> {
   const claim = await log.claim(job)

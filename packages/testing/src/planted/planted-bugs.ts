@@ -99,8 +99,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     from: '  const secured = Promise.all(',
     to: `  for (const commit of commits) {
     const { nextOffset, checksum } = commit.state.position
-    await commit.state.apply(commit.frozen, { nextOffset, checksum: checksum ?? 0 }).catch(() => undefined)
-    Object.assign(commit, { state: { apply: async () => {} } })
+    const applied = commit.state.apply(commit.frozen, { nextOffset, checksum: checksum ?? 0 })
+    await applied.catch(() => undefined)
+    Object.assign(commit, { state: { apply: () => applied } })
   }
   const secured = Promise.all(`,
   },

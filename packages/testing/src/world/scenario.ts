@@ -28,6 +28,8 @@ export interface Scenario {
   readonly orders: number
   readonly commitIntervalMs: number
   readonly durability: Durability
+  /** Small segments roll, are compacted and purged in a short life; large ones are what most logs have. */
+  readonly segmentBytes: number
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
   /** When troubles stop. */
   readonly calmAtMs: number
@@ -45,6 +47,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     orders: 10 + random.below(30),
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,
     durability,
+    segmentBytes: 1024,
     troubles: Array.from({ length: count }, () => ({
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',

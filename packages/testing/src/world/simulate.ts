@@ -50,7 +50,9 @@ async function work(): Promise<void> {
 function runChunk(first: number, count: number): Promise<string | undefined> {
   const given = ['--from', String(first), '--count', String(count)]
   if (values.troubles !== undefined) given.push('--troubles', values.troubles)
-  const child = spawn(process.execPath, [...process.execArgv, RUN_SEEDS, ...given], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [...process.execArgv, RUN_SEEDS, ...given], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let said = ''
   child.stderr.on('data', (text) => {
     said += text
@@ -64,5 +66,7 @@ function runChunk(first: number, count: number): Promise<string | undefined> {
 function tell(): void {
   toldAtMs = performance.now()
   const seconds = (toldAtMs - started) / 1000
-  console.log(`${done} seeds from ${from}: no violation; ${(done / seconds).toFixed(1)} seeds/s in ${values.workers} processes`)
+  console.log(
+    `${done} seeds from ${from}: no violation; ${(done / seconds).toFixed(1)} seeds/s in ${values.workers} processes`,
+  )
 }

@@ -23,8 +23,6 @@ const CUSTOMERS = 5
 const PRODUCER_LIFE_MS = 1000
 const SUBTOPOLOGIES = 2
 const KEYS = 8
-/** Small, so that segments roll, are compacted and purged in a short life. */
-const SEGMENT_BYTES = 1024
 
 /** What a process may end with, for what was done to it. */
 const HONEST: readonly ErrorCode[] = [
@@ -73,8 +71,8 @@ export class World {
   }
 
   async run(): Promise<WorldReport> {
-    const { partitions, containers, troubles, calmAtMs } = this.#scenario
-    await this.#settle(this.#makeTopics(partitions))
+    const { containers, troubles, calmAtMs } = this.#scenario
+    await this.#settle(this.#makeTopics(this.#scenario))
     for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
     this.#produceSoon()
     for (const { atMs, kind } of troubles) {
@@ -90,15 +88,15 @@ export class World {
     return { scenario: this.#scenario, events, crashes: this.#crashes }
   }
 
-  async #makeTopics(partitions: number): Promise<void> {
+  async #makeTopics({ partitions, segmentBytes }: Scenario): Promise<void> {
     const { env } = this.#machine.process('admin')
     const log = await openFileLog({ directory: DATA, env })
     for (const { name } of [orders, copies, told]) {
-      await log.admin.createTopic(name, { partitions, segmentBytes: SEGMENT_BYTES })
+      await log.admin.createTopic(name, { partitions, segmentBytes })
     }
     // The job would make its own with large segments, which never close in so short a life.
-    await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * SEGMENT_BYTES, cleanup: 'compact' })
-    await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes: SEGMENT_BYTES })
+    await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
+    await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes })
     await log.close()
   }
 
