@@ -23,7 +23,7 @@ import { TransactionOutcomes } from './transactions/outcomes.ts'
 /** One read: large enough that the call's cost vanishes, small enough to stay in the processor's outer cache. */
 const READ_BYTES_MAX = 4 * 1024 * 1024
 /** What a reader starts with; it doubles up to the maximum while there is that much to read. */
-const READ_BYTES_MIN = 256 * 1024
+const READ_BYTES_MIN = 64 * 1024
 
 interface ReadSegment {
   readonly base: number

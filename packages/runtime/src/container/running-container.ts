@@ -109,6 +109,8 @@ export class RunningContainer {
   async close(): Promise<void> {
     this.#statusTimer?.cancel()
     try {
+      // Nobody should have to wait for what will not be committed, while this waits for what goes on beside the loop.
+      await this.#session?.outputs.abort().catch(() => undefined)
       await this.#settle()
       this.#report()
       this.status.complete()
@@ -129,6 +131,7 @@ export class RunningContainer {
       if (worked) await this.#options.env.timers.turn()
       else if (await this.#restOrEnd()) break
     }
+    await this.#commitAll()
     await this.#opening
     await this.#commitAll()
     await this.#purge()
@@ -181,8 +184,9 @@ export class RunningContainer {
   async #followAssignment(): Promise<void> {
     this.#throwFailure()
     const assignment = this.#assigned
-    if (assignment === undefined || assignment === this.#followed) return
-    await this.#opening
+    // While tasks are being restored the loop must go on: a restore may wait for what others have not committed yet, theirs
+    // for what we have not, and only who goes round commits.
+    if (assignment === undefined || assignment === this.#followed || this.#opening !== undefined) return
     const given = new Set(assignment.tasks)
     const lost = this.#open.filter((task) => !given.has(task.id))
     if (lost.length > 0) {
@@ -348,10 +352,10 @@ export class RunningContainer {
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#behind = []
     this.#rebuilds.spend(failed)
-    await this.#opening
     await Promise.all(this.#open.map((task) => task.held))
     const { outputs } = this.#joined
     await outputs.abort()
+    await this.#opening
     const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : this.#open
     for (const task of tasks) {
       this.#views?.closing(task)

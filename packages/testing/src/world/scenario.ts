@@ -47,7 +47,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     orders: 10 + random.below(30),
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,
     durability,
-    segmentBytes: 1024,
+    segmentBytes: random.chance(0.25) ? 1024 : 65_536,
     troubles: Array.from({ length: count }, () => ({
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
