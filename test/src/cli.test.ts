@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
@@ -59,24 +59,30 @@ test('a running job is found, queried and watched, and SIGTERM ends it with 0', 
   await watch.line(/"value":42/)
   watch.child.kill('SIGTERM')
   expect((await watch.ended).code).toBe(0)
-  expect(readdirSync(join(folder.data, 'jobs'))).toContain('summing.json')
+  const announced = join(folder.data, `jobs/summing@${job.child.pid}.json`)
+  expect(existsSync(announced)).toBe(true)
   job.child.kill('SIGTERM')
   expect((await job.ended).code).toBe(0)
-  expect(existsSync(join(folder.data, 'jobs/summing.json'))).toBe(false)
+  expect(existsSync(announced)).toBe(false)
 })
 
-test('a job that runs already is refused, and the one that runs goes on', { timeout: TIMEOUT_MS }, async () => {
+test('a job that is started again is joined, and taken over from who dies', { timeout: TIMEOUT_MS }, async () => {
   using folder = new UserFolder()
   await succeed(['topics', 'create', 'numbers', '--data', folder.data])
   const args = ['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--data', folder.data]
   const job = start(args)
   await job.line(/served at/)
-  const { code, stderr } = await run(args)
-  expect(stderr).toMatch(new RegExp(`JOB_RUNNING.*${job.child.pid}`))
-  expect(code).toBe(5)
-  expect((await run(['query', 'sums', '--data', folder.data])).code).toBe(0)
-  job.child.kill('SIGTERM')
-  expect((await job.ended).code).toBe(0)
+  const second = start(args)
+  await second.line(/served at/)
+  const alone = await run([...args, '--guarantee', 'at-least-once'])
+  expect(alone.stderr).toContain('JOB_RUNNING')
+  expect(alone.code).toBe(5)
+  job.child.kill('SIGKILL')
+  await job.ended
+  const asked = async () => (await run(['query', 'sums', '--data', folder.data])).code
+  await expect.poll(asked, { timeout: 10_000 }).toBe(0)
+  second.child.kill('SIGTERM')
+  expect((await second.ended).code).toBe(0)
 })
 
 test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_MS }, async () => {

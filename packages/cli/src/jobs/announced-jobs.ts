@@ -14,11 +14,12 @@ export interface AnnouncedJob {
   readonly pid: number
 }
 
-/** Writes where a running job answers into its data directory, for `query` and `watch` to find. */
+/** Writes where this process's part of a job answers into the data directory, for `query` and `watch` to find. */
 export function announceJob(data: string, job: string, url: string): { withdraw(): void } {
   const directory = resolve(data, 'jobs')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const path = join(directory, `${job}${SUFFIX}`)
+  // Several processes may run one job. No job's name can hold what parts the two.
+  const path = join(directory, `${job}@${process.pid}${SUFFIX}`)
   const announced: AnnouncedJob = { job, url, pid: process.pid }
   // Renamed into place: a reader never meets half a file.
   const temporary = `${path}.${process.pid}.new`
@@ -37,9 +38,11 @@ export function announceJob(data: string, job: string, url: string): { withdraw(
  */
 export async function findRunningJob(data: string, name: string | undefined): Promise<AnnouncedJob> {
   const announced = announcedJobs(resolve(data, 'jobs')).filter(({ job }) => name === undefined || job === name)
-  const answers = await Promise.all(announced.map(isAnswering))
-  const running = announced.filter((_, index) => answers[index] === true)
-  const [first, ...others] = running
+  const tasks = await Promise.all(announced.map(tasksOf))
+  const running = announced.filter((_, index) => tasks[index] !== undefined)
+  // Of the processes that run one job, the one that has most of it.
+  const [first] = running.toSorted((a, b) => (tasks[announced.indexOf(b)] ?? 0) - (tasks[announced.indexOf(a)] ?? 0))
+  const jobs = new Set(running.map(({ job }) => job))
   if (first === undefined) {
     throw new RefusedError(
       'JOB_NOT_RUNNING',
@@ -47,9 +50,11 @@ export async function findRunningJob(data: string, name: string | undefined): Pr
         'directory (--data), or say where it answers (--url)',
     )
   }
-  if (others.length === 0) return first
-  const names = running.map(({ job }) => job).join(', ')
-  throw new RefusedError('BAD_INPUT', `Several jobs run on ${resolve(data)}: ${names}. Choose one with --job`)
+  if (jobs.size === 1) return first
+  throw new RefusedError(
+    'BAD_INPUT',
+    `Several jobs run on ${resolve(data)}: ${[...jobs].join(', ')}. Choose one with --job`,
+  )
 }
 
 function announcedJobs(directory: string): AnnouncedJob[] {
@@ -76,13 +81,14 @@ function isAnnounced(json: unknown): json is AnnouncedJob {
   return 'job' in json && typeof json.job === 'string' && 'url' in json && typeof json.url === 'string' && 'pid' in json
 }
 
-async function isAnswering({ job, url }: AnnouncedJob): Promise<boolean> {
+/** How many tasks a process runs; undefined where it does not answer for the job. */
+async function tasksOf({ job, url }: AnnouncedJob): Promise<number | undefined> {
   const client = new MillraceClient(url, {
     fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) }),
   })
   // Another program may have got the port since.
   return client.status().then(
-    (status) => status.job === job,
-    () => false,
+    (status) => (status.job === job ? status.tasks.length : undefined),
+    () => undefined,
   )
 }

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import type { Job, JobStatus, Log } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { type Container, type ServedView, startContainer, startViewServer } from '@millrace/runtime'
-import { Command } from 'commander'
+import { type Container, type Guarantee, type ServedView, startContainer, startViewServer } from '@millrace/runtime'
+import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
 import { portNumber, positiveNumber } from '../values.ts'
@@ -14,6 +14,7 @@ interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
   readonly port: number
   readonly commitInterval: number
+  readonly guarantee: Guarantee
   readonly check: boolean
 }
 
@@ -24,12 +25,22 @@ export function runCommand(io: Io): Command {
     .option('--until-end', 'process what is in the topics now, commit, and exit')
     .option('--port <port>', 'where the views are served; 0 takes a free port', portNumber, 0)
     .option('--commit-interval <ms>', 'how often state, positions and outputs become durable', positiveNumber, 100)
+    .addOption(
+      new Option(
+        '--guarantee <guarantee>',
+        'exactly-once: outputs show at each commit; at-least-once: at once, and again after a crash',
+      )
+        .choices(['exactly-once', 'at-least-once'])
+        .default('exactly-once'),
+    )
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
 The job file is type-checked with the TypeScript that comes with this command, then run as it is; there is no build step.
+Started again on the same data directory it joins the job: the tasks are spread over the processes, and a process that dies
+is replaced by the others within moments. With at-least-once outputs a job runs in one process only.
 SIGTERM and SIGINT commit what was processed and exit with 0; a second one exits at once, which loses nothing either.
 
 Examples:
@@ -66,6 +77,8 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       env,
       stateDirectory: resolve(options.data, 'state'),
       commitIntervalMs: options.commitInterval,
+      guarantee: options.guarantee,
+      address: server.url,
       untilEnd: options.untilEnd === true,
       onNotice: (message) => display.notice(message),
       onRestore: (progress) => display.restoring(progress),
