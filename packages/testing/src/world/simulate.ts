@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 /*
  * Runs many simulated worlds in several processes: npm run simulate -- --count 1000000
  * Prints seeds a second as it goes. The first seed that fails is printed with what does not hold and how to replay it, and
- * ends the run with exit code 1.
+ * ends the run with exit code 1. With --minutes it stops after so many, and says how far it came.
  */
 const { values } = parseArgs({
   options: {
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1000' },
     workers: { type: 'string', default: String(availableParallelism()) },
     troubles: { type: 'string' },
+    minutes: { type: 'string' },
   },
 })
 
@@ -23,6 +24,7 @@ const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
 
 const from = Number(values.from)
 const end = from + Number(values.count)
+const limitMs = Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000
 const started = performance.now()
 let next = from
 let done = 0
@@ -30,9 +32,10 @@ let toldAtMs = started
 
 await Promise.all(Array.from({ length: Number(values.workers) }, () => work()))
 tell()
+if (done < end - from) console.log(`Stopped after ${values.minutes} minutes: ${end - from - done} seeds were not tried`)
 
 async function work(): Promise<void> {
-  while (next < end) {
+  while (next < end && performance.now() - started < limitMs) {
     const first = next
     const count = Math.min(CHUNK_SEEDS, end - first)
     next += count
