@@ -14,7 +14,7 @@ export interface FileKind {
 }
 
 export const FILE_KINDS: readonly FileKind[] = [
-  { name: 'segment', files: /^topics\/.*\.log$/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED', 'OFFSET_GONE'] },
+  { name: 'segment', files: /^topics\/.*\.log$/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED'] },
   { name: 'index', files: /^topics\/.*\.index$/, flipped: [], deleted: [] },
   { name: 'tail', files: /\/tail$/, flipped: [], deleted: [] },
   {
@@ -22,7 +22,7 @@ export const FILE_KINDS: readonly FileKind[] = [
     files: /\/topic\.json$/,
     // The topic has another id, other partitions, or smaller records than it had.
     flipped: ['LOG_DAMAGED', 'TOPIC_REPLACED', 'TOPIC_MISSING', 'JOB_INVALID', 'RECORD_TOO_LARGE'],
-    deleted: ['TOPIC_EXISTS', 'TOPIC_MISSING', 'LOG_DAMAGED'],
+    deleted: ['TOPIC_MISSING', 'LOG_DAMAGED'],
   },
   { name: 'data version', files: /^millrace\.json$/, flipped: ['DATA_VERSION'], deleted: [] },
   { name: 'journal', files: /^transactions\/[^.]/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED'] },

@@ -278,7 +278,12 @@ export class FilePartitionReader implements PartitionReader {
     }
     if (this.#position >= tail.nextOffset) return false
     const base = segmentHolding(this.#files.segments(), this.#position)
-    if (base === undefined) throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
+    if (base === undefined) {
+      // Retention may have been faster than our look.
+      const start = this.#readTail()?.startOffset ?? tail.startOffset
+      if (this.#position < start) throw offsetGone(this.topic, this.partition, this.#position, start)
+      throw this.#damaged(`no segment holds offset ${this.#position}, which was not deleted`)
+    }
     return this.#open(base)
   }
 

@@ -280,6 +280,16 @@ export class PartitionAppender {
     })
     this.#partition.openSegment(tail.nextOffset, 'write').close()
     await this.#syncNames()
+    await this.#syncTail()
+  }
+
+  /** So that recovery after a power cut looks at one segment, and not at all. */
+  async #syncTail(): Promise<void> {
+    try {
+      await this.#partition.syncTail()
+    } catch (error) {
+      throw syncFailed(this.#partition.tailPath, error)
+    }
   }
 
   async #syncNames(): Promise<void> {

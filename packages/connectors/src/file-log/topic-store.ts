@@ -84,10 +84,22 @@ export class TopicStore {
     } catch (error) {
       this.#abandon(making)
       const code = systemCode(error)
-      if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') throw topicExists(name)
+      if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') throw this.#takenName(name)
       throw writeFailed(making, error, { topic: name })
     }
     return { name, id, ...settings }
+  }
+
+  /** Somebody else made the topic meanwhile; or its directory is there, and what describes it is not. */
+  #takenName(name: string): RefusedError {
+    if (this.describe(name) !== undefined) return topicExists(name)
+    const file = `${topicDirectory(this.#data, name)}/${TOPIC_FILE}`
+    return new RefusedError(
+      'LOG_DAMAGED',
+      `The topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove ` +
+        `the directory to give its records up`,
+      { topic: name, file },
+    )
   }
 
   /** What is left of a topic in the making is none: nobody looks at it. */
