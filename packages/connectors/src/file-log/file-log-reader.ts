@@ -25,7 +25,17 @@ export class FileLogReader implements LogReader {
   /** Ends the wait that is under way. */
   #wake: (() => void) | undefined
 
-  constructor(env: Env, data: string, isolation: Isolation, durability: Durability, finisher: TransactionFinisher) {
+  readonly #closed: (reader: FileLogReader) => void
+
+  constructor(
+    env: Env,
+    data: string,
+    isolation: Isolation,
+    durability: Durability,
+    finisher: TransactionFinisher,
+    closed: (reader: FileLogReader) => void,
+  ) {
+    this.#closed = closed
     this.#env = env
     this.#data = data
     this.#isolation = isolation
@@ -62,6 +72,7 @@ export class FileLogReader implements LogReader {
   async close(): Promise<void> {
     for (const reader of this.#readers) reader.close()
     this.#wake?.()
+    this.#closed(this)
   }
 
   /** Ends the transactions of dead writers that hold a reader back; says whether any reader is held back. */

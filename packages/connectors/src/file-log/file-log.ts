@@ -83,7 +83,8 @@ class FileLog implements Log {
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
-    const reader = new FileLogReader(this.#env, this.location, isolation, this.#durability, this.#finisher)
+    const closed = (each: FileLogReader) => this.#open.delete(each)
+    const reader = new FileLogReader(this.#env, this.location, isolation, this.#durability, this.#finisher, closed)
     this.#open.add(reader)
     return reader
   }

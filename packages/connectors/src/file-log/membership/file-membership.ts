@@ -112,7 +112,11 @@ export class FileMembership implements Membership {
     if (this.#ended) return
     this.#timer?.cancel()
     try {
-      await this.#change((state) => withoutMembers(state, [this.member]))
+      await this.#change(async (state) => {
+        // A writer that failed has left what it could not end.
+        await this.#options.fence(this.member)
+        return withoutMembers(state, [this.member])
+      })
     } finally {
       this.#end()
       this.assignments.complete()
