@@ -12,7 +12,6 @@ const MESSAGES = {
   ENOTDIR: 'not a directory',
   ENOTEMPTY: 'directory not empty',
   EROFS: 'read-only file system',
-  ERR_FS_EISDIR: 'Path is a directory',
 } as const
 
 export type DiskErrorCode = keyof typeof MESSAGES

@@ -101,7 +101,7 @@ export class Disk {
   remove(path: string): void {
     const place = this.#existing(path)
     if (place?.node === undefined) return
-    if (place.node.kind === 'directory') throw new DiskError('ERR_FS_EISDIR', 'rm', path)
+    if (place.node.kind === 'directory') throw new DiskError('EISDIR', 'unlink', path)
     this.#remove(place, place.node)
   }
 
