@@ -10,7 +10,7 @@ import { randomMoment } from './random-moment.ts'
 import { hasLoopDevices, missingForPowerCuts, SmallDisk } from './small-disk.ts'
 
 /** How many cuts; others with MILLRACE_POWER_CUTS. */
-const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : 24))
+const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : 14))
 /** A new data directory after so many cuts of one: making everything is what is cut first. */
 const CUTS_A_DIRECTORY = 6
 const MOMENT_MS = 200
