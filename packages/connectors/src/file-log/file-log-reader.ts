@@ -21,7 +21,8 @@ export class FileLogReader implements LogReader {
   readonly #durability: Durability
   readonly #finisher: TransactionFinisher
   readonly #readers = new Set<FilePartitionReader>()
-  #nextMeetMs = 0
+  /** When to look after the transactions that hold a reader back; undefined while none does. Most are over before. */
+  #nextMeetMs: number | undefined
   /** Ends the wait that is under way. */
   #wake: (() => void) | undefined
 
@@ -78,13 +79,14 @@ export class FileLogReader implements LogReader {
   /** Ends the transactions of dead writers that hold a reader back; says whether any reader is held back. */
   async #finishOthers(): Promise<boolean> {
     const held = [...this.#readers].filter((reader) => reader.heldBack)
-    const now = this.#env.clock.monotonic()
     if (held.length === 0) {
-      this.#nextMeetMs = now + HELD_BACK_POLL_MS
+      this.#nextMeetMs = undefined
       return false
     }
-    if (now < this.#nextMeetMs) return true
-    this.#nextMeetMs = now + HELD_BACK_POLL_MS
+    const now = this.#env.clock.monotonic()
+    const due = this.#nextMeetMs !== undefined && now >= this.#nextMeetMs
+    if (due || this.#nextMeetMs === undefined) this.#nextMeetMs = now + HELD_BACK_POLL_MS
+    if (!due) return true
     for (const reader of held) await this.#finisher.meet(reader.files)
     return true
   }

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import type { Log } from '@millrace/core'
+import type { FileSystem, Log } from '@millrace/core'
 import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -74,6 +74,34 @@ describe('transactions of the file log', () => {
     expect(await values(log, 't', 0)).toEqual(['1', 'next', 'after'])
     const all = log.openReader({ isolation: 'uncommitted' })
     expect(readAll(await all.assign('t', 0, 0)).map(({ value }) => value)).toEqual(['1', 'next', 'never', 'after'])
+  })
+
+  test('that are soon over cost a reader behind them no look into their journal', async () => {
+    const log = await open()
+    await log.admin.createTopic('t')
+    const env = nodeEnv()
+    const opened: string[] = []
+    const files: FileSystem = {
+      ...env.files,
+      open: (path, mode) => {
+        opened.push(path)
+        return env.files.open(path, mode)
+      },
+    }
+    // Its time stands still: to this reader every transaction is soon over.
+    const clock = { ...env.clock, monotonic: () => 1_000_000 }
+    const watching = await openFileLog({ directory, env: { ...env, clock, files } })
+    logs.push(watching)
+    const reader = watching.openReader()
+    const partition = await reader.assign('t', 0, 0)
+    const writer = await log.openTransactionalWriter('id')
+    write(await writer.openPartition('t', 0), 'k', 'value')
+    await writer.flush()
+    const woken = reader.wait(60_000)
+    await writer.commit([])
+    await woken
+    expect(readAll(partition).map(({ value }) => value)).toEqual(['value'])
+    expect(opened.filter((path) => path.includes('/transactions/'))).toEqual([])
   })
 
   test('a second owner of an id fences the first', async () => {
