@@ -122,6 +122,7 @@ class FileLog implements Log {
       group,
       data: this.location,
       fence: (member) => this.#finisher.retire(`${group}.${member}`),
+      owes: (member) => this.#finisher.owes(`${group}.${member}`),
       checkUnclaimed: () => checkUnclaimed(this.#env.files, this.location, group),
     })
     this.#open.add({ close: () => membership.leave() })

@@ -88,3 +88,18 @@ test('who has left leaves nothing behind', async () => {
   expect(readdirSync(`${directory}/jobs/group`)).toEqual(['group.json', 'lock', 'members'])
   await expect(lastValueFrom(member.assignments, { defaultValue: undefined })).resolves.toBeDefined()
 })
+
+test('what a member could not end before it left, whoever takes its tasks ends', async () => {
+  const log = await open()
+  await log.admin.createTopic('t')
+  const first = await join(log)
+  const writer = await log.openTransactionalWriter(`group.${first.member}`)
+  write(await writer.openPartition('t', 0), 'k', 'v')
+  await writer.flush()
+  await first.leave()
+  expect(readdirSync(`${directory}/transactions`)).toContain(`group.${first.member}`)
+  const second = await join(await open())
+  expect((await firstValueFrom(second.assignments)).tasks).toEqual(TASKS)
+  expect(readdirSync(`${directory}/transactions`)).toEqual([])
+  await expect(writer.commit([])).rejects.toMatchObject({ code: 'WRITER_FENCED' })
+})

@@ -25,6 +25,8 @@ export interface GroupOptions extends JoinOptions {
   readonly group: string
   /** Makes sure that a member that is gone, or is taken for gone, can write nothing more, and ends what it left open. */
   readonly fence: (member: string) => Promise<void>
+  /** Whether a member has written something that only its writer, or a fence, can end. */
+  readonly owes: (member: string) => boolean
   /** Throws `JOB_RUNNING` where somebody has claimed the name for himself alone. */
   readonly checkUnclaimed: () => void
 }
@@ -112,11 +114,8 @@ export class FileMembership implements Membership {
     if (this.#ended) return
     this.#timer?.cancel()
     try {
-      await this.#change(async (state) => {
-        // A writer that failed has left what it could not end.
-        await this.#options.fence(this.member)
-        return withoutMembers(state, [this.member])
-      })
+      // A writer that failed has left what it could not end: whoever finds this member dead ends it, as after a crash.
+      if (!this.#options.owes(this.member)) await this.#change((state) => withoutMembers(state, [this.member]))
     } finally {
       this.#end()
       this.assignments.complete()

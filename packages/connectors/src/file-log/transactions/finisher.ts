@@ -67,10 +67,15 @@ export class TransactionFinisher {
     }
   }
 
+  /** Whether an id has a journal: its writer did not close in peace. */
+  owes(transactionalId: string): boolean {
+    return this.#env.files.stat(journalPath(this.#data, transactionalId)) !== undefined
+  }
+
   /** Takes over a journal that nobody is going to open again, and removes it. One that is not there is no error. */
   async retire(transactionalId: string): Promise<void> {
+    if (!this.owes(transactionalId)) return
     const { files } = this.#env
-    if (files.stat(journalPath(this.#data, transactionalId)) === undefined) return
     const journal = new TransactionJournal(files, this.#data, transactionalId)
     try {
       await journal.lock()
