@@ -1,5 +1,4 @@
 import type { JobStatus } from '@millrace/core'
-import { toTopology } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 import type { ServedView } from '../views/served-view.ts'
 import type { ContainerOptions } from './container-options.ts'
@@ -26,13 +25,7 @@ export interface Container {
  * `STATE_SERDE_CHANGED` and the log's own errors.
  */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
-  const container = new RunningContainer(options, toTopology(options.job))
-  try {
-    await container.open()
-  } catch (error) {
-    await container.close()
-    throw error
-  }
+  const container = await RunningContainer.open(options)
   const done = container.run().then(
     () => container.close(),
     async (error: unknown) => {

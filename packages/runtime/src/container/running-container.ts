@@ -1,16 +1,16 @@
 import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
-import type { Topology } from '@millrace/core/internal'
+import { type Topology, toTopology } from '@millrace/core/internal'
 import { ReplaySubject, type Subscription } from 'rxjs'
-import type { Task } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
-import { commitTasks, type FailedApply } from './commit.ts'
+import type { FailedApply } from './commit.ts'
+import { Commits } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.ts'
 import { makeTasks } from './make-tasks.ts'
+import { OpenTasks } from './open-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session, whetherFenced } from './session.ts'
-import { prepareTopics } from './topics.ts'
-import { ContainerViews } from './view-parts.ts'
+import { type JobTopics, prepareTopics } from './topics.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
 const SLICE_MS = 5
@@ -30,50 +30,63 @@ export class RunningContainer {
   readonly status = new ReplaySubject<JobStatus>(1)
   readonly #options: ContainerOptions
   readonly #topology: Topology
-  /** All of the job, by id; those that are this container's are among `#open`. */
-  #tasks: ReadonlyMap<string, Task> = new Map()
-  #open: readonly Task[] = []
+  readonly #rebuilds: RebuildBudget
+  readonly #tasks: OpenTasks
+  readonly #commits: Commits
   #session: Session | undefined
   #subscription: Subscription | undefined
   #assigned: Assignment | undefined
   /** The assignment that was followed last. */
   #followed: Assignment | undefined
-  /** Opens tasks, one after the other, beside the loop. */
-  #opening: Promise<void> | undefined
   /** Wakes the loop from its rest. */
   #rest = new AbortController()
   #stopping = false
   #phase: JobStatus['phase'] = 'restoring'
-  #views: ContainerViews | undefined
-  #committing: Promise<void> | undefined
-  /** Stores that the last commit did not reach. */
-  #behind: readonly FailedApply[] = []
   /** What failed beside the loop. */
   #failure: { readonly error: unknown } | undefined
-  #nextCommitMs = 0
   #nextPurgeMs = 0
-  readonly #rebuilds: RebuildBudget
   #statusTimer: { cancel(): void } | undefined
 
-  constructor(options: ContainerOptions, topology: Topology) {
+  private constructor(options: ContainerOptions, topology: Topology, topics: JobTopics) {
+    const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
     this.#options = options
     this.#topology = topology
-    this.#rebuilds = new RebuildBudget(topology.job, options.onNotice ?? (() => undefined))
+    this.#rebuilds = new RebuildBudget(topology.job, onNotice)
+    const wake = (failure: { readonly error: unknown } | undefined) => {
+      this.#failure ??= failure
+      this.#rest.abort()
+    }
+    this.#tasks = new OpenTasks({
+      topology,
+      tasks: makeTasks(options, topology, topics, () => this.#joined),
+      rebuilds: this.#rebuilds,
+      untilEnd,
+      opened: wake,
+    })
+    this.#commits = new Commits({
+      clock: env.clock,
+      intervalMs: commitIntervalMs,
+      rebuilds: this.#rebuilds,
+      applied: (commit) => this.#tasks.committed(commit),
+      ended: wake,
+    })
+  }
+
+  /** Joins a job, with the tasks that it gives first restored. Throws with everything closed again. */
+  static async open(options: ContainerOptions): Promise<RunningContainer> {
+    const topology = toTopology(options.job)
+    const container = new RunningContainer(options, topology, await prepareTopics(topology, options.log))
+    try {
+      await container.#open()
+    } catch (error) {
+      await container.close()
+      throw error
+    }
+    return container
   }
 
   get views(): readonly ServedView[] {
-    return this.#views?.views ?? []
-  }
-
-  async open(): Promise<void> {
-    const topics = await prepareTopics(this.#topology, this.#options.log)
-    const tasks = makeTasks(this.#options, this.#topology, topics, () => this.#joined)
-    this.#tasks = new Map(tasks.map((task) => [task.id, task]))
-    this.#views = new ContainerViews(this.#topology, tasks)
-    this.#reportRegularly()
-    await this.#join()
-    this.#phase = 'running'
-    this.#report()
+    return this.#tasks.views
   }
 
   requestStop(): void {
@@ -114,16 +127,20 @@ export class RunningContainer {
       await this.#settle()
       this.#report()
       this.status.complete()
-      this.#views?.close()
-      for (const task of this.#open) await task.close()
-      this.#open = []
+      await this.#tasks.end()
     } finally {
       await this.#leave()
     }
   }
 
+  async #open(): Promise<void> {
+    this.#reportRegularly()
+    await this.#join()
+    this.#phase = 'running'
+    this.#report()
+  }
+
   async #runSession(): Promise<void> {
-    this.#nextCommitMs = this.#nowMs + this.#commitIntervalMs
     while (!this.#stopping) {
       await this.#followAssignment()
       const worked = await this.#work()
@@ -132,17 +149,13 @@ export class RunningContainer {
       else if (await this.#restOrEnd()) break
     }
     await this.#commitAll()
-    await this.#opening
+    await this.#tasks.opening
     await this.#commitAll()
     await this.#purge()
   }
 
   get #nowMs(): number {
     return this.#options.env.clock.monotonic()
-  }
-
-  get #commitIntervalMs(): number {
-    return this.#options.commitIntervalMs ?? COMMIT_INTERVAL_MS
   }
 
   get #joined(): Session {
@@ -157,7 +170,7 @@ export class RunningContainer {
       log,
       job: this.#topology.job,
       guarantee: guarantee ?? (log.capabilities.transactions ? 'exactly-once' : 'at-least-once'),
-      tasks: [...this.#tasks.keys()],
+      tasks: this.#tasks.ids,
       address,
       sessionTimeoutMs,
     })
@@ -176,7 +189,7 @@ export class RunningContainer {
     })
     await first.promise
     await this.#followAssignment()
-    await this.#opening
+    await this.#tasks.opening
     this.#throwFailure()
   }
 
@@ -186,50 +199,25 @@ export class RunningContainer {
     const assignment = this.#assigned
     // While tasks are being restored the loop must go on: a restore may wait for what others have not committed yet, theirs
     // for what we have not, and only who goes round commits.
-    if (assignment === undefined || assignment === this.#followed || this.#opening !== undefined) return
+    if (assignment === undefined || assignment === this.#followed || this.#tasks.opening !== undefined) return
     const given = new Set(assignment.tasks)
-    const lost = this.#open.filter((task) => !given.has(task.id))
+    const lost = [...this.#tasks].filter((task) => !given.has(task.id))
     if (lost.length > 0) {
       await this.#commitAll()
-      for (const task of lost) {
-        this.#views?.closing(task)
-        await task.close()
-      }
-      this.#open = this.#open.filter((task) => given.has(task.id))
+      await this.#tasks.close(lost)
     }
     await this.#joined.membership.release(assignment)
     this.#followed = assignment
-    const had = new Set(this.#open)
-    const gained = [...this.#tasks.values()].filter((task) => given.has(task.id) && !had.has(task))
-    if (gained.length > 0) this.#opening = this.#openTasks(gained)
-  }
-
-  async #openTasks(tasks: readonly Task[]): Promise<void> {
-    try {
-      for (const task of tasks) {
-        await this.#openTask(task, () => task.open())
-        if (this.#options.untilEnd === true) task.limitToEnd()
-        this.#open = [...this.#open, task]
-        this.#views?.opened(task)
-      }
-    } catch (error) {
-      this.#fail(error)
-    }
-    this.#opening = undefined
-    this.#rest.abort()
+    this.#tasks.beginOpening(this.#tasks.missing(given))
   }
 
   /** Lets go of everything without committing: others have it. */
   async #abandon(): Promise<void> {
     await this.#settle()
-    for (const task of this.#open) {
-      this.#views?.closing(task)
-      await task.close()
-    }
-    this.#open = []
+    await this.#tasks.close([...this.#tasks])
     await this.#leave().catch(() => undefined)
     this.#failure = undefined
-    this.#behind = []
+    this.#commits.takeBehind()
   }
 
   async #leave(): Promise<void> {
@@ -243,8 +231,8 @@ export class RunningContainer {
 
   /** Waits for what goes on beside the loop: it uses what is about to be closed. */
   async #settle(): Promise<void> {
-    await this.#opening
-    await this.#committing
+    await this.#tasks.opening
+    await this.#commits.underWay
   }
 
   /** Gives every task a slice; says whether any had something to do. */
@@ -252,14 +240,14 @@ export class RunningContainer {
     const { outputs } = this.#joined
     let records = 0
     let untilMs = this.#nowMs + SLICE_MS
-    for (const task of this.#open) {
+    for (const task of this.#tasks) {
       if (outputs.backlogged) await outputs.flush()
       try {
         records += task.runSlice(untilMs)
       } catch (error) {
         if (!(error instanceof StateDamagedError)) throw error
-        await this.#committing
-        await this.#goBack([...this.#behind, { task, error }])
+        await this.#commits.underWay
+        await this.#goBack([...this.#commits.takeBehind(), { task, error }])
         return true
       }
       if (this.#nowMs < untilMs) continue
@@ -272,23 +260,25 @@ export class RunningContainer {
 
   /** Waits for something to do; true where there will be nothing more. */
   async #restOrEnd(): Promise<boolean> {
-    const held = this.#open.flatMap((task) => task.held ?? [])
+    const held = [...this.#tasks].flatMap((task) => task.held ?? [])
     if (held.length > 0) {
       await Promise.all(held)
       return false
     }
-    for (const task of this.#open) task.checkIdle(this.#nowMs)
-    if (this.#options.untilEnd === true && this.#opening === undefined) {
-      if (this.#committing !== undefined || this.#open.some((task) => task.dirty)) {
+    for (const task of this.#tasks) task.checkIdle(this.#nowMs)
+    const tasks = [...this.#tasks]
+    const dirty = tasks.some((task) => task.dirty)
+    const committing = this.#commits.underWay !== undefined
+    if (this.#options.untilEnd === true && this.#tasks.opening === undefined) {
+      if (committing || dirty) {
         await this.#commitAll()
         return false
       }
-      if (this.#open.every((task) => task.atEnd)) return this.#assigned === this.#followed
+      if (tasks.every((task) => task.atEnd)) return this.#assigned === this.#followed
     }
-    const dirty = this.#open.some((task) => task.dirty)
     // A commit that is due, while the one before is on its way, is made when that one wakes us. Going round without
     // waiting would starve the I/O that it waits for.
-    const waitMs = dirty && this.#committing === undefined ? this.#nextCommitMs - this.#nowMs : IDLE_WAIT_MS
+    const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
     if (waitMs > 0) await this.#joined.reader.wait(waitMs, this.#rest.signal)
     if (this.#rest.signal.aborted) this.#rest = new AbortController()
     return false
@@ -296,53 +286,43 @@ export class RunningContainer {
 
   async #commitWhenDue(): Promise<void> {
     await this.#throwOrGoBack()
-    const now = this.#nowMs
     let dirtyBytes = 0
-    for (const task of this.#open) dirtyBytes += task.dirtyBytes
+    for (const task of this.#tasks) dirtyBytes += task.dirtyBytes
     if (dirtyBytes >= DIRTY_BYTES_MAX) await this.#commitAll()
-    else if (now >= this.#nextCommitMs && this.#committing === undefined) this.#startCommit()
-    if (now >= this.#nextPurgeMs) await this.#purge()
+    else if (this.#commits.dueInMs <= 0 && this.#commits.underWay === undefined) this.#startCommit()
+    if (this.#nowMs >= this.#nextPurgeMs) await this.#purge()
   }
 
   async #purge(): Promise<void> {
     this.#nextPurgeMs = this.#nowMs + PURGE_INTERVAL_MS
-    for (const task of this.#open) await task.purgeInputs()
+    for (const task of this.#tasks) await task.purgeInputs()
   }
 
   /** Commits everything that was processed, and waits for it. */
   async #commitAll(): Promise<void> {
-    await this.#committing
+    await this.#commits.underWay
     await this.#throwOrGoBack()
-    await Promise.all(this.#open.map((task) => task.held))
+    await this.#unheld()
     this.#startCommit()
-    await this.#committing
+    await this.#commits.underWay
     await this.#throwOrGoBack()
   }
 
-  /** Freezes all tasks at one moment and lets the rest of the commit go on beside the processing. */
   #startCommit(): void {
+    const tasks = [...this.#tasks]
     // A held task is in the middle of a record: what it has appended for that would be committed without it.
-    if (this.#open.some((task) => task.held !== undefined)) return
-    this.#nextCommitMs = this.#nowMs + this.#commitIntervalMs
-    const due = this.#open.filter((task) => task.dirty)
-    if (due.length === 0) return
-    this.#committing = commitTasks(this.#joined.outputs, due, (commit) => this.#views?.committed(commit))
-      .then(
-        (failed) => {
-          this.#behind = failed
-          if (failed.length === 0) this.#rebuilds.renew()
-        },
-        (error: unknown) => this.#fail(error),
-      )
-      .finally(() => {
-        this.#committing = undefined
-        this.#rest.abort()
-      })
+    if (tasks.every((task) => task.held === undefined)) this.#commits.start(this.#joined.outputs, tasks)
+  }
+
+  /** Waits until no task is in the middle of a record. */
+  async #unheld(): Promise<void> {
+    await Promise.all([...this.#tasks].map((task) => task.held))
   }
 
   async #throwOrGoBack(): Promise<void> {
     this.#throwFailure()
-    if (this.#behind.length > 0) await this.#goBack(this.#behind)
+    const behind = this.#commits.takeBehind()
+    if (behind.length > 0) await this.#goBack(behind)
   }
 
   /**
@@ -350,32 +330,12 @@ export class RunningContainer {
    * others have appended since then stands in the same transaction, and is given up with it.
    */
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
-    this.#behind = []
     this.#rebuilds.spend(failed)
-    await Promise.all(this.#open.map((task) => task.held))
+    await this.#unheld()
     const { outputs } = this.#joined
     await outputs.abort()
-    await this.#opening
-    const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : this.#open
-    for (const task of tasks) {
-      this.#views?.closing(task)
-      await this.#openTask(task, () => task.reopen())
-      this.#views?.opened(task)
-    }
-  }
-
-  /** Opens a task, again where its store fails meanwhile: it is a cache, and is repaired without a person. */
-  async #openTask(task: Task, open: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        await open()
-        return
-      } catch (error) {
-        if (!(error instanceof StateDamagedError)) throw error
-        this.#rebuilds.spend([{ task, error }])
-        await task.close()
-      }
-    }
+    await this.#tasks.opening
+    await this.#tasks.reopen(outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : [...this.#tasks])
   }
 
   #fail(error: unknown): void {
@@ -394,7 +354,7 @@ export class RunningContainer {
 
   #report(): void {
     const { job } = this.#topology
-    const tasks = this.#open.map((task) => task.status())
+    const tasks = Array.from(this.#tasks, (task) => task.status())
     this.status.next({ job, phase: this.#phase, atMs: this.#nowMs, tasks })
   }
 }

@@ -121,8 +121,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'task given up without a commit',
     file: `${RUNTIME}/container/running-container.ts`,
-    from: '      await this.#commitAll()\n      for (const task of lost)',
-    to: '      for (const task of lost)',
+    from: '      await this.#commitAll()\n      await this.#tasks.close(lost)',
+    to: '      await this.#tasks.close(lost)',
   },
   {
     name: 'store keeps what was not committed',

@@ -1,0 +1,117 @@
+import { StateDamagedError } from '@millrace/core'
+import type { Topology } from '@millrace/core/internal'
+import type { Task, TaskCommit } from '../task/task.ts'
+import type { ServedView } from '../views/served-view.ts'
+import type { RebuildBudget } from './rebuild-budget.ts'
+import { ContainerViews } from './view-parts.ts'
+
+/** What a container opens its tasks with. */
+export interface OpenTasksOptions {
+  readonly topology: Topology
+  /** All of the job, none of them open. */
+  readonly tasks: readonly Task[]
+  readonly rebuilds: RebuildBudget
+  /** Whether tasks end at what is there when they are opened. */
+  readonly untilEnd: boolean
+  /** Told when tasks that were being opened are all open, or one of them cannot be, with its error. */
+  readonly opened: (failure: { readonly error: unknown } | undefined) => void
+}
+
+/** The tasks that a container has open, in the order in which it got them, and the views that they serve. */
+export class OpenTasks implements Iterable<Task> {
+  readonly #options: OpenTasksOptions
+  readonly #views: ContainerViews
+  #open: readonly Task[] = []
+  #opening: Promise<void> | undefined
+
+  constructor(options: OpenTasksOptions) {
+    this.#options = options
+    this.#views = new ContainerViews(options.topology, options.tasks)
+  }
+
+  /** The ids of all tasks of the job, open here or not. */
+  get ids(): string[] {
+    return this.#options.tasks.map(({ id }) => id)
+  }
+
+  get views(): readonly ServedView[] {
+    return this.#views.views
+  }
+
+  /** Settles when the tasks that are being opened are open, and never rejects; undefined where none is. */
+  get opening(): Promise<void> | undefined {
+    return this.#opening
+  }
+
+  [Symbol.iterator](): Iterator<Task> {
+    return this.#open[Symbol.iterator]()
+  }
+
+  /** Begins to open tasks, one after the other, beside whatever else goes on. */
+  beginOpening(tasks: readonly Task[]): void {
+    if (tasks.length > 0) this.#opening = this.#openAll(tasks)
+  }
+
+  /** The tasks among `ids` that are not open. */
+  missing(ids: ReadonlySet<string>): Task[] {
+    return this.#options.tasks.filter((task) => ids.has(task.id) && !this.#open.includes(task))
+  }
+
+  async close(tasks: readonly Task[]): Promise<void> {
+    for (const task of tasks) {
+      this.#views.closing(task)
+      await task.close()
+    }
+    this.#open = this.#open.filter((task) => !tasks.includes(task))
+  }
+
+  /** Opens tasks again where their last commit left them. */
+  async reopen(tasks: readonly Task[]): Promise<void> {
+    for (const task of tasks) {
+      this.#views.closing(task)
+      await this.#withRebuilds(task, () => task.reopen())
+      this.#views.opened(task)
+    }
+  }
+
+  /** A commit is in a task's store: tells those who watch. */
+  committed(commit: TaskCommit): void {
+    this.#views.committed(commit)
+  }
+
+  /** Closes all tasks, and ends the views. */
+  async end(): Promise<void> {
+    this.#views.close()
+    await this.close(this.#open)
+  }
+
+  async #openAll(tasks: readonly Task[]): Promise<void> {
+    let failure: { readonly error: unknown } | undefined
+    try {
+      for (const task of tasks) {
+        await this.#withRebuilds(task, () => task.open())
+        if (this.#options.untilEnd) task.limitToEnd()
+        this.#open = [...this.#open, task]
+        this.#views.opened(task)
+      }
+    } catch (error) {
+      failure = { error }
+    }
+    this.#opening = undefined
+    this.#options.opened(failure)
+  }
+
+  /** Opens a task, again where its store fails meanwhile: it is a cache, and is repaired without a person. */
+  async #withRebuilds(task: Task, open: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await open()
+        return
+      } catch (error) {
+        if (!(error instanceof StateDamagedError)) throw error
+        this.#options.rebuilds.spend([{ task, error }])
+        await task.close()
+      }
+    }
+  }
+}
