@@ -70,6 +70,8 @@ Benchmarks (all, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
 
   --quick      little data, one run: shows that everything works, measures nothing
   --pairs <n>  how often each is repeated (default ${FULL.pairs})
+  --flights <n>
+               how many flights the jobs process (default ${FULL.flights}, which is all)
   --interval <ms>
                compares guarantees at this commit interval only (default ${FULL.intervalsMs.join(', ')}); may be repeated
   --help       this text
@@ -81,6 +83,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     pairs: { type: 'string' },
+    flights: { type: 'string' },
     interval: { type: 'string', multiple: true },
     help: { type: 'boolean' },
   },
@@ -88,6 +91,7 @@ const { values, positionals } = parseArgs({
 })
 const defaults = values.quick ? QUICK : FULL
 const pairs = Number(values.pairs ?? defaults.pairs)
+const flights = Number(values.flights ?? defaults.flights)
 const intervalsMs = values.interval?.map(Number) ?? defaults.intervalsMs
 const problem = problemWith()
 if (values.help) {
@@ -103,12 +107,13 @@ function problemWith(): string | undefined {
   const unknown = positionals.find((name) => BENCHMARKS[name] === undefined)
   if (unknown !== undefined) return `No benchmark ${unknown}`
   const isCount = (number: number) => Number.isSafeInteger(number) && number >= 1
+  if (!isCount(flights) || flights > FULL.flights) return `--flights needs a number from 1 to ${FULL.flights}`
   if (!isCount(pairs)) return '--pairs needs a number from 1 up'
   return intervalsMs.every(isCount) ? undefined : '--interval needs a number of ms from 1 up'
 }
 
 async function runBenchmarks(names: readonly string[]): Promise<void> {
-  const sizes = { ...defaults, pairs, intervalsMs }
+  const sizes = { ...defaults, flights, pairs, intervalsMs }
   const processors = cpus()
   process.stdout.write(`Node ${process.version}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}\n`)
   for (const name of names) {

@@ -4,6 +4,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { count, text, type Work } from '../child/work.ts'
 import { asGuarantee } from '../guarantee/guarantees.ts'
+import { timedLog } from '../guarantee/timed-log.ts'
 
 const ticks = topic('ticks', { key: bytes(), value: int64() })
 
@@ -16,7 +17,8 @@ const work: Work = {
     const records = count(options, 'records')
     const env = nodeEnv()
     const data = text(options, 'data')
-    const log = await openFileLog({ directory: data, env })
+    const commitsMs: number[] = []
+    const log = timedLog(await openFileLog({ directory: data, env }), commitsMs)
     const container = await startContainer({
       job: passOn,
       log,
@@ -36,6 +38,7 @@ const work: Work = {
         await container.done
         return records
       },
+      found: () => commitsMs,
       close: () => log.close(),
     }
   },

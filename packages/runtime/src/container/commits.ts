@@ -4,6 +4,11 @@ import { commitTasks, type FailedApply } from './commit.ts'
 import type { Outputs } from './outputs.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
 
+/** What went wrong beside a container's loop, to be thrown in it. */
+export interface Failure {
+  readonly error: unknown
+}
+
 /** What a container's commits need of it. */
 export interface CommitsOptions {
   readonly clock: Clock
@@ -12,7 +17,7 @@ export interface CommitsOptions {
   /** Told of each task whose store a commit has reached. */
   readonly applied: (commit: TaskCommit) => void
   /** Told when a commit is over, and why it failed if it did. */
-  readonly ended: (failure: { readonly error: unknown } | undefined) => void
+  readonly ended: (failure?: Failure) => void
 }
 
 /** A container's commits, one after the other, each beside the processing of what comes after it. */
@@ -55,7 +60,7 @@ export class Commits {
         this.#underWay = undefined
         this.#behind = failed
         if (failed.length === 0) rebuilds.renew()
-        ended(undefined)
+        ended()
       },
       (error: unknown) => {
         this.#underWay = undefined

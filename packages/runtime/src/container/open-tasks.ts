@@ -2,6 +2,7 @@ import { StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
+import type { Failure } from './commits.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
 import { ContainerViews } from './view-parts.ts'
 
@@ -14,7 +15,7 @@ export interface OpenTasksOptions {
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Told when tasks that were being opened are all open, or one of them cannot be, with its error. */
-  readonly opened: (failure: { readonly error: unknown } | undefined) => void
+  readonly opened: (failure?: Failure) => void
 }
 
 /** The tasks that a container has open, in the order in which it got them, and the views that they serve. */
@@ -86,7 +87,7 @@ export class OpenTasks implements Iterable<Task> {
   }
 
   async #openAll(tasks: readonly Task[]): Promise<void> {
-    let failure: { readonly error: unknown } | undefined
+    let failure: Failure | undefined
     try {
       for (const task of tasks) {
         await this.#withRebuilds(task, () => task.open())

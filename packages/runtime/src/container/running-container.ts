@@ -3,7 +3,7 @@ import { type Topology, toTopology } from '@millrace/core/internal'
 import { ReplaySubject, type Subscription } from 'rxjs'
 import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
-import { Commits } from './commits.ts'
+import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
@@ -43,7 +43,7 @@ export class RunningContainer {
   #stopping = false
   #phase: JobStatus['phase'] = 'restoring'
   /** What failed beside the loop. */
-  #failure: { readonly error: unknown } | undefined
+  #failure: Failure | undefined
   #nextPurgeMs = 0
   #statusTimer: { cancel(): void } | undefined
 
@@ -52,10 +52,7 @@ export class RunningContainer {
     this.#options = options
     this.#topology = topology
     this.#rebuilds = new RebuildBudget(topology.job, onNotice)
-    const wake = (failure: { readonly error: unknown } | undefined) => {
-      this.#failure ??= failure
-      this.#rest.abort()
-    }
+    const wake = (failure?: Failure) => this.#wake(failure)
     this.#tasks = new OpenTasks({
       topology,
       tasks: makeTasks(options, topology, topics, () => this.#joined),
@@ -95,7 +92,7 @@ export class RunningContainer {
       this.#report()
     }
     this.#stopping = true
-    this.#rest.abort()
+    this.#wake()
   }
 
   async run(): Promise<void> {
@@ -179,11 +176,11 @@ export class RunningContainer {
     this.#subscription = session.membership.assignments.subscribe({
       next: (assignment) => {
         this.#assigned = assignment
-        this.#rest.abort()
+        this.#wake()
         first.resolve()
       },
       error: (error: unknown) => {
-        this.#fail(error)
+        this.#wake({ error })
         first.resolve()
       },
     })
@@ -338,8 +335,9 @@ export class RunningContainer {
     await this.#tasks.reopen(outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : [...this.#tasks])
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= { error }
+  /** Ends the loop's rest: there is something to do, or something failed beside it. */
+  #wake(failure?: Failure): void {
+    this.#failure ??= failure
     this.#rest.abort()
   }
 
