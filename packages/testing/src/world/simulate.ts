@@ -20,6 +20,8 @@ const { values } = parseArgs({
 
 /** Enough that a process's start costs little beside its seeds. */
 const CHUNK_SEEDS = 500
+/** Worlds make much garbage that is soon gone, and every core has a process already: about a tenth more seeds a second. */
+const NODE_OPTIONS = ['--max-semi-space-size=64', '--single-threaded-gc']
 const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
 
 const from = Number(values.from)
@@ -53,7 +55,7 @@ async function work(): Promise<void> {
 function runChunk(first: number, count: number): Promise<string | undefined> {
   const given = ['--from', String(first), '--count', String(count)]
   if (values.troubles !== undefined) given.push('--troubles', values.troubles)
-  const child = spawn(process.execPath, [...process.execArgv, RUN_SEEDS, ...given], {
+  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, RUN_SEEDS, ...given], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
