@@ -114,7 +114,7 @@ export class FileLogReader implements LogReader {
     signal?.addEventListener('abort', wake)
     try {
       // Between the last look and the watch something may have come.
-      if (this.#hasMore()) return true
+      if (signal?.aborted || this.#hasMore()) return true
       return await woken.promise
     } finally {
       this.#wake = undefined

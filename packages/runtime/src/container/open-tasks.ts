@@ -24,6 +24,8 @@ export class OpenTasks implements Iterable<Task> {
   readonly #views: ContainerViews
   #open: readonly Task[] = []
   #opening: Promise<void> | undefined
+  /** Aborted when what is being opened is not wanted any more. */
+  #giveUp = new AbortController()
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
@@ -39,7 +41,7 @@ export class OpenTasks implements Iterable<Task> {
     return this.#views.views
   }
 
-  /** Settles when the tasks that are being opened are open, and never rejects; undefined where none is. */
+  /** Settles when the tasks that are being opened are open, or given up, and never rejects; undefined where none is. */
   get opening(): Promise<void> | undefined {
     return this.#opening
   }
@@ -51,6 +53,16 @@ export class OpenTasks implements Iterable<Task> {
   /** Begins to open tasks, one after the other, beside whatever else goes on. */
   beginOpening(tasks: readonly Task[]): void {
     if (tasks.length > 0) this.#opening = this.#openAll(tasks)
+  }
+
+  /**
+   * Gives up the tasks that are being opened, and waits for that: a restore may wait for a transaction that nobody ends
+   * before this container is closed.
+   */
+  async giveUpOpening(): Promise<void> {
+    this.#giveUp.abort()
+    await this.#opening
+    this.#giveUp = new AbortController()
   }
 
   /** The tasks among `ids` that are not open. */
@@ -87,16 +99,22 @@ export class OpenTasks implements Iterable<Task> {
   }
 
   async #openAll(tasks: readonly Task[]): Promise<void> {
+    const { signal } = this.#giveUp
     let failure: Failure | undefined
-    try {
-      for (const task of tasks) {
-        await this.#withRebuilds(task, () => task.open())
-        if (this.#options.untilEnd) task.limitToEnd()
-        this.#open = [...this.#open, task]
-        this.#views.opened(task)
+    for (const task of tasks) {
+      if (signal.aborted) break
+      try {
+        await this.#withRebuilds(task, () => task.open(signal))
+      } catch (error) {
+        if (!signal.aborted) failure = { error }
+        await task.close().catch((closing: unknown) => {
+          failure ??= { error: closing }
+        })
+        break
       }
-    } catch (error) {
-      failure = { error }
+      if (this.#options.untilEnd) task.limitToEnd()
+      this.#open = [...this.#open, task]
+      this.#views.opened(task)
     }
     this.#opening = undefined
     this.#options.opened(failure)

@@ -145,8 +145,7 @@ export class RunningContainer {
       if (worked) await this.#options.env.timers.turn()
       else if (await this.#restOrEnd()) break
     }
-    await this.#commitAll()
-    await this.#tasks.opening
+    await this.#tasks.giveUpOpening()
     await this.#commitAll()
     await this.#purge()
   }
@@ -228,7 +227,7 @@ export class RunningContainer {
 
   /** Waits for what goes on beside the loop: it uses what is about to be closed. */
   async #settle(): Promise<void> {
-    await this.#tasks.opening
+    await this.#tasks.giveUpOpening()
     await this.#commits.underWay
   }
 

@@ -24,7 +24,7 @@ export interface RestoreResult {
 /**
  * Brings a task's state to the end of its changelog. The local store is a cache: it is kept only where the changelog
  * still has, at the very offset, the group that the store says it ends with; a log that lost its tail, or was compacted
- * past that point, has another one or none.
+ * past that point, has another one or none. Rejects with the signal's reason once that is aborted.
  */
 export async function restoreState(
   log: Log,
@@ -32,6 +32,7 @@ export async function restoreState(
   changelog: string,
   partition: number,
   progress: (done: number, total: number) => void,
+  signal?: AbortSignal,
 ): Promise<RestoreResult> {
   const rebuilt = await checkPosition(log, state, changelog, partition)
   if (rebuilt !== undefined) await state.discard()
@@ -39,7 +40,14 @@ export async function restoreState(
   const reader = log.openReader()
   try {
     const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
-    const records = await applyChanges(state, changes, end, () => reader.wait(RESTORE_WAIT_MS), progress)
+    const wait = async () => {
+      signal?.throwIfAborted()
+      await reader.wait(RESTORE_WAIT_MS, signal)
+    }
+    const records = await applyChanges(state, changes, end, wait, (done, total) => {
+      progress(done, total)
+      signal?.throwIfAborted()
+    })
     return { records, rebuilt }
   } finally {
     await reader.close()

@@ -120,8 +120,11 @@ export class Task {
     return sum
   }
 
-  /** Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. */
-  async open(): Promise<void> {
+  /**
+   * Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. Rejects with the signal's
+   * reason where that is aborted meanwhile; then, as after any failure, the task is to be closed.
+   */
+  async open(signal?: AbortSignal): Promise<void> {
     const { topology, subtopology, partition, log, env, engine, notice } = this.spec
     const { state, note } = await openLocalState({
       directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
@@ -134,9 +137,8 @@ export class Task {
     })
     this.#state = state
     if (note !== undefined) notice(`${this.id}: ${note}`)
-    const restored = await restoreState(log, state, topology.changelog, partition, (done, total) => {
-      this.spec.restoring({ task: this.id, done, total })
-    })
+    const restoring = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
+    const restored = await restoreState(log, state, topology.changelog, partition, restoring, signal)
     this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
     this.#group = await this.spec.writer.openGroup(topology.changelog, partition)

@@ -113,19 +113,31 @@ export async function auditEnd(
 /** What a store should hold: the latest of each key in the changelog. */
 export async function changelogOf(log: Log, partition: number): Promise<Map<string, string>> {
   const latest = new Map<string, string>()
+  await eachChange(log, partition, (key, value) => {
+    if (value === null) latest.delete(key)
+    else latest.set(key, value)
+  })
+  return latest
+}
+
+/** Calls `told` for each committed record of a partition of the changelog. */
+export async function eachChange(
+  log: Log,
+  partition: number,
+  told: (key: string, value: string | null, offset: number) => void,
+): Promise<void> {
   // Until a container came so far, there is none.
-  if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return latest
+  if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return
   const reader = log.openReader()
   const batches = await reader.assign(CHANGELOG, partition, 0)
   for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) {
     while (batch.next()) {
-      const key = batch.bytes.latin1Slice(batch.keyStart, batch.keyEnd)
-      if (batch.valueStart < 0) latest.delete(key)
-      else latest.set(key, storedText(key, batch.bytes, batch.valueStart, batch.valueEnd))
+      const { bytes, valueStart, valueEnd } = batch
+      const key = bytes.latin1Slice(batch.keyStart, batch.keyEnd)
+      told(key, valueStart < 0 ? null : storedText(key, bytes, valueStart, valueEnd), batch.offset)
     }
   }
   await reader.close()
-  return latest
 }
 
 export function storedText(key: string, bytes: Buffer, start: number, end: number): string {

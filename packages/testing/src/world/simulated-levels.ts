@@ -14,8 +14,6 @@ interface StoredLevel {
   pending: (readonly Operation[])[]
   damaged: boolean
   owner: SimulatedProcess | undefined
-  /** Counts all openings: the highest is the latest. */
-  openedAs: number
 }
 
 /** A log that grows longer than this is on its way to the disk, as LevelDB's is when it fills its buffer. */
@@ -31,7 +29,6 @@ export class SimulatedLevels {
   readonly #stored = new Map<string, StoredLevel>()
   /** The next so-manieth write of a batch fails; none where it is undefined. */
   #failIn: number | undefined
-  #opened = 0
 
   /** What a process opens its states with. */
   engineFor(process: SimulatedProcess): LevelEngine {
@@ -46,14 +43,12 @@ export class SimulatedLevels {
     this.#failIn = writes
   }
 
-  /** What the directory of these that was opened last holds, by key as Latin-1; undefined where there is none. */
-  contentOf(directories: readonly string[]): ReadonlyMap<string, Buffer> | undefined {
-    const latest = directories
-      .flatMap((directory) => this.#stored.get(directory) ?? [])
-      .sort((a, b) => b.openedAs - a.openedAs)[0]
-    if (latest === undefined) return undefined
-    const content = new Map(latest.durable)
-    for (const batch of latest.pending) apply(content, batch)
+  /** What a directory holds, by key as Latin-1; undefined where there is nothing, or nothing that can be opened. */
+  contentOf(directory: string): ReadonlyMap<string, Buffer> | undefined {
+    const level = this.#stored.get(directory)
+    if (level === undefined || level.damaged) return undefined
+    const content = new Map(level.durable)
+    for (const batch of level.pending) apply(content, batch)
     return new Map([...content].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])))
   }
 
@@ -74,12 +69,11 @@ export class SimulatedLevels {
     }
     if (level === undefined || files.stat(current) === undefined) {
       files.open(current, 'write').close()
-      level = { durable: new Map(), pending: [], damaged: false, owner: undefined, openedAs: 0 }
+      level = { durable: new Map(), pending: [], damaged: false, owner: undefined }
       this.#stored.set(directory, level)
     }
     if (level.damaged) throw new Error(`${directory} is damaged`)
     level.owner = process
-    level.openedAs = ++this.#opened
     return new SimulatedLevel(level, process, () => this.#fails())
   }
 

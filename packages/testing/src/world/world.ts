@@ -61,6 +61,7 @@ export class World {
   #calm = false
   #stopping = false
   #crashes = 0
+  #stateLost = false
   #failure: { readonly error: unknown } | undefined
   #names = 0
 
@@ -214,6 +215,7 @@ export class World {
       case 'lost state':
         if (victim !== undefined) this.#kill(victim)
         this.#machine.disk.wipe(STATE)
+        this.#stateLost = true
         break
       case 'clock jump':
         this.#machine.jumpClock(random.chance(0.5) ? 3_600_000 : -3_600_000)
@@ -297,9 +299,12 @@ export class World {
     await this.#audit()
     const process = this.#machine.process('auditor')
     await this.#settle(auditEnd(process, this.#scenario.partitions, this.#acked))
-    await this.#settle(
-      auditStores(process, this.#scenario.partitions, (directories) => this.#levels.contentOf(directories)),
-    )
+    const stores = {
+      contentOf: (directory: string) => this.#levels.contentOf(directory),
+      // Who lives on with a store that was deleted leaves none.
+      complete: !this.#stateLost,
+    }
+    await this.#settle(auditStores(process, this.#scenario.partitions, stores))
     await this.#settle(auditProducers(process))
     this.#check()
   }
