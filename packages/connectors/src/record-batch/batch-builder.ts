@@ -37,7 +37,7 @@ const RECORD_OVERHEAD_BYTES = 48
  */
 export class BatchBuilder {
   readonly #recordBytesMax: number
-  readonly #out = new ByteWriter(64 * 1024)
+  readonly #out = new ByteWriter()
   #count = 0
   #baseTimestamp = 0
   #maxTimestamp = 0

@@ -19,7 +19,7 @@ const { values } = parseArgs({
 })
 
 /** Enough that a process's start costs little beside its seeds. */
-const CHUNK_SEEDS = 500
+const CHUNK_SEEDS = 1000
 /** Worlds make much garbage that is soon gone, and every core has a process already: about a tenth more seeds a second. */
 const NODE_OPTIONS = ['--max-semi-space-size=64', '--single-threaded-gc']
 const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
