@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises'
 import { openFileLog } from '@millrace/connectors'
 import { type JobStatus, job, json, stream, string, topic } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
 import { filter, firstValueFrom } from 'rxjs'
@@ -122,6 +124,26 @@ describe('containers that share a job', () => {
     await second.stop()
     await hasTasks(first, 4)
     expect(notices).toEqual([])
+  })
+
+  test('stop at once while a task that they have got waits for a transaction that nobody ends', async () => {
+    const [first, second] = [await start(), await start()]
+    await Promise.all([hasTasks(first, 2), hasTasks(second, 2)])
+    await produce(400)
+    const log = await openFileLog({ directory: world.directory, env: nodeEnv() })
+    closing.push(() => log.close())
+    const stuck = await log.openTransactionalWriter('stuck')
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      write(await stuck.openPartition('shared.changelog', partition), null, 'never committed')
+    }
+    await stuck.flush()
+    await first.stop()
+    // It looks at its group ten times a second.
+    await setTimeout(500)
+    await second.stop()
+    await stuck.close()
+    await world.runToEnd(theJob)
+    await expectExact()
   })
 
   test('run to the end of what is there together', async () => {
