@@ -111,7 +111,7 @@ export async function auditEnd(
 }
 
 /** What a store should hold: the latest of each key in the changelog. */
-export async function changelogOf(log: Log, partition: number): Promise<Map<string, string>> {
+async function changelogOf(log: Log, partition: number): Promise<Map<string, string>> {
   const latest = new Map<string, string>()
   await eachChange(log, partition, (key, value) => {
     if (value === null) latest.delete(key)
