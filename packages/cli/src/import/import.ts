@@ -8,7 +8,7 @@ import type { Io } from '../terminal/io.ts'
 import { Progress } from '../terminal/progress.ts'
 import { positiveNumber } from '../values.ts'
 import { importRows } from './import-rows.ts'
-import { openRows } from './row-source.ts'
+import { openRows } from './open-rows.ts'
 
 interface ImportOptions extends DataOptions {
   readonly key: string

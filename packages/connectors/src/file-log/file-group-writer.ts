@@ -1,38 +1,21 @@
-import type { GroupPosition, GroupWriter, Headers, Serde } from '@millrace/core'
-import { BatchBuilder } from '../record-batch/batch-builder.ts'
+import type { GroupPosition, GroupWriter } from '@millrace/core'
 import { recordsChecksum } from '../record-batch/batch-header.ts'
+import { GroupBuilder } from '../record-batch/group-builder.ts'
 import type { Durability, PartitionAppender } from './partition-appender.ts'
 
-/** A group is one batch, however large: its checksum makes it whole or nothing. */
-export class FileGroupWriter implements GroupWriter {
+/** Commits groups to one partition, each on its own. */
+export class FileGroupWriter extends GroupBuilder implements GroupWriter {
   readonly #appender: PartitionAppender
-  readonly #builder: BatchBuilder
   readonly #durability: Durability
   readonly #rolled: () => void
   #committing: Promise<unknown> = Promise.resolve()
 
   /** `rolled` is told when the group's partition began a new segment. */
   constructor(appender: PartitionAppender, recordBytesMax: number, durability: Durability, rolled: () => void) {
+    super(recordBytesMax)
     this.#appender = appender
-    this.#builder = new BatchBuilder(recordBytesMax)
     this.#durability = durability
     this.#rolled = rolled
-  }
-
-  get bytes(): number {
-    return this.#builder.count === 0 ? 0 : this.#builder.bytes
-  }
-
-  append<V>(
-    timestamp: number,
-    keyBytes: Buffer | null,
-    keyStart: number,
-    keyEnd: number,
-    value: V | null,
-    serde: Serde<V>,
-    headers: Headers,
-  ): void {
-    this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
   }
 
   commit(): Promise<GroupPosition> {
@@ -43,17 +26,12 @@ export class FileGroupWriter implements GroupWriter {
 
   async #commit(): Promise<GroupPosition> {
     this.#appender.check()
-    if (this.#builder.count === 0) throw new Error('An empty group cannot be committed')
-    const batch = this.#builder.finish(0)
+    const batch = this.seal()
     const nextOffset = await this.#appender.append(batch)
     const position = { nextOffset, checksum: recordsChecksum(batch, 0) }
-    this.#builder.clear()
+    this.discard()
     if (await this.#appender.sync(this.#durability)) this.#rolled()
     return position
-  }
-
-  discard(): void {
-    this.#builder.clear()
   }
 
   async close(): Promise<void> {
