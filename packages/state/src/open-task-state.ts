@@ -127,6 +127,11 @@ function messageOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }
 
+/** What cannot be read is not taken for empty: opening it tells why. */
 function isEmpty(env: Env, directory: string): boolean {
-  return env.files.stat(directory) === undefined || env.files.list(directory).length === 0
+  try {
+    return env.files.stat(directory) === undefined || env.files.list(directory).length === 0
+  } catch {
+    return false
+  }
 }

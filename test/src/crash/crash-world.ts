@@ -7,12 +7,14 @@ export interface WorldOptions {
   readonly clock?: 'steady' | 'jumping'
   /** The name of the machine's boot, where the test has cut the power of a disk and not of the machine. */
   readonly boot?: string | undefined
+  /** What is named by chance is named as in every run with the same number. Default: as nowhere else. */
+  readonly names?: number | undefined
 }
 
 const HOUR_MS = 3_600_000
 
 /** The real disk, timers and randomness, with what `options` change. */
-export function crashWorld({ clock = 'steady', boot }: WorldOptions): Env {
+export function crashWorld({ clock = 'steady', boot, names }: WorldOptions): Env {
   const env = nodeEnv()
   let looks = 0
   const jumping = {
@@ -22,6 +24,16 @@ export function crashWorld({ clock = 'steady', boot }: WorldOptions): Env {
   return {
     ...env,
     clock: clock === 'jumping' ? jumping : env.clock,
+    random: names === undefined ? env.random : { ...env.random, uuid: numbered(names) },
     files: boot === undefined ? env.files : { ...env.files, boot },
   }
+}
+
+function numbered(names: number): () => string {
+  let last = 0
+  return () => `${hex(names, 8)}-0000-4000-8000-${hex(++last, 12)}`
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0')
 }

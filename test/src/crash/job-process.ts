@@ -14,6 +14,16 @@ export const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/mill
 export const ORDERS = 40
 export const ORDERS_A_ROUND = 20
 
+/** What the process is told, as JSON. */
+export interface JobArguments extends WorldOptions {
+  /** The data directory. */
+  readonly directory: string
+  readonly durability: 'fsync' | 'os'
+  readonly orders: number
+  /** How many orders are appended, and acknowledged, at a time. */
+  readonly perRound: number
+}
+
 /** How a run of the crash job is started. */
 export interface RunOptions extends WorldOptions {
   /** Default `fsync`. */
@@ -40,13 +50,10 @@ export interface Ended {
 
 /** Starts the crash job in a process of its own; `end` resolves when it is gone. */
 export function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
-  const { durability = 'fsync', orders = ORDERS, clock = 'steady', boot, under = [], environment = {} } = options
-  const [program = '', ...args] = [
-    ...under,
-    ...[process.execPath, '--conditions=millrace-source', PROGRAM],
-    ...[directory, durability, `${orders}`, `${ORDERS_A_ROUND}`, clock],
-    ...(boot === undefined ? [] : [boot]),
-  ]
+  const { durability = 'fsync', orders = ORDERS, under = [], environment = {}, ...world } = options
+  const told: JobArguments = { ...world, directory, durability, orders, perRound: ORDERS_A_ROUND }
+  const node = [process.execPath, '--conditions=millrace-source', PROGRAM, JSON.stringify(told)]
+  const [program = '', ...args] = [...under, ...node]
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     // One thread does what is asynchronous, so that a call's number names it.

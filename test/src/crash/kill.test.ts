@@ -35,8 +35,8 @@ async function killAt(points: readonly CallPoint[], outcomes: Outcomes): Promise
   using scratch = new ScratchDirectory()
   const where = points.map(({ call, index, path }) => `${call} ${index} (${path})`).join(', then ')
   let acknowledged = 0
-  for (const point of points) {
-    const { ended } = await runWithFault(scratch.path, point, 'signal=KILL')
+  for (const [index, point] of points.entries()) {
+    const { ended } = await runWithFault(scratch.path, point, 'signal=KILL', { again: index > 0 })
     acknowledged = Math.max(acknowledged, ended.acknowledged)
     outcomes.tried()
     if (ended.signal === 'SIGKILL') outcomes.count('killed')

@@ -3,8 +3,7 @@
  * order or until it is broken. It says how far the input was acknowledged (`acknowledged 20`, one line a round), and what
  * stopped it (`stopped LOG_FULL …`); it ends with 0, or with 1 after an error.
  *
- * Arguments: data directory, durability, how many orders, how many a round, whether the clock jumps (`jumping`), and the
- * name of the boot, if it is another than this machine's.
+ * Argument: `JobArguments`, as JSON.
  */
 import { writeSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors'
@@ -12,14 +11,15 @@ import { type Env, type Log, MillraceError } from '@millrace/core'
 import { startContainer } from '@millrace/runtime'
 import { crashJob, makeTopics } from './crash-job.ts'
 import { crashWorld } from './crash-world.ts'
+import type { JobArguments } from './job-process.ts'
 import { appendOrders, countOrders } from './orders.ts'
 
 /** Every slice of work is followed by a commit: the more there are, the more there is to break. */
 const COMMIT_INTERVAL_MS = 1
 
-const [directory = '', durability = 'fsync', orders = '40', perRound = '20', clock = 'steady', boot] =
-  process.argv.slice(2)
-const env = crashWorld({ clock: clock === 'jumping' ? 'jumping' : 'steady', boot })
+const told: JobArguments = JSON.parse(process.argv[2] ?? '')
+const { directory, durability, orders, perRound } = told
+const env = crashWorld(told)
 
 try {
   await run(env)
@@ -31,10 +31,10 @@ try {
 }
 
 async function run(env: Env): Promise<void> {
-  const log = await openFileLog({ directory, env, durability: durability === 'os' ? 'os' : 'fsync' })
+  const log = await openFileLog({ directory, env, durability })
   try {
     await makeTopics(log)
-    for (let count = await nextRound(log); count <= Number(orders); count += Number(perRound)) {
+    for (let count = await nextRound(log); count <= orders; count += perRound) {
       await appendOrders(log, count)
       writeSync(1, `acknowledged ${count}\n`)
       const container = await startContainer({
@@ -55,6 +55,6 @@ async function run(env: Env): Promise<void> {
 
 /** The first round that is not whole in the log; the last one, where all are. */
 async function nextRound(log: Log): Promise<number> {
-  const whole = Math.floor((await countOrders(log)) / Number(perRound))
-  return Math.min(Number(orders), (whole + 1) * Number(perRound))
+  const whole = Math.floor((await countOrders(log)) / perRound)
+  return Math.min(orders, (whole + 1) * perRound)
 }

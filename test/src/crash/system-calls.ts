@@ -12,9 +12,12 @@ export interface CallPoint {
   readonly call: SystemCall
   /** The file, from the data directory. */
   readonly path: string
-  /** The n-th call of its name in its thread: on this file, or on any where the file has another name in each run. */
+  /** The n-th call of its name on this file in its thread. */
   readonly index: number
 }
+
+/** Files in the making have the same names in all runs that are alike: a call is found again by its file. */
+const NAMES = 1
 
 /** Whether strace is there and may be used. */
 export function hasStrace(): boolean {
@@ -32,15 +35,12 @@ export async function tracePoints(): Promise<CallPoint[]> {
   // Leaves the program compiled, as all later runs find it: whether it is changes the numbers of its calls.
   await runJob(first.path)
   using scratch = new ScratchDirectory()
-  const { ended, trace } = await traceJob(scratch.path, [])
+  const { ended, trace } = await traceJob(scratch.path, NAMES, [])
   if (ended.code !== 0) throw new Error(`The run without a fault failed: ${ended.output}`)
   const points = new Map<string, CallPoint>()
-  for (const { call, path, nth, nthOnPath, changes } of parseTrace(trace, scratch.path)) {
-    if (path === undefined || !changes) continue
-    const index = isNamedByChance(path) ? nth : nthOnPath
-    // Of two threads that come to the same number, strace takes the first.
-    const name = isNamedByChance(path) ? `${call} ${index}` : `${call} ${index} ${path}`
-    if (!points.has(name)) points.set(name, { call, path, index })
+  for (const { call, path, index, changes } of parseTrace(trace, scratch.path)) {
+    const name = `${call} ${index} ${path}`
+    if (changes && !points.has(name)) points.set(name, { call, path, index })
   }
   return [...points.values()]
 }
@@ -50,45 +50,44 @@ export async function runWithFault(
   directory: string,
   { call, path, index }: CallPoint,
   effect: string,
-  /** Does the same to all that would come at that call from then on. */
-  { lasting = false }: { readonly lasting?: boolean } = {},
+  {
+    lasting = false,
+    again = false,
+  }: {
+    /** Does the same to all that would come at that call from then on. */
+    readonly lasting?: boolean
+    /** The directory is one in which such a run has made names before. */
+    readonly again?: boolean
+  } = {},
 ): Promise<{ ended: Ended; trace: string }> {
-  const only = isNamedByChance(path) ? [] : ['-P', `${directory}/${path}`]
   const when = `${index}${lasting ? '+' : ''}`
-  return await traceJob(directory, [...only, '-e', `inject=${call}:${effect}:when=${when}`])
+  const fault = ['-P', `${directory}/${path}`, '-e', `inject=${call}:${effect}:when=${when}`]
+  return await traceJob(directory, again ? NAMES + 1 : NAMES, fault)
 }
 
 /** The calls of a run after the one that a fault was injected into. */
 export function callsAfter(point: CallPoint, trace: string, directory: string): TracedCall[] {
   const calls = parseTrace(trace, directory)
-  const at = calls.findIndex(({ call, path, nth, nthOnPath }) => {
-    if (call !== point.call) return false
-    return isNamedByChance(point.path) ? nth === point.index : path === point.path && nthOnPath === point.index
-  })
+  const at = calls.findIndex(
+    ({ call, path, index }) => call === point.call && path === point.path && index === point.index,
+  )
   return at === -1 ? [] : calls.slice(at + 1)
 }
 
-/** Files in the making have names that are the same in no two runs. */
-function isNamedByChance(path: string): boolean {
-  return /[0-9a-f]{8}-[0-9a-f]{4}-/.test(path)
-}
-
-async function traceJob(directory: string, faults: readonly string[]): Promise<{ ended: Ended; trace: string }> {
+async function traceJob(
+  directory: string,
+  names: number,
+  faults: readonly string[],
+): Promise<{ ended: Ended; trace: string }> {
   using scratch = new ScratchDirectory()
   const file = `${scratch.path}/trace`
   const traced = ['-f', '-qq', '-y', '-s', '0', '-o', file, '-e', `trace=${CALLS.join(',')}`, '-e', 'signal=none']
-  const ended = await runJob(directory, { under: ['strace', ...traced, ...faults] })
+  const ended = await runJob(directory, { names, under: ['strace', ...traced, ...faults] })
   return { ended, trace: readFileSync(file, 'utf8') }
 }
 
-/** A call as a trace has it. */
-interface TracedCall {
-  readonly call: SystemCall
-  /** From the data directory; undefined for a call on anything else. */
-  readonly path: string | undefined
-  /** Which call of its name, in its thread, it is; and which on its path. */
-  readonly nth: number
-  readonly nthOnPath: number
+/** A call on a file of the data directory as a trace has it. */
+interface TracedCall extends CallPoint {
   /** False for opening a file without making one. */
   readonly changes: boolean
 }
@@ -107,13 +106,9 @@ function parseTrace(trace: string, directory: string): TracedCall[] {
     // The rest is signals, ends of threads, and second halves of calls that another thread's came between.
     if (call === undefined) return []
     const at = args.indexOf(`${directory}/`)
-    const path = at === -1 ? undefined : /^[^">]*/.exec(args.slice(at + directory.length + 1))?.[0]
-    return {
-      call,
-      path,
-      nth: count(`${thread} ${call}`),
-      nthOnPath: count(`${thread} ${call} ${path}`),
-      changes: call !== 'openat' || args.includes('O_CREAT'),
-    }
+    if (at === -1) return []
+    const path = /^[^">]*/.exec(args.slice(at + directory.length + 1))?.[0] ?? ''
+    const index = count(`${thread} ${call} ${path}`)
+    return { call, path, index, changes: call !== 'openat' || args.includes('O_CREAT') }
   })
 }

@@ -7,6 +7,7 @@ import { isCommitted } from './is-committed.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { type ScannedBatch, scanBatches } from './scan.ts'
+import { syncNames } from './sync.ts'
 import { syncActive } from './sync-active.ts'
 import { stableOffset, type Tail } from './tail.ts'
 import { TransactionOutcomes } from './transactions/outcomes.ts'
@@ -219,12 +220,13 @@ class Compactor {
     const [first = 0, ...others] = this.#sources
     this.#fillGap(this.#nextOffset)
     const output = this.#open()
+    // Where this fails the output is thrown away, and the log is as it was.
     await output.sync()
     this.close()
     // An index of what was there would point into the middle of other batches.
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
-    await files.syncDirectory(directory)
+    await syncNames(files, directory)
     for (const base of others) await this.#remove(base)
     this.#sources = []
     this.#bytes = 0
@@ -235,6 +237,6 @@ class Compactor {
     const { files, directory } = this.#files
     files.remove(indexPath(directory, base))
     files.remove(segmentPath(directory, base))
-    await files.syncDirectory(directory)
+    await syncNames(files, directory)
   }
 }

@@ -63,11 +63,13 @@ describe('a group writer', () => {
 test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remove'] as const)(
   'after a failed %s every error is one of ours, and closing leaves no file open',
   async (failing) => {
-    let left = -1
-    const log = await open((call) => (call === failing && left-- === 0 ? 'ENOSPC' : undefined))
-    await log.admin.createTopic('plain', { segmentBytes: 1024 })
-    await log.admin.createTopic('compact', { segmentBytes: 1024, cleanup: 'compact' })
+    const made = await open()
+    await made.admin.createTopic('plain', { segmentBytes: 1024 })
+    await made.admin.createTopic('compact', { segmentBytes: 1024, cleanup: 'compact' })
+    await made.close()
     for (let at = 0; at < 12; at++) {
+      let left = -1
+      const log = await open((call) => (call === failing && left-- === 0 ? 'ENOSPC' : undefined))
       const writer = log.openWriter()
       left = at
       const act = async () => {
@@ -81,17 +83,80 @@ test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remo
         }
         await log.admin.clean('compact')
       }
-      const error = await act().catch((error: unknown) => error)
-      if (error !== undefined) {
-        expect(error).toMatchObject({ code: expect.stringMatching(/^LOG_/) })
+      // A log whose cleaning met a failed sync says so when it is closed, at the latest.
+      for (const end of [act, () => writer.close(), () => log.close()]) {
+        const error = await end().catch((error: unknown) => error)
+        if (error !== undefined) {
+          expect(error).toMatchObject({ code: expect.stringMatching(/^LOG_/) })
+        }
+        left = -1
       }
-      left = -1
-      await writer.close()
+      expect(openFiles()).toEqual([])
     }
-    await log.close()
-    expect(openFiles()).toEqual([])
   },
 )
+
+test('a sync that failed behind the appends stops the writers of the log, and closing it tells too', async () => {
+  let failed: PromiseWithResolvers<void> | undefined
+  let replaced = false
+  const log = await open((call, path) => {
+    if (call === 'remove' && path.endsWith('.index') && failed !== undefined) replaced = true
+    if (call !== 'syncDirectory' || !replaced) return undefined
+    replaced = false
+    failed?.resolve()
+    return 'EIO'
+  })
+  await log.admin.createTopic('t', { segmentBytes: 1024, cleanup: 'compact' })
+  const writer = log.openWriter()
+  const t = await writer.openPartition('t', 0)
+  const transactional = await log.openTransactionalWriter('w')
+  const group = await transactional.openGroup('t', 0)
+  failed = Promise.withResolvers<void>()
+  write(t, 'k', 'v'.repeat(1100))
+  await writer.flush()
+  await failed.promise
+  await new Promise(setImmediate)
+  write(t, 'k', 'its segment is closed by nobody: only the cleaning has failed')
+  await expect(writer.flush()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+  write(group, 'k', 'v')
+  await expect(transactional.commit([group])).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+  await expect(log.close()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+  expect(openFiles()).toEqual([])
+})
+
+describe('a transactional writer', () => {
+  test('says that the disk is full when its journal cannot be written, and has committed nothing', async () => {
+    let full = false
+    const log = await open((call, path) => {
+      return full && call === 'write' && path.includes('/transactions/') ? 'ENOSPC' : undefined
+    })
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('w')
+    const group = await writer.openGroup('t', 0)
+    write(group, 'k', 'v')
+    full = true
+    await expect(writer.commit([group])).rejects.toMatchObject({ code: 'LOG_FULL' })
+    await writer.close()
+    full = false
+    expect(readAll(await log.openReader().assign('t', 0, 0))).toEqual([])
+    await log.close()
+  })
+
+  test.each(['.owner-', 'w'])('that cannot remove its file %s says so, and lets go of its lock', async (name) => {
+    const log = await open((call, path) => {
+      return call === 'remove' && path.includes(`/transactions/${name}`) ? 'EIO' : undefined
+    })
+    await log.openTransactionalWriter('w')
+    await expect(log.close()).rejects.toMatchObject({
+      code: 'LOG_WRITE_FAILED',
+      message: expect.stringContaining(`${directory}/transactions/${name}`),
+    })
+    expect(openFiles()).toEqual([])
+    const anew = await open()
+    await anew.openTransactionalWriter('w')
+    await anew.close()
+  })
+})
 
 test('a reader that cannot be announced anything still looks, and leaves no watch behind', async () => {
   const env = nodeEnv()

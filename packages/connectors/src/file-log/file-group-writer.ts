@@ -1,21 +1,19 @@
 import type { GroupPosition, GroupWriter } from '@millrace/core'
 import { recordsChecksum } from '../record-batch/batch-header.ts'
 import { GroupBuilder } from '../record-batch/group-builder.ts'
-import type { Durability, PartitionAppender } from './partition-appender.ts'
+import type { PartitionAppender } from './partition-appender.ts'
 
 /** Commits groups to one partition, each on its own. */
 export class FileGroupWriter extends GroupBuilder implements GroupWriter {
   readonly #appender: PartitionAppender
-  readonly #durability: Durability
-  readonly #rolled: () => void
+  readonly #sync: () => Promise<void>
   #committing: Promise<unknown> = Promise.resolve()
 
-  /** `rolled` is told when the group's partition began a new segment. */
-  constructor(appender: PartitionAppender, recordBytesMax: number, durability: Durability, rolled: () => void) {
+  /** `sync` makes durable what was appended. */
+  constructor(appender: PartitionAppender, recordBytesMax: number, sync: () => Promise<void>) {
     super(recordBytesMax)
     this.#appender = appender
-    this.#durability = durability
-    this.#rolled = rolled
+    this.#sync = sync
   }
 
   commit(): Promise<GroupPosition> {
@@ -30,7 +28,7 @@ export class FileGroupWriter extends GroupBuilder implements GroupWriter {
     const nextOffset = await this.#appender.append(batch)
     const position = { nextOffset, checksum: recordsChecksum(batch, 0) }
     this.discard()
-    if (await this.#appender.sync(this.#durability)) this.#rolled()
+    await this.#sync()
     return position
   }
 

@@ -1,9 +1,10 @@
 import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
+import type { Cleaning } from './cleaning.ts'
 import { FileGroupWriter } from './file-group-writer.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX } from './file-partition-writer.ts'
 import { once } from './once.ts'
-import { openAppender, type SegmentClosed } from './open-appender.ts'
+import { openAppender } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
 import type { TopicStore } from './topic-store.ts'
 
@@ -12,19 +13,19 @@ export class FileLogWriter implements LogWriter {
   readonly #data: string
   readonly #topics: TopicStore
   readonly #durability: Durability
-  readonly #segmentClosed: SegmentClosed
+  readonly #cleaning: Cleaning
   readonly #partitions = new Map<string, Promise<FilePartitionWriter>>()
   readonly #groups = new Map<string, Promise<FileGroupWriter>>()
   /** The open ones, for the calls that cannot wait. */
   readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
   #flushing: Promise<void> = Promise.resolve()
 
-  constructor(env: Env, data: string, topics: TopicStore, durability: Durability, segmentClosed: SegmentClosed) {
+  constructor(env: Env, data: string, topics: TopicStore, durability: Durability, cleaning: Cleaning) {
     this.#env = env
     this.#data = data
     this.#topics = topics
     this.#durability = durability
-    this.#segmentClosed = segmentClosed
+    this.#cleaning = cleaning
   }
 
   get backlogged(): boolean {
@@ -47,8 +48,8 @@ export class FileLogWriter implements LogWriter {
     return once(this.#groups, `${topic}/${partition}`, async () => {
       const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
-      const rolled = () => this.#segmentClosed(description, partition)
-      return new FileGroupWriter(appender, description.recordBytesMax, this.#durability, rolled)
+      const sync = () => this.#sync(appender, description, partition)
+      return new FileGroupWriter(appender, description.recordBytesMax, sync)
     })
   }
 
@@ -71,8 +72,17 @@ export class FileLogWriter implements LogWriter {
     await settleAll(
       this.#open.map(async ({ writer, topic }) => {
         await writer.drain()
-        if (await writer.sync(this.#durability)) this.#segmentClosed(topic, writer.partition)
+        await this.#sync(writer, topic, writer.partition)
       }),
     )
+  }
+
+  async #sync(
+    synced: { sync(durability: Durability): Promise<boolean> },
+    topic: TopicDescription,
+    partition: number,
+  ): Promise<void> {
+    this.#cleaning.check()
+    if (await synced.sync(this.#durability)) this.#cleaning.behind(topic, partition)
   }
 }

@@ -16,6 +16,7 @@ import type {
 import { checkName, settleAll } from '@millrace/core/internal'
 import { checkPartition } from '../topic-errors.ts'
 import { checkUnclaimed, claimJob } from './claim.ts'
+import { Cleaning } from './cleaning.ts'
 import { compact } from './compaction.ts'
 import { openDataDirectory } from './data-directory.ts'
 import { diskFailed } from './errors.ts'
@@ -23,7 +24,6 @@ import { FileLogReader } from './file-log-reader.ts'
 import { FileLogWriter } from './file-log-writer.ts'
 import { FileMembership } from './membership/file-membership.ts'
 import { offsetAt } from './offset-at.ts'
-import type { SegmentClosed } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
 import { partitionDirectory } from './paths.ts'
@@ -69,7 +69,7 @@ class FileLog implements Log {
   readonly #durability: Durability
   readonly #topics: TopicStore
   readonly #finisher: TransactionFinisher
-  readonly #segmentClosed: SegmentClosed
+  readonly #cleaning: Cleaning
   readonly #open = new Set<{ close(): Promise<void> }>()
 
   constructor(directory: string, env: Env, durability: Durability, topics: TopicStore) {
@@ -79,7 +79,7 @@ class FileLog implements Log {
     this.#topics = topics
     this.#finisher = new TransactionFinisher(env, directory, topics, durability)
     this.admin = new FileLogAdmin(directory, env, topics, this.#finisher)
-    this.#segmentClosed = (topic, partition) => this.admin.cleanBehind(topic, partition)
+    this.#cleaning = new Cleaning((topic, partition) => this.admin.cleanPartition(topic, partition, DIRTY_RATIO_MIN))
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
@@ -90,7 +90,7 @@ class FileLog implements Log {
   }
 
   openWriter(): LogWriter {
-    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#segmentClosed)
+    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#cleaning)
     this.#open.add(writer)
     return writer
   }
@@ -102,7 +102,7 @@ class FileLog implements Log {
       topics: this.#topics,
       durability: this.#durability,
       finisher: this.#finisher,
-      segmentClosed: this.#segmentClosed,
+      cleaning: this.#cleaning,
     }
     const writer = await openTransactionalWriter(context, transactionalId)
     this.#open.add(writer)
@@ -133,7 +133,7 @@ class FileLog implements Log {
     const open = [...this.#open]
     this.#open.clear()
     await settleAll(open.map((each) => each.close()))
-    await this.admin.settle()
+    await this.#cleaning.settle()
   }
 }
 
@@ -142,8 +142,6 @@ class FileLogAdmin implements LogAdmin {
   readonly #env: Env
   readonly #topics: TopicStore
   readonly #finisher: TransactionFinisher
-  /** Cleaning that runs behind appends. */
-  readonly #cleaning = new Set<Promise<void>>()
 
   constructor(data: string, env: Env, topics: TopicStore, finisher: TransactionFinisher) {
     this.#data = data
@@ -189,7 +187,7 @@ class FileLogAdmin implements LogAdmin {
   async clean(topic: string): Promise<void> {
     const description = this.#topics.require(topic)
     for (let partition = 0; partition < description.partitions; partition++) {
-      await this.#cleanPartition(description, partition, 0)
+      await this.cleanPartition(description, partition, 0)
     }
   }
 
@@ -204,20 +202,8 @@ class FileLogAdmin implements LogAdmin {
     return bytes
   }
 
-  /** Cleans a partition that has closed a segment, beside whatever else goes on. What fails there is tried again later. */
-  cleanBehind(topic: TopicDescription, partition: number): void {
-    const cleaning = this.#cleanPartition(topic, partition, DIRTY_RATIO_MIN)
-      .catch(() => undefined)
-      .finally(() => this.#cleaning.delete(cleaning))
-    this.#cleaning.add(cleaning)
-  }
-
-  /** Resolves when no cleaning runs any more. */
-  async settle(): Promise<void> {
-    await Promise.all(this.#cleaning)
-  }
-
-  #cleanPartition(topic: TopicDescription, partition: number, dirtyRatioMin: number): Promise<void> {
+  /** Compacts a partition, or deletes what its topic's retention lets go. */
+  cleanPartition(topic: TopicDescription, partition: number, dirtyRatioMin: number): Promise<void> {
     return this.#with(topic.name, partition, (files) =>
       topic.cleanup === 'compact'
         ? compact(this.#env, files, topic.segmentBytes, dirtyRatioMin)

@@ -3,9 +3,6 @@ import { diskFailed } from './errors.ts'
 import { PartitionAppender } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
 
-/** Tells that a partition began a new segment: its closed ones may be cleaned now. */
-export type SegmentClosed = (topic: TopicDescription, partition: number) => void
-
 /** Opens a partition for appending, repaired where its last appender died. */
 export async function openAppender(
   env: Env,

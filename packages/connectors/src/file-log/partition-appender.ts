@@ -4,11 +4,12 @@ import { setBaseOffset } from '../record-batch/batch-builder.ts'
 import { isTransactional, maxTimestamp, nextOffset, producerOf } from '../record-batch/batch-header.ts'
 import { controlBatch, type Outcome } from '../record-batch/control-batch.ts'
 import type { Producer } from '../record-batch/format.ts'
-import { diskFailed, logDamaged, syncFailed, tooManyTransactions, writeFailed } from './errors.ts'
+import { diskFailed, logDamaged, tooManyTransactions, writeFailed } from './errors.ts'
 import { openAfter, sameTransaction } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { rewriteUnsynced } from './rewrite.ts'
 import { SegmentIndex } from './segment-index.ts'
+import { syncFile, syncNames } from './sync.ts'
 import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from './tail.ts'
 
 /** What a writer wants of durability: `fsync` survives a power cut, `os` the death of every process. */
@@ -280,32 +281,10 @@ export class PartitionAppender {
     })
     this.#partition.openSegment(tail.nextOffset, 'write').close()
     await this.#syncNames()
-    await this.#syncTail()
+    await this.#partition.syncTail()
   }
 
-  /** So that recovery after a power cut looks at one segment, and not at all. */
-  async #syncTail(): Promise<void> {
-    try {
-      await this.#partition.syncTail()
-    } catch (error) {
-      throw syncFailed(this.#partition.tailPath, error)
-    }
-  }
-
-  async #syncNames(): Promise<void> {
-    const { files, directory } = this.#partition
-    try {
-      await files.syncDirectory(directory)
-    } catch (error) {
-      throw syncFailed(directory, error)
-    }
-  }
-}
-
-async function syncFile(file: OpenFile): Promise<void> {
-  try {
-    await file.sync()
-  } catch (error) {
-    throw syncFailed(file.path, error)
+  #syncNames(): Promise<void> {
+    return syncNames(this.#partition.files, this.#partition.directory)
   }
 }

@@ -5,6 +5,7 @@ import { diskFailed, systemCode } from './errors.ts'
 import { partitionDirectory, segmentPath } from './paths.ts'
 import { recoverTail } from './recovery.ts'
 import { listSegments } from './segments.ts'
+import { syncFile } from './sync.ts'
 import { bootMark, readTail, type Tail, writeTail } from './tail.ts'
 
 /** One partition's directory as a process has it open: its tail, which is also its lock, and the segments. */
@@ -81,7 +82,7 @@ export class PartitionFiles {
 
   /** Makes the tail as it stands survive a power cut: then no more has to be looked at than what came after. */
   syncTail(): Promise<void> {
-    return this.#tailFile.sync()
+    return syncFile(this.#tailFile)
   }
 
   openSegment(base: number, mode: 'read' | 'write'): OpenFile {

@@ -3,6 +3,7 @@ import { logDamaged } from './errors.ts'
 import { openAfter } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
+import { syncFile } from './sync.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
 import { decidedEnd } from './transactions/journals.ts'
 
@@ -62,7 +63,7 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
       }
       // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
       // a tail nothing says whether what was read came from the disk or was written just now; closed segments are durable.
-      if (torn || (tail === undefined && base === activeBase)) await file.sync()
+      if (torn || (tail === undefined && base === activeBase)) await syncFile(file)
     } finally {
       file.close()
     }

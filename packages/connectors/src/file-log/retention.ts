@@ -3,6 +3,7 @@ import type { PartitionFiles } from './partition-files.ts'
 import { indexPath, segmentPath } from './paths.ts'
 import { scanBatches } from './scan.ts'
 import { SegmentIndex } from './segment-index.ts'
+import { syncNames } from './sync.ts'
 import { stableOffset, type Tail } from './tail.ts'
 
 interface ClosedSegment {
@@ -51,7 +52,7 @@ async function deleteWhile(
       files.files.remove(indexPath(files.directory, segment.base))
       files.files.remove(segmentPath(files.directory, segment.base))
       // Were one left by a power cut and the next one gone, there would be a gap.
-      await files.files.syncDirectory(files.directory)
+      await syncNames(files.files, files.directory)
       bytes -= segment.bytes
     }
   } finally {

@@ -1,7 +1,7 @@
 import { settleAll } from '@millrace/core/internal'
-import { syncFailed } from './errors.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { rewriteUnsynced } from './rewrite.ts'
+import { syncFile, syncNames } from './sync.ts'
 
 /** Makes what others have appended to a partition durable, so far as the tail tells of it. */
 export async function syncActive(files: PartitionFiles): Promise<void> {
@@ -10,9 +10,7 @@ export async function syncActive(files: PartitionFiles): Promise<void> {
   try {
     await rewriteUnsynced(files, base, segment, bytes)
     // Closed segments are durable. The active one's name may not be: who began it may have died.
-    await settleAll([segment.sync(), files.files.syncDirectory(files.directory)])
-  } catch (error) {
-    throw syncFailed(segment.path, error)
+    await settleAll([syncFile(segment), syncNames(files.files, files.directory)])
   } finally {
     segment.close()
   }

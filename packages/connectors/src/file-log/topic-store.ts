@@ -3,9 +3,10 @@ import { checkName } from '@millrace/core/internal'
 import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
-import { syncFailed, systemCode, writeFailed } from './errors.ts'
+import { systemCode, writeFailed } from './errors.ts'
 import { once } from './once.ts'
 import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
+import { syncNames } from './sync.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
 const TOPIC_FILE = 'topic.json'
@@ -52,13 +53,7 @@ export class TopicStore {
   async requireDurable(name: string): Promise<TopicDescription> {
     const description = this.require(name)
     const topics = topicsDirectory(this.#data)
-    await once(this.#durable, description.id, async () => {
-      try {
-        await this.#env.files.syncDirectory(topics)
-      } catch (error) {
-        throw syncFailed(topics, error)
-      }
-    })
+    await once(this.#durable, description.id, () => syncNames(this.#env.files, topics))
     return description
   }
 

@@ -4,9 +4,10 @@ import { nextOffset } from '../../record-batch/batch-header.ts'
 import { controlBatch, type Outcome } from '../../record-batch/control-batch.ts'
 import { BASE_OFFSET_AT, writeInt64 } from '../../record-batch/format.ts'
 import { checkPartition } from '../../topic-errors.ts'
-import { diskFailed, logDamaged, syncFailed } from '../errors.ts'
+import { diskFailed, logDamaged } from '../errors.ts'
 import { openAfter, sameTransaction } from '../open-transactions.ts'
 import { PartitionFiles } from '../partition-files.ts'
+import { syncFile, syncNames } from '../sync.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type Tail } from '../tail.ts'
 import { outcomeIn } from '../transactions/finisher.ts'
 import { TransactionJournal } from '../transactions/journal.ts'
@@ -129,7 +130,7 @@ class Repair {
         if (filling.length > 0) file.write(filling, 0, filling.length, mend.position)
         if (mend.last) file.truncate(mend.position + filling.length)
       }
-      await this.#sync(file)
+      await syncFile(file)
     } finally {
       file.close()
     }
@@ -142,24 +143,16 @@ class Repair {
     const file = this.#files.openSegment(segments.at(-1) ?? 0, 'write')
     try {
       // What recovery reads, it takes for durable.
-      await this.#sync(file)
+      await syncFile(file)
     } finally {
       file.close()
     }
-    await files.syncDirectory(directory)
+    await syncNames(files, directory)
     // What retention deleted, and did not live to remove, is nobody's.
     const base = segments.findLast((each) => each <= (tail?.startOffset ?? 0)) ?? segments[0] ?? 0
     const boot = (bootMark(files.boot) ^ 1) >>> 0
     const synced = { base, bytes: 0, nextOffset: base, open: [] }
     this.#files.writeTail({ ...(tail ?? EMPTY_TAIL), maxTimestamp: -1, boot, open: [], synced })
-  }
-
-  async #sync(file: { readonly path: string; sync(): Promise<void> }): Promise<void> {
-    try {
-      await file.sync()
-    } catch (error) {
-      throw syncFailed(file.path, error)
-    }
   }
 
   /** Ends the transactions whose markers were among what was lost: another partition's marker or the journal says how. */
@@ -199,7 +192,7 @@ class Repair {
     const file = this.#files.openSegment(tail.activeBase, 'write')
     try {
       file.write(batch, 0, batch.length, tail.activeBytes)
-      await this.#sync(file)
+      await syncFile(file)
     } finally {
       file.close()
     }

@@ -2,7 +2,6 @@ import {
   type Env,
   FencedError,
   type GroupPosition,
-  MillraceError,
   type PartitionWriter,
   type RecordGroup,
   type TopicDescription,
@@ -12,10 +11,11 @@ import { settleAll } from '@millrace/core/internal'
 import { recordsChecksum } from '../../record-batch/batch-header.ts'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import { EPOCH_MAX, type Producer } from '../../record-batch/format.ts'
-import { diskFailed, syncFailed, writerFenced } from '../errors.ts'
+import type { Cleaning } from '../cleaning.ts'
+import { diskFailed, writerFenced } from '../errors.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX, type TransactionSession } from '../file-partition-writer.ts'
 import { once } from '../once.ts'
-import { openAppender, type SegmentClosed } from '../open-appender.ts'
+import { openAppender } from '../open-appender.ts'
 import type { Durability, PartitionAppender } from '../partition-appender.ts'
 import type { TopicStore } from '../topic-store.ts'
 import type { TransactionFinisher } from './finisher.ts'
@@ -31,7 +31,7 @@ export interface TransactionContext {
   readonly topics: TopicStore
   readonly durability: Durability
   readonly finisher: TransactionFinisher
-  readonly segmentClosed: SegmentClosed
+  readonly cleaning: Cleaning
 }
 
 interface WrittenPartition {
@@ -212,10 +212,11 @@ export class FileTransactionalWriter implements TransactionalWriter {
   /** Makes the journal say that a transaction is over: committed as `decided` says, else aborted. */
   async #write(producer: Producer, decided: Decided | undefined): Promise<void> {
     const journal = this.#journal
+    const { durability } = this.#context
     await journal.lock()
     try {
       this.#checkOwner(producer)
-      if (this.#context.durability === 'fsync') await journal.secure()
+      if (durability === 'fsync') await journal.secure()
       const before = journal.read()
       journal.write({
         producer: this.#producer,
@@ -223,23 +224,12 @@ export class FileTransactionalWriter implements TransactionalWriter {
         decided: decided ?? before?.decided ?? null,
         retired: false,
       })
-    } catch (error) {
-      throw error instanceof MillraceError ? error : syncFailed(journal.path, error)
     } finally {
       journal.unlock()
     }
     // An abort need not last: what is not decided is aborted anyway. Whoever gets the lock now, though we be stopped here,
     // makes the decision durable before acting on it.
-    if (decided !== undefined) await this.#syncJournal()
-  }
-
-  async #syncJournal(): Promise<void> {
-    if (this.#context.durability === 'os') return
-    try {
-      await this.#journal.sync()
-    } catch (error) {
-      throw syncFailed(this.#journal.path, error)
-    }
+    if (decided !== undefined && durability === 'fsync') await journal.sync()
   }
 
   async #end(producer: Producer, outcome: Outcome): Promise<void> {
@@ -261,7 +251,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
   }
 
   async #sync({ topic, partition, appender }: WrittenPartition, durability: Durability): Promise<void> {
-    if (await appender.sync(durability)) this.#context.segmentClosed(topic, partition)
+    const { cleaning } = this.#context
+    cleaning.check()
+    if (await appender.sync(durability)) cleaning.behind(topic, partition)
   }
 
   #next({ id, epoch }: Producer): Producer {

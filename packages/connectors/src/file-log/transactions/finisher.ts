@@ -1,7 +1,7 @@
 import type { Env } from '@millrace/core'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
-import { diskFailed, logDamaged, syncFailed } from '../errors.ts'
+import { diskFailed, logDamaged } from '../errors.ts'
 import { sameTransaction } from '../open-transactions.ts'
 import { type Durability, PartitionAppender } from '../partition-appender.ts'
 import { PartitionFiles } from '../partition-files.ts'
@@ -189,21 +189,11 @@ export class TransactionFinisher {
   }
 
   async #sync(journal: TransactionJournal): Promise<void> {
-    if (this.#durability === 'os') return
-    try {
-      await journal.sync()
-    } catch (error) {
-      throw syncFailed(journal.path, error)
-    }
+    if (this.#durability === 'fsync') await journal.sync()
   }
 
   async #secure(journal: TransactionJournal): Promise<void> {
-    if (this.#durability === 'os') return
-    try {
-      await journal.secure()
-    } catch (error) {
-      throw syncFailed(journal.path, error)
-    }
+    if (this.#durability === 'fsync') await journal.secure()
   }
 
   #journalMissing({ topic, partition, directory }: PartitionFiles, open: OpenTransaction): Error {

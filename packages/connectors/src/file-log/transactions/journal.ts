@@ -2,6 +2,7 @@ import type { FileSystem, OpenFile } from '@millrace/core'
 import { crc32c } from '../../record-batch/crc32c.ts'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { journalPath } from '../paths.ts'
+import { syncFile } from '../sync.ts'
 
 /** A partition that a decided transaction wrote, and the offset after its last record there. */
 export interface DecidedPartition {
@@ -139,9 +140,10 @@ export class TransactionJournal {
     this.#file.write(slot, 0, slot.length, latest?.at === 0 ? SLOT_BYTES : 0)
   }
 
+  /** Throws `LOG_SYNC_FAILED`. */
   async sync(): Promise<void> {
     const sequence = this.#latest()?.sequence ?? -1
-    await this.#file.sync()
+    await syncFile(this.#file)
     this.#durable = Math.max(this.#durable, sequence)
   }
 

@@ -2,6 +2,7 @@ import type { Env } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import { diskFailed } from '../errors.ts'
 import { ownerPath, transactionsDirectory } from '../paths.ts'
+import { syncNames } from '../sync.ts'
 import { FileTransactionalWriter, type TransactionContext } from './file-transactional-writer.ts'
 import { TransactionJournal } from './journal.ts'
 import { OwnerLock } from './owner-lock.ts'
@@ -23,9 +24,14 @@ export async function openTransactionalWriter(
       const producer = { id: newProducerId(env), epoch: 0 }
       const before = journal.read()?.owner
       const owner = OwnerLock.take(env.files, data, env.random.uuid())
-      journal.write({ producer, owner: owner.name, decided: null, retired: false })
-      if (before !== undefined) env.files.remove(ownerPath(data, before))
-      if (durability === 'fsync') await settleAll([journal.sync(), env.files.syncDirectory(directory)])
+      try {
+        journal.write({ producer, owner: owner.name, decided: null, retired: false })
+        if (before !== undefined) env.files.remove(ownerPath(data, before))
+        if (durability === 'fsync') await settleAll([journal.sync(), syncNames(env.files, directory)])
+      } catch (error) {
+        owner.release()
+        throw error
+      }
       journal.unlock()
       return new FileTransactionalWriter(context, journal, owner, producer)
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
+import { diskFailed } from '../errors.ts'
 import { ownerPath } from '../paths.ts'
 
 /** The lock that a journal's owner holds for its life: whoever gets it knows that the owner is dead. */
@@ -35,7 +36,12 @@ export class OwnerLock {
 
   /** Removes the file with the lock. */
   release(): void {
-    this.#files.remove(this.#file.path)
-    this.#file.close()
+    try {
+      this.#files.remove(this.#file.path)
+    } catch (error) {
+      throw diskFailed(this.#file.path, error)
+    } finally {
+      this.#file.close()
+    }
   }
 }
