@@ -78,7 +78,10 @@ function firstLine(stdout: NodeJS.ReadableStream | null): Promise<void> {
 function syncSome(directory: string, random: () => number): void {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || random() < 0.8) continue
-    const file = openSync(join(entry.parentPath, entry.name), 'r')
+    const path = join(entry.parentPath, entry.name)
+    // What was on its way when the process was stopped may still have removed it.
+    if (!existsSync(path)) continue
+    const file = openSync(path, 'r')
     fdatasyncSync(file)
     closeSync(file)
   }
