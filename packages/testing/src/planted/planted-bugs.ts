@@ -30,7 +30,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'decision not durable',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: 'if (decided !== undefined) await this.#syncJournal()',
+    from: "if (decided !== undefined && durability === 'fsync') await journal.sync()",
     to: '',
   },
   {
@@ -77,9 +77,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'no directory fsync',
-    file: `${LOG}/partition-appender.ts`,
-    from: '      await files.syncDirectory(directory)\n',
-    to: '      void files\n',
+    file: `${LOG}/sync.ts`,
+    from: '    await files.syncDirectory(directory)\n',
+    to: '    void files\n',
   },
   {
     name: 'checkpoint ahead of what it covers',
