@@ -70,6 +70,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'if (outcome !== undefined) return true',
   },
   {
+    name: 'skipping a bad batch',
+    file: `${LOG}/file-partition-reader.ts`,
+    from: "if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')",
+    to: `if (!isWhole(this.#buffer, this.#at, bytes)) {
+            this.#expected = nextOffset(this.#buffer, this.#at)
+            this.#at += bytes
+            this.#filePosition += bytes
+            continue
+          }`,
+  },
+  {
     name: 'files trusted in another boot',
     file: `${LOG}/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',

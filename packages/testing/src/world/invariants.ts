@@ -8,6 +8,7 @@ export const INVARIANTS = {
   'one writer': 'of one producer and epoch nothing stands behind its marker, and there is one marker',
   'watermarks never go back': 'what an upstream task has told of its watermark only grows',
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
+  'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   liveness: 'once faults stop, lag reaches zero',
   'refusals are honest': 'a process ends only for what was done to it',
 } as const

@@ -14,12 +14,16 @@ export const TROUBLES = [
   'torn write',
   'failing store',
   'leave',
+  'flipped bit',
 ] as const
 
 export type Trouble = (typeof TROUBLES)[number]
 
 /** What is promised with durability `os` does not survive the power; nor does a failed sync say anything there. */
 const FSYNC_ONLY: readonly Trouble[] = ['power cut', 'failing sync']
+
+/** What nothing goes on after: it comes when all else is over. */
+const LAST: readonly Trouble[] = ['flipped bit']
 
 /** One run of the world: everything in it follows from the seed. */
 export interface Scenario {
@@ -33,13 +37,16 @@ export interface Scenario {
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
   /** When troubles stop. */
   readonly calmAtMs: number
+  /** Whether a bit of the log is flipped in the end. */
+  readonly flippedBit: boolean
 }
 
 const ACTIVE_MS = 1500
 
 export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {
   const durability = random.chance(0.75) ? 'fsync' : 'os'
-  const kinds = durability === 'fsync' ? troubles : troubles.filter((kind) => !FSYNC_ONLY.includes(kind))
+  const excluded = durability === 'fsync' ? LAST : [...LAST, ...FSYNC_ONLY]
+  const kinds = troubles.filter((kind) => !excluded.includes(kind))
   const count = kinds.length === 0 ? 0 : random.below(6)
   return {
     partitions: 1 + random.below(3),
@@ -53,5 +60,6 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
       kind: kinds[random.below(kinds.length)] ?? 'kill',
     })).sort((a, b) => a.atMs - b.atMs),
     calmAtMs: ACTIVE_MS,
+    flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),
   }
 }

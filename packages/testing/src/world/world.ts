@@ -7,6 +7,7 @@ import type { Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
+import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
 import { auditStores } from './audit-stores.ts'
 import { hold, Violation } from './invariants.ts'
@@ -114,7 +115,7 @@ export class World {
     )
   }
 
-  async #run(process: SimulatedProcess): Promise<void> {
+  async #run(process: SimulatedProcess, untilEnd = false): Promise<void> {
     const { commitIntervalMs, durability } = this.#scenario
     const log = await openFileLog({ directory: DATA, env: process.env, durability })
     const container = await startContainer({
@@ -125,6 +126,7 @@ export class World {
       engine: this.#levels.engineFor(process),
       commitIntervalMs,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      untilEnd,
     })
     this.#containers.set(process.name, container)
     container.status.subscribe(({ tasks }) => this.#tasks.set(process.name, tasks.length))
@@ -306,7 +308,21 @@ export class World {
     }
     await this.#settle(auditStores(process, this.#scenario.partitions, stores))
     await this.#settle(auditProducers(process))
+    if (this.#scenario.flippedBit) await this.#settle(this.#damage(process))
     this.#check()
+  }
+
+  /** Damages the log in the end, and opens all tasks anew from what it says. */
+  async #damage(auditor: SimulatedProcess): Promise<void> {
+    // One that is still starting is in nobody's list yet.
+    for (const process of this.#machine.processes) if (process !== auditor) process.crash()
+    const again = async () => {
+      this.#machine.disk.wipe(STATE)
+      await this.#run(this.#machine.process('again'), true)
+    }
+    const isRight = await auditDamage(auditor, this.#machine.random.fork('damage'), again)
+    const contentOf = (directory: string) => this.#levels.contentOf(directory)
+    if (isRight) await auditStores(auditor, this.#scenario.partitions, { contentOf, complete: true })
   }
 
   /** Whether every task is open in some container that lives. */
