@@ -44,6 +44,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/journal.ts`,
     from: 'latest?.at === 0 ? SLOT_BYTES : 0',
     to: '0',
+    seed: 265,
   },
   {
     name: 'committed transaction aborted by who finishes it',
@@ -121,7 +122,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/task.ts`,
     from: 'await Promise.all(this.#inputs.map((input) => input.secure()))',
     to: '',
-    seed: 1000,
+    seed: 830,
   },
   {
     name: 'restore ends at what can be read now',

@@ -39,9 +39,13 @@ export interface Scenario {
   readonly calmAtMs: number
   /** Whether a bit of the log is flipped in the end. */
   readonly flippedBit: boolean
+  /** Whether a process of the world's own looks on after every step. */
+  readonly watched: boolean
 }
 
 const ACTIVE_MS = 1500
+/** Looking on makes a world slower, and disturbs it: what is read has been opened, and its directories synced. */
+const WATCHED = 0.5
 
 export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {
   const durability = random.chance(0.75) ? 'fsync' : 'os'
@@ -61,5 +65,6 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     })).sort((a, b) => a.atMs - b.atMs),
     calmAtMs: ACTIVE_MS,
     flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),
+    watched: random.fork('watched').chance(WATCHED),
   }
 }

@@ -1,8 +1,5 @@
 import { openFileLog } from '@millrace/connectors'
-import { type ErrorCode, MillraceError } from '@millrace/core'
-import { partitionOf } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'
-import { ProcessCrashed } from '../machine/disk-error.ts'
 import type { Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
@@ -10,30 +7,21 @@ import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
 import { auditStores } from './audit-stores.ts'
+import { isHonest } from './honest.ts'
 import { hold, Violation } from './invariants.ts'
 import { copies, orders, ordersJob, told } from './orders-job.ts'
+import { produceOrders } from './produce.ts'
 import { type Scenario, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
+import { WITNESS, Witness } from './witness.ts'
 
 const STATE = `${DATA}/state`
 /** Shorter than most pauses: others take over from who is only stopped. */
 const SESSION_TIMEOUT_MS = 400
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
-const CUSTOMERS = 5
 const PRODUCER_LIFE_MS = 1000
 const SUBTOPOLOGIES = 2
-const KEYS = 8
-
-/** What a process may end with, for what was done to it. */
-const HONEST: readonly ErrorCode[] = [
-  'LOG_FULL',
-  'LOG_WRITE_FAILED',
-  'LOG_SYNC_FAILED',
-  'WRITER_FENCED',
-  'MEMBER_FENCED',
-  'STATE_REBUILD_FAILED',
-]
 
 /** How a run ended: what it was, and what of it happened. */
 export interface WorldReport {
@@ -75,6 +63,7 @@ export class World {
   async run(): Promise<WorldReport> {
     const { containers, troubles, calmAtMs } = this.#scenario
     await this.#settle(this.#makeTopics(this.#scenario))
+    if (this.#scenario.watched) this.#watch()
     for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
     this.#produceSoon()
     for (const { atMs, kind } of troubles) {
@@ -88,6 +77,18 @@ export class World {
     await this.#end()
     const { events } = this.#machine
     return { scenario: this.#scenario, events, crashes: this.#crashes }
+  }
+
+  /** Has every step looked at. */
+  #watch(): void {
+    const witness = new Witness(this.#machine, this.#scenario.partitions)
+    this.#machine.listen(() => {
+      try {
+        if (this.#failure === undefined) witness.look()
+      } catch (error) {
+        this.#fail(error)
+      }
+    })
   }
 
   async #makeTopics({ partitions, segmentBytes }: Scenario): Promise<void> {
@@ -109,7 +110,7 @@ export class World {
       () => this.#ended(process, name),
       (error: unknown) => {
         if (process.state === 'crashed') this.#ended(process, name)
-        else if (this.#isHonest(error)) this.#ended(process, name)
+        else if (isHonest(error)) this.#ended(process, name)
         else this.#fail(error)
       },
     )
@@ -165,7 +166,7 @@ export class World {
       }
       this.#produce(process)
         .catch((error: unknown) => {
-          if (process.state !== 'crashed' && !this.#isHonest(error)) this.#fail(error)
+          if (process.state !== 'crashed' && !isHonest(error)) this.#fail(error)
         })
         .finally(goOn)
       // One that was killed never comes back to say so.
@@ -173,34 +174,16 @@ export class World {
     })
   }
 
-  async #produce(process: SimulatedProcess): Promise<void> {
-    const { random } = this.#machine
-    const { durability, partitions } = this.#scenario
-    const count = 1 + random.below(6)
-    const transactional = random.chance(0.3)
-    const log = await openFileLog({ directory: DATA, env: process.env, durability })
-    const writer = transactional ? await log.openTransactionalWriter(process.name) : log.openWriter()
-    const sent: number[] = []
-    for (let index = 0; index < count; index++) {
-      const id = this.#nextId++
-      const customer = `c${random.below(CUSTOMERS)}`
-      const key = Buffer.from(`k${random.below(KEYS)}`)
-      const partition = partitionOf(key, 0, key.length, partitions)
-      const to = await writer.openPartition(orders.name, partition)
-      const order = { id, customer, amount: 1 + random.below(9) }
-      to.append(1000 * id, key, 0, key.length, order, orders.value, [])
-      sent.push(id)
-      if (random.chance(0.3)) await process.env.timers.turn()
-    }
-    if ('commit' in writer) await writer.commit([])
-    else await writer.flush()
-    for (const id of sent) this.#acked.add(id)
-    await log.close()
+  #produce(process: SimulatedProcess): Promise<void> {
+    const nextId = () => this.#nextId++
+    return produceOrders(process, this.#machine.random, this.#scenario, nextId, (ids) => {
+      for (const id of ids) this.#acked.add(id)
+    })
   }
 
   async #cause(kind: Trouble): Promise<void> {
     const { random } = this.#machine
-    const victims = this.#machine.processes
+    const victims = this.#machine.processes.filter(({ name }) => name !== WITNESS)
     const victim = victims[random.below(Math.max(1, victims.length))]
     this.#crashes++
     switch (kind) {
@@ -314,6 +297,7 @@ export class World {
 
   /** Damages the log in the end, and opens all tasks anew from what it says. */
   async #damage(auditor: SimulatedProcess): Promise<void> {
+    this.#machine.listen(undefined)
     // One that is still starting is in nobody's list yet.
     for (const process of this.#machine.processes) if (process !== auditor) process.crash()
     const again = async () => {
@@ -359,7 +343,7 @@ export class World {
     const process = this.#machine.process(`auditor-${++this.#names}`)
     const audited = audit(process, this.#scenario.partitions, this.#seen).catch((error: unknown) => {
       // It is told of a failed sync through files that it had open, too.
-      if (this.#isHonest(error)) return this.#seen
+      if (isHonest(error)) return this.#seen
       throw error
     })
     this.#seen = await this.#settle(audited)
@@ -377,12 +361,6 @@ export class World {
     this.#check()
     if (!settled) throw new Violation('liveness', `what was waited for did not happen (${end})`)
     return promise
-  }
-
-  #isHonest(error: unknown): boolean {
-    if (error instanceof ProcessCrashed) return true
-    if (error instanceof MillraceError && HONEST.includes(error.code)) return true
-    return false
   }
 
   #fail(error: unknown): void {
