@@ -20,8 +20,7 @@ export const FILE_KINDS: readonly FileKind[] = [
   {
     name: 'topic description',
     files: /\/topic\.json$/,
-    // The topic has another id, other partitions, or smaller records than it had.
-    flipped: ['LOG_DAMAGED', 'TOPIC_REPLACED', 'TOPIC_MISSING', 'JOB_INVALID', 'RECORD_TOO_LARGE'],
+    flipped: ['LOG_DAMAGED'],
     deleted: ['TOPIC_MISSING', 'LOG_DAMAGED'],
   },
   { name: 'data version', files: /^millrace\.json$/, flipped: ['DATA_VERSION'], deleted: [] },

@@ -183,3 +183,25 @@ describe('files beside the segments', () => {
     await writer.close()
   })
 })
+
+test('a flipped bit never gives a topic other settings: they are refused, or what they were', async () => {
+  const made = await log.admin.createTopic('t', { partitions: 2, retentionMs: 3_600_000 })
+  const path = `${directory}/topics/t/topic.json`
+  const whole = readFileSync(path)
+  let refused = 0
+  for (let bit = 0; bit < whole.length * 8; bit++) {
+    const damaged = Buffer.from(whole)
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    writeFileSync(path, damaged)
+    const anew = await open()
+    const said = await anew.admin.describeTopic('t').catch((error: unknown) => error)
+    await anew.close()
+    if (said instanceof MillraceError) refused++
+    expect(said, `bit ${bit}`).toEqual(
+      said instanceof MillraceError
+        ? expect.objectContaining({ code: 'LOG_DAMAGED', place: { topic: 't', file: path } })
+        : made,
+    )
+  }
+  expect(refused).toBeGreaterThan(whole.length * 4)
+})

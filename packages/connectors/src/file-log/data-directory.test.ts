@@ -37,11 +37,11 @@ test('a data directory is made for its user alone, and says its version', async 
   const data = `${directory}/made`
   await (await open(data)).close()
   expect(statSync(data).mode & 0o777).toBe(0o700)
-  expect(JSON.parse(readFileSync(`${data}/millrace.json`, 'utf8'))).toEqual({ version: 1 })
+  expect(JSON.parse(readFileSync(`${data}/millrace.json`, 'utf8'))).toEqual({ version: 2 })
   await (await open(data)).close()
 })
 
-test.each(['{"version":2}', '{}', '', 'x'])('a data directory of version %j is refused', async (text) => {
+test.each(['{"version":1}', '{}', '', 'x'])('a data directory of version %j is refused', async (text) => {
   writeFileSync(`${directory}/millrace.json`, text)
   await expect(open()).rejects.toMatchObject({ code: 'DATA_VERSION', message: expect.stringContaining(directory) })
 })

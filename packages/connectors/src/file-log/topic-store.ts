@@ -1,5 +1,13 @@
-import { type Env, MillraceError, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
+import {
+  type Env,
+  type FileSystem,
+  MillraceError,
+  RefusedError,
+  type TopicDescription,
+  type TopicSettings,
+} from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
+import { crc32c } from '../record-batch/crc32c.ts'
 import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
@@ -29,15 +37,13 @@ export class TopicStore {
 
   /** Undefined where there is no such topic. */
   describe(name: string): TopicDescription | undefined {
-    const path = `${topicDirectory(this.#data, name)}/${TOPIC_FILE}`
+    const path = topicFile(this.#data, name)
     const modifiedMs = this.#env.files.stat(path)?.modifiedMs
     if (modifiedMs === undefined) return undefined
     const known = this.#known.get(name)
     if (known?.modifiedMs === modifiedMs) return known.description
-    const text = readText(this.#env.files, path)
-    if (text === undefined) return undefined
-    const description = parseDescription(name, path, text)
-    this.#known.set(name, { modifiedMs, description })
+    const description = readDescription(this.#env.files, this.#data, name)
+    if (description !== undefined) this.#known.set(name, { modifiedMs, description })
     return description
   }
 
@@ -88,7 +94,7 @@ export class TopicStore {
   /** Somebody else made the topic meanwhile; or its directory is there, and what describes it is not. */
   #takenName(name: string): RefusedError {
     if (this.describe(name) !== undefined) return topicExists(name)
-    const file = `${topicDirectory(this.#data, name)}/${TOPIC_FILE}`
+    const file = topicFile(this.#data, name)
     return new RefusedError(
       'LOG_DAMAGED',
       `The topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove ` +
@@ -161,14 +167,32 @@ export class TopicStore {
       tail.close()
       await files.syncDirectory(inside)
     }
-    await writeText(files, directory, TOPIC_FILE, `${JSON.stringify(description, undefined, 2)}\n`, description.id)
+    await writeText(files, directory, TOPIC_FILE, formatDescription(description), description.id)
   }
+}
+
+/** What the data directory says of a topic; undefined where there is none. Throws `LOG_DAMAGED`. */
+export function readDescription(files: FileSystem, data: string, name: string): TopicDescription | undefined {
+  const path = topicFile(data, name)
+  const text = readText(files, path)
+  return text === undefined ? undefined : parseDescription(name, path, text)
+}
+
+function topicFile(data: string, name: string): string {
+  return `${topicDirectory(data, name)}/${TOPIC_FILE}`
+}
+
+/** For people to read; a setting that changed by itself is noticed. */
+function formatDescription(description: TopicDescription): string {
+  return `${JSON.stringify({ ...description, crc32c: checksumOf(description) }, undefined, 2)}\n`
 }
 
 function parseDescription(name: string, path: string, text: string): TopicDescription {
   try {
-    const parsed = JSON.parse(text) as TopicDescription
-    return { ...parsed, ...fillSettings(name, parsed), name }
+    const parsed = JSON.parse(text) as TopicDescription & { readonly crc32c: unknown }
+    const description = { name: parsed.name, id: parsed.id, ...fillSettings(name, parsed) }
+    if (parsed.crc32c !== checksumOf(description)) throw new Error('its checksum is wrong')
+    return { ...description, name }
   } catch (cause) {
     if (cause instanceof MillraceError && cause.code !== 'BAD_TOPIC_SETTINGS') throw cause
     throw new RefusedError('LOG_DAMAGED', `${path} is damaged: ${cause}. Restore it from a copy`, {
@@ -177,4 +201,9 @@ function parseDescription(name: string, path: string, text: string): TopicDescri
       cause,
     })
   }
+}
+
+function checksumOf({ name, id, ...settings }: TopicDescription): string {
+  const bytes = Buffer.from(JSON.stringify({ name, id, ...fillSettings(name, settings) }))
+  return crc32c(bytes, 0, bytes.length).toString(16).padStart(8, '0')
 }

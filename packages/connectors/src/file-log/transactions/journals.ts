@@ -1,7 +1,7 @@
 import type { FileSystem } from '@millrace/core'
-import { readText } from '../data-directory.ts'
 import { systemCode } from '../errors.ts'
-import { topicDirectory, transactionsDirectory } from '../paths.ts'
+import { transactionsDirectory } from '../paths.ts'
+import { readDescription } from '../topic-store.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
 
 /** The transactional ids that have a journal. Owners' locks and files in the making start with a dot, which no id does. */
@@ -30,7 +30,7 @@ export function decidedEnd(partition: {
   readonly partition: number
 }): number {
   const { files, data } = partition
-  const topicId = topicIdOf(files, data, partition.topic)
+  const topicId = readDescription(files, data, partition.topic)?.id
   let end = 0
   for (const name of journalNames(files, data)) {
     for (const each of readRecord(files, data, name)?.decided?.partitions ?? []) {
@@ -54,9 +54,4 @@ function readRecord(files: FileSystem, data: string, name: string): JournalRecor
   } finally {
     journal.close()
   }
-}
-
-function topicIdOf(files: FileSystem, data: string, topic: string): string | undefined {
-  const text = readText(files, `${topicDirectory(data, topic)}/topic.json`)
-  return text === undefined ? undefined : (JSON.parse(text) as { id?: string }).id
 }
