@@ -19,6 +19,7 @@ export class FileLogWriter implements LogWriter {
   /** The open ones, for the calls that cannot wait. */
   readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
   #flushing: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(env: Env, data: string, topics: TopicStore, durability: Durability, cleaning: Cleaning) {
     this.#env = env
@@ -34,7 +35,8 @@ export class FileLogWriter implements LogWriter {
     return bytes > QUEUED_BYTES_MAX
   }
 
-  openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+  async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    this.#checkOpen()
     return once(this.#partitions, `${topic}/${partition}`, async () => {
       const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
@@ -44,7 +46,8 @@ export class FileLogWriter implements LogWriter {
     })
   }
 
-  openGroup(topic: string, partition: number): Promise<GroupWriter> {
+  async openGroup(topic: string, partition: number): Promise<GroupWriter> {
+    this.#checkOpen()
     return once(this.#groups, `${topic}/${partition}`, async () => {
       const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
@@ -53,19 +56,25 @@ export class FileLogWriter implements LogWriter {
     })
   }
 
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    this.#checkOpen()
     // One after the other: a flush that overtook another would sync what that one has not written yet.
     this.#flushing = this.#flushing.then(() => this.#flush())
     return this.#flushing
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await this.#flushing.catch(() => undefined)
     for (const { writer } of this.#open) writer.close()
     this.#open.length = 0
     for (const group of this.#groups.values()) await (await group).close()
     this.#groups.clear()
     this.#partitions.clear()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Error('The writer is closed')
   }
 
   async #flush(): Promise<void> {

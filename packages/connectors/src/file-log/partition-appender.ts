@@ -168,6 +168,8 @@ export class PartitionAppender {
   }
 
   close(): void {
+    const { topic, partition } = this.#partition
+    this.#failure ??= { error: new Error(`The writer of ${topic}/${partition} is closed`) }
     for (const { file, index } of [...this.#retired, ...(this.#active === undefined ? [] : [this.#active])]) {
       file.close()
       index.close()

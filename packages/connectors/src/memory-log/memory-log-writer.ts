@@ -17,6 +17,7 @@ export class MemoryLogWriter implements LogWriter {
   }
 
   async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    this.#check()
     const name = `${topic}/${partition}`
     let writer = this.#partitions.get(name)
     if (writer === undefined) {
@@ -28,6 +29,7 @@ export class MemoryLogWriter implements LogWriter {
   }
 
   async openGroup(topic: string, partition: number): Promise<GroupWriter> {
+    this.#check()
     const name = `${topic}/${partition}`
     let group = this.#groups.get(name)
     if (group === undefined) {
@@ -39,7 +41,7 @@ export class MemoryLogWriter implements LogWriter {
   }
 
   async flush(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error
+    this.#check()
     try {
       for (const writer of this.#partitions.values()) writer.flush()
     } catch (error) {
@@ -49,7 +51,13 @@ export class MemoryLogWriter implements LogWriter {
   }
 
   async close(): Promise<void> {
+    this.#failure ??= { error: new Error('The writer is closed') }
+    for (const each of [...this.#partitions.values(), ...this.#groups.values()]) each.close()
     this.#partitions.clear()
     this.#groups.clear()
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 }

@@ -11,6 +11,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
   nextOffset = -1
   readonly #to: MemoryPartition
   readonly #builder: BatchBuilder
+  #closed = false
   /** The transaction that records belong to now; throws where there can be none any more. */
   readonly #transaction: (() => MemoryTransaction) | undefined
 
@@ -32,6 +33,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     headers: Headers,
   ): void {
     this.#transaction?.()
+    if (this.#closed) throw new Error(`The writer of ${this.topic}/${this.partition} is closed`)
     this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
     if (this.#builder.full) this.flush()
   }
@@ -43,6 +45,10 @@ export class MemoryPartitionWriter implements PartitionWriter {
     const transaction = this.#transaction?.()
     this.nextOffset = this.#to.append(this.#builder.finish(0, transaction?.producer), transaction)
     this.#builder.clear()
+  }
+
+  close(): void {
+    this.#closed = true
   }
 
   /** Forgets what was appended since the last flush. */

@@ -37,6 +37,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   }
 
   async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    this.#check()
     const name = `${topic}/${partition}`
     let writer = this.#partitions.get(name)
     if (writer === undefined) {
@@ -49,6 +50,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   }
 
   async openGroup(topic: string, partition: number): Promise<RecordGroup> {
+    this.#check()
     const to = this.#topics.partition(topic, partition)
     return new MemoryRecordGroup(to, this.#topics.require(topic).description.recordBytesMax)
   }

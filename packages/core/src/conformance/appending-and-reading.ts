@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Header, NO_HEADERS } from '../headers.ts'
-import { openWriter, throwsCode, values } from './expectations.ts'
+import { openWriter, throwsCode, values, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { readAll, textSerde, write } from './records.ts'
 
@@ -84,6 +84,19 @@ export function recordsConformance({ test, factory }: LogTests): void {
     key.fill(0)
     await writer.flush()
     assert.equal(readAll(await log.openReader().assign('t', 0, 0))[0]?.key, 'key')
+  })
+
+  test('a writer that was closed takes nothing more', async (log) => {
+    const [partition, writer] = await openWriter(log)
+    write(partition, 'k', 'flushed')
+    await writer.flush()
+    write(partition, 'k', 'let go of')
+    await writer.close()
+    await writer.close()
+    assert.throws(() => write(partition, 'k', 'late'))
+    await assert.rejects(writer.flush())
+    await assert.rejects(writer.openPartition('t', 0))
+    assert.deepEqual(await valuesIn(log), ['flushed'])
   })
 
   test('refuses a record that is too large, has a bad time or does not encode, and keeps the others', async (log) => {

@@ -28,6 +28,25 @@ export function transactionWritingConformance({ test }: LogTests): void {
     }
   })
 
+  test('a writer that was closed takes nothing more', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const partition = await writer.openPartition('t', 0)
+    write(partition, 'k', 'committed')
+    const committing = writer.commit([])
+    write(partition, 'k', 'let go of')
+    const closing = writer.close()
+    await assert.rejects(writer.commit([]))
+    await committing
+    await closing
+    await writer.close()
+    assert.throws(() => write(partition, 'k', 'late'))
+    for (const call of [writer.commit([]), writer.flush(), writer.abort(), writer.openPartition('t', 0)]) {
+      await assert.rejects(call)
+    }
+    assert.deepEqual(await valuesIn(log, 0, 'committed'), ['committed'])
+  })
+
   test('records that wait in memory are committed too, in the order of the calls', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')

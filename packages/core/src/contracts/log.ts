@@ -175,6 +175,7 @@ export interface LogWriter {
   flush(): Promise<void>
   /** More waits to be sent than the writer's bound: call `flush` before the next `append`. */
   readonly backlogged: boolean
+  /** Lets go of what was not flushed. Every call after it fails, those of its partitions and groups too. */
   close(): Promise<void>
 }
 
@@ -249,7 +250,10 @@ export interface TransactionalWriter {
   commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]>
   /** Gives up everything that was appended and not committed: it never becomes visible. Groups keep their content. */
   abort(): Promise<void>
-  /** Aborts what is not committed, and gives the id free. For one that was fenced others have done both: no error. */
+  /**
+   * Aborts what is not committed, and gives the id free. For one that was fenced others have done both: no error. Every call
+   * after it fails.
+   */
   close(): Promise<void>
 }
 

@@ -13,3 +13,45 @@ test('removing a file that is gone is no error, and any other error has its code
     expect.objectContaining({ code: expect.stringMatching(/^E[A-Z]+$/), syscall: 'unlink' }),
   )
 })
+
+test('a file that was closed touches no other, though the kernel gave its number to that', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  const closed = files.open(`${directory}/closed`, 'write')
+  const syncing = closed.sync()
+  closed.close()
+  await syncing
+  const other = files.open(`${directory}/other`, 'write')
+  const bytes = Buffer.from('late')
+  const calls = [
+    () => closed.write(bytes, 0, 4, 0),
+    () => closed.truncate(100),
+    () => closed.read(bytes, 0, 4, 0),
+    () => closed.size(),
+    () => closed.tryLock(),
+  ]
+  for (const call of calls) expect(call).toThrow(expect.objectContaining({ code: 'EBADF' }))
+  await expect(closed.sync()).rejects.toMatchObject({ code: 'EBADF' })
+  await expect(closed.lock()).rejects.toMatchObject({ code: 'EBADF' })
+  closed.close()
+  expect(other.size()).toBe(0)
+  other.close()
+})
+
+test('a file that is closed while something waits for its lock lets go of it once it has it', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  const path = `${directory}/lock`
+  const holder = files.open(path, 'write')
+  await holder.lock()
+  const waiter = files.open(path, 'write')
+  const waiting = waiter.lock()
+  waiter.close()
+  holder.close()
+  await waiting
+  const next = files.open(path, 'write')
+  expect(next.tryLock()).toBe(true)
+  next.close()
+})

@@ -78,13 +78,17 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** A file of this process. Once it is closed the kernel gives its number to others: it must not be used again. */
 class NodeFile implements OpenFile {
   readonly path: string
-  readonly #fd: number
+  readonly #number: number
+  /** Calls in another thread, which may not have begun yet. The number stays taken until they are over. */
+  #pending = 0
+  #closed = false
 
   constructor(path: string, fd: number) {
     this.path = path
-    this.#fd = fd
+    this.#number = fd
   }
 
   read(buffer: Uint8Array, offset: number, length: number, position: number): number {
@@ -107,16 +111,16 @@ class NodeFile implements OpenFile {
     return fstatSync(this.#fd).size
   }
 
-  sync(): Promise<void> {
-    return fdatasyncAsync(this.#fd)
+  async sync(): Promise<void> {
+    await this.#elsewhere(fdatasyncAsync(this.#fd))
   }
 
   tryLock(): boolean {
     return tryLock(this.#fd)
   }
 
-  lock(): Promise<void> {
-    return waitForLock(this.#fd)
+  async lock(): Promise<void> {
+    await this.#elsewhere(waitForLock(this.#fd))
   }
 
   unlock(): void {
@@ -124,6 +128,23 @@ class NodeFile implements OpenFile {
   }
 
   close(): void {
-    closeSync(this.#fd)
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#pending === 0) closeSync(this.#number)
+  }
+
+  get #fd(): number {
+    if (!this.#closed) return this.#number
+    throw Object.assign(new Error(`EBADF: ${this.path} is closed`), { code: 'EBADF' })
+  }
+
+  async #elsewhere(call: Promise<void>): Promise<void> {
+    this.#pending++
+    try {
+      await call
+    } finally {
+      this.#pending--
+      if (this.#closed && this.#pending === 0) closeSync(this.#number)
+    }
   }
 }

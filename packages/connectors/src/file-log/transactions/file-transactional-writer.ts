@@ -93,6 +93,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   }
 
   async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
+    this.#checkOpen()
     const written = await this.#partition(topic, partition)
     const { recordBytesMax } = written.topic
     written.writer ??= new FilePartitionWriter(topic, partition, written.appender, recordBytesMax, this.#session)
@@ -100,11 +101,13 @@ export class FileTransactionalWriter implements TransactionalWriter {
   }
 
   async openGroup(topic: string, partition: number): Promise<RecordGroup> {
+    this.#checkOpen()
     const written = await this.#partition(topic, partition)
     return new TransactionGroup(written.appender, written.topic.recordBytesMax)
   }
 
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    this.#checkOpen()
     return this.#work(async () => {
       this.#checkOwner(this.#producer)
       await this.#drain()
@@ -115,7 +118,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     // It may reject before it is waited for.
     ready?.catch(() => undefined)
     // From here to the first wait nothing else runs: this is where one transaction ends and the next begins.
-    this.#check()
+    this.#checkOpen()
     if (this.#committing) throw new Error('The commit before is still on its way')
     const producer = this.#producer
     const sealed = groups.map((group) => seal(group, producer))
@@ -138,7 +141,17 @@ export class FileTransactionalWriter implements TransactionalWriter {
     return committed
   }
 
-  abort(): Promise<void> {
+  async abort(): Promise<void> {
+    this.#checkOpen()
+    return this.#abort()
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  #abort(): Promise<void> {
     return this.#work(async () => {
       const producer = this.#producer
       this.#checkOwner(producer)
@@ -151,15 +164,10 @@ export class FileTransactionalWriter implements TransactionalWriter {
     })
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#close()
-    return this.#closed
-  }
-
   async #close(): Promise<void> {
     try {
       if (this.#failure === undefined) {
-        await this.abort()
+        await this.#abort()
         await this.#work(() => this.#retire())
       }
     } catch (error) {
@@ -274,6 +282,12 @@ export class FileTransactionalWriter implements TransactionalWriter {
     })
     this.#working = done.catch(() => undefined)
     return done
+  }
+
+  /** For callers: nothing begins any more once it is being closed. */
+  #checkOpen(): void {
+    this.#check()
+    if (this.#closed !== undefined) throw new Error(`The writer ${this.transactionalId} is closed`)
   }
 
   #check(): void {
