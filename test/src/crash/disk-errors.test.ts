@@ -6,7 +6,7 @@ import { Outcomes } from './outcomes.ts'
 import { type CallPoint, callsAfter, hasStrace, runWithFault, tracePoints } from './system-calls.ts'
 
 /** Calls of each kind of error in `npm test`; every one with `npm run crash`. */
-const POINTS = 8
+const POINTS = 6
 
 const SYNCS = ['fsync', 'fdatasync']
 
