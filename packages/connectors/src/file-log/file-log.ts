@@ -132,8 +132,12 @@ class FileLog implements Log {
   async close(): Promise<void> {
     const open = [...this.#open]
     this.#open.clear()
-    await settleAll(open.map((each) => each.close()))
-    await this.#cleaning.settle()
+    try {
+      await settleAll(open.map((each) => each.close()))
+    } finally {
+      // Closing a writer may have closed a segment, too.
+      await this.#cleaning.settle()
+    }
   }
 }
 
