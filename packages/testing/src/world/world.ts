@@ -317,7 +317,9 @@ export class World {
   }
 
   async #isDone(): Promise<boolean> {
-    if (!this.#allProduced || !this.#allOpen) return false
+    // Whoever was stopped, and is taken for gone by the others, hears of that within this time.
+    const allKnow = this.#machine.nowMs >= this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
+    if (!this.#allProduced || !this.#allOpen || !allKnow) return false
     const process = this.#machine.process('observer')
     const log = await openFileLog({ directory: DATA, env: process.env })
     let done = true
@@ -336,7 +338,7 @@ export class World {
     if ((await count(copies.name)) !== all || (await count(told.name)) !== all) done = false
     await log.close()
     process.crash()
-    return done
+    return done && this.#allOpen
   }
 
   async #audit(): Promise<void> {
