@@ -43,6 +43,9 @@ export interface Scenario {
   readonly watched: boolean
 }
 
+/** As small as they may be: a few commits fill one, and it is compacted. */
+export const SMALL_SEGMENT_BYTES = 1024
+
 const ACTIVE_MS = 1500
 /** Looking on makes a world slower, and disturbs it: what is read has been opened, and its directories synced. */
 const WATCHED = 0.5
@@ -58,7 +61,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     orders: 10 + random.below(30),
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,
     durability,
-    segmentBytes: random.chance(0.25) ? 1024 : 65_536,
+    segmentBytes: random.chance(0.25) ? SMALL_SEGMENT_BYTES : 65_536,
     troubles: Array.from({ length: count }, () => ({
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
