@@ -15,6 +15,7 @@ export type {
   StoreRange,
   TaskState,
   WindowBounds,
+  WindowScan,
   WindowStore,
 } from './contracts/store.ts'
 export { isJob, type Job } from './dsl/job.ts'

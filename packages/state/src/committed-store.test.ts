@@ -178,6 +178,9 @@ function set(
 }
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
-  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
+  const frozen = state.freeze(changelog, 0, {
+    inputs: new Map([['input', { offset: 1, progress: null }]]),
+    clock: null,
+  })
   await state.apply(frozen, changelog.commitNow())
 }

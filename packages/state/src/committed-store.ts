@@ -3,6 +3,7 @@ import type { CommittedStore, StoredEntry, StorePage, StoreRange } from '@millra
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import { type KeyCodec, writeEscaped } from './key-codec.ts'
 import type { TypedStore } from './store-serdes.ts'
+import { ValueCodec } from './value-codec.ts'
 
 /** Entries that are read at once: 1000 reach three quarters of the rate that any number reaches. */
 const READ_ENTRIES_MAX = 1000
@@ -14,12 +15,14 @@ const READ_WINDOWS_MAX = 16
 export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
-  readonly #serdes: TypedStore<K, V>
+  readonly #values: ValueCodec<V>
+  readonly #windowMs: number | undefined
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
     this.#database = database
     this.#codec = codec
-    this.#serdes = serdes
+    this.#values = new ValueCodec(serdes)
+    this.#windowMs = serdes.windowMs
   }
 
   async get(key: K): Promise<V | undefined> {
@@ -61,12 +64,12 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
 
   #read(key: Buffer): V | undefined {
     const stored = this.#database.get(key)
-    return stored === undefined ? undefined : this.#serdes.value.decode(stored, CHECKSUM_BYTES, stored.length)
+    return stored === undefined ? undefined : this.#values.read(stored, CHECKSUM_BYTES, stored.length)
   }
 
   #entry(key: Buffer, stored: Buffer): StoredEntry<K, V> {
-    const value = this.#serdes.value.decode(stored, CHECKSUM_BYTES, stored.length)
-    const { windowMs } = this.#serdes
+    const value = this.#values.read(stored, CHECKSUM_BYTES, stored.length)
+    const windowMs = this.#windowMs
     if (windowMs === undefined) return { key: this.#codec.read(key, 0, key.length), value }
     const { key: decoded, windowStart: start } = this.#codec.readWindowed(key, 0, key.length)
     return { key: decoded, window: { start, end: start + windowMs }, value }

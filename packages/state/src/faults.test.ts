@@ -10,6 +10,7 @@ import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { json, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { entriesOf } from './testing/window-entries.ts'
 
 // Hundreds of databases are opened, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -204,10 +205,7 @@ async function contentOf(state: TaskState): Promise<unknown> {
     const { entries } = await state.committed<string, unknown>(name).range({ limit: 1000 })
     for (const { key, window, value } of entries) content.push([name, key, window?.start, value])
   }
-  const windows: unknown[] = []
-  state
-    .windowStore('windows')
-    .forEachWindow(-1, 1000, (key, start, value) => windows.push(['windows', key, start, value]))
+  const windows = entriesOf(state.windowStore('windows')).map((entry) => ['windows', ...entry])
   expect(windows.sort()).toEqual(content.filter((entry) => Array.isArray(entry) && entry[0] === 'windows').sort())
   const totals = state.keyValueStore<string, unknown>('totals')
   for (const key of KEYS) {
@@ -218,7 +216,7 @@ async function contentOf(state: TaskState): Promise<unknown> {
 }
 
 async function commitState(state: TaskState, changelog: MemoryChangelog, offset: number): Promise<void> {
-  const frozen = state.freeze(changelog, 0, new Map([['input', { offset, progress: null }]]))
+  const frozen = state.freeze(changelog, 0, { inputs: new Map([['input', { offset, progress: null }]]), clock: null })
   await state.apply(frozen, changelog.commitNow())
 }
 

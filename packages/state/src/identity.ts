@@ -2,7 +2,7 @@ import { RefusedError } from '@millrace/core'
 import type { StoreDescription } from '@millrace/core/internal'
 
 /** How this version lays out keys and values in LevelDB; another one is rebuilt. */
-const FORMAT_VERSION = 1
+const FORMAT_VERSION = 2
 /** Where the identity record is. No store's key begins with a zero byte: store names do not. */
 export const IDENTITY_KEY = Buffer.from('\0identity')
 
@@ -11,6 +11,7 @@ export interface StoreIdentity {
   readonly key: string
   readonly value: string
   readonly windowMs: number | null
+  readonly timed: boolean
 }
 
 /** Whose state a directory holds. */
@@ -23,7 +24,7 @@ export interface StateIdentity {
 }
 
 export function storeIdentity(store: StoreDescription): StoreIdentity {
-  return { key: store.key.name, value: store.value.name, windowMs: store.windowMs ?? null }
+  return { key: store.key.name, value: store.value.name, windowMs: store.windowMs ?? null, timed: store.timed }
 }
 
 export function stateIdentity(
@@ -58,6 +59,7 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
   const changes = [
     found.key === wanted.key ? [] : `keys by '${found.key}', now '${wanted.key}'`,
     found.value === wanted.value ? [] : `values by '${found.value}', now '${wanted.value}'`,
+    found.timed === wanted.timed ? [] : `values ${timeText(found)} times, now ${timeText(wanted)}`,
     found.windowMs === wanted.windowMs ? [] : `windows of ${windowText(found)}, now ${windowText(wanted)}`,
   ].flat()
   if (changes.length === 0) return
@@ -72,6 +74,10 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
 
 function listed(names: readonly string[]): string {
   return names.length === 0 ? 'none' : names.join(', ')
+}
+
+function timeText({ timed }: StoreIdentity): string {
+  return timed ? 'with' : 'without'
 }
 
 function windowText({ windowMs }: StoreIdentity): string {

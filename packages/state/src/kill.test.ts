@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { changesOf, openLoopState, windowOf } from './testing/commit-loop.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { entriesOf } from './testing/window-entries.ts'
 
 const LOOP = fileURLToPath(new URL('testing/commit-loop.ts', import.meta.url))
 
@@ -19,7 +20,7 @@ test('A process killed at any moment leaves a state whose content is that of its
     expect(opened).toBe('reused')
     // Everything that was applied and told of is there: the kernel has what a dead process wrote.
     expect(nextOffset).toBeGreaterThan(Math.max(said, before))
-    expect(state.checkpoint.get('input')?.offset).toBe(nextOffset)
+    expect(state.checkpoint.inputs.get('input')?.offset).toBe(nextOffset)
     const { totals, windows } = await contentOf(state)
     const expected = expectedAt(nextOffset)
     expect(totals).toEqual(expected.totals)
@@ -88,10 +89,8 @@ function expectedAt(commits: number): Awaited<ReturnType<typeof contentOf>> {
 
 async function contentOf(state: Awaited<ReturnType<typeof openLoopState>>['state']) {
   const { entries } = await state.committed<string, number>('totals').range({ limit: 1000 })
-  const windows = new Map<string, number>()
-  state
-    .windowStore<string, number>('windows')
-    .forEachWindow(-1, 1e9, (key, start, value) => windows.set(`${start} ${key}`, value))
+  const visited = entriesOf(state.windowStore<string, number>('windows'))
+  const windows = new Map(visited.map(([key, start, value]) => [`${start} ${key}`, value]))
   const { entries: committed } = await state.committed<string, number>('windows').range({ limit: 1000 })
   expect(committed.length).toBe(windows.size)
   return { totals: new Map(entries.map(({ key, value }) => [key, value])), windows }

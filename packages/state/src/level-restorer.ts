@@ -1,6 +1,6 @@
 import type { GroupPosition } from '@millrace/core'
-import type { InputCheckpoint, StateRestorer } from '@millrace/core/internal'
-import { readChangelogKey, readCheckpoint, readIdentity } from './changelog-records.ts'
+import type { Checkpoint, InputCheckpoint, StateRestorer } from '@millrace/core/internal'
+import { readChangelogKey, readCheckpoint, readClock, readIdentity } from './changelog-records.ts'
 import { CommitBuffer } from './commit-buffer.ts'
 import { checkStore } from './identity.ts'
 import type { TaskStore } from './task-store.ts'
@@ -9,7 +9,7 @@ import type { TaskStore } from './task-store.ts'
 export interface RestoredRun {
   readonly buffer: CommitBuffer
   readonly position: GroupPosition
-  readonly checkpoint: ReadonlyMap<string, InputCheckpoint>
+  readonly checkpoint: Checkpoint
   readonly described: boolean
 }
 
@@ -33,7 +33,8 @@ export interface RestoreTarget {
 export class LevelRestorer implements StateRestorer {
   readonly #target: RestoreTarget
   readonly #entries = new Map<string, RestoredEntry>()
-  readonly #checkpoint = new Map<string, InputCheckpoint>()
+  readonly #inputs = new Map<string, InputCheckpoint>()
+  #clock: unknown
   readonly #identified = new Set<string>()
   readonly #buffer = new CommitBuffer()
 
@@ -46,7 +47,11 @@ export class LevelRestorer implements StateRestorer {
     const about = readChangelogKey(bytes, keyStart, keyEnd)
     if (about.kind === 'checkpoint') {
       if (valueStart < 0 || !this.#target.inputs.includes(about.topic)) return
-      this.#checkpoint.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
+      this.#inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
+      return
+    }
+    if (about.kind === 'clock') {
+      if (valueStart >= 0) this.#clock = readClock(bytes, valueStart, valueEnd)
       return
     }
     const store = this.#target.stores.get(about.store)
@@ -72,11 +77,12 @@ export class LevelRestorer implements StateRestorer {
     await this.#target.apply({
       buffer,
       position,
-      checkpoint: new Map(this.#checkpoint),
+      checkpoint: { inputs: new Map(this.#inputs), clock: this.#clock },
       described: this.#identified.size === this.#target.stores.size,
     })
     this.#entries.clear()
-    this.#checkpoint.clear()
+    this.#inputs.clear()
+    this.#clock = undefined
   }
 
   #encode({ store, key, value }: RestoredEntry): void {

@@ -158,7 +158,11 @@ export class LevelTaskState implements TaskState {
   }
 
   async #applyRun({ buffer, position, checkpoint, described }: RestoredRun): Promise<void> {
-    const merged = new Map([...this.#record.checkpoint, ...checkpoint])
+    const before = this.#record.checkpoint
+    const merged = {
+      inputs: new Map([...before.inputs, ...checkpoint.inputs]),
+      clock: checkpoint.clock ?? before.clock,
+    }
     await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })
     for (const { live, keyValue } of this.#stores.values()) if (keyValue !== undefined) await live.load()
   }

@@ -1,4 +1,6 @@
 import type { Entry } from '@millrace/core/internal'
+import { CHECKSUM_BYTES } from './database.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 /** An entry of the write-back layer: a decoded value, and what is known of its stored counterpart. */
 export class LiveEntry<K, V> implements Entry<K, V> {
@@ -6,6 +8,7 @@ export class LiveEntry<K, V> implements Entry<K, V> {
   /** 0 in a store by key. */
   readonly windowStart: number
   value: V | undefined
+  time: number
   /** Changed since the last freeze. */
   dirty = false
   /** LevelDB may hold a value for this key, or will when the commit under way is applied. */
@@ -15,13 +18,26 @@ export class LiveEntry<K, V> implements Entry<K, V> {
   /** Used since the last look of the eviction. */
   used = true
 
-  constructor(key: K, windowStart: number, value: V | undefined) {
+  constructor(key: K, windowStart: number, value: V | undefined, time: number) {
     this.key = key
     this.windowStart = windowStart
     this.value = value
+    this.time = time
     this.stored = value !== undefined
     this.indexed = this.stored
   }
+}
+
+/** The entry of what LevelDB holds under a key, checksum first; undefined if it holds nothing. */
+export function liveEntry<K, V>(
+  key: K,
+  windowStart: number,
+  stored: Buffer | undefined,
+  values: ValueCodec<V>,
+): LiveEntry<K, V> {
+  if (stored === undefined) return new LiveEntry<K, V>(key, windowStart, undefined, 0)
+  const value = values.read(stored, CHECKSUM_BYTES, stored.length)
+  return new LiveEntry(key, windowStart, value, values.readTime(stored, CHECKSUM_BYTES))
 }
 
 /** The entry behind the contract's type. Entries are made by stores only. */

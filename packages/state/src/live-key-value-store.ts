@@ -1,17 +1,18 @@
 import { ByteWriter, type RecordGroup } from '@millrace/core'
 import type { Entry, KeyValueStore } from '@millrace/core/internal'
 import type { CommitBuffer } from './commit-buffer.ts'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
+import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
-import { LiveEntry, liveEntryOf } from './live-entry.ts'
+import { type LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
 import type { TypedStore } from './store-serdes.ts'
+import { ValueCodec } from './value-codec.ts'
 
 /** A store by key: decoded values over LevelDB. */
 export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
-  readonly #serdes: TypedStore<K, V>
+  readonly #values: ValueCodec<V>
   readonly #primitive: boolean
   /** By the key itself where equal keys are `===`, else by its bytes. */
   readonly #entries = new Map<K | string, LiveEntry<K, V>>()
@@ -23,7 +24,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
     this.#database = database
     this.#codec = codec
-    this.#serdes = serdes
+    this.#values = new ValueCodec(serdes)
     this.#primitive = serdes.key.primitive
   }
 
@@ -43,9 +44,10 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     return entry
   }
 
-  set(entry: Entry<K, V>, value: V | undefined): void {
+  set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const live = liveEntryOf(entry)
     live.value = value
+    live.time = time
     if (live.dirty) return
     live.dirty = true
     this.#changed.push(live)
@@ -63,7 +65,6 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
-    const { value: valueSerde } = this.#serdes
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue
       buffer.beginKey(owner)
@@ -71,7 +72,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
       if (entry.value === undefined) buffer.endDeletion()
       else {
         buffer.beginValue()
-        valueSerde.encode(entry.value, buffer.out)
+        this.#values.write(buffer.out, entry.value, entry.time)
         buffer.endValue()
       }
       buffer.appendLast(group, timestamp)
@@ -103,16 +104,16 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   #load(id: K | string, key: K): LiveEntry<K, V> {
-    const entry = new LiveEntry(key, 0, this.#maybeStored ? this.#read(key) : undefined)
+    const stored = this.#maybeStored ? this.#read(key) : undefined
+    const entry = liveEntry(key, 0, stored, this.#values)
     this.#entries.set(id, entry)
     return entry
   }
 
-  #read(key: K): V | undefined {
+  #read(key: K): Buffer | undefined {
     const scratch = this.#scratch
     scratch.clear()
     this.#codec.write(scratch, key)
-    const stored = this.#database.get(scratch.buffer.subarray(0, scratch.position))
-    return stored === undefined ? undefined : this.#serdes.value.decode(stored, CHECKSUM_BYTES, stored.length)
+    return this.#database.get(scratch.buffer.subarray(0, scratch.position))
   }
 }

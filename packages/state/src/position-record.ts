@@ -10,14 +10,20 @@ export interface PositionRecord extends StatePosition {
   readonly described: boolean
 }
 
-export const START: PositionRecord = { nextOffset: 0, checksum: null, checkpoint: new Map(), described: false }
+export const START: PositionRecord = {
+  nextOffset: 0,
+  checksum: null,
+  checkpoint: { inputs: new Map(), clock: undefined },
+  described: false,
+}
 
 export function encodePosition({ nextOffset, checksum, checkpoint, described }: PositionRecord): Buffer {
-  return Buffer.from(JSON.stringify({ nextOffset, checksum, described, checkpoint: [...checkpoint] }))
+  const { inputs, clock } = checkpoint
+  return Buffer.from(JSON.stringify({ nextOffset, checksum, described, inputs: [...inputs], clock }))
 }
 
 /** The inverse of `encodePosition`, for bytes whose checksum was verified. */
 export function decodePosition(bytes: Buffer): PositionRecord {
-  const { nextOffset, checksum, described, checkpoint } = JSON.parse(bytes.toString())
-  return { nextOffset, checksum, described, checkpoint: new Map(checkpoint) }
+  const { nextOffset, checksum, described, inputs, clock } = JSON.parse(bytes.toString())
+  return { nextOffset, checksum, described, checkpoint: { inputs: new Map(inputs), clock } }
 }

@@ -7,6 +7,7 @@ export interface TypedStore<K, V> {
   readonly key: Serde<K>
   readonly value: Serde<V>
   readonly windowMs: number | undefined
+  readonly timed: boolean
 }
 
 /**

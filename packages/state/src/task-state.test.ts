@@ -8,6 +8,7 @@ import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { float64, json, rawBytes, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { entriesOf } from './testing/window-entries.ts'
 
 // Hundreds of databases are opened, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -186,7 +187,8 @@ class World {
 
   #expire(before: number): void {
     for (const name of ['windows', 'byteWindows']) {
-      this.state.windowStore(name).expire(before)
+      const windows = this.state.windowStore(name)
+      while (windows.expire(before));
       for (const id of this.#live.keys()) {
         const [store, , start] = JSON.parse(id)
         if (store === name && start < before) this.#live.delete(id)
@@ -196,7 +198,8 @@ class World {
 
   #freeze(): void {
     const { state } = this
-    const checkpoint = new Map([['input', { offset: this.#commits, progress: [this.#commits] }]])
+    const inputs = new Map([['input', { offset: this.#commits, progress: [this.#commits] }]])
+    const checkpoint = { inputs, clock: { at: this.#commits } }
     const frozen = state.freeze(this.#changelog, 0, checkpoint)
     const position = this.#changelog.commitNow()
     const model = new Map(this.#live)
@@ -234,15 +237,10 @@ function liveOf(state: TaskState): unknown[] {
   const model: Model = new Map()
   const windows = state.windowStore<string, unknown>('windows')
   const byteWindows = state.windowStore<Buffer, unknown>('byteWindows')
-  const visited: [number, string][] = []
-  windows.forEachWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, (key, start, value) => {
-    visited.push([start, Buffer.from(key).toString('hex')])
-    model.set(JSON.stringify(['windows', key, start]), value)
-  })
-  expect(visited).toEqual([...visited].sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1)))
-  byteWindows.forEachWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, (key, start, value) => {
+  for (const [key, start, value] of entriesOf(windows)) model.set(JSON.stringify(['windows', key, start]), value)
+  for (const [key, start, value] of entriesOf(byteWindows)) {
     model.set(JSON.stringify(['byteWindows', key.toString('hex'), start]), value)
-  })
+  }
   for (const start of STARTS) {
     for (const key of TEXTS) {
       expect(windows.find(key, start).value).toEqual(model.get(JSON.stringify(['windows', key, start])))

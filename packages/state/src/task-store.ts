@@ -7,6 +7,7 @@ import { LiveKeyValueStore } from './live-key-value-store.ts'
 import type { LiveStore } from './live-store.ts'
 import { LiveWindowStore } from './live-window-store.ts'
 import { typedStore } from './store-serdes.ts'
+import { ValueCodec } from './value-codec.ts'
 import type { WindowIndex } from './window-index.ts'
 
 /** One store of a task: its live and its committed side, and how its bytes are read. */
@@ -21,7 +22,7 @@ export class TaskStore {
   readonly index: WindowIndex<unknown> | undefined
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
   readonly windowed: WindowStore<unknown, unknown> | undefined
-  readonly #readValue: (bytes: Buffer, start: number, end: number) => unknown
+  readonly #values: ValueCodec<unknown>
   readonly #windowMs: number
 
   constructor(description: StoreDescription, owner: number, database: Database) {
@@ -31,7 +32,7 @@ export class TaskStore {
     this.identity = storeIdentity(description)
     this.codec = new KeyCodec(store.name, store.key, store.windowMs !== undefined)
     this.committed = new LevelCommittedStore(database, this.codec, store)
-    this.#readValue = (bytes, start, end) => store.value.decode(bytes, start, end)
+    this.#values = new ValueCodec(store)
     this.#windowMs = store.windowMs ?? 0
     if (store.windowMs === undefined) {
       const live = new LiveKeyValueStore(database, this.codec, store)
@@ -47,7 +48,7 @@ export class TaskStore {
 
   /** Decodes one operation of a commit. */
   readChange(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): StoreChange {
-    const value = valueStart < 0 ? null : this.#readValue(bytes, valueStart, valueEnd)
+    const value = valueStart < 0 ? null : this.#values.read(bytes, valueStart, valueEnd)
     if (!this.codec.windowed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
     const { key, windowStart } = this.codec.readWindowed(bytes, keyStart, keyEnd)
     return { key, window: { start: windowStart, end: windowStart + this.#windowMs }, value }

@@ -7,6 +7,7 @@ import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { entriesOf } from './testing/window-entries.ts'
 
 // Hundreds of databases are opened, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -22,14 +23,14 @@ test('Expired windows leave nothing behind: no entries, no index', async () => {
     await commit(state, changelog)
   }
   const windows = state.windowStore<string, number>('windows')
-  windows.expire(40)
+  while (windows.expire(40));
   await commit(state, changelog)
   await state.close()
   expect(await keysIn(directory)).toEqual({ entries: KEYS.length, windows: ['40'] })
 
   const again = await open(directory)
   // From LevelDB alone, none of it in memory.
-  again.windowStore('windows').expire(50)
+  while (again.windowStore('windows').expire(50));
   await commit(again, changelog)
   await again.close()
   expect(await keysIn(directory)).toEqual({ entries: 0, windows: [] })
@@ -72,9 +73,8 @@ test('Windows are visited by time, live and stored ones, and what is deleted in 
   put('b', 10, undefined)
   put('c', 10, 5)
   put('a', 15, 6)
-  const visited: unknown[] = []
-  state.windowStore<string, number>('windows').forEachWindow(-10, 20, (...entry) => visited.push(entry))
-  expect(visited).toEqual([
+  const visited = entriesOf(state.windowStore<string, number>('windows'), -10, 20)
+  expect(visited.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1))).toEqual([
     ['b', -10, 1],
     ['a', 10, 2],
     ['c', 10, 5],
@@ -89,13 +89,12 @@ test('What is frozen and not applied yet, and what came after, is seen, however 
   const windows = state.windowStore<string, number>('windows')
   const put = (key: string, value: number) => windows.set(windows.find(key, 0), value)
   const visited = () => {
-    const values: number[] = []
-    windows.forEachWindow(0, 10, (_key, _start, value) => values.push(value))
-    return values
+    const sorted = entriesOf(windows, 0, 10).sort(([a], [b]) => (a < b ? -1 : 1))
+    return sorted.map(([, , value]) => value)
   }
   put('a', 1)
   put('b', 2)
-  const frozen = state.freeze(changelog, 0, new Map())
+  const frozen = state.freeze(changelog, 0, { inputs: new Map(), clock: null })
   expect([windows.find('a', 0).value, windows.find('b', 0).value, visited()]).toEqual([1, 2, [1, 2]])
   await state.apply(frozen, changelog.commitNow())
   // Empties the window that was used last.
@@ -120,7 +119,10 @@ async function keysIn(directory: string) {
 }
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
-  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
+  const frozen = state.freeze(changelog, 0, {
+    inputs: new Map([['input', { offset: 1, progress: null }]]),
+    clock: null,
+  })
   await state.apply(frozen, changelog.commitNow())
 }
 

@@ -120,24 +120,23 @@ export class WindowIndex<K> {
   }
 
   /**
-   * Calls `each` with every key of a window that LevelDB holds, encoded; one may come twice, and one that was deleted
-   * may come. Keys of a commit that is not applied yet may be missing: the write-back layer still has those.
+   * Calls `each` with the keys of one page of a window, encoded; false if there are no more pages. A key may come twice, and a
+   * deleted one may come. Keys of a commit that is not applied yet may be missing: the write-back layer still has those.
    */
-  forEachKey(start: number, each: (bytes: Buffer, start: number, end: number) => void): void {
+  readPage(start: number, page: number, each: (bytes: Buffer, start: number, end: number) => void): boolean {
     const window = this.#windows.get(start)
-    if (window === undefined) return
-    for (let page = 0; page < window.appliedPages; page++) {
-      const scratch = this.#scratch
-      scratch.clear()
-      this.#writeKey(scratch, start, page)
-      const stored = this.#database.get(scratch.buffer.subarray(0, scratch.position))
-      if (stored === undefined) throw this.#database.damaged(`page ${page} of the index of window ${start} is missing`)
-      for (let at = CHECKSUM_BYTES; at < stored.length; ) {
-        const from = at + LENGTH_BYTES
-        at = from + stored.readUInt32BE(at)
-        each(stored, from, at)
-      }
+    if (window === undefined || page >= window.appliedPages) return false
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#writeKey(scratch, start, page)
+    const stored = this.#database.get(scratch.buffer.subarray(0, scratch.position))
+    if (stored === undefined) throw this.#database.damaged(`page ${page} of the index of window ${start} is missing`)
+    for (let at = CHECKSUM_BYTES; at < stored.length; ) {
+      const from = at + LENGTH_BYTES
+      at = from + stored.readUInt32BE(at)
+      each(stored, from, at)
     }
+    return true
   }
 
   /** Reads which windows and pages there are. */

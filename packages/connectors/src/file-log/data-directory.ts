@@ -4,7 +4,7 @@ import { messageOf, systemCode, writeFailed } from './errors.ts'
 import { topicsDirectory, transactionsDirectory } from './paths.ts'
 
 /** The layout that this version writes and reads. */
-const DATA_VERSION = 2
+const DATA_VERSION = 3
 const VERSION_FILE = 'millrace.json'
 
 /**

@@ -48,8 +48,13 @@ export interface InputCheckpoint {
   readonly progress: unknown
 }
 
-/** Input checkpoints by topic: a task reads its own partition number of each. */
-export type Checkpoint = ReadonlyMap<string, InputCheckpoint>
+/** How far a task has come: what a commit says beside its entries. */
+export interface Checkpoint {
+  /** By topic: a task reads its own partition number of each. */
+  readonly inputs: ReadonlyMap<string, InputCheckpoint>
+  /** The task's event time, as its clock keeps it: JSON that the runtime writes and reads; undefined before a commit. */
+  readonly clock: unknown
+}
 
 /** One commit's entries, encoded. */
 export interface FrozenCommit {
@@ -88,29 +93,51 @@ export interface StateRestorer {
 /** A live value and its key. Made by the store; only the store writes its fields. */
 export interface Entry<K, V> {
   readonly key: K
-  /** Undefined where the key has no value. */
+  /** Undefined if the key has no value. */
   readonly value: V | undefined
+  /** The highest event time of what the value was computed from, ms; kept by stores that are `timed`, else 0. */
+  readonly time: number
 }
 
 /** A store by key, as an operator uses it: synchronous, decoded, over the write-back layer. */
 export interface KeyValueStore<K, V> {
   /** The entry of a key, loaded where needed; the same object until the next freeze at least. */
   find(key: K): Entry<K, V>
-  /** Gives the entry a value; undefined deletes. */
-  set(entry: Entry<K, V>, value: V | undefined): void
+  /** Gives the entry a value; undefined deletes. `time` is for `timed` stores: see `Entry.time`. Default 0. */
+  set(entry: Entry<K, V>, value: V | undefined, time?: number): void
 }
 
 /** A store by key and window start. Its windows' size is fixed; only start is stored. */
 export interface WindowStore<K, V> {
   find(key: K, windowStart: number): Entry<K, V>
-  set(entry: Entry<K, V>, value: V | undefined): void
+  set(entry: Entry<K, V>, value: V | undefined, time?: number): void
+  /** The start of the first window at or after `from` that may have entries; undefined if there is none. */
+  firstWindow(from: number): number | undefined
   /**
-   * Calls `each` for every entry whose window starts in [from, before), by start, then by key. By key range: the cost
-   * is that of the entries visited. The callback may not change the store.
+   * Begins a scan of one window's entries, behind `after` if that is given. The window must not get new keys before the scan
+   * ends; commits may happen between its steps.
    */
-  forEachWindow(from: number, before: number, each: (key: K, windowStart: number, value: V) => void): void
-  /** Deletes every entry whose window starts before `before`; the cost is that of the entries deleted. */
-  expire(before: number): void
+  scan(windowStart: number, after?: string): WindowScan<K, V>
+  /**
+   * Deletes some of the entries whose windows start before `before`, in one bounded step; true while there are more. The
+   * caller repeats it, with commits between the steps if it likes.
+   */
+  expire(before: number): boolean
+}
+
+/**
+ * A walk over the entries of one window, in steps that are short however many entries there are. Their order depends on the
+ * keys alone, so that it is the same after a restart. The cost is that of the entries.
+ */
+export interface WindowScan<K, V> {
+  readonly windowStart: number
+  /** The entry that the last step came to. */
+  readonly key: K
+  readonly value: V
+  /** Where that entry stands in the order, as text, to `scan` on behind it; undefined before the first entry. */
+  readonly place: string | undefined
+  /** `entry`: stands on the next entry. `gathering`: not there yet, step again. `end`: there are no more. */
+  step(): 'entry' | 'gathering' | 'end'
 }
 
 /** A key and value as a query sees it. */
@@ -166,4 +193,6 @@ export interface StoreDescription {
   readonly value: Serde<never>
   /** Window size in ms for a windowed store; undefined for one by key alone. */
   readonly windowMs: number | undefined
+  /** Whether the store keeps `Entry.time` with each value. */
+  readonly timed: boolean
 }

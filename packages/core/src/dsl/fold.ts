@@ -43,6 +43,6 @@ export function foldInto<K, V, T>(
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, value } = fold
-  const store = storePlan(name, planSerde(key), value, window)
+  const store = storePlan(name, planSerde(key), value, window, true)
   return Object.freeze({ kind: 'aggregate', label: `${step} "${name}"`, input, store, window, init, add, emit })
 }

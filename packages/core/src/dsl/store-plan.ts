@@ -2,12 +2,13 @@ import type { Serde } from '../contracts/serde.ts'
 import type { StorePlan } from '../plan/node.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
-/** A store of that name; by key and window where there is one. */
+/** A store of that name; by key and window if there is one. `timed`: its values are computed from several records. */
 export function storePlan<V>(
   name: string,
   key: Serde<never>,
   value: Serde<V> | undefined,
   window: TableWindow | undefined,
+  timed: boolean,
 ): StorePlan {
   return Object.freeze({
     name,
@@ -15,5 +16,6 @@ export function storePlan<V>(
     value: planSerde(value),
     windowMs: window?.sizeMs,
     retentionMs: window?.retentionMs,
+    timed,
   })
 }

@@ -271,7 +271,7 @@ export class Stream<K, V> {
   /** As `toTable`, under another label. */
   #table(name: string, label: string): Table<K, V> {
     const { node, key, value } = copartitioned(this[PLAN], name)
-    const store = storePlan(name, planSerde(key), value, undefined)
+    const store = storePlan(name, planSerde(key), value, undefined, false)
     const table = { kind: 'toTable', label, input: node, store } as const
     return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
   }

@@ -80,7 +80,7 @@ export class Table<K, V> {
 
   #derived<V2>(step: DerivedStep, name: string | undefined, value: Serde<V2> | undefined): Table<K, V2> {
     const { node: input, rowKey, window } = this[PLAN]
-    const store = name === undefined ? undefined : storePlan(name, rowKey, value, window)
+    const store = name === undefined ? undefined : storePlan(name, rowKey, value, window, false)
     const node: PlanNode = { ...step, input, store }
     return new Table({ kind: 'table', node, rowKey, value, window }, this.toStream)
   }

@@ -212,4 +212,6 @@ export interface StorePlan {
   readonly windowMs: number | undefined
   /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined
+  /** Whether each value has the highest event time of what it was computed from beside it: the time of its next change. */
+  readonly timed: boolean
 }

@@ -23,7 +23,10 @@ export interface ContainerOptions {
    * are visible at once, and repeat after a crash; one container only. Default: what the log can do.
    */
   readonly guarantee?: Guarantee
-  /** An input that brings nothing for so long holds the watermark back no more. Default 30 000; 0 with `untilEnd`. */
+  /**
+   * An input that has had nothing to read for so long stops holding back the watermark, ms. Default 30 000. Not used with
+   * `untilEnd`: there only inputs that are empty to their end hold back nothing.
+   */
   readonly idleAfterMs?: number
   /** Process what is there and stop, as a batch job. Default false. */
   readonly untilEnd?: boolean

@@ -13,8 +13,8 @@ export function makeTasks(
 ): readonly Task[] {
   const { log, env, stateDirectory, untilEnd = false } = options
   const { onNotice = () => undefined, onRestore = () => undefined } = options
-  // At the end of what is there, an empty partition must not hold the others back.
-  const idleAfterMs = options.idleAfterMs ?? (untilEnd ? 0 : IDLE_AFTER_MS)
+  // A run to the end of what is there decides by positions: the same data gives the same answer, however slow the disk is.
+  const idleAfterMs = untilEnd ? Number.POSITIVE_INFINITY : (options.idleAfterMs ?? IDLE_AFTER_MS)
   return topology.subtopologies.flatMap((subtopology) => {
     const tasks = topics.tasks.get(subtopology) ?? 0
     return Array.from(

@@ -83,6 +83,7 @@ export class OpenTasks implements Iterable<Task> {
     for (const task of tasks) {
       this.#views.closing(task)
       await this.#withRebuilds(task, () => task.reopen())
+      if (this.#options.untilEnd) task.limitToEnd()
       this.#views.opened(task)
     }
   }

@@ -140,6 +140,7 @@ export class RunningContainer {
   async #runSession(): Promise<void> {
     while (!this.#stopping) {
       await this.#followAssignment()
+      for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
       await this.#commitWhenDue()
       if (worked) await this.#options.env.timers.turn()
@@ -261,7 +262,6 @@ export class RunningContainer {
       await Promise.all(held)
       return false
     }
-    for (const task of this.#tasks) task.checkIdle(this.#nowMs)
     const tasks = [...this.#tasks]
     const dirty = tasks.some((task) => task.dirty)
     const committing = this.#commits.underWay !== undefined

@@ -39,7 +39,10 @@ export function requireKey(step: string, key: unknown): void {
   })
 }
 
-/** Folds the records of each key into a total; a table. Tombstones end here: they hold nothing to add. */
+/**
+ * Folds the records of each key into a total; a table. A change has the highest time of what is in the total. Tombstones end
+ * here: they hold nothing to add.
+ */
 export class AggregateOperator extends StreamOperator {
   readonly #fold: Fold
   readonly #store: KeyValueStore<unknown, unknown>
@@ -58,7 +61,8 @@ export class AggregateOperator extends StreamOperator {
     const entry = this.#store.find(key)
     const old = entry.value
     const total = foldRecord(this.#fold, old, value, key)
-    this.#store.set(entry, total)
-    this.#next?.change(key, total, old ?? null, timestamp)
+    const time = old === undefined || timestamp > entry.time ? timestamp : entry.time
+    this.#store.set(entry, total, time)
+    this.#next?.change(key, total, old ?? null, time)
   }
 }

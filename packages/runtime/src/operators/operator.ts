@@ -14,6 +14,11 @@ export abstract class StreamOperator {
   abstract process(key: unknown, value: unknown, timestamp: number): void
 }
 
+/** Where records end that no step takes. */
+export const DISCARD: StreamOperator = new (class extends StreamOperator {
+  process(): void {}
+})()
+
 /** A step that takes a table's changes: the row's new and old value, null where there is none. */
 export abstract class TableOperator {
   abstract change(key: unknown, value: unknown, old: unknown, timestamp: number): void

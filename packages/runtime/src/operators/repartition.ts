@@ -29,7 +29,7 @@ export class RepartitionOperator extends StreamOperator {
     const keys = this.#keys
     keys.encode(key)
     const record = this.#record
-    this.#origin.set(record.inputId, record.offset, record.outputs++)
+    this.#origin.set(record.inputId, record.offset, record.outputs++, record.watermark - timestamp)
     const writer = output.writers[keys.partition] ?? output.home
     appendTo(output, writer, timestamp, keys.bytes, 0, keys.end, value, this.#origin.headers)
   }

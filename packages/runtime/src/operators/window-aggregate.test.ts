@@ -3,11 +3,13 @@ import type { WindowSpec } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
-import { EventTime } from '../task/event-time.ts'
+import { CombinedTime, HeldTime, NO_WATERMARK, type Progress } from '../task/event-time.ts'
+import { TaskClock } from '../task/task-clock.ts'
 import type { Fold } from './aggregate.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
 import { WindowAggregateOperator } from './window-aggregate.ts'
+import { WindowFinals } from './window-finals.ts'
 import { WindowRetention } from './window-retention.ts'
 
 interface Change {
@@ -20,10 +22,13 @@ interface Change {
 
 class Changes extends TableOperator {
   readonly all: Change[] = []
+  /** The watermark that a step passes on beside its results: none may be behind it. */
+  passedOn: Progress | undefined
 
   change(windowed: unknown, value: unknown, old: unknown, timestamp: number): void {
     const { key, window } = windowed as { key: unknown; window: { start: number } }
     this.all.push({ key, start: window.start, value, old, timestamp })
+    if (this.passedOn !== undefined) expect(this.passedOn.watermark).toBeLessThanOrEqual(timestamp)
   }
 }
 
@@ -42,31 +47,45 @@ const sum: Fold = {
   context: new CurrentRecord(),
 }
 
-function setUp(times: WindowSpec, final: boolean) {
-  const time = new EventTime()
-  const store = new MapWindowStore<unknown, unknown>()
+const TUMBLING: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }
+
+/** A windowed aggregate, with its finals if they are wanted, over a source partition whose times are given. */
+function setUp(windows: WindowSpec, final: boolean, store = new MapWindowStore<unknown, unknown>(), saved?: unknown) {
+  const source = { watermark: NO_WATERMARK, idle: false }
+  const time = new CombinedTime('source', [source])
+  const record = new CurrentRecord()
   const changes = new Changes()
   const late = new Late()
   let lateCount = 0
   const count = () => {
     lateCount++
   }
-  const operator = new WindowAggregateOperator(sum, times, final, time, store, { count, next: late }, changes)
-  const advance = (watermark: number) => {
-    if (watermark <= time.watermark) return
-    time.watermark = watermark
-    if (watermark < time.nextClose) return
-    time.nextClose = Number.POSITIVE_INFINITY
-    operator.close()
+  const next = final ? undefined : changes
+  const operator = new WindowAggregateOperator(sum, windows, time, record, store, { count, next: late }, next)
+  const finals = new WindowFinals('sum', windows, time, store, record)
+  finals.next = changes
+  const behind = new HeldTime('final sum', time, finals)
+  if (final) changes.passedOn = behind
+  const clock = new TaskClock([time, behind], final ? [finals] : [])
+  clock.resume(saved)
+  /** Takes a record as a task does: what its time closes comes first. Stops within that if `steps` are over. */
+  const take = ({ key, value, at }: { key: unknown; value: number; at: number }, steps = Number.POSITIVE_INFINITY) => {
+    source.watermark = Math.max(source.watermark, at)
+    clock.advance()
+    for (let step = 0; clock.due && step < steps; step++) clock.step()
+    if (clock.due) return false
+    record.watermark = source.watermark
+    operator.process(key, value, at)
+    return true
   }
-  return { operator, time, store, changes, late, advance, lateCount: () => lateCount }
+  return { operator, record, time, store, changes, late, take, clock, lateCount: () => lateCount }
 }
 
 const records = fc.array(
   fc.record({
     key: fc.constantFrom('a', 'b'),
     value: fc.integer({ min: 1, max: 9 }),
-    at: fc.integer({ min: -50, max: 200 }),
+    at: fc.nat(200),
   }),
   { maxLength: 60 },
 )
@@ -94,17 +113,16 @@ function windowsOf(at: number, { sizeMs, advanceMs }: WindowSpec): number[] {
 }
 
 describe('a windowed aggregate', () => {
-  test('equals a fold over the windows by their definition, with late records left out and handed on', () => {
+  test('equals a fold over the windows by their definition, with late records left out and passed on', () => {
     fc.assert(
       fc.property(records, windows, (input, times) => {
-        const { operator, store, late, advance, lateCount } = setUp(times, false)
+        const { store, late, take, lateCount } = setUp(times, false)
         const model = new Map<string, number>()
         const lateModel: [number, number][] = []
-        let watermark = Number.NEGATIVE_INFINITY
+        let watermark = NO_WATERMARK
         for (const { key, value, at } of input) {
           watermark = Math.max(watermark, at)
-          advance(at)
-          operator.process(key, value, at)
+          take({ key, value, at })
           const starts = windowsOf(at, times)
           const open = starts.filter((start) => start + times.sizeMs + times.graceMs > watermark)
           for (const start of open) model.set(`${key} ${start}`, (model.get(`${key} ${start}`) ?? 0) + value)
@@ -118,14 +136,35 @@ describe('a windowed aggregate', () => {
     )
   })
 
+  test('judges a record by the watermark that it carries, however far behind the time of the task is', () => {
+    const { operator, record, late, store } = setUp(TUMBLING, false)
+    record.watermark = 19
+    operator.process('a', 1, 9)
+    record.watermark = 9
+    operator.process('a', 2, 9)
+    expect(late.all).toEqual([[1, 9]])
+    expect(store.rows()).toEqual([['a', 0, 2]])
+  })
+
+  test('takes nothing for a window that has closed at the task, whatever watermark the record carries', () => {
+    const { operator, record, late, take } = setUp(TUMBLING, true)
+    take({ key: 'a', value: 1, at: 30 })
+    record.watermark = 9
+    operator.process('a', 2, 9)
+    expect(late.all).toEqual([[2, 9]])
+  })
+
+  test('gives a change the highest time of what is in its total', () => {
+    const { take, changes } = setUp({ ...TUMBLING, sizeMs: 1000, advanceMs: 1000 }, false)
+    for (const at of [0, 100, 5]) take({ key: 'a', value: 1, at })
+    expect(changes.all.map(({ timestamp }) => timestamp)).toEqual([0, 100, 100])
+  })
+
   test('emits each window once, when it closes, with its last total, where only final results are wanted', () => {
     fc.assert(
       fc.property(records, windows, (input, times) => {
-        const { operator, store, changes, advance, time } = setUp(times, true)
-        for (const { key, value, at } of input) {
-          advance(at)
-          operator.process(key, value, at)
-        }
+        const { store, changes, take, time } = setUp(times, true)
+        for (const record of input) take(record)
         const closed = store.rows().filter(([, start]) => start + times.sizeMs + times.graceMs <= time.watermark)
         const emitted = changes.all.map(({ key, start, value }) => [key, start, value])
         expect(new Set(emitted.map(String))).toEqual(new Set(closed.map(String)))
@@ -135,48 +174,54 @@ describe('a windowed aggregate', () => {
     )
   })
 
-  test('goes on after a restart without emitting a window again or losing one', () => {
+  test('goes on after a restart, also one amid the results of a window, without emitting one again or losing one', () => {
     fc.assert(
-      fc.property(records, windows, fc.nat(), (input, times, cut) => {
+      fc.property(records, windows, fc.nat(), fc.nat(4), (input, times, cut, steps) => {
         const at = input.length === 0 ? 0 : cut % input.length
         const whole = setUp(times, true)
-        for (const record of input) {
-          whole.advance(record.at)
-          whole.operator.process(record.key, record.value, record.at)
-        }
+        for (const record of input) whole.take(record)
         const first = setUp(times, true)
-        for (const record of input.slice(0, at)) {
-          first.advance(record.at)
-          first.operator.process(record.key, record.value, record.at)
-        }
-        const time = new EventTime()
-        time.watermark = first.time.watermark
-        const changes = new Changes()
-        const late = { count: () => undefined, next: undefined }
-        const second = new WindowAggregateOperator(sum, times, true, time, first.store, late, changes)
-        second.resume()
-        for (const record of input.slice(at)) {
-          if (record.at > time.watermark) {
-            time.watermark = record.at
-            if (time.watermark >= time.nextClose) {
-              time.nextClose = Number.POSITIVE_INFINITY
-              second.close()
-            }
-          }
-          second.process(record.key, record.value, record.at)
-        }
-        expect([...first.changes.all, ...changes.all]).toEqual(whole.changes.all)
+        for (const record of input.slice(0, at)) first.take(record)
+        const [next] = input.slice(at)
+        const taken = next !== undefined && first.take(next, steps)
+        const saved = JSON.parse(JSON.stringify(first.clock.save()))
+        const second = setUp(times, true, first.store, saved)
+        for (const record of input.slice(taken ? at + 1 : at)) second.take(record)
+        // A step that was due while no further record came has its turn with the next.
+        if (input.length > 0) second.take({ key: 'z', value: 0, at: 0 })
+        if (input.length > 0) whole.take({ key: 'z', value: 0, at: 0 })
+        expect([...first.changes.all, ...second.changes.all]).toEqual(whole.changes.all)
       }),
     )
   })
 
+  test('closes windows of a checkpoint once time is known again', () => {
+    const first = setUp(TUMBLING, true)
+    first.operator.process('a', 1, 5)
+    const saved = JSON.parse(JSON.stringify(first.clock.save()))
+    const second = setUp(TUMBLING, true, first.store, saved)
+    expect(second.changes.all).toEqual([])
+    second.take({ key: 'a', value: 1, at: 100 })
+    expect(second.changes.all.map(({ start, value }) => [start, value])).toEqual([[0, 1]])
+  })
+
+  test('goes on behind a result whose step downstream throws', () => {
+    const { take, changes, clock } = setUp(TUMBLING, true)
+    for (const key of ['a', 'b', 'c']) take({ key, value: 1, at: 5 })
+    const { change } = changes
+    changes.change = (windowed, ...more) => {
+      if ((windowed as { key: unknown }).key === 'b') throw new Error('broken')
+      change.call(changes, windowed, ...more)
+    }
+    expect(() => take({ key: 'a', value: 1, at: 10 })).toThrow('broken')
+    while (clock.due) clock.step()
+    expect(changes.all.map(({ key }) => key)).toEqual(['a', 'c'])
+  })
+
   test('passes the old total beside the new one', () => {
-    const { operator, changes } = setUp(
-      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
-      false,
-    )
-    operator.process('a', 2, 3)
-    operator.process('a', 5, 4)
+    const { take, changes } = setUp(TUMBLING, false)
+    take({ key: 'a', value: 2, at: 3 })
+    take({ key: 'a', value: 5, at: 4 })
     expect(changes.all.map(({ value, old }) => [value, old])).toEqual([
       [2, null],
       [7, 2],
@@ -184,37 +229,21 @@ describe('a windowed aggregate', () => {
   })
 
   test('deletes windows whose retention is over, and no others', () => {
-    const { operator, store, advance, time } = setUp(
-      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: 20, kind: 'tumbling' },
-      false,
-    )
-    for (const at of [5, 15, 25, 40]) {
-      advance(at)
-      operator.process('a', 1, at)
-    }
-    const plan = { name: 's', key: json<never>(), value: json<never>(), windowMs: 10, retentionMs: 20 }
-    WindowRetention.of(plan, time, store)?.expire()
+    const { store, take, time } = setUp({ ...TUMBLING, retentionMs: 20 }, false)
+    for (const at of [5, 15, 25, 40]) take({ key: 'a', value: 1, at })
+    const plan = { name: 's', key: json<never>(), value: json<never>(), windowMs: 10, retentionMs: 20, timed: false }
+    const retention = WindowRetention.of(plan, time, store)
+    retention?.look()
+    while (retention !== undefined && retention.dueAt <= time.watermark) retention.step()
     expect(store.rows().map(([, start]) => start)).toEqual([10, 20, 40])
   })
 
-  test('refuses a record without a key, and a callback that returns nothing', () => {
-    const { operator } = setUp(
-      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
-      false,
-    )
+  test('rejects a record without a key, and a callback that returns nothing', () => {
+    const { operator, time, record } = setUp(TUMBLING, false)
     expect(() => operator.process(null, 1, 3)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
-    const time = new EventTime()
     const silent = { ...sum, add: () => undefined }
     const late = { count: () => undefined, next: undefined }
-    const bad = new WindowAggregateOperator(
-      silent,
-      { sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined, kind: 'hopping' as const },
-      false,
-      time,
-      new MapWindowStore(),
-      late,
-      undefined,
-    )
+    const bad = new WindowAggregateOperator(silent, TUMBLING, time, record, new MapWindowStore(), late, undefined)
     expect(() => bad.process('a', 1, 3)).toThrow(expect.objectContaining({ code: 'CALLBACK_FAILED' }))
   })
 })

@@ -1,17 +1,12 @@
-import {
-  firstOpenWindowStart,
-  isWindowClosed,
-  lastWindowStart,
-  type WindowSpec,
-  type WindowStore,
-} from '@millrace/core/internal'
+import { isWindowClosed, lastWindowStart, type WindowSpec, type WindowStore } from '@millrace/core/internal'
+import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
 import { type Fold, foldRecord, requireKey } from './aggregate.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 
 /** Where the records go that come after their window has closed. */
 export interface LateRecords {
-  /** Counts one; called once per record and window that it is too late for. */
+  /** Counts one; called once for each record that is too late for a window of its own. */
   count(): void
   readonly next: StreamOperator | undefined
 }
@@ -19,26 +14,25 @@ export interface LateRecords {
 /**
  * Folds the records of each key and window into a total; a table by windowed key.
  *
- * A window takes records until the watermark has passed its end by the grace; then it is closed, and what still comes
- * for it is late: counted, and passed to the late stream, once per record. With `final` each window's total goes
- * downstream when it closes, and not before.
+ * A record is late for a window if the watermark of its own source partition had passed the window's end by the grace: that
+ * depends on the data alone. It is late too if the window has closed here, which comes first only after an idle time-out. Late
+ * records are counted, and passed to the late stream, once each. Without `next`, results go nowhere while records come:
+ * `WindowFinals` emits them when windows close.
  */
 export class WindowAggregateOperator extends StreamOperator {
   readonly #fold: Fold
   readonly #windows: WindowSpec
-  readonly #final: boolean
   readonly #time: EventTime
+  readonly #record: CurrentRecord
   readonly #store: WindowStore<unknown, unknown>
   readonly #late: LateRecords
   readonly #next: TableOperator | undefined
-  /** Windows that start before this have been closed. */
-  #closedBefore = Number.MIN_SAFE_INTEGER
 
   constructor(
     fold: Fold,
     windows: WindowSpec,
-    final: boolean,
     time: EventTime,
+    record: CurrentRecord,
     store: WindowStore<unknown, unknown>,
     late: LateRecords,
     next: TableOperator | undefined,
@@ -46,8 +40,8 @@ export class WindowAggregateOperator extends StreamOperator {
     super()
     this.#fold = fold
     this.#windows = windows
-    this.#final = final
     this.#time = time
+    this.#record = record
     this.#store = store
     this.#late = late
     this.#next = next
@@ -57,7 +51,9 @@ export class WindowAggregateOperator extends StreamOperator {
     if (value === null) return
     requireKey(this.#fold.step, key)
     const windows = this.#windows
-    const { watermark } = this.#time
+    const closed = this.#time.watermark
+    const own = this.#record.watermark
+    const watermark = Math.max(own, closed)
     let late = false
     let start = lastWindowStart(timestamp, windows.advanceMs)
     for (; start + windows.sizeMs > timestamp; start -= windows.advanceMs) {
@@ -77,44 +73,8 @@ export class WindowAggregateOperator extends StreamOperator {
     const entry = this.#store.find(key, start)
     const old = entry.value
     const total = foldRecord(this.#fold, old, value, key)
-    this.#store.set(entry, total)
-    if (this.#final) {
-      const closes = start + this.#windows.sizeMs + this.#windows.graceMs
-      if (closes < this.#time.nextClose) this.#time.nextClose = closes
-    } else {
-      this.#next?.change(this.#windowed(key, start), total, old ?? null, timestamp)
-    }
-  }
-
-  /** Emits the totals of the windows that the watermark has closed since the last call. */
-  close(): void {
-    if (!this.#final) return
-    const { sizeMs, graceMs } = this.#windows
-    const before = firstOpenWindowStart(this.#time.watermark, this.#windows)
-    if (before > this.#closedBefore) {
-      const next = this.#next
-      if (next !== undefined) {
-        this.#store.forEachWindow(this.#closedBefore, before, (key, start, total) => {
-          // A window's result has the last time that lies inside it.
-          next.change(this.#windowed(key, start), total, null, start + sizeMs - 1)
-        })
-      }
-      this.#closedBefore = before
-    }
-    // The earliest window that can still be open: it may be empty, which costs one look.
-    const closes = before + sizeMs + graceMs
-    if (closes < this.#time.nextClose) this.#time.nextClose = closes
-  }
-
-  /** After a restore: the windows that the checkpoint's watermark has closed were emitted before it. */
-  resume(): void {
-    if (!this.#final || this.#time.watermark === Number.NEGATIVE_INFINITY) return
-    this.#closedBefore = firstOpenWindowStart(this.#time.watermark, this.#windows)
-    const closes = this.#closedBefore + this.#windows.sizeMs + this.#windows.graceMs
-    if (closes < this.#time.nextClose) this.#time.nextClose = closes
-  }
-
-  #windowed(key: unknown, start: number): unknown {
-    return { key, window: { start, end: start + this.#windows.sizeMs } }
+    const time = old === undefined || timestamp > entry.time ? timestamp : entry.time
+    this.#store.set(entry, total, time)
+    this.#next?.change({ key, window: { start, end: start + this.#windows.sizeMs } }, total, old ?? null, time)
   }
 }

@@ -1,30 +1,58 @@
 import type { StorePlan, WindowStore } from '@millrace/core/internal'
 import { type EventTime, NO_WATERMARK } from '../task/event-time.ts'
+import type { ClockedOperator } from './clocked.ts'
+
+/** What deleting some hundred entries costs, in records: see `WindowStore.expire`. */
+const STEP_COST = 64
 
 /** Deletes the windows of one store that ended longer ago, by event time, than the store keeps them. */
-export class WindowRetention {
+export class WindowRetention implements ClockedOperator {
+  readonly name: string
+  readonly time: EventTime
+  /** What has expired can be seen from the store. */
+  readonly remembers = false
   readonly #keptMs: number
-  readonly #time: EventTime
   readonly #store: WindowStore<unknown, unknown>
+  #expiredBefore = NO_WATERMARK
+  #wantedBefore = NO_WATERMARK
 
-  private constructor(keptMs: number, time: EventTime, store: WindowStore<unknown, unknown>) {
+  private constructor(name: string, keptMs: number, time: EventTime, store: WindowStore<unknown, unknown>) {
+    this.name = name
     this.#keptMs = keptMs
-    this.#time = time
+    this.time = time
     this.#store = store
   }
 
-  /** The retention that a store's plan states; undefined for one that keeps everything. */
+  /** The retention that a store's plan states; undefined for a store that keeps everything. */
   static of(
-    { windowMs, retentionMs }: StorePlan,
+    { name, windowMs, retentionMs }: StorePlan,
     time: EventTime,
     store: WindowStore<unknown, unknown>,
   ): WindowRetention | undefined {
     if (windowMs === undefined || retentionMs === undefined) return undefined
-    return new WindowRetention(windowMs + retentionMs, time, store)
+    return new WindowRetention(name, windowMs + retentionMs, time, store)
   }
 
-  /** Called at commits: what is deleted then is part of the commit. */
-  expire(): void {
-    if (this.#time.watermark !== NO_WATERMARK) this.#store.expire(this.#time.watermark - this.#keptMs)
+  get dueAt(): number {
+    return this.#wantedBefore > this.#expiredBefore ? this.#wantedBefore : Number.POSITIVE_INFINITY
+  }
+
+  /** Called at commits: it is not worth a look at every record. */
+  look(): void {
+    this.#wantedBefore = Math.max(this.#wantedBefore, this.time.watermark - this.#keptMs)
+  }
+
+  step(): number {
+    if (!this.#store.expire(this.#wantedBefore)) this.#expiredBefore = this.#wantedBefore
+    return STEP_COST
+  }
+
+  save(): undefined {
+    return undefined
+  }
+
+  resume(): void {
+    this.#expiredBefore = NO_WATERMARK
+    this.#wantedBefore = NO_WATERMARK
   }
 }

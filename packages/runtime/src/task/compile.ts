@@ -6,6 +6,8 @@ import type {
   SinkNode,
   StorePlan,
   Subtopology,
+  TableFilterNode,
+  TableMapValuesNode,
   TaskState,
   TopicPlan,
   WindowStore,
@@ -15,6 +17,7 @@ import { BranchOperator } from '../operators/branch.ts'
 import { type UserAdd, userCallback } from '../operators/callback.ts'
 import { ChangesOperator } from '../operators/changes.ts'
 import { ChosenTopicSinkOperator, type HoldTask } from '../operators/chosen-topic-sink.ts'
+import type { ClockedOperator } from '../operators/clocked.ts'
 import { DerivedTableOperator, filterRow, mapRow, type RowStore } from '../operators/derived-table.ts'
 import { FanOutOperator, TableFanOutOperator } from '../operators/fan-out.ts'
 import { FilterOperator } from '../operators/filter.ts'
@@ -24,7 +27,7 @@ import { KeyByOperator } from '../operators/key-by.ts'
 import { KeyEncoder } from '../operators/key-encoder.ts'
 import { MapOperator } from '../operators/map.ts'
 import { MapValuesOperator } from '../operators/map-values.ts'
-import { StreamOperator, type TableOperator } from '../operators/operator.ts'
+import { DISCARD, type StreamOperator, type TableOperator } from '../operators/operator.ts'
 import { PeekOperator } from '../operators/peek.ts'
 import { type PipeConnect, PipeOperator } from '../operators/pipe.ts'
 import { RepartitionOperator } from '../operators/repartition.ts'
@@ -32,12 +35,14 @@ import { SameKeySinkOperator } from '../operators/same-key-sink.ts'
 import { type Output, SinkOperator } from '../operators/sink.ts'
 import { ToTableOperator } from '../operators/to-table.ts'
 import { WindowAggregateOperator } from '../operators/window-aggregate.ts'
+import { WindowFinals } from '../operators/window-finals.ts'
 import { WindowRetention } from '../operators/window-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import type { EventTime } from './event-time.ts'
 import { type Followers, followersIn, keepsKeyBytes } from './key-flow.ts'
 import type { OriginHeader } from './origin.ts'
 import type { RunningCounts } from './task-counts.ts'
+import type { TaskTimes } from './times.ts'
 
 /** What the operators of one task are connected to. */
 export interface Wiring {
@@ -45,7 +50,7 @@ export interface Wiring {
   readonly partition: number
   readonly state: TaskState
   readonly record: CurrentRecord
-  readonly time: EventTime
+  readonly times: TaskTimes
   readonly counts: RunningCounts
   readonly origin: OriginHeader
   /** By topic name: the writers of all partitions of every topic that the plan names. */
@@ -57,36 +62,40 @@ export interface Wiring {
   readonly hold: HoldTask
 }
 
-/** A task's operators: where each input's records go in, and the windows that time closes. */
+/** A task's operators: where each input's records go in, and those that time moves. */
 export interface CompiledPlan {
   readonly roots: ReadonlyMap<PlanNode, StreamOperator>
-  readonly windows: readonly WindowAggregateOperator[]
+  /** Those that emit come before those that only delete: results are emitted before they expire. */
+  readonly clocked: readonly ClockedOperator[]
   readonly retentions: readonly WindowRetention[]
 }
-
-const DISCARD = new (class extends StreamOperator {
-  process(): void {}
-})()
 
 /** Compiles a subtopology into a task's operators. Each node becomes one operator, however many feed it. */
 export function compilePlan(wiring: Wiring): CompiledPlan {
   const compiler = new PlanCompiler(wiring)
   const roots = new Map<PlanNode, StreamOperator>()
   for (const { node } of wiring.subtopology.inputs) roots.set(node, compiler.streamAfter(node))
-  return { roots, windows: compiler.windows, retentions: compiler.retentions }
+  const { finals, retentions } = compiler
+  return { roots, clocked: [...finals, ...retentions], retentions }
 }
 
 class PlanCompiler {
-  readonly windows: WindowAggregateOperator[] = []
   readonly retentions: WindowRetention[] = []
   readonly #wiring: Wiring
   readonly #after: Followers
   readonly #streams = new Map<PlanNode, StreamOperator>()
   readonly #tables = new Map<PlanNode, TableOperator>()
+  readonly #finals = new Map<PlanNode, WindowFinals>()
 
   constructor(wiring: Wiring) {
     this.#wiring = wiring
     this.#after = followersIn(wiring.subtopology)
+    this.#prepareFinals()
+  }
+
+  /** In the order of the plan. */
+  get finals(): readonly WindowFinals[] {
+    return [...this.#finals.values()]
   }
 
   /** Where the records go that leave a stream node. */
@@ -171,11 +180,11 @@ class PlanCompiler {
         return new ChangesOperator(this.streamAfter(node))
       case 'tableFilter': {
         const derive = filterRow(node.label, userCallback(node.fn), node.keep, record)
-        return new DerivedTableOperator(derive, this.#rows(node.store), this.#tableAfter(node))
+        return new DerivedTableOperator(derive, this.#rows(node), this.#tableAfter(node))
       }
       case 'tableMapValues': {
         const derive = mapRow(node.label, userCallback(node.fn), record)
-        return new DerivedTableOperator(derive, this.#rows(node.store), this.#tableAfter(node))
+        return new DerivedTableOperator(derive, this.#rows(node), this.#tableAfter(node))
       }
       default:
         throw new Error(`${node.label} takes no table`)
@@ -183,28 +192,40 @@ class PlanCompiler {
   }
 
   #aggregate(node: AggregateNode): StreamOperator {
-    const { state, record, time, counts } = this.#wiring
+    const { state, record, counts, times } = this.#wiring
     const fold: Fold = { step: node.label, init: node.init, add: node.add as UserAdd, context: record }
-    const next = this.#tableAfter(node)
-    if (node.window === undefined) return new AggregateOperator(fold, state.keyValueStore(node.store.name), next)
+    const { window } = node
+    if (window === undefined) {
+      return new AggregateOperator(fold, state.keyValueStore(node.store.name), this.#tableAfter(node))
+    }
+    const time = times.after(node.input)
+    const store = this.#windowStore(node.store, time)
     const late = this.#after(node).filter((each) => each.kind === 'late')
     const lateTargets = late.map((each) => this.streamAfter(each))
-    const operator = new WindowAggregateOperator(
-      fold,
-      node.window,
-      node.emit === 'final',
-      time,
-      this.#windowStore(node.store),
-      {
-        count: () => {
-          counts.late++
-        },
-        next: lateTargets.length <= 1 ? lateTargets[0] : new FanOutOperator(lateTargets),
+    const lateRecords = {
+      count: () => {
+        counts.late++
       },
-      next,
-    )
-    this.windows.push(operator)
-    return operator
+      next: lateTargets.length <= 1 ? lateTargets[0] : new FanOutOperator(lateTargets),
+    }
+    const finals = this.#finals.get(node)
+    if (finals !== undefined) finals.next = this.#tableAfter(node)
+    const next = node.emit === 'final' ? undefined : this.#tableAfter(node)
+    return new WindowAggregateOperator(fold, window, time, record, store, lateRecords, next)
+  }
+
+  /** Steps that emit late come first: what stands behind them goes by the time that they hold back. */
+  #prepareFinals(): void {
+    const { subtopology, state, record, times } = this.#wiring
+    for (const node of subtopology.nodes) {
+      if (node.kind !== 'aggregate' || node.window === undefined || node.emit !== 'final') continue
+      if (this.#after(node).every((next) => next.kind === 'late')) continue
+      const { name } = node.store
+      const time = times.after(node.input)
+      const finals = new WindowFinals(name, node.window, time, state.windowStore(name), record)
+      times.hold(node, name, time, finals)
+      this.#finals.set(node, finals)
+    }
   }
 
   #repartition(node: RepartitionNode): StreamOperator {
@@ -248,20 +269,21 @@ class PlanCompiler {
     return { step, value: anySerde(value), writers, home, counter: this.#wiring.counts }
   }
 
-  #windowStore(plan: StorePlan): WindowStore<unknown, unknown> {
+  #windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {
     const store = this.#wiring.state.windowStore<unknown, unknown>(plan.name)
-    const retention = WindowRetention.of(plan, this.#wiring.time, store)
+    const retention = WindowRetention.of(plan, time, store)
     if (retention !== undefined) this.retentions.push(retention)
     return store
   }
 
-  #rows(store: StorePlan | undefined): RowStore | undefined {
+  #rows(node: TableFilterNode | TableMapValuesNode): RowStore | undefined {
+    const { store } = node
     if (store === undefined) return undefined
     if (store.windowMs === undefined) {
       const rows = this.#wiring.state.keyValueStore<unknown, unknown>(store.name)
       return { put: (key, value) => rows.set(rows.find(key), value ?? undefined) }
     }
-    const rows = this.#windowStore(store)
+    const rows = this.#windowStore(store, this.#wiring.times.after(node.input))
     return {
       put: (windowed, value) => {
         const { key, window } = windowed as { key: unknown; window: { start: number } }

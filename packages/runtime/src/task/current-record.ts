@@ -14,6 +14,11 @@ export class CurrentRecord implements RecordContext {
   outputs = 0
   /** Stands for the input in the identity of what this record causes. */
   inputId = 0
+  /**
+   * The watermark of the record's own source partition at this record. It travels with everything that the record causes, through
+   * repartition topics too, and decides whether a record is late.
+   */
+  watermark = 0
   #batch: Batch | undefined
 
   /** The cursor that stands on the record. Only there while a record of an input is processed. */
@@ -27,24 +32,29 @@ export class CurrentRecord implements RecordContext {
   }
 
   /** Takes the record that the batch's cursor stands on. */
-  take(batch: Batch, timestamp: number, inputId: number): void {
+  take(batch: Batch, timestamp: number, watermark: number, inputId: number): void {
     this.#batch = batch
     this.timestamp = timestamp
     this.topic = batch.topic
     this.partition = batch.partition
     this.offset = batch.offset
+    this.watermark = watermark
     this.inputId = inputId
     this.outputs = 0
   }
 
-  /** Stands for the passing of time without a record, so that what it causes has an origin of its own. */
-  takeTime(watermark: number, inputId: number): void {
+  /**
+   * Stands for a result that time emits, without a record. Its identity is the step's `inputId`, the time at which it was due,
+   * and how many outputs the step's results of that time have caused before.
+   */
+  takeResult(timestamp: number, inputId: number, dueAt: number, outputs: number): void {
     this.#batch = undefined
-    this.timestamp = watermark
+    this.timestamp = timestamp
     this.topic = ''
     this.partition = 0
-    this.offset = Math.max(0, watermark)
+    this.offset = dueAt
+    this.watermark = timestamp
     this.inputId = inputId
-    this.outputs = 0
+    this.outputs = outputs
   }
 }

@@ -47,6 +47,12 @@ export class ErrorPolicyKeeper {
     if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
   }
 
+  /** A callback, or the encoding of its result, failed for a result that time emits. */
+  resultFailed(error: MillraceError): void {
+    if (this.#policies.callback === 'fail') throw error
+    this.#counts.failed++
+  }
+
   #bury(topic: string, error: MillraceError, batch: Batch): void {
     const writer = this.#deadLetters.get(topic)
     if (writer === undefined) throw new Error(`The dead-letter topic ${topic} was not opened`)

@@ -7,7 +7,8 @@ import {
   type Serde,
 } from '@millrace/core'
 import type { InputCheckpoint } from '@millrace/core/internal'
-import type { StreamOperator } from '../operators/operator.ts'
+import { DISCARD, type StreamOperator } from '../operators/operator.ts'
+import type { Progress } from './event-time.ts'
 import { inputIdOf } from './origin.ts'
 
 /** How an input of a task is read; what the plan says of it. */
@@ -27,14 +28,15 @@ export type RefuseRecord = (error: MillraceError, batch: Batch) => void
 /**
  * One input partition of a task: a head record, decoded, and how far the task has come.
  *
- * `fill` makes the head; the task takes it with `consume`. `offset` is then the checkpoint: everything before it has
- * been processed.
+ * `fill` makes the head, `announce` tells that it is next, and the task takes it with `consume`. `offset` is then the
+ * checkpoint: everything before it has been processed.
  */
-export abstract class TaskInput {
+export abstract class TaskInput implements Progress {
   readonly topic: string
   readonly partition: number
   readonly id: number
-  readonly root: StreamOperator
+  /** Where the records go; the task sets it. */
+  root: StreamOperator = DISCARD
   /** The head, while `fill` has returned true and `consume` was not called. */
   key: unknown = null
   value: unknown = null
@@ -43,10 +45,6 @@ export abstract class TaskInput {
   offset = 0
   /** Records from this offset on are left alone (for a run to the end of what is there). */
   limit = Number.POSITIVE_INFINITY
-  /** When a record last came, monotonic ms; the task keeps it. */
-  activeAtMs = 0
-  /** Nothing came for so long that the input holds the watermark back no more. */
-  quiet = false
 
   protected readonly spec: InputSpec
   readonly #refuse: RefuseRecord
@@ -56,26 +54,31 @@ export abstract class TaskInput {
   /** Where the reader stood when it last had nothing more. */
   #drainedAt = 0
 
-  constructor(spec: InputSpec, root: StreamOperator, refuse: RefuseRecord) {
+  constructor(spec: InputSpec, refuse: RefuseRecord) {
     this.topic = spec.topic
     this.partition = spec.partition
     this.id = inputIdOf(spec.topic)
     this.spec = spec
-    this.root = root
     this.#refuse = refuse
   }
 
-  /** No record before this event time is expected from here. */
   abstract get watermark(): number
   abstract get idle(): boolean
+  /** The watermark of the head's own source partition at the head. */
+  abstract get headWatermark(): number
   /** The source positions that this input's progress stands for. */
   abstract get positions(): readonly Position[]
   protected abstract saveProgress(): unknown
   protected abstract loadProgress(progress: unknown): void
   /** Whether the record under the cursor is for the operators; a record that is not is dealt with here. */
   protected abstract admit(batch: Batch): boolean
-  /** Takes note of the head that is being processed; true where the watermark has moved with it. */
-  protected abstract taken(batch: Batch): boolean
+  /**
+   * The head is the next record that the task processes: the watermark moves to it. True if it has moved, or the input has
+   * become active. What time then closes comes before the record.
+   */
+  abstract announce(): boolean
+  /** Takes note of the head that is being processed. */
+  protected abstract taken(batch: Batch): void
   /** The head's event time; called once it is decoded. */
   protected abstract eventTime(batch: Batch): number
 
@@ -87,6 +90,11 @@ export abstract class TaskInput {
 
   get endOffset(): number {
     return this.#reader?.endOffset ?? this.offset
+  }
+
+  /** Whether a record is waiting. */
+  protected get hasHead(): boolean {
+    return this.#hasHead
   }
 
   /** Whether everything up to the limit, or else all that is there now, has been processed. */
@@ -114,7 +122,6 @@ export abstract class TaskInput {
     this.#hasHead = false
     this.offset = reader.position
     this.#drainedAt = 0
-    this.quiet = false
   }
 
   stop(): void {
@@ -163,12 +170,12 @@ export abstract class TaskInput {
     }
   }
 
-  /** The head is being processed: `offset` moves past it. True where the watermark has moved with it. */
-  consume(): boolean {
+  /** The head is being processed: `offset` moves past it. */
+  consume(): void {
     this.#hasHead = false
     const batch = this.batch
     this.offset = batch.offset + 1
-    return this.taken(batch)
+    this.taken(batch)
   }
 
   #decode(batch: Batch): boolean {

@@ -1,6 +1,5 @@
 import type { TopicDescription } from '@millrace/core'
 import type { InputPlan, Subtopology } from '@millrace/core/internal'
-import type { StreamOperator } from '../operators/operator.ts'
 import { anySerde } from './compile.ts'
 import type { InputSpec, RefuseRecord, TaskInput } from './input.ts'
 import { followersIn, readsKey, readsValue } from './key-flow.ts'
@@ -12,13 +11,12 @@ export interface InputWiring extends RepartitionEvents {
   readonly subtopology: Subtopology
   readonly partition: number
   readonly topics: ReadonlyMap<string, TopicDescription>
-  readonly root: StreamOperator
   readonly refuse: RefuseRecord
 }
 
 /** Makes the input that the plan describes; it is started by the task. */
 export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): TaskInput {
-  const { subtopology, partition, root, refuse } = wiring
+  const { subtopology, partition, refuse } = wiring
   const extract = node.kind === 'source' ? (node.topic.timestamp as TimestampExtractor | undefined) : undefined
   const after = followersIn(subtopology)
   const { key, value } = node.kind === 'source' ? node.topic : node
@@ -31,7 +29,7 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     readsValue: extract !== undefined || readsValue(node, after),
   }
   if (node.kind === 'source') {
-    return new SourceInput(spec, wiring.topics.get(topic)?.id ?? '', extract, root, refuse)
+    return new SourceInput(spec, wiring.topics.get(topic)?.id ?? '', extract, refuse)
   }
-  return new RepartitionInput(spec, subtopology.nodes.includes(node), root, refuse, wiring)
+  return new RepartitionInput(spec, refuse, wiring)
 }

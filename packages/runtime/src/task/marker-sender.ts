@@ -1,25 +1,27 @@
 import type { PartitionWriter, Position } from '@millrace/core'
-import { NO_WATERMARK } from './event-time.ts'
+import { NO_WATERMARK, type Progress } from './event-time.ts'
 import { rawBytes } from './raw-bytes.ts'
 import { MARKER_HEADER, type Marker } from './upstream.ts'
 
-/** Tells the tasks behind a task's repartition topics how far it has come: a marker to every partition of each. */
+/** Tells the tasks behind one repartition topic how far a task has come: a marker to every partition. */
 export class MarkerSender {
   readonly #partition: number
   readonly #tasks: number
+  readonly #time: Progress
   readonly #writers: readonly PartitionWriter[]
   #last = ''
 
-  /** `tasks`: how many tasks send to the same topics, this one included. */
-  constructor(partition: number, tasks: number, writers: readonly PartitionWriter[]) {
+  /** `tasks`: how many tasks send to the topic, this one included. `time`: that of the records that are sent. */
+  constructor(partition: number, tasks: number, time: Progress, writers: readonly PartitionWriter[]) {
     this.#partition = partition
     this.#tasks = tasks
+    this.#time = time
     this.#writers = writers
   }
 
-  /** Sends what is news; telling the same again would wake the readers for nothing. */
-  send(watermark: number, idle: boolean, position: Position): void {
-    if (this.#writers.length === 0) return
+  /** Sends what is news; sending the same again would wake the readers for nothing. */
+  send(position: Position): void {
+    const { watermark, idle } = this.#time
     const marker: Marker = {
       partition: this.#partition,
       of: this.#tasks,

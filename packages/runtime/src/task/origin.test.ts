@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inputIdOf, OriginHeader, RepeatFilter } from './origin.ts'
+import { inputIdOf, ORIGIN_BYTES, OriginHeader, RepeatFilter, readAhead } from './origin.ts'
 
 interface Sent {
   readonly partition: number
@@ -11,7 +11,7 @@ interface Sent {
 
 function bytesOf({ partition, input, offset, number }: Sent): Buffer {
   const header = new OriginHeader(partition)
-  header.set(input, offset, number)
+  header.set(input, offset, number, 0)
   return Buffer.from(header.headers[0][1] ?? [])
 }
 
@@ -66,6 +66,22 @@ test('a saved filter knows after a restart what it knew before', () => {
   after.load(JSON.parse(JSON.stringify(before.save())))
   expect(takes(after, { partition: 3, input: 1, offset: 2 ** 40, number: 9 })).toBe(false)
   expect(takes(after, { partition: 3, input: 1, offset: 2 ** 40, number: 10 })).toBe(true)
+})
+
+test('a watermark travels with a record at any distance, and costs nothing where it is the time of the record', () => {
+  const far = { min: -8.64e15, max: 8.64e15 }
+  fc.assert(
+    fc.property(fc.oneof(fc.integer({ min: -200, max: 20_000 }), fc.integer(far)), fc.nat(), (ahead, number) => {
+      const header = new OriginHeader(3)
+      header.set(7, 2 ** 40, number, ahead)
+      const bytes = Buffer.concat([Buffer.of(0xff), header.headers[0][1] ?? Buffer.of()])
+      expect(readAhead(bytes, 1, bytes.length)).toBe(ahead)
+      if (ahead === 0) expect(bytes.length).toBe(1 + ORIGIN_BYTES)
+      if (Math.abs(ahead) < 64 * 128) expect(bytes.length).toBeLessThanOrEqual(1 + ORIGIN_BYTES + 2)
+      header.set(7, 1, number, 0)
+      expect(header.headers[0][1]).toHaveLength(ORIGIN_BYTES)
+    }),
+  )
 })
 
 test('inputs have numbers of their own', () => {

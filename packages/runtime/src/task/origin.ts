@@ -2,33 +2,72 @@ import type { Header } from '@millrace/core'
 
 /**
  * Where a record of a repartition topic comes from: which task sent it, for which record of which of its inputs, and as
- * the how-manieth. A task that crashed sends some records again; the reading task knows them by this and drops them.
+ * the how-manieth. A task that crashed sends some records again; the reading task knows them by this and drops them. With it
+ * goes the watermark of the source partition at the record that caused it all, as the distance from this record's time.
  *
- * Header `m`, 20 bytes: partition (4), input (4), offset (8), number (4), all big-endian.
+ * Header `m`: partition (4 bytes), input (4), offset (8), number (4), all big-endian, then the watermark's distance: nothing
+ * if it is 0, as it is for records that come in order; else its size, 6 bits and then 7 bits a byte, the lowest first, with
+ * bit 7 on all but the last byte, and its sign in bit 6 of the first.
  */
 export const ORIGIN_HEADER = 'm'
 export const ORIGIN_BYTES = 20
+/** 53 bits take 6 and 7 × 7. */
+export const ORIGIN_BYTES_MAX = ORIGIN_BYTES + 8
 
 const TWO_32 = 2 ** 32
+const MORE = 0x80
+const NEGATIVE = 0x40
 
 /** Makes the header of each record in place, so that none is allocated. */
 export class OriginHeader {
-  readonly #bytes = Buffer.alloc(ORIGIN_BYTES)
+  readonly #bytes = Buffer.alloc(ORIGIN_BYTES_MAX)
+  /** By length behind `ORIGIN_BYTES`: the same bytes as headers of every length. */
+  readonly #byLength: readonly (readonly [Header])[]
   /** A record's headers: this one. The bytes change with every `set`. */
-  readonly headers: readonly [Header]
+  headers: readonly [Header]
 
   constructor(partition: number) {
     this.#bytes.writeUInt32BE(partition, 0)
-    this.headers = [[ORIGIN_HEADER, this.#bytes]]
+    const whole: readonly [Header] = [[ORIGIN_HEADER, this.#bytes.subarray(0, ORIGIN_BYTES)]]
+    this.headers = whole
+    this.#byLength = Array.from({ length: ORIGIN_BYTES_MAX - ORIGIN_BYTES + 1 }, (_, more) =>
+      more === 0 ? whole : [[ORIGIN_HEADER, this.#bytes.subarray(0, ORIGIN_BYTES + more)]],
+    )
   }
 
-  set(input: number, offset: number, number: number): void {
+  /** `ahead`: the watermark of the record's source partition less the time of the record that is sent. */
+  set(input: number, offset: number, number: number, ahead: number): void {
     const bytes = this.#bytes
     bytes.writeUInt32BE(input, 4)
     bytes.writeUInt32BE(Math.floor(offset / TWO_32), 8)
     bytes.writeUInt32BE(offset >>> 0, 12)
     bytes.writeUInt32BE(number, 16)
+    const headers = this.#byLength[ahead === 0 ? 0 : writeAhead(bytes, ahead)]
+    if (headers === undefined) throw new Error(`A watermark cannot be ${ahead} ms from its record`)
+    this.headers = headers
   }
+}
+
+/** Writes a distance that is not 0 behind the identity; returns how many bytes it took. */
+function writeAhead(bytes: Buffer, ahead: number): number {
+  let rest = Math.abs(ahead)
+  let at = ORIGIN_BYTES
+  bytes[at] = (rest % 64) | (ahead < 0 ? NEGATIVE : 0)
+  for (rest = Math.floor(rest / 64); rest > 0; rest = Math.floor(rest / 128)) {
+    bytes[at] = (bytes[at] ?? 0) | MORE
+    bytes[++at] = rest % 128
+  }
+  return at + 1 - ORIGIN_BYTES
+}
+
+/** How far the watermark is ahead of the time of the record whose header is `bytes[start, end)`. */
+export function readAhead(bytes: Buffer, start: number, end: number): number {
+  let at = start + ORIGIN_BYTES
+  if (at === end) return 0
+  const first = bytes[at] ?? 0
+  let size = first & 0x3f
+  for (let unit = 64; (bytes[at] ?? 0) >= MORE && at + 1 < end; unit *= 128) size += ((bytes[++at] ?? 0) & 0x7f) * unit
+  return (first & NEGATIVE) === 0 ? size : -size
 }
 
 /** The last record that came from one input of one sending task. */

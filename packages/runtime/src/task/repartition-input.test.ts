@@ -1,6 +1,5 @@
 import { type Batch, type Headers, type PartitionReader, string } from '@millrace/core'
 import { expect, test } from 'vitest'
-import { StreamOperator } from '../operators/operator.ts'
 import { OriginHeader } from './origin.ts'
 import { RepartitionInput } from './repartition-input.ts'
 
@@ -41,7 +40,7 @@ class SentBatch implements Batch {
     const origin = this.#origins[++this.offset]
     if (origin === undefined) return false
     const header = new OriginHeader(2)
-    header.set(7, origin, 0)
+    header.set(7, origin, 0, 0)
     this.bytes = Buffer.concat([KEY, header.headers[0][1] ?? KEY])
     return true
   }
@@ -73,10 +72,6 @@ function readerOf(batch: Batch): PartitionReader {
   }
 }
 
-class Ignore extends StreamOperator {
-  process(): void {}
-}
-
 function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
   const spec = {
     topic: batch.topic,
@@ -86,7 +81,7 @@ function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
     readsKey: true,
     readsValue: false,
   }
-  const input = new RepartitionInput(spec, false, new Ignore(), () => undefined, {
+  const input = new RepartitionInput(spec, () => undefined, {
     marker: () => undefined,
     repeat: () => {
       repeats.count++

@@ -1,7 +1,6 @@
 import { type Batch, FatalError, type Position } from '@millrace/core'
-import type { StreamOperator } from '../operators/operator.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
-import { type LastSeen, ORIGIN_BYTES, ORIGIN_HEADER, RepeatFilter } from './origin.ts'
+import { type LastSeen, ORIGIN_BYTES, ORIGIN_BYTES_MAX, ORIGIN_HEADER, RepeatFilter, readAhead } from './origin.ts'
 import { MARKER_HEADER, type Marker, UpstreamProgress } from './upstream.ts'
 
 /** What a repartition input's checkpoint remembers beside the offset. */
@@ -10,34 +9,26 @@ interface RepartitionProgress {
   readonly seen: readonly LastSeen[]
 }
 
-/** What the input tells its task. */
+/** What the input reports to its task. */
 export interface RepartitionEvents {
-  /** A sender's marker arrived: the watermark may have moved. The batch's cursor stands on it. */
-  marker(input: RepartitionInput, batch: Batch): void
+  /** A sender's marker arrived: the watermark may have moved. */
+  marker(): void
   /** A record that had been here before was dropped. */
   repeat(): void
 }
 
 /**
  * An input that is a repartition topic of the job's own. Its senders' markers carry their watermarks across: a window
- * behind it closes only when every sender has passed it. Records that a sender sent again after a crash are dropped.
+ * behind it closes only when every sender has passed it. It is idle if all senders say that they are; silence says nothing,
+ * as a sender may wait for a commit. Records that a sender sent again after a crash are dropped.
  */
 export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
   readonly #upstream = new UpstreamProgress()
   readonly #repeats = new RepeatFilter()
-  readonly #selfFed: boolean
 
-  /** `selfFed`: the task's own subtopology sends to the topic, so that its watermark must not wait for itself. */
-  constructor(
-    spec: InputSpec,
-    selfFed: boolean,
-    root: StreamOperator,
-    refuse: RefuseRecord,
-    events: RepartitionEvents,
-  ) {
-    super(spec, root, refuse)
-    this.#selfFed = selfFed
+  constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents) {
+    super(spec, refuse)
     this.#events = events
   }
 
@@ -46,20 +37,30 @@ export class RepartitionInput extends TaskInput {
   }
 
   get idle(): boolean {
-    return this.#selfFed || this.quiet || this.#upstream.idle
+    return this.#upstream.idle
+  }
+
+  get headWatermark(): number {
+    const { batch } = this
+    return batch.timestamp + readAhead(batch.bytes, batch.headerStart, batch.headerEnd)
   }
 
   get positions(): readonly Position[] {
     return this.#upstream.positions
   }
 
+  announce(): boolean {
+    const { batch } = this
+    return this.#upstream.wake(batch.bytes.readUInt32BE(batch.headerStart))
+  }
+
   protected admit(batch: Batch): boolean {
     if (batch.keyStart < 0 && batch.valueStart < 0 && batch.findHeader(MARKER_HEADER)) {
       this.#upstream.hear(JSON.parse(batch.bytes.utf8Slice(batch.headerStart, batch.headerEnd)) as Marker)
-      this.#events.marker(this, batch)
+      this.#events.marker()
       return false
     }
-    if (!batch.findHeader(ORIGIN_HEADER) || batch.headerEnd - batch.headerStart !== ORIGIN_BYTES) {
+    if (!batch.findHeader(ORIGIN_HEADER) || !isOrigin(batch)) {
       throw new FatalError(
         'REPARTITION_FOREIGN',
         `${this.topic}/${this.partition} holds a record at offset ${batch.offset} that this job did not send: a ` +
@@ -72,9 +73,8 @@ export class RepartitionInput extends TaskInput {
     return false
   }
 
-  protected taken(batch: Batch): boolean {
+  protected taken(batch: Batch): void {
     this.#repeats.remember(batch.bytes, batch.headerStart)
-    return false
   }
 
   protected eventTime(batch: Batch): number {
@@ -90,4 +90,10 @@ export class RepartitionInput extends TaskInput {
     this.#upstream.load(saved?.markers ?? [])
     this.#repeats.load(saved?.seen ?? [])
   }
+}
+
+/** Whether the header that was found last has the length of one that a task sends. */
+function isOrigin({ headerStart, headerEnd }: Batch): boolean {
+  const bytes = headerEnd - headerStart
+  return bytes >= ORIGIN_BYTES && bytes <= ORIGIN_BYTES_MAX
 }

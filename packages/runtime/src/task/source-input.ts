@@ -1,5 +1,4 @@
 import { type Batch, type Position, RecordError, RefusedError } from '@millrace/core'
-import type { StreamOperator } from '../operators/operator.ts'
 import { NO_WATERMARK } from './event-time.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
 
@@ -14,20 +13,24 @@ interface SourceProgress {
 /** A topic's own idea of a record's event time, as the input calls it. */
 export type TimestampExtractor = (value: unknown, key: unknown) => number
 
-/** An input that is a topic of the user's: its watermark is the greatest event time that was processed. */
+/**
+ * An input that is a topic of the user's: its watermark is the greatest event time so far, that of the record that is next
+ * included.
+ *
+ * It is idle if it has had nothing to read for some time; its first record ends that before it is judged. In a run to the end
+ * of what is there silence says nothing: there it is idle only if it has come to its end without a single record.
+ */
 export class SourceInput extends TaskInput {
   readonly #topicId: string
   readonly #extract: TimestampExtractor | undefined
   #watermark = NO_WATERMARK
+  #quiet = false
+  /** When there was last something to read, monotonic ms. */
+  #activeAtMs = 0
+  #offsetSeen = -1
 
-  constructor(
-    spec: InputSpec,
-    topicId: string,
-    extract: TimestampExtractor | undefined,
-    root: StreamOperator,
-    refuse: RefuseRecord,
-  ) {
-    super(spec, root, refuse)
+  constructor(spec: InputSpec, topicId: string, extract: TimestampExtractor | undefined, refuse: RefuseRecord) {
+    super(spec, refuse)
     this.#topicId = topicId
     this.#extract = extract
   }
@@ -37,18 +40,35 @@ export class SourceInput extends TaskInput {
   }
 
   get idle(): boolean {
-    return this.quiet
+    return this.#quiet || (this.#watermark === NO_WATERMARK && Number.isFinite(this.limit) && this.atEnd)
+  }
+
+  get headWatermark(): number {
+    return this.#watermark
+  }
+
+  /** Looks whether there has been nothing to read for so long; called now and then, with the monotonic time. */
+  checkIdle(nowMs: number, idleAfterMs: number): void {
+    if (this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {
+      this.#activeAtMs = nowMs
+      this.#offsetSeen = this.offset
+    }
+    this.#quiet = nowMs - this.#activeAtMs >= idleAfterMs
+  }
+
+  announce(): boolean {
+    const woken = this.#quiet
+    this.#quiet = false
+    if (this.timestamp <= this.#watermark) return woken
+    this.#watermark = this.timestamp
+    return true
   }
 
   get positions(): readonly Position[] {
     return [{ [this.topic]: { [this.partition]: this.offset } }]
   }
 
-  protected taken(): boolean {
-    if (this.timestamp <= this.#watermark) return false
-    this.#watermark = this.timestamp
-    return true
-  }
+  protected taken(): void {}
 
   protected admit(): boolean {
     return true
@@ -57,10 +77,10 @@ export class SourceInput extends TaskInput {
   protected eventTime(batch: Batch): number {
     if (this.#extract === undefined || this.value === null) return batch.timestamp
     const time = this.#extract(this.value, this.key)
-    if (Number.isSafeInteger(time)) return time
+    if (Number.isSafeInteger(time) && time >= 0) return time
     throw new RecordError(
       'BAD_TIMESTAMP',
-      `the topic's timestamp callback gave ${time}, not a whole number of milliseconds since the epoch`,
+      `the topic's timestamp callback returned ${time}: an event time is a whole number of milliseconds since 1970, not less than 0`,
       { topic: this.topic },
     )
   }

@@ -2,30 +2,27 @@ import type { TaskStatus } from '@millrace/core'
 import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
-import type { StreamOperator } from '../operators/operator.ts'
-import type { WindowAggregateOperator } from '../operators/window-aggregate.ts'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
-import { EventTime, NO_WATERMARK } from './event-time.ts'
+import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import { makeInput } from './make-input.ts'
 import { MarkerSender } from './marker-sender.ts'
 import { openLocalState } from './open-local-state.ts'
-import { inputIdOf, OriginHeader } from './origin.ts'
+import { OriginHeader } from './origin.ts'
 import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
 import { type RestoreProgress, restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
+import { TaskClock } from './task-clock.ts'
 import { RunningCounts } from './task-counts.ts'
 import { type OutputTopics, openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
-import { combineWatermarks } from './upstream.ts'
+import { TaskTimes } from './times.ts'
 
 /** How many records are processed between two looks at the clock: 64 × 1 µs is far below a slice. */
 const RECORDS_PER_CLOCK_LOOK = 64
-/** The input that records caused by the passing of time count as theirs. */
-const TIME_INPUT = inputIdOf('\0time')
 
 /** What a task is made from. */
 export interface TaskSpec extends OutputTopics {
@@ -41,7 +38,7 @@ export interface TaskSpec extends OutputTopics {
   readonly sources: Position
   readonly stateDirectory: string
   readonly engine: LevelEngine | undefined
-  /** An input that brought nothing for so long holds the watermark back no more. */
+  /** An input that has had nothing to read for so long stops holding back the watermark; infinite: silence says nothing. */
   readonly idleAfterMs: number
   /** Told how far a restore is, often. */
   readonly restoring: (progress: RestoreProgress) => void
@@ -65,18 +62,19 @@ export class Task {
   readonly counts = new RunningCounts()
   readonly #record = new CurrentRecord()
   readonly #inputs: TaskInput[] = []
-  #time = new EventTime()
-  #windows: readonly WindowAggregateOperator[] = []
+  #clock = new TaskClock([], [])
+  #time: EventTime | undefined
   #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
   #group: RecordGroup | undefined
   #policy: ErrorPolicyKeeper | undefined
-  #markers: MarkerSender | undefined
+  #markers: readonly MarkerSender[] = []
   #held: Promise<void> | undefined
   #holdFailure: { readonly error: unknown } | undefined
   /** Offsets of the last freeze, all inputs added up: as they only grow, another sum is news. */
   #committedOffsets = 0
-  #idleChanged = false
+  /** By topic: where a run to the end of what is there ends. */
+  #limits: ReadonlyMap<string, number> | undefined
 
   constructor(spec: TaskSpec) {
     this.spec = spec
@@ -101,12 +99,12 @@ export class Task {
 
   /** Whether a commit would say anything new. */
   get dirty(): boolean {
-    return this.#idleChanged || this.#offsets !== this.#committedOffsets
+    return this.#clock.changed || this.#offsets !== this.#committedOffsets || this.dirtyBytes > 0
   }
 
-  /** Whether all input up to the limits, or what is there now, has been processed. */
+  /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
   get atEnd(): boolean {
-    return this.#inputs.every((input) => input.atEnd)
+    return !this.#clock.due && this.#inputs.every((input) => input.atEnd)
   }
 
   /** The source positions that what was processed so far stands for. */
@@ -147,53 +145,63 @@ export class Task {
 
   /** Leaves records from the present ends of the source topics on alone. */
   limitToEnd(): void {
-    for (const input of this.#inputs) if (input instanceof SourceInput) input.limit = input.endOffset
+    const sources = this.#inputs.filter((input) => input instanceof SourceInput)
+    this.#limits ??= new Map(sources.map((input) => [input.topic, input.endOffset]))
+    for (const input of sources) input.limit = this.#limits.get(input.topic) ?? input.endOffset
   }
 
-  /** Processes records until there are none or the time is up; says how many. Throws what stops the task. */
+  /**
+   * Processes records, and what time causes, until there is nothing to do or the time is up; returns how much it did, in
+   * records. Throws what stops the task.
+   */
   runSlice(untilMs: number): number {
     if (this.#holdFailure !== undefined) throw this.#holdFailure.error
     const { monotonic } = this.spec.env.clock
     const single = this.#inputs.length === 1 ? this.#inputs[0] : undefined
     let records = 0
+    let nextLook = RECORDS_PER_CLOCK_LOOK
     while (this.#held === undefined) {
-      const input = single ?? this.#earliest()
-      if (input === undefined || !input.fill()) break
-      this.#process(input)
-      records++
-      if (records % RECORDS_PER_CLOCK_LOOK === 0 && monotonic() >= untilMs) break
+      if (this.#clock.due) {
+        records += this.#stepClock()
+      } else {
+        const input = single ?? this.#earliest()
+        if (input === undefined || !input.fill()) {
+          // A marker without a record behind it may have moved time.
+          if (this.#clock.due) continue
+          break
+        }
+        // What the record's time closes comes before the record. Until it is processed, it counts as not read.
+        if (input.announce()) this.#clock.advance()
+        if (this.#clock.due) continue
+        this.#process(input)
+        records++
+      }
+      if (records < nextLook) continue
+      nextLook = records + RECORDS_PER_CLOCK_LOOK
+      if (monotonic() >= untilMs) break
     }
     return records
   }
 
-  /** Looks which inputs have been silent for long; called now and then, with the monotonic time. */
+  /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */
   checkIdle(nowMs: number): void {
-    let changed = false
     for (const input of this.#inputs) {
-      if (!input.atEnd) input.activeAtMs = nowMs
-      const quiet = nowMs - input.activeAtMs >= this.spec.idleAfterMs
-      if (quiet === input.quiet) continue
-      input.quiet = quiet
-      changed = true
+      if (input instanceof SourceInput) input.checkIdle(nowMs, this.spec.idleAfterMs)
     }
-    if (!changed) return
-    this.#idleChanged = true
-    this.#record.takeTime(this.#watermarkNow(), TIME_INPUT)
-    this.#advanceTime()
+    this.#clock.advance()
   }
 
   /** Step 1 of a commit: freezes offsets and state together, and tells the tasks downstream how far this one is. */
   freeze(): TaskCommit {
     const { state } = this
     if (this.#group === undefined) throw new Error(`Task ${this.id} is not open`)
-    for (const retention of this.#retentions) retention.expire()
     const position = this.position
-    const idle = this.#inputs.every((input) => input.idle)
-    this.#markers?.send(this.#time.watermark, idle, position)
-    const checkpoint = new Map(this.#inputs.map((input) => [input.topic, input.checkpoint()]))
-    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), checkpoint)
+    for (const markers of this.#markers) markers.send(position)
+    const inputs = new Map(this.#inputs.map((input) => [input.topic, input.checkpoint()]))
+    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), { inputs, clock: this.#clock.save() })
     this.#committedOffsets = this.#offsets
-    this.#idleChanged = false
+    for (const retention of this.#retentions) retention.look()
+    this.#clock.advance()
     return { task: this, state, group: this.#group, frozen, position }
   }
 
@@ -203,7 +211,7 @@ export class Task {
   }
 
   status(): TaskStatus {
-    const { watermark } = this.#time
+    const watermark = this.#time?.watermark ?? NO_WATERMARK
     return {
       task: this.id,
       subtopology: this.spec.subtopology.id,
@@ -222,7 +230,7 @@ export class Task {
   /** What later commits do not need is deleted from the repartition topics that this task reads. */
   async purgeInputs(): Promise<void> {
     for (const input of this.#inputs) {
-      const committed = this.#state?.checkpoint.get(input.topic)
+      const committed = this.#state?.checkpoint.inputs.get(input.topic)
       if (input instanceof RepartitionInput && committed !== undefined) {
         await this.spec.log.admin.purge(input.topic, input.partition, committed.offset)
       }
@@ -247,14 +255,15 @@ export class Task {
 
   async #connect(state: TaskState): Promise<void> {
     const { subtopology, topology, partition, tasks, repartitionTopic } = this.spec
-    this.#time = new EventTime()
+    const inputs = new Map(subtopology.inputs.map((input) => [input.node, this.#makeInput(input)]))
+    const times = new TaskTimes(inputs)
     const writers = await openOutputs(this.spec, subtopology)
     const plan = compilePlan({
       subtopology,
       partition,
       state,
       record: this.#record,
-      time: this.#time,
+      times,
       counts: this.counts,
       origin: new OriginHeader(partition),
       writers,
@@ -264,45 +273,49 @@ export class Task {
     })
     const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
     this.#policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
-    const repartitions = subtopology.nodes.filter((node) => node.kind === 'repartition')
-    const downstream = repartitions.flatMap((node) => writers.get(repartitionTopic(node)) ?? [])
-    this.#markers = new MarkerSender(partition, tasks, downstream)
-    this.#windows = plan.windows
+    this.#markers = subtopology.nodes.flatMap((node) => {
+      if (node.kind !== 'repartition') return []
+      const downstream = writers.get(repartitionTopic(node)) ?? []
+      return [new MarkerSender(partition, tasks, times.after(node.input), downstream)]
+    })
     this.#retentions = plan.retentions
-    for (const input of subtopology.inputs) {
-      const root = plan.roots.get(input.node)
+    this.#time = times.whole
+    this.#clock = new TaskClock(times.all, plan.clocked)
+    for (const [node, input] of inputs) {
+      const root = plan.roots.get(node)
       if (root === undefined) throw new Error(`Input ${input.topic} was not compiled`)
-      this.#inputs.push(await this.#startInput(input, root, state))
+      input.root = root
+      await this.#startInput(input, state)
+      this.#inputs.push(input)
     }
-    this.#time.watermark = this.#watermarkNow()
-    for (const window of this.#windows) window.resume()
+    this.#clock.resume(state.checkpoint.clock)
     this.#committedOffsets = this.#offsets
   }
 
-  async #startInput(plan: InputPlan, root: StreamOperator, state: TaskState): Promise<TaskInput> {
-    const { subtopology, partition, reader, log, topics, env } = this.spec
-    const input = makeInput(plan, {
+  #makeInput(plan: InputPlan): TaskInput {
+    const { subtopology, partition, topics } = this.spec
+    return makeInput(plan, {
       subtopology,
       partition,
       topics,
-      root,
       refuse: (error, batch) => this.#policy?.undecodable(error, batch),
-      marker: (from, batch) => {
-        this.#record.take(batch, batch.timestamp, from.id)
-        this.#advanceTime()
-      },
+      marker: () => this.#clock.advance(),
       repeat: () => {
         this.counts.repeats++
       },
     })
-    const checkpoint = state.checkpoint.get(plan.topic)
+  }
+
+  async #startInput(input: TaskInput, state: TaskState): Promise<void> {
+    const { topic, partition } = input
+    const { reader, log, env } = this.spec
+    const checkpoint = state.checkpoint.inputs.get(topic)
     input.load(checkpoint)
-    const { start, end } = await log.admin.offsets(plan.topic, partition)
+    const { start, end } = await log.admin.offsets(topic, partition)
     const offset = checkpoint?.offset ?? start
-    if (offset > end) throw inputLost(plan.topic, partition, offset, end)
-    input.start(await reader.assign(plan.topic, partition, offset))
-    input.activeAtMs = env.clock.monotonic()
-    return input
+    if (offset > end) throw inputLost(topic, partition, offset, end)
+    input.start(await reader.assign(topic, partition, offset))
+    if (input instanceof SourceInput) input.checkIdle(env.clock.monotonic(), Number.POSITIVE_INFINITY)
   }
 
   /** The input whose head has the lowest event time; order within one input is that of its offsets. */
@@ -316,8 +329,8 @@ export class Task {
 
   #process(input: TaskInput): void {
     const { batch, timestamp } = input
-    this.#record.take(batch, timestamp, input.id)
-    if (input.consume()) this.#advanceTime()
+    this.#record.take(batch, timestamp, input.headWatermark, input.id)
+    input.consume()
     this.counts.processed++
     try {
       input.root.process(input.key, input.value, timestamp)
@@ -327,20 +340,15 @@ export class Task {
     }
   }
 
-  /** Moves the watermark, and closes the windows that it passes, before the record that moved it is processed. */
-  #advanceTime(): void {
-    const time = this.#time
-    const watermark = this.#watermarkNow()
-    if (watermark <= time.watermark) return
-    time.watermark = watermark
-    if (watermark < time.nextClose) return
-    time.nextClose = Number.POSITIVE_INFINITY
-    for (const window of this.#windows) window.close()
-  }
-
-  #watermarkNow(): number {
-    const only = this.#inputs.length === 1 ? this.#inputs[0] : undefined
-    return only === undefined ? combineWatermarks(this.#inputs) : only.watermark
+  /** Does a piece of what time causes; returns its cost, in records. */
+  #stepClock(): number {
+    try {
+      return this.#clock.step()
+    } catch (error) {
+      if (!isRecordError(error) || this.#policy === undefined) throw error
+      this.#policy.resultFailed(error)
+      return 1
+    }
   }
 
   #hold(until: Promise<unknown>): void {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { NO_WATERMARK } from './event-time.ts'
-import { combineWatermarks, type Marker, UpstreamProgress } from './upstream.ts'
+import { type Marker, UpstreamProgress } from './upstream.ts'
 
 function marker(partition: number, watermark: number | null, more: Partial<Marker> = {}): Marker {
   return { partition, of: 2, watermark, idle: false, position: { flights: { [partition]: watermark ?? 0 } }, ...more }
 }
 
-test('the watermark is unknown until every sender was heard', () => {
+test('the watermark is unknown until a marker of every sender has come', () => {
   const upstream = new UpstreamProgress()
   upstream.hear(marker(0, 100))
   expect(upstream.watermark).toBe(NO_WATERMARK)
@@ -14,7 +14,15 @@ test('the watermark is unknown until every sender was heard', () => {
   expect(upstream.watermark).toBe(50)
 })
 
-test('an idle sender holds nobody back', () => {
+test('a repartition input is not idle before a marker of every sender has come', () => {
+  const upstream = new UpstreamProgress()
+  upstream.hear(marker(0, null, { idle: true }))
+  expect(upstream.idle).toBe(false)
+  upstream.hear(marker(1, null, { idle: true }))
+  expect(upstream.idle).toBe(true)
+})
+
+test('an idle sender holds back nothing', () => {
   const upstream = new UpstreamProgress()
   upstream.hear(marker(0, 100))
   upstream.hear(marker(1, null, { idle: true }))
@@ -22,16 +30,32 @@ test('an idle sender holds nobody back', () => {
   expect(upstream.idle).toBe(false)
 })
 
-test('where all are idle the furthest counts', () => {
-  expect(
-    combineWatermarks([
-      { watermark: 10, idle: true },
-      { watermark: 20, idle: true },
-    ]),
-  ).toBe(20)
+test('time stands still while all senders are idle', () => {
+  const upstream = new UpstreamProgress()
+  upstream.hear(marker(0, 10))
+  upstream.hear(marker(1, 20))
+  upstream.hear(marker(0, 10, { idle: true, position: { flights: { 0: 11 } } }))
+  expect(upstream.watermark).toBe(20)
+  upstream.hear(marker(1, 30, { idle: true }))
+  expect(upstream.watermark).toBe(20)
+  expect(upstream.idle).toBe(true)
 })
 
-test('old news of a sender that restarted is not believed', () => {
+test('a sender that was idle holds back the watermark again from its first record on, and the watermark does not go back', () => {
+  const upstream = new UpstreamProgress()
+  upstream.hear(marker(0, 100))
+  upstream.hear(marker(1, 40, { idle: true }))
+  expect(upstream.watermark).toBe(100)
+  expect(upstream.wake(1)).toBe(true)
+  expect(upstream.wake(1)).toBe(false)
+  upstream.hear(marker(0, 200, { position: { flights: { 0: 200 } } }))
+  expect(upstream.watermark).toBe(100)
+  const restarted = new UpstreamProgress()
+  restarted.load(JSON.parse(JSON.stringify(upstream.save())))
+  expect(restarted.wake(1)).toBe(false)
+})
+
+test('older markers of a sender that restarted are ignored', () => {
   const upstream = new UpstreamProgress()
   upstream.hear(marker(0, 100))
   upstream.hear(marker(1, 100))
@@ -41,7 +65,7 @@ test('old news of a sender that restarted is not believed', () => {
   expect(upstream.positions).toContainEqual({ flights: { 1: 100 } })
 })
 
-test('what was heard survives a restart', () => {
+test('the markers that have come survive a restart', () => {
   const before = new UpstreamProgress()
   before.hear(marker(0, 100))
   before.hear(marker(1, 70, { idle: true }))

@@ -1,5 +1,5 @@
 import { type Position, reaches } from '@millrace/core'
-import { NO_WATERMARK } from './event-time.ts'
+import { CombinedTime, NO_WATERMARK, type Progress } from './event-time.ts'
 
 /**
  * What a task tells the tasks behind a repartition topic, in a marker record: nothing that it sends after the marker
@@ -14,74 +14,87 @@ export interface Marker {
   readonly of: number
   /** Null before the first record. */
   readonly watermark: number | null
-  /** The task expects nothing soon: its watermark holds nobody back. */
+  /** The task expects nothing soon: its watermark holds back nothing. */
   readonly idle: boolean
   readonly position: Position
 }
 
 export const MARKER_HEADER = 'w'
 
-/** One thing that holds a watermark back. */
-export interface Progress {
-  readonly watermark: number
-  readonly idle: boolean
-}
+/** One sender, by its last marker; active again with the first record that comes after it. */
+class Sender implements Progress {
+  marker: Marker
+  idle: boolean
 
-/**
- * The watermark of several inputs together: the least of those that are not idle; where all are idle, none holds the
- * others back, and it is the greatest.
- */
-export function combineWatermarks(inputs: readonly Progress[]): number {
-  let least = Number.POSITIVE_INFINITY
-  let greatest = NO_WATERMARK
-  for (const { watermark, idle } of inputs) {
-    if (!idle && watermark < least) least = watermark
-    if (watermark > greatest) greatest = watermark
+  constructor(marker: Marker) {
+    this.marker = marker
+    this.idle = marker.idle
   }
-  return least === Number.POSITIVE_INFINITY ? greatest : least
+
+  get watermark(): number {
+    return this.marker.watermark ?? NO_WATERMARK
+  }
 }
 
 /** What the tasks that send to one repartition partition have said of themselves. */
-export class UpstreamProgress {
-  /** Least over all senders that are not idle; nothing is known before each was heard. */
-  watermark = NO_WATERMARK
-  idle = false
-  readonly #markers: Marker[] = []
+export class UpstreamProgress implements Progress {
+  #senders: Sender[] = []
+  #time = new CombinedTime('upstream', [])
+  #allHeard = false
+
+  /** The least over all senders that are not idle; nothing is known before each was heard. */
+  get watermark(): number {
+    return this.#time.watermark
+  }
+
+  get idle(): boolean {
+    return this.#allHeard && this.#time.idle
+  }
 
   /** What the senders' inputs had been read up to. */
   get positions(): readonly Position[] {
-    return this.#markers.map((marker) => marker.position)
+    return this.#senders.map(({ marker }) => marker.position)
   }
 
   hear(marker: Marker): void {
-    const at = this.#markers.findIndex((known) => known.partition === marker.partition)
-    const known = this.#markers[at]
-    if (known === undefined) this.#markers.push(marker)
-    else if (isNews(marker, known)) this.#markers[at] = marker
-    if (this.#markers.length < marker.of) return
-    this.watermark = combineWatermarks(this.#markers.map(progressOf))
-    this.idle = this.#markers.every((each) => each.idle)
+    const known = this.#find(marker.partition)
+    if (known === undefined) {
+      this.#senders.push(new Sender(marker))
+      this.#time = new CombinedTime('upstream', this.#senders)
+    } else if (isNews(marker, known)) {
+      known.marker = marker
+      known.idle = marker.idle
+    }
+    this.#allHeard = this.#senders.length >= marker.of
+    if (this.#allHeard) this.#time.update()
+  }
+
+  /** A record of a sender came. True if the sender was idle: from now on it holds back the watermark. */
+  wake(partition: number): boolean {
+    const sender = this.#find(partition)
+    if (sender === undefined || !sender.idle) return false
+    sender.idle = false
+    if (this.#allHeard) this.#time.update()
+    return true
   }
 
   save(): readonly Marker[] {
-    return [...this.#markers]
+    return this.#senders.map(({ marker, idle }) => ({ ...marker, idle }))
   }
 
   load(markers: readonly Marker[]): void {
-    this.#markers.length = 0
-    this.watermark = NO_WATERMARK
-    this.idle = false
+    this.#senders = []
+    this.#time = new CombinedTime('upstream', [])
+    this.#allHeard = false
     for (const marker of markers) this.hear(marker)
+  }
+
+  #find(partition: number): Sender | undefined {
+    return this.#senders.find(({ marker }) => marker.partition === partition)
   }
 }
 
-/** A task that restarted from an older checkpoint tells old news first. */
-function isNews(marker: Marker, known: Marker): boolean {
-  return (
-    (marker.watermark ?? NO_WATERMARK) >= (known.watermark ?? NO_WATERMARK) && reaches(marker.position, known.position)
-  )
-}
-
-function progressOf(marker: Marker): Progress {
-  return { watermark: marker.watermark ?? NO_WATERMARK, idle: marker.idle }
+/** A task that restarted from an older checkpoint sends older markers first. */
+function isNews(marker: Marker, known: Sender): boolean {
+  return (marker.watermark ?? NO_WATERMARK) >= known.watermark && reaches(marker.position, known.marker.position)
 }

@@ -41,7 +41,8 @@ function storedView(model: MemoryView, states: readonly TaskState[]): ServedView
 }
 
 async function openStates(run: number): Promise<TaskState[]> {
-  const store = { name: 'delays', key: string() as Serde<never>, value: json() as Serde<never>, windowMs: WINDOW }
+  const serdes = { key: string() as Serde<never>, value: json() as Serde<never> }
+  const store = { name: 'delays', ...serdes, windowMs: WINDOW, timed: false }
   const opened = Array.from({ length: PARTS }, (_, part) =>
     openTaskState({
       directory: join(directory, `${run}-${part}`),
@@ -58,7 +59,7 @@ async function openStates(run: number): Promise<TaskState[]> {
 async function commit(state: TaskState, rows: readonly { key: string; start: number; value: number }[]) {
   const store = state.windowStore<string, number>('delays')
   for (const { key, start, value } of rows) store.set(store.find(key, start), value)
-  const frozen = state.freeze(dropped, 0, new Map())
+  const frozen = state.freeze(dropped, 0, { inputs: new Map(), clock: null })
   await state.apply(frozen, { nextOffset: 1, checksum: 1 })
 }
 

@@ -35,8 +35,11 @@ async function commitFrom(state: TaskState): Promise<void> {
       totals.set(totals.find(key), value)
       windows.set(windows.find(key, start), value)
     })
-    windows.expire(expireBefore)
-    const frozen = state.freeze(changelog, 0, new Map([['input', { offset: n + 1, progress: null }]]))
+    while (windows.expire(expireBefore));
+    const frozen = state.freeze(changelog, 0, {
+      inputs: new Map([['input', { offset: n + 1, progress: null }]]),
+      clock: null,
+    })
     await state.apply(frozen, { nextOffset: n + 1, checksum: n })
     changelog.discard()
     process.stdout.write(`${n}\n`)

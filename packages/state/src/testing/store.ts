@@ -2,6 +2,12 @@ import type { Serde } from '@millrace/core'
 import type { StoreDescription } from '@millrace/core/internal'
 
 /** A store's description, as the plan makes it: its serdes' types are forgotten. */
-export function store<K, V>(name: string, key: Serde<K>, value: Serde<V>, windowMs?: number): StoreDescription {
-  return { name, key: key as unknown as Serde<never>, value: value as unknown as Serde<never>, windowMs }
+export function store<K, V>(
+  name: string,
+  key: Serde<K>,
+  value: Serde<V>,
+  windowMs?: number,
+  timed = false,
+): StoreDescription {
+  return { name, key: key as unknown as Serde<never>, value: value as unknown as Serde<never>, windowMs, timed }
 }

@@ -139,8 +139,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'store keeps what was not committed',
     file: 'packages/state/src/level-task-state.ts',
-    from: '    const merged = new Map([...this.#record.checkpoint, ...checkpoint])',
-    to: '    const merged = new Map([...checkpoint, ...this.#record.checkpoint])',
+    from: 'inputs: new Map([...before.inputs, ...checkpoint.inputs]),',
+    to: 'inputs: new Map([...checkpoint.inputs, ...before.inputs]),',
   },
   {
     name: 'outputs kept when stores go back',

@@ -6,6 +6,7 @@ import { copies, type Order, orders, type Total, told, WINDOW_MS } from './order
 
 export const DATA = '/data'
 const CHANGELOG = 'orders.changelog'
+const TIME_BYTES = 8
 
 interface ReadRecord<V> {
   readonly offset: number
@@ -141,10 +142,9 @@ export async function eachChange(
 }
 
 export function storedText(key: string, bytes: Buffer, start: number, end: number): string {
-  // A count is an int64; totals and checkpoints are JSON.
-  return key.startsWith('windows\0') && end - start === 8
-    ? String(bytes.readBigInt64BE(start))
-    : bytes.toString('utf8', start, end)
+  // An aggregate's values come behind their times. A count is an int64; totals and checkpoints are JSON.
+  if (key.startsWith('windows\0')) return String(bytes.readBigInt64BE(start + TIME_BYTES))
+  return bytes.toString('utf8', key.startsWith('totals\0') ? start + TIME_BYTES : start, end)
 }
 
 async function isUndecided(log: Log, partition: number): Promise<boolean> {

@@ -1,7 +1,8 @@
-import type { Entry, WindowStore } from '@millrace/core/internal'
+import type { Entry, WindowScan, WindowStore } from '@millrace/core/internal'
 
 interface MutableEntry<K, V> extends Entry<K, V> {
   value: V | undefined
+  time: number
   readonly start: number
 }
 
@@ -13,29 +14,82 @@ export class MapWindowStore<K, V> implements WindowStore<K, V> {
     const id = `${start} ${key}`
     let entry = this.#entries.get(id)
     if (entry === undefined) {
-      entry = { key, value: undefined, start }
+      entry = { key, value: undefined, time: 0, start }
       this.#entries.set(id, entry)
     }
     return entry
   }
 
-  set(entry: Entry<K, V>, value: V | undefined): void {
-    ;(entry as MutableEntry<K, V>).value = value
+  set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
+    Object.assign(entry, { value, time })
   }
 
-  forEachWindow(from: number, before: number, each: (key: K, start: number, value: V) => void): void {
-    const inside = [...this.#entries.values()].filter(({ start }) => start >= from && start < before)
-    inside.sort((a, b) => a.start - b.start || (String(a.key) < String(b.key) ? -1 : 1))
-    for (const { key, start, value } of inside) if (value !== undefined) each(key, start, value)
+  firstWindow(from: number): number | undefined {
+    const starts = [...this.#entries.values()].map(({ start }) => start).filter((start) => start >= from)
+    return starts.length === 0 ? undefined : Math.min(...starts)
   }
 
-  expire(before: number): void {
-    for (const [id, { start }] of this.#entries) if (start < before) this.#entries.delete(id)
+  scan(windowStart: number, after?: string): WindowScan<K, V> {
+    const entries = [...this.#entries.values()].filter(
+      ({ start, value }) => start === windowStart && value !== undefined,
+    )
+    return new SortedScan(
+      windowStart,
+      entries.sort((a, b) => (String(a.key) < String(b.key) ? -1 : 1)),
+      after,
+    )
+  }
+
+  expire(before: number): boolean {
+    const expired = [...this.#entries].find(([, { start }]) => start < before)
+    if (expired === undefined) return false
+    this.#entries.delete(expired[0])
+    return true
   }
 
   rows(): [K, number, V][] {
     return [...this.#entries.values()].flatMap(({ key, start, value }): [K, number, V][] =>
       value === undefined ? [] : [[key, start, value]],
     )
+  }
+}
+
+class SortedScan<K, V> implements WindowScan<K, V> {
+  readonly windowStart: number
+  readonly #entries: readonly MutableEntry<K, V>[]
+  #next = 0
+  #place: string | undefined
+
+  constructor(windowStart: number, entries: readonly MutableEntry<K, V>[], after: string | undefined) {
+    this.windowStart = windowStart
+    this.#entries = entries.filter(({ key }) => after === undefined || String(key) > after)
+    this.#place = after
+  }
+
+  get key(): K {
+    return this.#current.key
+  }
+
+  get value(): V {
+    // Only entries with a value are visited.
+    return this.#current.value as V
+  }
+
+  get place(): string | undefined {
+    return this.#place
+  }
+
+  step(): 'entry' | 'end' {
+    const entry = this.#entries[this.#next]
+    if (entry === undefined) return 'end'
+    this.#next++
+    this.#place = String(entry.key)
+    return 'entry'
+  }
+
+  get #current(): MutableEntry<K, V> {
+    const entry = this.#entries[this.#next - 1]
+    if (entry === undefined) throw new Error('The scan stands on no entry')
+    return entry
   }
 }

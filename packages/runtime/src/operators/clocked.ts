@@ -1,0 +1,25 @@
+import type { EventTime } from '../task/event-time.ts'
+
+/**
+ * A step that has something to do because time passes. The task's clock calls `step` while `dueAt` is not after the step's
+ * watermark, the step with the earliest first, and commits between the calls as it likes.
+ */
+export interface ClockedOperator {
+  /** Names the step in the checkpoint: its store. */
+  readonly name: string
+  /** The time that it goes by. */
+  readonly time: EventTime
+  /** The watermark from which on there is something to do; infinite while there is nothing. */
+  readonly dueAt: number
+  /**
+   * Does a piece of what is due: one result, or a bounded amount of other work. Returns its cost, in records. When it throws
+   * because of one result, the next call goes on behind that result.
+   */
+  step(): number
+  /** Whether `step` changes what `save` returns. A step that works on its store alone needs no place in the checkpoint. */
+  readonly remembers: boolean
+  /** How far it is, for the checkpoint: JSON. */
+  save(): unknown
+  /** Takes up the progress of a checkpoint; undefined if there is none. */
+  resume(saved: unknown): void
+}

@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest'
+import type { ClockedOperator } from '../operators/clocked.ts'
+import { CombinedTime, type EventTime, HeldTime, NO_WATERMARK } from './event-time.ts'
+import { TaskClock } from './task-clock.ts'
+
+interface Source {
+  watermark: number
+  idle: boolean
+}
+
+function source(watermark = NO_WATERMARK): Source {
+  return { watermark, idle: false }
+}
+
+/** Notes when it is stepped, and is due every ten ms of its time. */
+class Ticking implements ClockedOperator {
+  readonly name: string
+  readonly time: EventTime
+  readonly remembers = true
+  dueAt = 10
+  readonly #log: string[]
+
+  constructor(name: string, time: EventTime, log: string[]) {
+    this.name = name
+    this.time = time
+    this.#log = log
+  }
+
+  step(): number {
+    this.#log.push(`${this.name}@${this.dueAt}`)
+    this.dueAt += 10
+    return 1
+  }
+
+  save(): number {
+    return this.dueAt
+  }
+
+  resume(saved: unknown): void {
+    if (typeof saved === 'number') this.dueAt = saved
+  }
+}
+
+test('time is the least of what is not idle', () => {
+  const [a, b] = [source(10), source(50)]
+  const time = new CombinedTime('a, b', [a, b])
+  time.update()
+  expect(time.watermark).toBe(10)
+  a.idle = true
+  time.update()
+  expect(time.watermark).toBe(50)
+})
+
+test('time does not go back when an input becomes active again', () => {
+  const [a, b] = [source(10), source(50)]
+  a.idle = true
+  const time = new CombinedTime('a, b', [a, b])
+  time.update()
+  a.idle = false
+  expect(time.update()).toBe(false)
+  expect(time.watermark).toBe(50)
+})
+
+test('time stands still while everything is idle, and says so', () => {
+  const [a, b] = [source(10), source(50)]
+  const time = new CombinedTime('a, b', [a, b])
+  time.update()
+  a.idle = true
+  b.idle = true
+  expect(time.update()).toBe(true)
+  expect([time.watermark, time.idle]).toEqual([10, true])
+})
+
+test('time behind a step that owes results is held back to the earliest of them, and is not idle while some are due', () => {
+  const input = source(100)
+  const before = new CombinedTime('a', [input])
+  before.update()
+  const step = { owedFrom: 29, dueAt: 90 }
+  const behind = new HeldTime('final w', before, step)
+  input.idle = true
+  before.update()
+  behind.update()
+  expect([behind.watermark, behind.idle]).toEqual([29, false])
+  step.owedFrom = 500
+  step.dueAt = 600
+  behind.update()
+  expect([behind.watermark, behind.idle]).toEqual([100, true])
+})
+
+test('steps have their turns by when they are due, and the checkpoint says how far each is', () => {
+  const input = source()
+  const time = new CombinedTime('a', [input])
+  const log: string[] = []
+  const [first, second] = [new Ticking('first', time, log), new Ticking('second', time, log)]
+  const clock = new TaskClock([time], [first, second])
+  clock.resume(undefined)
+  expect(clock.due).toBe(false)
+  input.watermark = 25
+  clock.advance()
+  expect(clock.changed).toBe(true)
+  while (clock.due) clock.step()
+  expect(log).toEqual(['first@10', 'second@10', 'first@20', 'second@20'])
+  const saved = JSON.parse(JSON.stringify(clock.save()))
+  expect(clock.changed).toBe(false)
+
+  const unknown = new CombinedTime('a', [source()])
+  const restored = new TaskClock([unknown], [new Ticking('first', unknown, log), new Ticking('second', unknown, log)])
+  restored.resume(saved)
+  expect(unknown.watermark).toBe(25)
+  expect(restored.due).toBe(false)
+})
+
+test('a step that throws has had its turn', () => {
+  const time = new CombinedTime('a', [source(15)])
+  const failing = new Ticking('failing', time, [])
+  failing.step = () => {
+    failing.dueAt += 10
+    throw new Error('broken')
+  }
+  const clock = new TaskClock([time], [failing])
+  clock.resume(undefined)
+  expect(() => clock.step()).toThrow('broken')
+  expect(clock.due).toBe(false)
+})

@@ -1,0 +1,78 @@
+import type { ClockedOperator } from '../operators/clocked.ts'
+import { type EventTime, NO_WATERMARK } from './event-time.ts'
+
+/** What a checkpoint says of a task's time. */
+interface SavedClock {
+  /** By name: the watermarks that were reached. Times that know nothing yet are missing. */
+  readonly times: readonly (readonly [string, number])[]
+  /** By name: how far each step is with what it does in time. */
+  readonly steps: readonly (readonly [string, unknown])[]
+}
+
+/** A task's event time: the one place that moves watermarks, and gives the steps that depend on them their turns. */
+export class TaskClock {
+  /** In an order in which each comes after those that it depends on. */
+  readonly #times: readonly EventTime[]
+  readonly #operators: readonly ClockedOperator[]
+  #due: ClockedOperator | undefined
+  #changed = false
+
+  constructor(times: readonly EventTime[], operators: readonly ClockedOperator[]) {
+    this.#times = times
+    this.#operators = operators
+  }
+
+  /** Whether a step has something to do. */
+  get due(): boolean {
+    return this.#due !== undefined
+  }
+
+  /** Whether there is anything that the last checkpoint does not say. */
+  get changed(): boolean {
+    return this.#changed
+  }
+
+  /** Moves every watermark as far as the inputs, and what steps still owe, allow. */
+  advance(): void {
+    for (const time of this.#times) if (time.update()) this.#changed = true
+    let due: ClockedOperator | undefined
+    for (const operator of this.#operators) {
+      const { dueAt } = operator
+      if (dueAt <= operator.time.watermark && (due === undefined || dueAt < due.dueAt)) due = operator
+    }
+    this.#due = due
+  }
+
+  /** Does a piece of what is due; returns its cost, in records. */
+  step(): number {
+    if (this.#due === undefined) throw new Error('Nothing is due')
+    if (this.#due.remembers) this.#changed = true
+    try {
+      return this.#due.step()
+    } finally {
+      this.advance()
+    }
+  }
+
+  /** For the checkpoint. */
+  save(): SavedClock {
+    this.#changed = false
+    const known = this.#times.filter(({ watermark }) => watermark !== NO_WATERMARK)
+    const remembering = this.#operators.filter(({ remembers }) => remembers)
+    return {
+      times: known.map(({ name, watermark }) => [name, watermark]),
+      steps: remembering.map((operator) => [operator.name, operator.save()]),
+    }
+  }
+
+  /** Takes up a checkpoint, and arms every step; undefined if there is none. */
+  resume(saved: unknown): void {
+    const { times, steps } = (saved ?? { times: [], steps: [] }) as SavedClock
+    const watermarks = new Map(times)
+    const progress = new Map(steps)
+    for (const time of this.#times) time.resume(watermarks.get(time.name) ?? NO_WATERMARK)
+    for (const operator of this.#operators) operator.resume(progress.get(operator.name))
+    this.#changed = false
+    this.advance()
+  }
+}

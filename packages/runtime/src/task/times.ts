@@ -1,0 +1,69 @@
+import type { PlanNode } from '@millrace/core/internal'
+import { CombinedTime, type EventTime, HeldTime, type OwesResults } from './event-time.ts'
+import type { TaskInput } from './input.ts'
+
+/**
+ * The event time at each step of a task: what its inputs, and the steps on the way that emit late, have come to. Steps whose
+ * records come from the same places share one.
+ */
+export class TaskTimes {
+  readonly #inputs: ReadonlyMap<PlanNode, TaskInput>
+  readonly #times = new Map<string, EventTime>()
+  readonly #held = new Map<PlanNode, EventTime>()
+
+  /** `inputs`: by the node that reads each. */
+  constructor(inputs: ReadonlyMap<PlanNode, TaskInput>) {
+    this.#inputs = inputs
+  }
+
+  /** All of them, each after those that it depends on. */
+  get all(): readonly EventTime[] {
+    return [...this.#times.values()]
+  }
+
+  /** The time of the whole task: the least of all its inputs. */
+  get whole(): EventTime {
+    return this.#combined([...this.#inputs.values()].map((input) => this.#ofInput(input)))
+  }
+
+  /** The time of the records that leave a step. */
+  after(node: PlanNode): EventTime {
+    const input = this.#inputs.get(node)
+    if (input !== undefined) return this.#ofInput(input)
+    const held = this.#held.get(node)
+    if (held !== undefined) return held
+    if (node.kind === 'source') throw new Error(`${node.label} is not read by this task`)
+    if (node.kind === 'merge') return this.#combined(node.inputs.map((each) => this.after(each)))
+    // Late records pass a step as they came; what it holds back are results.
+    return this.after(node.kind === 'late' ? node.input.input : node.input)
+  }
+
+  /** The results of `node` come later than the records that they are computed from. */
+  hold(node: PlanNode, name: string, before: EventTime, step: OwesResults): void {
+    this.#held.set(
+      node,
+      this.#named(`final ${name}`, () => new HeldTime(`final ${name}`, before, step)),
+    )
+  }
+
+  #ofInput(input: TaskInput): EventTime {
+    return this.#named(input.topic, () => new CombinedTime(input.topic, [input]))
+  }
+
+  #combined(parts: readonly EventTime[]): EventTime {
+    const distinct = [...new Set(parts)].sort((a, b) => (a.name < b.name ? -1 : 1))
+    const [only] = distinct
+    if (only !== undefined && distinct.length === 1) return only
+    const name = distinct.map((part) => part.name).join(', ')
+    return this.#named(name, () => new CombinedTime(name, distinct))
+  }
+
+  #named(name: string, make: () => EventTime): EventTime {
+    let time = this.#times.get(name)
+    if (time === undefined) {
+      time = make()
+      this.#times.set(name, time)
+    }
+    return time
+  }
+}

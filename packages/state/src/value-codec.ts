@@ -1,0 +1,27 @@
+import type { ByteWriter, Serde } from '@millrace/core'
+import { readTime, TIME_BYTES, writeTime } from './sortable.ts'
+
+/** The values of one store as bytes, in LevelDB and in the changelog alike: `<time, 8 bytes, if the store is timed> <value>`. */
+export class ValueCodec<V> {
+  readonly #serde: Serde<V>
+  readonly #timed: boolean
+
+  constructor({ value, timed }: { readonly value: Serde<V>; readonly timed: boolean }) {
+    this.#serde = value
+    this.#timed = timed
+  }
+
+  write(out: ByteWriter, value: V, time: number): void {
+    if (this.#timed) writeTime(out, time)
+    this.#serde.encode(value, out)
+  }
+
+  read(bytes: Buffer, start: number, end: number): V {
+    return this.#serde.decode(bytes, this.#timed ? start + TIME_BYTES : start, end)
+  }
+
+  /** The time beside a value; 0 in a store that keeps none. */
+  readTime(bytes: Buffer, start: number): number {
+    return this.#timed ? readTime(bytes, start) : 0
+  }
+}
