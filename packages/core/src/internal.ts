@@ -20,6 +20,7 @@ export type {
 } from './contracts/store.ts'
 export { isJob, type Job } from './dsl/job.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
+export { EVENT_TIME_MAX } from './event-time-max.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { partitionOf } from './partitioner.ts'

@@ -1,5 +1,9 @@
 import type { Serde } from '../contracts/serde.ts'
+import { type Duration, durationMs } from './duration.ts'
 import { PLAN, planSerde, type TopicValuePlan } from './plan-value.ts'
+
+/** A record from tomorrow is a clock gone wrong more often than a plan. */
+const AHEAD_MAX: Duration = '1d'
 
 export interface TopicOptions<K, V> {
   /** How keys are written. */
@@ -8,6 +12,12 @@ export interface TopicOptions<K, V> {
   readonly value: Serde<V>
   /** Event time from the value, ms since the epoch. Default: the time that the record carries. */
   readonly timestamp?: (value: Known<NoInfer<V>>, key: Known<NoInfer<K>>) => number
+  /**
+   * How far a record's event time may be ahead of the wall clock when the job reads it. What is further ahead is not
+   * processed, since it would close every window before it: the policy `undecodable` decides. `unlimited` is for times that are
+   * meant to be in the future, such as forecasts and timetables. Default `1d`.
+   */
+  readonly aheadMax?: Duration | 'unlimited'
 }
 
 /** The type that a serde says; `unknown` where it says none, as a bare `json()` does. */
@@ -38,8 +48,9 @@ export interface Topic<K, V> extends SinkTopic<K, V> {
  */
 export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<Known<K>, Known<V>>
 export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K, V> {
-  const { key, value, timestamp } = options
-  const plan = Object.freeze({ name, key: planSerde(key), value: planSerde(value), timestamp })
+  const { key, value, timestamp, aheadMax = AHEAD_MAX } = options
+  const aheadMaxMs = aheadMax === 'unlimited' ? Number.POSITIVE_INFINITY : durationMs(aheadMax)
+  const plan = Object.freeze({ name, key: planSerde(key), value: planSerde(value), timestamp, aheadMaxMs })
   const source = Object.freeze({ kind: 'source', label: `stream "${name}"`, topic: plan } as const)
   return Object.freeze({ name, key, value, [PLAN]: Object.freeze({ kind: 'topic', source } as const) })
 }

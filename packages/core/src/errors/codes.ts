@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   DATA_OWNER: 'refused',
   RECORD_TOO_LARGE: 'record',
   BAD_TIMESTAMP: 'record',
+  TIMESTAMP_AHEAD: 'record',
   RECORD_UNDECODABLE: 'record',
   CALLBACK_FAILED: 'record',
   RECORD_UNENCODABLE: 'record',

@@ -33,6 +33,8 @@ export interface TopicPlan {
   readonly value: Serde<never>
   /** Event time from the value; absent: the time that the record carries. */
   readonly timestamp: ((value: never, key: never) => number) | undefined
+  /** How far an event time may be ahead of the wall clock when the record is read, ms. */
+  readonly aheadMaxMs: number
 }
 
 /**

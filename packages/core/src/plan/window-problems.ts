@@ -1,3 +1,4 @@
+import { EVENT_TIME_MAX } from '../event-time-max.ts'
 import type { PlanNode } from './node.ts'
 
 /** A record is in `size / advance` windows and changes each of them: past this it is a mistake, such as ms for minutes. */
@@ -30,12 +31,12 @@ function retentionProblem(retentionMs: number, graceMs: number): string | undefi
     : undefined
 }
 
-const DURATION = "a number of whole ms, or text such as '500ms', '10s', '5m', '1h', '1d'"
+const DURATION = `a number of whole ms up to ${EVENT_TIME_MAX}, or text such as '500ms', '10s', '5m', '1h', '1d'`
 
 function isLength(ms: number): boolean {
   return isDuration(ms) && ms > 0
 }
 
 function isDuration(ms: number): boolean {
-  return Number.isSafeInteger(ms) && ms >= 0
+  return Number.isSafeInteger(ms) && ms >= 0 && ms <= EVENT_TIME_MAX
 }

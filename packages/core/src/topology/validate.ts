@@ -1,6 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
-import type { PlanNode, RepartitionNode, SourceNode } from '../plan/node.ts'
+import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { feedbackProblems } from './feedback.ts'
 import { changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
@@ -91,16 +91,24 @@ function sourceProblems({ name, steps }: Draft): string[] {
     if (step.kind !== 'source') return []
     const { topic } = step
     if (own.has(topic.name)) return [`${step.label} reads the job's own topic: no job may name it`]
+    const problems: string[] = []
+    if (!(topic.aheadMaxMs >= 0)) {
+      problems.push(`the topic "${topic.name}": aheadMax must be a duration such as '1h' or '1d', or 'unlimited'`)
+    }
     const known = first.get(topic.name)
     if (known === undefined) first.set(topic.name, step)
-    const same =
-      known === undefined ||
-      (known.topic.key === topic.key && known.topic.value === topic.value && known.topic.timestamp === topic.timestamp)
-    if (same) return []
-    return [
-      `the topic "${topic.name}" is read by two definitions that differ in serdes or timestamp: define it once, and use that`,
-    ]
+    else if (!readAlike(known.topic, topic)) {
+      problems.push(
+        `the topic "${topic.name}" is read by two definitions that differ in serdes, timestamp or aheadMax: define it once, ` +
+          'and use that',
+      )
+    }
+    return problems
   })
+}
+
+function readAlike(a: TopicPlan, b: TopicPlan): boolean {
+  return a.key === b.key && a.value === b.value && a.timestamp === b.timestamp && a.aheadMaxMs === b.aheadMaxMs
 }
 
 function storeProblems({ steps }: Draft): string[] {

@@ -195,6 +195,10 @@ export abstract class TaskInput implements Progress {
       this.timestamp = this.eventTime(batch)
       return true
     } catch (cause) {
+      if (part === 'timestamp' && cause instanceof RecordError) {
+        this.#refuse(cause, batch)
+        return false
+      }
       const serde = part === 'key' ? spec.key.name : spec.value.name
       const place = { topic: this.topic, partition: this.partition, offset: batch.offset }
       this.#refuse(

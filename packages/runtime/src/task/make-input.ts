@@ -12,6 +12,8 @@ export interface InputWiring extends RepartitionEvents {
   readonly partition: number
   readonly topics: ReadonlyMap<string, TopicDescription>
   readonly refuse: RefuseRecord
+  /** The wall clock, ms since the epoch. */
+  readonly now: () => number
 }
 
 /** Makes the input that the plan describes; it is started by the task. */
@@ -29,7 +31,9 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     readsValue: extract !== undefined || readsValue(node, after),
   }
   if (node.kind === 'source') {
-    return new SourceInput(spec, wiring.topics.get(topic)?.id ?? '', extract, refuse)
+    const { now, topics } = wiring
+    const { aheadMaxMs } = node.topic
+    return new SourceInput(spec, { topicId: topics.get(topic)?.id ?? '', extract, aheadMaxMs, now }, refuse)
   }
   return new RepartitionInput(spec, refuse, wiring)
 }

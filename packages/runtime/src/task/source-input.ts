@@ -1,4 +1,5 @@
 import { type Batch, type Position, RecordError, RefusedError } from '@millrace/core'
+import { EVENT_TIME_MAX } from '@millrace/core/internal'
 import { NO_WATERMARK } from './event-time.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
 
@@ -13,6 +14,15 @@ interface SourceProgress {
 /** A topic's own idea of a record's event time, as the input calls it. */
 export type TimestampExtractor = (value: unknown, key: unknown) => number
 
+/** What a source says of its records beside how they are decoded. */
+export interface SourceSpec {
+  readonly topicId: string
+  readonly extract: TimestampExtractor | undefined
+  readonly aheadMaxMs: number
+  /** The wall clock, ms since the epoch. */
+  readonly now: () => number
+}
+
 /**
  * An input that is a topic of the user's: its watermark is the greatest event time so far, that of the record that is next
  * included.
@@ -23,14 +33,21 @@ export type TimestampExtractor = (value: unknown, key: unknown) => number
 export class SourceInput extends TaskInput {
   readonly #topicId: string
   readonly #extract: TimestampExtractor | undefined
+  readonly #aheadMaxMs: number
+  readonly #now: () => number
   #watermark = NO_WATERMARK
   #quiet = false
   /** When there was last something to read, monotonic ms. */
   #activeAtMs = 0
   #offsetSeen = -1
+  /** No event time up to this is too far ahead; the clock is read again only for a later one. */
+  #latestAllowed = 0
 
-  constructor(spec: InputSpec, topicId: string, extract: TimestampExtractor | undefined, refuse: RefuseRecord) {
+  constructor(spec: InputSpec, source: SourceSpec, refuse: RefuseRecord) {
     super(spec, refuse)
+    const { topicId, extract, aheadMaxMs, now } = source
+    this.#aheadMaxMs = aheadMaxMs
+    this.#now = now
     this.#topicId = topicId
     this.#extract = extract
   }
@@ -75,14 +92,25 @@ export class SourceInput extends TaskInput {
   }
 
   protected eventTime(batch: Batch): number {
-    if (this.#extract === undefined || this.value === null) return batch.timestamp
-    const time = this.#extract(this.value, this.key)
-    if (Number.isSafeInteger(time) && time >= 0) return time
-    throw new RecordError(
-      'BAD_TIMESTAMP',
-      `the topic's timestamp callback returned ${time}: an event time is a whole number of milliseconds since 1970, not less than 0`,
-      { topic: this.topic },
-    )
+    const extract = this.value === null ? undefined : this.#extract
+    const time = extract === undefined ? batch.timestamp : extract(this.value, this.key)
+    if (!Number.isSafeInteger(time) || time < 0 || time > EVENT_TIME_MAX) {
+      throw this.#refusal(
+        'BAD_TIMESTAMP',
+        batch,
+        `has the event time ${time}. It must be a whole number of milliseconds since 1970, from 0 to ${EVENT_TIME_MAX}`,
+      )
+    }
+    if (time > this.#latestAllowed && time > this.#lookLatestAllowed()) {
+      throw this.#refusal(
+        'TIMESTAMP_AHEAD',
+        batch,
+        `has the event time ${time}, which is ${time - this.#now()} ms ahead of the clock; the topic allows ` +
+          `${this.#aheadMaxMs} ms (aheadMax). A clock is wrong, or the time is not in milliseconds: correct what writes the ` +
+          'topic, or state a larger aheadMax if the time is meant',
+      )
+    }
+    return time
   }
 
   protected saveProgress(): SourceProgress {
@@ -100,5 +128,19 @@ export class SourceInput extends TaskInput {
       )
     }
     this.#watermark = saved?.watermark ?? NO_WATERMARK
+  }
+
+  #lookLatestAllowed(): number {
+    this.#latestAllowed = this.#now() + this.#aheadMaxMs
+    return this.#latestAllowed
+  }
+
+  #refusal(code: 'BAD_TIMESTAMP' | 'TIMESTAMP_AHEAD', { offset }: Batch, problem: string): RecordError {
+    const { topic, partition } = this
+    return new RecordError(code, `The record at ${topic}/${partition} offset ${offset} ${problem}`, {
+      topic,
+      partition,
+      offset,
+    })
   }
 }

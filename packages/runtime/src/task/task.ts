@@ -293,8 +293,9 @@ export class Task {
   }
 
   #makeInput(plan: InputPlan): TaskInput {
-    const { subtopology, partition, topics } = this.spec
+    const { subtopology, partition, topics, env } = this.spec
     return makeInput(plan, {
+      now: () => env.clock.now(),
       subtopology,
       partition,
       topics,
