@@ -16,8 +16,8 @@ export interface ClockedOperator {
    * because of one result, the next call goes on behind that result.
    */
   step(): number
-  /** Whether `step` changes what `save` returns. A step that works on its store alone needs no place in the checkpoint. */
-  readonly remembers: boolean
+  /** Whether it emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
+  readonly emits: boolean
   /** How far it is, for the checkpoint: JSON. */
   save(): unknown
   /** Takes up the progress of a checkpoint; undefined if there is none. */

@@ -26,7 +26,7 @@ interface SavedFinals {
 export class WindowFinals implements ClockedOperator, OwesResults {
   readonly name: string
   readonly time: EventTime
-  readonly remembers = true
+  readonly emits = true
   readonly #windows: WindowSpec
   readonly #store: WindowStore<unknown, unknown>
   readonly #record: CurrentRecord

@@ -10,7 +10,7 @@ export class WindowRetention implements ClockedOperator {
   readonly name: string
   readonly time: EventTime
   /** What has expired can be seen from the store. */
-  readonly remembers = false
+  readonly emits = false
   readonly #keptMs: number
   readonly #store: WindowStore<unknown, unknown>
   #expiredBefore = NO_WATERMARK

@@ -16,7 +16,7 @@ function source(watermark = NO_WATERMARK): Source {
 class Ticking implements ClockedOperator {
   readonly name: string
   readonly time: EventTime
-  readonly remembers = true
+  readonly emits = true
   dueAt = 10
   readonly #log: string[]
 

@@ -15,6 +15,7 @@ export class TaskClock {
   readonly #times: readonly EventTime[]
   readonly #operators: readonly ClockedOperator[]
   #due: ClockedOperator | undefined
+  #owes = false
   #changed = false
 
   constructor(times: readonly EventTime[], operators: readonly ClockedOperator[]) {
@@ -27,6 +28,11 @@ export class TaskClock {
     return this.#due !== undefined
   }
 
+  /** Whether a step has results to emit that the time which is reached has caused. */
+  get owes(): boolean {
+    return this.#owes
+  }
+
   /** Whether there is anything that the last checkpoint does not say. */
   get changed(): boolean {
     return this.#changed
@@ -36,17 +42,21 @@ export class TaskClock {
   advance(): void {
     for (const time of this.#times) if (time.update()) this.#changed = true
     let due: ClockedOperator | undefined
+    let owes = false
     for (const operator of this.#operators) {
       const { dueAt } = operator
-      if (dueAt <= operator.time.watermark && (due === undefined || dueAt < due.dueAt)) due = operator
+      if (dueAt > operator.time.watermark) continue
+      owes ||= operator.emits
+      if (due === undefined || dueAt < due.dueAt) due = operator
     }
     this.#due = due
+    this.#owes = owes
   }
 
   /** Does a piece of what is due; returns its cost, in records. */
   step(): number {
     if (this.#due === undefined) throw new Error('Nothing is due')
-    if (this.#due.remembers) this.#changed = true
+    if (this.#due.emits) this.#changed = true
     try {
       return this.#due.step()
     } finally {
@@ -58,10 +68,10 @@ export class TaskClock {
   save(): SavedClock {
     this.#changed = false
     const known = this.#times.filter(({ watermark }) => watermark !== NO_WATERMARK)
-    const remembering = this.#operators.filter(({ remembers }) => remembers)
+    const emitting = this.#operators.filter(({ emits }) => emits)
     return {
       times: known.map(({ name, watermark }) => [name, watermark]),
-      steps: remembering.map((operator) => [operator.name, operator.save()]),
+      steps: emitting.map((operator) => [operator.name, operator.save()]),
     }
   }
 

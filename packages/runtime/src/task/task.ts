@@ -55,6 +55,13 @@ export interface TaskCommit {
   readonly position: Position
 }
 
+/** What a checkpoint says of a task's time. */
+interface SavedTime {
+  readonly clock: unknown
+  /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
+  readonly position?: Position
+}
+
 /** One subtopology for one partition number: the unit of parallelism, order and state. */
 export class Task {
   readonly id: string
@@ -64,6 +71,8 @@ export class Task {
   readonly #inputs: TaskInput[] = []
   #clock = new TaskClock([], [])
   #time: EventTime | undefined
+  /** The position when no results were owed last. */
+  #settled: Position = {}
   #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
   #group: RecordGroup | undefined
@@ -107,9 +116,15 @@ export class Task {
     return !this.#clock.due && this.#inputs.every((input) => input.atEnd)
   }
 
-  /** The source positions that what was processed so far stands for. */
+  /**
+   * The source positions that what was processed so far stands for. While results of windows that have closed are still to come,
+   * it stays where it was before: an answer has everything that its position says.
+   */
   get position(): Position {
-    return furthest([this.spec.sources, ...this.#inputs.flatMap((input) => input.positions)])
+    if (!this.#clock.owes) {
+      this.#settled = furthest([this.spec.sources, ...this.#inputs.flatMap((input) => input.positions)])
+    }
+    return this.#settled
   }
 
   get #offsets(): number {
@@ -198,7 +213,8 @@ export class Task {
     const position = this.position
     for (const markers of this.#markers) markers.send(position)
     const inputs = new Map(this.#inputs.map((input) => [input.topic, input.checkpoint()]))
-    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), { inputs, clock: this.#clock.save() })
+    const clock: SavedTime = { clock: this.#clock.save(), ...(this.#clock.owes && { position }) }
+    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), { inputs, clock })
     this.#committedOffsets = this.#offsets
     for (const retention of this.#retentions) retention.look()
     this.#clock.advance()
@@ -288,7 +304,9 @@ export class Task {
       await this.#startInput(input, state)
       this.#inputs.push(input)
     }
-    this.#clock.resume(state.checkpoint.clock)
+    const saved = state.checkpoint.clock as SavedTime | undefined
+    this.#settled = saved?.position ?? this.spec.sources
+    this.#clock.resume(saved?.clock)
     this.#committedOffsets = this.#offsets
   }
 
