@@ -3,6 +3,7 @@ import type { LogTests } from './log-tests.ts'
 import { transactionCleaningConformance } from './transaction-cleaning.ts'
 import { transactionFencingConformance } from './transaction-fencing.ts'
 import { transactionGroupsConformance } from './transaction-groups.ts'
+import { transactionIsolationConformance } from './transaction-isolation.ts'
 import { transactionModelConformance } from './transaction-model.ts'
 import { transactionReadingConformance } from './transaction-reading.ts'
 import { transactionWritingConformance } from './transaction-writing.ts'
@@ -24,6 +25,7 @@ export function transactionsConformance({ test, factory }: LogTests): void {
   transactionGroupsConformance(tests)
   transactionFencingConformance(tests)
   transactionReadingConformance(tests)
+  transactionIsolationConformance(tests)
   transactionCleaningConformance(tests)
   transactionModelConformance(tests)
 }
