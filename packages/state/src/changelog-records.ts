@@ -5,16 +5,15 @@ import type { StoreIdentity } from './identity.ts'
 
 /**
  * What the changelog holds beside entries, told apart by the first bytes of the key, as no name begins with a zero byte:
- * `00 <topic>` is the checkpoint of an input, `00` alone the task's clock, `00 00 <store>` the identity of a store.
+ * `00 <topic>` is the checkpoint of an input, `00 00 <store>` the identity of a store.
  */
 const CHECKPOINT_PREFIX = '\0'
 const IDENTITY_PREFIX = '\0\0'
 
 export function appendCheckpoint(buffer: CommitBuffer, group: RecordGroup, timestamp: number, checkpoint: Checkpoint) {
-  for (const [topic, { offset, progress }] of checkpoint.inputs) {
-    append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress })
+  for (const [topic, { offset, progress, time }] of checkpoint) {
+    append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress, time })
   }
-  if (checkpoint.clock !== undefined) append(buffer, group, timestamp, CHECKPOINT_PREFIX, checkpoint.clock)
 }
 
 export function appendIdentity(
@@ -40,7 +39,6 @@ function append(buffer: CommitBuffer, group: RecordGroup, timestamp: number, key
 export type ChangelogKey =
   | { readonly kind: 'entry'; readonly store: string }
   | { readonly kind: 'checkpoint'; readonly topic: string }
-  | { readonly kind: 'clock' }
   | { readonly kind: 'identity'; readonly store: string }
 
 export function readChangelogKey(bytes: Buffer, start: number, end: number): ChangelogKey {
@@ -48,20 +46,14 @@ export function readChangelogKey(bytes: Buffer, start: number, end: number): Cha
     const zero = bytes.indexOf(0, start)
     return { kind: 'entry', store: bytes.latin1Slice(start, zero < 0 || zero >= end ? start : zero) }
   }
-  if (end === start + 1) return { kind: 'clock' }
   if (bytes[start + 1] !== 0) return { kind: 'checkpoint', topic: bytes.latin1Slice(start + 1, end) }
   return { kind: 'identity', store: bytes.latin1Slice(start + 2, end) }
 }
 
 /** The value of a checkpoint record. The log has verified its bytes. */
 export function readCheckpoint(bytes: Buffer, start: number, end: number): InputCheckpoint {
-  const { offset, progress } = JSON.parse(bytes.utf8Slice(start, end))
-  return { offset, progress }
-}
-
-/** The value of a clock record. The log has verified its bytes. */
-export function readClock(bytes: Buffer, start: number, end: number): unknown {
-  return JSON.parse(bytes.utf8Slice(start, end))
+  const { offset, progress, time } = JSON.parse(bytes.utf8Slice(start, end))
+  return { offset, progress, ...(time !== undefined && { time }) }
 }
 
 /** The value of an identity record. The log has verified its bytes. */

@@ -178,9 +178,6 @@ function set(
 }
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
-  const frozen = state.freeze(changelog, 0, {
-    inputs: new Map([['input', { offset: 1, progress: null }]]),
-    clock: null,
-  })
+  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
   await state.apply(frozen, changelog.commitNow())
 }

@@ -216,7 +216,7 @@ async function contentOf(state: TaskState): Promise<unknown> {
 }
 
 async function commitState(state: TaskState, changelog: MemoryChangelog, offset: number): Promise<void> {
-  const frozen = state.freeze(changelog, 0, { inputs: new Map([['input', { offset, progress: null }]]), clock: null })
+  const frozen = state.freeze(changelog, 0, new Map([['input', { offset, progress: null }]]))
   await state.apply(frozen, changelog.commitNow())
 }
 

@@ -20,7 +20,7 @@ test('A process killed at any moment leaves a state whose content is that of its
     expect(opened).toBe('reused')
     // Everything that was applied and told of is there: the kernel has what a dead process wrote.
     expect(nextOffset).toBeGreaterThan(Math.max(said, before))
-    expect(state.checkpoint.inputs.get('input')?.offset).toBe(nextOffset)
+    expect(state.checkpoint.get('input')?.offset).toBe(nextOffset)
     const { totals, windows } = await contentOf(state)
     const expected = expectedAt(nextOffset)
     expect(totals).toEqual(expected.totals)

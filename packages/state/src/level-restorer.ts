@@ -1,6 +1,6 @@
 import type { GroupPosition } from '@millrace/core'
 import type { Checkpoint, InputCheckpoint, StateRestorer } from '@millrace/core/internal'
-import { readChangelogKey, readCheckpoint, readClock, readIdentity } from './changelog-records.ts'
+import { readChangelogKey, readCheckpoint, readIdentity } from './changelog-records.ts'
 import { CommitBuffer } from './commit-buffer.ts'
 import { checkStore } from './identity.ts'
 import type { TaskStore } from './task-store.ts'
@@ -34,7 +34,6 @@ export class LevelRestorer implements StateRestorer {
   readonly #target: RestoreTarget
   readonly #entries = new Map<string, RestoredEntry>()
   readonly #inputs = new Map<string, InputCheckpoint>()
-  #clock: unknown
   readonly #identified = new Set<string>()
   readonly #buffer = new CommitBuffer()
 
@@ -47,11 +46,9 @@ export class LevelRestorer implements StateRestorer {
     const about = readChangelogKey(bytes, keyStart, keyEnd)
     if (about.kind === 'checkpoint') {
       if (valueStart < 0 || !this.#target.inputs.includes(about.topic)) return
+      // Behind those of other topics that came before it.
+      this.#inputs.delete(about.topic)
       this.#inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
-      return
-    }
-    if (about.kind === 'clock') {
-      if (valueStart >= 0) this.#clock = readClock(bytes, valueStart, valueEnd)
       return
     }
     const store = this.#target.stores.get(about.store)
@@ -77,12 +74,11 @@ export class LevelRestorer implements StateRestorer {
     await this.#target.apply({
       buffer,
       position,
-      checkpoint: { inputs: new Map(this.#inputs), clock: this.#clock },
+      checkpoint: new Map(this.#inputs),
       described: this.#identified.size === this.#target.stores.size,
     })
     this.#entries.clear()
     this.#inputs.clear()
-    this.#clock = undefined
   }
 
   #encode({ store, key, value }: RestoredEntry): void {

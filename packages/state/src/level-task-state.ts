@@ -158,11 +158,8 @@ export class LevelTaskState implements TaskState {
   }
 
   async #applyRun({ buffer, position, checkpoint, described }: RestoredRun): Promise<void> {
-    const before = this.#record.checkpoint
-    const merged = {
-      inputs: new Map([...before.inputs, ...checkpoint.inputs]),
-      clock: checkpoint.clock ?? before.clock,
-    }
+    const unchanged = [...this.#record.checkpoint].filter(([topic]) => !checkpoint.has(topic))
+    const merged = new Map([...unchanged, ...checkpoint])
     await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })
     for (const { live, keyValue } of this.#stores.values()) if (keyValue !== undefined) await live.load()
   }

@@ -116,7 +116,7 @@ test('A discarded state is empty and usable, with the stores that it gave before
   await commitOne(state, changelog)
   await state.discard()
   expect(state.position).toEqual({ nextOffset: 0, checksum: null })
-  expect(state.checkpoint.inputs.size).toBe(0)
+  expect(state.checkpoint.size).toBe(0)
   expect(totals.find('a').value).toBeUndefined()
   await changelog.restore(state)
   expect(totals.find('a').value).toBe(1)
@@ -131,7 +131,7 @@ test("Another task's entries and checkpoints in the same changelog are passed ov
   const { state } = await openWith(temporaryDirectory(), [TOTALS])
   await changelog.restore(state)
   expect(state.position.nextOffset).toBe(changelog.groups.at(-1)?.position.nextOffset)
-  expect(state.checkpoint.inputs.size).toBe(0)
+  expect(state.checkpoint.size).toBe(0)
   await state.close()
 })
 
@@ -141,10 +141,10 @@ test('What cannot be encoded leaves the group empty and the change in place, so 
   const totals = state.keyValueStore<string, number>('totals')
   totals.set(totals.find('a'), 1)
   totals.set(totals.find('b'), 2 ** 40)
-  expect(() => state.freeze(changelog, 0, { inputs: new Map(), clock: null })).toThrow(RangeError)
+  expect(() => state.freeze(changelog, 0, new Map())).toThrow(RangeError)
   expect(changelog.bytes).toBe(0)
   totals.set(totals.find('b'), 2)
-  const frozen = state.freeze(changelog, 0, { inputs: new Map(), clock: null })
+  const frozen = state.freeze(changelog, 0, new Map())
   expect([...frozen.changes('totals')]).toEqual([
     { key: 'a', value: 1 },
     { key: 'b', value: 2 },
@@ -155,10 +155,7 @@ test('What cannot be encoded leaves the group empty and the change in place, so 
 async function commitOne(state: TaskState, changelog: MemoryChangelog, name = 'totals', input = 'input') {
   const totals = state.keyValueStore<string, unknown>(name)
   totals.set(totals.find('a'), 1)
-  const frozen = state.freeze(changelog, 0, {
-    inputs: new Map([[input, { offset: 7, progress: { at: [1] } }]]),
-    clock: null,
-  })
+  const frozen = state.freeze(changelog, 0, new Map([[input, { offset: 7, progress: { at: [1] } }]]))
   await state.apply(frozen, changelog.commitNow())
 }
 

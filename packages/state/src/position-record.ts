@@ -13,17 +13,16 @@ export interface PositionRecord extends StatePosition {
 export const START: PositionRecord = {
   nextOffset: 0,
   checksum: null,
-  checkpoint: { inputs: new Map(), clock: undefined },
+  checkpoint: new Map(),
   described: false,
 }
 
 export function encodePosition({ nextOffset, checksum, checkpoint, described }: PositionRecord): Buffer {
-  const { inputs, clock } = checkpoint
-  return Buffer.from(JSON.stringify({ nextOffset, checksum, described, inputs: [...inputs], clock }))
+  return Buffer.from(JSON.stringify({ nextOffset, checksum, described, inputs: [...checkpoint] }))
 }
 
 /** The inverse of `encodePosition`, for bytes whose checksum was verified. */
 export function decodePosition(bytes: Buffer): PositionRecord {
-  const { nextOffset, checksum, described, inputs, clock } = JSON.parse(bytes.toString())
-  return { nextOffset, checksum, described, checkpoint: { inputs: new Map(inputs), clock } }
+  const { nextOffset, checksum, described, inputs } = JSON.parse(bytes.toString())
+  return { nextOffset, checksum, described, checkpoint: new Map(inputs) }
 }

@@ -198,8 +198,8 @@ class World {
 
   #freeze(): void {
     const { state } = this
-    const inputs = new Map([['input', { offset: this.#commits, progress: [this.#commits] }]])
-    const checkpoint = { inputs, clock: { at: this.#commits } }
+    const time = { at: this.#commits }
+    const checkpoint = new Map([['input', { offset: this.#commits, progress: [this.#commits], time }]])
     const frozen = state.freeze(this.#changelog, 0, checkpoint)
     const position = this.#changelog.commitNow()
     const model = new Map(this.#live)

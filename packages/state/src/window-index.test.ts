@@ -94,7 +94,7 @@ test('What is frozen and not applied yet, and what came after, is seen, however 
   }
   put('a', 1)
   put('b', 2)
-  const frozen = state.freeze(changelog, 0, { inputs: new Map(), clock: null })
+  const frozen = state.freeze(changelog, 0, new Map())
   expect([windows.find('a', 0).value, windows.find('b', 0).value, visited()]).toEqual([1, 2, [1, 2]])
   await state.apply(frozen, changelog.commitNow())
   // Empties the window that was used last.
@@ -119,10 +119,7 @@ async function keysIn(directory: string) {
 }
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
-  const frozen = state.freeze(changelog, 0, {
-    inputs: new Map([['input', { offset: 1, progress: null }]]),
-    clock: null,
-  })
+  const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))
   await state.apply(frozen, changelog.commitNow())
 }
 

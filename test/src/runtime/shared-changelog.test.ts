@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryLog } from '@millrace/connectors'
-import { int64, job, NO_HEADERS, stream, string, topic } from '@millrace/core'
+import { int64, job, NO_HEADERS, stream, string, topic, tumbling, windowed } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
 
 test('tasks of several subtopologies that share a changelog partition commit groups of their own', async () => {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'millrace-shared-changelog-'))
@@ -27,4 +28,32 @@ test('tasks of several subtopologies that share a changelog partition commit gro
   const made = job('shared', latest, counts)
   const container = await startContainer({ job: made, log, env, stateDirectory, untilEnd: true })
   await expect(container.done).resolves.toBeUndefined()
+})
+
+test('tasks that share a changelog partition keep their own event time, over restarts and restores', async () => {
+  const world = await JobWorld.open()
+  onTestFinished(() => world.close())
+  const numbers = topic('numbers', { key: string(), value: int64() })
+  const finals = topic('finals', { key: windowed(string()), value: int64() })
+  const closed = stream(numbers).groupByKey().window(tumbling(10)).count('closed', { emit: 'final' })
+  const counts = stream(numbers)
+    .groupBy((n) => String(n % 3), string())
+    .count('counts')
+  const made = job('shared', closed, closed.changes().to(finals), counts)
+  await world.topic('numbers')
+  await world.topic('finals')
+  for (let round = 0; round < 6; round++) {
+    const records = Array.from({ length: 15 }, (_, index) => 15 * round + index)
+    await world.produce(
+      'numbers',
+      int64(),
+      records.map((n) => ({ key: 'k', value: n, timestamp: n })),
+    )
+    await world.runToEnd(made)
+    if (round % 2 === 1) rmSync(world.stateDirectory, { recursive: true })
+    // The windows that the data has closed, each once, with the ten records that are in it.
+    const starts = (await world.read('finals', int64())).map(([, count, time]) => [count, time])
+    const windows = Math.floor((15 * round + 14) / 10)
+    expect(starts, `round ${round}`).toEqual(Array.from({ length: windows }, (_, index) => [10, 10 * index + 9]))
+  }
 })

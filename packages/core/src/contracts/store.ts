@@ -46,15 +46,18 @@ export interface InputCheckpoint {
   readonly offset: number
   /** The input's event-time progress, as its reader keeps it: JSON that the runtime writes and reads. */
   readonly progress: unknown
+  /**
+   * The event time of the task that has read the input, as its clock keeps it: JSON that the runtime writes and reads. It is
+   * here since only a topic says which task a record of the changelog belongs to: a task's name changes with the code.
+   */
+  readonly time?: unknown
 }
 
-/** How far a task has come: what a commit says beside its entries. */
-export interface Checkpoint {
-  /** By topic: a task reads its own partition number of each. */
-  readonly inputs: ReadonlyMap<string, InputCheckpoint>
-  /** The task's event time, as its clock keeps it: JSON that the runtime writes and reads; undefined before a commit. */
-  readonly clock: unknown
-}
+/**
+ * How far a task has come, by topic: it reads its own partition number of each. In the order in which the changelog has the
+ * records, so that of two that contradict each other the later one is right.
+ */
+export type Checkpoint = ReadonlyMap<string, InputCheckpoint>
 
 /** One commit's entries, encoded. */
 export interface FrozenCommit {

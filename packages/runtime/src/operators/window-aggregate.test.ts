@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
 import { CombinedTime, HeldTime, NO_WATERMARK, type Progress } from '../task/event-time.ts'
-import { TaskClock } from '../task/task-clock.ts'
+import { type SavedClock, TaskClock } from '../task/task-clock.ts'
 import type { Fold } from './aggregate.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
@@ -50,7 +50,12 @@ const sum: Fold = {
 const TUMBLING: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }
 
 /** A windowed aggregate, with its finals if they are wanted, over a source partition whose times are given. */
-function setUp(windows: WindowSpec, final: boolean, store = new MapWindowStore<unknown, unknown>(), saved?: unknown) {
+function setUp(
+  windows: WindowSpec,
+  final: boolean,
+  store = new MapWindowStore<unknown, unknown>(),
+  saved?: SavedClock,
+) {
   const source = { watermark: NO_WATERMARK, idle: false }
   const time = new CombinedTime('source', [source])
   const record = new CurrentRecord()
@@ -67,7 +72,7 @@ function setUp(windows: WindowSpec, final: boolean, store = new MapWindowStore<u
   const behind = new HeldTime('final sum', time, finals)
   if (final) changes.passedOn = behind
   const clock = new TaskClock([time, behind], final ? [finals] : [])
-  clock.resume(saved)
+  clock.resume(saved === undefined ? [] : [saved])
   /** Takes a record as a task does: what its time closes comes first. Stops within that if `steps` are over. */
   const take = ({ key, value, at }: { key: unknown; value: number; at: number }, steps = Number.POSITIVE_INFINITY) => {
     source.watermark = Math.max(source.watermark, at)

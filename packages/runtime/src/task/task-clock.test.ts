@@ -93,7 +93,7 @@ test('steps have their turns by when they are due, and the checkpoint says how f
   const log: string[] = []
   const [first, second] = [new Ticking('first', time, log), new Ticking('second', time, log)]
   const clock = new TaskClock([time], [first, second])
-  clock.resume(undefined)
+  clock.resume([])
   expect(clock.due).toBe(false)
   input.watermark = 25
   clock.advance()
@@ -105,9 +105,21 @@ test('steps have their turns by when they are due, and the checkpoint says how f
 
   const unknown = new CombinedTime('a', [source()])
   const restored = new TaskClock([unknown], [new Ticking('first', unknown, log), new Ticking('second', unknown, log)])
-  restored.resume(saved)
+  restored.resume([saved])
   expect(unknown.watermark).toBe(25)
   expect(restored.due).toBe(false)
+})
+
+test('of checkpoints of several tasks that are one now, each name is taken up as it was last', () => {
+  const [a, b] = [new CombinedTime('a', [source()]), new CombinedTime('b', [source()])]
+  const [first, second] = [new Ticking('first', a, []), new Ticking('second', b, [])]
+  const before = {
+    times: [['a', 10] as const, ['b', 7] as const],
+    steps: [['first', 10] as const, ['second', 20] as const],
+  }
+  new TaskClock([a, b], [first, second]).resume([before, { times: [['a', 40]], steps: [['first', 50]] }])
+  expect([a.watermark, b.watermark]).toEqual([40, 7])
+  expect([first.dueAt, second.dueAt]).toEqual([50, 20])
 })
 
 test('a step that throws has had its turn', () => {
@@ -118,7 +130,7 @@ test('a step that throws has had its turn', () => {
     throw new Error('broken')
   }
   const clock = new TaskClock([time], [failing])
-  clock.resume(undefined)
+  clock.resume([])
   expect(() => clock.step()).toThrow('broken')
   expect(clock.due).toBe(false)
 })

@@ -2,7 +2,7 @@ import type { ClockedOperator } from '../operators/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 
 /** What a checkpoint says of a task's time. */
-interface SavedClock {
+export interface SavedClock {
   /** By name: the watermarks that were reached. Times that know nothing yet are missing. */
   readonly times: readonly (readonly [string, number])[]
   /** By name: how far each step is with what it does in time. */
@@ -75,11 +75,13 @@ export class TaskClock {
     }
   }
 
-  /** Takes up a checkpoint, and arms every step; undefined if there is none. */
-  resume(saved: unknown): void {
-    const { times, steps } = (saved ?? { times: [], steps: [] }) as SavedClock
-    const watermarks = new Map(times)
-    const progress = new Map(steps)
+  /** Takes up what checkpoints say, the oldest first, and arms every step; also if there are none. */
+  resume(saved: readonly SavedClock[]): void {
+    const watermarks = new Map<string, number>()
+    for (const [name, watermark] of saved.flatMap(({ times }) => times)) {
+      watermarks.set(name, Math.max(watermark, watermarks.get(name) ?? NO_WATERMARK))
+    }
+    const progress = new Map(saved.flatMap(({ steps }) => steps))
     for (const time of this.#times) time.resume(watermarks.get(time.name) ?? NO_WATERMARK)
     for (const operator of this.#operators) operator.resume(progress.get(operator.name))
     this.#changed = false

@@ -16,7 +16,7 @@ import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
 import { type RestoreProgress, restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
-import { TaskClock } from './task-clock.ts'
+import { type SavedClock, TaskClock } from './task-clock.ts'
 import { RunningCounts } from './task-counts.ts'
 import { type OutputTopics, openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
 import { TaskTimes } from './times.ts'
@@ -57,7 +57,7 @@ export interface TaskCommit {
 
 /** What a checkpoint says of a task's time. */
 interface SavedTime {
-  readonly clock: unknown
+  readonly clock: SavedClock
   /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
   readonly position?: Position
 }
@@ -212,9 +212,9 @@ export class Task {
     if (this.#group === undefined) throw new Error(`Task ${this.id} is not open`)
     const position = this.position
     for (const markers of this.#markers) markers.send(position)
-    const inputs = new Map(this.#inputs.map((input) => [input.topic, input.checkpoint()]))
-    const clock: SavedTime = { clock: this.#clock.save(), ...(this.#clock.owes && { position }) }
-    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), { inputs, clock })
+    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.owes && { position }) }
+    const checkpoint = new Map(this.#inputs.map((input) => [input.topic, { ...input.checkpoint(), time }]))
+    const frozen = state.freeze(this.#group, this.spec.env.clock.now(), checkpoint)
     this.#committedOffsets = this.#offsets
     for (const retention of this.#retentions) retention.look()
     this.#clock.advance()
@@ -246,7 +246,7 @@ export class Task {
   /** What later commits do not need is deleted from the repartition topics that this task reads. */
   async purgeInputs(): Promise<void> {
     for (const input of this.#inputs) {
-      const committed = this.#state?.checkpoint.inputs.get(input.topic)
+      const committed = this.#state?.checkpoint.get(input.topic)
       if (input instanceof RepartitionInput && committed !== undefined) {
         await this.spec.log.admin.purge(input.topic, input.partition, committed.offset)
       }
@@ -304,9 +304,11 @@ export class Task {
       await this.#startInput(input, state)
       this.#inputs.push(input)
     }
-    const saved = state.checkpoint.clock as SavedTime | undefined
-    this.#settled = saved?.position ?? this.spec.sources
-    this.#clock.resume(saved?.clock)
+    // Several that differ come from tasks that are one now: another version of the job drew the line elsewhere.
+    const saved = [...state.checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
+    const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
+    this.#settled = furthest([this.spec.sources, ...settled])
+    this.#clock.resume(saved.map(({ clock }) => clock))
     this.#committedOffsets = this.#offsets
   }
 
@@ -328,7 +330,7 @@ export class Task {
   async #startInput(input: TaskInput, state: TaskState): Promise<void> {
     const { topic, partition } = input
     const { reader, log, env } = this.spec
-    const checkpoint = state.checkpoint.inputs.get(topic)
+    const checkpoint = state.checkpoint.get(topic)
     input.load(checkpoint)
     const { start, end } = await log.admin.offsets(topic, partition)
     const offset = checkpoint?.offset ?? start

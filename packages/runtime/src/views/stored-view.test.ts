@@ -59,7 +59,7 @@ async function openStates(run: number): Promise<TaskState[]> {
 async function commit(state: TaskState, rows: readonly { key: string; start: number; value: number }[]) {
   const store = state.windowStore<string, number>('delays')
   for (const { key, start, value } of rows) store.set(store.find(key, start), value)
-  const frozen = state.freeze(dropped, 0, { inputs: new Map(), clock: null })
+  const frozen = state.freeze(dropped, 0, new Map())
   await state.apply(frozen, { nextOffset: 1, checksum: 1 })
 }
 

@@ -36,10 +36,7 @@ async function commitFrom(state: TaskState): Promise<void> {
       windows.set(windows.find(key, start), value)
     })
     while (windows.expire(expireBefore));
-    const frozen = state.freeze(changelog, 0, {
-      inputs: new Map([['input', { offset: n + 1, progress: null }]]),
-      clock: null,
-    })
+    const frozen = state.freeze(changelog, 0, new Map([['input', { offset: n + 1, progress: null }]]))
     await state.apply(frozen, { nextOffset: n + 1, checksum: n })
     changelog.discard()
     process.stdout.write(`${n}\n`)

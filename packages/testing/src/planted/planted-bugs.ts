@@ -139,8 +139,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'store keeps what was not committed',
     file: 'packages/state/src/level-task-state.ts',
-    from: 'inputs: new Map([...before.inputs, ...checkpoint.inputs]),',
-    to: 'inputs: new Map([...checkpoint.inputs, ...before.inputs]),',
+    from: 'new Map([...unchanged, ...checkpoint])',
+    to: 'new Map([...checkpoint, ...this.#record.checkpoint])',
   },
   {
     name: 'outputs kept when stores go back',
