@@ -100,8 +100,8 @@ function compareRows(a: Row, b: Row): number {
 }
 
 async function page(bounds: Bounds, rest: Record<string, string>): Promise<{ rows: Row[]; next: string | null }> {
-  const given = Object.entries(bounds).flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]]))
-  const query = new URLSearchParams([...given, ...Object.entries(rest)])
+  const query = new URLSearchParams(rest)
+  for (const [name, value] of Object.entries(bounds)) if (value !== undefined) query.set(name, `${value}`)
   const path = bounds.key === undefined ? 'entries' : 'windows'
   const response = await fetch(`${server.url}/views/sums/${path}?${query}`)
   const text = await response.text()
