@@ -78,6 +78,8 @@ class Worker {
   }
 }
 
+type Owners = readonly (string | null)[]
+
 /** What was committed for each task, as it comes in. */
 class Journal {
   readonly #reader: LogReader
@@ -95,13 +97,13 @@ class Journal {
     return new Journal(reader, readers)
   }
 
-  /** Who committed last for each task. */
-  get owners(): string[] {
-    return this.#tasks.map(({ records }) => records.at(-1)?.key ?? '')
+  /** Who committed last for each task; null where nobody did yet, which is no process that has not joined. */
+  get owners(): Owners {
+    return this.#tasks.map(({ records }) => records.at(-1)?.key ?? null)
   }
 
   /** Reads on until the owners are such. */
-  async until(reached: (owners: readonly string[]) => boolean): Promise<void> {
+  async until(reached: (owners: Owners) => boolean): Promise<void> {
     for (;;) {
       for (const { from, records } of this.#tasks) records.push(...readAll(from))
       if (reached(this.owners)) return
@@ -121,7 +123,7 @@ class Journal {
   }
 }
 
-const evenly = (owners: readonly string[]) =>
+const evenly = (owners: Owners) =>
   workers.every(({ member }) => {
     const count = owners.filter((owner) => owner === member).length
     return count === Math.floor(TASKS / workers.length) || count === Math.ceil(TASKS / workers.length)
