@@ -5,6 +5,8 @@ export type {
   Env,
   FileStat,
   FileSystem,
+  Heartbeat,
+  Heartbeats,
   OpenFile,
   OpenMode,
   Random,

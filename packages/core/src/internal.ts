@@ -58,6 +58,7 @@ export {
   lastWindowStart,
 } from './plan/window-assignment.ts'
 export { settleAll } from './settle-all.ts'
+export { timerHeartbeats } from './timer-heartbeats.ts'
 export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
 export { changelogTopic, inputsOf, repartitionTopic } from './topology/steps.ts'
 export { toTopology } from './topology/to-topology.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Env } from './contracts/env.ts'
 import { nodeFileSystem } from './node/file-system.ts'
+import { nodeHeartbeats } from './node/heartbeats.ts'
 
 /** The adapter of `Env` for Node: the only place that reads the clock, chance and the disk. */
 export function nodeEnv(): Env {
@@ -15,5 +16,6 @@ export function nodeEnv(): Env {
     },
     random: { next: () => Math.random(), uuid: () => randomUUID() },
     files: nodeFileSystem(),
+    heartbeats: nodeHeartbeats(),
   }
 }

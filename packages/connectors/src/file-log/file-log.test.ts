@@ -5,7 +5,7 @@ import { logConformance } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
-import { PausableTimers } from './testing/pausable-timers.ts'
+import { PausableTimers, pausableEnv } from './testing/pausable-timers.ts'
 
 const root = mkdtempSync(`${tmpdir()}/millrace-file-log-`)
 let count = 0
@@ -15,9 +15,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 const timersOf = new WeakMap<Log, PausableTimers>()
 
 async function open(directory: string): Promise<Log> {
-  const env = nodeEnv()
-  const timers = new PausableTimers(env.timers)
-  const log = await openFileLog({ directory, env: { ...env, timers } })
+  const timers = new PausableTimers(nodeEnv().timers)
+  const log = await openFileLog({ directory, env: pausableEnv(timers) })
   timersOf.set(log, timers)
   return log
 }

@@ -30,6 +30,14 @@ export function ownerPath(data: string, owner: string): string {
   return `${data}/transactions/.owner-${owner}`
 }
 
+export function groupDirectory(data: string, group: string): string {
+  return `${data}/jobs/${group}`
+}
+
+export function memberPath(data: string, group: string, member: string): string {
+  return `${groupDirectory(data, group)}/members/${member}`
+}
+
 export function segmentPath(directory: string, baseOffset: number): string {
   return `${directory}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}${SEGMENT_SUFFIX}`
 }

@@ -7,6 +7,7 @@ export interface Env {
   readonly timers: Timers
   readonly random: Random
   readonly files: FileSystem
+  readonly heartbeats: Heartbeats
 }
 
 export interface Clock {
@@ -25,6 +26,21 @@ export interface Timers {
   after(delayMs: number, callback: () => void): Timer
   /** Resolves after everything else that is ready (I/O, queries, timers) had its turn. */
   turn(): Promise<void>
+}
+
+/** Shows other processes that this one runs, whatever its code is doing. */
+export interface Heartbeats {
+  /**
+   * Counts up in a file every `intervalMs`, beginning when the file is there: 8 bytes at its start, a big-endian double. It
+   * counts on while a callback holds the thread of the caller, and stands still when the process is stopped or dead. Resolves
+   * when that is so. It does not keep the process alive. `failed` is called once if the counting ends before `stop`.
+   */
+  start(path: string, intervalMs: number, failed: (error: unknown) => void): Promise<Heartbeat>
+}
+
+export interface Heartbeat {
+  /** Ends the counting. The file stays. */
+  stop(): void
 }
 
 export interface Random {

@@ -6,8 +6,13 @@ export interface JoinOptions {
   readonly tasks: readonly string[]
   /** Where the member answers, for others to find it; null where nowhere. */
   readonly address: string | null
-  /** A member that gave no sign of life for so long is taken for gone, though it may only be stopped. Default 10 000. */
+  /**
+   * A member whose process gave no sign of life for so long is taken for gone, though it may only be stopped. One that runs
+   * and is busy, however long a callback holds its thread, is no such member: the others wait for it. Default 10 000.
+   */
   readonly sessionTimeoutMs?: number
+  /** Told what the user should know of other members, one line each: one that has been busy for the session's time-out. */
+  readonly onNotice?: (message: string) => void
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Env, Timer } from '@millrace/core'
+import type { Env, Timer, Timers } from '@millrace/core'
+import { timerHeartbeats } from '@millrace/core/internal'
 import type { Disk } from './disk.ts'
 import { type DiskErrorCode, ProcessCrashed } from './disk-error.ts'
 import type { DiskCall, FaultHook } from './faults.ts'
@@ -44,6 +45,14 @@ export class SimulatedProcess implements EventOwner {
     this.#host = host
     this.#files = new SimulatedFiles(this.#asKernel(), host.boot)
     const { scheduler, diskRandom: delays } = host
+    const timers: Timers = {
+      after: (delayMs, callback) =>
+        this.#deliver(Math.max(1, delayMs) + delays.between(0, TIMER_LATE_MS_MAX), 'timer', callback),
+      turn: () =>
+        new Promise((resolve) => {
+          this.#deliver(delays.between(TURN_MS_MIN, TURN_MS_MAX), 'turn', resolve)
+        }),
+    }
     this.env = {
       clock: {
         now: () => {
@@ -55,16 +64,10 @@ export class SimulatedProcess implements EventOwner {
           return scheduler.nowMs
         },
       },
-      timers: {
-        after: (delayMs, callback) =>
-          this.#deliver(Math.max(1, delayMs) + delays.between(0, TIMER_LATE_MS_MAX), 'timer', callback),
-        turn: () =>
-          new Promise((resolve) => {
-            this.#deliver(delays.between(TURN_MS_MIN, TURN_MS_MAX), 'turn', resolve)
-          }),
-      },
+      timers,
       random,
       files: this.#files,
+      heartbeats: timerHeartbeats(timers, this.#files),
     }
   }
 

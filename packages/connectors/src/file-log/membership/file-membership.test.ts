@@ -1,12 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import type { Log } from '@millrace/core'
+import type { Log, TransactionalWriter } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
-import { firstValueFrom, lastValueFrom } from 'rxjs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { filter, firstValueFrom, lastValueFrom } from 'rxjs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openFileLog } from '../file-log.ts'
-import { PausableTimers } from '../testing/pausable-timers.ts'
+import { memberPath } from '../paths.ts'
+import { PausableTimers, pausableEnv } from '../testing/pausable-timers.ts'
+import { lifeSignIn } from './member-file.ts'
 
 const SESSION_TIMEOUT_MS = 500
 const TASKS = ['t0', 't1']
@@ -25,7 +27,7 @@ afterEach(async () => {
 })
 
 async function open(timers = new PausableTimers(nodeEnv().timers)): Promise<Log> {
-  const log = await openFileLog({ directory, env: { ...nodeEnv(), timers }, durability: 'os' })
+  const log = await openFileLog({ directory, env: pausableEnv(timers), durability: 'os' })
   logs.push(log)
   return log
 }
@@ -77,6 +79,77 @@ test('who was taken for gone before it opened its writer is told so, though noth
   await log.openTransactionalWriter(`group.${stopped.member}`)
   await expect(stopped.confirm()).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
   resume()
+})
+
+describe('a transaction that a member has open for longer than its time limit', () => {
+  let timers: PausableTimers
+  let writer: TransactionalWriter
+  let read: () => Promise<unknown>
+  let beats: () => number
+
+  beforeEach(async () => {
+    timers = new PausableTimers(nodeEnv().timers)
+    const log = await open(timers)
+    await log.admin.createTopic('t')
+    const { member } = await join(log)
+    writer = await log.openTransactionalWriter(`group.${member}`)
+    write(await writer.openPartition('t', 0), 'k', 'v')
+    await writer.flush()
+    const env = nodeEnv()
+    let looks = 0
+    // From one look of the reader to the next, more time passes than a transaction may be open.
+    const clock = { ...env.clock, monotonic: () => 61_000 * looks }
+    const other = await openFileLog({ directory, env: { ...env, clock }, durability: 'os' })
+    logs.push(other)
+    read = () => {
+      looks++
+      return other.admin.offsets('t', 0)
+    }
+    beats = () => lifeSignIn(env.files, memberPath(directory, 'group', member))?.beats ?? 0
+  })
+
+  async function untilBeaten(): Promise<void> {
+    for (const from = beats(); beats() === from; ) await nodeEnv().timers.turn()
+  }
+
+  test('stays its own while its process beats, however long its callbacks are', async () => {
+    await untilBeaten()
+    await read()
+    await untilBeaten()
+    await read()
+    await writer.commit([])
+  })
+
+  test('is taken from it when its process stands still', async () => {
+    await untilBeaten()
+    const resume = timers.pause()
+    await read()
+    await read()
+    await expect(writer.commit([])).rejects.toMatchObject({ code: 'WRITER_FENCED' })
+    resume()
+  })
+})
+
+test('a member whose process beats while its thread is in a callback keeps its tasks, and the others name it', async () => {
+  const env = nodeEnv()
+  const timers = new PausableTimers(env.timers)
+  const log = await openFileLog({ directory, env: { ...env, timers }, durability: 'os' })
+  logs.push(log)
+  const busy = await join(log)
+  const named = Promise.withResolvers<string>()
+  const options = { tasks: TASKS, address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS, onNotice: named.resolve }
+  const other = await (await open()).join('group', options)
+  // Nothing of its thread goes on: it cannot even release what the other is to get.
+  const resume = timers.pause()
+  expect(await named.promise).toMatch(
+    /^The process \d+ of the job group runs, and has not come back from a callback for 500 ms/,
+  )
+  expect((await firstValueFrom(other.assignments)).tasks).toEqual([])
+  resume()
+  await busy.confirm()
+  const reduced = await firstValueFrom(busy.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))
+  await busy.release(reduced)
+  await firstValueFrom(other.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))
 })
 
 test('who has left leaves nothing behind', async () => {

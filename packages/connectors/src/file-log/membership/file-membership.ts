@@ -1,4 +1,4 @@
-import type { Assignment, Env, JoinOptions, Membership, OpenFile, Timer } from '@millrace/core'
+import type { Assignment, Env, Heartbeat, JoinOptions, Membership, Timer } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import {
   EMPTY_GROUP,
@@ -11,10 +11,9 @@ import {
 import { MemberFeed, memberFenced } from '../../membership/member-feed.ts'
 import { diskFailed } from '../errors.ts'
 import { GroupFiles } from './group-files.ts'
-import { LifeSigns } from './life-signs.ts'
+import { BEAT_INTERVAL_MS, LifeSigns } from './life-signs.ts'
+import type { MemberFile } from './member-file.ts'
 
-/** How often a member beats, and looks at the others: a death is noticed within two looks. */
-const LOOK_INTERVAL_MS = 100
 const SESSION_TIMEOUT_MS = 10_000
 
 /** What a group needs of the log that it lives in. */
@@ -32,9 +31,9 @@ export interface GroupOptions extends JoinOptions {
 }
 
 /**
- * Membership by files: the kernel tells who lives (each member's file is locked by it), a heartbeat who is only stopped,
- * and whoever notices that a member is gone fences it before its tasks go to others. There is no leader: every change is
- * made under the group's lock, by whom it concerns or who sees it first.
+ * Membership by files: the kernel tells who lives (each member's file is locked by it), a heartbeat which process is only
+ * stopped, and whichever member notices that another is gone fences it before its tasks go to others. There is no leader:
+ * every change is made under the group's lock, by the member that it concerns or the first that notices.
  */
 export class FileMembership implements Membership {
   readonly member: string
@@ -42,8 +41,9 @@ export class FileMembership implements Membership {
   readonly #files: GroupFiles
   readonly #feed: MemberFeed
   readonly #signs: LifeSigns
-  #file: OpenFile | undefined
-  #beats = 0
+  readonly #sessionTimeoutMs: number
+  #file: MemberFile | undefined
+  #heartbeat: Heartbeat | undefined
   #timer: Timer | undefined
   #changing: Promise<unknown> = Promise.resolve()
   #burying = false
@@ -56,7 +56,9 @@ export class FileMembership implements Membership {
     this.#files = files
     this.member = env.random.uuid()
     this.#feed = new MemberFeed(this.member)
-    this.#signs = new LifeSigns(env.clock, (member) => files.heartbeatOf(member), sessionTimeoutMs)
+    this.#sessionTimeoutMs = sessionTimeoutMs
+    const ownBeats = () => this.#file?.beats ?? 0
+    this.#signs = new LifeSigns(env.clock, ownBeats, (member) => files.signOf(member), sessionTimeoutMs)
   }
 
   static async join(options: GroupOptions): Promise<FileMembership> {
@@ -90,8 +92,11 @@ export class FileMembership implements Membership {
   }
 
   async #enter(): Promise<void> {
-    const { group, tasks, address, checkUnclaimed } = this.#options
+    const { env, group, tasks, address, checkUnclaimed } = this.#options
     try {
+      // Ready before the others can wait for its first beat.
+      const failed = (error: unknown) => this.#fail(this.#problem(error))
+      this.#heartbeat = await env.heartbeats.start(this.#files.pathOf(this.member), BEAT_INTERVAL_MS, failed)
       await this.#locked(async () => {
         checkUnclaimed()
         // Under the lock, so that whoever has it knows: a member's file that the group does not name is none of a newcomer.
@@ -146,7 +151,7 @@ export class FileMembership implements Membership {
   }
 
   #lookLater(): void {
-    this.#timer = this.#options.env.timers.after(LOOK_INTERVAL_MS, () => {
+    this.#timer = this.#options.env.timers.after(BEAT_INTERVAL_MS, () => {
       if (this.#ended || this.#leaving !== undefined) return
       this.#lookLater()
       this.#look()
@@ -155,8 +160,7 @@ export class FileMembership implements Membership {
 
   #look(): void {
     try {
-      // However long a change of the group takes, this member lives.
-      if (this.#file !== undefined) this.#files.beat(this.#file, ++this.#beats)
+      this.#file?.turn()
       const state = this.#files.read()
       this.#follow(state)
       if (this.#ended || state === undefined || this.#goneIn(state).length === 0 || this.#burying) return
@@ -180,7 +184,20 @@ export class FileMembership implements Membership {
   }
 
   #goneIn(state: GroupState): string[] {
-    return this.#signs.gone(Object.keys(state.members).filter((member) => member !== this.member))
+    const { gone, busy } = this.#signs.look(Object.keys(state.members).filter((member) => member !== this.member))
+    for (const member of busy) this.#noticeBusy(member)
+    return [...gone]
+  }
+
+  /** A member that is in a long call keeps its tasks: others would come to the same record, and be in the same call. */
+  #noticeBusy(member: string): void {
+    const { group, onNotice } = this.#options
+    const process = this.#files.signOf(member)?.process
+    if (process === undefined) return
+    onNotice?.(
+      `The process ${process} of the job ${group} runs, and has not come back from a callback for ${this.#sessionTimeoutMs} ms: ` +
+        `its tasks wait for it. If it hangs, end it (kill -9 ${process}): the others then take its tasks`,
+    )
   }
 
   /**
@@ -218,6 +235,7 @@ export class FileMembership implements Membership {
     if (this.#ended) return
     this.#ended = true
     this.#timer?.cancel()
+    this.#heartbeat?.stop()
     if (this.#file !== undefined) {
       // The file goes with its lock; one that was removed by others stays removed.
       try {

@@ -1,10 +1,10 @@
 import type { Env, OpenFile } from '@millrace/core'
 import type { GroupState, TaskPlace } from '../../membership/group-state.ts'
 import { readText, writeText } from '../data-directory.ts'
-import { systemCode } from '../errors.ts'
+import { groupDirectory, memberPath } from '../paths.ts'
+import { type LifeSign, lifeSignIn, MemberFile } from './member-file.ts'
 
 const STATE_FILE = 'group.json'
-const HEARTBEAT_BYTES = 8
 
 /**
  * A group's directory, `<data>/jobs/<group>`: `lock`, under which the group changes; `group.json`, what it is; and a file
@@ -13,11 +13,15 @@ const HEARTBEAT_BYTES = 8
 export class GroupFiles {
   readonly directory: string
   readonly #env: Env
+  readonly #data: string
+  readonly #group: string
   readonly #lock: OpenFile
 
   constructor(env: Env, data: string, group: string) {
     this.#env = env
-    this.directory = `${data}/jobs/${group}`
+    this.#data = data
+    this.#group = group
+    this.directory = groupDirectory(data, group)
     env.files.makeDirectory(`${this.directory}/members`)
     this.#lock = env.files.open(`${this.directory}/lock`, 'write')
   }
@@ -53,54 +57,30 @@ export class GroupFiles {
 
   /** Whether anybody lives who is a member. */
   get inUse(): boolean {
-    return Object.keys(this.read()?.members ?? {}).some((member) => this.heartbeatOf(member) !== undefined)
+    return Object.keys(this.read()?.members ?? {}).some((member) => this.signOf(member) !== undefined)
   }
 
   /** Makes a member's file and takes its lock. */
-  enter(member: string): OpenFile {
-    const file = this.#env.files.open(this.#memberPath(member), 'create')
-    if (file.tryLock()) return file
-    file.close()
-    throw new Error(`The member ${member} is there already`)
+  enter(member: string): MemberFile {
+    return MemberFile.make(this.#env.files, this.pathOf(member))
   }
 
-  /** A member's last heartbeat; undefined where it is dead. */
-  heartbeatOf(member: string): number | undefined {
-    const path = this.#memberPath(member)
-    if (this.#env.files.stat(path) === undefined) return undefined
-    let file: OpenFile
-    try {
-      file = this.#env.files.open(path, 'write')
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined
-      throw error
-    }
-    try {
-      if (file.tryLock()) return undefined
-      const beat = Buffer.alloc(HEARTBEAT_BYTES)
-      file.read(beat, 0, HEARTBEAT_BYTES, 0)
-      return beat.readDoubleBE(0)
-    } finally {
-      file.close()
-    }
-  }
-
-  beat(file: OpenFile, count: number): void {
-    const beat = Buffer.alloc(HEARTBEAT_BYTES)
-    beat.writeDoubleBE(count, 0)
-    file.write(beat, 0, HEARTBEAT_BYTES, 0)
+  /** A member's last sign of life; undefined where it is dead. */
+  signOf(member: string): LifeSign | undefined {
+    return lifeSignIn(this.#env.files, this.pathOf(member))
   }
 
   remove(member: string): void {
-    this.#env.files.remove(this.#memberPath(member))
+    this.#env.files.remove(this.pathOf(member))
   }
 
   close(): void {
     this.#lock.close()
   }
 
-  #memberPath(member: string): string {
-    return `${this.directory}/members/${member}`
+  /** The path of a member's file. */
+  pathOf(member: string): string {
+    return memberPath(this.#data, this.#group, member)
   }
 }
 

@@ -1,55 +1,106 @@
 import { beforeEach, expect, test } from 'vitest'
-import { LifeSigns } from './life-signs.ts'
+import { BEAT_INTERVAL_MS, LifeSigns } from './life-signs.ts'
+import type { LifeSign } from './member-file.ts'
 
 const TIMEOUT_MS = 1000
-const LOOK_MS = 100
 
 let nowMs: number
-let beats: Map<string, number>
+let ownBeats: number
+let members: Map<string, LifeSign>
 let signs: LifeSigns
 
 beforeEach(() => {
   nowMs = 5000
-  beats = new Map([
-    ['a', 0],
-    ['b', 0],
-  ])
+  ownBeats = 0
+  members = new Map()
+  for (const member of ['a', 'b']) members.set(member, { beats: 0, turns: 0, process: 1 })
   // The wall clock says nothing.
   const clock = { now: () => Math.random() * 1e12, monotonic: () => nowMs }
-  signs = new LifeSigns(clock, (member) => beats.get(member), TIMEOUT_MS)
+  signs = new LifeSigns(
+    clock,
+    () => ownBeats,
+    (member) => members.get(member),
+    TIMEOUT_MS,
+  )
 })
 
-/** Looks as often as a member does, while those who `beat` do so; gives the last verdict. */
-function look(forMs: number, beating: readonly string[]): string[] {
-  let gone: string[] = []
-  for (let passed = 0; passed < forMs; passed += LOOK_MS) {
-    nowMs += LOOK_MS
-    for (const member of beating) beats.set(member, (beats.get(member) ?? 0) + 1)
-    gone = signs.gone(['a', 'b'])
-  }
-  return gone
+const look = () => signs.look(['a', 'b'])
+
+function count(member: string, what: 'beats' | 'turns'): void {
+  const sign = members.get(member)
+  if (sign !== undefined) members.set(member, { ...sign, [what]: sign[what] + 1 })
 }
 
-test('who is dead is gone at once', () => {
-  beats.delete('b')
-  expect(look(LOOK_MS, ['a'])).toEqual(['b'])
+/** Lets time pass while this process and those in `beating` beat. */
+function pass(forMs: number, beating: readonly string[]): void {
+  for (let passed = 0; passed < forMs; passed += BEAT_INTERVAL_MS) {
+    nowMs += BEAT_INTERVAL_MS
+    ownBeats++
+    for (const member of beating) count(member, 'beats')
+  }
+}
+
+/** The same, looking as often as a member does, while those who beat also come back from their callbacks; gives the last verdict. */
+function lookOn(forMs: number, beating: readonly string[]) {
+  let verdict = look()
+  for (let passed = 0; passed < forMs; passed += BEAT_INTERVAL_MS) {
+    pass(BEAT_INTERVAL_MS, beating)
+    for (const member of beating) count(member, 'turns')
+    verdict = look()
+  }
+  return verdict
+}
+
+test('a member that is dead is gone at once', () => {
+  members.delete('b')
+  expect(look().gone).toEqual(['b'])
 })
 
-test('who is silent is gone after the time of the session, and not before', () => {
-  expect(look(TIMEOUT_MS + LOOK_MS, ['a'])).toEqual([])
-  expect(look(LOOK_MS, ['a'])).toEqual(['b'])
+test('a member that is silent is gone after the time of the session, and not before', () => {
+  expect(lookOn(TIMEOUT_MS, ['a']).gone).toEqual([])
+  expect(lookOn(BEAT_INTERVAL_MS, ['a']).gone).toEqual(['b'])
 })
 
-test('who beats again in time lives on', () => {
-  look(TIMEOUT_MS, ['a'])
-  look(LOOK_MS, ['a', 'b'])
-  expect(look(TIMEOUT_MS, ['a'])).toEqual([])
+test('a member that beats again in time lives on', () => {
+  lookOn(TIMEOUT_MS, ['a'])
+  lookOn(BEAT_INTERVAL_MS, ['a', 'b'])
+  expect(lookOn(TIMEOUT_MS, ['a']).gone).toEqual([])
 })
 
-test('who was stopped himself judges nobody by what he remembers', () => {
-  look(TIMEOUT_MS, ['a'])
+test('a looker that was stopped judges no member by what it remembers', () => {
+  lookOn(TIMEOUT_MS, ['a'])
   nowMs += 60_000
-  expect(signs.gone(['a', 'b'])).toEqual([])
-  expect(look(TIMEOUT_MS, ['a'])).toEqual([])
-  expect(look(LOOK_MS, ['a'])).toEqual(['b'])
+  expect(look().gone).toEqual([])
+  expect(lookOn(TIMEOUT_MS, ['a']).gone).toEqual([])
+  expect(lookOn(BEAT_INTERVAL_MS, ['a']).gone).toEqual(['b'])
+})
+
+test('a looker whose own beats come late, on a busy machine, counts fewer of the silence of others', () => {
+  look()
+  for (let beats = 0; beats < TIMEOUT_MS / BEAT_INTERVAL_MS; beats++) {
+    nowMs += 4 * BEAT_INTERVAL_MS
+    ownBeats++
+    expect(look().gone).toEqual([])
+  }
+})
+
+test('a looker that comes back from a long callback knows who was silent all that time', () => {
+  look()
+  pass(25_000, ['a'])
+  expect(look().gone).toEqual(['b'])
+})
+
+test('a member in a callback that is longer than the session is not gone, and is named as busy once', () => {
+  look()
+  pass(TIMEOUT_MS, ['a', 'b'])
+  count('a', 'turns')
+  expect(look()).toEqual({ gone: [], busy: [] })
+  pass(BEAT_INTERVAL_MS, ['a', 'b'])
+  expect(look()).toEqual({ gone: [], busy: ['b'] })
+  pass(60_000, ['a', 'b'])
+  expect(look()).toEqual({ gone: [], busy: ['a'] })
+  count('b', 'turns')
+  look()
+  pass(2 * TIMEOUT_MS, ['a', 'b'])
+  expect(look()).toEqual({ gone: [], busy: ['b'] })
 })

@@ -1,41 +1,100 @@
 import type { Clock } from '@millrace/core'
+import type { LifeSign } from './member-file.ts'
 
-/** Who looks so much later than he last did was stopped himself, and what he remembers of others is no evidence. */
-const LATE_LOOK_MS = 1000
+/** How often a member beats, and looks at the others: a death is noticed within two looks. */
+export const BEAT_INTERVAL_MS = 100
+/** A member that beats as it should is seen to within two beats of the looker; fewer than three are no silence. */
+const SILENT_BEATS_MIN = 3
+/** A looker whose beats miss so much time was stopped itself, and what it remembers of others is no evidence. */
+const STOPPED_MS = 1000
 
-interface LifeSign {
-  readonly beat: number
-  readonly sinceMs: number
+/** What a look at the other members finds. */
+export interface Verdict {
+  /** Those who are dead, or whose process stood still for the session's time-out. */
+  readonly gone: readonly string[]
+  /** Those whose process runs, and whose thread has been in one call for the session's time-out since they were last named here. */
+  readonly busy: readonly string[]
 }
 
-/** What a member remembers of the others' heartbeats. Only its own monotonic clock counts: wall clocks jump. */
+interface Seen {
+  readonly sign: LifeSign
+  /** The looker's own beats when this count of beats was seen first. */
+  readonly beatAt: number
+  /** The same for this count of turns. */
+  readonly turnAt: number
+  readonly toldBusy: boolean
+}
+
+/**
+ * What a member remembers of the others' signs. How long one has been silent is counted in the looker's own beats: while the
+ * looker is stopped, or starved by a busy machine, it does not count; while it is in a long callback, it does.
+ */
 export class LifeSigns {
   readonly #clock: Clock
-  readonly #heartbeatOf: (member: string) => number | undefined
+  readonly #ownBeats: () => number
+  readonly #signOf: (member: string) => LifeSign | undefined
   readonly #sessionTimeoutMs: number
-  readonly #seen = new Map<string, LifeSign>()
+  readonly #silentBeats: number
+  readonly #seen = new Map<string, Seen>()
   #lookedAtMs: number
+  #lookedAtBeat = 0
 
-  /** `heartbeatOf` gives a member's last heartbeat, and undefined where it is dead. */
-  constructor(clock: Clock, heartbeatOf: (member: string) => number | undefined, sessionTimeoutMs: number) {
+  /** `signOf` gives a member's last sign, and undefined where it is dead. */
+  constructor(
+    clock: Clock,
+    ownBeats: () => number,
+    signOf: (member: string) => LifeSign | undefined,
+    sessionTimeoutMs: number,
+  ) {
     this.#clock = clock
-    this.#heartbeatOf = heartbeatOf
+    this.#ownBeats = ownBeats
+    this.#signOf = signOf
     this.#sessionTimeoutMs = sessionTimeoutMs
+    this.#silentBeats = Math.max(SILENT_BEATS_MIN, Math.ceil(sessionTimeoutMs / BEAT_INTERVAL_MS))
     this.#lookedAtMs = clock.monotonic()
   }
 
-  /** Looks at members: gives those who are dead, or were silent for longer than the session's time. */
-  gone(members: readonly string[]): string[] {
-    const now = this.#clock.monotonic()
-    if (now - this.#lookedAtMs > Math.min(LATE_LOOK_MS, this.#sessionTimeoutMs / 2)) this.#seen.clear()
-    this.#lookedAtMs = now
-    return members.filter((member) => {
-      const beat = this.#heartbeatOf(member)
-      if (beat === undefined) return true
-      const seen = this.#seen.get(member)
-      if (seen?.beat === beat) return now - seen.sinceMs > this.#sessionTimeoutMs
-      this.#seen.set(member, { beat, sinceMs: now })
-      return false
-    })
+  look(members: readonly string[]): Verdict {
+    const beat = this.#ownBeats()
+    if (this.#wasStopped(beat)) this.#seen.clear()
+    const gone: string[] = []
+    const busy: string[] = []
+    for (const member of members) {
+      const sign = this.#signOf(member)
+      if (sign === undefined) {
+        gone.push(member)
+        continue
+      }
+      const seen = this.#follow(member, sign, beat)
+      if (beat - seen.beatAt > this.#silentBeats) gone.push(member)
+      else if (!seen.toldBusy && beat - seen.turnAt > this.#silentBeats) {
+        this.#seen.set(member, { ...seen, toldBusy: true })
+        busy.push(member)
+      }
+    }
+    return { gone, busy }
+  }
+
+  /** Whether this process stood still for most of the time since the last look. */
+  #wasStopped(beat: number): boolean {
+    const nowMs = this.#clock.monotonic()
+    const passedMs = nowMs - this.#lookedAtMs
+    const ranMs = (beat - this.#lookedAtBeat) * BEAT_INTERVAL_MS
+    this.#lookedAtMs = nowMs
+    this.#lookedAtBeat = beat
+    return passedMs > 2 * ranMs + Math.min(STOPPED_MS, this.#sessionTimeoutMs / 2)
+  }
+
+  #follow(member: string, sign: LifeSign, beat: number): Seen {
+    const before = this.#seen.get(member)
+    const turned = before?.sign.turns !== sign.turns
+    const seen: Seen = {
+      sign,
+      beatAt: before === undefined || before.sign.beats !== sign.beats ? beat : before.beatAt,
+      turnAt: before === undefined || turned ? beat : before.turnAt,
+      toldBusy: before !== undefined && !turned && before.toldBusy,
+    }
+    this.#seen.set(member, seen)
+    return seen
   }
 }

@@ -1,4 +1,12 @@
-import type { Timer, Timers } from '@millrace/core'
+import type { Env, Timer, Timers } from '@millrace/core'
+import { timerHeartbeats } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+
+/** An environment that stands still, heartbeats and all, while its timers are paused. */
+export function pausableEnv(timers: PausableTimers): Env {
+  const env = nodeEnv()
+  return { ...env, timers, heartbeats: timerHeartbeats(timers, env.files) }
+}
 
 /** Timers that stand still while they are paused, as those of a stopped process; what is due then runs afterwards. */
 export class PausableTimers implements Timers {

@@ -2,10 +2,11 @@ import type { Env } from '@millrace/core'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
 import { diskFailed, logDamaged } from '../errors.ts'
+import { lifeSignIn } from '../membership/member-file.ts'
 import { sameTransaction } from '../open-transactions.ts'
 import { type Durability, PartitionAppender } from '../partition-appender.ts'
 import { PartitionFiles } from '../partition-files.ts'
-import { journalPath, ownerPath } from '../paths.ts'
+import { journalPath, memberPath, ownerPath } from '../paths.ts'
 import { syncActive } from '../sync-active.ts'
 import type { OpenTransaction, Tail } from '../tail.ts'
 import type { TopicStore } from '../topic-store.ts'
@@ -13,7 +14,10 @@ import { type JournalRecord, TransactionJournal } from './journal.ts'
 import { findJournal } from './journals.ts'
 import { OwnerLock } from './owner-lock.ts'
 
-/** A transaction whose living owner lets so much time pass is taken from it: it may be stopped, and others wait. */
+/**
+ * A transaction whose owner shows no sign of life for so long is taken from it: it may be stopped, and others wait. A group's
+ * member shows one as long as its process runs; another owner only by ending the transaction.
+ */
 const TRANSACTION_TIMEOUT_MS = 60_000
 
 /**
@@ -25,8 +29,8 @@ export class TransactionFinisher {
   readonly #data: string
   readonly #topics: TopicStore
   readonly #durability: Durability
-  /** When an undecided transaction of a living owner was first met, monotonic ms. */
-  readonly #met = new Map<string, number>()
+  /** When an undecided transaction of a living owner was first met with the owner's present heartbeat, monotonic ms. */
+  readonly #met = new Map<string, { readonly sinceMs: number; readonly beats: number | undefined }>()
 
   constructor(env: Env, data: string, topics: TopicStore, durability: Durability) {
     this.#env = env
@@ -113,7 +117,7 @@ export class TransactionFinisher {
       const record = journal.read()
       const known = outcomeIn(record, open)
       if (known === 'aborted' || record === undefined) return known
-      const mayDecide = OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open)
+      const mayDecide = OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open, name)
       return known === undefined && mayDecide ? undefined : await this.#decide(journal, open)
     } finally {
       journal.close()
@@ -140,14 +144,26 @@ export class TransactionFinisher {
     return known ?? 'aborted'
   }
 
-  #isOverdue(open: OpenTransaction): boolean {
-    const now = this.#env.clock.monotonic()
+  #isOverdue(open: OpenTransaction, transactionalId: string): boolean {
+    const nowMs = this.#env.clock.monotonic()
     const name = `${open.id}:${open.epoch}`
-    const since = this.#met.get(name)
-    if (since === undefined) this.#met.set(name, now)
-    const overdue = since !== undefined && now - since > TRANSACTION_TIMEOUT_MS
-    if (overdue) this.#met.delete(name)
-    return overdue
+    const beats = this.#beatsOf(transactionalId)
+    const met = this.#met.get(name)
+    if (met === undefined || met.beats !== beats) {
+      this.#met.set(name, { sinceMs: nowMs, beats })
+      return false
+    }
+    if (nowMs - met.sinceMs <= TRANSACTION_TIMEOUT_MS) return false
+    this.#met.delete(name)
+    return true
+  }
+
+  /** The heartbeat of the group's member that has an id, `<group>.<member>`; undefined where none has it. */
+  #beatsOf(transactionalId: string): number | undefined {
+    const dot = transactionalId.lastIndexOf('.')
+    if (dot < 0) return undefined
+    const path = memberPath(this.#data, transactionalId.slice(0, dot), transactionalId.slice(dot + 1))
+    return lifeSignIn(this.#env.files, path)?.beats
   }
 
   /** Ends what a producer left open in a partition; says whether the partition has anything that may not be durable. */

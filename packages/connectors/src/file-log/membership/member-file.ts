@@ -1,0 +1,87 @@
+import type { FileSystem, OpenFile } from '@millrace/core'
+import { systemCode } from '../errors.ts'
+
+/** What a living member shows of itself. */
+export interface LifeSign {
+  /** Grows while the process runs, whatever its code is doing. */
+  readonly beats: number
+  /** Grows while the thread that runs the tasks also gets to other things: not during a long callback. */
+  readonly turns: number
+  /** The id of its process. */
+  readonly process: number
+}
+
+/** The heartbeat's thread writes the beats; the other numbers are written by the thread of the member. */
+const TURNS_AT = 8
+const PROCESS_AT = 16
+const SIGN_BYTES = 24
+
+/** A member's own file, which it holds locked for its life. */
+export class MemberFile {
+  readonly #file: OpenFile
+  #turns = 0
+
+  private constructor(file: OpenFile) {
+    this.#file = file
+  }
+
+  /** Makes the file and takes its lock. */
+  static make(files: FileSystem, path: string): MemberFile {
+    const file = files.open(path, 'create')
+    try {
+      if (!file.tryLock()) throw new Error(`The member of ${path} is there already`)
+      writeNumber(file, process.pid, PROCESS_AT)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    return new MemberFile(file)
+  }
+
+  /** How often this process has beaten. */
+  get beats(): number {
+    return readSign(this.#file).beats
+  }
+
+  /** Shows that the thread gets to other things than callbacks. */
+  turn(): void {
+    writeNumber(this.#file, ++this.#turns, TURNS_AT)
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+/** The last sign of the member that has the file; undefined where it is dead. */
+export function lifeSignIn(files: FileSystem, path: string): LifeSign | undefined {
+  if (files.stat(path) === undefined) return undefined
+  let file: OpenFile
+  try {
+    file = files.open(path, 'write')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return file.tryLock() ? undefined : readSign(file)
+  } finally {
+    file.close()
+  }
+}
+
+function readSign(file: OpenFile): LifeSign {
+  const bytes = Buffer.alloc(SIGN_BYTES)
+  file.read(bytes, 0, SIGN_BYTES, 0)
+  return {
+    beats: bytes.readDoubleBE(0),
+    turns: bytes.readDoubleBE(TURNS_AT),
+    process: bytes.readDoubleBE(PROCESS_AT),
+  }
+}
+
+function writeNumber(file: OpenFile, number: number, at: number): void {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(number)
+  file.write(bytes, 0, bytes.length, at)
+}
