@@ -32,7 +32,10 @@ export interface ContainerOptions {
   readonly untilEnd?: boolean
   /** Where the container answers, for the job's other containers to find it. Default: nowhere. */
   readonly address?: string
-  /** A container that gave no sign of life for so long loses its tasks to the others. Default: the log's. */
+  /**
+   * A container whose process gave no sign of life for so long loses its tasks to the others. A callback that takes longer is
+   * waited for. Default: the log's.
+   */
   readonly sessionTimeoutMs?: number
   /** Told what the user should know, one line each: a store that was rebuilt, and why. */
   readonly onNotice?: (message: string) => void

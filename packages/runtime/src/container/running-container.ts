@@ -14,6 +14,12 @@ import { type JobTopics, prepareTopics } from './topics.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
 const SLICE_MS = 5
+/**
+ * After a slice that a callback makes so much longer, tasks rest until the commit that is due is over, and for a fiftieth of
+ * the slice: what goes on beside them (commits, fencing, queries) has several steps, and each would wait for another slice.
+ */
+const SLOW_SLICE_MS = 200
+const REST_PART = 0.02
 /** How long a container without work sleeps at most. */
 const IDLE_WAIT_MS = 1000
 /** Changed state that forces an early commit, over all tasks: bounds memory and the size of a commit. */
@@ -102,10 +108,9 @@ export class RunningContainer {
           await this.#runSession()
           break
         } catch (error) {
-          const fenced = error instanceof FencedError ? error : await whetherFenced(this.#session)
-          if (fenced === undefined || this.#stopping) throw error
-          this.#options.onNotice?.(`${fenced.message}. This container joins again`)
-          await this.#abandon()
+          await this.#abandonIfFenced(error)
+          // What it had not committed is done by those who have its tasks now, or by whoever starts next.
+          if (this.#stopping) break
           await this.#join()
         }
       }
@@ -160,9 +165,20 @@ export class RunningContainer {
     return this.#session
   }
 
-  /** Joins the job, and opens the tasks that it gets first. */
+  /** Joins the job, and opens the tasks that it gets first; again when others go on without it meanwhile. */
   async #join(): Promise<void> {
-    const { log, guarantee, address = null, sessionTimeoutMs } = this.#options
+    for (;;) {
+      try {
+        await this.#joinOnce()
+        return
+      } catch (error) {
+        await this.#abandonIfFenced(error)
+      }
+    }
+  }
+
+  async #joinOnce(): Promise<void> {
+    const { log, guarantee, address = null, sessionTimeoutMs, onNotice } = this.#options
     const session = await openSession({
       log,
       job: this.#topology.job,
@@ -170,6 +186,7 @@ export class RunningContainer {
       tasks: this.#tasks.ids,
       address,
       sessionTimeoutMs,
+      onNotice,
     })
     this.#session = session
     const first = Promise.withResolvers<void>()
@@ -182,6 +199,8 @@ export class RunningContainer {
       error: (error: unknown) => {
         this.#wake({ error })
         first.resolve()
+        // Others have these tasks: what a restore waits for may not come before this container gives them up.
+        void this.#tasks.giveUpOpening()
       },
     })
     await first.promise
@@ -206,6 +225,14 @@ export class RunningContainer {
     await this.#joined.membership.release(assignment)
     this.#followed = assignment
     this.#tasks.beginOpening(this.#tasks.missing(given))
+  }
+
+  /** Gives everything up where an error comes of the group's having gone on without this container; else throws the error. */
+  async #abandonIfFenced(error: unknown): Promise<void> {
+    const fenced = error instanceof FencedError ? error : await whetherFenced(this.#session)
+    if (fenced === undefined) throw error
+    this.#options.onNotice?.(`${fenced.message}. This container ${this.#stopping ? 'stops' : 'joins again'}`)
+    await this.#abandon()
   }
 
   /** Lets go of everything without committing: others have it. */
@@ -248,11 +275,22 @@ export class RunningContainer {
         return true
       }
       if (this.#nowMs < untilMs) continue
+      const lateMs = this.#nowMs - untilMs
       // However many tasks there are, nobody else waits for more than one slice.
       await this.#options.env.timers.turn()
+      if (lateMs > SLOW_SLICE_MS && (await this.#restAfter(lateMs))) return true
       untilMs = this.#nowMs + SLICE_MS
     }
     return records > 0
+  }
+
+  /** Rests after a slow slice. Returns whether there is an assignment to follow before the next one. */
+  async #restAfter(sliceMs: number): Promise<boolean> {
+    await this.#commits.underWay
+    await this.#commitWhenDue()
+    await new Promise<void>((resolve) => void this.#options.env.timers.after(sliceMs * REST_PART, resolve))
+    await this.#commits.underWay
+    return this.#assigned !== this.#followed && this.#tasks.opening === undefined
   }
 
   /** Waits for something to do; true where there will be nothing more. */

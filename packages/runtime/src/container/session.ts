@@ -11,6 +11,7 @@ export interface SessionOptions {
   readonly tasks: readonly string[]
   readonly address: string | null
   readonly sessionTimeoutMs: number | undefined
+  readonly onNotice: ((message: string) => void) | undefined
 }
 
 /** A container's time as one member of its job's group: what it reads and writes with, until it leaves or is fenced. */
@@ -38,10 +39,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, address, sessionTimeoutMs } = options
+  const { log, job, guarantee, tasks, address, sessionTimeoutMs, onNotice } = options
   const shared = guarantee === 'exactly-once' && log.capabilities.membership
   const membership = shared
-    ? await log.join(job, { tasks, address, ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }) })
+    ? await log.join(job, {
+        tasks,
+        address,
+        ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
+        ...(onNotice !== undefined && { onNotice }),
+      })
     : await joinAlone(log, job, tasks, address)
   let outputs: Outputs | undefined
   try {
