@@ -1,6 +1,7 @@
+import { readdirSync, rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openFileLog } from '@millrace/connectors'
-import { type JobStatus, job, json, stream, string, topic } from '@millrace/core'
+import { type JobStatus, job, json, stream, string, type TransactionalWriter, topic } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
@@ -16,6 +17,8 @@ const totals = stream(numbers)
 const theJob = job('shared', totals, totals.changes().to(out))
 
 const PARTITIONS = 4
+/** How often a test looks at files that others change. */
+const LOOK_MS = 10
 let world: JobWorld
 let closing: (() => Promise<void>)[] = []
 
@@ -67,6 +70,21 @@ const statusOf = (container: Container, fits: (status: JobStatus) => boolean) =>
   firstValueFrom(container.status.pipe(filter(fits)))
 
 const hasTasks = (container: Container, count: number) => statusOf(container, ({ tasks }) => tasks.length === count)
+
+const groupFile = () => `${world.directory}/jobs/shared/group.json`
+const members = () => readdirSync(`${world.directory}/jobs/shared/members`)
+
+/** Begins a transaction in every changelog, behind which each restore waits. */
+async function stickChangelog(): Promise<TransactionalWriter> {
+  const log = await openFileLog({ directory: world.directory, env: nodeEnv() })
+  closing.push(() => log.close())
+  const stuck = await log.openTransactionalWriter('stuck')
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    write(await stuck.openPartition('shared.changelog', partition), null, 'never committed')
+  }
+  await stuck.flush()
+  return stuck
+}
 
 /** Every key's totals, as they were told: each once, in order. */
 async function outputs(): Promise<number[][]> {
@@ -130,18 +148,64 @@ describe('containers that share a job', () => {
     const [first, second] = [await start(), await start()]
     await Promise.all([hasTasks(first, 2), hasTasks(second, 2)])
     await produce(400)
-    const log = await openFileLog({ directory: world.directory, env: nodeEnv() })
-    closing.push(() => log.close())
-    const stuck = await log.openTransactionalWriter('stuck')
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      write(await stuck.openPartition('shared.changelog', partition), null, 'never committed')
-    }
-    await stuck.flush()
+    const stuck = await stickChangelog()
     await first.stop()
     // It looks at its group ten times a second.
     await setTimeout(500)
     await second.stop()
     await stuck.close()
+    await world.runToEnd(theJob)
+    await expectExact()
+  })
+
+  test('join again when their group file is deleted', async () => {
+    const notices: string[] = []
+    const onNotice = (message: string) => notices.push(message)
+    const containers = [await start({ onNotice }), await start({ onNotice })]
+    await Promise.all(containers.map((container) => hasTasks(container, 2)))
+    await produce(400)
+    rmSync(groupFile())
+    while (notices.length < 2) await setTimeout(LOOK_MS)
+    await Promise.all(containers.map((container) => hasTasks(container, 2)))
+    await produce(400)
+    await Promise.all(containers.map(({ stop }) => stop()))
+    await Promise.all(containers.map(({ done }) => done))
+    await world.runToEnd(theJob)
+    await expectExact()
+  })
+
+  test('join again when their group file is deleted while they restore', async () => {
+    const first = await start()
+    await produce(400)
+    await statusOf(first, ({ tasks }) => tasks.reduce((sum, { counts }) => sum + counts.processed, 0) === 400)
+    await first.stop()
+    const stuck = await stickChangelog()
+    const restoring = Promise.withResolvers<void>()
+    const fenced = Promise.withResolvers<string>()
+    const starting = start({
+      stateDirectory: `${world.directory}/elsewhere`,
+      onRestore: () => restoring.resolve(),
+      onNotice: fenced.resolve,
+    })
+    await restoring.promise
+    rmSync(groupFile())
+    expect(await Promise.race([fenced.promise, starting])).toContain('This container joins again')
+    await stuck.close()
+    await hasTasks(await starting, 4)
+    await (await starting).stop()
+    await world.runToEnd(theJob)
+    await expectExact()
+  })
+
+  test('stop in order when they find out, as they stop, that others went on without them', async () => {
+    const container = await start({ commitIntervalMs: 60_000 })
+    await produce(400)
+    await statusOf(container, ({ tasks }) => tasks.reduce((sum, { counts }) => sum + counts.processed, 0) === 400)
+    const fencing = await world.log.openTransactionalWriter(`shared.${members()[0]}`)
+    await container.stop()
+    await container.done
+    await fencing.close()
+    // What it had not committed is done by whoever goes on.
     await world.runToEnd(theJob)
     await expectExact()
   })
