@@ -35,7 +35,8 @@ export class MemberFeed {
 export function memberFenced(group: string): FencedError {
   return new FencedError(
     'MEMBER_FENCED',
-    `The job ${group} went on without this process, which gave no sign of life for too long: others have its tasks`,
+    `The job ${group} went on without this process, which gave no sign of life for too long, or whose group file was ` +
+      'deleted: others have its tasks',
     { job: group },
   )
 }

@@ -10,16 +10,11 @@ import { OpenTasks } from './open-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session, whetherFenced } from './session.ts'
+import { restAfterSlice } from './slow-slice.ts'
 import { type JobTopics, prepareTopics } from './topics.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
 const SLICE_MS = 5
-/**
- * After a slice that a callback makes so much longer, tasks rest until the commit that is due is over, and for a fiftieth of
- * the slice: what goes on beside them (commits, fencing, queries) has several steps, and each would wait for another slice.
- */
-const SLOW_SLICE_MS = 200
-const REST_PART = 0.02
 /** How long a container without work sleeps at most. */
 const IDLE_WAIT_MS = 1000
 /** Changed state that forces an early commit, over all tasks: bounds memory and the size of a commit. */
@@ -275,20 +270,20 @@ export class RunningContainer {
         return true
       }
       if (this.#nowMs < untilMs) continue
-      const lateMs = this.#nowMs - untilMs
+      const restMs = restAfterSlice(this.#nowMs - untilMs)
       // However many tasks there are, nobody else waits for more than one slice.
       await this.#options.env.timers.turn()
-      if (lateMs > SLOW_SLICE_MS && (await this.#restAfter(lateMs))) return true
+      if (restMs !== undefined && (await this.#restBetweenSlices(restMs))) return true
       untilMs = this.#nowMs + SLICE_MS
     }
     return records > 0
   }
 
   /** Rests after a slow slice. Returns whether there is an assignment to follow before the next one. */
-  async #restAfter(sliceMs: number): Promise<boolean> {
+  async #restBetweenSlices(restMs: number): Promise<boolean> {
     await this.#commits.underWay
     await this.#commitWhenDue()
-    await new Promise<void>((resolve) => void this.#options.env.timers.after(sliceMs * REST_PART, resolve))
+    await new Promise<void>((resolve) => void this.#options.env.timers.after(restMs, resolve))
     await this.#commits.underWay
     return this.#assigned !== this.#followed && this.#tasks.opening === undefined
   }
