@@ -122,7 +122,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/task.ts`,
     from: 'await Promise.all(this.#inputs.map((input) => input.secure()))',
     to: '',
-    seed: 830,
+    seed: 5540,
   },
   {
     name: 'restore ends at what can be read now',
