@@ -15,6 +15,8 @@ const JVM_TIMEOUT_MS = 120_000
 const missing = whyNoKafka()
 let directory = ''
 let log: Log
+/** How far the log's wall clock is ahead. */
+let aheadMs = 0
 
 beforeEach(async (context) => {
   if (missing !== undefined) {
@@ -22,7 +24,10 @@ beforeEach(async (context) => {
     context.skip(missing)
   }
   directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
-  log = await openFileLog({ directory, env: nodeEnv() })
+  aheadMs = 0
+  const { clock, ...env } = nodeEnv()
+  const ahead = { now: () => clock.now() + aheadMs, monotonic: () => clock.monotonic() }
+  log = await openFileLog({ directory, env: { ...env, clock: ahead } })
 })
 
 afterEach(async () => {
@@ -79,7 +84,9 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     await group.commit()
     const dump = dumpLogSegments(segments('t'))
     expect(dump.complaints).toEqual([])
-    expect(dump.batches).toEqual([{ baseOffset: 0, lastOffset: 11_999, count: 12_000, valid: true }])
+    expect(dump.batches).toEqual([
+      { baseOffset: 0, lastOffset: 11_999, count: 12_000, valid: true, deleteHorizonMs: null },
+    ])
     expect(dump.records).toEqual(printed(await read('t')))
   })
 
@@ -98,6 +105,30 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     expect(dump.complaints).toEqual([])
     expect(dump.batches.filter(({ valid }) => !valid)).toEqual([])
     expect(dump.records).toEqual(printed(records))
+  })
+
+  test('reads batches with a delete horizon, and those whose tombstones are gone: every time is the one written', async () => {
+    await log.admin.createTopic('t', { cleanup: 'compact', segmentBytes: 1_024 })
+    const writer = log.openWriter()
+    const partition = await writer.openPartition('t', 0)
+    const fill = async (from: number) => {
+      for (let index = from; index < from + 200; index++) {
+        const at = index % 3 === 0 ? 2 ** 51 : 978_307_200_000 + index
+        write(partition, `k${from} ${index % 83}`, index % 2 === 0 ? null : `v${index}`, at)
+        if (index % 20 === 19) await writer.flush()
+      }
+      await log.admin.clean('t')
+    }
+    await fill(0)
+    aheadMs += 25 * 3_600_000
+    await fill(200)
+    const dump = dumpLogSegments(segments('t'))
+    expect(dump.complaints).toEqual([])
+    expect(dump.batches.filter(({ valid }) => !valid)).toEqual([])
+    const horizons = new Set(dump.batches.map(({ deleteHorizonMs }) => deleteHorizonMs))
+    expect(horizons).toContain(0)
+    expect(Math.max(...[...horizons].map((horizon) => horizon ?? 0))).toBeGreaterThan(Date.now() + aheadMs)
+    expect(dump.records).toEqual(printed(await read('t')))
   })
 
   test('reads what a repair left, at the same offsets', async () => {

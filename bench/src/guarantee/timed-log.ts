@@ -11,6 +11,7 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
     location: log.location,
     capabilities: log.capabilities,
     admin: log.admin,
+    cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),
     openWriter: () => timedWriter(log.openWriter(), commitsMs),
     openTransactionalWriter: async (id) => timedTransactions(await log.openTransactionalWriter(id), commitsMs),

@@ -1,34 +1,53 @@
+import { deleteHorizonMs, nextOffset } from './record-batch/batch-header.ts'
+import { tombstonesGone, withDeleteHorizon, withTombstonesGone } from './record-batch/delete-horizon.ts'
+import { filterBatch } from './record-batch/filter-batch.ts'
 import type { RecordCursor } from './record-batch/record-cursor.ts'
 
-/** How long a deletion stays visible to readers that lag: Kafka's `delete.retention.ms`. */
+/** How long a tombstone stays after it was first compacted, so that readers that lag learn of it: Kafka's `delete.retention.ms`. */
 export const TOMBSTONE_KEPT_MS = 24 * 60 * 60 * 1000
 
-/**
- * Which records of a partition compaction keeps: the latest of each key, unless it is a tombstone that is old; and every
- * record without a key, which no later one could replace. First `note` all that is compacted, then ask.
- */
-export class CompactionPolicy {
-  readonly #latest = new Map<string, number>()
-  readonly #tombstonesFrom: number
-
-  /** Tombstones older than `TOMBSTONE_KEPT_MS` at the wall-clock time `nowMs` go. */
-  constructor(nowMs: number) {
-    this.#tombstonesFrom = nowMs - TOMBSTONE_KEPT_MS
-  }
-
-  /** Takes in the cursor's record; in offset order. */
-  note(record: RecordCursor): void {
-    if (record.keyStart >= 0) this.#latest.set(keyOf(record), record.offset)
-  }
-
-  keeps(record: RecordCursor): boolean {
-    if (record.keyStart < 0) return true
-    if (this.#latest.get(keyOf(record)) !== record.offset) return false
-    return record.valueStart >= 0 || record.timestamp >= this.#tombstonesFrom
-  }
+/** What compaction decides of a batch. */
+export interface Compaction {
+  /** Whether a later record of the key stands in what is compacted. Called for each record with a key, in order. */
+  readonly superseded: (record: RecordCursor) => boolean
+  /** Wall-clock time. */
+  readonly nowMs: number
+  /** What was compacted before this: only there tombstones go, so that `PartitionReader.compactedBefore` is past them. */
+  readonly compactedBefore: number
+  /** What is compacted now: only there a tombstone's time begins, since what it deletes is gone. */
+  readonly compactedUntil: number
 }
 
-/** A key's bytes as a string, one character a byte: a `Map` can hold it. */
-function keyOf(record: RecordCursor): string {
-  return record.bytes.latin1Slice(record.keyStart, record.keyEnd)
+export interface CompactedBatch {
+  /** What stays; undefined where no record does. */
+  readonly kept: Buffer | undefined
+  /** Tombstones of the batch were dropped, now or before. `kept` says so itself. */
+  readonly tombstonesGone: boolean
+}
+
+/**
+ * Leaves the latest record of each key, unless it is a tombstone whose time is over, and every record without a key, which
+ * no later one could replace. A tombstone's time begins when it is first compacted: then the batch gets a delete horizon,
+ * in wall-clock time (KIP-534). The record's own time has no part in it: it may be of any year.
+ */
+export function compactBatch(buffer: Buffer, at: number, bytes: number, compaction: Compaction): CompactedBatch {
+  const { superseded, nowMs, compactedBefore, compactedUntil } = compaction
+  const next = nextOffset(buffer, at)
+  const horizonMs = deleteHorizonMs(buffer, at)
+  const over = horizonMs !== undefined && horizonMs <= nowMs && next <= compactedBefore
+  let tombstones = 0
+  let dropped = 0
+  const kept = filterBatch(buffer, at, bytes, (record) => {
+    if (record.keyStart < 0) return true
+    if (superseded(record)) return false
+    if (record.valueStart >= 0) return true
+    if (over) dropped++
+    else tombstones++
+    return !over
+  })
+  if (dropped > 0) return { kept: kept && withTombstonesGone(kept), tombstonesGone: true }
+  if (kept === undefined || tombstones === 0 || horizonMs !== undefined || next > compactedUntil) {
+    return { kept, tombstonesGone: tombstonesGone(buffer, at) }
+  }
+  return { kept: withDeleteHorizon(kept, Math.floor(nowMs) + TOMBSTONE_KEPT_MS), tombstonesGone: false }
 }

@@ -14,6 +14,7 @@ export interface DumpedBatch {
   readonly count: number
   /** Whether the checksum is right. */
   readonly valid: boolean
+  readonly deleteHorizonMs: number | null
 }
 
 /** A record as Kafka's own tool prints it; key and value as text, null where there is none. */
@@ -63,11 +64,13 @@ function parseBatch(line: string): DumpedBatch {
   const found = /^baseOffset: (\d+) lastOffset: (\d+) count: (\d+) .* isvalid: (true|false)/.exec(line)
   if (found === null) throw new Error(`DumpLogSegments printed a batch in another form: ${line}`)
   const [, baseOffset, lastOffset, count, valid] = found
+  const horizon = /deleteHorizonMs: OptionalLong\[(\d+)\]/.exec(line)?.[1]
   return {
     baseOffset: Number(baseOffset),
     lastOffset: Number(lastOffset),
     count: Number(count),
     valid: valid === 'true',
+    deleteHorizonMs: horizon === undefined ? null : Number(horizon),
   }
 }
 

@@ -51,6 +51,7 @@ function pass(log: Log): Log {
     location: log.location,
     capabilities: log.capabilities,
     admin: log.admin,
+    cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),
     openTransactionalWriter: (id) => log.openTransactionalWriter(id),
     openWriter: () => log.openWriter(),

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { openFileLog } from '@millrace/connectors'
-import type { Job, Log, Serde, TopicSettings } from '@millrace/core'
+import type { Env, Job, Log, Serde, TopicSettings } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
 
@@ -16,17 +16,28 @@ export interface TestRecord<V> {
 /** A data directory with a file log, and what tests do with jobs on it. */
 export class JobWorld {
   readonly directory: string
-  readonly env = nodeEnv()
+  readonly env: Env
   readonly log: Log
+  readonly #ahead: { ms: number }
 
-  private constructor(directory: string, log: Log) {
+  private constructor(directory: string, env: Env, log: Log, ahead: { ms: number }) {
     this.directory = directory
+    this.env = env
     this.log = log
+    this.#ahead = ahead
   }
 
   static async open(): Promise<JobWorld> {
     const directory = mkdtempSync(`${tmpdir()}/millrace-job-`)
-    return new JobWorld(directory, await openFileLog({ directory, env: nodeEnv(), durability: 'os' }))
+    const ahead = { ms: 0 }
+    const { clock, ...others } = nodeEnv()
+    const env: Env = { ...others, clock: { now: () => clock.now() + ahead.ms, monotonic: () => clock.monotonic() } }
+    return new JobWorld(directory, env, await openFileLog({ directory, env, durability: 'os' }), ahead)
+  }
+
+  /** Moves the wall clock forward. */
+  passHours(hours: number): void {
+    this.#ahead.ms += hours * 3_600_000
   }
 
   async close(): Promise<void> {

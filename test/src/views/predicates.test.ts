@@ -43,7 +43,7 @@ beforeEach(async () => {
   await world.topic('events', { partitions: PARTITIONS })
   model = new Map()
   container = await world.start(theJob)
-  const status = () => ({ job: 'predicates', phase: 'running', atMs: 0, tasks: [] }) as const
+  const status = () => ({ job: 'predicates', phase: 'running', atMs: 0, tasks: [], problems: [] }) as const
   server = await startViewServer({ job: 'predicates', views: container.views, status, env: world.env })
 })
 

@@ -87,7 +87,7 @@ export async function run(commitIntervalMs = 5): Promise<Running> {
     startViewServer({
       job: 'flight-delays',
       views: container.views,
-      status: () => status ?? { job: 'flight-delays', phase: 'running', atMs: 0, tasks: [] },
+      status: () => status ?? { job: 'flight-delays', phase: 'running', atMs: 0, tasks: [], problems: [] },
       env,
       port,
     })

@@ -68,7 +68,13 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
   const display = new JobDisplay(io, job.name, options.untilEnd === true)
   // The server comes first, so that a port in use stops the start before anything is processed.
   const views: ServedView[] = []
-  let status: JobStatus = { job: job.name, phase: 'restoring', atMs: env.clock.monotonic(), tasks: [] }
+  let status: JobStatus = {
+    job: job.name,
+    phase: 'restoring',
+    atMs: env.clock.monotonic(),
+    tasks: [],
+    problems: [],
+  }
   const server = await startViewServer({ job: job.name, views, status: () => status, env, port: options.port })
   try {
     const running: Container = await startContainer({

@@ -71,12 +71,13 @@ function recordText({ cursor, control }: DumpedBatch, { json }: DumpOptions, io:
 
 function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
   const { baseOffset, nextOffset, position, records, baseTimestamp, maxTimestamp, producerId, producerEpoch } = batch
-  const times = [baseTimestamp, maxTimestamp].map(timeText)
+  const times = (batch.deleteHorizonMs === null ? [baseTimestamp, maxTimestamp] : [maxTimestamp]).map(timeText)
   const parts = [
     offsetText(baseOffset, nextOffset),
     `byte ${position}, ${bytes(batch.bytes)}`,
     records === 1 ? '1 record' : `${count(records)} records`,
     ...(records === 0 ? [] : [times[0] === times[1] ? times[0] : times.join(' to ')]),
+    ...horizonText(batch.deleteHorizonMs),
     ...(producerId < 0 ? [] : [`producer ${producerId}, epoch ${producerEpoch}`]),
     ...(batch.transactional ? ['transactional'] : []),
     ...(batch.control ? ['control'] : []),
@@ -84,6 +85,12 @@ function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
     dim('checksum right'),
   ]
   return parts.join('; ')
+}
+
+/** What the batch's delete horizon says. */
+function horizonText(horizonMs: number | null): string[] {
+  if (horizonMs === null) return []
+  return [horizonMs === 0 ? 'tombstones dropped' : `tombstones kept until ${timeText(horizonMs)}`]
 }
 
 function batchJson(topic: string, partition: number, batch: DumpedBatch): Record<string, unknown> {

@@ -1,36 +1,86 @@
-import { MillraceError, type TopicDescription } from '@millrace/core'
+import { type ErrorPlace, MillraceError, RetriableError, type Timers, type TopicDescription } from '@millrace/core'
+import { BehaviorSubject, type Observable } from 'rxjs'
+import { messageOf } from './errors.ts'
 
-/** Cleans a partition: compacts it, or deletes what is too old. */
-type Clean = (topic: TopicDescription, partition: number) => Promise<void>
+/** How long closing a log waits for the cleaning under way; what is cut off goes on when a segment is closed again. */
+const CLOSE_WAIT_MS = 5000
 
-/** The cleaning of partitions that goes on behind appends, beside whatever else does. */
+/** Cleans a partition: compacts it, or deletes what is too old. Rejects with the signal's reason if that is aborted. */
+type Clean = (topic: TopicDescription, partition: number, signal: AbortSignal) => Promise<void>
+
+/**
+ * The cleaning of partitions that goes on behind appends, beside whatever else does: one partition after the other, so
+ * that the memory that it takes is that of one.
+ */
 export class Cleaning {
   readonly #clean: Clean
-  readonly #running = new Set<Promise<void>>()
-  #failure: { readonly error: MillraceError } | undefined
+  readonly #timers: Timers
+  readonly #failures = new BehaviorSubject<readonly MillraceError[]>([])
+  readonly #closing = new AbortController()
+  /** Partitions that wait for their turn, by topic id and number. */
+  readonly #waiting = new Set<string>()
+  #last: Promise<void> = Promise.resolve()
+  #syncFailure: { readonly error: MillraceError } | undefined
 
-  constructor(clean: Clean) {
+  constructor(clean: Clean, timers: Timers) {
     this.#clean = clean
+    this.#timers = timers
+  }
+
+  /** Why partitions could not be cleaned, each until it could. */
+  get failures(): Observable<readonly MillraceError[]> {
+    return this.#failures
   }
 
   /** Cleans a partition that has closed a segment. What fails is tried again when the next one is closed, except a sync. */
   behind(topic: TopicDescription, partition: number): void {
-    const running = this.#clean(topic, partition)
-      .catch((error: unknown) => {
-        if (error instanceof MillraceError && error.code === 'LOG_SYNC_FAILED') this.#failure ??= { error }
-      })
-      .finally(() => this.#running.delete(running))
-    this.#running.add(running)
+    const name = `${topic.id}/${partition}`
+    // One that has not begun will find this segment, too.
+    if (this.#waiting.has(name)) return
+    this.#waiting.add(name)
+    this.#last = this.#last.then(() => {
+      this.#waiting.delete(name)
+      return this.#run(topic, partition)
+    })
   }
 
   /** Throws a sync that failed: it was of the log's own files, and whoever relies on their being durable must not go on. */
   check(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
+    if (this.#syncFailure !== undefined) throw this.#syncFailure.error
   }
 
-  /** Resolves when nothing runs any more. Throws as `check` does. */
+  /** Resolves when nothing runs any more; what takes too long is cut off. Throws as `check` does. */
   async settle(): Promise<void> {
-    await Promise.all(this.#running)
+    const timer = this.#timers.after(CLOSE_WAIT_MS, () => this.#closing.abort())
+    await this.#last
+    timer.cancel()
+    this.#failures.complete()
     this.check()
   }
+
+  async #run(topic: TopicDescription, partition: number): Promise<void> {
+    const { signal } = this.#closing
+    if (signal.aborted) return
+    const others = () => this.#failures.value.filter(({ place }) => !isOf(place, topic.name, partition))
+    try {
+      await this.#clean(topic, partition, signal)
+      if (this.#failures.value.length > 0) this.#failures.next(others())
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) return
+      if (error instanceof MillraceError && error.code === 'LOG_SYNC_FAILED') this.#syncFailure ??= { error }
+      this.#failures.next([...others(), cleaningFailed(topic.name, partition, error)])
+    }
+  }
+}
+
+function isOf(place: ErrorPlace, topic: string, partition: number): boolean {
+  return place.topic === topic && place.partition === partition
+}
+
+function cleaningFailed(topic: string, partition: number, cause: unknown): RetriableError {
+  return new RetriableError(
+    'CLEANING_FAILED',
+    `${topic}/${partition} could not be cleaned, and grows: ${messageOf(cause)}. It is tried again when its next segment is closed`,
+    { topic, partition, cause },
+  )
 }

@@ -6,6 +6,7 @@ import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
+import { SkewedClock } from './testing/skewed-clock.ts'
 
 const history = fc.array(
   fc.oneof(
@@ -85,5 +86,35 @@ test('a reader in the middle of a segment goes on where compaction merges those 
   expect(readdirSync(`${directory}/topics/t/0`)).not.toContain(`${'2'.padStart(20, '0')}.log`)
   expect(readAll(reader).map(({ key }) => key)).toEqual(expect.arrayContaining(['k0', 'k1', 'k2', 'k3', 'k4', 'k5']))
   await log.close()
+  rmSync(directory, { recursive: true })
+})
+
+test('without its tail a partition still knows up to where a new reader misses no tombstone', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-compaction-`)
+  const env = nodeEnv()
+  const clock = new SkewedClock(env.clock)
+  const open = () => openFileLog({ directory, env: { ...env, clock }, durability: 'os' })
+  const log = await open()
+  await log.admin.createTopic('t', { cleanup: 'compact', segmentBytes: 1024 })
+  const writer = log.openWriter()
+  const to = await writer.openPartition('t', 0)
+  write(to, 'k', null)
+  await writer.flush()
+  for (let days = 0; days < 2; days++) {
+    for (let index = 0; index < 2; index++) {
+      write(to, 'filler', 'x'.repeat(1500))
+      await writer.flush()
+    }
+    await log.admin.clean('t')
+    clock.skewMs += 25 * 3_600_000
+  }
+  await log.close()
+  rmSync(`${directory}/topics/t/0/tail`)
+  const again = await open()
+  const reader = await again.openReader().assign('t', 0, 0)
+  const gone = reader.poll()
+  expect(gone).toMatchObject({ baseOffset: 0, nextOffset: 1, tombstonesGone: true })
+  expect(reader.compactedBefore).toBe(1)
+  await again.close()
   rmSync(directory, { recursive: true })
 })

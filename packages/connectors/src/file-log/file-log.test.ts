@@ -6,6 +6,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
 import { PausableTimers, pausableEnv } from './testing/pausable-timers.ts'
+import { SkewedClock } from './testing/skewed-clock.ts'
 
 const root = mkdtempSync(`${tmpdir()}/millrace-file-log-`)
 let count = 0
@@ -13,11 +14,14 @@ let count = 0
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const timersOf = new WeakMap<Log, PausableTimers>()
+const clockOf = new WeakMap<Log, SkewedClock>()
 
 async function open(directory: string): Promise<Log> {
   const timers = new PausableTimers(nodeEnv().timers)
-  const log = await openFileLog({ directory, env: pausableEnv(timers) })
+  const clock = new SkewedClock(nodeEnv().clock)
+  const log = await openFileLog({ directory, env: { ...pausableEnv(timers), clock } })
   timersOf.set(log, timers)
+  clockOf.set(log, clock)
   return log
 }
 
@@ -25,6 +29,10 @@ logConformance({ describe, test }, 'file', {
   open: () => open(`${root}/${count++}`),
   again: (log) => open(log.location),
   pause: (log) => timersOf.get(log)?.pause() ?? expect.fail('the log is not of this test'),
+  advance: (log, ms) => {
+    const clock = clockOf.get(log) ?? expect.fail('the log is not of this test')
+    clock.skewMs += ms
+  },
 })
 
 test('many open one new directory at once', async () => {

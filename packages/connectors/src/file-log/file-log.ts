@@ -7,6 +7,7 @@ import type {
   LogReader,
   LogWriter,
   Membership,
+  MillraceError,
   PartitionOffsets,
   ReaderOptions,
   TopicDescription,
@@ -14,6 +15,7 @@ import type {
   TransactionalWriter,
 } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
+import type { Observable } from 'rxjs'
 import { checkPartition } from '../topic-errors.ts'
 import { checkUnclaimed, claimJob } from './claim.ts'
 import { Cleaning } from './cleaning.ts'
@@ -79,7 +81,14 @@ class FileLog implements Log {
     this.#topics = topics
     this.#finisher = new TransactionFinisher(env, directory, topics, durability)
     this.admin = new FileLogAdmin(directory, env, topics, this.#finisher)
-    this.#cleaning = new Cleaning((topic, partition) => this.admin.cleanPartition(topic, partition, DIRTY_RATIO_MIN))
+    this.#cleaning = new Cleaning(
+      (topic, partition, signal) => this.admin.cleanPartition(topic, partition, DIRTY_RATIO_MIN, signal),
+      env.timers,
+    )
+  }
+
+  get cleaningFailures(): Observable<readonly MillraceError[]> {
+    return this.#cleaning.failures
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {
@@ -207,10 +216,16 @@ class FileLogAdmin implements LogAdmin {
   }
 
   /** Compacts a partition, or deletes what its topic's retention lets go. */
-  cleanPartition(topic: TopicDescription, partition: number, dirtyRatioMin: number): Promise<void> {
+  cleanPartition(
+    topic: TopicDescription,
+    partition: number,
+    dirtyRatioMin: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { segmentBytes } = topic
     return this.#with(topic.name, partition, (files) =>
       topic.cleanup === 'compact'
-        ? compact(this.#env, files, topic.segmentBytes, dirtyRatioMin)
+        ? compact(this.#env, files, { segmentBytes, dirtyRatioMin, ...(signal && { signal }) })
         : applyRetention(this.#env, files, topic),
     )
   }

@@ -92,6 +92,10 @@ export class FilePartitionReader implements PartitionReader {
     return this.#outcomes === undefined ? tail.nextOffset : stableOffset(tail)
   }
 
+  get compactedBefore(): number {
+    return this.#readTail()?.compactedBefore ?? 0
+  }
+
   /** Whether records stand at the position that are not decided yet. */
   get heldBack(): boolean {
     const tail = this.#outcomes && this.#readTail()

@@ -1,4 +1,5 @@
 import type { OpenFile } from '@millrace/core'
+import { tombstonesGone } from '../record-batch/delete-horizon.ts'
 import { logDamaged } from './errors.ts'
 import { openAfter } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
@@ -14,6 +15,8 @@ interface Scanned {
   nextOffset: number
   open: readonly OpenTransaction[]
   maxTimestamp: number
+  /** Past every batch whose tombstones are gone: so far the partition has been compacted. */
+  compactedBefore: number
 }
 
 /**
@@ -76,6 +79,7 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
     nextOffset: scanned.nextOffset,
     maxTimestamp: scanned.maxTimestamp,
     open: scanned.open,
+    compactedBefore: Math.max(tail?.compactedBefore ?? 0, scanned.compactedBefore),
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
     // What was read in a new boot came from the disk, or was made durable here.
@@ -95,7 +99,7 @@ function startOf(
     if (sameBoot) {
       const { activeBase: base, activeBytes: bytes, nextOffset, open, maxTimestamp } = tail
       const size = sizeOf(base)
-      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp }
+      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp, compactedBefore: 0 }
       throw logDamaged(
         partition.segmentPath(base),
         size,
@@ -107,7 +111,7 @@ function startOf(
     if (synced.base === segments.at(-1)) {
       const size = sizeOf(synced.base)
       const { base, bytes, nextOffset, open } = synced
-      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp }
+      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp, compactedBefore: 0 }
       throw logDamaged(
         partition.segmentPath(base),
         size,
@@ -116,7 +120,7 @@ function startOf(
     }
   }
   const base = segments[0] ?? 0
-  return { base, bytes: 0, nextOffset: base, open: [], maxTimestamp: -1 }
+  return { base, bytes: 0, nextOffset: base, open: [], maxTimestamp: -1, compactedBefore: 0 }
 }
 
 function enterSegment(partition: PartitionFiles, scanned: Scanned, base: number): void {
@@ -138,6 +142,7 @@ function scanSegment(file: OpenFile, scanned: Scanned): void {
     scanned.bytes = batch.position + batch.bytes
     scanned.nextOffset = batch.nextOffset
     scanned.maxTimestamp = Math.max(scanned.maxTimestamp, batch.maxTimestamp)
+    if (tombstonesGone(batch.buffer, batch.at)) scanned.compactedBefore = batch.nextOffset
   }
 }
 

@@ -1,18 +1,24 @@
 import { logConformance, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { describe, expect, test } from 'vitest'
+import { SkewedClock } from '../file-log/testing/skewed-clock.ts'
 import { isTransactional, producerOf } from '../record-batch/batch-header.ts'
 import { EPOCH_MAX } from '../record-batch/format.ts'
 import { memoryLog } from './memory-log.ts'
 
+const clock = new SkewedClock(nodeEnv().clock)
 let latest = memoryLog(nodeEnv())
 
 logConformance({ describe, test }, 'memory', {
   async open() {
-    latest = memoryLog(nodeEnv())
+    clock.skewMs = 0
+    latest = memoryLog({ ...nodeEnv(), clock })
     return latest
   },
   again: async () => latest.again(),
+  advance: (_, ms) => {
+    clock.skewMs += ms
+  },
 })
 
 test("a marker takes an offset, and a transaction's batches name their producer", async () => {

@@ -9,6 +9,7 @@ import type {
   ReaderOptions,
   TransactionalWriter,
 } from '@millrace/core'
+import { of } from 'rxjs'
 import { MemoryGroups } from './memory-groups.ts'
 import { MemoryLogReader } from './memory-log-reader.ts'
 import { MemoryLogWriter } from './memory-log-writer.ts'
@@ -42,6 +43,8 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
     location: 'memory',
     capabilities: { atomicGroups: true, transactions: true, membership: true },
     admin: adminOf(topics),
+    // It cleans only when it is asked to.
+    cleaningFailures: of([]),
     openReader: ({ isolation = 'committed' }: ReaderOptions = {}): LogReader =>
       opened(new MemoryLogReader(env, topics, isolation)),
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),

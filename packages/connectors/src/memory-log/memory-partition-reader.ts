@@ -37,6 +37,10 @@ export class MemoryPartitionReader implements PartitionReader {
     return this.#isolation === 'committed' ? this.#from.stableEnd : this.#from.end
   }
 
+  get compactedBefore(): number {
+    return this.#from.compactedBefore
+  }
+
   /** Whether `poll` has something to give or to say. */
   get hasMore(): boolean {
     return this.#from.deleted || this.endOffset > this.#position

@@ -1,9 +1,10 @@
 import type { Isolation } from '@millrace/core'
-import { CompactionPolicy } from '../compaction-policy.ts'
+import { compactBatch } from '../compaction-policy.ts'
 import { setBaseOffset } from '../record-batch/batch-builder.ts'
 import { baseOffset, isControl, maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
 import { controlBatch, type Outcome } from '../record-batch/control-batch.ts'
-import { filterBatch } from '../record-batch/filter-batch.ts'
+import { withTombstonesGone } from '../record-batch/delete-horizon.ts'
+import { emptyBatch } from '../record-batch/filter-batch.ts'
 import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { firstIndex } from './first-index.ts'
 import type { MemoryTransaction } from './memory-transaction.ts'
@@ -43,6 +44,7 @@ export class MemoryPartition {
   #segments: Segment[] = []
   #start = 0
   #end = 0
+  #compactedBefore = 0
   #deleted = false
 
   constructor(topic: string, partition: number, segmentBytes: number) {
@@ -57,6 +59,11 @@ export class MemoryPartition {
 
   get end(): number {
     return this.#end
+  }
+
+  /** Segments that end before this have been compacted. */
+  get compactedBefore(): number {
+    return this.#compactedBefore
   }
 
   /** Where what is decided ends. */
@@ -158,24 +165,32 @@ export class MemoryPartition {
   /** Keeps the latest committed record of each key in the closed segments. */
   compact(nowMs: number): void {
     const closed = this.#decidedSegments()
-    const policy = new CompactionPolicy(nowMs)
+    const latest = new Map<string, number>()
     const cursor = new RecordCursor(this.topic, this.partition)
     for (const { batches } of closed) {
       for (const batch of batches) {
         if (!isVisible(batch, 'committed')) continue
         const { bytes } = batch
         cursor.open(bytes, 0, this.#start)
-        while (cursor.next()) policy.note(cursor)
+        while (cursor.next()) if (cursor.keyStart >= 0) latest.set(keyOf(cursor), cursor.offset)
       }
     }
+    const superseded = (record: RecordCursor) => (latest.get(keyOf(record)) ?? -1) > record.offset
+    const compactedBefore = this.#compactedBefore
+    const compactedUntil = Math.max(compactedBefore, closed.at(-1)?.next ?? 0)
+    const compaction = { superseded, nowMs, compactedBefore, compactedUntil }
     for (const segment of closed) {
       segment.batches = segment.batches.flatMap((batch) => {
         if (!isVisible(batch, 'committed')) return []
-        const bytes = filterBatch(batch.bytes, 0, batch.bytes.length, (record) => policy.keeps(record))
-        return bytes === undefined ? [] : { ...batch, bytes }
+        const { bytes, next } = batch
+        const { kept, tombstonesGone } = compactBatch(bytes, 0, bytes.length, compaction)
+        if (kept !== undefined) return { ...batch, bytes: kept }
+        // Nothing is left but the word that there were tombstones.
+        return tombstonesGone ? { ...batch, bytes: withTombstonesGone(emptyBatch(baseOffset(bytes, 0), next)) } : []
       })
       segment.bytes = bytesOf(segment.batches)
     }
+    this.#compactedBefore = compactedUntil
     this.#segments = this.#segments.filter(({ batches }) => batches.length > 0)
   }
 
@@ -212,4 +227,9 @@ export class MemoryPartition {
 
 function bytesOf(batches: readonly StoredBatch[]): number {
   return batches.reduce((sum, { bytes }) => sum + bytes.length, 0)
+}
+
+/** A key's bytes as a string, one character a byte: a `Map` can hold it. */
+function keyOf(record: RecordCursor): string {
+  return record.bytes.latin1Slice(record.keyStart, record.keyEnd)
 }

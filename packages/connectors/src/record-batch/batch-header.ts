@@ -7,6 +7,7 @@ import {
   CONTROL_BIT,
   COUNT_AT,
   CRC_AT,
+  DELETE_HORIZON_BIT,
   HEADER_BYTES,
   LAST_OFFSET_DELTA_AT,
   LENGTH_AT,
@@ -20,6 +21,7 @@ import {
   readInt64,
   TRANSACTIONAL_BIT,
 } from './format.ts'
+import { firstDifference, rebaseRecords } from './rebase-records.ts'
 
 /** The header's fields, each read where a batch starts in a buffer. Whether they can be believed says `isWhole`. */
 
@@ -48,9 +50,24 @@ export const maxTimestamp = (buffer: Buffer, at: number): number => readInt64(bu
 
 export const recordCount = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + COUNT_AT)
 
-/** A checksum of the records alone, computed: who rewrites the header (to compact, say) does not change it. */
+/**
+ * When compaction may drop the batch's tombstones, by the wall clock, in ms since the epoch. Undefined for a batch that has
+ * none, or that was not compacted yet.
+ */
+export const deleteHorizonMs = (buffer: Buffer, at: number): number | undefined =>
+  (buffer.readInt16BE(at + ATTRIBUTES_AT) & DELETE_HORIZON_BIT) === 0 ? undefined : baseTimestamp(buffer, at)
+
+/**
+ * A checksum of the records alone, computed: a rewritten header does not change it, nor does a delete horizon. The records
+ * are then taken as they were written: their timestamp differences count from the first of them.
+ */
 export function recordsChecksum(buffer: Buffer, at: number): number {
-  return crc32c(buffer, at + HEADER_BYTES, at + (batchBytes(buffer, at) ?? HEADER_BYTES))
+  const start = at + HEADER_BYTES
+  const end = at + (batchBytes(buffer, at) ?? HEADER_BYTES)
+  const count = recordCount(buffer, at)
+  if (deleteHorizonMs(buffer, at) === undefined || count === 0) return crc32c(buffer, start, end)
+  const written = rebaseRecords(buffer, start, end, count, -firstDifference(buffer, start))
+  return crc32c(written, 0, written.length)
 }
 
 export const isControl = (buffer: Buffer, at: number): boolean =>

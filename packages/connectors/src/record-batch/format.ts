@@ -27,6 +27,8 @@ export const MAGIC = 2
 export const COMPRESSION_MASK = 0x07
 export const TRANSACTIONAL_BIT = 0x10
 export const CONTROL_BIT = 0x20
+/** The base timestamp is the batch's delete horizon (KIP-534); the records' timestamp differences count from it. */
+export const DELETE_HORIZON_BIT = 0x40
 
 /** No producer: -1 in its fields. */
 export const NO_PRODUCER = -1

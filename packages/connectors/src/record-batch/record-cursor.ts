@@ -8,6 +8,7 @@ import {
   recordCount,
   recordsChecksum,
 } from './batch-header.ts'
+import { tombstonesGone } from './delete-horizon.ts'
 import { HEADER_BYTES } from './format.ts'
 
 /**
@@ -19,6 +20,7 @@ export class RecordCursor implements Batch {
   readonly partition: number
   baseOffset = 0
   nextOffset = 0
+  tombstonesGone = false
   offset = 0
   timestamp = 0
   bytes: Buffer = Buffer.alloc(0)
@@ -56,6 +58,7 @@ export class RecordCursor implements Batch {
     this.nextOffset = nextOffset(bytes, at)
     this.#batchStart = at
     this.#batchTimestamp = baseTimestamp(bytes, at)
+    this.tombstonesGone = tombstonesGone(bytes, at)
     this.#end = at + (batchBytes(bytes, at) ?? 0)
     this.#left = recordCount(bytes, at)
     // A batch without records may be longer than its header, where it fills the place of another.

@@ -14,6 +14,25 @@ export function varintBytes(value: number): number {
   return bytes
 }
 
+/** Reads the value at `at`. Where it ends says `varintEnd`. */
+export function readVarint(buffer: Uint8Array, at: number): number {
+  let value = 0
+  let scale = 1
+  let byte: number
+  do {
+    byte = buffer[at++] ?? 0
+    value += (byte & 127) * scale
+    scale *= 128
+  } while (byte >= 128)
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+}
+
+/** The position after the varint at `at`. */
+export function varintEnd(buffer: Uint8Array, at: number): number {
+  while ((buffer[at++] ?? 0) >= 128);
+  return at
+}
+
 /** Writes a value at `at`; returns the position after it. The caller made room. */
 export function writeVarint(buffer: Uint8Array, value: number, at: number): number {
   if (value < SMALL && value >= -SMALL) {

@@ -17,6 +17,8 @@ export interface LogFactory {
    * that can be.
    */
   pause?(log: Log): () => void
+  /** Moves the wall clock of a log forward. */
+  advance(log: Log, ms: number): void
 }
 
 /** What each part of the suite is given. */

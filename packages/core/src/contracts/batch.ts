@@ -14,6 +14,11 @@ export interface Batch {
   /** The offset after the last record: where reading goes on. Compaction leaves gaps: not always the last record's + 1. */
   readonly nextOffset: number
   /**
+   * Compaction has dropped tombstones among the batch's offsets: who holds records from before the batch, of a time when
+   * what they deleted was still there, has missed deletions.
+   */
+  readonly tombstonesGone: boolean
+  /**
    * A checksum of the batch's records, whatever its header says; for a group's (last) batch, the `checksum` of its
    * `GroupPosition`. Computed when asked for.
    */

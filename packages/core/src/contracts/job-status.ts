@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors/codes.ts'
+
 /** What a container reports of itself: a snapshot, made a few times a second, never on the hot path. */
 export interface JobStatus {
   readonly job: string
@@ -5,6 +7,14 @@ export interface JobStatus {
   /** When the snapshot was made: monotonic ms. */
   readonly atMs: number
   readonly tasks: readonly TaskStatus[]
+  /** What fails beside the job's work and does not stop it: partitions that cannot be cleaned. Empty if all is well. */
+  readonly problems: readonly JobProblem[]
+}
+
+export interface JobProblem {
+  readonly code: ErrorCode
+  /** What failed, on what, and what happens next. */
+  readonly message: string
 }
 
 export interface TaskStatus {

@@ -1,3 +1,5 @@
+import type { Observable } from 'rxjs'
+import type { MillraceError } from '../errors/millrace-error.ts'
 import type { Headers } from '../headers.ts'
 import type { Batch } from './batch.ts'
 import type { JoinOptions, Membership } from './membership.ts'
@@ -16,6 +18,11 @@ export interface Log {
   readonly location: string
   readonly capabilities: LogCapabilities
   readonly admin: LogAdmin
+  /**
+   * Why partitions could not be compacted or shortened behind the appends of this log, as a live value: each error (code
+   * `CLEANING_FAILED`) until the partition was cleaned. Empty if all is well. A log whose servers clean reports nothing.
+   */
+  readonly cleaningFailures: Observable<readonly MillraceError[]>
   /** Reads what is committed, unless asked otherwise. */
   openReader(options?: ReaderOptions): LogReader
   openWriter(): LogWriter
@@ -141,6 +148,11 @@ export interface PartitionReader {
    * `endOffset - position`.
    */
   readonly endOffset: number
+  /**
+   * Up to which offset the partition has been compacted by now; 0 where it is not. Who begins to read at the partition's
+   * start misses nothing that a tombstone before this offset has deleted, also when that is dropped: what it deleted is gone.
+   */
+  readonly compactedBefore: number
   /**
    * The next batch, or undefined where there is none now. Never waits for the network. Ends the life of the batch that
    * this reader gave before. A partition that is not polled is paused: what is fetched ahead is bounded.

@@ -51,6 +51,11 @@ export interface InputCheckpoint {
    * here since only a topic says which task a record of the changelog belongs to: a task's name changes with the code.
    */
   readonly time?: unknown
+  /**
+   * How far the partition had been compacted when the input began at its start: no tombstone before this offset is missed.
+   * Left out once `offset` has passed it.
+   */
+  readonly compactedBefore?: number
 }
 
 /**

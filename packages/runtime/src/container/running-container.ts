@@ -5,6 +5,7 @@ import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.ts'
+import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
@@ -34,6 +35,7 @@ export class RunningContainer {
   readonly #rebuilds: RebuildBudget
   readonly #tasks: OpenTasks
   readonly #commits: Commits
+  readonly #problems: JobProblems
   #session: Session | undefined
   #subscription: Subscription | undefined
   #assigned: Assignment | undefined
@@ -53,6 +55,7 @@ export class RunningContainer {
     this.#options = options
     this.#topology = topology
     this.#rebuilds = new RebuildBudget(topology.job, onNotice)
+    this.#problems = new JobProblems(options.log, onNotice)
     const wake = (failure?: Failure) => this.#wake(failure)
     this.#tasks = new OpenTasks({
       topology,
@@ -118,6 +121,7 @@ export class RunningContainer {
 
   async close(): Promise<void> {
     this.#statusTimer?.cancel()
+    this.#problems.close()
     try {
       // Nobody should have to wait for what will not be committed, while this waits for what goes on beside the loop.
       await this.#session?.outputs.abort().catch(() => undefined)
@@ -385,6 +389,6 @@ export class RunningContainer {
   #report(): void {
     const { job } = this.#topology
     const tasks = Array.from(this.#tasks, (task) => task.status())
-    this.status.next({ job, phase: this.#phase, atMs: this.#nowMs, tasks })
+    this.status.next({ job, phase: this.#phase, atMs: this.#nowMs, tasks, problems: this.#problems.list })
   }
 }

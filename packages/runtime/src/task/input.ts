@@ -1,5 +1,6 @@
 import {
   type Batch,
+  FatalError,
   type MillraceError,
   type PartitionReader,
   type Position,
@@ -53,6 +54,8 @@ export abstract class TaskInput implements Progress {
   #hasHead = false
   /** Where the reader stood when it last had nothing more. */
   #drainedAt = 0
+  /** Tombstones before this offset may be gone: the input never held what they deleted. */
+  #compactedBefore = 0
 
   constructor(spec: InputSpec, refuse: RefuseRecord) {
     this.topic = spec.topic
@@ -113,11 +116,13 @@ export abstract class TaskInput implements Progress {
   /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
   load(checkpoint: InputCheckpoint | undefined): void {
     this.loadProgress(checkpoint?.progress)
+    this.#compactedBefore = checkpoint?.compactedBefore ?? 0
   }
 
-  /** Starts reading where `reader` was assigned: at the checkpoint's offset, or at the topic's start. */
-  start(reader: PartitionReader): void {
+  /** Starts reading where `reader` was assigned: at the checkpoint's offset, or, with nothing read yet, at the topic's start. */
+  start(reader: PartitionReader, atStart: boolean): void {
     this.#reader = reader
+    if (atStart) this.#compactedBefore = reader.compactedBefore
     this.#batch = undefined
     this.#hasHead = false
     this.offset = reader.position
@@ -136,7 +141,9 @@ export abstract class TaskInput implements Progress {
   }
 
   checkpoint(): InputCheckpoint {
-    return { offset: this.offset, progress: this.saveProgress() }
+    const { offset } = this
+    const compactedBefore = this.#compactedBefore
+    return { offset, progress: this.saveProgress(), ...(compactedBefore > offset && { compactedBefore }) }
   }
 
   /** Makes the head the next record; false where there is none now. */
@@ -150,6 +157,7 @@ export abstract class TaskInput implements Progress {
           this.#drainedAt = this.#reader?.position ?? 0
           return false
         }
+        if (batch.tombstonesGone && batch.nextOffset > this.#compactedBefore) throw tombstonesGone(batch)
         this.#batch = batch
       }
       if (!batch.next()) {
@@ -213,4 +221,14 @@ export abstract class TaskInput implements Progress {
       return false
     }
   }
+}
+
+function tombstonesGone({ topic, partition, baseOffset, nextOffset }: Batch): FatalError {
+  return new FatalError(
+    'TOMBSTONES_GONE',
+    `The job reads ${topic}/${partition} more than 24 hours behind: compaction has dropped deletions at offsets ${baseOffset} ` +
+      `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Delete the job's changelog topic ` +
+      `and its state to compute everything from scratch`,
+    { topic, partition, offset: baseOffset },
+  )
 }

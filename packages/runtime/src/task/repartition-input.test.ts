@@ -10,6 +10,7 @@ class SentBatch implements Batch {
   readonly topic = 'job.r.repartition'
   readonly partition = 0
   readonly baseOffset = 0
+  readonly tombstonesGone = false
   readonly timestamp = 1
   readonly keyStart = 0
   readonly keyEnd = KEY.length
@@ -61,6 +62,7 @@ function readerOf(batch: Batch): PartitionReader {
     partition: batch.partition,
     position: 0,
     endOffset: batch.nextOffset,
+    compactedBefore: 0,
     poll: () => {
       if (given) return undefined
       given = true
@@ -87,7 +89,7 @@ function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
       repeats.count++
     },
   })
-  input.start(readerOf(batch))
+  input.start(readerOf(batch), true)
   return input
 }
 

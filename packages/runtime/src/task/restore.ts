@@ -1,4 +1,4 @@
-import { type GroupPosition, type Log, MillraceError, type PartitionReader } from '@millrace/core'
+import { FatalError, type GroupPosition, type Log, MillraceError, type PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 
 /** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
@@ -34,21 +34,28 @@ export async function restoreState(
   progress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<RestoreResult> {
-  const rebuilt = await checkPosition(log, state, changelog, partition)
+  let rebuilt = await checkPosition(log, state, changelog, partition)
   if (rebuilt !== undefined) await state.discard()
-  const { start, end } = await wholeLog(log, changelog, partition)
   const reader = log.openReader()
   try {
-    const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
-    const wait = async () => {
-      signal?.throwIfAborted()
-      await reader.wait(RESTORE_WAIT_MS, signal)
+    for (;;) {
+      const { start, end } = await wholeLog(log, changelog, partition)
+      const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
+      const wait = async () => {
+        signal?.throwIfAborted()
+        await reader.wait(RESTORE_WAIT_MS, signal)
+      }
+      const records = await applyChanges(state, changes, end, wait, (done, total) => {
+        progress(done, total)
+        signal?.throwIfAborted()
+      })
+      if (records !== undefined) return { records, rebuilt }
+      // A restore from the start does not meet this unless it takes more than a day.
+      if (state.position.nextOffset === 0 || rebuilt !== undefined) throw tombstonesGone(changelog, partition)
+      rebuilt = `compaction has dropped deletions from ${changelog}/${partition} that the store has not seen`
+      changes.close()
+      await state.discard()
     }
-    const records = await applyChanges(state, changes, end, wait, (done, total) => {
-      progress(done, total)
-      signal?.throwIfAborted()
-    })
-    return { records, rebuilt }
   } finally {
     await reader.close()
   }
@@ -95,14 +102,20 @@ async function checkPosition(
   }
 }
 
+/**
+ * Applies what the changelog has up to `end`; returns how many records. Undefined if it lacks tombstones of what the state
+ * may hold: it must be discarded.
+ */
 async function applyChanges(
   state: TaskState,
   changes: PartitionReader,
   end: number,
   wait: () => Promise<void>,
   progress: (done: number, total: number) => void,
-): Promise<number> {
+): Promise<number | undefined> {
   const start = changes.position
+  // A state that begins empty never held what tombstones before this deleted.
+  const compactedBefore = state.position.nextOffset === 0 ? changes.compactedBefore : 0
   const restorer = state.restorer()
   let records = 0
   let bytes = 0
@@ -115,6 +128,7 @@ async function applyChanges(
       else progress(end - start, end - start)
       continue
     }
+    if (batch.tombstonesGone && batch.nextOffset > compactedBefore) return undefined
     while (batch.next()) {
       restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
       bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
@@ -130,4 +144,13 @@ async function applyChanges(
   }
   if (position !== undefined) await restorer.apply(position)
   return records
+}
+
+function tombstonesGone(topic: string, partition: number): FatalError {
+  return new FatalError(
+    'TOMBSTONES_GONE',
+    `Compaction has dropped deletions from ${topic}/${partition} while the state was restored from its start: the restore takes ` +
+      `more than 24 hours, or the partition's files are of different copies. Start again, or restore one copy of the data`,
+    { topic, partition },
+  )
 }

@@ -338,7 +338,7 @@ export class Task {
     const { start, end } = await log.admin.offsets(topic, partition)
     const offset = checkpoint?.offset ?? start
     if (offset > end) throw inputLost(topic, partition, offset, end)
-    input.start(await reader.assign(topic, partition, offset))
+    input.start(await reader.assign(topic, partition, offset), offset <= start)
     if (input instanceof SourceInput) input.checkIdle(env.clock.monotonic(), Number.POSITIVE_INFINITY)
   }
 

@@ -1,6 +1,7 @@
 import type { Env } from '@millrace/core'
 import {
   baseTimestamp,
+  deleteHorizonMs,
   isCompressed,
   isControl,
   isTransactional,
@@ -25,6 +26,8 @@ export interface DumpedBatch {
   readonly nextOffset: number
   readonly records: number
   readonly baseTimestamp: number
+  /** When compaction may drop its tombstones; 0 once some are dropped, null while there are none to drop. */
+  readonly deleteHorizonMs: number | null
   readonly maxTimestamp: number
   /** -1 where there is none. */
   readonly producerId: number
@@ -102,6 +105,7 @@ function batch(segment: SegmentFile, walked: WalkedBatch, cursor: RecordCursor, 
     nextOffset,
     records: recordCount(buffer, 0),
     baseTimestamp: baseTimestamp(buffer, 0),
+    deleteHorizonMs: deleteHorizonMs(buffer, 0) ?? null,
     maxTimestamp: maxTimestamp(buffer, 0),
     producerId: producer.id,
     producerEpoch: producer.epoch,

@@ -7,7 +7,7 @@ import { MemoryView } from './memory-view.ts'
 
 export const HOUR = 3_600_000
 
-export const STATUS: JobStatus = { job: 'flight-delays', phase: 'running', atMs: 12.5, tasks: [] }
+export const STATUS: JobStatus = { job: 'flight-delays', phase: 'running', atMs: 12.5, tasks: [], problems: [] }
 
 /** A running server over three views, with timers that the test turns. */
 export interface Served {

@@ -1,0 +1,69 @@
+import { type Batch, type PartitionReader, string } from '@millrace/core'
+import { expect, test } from 'vitest'
+import { SourceInput } from './source-input.ts'
+
+/** A batch without records, whose tombstones are gone. */
+const gone = (baseOffset: number, nextOffset: number) =>
+  ({ topic: 't', partition: 0, baseOffset, nextOffset, tombstonesGone: true, next: () => false }) as Batch
+
+function readerOf(batch: Batch, compactedBefore: number): PartitionReader {
+  const batches = [batch]
+  return {
+    topic: 't',
+    partition: 0,
+    position: 0,
+    endOffset: batch.nextOffset,
+    compactedBefore,
+    poll: () => batches.shift(),
+    secure: async () => {},
+    seek: () => undefined,
+    close: () => undefined,
+  }
+}
+
+function inputOf(): SourceInput {
+  const spec = { topic: 't', partition: 0, key: string(), value: string(), readsKey: true, readsValue: true }
+  const source = { topicId: 'id', extract: undefined, aheadMaxMs: 1000, now: () => 0 }
+  return new SourceInput(spec, source, () => undefined)
+}
+
+test('an input that begins at the start misses no tombstones of what was compacted before', () => {
+  const input = inputOf()
+  input.load(undefined)
+  input.start(readerOf(gone(5, 10), 10), true)
+  expect(input.fill()).toBe(false)
+  expect(input.offset).toBe(10)
+})
+
+test('an input that began at the start misses tombstones that were compacted and dropped since', () => {
+  const input = inputOf()
+  input.load(undefined)
+  input.start(readerOf(gone(5, 11), 10), true)
+  expect(() => input.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+})
+
+test('an input remembers over a restart how far its partition was compacted when it began, until it has passed that', () => {
+  const first = inputOf()
+  first.load(undefined)
+  first.start(readerOf(gone(5, 10), 20), true)
+  first.fill()
+  const checkpoint = JSON.parse(JSON.stringify(first.checkpoint()))
+  const second = inputOf()
+  second.load(checkpoint)
+  // Meanwhile more was compacted: that does not count for what was read before.
+  second.start(readerOf(gone(10, 20), 30), false)
+  second.fill()
+  const later = JSON.parse(JSON.stringify(second.checkpoint()))
+  expect(later).not.toHaveProperty('compactedBefore')
+  const third = inputOf()
+  third.load(checkpoint)
+  third.start(readerOf(gone(10, 21), 30), false)
+  expect(() => third.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+})
+
+test('an input that goes on from a checkpoint stops before a batch whose tombstones are gone', () => {
+  const input = inputOf()
+  input.load({ offset: 3, progress: { watermark: 1, topicId: 'id' } })
+  input.start(readerOf(gone(5, 10), 10), false)
+  expect(() => input.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+})
