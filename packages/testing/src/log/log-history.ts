@@ -1,3 +1,5 @@
+import { FollowedRows } from './rows.ts'
+
 /** What writers did and were told, and what must therefore be in the log: the scenario's memory, which never crashes. */
 export class LogHistory {
   /** By writer, the numbers that it wrote and that were acknowledged: such as must be in the log. */
@@ -8,6 +10,8 @@ export class LogHistory {
   readonly seen = new Map<string, Set<number>>()
   /** By writer, the last number whose record in the queue may be gone. */
   readonly purged = new Map<string, number>()
+  /** Of the rows, what one process keeps. */
+  readonly followed = new FollowedRows()
   readonly #next = new Map<string, number>()
 
   /** The writer's next number, counted on over its deaths. */

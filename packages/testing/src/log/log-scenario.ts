@@ -6,7 +6,7 @@ import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { asValue, LogHistory, parseValue } from './log-history.ts'
 import {
-  cleanTable,
+  cleanTables,
   createTopics,
   EVENTS,
   isTransactional,
@@ -18,6 +18,7 @@ import {
   writeRecords,
   writeTransactions,
 } from './log-workers.ts'
+import { checkRows, followRows, writeRows } from './rows.ts'
 
 export interface LogScenarioOptions {
   readonly durability: 'fsync' | 'os'
@@ -84,8 +85,10 @@ function start(process: SimulatedProcess, options: LogScenarioOptions, history: 
       writeRecords(log, process, history),
       writeTransactions(log, process, history),
       readRecords(log, process, history),
-      cleanTable(log, process),
+      cleanTables(log, process),
+      writeRows(log, process),
       ...(process.name === 'a' ? [purgeQueue(log, process, history)] : []),
+      ...(process.name === 'b' ? [followRows(log, process, history.followed)] : []),
     ])
   }
   work().catch((error: unknown) => {
@@ -112,6 +115,8 @@ function isDiskError(error: unknown): boolean {
 function intervene(machine: Machine, { powerCuts }: LogScenarioOptions): void {
   const { random, processes } = machine
   const one = processes[random.below(processes.length)]
+  // Longer than a tombstone is kept.
+  if (random.chance(0.5)) machine.jumpClock(25 * 3_600_000)
   const what = random.next()
   if (what < 0.2) one?.crash()
   else if (what < 0.4) one?.pause()
@@ -137,6 +142,7 @@ async function verify(process: SimulatedProcess, options: LogScenarioOptions, hi
   checkWhole(partitions, history)
   checkTable(await read(log, TABLE, 0), history)
   checkQueue(await read(log, QUEUE, 0), history)
+  await checkRows(log, history.followed)
   await log.close()
 }
 

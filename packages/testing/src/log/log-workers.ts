@@ -3,6 +3,7 @@ import { MillraceError } from '@millrace/core'
 import { readAll, write } from '@millrace/core/conformance'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { asValue, type LogHistory, parseValue } from './log-history.ts'
+import { ROWS } from './rows.ts'
 
 export const PARTITIONS = 2
 export const EVENTS = 'events'
@@ -23,6 +24,7 @@ export async function createTopics(log: Log): Promise<void> {
     [EVENTS, 'delete'],
     [TABLE, 'compact'],
     [QUEUE, 'delete'],
+    [ROWS, 'compact'],
   ] as const
   for (const [name, cleanup] of topics) {
     try {
@@ -98,13 +100,13 @@ export async function readRecords(log: Log, process: SimulatedProcess, history: 
   }
 }
 
-/** Compacts the table now and then until the process dies. */
-export async function cleanTable(log: Log, process: SimulatedProcess): Promise<never> {
+/** Compacts the table and the rows now and then until the process dies. */
+export async function cleanTables(log: Log, process: SimulatedProcess): Promise<never> {
   for (;;) {
     await new Promise<void>((resolve) => {
       process.env.timers.after(5 + process.env.random.next() * 40, resolve)
     })
-    await log.admin.clean(TABLE)
+    await log.admin.clean(process.env.random.next() < 0.5 ? TABLE : ROWS)
   }
 }
 
