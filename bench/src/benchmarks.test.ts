@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { runCompaction } from './file-log/compaction.ts'
 import { runThroughput } from './file-log/throughput.ts'
 import { runCost } from './guarantee/cost.ts'
 import { STATEFUL, STATELESS } from './jobs/pairs.ts'
@@ -14,6 +15,16 @@ test(
   async () => {
     const report = await runThroughput(100, 6000, 1)
     expect(report.split('\n').filter((line) => line.includes(': file log'))).toHaveLength(4)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'compaction leaves every key',
+  async () => {
+    const report = await runCompaction(5000)
+    expect(report).toContain('every key twice')
     expect(report).not.toContain('NaN')
   },
   TEST_MS_MAX,

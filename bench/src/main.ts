@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { runCompaction } from './file-log/compaction.ts'
 import { runThroughput } from './file-log/throughput.ts'
 import { runCost } from './guarantee/cost.ts'
 import { runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
@@ -16,6 +17,8 @@ interface Sizes {
   readonly intervalsMs: readonly number[]
   /** Bytes of values that the file log's benchmarks append in a run. */
   readonly logBytes: number
+  /** Keys of the partition that is compacted. */
+  readonly keys: number
   readonly wakeUps: number
   /** Records whose way through a job is timed: in a stream, and alone. */
   readonly passedOn: number
@@ -28,6 +31,7 @@ const FULL: Sizes = {
   pairs: 5,
   intervalsMs: [10, 100, 1000],
   logBytes: 256_000_000,
+  keys: 20_000_000,
   wakeUps: 1000,
   passedOn: 300,
   passedOnAlone: 30,
@@ -39,6 +43,7 @@ const QUICK: Sizes = {
   pairs: 1,
   intervalsMs: [100],
   logBytes: 4_000_000,
+  keys: 20_000,
   wakeUps: 50,
   passedOn: 20,
   passedOnAlone: 5,
@@ -57,6 +62,7 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   'log-100': ({ logBytes, pairs }) => runThroughput(100, logBytes / 100, pairs),
   'log-1000': ({ logBytes, pairs }) => runThroughput(1000, logBytes / 1000, pairs),
+  compaction: ({ keys }) => runCompaction(keys),
   'wake-up': ({ wakeUps, pairs }) => runWakeUp(wakeUps, pairs),
   visible: ({ passedOn, pairs, intervalsMs }) => runVisible(passedOn, STREAM_PAUSE_MS, pairs, intervalsMs),
   'visible-alone': ({ passedOnAlone, pairs, intervalsMs }) =>
