@@ -103,6 +103,63 @@ const CASES: readonly Case[] = [
     says: ['BAD_INPUT', 'a.csv', 'row 1', '"name"'],
   },
   {
+    what: 'an import of seconds that are not said to be seconds',
+    args: (folder) => {
+      const file = folder.write('a.csv', 'id,at\n1,978307260\n')
+      return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
+    },
+    code: 1,
+    says: ['BAD_INPUT', 'a.csv, row 1: at is 978307260', 'looks like seconds', '--timestamp-unit s'],
+  },
+  {
+    what: 'a line whose event time is a year',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'produce', 'a', '--timestamp-field', 'year']
+    },
+    stdin: '{"year":2001}\n',
+    code: 1,
+    says: ['BAD_INPUT', 'line 1 of stdin: year is 2001', 'looks like a year', '0 records appended'],
+  },
+  {
+    what: 'an event time on the command line that is in seconds',
+    args: () => ['topics', 'produce', 'a', '--timestamp', '978307260'],
+    code: 2,
+    says: ['--timestamp', 'looks like seconds', '2001-01-31T08:00'],
+  },
+  {
+    what: 'a unit of time that is none',
+    args: () => ['topics', 'produce', 'a', '--timestamp-field', 'at', '--timestamp-unit', 'min'],
+    code: 2,
+    says: ['--timestamp-unit', 's, ms, us, ns'],
+  },
+  {
+    what: 'a unit of time without the field that it is of',
+    args: () => ['topics', 'produce', 'a', '--timestamp-unit', 's'],
+    code: 1,
+    says: ['BAD_INPUT', '--timestamp-field'],
+  },
+  {
+    what: "an import of history that is older than the topic's retention",
+    args: async (folder) => {
+      await succeed(['topics', 'create', 'a', '--retention', '7d', '--data', folder.data])
+      const file = folder.write('a.csv', 'id,at\n1,2001-01-01\n')
+      return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
+    },
+    code: 5,
+    says: ['RECORD_EXPIRED', 'a.csv, row 1', '2001-01-01T00:00', '7d', '--allow-expired'],
+  },
+  {
+    what: "a line that is older than the topic's retention",
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--retention', '7d', '--data', data])
+      return ['topics', 'produce', 'a', '--records']
+    },
+    stdin: '{"value":"now"}\n{"value":"then","timestamp":978307260000}\n',
+    code: 5,
+    says: ['1 record appended to a', 'RECORD_EXPIRED', 'line 2 of stdin', '--allow-expired'],
+  },
+  {
     what: 'an import that resumes into a topic of other records',
     args: async (folder) => {
       const { data } = folder

@@ -26,7 +26,11 @@ test('a CSV file is imported a row a record, and resumed without a repeat', { ti
   using folder = new UserFolder()
   const file = folder.write('orders.csv', 'customer,placed,cents\nann,2001-01-01,007\n"b,ob",2001-01-02T10:00,12.5\n')
   const args = ['topics', 'import', 'orders', file, '--key', 'customer', '--timestamp', 'placed', '--data', folder.data]
-  expect(await succeed([...args, '--resume'])).toContain('2 records imported into orders')
+  const imported = await succeed([...args, '--resume'])
+  expect(imported).toContain('2 records imported into orders')
+  expect(imported).toContain(
+    'event time: placed, ISO dates, from 2001-01-01T00:00:00.000Z to 2001-01-02T10:00:00.000Z\n',
+  )
   expect(await succeed([...args, '--resume'])).toContain('0 records imported into orders; 2 were there already')
   const tail = ['topics', 'tail', 'orders', '--from', 'start', '--until-end', '--json', '--data', folder.data]
   const records = (await succeed(tail))
@@ -37,6 +41,30 @@ test('a CSV file is imported a row a record, and resumed without a repeat', { ti
     { key: 'ann', timestamp: Date.UTC(2001, 0, 1), value: { customer: 'ann', placed: '2001-01-01', cents: '007' } },
     { key: 'b,ob', timestamp: Date.UTC(2001, 0, 2, 10), value: { cents: 12.5 } },
   ])
+})
+
+test('an import says what retention leaves of history that is imported all the same', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  const created = await run(['topics', 'create', 'a', '--retention', '7d', '--segment-bytes', '1k', ...data])
+  expect(created.stderr).toMatch(/Retention goes by the time of the records.*older than 7d is deleted/)
+  // Batches of a slice of rows are several segments, and the last one stays open.
+  const row = (index: number) => `${JSON.stringify({ id: 'k', at: 978_307_260 + index, text: 'x'.repeat(500) })}\n`
+  const file = folder.write('a.ndjson', Array.from({ length: 20_000 }, (_, index) => row(index)).join(''))
+  const time = ['--timestamp', 'at', '--timestamp-unit', 's']
+  const said = await succeed(['topics', 'import', 'a', file, '--key', 'id', ...time, '--allow-expired', ...data])
+  const { records } = JSON.parse(await succeed(['topics', 'describe', 'a', '--json', ...data]))
+  expect(records).toBeLessThan(20_000)
+  const [remain, gone] = [records.toLocaleString('en-US'), (20_000 - records).toLocaleString('en-US')]
+  const going = records > 0 ? `; ${remain} are older than its retention, and go when their segment is closed` : ''
+  expect(said).toContain(
+    `20,000 records imported into a; the topic's retention has deleted ${gone} of them, ${remain} remain${going} (`,
+  )
+  expect(said).toContain(
+    'event time: at, seconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T05:34:19.000Z',
+  )
 })
 
 test('a running job is found, queried and watched, and SIGTERM ends it with 0', { timeout: TIMEOUT_MS }, async () => {

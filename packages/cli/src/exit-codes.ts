@@ -36,6 +36,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   TOPIC_REPLACED: EXIT.refused,
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
+  RECORD_EXPIRED: EXIT.refused,
 }
 
 export function exitCodeOf(code: ErrorCode): number {

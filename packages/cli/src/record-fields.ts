@@ -10,7 +10,7 @@ export function keyText(fields: Readonly<Record<string, unknown>>, field: string
   return JSON.stringify(value)
 }
 
-/** The event time that a field holds: ms since the epoch, or an ISO date. Throws `BAD_INPUT`. */
+/** The event time of a record as `tail --json` prints it: ms since 1970, or an ISO date. Throws `BAD_INPUT`. */
 export function timestampOf(fields: Readonly<Record<string, unknown>>, field: string, where: string): number {
   const value = fields[field]
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value

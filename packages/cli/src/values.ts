@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { LOOKS, looksLike } from './event-time/time-unit.ts'
 
 /** Parsers of option values. Each throws commander's error, which names the option. */
 
@@ -26,6 +27,16 @@ export function timeMs(text: string): number {
   const time = isoTime(text)
   if (time !== undefined) return time
   throw new InvalidArgumentError('Give ms since the epoch, or a date such as 2001-01-31T08:00.')
+}
+
+/** As `timeMs`, for the event time of records: a number that looks like something else than ms is refused. */
+export function eventTimeMs(text: string): number {
+  const time = timeMs(text)
+  const looks = /^-?\d+$/.test(text) ? looksLike(time) : 'ms'
+  if (looks === 'ms' || looks === 'small') return time
+  throw new InvalidArgumentError(
+    `It looks like ${LOOKS[looks]}, not milliseconds. Give a date such as 2001-01-31T08:00.`,
+  )
 }
 
 /** ms since the epoch of an ISO date (UTC where it states no zone); undefined for other text. */

@@ -18,6 +18,7 @@ export type {
   WindowScan,
   WindowStore,
 } from './contracts/store.ts'
+export { durationText } from './describe/duration-text.ts'
 export { isJob, type Job } from './dsl/job.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'

@@ -31,7 +31,7 @@ export async function csvRows(path: string, rowsMax: number): Promise<RowSource>
     }
     yield piece
   }
-  return { total: size, unit: 'bytes', done: () => stream.bytesRead, pieces: pieces() }
+  return { total: size, unit: 'bytes', done: () => stream.bytesRead, dates: new Set(), pieces: pieces() }
 }
 
 /** Only what a number would be printed as again is one: `007` and `1e5` stay text. */

@@ -1,7 +1,8 @@
 import { type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
-
-import { keyText, timestampOf } from '../record-fields.ts'
+import type { EventTimeField } from '../event-time/event-time-field.ts'
+import { keyText } from '../record-fields.ts'
 import { TopicAppender } from '../topic-appender.ts'
+import type { ExpiryCheck } from '../topics/expiry-check.ts'
 import { openResume, type Resume } from './resume.ts'
 import type { ImportedRow, RowSource } from './row-source.ts'
 
@@ -14,7 +15,10 @@ export interface ImportPlan {
   /** For messages. */
   readonly file: string
   readonly key: string
+  /** The column that is the event time. */
   readonly timestamp: string
+  readonly time: EventTimeField
+  readonly expiry: ExpiryCheck
   readonly resume: boolean
   readonly progress: () => void
 }
@@ -34,7 +38,7 @@ export async function importRows(
     for (let from = 0; from < piece.length; from += SLICE_ROWS) {
       for (const fields of piece.slice(from, from + SLICE_ROWS)) {
         row++
-        if (!appendRow(appender, fields, row, plan, resume)) skipped++
+        if (!appendRow(appender, fields, row, plan, source.dates.has(plan.timestamp), resume)) skipped++
       }
       if (appender.backlogged) await appender.flush()
       plan.progress()
@@ -53,14 +57,16 @@ function appendRow(
   fields: ImportedRow,
   row: number,
   plan: ImportPlan,
+  isDate: boolean,
   resume: Resume | undefined,
 ): boolean {
-  const where = `${plan.file}, row ${row},`
+  const where = `${plan.file}, row ${row}`
   const key = keyText(fields, plan.key, where)
-  const timestamp = timestampOf(fields, plan.timestamp, where)
+  const timestamp = plan.time.read(fields, where, isDate)
   const value = JSON.stringify(fields)
   const partition = appender.partitionOf(key)
   if (resume?.skips(partition, { key, timestamp, value }) === true) return false
+  plan.expiry.check(timestamp, where)
   appender.append(partition, timestamp, key, value, TEXT, NO_HEADERS)
   return true
 }

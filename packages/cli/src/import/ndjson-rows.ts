@@ -25,7 +25,7 @@ export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSour
       if (rows >= rowsMax) return
     }
   }
-  return { total: size, unit: 'bytes', done: () => stream.bytesRead, pieces: pieces() }
+  return { total: size, unit: 'bytes', done: () => stream.bytesRead, dates: new Set(), pieces: pieces() }
 }
 
 function rowOf(text: string, path: string, line: number): ImportedRow {

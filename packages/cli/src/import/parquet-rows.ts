@@ -18,6 +18,7 @@ export async function parquetRows(path: string, rowsMax: number): Promise<RowSou
   const { file, metadata } = await openParquet(path)
   const total = Math.min(rowsMax, Number(metadata.num_rows))
   let done = 0
+  const dates = new Set<string>()
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
     for (const group of metadata.row_groups) {
       if (done >= total) return
@@ -26,11 +27,11 @@ export async function parquetRows(path: string, rowsMax: number): Promise<RowSou
         throw unreadableFile(path, cause)
       })
       done = rowEnd
-      for (const row of rows) toJsonValues(row)
+      for (const row of rows) toJsonValues(row, dates)
       yield rows
     }
   }
-  return { total, unit: 'rows', done: () => done, pieces: pieces() }
+  return { total, unit: 'rows', done: () => done, dates, pieces: pieces() }
 }
 
 async function openParquet(path: string): Promise<{ readonly file: AsyncBuffer; readonly metadata: FileMetaData }> {
@@ -44,12 +45,14 @@ async function openParquet(path: string): Promise<{ readonly file: AsyncBuffer; 
   }
 }
 
-function toJsonValues(row: Record<string, unknown>): void {
+function toJsonValues(row: Record<string, unknown>, dates: Set<string>): void {
   for (const column in row) {
     const value = row[column]
     if (typeof value === 'bigint') row[column] = safeNumber(value)
-    else if (value instanceof Date) row[column] = value.getTime()
-    else if (typeof value === 'object' && value !== null) row[column] = JSON.parse(JSON.stringify(value, jsonSafe))
+    else if (value instanceof Date) {
+      row[column] = value.getTime()
+      dates.add(column)
+    } else if (typeof value === 'object' && value !== null) row[column] = JSON.parse(JSON.stringify(value, jsonSafe))
   }
 }
 

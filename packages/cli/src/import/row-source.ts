@@ -8,5 +8,7 @@ export interface RowSource {
   readonly unit: 'rows' | 'bytes'
   /** How much of `total` the pieces given so far took. */
   readonly done: () => number
+  /** Columns of which the rows so far held times by the file's own types; their values are ms since 1970. */
+  readonly dates: ReadonlySet<string>
   readonly pieces: AsyncIterable<readonly ImportedRow[]>
 }

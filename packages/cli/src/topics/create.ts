@@ -1,5 +1,5 @@
 import type { TopicSettings } from '@millrace/core'
-import { checkName } from '@millrace/core/internal'
+import { checkName, durationText } from '@millrace/core/internal'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
@@ -51,6 +51,7 @@ Examples:
         }
         const topic = await log.admin.createTopic(name, settingsOf(options))
         io.stdout.write(`Topic ${name} is made, with ${partitionText(topic.partitions)}\n`)
+        io.stderr.write(retentionNote(topic))
       })
     })
 }
@@ -65,6 +66,19 @@ function settingsOf({ partitions, cleanup, ...limits }: CreateOptions): Partial<
     ...(segmentBytes !== undefined && { segmentBytes }),
     ...(recordBytesMax !== undefined && { recordBytesMax }),
   }
+}
+
+/** What a user who sets a retention may not expect of it. */
+function retentionNote({ cleanup, retentionMs, retentionBytes }: TopicSettings): string {
+  if (cleanup === 'compact') {
+    const set = retentionMs !== null || retentionBytes !== null
+    return set ? 'A compacted topic keeps the latest record of every key: its retention has no effect\n' : ''
+  }
+  if (retentionMs === null) return ''
+  return (
+    `Retention goes by the time of the records, not by when they are appended: history that is older than ` +
+    `${durationText(retentionMs)} is deleted as soon as its segment is closed\n`
+  )
 }
 
 function partitionText(partitions: number): string {

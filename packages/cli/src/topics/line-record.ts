@@ -1,4 +1,5 @@
 import type { Header, Headers } from '@millrace/core'
+import type { EventTimeField } from '../event-time/event-time-field.ts'
 import { badInput } from '../input-error.ts'
 import { keyText, timestampOf } from '../record-fields.ts'
 
@@ -14,20 +15,26 @@ export interface LineOptions {
   readonly key?: string
   readonly keyField?: string
   readonly timestamp?: number
-  readonly timestampField?: string
+  /** Reads the field that is the event time; lines are JSON then. */
+  readonly time: EventTimeField | undefined
   readonly records?: boolean
+}
+
+/** How messages name a line. */
+export function lineName(line: number): string {
+  return `line ${line} of stdin`
 }
 
 /** Reads a line as the options say; throws `BAD_INPUT` with its number. */
 export function recordOfLine(text: string, line: number, options: LineOptions): LineRecord {
-  const { keyField, timestampField } = options
-  const where = `line ${line} of stdin`
+  const { keyField, time } = options
+  const where = lineName(line)
   if (options.records === true) return recordOfObject(objectOf(text, where), where, options)
-  if (keyField === undefined && timestampField === undefined) {
+  if (keyField === undefined && time === undefined) {
     return { key: options.key ?? null, value: text, timestamp: options.timestamp, headers: undefined }
   }
   const fields = objectOf(text, where)
-  const timestamp = timestampField === undefined ? options.timestamp : timestampOf(fields, timestampField, where)
+  const timestamp = time === undefined ? options.timestamp : time.read(fields, where)
   const key = keyField === undefined ? (options.key ?? null) : keyText(fields, keyField, where)
   return { key, value: text, timestamp, headers: undefined }
 }

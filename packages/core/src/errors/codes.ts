@@ -61,6 +61,7 @@ export const ERROR_CODES = {
   FILE_MISSING: 'refused',
   BAD_INPUT: 'refused',
   IMPORT_DIFFERS: 'refused',
+  RECORD_EXPIRED: 'refused',
   JOB_FILE_BROKEN: 'refused',
   JOB_NOT_RUNNING: 'refused',
 } as const satisfies Record<string, ErrorConsequence>

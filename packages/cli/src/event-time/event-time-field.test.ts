@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { EventTimeField } from './event-time-field.ts'
+import type { TimeUnit } from './time-unit.ts'
+
+const MINUTE = Date.UTC(2001, 0, 1, 0, 1)
+const read = (at: unknown, unit?: TimeUnit, isDate?: boolean) =>
+  new EventTimeField('at', unit).read({ at }, 'row 1', isDate)
+
+describe('an event time', () => {
+  test.each([
+    ['2001-01-01T00:01', undefined],
+    [MINUTE, undefined],
+    [`${MINUTE}`, undefined],
+    [MINUTE, 'ms'],
+    [MINUTE / 1000, 's'],
+    [MINUTE * 1e3, 'us'],
+    [`${MINUTE}000000`, 'ns'],
+    [MINUTE * 1e6, 'ns'],
+    ['2001-01-01T00:01Z', 's'],
+  ] as const)('%j with unit %s is read', (at, unit) => {
+    expect(read(at, unit)).toBe(MINUTE)
+  })
+
+  test.each([
+    [2001, 'looks like a year', '--timestamp-unit ms'],
+    ['2001', 'looks like a year', '--timestamp-unit ms'],
+    [20_010_131, 'looks like a date in digits', '2001-01-31'],
+    [MINUTE / 1000, 'looks like seconds', '--timestamp-unit s, '],
+    [MINUTE / 1000 + 0.5, 'looks like seconds', '2001-01-01T00:01:00.500Z'],
+    [MINUTE * 1e3, 'looks like microseconds', '--timestamp-unit us, '],
+    [`${MINUTE}000000`, 'looks like nanoseconds', '--timestamp-unit ns, '],
+    [-MINUTE / 1000, 'looks like seconds', '--timestamp-unit s, '],
+    [MINUTE + 0.5, 'not a whole number', '--timestamp-unit ms'],
+    ['noon', 'no time', 'ISO date'],
+    [true, 'no time', 'ISO date'],
+    [null, 'no field "at"', 'timestamp'],
+  ] as const)('%j without a unit is refused: it %s', (at, reason, remedy) => {
+    const refused = { code: 'BAD_INPUT', message: expect.stringMatching(new RegExp(`^row 1.*${reason}.*${remedy}`)) }
+    expect(() => read(at)).toThrow(expect.objectContaining(refused))
+  })
+
+  test('small numbers are milliseconds, as a stated unit is what it says', () => {
+    expect([read(5), read(2001, 'ms'), read(2001, 's')]).toEqual([5, 2001, 2_001_000])
+  })
+
+  test('a column that holds dates by its own type is read whatever its numbers look like, and needs no unit', () => {
+    expect(read(MINUTE / 1000, undefined, true)).toBe(MINUTE / 1000)
+    expect(() => read(MINUTE, 's', true)).toThrow('Leave out --timestamp-unit')
+  })
+
+  test.each([
+    ['s', MINUTE],
+    ['ms', MINUTE * 1e3],
+  ] as const)('a stated unit that leads past the year 9999 is refused: %s', (unit, at) => {
+    expect(() => read(at, unit)).toThrow('after the year 9999')
+  })
+
+  test('the summary has the first and the last time, and in which forms they came', () => {
+    const field = new EventTimeField('at', undefined)
+    expect(field.summary).toBeUndefined()
+    for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.read({ at }, 'row')
+    expect(field.summary).toBe(
+      'event time: at, ISO dates and milliseconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T00:02:00.000Z',
+    )
+  })
+})

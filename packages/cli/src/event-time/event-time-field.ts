@@ -1,0 +1,120 @@
+import type { RefusedError } from '@millrace/core'
+import { InvalidArgumentError, Option } from 'commander'
+import { badInput } from '../input-error.ts'
+import { isoTime } from '../values.ts'
+import {
+  EVENT_TIME_MS_MAX,
+  isoText,
+  LOOKS,
+  looksLike,
+  TIME_UNITS,
+  type TimeUnit,
+  toMilliseconds,
+  UNIT_NAMES,
+} from './time-unit.ts'
+
+/** The option that states what the numbers of the event time count. */
+export function timestampUnitOption(): Option {
+  return new Option(
+    '--timestamp-unit <unit>',
+    'what event times that are numbers count since 1970: s, ms, us or ns (default: ms, if they can be meant so)',
+  ).argParser((text) => {
+    const unit = TIME_UNITS.find((each) => each === text)
+    if (unit !== undefined) return unit
+    throw new InvalidArgumentError(`Give ${TIME_UNITS.join(', ')}.`)
+  })
+}
+
+/**
+ * Reads the field that is the event time, record by record, and remembers what it understood. A number without a stated unit is
+ * taken for milliseconds only if it can be meant so; every other number is refused, never converted by a guess.
+ */
+export class EventTimeField {
+  readonly #field: string
+  readonly #unit: TimeUnit | undefined
+  readonly #forms = new Set<string>()
+  #first = Number.POSITIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+
+  constructor(field: string, unit: TimeUnit | undefined) {
+    this.#field = field
+    this.#unit = unit
+  }
+
+  /**
+   * The event time in ms. `where` names the record in messages. `isDate`: the file itself says that the field is a time, in ms.
+   * Throws `BAD_INPUT`.
+   */
+  read(fields: Readonly<Record<string, unknown>>, where: string, isDate = false): number {
+    const value = fields[this.#field]
+    if (value === undefined || value === null) {
+      throw badInput(`${where} has no field ${JSON.stringify(this.#field)} for the timestamp`)
+    }
+    const time = isDate ? this.#dateOf(value, where) : this.#timeOf(value, where)
+    if (time > EVENT_TIME_MS_MAX) {
+      throw this.#refused(value, where, 'which would be a time after the year 9999. Check --timestamp-unit')
+    }
+    if (time < this.#first) this.#first = time
+    if (time > this.#last) this.#last = time
+    return time
+  }
+
+  /** What was understood, for a person; undefined if nothing was read. */
+  get summary(): string | undefined {
+    if (this.#last < this.#first) return undefined
+    const forms = [...this.#forms].toSorted().join(' and ')
+    return `event time: ${this.#field}, ${forms}, from ${isoText(this.#first)} to ${isoText(this.#last)}`
+  }
+
+  #dateOf(value: unknown, where: string): number {
+    if (this.#unit !== undefined) {
+      throw this.#refused(value, where, 'and the file says that this is a date. Leave out --timestamp-unit')
+    }
+    this.#forms.add('dates')
+    return Number(value)
+  }
+
+  #timeOf(value: unknown, where: string): number {
+    const number = numberOf(value)
+    if (number !== undefined) return this.#numberTime(number, value, where)
+    const time = typeof value === 'string' ? isoTime(value) : undefined
+    if (time === undefined) throw this.#refused(value, where, 'and no time (an ISO date, or a number of ms since 1970)')
+    this.#forms.add('ISO dates')
+    return time
+  }
+
+  #numberTime(number: number, value: unknown, where: string): number {
+    const unit = this.#unit ?? this.#guarded(number, value, where)
+    this.#forms.add(`${UNIT_NAMES[unit]} since 1970`)
+    return toMilliseconds(number, unit)
+  }
+
+  /** Milliseconds, if that can be meant. */
+  #guarded(number: number, value: unknown, where: string): 'ms' {
+    const looks = looksLike(number)
+    if (looks === 'ms' || looks === 'small') {
+      if (Number.isInteger(number)) return 'ms'
+      const remedy = 'State its unit: --timestamp-unit ms rounds it down'
+      throw this.#refused(value, where, `which is not a whole number of milliseconds. ${remedy}`)
+    }
+    const orMs = 'or --timestamp-unit ms if it is milliseconds since 1970'
+    const asMs = `as milliseconds it is ${isoText(number)}`
+    if (looks === 'year' || looks === 'date') {
+      const remedy = looks === 'year' ? 'Name a field that holds a time' : 'Write it as 2001-01-31'
+      throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${asMs}). ${remedy}, ${orMs}`)
+    }
+    const readings = `as such it is ${isoText(toMilliseconds(number, looks))}, ${asMs}`
+    const remedy = `State its unit: --timestamp-unit ${looks}, ${orMs}`
+    throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${readings}). ${remedy}`)
+  }
+
+  #refused(value: unknown, where: string, what: string): RefusedError {
+    return badInput(`${where}: ${this.#field} is ${JSON.stringify(value)}, ${what}`)
+  }
+}
+
+/** The number that a field holds, also as text: 64-bit integers that JavaScript cannot hold exactly come as such. */
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : undefined
+}

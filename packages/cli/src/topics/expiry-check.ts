@@ -1,0 +1,44 @@
+import { RefusedError, type TopicDescription } from '@millrace/core'
+import { durationText } from '@millrace/core/internal'
+import { Option } from 'commander'
+import { isoText } from '../event-time/time-unit.ts'
+
+/** The option with which records that retention deletes at once are appended all the same. */
+export function allowExpiredOption(): Option {
+  return new Option('--allow-expired', "append records that are older than the topic's retention, too")
+}
+
+/**
+ * Refuses records that a topic's retention deletes as soon as their segment is closed: retention goes by the time of the records, so
+ * that history is appended in vain.
+ */
+export class ExpiryCheck {
+  readonly #topic: TopicDescription
+  readonly #allowed: boolean
+  #expired = 0
+
+  constructor(topic: TopicDescription, allowed: boolean) {
+    this.#topic = topic
+    this.#allowed = allowed
+  }
+
+  /** How many records were older than the retention when they came. */
+  get expired(): number {
+    return this.#expired
+  }
+
+  /** `where` names the record in messages. Throws `RECORD_EXPIRED`. */
+  check(timestamp: number, where: string): void {
+    const { name, cleanup, retentionMs } = this.#topic
+    if (cleanup !== 'delete' || retentionMs === null || timestamp >= Date.now() - retentionMs) return
+    this.#expired++
+    if (this.#allowed) return
+    throw new RefusedError(
+      'RECORD_EXPIRED',
+      `${where}: the record is of ${isoText(timestamp)}, and topic ${name} keeps records for ` +
+        `${durationText(retentionMs)} from their own time: it would be deleted with its segment. Choose a topic with a longer ` +
+        'retention, or append it all the same with --allow-expired',
+      { topic: name },
+    )
+  }
+}

@@ -1,0 +1,37 @@
+import type { Log, PartitionOffsets, TopicDescription } from '@millrace/core'
+import { type DataOptions, withLog } from '../data-option.ts'
+import { count } from '../terminal/amounts.ts'
+import { topicPartitions } from './topic-partitions.ts'
+
+/** What was appended to a topic since a moment. */
+export interface Appended {
+  readonly topic: TopicDescription
+  /** Its offsets at that moment, by partition. */
+  readonly before: readonly PartitionOffsets[]
+  readonly records: number
+  /** How many of these were older than the topic's retention when they came. */
+  readonly expired: number
+}
+
+/**
+ * What retention has made of the records, for a person; empty if it keeps all of them. Retention works behind appends, and a log
+ * that is closed has waited for it: call this after that.
+ */
+export async function retentionOutcome(options: DataOptions, appended: Appended): Promise<string> {
+  const { topic, records, expired } = appended
+  if (topic.cleanup !== 'delete' || (topic.retentionMs === null && topic.retentionBytes === null)) return ''
+  const kept = await withLog(options, (log) => keptOf(log, appended))
+  const gone = Math.max(0, records - kept)
+  const deleted =
+    gone > 0 ? `; the topic's retention has deleted ${count(gone)} of them, ${count(records - gone)} remain` : ''
+  const going = expired - gone
+  return going > 0
+    ? `${deleted}; ${count(going)} are older than its retention, and go when their segment is closed`
+    : deleted
+}
+
+/** How many of the records the topic still has. */
+async function keptOf(log: Log, { topic, before }: Appended): Promise<number> {
+  const now = await topicPartitions(log, topic)
+  return now.reduce((sum, { start, end }, partition) => sum + end - Math.max(start, before[partition]?.end ?? 0), 0)
+}
