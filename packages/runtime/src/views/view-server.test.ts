@@ -229,8 +229,9 @@ test.each(['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '[::1]', '
 
 test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'])('%s is refused', async (method) => {
   await using served = await serve()
-  const { status, headers } = await rawRequest(`${served.url}/views`, { method })
+  const { status, headers, body } = await rawRequest(`${served.url}/views`, { method })
   expect(status).toBe(405)
+  if (method !== 'HEAD') expect(JSON.parse(body)).toMatchObject({ code: 'METHOD_REFUSED' })
   expect(headers.allow).toBe('GET')
   expect(headers['access-control-allow-methods']).toBeUndefined()
 })

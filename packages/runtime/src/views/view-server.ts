@@ -19,6 +19,15 @@ export interface ViewServerOptions {
   readonly host?: string
   /** 0, the default, takes a free one. */
   readonly port?: number
+  /** How many sockets, and how long; default: `limits.ts`. */
+  readonly limits?: Partial<ConnectionLimits>
+}
+
+/** What one client's connections may cost the server. */
+export interface ConnectionLimits {
+  readonly connectionsMax: number
+  readonly requestMsMax: number
+  readonly keepAliveMs: number
 }
 
 export interface ViewServer {
@@ -38,15 +47,22 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   const address = loopbackAddress(host)
   const closing = new AbortController()
   const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal })
+  const {
+    connectionsMax = CONNECTIONS_MAX,
+    requestMsMax = REQUEST_MS_MAX,
+    keepAliveMs = KEEP_ALIVE_MS,
+  } = options.limits ?? {}
   const limits = {
     maxHeaderSize: HEADER_BYTES_MAX,
-    headersTimeout: REQUEST_MS_MAX,
-    requestTimeout: REQUEST_MS_MAX,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: requestMsMax,
+    requestTimeout: requestMsMax,
+    // Node looks every 30 s unless told otherwise, and a slow client would have its socket for four times as long.
+    connectionsCheckingInterval: requestMsMax / 10,
+    keepAliveTimeout: keepAliveMs,
   }
   // The globals belong to the job that runs in this process.
   const server = createServer(limits, getRequestListener(fetch, { overrideGlobalObjects: false }))
-  server.maxConnections = CONNECTIONS_MAX
+  server.maxConnections = connectionsMax
   const requests = new RequestCount(server)
   const boundPort = await listen(server, address, port)
   let closed: Promise<void> | undefined
