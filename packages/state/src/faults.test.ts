@@ -173,7 +173,7 @@ test('A value that is damaged while the state is open is an error, and the next 
     writeFileSync(join(directory, name), bytes)
   }
   const read = () => KEYS.map((key) => state.keyValueStore<string, unknown>('totals').find(key).value)
-  expect(read).toThrow(StateDamagedError)
+  expect(read).toThrow(expect.objectContaining({ code: 'STATE_DAMAGED' }))
   expect(read).toThrow(/is damaged.*rebuilt from the changelog/)
   await state.close()
   expect((await openState(directory)).opened).toBe('rebuilt')

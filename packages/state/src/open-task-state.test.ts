@@ -152,6 +152,24 @@ test('What cannot be encoded leaves the group empty and the change in place, so 
   await state.close()
 })
 
+test('An open state asks for a commit once it holds 100,000 entries, and lets a quarter of them go then', async () => {
+  const { state } = await openWith(temporaryDirectory(), [TOTALS])
+  const changelog = new MemoryChangelog()
+  const totals = state.keyValueStore<string, unknown>('totals')
+  const dirtyBytes: number[] = []
+  for (let key = 0; key <= 100_000; key++) {
+    totals.set(totals.find(`key ${key}`), key)
+    if (key >= 99_999) dirtyBytes.push(state.dirtyBytes)
+  }
+  expect(dirtyBytes[0]).toBeLessThan(64 * 1024 * 1024)
+  expect(dirtyBytes[1]).toBe(64 * 1024 * 1024)
+  await state.apply(state.freeze(changelog, 0, new Map()), changelog.commitNow())
+  totals.set(totals.find('key 0'), 1)
+  await state.apply(state.freeze(changelog, 0, new Map()), changelog.commitNow())
+  expect(state.dirtyBytes).toBe(0)
+  await state.close()
+})
+
 async function commitOne(state: TaskState, changelog: MemoryChangelog, name = 'totals', input = 'input') {
   const totals = state.keyValueStore<string, unknown>(name)
   totals.set(totals.find('a'), 1)

@@ -5,6 +5,8 @@ import type { RestoreProgress } from '../task/restore.ts'
 import type { Guarantee } from './outputs.ts'
 
 export const COMMIT_INTERVAL_MS = 100
+/** 64 MiB of changes: several hundred thousand entries, or some hundred milliseconds of LevelDB's write rate. */
+export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 export const IDLE_AFTER_MS = 30_000
 
 /** What a container is started with. */
@@ -18,6 +20,10 @@ export interface ContainerOptions {
   readonly engine?: LevelEngine
   /** How often state, positions and outputs become durable together. Default 100. */
   readonly commitIntervalMs?: number
+  /**
+   * Changed state, over all tasks, that forces an early commit: bounds memory and the size of a commit. Default 64 MiB.
+   */
+  readonly dirtyBytesMax?: number
   /**
    * `exactly-once`: outputs, state and input positions are one transaction, visible at each commit. `at-least-once`: outputs
    * are visible at once, and repeat after a crash; one container only. Default: what the log can do.

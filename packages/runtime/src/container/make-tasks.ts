@@ -1,6 +1,6 @@
 import type { Topology } from '@millrace/core/internal'
 import { Task } from '../task/task.ts'
-import { type ContainerOptions, IDLE_AFTER_MS } from './container-options.ts'
+import { type ContainerOptions, DIRTY_BYTES_MAX, IDLE_AFTER_MS } from './container-options.ts'
 import type { Session } from './session.ts'
 import { type JobTopics, sourcesOf } from './topics.ts'
 
@@ -11,7 +11,7 @@ export function makeTasks(
   topics: JobTopics,
   session: () => Session,
 ): readonly Task[] {
-  const { log, env, stateDirectory, untilEnd = false } = options
+  const { log, env, stateDirectory, untilEnd = false, dirtyBytesMax = DIRTY_BYTES_MAX } = options
   const { onNotice = () => undefined, onRestore = () => undefined } = options
   // A run to the end of what is there decides by positions: the same data gives the same answer, however slow the disk is.
   const idleAfterMs = untilEnd ? Number.POSITIVE_INFINITY : (options.idleAfterMs ?? IDLE_AFTER_MS)
@@ -37,6 +37,7 @@ export function makeTasks(
           repartitionTopic: topics.repartitionTopic,
           sources: sourcesOf(topology, topics, subtopology, partition),
           stateDirectory,
+          dirtyBytesMax,
           engine: options.engine,
           idleAfterMs,
           restoring: onRestore,

@@ -4,7 +4,7 @@ import { ReplaySubject, type Subscription } from 'rxjs'
 import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
-import { COMMIT_INTERVAL_MS, type ContainerOptions } from './container-options.ts'
+import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
 import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
@@ -18,8 +18,6 @@ import { type JobTopics, prepareTopics } from './topics.ts'
 const SLICE_MS = 5
 /** How long a container without work sleeps at most. */
 const IDLE_WAIT_MS = 1000
-/** Changed state that forces an early commit, over all tasks: bounds memory and the size of a commit. */
-const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 const STATUS_INTERVAL_MS = 250
 /** Repartition topics lose what is committed this often; it bounds disk, not correctness. */
 const PURGE_INTERVAL_MS = 5000
@@ -319,9 +317,10 @@ export class RunningContainer {
 
   async #commitWhenDue(): Promise<void> {
     await this.#throwOrGoBack()
+    const { dirtyBytesMax = DIRTY_BYTES_MAX } = this.#options
     let dirtyBytes = 0
     for (const task of this.#tasks) dirtyBytes += task.dirtyBytes
-    if (dirtyBytes >= DIRTY_BYTES_MAX) await this.#commitAll()
+    if (dirtyBytes >= dirtyBytesMax) await this.#commitAll()
     else if (this.#commits.dueInMs <= 0 && this.#commits.underWay === undefined) this.#startCommit()
     if (this.#nowMs >= this.#nextPurgeMs) await this.#purge()
   }

@@ -40,6 +40,8 @@ export interface TaskSpec extends OutputTopics {
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
   readonly stateDirectory: string
+  /** What a task with too many entries in memory says that it has changed, so that its container commits. */
+  readonly dirtyBytesMax: number
   readonly engine: LevelEngine | undefined
   /** An input that has had nothing to read for so long stops holding back the watermark; infinite: silence says nothing. */
   readonly idleAfterMs: number
@@ -149,6 +151,7 @@ export class Task {
       stores: subtopology.stores,
       inputs: subtopology.inputs.map((input) => input.topic),
       env,
+      dirtyBytesMax: this.spec.dirtyBytesMax,
       ...(engine !== undefined && { engine }),
     })
     this.#state = state

@@ -1,0 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { nodeEnv } from '@millrace/core/node'
+import { expect, onTestFinished, test } from 'vitest'
+import { openLocalState } from './open-local-state.ts'
+
+test('a state that is held is opened beside it, eight times at most', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-copies-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const open = () =>
+    openLocalState({ directory: `${directory}/0`, job: 'job', task: '0', stores: [], inputs: [], env: nodeEnv() })
+  const held = []
+  for (let copy = 1; copy <= 8; copy++) held.push(await open())
+  await expect(open()).rejects.toMatchObject({ code: 'JOB_RUNNING' })
+  await held[3]?.state.close()
+  held[3] = await open()
+  for (const { state } of held) await state.close()
+})

@@ -1,0 +1,156 @@
+import { cpSync, rmSync } from 'node:fs'
+import { openFileLog } from '@millrace/connectors'
+import { int32, job, json, type Log, stream, string, topic } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import { startContainer } from '@millrace/runtime'
+import { map, Observable, take } from 'rxjs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const out = topic('out', { key: string(), value: json<unknown>() })
+const counts = stream(numbers).groupByKey().count('counts')
+
+let world: JobWorld
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers')
+  await world.topic('out')
+})
+
+afterEach(() => world.close())
+
+function produce(...values: (number | null)[]): Promise<void> {
+  return world.produce(
+    'numbers',
+    numbers.value,
+    values.map((value, index) => ({ key: 'k', value, timestamp: index })),
+  )
+}
+
+describe('a start is refused', () => {
+  test('if the log has less of an input than the job has processed', async () => {
+    await produce(1, 2)
+    const partition = `${world.directory}/topics/numbers`
+    const copy = `${world.directory}/copy`
+    cpSync(partition, copy, { recursive: true })
+    await produce(3, 4, 5)
+    await world.runToEnd(job('counting', counts))
+    // An older copy is put in place of what the job has read.
+    rmSync(partition, { recursive: true })
+    cpSync(copy, partition, { recursive: true })
+    const { directory, stateDirectory, env } = world
+    const log: Log = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
+    try {
+      const again = startContainer({ job: job('counting', counts), log, env, stateDirectory, untilEnd: true })
+      await expect(again).rejects.toMatchObject({
+        code: 'INPUT_LOST',
+        message: expect.stringMatching(/numbers\/0 up to offset 5.*ends at 2/),
+        place: { topic: 'numbers', partition: 0, offset: 5 },
+      })
+    } finally {
+      await log.close()
+    }
+  })
+
+  test("if a topic of the job's own has another number of partitions than its inputs", async () => {
+    await world.topic('counting.changelog', { cleanup: 'compact', partitions: 3 })
+    await expect(world.start(job('counting', counts))).rejects.toMatchObject({
+      code: 'JOB_INVALID',
+      message: expect.stringMatching(/counting\.changelog has 3 partitions.*now needs 1/),
+    })
+  })
+})
+
+describe('a job stops', () => {
+  test.each([
+    ['complete', stream(numbers).pipe(take(1)), /completed: records after it would be lost/],
+    [
+      'fail',
+      stream(numbers).pipe(
+        map((value) => {
+          if (value === 2) throw new Error('no twos')
+          return value
+        }),
+      ),
+      /failed: Error: no twos/,
+    ],
+  ])('if the operators of a pipe %s', async (_, piped, message) => {
+    await produce(1, 2, 3)
+    await expect(world.runToEnd(job('piped', piped.to(out)))).rejects.toMatchObject({
+      code: 'PIPE_ENDED',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('if the operators of a pipe emit when no record is processed', async () => {
+    let emitLate = (): void => undefined
+    const late = (source: Observable<number>) =>
+      new Observable<number>((subscriber) => {
+        emitLate = () => subscriber.next(0)
+        return source.subscribe(subscriber)
+      })
+    const container = await world.start(job('piped', stream(numbers).pipe(late).to(out)))
+    const ended = expect(container.done).rejects.toMatchObject({ code: 'PIPE_ASYNC' })
+    emitLate()
+    await produce(1)
+    await ended
+  })
+
+  test('if somebody else has written to its repartition topic', async () => {
+    await world.topic('counting.counts.repartition')
+    await world.produce('counting.counts.repartition', string(), [{ key: 'k', value: 'mine', timestamp: 0 }])
+    const theJob = job(
+      'counting',
+      stream(numbers)
+        .groupBy((value) => `${value}`, string())
+        .count('counts'),
+    )
+    await expect(world.runToEnd(theJob)).rejects.toMatchObject({
+      code: 'REPARTITION_FOREIGN',
+      place: { topic: 'counting.counts.repartition', partition: 0, offset: 0 },
+    })
+  })
+})
+
+describe('a record is refused', () => {
+  test('if its value or its key is none for the serde of the topic that it goes to', async () => {
+    await produce(1)
+    const whole = topic('out', { key: string(), value: int32() })
+    const half = stream(numbers).mapValues((value) => value / 2)
+    const keyed = topic('out', { key: int32(), value: json<number>() })
+    const bad = stream(numbers).keyBy((value) => value / 2, int32())
+    for (const [name, output] of [
+      ['value', half.to(whole)],
+      ['key', bad.to(keyed)],
+    ] as const) {
+      await expect(world.runToEnd(job(name, output)), name).rejects.toMatchObject({
+        code: 'RECORD_UNENCODABLE',
+        message: expect.stringContaining(`cannot write a ${name} as int32`),
+      })
+    }
+  })
+
+  test('if a callback that must give a topic or a total gives none', async () => {
+    await produce(1)
+    const nowhere = stream(numbers).to(() => undefined as never)
+    const nothing = stream(numbers)
+      .groupByKey()
+      .aggregate('totals', { init: () => 0, add: () => undefined as never, value: json<number>() })
+    for (const [name, output, says] of [
+      ['topic', nowhere, 'it must name a topic'],
+      ['total', nothing, 'it must return the new total'],
+    ] as const) {
+      await expect(world.runToEnd(job(name, output)), name).rejects.toMatchObject({
+        code: 'CALLBACK_FAILED',
+        message: expect.stringContaining(says),
+      })
+    }
+  })
+
+  test('if it has no key, and the step keeps its results by key', async () => {
+    await world.produce('numbers', numbers.value, [{ key: null, value: 1, timestamp: 0 }])
+    await expect(world.runToEnd(job('counting', counts))).rejects.toMatchObject({ code: 'KEY_MISSING' })
+  })
+})
