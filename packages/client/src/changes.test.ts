@@ -207,3 +207,14 @@ test("a fault in the stream is an error with the server's reason", async () => {
   await settle()
   expect(told).toEqual(['@5', 'QUERY_FAILED'])
 })
+
+test('an event that never ends is an error before it fills the memory', async () => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  const piece = 'x'.repeat(16 * 1024 * 1024)
+  server.streams[0]?.send('data: ')
+  for (let piecesSent = 0; piecesSent < 4; piecesSent++) server.streams[0]?.send(piece)
+  await settle()
+  expect(told).toEqual(['SERVER_UNREACHABLE'])
+})
