@@ -2,6 +2,7 @@ import type { CommittedStore, StoreRange, TaskState } from '@millrace/core/inter
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
+import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, rawBytes } from './testing/serdes.ts'
@@ -113,6 +114,46 @@ test('A range is of one commit, also where another is applied while it is read',
     ])
     expect(new Set(page.entries.map(({ value }) => value)).size).toBeLessThanOrEqual(1)
   }
+  await state.close()
+})
+
+test('A range reads at most 1000 entries at once, and 16 where it passes over windows', async () => {
+  const read: number[] = []
+  const engine: LevelEngine = {
+    ...levelDb,
+    async open(directory) {
+      const level = await levelDb.open(directory)
+      const iterator = level.iterator.bind(level)
+      level.iterator = (range) => {
+        const entries = iterator(range)
+        const nextv = entries.nextv.bind(entries)
+        entries.nextv = (count) => {
+          read.push(count)
+          return nextv(count)
+        }
+        return entries
+      }
+      return level
+    },
+  }
+  const stores = [store('s1', rawBytes, int32, 1)]
+  const place = { directory: temporaryDirectory(), job: 'job', task: '0-0' }
+  const { state } = await openTaskState({ ...place, stores, inputs: ['input'], env: nodeEnv(), engine })
+  const key = Buffer.from('k')
+  set(
+    state,
+    's1',
+    Array.from({ length: 1500 }, (_, start) => ({ key, start })),
+    1,
+    true,
+  )
+  await commit(state, new MemoryChangelog())
+  const committed = state.committed<Buffer, number>('s1')
+  expect((await committed.range({ limit: 5000 })).entries).toHaveLength(1500)
+  expect(Math.max(...read)).toBe(1000)
+  read.length = 0
+  expect((await committed.range({ limit: 5000, windowFrom: 100, windowTo: 200 })).entries).toHaveLength(100)
+  expect(Math.max(...read)).toBe(16)
   await state.close()
 })
 

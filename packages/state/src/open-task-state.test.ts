@@ -3,6 +3,7 @@ import type { MillraceError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test, vi } from 'vitest'
+import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState, type TaskStateOptions } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, json, text } from './testing/serdes.ts'
@@ -41,6 +42,17 @@ test('A disk that takes no new state is told of by code, task and place', async 
   const refused = openTaskState({ directory, job: 'job', task: 'task-0', stores: [TOTALS], inputs: [], env })
   await expect(refused).rejects.toMatchObject({ code: 'STATE_REBUILD_FAILED', place: { task: 'task-0' } })
   await expect(refused).rejects.toThrow(/task-0.*could not be made.*ENOSPC/)
+})
+
+test('A state that is closed answers nothing, also to who still has one of its stores', async () => {
+  const { state } = await openWith(temporaryDirectory(), [TOTALS])
+  await commitOne(state, new MemoryChangelog())
+  const committed = state.committed<string, unknown>('totals')
+  await state.close()
+  await expect(committed.get('a')).rejects.toMatchObject({
+    code: 'STATE_WRITE_FAILED',
+    message: expect.stringContaining('0-0 is closed'),
+  })
 })
 
 test('A state that another opener holds is refused, and left as it is', async () => {
@@ -163,11 +175,41 @@ test('An open state asks for a commit once it holds 100,000 entries, and lets a 
   }
   expect(dirtyBytes[0]).toBeLessThan(64 * 1024 * 1024)
   expect(dirtyBytes[1]).toBe(64 * 1024 * 1024)
-  await state.apply(state.freeze(changelog, 0, new Map()), changelog.commitNow())
+  await state.apply(state.freeze(changelog, 0, state.checkpoint), changelog.commitNow())
   totals.set(totals.find('key 0'), 1)
-  await state.apply(state.freeze(changelog, 0, new Map()), changelog.commitNow())
+  await state.apply(state.freeze(changelog, 0, state.checkpoint), changelog.commitNow())
   expect(state.dirtyBytes).toBe(0)
   await state.close()
+})
+
+test('A value that comes back from the disk with another bit is an error, and the next open rebuilds', async () => {
+  const directory = temporaryDirectory()
+  const before = await openWith(directory, [TOTALS])
+  await commitOne(before.state, new MemoryChangelog())
+  await before.state.close()
+  let damages = false
+  const engine: LevelEngine = {
+    ...levelDb,
+    async open(at) {
+      const level = await levelDb.open(at)
+      const read = level.getSync.bind(level)
+      level.getSync = (key) => {
+        const stored = read(key)
+        if (stored !== undefined && damages) stored[stored.length - 1] = (stored.at(-1) ?? 0) ^ 1
+        return stored
+      }
+      return level
+    },
+  }
+  const { state } = await openWith(directory, [TOTALS], { engine })
+  damages = true
+  expect(() => state.keyValueStore('totals').find('a').value).toThrow(
+    expect.objectContaining({ code: 'STATE_DAMAGED', place: expect.objectContaining({ task: '0-0' }) }),
+  )
+  await state.close()
+  const after = await openWith(directory, [TOTALS])
+  expect(after.opened).toBe('rebuilt')
+  await after.state.close()
 })
 
 async function commitOne(state: TaskState, changelog: MemoryChangelog, name = 'totals', input = 'input') {

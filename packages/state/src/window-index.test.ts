@@ -48,9 +48,7 @@ test('A key is in the index once, however often the changelog says it, and howev
   const restored = await open(directory)
   await changelog.restore(restored, 2)
   await restored.close()
-  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
-  const pages = await level.values({ gte: Buffer.of(1), lt: Buffer.of(2) }).all()
-  await level.close()
+  const pages = await pagesIn(directory)
   const keys = pages.flatMap((page) => page.toString('latin1').match(/key-\d+/g) ?? [])
   expect(keys.sort()).toEqual([...KEYS].sort())
 })
@@ -104,9 +102,39 @@ test('What is frozen and not applied yet, and what came after, is seen, however 
   await state.close()
 })
 
+test('A page of the index is closed at 4 KiB, and at most 256 are kept open from one commit to the next', async () => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  const state = await open(directory)
+  setAll(state, 0, 1)
+  await commit(state, changelog)
+  await state.close()
+  const full = await pagesIn(directory)
+  expect(full.length).toBeGreaterThan(5)
+  for (const page of full) expect(page.length).toBeLessThan(4096 + 100)
+
+  const many = temporaryDirectory()
+  const again = await open(many)
+  const windows = again.windowStore<string, number>('windows')
+  for (const key of ['a', 'b']) {
+    for (let start = 0; start < 3000; start += 10) windows.set(windows.find(key, start), 1)
+    await commit(again, new MemoryChangelog())
+  }
+  await again.close()
+  // Of 300 windows 44 had their page closed by the first commit, and got another.
+  expect(await pagesIn(many)).toHaveLength(300 + 44)
+})
+
 function setAll(state: TaskState, start: number, value: number): void {
   const windows = state.windowStore<string, number>('windows')
   for (const key of KEYS) windows.set(windows.find(key, start), value)
+}
+
+async function pagesIn(directory: string): Promise<Buffer[]> {
+  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  const pages = await level.values({ gte: Buffer.of(1), lt: Buffer.of(2) }).all()
+  await level.close()
+  return pages
 }
 
 async function keysIn(directory: string) {

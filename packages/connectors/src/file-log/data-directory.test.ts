@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import type { FileSystem } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -50,6 +51,40 @@ test('a file in the place of a data directory is refused', async () => {
   writeFileSync(`${directory}/file`, '')
   await expect(open(`${directory}/file`)).rejects.toMatchObject({ code: 'DATA_VERSION' })
   await expect(open(`${directory}/file/below`)).rejects.toMatchObject({ code: 'DATA_VERSION' })
+})
+
+test.each(['EACCES', 'EPERM', 'EROFS'])('a data directory that the system refuses with %s is refused', async (code) => {
+  const { files, ...rest } = nodeEnv()
+  const refuse = () => {
+    throw Object.assign(new Error(`${code}: permission denied`), { code })
+  }
+  const env = { ...rest, files: { ...files, makeDirectory: refuse } }
+  await expect(openFileLog({ directory: `${directory}/refused`, env })).rejects.toMatchObject({
+    code: 'DATA_OWNER',
+    message: expect.stringContaining(`cannot be written (${code})`),
+  })
+})
+
+test('a partition that the system does not let this user append to is refused', async () => {
+  const { files, ...rest } = nodeEnv()
+  let denied = false
+  const openFile: FileSystem['open'] = (path, mode) => {
+    if (denied && path.endsWith('/tail'))
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' })
+    return files.open(path, mode)
+  }
+  const log = await openFileLog({
+    directory: `${directory}/partly`,
+    env: { ...rest, files: { ...files, open: openFile } },
+  })
+  await log.admin.createTopic('t')
+  denied = true
+  await expect(log.openWriter().openPartition('t', 0)).rejects.toMatchObject({
+    code: 'DATA_OWNER',
+    place: expect.objectContaining({ topic: 't' }),
+  })
+  denied = false
+  await log.close()
 })
 
 test('a data directory of another user is refused', async (context) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type Env, type FileSystem, type Log, string } from '@millrace/core'
 import { readAll, write } from '@millrace/core/conformance'
@@ -101,6 +101,21 @@ describe('a reader', () => {
     await reader.close()
     expect(reads.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(2 * MIB)
   })
+})
+
+test('the index of a closed segment is made again if it ends more than 1 MiB before the segment does', async () => {
+  await log.admin.createTopic('closed', { segmentBytes: 2 * MIB })
+  const writer = log.openWriter()
+  const partition = await writer.openPartition('closed', 0)
+  for (let batch = 0; batch < 12; batch++) {
+    write(partition, 'k', 'x'.repeat(MIB / 4), batch)
+    await writer.flush()
+  }
+  await writer.close()
+  const index = `${directory}/topics/closed/0/${'0'.repeat(20)}.index`
+  truncateSync(index)
+  expect(await log.admin.offsetAt('closed', 0, 3)).toBe(3)
+  expect(statSync(index).size).toBeGreaterThan(0)
 })
 
 test('one partition takes 256 open transactions, and more once some of them are over', async () => {

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   CLEANING_FAILED: 'retry',
   WRITER_FENCED: 'fenced',
   TOO_MANY_TRANSACTIONS: 'refused',
+  TRANSACTION_TOO_LARGE: 'refused',
   MEMBER_FENCED: 'fenced',
   DATA_VERSION: 'refused',
   DATA_OWNER: 'refused',

@@ -6,7 +6,7 @@ import { restoreState } from './restore.ts'
 const VALUE_BYTES = 1024 * 1024
 
 /** A changelog of groups with one record of 1 MiB each, as far as a restore looks at them. */
-function changelogOf(groups: number): Log {
+function changelogOf(groups: number, tombstonesGone = false): Log {
   const assign = async (_topic: string, _partition: number, from: number) => {
     let position = from
     const batch = (offset: number) => {
@@ -16,11 +16,19 @@ function changelogOf(groups: number): Log {
         read = true
         return first
       }
-      const fields = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: VALUE_BYTES, nextOffset: offset + 1 }
+      const fields = {
+        tombstonesGone,
+        keyStart: 0,
+        keyEnd: 0,
+        valueStart: 0,
+        valueEnd: VALUE_BYTES,
+        nextOffset: offset + 1,
+      }
       return { ...fields, next, recordsChecksum: () => offset } as unknown as Batch
     }
     return {
       endOffset: groups,
+      compactedBefore: 0,
       get position() {
         return position
       },
@@ -49,4 +57,15 @@ test('a restore applies what it has read every 4 MiB, so that a large state is n
   } as unknown as TaskState
   expect((await restoreState(changelogOf(10), state, 'job.changelog', 0, () => undefined)).records).toBe(10)
   expect(applied).toEqual([4, 8, 10])
+})
+
+test('a restore from the start that meets dropped deletions, as one of more than a day does, is refused', async () => {
+  const state = {
+    position: { nextOffset: 0, checksum: null },
+    restorer: () => ({ add: () => undefined, apply: async () => undefined }),
+  } as unknown as TaskState
+  await expect(restoreState(changelogOf(1, true), state, 'job.changelog', 0, () => undefined)).rejects.toMatchObject({
+    code: 'TOMBSTONES_GONE',
+    place: { topic: 'job.changelog', partition: 0 },
+  })
 })

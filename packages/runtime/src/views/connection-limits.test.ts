@@ -1,6 +1,6 @@
-import { connect } from 'node:net'
+import { connect, Server } from 'node:net'
 import { nodeEnv } from '@millrace/core/node'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { rawExchange } from './testing/http.ts'
 import { STATUS } from './testing/served.ts'
 import { type ConnectionLimits, startViewServer, type ViewServer } from './view-server.ts'
@@ -10,6 +10,18 @@ async function limited(limits: Partial<ConnectionLimits>): Promise<ViewServer> {
   onTestFinished(() => server.close())
   return server
 }
+
+test('an address that the system does not allow is refused', async () => {
+  const listen = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server) {
+    queueMicrotask(() => this.emit('error', Object.assign(new Error('listen EACCES'), { code: 'EACCES' })))
+    return this
+  })
+  onTestFinished(() => listen.mockRestore())
+  await expect(limited({})).rejects.toMatchObject({
+    code: 'ADDRESS_REFUSED',
+    message: expect.stringContaining('listen EACCES'),
+  })
+})
 
 test('a client that does not finish its request in time loses its connection', async () => {
   const { url } = await limited({ requestMsMax: 50 })

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test, vi } from 'vitest'
-import { CLOSE_GRACE_MS, HEADER_BYTES_MAX, URL_BYTES_MAX, WAIT_DEFAULT_MS } from './limits.ts'
+import { HEADER_BYTES_MAX, URL_BYTES_MAX } from './limits.ts'
 import { getJson, rawExchange, rawRequest } from './testing/http.ts'
 import { HOUR, STATUS, serve } from './testing/served.ts'
 import { startViewServer } from './view-server.ts'
@@ -54,6 +54,30 @@ test('a value in a window is answered with the window', async () => {
   served.delays.commit(0, {}, [{ key: 'ATL', window, value: 5 }])
   const { body } = await getJson(`${served.url}/views/delays/value?key=ATL&window=${-HOUR}`)
   expect(body).toEqual({ key: 'ATL', window, value: 5, position: '' })
+})
+
+test('a position that is too long for a header is in the body only', async () => {
+  await using served = await serve()
+  const offsets = (partitions: number) =>
+    Object.fromEntries(Array.from({ length: partitions }, (_, each) => [each, 1e9]))
+  for (const [partitions, hasHeader] of [
+    [100, true],
+    [1000, false],
+  ] as const) {
+    served.totals.commit(0, { flights: offsets(partitions) }, [{ key: 'ATL', value: 1 }])
+    const { headers, body } = await getJson(`${served.url}/views/totals/value?key=ATL`)
+    expect(String(body.position).split(',')).toHaveLength(partitions)
+    expect(headers.has('millrace-position')).toBe(hasHeader)
+  }
+})
+
+test('a page has 100 entries unless the request says otherwise', async () => {
+  await using served = await serve()
+  const rows = Array.from({ length: 101 }, (_, row) => ({ key: `${row}`, value: row }))
+  served.totals.commit(0, {}, rows)
+  const { body } = await getJson(`${served.url}/views/totals/entries`)
+  expect(body.entries).toHaveLength(100)
+  expect((await getJson(`${served.url}/views/totals/entries?cursor=${body.next}`)).body.entries).toHaveLength(1)
 })
 
 test('a missing key is 404, and says what it was looked for in', async () => {
@@ -112,7 +136,7 @@ test('a query that asks for a position waits until the view reflects it', async 
 test('a position that is not reached in time is 504 with what is reflected now', async () => {
   await using served = await serve()
   for (const [path, timeoutMs] of [
-    ['value?key=ATL', WAIT_DEFAULT_MS],
+    ['value?key=ATL', 5000],
     ['entries?timeout=70', 70],
   ] as const) {
     const join = path.includes('?') ? '&' : '?'
@@ -293,9 +317,9 @@ test('closing waits for a client that does not take its answer, but only so long
   const closed = served.server.close().then(() => {
     isClosed = true
   })
-  await served.timers.turn()
+  expect((await getJson(`${served.url}/status`)).body).toMatchObject({ code: 'SERVER_CLOSING' })
   expect(isClosed).toBe(false)
-  served.timers.advance(CLOSE_GRACE_MS)
+  served.timers.advance(1000)
   await closed
   socket.destroy()
 })

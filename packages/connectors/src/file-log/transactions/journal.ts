@@ -1,4 +1,4 @@
-import type { FileSystem, OpenFile } from '@millrace/core'
+import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { crc32c } from '../../record-batch/crc32c.ts'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { journalPath } from '../paths.ts'
@@ -122,13 +122,17 @@ export class TransactionJournal {
     if (latest !== undefined && latest.sequence !== this.#durable) await this.sync()
   }
 
-  /** Replaces the record. Under the lock; durable after `sync`. Throws a `RangeError` for more partitions than fit. */
+  /** Replaces the record. Under the lock; durable after `sync`. Throws `TRANSACTION_TOO_LARGE`. */
   write(record: JournalRecord): void {
     const latest = this.#latest()
     const { producer, owner, decided, retired } = record
     const text = Buffer.from(JSON.stringify({ owner, decided, retired }))
     if (HEAD_BYTES + text.length > SLOT_BYTES) {
-      throw new RangeError(`${decided?.partitions.length} partitions are too many for one transaction`)
+      throw new RefusedError(
+        'TRANSACTION_TOO_LARGE',
+        `The writer ${this.transactionalId} wrote ${decided?.partitions.length} partitions in one transaction: a journal has ` +
+          'room for the names of some 4,000. Write to fewer partitions, or commit more often',
+      )
     }
     const slot = Buffer.concat([Buffer.alloc(HEAD_BYTES), text])
     slot.writeUInt32BE(MAGIC, 0)
