@@ -22,6 +22,24 @@ const CASES: readonly Case[] = [
     says: ['TOPIC_MISSING', '"nothing"', 'millrace topics create nothing'],
   },
   {
+    what: 'a partition to tail that is not there',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'tail', 'a', '--partition', '1']
+    },
+    code: 1,
+    says: ['BAD_INPUT', 'a has no partition 1', 'it has 1, counted from 0'],
+  },
+  ...['parquet', 'ndjson', 'csv'].map((kind) => ({
+    what: `a file to import that is a folder: ${kind}`,
+    args: (folder: UserFolder) => {
+      const directory = folder.directory(`a.${kind}`)
+      return ['topics', 'import', 'a', directory, '--key', 'k', '--timestamp', 't']
+    },
+    code: 1,
+    says: ['BAD_INPUT', `a.${kind} cannot be read`, 'EISDIR'],
+  })),
+  {
     what: 'a topic name that leads out of the data directory',
     args: () => ['topics', 'create', '../x'],
     code: 2,

@@ -82,9 +82,20 @@ test('a running job is found, queried and watched, and SIGTERM ends it with 0', 
   await produce(Buffer.from([0, 0, 0, 40]))
   const after = ['--after', 'numbers/0=1']
   expect(await succeed(['query', 'sums', 'k', '--json', ...after, ...data])).toBe('{"key":"k","value":40}\n')
-  expect((await run(['query', 'sums', 'other', ...data])).code).toBe(4)
+  const missing = await run(['query', 'sums', 'other', ...data])
+  expect(missing.stderr).toMatch(/VALUE_MISSING.*"other"/)
+  expect(missing.code).toBe(4)
+  const noView = await run(['query', 'averages', ...data])
+  expect(noView.stderr).toMatch(/VIEW_MISSING.*averages.*sums/)
+  expect(noView.code).toBe(4)
   await produce(Buffer.from([0, 0, 0, 2]))
   await watch.line(/"value":42/)
+  const keys = Array.from({ length: 25 }, (_, key) => `${JSON.stringify({ key: `${key}`, valueBase64: 'AAAAAQ==' })}\n`)
+  await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: keys.join('') })
+  const shown = async (...options: string[]) =>
+    (await succeed(['query', 'sums', '--json', '--after', 'numbers/0=27', ...options, ...data])).trim().split('\n')
+      .length
+  expect([await shown(), await shown('--all'), await shown('--limit', '3')]).toEqual([20, 26, 3])
   watch.child.kill('SIGTERM')
   expect((await watch.ended).code).toBe(0)
   const announced = join(folder.data, `jobs/summing@${job.child.pid}.json`)

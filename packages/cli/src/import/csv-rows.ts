@@ -14,7 +14,13 @@ export async function csvRows(path: string, rowsMax: number): Promise<RowSource>
   const stream = createReadStream(path, { highWaterMark: 1024 * 1024 })
   const to = Number.isFinite(rowsMax) ? rowsMax : -1
   const parser = stream.pipe(parse({ columns: true, bom: true, cast: numberOrText, to }))
-  stream.on('error', (error) => parser.destroy(error))
+  let unreadable: Error | undefined
+  stream.on('error', (error) => {
+    unreadable = error
+    parser.destroy(error)
+  })
+  // It may come before anybody reads rows: whoever does gets it then.
+  parser.on('error', () => undefined)
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
     let piece: ImportedRow[] = []
     try {
@@ -25,6 +31,7 @@ export async function csvRows(path: string, rowsMax: number): Promise<RowSource>
         piece = []
       }
     } catch (cause) {
+      if (unreadable !== undefined) throw unreadableFile(path, unreadable)
       throw badInput(`${path} is no CSV: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
     } finally {
       stream.destroy()

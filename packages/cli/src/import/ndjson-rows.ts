@@ -13,7 +13,7 @@ export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSour
   let line = 0
   let rows = 0
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
-    for await (const lines of chunksOfLines(stream)) {
+    for await (const lines of readable(chunksOfLines(stream), path)) {
       const piece: ImportedRow[] = []
       for (const text of lines) {
         line++
@@ -26,6 +26,15 @@ export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSour
     }
   }
   return { total: size, unit: 'bytes', done: () => stream.bytesRead, dates: new Set(), pieces: pieces() }
+}
+
+/** The lines as they come; an error of the disk says which file it was. */
+async function* readable(lines: AsyncGenerator<string[], void>, path: string): AsyncGenerator<string[], void> {
+  try {
+    yield* lines
+  } catch (cause) {
+    throw unreadableFile(path, cause)
+  }
 }
 
 function rowOf(text: string, path: string, line: number): ImportedRow {
