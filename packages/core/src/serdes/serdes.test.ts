@@ -135,6 +135,12 @@ describe('what is no such value is refused', () => {
     expect(() => (serde as Serde<unknown>).encode(value, new ByteWriter())).toThrow()
   })
 
+  test('a number in JSON that the serde cannot hold is refused', () => {
+    expect([2 ** 31 - 1, -(2 ** 31)].map((value) => int32().fromJson?.(value))).toEqual([2 ** 31 - 1, -(2 ** 31)])
+    for (const value of [2 ** 31, -(2 ** 31) - 1, 0.5, '1'])
+      expect(() => int32().fromJson?.(value)).toThrow(/whole number/)
+  })
+
   test('the replacement character itself is an ordinary character', () => {
     expect(decoded(string(), Buffer.from('a\uFFFDb'))).toBe('a\uFFFDb')
   })

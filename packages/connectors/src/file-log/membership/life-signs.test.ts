@@ -104,3 +104,39 @@ test('a member in a callback that is longer than the session is not gone, and is
   pass(2 * TIMEOUT_MS, ['a', 'b'])
   expect(look()).toEqual({ gone: [], busy: ['b'] })
 })
+
+test('a looker that misses more than a second of beats was stopped, however long the session is', () => {
+  const clock = { now: () => 0, monotonic: () => nowMs }
+  const SESSION_MS = 10_000
+  const goneAfterGap = (gapMs: number): readonly string[] => {
+    const patient = new LifeSigns(
+      clock,
+      () => ownBeats,
+      (member) => members.get(member),
+      SESSION_MS,
+    )
+    patient.look(['b'])
+    pass(SESSION_MS / 2, [])
+    patient.look(['b'])
+    nowMs += gapMs
+    patient.look(['b'])
+    pass(SESSION_MS / 2 + BEAT_INTERVAL_MS, [])
+    return patient.look(['b']).gone
+  }
+  expect(goneAfterGap(1000)).toEqual(['b'])
+  expect(goneAfterGap(1001)).toEqual([])
+})
+
+test('two beats without a sign are no silence, however short the session is', () => {
+  const hasty = new LifeSigns(
+    { now: () => 0, monotonic: () => nowMs },
+    () => ownBeats,
+    (member) => members.get(member),
+    1,
+  )
+  hasty.look(['b'])
+  pass(3 * BEAT_INTERVAL_MS, [])
+  expect(hasty.look(['b']).gone).toEqual([])
+  pass(BEAT_INTERVAL_MS, [])
+  expect(hasty.look(['b']).gone).toEqual(['b'])
+})
