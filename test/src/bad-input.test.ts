@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
     says: ['BAD_INPUT', 'a has no partition 1', 'it has 1, counted from 0'],
   },
   ...['parquet', 'ndjson', 'csv'].map((kind) => ({
-    what: `a file to import that is a folder: ${kind}`,
+    what: `an import of a ${kind} that is a folder`,
     args: (folder: UserFolder) => {
       const directory = folder.directory(`a.${kind}`)
       return ['topics', 'import', 'a', directory, '--key', 'k', '--timestamp', 't']

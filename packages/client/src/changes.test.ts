@@ -170,6 +170,16 @@ test('a first connection that fails is an error', async () => {
   expect(told).toEqual(['SERVER_UNREACHABLE'])
 })
 
+test.each(['ends', 'says nothing'])('a first connection that %s before its start is an error', async (how) => {
+  const server = serve()
+  const { told } = follow(server)
+  await settle()
+  if (how === 'ends') server.streams[0]?.end()
+  else await vi.advanceTimersByTimeAsync(45_000)
+  await settle()
+  expect(told).toEqual(['SERVER_UNREACHABLE'])
+})
+
 test('what the server refuses for good ends it', async () => {
   const server = serve()
   const { told } = follow(server)

@@ -1,0 +1,223 @@
+const CLI = 'packages/cli/src'
+const CLIENT = 'packages/client/src'
+const CONNECTORS = 'packages/connectors/src'
+const CORE = 'packages/core/src'
+const FILE_LOG = `${CONNECTORS}/file-log`
+const JOBS = 'test/src/runtime'
+const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
+const RECORD_BATCH = `${CONNECTORS}/record-batch`
+const RUNTIME = 'packages/runtime/src'
+const STATE = 'packages/state/src'
+const VIEWS = `${RUNTIME}/views`
+
+const NO_BOUND = 'Number.POSITIVE_INFINITY'
+/** Twelve days: no test waits for so long, and a timer still can. */
+const NEVER = '2 ** 30'
+
+/** How a limit is removed, and the tests of which one then fails. */
+export interface LimitMutation {
+  /** What the constant becomes. */
+  readonly becomes?: string
+  /** For a limit that tests compute with: what uses it, as it stands once in the package, and what that becomes; one by one. */
+  readonly uses?: readonly (readonly [from: string, to: string])[]
+  readonly tests: readonly string[]
+}
+
+/** Every named limit that a test reaches, by `<package>/<name>`. `npm run mutate` proves it. */
+export const LIMITS: Readonly<Record<string, LimitMutation>> = {
+  'cli/ANSWER_MS': { becomes: NEVER, tests: [`${CLI}/jobs/announced-jobs.test.ts`] },
+  'cli/ENTRIES_SHOWN': { becomes: NO_BOUND, tests: ['test/src/cli.test.ts#a running job is found'] },
+  'cli/EVENT_TIME_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/event-time-field.test.ts`] },
+  'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'cli/UNIT_RATIO': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'cli/YEAR_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'cli/YEAR_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'client/EVENT_CHARS_MAX': { becomes: NO_BOUND, tests: [`${CLIENT}/changes.test.ts`] },
+  'client/RETRY_MS': { becomes: NEVER, tests: [`${CLIENT}/changes.test.ts`] },
+  'client/RETRY_MS_MAX': { becomes: NO_BOUND, tests: [`${CLIENT}/changes.test.ts`] },
+  'client/SILENCE_MS_MAX': { becomes: NEVER, tests: [`${CLIENT}/changes.test.ts`] },
+  'client/WALK_LIMIT': { becomes: NO_BOUND, tests: [`${CLIENT}/views.test.ts`] },
+  'connectors/BATCH_BYTES_TARGET': { becomes: NO_BOUND, tests: [`${RECORD_BATCH}/batch-limits.test.ts`] },
+  'connectors/BATCH_RECORDS_MAX': { becomes: NO_BOUND, tests: [`${RECORD_BATCH}/batch-limits.test.ts`] },
+  'connectors/CLOSE_WAIT_MS': { becomes: NEVER, tests: [`${FILE_LOG}/background-cleaning.test.ts`] },
+  'connectors/COMPACTION_KEYS_MAX': { becomes: '50_000_000', tests: [`${FILE_LOG}/key-offsets.test.ts`] },
+  'connectors/DIRTY_RATIO_MIN': { becomes: '0', tests: [`${FILE_LOG}/compaction-cost.test.ts`] },
+  'connectors/EMPTY_OFFSETS_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/inspect/plan-repair.test.ts`] },
+  'connectors/EPOCH_MAX': {
+    uses: [
+      ['before.epoch === EPOCH_MAX', 'false'],
+      ['epoch < EPOCH_MAX ? {', 'epoch < 2 ** 31 ? {'],
+    ],
+    tests: [MEMORY_LOG, `${FILE_LOG}/transactions/epochs.test.ts`],
+  },
+  'connectors/HELD_BACK_POLL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`] },
+  'connectors/INDEX_INTERVAL_BYTES': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
+  'connectors/INDEX_LAG_BYTES_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
+  'connectors/BEAT_INTERVAL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/membership/file-membership.test.ts`] },
+  'connectors/SILENT_BEATS_MIN': { becomes: '0', tests: [`${FILE_LOG}/membership/life-signs.test.ts`] },
+  'connectors/STEPS_PER_CLOCK_LOOK': { becomes: NO_BOUND, tests: [`${FILE_LOG}/background-cleaning.test.ts`] },
+  'connectors/STOPPED_MS': { becomes: NO_BOUND, tests: [`${FILE_LOG}/membership/life-signs.test.ts`] },
+  'connectors/KEY_BYTES_MAX': { becomes: '1024 ** 3', tests: [`${FILE_LOG}/key-offsets.test.ts`] },
+  'connectors/MARKER_BYTES_MAX': { becomes: '16', tests: [`${FILE_LOG}/inspect/repair.test.ts`] },
+  'connectors/OFFSETS_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/key-offsets.test.ts`] },
+  'connectors/OFFSET_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/inspect/inspect.test.ts`] },
+  'connectors/OPEN_TRANSACTIONS_MAX': { becomes: '100_000', tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
+  'connectors/PARTITIONS_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${CONNECTORS}/topic-settings.test.ts`] },
+  'connectors/QUEUED_BYTES_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
+  'connectors/READ_BYTES_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
+  'connectors/READ_TRIES': { becomes: '1000', tests: [`${FILE_LOG}/tail.test.ts`] },
+  'connectors/RECORD_BYTES_MAX_DEFAULT': { becomes: '1024 ** 3', tests: [`${CONNECTORS}/topic-settings.test.ts`] },
+  'connectors/RECORD_BYTES_MAX_LIMIT': {
+    becomes: 'Number.MAX_SAFE_INTEGER',
+    tests: [`${CONNECTORS}/topic-settings.test.ts`],
+  },
+  'connectors/SAFETY_POLL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`] },
+  'connectors/SEGMENT_BYTES_DEFAULT': {
+    becomes: 'Number.MAX_SAFE_INTEGER',
+    tests: [`${CONNECTORS}/topic-settings.test.ts`],
+  },
+  'connectors/SEGMENT_BYTES_MIN': { becomes: '1', tests: [`${CONNECTORS}/topic-settings.test.ts`] },
+  'connectors/SESSION_TIMEOUT_MS': { becomes: NEVER, tests: [`${FILE_LOG}/membership/session-timeout.test.ts`] },
+  'connectors/SLICE_MS': { becomes: NEVER, tests: [`${FILE_LOG}/background-cleaning.test.ts`] },
+  'connectors/SLOT_BYTES': {
+    becomes: '1024 ** 3',
+    tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`, `${FILE_LOG}/key-offsets.test.ts`],
+  },
+  'connectors/TIMESTAMP_MAX': { becomes: NO_BOUND, tests: [`${RECORD_BATCH}/batch-limits.test.ts`] },
+  'connectors/TOMBSTONE_KEPT_MS': { becomes: '0', tests: [`${CONNECTORS}/compaction-policy.test.ts`, MEMORY_LOG] },
+  'connectors/TRANSACTION_TIMEOUT_MS': {
+    becomes: NO_BOUND,
+    tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`],
+  },
+  'connectors/TRIES': { becomes: '1000', tests: [`${FILE_LOG}/inspect/verify-partition.test.ts`] },
+  'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
+  'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
+  'core/INT32_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
+  'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },
+  'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
+  'runtime/CLOSE_GRACE_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/COMMIT_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
+  'runtime/CONNECTIONS_MAX': {
+    uses: [['server.maxConnections = connectionsMax', '']],
+    tests: [`${VIEWS}/connection-limits.test.ts`],
+  },
+  'runtime/COPIES_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/open-local-state.test.ts`] },
+  'runtime/DIRTY_BYTES_MAX': {
+    uses: [['if (dirtyBytes >= dirtyBytesMax) await', 'if (false) await']],
+    tests: [`${JOBS}/limits.test.ts`],
+  },
+  'runtime/HEADER_BYTES_MAX': {
+    uses: [['maxHeaderSize: HEADER_BYTES_MAX', 'maxHeaderSize: 10 * HEADER_BYTES_MAX']],
+    tests: [`${VIEWS}/view-server.test.ts`],
+  },
+  'runtime/HEARTBEAT_MS': { becomes: NEVER, tests: [`${VIEWS}/change-stream.test.ts`] },
+  'runtime/IDLE_AFTER_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
+  'runtime/KEEP_ALIVE_MS': {
+    uses: [['keepAliveTimeout: keepAliveMs', 'keepAliveTimeout: 2 ** 31 - 1']],
+    tests: [`${VIEWS}/connection-limits.test.ts`],
+  },
+  'runtime/KEYS_REMEMBERED_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/operators/key-encoder.test.ts`] },
+  'runtime/OWN_RECORD_BYTES_MAX': { becomes: '1024 ** 2', tests: [`${JOBS}/steps.test.ts`] },
+  'runtime/PAGE_CHARS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/read-view.test.ts`] },
+  'runtime/PAGE_LIMIT_DEFAULT': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/PAGE_LIMIT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/POSITION_HEADER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/PURGE_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
+  'runtime/REBUILDS_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/rebuild-budget.test.ts`] },
+  'runtime/REQUEST_MS_MAX': {
+    uses: [
+      [
+        'headersTimeout: requestMsMax,\n    requestTimeout: requestMsMax,',
+        'headersTimeout: 0,\n    requestTimeout: 0,',
+      ],
+    ],
+    tests: [`${VIEWS}/connection-limits.test.ts`],
+  },
+  'runtime/RESTORE_BATCH_BYTES': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/restore.test.ts`] },
+  'runtime/RECORDS_PER_CLOCK_LOOK': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
+  'runtime/SLICE_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
+  'runtime/SLOW_SLICE_MS': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/slow-slice.test.ts`] },
+  'runtime/STATUS_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/container.test.ts`] },
+  'runtime/STREAMS_MAX': { uses: [['>= STREAMS_MAX', '< 0']], tests: [`${VIEWS}/change-stream.test.ts`] },
+  'runtime/STREAM_BUFFER_BYTES_MAX': {
+    uses: [['response.writableLength > STREAM_BUFFER_BYTES_MAX', 'response.writableLength < 0']],
+    tests: [`${VIEWS}/change-stream.test.ts`],
+  },
+  'runtime/URL_BYTES_MAX': {
+    uses: [['url.length > URL_BYTES_MAX', 'url.length < 0']],
+    tests: [`${VIEWS}/view-server.test.ts`],
+  },
+  'runtime/WAIT_DEFAULT_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/WAIT_MAX_MS': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'state/BOUND_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
+  'state/DIRTY_BYTES_MAX': { becomes: '1', tests: [`${STATE}/open-task-state.test.ts`] },
+  'state/ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/open-task-state.test.ts`] },
+  'state/OPEN_PAGES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/window-index.test.ts`] },
+  'state/PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/window-index.test.ts`] },
+  'state/READ_ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
+  'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
+}
+
+/** Why nothing is proved by taking these away, by `<package>/<name>`. */
+export const UNPROVEN: ReadonlyMap<string, string> = new Map([
+  ...because('where fields stand in a file or message: other tests compare every byte', [
+    'connectors/ENTRY_BYTES',
+    'connectors/HEADER_BYTES',
+    'connectors/HEAD_BYTES',
+    'connectors/SIGN_BYTES',
+    'connectors/GROWTH_BYTES_MAX',
+    'connectors/KEY_BYTES',
+    'connectors/LENGTH_OVERHEAD_BYTES',
+    'connectors/RECORD_BYTES_MAX',
+    'connectors/TAIL_BYTES_MAX',
+    'connectors/TOMBSTONES_GONE_MS',
+    'core/TAIL_BYTES',
+    'core/UNIT_MS',
+    'runtime/CHECK_BYTES',
+    'runtime/ORIGIN_BYTES',
+    'runtime/ORIGIN_BYTES_MAX',
+    'state/BLOCK_BYTES',
+    'state/CHECKSUM_BYTES',
+    'state/END_BYTES',
+    'state/FOOTER_BYTES',
+    'state/HEADER_BYTES',
+    'state/LENGTH_BYTES',
+    'state/PAGE_NUMBER_BYTES',
+    'state/RESTART_BYTES',
+    'state/TIME_BYTES',
+    'state/TRAILER_BYTES',
+    'state/WINDOW_BYTES',
+    'state/WRITE_HEADER_BYTES',
+  ]),
+  ...because('how much is done at once: the result is the same', [
+    'cli/CHUNK_CHARACTERS',
+    'cli/PAGE_ENTRIES',
+    'cli/PIECE_ROWS',
+    'cli/SLICE_ROWS',
+    'connectors/CHUNK_BYTES',
+    'connectors/READ_BYTES_MIN',
+    'core/INITIAL_BYTES',
+    'runtime/CHANGELOG_SEGMENT_BYTES',
+    'runtime/REPARTITION_SEGMENT_BYTES',
+  ]),
+  ...because('which of two ways to the same result is the faster one', [
+    'connectors/LOAD_MAX',
+    'connectors/NATIVE_BYTES_MIN',
+    'connectors/RECORD_OVERHEAD_BYTES',
+    'state/ENTRY_BYTES_GUESS',
+    'state/NATIVE_BYTES_MIN',
+  ]),
+  ...because('how often a display is drawn', ['cli/PLAIN_LINE_MS', 'cli/RATE_WINDOW_MS', 'cli/REDRAW_MS']),
+  ...because('a sleep that whatever it waits for ends at once', [
+    'cli/WAIT_MS',
+    'runtime/IDLE_WAIT_MS',
+    'runtime/RESTORE_WAIT_MS',
+  ]),
+  ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
+    'connectors/BATCH_BYTES_MAX',
+  ]),
+])
+
+function because(reason: string, names: readonly string[]): [string, string][] {
+  return names.map((name) => [name, reason])
+}
