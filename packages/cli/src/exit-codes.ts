@@ -34,6 +34,8 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   DATA_OWNER: EXIT.refused,
   STATE_SERDE_CHANGED: EXIT.refused,
   TOPIC_REPLACED: EXIT.refused,
+  JOB_TOPIC_UNFIT: EXIT.refused,
+  CHANGELOG_CUT: EXIT.refused,
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
   RECORD_EXPIRED: EXIT.refused,

@@ -36,6 +36,8 @@ export const ERROR_CODES = {
   PIPE_ASYNC: 'fatal',
   TOPIC_REPLACED: 'refused',
   INPUT_LOST: 'refused',
+  JOB_TOPIC_UNFIT: 'refused',
+  CHANGELOG_CUT: 'refused',
   REPARTITION_FOREIGN: 'fatal',
   STATE_REBUILD_FAILED: 'fatal',
   JOB_INVALID: 'refused',

@@ -1,6 +1,7 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
-import { RefusedError } from '@millrace/core'
 import { type RepartitionNode, resolvePartitions, type Subtopology, type Topology } from '@millrace/core/internal'
+import { requireWholeChangelog } from '../task/changelog-start.ts'
+import { findOrCreate, type OwnTopic } from './own-topics.ts'
 
 /** The topics of a job as its log has them. */
 export interface JobTopics {
@@ -24,24 +25,22 @@ const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 
 /**
  * Finds the topics that a job names, and makes its own where they are missing: the repartition topics and the changelog.
- * Throws with every problem at once where topics are missing or their partitions do not fit together.
+ * Throws with every problem at once where topics are missing or their partitions do not fit together, and refuses topics
+ * under the names of its own that would lose what it keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`).
  */
 export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
   const descriptions = new Map<string, TopicDescription>()
   for (const topic of await log.admin.listTopics()) descriptions.set(topic.name, topic)
   const plan = resolvePartitions(topology, (topic) => descriptions.get(topic)?.partitions)
-  for (const { topic, partitions } of plan.repartitionTopics) {
-    await ensure(log, descriptions, topic, partitions, {
-      cleanup: 'delete',
-      segmentBytes: REPARTITION_SEGMENT_BYTES,
-      recordBytesMax: OWN_RECORD_BYTES_MAX,
-    })
+  const own = [
+    ...plan.repartitionTopics.map(({ topic, partitions }) => repartitionTopic(topic, partitions)),
+    changelogTopic(topology.changelog, plan.changelogPartitions),
+  ]
+  for (const each of own) descriptions.set(each.topic, await findOrCreate(log, descriptions, topology.job, each))
+  for (let partition = 0; partition < plan.changelogPartitions; partition++) {
+    const { start } = await log.admin.offsets(topology.changelog, partition)
+    requireWholeChangelog(topology, partition, start)
   }
-  await ensure(log, descriptions, topology.changelog, plan.changelogPartitions, {
-    cleanup: 'compact',
-    segmentBytes: CHANGELOG_SEGMENT_BYTES,
-    recordBytesMax: OWN_RECORD_BYTES_MAX,
-  })
   const byNode = new Map(plan.repartitionTopics.map(({ node, topic }) => [node, topic]))
   return {
     descriptions,
@@ -54,35 +53,14 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
   }
 }
 
-async function ensure(
-  log: Log,
-  descriptions: Map<string, TopicDescription>,
-  topic: string,
-  partitions: number,
-  settings: Partial<TopicDescription>,
-): Promise<void> {
-  const there = descriptions.get(topic) ?? (await createOrFind(log, topic, { ...settings, partitions }))
-  descriptions.set(topic, there)
-  if (there.partitions !== partitions) {
-    throw new RefusedError(
-      'JOB_INVALID',
-      `The job's own topic ${topic} has ${there.partitions} partitions, and the job now needs ${partitions}: its state is ` +
-        `spread over the old number. Run the job under another name, or delete the topic to compute everything anew`,
-      { topic },
-    )
-  }
+function repartitionTopic(topic: string, partitions: number): OwnTopic {
+  const sizes = { segmentBytes: REPARTITION_SEGMENT_BYTES, recordBytesMax: OWN_RECORD_BYTES_MAX }
+  return { topic, partitions, cleanup: 'delete', ...sizes }
 }
 
-/** Several containers of a job may start at once: the first makes the topic. */
-async function createOrFind(log: Log, topic: string, settings: Partial<TopicDescription>): Promise<TopicDescription> {
-  try {
-    return await log.admin.createTopic(topic, settings)
-  } catch (error) {
-    const made = error instanceof RefusedError && error.code === 'TOPIC_EXISTS'
-    const found = made ? await log.admin.describeTopic(topic) : undefined
-    if (found === undefined) throw error
-    return found
-  }
+function changelogTopic(topic: string, partitions: number): OwnTopic {
+  const sizes = { segmentBytes: CHANGELOG_SEGMENT_BYTES, recordBytesMax: OWN_RECORD_BYTES_MAX }
+  return { topic, partitions, cleanup: 'compact', ...sizes }
 }
 
 /** Every source partition that the tasks of a subtopology may depend on, at 0, for one of its tasks. */

@@ -1,5 +1,6 @@
-import { FatalError, type GroupPosition, type Log, MillraceError, type PartitionReader } from '@millrace/core'
+import { FatalError, type GroupPosition, type Log, type PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
+import { type Changelog, requireWholeChangelog } from './changelog-start.ts'
 
 /** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
 const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
@@ -29,18 +30,20 @@ export interface RestoreResult {
 export async function restoreState(
   log: Log,
   state: TaskState,
-  changelog: string,
+  { job, changelog }: Changelog,
   partition: number,
   progress: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<RestoreResult> {
-  let rebuilt = await checkPosition(log, state, changelog, partition)
+  const { start, end } = await wholeLog(log, changelog, partition)
+  // Also one that was cut while the job ran: the state of a task that moves, or is rebuilt, would lack what is gone.
+  requireWholeChangelog({ job, changelog }, partition, start)
+  let rebuilt = await checkPosition(log, state, changelog, partition, end)
   if (rebuilt !== undefined) await state.discard()
   const reader = log.openReader()
   try {
     for (;;) {
-      const { start, end } = await wholeLog(log, changelog, partition)
-      const changes = await reader.assign(changelog, partition, Math.max(start, state.position.nextOffset))
+      const changes = await reader.assign(changelog, partition, state.position.nextOffset)
       const wait = async () => {
         signal?.throwIfAborted()
         await reader.wait(RESTORE_WAIT_MS, signal)
@@ -81,22 +84,18 @@ async function checkPosition(
   state: TaskState,
   changelog: string,
   partition: number,
+  end: number,
 ): Promise<string | undefined> {
   const { nextOffset, checksum } = state.position
   if (nextOffset === 0) return undefined
-  const { start, end } = await wholeLog(log, changelog, partition)
   const place = `${changelog}/${partition}`
   if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
-  if (start >= nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log starts at ${start}`
   // What the store has was committed: nobody else's open transaction need be waited for to look at it.
   const reader = log.openReader({ isolation: 'uncommitted' })
   try {
     const batch = (await reader.assign(changelog, partition, nextOffset - 1)).poll()
     if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
     return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'OFFSET_GONE') return `${place} was deleted up to there`
-    throw error
   } finally {
     await reader.close()
   }

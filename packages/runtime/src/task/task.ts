@@ -157,7 +157,7 @@ export class Task {
     this.#state = state
     if (note !== undefined) notice(`${this.id}: ${note}`)
     const restoring = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
-    const restored = await restoreState(log, state, topology.changelog, partition, restoring, signal)
+    const restored = await restoreState(log, state, topology, partition, restoring, signal)
     this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
     this.#group = await this.spec.writer.openGroup(topology.changelog, partition)

@@ -1,0 +1,52 @@
+import { type Log, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
+
+/** What a topic of the job's own must be like to hold what the job keeps in it. */
+export interface OwnTopic {
+  readonly topic: string
+  readonly partitions: number
+  readonly cleanup: TopicSettings['cleanup']
+  /** For a topic that is made now; one that is there may have other sizes. */
+  readonly segmentBytes: number
+  readonly recordBytesMax: number
+}
+
+/**
+ * Finds a topic of the job's own among those that there are, or creates it. Throws `JOB_TOPIC_UNFIT` for one that would
+ * lose what the job keeps in it, or keeps it spread differently: somebody else may have created it.
+ */
+export async function findOrCreate(
+  log: Log,
+  descriptions: ReadonlyMap<string, TopicDescription>,
+  job: string,
+  own: OwnTopic,
+): Promise<TopicDescription> {
+  const there = descriptions.get(own.topic) ?? (await createOrFind(log, own))
+  const problems = [
+    there.cleanup === own.cleanup ? [] : `its cleanup is ${there.cleanup}, and must be ${own.cleanup}`,
+    there.retentionMs === null ? [] : `it deletes records after ${there.retentionMs} ms, and must keep them`,
+    there.retentionBytes === null ? [] : `it deletes records past ${there.retentionBytes} bytes, and must keep them`,
+    there.partitions === own.partitions
+      ? []
+      : `it has ${there.partitions} partitions, and the job needs ${own.partitions}: keys would move`,
+  ].flat()
+  if (problems.length === 0) return there
+  throw new RefusedError(
+    'JOB_TOPIC_UNFIT',
+    `Topic ${own.topic} cannot serve job ${job} as its own: ${problems.join('; ')}. Run the job under another name, or ` +
+      `delete what it has computed with "millrace reset ${job}": the job then creates the topic itself, and computes ` +
+      'everything from the start of its inputs',
+    { job, topic: own.topic },
+  )
+}
+
+/** Several containers of a job may start at once: the first creates the topic. */
+async function createOrFind(log: Log, { topic, ...settings }: OwnTopic): Promise<TopicDescription> {
+  try {
+    return await log.admin.createTopic(topic, settings)
+  } catch (error) {
+    const made = error instanceof RefusedError && error.code === 'TOPIC_EXISTS'
+    const found = made ? await log.admin.describeTopic(topic) : undefined
+    if (found === undefined) throw error
+    return found
+  }
+}

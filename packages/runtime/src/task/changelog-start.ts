@@ -1,0 +1,17 @@
+import { RefusedError } from '@millrace/core'
+import type { Topology } from '@millrace/core/internal'
+
+/** A job's changelog, by its name. */
+export type Changelog = Pick<Topology, 'job' | 'changelog'>
+
+/** Throws `CHANGELOG_CUT` if a partition of a changelog does not begin at offset 0: nothing but compaction may remove records. */
+export function requireWholeChangelog({ job, changelog: topic }: Changelog, partition: number, start: number): void {
+  if (start === 0) return
+  throw new RefusedError(
+    'CHANGELOG_CUT',
+    `The changelog ${topic}/${partition} of job ${job} begins at offset ${start}: retention, a purge or a repair removed ` +
+      `the records before it, and the job's state cannot be restored without them. Restore the log from a backup, or ` +
+      `delete what the job has computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
+    { job, topic, partition, offset: start },
+  )
+}
