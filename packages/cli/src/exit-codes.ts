@@ -26,6 +26,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   JOB_NOT_RUNNING: EXIT.missing,
   TOPIC_EXISTS: EXIT.refused,
   JOB_RUNNING: EXIT.refused,
+  JOB_CHANGED: EXIT.refused,
   PARTITION_IN_USE: EXIT.refused,
   JOB_FILE_BROKEN: EXIT.refused,
   JOB_INVALID: EXIT.refused,

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { openFileLog } from '@millrace/connectors'
-import type { Env, Job, Log, Serde, TopicSettings } from '@millrace/core'
+import type { Env, Job, Log, Serde, TaskStatus, TopicSettings } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
+import { filter, firstValueFrom } from 'rxjs'
 
 /** A record as a test writes it. */
 export interface TestRecord<V> {
@@ -74,6 +75,13 @@ export class JobWorld {
   async runToEnd(job: Job, options: Partial<ContainerOptions> = {}): Promise<void> {
     const container = await this.start(job, { untilEnd: true, ...options })
     await container.done
+  }
+
+  /** Resolves once a container reports that it has processed partition 0 of a topic up to an offset. */
+  async until(container: Container, topic: string, offset: number): Promise<void> {
+    const reached = ({ inputs }: TaskStatus) =>
+      inputs.some((input) => input.topic === topic && input.partition === 0 && input.offset >= offset)
+    await firstValueFrom(container.status.pipe(filter(({ tasks }) => tasks.some(reached))))
   }
 
   /** All rows of a view of a job that is not running: `key` or `key start` → value. */

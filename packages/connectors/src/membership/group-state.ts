@@ -1,4 +1,4 @@
-import { type Assignment, RefusedError } from '@millrace/core'
+import { type Assignment, type JoinOptions, RefusedError } from '@millrace/core'
 import { assignTasks } from '@millrace/core/internal'
 
 /** Who has a task. */
@@ -12,25 +12,32 @@ export interface TaskPlace {
 /** A group whose members share tasks: pure, so that every log that keeps one decides alike. Every change is a generation. */
 export interface GroupState {
   readonly generation: number
+  /** What the members run; that of those who were here last where there are none now. */
+  readonly description: string
   readonly members: Readonly<Record<string, { readonly address: string | null }>>
   readonly tasks: Readonly<Record<string, TaskPlace>>
 }
 
-export const EMPTY_GROUP: GroupState = { generation: 0, members: {}, tasks: {} }
+export const EMPTY_GROUP: GroupState = { generation: 0, description: '', members: {}, tasks: {} }
 
-/** The group with the tasks that a new member knows. Throws `JOB_RUNNING` where others run other ones. */
-export function withTasks(state: GroupState, group: string, tasks: readonly string[]): GroupState {
-  const same =
+/** The group with what a new member runs. Throws `JOB_CHANGED` while others run something else, or other tasks. */
+export function running(
+  state: GroupState,
+  group: string,
+  { tasks, description }: Pick<JoinOptions, 'tasks' | 'description'>,
+): GroupState {
+  const sameTasks =
     tasks.length === Object.keys(state.tasks).length && tasks.every((task) => state.tasks[task] !== undefined)
-  if (same) return state
+  if (sameTasks && description === state.description) return state
   if (Object.keys(state.members).length > 0) {
     throw new RefusedError(
-      'JOB_RUNNING',
-      `The job ${group} is running already, and has other tasks than this version of it: stop it first`,
+      'JOB_CHANGED',
+      `The job ${group} runs already, and is not the job that was to join it: steps, stores, topics or partitions differ. ` +
+        'The running one goes on. Stop it first, or give this job another name',
       { job: group },
     )
   }
-  return { ...state, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
+  return { ...state, description, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
 }
 
 /** The group with another member, which may get tasks at once where they are free. */

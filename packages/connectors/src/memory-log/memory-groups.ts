@@ -1,6 +1,6 @@
 import { type Env, type JoinOptions, type Membership, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { EMPTY_GROUP, type GroupState, withMember, withTasks } from '../membership/group-state.ts'
+import { EMPTY_GROUP, type GroupState, running, withMember } from '../membership/group-state.ts'
 import { MemoryMembership } from './memory-membership.ts'
 
 /** Who claimed which job, and who shares one. Several logs may share it, as processes a directory. */
@@ -25,14 +25,14 @@ export class MemoryGroups {
     }
   }
 
-  /** Throws `JOB_RUNNING`, `BAD_NAME`. */
-  join(name: string, { tasks, address }: JoinOptions): Membership {
+  /** Throws `JOB_RUNNING`, `JOB_CHANGED`, `BAD_NAME`. */
+  join(name: string, options: JoinOptions): Membership {
     checkName('job', name)
     if (this.#claimed.has(name)) throw jobRunning(name)
     const group = this.#groups.get(name) ?? new MemoryGroup()
     this.#groups.set(name, group)
     const member = new MemoryMembership(group, name, this.#env.random.uuid())
-    group.enter(member, (state) => withMember(withTasks(state, name, tasks), member.member, address))
+    group.enter(member, (state) => withMember(running(state, name, options), member.member, options.address))
     return member
   }
 }

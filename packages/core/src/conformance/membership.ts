@@ -9,8 +9,8 @@ import { TaskHolders, Worker } from './task-holders.ts'
 const TASKS = ['t0', 't1', 't2', 't3']
 const SESSION_TIMEOUT_MS = 1000
 
-const join = (log: Log, address: string | null = null, tasks = TASKS) =>
-  log.join('group', { tasks, address, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+const join = (log: Log, address: string | null = null, tasks = TASKS, description = 'this job') =>
+  log.join('group', { tasks, description, address, sessionTimeoutMs: SESSION_TIMEOUT_MS })
 
 const assigned = (member: Membership, fits: (assignment: Assignment) => boolean = () => true) =>
   firstValueFrom(member.assignments.pipe(filter(fits)))
@@ -106,11 +106,28 @@ export function membershipConformance({ test, factory }: LogTests): void {
 
   shared('members with other tasks are refused while the group runs', async (log, other) => {
     const first = await join(log)
-    await rejects('JOB_RUNNING', join(other, null, ['t0', 't9']))
+    await rejects('JOB_CHANGED', join(other, null, ['t0', 't9']))
     await first.leave()
     const second = await join(other, null, ['t0', 't9'])
     assert.deepEqual((await assigned(second)).tasks, ['t0', 't9'])
   })
+
+  shared(
+    'a member that runs something else is refused while the group runs, and changes nothing',
+    async (log, other) => {
+      const first = await join(log)
+      const before = await assigned(first)
+      await rejects('JOB_CHANGED', join(other, null, TASKS, 'another job'))
+      await first.confirm()
+      assert.deepEqual(await assigned(first), before)
+      const same = await join(other)
+      await same.leave()
+      await first.leave()
+      const second = await join(other, null, TASKS, 'another job')
+      assert.deepEqual((await assigned(second)).tasks, TASKS)
+      await rejects('JOB_CHANGED', join(log))
+    },
+  )
 
   shared('a claim and a group of the same name exclude each other', async (log, other) => {
     const member = await join(log)
@@ -132,7 +149,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
   })
 
   shared('a group has a name', async (log) => {
-    await rejects('BAD_NAME', log.join('../group', { tasks: TASKS, address: null }))
+    await rejects('BAD_NAME', log.join('../group', { tasks: TASKS, description: 'this job', address: null }))
   })
 
   shared(

@@ -38,7 +38,7 @@ export interface Log {
   claim(name: string): Promise<Claim>
   /**
    * Joins the group of that name (a job's): its members share the tasks. Throws `UNSUPPORTED` without the capability
-   * `membership`.
+   * `membership`, `JOB_CHANGED` while others run something else under that name, and `JOB_RUNNING` while one has claimed it.
    */
   join(group: string, options: JoinOptions): Promise<Membership>
   /** Ends readers, writers and claims. What was appended and not flushed may be lost. */

@@ -4,6 +4,11 @@ import type { Observable } from 'rxjs'
 export interface JoinOptions {
   /** All tasks of the group, the same for every member, in a fixed order. */
   readonly tasks: readonly string[]
+  /**
+   * What the members run, in short: members of one group at one time have the same. `join` throws `JOB_CHANGED` if others
+   * have another one, or other tasks; a member that finds the group empty brings its own.
+   */
+  readonly description: string
   /** Where the member answers, for others to find it; null where nowhere. */
   readonly address: string | null
   /**

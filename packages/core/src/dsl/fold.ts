@@ -9,8 +9,7 @@ import type { Windows } from './windows.ts'
 
 /** How records become totals of type `T`. All aggregates are one of these. */
 export interface Fold<T> {
-  /** The word that the user wrote. */
-  readonly step: 'count' | 'reduce' | 'aggregate'
+  readonly step: AggregateNode['fold']
   readonly init: (() => T) | undefined
   readonly add: Add
   readonly value: Serde<T> | undefined
@@ -44,5 +43,6 @@ export function foldInto<K, V, T>(
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, value } = fold
   const store = storePlan(name, planSerde(key), value, window, true)
-  return Object.freeze({ kind: 'aggregate', label: `${step} "${name}"`, input, store, window, init, add, emit })
+  const label = `${step} "${name}"`
+  return Object.freeze({ kind: 'aggregate', fold: step, label, input, store, window, init, add, emit })
 }

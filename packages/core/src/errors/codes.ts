@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   PARTITION_MISSING: 'refused',
   UNSUPPORTED: 'refused',
   JOB_RUNNING: 'refused',
+  JOB_CHANGED: 'refused',
   PARTITION_IN_USE: 'refused',
   OFFSET_GONE: 'fatal',
   TOMBSTONES_GONE: 'fatal',

@@ -164,6 +164,8 @@ export interface DynamicTopic {
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends StreamStep {
   readonly kind: 'aggregate'
+  /** The word that the user wrote. */
+  readonly fold: 'count' | 'reduce' | 'aggregate'
   readonly store: StorePlan
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined

@@ -21,7 +21,7 @@ export interface Container {
 /**
  * Starts a job in this process, or joins it where others run it: makes its own topics, takes its share of the tasks,
  * restores their state and runs them. Resolves when those it got first are restored and running. Throws, with everything
- * closed again, what refuses the start: `JOB_INVALID`, `TOPIC_MISSING`, `JOB_RUNNING`, `UNSUPPORTED`,
+ * closed again, what refuses the start: `JOB_INVALID`, `TOPIC_MISSING`, `JOB_RUNNING`, `JOB_CHANGED`, `UNSUPPORTED`,
  * `STATE_SERDE_CHANGED` and the log's own errors.
  */
 export async function startContainer(options: ContainerOptions): Promise<Container> {

@@ -5,6 +5,7 @@ import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
+import { descriptionOf } from './job-description.ts'
 import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
@@ -181,6 +182,7 @@ export class RunningContainer {
       job: this.#topology.job,
       guarantee: guarantee ?? (log.capabilities.transactions ? 'exactly-once' : 'at-least-once'),
       tasks: this.#tasks.ids,
+      description: descriptionOf(this.#options.job, this.#topology),
       address,
       sessionTimeoutMs,
       onNotice,

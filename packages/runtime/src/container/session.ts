@@ -9,6 +9,8 @@ export interface SessionOptions {
   readonly job: string
   readonly guarantee: Guarantee
   readonly tasks: readonly string[]
+  /** What the job is, in short: others that run it must run the same. */
+  readonly description: string
   readonly address: string | null
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
@@ -25,7 +27,7 @@ export interface Session {
 
 /**
  * Joins a job. Outputs without transactions are not fenced, so there the container must be the only one: throws
- * `JOB_RUNNING` where it is not.
+ * `JOB_RUNNING` where it is not, and `JOB_CHANGED` while others run another job under the name.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   for (;;) {
@@ -39,11 +41,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, address, sessionTimeoutMs, onNotice } = options
+  const { log, job, guarantee, tasks, description, address, sessionTimeoutMs, onNotice } = options
   const shared = guarantee === 'exactly-once' && log.capabilities.membership
   const membership = shared
     ? await log.join(job, {
         tasks,
+        description,
         address,
         ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
         ...(onNotice !== undefined && { onNotice }),

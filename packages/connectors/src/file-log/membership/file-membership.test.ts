@@ -32,7 +32,8 @@ async function open(timers = new PausableTimers(nodeEnv().timers)): Promise<Log>
   return log
 }
 
-const join = (log: Log) => log.join('group', { tasks: TASKS, address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+const join = (log: Log) =>
+  log.join('group', { tasks: TASKS, description: 'this job', address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS })
 const groupFile = () => `${directory}/jobs/group/group.json`
 
 test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}'])(
@@ -137,7 +138,13 @@ test('a member whose process beats while its thread is in a callback keeps its t
   logs.push(log)
   const busy = await join(log)
   const named = Promise.withResolvers<string>()
-  const options = { tasks: TASKS, address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS, onNotice: named.resolve }
+  const options = {
+    tasks: TASKS,
+    description: 'this job',
+    address: null,
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    onNotice: named.resolve,
+  }
   const other = await (await open()).join('group', options)
   // Nothing of its thread goes on: it cannot even release what the other is to get.
   const resume = timers.pause()

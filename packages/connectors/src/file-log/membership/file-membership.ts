@@ -4,9 +4,9 @@ import {
   EMPTY_GROUP,
   type GroupState,
   released,
+  running,
   withMember,
   withoutMembers,
-  withTasks,
 } from '../../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../../membership/member-feed.ts'
 import { diskFailed } from '../errors.ts'
@@ -92,7 +92,7 @@ export class FileMembership implements Membership {
   }
 
   async #enter(): Promise<void> {
-    const { env, group, tasks, address, checkUnclaimed } = this.#options
+    const { env, group, address, checkUnclaimed } = this.#options
     try {
       // Ready before the others can wait for its first beat.
       const failed = (error: unknown) => this.#fail(this.#problem(error))
@@ -104,7 +104,7 @@ export class FileMembership implements Membership {
         const found = this.#files.read() ?? EMPTY_GROUP
         await this.#fenceStrays(found)
         const alive = await this.#withoutGone(found)
-        const state = withMember(withTasks(alive, group, tasks), this.member, address)
+        const state = withMember(running(alive, group, this.#options), this.member, address)
         await this.#files.write(state)
         this.#feed.tell(state)
       })

@@ -97,9 +97,10 @@ function parseGroup(text: string): GroupState | undefined {
 
 function isGroup(found: unknown): found is GroupState {
   if (!isObject(found)) return false
-  const { generation, members, tasks } = found
+  const { generation, description, members, tasks } = found
   return (
     Number.isSafeInteger(generation) &&
+    typeof description === 'string' &&
     isObject(members) &&
     Object.values(members).every((each) => isObject(each) && isTextOr(null, each['address'])) &&
     isObject(tasks) &&

@@ -34,7 +34,12 @@ await log.close()
 process.exit()
 
 async function share(): Promise<void> {
-  const membership = await log.join(group, { tasks, address: null, sessionTimeoutMs: Number(timeout) })
+  const membership = await log.join(group, {
+    tasks,
+    description: 'this job',
+    address: null,
+    sessionTimeoutMs: Number(timeout),
+  })
   const writer = await log.openTransactionalWriter(`${group}.${membership.member}`)
   try {
     await membership.confirm()

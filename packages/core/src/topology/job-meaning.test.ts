@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { hopping, int64, job, json, stream, string, topic, tumbling } from '../index.ts'
+import { jobMeaning } from './job-meaning.ts'
+import { storeInputs } from './store-inputs.ts'
+import { toTopology } from './to-topology.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const timed = topic('timed', { key: string(), value: json<number>(), timestamp: (value) => value })
+
+const sums = stream(numbers)
+  .groupBy((value) => `${value}`, string())
+  .reduce('sums', (a, b) => a + b)
+const large = sums.mapValues((value) => value * 2).filter((value) => value > 9, { name: 'large' })
+const hours = stream(timed)
+  .merge(sums.changes().mapValues((value) => value ?? 0))
+  .groupByKey()
+  .window(hopping('1h', { advance: '10m', grace: '5m', retention: '1d' }))
+  .count('hours', { emit: 'final' })
+
+test('a store means its step, serdes, windows and nearest inputs, and no function', () => {
+  const meaning = jobMeaning(toTopology(job('j', sums, large)))
+  expect(meaning).toEqual({
+    stores: {
+      sums: {
+        step: 'reduce',
+        key: 'string',
+        value: 'json',
+        windows: null,
+        windowMs: null,
+        advanceMs: null,
+        graceMs: null,
+        times: null,
+        emit: null,
+        inputs: ['topic j.sums.repartition'],
+      },
+      large: expect.objectContaining({ step: 'filter', inputs: ['store sums'] }),
+    },
+    repartitions: { 'j.sums.repartition': { key: 'string', value: 'json', inputs: ['topic numbers'] } },
+  })
+  expect(JSON.parse(JSON.stringify(meaning))).toEqual(meaning)
+})
+
+test('windows are part of what a store means, and how long they are kept is not', () => {
+  const { stores } = jobMeaning(toTopology(job('j', hours)))
+  expect(stores['hours']).toEqual({
+    step: 'count',
+    key: 'string',
+    value: int64().name,
+    windows: 'hopping',
+    windowMs: 3_600_000,
+    advanceMs: 600_000,
+    graceMs: 300_000,
+    times: 'callback',
+    emit: 'final',
+    inputs: expect.arrayContaining(['topic timed']),
+  })
+  const daily = stream(numbers).groupByKey()
+  const meanings = ['1d', '2d'].map((retention) =>
+    jobMeaning(toTopology(job('j', daily.window(tumbling('1d', { retention: retention as '1d' })).count('days')))),
+  )
+  expect(meanings[0]).toEqual(meanings[1])
+})
+
+test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {
+  const all = storeInputs(toTopology(job('j', hours)))
+  const found = all.find(({ store }) => store === 'hours')
+  expect([...(found?.sources ?? [])].sort()).toEqual(['numbers', 'timed'])
+  expect(found?.stores).toEqual(['sums'])
+  expect(found?.repartitions).toContain('j.sums.repartition')
+  expect(all.find(({ store }) => store === 'sums')).toMatchObject({ sources: ['numbers'], stores: [] })
+})

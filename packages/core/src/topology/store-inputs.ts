@@ -1,0 +1,35 @@
+import type { PlanNode } from '../plan/node.ts'
+import { inputsOf, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import type { Topology } from './topology.ts'
+
+/** All that a store is computed from, through whatever repartitions and other stores. */
+export interface StoreInputs {
+  readonly store: string
+  /** The subtopology whose tasks have it. */
+  readonly subtopology: string
+  /** Topics of the user's. */
+  readonly sources: readonly string[]
+  /** The job's own topics between. */
+  readonly repartitions: readonly string[]
+  /** Other stores. */
+  readonly stores: readonly string[]
+}
+
+/** What each store of a job is computed from, in the order of the topology. */
+export function storeInputs({ job, subtopologies }: Topology): readonly StoreInputs[] {
+  return subtopologies.flatMap(({ id, nodes }) =>
+    nodes.flatMap((node) => {
+      const store = storeOf(node)
+      return store === undefined ? [] : [{ store: store.name, subtopology: id, ...inputsBehind(job, node) }]
+    }),
+  )
+}
+
+function inputsBehind(job: string, node: PlanNode): Omit<StoreInputs, 'store' | 'subtopology'> {
+  const steps = stepsOf(inputsOf(node))
+  return {
+    sources: steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])),
+    repartitions: steps.flatMap((step) => (step.kind === 'repartition' ? [repartitionTopic(job, step.name)] : [])),
+    stores: steps.flatMap((step) => storeOf(step)?.name ?? []),
+  }
+}
