@@ -35,7 +35,7 @@ function append(buffer: CommitBuffer, group: RecordGroup, timestamp: number, key
   buffer.appendLast(group, timestamp)
 }
 
-/** What a changelog record is about. */
+/** What a changelog record is about; a store by what its keys begin with. */
 export type ChangelogKey =
   | { readonly kind: 'entry'; readonly store: string }
   | { readonly kind: 'checkpoint'; readonly topic: string }

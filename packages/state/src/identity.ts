@@ -1,5 +1,5 @@
 import { RefusedError } from '@millrace/core'
-import type { StoreDescription } from '@millrace/core/internal'
+import { type StoreDescription, storeKeyName } from '@millrace/core/internal'
 
 /** How this version lays out keys and values in LevelDB; another one is rebuilt. */
 const FORMAT_VERSION = 2
@@ -20,6 +20,7 @@ export interface StateIdentity {
   readonly job: string
   readonly task: string
   readonly inputs: readonly string[]
+  /** By what their keys begin with. */
   readonly stores: Readonly<Record<string, StoreIdentity>>
 }
 
@@ -39,7 +40,7 @@ export function stateIdentity(
     job,
     task,
     inputs: [...inputs].sort(),
-    stores: Object.fromEntries(byName.map((store) => [store.name, storeIdentity(store)])),
+    stores: Object.fromEntries(byName.map((store) => [storeKeyName(store), storeIdentity(store)])),
   }
 }
 
@@ -66,8 +67,8 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
   throw new RefusedError(
     'STATE_SERDE_CHANGED',
     `Store ${name} of job ${job} was written with ${changes.join('; ')}: its state cannot be read any more. Give the ` +
-      "step a new name to begin a new store, or put the old serde and window back, or delete the job's changelog topic " +
-      'and state to compute everything anew',
+      'step a new name to begin a new store, or put the old serde and window back, or delete ' +
+      `what the job has computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
     { job, task, store: name },
   )
 }

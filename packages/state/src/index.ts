@@ -1,3 +1,4 @@
+export { type ChangelogKey, readChangelogKey, readCheckpoint } from './changelog-records.ts'
 export {
   type Bytes,
   type BytesBatch,

@@ -23,6 +23,7 @@ export interface RestoreTarget {
   readonly job: string
   readonly task: string
   readonly inputs: readonly string[]
+  /** By what their keys begin with. */
   readonly stores: ReadonlyMap<string, TaskStore>
   /** What LevelDB holds under a key. */
   stored(key: Buffer): Buffer | undefined

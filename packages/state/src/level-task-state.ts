@@ -102,7 +102,7 @@ export class LevelTaskState implements TaskState {
       job: this.#identity.job,
       task: this.#identity.task,
       inputs: this.#identity.inputs,
-      stores: this.#stores,
+      stores: new Map(Array.from(this.#stores.values(), (store) => [store.keyName, store])),
       stored: (key) => this.#database.get(key),
       apply: (run) => this.#applyRun(run),
     })
@@ -123,7 +123,9 @@ export class LevelTaskState implements TaskState {
     const entries = buffer.operations
     if (entries > 0) this.#entryBytes = Math.ceil(buffer.bytes / entries)
     if (!this.#record.described) {
-      for (const { name, identity } of this.#stores.values()) appendIdentity(buffer, group, timestamp, name, identity)
+      for (const { keyName, identity } of this.#stores.values()) {
+        appendIdentity(buffer, group, timestamp, keyName, identity)
+      }
     }
     appendCheckpoint(buffer, group, timestamp, checkpoint)
     for (const { live } of this.#stores.values()) live.settle(buffer)

@@ -102,6 +102,31 @@ test.each<[string, Partial<TaskStateOptions>, RegExp]>([
   await again.state.close()
 })
 
+test('A store that was started empty again reads nothing of the one before, though the changelog still has it', async () => {
+  const directory = temporaryDirectory()
+  const changelog = new MemoryChangelog()
+  let { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, changelog)
+  await state.close()
+  // Other serdes are no matter: it is another store.
+  const second = { ...store('totals', text, int32), incarnation: 2 }
+  const opened = await openWith(directory, [second])
+  state = opened.state
+  expect(opened.opened).toBe('rebuilt')
+  await changelog.restore(state)
+  expect(state.keyValueStore('totals').find('a').value).toBeUndefined()
+  await commitOne(state, changelog)
+  await state.close()
+  const again = await openWith(`${directory}/empty`, [second])
+  await changelog.restore(again.state)
+  expect(again.state.keyValueStore('totals').find('a').value).toBe(1)
+  await again.state.close()
+  const first = await openWith(`${directory}/first`, [TOTALS])
+  await changelog.restore(first.state)
+  expect(first.state.keyValueStore('totals').find('a').value).toBe(1)
+  await first.state.close()
+})
+
 test('The changelog is told once what wrote the stores', async () => {
   const directory = temporaryDirectory()
   const changelog = new MemoryChangelog()

@@ -1,4 +1,11 @@
-import type { CommittedStore, KeyValueStore, StoreChange, StoreDescription, WindowStore } from '@millrace/core/internal'
+import {
+  type CommittedStore,
+  type KeyValueStore,
+  type StoreChange,
+  type StoreDescription,
+  storeKeyName,
+  type WindowStore,
+} from '@millrace/core/internal'
 import { LevelCommittedStore } from './committed-store.ts'
 import type { Database } from './database.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
@@ -13,6 +20,8 @@ import type { WindowIndex } from './window-index.ts'
 /** One store of a task: its live and its committed side, and how its bytes are read. */
 export class TaskStore {
   readonly name: string
+  /** What its keys begin with. */
+  readonly keyName: string
   /** Marks the store's operations in a commit. */
   readonly owner: number
   readonly identity: StoreIdentity
@@ -28,9 +37,10 @@ export class TaskStore {
   constructor(description: StoreDescription, owner: number, database: Database) {
     const store = typedStore<unknown, unknown>(description)
     this.name = store.name
+    this.keyName = storeKeyName(description)
     this.owner = owner
     this.identity = storeIdentity(description)
-    this.codec = new KeyCodec(store.name, store.key, store.windowMs !== undefined)
+    this.codec = new KeyCodec(this.keyName, store.key, store.windowMs !== undefined)
     this.committed = new LevelCommittedStore(database, this.codec, store)
     this.#values = new ValueCodec(store)
     this.#windowMs = store.windowMs ?? 0

@@ -203,4 +203,6 @@ export interface StoreDescription {
   readonly windowMs: number | undefined
   /** Whether the store keeps `Entry.time` with each value. */
   readonly timed: boolean
+  /** Which one it is, counted from 1: a store that was started empty again has nothing of the one before. Default 1. */
+  readonly incarnation?: number
 }

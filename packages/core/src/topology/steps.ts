@@ -34,6 +34,11 @@ export function repartitionTopic(job: string, name: string): string {
   return `${job}.${name}.repartition`
 }
 
+/** The name of the topic that says which stores a job has, and since when. */
+export function catalogTopic(job: string): string {
+  return `${job}.catalog`
+}
+
 /** The name of a job's changelog. */
 export function changelogTopic(job: string): string {
   return `${job}.changelog`

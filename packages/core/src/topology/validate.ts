@@ -3,7 +3,7 @@ import { isValidName } from '../names.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { feedbackProblems } from './feedback.ts'
-import { changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import { catalogTopic, changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
 import type { ErrorPolicies } from './topology.ts'
 
 /** What a job is made of, as validation sees it. */
@@ -165,7 +165,7 @@ function cycleProblems({ name, steps, errors }: Draft): string[] {
 /** The topics that the job makes for itself. */
 function ownTopics(job: string, steps: readonly PlanNode[]): ReadonlySet<string> {
   const repartitions = steps.flatMap((step) => (step.kind === 'repartition' ? [repartitionTopic(job, step.name)] : []))
-  return new Set([changelogTopic(job), ...repartitions])
+  return new Set([changelogTopic(job), catalogTopic(job), ...repartitions])
 }
 
 function deadLetterTopics({ undecodable, callback }: ErrorPolicies): string[] {

@@ -36,6 +36,12 @@ export interface ContainerOptions {
   readonly idleAfterMs?: number
   /** Process what is there and stop, as a batch job. Default false. */
   readonly untilEnd?: boolean
+  /**
+   * Stores that may start empty where they cannot go on: they missed records, or are computed otherwise than what they
+   * hold. Their views then say from which position they count. It is no matter for stores that can go on. Default: none;
+   * then the start is refused.
+   */
+  readonly startEmpty?: readonly string[]
   /** Where the container answers, for the job's other containers to find it. Default: nowhere. */
   readonly address?: string
   /**

@@ -32,6 +32,9 @@ export function makeTasks(
           get writer() {
             return session().outputs
           },
+          get catalog() {
+            return session().catalog
+          },
           env,
           topics: topics.descriptions,
           repartitionTopic: topics.repartitionTopic,

@@ -1,4 +1,4 @@
-import { StateDamagedError } from '@millrace/core'
+import { type Position, StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { ServedView } from '../views/served-view.ts'
@@ -12,6 +12,8 @@ export interface OpenTasksOptions {
   /** All of the job, none of them open. */
   readonly tasks: readonly Task[]
   readonly rebuilds: RebuildBudget
+  /** From which position on a store counts. */
+  readonly completeFrom: (store: string) => Position
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Told when tasks that were being opened are all open, or one of them cannot be, with its error. */
@@ -29,7 +31,7 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(options.topology, options.tasks)
+    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom)
   }
 
   /** The ids of all tasks of the job, open here or not. */

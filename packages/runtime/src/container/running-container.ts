@@ -1,17 +1,19 @@
 import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
 import { type Topology, toTopology } from '@millrace/core/internal'
 import { ReplaySubject, type Subscription } from 'rxjs'
+import type { Catalog } from '../catalog/catalog.ts'
+import { requireStores } from '../catalog/refuse-stores.ts'
 import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
-import { descriptionOf } from './job-description.ts'
 import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { FlushedOutputs } from './outputs.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session, whetherFenced } from './session.ts'
+import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
 import { type JobTopics, prepareTopics } from './topics.ts'
 
@@ -31,11 +33,13 @@ export class RunningContainer {
   readonly status = new ReplaySubject<JobStatus>(1)
   readonly #options: ContainerOptions
   readonly #topology: Topology
+  readonly #topics: JobTopics
   readonly #rebuilds: RebuildBudget
   readonly #tasks: OpenTasks
   readonly #commits: Commits
   readonly #problems: JobProblems
   #session: Session | undefined
+  #catalog: Catalog | undefined
   #subscription: Subscription | undefined
   #assigned: Assignment | undefined
   /** The assignment that was followed last. */
@@ -53,6 +57,7 @@ export class RunningContainer {
     const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
     this.#options = options
     this.#topology = topology
+    this.#topics = topics
     this.#rebuilds = new RebuildBudget(topology.job, onNotice)
     this.#problems = new JobProblems(options.log, onNotice)
     const wake = (failure?: Failure) => this.#wake(failure)
@@ -60,6 +65,7 @@ export class RunningContainer {
       topology,
       tasks: makeTasks(options, topology, topics, () => this.#joined),
       rebuilds: this.#rebuilds,
+      completeFrom: (store) => this.#catalog?.stores[store]?.completeFrom ?? {},
       untilEnd,
       opened: wake,
     })
@@ -75,6 +81,7 @@ export class RunningContainer {
   /** Joins a job, with the tasks that it gives first restored. Throws with everything closed again. */
   static async open(options: ContainerOptions): Promise<RunningContainer> {
     const topology = toTopology(options.job)
+    requireStores(topology, options.startEmpty ?? [])
     const container = new RunningContainer(options, topology, await prepareTopics(topology, options.log))
     try {
       await container.#open()
@@ -176,18 +183,9 @@ export class RunningContainer {
   }
 
   async #joinOnce(): Promise<void> {
-    const { log, guarantee, address = null, sessionTimeoutMs, onNotice } = this.#options
-    const session = await openSession({
-      log,
-      job: this.#topology.job,
-      guarantee: guarantee ?? (log.capabilities.transactions ? 'exactly-once' : 'at-least-once'),
-      tasks: this.#tasks.ids,
-      description: descriptionOf(this.#options.job, this.#topology),
-      address,
-      sessionTimeoutMs,
-      onNotice,
-    })
+    const session = await openSession(sessionOptions(this.#options, this.#topology, this.#topics, this.#tasks.ids))
     this.#session = session
+    this.#catalog = session.catalog
     const first = Promise.withResolvers<void>()
     this.#subscription = session.membership.assignments.subscribe({
       next: (assignment) => {

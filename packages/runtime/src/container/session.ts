@@ -1,6 +1,7 @@
 import { type Assignment, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { NEVER, startWith } from 'rxjs'
+import type { Catalog } from '../catalog/catalog.ts'
 import { FlushedOutputs, type Guarantee, type Outputs } from './outputs.ts'
 
 /** What a session is opened with. */
@@ -14,6 +15,8 @@ export interface SessionOptions {
   readonly address: string | null
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
+  /** Finds out which stores the job has, or refuses them, once no other member can run another job. */
+  readonly openCatalog: (outputs: Outputs) => Promise<Catalog>
 }
 
 /** A container's time as one member of its job's group: what it reads and writes with, until it leaves or is fenced. */
@@ -21,6 +24,7 @@ export interface Session {
   readonly membership: Membership
   readonly reader: LogReader
   readonly outputs: Outputs
+  readonly catalog: Catalog
   /** Closes all; what is not committed is given up. Its tasks are closed before. */
   close(): Promise<void>
 }
@@ -53,12 +57,14 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
       })
     : await joinAlone(log, job, tasks, address)
   let outputs: Outputs | undefined
+  let catalog: Catalog
   try {
     outputs =
       guarantee === 'exactly-once'
         ? await log.openTransactionalWriter(`${job}.${membership.member}`)
         : new FlushedOutputs(log)
     await membership.confirm()
+    catalog = await options.openCatalog(outputs)
   } catch (error) {
     await settleAll([outputs?.close() ?? Promise.resolve(), membership.leave()]).catch(() => undefined)
     throw error
@@ -69,6 +75,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     membership,
     reader,
     outputs: opened,
+    catalog,
     close: async () => {
       // The group gives the tasks to others only once nothing more of ours can come.
       try {

@@ -1,5 +1,11 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
-import { type RepartitionNode, resolvePartitions, type Subtopology, type Topology } from '@millrace/core/internal'
+import {
+  catalogTopic,
+  type RepartitionNode,
+  resolvePartitions,
+  type Subtopology,
+  type Topology,
+} from '@millrace/core/internal'
 import { requireWholeChangelog } from '../task/changelog-start.ts'
 import { findOrCreate, type OwnTopic } from './own-topics.ts'
 
@@ -16,6 +22,8 @@ export interface JobTopics {
 const REPARTITION_SEGMENT_BYTES = 16 * 1024 * 1024
 /** Segments of a changelog are compacted once closed: small ones keep restores short. */
 const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
+/** A record of the catalog takes some hundred bytes for each store. */
+const CATALOG_SEGMENT_BYTES = 16 * 1024 * 1024
 
 /**
  * The largest record of the job's own topics. A record that an input allows must fit with its origin, and a store takes
@@ -24,7 +32,7 @@ const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
 const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 
 /**
- * Finds the topics that a job names, and makes its own where they are missing: the repartition topics and the changelog.
+ * Finds the topics that a job names, and makes its own where they are missing: the repartition topics, the changelog and the catalog.
  * Throws with every problem at once where topics are missing or their partitions do not fit together, and refuses topics
  * under the names of its own that would lose what it keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`).
  */
@@ -35,6 +43,7 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
   const own = [
     ...plan.repartitionTopics.map(({ topic, partitions }) => repartitionTopic(topic, partitions)),
     changelogTopic(topology.changelog, plan.changelogPartitions),
+    catalogOf(topology.job),
   ]
   for (const each of own) descriptions.set(each.topic, await findOrCreate(log, descriptions, topology.job, each))
   for (let partition = 0; partition < plan.changelogPartitions; partition++) {
@@ -61,6 +70,12 @@ function repartitionTopic(topic: string, partitions: number): OwnTopic {
 function changelogTopic(topic: string, partitions: number): OwnTopic {
   const sizes = { segmentBytes: CHANGELOG_SEGMENT_BYTES, recordBytesMax: OWN_RECORD_BYTES_MAX }
   return { topic, partitions, cleanup: 'compact', ...sizes }
+}
+
+function catalogOf(job: string): OwnTopic {
+  const sizes = { segmentBytes: CATALOG_SEGMENT_BYTES, recordBytesMax: OWN_RECORD_BYTES_MAX }
+  // All of it is kept: a record for each change of the job's stores.
+  return { topic: catalogTopic(job), partitions: 1, cleanup: 'delete', ...sizes }
 }
 
 /** Every source partition that the tasks of a subtopology may depend on, at 0, for one of its tasks. */

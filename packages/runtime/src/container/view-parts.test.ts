@@ -22,7 +22,7 @@ function commitOf(task: Task, offset: number): TaskCommit {
 
 function twoTasks() {
   const tasks = [taskOf(0), taskOf(1)] as const
-  const views = new ContainerViews(topology, tasks)
+  const views = new ContainerViews(topology, tasks, () => ({}))
   const [view] = views.views
   if (view === undefined) throw new Error('no view')
   return { tasks, views, view }

@@ -10,7 +10,7 @@ export class ContainerViews {
   readonly views: readonly ServedView[]
   readonly #parts = new Map<Task, LivePart[]>()
 
-  constructor(topology: Topology, tasks: readonly Task[]) {
+  constructor(topology: Topology, tasks: readonly Task[], completeFrom: (store: string) => Position) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
       const parts = owners.map((task) => this.#addPart(task, store.name))
@@ -20,6 +20,9 @@ export class ContainerViews {
         value: anySerde(store.value),
         windowMs: store.windowMs,
         partitions: owners[0]?.spec.tasks ?? 0,
+        get completeFrom() {
+          return completeFrom(name)
+        },
         get parts() {
           return parts.filter((part) => part.serving)
         },

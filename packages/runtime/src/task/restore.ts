@@ -1,6 +1,7 @@
 import { FatalError, type GroupPosition, type Log, type PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { type Changelog, requireWholeChangelog } from './changelog-start.ts'
+import { wholeLog } from './whole-log.ts'
 
 /** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
 const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
@@ -59,20 +60,6 @@ export async function restoreState(
       changes.close()
       await state.discard()
     }
-  } finally {
-    await reader.close()
-  }
-}
-
-/**
- * Where a partition begins and ends, also what is not decided yet: a task's own commits may stand behind another
- * container's open transaction, and a restore that stopped before that would go back behind them.
- */
-async function wholeLog(log: Log, topic: string, partition: number): Promise<{ start: number; end: number }> {
-  const { start } = await log.admin.offsets(topic, partition)
-  const reader = log.openReader({ isolation: 'uncommitted' })
-  try {
-    return { start, end: (await reader.assign(topic, partition, start)).endOffset }
   } finally {
     await reader.close()
   }

@@ -2,6 +2,7 @@ import type { TaskStatus } from '@millrace/core'
 import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -36,6 +37,8 @@ export interface TaskSpec extends OutputTopics {
   readonly tasks: number
   /** The container's: one for all its tasks. */
   readonly reader: LogReader
+  /** Which stores the job has, and which incarnation of each. */
+  readonly catalog: Catalog
   readonly env: Env
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
@@ -143,12 +146,15 @@ export class Task {
    * reason where that is aborted meanwhile; then, as after any failure, the task is to be closed.
    */
   async open(signal?: AbortSignal): Promise<void> {
-    const { topology, subtopology, partition, log, env, engine, notice } = this.spec
+    const { topology, subtopology, partition, log, env, engine, catalog, notice } = this.spec
     const { state, note } = await openLocalState({
       directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
       job: topology.job,
       task: this.id,
-      stores: subtopology.stores,
+      stores: subtopology.stores.map((store) => ({
+        ...store,
+        incarnation: catalog.stores[store.name]?.incarnation ?? 1,
+      })),
       inputs: subtopology.inputs.map((input) => input.topic),
       env,
       dirtyBytesMax: this.spec.dirtyBytesMax,

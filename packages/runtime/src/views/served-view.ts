@@ -11,6 +11,11 @@ export interface ServedView {
   readonly windowMs: number | undefined
   /** How many parts the view has, over all tasks; a key is in part `partitionOf(key bytes) % parts`, as its topic's producer put it. */
   readonly partitions: number
+  /**
+   * The view counts every record from these source positions on; of those before it has what was on its way then, or
+   * nothing. A partition that is missing counts from its start.
+   */
+  readonly completeFrom: Position
   readonly parts: readonly ViewPart[]
 }
 

@@ -37,7 +37,7 @@ function storedView(model: MemoryView, states: readonly TaskState[]): ServedView
     changes: NEVER,
     positions: NEVER,
   }))
-  return { name, key, value, windowMs, partitions, parts }
+  return { name, key, value, windowMs, partitions, completeFrom: {}, parts }
 }
 
 async function openStates(run: number): Promise<TaskState[]> {

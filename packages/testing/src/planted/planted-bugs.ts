@@ -126,7 +126,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'restore ends at what can be read now',
-    file: `${RUNTIME}/task/restore.ts`,
+    file: `${RUNTIME}/task/whole-log.ts`,
     from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
     to: 'return await log.admin.offsets(topic, partition)',
   },

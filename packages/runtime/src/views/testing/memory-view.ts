@@ -10,6 +10,7 @@ export interface MemoryViewOptions {
   readonly windowMs?: number
   /** Each part's first position; their number is the view's. */
   readonly positions: readonly Position[]
+  readonly completeFrom?: Position
 }
 
 /** A view for tests: its parts are sorted arrays, and commits come from the test. */
@@ -19,15 +20,17 @@ export class MemoryView implements ServedView {
   readonly value: Serde<unknown>
   readonly windowMs: number | undefined
   readonly partitions: number
+  readonly completeFrom: Position
   parts: readonly MemoryPart[]
 
   constructor(options: MemoryViewOptions) {
-    const { name, key, value, windowMs, positions } = options
+    const { name, key, value, windowMs, positions, completeFrom = {} } = options
     this.name = name
     this.key = key
     this.value = value
     this.windowMs = windowMs
     this.partitions = positions.length
+    this.completeFrom = completeFrom
     this.parts = positions.map((position, partition) => new MemoryPart(partition, this.key, position))
   }
 

@@ -1,0 +1,68 @@
+import type { Position } from '@millrace/core'
+import type { JobMeaning, RepartitionMeaning, StoreMeaning } from '@millrace/core/internal'
+
+/**
+ * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
+ * `<job>.catalog`, and is changed only as a job starts, before anything is processed.
+ */
+export interface Catalog {
+  /** The id of the changelog that it describes: another one holds another state. */
+  readonly changelog: string
+  readonly stores: Readonly<Record<string, CatalogStore>>
+  /** By topic; also those that the job no longer has. */
+  readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
+}
+
+export interface CatalogStore {
+  readonly meaning: StoreMeaning
+  /** Grows each time that the store is started empty: the entries of an earlier one are not its own. */
+  readonly incarnation: number
+  /** The stores that it is computed from, each with its incarnation then: another one knows nothing of the rows that it gave. */
+  readonly computedFrom: Readonly<Record<string, number>>
+  /** All topics that the store is computed from, those of the job's own included. */
+  readonly topics: readonly string[]
+  /** The store counts every record from these source positions on; one that is missing: from the first. */
+  readonly completeFrom: Position
+  /** How far its topics had been processed when the job lost it; null while the job has it. */
+  readonly removedAt: Position | null
+}
+
+/** Whether a catalog says of a job's stores what the job would say now. */
+export function isCurrent(catalog: Catalog, changelog: string, { stores, repartitions }: JobMeaning): boolean {
+  const names = Object.keys(catalog.stores).filter((name) => catalog.stores[name]?.removedAt === null)
+  return (
+    catalog.changelog === changelog &&
+    names.length === Object.keys(stores).length &&
+    names.every((name) => sameMeaning(catalog.stores[name]?.meaning, stores[name])) &&
+    Object.keys(repartitions).every((topic) => sameMeaning(catalog.repartitions[topic], repartitions[topic]))
+  )
+}
+
+export function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof a): boolean {
+  return a !== undefined && b !== undefined && differences(a, b).length === 0
+}
+
+/** What differs, one text for each: `grace 0 ms, now 5000 ms`. */
+export function differences<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M): string[] {
+  const fields = Object.keys(now) as (keyof M & string)[]
+  return fields.flatMap((field) => {
+    const [was, is] = [textOf(field, before[field]), textOf(field, now[field])]
+    return was === is ? [] : [`${WORDS[field] ?? field} ${was}, now ${is}`]
+  })
+}
+
+/** The words for fields whose name alone would not do. */
+const WORDS: Readonly<Record<string, string>> = {
+  key: 'key serde',
+  value: 'value serde',
+  windowMs: 'window size',
+  advanceMs: 'advance',
+  graceMs: 'grace',
+  times: 'event times by',
+}
+
+function textOf(field: string, value: unknown): string {
+  if (value === null || value === undefined) return 'none'
+  if (Array.isArray(value)) return value.join(' and ')
+  return field.endsWith('Ms') ? `${value} ms` : `${value}`
+}

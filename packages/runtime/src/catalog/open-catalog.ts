@@ -1,0 +1,117 @@
+import { type Env, formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
+import { catalogTopic, jobMeaning, storeInputs, type Topology } from '@millrace/core/internal'
+import type { Outputs } from '../container/outputs.ts'
+import type { JobTopics } from '../container/topics.ts'
+import { type Catalog, isCurrent } from './catalog.ts'
+import { readCatalog, writeCatalog } from './catalog-topic.ts'
+import { deleteEntries } from './delete-entries.ts'
+import { type CatalogPlan, planCatalog } from './plan-catalog.ts'
+import { readProcessed, readStarts } from './read-progress.ts'
+import { refuseStores } from './refuse-stores.ts'
+
+export interface OpenCatalogOptions {
+  readonly topology: Topology
+  readonly topics: JobTopics
+  readonly log: Log
+  readonly env: Env
+  /** The container's own: fenced with it. */
+  readonly outputs: Outputs
+  /** Stores that may start empty, if they cannot go on where they stand. */
+  readonly startEmpty: readonly string[]
+  readonly notice: (message: string) => void
+}
+
+/**
+ * The catalog of a job that is about to run: as it is where the job's stores are those that it ran with, else changed for
+ * those that it has now, in one record, before anything is processed. Called by a member of the job's group, all of whose
+ * members run the same: so none processes anything that another's catalog does not know.
+ *
+ * Throws `STORE_BEHIND`, `STORE_CHANGED`, and `JOB_TOPIC_UNFIT` where the job's topics hold what no catalog tells of.
+ */
+export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
+  const { topology, topics, log, env, outputs, notice } = options
+  const topic = catalogTopic(topology.job)
+  const changelog = described(topics, topology.changelog)
+  const meaning = jobMeaning(topology)
+  for (;;) {
+    const found = await readCatalog(log, topic)
+    if (found !== undefined && isCurrent(found, changelog.id, meaning)) return found
+    const plan = await planFrom(options, found).catch(refusalOrThrow)
+    // Another container of the same job may have been faster, and process by now.
+    if (JSON.stringify(await readCatalog(log, topic)) !== JSON.stringify(found)) continue
+    if (plan instanceof RefusedError) throw plan
+    await deleteEntries(log, outputs, changelog, plan.obsolete, env.clock.now())
+    await writeCatalog(outputs, topic, plan.catalog, env.clock.now())
+    for (const store of plan.emptied) {
+      const from = formatPosition(plan.catalog.stores[store]?.completeFrom ?? {})
+      notice(`Store ${store} starts empty: it counts from ${from || 'the start of its inputs'} on`)
+    }
+    return plan.catalog
+  }
+}
+
+/** What the catalog becomes. Throws what refuses the start. */
+async function planFrom(options: OpenCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
+  const { topology, topics, log } = options
+  const changelog = described(topics, topology.changelog)
+  const meaning = jobMeaning(topology)
+  const inputs = storeInputs(topology)
+  // One of another changelog tells of a state that was deleted.
+  const before = found?.changelog === changelog.id ? found : undefined
+  await requireKnown(options, before, Object.keys(meaning.repartitions))
+  const sources = new Set(inputs.flatMap((input) => input.sources))
+  const starts = await readStarts(
+    log,
+    Array.from(sources, (source) => described(topics, source)),
+  )
+  const processed = before === undefined ? {} : await readProcessed(log, changelog)
+  const startEmpty = new Set(options.startEmpty)
+  const plan = planCatalog(before, { changelog: changelog.id, meaning, inputs, processed, starts, startEmpty })
+  refuseStores(topology.job, plan)
+  return plan
+}
+
+function refusalOrThrow(error: unknown): RefusedError {
+  if (error instanceof RefusedError) return error
+  throw error
+}
+
+/** Throws where the job's own topics hold records of which the catalog does not know. */
+async function requireKnown(
+  { topology, topics, log }: OpenCatalogOptions,
+  before: Catalog | undefined,
+  repartitions: readonly string[],
+): Promise<void> {
+  const { job, changelog } = topology
+  if (before === undefined && !(await isEmpty(log, described(topics, changelog)))) {
+    throw new RefusedError(
+      'JOB_TOPIC_UNFIT',
+      `Topic ${changelog} holds state, and topic ${catalogTopic(job)}, which says what that is, does not tell of it: one of ` +
+        `them was deleted, or comes from another copy of the data. Restore both from one copy, or delete what the job has ` +
+        `computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
+      { job, topic: changelog },
+    )
+  }
+  for (const topic of repartitions) {
+    if (before?.repartitions[topic] !== undefined || (await isEmpty(log, described(topics, topic)))) continue
+    throw new RefusedError(
+      'JOB_TOPIC_UNFIT',
+      `Topic ${topic} holds records that job ${job} has not sent, or had sent before its changelog was deleted: they would ` +
+        `be counted with what it sends now. Delete it with "millrace topics delete ${topic}", or run the job under another name`,
+      { job, topic },
+    )
+  }
+}
+
+async function isEmpty(log: Log, { name, partitions }: TopicDescription): Promise<boolean> {
+  for (let partition = 0; partition < partitions; partition++) {
+    if ((await log.admin.offsets(name, partition)).end > 0) return false
+  }
+  return true
+}
+
+function described({ descriptions }: JobTopics, topic: string): TopicDescription {
+  const description = descriptions.get(topic)
+  if (description === undefined) throw new Error(`Topic ${topic} is not among those of the job`)
+  return description
+}

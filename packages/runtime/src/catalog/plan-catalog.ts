@@ -1,0 +1,146 @@
+import type { Position } from '@millrace/core'
+import { type JobMeaning, type StoreInputs, type StoreMeaning, storeKeyName } from '@millrace/core/internal'
+import { furthest } from '../task/positions.ts'
+import { type Catalog, type CatalogStore, differences } from './catalog.ts'
+
+/** What a change of a job's stores depends on. */
+export interface CatalogChange {
+  /** The id of the changelog. */
+  readonly changelog: string
+  readonly meaning: JobMeaning
+  /** The job's stores, each after those that it is computed from. */
+  readonly inputs: readonly StoreInputs[]
+  /** How far the job has processed every topic that it ever read, as its changelog says. */
+  readonly processed: Position
+  /** Where the source topics start. */
+  readonly starts: Position
+  /** The stores that may start empty. */
+  readonly startEmpty: ReadonlySet<string>
+}
+
+/** A store that cannot go on where it stands. */
+export interface StoreProblem {
+  readonly store: string
+  readonly subtopology: string
+  /** What it is computed by, or from, has changed: from what to what. */
+  readonly changes: readonly string[]
+  /** What was processed without it. */
+  readonly missed: readonly Gap[]
+  /** The stores that it is computed from, and that start empty. */
+  readonly emptied: readonly string[]
+}
+
+/** Records of one partition that a store has not had. */
+export interface Gap {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+}
+
+export interface CatalogPlan {
+  readonly catalog: Catalog
+  /** What refuses the start. */
+  readonly problems: readonly StoreProblem[]
+  /** Repartition topics that records of another kind may still stand in, and how they changed. */
+  readonly changedTopics: readonly { readonly topic: string; readonly changes: readonly string[] }[]
+  /** The stores that start empty. */
+  readonly emptied: readonly string[]
+  /** What the keys begin with of entries that nobody reads any more. */
+  readonly obsolete: readonly string[]
+}
+
+/** The catalog of a job whose stores are no longer those of `before`, and what stands against it. */
+export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
+  const { meaning, inputs, startEmpty } = change
+  const stores: Record<string, CatalogStore> = {}
+  const problems: StoreProblem[] = []
+  const emptied: string[] = []
+  const obsolete: string[] = []
+  for (const input of inputs) {
+    const { store: name } = input
+    const now = meaning.stores[name]
+    if (now === undefined) throw new Error(`Store ${name} has no meaning`)
+    const known = before?.stores[name]
+    const computedFrom = Object.fromEntries(input.stores.map((each) => [each, stores[each]?.incarnation ?? 1]))
+    const problem = problemOf(input, known, now, change, computedFrom)
+    if (problem === undefined && known !== undefined) {
+      stores[name] = { ...known, removedAt: null }
+      continue
+    }
+    stores[name] = {
+      meaning: now,
+      incarnation: (known?.incarnation ?? 0) + 1,
+      computedFrom,
+      topics: topicsOf(input),
+      completeFrom: only(
+        furthest(problem === undefined ? [change.starts] : [change.starts, change.processed]),
+        input.sources,
+      ),
+      removedAt: null,
+    }
+    if (problem === undefined) continue
+    emptied.push(name)
+    if (!startEmpty.has(name)) problems.push(problem)
+    if (known !== undefined) obsolete.push(storeKeyName({ name, incarnation: known.incarnation }))
+  }
+  for (const [name, store] of Object.entries(before?.stores ?? {})) {
+    stores[name] ??= { ...store, removedAt: store.removedAt ?? only(change.processed, store.topics) }
+  }
+  return {
+    catalog: {
+      changelog: change.changelog,
+      stores,
+      repartitions: { ...before?.repartitions, ...meaning.repartitions },
+    },
+    problems,
+    changedTopics: Object.entries(meaning.repartitions).flatMap(([topic, now]) => {
+      const known = before?.repartitions[topic]
+      const changes = known === undefined ? [] : differences(known, now)
+      return changes.length === 0 ? [] : [{ topic, changes }]
+    }),
+    emptied,
+    obsolete,
+  }
+}
+
+function problemOf(
+  input: StoreInputs,
+  known: CatalogStore | undefined,
+  now: StoreMeaning,
+  { processed, starts }: CatalogChange,
+  computedFrom: CatalogStore['computedFrom'],
+): StoreProblem | undefined {
+  const { store, subtopology } = input
+  const changes = known === undefined ? [] : differences(known.meaning, now)
+  // A new store begins where the log does; one that was away, where it was left.
+  const had = known === undefined ? only(starts, input.sources) : known.removedAt
+  const missed = had === null ? [] : gaps(had, only(processed, topicsOf(input)))
+  const emptied = input.stores.filter((each) => known !== undefined && known.computedFrom[each] !== computedFrom[each])
+  if (changes.length + missed.length + emptied.length === 0) return undefined
+  return { store, subtopology, changes, missed, emptied }
+}
+
+function topicsOf({ sources, repartitions }: StoreInputs): string[] {
+  return [...sources, ...repartitions]
+}
+
+function gaps(from: Position, to: Position): Gap[] {
+  return Object.entries(to).flatMap(([topic, partitions]) =>
+    Object.entries(partitions).flatMap(([partition, offset]) => {
+      const had = from[topic]?.[partition] ?? 0
+      return offset > had ? [{ topic, partition: Number(partition), from: had, to: offset }] : []
+    }),
+  )
+}
+
+/** The parts of a position above 0 that are of these topics. */
+function only(position: Position, topics: readonly string[]): Position {
+  const kept: Record<string, Record<string, number>> = {}
+  for (const topic of topics) {
+    for (const [partition, offset] of Object.entries(position[topic] ?? {})) {
+      if (offset > 0) kept[topic] = { ...kept[topic], [partition]: offset }
+    }
+  }
+  return kept
+}

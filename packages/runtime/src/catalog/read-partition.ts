@@ -1,0 +1,30 @@
+import type { Batch, Log } from '@millrace/core'
+import { wholeLog } from '../task/whole-log.ts'
+
+/** How long one wait for a decision may take before it is looked up again. */
+const WAIT_MS = 1000
+
+/**
+ * Calls `take` with every batch of a partition that is there now, also with those that are not decided yet: these are
+ * waited for. The next batch is read once it has returned.
+ */
+export async function readPartition(
+  log: Log,
+  topic: string,
+  partition: number,
+  take: (batch: Batch) => void | Promise<void>,
+): Promise<void> {
+  const { start, end } = await wholeLog(log, topic, partition)
+  const reader = log.openReader()
+  try {
+    const batches = await reader.assign(topic, partition, start)
+    while (batches.position < end) {
+      const batch = batches.poll()
+      if (batch !== undefined) await take(batch)
+      // Offsets of aborted transactions and of markers are passed without a batch.
+      else if (batches.position < end) await reader.wait(WAIT_MS)
+    }
+  } finally {
+    await reader.close()
+  }
+}

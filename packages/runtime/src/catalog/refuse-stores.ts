@@ -1,0 +1,68 @@
+import { RefusedError } from '@millrace/core'
+import type { Topology } from '@millrace/core/internal'
+import type { CatalogPlan, Gap, StoreProblem } from './plan-catalog.ts'
+
+/** Throws `JOB_INVALID` for names that no store of the job has. */
+export function requireStores({ job, subtopologies }: Topology, names: readonly string[]): void {
+  const stores = subtopologies.flatMap((subtopology) => subtopology.stores.map(({ name }) => name))
+  const unknown = names.filter((name) => !stores.includes(name))
+  if (unknown.length === 0) return
+  throw new RefusedError(
+    'JOB_INVALID',
+    `Job ${job} has no store ${unknown.join(' and no store ')} that could start empty; it has ${stores.join(', ') || 'none'}`,
+    { job },
+  )
+}
+
+/** More partitions than this say no more than these do. */
+const GAPS_SHOWN = 4
+
+/**
+ * Throws what stands against the stores of a job: `STORE_CHANGED` where one is computed otherwise than what it holds,
+ * `STORE_BEHIND` where records were processed without it. The error lists every store, and what can be done.
+ */
+export function refuseStores(job: string, { problems, changedTopics }: CatalogPlan): void {
+  const [topic] = changedTopics
+  if (topic !== undefined) throw topicChanged(job, topic)
+  const [first] = problems
+  if (first === undefined) return
+  const lines = problems.map((problem) => `\n- ${problemText(problem)}`).join('')
+  const flags = problems.map(({ store }) => `--start-empty ${store}`).join(' ')
+  const changed = problems.find(({ changes }) => changes.length > 0)
+  const { store, subtopology, missed } = changed ?? first
+  throw new RefusedError(
+    changed === undefined ? 'STORE_BEHIND' : 'STORE_CHANGED',
+    `Job ${job} cannot go on with its stores:${lines}\nEither compute everything from the start of the inputs ("millrace ` +
+      `reset ${job}", then start it); or start ${problems.length === 1 ? 'the store' : 'these stores'} empty from now on ` +
+      `(${flags}), and their views say from which position they count; or run the version of the job that ran last` +
+      (changed === undefined ? '' : '; or give the step a new name'),
+    { job, store, task: `${subtopology}-${missed[0]?.partition ?? 0}` },
+  )
+}
+
+function problemText({ store, subtopology, changes, missed, emptied }: StoreProblem): string {
+  const texts = [
+    ...(changes.length === 0 ? [] : [`is computed otherwise: ${changes.join('; ')}`]),
+    ...(missed.length === 0 ? [] : [`missed ${gapsText(missed)}, which the job processed without it`]),
+    ...(emptied.length === 0 ? [] : [`is computed from ${emptied.join(' and ')}, which would start empty`]),
+  ]
+  return `store ${store} of the tasks ${subtopology}-… ${texts.join(', and ')}`
+}
+
+function gapsText(missed: readonly Gap[]): string {
+  const shown = missed
+    .slice(0, GAPS_SHOWN)
+    .map(({ topic, partition, from, to }) => `${topic}/${partition} from offset ${from} to ${to}`)
+  const more = missed.length - shown.length
+  return shown.join(', ') + (more > 0 ? ` and ${more} other partitions` : '')
+}
+
+function topicChanged(job: string, { topic, changes }: CatalogPlan['changedTopics'][number]): RefusedError {
+  return new RefusedError(
+    'STORE_CHANGED',
+    `Job ${job} cannot go on with its topic ${topic}: ${changes.join('; ')}. Records of the former kind may still stand in ` +
+      `it. Put it back; or give the step a new name; or compute everything from the start of the inputs ("millrace reset ` +
+      `${job}", then start it)`,
+    { job, topic },
+  )
+}

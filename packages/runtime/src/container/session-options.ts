@@ -1,0 +1,28 @@
+import type { Topology } from '@millrace/core/internal'
+import { openCatalog } from '../catalog/open-catalog.ts'
+import type { ContainerOptions } from './container-options.ts'
+import { descriptionOf } from './job-description.ts'
+import type { SessionOptions } from './session.ts'
+import type { JobTopics } from './topics.ts'
+
+/** What a container joins its job with. */
+export function sessionOptions(
+  options: ContainerOptions,
+  topology: Topology,
+  topics: JobTopics,
+  tasks: readonly string[],
+): SessionOptions {
+  const { job, log, env, guarantee, address = null, sessionTimeoutMs, startEmpty = [], onNotice } = options
+  const notice = onNotice ?? (() => undefined)
+  return {
+    log,
+    job: topology.job,
+    guarantee: guarantee ?? (log.capabilities.transactions ? 'exactly-once' : 'at-least-once'),
+    tasks,
+    description: descriptionOf(job, topology),
+    address,
+    sessionTimeoutMs,
+    onNotice,
+    openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),
+  }
+}
