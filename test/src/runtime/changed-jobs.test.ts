@@ -1,5 +1,17 @@
-import { job, json, stream, string, topic } from '@millrace/core'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  hopping,
+  int64,
+  type Job,
+  job,
+  json,
+  type RefusedError,
+  stream,
+  string,
+  table,
+  topic,
+  tumbling,
+} from '@millrace/core'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
@@ -41,4 +53,152 @@ test('another job under the name of a running one is refused, and the running on
   await produce(5)
   await world.runToEnd(other)
   expect(await world.read('out', out.value)).toEqual([['k', 5, 1000]])
+})
+
+describe('a store whose name means something else now', () => {
+  const byKey = () => stream(numbers).groupByKey()
+  const counted = (window: ReturnType<typeof tumbling>) => byKey().window(window).count('s')
+  const other = topic('other', { key: string(), value: json<number>() })
+
+  test.each<[string, Job, Job, RegExp]>([
+    [
+      'hopping for tumbling windows',
+      job('j', counted(tumbling(10))),
+      job('j', counted(hopping(10, { advance: 5 }))),
+      /windows tumbling, now hopping; advance 10 ms, now 5 ms/,
+    ],
+    [
+      'windows of another size',
+      job('j', counted(tumbling(10))),
+      job('j', counted(tumbling(20))),
+      /window size 10 ms, now 20 ms/,
+    ],
+    [
+      'another advance',
+      job('j', counted(hopping(10, { advance: 5 }))),
+      job('j', counted(hopping(10, { advance: 2 }))),
+      /advance 5 ms, now 2 ms/,
+    ],
+    [
+      'another grace',
+      job('j', counted(tumbling(10))),
+      job('j', counted(tumbling(10, { grace: 5 }))),
+      /grace 0 ms, now 5 ms/,
+    ],
+    [
+      'results at the end of windows',
+      job('j', byKey().window(tumbling(10)).count('s')),
+      job('j', byKey().window(tumbling(10)).count('s', { emit: 'final' })),
+      /emit changes, now final/,
+    ],
+    ['no windows', job('j', counted(tumbling(10))), job('j', byKey().count('s')), /windows tumbling, now none/],
+    [
+      'another step',
+      job('j', byKey().count('s')),
+      job('j', byKey().aggregate('s', { init: () => 0, add: (n) => n + 1, value: int64() })),
+      /step count, now aggregate/,
+    ],
+    [
+      'a table for an aggregate',
+      job(
+        'j',
+        byKey().reduce('s', (a, b) => a + b),
+      ),
+      job('j', stream(numbers).toTable('s')),
+      /step reduce, now toTable/,
+    ],
+    [
+      'another value serde',
+      job('j', byKey().count('s')),
+      job('j', byKey().aggregate('s', { init: () => 0, add: (n) => n + 1 })),
+      /value serde int64, now json/,
+    ],
+    [
+      'another topic',
+      job('j', byKey().count('s')),
+      job('j', stream(other).groupByKey().count('s')),
+      /inputs topic numbers, now topic other/,
+    ],
+    [
+      'one more topic',
+      job('j', byKey().count('s')),
+      job('j', stream(numbers).merge(stream(other)).groupByKey().count('s')),
+      /inputs topic numbers, now topic numbers and topic other/,
+    ],
+    [
+      'another key',
+      job('j', byKey().count('s')),
+      job(
+        'j',
+        stream(numbers)
+          .groupBy((value) => `${value}`, string())
+          .count('s'),
+      ),
+      /inputs topic numbers, now topic j\.s\.repartition/,
+    ],
+    [
+      'times by a callback',
+      job('j', counted(tumbling(10))),
+      job(
+        'j',
+        stream(topic('numbers', { key: string(), value: json<number>(), timestamp: (value) => value }))
+          .groupByKey()
+          .window(tumbling(10))
+          .count('s'),
+      ),
+      /event times by record, now callback/,
+    ],
+  ])('is refused for %s, by its name, and starts empty where that is allowed', async (_, before, after, message) => {
+    await world.topic('other')
+    await produce(1, 2, 3)
+    await world.runToEnd(before)
+    const refused = await world.start(after).catch((error: RefusedError) => error)
+    expect(refused).toMatchObject({ code: 'STORE_CHANGED', place: { job: 'j', store: 's' } })
+    expect(refused).toMatchObject({ message: expect.stringMatching(message) })
+    const sizeBefore = (await world.rows(before, 's')).size
+    expect(sizeBefore).toBeGreaterThan(0)
+    await world.runToEnd(after, { startEmpty: ['s'] })
+    expect((await world.rows(after, 's')).size).toBe(0)
+    expect(await world.start(before).catch((error: RefusedError) => error)).toMatchObject({ code: 'STORE_CHANGED' })
+  })
+
+  test('goes on with other functions, and with windows that are kept longer or shorter', async () => {
+    const kept = (retention: number) => byKey().window(tumbling(10, { retention })).count('s')
+    await produce(1, 2)
+    await world.runToEnd(job('j', kept(1000)))
+    await produce(3)
+    await world.runToEnd(job('j', kept(2000)))
+    await world.runToEnd(job('j', kept(500)))
+    expect(await world.rows(job('j', kept(500)), 's')).toEqual(new Map([['k 1000', 3]]))
+  })
+
+  test('is refused if the records on their way to it were written otherwise, also where it may start empty', async () => {
+    const first = job('j', stream(numbers).repartition('r').groupByKey().count('s'))
+    await produce(1)
+    await world.runToEnd(first)
+    const text = topic('numbers', { key: string(), value: string() })
+    const second = job('j', stream(text).repartition('r').groupByKey().count('s'))
+    const refused = await world.start(second, { startEmpty: ['s'] }).catch((error: RefusedError) => error)
+    expect(refused).toMatchObject({ code: 'STORE_CHANGED', place: { topic: 'j.r.repartition' } })
+    expect(refused).toMatchObject({ message: expect.stringContaining('value serde json, now string') })
+  })
+
+  test('is refused for a derived table if the table that it comes from starts empty', async () => {
+    const rows = table(numbers, 'rows')
+    const large = rows.filter((value) => value > 1, { name: 'large' })
+    const sum = byKey().reduce('rows', (a, b) => a + b)
+    await produce(1, 2)
+    await world.runToEnd(job('j', rows, large))
+    const changed = job(
+      'j',
+      sum,
+      sum.filter((value) => value > 1, { name: 'large' }),
+    )
+    const refused = await world.start(changed, { startEmpty: ['rows'] }).catch((error: RefusedError) => error)
+    expect(refused).toMatchObject({ place: { store: 'large' }, message: expect.stringContaining('computed from rows') })
+    await world.runToEnd(changed, { startEmpty: ['rows', 'large'] })
+    await produce(5)
+    await world.runToEnd(changed)
+    expect(await world.rows(changed, 'large')).toEqual(new Map([['k', 5]]))
+  })
 })

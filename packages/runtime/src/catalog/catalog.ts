@@ -38,7 +38,7 @@ export function isCurrent(catalog: Catalog, changelog: string, { stores, reparti
   )
 }
 
-export function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof a): boolean {
+function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof a): boolean {
   return a !== undefined && b !== undefined && differences(a, b).length === 0
 }
 
