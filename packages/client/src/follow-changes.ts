@@ -2,7 +2,7 @@ import { MillraceError, type Position, parsePosition, RefusedError, RetriableErr
 import type { EventSourceMessage } from 'eventsource-parser'
 import { concatMap, defer, type Observable, retry, throwError, timeout, timer } from 'rxjs'
 import { eventConnection, type OpenStream, type Received } from './event-connection.ts'
-import { positionField } from './json-fields.ts'
+import { completeFromField, positionField } from './json-fields.ts'
 import { serverError } from './server-error.ts'
 import type { ViewEvent } from './view-answers.ts'
 
@@ -77,7 +77,8 @@ class CommitAssembler<E> {
     // The connection was cut, and nothing happened in between: no change was missed.
     if (id === this.#last) return []
     this.#last = id
-    return [{ kind: 'start', position: positionField(JSON.parse(data)) }]
+    const started: unknown = JSON.parse(data)
+    return [{ kind: 'start', position: positionField(started), ...completeFromField(started) }]
   }
 
   #change({ id, data }: EventSourceMessage): ViewEvent<E>[] {

@@ -22,6 +22,12 @@ export function positionField(json: unknown): Position {
   return parsePosition(textField(json, 'position'))
 }
 
+/** From where on a view counts, as an answer says it; nothing for one that counts from the start. */
+export function completeFromField(json: unknown): { readonly completeFrom?: Position } {
+  const from = field(json, 'completeFrom')
+  return from === undefined || from === null ? {} : { completeFrom: parsePosition(textField(json, 'completeFrom')) }
+}
+
 /** The window of an entry; undefined where it has none. */
 export function windowField(json: unknown): Window | undefined {
   const window = field(json, 'window')

@@ -10,7 +10,7 @@ import {
 } from '@millrace/core'
 import { viewOf } from '@millrace/core/internal'
 import { HttpTransport } from './http-transport.ts'
-import { field, listField, positionField, textField } from './json-fields.ts'
+import { completeFromField, field, listField, positionField, textField } from './json-fields.ts'
 import { KeyedView } from './keyed-view.ts'
 import { badAnswer } from './server-error.ts'
 import { jsonCodec, type ViewCodec } from './view-codec.ts'
@@ -39,6 +39,8 @@ export interface ViewDescription {
   readonly partitions: number
   readonly parts: readonly number[]
   readonly position: Position
+  /** The view counts every record from here on; absent: from the start of its inputs. */
+  readonly completeFrom?: Position
 }
 
 /**
@@ -131,6 +133,7 @@ function describedView(json: unknown): ViewDescription {
     partitions: Number(field(json, 'partitions')),
     parts: listField(json, 'parts').map(Number),
     position: positionField(json),
+    ...completeFromField(json),
   }
 }
 

@@ -5,6 +5,8 @@ export interface Answer<V> {
   /** Undefined where there is none. */
   readonly value: V | undefined
   readonly position: Position
+  /** The view counts every record from here on; absent: from the start of its inputs. */
+  readonly completeFrom?: Position
 }
 
 export interface ViewEntry<K, V> {
@@ -22,6 +24,8 @@ export interface Page<E> {
   /** Give it as `cursor` for the next page; null on the last one. */
   readonly next: string | null
   readonly position: Position
+  /** The view counts every record from here on; absent: from the start of its inputs. */
+  readonly completeFrom?: Position
 }
 
 /**
@@ -37,6 +41,8 @@ export type ViewEvent<E> = ViewStart | ViewChange<E>
 export interface ViewStart {
   readonly kind: 'start'
   readonly position: Position
+  /** The view counts every record from here on; absent: from the start of its inputs. */
+  readonly completeFrom?: Position
 }
 
 export interface ViewChange<E> {

@@ -3,7 +3,7 @@ import { keyToText } from '@millrace/core/internal'
 import { defer, from, type Observable, switchMap } from 'rxjs'
 import { followChanges } from './follow-changes.ts'
 import type { HttpTransport } from './http-transport.ts'
-import { field, listField, positionField, textField, windowField } from './json-fields.ts'
+import { completeFromField, field, listField, positionField, textField, windowField } from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
 import type { Answer, Page, ReadOptions, ViewEvent, WindowedRangeOptions } from './view-answers.ts'
 import type { ViewCodec } from './view-codec.ts'
@@ -35,6 +35,7 @@ export class ViewReader<K, V> {
     return this.#checked(() => ({
       value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
       position: positionField(body),
+      ...completeFromField(body),
     }))
   }
 
@@ -57,6 +58,7 @@ export class ViewReader<K, V> {
       ),
       next: field(body, 'next') === null ? null : textField(body, 'next'),
       position: positionField(body),
+      ...completeFromField(body),
     }))
   }
 

@@ -43,6 +43,22 @@ test('a key without a value is undefined, and has a position too', async () => {
   expect(await view.lookup('ATL')).toEqual({ value: undefined, position: { flights: { 0: 3 } } })
 })
 
+test('an answer of a view that does not count from the start says from where on it does', async () => {
+  const server = new ScriptedServer()
+  const from = { position: 'flights/0=9', completeFrom: 'flights/0=7' }
+  const views = client(server)
+  server.answer('/views', { views: [{ ...described('totals', null), ...from }] })
+  server.answer('/views/totals/value', { key: 'ATL', value: 1, ...from })
+  server.answer('/views/totals/entries', { entries: [], next: null, ...from })
+  const completeFrom = { flights: { 0: 7 } }
+  const view = views.view<string, number>('totals')
+  expect(await view.lookup('ATL')).toMatchObject({ completeFrom })
+  expect(await view.range()).toMatchObject({ completeFrom })
+  expect(await views.views()).toMatchObject([{ completeFrom }])
+  server.answer('/views/totals/value', { code: 'VALUE_MISSING', message: 'none', ...from }, 404)
+  expect(await view.lookup('ATL')).toMatchObject({ value: undefined, completeFrom })
+})
+
 test('a read waits for a position where it is told to', async () => {
   const server = new ScriptedServer()
   server.answer('/views/delays/value', { key: 'ATL', value: 1, position: 'flights/0=9' })

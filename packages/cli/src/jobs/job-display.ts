@@ -1,4 +1,4 @@
-import type { JobStatus } from '@millrace/core'
+import { formatPosition, type JobStatus } from '@millrace/core'
 import type { RestoreProgress, ServedView } from '@millrace/runtime'
 import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
@@ -27,6 +27,10 @@ export class JobDisplay {
     this.#line(
       `${bold(this.#job)} is running; its views ${names.map((name) => cyan(name)).join(', ')} are served at ${url}`,
     )
+    for (const { name, completeFrom } of views) {
+      const from = formatPosition(completeFrom)
+      if (from !== '') this.notice(`view ${name} counts from ${from} on, not from the start of its inputs`)
+    }
     const option = data === '.millrace' ? '' : ` --data ${data}`
     const [first] = names
     if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))

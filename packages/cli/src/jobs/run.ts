@@ -15,6 +15,7 @@ interface RunOptions extends DataOptions {
   readonly port: number
   readonly commitInterval: number
   readonly guarantee: Guarantee
+  readonly startEmpty: readonly string[]
   readonly check: boolean
 }
 
@@ -33,6 +34,12 @@ export function runCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
+    .option(
+      '--start-empty <store>',
+      'a store that may start empty if it missed records or was changed; more than one: again',
+      (store: string, before: readonly string[]) => [...before, store],
+      [],
+    )
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
     .addHelpText(
@@ -41,6 +48,8 @@ export function runCommand(io: Io): Command {
 The job file is type-checked with the TypeScript that comes with this command, then run as it is; there is no build step.
 Started again on the same data directory it joins the job: the tasks are spread over the processes, and a process that dies
 is replaced by the others within moments. With at-least-once outputs a job runs in one process only.
+A store that missed records, or is computed otherwise than what it holds, refuses the start. With --start-empty it starts empty
+from now on, and its view says from which position it counts; "millrace reset <job>" lets everything be computed again.
 SIGTERM and SIGINT commit what was processed and exit with 0; a second one exits at once, which loses nothing either.
 
 Examples:
@@ -84,6 +93,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       stateDirectory: resolve(options.data, 'state'),
       commitIntervalMs: options.commitInterval,
       guarantee: options.guarantee,
+      startEmpty: options.startEmpty,
       address: server.url,
       untilEnd: options.untilEnd === true,
       onNotice: (message) => display.notice(message),

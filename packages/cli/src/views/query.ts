@@ -7,7 +7,7 @@ import { LineOutput } from '../terminal/output.ts'
 import { printRows, type Row } from '../terminal/table.ts'
 import { positiveNumber, timeMs, wholeNumber } from '../values.ts'
 import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
-import { findView, jobOption, urlOption } from './view-source.ts'
+import { findView, jobOption, noteCompleteness, urlOption } from './view-source.ts'
 import { windowText } from './window-text.ts'
 
 /** So many entries fit a screen; `--limit` and `--all` ask for more. */
@@ -66,6 +66,7 @@ Examples:
 async function query(io: Io, name: string, key: string | undefined, options: QueryOptions): Promise<void> {
   refuseContradictions(key, options)
   const found = await findView(name, options)
+  noteCompleteness(io, found.view)
   const wait = {
     ...(options.after !== undefined && { after: parsePosition(options.after) }),
     ...(options.timeout !== undefined && { timeoutMs: options.timeout }),

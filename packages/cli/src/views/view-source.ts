@@ -1,9 +1,10 @@
 import { MillraceClient, type ViewDescription } from '@millrace/client'
-import { RefusedError } from '@millrace/core'
+import { formatPosition, RefusedError } from '@millrace/core'
 import { keyFromText } from '@millrace/core/internal'
 import { Option } from 'commander'
 import type { DataOptions } from '../data-option.ts'
 import { findRunningJob } from '../jobs/announced-jobs.ts'
+import type { Io } from '../terminal/io.ts'
 
 /** Which running job is asked. */
 export interface SourceOptions extends DataOptions {
@@ -38,6 +39,12 @@ export async function findView(name: string, options: SourceOptions): Promise<Fo
     'VIEW_MISSING',
     `The job at ${url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
   )
+}
+
+/** Says on stderr if a view does not count from the start of its inputs: what it shows is not all. */
+export function noteCompleteness(io: Io, { name, completeFrom }: ViewDescription): void {
+  if (completeFrom === undefined) return
+  io.stderr.write(`View ${name} counts from ${formatPosition(completeFrom)} on, not from the start of its inputs\n`)
 }
 
 /** A key as it is written on a command line: text where the view's keys are strings, else JSON. */

@@ -6,7 +6,7 @@ import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
 import { cell } from '../terminal/table.ts'
 import type { FoundEntry } from './read-entries.ts'
-import { findView, jobOption, urlOption } from './view-source.ts'
+import { findView, jobOption, noteCompleteness, urlOption } from './view-source.ts'
 import { windowText } from './window-text.ts'
 
 interface WatchOptions extends DataOptions {
@@ -36,6 +36,7 @@ Examples:
       const stop = io.stopSignal()
       const { client, view } = await findView(name, options)
       if (stop.aborted) return
+      noteCompleteness(io, view)
       const changes: Observable<ViewEvent<FoundEntry>> =
         view.windowMs === null
           ? client.view<unknown, unknown>(name).changes()

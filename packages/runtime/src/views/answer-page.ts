@@ -1,6 +1,7 @@
 import { formatPosition } from '@millrace/core'
 import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
 import { answer } from './answer.ts'
+import { completeness } from './completeness.ts'
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
 import { badRequest, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
@@ -48,6 +49,7 @@ async function answerPage(
   const rest = {
     next: page.next === null ? null : encodeCursor(view.name, page.next),
     position: formatPosition(position),
+    ...completeness(view),
   }
   // The entries are JSON already: encoding them told how large the page is.
   return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position)

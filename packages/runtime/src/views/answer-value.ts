@@ -1,5 +1,6 @@
 import { formatPosition, RefusedError } from '@millrace/core'
 import { answer, answerError } from './answer.ts'
+import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
 import { badRequest, parseQuery, required, timeMs } from './query-parameters.ts'
 import { findValue } from './read-view.ts'
@@ -16,11 +17,11 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   const { value, position } = await findValue(view, key, window?.start)
   if (value !== undefined) {
     const entry = jsonEntry(view, { key, ...(window && { window }), value })
-    return answer(c, JSON.stringify({ ...entry, position: formatPosition(position) }), position)
+    return answer(c, JSON.stringify({ ...entry, position: formatPosition(position), ...completeness(view) }), position)
   }
   // A part that is not here may have it.
   requireAllParts(view)
-  return answerError(c, valueMissing(view, query.get('key'), window?.start), position)
+  return answerError(c, valueMissing(view, query.get('key'), window?.start), position, completeness(view))
 }
 
 function windowAt(view: ServedView, start: number | undefined) {

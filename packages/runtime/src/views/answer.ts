@@ -17,9 +17,14 @@ export function answer(c: HttpContext, json: string, position?: Position): Respo
   return c.body(json, 200, { ...HEADERS, ...positionHeader(position) })
 }
 
-/** Answers with an error: its code, its message, and the position of what it is about. */
-export function answerError(c: HttpContext, error: unknown, position?: Position): Response {
-  const body: ErrorBody = { ...errorBody(error), ...(position && { position: formatPosition(position) }) }
+/** Answers with an error: its code, its message, and the position of what it is about, with what else is known of that. */
+export function answerError(
+  c: HttpContext,
+  error: unknown,
+  position?: Position,
+  more: { readonly completeFrom?: string } = {},
+): Response {
+  const body: ErrorBody = { ...errorBody(error), ...(position && { position: formatPosition(position) }), ...more }
   const allow = body.code === 'METHOD_REFUSED' && { allow: 'GET' }
   return c.body(JSON.stringify(body), statusOf(body.code), { ...HEADERS, ...allow, ...positionHeader(position) })
 }

@@ -1,5 +1,6 @@
 import { formatPosition } from '@millrace/core'
 import { Subscription } from 'rxjs'
+import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
 import { errorBody } from './http-error.ts'
 import type { ServedView, ViewCommit } from './served-view.ts'
@@ -33,7 +34,11 @@ export class ChangeFeed {
    */
   follow(follower: Follower): () => void {
     const position = this.#position()
-    follower.send(Buffer.from(`event: position\nid: ${position}\ndata: ${JSON.stringify({ position })}\n\n`))
+    follower.send(
+      Buffer.from(
+        `event: position\nid: ${position}\ndata: ${JSON.stringify({ position, ...completeness(this.#view) })}\n\n`,
+      ),
+    )
     this.#followers.add(follower)
     this.#subscription ??= this.#subscribe()
     return () => {

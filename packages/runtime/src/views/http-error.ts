@@ -24,6 +24,8 @@ export interface ErrorBody {
   readonly message: string
   /** What the view reflects now, where the request was about that. */
   readonly position?: string
+  /** From where on the view counts, where that is not the start of its inputs. */
+  readonly completeFrom?: string
 }
 
 export function statusOf(code: ErrorCode): ContentfulStatusCode {

@@ -6,6 +6,7 @@ import { answerEntries, answerWindows } from './answer-page.ts'
 import { answerValue } from './answer-value.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { streamChanges } from './change-stream.ts'
+import { completeness } from './completeness.ts'
 import { STREAMS_MAX } from './limits.ts'
 import { parseQuery } from './query-parameters.ts'
 import { guardRequests } from './request-guard.ts'
@@ -70,6 +71,7 @@ function describeView(view: ServedView) {
     partitions: view.partitions,
     parts: view.parts.map((part) => part.partition).sort((a, b) => a - b),
     position: formatPosition(mergePositions(view.parts.map((part) => part.position))),
+    completeFrom: completeness(view).completeFrom ?? null,
   }
 }
 

@@ -1,8 +1,10 @@
 import { connect } from 'node:net'
+import { json, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test, vi } from 'vitest'
 import { HEADER_BYTES_MAX, URL_BYTES_MAX } from './limits.ts'
 import { getJson, rawExchange, rawRequest } from './testing/http.ts'
+import { MemoryView } from './testing/memory-view.ts'
 import { HOUR, STATUS, serve } from './testing/served.ts'
 import { startViewServer } from './view-server.ts'
 
@@ -20,6 +22,7 @@ test('the list of views says what each is, and what it reflects', async () => {
     partitions: 2,
     parts: [0, 1],
     position: 'flights/0=0,flights/1=40',
+    completeFrom: null,
   })
 })
 
@@ -322,4 +325,29 @@ test('closing waits for a client that does not take its answer, but only so long
   served.timers.advance(1000)
   await closed
   socket.destroy()
+})
+
+test('every answer of a view that does not count from the start of its inputs says from where on it does', async () => {
+  const view = new MemoryView({
+    name: 'late',
+    key: string(),
+    value: json(),
+    windowMs: HOUR,
+    positions: [{ flights: { 0: 9 } }],
+    completeFrom: { flights: { 0: 7 } },
+  })
+  view.commit(0, { flights: { 0: 9 } }, [{ key: 'ATL', window: { start: 0, end: HOUR }, value: 1 }])
+  const server = await startViewServer({ job: 'job', views: [view], status: () => STATUS, env: nodeEnv() })
+  try {
+    const bodies = await Promise.all(
+      ['value?key=ATL&window=0', 'value?key=BOS&window=0', 'windows?key=ATL', 'entries'].map(
+        async (path) => (await getJson(`${server.url}/views/late/${path}`)).body,
+      ),
+    )
+    expect(bodies.map((body) => body.completeFrom)).toEqual(Array(4).fill('flights/0=7'))
+    const { body } = await getJson(`${server.url}/views`)
+    expect(body.views).toMatchObject([{ completeFrom: 'flights/0=7' }])
+  } finally {
+    await server.close()
+  }
 })

@@ -21,7 +21,17 @@ export function rawRequest(url: string, options: { method?: string; headers?: Re
 }
 
 /** What an answer may hold; which of it is there is for the test to say. */
-type AnswerField = 'job' | 'views' | 'key' | 'value' | 'entries' | 'next' | 'position' | 'code' | 'message'
+type AnswerField =
+  | 'job'
+  | 'views'
+  | 'key'
+  | 'value'
+  | 'entries'
+  | 'next'
+  | 'position'
+  | 'completeFrom'
+  | 'code'
+  | 'message'
 
 export interface JsonAnswer {
   readonly status: number

@@ -1,0 +1,11 @@
+import { formatPosition, type Position } from '@millrace/core'
+import type { ServedView } from './served-view.ts'
+
+/** What an answer says of a view that does not count from the start of its inputs; nothing of others. */
+export function completeness({ completeFrom }: ServedView): { readonly completeFrom?: string } {
+  return isFromStart(completeFrom) ? {} : { completeFrom: formatPosition(completeFrom) }
+}
+
+function isFromStart(completeFrom: Position): boolean {
+  return Object.keys(completeFrom).length === 0
+}
