@@ -123,7 +123,7 @@ export class SourceInput extends TaskInput {
       throw new RefusedError(
         'TOPIC_REPLACED',
         `The topic ${this.topic} is not the one that this job has read: it was deleted and made again. The job's state ` +
-          `counts records of the old one. Run the job under another name, or delete its changelog topic and its state to start anew`,
+          `counts records of the old one. Run the job under another name, or delete what it has computed with "millrace reset <job>" to compute everything from the start`,
         { topic: this.topic },
       )
     }

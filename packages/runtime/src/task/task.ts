@@ -1,5 +1,4 @@
-import type { TaskStatus } from '@millrace/core'
-import { type Env, type LogReader, type Position, type RecordGroup, RefusedError } from '@millrace/core'
+import type { Env, LogReader, Position, RecordGroup, TaskStatus } from '@millrace/core'
 import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -9,6 +8,7 @@ import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
+import { inputGone, inputLost, startsLate } from './input-range.ts'
 import { makeInput } from './make-input.ts'
 import { MarkerSender } from './marker-sender.ts'
 import { openLocalState } from './open-local-state.ts'
@@ -345,9 +345,11 @@ export class Task {
     const checkpoint = state.checkpoint.get(topic)
     input.load(checkpoint)
     const { start, end } = await log.admin.offsets(topic, partition)
-    const offset = checkpoint?.offset ?? start
-    if (offset > end) throw inputLost(topic, partition, offset, end)
-    input.start(await reader.assign(topic, partition, offset), offset <= start)
+    const place = { job: this.spec.topology.job, topic, partition, offset: checkpoint?.offset ?? start }
+    if (place.offset > end) throw inputLost(place, end)
+    if (place.offset < start) throw inputGone(place, start)
+    if (checkpoint === undefined && start > 0) this.spec.notice(`${this.id}: ${startsLate(place)}`)
+    input.start(await reader.assign(topic, partition, place.offset), place.offset <= start)
     if (input instanceof SourceInput) input.checkIdle(env.clock.monotonic(), Number.POSITIVE_INFINITY)
   }
 
@@ -396,14 +398,4 @@ export class Task {
     )
     this.#held = held
   }
-}
-
-function inputLost(topic: string, partition: number, offset: number, end: number): RefusedError {
-  return new RefusedError(
-    'INPUT_LOST',
-    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}: records that the ` +
-      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or ` +
-      `delete the job's changelog topic and state to compute everything anew from what is there`,
-    { topic, partition, offset },
-  )
 }

@@ -1,0 +1,41 @@
+import { RefusedError } from '@millrace/core'
+
+/** Where a task begins to read one of its inputs. */
+export interface InputPlace {
+  readonly job: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** What has been processed is not in the log any more, or never was. */
+export function inputLost(place: InputPlace, end: number): RefusedError {
+  const { job, topic, partition, offset } = place
+  return new RefusedError(
+    'INPUT_LOST',
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}: records that the ` +
+      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or ` +
+      `delete what the job has computed with "millrace reset ${job}" to compute everything from what is there`,
+    place,
+  )
+}
+
+/** What was to be processed next is gone. */
+export function inputGone(place: InputPlace, start: number): RefusedError {
+  const { job, topic, partition, offset } = place
+  return new RefusedError(
+    'INPUT_GONE',
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now starts at ${start}: retention or a ` +
+      `purge deleted ${start - offset} records before the job had read them. Restore the log, give the topic a longer ` +
+      `retention, and delete what the job has computed with "millrace reset ${job}" to compute everything from what is there`,
+    place,
+  )
+}
+
+/** What the user should know of a job that is new, and does not begin with its input's first record. */
+export function startsLate({ topic, partition, offset }: InputPlace): string {
+  return (
+    `${topic}/${partition} starts at offset ${offset}: retention or a purge deleted the ${offset} records before, and the ` +
+    "job's results do not count them"
+  )
+}
