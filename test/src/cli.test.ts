@@ -154,3 +154,45 @@ test('the data directory may be named before the command or after it', { timeout
   const list = await succeed(['topics', 'list', '--json', '--data', folder.data])
   expect(list.match(/"topic":"\w"/g)).toEqual(['"topic":"a"', '"topic":"b"'])
 })
+
+test('a view that is added is refused, started empty, and says so; a reset computes it whole', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  await succeed(['topics', 'create', 'numbers', ...data])
+  const produce = () =>
+    succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: '{"key":"k","valueBase64":"AAAAAQ=="}\n' })
+  const more = SUMMING_JOB.replace("'summing',", "'summing', stream(numbers).groupByKey().count('counts'),")
+  const runOnce = (content: string, ...options: string[]) =>
+    run(['run', '--no-check', '--until-end', folder.write('job.ts', content), ...options, ...data])
+  await produce()
+  expect((await runOnce(SUMMING_JOB)).code).toBe(0)
+  await produce()
+  const refused = await runOnce(more)
+  expect(refused.stderr).toContain('STORE_BEHIND')
+  expect(refused.stderr).toContain('--start-empty counts')
+  expect(refused.code).toBe(5)
+  const empty = await runOnce(more, '--start-empty', 'counts')
+  expect(empty.stderr).toContain('view counts counts from numbers/0=1 on')
+  expect(empty.code).toBe(0)
+  const job = start(['run', '--no-check', folder.write('job.ts', more), ...data])
+  await job.line(/served at/)
+  const query = await run(['query', 'counts', 'k', '--json', ...data])
+  expect(query.stdout).toBe('{"key":"k","value":1}\n')
+  expect(query.stderr).toContain('View counts counts from numbers/0=1 on')
+  expect((await run(['query', 'sums', 'k', ...data])).stderr).toBe('')
+  expect((await run(['reset', 'summing', '--yes', ...data])).stderr).toContain('JOB_RUNNING')
+  job.child.kill('SIGTERM')
+  await job.ended
+  const asked = await run(['reset', 'summing', ...data])
+  expect(asked.stdout).toContain('Would delete topic summing.changelog')
+  expect(asked.code).toBe(1)
+  expect(await succeed(['reset', 'summing', '--yes', ...data])).toContain('Deleted topic summing.changelog')
+  expect((await runOnce(more)).code).toBe(0)
+  const whole = start(['run', '--no-check', folder.write('job.ts', more), ...data])
+  await whole.line(/served at/)
+  expect(await succeed(['query', 'counts', 'k', '--json', ...data])).toBe('{"key":"k","value":2}\n')
+  whole.child.kill('SIGTERM')
+  await whole.ended
+})

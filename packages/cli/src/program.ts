@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { EXIT_HELP } from './exit-codes.ts'
+import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
 import { logCommand } from './log/log.ts'
@@ -27,6 +28,7 @@ Examples:
 ${EXIT_HELP}`,
     )
     .addCommand(runCommand(io))
+    .addCommand(resetCommand(io))
     .addCommand(topicsCommand(io))
     .addCommand(queryCommand(io))
     .addCommand(watchCommand(io))

@@ -1,0 +1,41 @@
+import { resolve } from 'node:path'
+import { nodeEnv } from '@millrace/core/node'
+import { findTraces, resetJob } from '@millrace/runtime'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, withLog } from '../data-option.ts'
+import { badInput } from '../input-error.ts'
+import type { Io } from '../terminal/io.ts'
+
+interface ResetOptions extends DataOptions {
+  readonly yes?: boolean
+}
+
+export function resetCommand(io: Io): Command {
+  return new Command('reset')
+    .description('Deletes what a job has computed, so that its next start computes everything again.')
+    .argument('<job>', 'its name')
+    .option('--yes', 'do it; without, it is only said what would be deleted')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+Deleted are the job's own topics (changelog, catalog, repartition topics) and its local state. Its inputs and outputs stay: the
+next start reads the inputs from where they start, and appends the outputs again. The job must be stopped.
+
+Examples:
+  $ millrace reset flight-delays
+  $ millrace reset flight-delays --yes`,
+    )
+    .action((job: string, options: ResetOptions) =>
+      withLog(options, async (log) => {
+        const all = { job, log, env: nodeEnv(), stateDirectory: resolve(options.data, 'state') }
+        const yes = options.yes === true
+        const { topics, stateDirectory } = yes ? await resetJob(all) : await findTraces(all)
+        const verb = yes ? 'Deleted' : 'Would delete'
+        for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)
+        io.stdout.write(`${verb} the local state in ${stateDirectory}\n`)
+        if (yes) return
+        throw badInput(`Nothing was deleted: "millrace reset ${job} --yes" does it`)
+      }),
+    )
+}

@@ -1,0 +1,52 @@
+import { type Env, type Log, RefusedError } from '@millrace/core'
+import { catalogTopic, changelogTopic, checkName } from '@millrace/core/internal'
+import { readCatalog } from './catalog/catalog-topic.ts'
+
+export interface ResetOptions {
+  readonly job: string
+  readonly log: Log
+  readonly env: Env
+  /** Where the job's tasks keep their local state, as the container's option of that name. */
+  readonly stateDirectory: string
+}
+
+/** What a job has computed for itself: what a reset deletes. The topics of the user's, its outputs too, are not among it. */
+export interface JobTraces {
+  /** Its own topics, the catalog last: it is needed to find the others. */
+  readonly topics: readonly string[]
+  readonly stateDirectory: string
+}
+
+/** Finds what a reset would delete. Throws `TOPIC_MISSING` for a job that never ran. */
+export async function findTraces({ job, log, stateDirectory }: ResetOptions): Promise<JobTraces> {
+  checkName('job', job)
+  const there = new Set((await log.admin.listTopics()).map(({ name }) => name))
+  const catalog = there.has(catalogTopic(job)) ? await readCatalog(log, catalogTopic(job)) : undefined
+  const own = [changelogTopic(job), ...Object.keys(catalog?.repartitions ?? {}), catalogTopic(job)]
+  const topics = own.filter((topic) => there.has(topic))
+  if (topics.length === 0) {
+    throw new RefusedError('TOPIC_MISSING', `Job ${job} has never run on ${log.location}: it has no changelog there`, {
+      job,
+      topic: changelogTopic(job),
+    })
+  }
+  return { topics, stateDirectory: `${stateDirectory}/${job}` }
+}
+
+/**
+ * Deletes all that a job has computed for itself, so that its next start computes everything from the start of its inputs, and
+ * appends its outputs again. Throws `JOB_RUNNING` while it runs, and `TOPIC_MISSING` if it never ran. One that is cut off is
+ * begun again: until it is done, the job's start is refused.
+ */
+export async function resetJob(options: ResetOptions): Promise<JobTraces> {
+  const { job, log, env } = options
+  const claim = await log.claim(job)
+  try {
+    const traces = await findTraces(options)
+    for (const topic of traces.topics) await log.admin.deleteTopic(topic)
+    env.files.removeTree(traces.stateDirectory)
+    return traces
+  } finally {
+    await claim.release()
+  }
+}
