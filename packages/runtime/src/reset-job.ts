@@ -18,10 +18,10 @@ export interface JobTraces {
 }
 
 /** Finds what a reset would delete. Throws `TOPIC_MISSING` for a job that never ran. */
-export async function findTraces({ job, log, stateDirectory }: ResetOptions): Promise<JobTraces> {
+export async function findTraces({ job, log, env, stateDirectory }: ResetOptions): Promise<JobTraces> {
   checkName('job', job)
   const there = new Set((await log.admin.listTopics()).map(({ name }) => name))
-  const catalog = there.has(catalogTopic(job)) ? await readCatalog(log, catalogTopic(job)) : undefined
+  const catalog = there.has(catalogTopic(job)) ? await readCatalog({ log, env }, catalogTopic(job)) : undefined
   const own = [changelogTopic(job), ...Object.keys(catalog?.repartitions ?? {}), catalogTopic(job)]
   const topics = own.filter((topic) => there.has(topic))
   if (topics.length === 0) {

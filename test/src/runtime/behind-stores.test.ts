@@ -43,7 +43,9 @@ async function entriesOf(store: string): Promise<number> {
 describe('a store that was away while its inputs moved on', () => {
   beforeEach(async () => {
     await run(job('j', one, two))
-    await run(job('j', one))
+    const notices: string[] = []
+    await run(job('j', one), { onNotice: (notice) => notices.push(notice) })
+    expect(notices.join('\n')).toContain('Store two is no longer part of the job')
     await world.produce('numbers', numbers.value, [{ key: 'k', value: 1, timestamp: 5000 }])
   })
 
@@ -82,6 +84,29 @@ describe('a store that was away while its inputs moved on', () => {
     await run(job('j', one))
     expect(await refusalOf(both)).toMatchObject({ code: 'STORE_BEHIND' })
   })
+})
+
+test('a job without transactions refuses and empties its stores as one with them', async () => {
+  const guarantee = 'at-least-once'
+  await run(job('j', one, two), { guarantee })
+  await run(job('j', one), { guarantee })
+  const both = job('j', one, two)
+  expect(await refusalOf(both, { guarantee })).toMatchObject({ code: 'STORE_BEHIND' })
+  await run(both, { guarantee, startEmpty: ['two'] })
+  expect(await entriesOf('two')).toBe(0)
+  expect(await world.rows(both, 'two')).toEqual(new Map([['k', 10]]))
+})
+
+test('a store with more entries than one transaction deletes starts empty, and all of them are deleted', async () => {
+  const keys = Array.from({ length: 5_200 }, (_, index) => ({ key: `k${index}`, value: 1, timestamp: 1000 }))
+  await world.produce('numbers', numbers.value, keys)
+  await world.runToEnd(job('j', one, two))
+  expect(await entriesOf('two')).toBe(5_200)
+  await run(job('j', one))
+  await run(job('j', one, two), { startEmpty: ['two'] })
+  expect(await entriesOf('two')).toBe(0)
+  expect(await entriesOf('one')).toBe(5_201)
+  expect(await world.rows(job('j', one, two), 'two')).toEqual(new Map([['k', 10]]))
 })
 
 test('a store that was away while nothing was processed goes on where it was', async () => {
@@ -169,10 +194,9 @@ test('a job whose stores are taken away and brought back counts every record, or
       await run(theJob, { startEmpty: behind })
       total += 10
     } else await world.runToEnd(theJob, { startEmpty: behind })
-    for (const name of present) {
-      const rows = [...(await world.rows(theJob, name)).values()]
-      const counted = rows.reduce<number>((sum, count) => sum + Number(count), 0)
-      expect([name, counted]).toEqual([name, total - (model.get(name)?.from ?? 0)])
-    }
+    const counted = [...(await world.allRows(theJob))].map(([name, rows]) => {
+      return [name, [...rows.values()].reduce<number>((sum, count) => sum + Number(count), 0)]
+    })
+    expect(counted).toEqual(present.map((name) => [name, total - (model.get(name)?.from ?? 0)]))
   }
 })

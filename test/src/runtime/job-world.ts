@@ -94,6 +94,18 @@ export class JobWorld {
     }
   }
 
+  /** All rows of all views of a job that is not running. */
+  async allRows(job: Job): Promise<Map<string, Map<string, unknown>>> {
+    const container = await this.start(job)
+    try {
+      const views = new Map<string, Map<string, unknown>>()
+      for (const { name } of container.views) views.set(name, await rowsOf(container, name))
+      return views
+    } finally {
+      await container.stop()
+    }
+  }
+
   /** Keys and values of a topic's records, in order, partition by partition; markers of the job's own are left out. */
   async read<V>(topic: string, value: Serde<V>, partition = 0): Promise<[string | null, V | null, number][]> {
     const reader = this.log.openReader()

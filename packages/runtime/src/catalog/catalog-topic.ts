@@ -1,19 +1,43 @@
-import { json, type Log, NO_HEADERS } from '@millrace/core'
+import { type Batch, json, NO_HEADERS, RefusedError } from '@millrace/core'
 import type { Outputs } from '../container/outputs.ts'
 import type { Catalog } from './catalog.ts'
-import { readPartition } from './read-partition.ts'
+import { type ReadFrom, readPartition } from './read-partition.ts'
 
-const serde = json<Catalog>()
+const serde = json<unknown>()
 
-/** The catalog as its topic has it now; undefined where the topic is empty. */
-export async function readCatalog(log: Log, topic: string): Promise<Catalog | undefined> {
-  let catalog: Catalog | undefined
-  await readPartition(log, topic, 0, (batch) => {
+/** The catalog as its topic has it now; undefined where the topic is empty. Throws `JOB_TOPIC_UNFIT` where it holds no catalog. */
+export async function readCatalog(from: ReadFrom, topic: string): Promise<Catalog | undefined> {
+  let last: unknown
+  await readPartition(from, topic, 0, (batch) => {
     while (batch.next()) {
-      if (batch.valueStart >= 0) catalog = serde.decode(batch.bytes, batch.valueStart, batch.valueEnd)
+      last = decoded(batch)
     }
   })
-  return catalog
+  if (last === undefined || isCatalog(last)) return last
+  throw new RefusedError(
+    'JOB_TOPIC_UNFIT',
+    `Topic ${topic} holds a record that is no catalog: it is the job's own, and nothing else may append to it. Restore it from ` +
+      'a backup, or run the job under another name',
+    { topic },
+  )
+}
+
+/** Null for what is no JSON. */
+function decoded({ bytes, valueStart, valueEnd }: Batch): unknown {
+  try {
+    return valueStart < 0 ? null : serde.decode(bytes, valueStart, valueEnd)
+  } catch {
+    return null
+  }
+}
+
+/** The checked boundary to what others may have written; what is in its parts is the job's own word. */
+function isCatalog(found: unknown): found is Catalog {
+  if (typeof found !== 'object' || found === null) return false
+  const { changelog, stores, repartitions } = found as Partial<Record<keyof Catalog, unknown>>
+  return (
+    typeof changelog === 'string' && [stores, repartitions].every((part) => typeof part === 'object' && part !== null)
+  )
 }
 
 /** Appends a catalog, as one fact: through the container's own writer, so that one that was fenced writes none. */

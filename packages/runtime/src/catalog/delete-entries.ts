@@ -1,19 +1,19 @@
-import { type Batch, json, type Log, NO_HEADERS, type TopicDescription } from '@millrace/core'
+import { type Batch, json, NO_HEADERS, type TopicDescription } from '@millrace/core'
 import { readChangelogKey } from '@millrace/state'
 import type { Outputs } from '../container/outputs.ts'
-import { readPartition } from './read-partition.ts'
+import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /** No value is written: any serde does. */
 const NO_VALUE = json<never>()
-/** Tombstones in one transaction: with keys of some 50 bytes about half a megabyte. */
-const TOMBSTONES_PER_COMMIT = 10_000
+/** Tombstones in one transaction: with keys of some 50 bytes about a quarter of a megabyte. */
+const TOMBSTONES_PER_COMMIT = 5_000
 
 /**
  * Deletes from a changelog what it holds of stores that nobody reads any more, so that compaction frees the space. What
  * their keys begin with belongs to nobody else, ever: deleting twice, or with others that do the same, is no harm.
  */
 export async function deleteEntries(
-  log: Log,
+  from: ReadFrom,
   outputs: Outputs,
   { name, partitions }: TopicDescription,
   keyNames: readonly string[],
@@ -22,7 +22,7 @@ export async function deleteEntries(
   for (let partition = 0; partition < partitions; partition++) {
     const group = await outputs.openGroup(name, partition)
     let pending = 0
-    await readPartition(log, name, partition, async (batch) => {
+    await readPartition(from, name, partition, async (batch) => {
       while (batch.next()) {
         if (!isObsolete(batch, keyNames)) continue
         group.append(nowMs, batch.bytes, batch.keyStart, batch.keyEnd, null, NO_VALUE, NO_HEADERS)

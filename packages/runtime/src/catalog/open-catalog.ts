@@ -1,4 +1,4 @@
-import { type Env, formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
+import { formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
 import { catalogTopic, jobMeaning, storeInputs, type Topology } from '@millrace/core/internal'
 import type { Outputs } from '../container/outputs.ts'
 import type { JobTopics } from '../container/topics.ts'
@@ -6,14 +6,13 @@ import { type Catalog, isCurrent } from './catalog.ts'
 import { readCatalog, writeCatalog } from './catalog-topic.ts'
 import { deleteEntries } from './delete-entries.ts'
 import { type CatalogPlan, planCatalog } from './plan-catalog.ts'
+import type { ReadFrom } from './read-partition.ts'
 import { readProcessed, readStarts } from './read-progress.ts'
 import { refuseStores } from './refuse-stores.ts'
 
-export interface OpenCatalogOptions {
+export interface OpenCatalogOptions extends ReadFrom {
   readonly topology: Topology
   readonly topics: JobTopics
-  readonly log: Log
-  readonly env: Env
   /** The container's own: fenced with it. */
   readonly outputs: Outputs
   /** Stores that may start empty, if they cannot go on where they stand. */
@@ -29,23 +28,20 @@ export interface OpenCatalogOptions {
  * Throws `STORE_BEHIND`, `STORE_CHANGED`, and `JOB_TOPIC_UNFIT` where the job's topics hold what no catalog tells of.
  */
 export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
-  const { topology, topics, log, env, outputs, notice } = options
+  const { topology, topics, env, outputs, notice } = options
   const topic = catalogTopic(topology.job)
   const changelog = described(topics, topology.changelog)
   const meaning = jobMeaning(topology)
   for (;;) {
-    const found = await readCatalog(log, topic)
+    const found = await readCatalog(options, topic)
     if (found !== undefined && isCurrent(found, changelog.id, meaning)) return found
     const plan = await planFrom(options, found).catch(refusalOrThrow)
     // Another container of the same job may have been faster, and process by now.
-    if (JSON.stringify(await readCatalog(log, topic)) !== JSON.stringify(found)) continue
+    if (JSON.stringify(await readCatalog(options, topic)) !== JSON.stringify(found)) continue
     if (plan instanceof RefusedError) throw plan
-    await deleteEntries(log, outputs, changelog, plan.obsolete, env.clock.now())
+    await deleteEntries(options, outputs, changelog, plan.obsolete, env.clock.now())
     await writeCatalog(outputs, topic, plan.catalog, env.clock.now())
-    for (const store of plan.emptied) {
-      const from = formatPosition(plan.catalog.stores[store]?.completeFrom ?? {})
-      notice(`Store ${store} starts empty: it counts from ${from || 'the start of its inputs'} on`)
-    }
+    for (const text of noticesOf(plan, found)) notice(text)
     return plan.catalog
   }
 }
@@ -64,11 +60,28 @@ async function planFrom(options: OpenCatalogOptions, found: Catalog | undefined)
     log,
     Array.from(sources, (source) => described(topics, source)),
   )
-  const processed = before === undefined ? {} : await readProcessed(log, changelog)
+  const processed = before === undefined ? {} : await readProcessed(options, changelog)
   const startEmpty = new Set(options.startEmpty)
   const plan = planCatalog(before, { changelog: changelog.id, meaning, inputs, processed, starts, startEmpty })
   refuseStores(topology.job, plan)
   return plan
+}
+
+function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefined): string[] {
+  const removed = Object.entries(before?.stores ?? {}).filter(
+    ([name, { removedAt }]) => removedAt === null && catalog.stores[name]?.removedAt !== null,
+  )
+  return [
+    ...emptied.map((store) => {
+      const from = formatPosition(catalog.stores[store]?.completeFrom ?? {})
+      return `Store ${store} starts empty: it counts from ${from || 'the start of its inputs'} on`
+    }),
+    ...removed.map(
+      ([name]) =>
+        `Store ${name} is no longer part of the job: it keeps what it holds, and cannot go on with that once the job has ` +
+        'processed records without it',
+    ),
+  ]
 }
 
 function refusalOrThrow(error: unknown): RefusedError {

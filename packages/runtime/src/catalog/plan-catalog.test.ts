@@ -3,6 +3,7 @@ import { jobMeaning, storeInputs, toTopology } from '@millrace/core/internal'
 import { describe, expect, test } from 'vitest'
 import { type Catalog, isCurrent } from './catalog.ts'
 import { type CatalogChange, type CatalogPlan, planCatalog } from './plan-catalog.ts'
+import { refuseStores, requireStores } from './refuse-stores.ts'
 
 const a = topic('a', { key: string(), value: json<number>() })
 const count = (name: string) => stream(a).groupByKey().count(name)
@@ -140,6 +141,17 @@ describe('the catalog of a job', () => {
     // Also one that was away when what it is computed from started empty.
     const alone = after([job('j', one, large)], [job('j', changed), { startEmpty: new Set(['one']) }])
     expect(plan(alone, job('j', changed, largeOf)).problems[0]?.emptied).toEqual(['one'])
+  })
+
+  test('names the first gaps of a store that missed records in many partitions, and how many more there are', () => {
+    const processed = { a: Object.fromEntries(Array.from({ length: 6 }, (_, partition) => [partition, 10])) }
+    const refused = () => refuseStores('j', plan(after([job('j', one)]), job('j', one, two), { processed }))
+    expect(refused).toThrow(expect.objectContaining({ code: 'STORE_BEHIND' }))
+    expect(refused).toThrow(/a\/0 from offset 0 to 10, .*a\/3 from offset 0 to 10 and 2 other partitions, which/)
+  })
+
+  test('refuses a name that may start empty and that no store has', () => {
+    expect(() => requireStores(toTopology(job('j', one)), ['one', 'tow'])).toThrow('has no store tow that could')
   })
 
   test('refuses a repartition topic whose records are of another kind', () => {

@@ -1,15 +1,21 @@
-import type { Batch, Log } from '@millrace/core'
+import type { Batch, Env, Log } from '@millrace/core'
 import { wholeLog } from '../task/whole-log.ts'
 
 /** How long one wait for a decision may take before it is looked up again. */
 const WAIT_MS = 1000
 
+/** What is read, and how others get their turn meanwhile. */
+export interface ReadFrom {
+  readonly log: Log
+  readonly env: Env
+}
+
 /**
  * Calls `take` with every batch of a partition that is there now, also with those that are not decided yet: these are
- * waited for. The next batch is read once it has returned.
+ * waited for. The next batch is read once it has returned, and others, such as signs of life, have had their turn.
  */
 export async function readPartition(
-  log: Log,
+  { log, env }: ReadFrom,
   topic: string,
   partition: number,
   take: (batch: Batch) => void | Promise<void>,
@@ -20,9 +26,13 @@ export async function readPartition(
     const batches = await reader.assign(topic, partition, start)
     while (batches.position < end) {
       const batch = batches.poll()
-      if (batch !== undefined) await take(batch)
+      if (batch !== undefined) {
+        await take(batch)
+        await env.timers.turn()
+        continue
+      }
       // Offsets of aborted transactions and of markers are passed without a batch.
-      else if (batches.position < end) await reader.wait(WAIT_MS)
+      if (batches.position < end) await reader.wait(WAIT_MS)
     }
   } finally {
     await reader.close()

@@ -1,24 +1,25 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
 import { readChangelogKey, readCheckpoint } from '@millrace/state'
-import { readPartition } from './read-partition.ts'
+import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /**
  * How far a job has processed every topic that it ever read, from the checkpoints in its changelog. Reads all of it, as a
  * restore does: needed only when the job's stores are no longer those that it ran with.
  */
-export async function readProcessed(log: Log, { name, partitions }: TopicDescription): Promise<Position> {
+export async function readProcessed(from: ReadFrom, { name, partitions }: TopicDescription): Promise<Position> {
   const processed: Record<string, Record<string, number>> = {}
   for (let partition = 0; partition < partitions; partition++) {
-    await readPartition(log, name, partition, (batch) => {
+    const offsets = new Map<string, number>()
+    await readPartition(from, name, partition, (batch) => {
       while (batch.next()) {
         const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
         if (keyStart < 0 || keyStart === keyEnd || valueStart < 0) continue
         const about = readChangelogKey(bytes, keyStart, keyEnd)
         if (about.kind !== 'checkpoint') continue
-        const { offset } = readCheckpoint(bytes, valueStart, valueEnd)
-        processed[about.topic] = { ...processed[about.topic], [partition]: offset }
+        offsets.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd).offset)
       }
     })
+    for (const [topic, offset] of offsets) processed[topic] = { ...processed[topic], [partition]: offset }
   }
   return processed
 }
