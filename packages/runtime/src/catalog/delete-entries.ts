@@ -38,5 +38,5 @@ export async function deleteEntries(
 function isObsolete({ bytes, keyStart, keyEnd, valueStart }: Batch, keyNames: readonly string[]): boolean {
   if (keyStart < 0 || keyStart === keyEnd || valueStart < 0) return false
   const about = readChangelogKey(bytes, keyStart, keyEnd)
-  return about.kind !== 'checkpoint' && keyNames.includes(about.store)
+  return 'store' in about && keyNames.includes(about.store)
 }

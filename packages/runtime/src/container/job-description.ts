@@ -6,10 +6,14 @@ import { type Job, jobMeaning, type Topology } from '@millrace/core/internal'
 const DESCRIPTION_LENGTH = 16
 
 /**
- * What a job is, in short: a hash of its graph and of what determines each store. Equal for the same plan in every
- * process, whatever its functions' text.
+ * What a job is, in short: a hash of its graph, of how it takes event times, and of what determines each store. Equal for
+ * the same plan in every process, whatever its functions' text.
  */
 export function descriptionOf(job: Job, topology: Topology): string {
-  const text = JSON.stringify([describe(job, 'json'), jobMeaning(topology)])
+  const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))
+  const times = inputs.flatMap((node) =>
+    node.kind === 'source' ? [[node.topic.name, node.topic.timestamp !== undefined, node.topic.aheadMaxMs]] : [],
+  )
+  const text = JSON.stringify([describe(job, 'json'), times, jobMeaning(topology)])
   return createHash('sha256').update(text).digest('hex').slice(0, DESCRIPTION_LENGTH)
 }
