@@ -55,7 +55,10 @@ test('a restore applies what it has read every 4 MiB, so that a large state is n
       },
     }),
   } as unknown as TaskState
-  expect((await restoreState(changelogOf(10), state, 'job.changelog', 0, () => undefined)).records).toBe(10)
+  expect(
+    (await restoreState(changelogOf(10), state, { job: 'job', changelog: 'job.changelog' }, 0, () => undefined))
+      .records,
+  ).toBe(10)
   expect(applied).toEqual([4, 8, 10])
 })
 
@@ -64,7 +67,9 @@ test('a restore from the start that meets dropped deletions, as one of more than
     position: { nextOffset: 0, checksum: null },
     restorer: () => ({ add: () => undefined, apply: async () => undefined }),
   } as unknown as TaskState
-  await expect(restoreState(changelogOf(1, true), state, 'job.changelog', 0, () => undefined)).rejects.toMatchObject({
+  await expect(
+    restoreState(changelogOf(1, true), state, { job: 'job', changelog: 'job.changelog' }, 0, () => undefined),
+  ).rejects.toMatchObject({
     code: 'TOMBSTONES_GONE',
     place: { topic: 'job.changelog', partition: 0 },
   })

@@ -1,7 +1,5 @@
-import type { Env, LogReader, Position, RecordGroup, TaskStatus } from '@millrace/core'
-import type { FrozenCommit, InputPlan, Subtopology, TaskState, Topology } from '@millrace/core/internal'
-import type { LevelEngine } from '@millrace/state'
-import type { Catalog } from '../catalog/catalog.ts'
+import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
+import type { FrozenCommit, InputPlan, Subtopology, TaskState } from '@millrace/core/internal'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -15,11 +13,12 @@ import { openLocalState } from './open-local-state.ts'
 import { OriginHeader } from './origin.ts'
 import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
-import { type RestoreProgress, restoreState } from './restore.ts'
+import { restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
 import { type SavedClock, TaskClock } from './task-clock.ts'
 import { RunningCounts } from './task-counts.ts'
-import { type OutputTopics, openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
+import { openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
+import type { TaskSpec } from './task-spec.ts'
 import { TaskTimes } from './times.ts'
 
 /**
@@ -27,32 +26,6 @@ import { TaskTimes } from './times.ts'
  * after one record, and doubles from there: 64 calls of a callback that takes seconds would be minutes.
  */
 const RECORDS_PER_CLOCK_LOOK = 64
-
-/** What a task is made from. */
-export interface TaskSpec extends OutputTopics {
-  readonly topology: Topology
-  readonly subtopology: Subtopology
-  readonly partition: number
-  /** How many tasks the subtopology has. */
-  readonly tasks: number
-  /** The container's: one for all its tasks. */
-  readonly reader: LogReader
-  /** Which stores the job has, and which incarnation of each. */
-  readonly catalog: Catalog
-  readonly env: Env
-  /** Every source partition that the task's inputs may depend on, at 0. */
-  readonly sources: Position
-  readonly stateDirectory: string
-  /** What a task with too many entries in memory says that it has changed, so that its container commits. */
-  readonly dirtyBytesMax: number
-  readonly engine: LevelEngine | undefined
-  /** An input that has had nothing to read for so long stops holding back the watermark; infinite: silence says nothing. */
-  readonly idleAfterMs: number
-  /** Told how far a restore is, often. */
-  readonly restoring: (progress: RestoreProgress) => void
-  /** Told what the user should know: a store that was rebuilt, and why. */
-  readonly notice: (message: string) => void
-}
 
 /** A commit on its way: what step 1 took. */
 export interface TaskCommit {

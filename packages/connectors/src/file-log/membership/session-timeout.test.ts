@@ -18,7 +18,7 @@ test('a member whose process is stopped loses its tasks after ten seconds, unles
   const join = async (env: Env) => {
     const log = await openFileLog({ directory, env, durability: 'os' })
     logs.push(log)
-    return log.join('group', { tasks: ['t0', 't1'], address: null })
+    return log.join('group', { tasks: ['t0', 't1'], description: 'job', address: null })
   }
   const stopped: Heartbeats = { start: async () => ({ stop: () => undefined }) }
   await join({ ...nodeEnv(), heartbeats: stopped })
