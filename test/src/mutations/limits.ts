@@ -197,6 +197,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'connectors/CHUNK_BYTES',
     'connectors/READ_BYTES_MIN',
     'core/INITIAL_BYTES',
+    'runtime/CATALOG_SEGMENT_BYTES',
     'runtime/CHANGELOG_SEGMENT_BYTES',
     'runtime/REPARTITION_SEGMENT_BYTES',
   ]),
@@ -212,7 +213,9 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'cli/WAIT_MS',
     'runtime/IDLE_WAIT_MS',
     'runtime/RESTORE_WAIT_MS',
+    'runtime/WAIT_MS',
   ]),
+  ...because('how much of a message is shown', ['runtime/GAPS_SHOWN']),
   ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
     'connectors/BATCH_BYTES_MAX',
   ]),

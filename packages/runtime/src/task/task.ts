@@ -1,5 +1,5 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import type { FrozenCommit, InputPlan, Subtopology, TaskState } from '@millrace/core/internal'
+import type { FrozenCommit, InputPlan, TaskState } from '@millrace/core/internal'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
