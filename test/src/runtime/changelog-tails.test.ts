@@ -1,0 +1,113 @@
+import { cpSync, rmSync } from 'node:fs'
+import { job, json, stream, string, topic } from '@millrace/core'
+import { write } from '@millrace/core/conformance'
+import type { ContainerOptions, RestoreProgress } from '@millrace/runtime'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const CHANGELOG = 'summing.changelog'
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const sums = stream(numbers)
+  .groupByKey()
+  .reduce('sums', (a, b) => a + b)
+const theJob = job('summing', sums)
+
+let world: JobWorld
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers')
+  // A few commits fill a segment, and it is compacted.
+  await world.topic(CHANGELOG, { cleanup: 'compact', segmentBytes: 1024 })
+})
+
+afterEach(() => world.close())
+
+function produce(...values: number[]): Promise<void> {
+  const records = values.map((value) => ({ key: `k${value % 3}`, value, timestamp: value }))
+  return world.produce('numbers', numbers.value, records)
+}
+
+/** Runs the job to its end; what it restored, and what it said. */
+async function run(options: Partial<ContainerOptions> = {}) {
+  const notices: string[] = []
+  const told: RestoreProgress[] = []
+  let restored = 0
+  const container = await world.start(theJob, {
+    untilEnd: true,
+    onNotice: (notice) => notices.push(notice),
+    onRestore: (progress) => told.push(progress),
+    ...options,
+  })
+  container.status.subscribe(({ tasks }) => {
+    restored = tasks[0]?.counts.restored ?? restored
+  })
+  await container.done
+  return { notices, told, restored }
+}
+
+/** A transaction on the changelog that is given up: its records and the marker that ends it stay, nobody reads them. */
+async function abortedTransaction(records: number): Promise<void> {
+  const writer = await world.log.openTransactionalWriter('given-up')
+  const to = await writer.openPartition(CHANGELOG, 0)
+  for (let index = 0; index < records; index++) write(to, `sums\0k${index % 3}`, 'x'.repeat(100))
+  await writer.flush()
+  await writer.abort()
+  await writer.close()
+}
+
+describe('a changelog that ends in what nobody reads', () => {
+  for (const [tail, compact] of [
+    ['an aborted transaction', false],
+    ['the marker of one whose records were compacted away', true],
+  ] as const) {
+    test(`${tail}, is restored to its end each time, and costs nothing once local state is there`, async () => {
+      await produce(1, 2, 3)
+      await run()
+      await abortedTransaction(30)
+      if (compact) {
+        await abortedTransaction(1)
+        await world.log.admin.clean(CHANGELOG)
+      }
+      const { end } = await world.log.admin.offsets(CHANGELOG, 0)
+      for (let round = 0; round < 3; round++) {
+        rmSync(world.stateDirectory, { recursive: true })
+        const { told, restored } = await run()
+        expect(told.at(-1)).toMatchObject({ done: end, total: end })
+        expect(restored).toBeGreaterThan(0)
+        // What it has is kept, however much of the tail it passes.
+        expect(await run()).toMatchObject({ notices: [], restored: 0 })
+      }
+      await produce(4)
+      await run()
+      expect(await world.rows(theJob, 'sums')).toEqual(
+        new Map([
+          ['k0', 3],
+          ['k1', 5],
+          ['k2', 2],
+        ]),
+      )
+    })
+  }
+})
+
+test('local state that stands before what compaction has left of its changelog is rebuilt', async () => {
+  await produce(1, 2, 3)
+  await run()
+  const old = `${world.directory}/old-state`
+  cpSync(world.stateDirectory, old, { recursive: true })
+  // The job goes on elsewhere, until nothing of what the old state ends with is left.
+  const values = Array.from({ length: 40 }, (_, index) => index)
+  for (const value of values) {
+    await produce(value)
+    await run()
+  }
+  await world.log.admin.clean(CHANGELOG)
+  const { notices } = await run({ stateDirectory: old })
+  expect(notices.join('\n')).toMatch(/local state was rebuilt: summing\.changelog\/0 has another group/)
+  const totals = new Map<string, number>()
+  for (const value of [1, 2, 3, ...values]) totals.set(`k${value % 3}`, (totals.get(`k${value % 3}`) ?? 0) + value)
+  rmSync(world.stateDirectory, { recursive: true })
+  cpSync(old, world.stateDirectory, { recursive: true })
+  expect(await world.rows(theJob, 'sums')).toEqual(totals)
+})
