@@ -1,5 +1,12 @@
 import { FollowedRows } from './rows.ts'
 
+/** What one process has read of one partition. */
+export interface Reading {
+  readonly process: string
+  readonly partition: number
+  readonly records: { readonly offset: number; readonly value: string | null }[]
+}
+
 /** What writers did and were told, and what must therefore be in the log: the scenario's memory, which never crashes. */
 export class LogHistory {
   /** By writer, the numbers that it wrote and that were acknowledged: such as must be in the log. */
@@ -12,6 +19,8 @@ export class LogHistory {
   readonly purged = new Map<string, number>()
   /** Of the rows, what one process keeps. */
   readonly followed = new FollowedRows()
+  /** What each process that read on read, from each partition's start, in the order in which it read it. */
+  readonly readings: Reading[] = []
   readonly #next = new Map<string, number>()
 
   /** The writer's next number, counted on over its deaths. */
@@ -31,6 +40,27 @@ export class LogHistory {
 
   purge(writer: string, number: number): void {
     this.purged.set(writer, Math.max(number, this.purged.get(writer) ?? -1))
+  }
+
+  /** What a process that reads a partition from its start is about to read. */
+  beginReading(process: string, partition: number): Reading {
+    const reading: Reading = { process, partition, records: [] }
+    this.readings.push(reading)
+    return reading
+  }
+
+  /**
+   * The power went: what was read and not yet durable may be gone, and its offsets given to others. Up to the last record
+   * that was acknowledged, or read of a transaction, everything stays.
+   */
+  cutReadings(): void {
+    const lasting = new Set<string>()
+    for (const [writer, numbers] of [...this.acknowledged, ...this.seen]) {
+      for (const number of numbers) lasting.add(asValue(writer, number))
+    }
+    for (const { records } of this.readings) {
+      records.length = records.findLastIndex(({ value }) => lasting.has(value ?? '')) + 1
+    }
   }
 
   see(writer: string, number: number): void {

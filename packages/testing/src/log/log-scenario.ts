@@ -61,11 +61,11 @@ export async function runLogScenario(seed: number, options: LogScenarioOptions):
     }
     await machine.run(() => failures.length > 0, { withinMs: random.between(1, ACT_MS_MAX) })
     if (failures.length > 0) throw failures[0]
-    intervene(machine, options)
+    intervene(machine, options, history)
   }
   machine.faults = undefined
   for (const process of machine.processes) process.crash()
-  if (options.powerCuts && random.chance(0.5)) machine.powerCut()
+  if (options.powerCuts && random.chance(0.5)) cutPower(machine, history)
   await machine.settle(verify(machine.process('verifier'), options, history))
   return machine
 }
@@ -112,7 +112,7 @@ function isDiskError(error: unknown): boolean {
 }
 
 /** What happens between two acts. */
-function intervene(machine: Machine, { powerCuts }: LogScenarioOptions): void {
+function intervene(machine: Machine, { powerCuts }: LogScenarioOptions, history: LogHistory): void {
   const { random, processes } = machine
   const one = processes[random.below(processes.length)]
   // Longer than a tombstone is kept.
@@ -122,7 +122,12 @@ function intervene(machine: Machine, { powerCuts }: LogScenarioOptions): void {
   else if (what < 0.4) one?.pause()
   else if (what < 0.5) for (const process of processes) process.crash()
   else if (what < 0.6) machine.jumpClock(random.between(-3_600_000, 3_600_000))
-  else if (what < 0.9 && powerCuts) machine.powerCut()
+  else if (what < 0.9 && powerCuts) cutPower(machine, history)
+}
+
+function cutPower(machine: Machine, history: LogHistory): void {
+  machine.powerCut()
+  history.cutReadings()
 }
 
 async function verify(process: SimulatedProcess, options: LogScenarioOptions, history: LogHistory): Promise<void> {
@@ -140,6 +145,7 @@ async function verify(process: SimulatedProcess, options: LogScenarioOptions, hi
   checkOrder(partitions)
   checkAcknowledged(partitions, history)
   checkWhole(partitions, history)
+  checkReadings(partitions, history)
   checkTable(await read(log, TABLE, 0), history)
   checkQueue(await read(log, QUEUE, 0), history)
   await checkRows(log, history.followed)
@@ -193,6 +199,23 @@ function checkWhole(partitions: readonly ReadRecord[][], history: LogHistory): v
     const { writer, number } = parseValue(value)
     if (isTransactional(writer) && count !== PARTITIONS) throw new Error(`${value} is in ${count} partitions`)
     if (history.aborted.get(writer)?.includes(number)) throw new Error(`${value} is there: it was aborted`)
+  }
+}
+
+/**
+ * Every process that read on has read each partition from its start without a gap: the same value at the same offset, each
+ * once, in order, and nothing that is not there now.
+ */
+function checkReadings(partitions: readonly ReadRecord[][], history: LogHistory): void {
+  for (const { process, partition, records } of history.readings) {
+    for (const [index, { offset, value }] of records.entries()) {
+      const there = partitions[partition]?.[index]
+      if (there?.offset === offset && there.value === value) continue
+      throw new Error(
+        `${process} read ${value} at ${EVENTS}/${partition}@${offset} as record ${index}; ` +
+          `that is ${there?.value} at offset ${there?.offset}`,
+      )
+    }
   }
 }
 

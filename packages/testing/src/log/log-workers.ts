@@ -88,9 +88,11 @@ export async function readRecords(log: Log, process: SimulatedProcess, history: 
   const partitions: PartitionReader[] = []
   for (let partition = 0; partition < PARTITIONS; partition++)
     partitions.push(await reader.assign(EVENTS, partition, 0))
+  const readings = partitions.map(({ partition }) => history.beginReading(process.name, partition))
   for (;;) {
-    for (const partition of partitions) {
-      for (const { value } of readAll(partition)) {
+    for (const [index, partition] of partitions.entries()) {
+      for (const { offset, value } of readAll(partition)) {
+        readings[index]?.records.push({ offset, value })
         const { writer, number } = parseValue(value)
         if (history.aborted.get(writer)?.includes(number) === true) throw new Error(`${value} was read: it was aborted`)
         if (isTransactional(writer)) history.see(writer, number)

@@ -65,6 +65,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: '',
   },
   {
+    name: 'reader stays at the end that it saw first',
+    file: `${LOG}/file-partition-reader.ts`,
+    from: 'const tail = this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
+    to: 'const tail = this.#tail ?? this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
+  },
+  {
+    name: 'position of the input before is kept in the store',
+    file: 'packages/state/src/level-task-state.ts',
+    from: 'await this.#write(this.#buffer, { ...position, checkpoint: this.#frozen.checkpoint, described: true })',
+    to: `const checkpoint = this.#record.checkpoint.size > 0 ? this.#record.checkpoint : this.#frozen.checkpoint
+    await this.#write(this.#buffer, { ...position, checkpoint, described: true })`,
+  },
+  {
     name: 'aborted records are read',
     file: `${LOG}/file-partition-reader.ts`,
     from: "if (outcome !== undefined) return outcome === 'committed'",

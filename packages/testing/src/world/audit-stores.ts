@@ -1,7 +1,7 @@
 import { openFileLog } from '@millrace/connectors'
 import type { Log } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
-import { DATA, eachChange, storedText } from './audit.ts'
+import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'
 import { hold } from './invariants.ts'
 
 const CHECKSUM_BYTES = 4
@@ -10,10 +10,12 @@ const COPIES = ['', '.2', '.3', '.4']
 /** The store of each subtopology's tasks. */
 const STORES = { orders: 'windows', 'orders.totals.repartition': 'totals' } as const
 
+/** What a directory holds, by key as Latin-1; undefined where there is nothing, or nothing that can be opened. */
+export type ContentOf = (directory: string) => ReadonlyMap<string, Buffer> | undefined
+
 /** The local stores that a world has in the end. */
 export interface LeftStores {
-  /** What a directory holds, by key as Latin-1; undefined where there is nothing, or nothing that can be opened. */
-  readonly contentOf: (directory: string) => ReadonlyMap<string, Buffer> | undefined
+  readonly contentOf: ContentOf
   /** Whether one store of each task must stand at the end of its changelog. */
   readonly complete: boolean
 }
@@ -50,23 +52,77 @@ export async function auditStores(
   await log.close()
 }
 
-/** What a store should hold, and past which offset it has all of it. */
-async function storeInChangelog(log: Log, partition: number, store: string) {
+/**
+ * Compares the stores as they are, whatever happened last, with what the changelog says up to the position of each: entries
+ * and input positions. For a changelog that has all its records.
+ */
+export async function auditStoresAmid(
+  process: SimulatedProcess,
+  partitions: number,
+  contentOf: ContentOf,
+): Promise<void> {
+  // Before anything is waited for: then the log has what a store has.
+  const stores = [...Array(partitions).keys()].flatMap((partition) =>
+    Object.entries(STORES).flatMap(([input, store]) =>
+      COPIES.flatMap((copy) => {
+        const task = `${input}-${partition}${copy}`
+        const content = contentOf(`${DATA}/state/orders/${task}`)
+        return content === undefined ? [] : [{ partition, input, store, task, content }]
+      }),
+    ),
+  )
+  const log = await openFileLog({ directory: DATA, env: process.env })
+  for (const { partition, input, store, task, content } of stores) {
+    const position = positionIn(content)
+    // What stands behind another container's open transaction cannot be read yet.
+    if ((await log.admin.offsets(CHANGELOG, partition)).end < position) continue
+    const { wanted, checkpoint } = await storeInChangelog(log, partition, store, input, position)
+    const stored = textOf(content, store)
+    hold('state is the fold of the changelog', stored === wanted, () => {
+      return `amid the run task ${task} holds ${stored} at offset ${position}; its changelog ${wanted}`
+    })
+    const offset = offsetIn(content, input)
+    hold('state is the fold of the changelog', offset === checkpoint, () => {
+      return `amid the run task ${task} stands at ${input}@${offset}; its changelog, up to ${position}, at ${checkpoint}`
+    })
+  }
+  await log.close()
+}
+
+/** What a store should hold of the changelog before an offset, past which offset it has all of it, and its input's position. */
+async function storeInChangelog(
+  log: Log,
+  partition: number,
+  store: string,
+  input = '',
+  before = Number.POSITIVE_INFINITY,
+) {
   const latest = new Map<string, string>()
   let nextOffset = 0
+  let checkpoint = 0
   await eachChange(log, partition, (key, value, offset) => {
+    if (offset >= before) return
+    if (key === `\0${input}` && value !== null) checkpoint = JSON.parse(value).offset
     if (!key.startsWith(`${store}\0`)) return
     nextOffset = offset + 1
     if (value === null) latest.delete(key)
     else latest.set(key, value)
   })
-  return { wanted: JSON.stringify([...latest].sort()), nextOffset }
+  return { wanted: JSON.stringify([...latest].sort()), nextOffset, checkpoint }
 }
 
 function textOf(content: ReadonlyMap<string, Buffer>, store: string): string {
   const entries = [...content].filter(([key]) => key.startsWith(`${store}\0`))
   const texts = entries.map(([key, value]) => [key, storedText(key, value, CHECKSUM_BYTES, value.length)])
   return JSON.stringify(texts.sort())
+}
+
+/** Up to which offset of its input a store has what that caused. */
+function offsetIn(content: ReadonlyMap<string, Buffer>, input: string): number {
+  const record = content.get('\0position')
+  if (record === undefined) return 0
+  const { inputs } = JSON.parse(record.toString('utf8', CHECKSUM_BYTES)) as { inputs: [string, { offset: number }][] }
+  return new Map(inputs).get(input)?.offset ?? 0
 }
 
 /** Before which offset of the changelog a store has everything; nothing where it was just made. */

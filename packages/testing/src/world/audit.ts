@@ -5,7 +5,7 @@ import { hold } from './invariants.ts'
 import { copies, type Order, orders, type Total, told, WINDOW_MS } from './orders-job.ts'
 
 export const DATA = '/data'
-const CHANGELOG = 'orders.changelog'
+export const CHANGELOG = 'orders.changelog'
 const TIME_BYTES = 8
 
 interface ReadRecord<V> {

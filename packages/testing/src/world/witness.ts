@@ -52,6 +52,14 @@ export class Witness {
     }
   }
 
+  /** Whether what it reads has come to so many orders, and as many outputs of each kind. */
+  hasRead(orders: number): boolean {
+    const sum = (count: (reading: Reading) => number) => this.#readings.reduce((total, each) => total + count(each), 0)
+    return [sum(({ ids }) => ids.length), sum(({ copied }) => copied), sum(({ totals }) => totals)].every(
+      (count) => count === orders,
+    )
+  }
+
   #seeCopy(partition: number, reading: Reading, id: number): void {
     const at = reading.copied++
     hold('order per key', reading.ids[at] === id, () => {

@@ -6,7 +6,7 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { auditStores } from './audit-stores.ts'
+import { auditStores, auditStoresAmid } from './audit-stores.ts'
 import { isHonest } from './honest.ts'
 import { hold, Violation } from './invariants.ts'
 import { copies, orders, ordersJob, told } from './orders-job.ts'
@@ -52,6 +52,7 @@ export class World {
   #crashes = 0
   #stateLost = false
   #failure: { readonly error: unknown } | undefined
+  #witness: Witness | undefined
   #names = 0
 
   constructor(seed: number, troubles: readonly Trouble[] = TROUBLES) {
@@ -82,6 +83,7 @@ export class World {
   /** Has every step looked at. */
   #watch(): void {
     const witness = new Witness(this.#machine, this.#scenario.partitions)
+    this.#witness = witness
     this.#machine.listen(() => {
       try {
         if (this.#failure === undefined) witness.look()
@@ -337,6 +339,8 @@ export class World {
     }
     const all = await count(orders.name)
     if ((await count(copies.name)) !== all || (await count(told.name)) !== all) done = false
+    // Who stays, and has read from the start, comes to the end as well as one who opens the log now.
+    if (this.#witness?.hasRead(all) === false) done = false
     await log.close()
     process.crash()
     return done && this.#allOpen
@@ -350,6 +354,15 @@ export class World {
       throw error
     })
     this.#seen = await this.#settle(audited)
+    const { partitions, segmentBytes } = this.#scenario
+    if (segmentBytes > SMALL_SEGMENT_BYTES) {
+      const stores = auditStoresAmid(process, partitions, (directory) => this.#levels.contentOf(directory))
+      await this.#settle(
+        stores.catch((error: unknown) => {
+          if (!isHonest(error)) throw error
+        }),
+      )
+    }
     process.crash()
   }
 
