@@ -84,10 +84,11 @@ export class Database {
   /** Stops all use after an error of LevelDB: what it still holds is only known after it was reopened. */
   fail(what: string, cause: unknown): StateDamagedError {
     if (this.#failure !== undefined) return this.#failure
+    const reason = cause instanceof Error ? cause.message : String(cause)
     return this.#poison(
       new StateDamagedError(
         'STATE_WRITE_FAILED',
-        `The local state of task ${this.#task} in ${this.directory} cannot be used any more: ${what}. It is reopened ` +
+        `The local state of task ${this.#task} in ${this.directory} cannot be used any more: ${what} (${reason}). It is reopened ` +
           'and brought up to date from the changelog; if this repeats, look at the disk',
         { task: this.#task, file: this.directory, cause },
       ),

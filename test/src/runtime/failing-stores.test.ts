@@ -1,0 +1,61 @@
+import { job, json, stream, string, topic } from '@millrace/core'
+import { type LevelEngine, levelDb } from '@millrace/state'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { JobWorld } from './job-world.ts'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const sums = stream(numbers)
+  .groupByKey()
+  .reduce('sums', (a, b) => a + b)
+const theJob = job('summing', sums)
+
+let world: JobWorld
+
+beforeEach(async () => {
+  world = await JobWorld.open()
+  await world.topic('numbers')
+  await world.produce('numbers', numbers.value, [{ key: 'k', value: 1, timestamp: 1 }])
+})
+
+afterEach(() => world.close())
+
+/** LevelDB whose writes fail once `failing` says so; the first writes of a directory make it. */
+function failingEngine(failing: (write: number) => boolean): LevelEngine {
+  let writes = 0
+  return {
+    check: (env, directory) => levelDb.check(env, directory),
+    async open(directory) {
+      const level = await levelDb.open(directory)
+      const { batch } = level
+      level.batch = () => {
+        const made = batch.call(level)
+        const { write } = made
+        made.write = () => (failing(writes++) ? Promise.reject(new Error('the disk is worn out')) : write.call(made))
+        return made
+      }
+      return level
+    },
+  }
+}
+
+test('a store that fails again and again stops the job with the reason, and is not tried for ever', async () => {
+  const notices: string[] = []
+  let failed = 0
+  const engine = failingEngine((write) => write > 0 && ++failed > 0)
+  const running = world.runToEnd(theJob, { engine, onNotice: (notice) => notices.push(notice) })
+  await expect(running).rejects.toMatchObject({
+    code: 'STATE_REBUILD_FAILED',
+    message: expect.stringContaining('the disk is worn out'),
+  })
+  expect(failed).toBeLessThan(20)
+  // Each try before was told of.
+  expect(notices.filter((notice) => notice.includes('the disk is worn out')).length).toBeGreaterThan(0)
+})
+
+test('a store that fails once is opened again, and the result is exact', async () => {
+  const notices: string[] = []
+  const engine = failingEngine((write) => write === 1)
+  await world.runToEnd(theJob, { engine, onNotice: (notice) => notices.push(notice) })
+  expect(notices.join('\n')).toContain('the disk is worn out')
+  expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 1]]))
+})
