@@ -24,3 +24,28 @@ export function relativeLinks(markdown: string): string[] {
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
   return targets.filter((target) => !/^([a-z]+:|#)/.test(target)).map((target) => target.replace(/#.*$/, ''))
 }
+
+/** The rows of the first table under a heading, without its head: the text of each cell. */
+export function tableRows(markdown: string, heading: string): string[][] {
+  const section = markdown.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+  const lines = section.split('\n').filter((line) => line.startsWith('|'))
+  return lines.slice(2).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
+}
+
+/** A test, or what else holds a promise: its file, and its name. */
+export interface NamedTest {
+  readonly path: string
+  readonly name: string
+}
+
+/** The tests that a text names: a file in backquotes, then one or more names in quotation marks. */
+export function namedTests(text: string): NamedTest[] {
+  return [...text.matchAll(/`([^`]+)`((?:,? *"[^"]+")+)/g)].flatMap(([, path = '', names = '']) =>
+    Array.from(names.matchAll(/"([^"]+)"/g), ([, name = '']) => ({ path, name })),
+  )
+}
