@@ -65,14 +65,14 @@ test('a compaction gives others their turn every few milliseconds, in the middle
 test('a compaction that takes long is cut off when its log is closed, and the next one does it', async () => {
   const env = nodeEnv()
   const turned = Promise.withResolvers<void>()
-  const waiting = Promise.withResolvers<() => void>()
+  const waiting = Promise.withResolvers<{ readonly ms: number; cutOff(): void }>()
   let release: (() => void) | undefined
   const held: Env = {
     ...env,
     clock: { now: env.clock.now, monotonic: slowClock().env.clock.monotonic },
     timers: {
-      after: (_, callback) => {
-        waiting.resolve(callback)
+      after: (ms, callback) => {
+        waiting.resolve({ ms, cutOff: callback })
         return { cancel: () => undefined }
       },
       turn: () => {
@@ -88,7 +88,8 @@ test('a compaction that takes long is cut off when its log is closed, and the ne
   await turned.promise
   const closed = log.close()
   // It has waited for as long as it does.
-  const cutOff = await waiting.promise
+  const { ms, cutOff } = await waiting.promise
+  expect(ms).toBe(5000)
   cutOff()
   release?.()
   await closed
