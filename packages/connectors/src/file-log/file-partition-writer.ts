@@ -1,6 +1,7 @@
 import type { Headers, PartitionWriter, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
 import type { Producer } from '../record-batch/format.ts'
+import { Stretch } from '../record-batch/stretch.ts'
 import type { Durability, Guard, PartitionAppender } from './partition-appender.ts'
 
 /** What a transactional writer tells the writers of its partitions. */
@@ -31,6 +32,7 @@ export class FilePartitionWriter implements PartitionWriter {
   nextOffset = -1
   readonly #appender: PartitionAppender
   readonly #builder: BatchBuilder
+  readonly #stretch: Stretch
   readonly #session: TransactionSession | undefined
   readonly #queue: QueuedBatch[] = []
   #queuedBytes = 0
@@ -47,6 +49,7 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#appender = appender
     this.#session = session
     this.#builder = new BatchBuilder(recordBytesMax)
+    this.#stretch = new Stretch(this.#builder)
   }
 
   /** Bytes that wait for the lock, or for the transaction before. */
@@ -64,14 +67,31 @@ export class FilePartitionWriter implements PartitionWriter {
     headers: Headers,
   ): void {
     this.#appender.check()
-    this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
-    if (this.#builder.full) this.#submit()
+    const builder = this.#builder
+    const { open } = this.#stretch
+    if (open && builder.full) this.#stretch.putAside(this.#finish())
+    builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
+    if (!open && builder.full) this.#closeBatch()
+  }
+
+  mark(): void {
+    this.#stretch.mark()
+  }
+
+  release(): void {
+    for (const batch of this.#stretch.release()) if (!this.#trySend(batch)) this.#enqueue(batch)
+    if (this.#builder.full) this.#closeBatch()
+  }
+
+  rewind(): void {
+    this.#stretch.rewind()
   }
 
   /** Puts everything appended so far into the file; durable after `sync`. */
   async drain(): Promise<void> {
     this.#appender.check()
-    if (this.#builder.count > 0) this.#submit()
+    this.#stretch.check()
+    if (this.#builder.count > 0) this.#closeBatch()
     // What is queued while this waits is not asked for; the queue may be longer at the end.
     for (let left = this.#queue.length; left > 0; left--) await this.#appendFirst()
   }
@@ -79,7 +99,10 @@ export class FilePartitionWriter implements PartitionWriter {
   /** Closes what was appended so far as part of the present transaction; `drainSealed` puts it into the file. */
   seal(): void {
     this.#appender.check()
-    if (this.#builder.count > 0) this.#enqueue()
+    this.#stretch.check()
+    if (this.#builder.count === 0) return
+    this.#enqueue(Buffer.from(this.#finish()))
+    this.#builder.clear()
   }
 
   /** Whether records of a transaction are still in memory. */
@@ -108,27 +131,28 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#appender.close()
   }
 
-  #submit(): void {
-    if (this.#queue.length > 0 || this.#session?.waits === true) {
-      this.#enqueue()
-      return
-    }
-    const producer = this.#session?.producer
-    const next = this.#appender.tryAppend(this.#builder.finish(0, producer), this.#guard(producer))
-    if (next === undefined) {
-      this.#enqueue()
-      return
-    }
-    this.nextOffset = next
+  /** Ends the batch that is being built: on its way to the file at once if it can be. */
+  #closeBatch(): void {
+    const batch = this.#finish()
+    if (!this.#trySend(batch)) this.#enqueue(Buffer.from(batch))
     this.#builder.clear()
   }
 
-  #enqueue(): void {
-    const producer = this.#session?.producer
-    const batch = Buffer.from(this.#builder.finish(0, producer))
-    this.#queue.push({ batch, producer })
+  #finish(): Buffer {
+    return this.#builder.finish(0, this.#session?.producer)
+  }
+
+  #trySend(batch: Buffer): boolean {
+    if (this.#queue.length > 0 || this.#session?.waits === true) return false
+    const next = this.#appender.tryAppend(batch, this.#guard(this.#session?.producer))
+    if (next === undefined) return false
+    this.nextOffset = next
+    return true
+  }
+
+  #enqueue(batch: Buffer): void {
+    this.#queue.push({ batch, producer: this.#session?.producer })
     this.#queuedBytes += batch.length
-    this.#builder.clear()
   }
 
   async #appendFirst(): Promise<void> {

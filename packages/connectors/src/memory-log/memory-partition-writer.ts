@@ -1,5 +1,6 @@
 import type { Headers, PartitionWriter, Serde } from '@millrace/core'
 import { BatchBuilder } from '../record-batch/batch-builder.ts'
+import { Stretch } from '../record-batch/stretch.ts'
 import { topicMissing } from '../topic-errors.ts'
 import type { MemoryPartition } from './memory-partition.ts'
 import type { MemoryTransaction } from './memory-transaction.ts'
@@ -11,6 +12,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
   nextOffset = -1
   readonly #to: MemoryPartition
   readonly #builder: BatchBuilder
+  readonly #stretch: Stretch
   #closed = false
   /** The transaction that records belong to now; throws where there can be none any more. */
   readonly #transaction: (() => MemoryTransaction) | undefined
@@ -20,6 +22,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     this.partition = to.partition
     this.#to = to
     this.#builder = new BatchBuilder(recordBytesMax)
+    this.#stretch = new Stretch(this.#builder)
     this.#transaction = transaction
   }
 
@@ -34,16 +37,31 @@ export class MemoryPartitionWriter implements PartitionWriter {
   ): void {
     this.#transaction?.()
     if (this.#closed) throw new Error(`The writer of ${this.topic}/${this.partition} is closed`)
-    this.#builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
+    const builder = this.#builder
+    const { open } = this.#stretch
+    if (open && builder.full) this.#stretch.putAside(builder.finish(0, this.#transaction?.().producer))
+    builder.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
+    if (!open && builder.full) this.flush()
+  }
+
+  mark(): void {
+    this.#stretch.mark()
+  }
+
+  release(): void {
+    for (const batch of this.#stretch.release()) this.#put(batch)
     if (this.#builder.full) this.flush()
+  }
+
+  rewind(): void {
+    this.#stretch.rewind()
   }
 
   /** Throws `TOPIC_MISSING` where there is something to append and the topic was deleted. */
   flush(): void {
+    this.#stretch.check()
     if (this.#builder.count === 0) return
-    if (this.#to.deleted) throw topicMissing(this.topic)
-    const transaction = this.#transaction?.()
-    this.nextOffset = this.#to.append(this.#builder.finish(0, transaction?.producer), transaction)
+    this.#put(this.#builder.finish(0, this.#transaction?.().producer))
     this.#builder.clear()
   }
 
@@ -54,5 +72,10 @@ export class MemoryPartitionWriter implements PartitionWriter {
   /** Forgets what was appended since the last flush. */
   discard(): void {
     this.#builder.clear()
+  }
+
+  #put(batch: Buffer): void {
+    if (this.#to.deleted) throw topicMissing(this.topic)
+    this.nextOffset = this.#to.append(batch, this.#transaction?.())
   }
 }

@@ -43,6 +43,7 @@ export class BatchBuilder {
   #maxTimestamp = 0
   #lengthBytes = 1
   #valueLengthBytes = 1
+  #marked = { position: HEADER_BYTES, count: 0, baseTimestamp: 0, maxTimestamp: 0 }
 
   /** `recordBytesMax`: the largest record (key, value and headers together) that is accepted. */
   constructor(recordBytesMax: number) {
@@ -73,6 +74,32 @@ export class BatchBuilder {
     this.#out.reserve(HEADER_BYTES)
     this.#out.position = HEADER_BYTES
     this.#count = 0
+  }
+
+  /** Notes what the batch holds now, for `rewind`. */
+  mark(): void {
+    const marked = this.#marked
+    marked.position = this.#out.position
+    marked.count = this.#count
+    marked.baseTimestamp = this.#baseTimestamp
+    marked.maxTimestamp = this.#maxTimestamp
+  }
+
+  /**
+   * Makes the batch what it was at the mark. If it was finished and cleared since, `finished` is a copy of the first batch
+   * that was: it begins with the records from before the mark.
+   */
+  rewind(finished?: Buffer): void {
+    const { position, count, baseTimestamp, maxTimestamp } = this.#marked
+    const out = this.#out
+    if (finished !== undefined) {
+      out.clear()
+      out.bytes(finished, 0, position)
+    }
+    out.position = position
+    this.#count = count
+    this.#baseTimestamp = baseTimestamp
+    this.#maxTimestamp = maxTimestamp
   }
 
   /** Appends a record; the contract is that of `RecordAppender.append`. What throws leaves the batch as it was. */

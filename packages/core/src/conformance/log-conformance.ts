@@ -3,6 +3,7 @@ import { cleaningConformance } from './cleaning.ts'
 import { groupsConformance } from './groups-and-claims.ts'
 import type { LogFactory, LogTests, TestRunner } from './log-tests.ts'
 import { membershipConformance } from './membership.ts'
+import { stretchesConformance } from './stretches.ts'
 import { tombstonesConformance } from './tombstones.ts'
 import { topicsConformance } from './topics.ts'
 import { transactionsConformance } from './transactions.ts'
@@ -24,6 +25,7 @@ export function logConformance(runner: TestRunner, kind: string, factory: LogFac
   }
   runner.describe(`the ${kind} log: topics`, () => topicsConformance(tests))
   runner.describe(`the ${kind} log: appending and reading`, () => recordsConformance(tests))
+  runner.describe(`the ${kind} log: stretches that are taken back`, () => stretchesConformance(tests))
   runner.describe(`the ${kind} log: waiting`, () => waitingConformance(tests))
   runner.describe(`the ${kind} log: time, purging and cleaning`, () => cleaningConformance(tests))
   runner.describe(`the ${kind} log: tombstones`, () => tombstonesConformance(tests))

@@ -191,12 +191,24 @@ export interface LogWriter {
   close(): Promise<void>
 }
 
-/** The place where records of one partition are appended, in the order of the calls. */
+/**
+ * The place where records of one partition are appended, in the order of the calls.
+ *
+ * What is appended between `mark` and `rewind` is taken back: it never reaches the log, whoever looks and however much it
+ * is. A stretch that was marked ends with `release` or `rewind` before the caller gives way to others: in between, only
+ * `append` may be called on any partition of the same writer, and nothing may be awaited.
+ */
 export interface PartitionWriter extends RecordAppender {
   readonly topic: string
   readonly partition: number
   /** The offset after the last record of this writer that is known to be in the log; -1 before the first flush. */
   readonly nextOffset: number
+  /** Begins a stretch: what is appended from here on waits in memory. Throws if a stretch is open. */
+  mark(): void
+  /** Ends the stretch and keeps what was appended since its begin, as if there had been no stretch. */
+  release(): void
+  /** Ends the stretch and takes back what was appended since its begin; what was appended before stays. */
+  rewind(): void
 }
 
 export interface RecordAppender {

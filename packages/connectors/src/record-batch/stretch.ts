@@ -1,0 +1,50 @@
+import type { BatchBuilder } from './batch-builder.ts'
+
+/**
+ * What a partition's writer appended since a mark: it stays in memory, so that it can be taken back. A batch that becomes
+ * full meanwhile is put aside, complete, and goes on its way when the stretch is released.
+ */
+export class Stretch {
+  readonly #builder: BatchBuilder
+  readonly #full: Buffer[] = []
+  #open = false
+
+  constructor(builder: BatchBuilder) {
+    this.#builder = builder
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  mark(): void {
+    this.check()
+    this.#open = true
+    this.#builder.mark()
+  }
+
+  /** Throws if a stretch is open: what is called then would put into the log what may still be taken back. */
+  check(): void {
+    if (this.#open) throw new Error('A stretch that was marked is still open: release or rewind it first')
+  }
+
+  /** Puts the builder's batch aside, finished as `batch`, and empties the builder. */
+  putAside(batch: Buffer): void {
+    this.#full.push(Buffer.from(batch))
+    this.#builder.clear()
+  }
+
+  /** Ends the stretch; returns the batches that were put aside, in order. */
+  release(): readonly Buffer[] {
+    this.#open = false
+    return this.#full.length === 0 ? NONE : this.#full.splice(0)
+  }
+
+  rewind(): void {
+    this.#open = false
+    this.#builder.rewind(this.#full[0])
+    this.#full.length = 0
+  }
+}
+
+const NONE: readonly Buffer[] = []
