@@ -16,6 +16,7 @@ import { type Database, withChecksum } from './database.ts'
 import { FrozenState } from './frozen-commit.ts'
 import { IDENTITY_KEY, type StateIdentity } from './identity.ts'
 import { LevelRestorer, type RestoredRun } from './level-restorer.ts'
+import type { LiveStore } from './live-store.ts'
 import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
 import { TaskStore } from './task-store.ts'
 
@@ -33,6 +34,7 @@ export class LevelTaskState implements TaskState {
   readonly #identity: StateIdentity
   readonly #limits: StateLimits
   readonly #stores = new Map<string, TaskStore>()
+  readonly #live: readonly LiveStore[]
   readonly #buffer = new CommitBuffer()
   #entryBytes = ENTRY_BYTES_GUESS
   #record: PositionRecord = START
@@ -50,6 +52,7 @@ export class LevelTaskState implements TaskState {
     this.#identity = identity
     this.#limits = limits
     for (const store of descriptions) this.#stores.set(store.name, new TaskStore(store, this.#stores.size, database))
+    this.#live = [...this.#stores.values()].map(({ live }) => live)
   }
 
   get position(): StatePosition {
@@ -94,6 +97,18 @@ export class LevelTaskState implements TaskState {
     this.#record = record ?? START
     this.#pending = false
     for (const { live } of this.#stores.values()) await live.load()
+  }
+
+  mark(): void {
+    for (const live of this.#live) live.mark()
+  }
+
+  release(): void {
+    for (const live of this.#live) live.release()
+  }
+
+  rewind(): void {
+    for (const live of this.#live) live.rewind()
   }
 
   restorer(): StateRestorer {

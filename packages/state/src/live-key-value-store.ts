@@ -6,6 +6,7 @@ import type { KeyCodec } from './key-codec.ts'
 import { type LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
 import type { TypedStore } from './store-serdes.ts'
+import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
 
 /** A store by key: decoded values over LevelDB. */
@@ -17,6 +18,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   /** By the key itself where equal keys are `===`, else by its bytes. */
   readonly #entries = new Map<K | string, LiveEntry<K, V>>()
   readonly #changed: LiveEntry<K, V>[] = []
+  readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** False as long as LevelDB provably has nothing of this store. */
   #maybeStored = true
@@ -46,11 +48,24 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const live = liveEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(live)
     live.value = value
     live.time = time
     if (live.dirty) return
     live.dirty = true
     this.#changed.push(live)
+  }
+
+  mark(): void {
+    this.#undo.mark()
+  }
+
+  release(): void {
+    this.#undo.release()
+  }
+
+  rewind(): void {
+    this.#undo.rewind(this.#changed)
   }
 
   evict(sizeMax: number): void {

@@ -7,6 +7,12 @@ export interface LiveStore {
   readonly size: number
   /** Entries that changed since the last freeze. */
   readonly dirty: number
+  /** Begins a stretch of changes that can be taken back. */
+  mark(): void
+  /** Ends the stretch; its changes stay. */
+  release(): void
+  /** Ends the stretch; its changes are taken back. */
+  rewind(): void
   /** Drops entries that are as LevelDB has them, the coldest first, until at most `sizeMax` are left, if it can. */
   evict(sizeMax: number): void
   /** Encodes what changed into `buffer` and `group`. Changes nothing else: it may throw half-way. */

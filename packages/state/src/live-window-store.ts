@@ -6,6 +6,7 @@ import type { KeyCodec } from './key-codec.ts'
 import { LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
 import type { TypedStore } from './store-serdes.ts'
+import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
 import { WindowIndex } from './window-index.ts'
 import { GroupedScan } from './window-scan.ts'
@@ -24,6 +25,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   readonly #primitive: boolean
   readonly #windows = new Map<number, LiveWindow<K, V>>()
   readonly #changed: LiveEntry<K, V>[] = []
+  readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** Records come in order of time, mostly: the window of the last call is that of the next. */
   #lastStart = Number.NaN
@@ -60,6 +62,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const live = liveEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(live)
     live.value = value
     live.time = time
     // A window may come back: the next expiry finds it again.
@@ -113,6 +116,18 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
       }
     }
     return true
+  }
+
+  mark(): void {
+    this.#undo.mark()
+  }
+
+  release(): void {
+    this.#undo.release()
+  }
+
+  rewind(): void {
+    this.#undo.rewind(this.#changed)
   }
 
   evict(sizeMax: number): void {

@@ -28,15 +28,20 @@ const STARTS = [-10, 0, 5_000_000_000]
 /** What a state must hold: JSON of [store, key, start] → value. */
 type Model = Map<string, unknown>
 
+const set = fc.record({
+  kind: fc.constant('set' as const),
+  store: fc.constantFrom(0, 1, 2, 3),
+  key: fc.nat(3),
+  start: fc.nat(2),
+  value: fc.option(fc.nat(99), { nil: undefined }),
+})
 const step = fc.oneof(
+  { weight: 12, arbitrary: set },
   {
-    weight: 12,
+    weight: 4,
     arbitrary: fc.record({
-      kind: fc.constant('set' as const),
-      store: fc.constantFrom(0, 1, 2, 3),
-      key: fc.nat(3),
-      start: fc.nat(2),
-      value: fc.option(fc.nat(99), { nil: undefined }),
+      kind: fc.constantFrom('keep' as const, 'takeBack' as const),
+      sets: fc.array(set, { maxLength: 8 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('freeze' as const) }) },
@@ -47,6 +52,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const) }) },
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+type SetStep = typeof set extends fc.Arbitrary<infer S> ? S : never
 
 test('A state equals a plain map through any changes, commits, evictions, restarts, crashes and restores', async () => {
   const root = temporaryDirectory()
@@ -62,6 +68,24 @@ test('A state equals a plain map through any changes, commits, evictions, restar
     }),
     { numRuns: 40 },
   )
+})
+
+test('A change that was taken back is in no commit', async () => {
+  const { state } = await openState(join(temporaryDirectory(), 'rewound'), 1000)
+  const totals = state.keyValueStore<number, unknown>('totals')
+  const windows = state.windowStore<string, unknown>('windows')
+  totals.set(totals.find(0), 'kept')
+  state.mark()
+  totals.set(totals.find(0), 'first')
+  totals.set(totals.find(0), undefined)
+  totals.set(totals.find(1), 'other')
+  windows.set(windows.find('a', 0), 1)
+  expect(() => state.mark()).toThrow(/stretch/)
+  state.rewind()
+  const frozen = state.freeze(new MemoryChangelog(), 0, new Map())
+  expect([...frozen.changes('totals')]).toEqual([{ key: 0, value: 'kept' }])
+  expect([...frozen.changes('windows')]).toEqual([])
+  await state.close()
 })
 
 /** A state, its changelog, and the maps that they must equal. */
@@ -97,6 +121,19 @@ class World {
       case 'set':
         this.#set(step)
         return
+      case 'keep':
+        this.state.mark()
+        for (const each of step.sets) this.#set(each)
+        this.state.release()
+        return
+      case 'takeBack': {
+        const before = new Map(this.#live)
+        this.state.mark()
+        for (const each of step.sets) this.#set(each)
+        this.state.rewind()
+        this.#live = before
+        return
+      }
       case 'freeze':
         if (this.#frozen === undefined) this.#freeze()
         return
@@ -156,7 +193,7 @@ class World {
     await this.state.close()
   }
 
-  #set({ store: which, key, start, value }: Step & { kind: 'set' }): void {
+  #set({ store: which, key, start, value }: SetStep): void {
     const number = NUMBERS[key % NUMBERS.length] ?? 0
     const string = TEXTS[key] ?? ''
     const bytes = BYTES[key] ?? Buffer.of()

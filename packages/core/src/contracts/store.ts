@@ -18,6 +18,15 @@ export interface TaskState {
   windowStore<K, V>(name: string): WindowStore<K, V>
   /** Committed state only, for queries. */
   committed<K, V>(name: string): CommittedStore<K, V>
+  /**
+   * Begins a stretch: what is set in the live stores from here on can be taken back. It ends with `release` or `rewind`
+   * before anything else is called on the state. Throws if a stretch is open.
+   */
+  mark(): void
+  /** Ends the stretch; what was set stays. */
+  release(): void
+  /** Ends the stretch: every entry has the value that it had at its begin, and counts as changed only if it did then. */
+  rewind(): void
   /** Opens a restore: the changelog's records from `position.nextOffset` on go in, in order. */
   restorer(): StateRestorer
   /**

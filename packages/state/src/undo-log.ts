@@ -1,0 +1,57 @@
+import type { LiveEntry } from './live-entry.ts'
+
+/** What is kept of the arrays between two stretches: most records change a few entries. */
+const NOTES_KEPT_MAX = 1024
+
+/**
+ * What one stretch of processing changed in a live store, so that it can be taken back. The arrays are used again: noting a
+ * change allocates nothing.
+ */
+export class UndoLog<K, V> {
+  /** Whether a stretch is open: changes are to be noted. */
+  open = false
+  readonly #entries: LiveEntry<K, V>[] = []
+  readonly #values: (V | undefined)[] = []
+  readonly #times: number[] = []
+  readonly #dirty: boolean[] = []
+  #length = 0
+
+  mark(): void {
+    if (this.open) throw new Error('A stretch that was marked is still open: release or rewind it first')
+    this.open = true
+  }
+
+  /** Notes an entry as it is, before it changes. */
+  note(entry: LiveEntry<K, V>): void {
+    const at = this.#length++
+    this.#entries[at] = entry
+    this.#values[at] = entry.value
+    this.#times[at] = entry.time
+    this.#dirty[at] = entry.dirty
+  }
+
+  release(): void {
+    this.open = false
+    this.#length = 0
+    if (this.#entries.length > NOTES_KEPT_MAX) {
+      this.#entries.length = NOTES_KEPT_MAX
+      this.#values.length = NOTES_KEPT_MAX
+      this.#times.length = NOTES_KEPT_MAX
+      this.#dirty.length = NOTES_KEPT_MAX
+    }
+  }
+
+  /** Gives every entry back what it was; `changed` is the store's list of changed entries, in the order of their changes. */
+  rewind(changed: LiveEntry<K, V>[]): void {
+    for (let at = this.#length - 1; at >= 0; at--) {
+      const entry = this.#entries[at]
+      if (entry === undefined) continue
+      entry.value = this.#values[at]
+      entry.time = this.#times[at] ?? 0
+      if (this.#dirty[at] === true) continue
+      entry.dirty = false
+      if (changed.pop() !== entry) throw new Error('The changes of a store were not noted in their order')
+    }
+    this.release()
+  }
+}
