@@ -5,7 +5,10 @@ import type { RecordContext } from '../plan/node.ts'
 export interface AggregateOptions<K, V, T> {
   /** The total before the first record. */
   readonly init: () => T
-  /** The total with one more record. Returns a new total, or the changed one. */
+  /**
+   * The total with one more record. Returns a new total. It may change and return the one that it got; then what `changes()`
+   * passed on before may change as well.
+   */
   readonly add: (total: T, value: V, key: K, context: RecordContext) => NoInfer<T>
   /** How totals are written. Default `json()`. */
   readonly value?: Serde<T>

@@ -235,7 +235,8 @@ export class Stream<K, V> {
   }
 
   /**
-   * Appends the records to a topic: an output for `job(…)`. The topic may be chosen per record, and then must exist.
+   * Appends the records to a topic: an output for `job(…)`. The topic may be chosen per record, and then must exist; the
+   * first record that names a topic may be processed twice, as after a crash, and has its effects once.
    *
    * ```ts
    * stream(flights).filter((flight) => flight.delay > 15).to(lateFlights)
@@ -277,8 +278,9 @@ export class Stream<K, V> {
   }
 
   /**
-   * Runs RxJS operators over the values; the key stays. The operators must be synchronous; what they remember is no
-   * state: it is lost when the job stops. Use aggregates for what must last.
+   * Runs RxJS operators over the values; the key stays. The operators must be synchronous. What they remember is not
+   * state: it is lost when the job stops, and it stays when a later step fails for the record. Use aggregates for what must
+   * last.
    *
    * ```ts
    * stream(prices).pipe(pairwise(), map(([before, now]) => now - before))

@@ -348,7 +348,11 @@ export class RunningContainer {
 
   /** Waits until no task is in the middle of a record. */
   async #unheld(): Promise<void> {
-    await Promise.all([...this.#tasks].map((task) => task.held))
+    for (;;) {
+      const held = [...this.#tasks].flatMap((task) => task.held ?? [])
+      if (held.length === 0) return
+      await Promise.all(held)
+    }
   }
 
   async #throwOrGoBack(): Promise<void> {

@@ -2,6 +2,7 @@ import { type RecordContext, RecordError } from '@millrace/core'
 import type { KeyValueStore } from '@millrace/core/internal'
 import type { UserAdd } from './callback.ts'
 import { callbackFailed, StreamOperator, type TableOperator } from './operator.ts'
+import type { TotalCopier } from './total-copier.ts'
 
 /** What an aggregate by key and one by window share: the fold itself. */
 export interface Fold {
@@ -9,13 +10,16 @@ export interface Fold {
   readonly init: (() => unknown) | undefined
   readonly add: UserAdd
   readonly context: RecordContext
+  /** Where a record that fails must leave the total as it was. */
+  readonly copier: TotalCopier | undefined
 }
 
 /** The next total; throws where the callback throws or gives nothing, since a missing total would pass for a deletion. */
 export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unknown): unknown {
   let next: unknown
   try {
-    next = fold.add(total === undefined ? fold.init?.() : total, value, key, fold.context)
+    const before = total === undefined ? fold.init?.() : fold.copier === undefined ? total : fold.copier.copy(total)
+    next = fold.add(before, value, key, fold.context)
   } catch (error) {
     throw callbackFailed(fold.step, error)
   }

@@ -4,6 +4,7 @@ import type { UserCallback } from './callback.ts'
 import { KeyEncoder } from './key-encoder.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { appendTo, type Output } from './sink.ts'
+import { TopicOpening } from './topic-opening.ts'
 
 /** Opens the partitions of a topic for a task. Rejects with `TOPIC_MISSING`. */
 export type OpenOutput = (topic: string) => Promise<Output>
@@ -16,15 +17,9 @@ interface OpenTopic {
   readonly output: Output
 }
 
-interface WaitingRecord {
-  readonly key: unknown
-  readonly value: unknown
-  readonly timestamp: number
-}
-
 /**
- * Appends each record to the topic that a callback names for it. A topic is opened when it is first named; its records
- * wait meanwhile, and the task with them, so that there are never more than one input record has caused.
+ * Appends each record to the topic that a callback names for it. A topic is opened when it is first named: the task waits
+ * meanwhile, and then does the whole unit again, so that a record has all of its effects or none.
  */
 export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #step: string
@@ -34,7 +29,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #open: OpenOutput
   readonly #hold: HoldTask
   readonly #topics = new Map<string, OpenTopic>()
-  readonly #waiting = new Map<string, WaitingRecord[]>()
+  readonly #opening = new Set<string>()
 
   constructor(
     step: string,
@@ -61,13 +56,11 @@ export class ChosenTopicSinkOperator extends StreamOperator {
       this.#append(topic, key, value, timestamp)
       return
     }
-    const waiting = this.#waiting.get(name)
-    if (waiting !== undefined) {
-      waiting.push({ key, value, timestamp })
-      return
+    if (!this.#opening.has(name)) {
+      this.#opening.add(name)
+      this.#hold(this.#openTopic(name))
     }
-    this.#waiting.set(name, [{ key, value, timestamp }])
-    this.#hold(this.#openTopic(name))
+    throw new TopicOpening(name)
   }
 
   #nameTopic(key: unknown, value: unknown): string {
@@ -85,10 +78,8 @@ export class ChosenTopicSinkOperator extends StreamOperator {
 
   async #openTopic(name: string): Promise<void> {
     const output = await this.#open(name)
-    const topic = { keys: new KeyEncoder(this.#step, this.#key, output.writers.length), output }
-    this.#topics.set(name, topic)
-    for (const { key, value, timestamp } of this.#waiting.get(name) ?? []) this.#append(topic, key, value, timestamp)
-    this.#waiting.delete(name)
+    this.#topics.set(name, { keys: new KeyEncoder(this.#step, this.#key, output.writers.length), output })
+    this.#opening.delete(name)
   }
 
   #append({ keys, output }: OpenTopic, key: unknown, value: unknown, timestamp: number): void {

@@ -1,44 +1,46 @@
-import { FatalError } from '@millrace/core'
+import { FatalError, RecordError } from '@millrace/core'
 import { type Observable, Subject } from 'rxjs'
-import { callbackFailed, StreamOperator } from './operator.ts'
+import type { UnitOfWork } from '../task/unit-of-work.ts'
+import { StreamOperator } from './operator.ts'
 
 /** The user's operators, from the values that go in to those that come out. */
 export type PipeConnect = (source: Observable<unknown>) => Observable<unknown>
 
 /**
  * Runs synchronous RxJS operators over the values. What they emit while a value goes in gets that record's key and
- * time. What they remember is not state: it is lost with the process. Tombstones pass around them.
+ * time. What they remember is not state: it is lost with the process, and it stays when the record fails in a later step.
+ * A unit that is done again gets what they emitted for it the first time: they see each value once. Tombstones pass around
+ * them.
  */
 export class PipeOperator extends StreamOperator {
   readonly #step: string
   readonly #source = new Subject<unknown>()
+  readonly #unit: UnitOfWork
   readonly #next: StreamOperator
-  #inside = false
-  #key: unknown
-  #timestamp = 0
-  #error: unknown
+  #emitted: unknown[] | undefined
+  #ended: FatalError | undefined
+  /** What was emitted in the present unit, call by call; the attempt, and how many calls it has made. */
+  readonly #calls: (readonly unknown[])[] = []
+  #number = 0
+  #attempt = 0
+  #call = 0
 
-  constructor(step: string, connect: PipeConnect, next: StreamOperator) {
+  constructor(step: string, connect: PipeConnect, unit: UnitOfWork, next: StreamOperator) {
     super()
     this.#step = step
+    this.#unit = unit
     this.#next = next
     connect(this.#source).subscribe({
-      next: (value) => this.#emit(value),
+      next: (value) => {
+        if (this.#emitted !== undefined) this.#emitted.push(value)
+        else this.#ended ??= emittedOutside(step)
+      },
+      // A sequence that is over emits nothing more: to go on would lose every later record.
       error: (error: unknown) => {
-        // An RxJS sequence that failed emits nothing more: to go on would lose every later record.
-        this.#error = new FatalError('PIPE_ENDED', `The operators of ${step} failed: ${String(error)}`, {
-          step,
-          cause: error,
-        })
+        this.#ended ??= ended(step, `failed: ${String(error)}`, error)
       },
       complete: () => {
-        this.#error = new FatalError(
-          'PIPE_ENDED',
-          `The operators of ${step} completed: records after it would be lost`,
-          {
-            step,
-          },
-        )
+        this.#ended ??= ended(step, 'completed: records after it would be lost')
       },
     })
   }
@@ -48,31 +50,53 @@ export class PipeOperator extends StreamOperator {
       this.#next.process(key, value, timestamp)
       return
     }
-    this.#key = key
-    this.#timestamp = timestamp
-    this.#inside = true
+    for (const each of this.#valuesOf(value)) {
+      if (each === undefined) throw emittedNothing(this.#step)
+      this.#next.process(key, each, timestamp)
+    }
+  }
+
+  #valuesOf(value: unknown): readonly unknown[] {
+    const unit = this.#unit
+    if (unit.number !== this.#number) this.#calls.length = 0
+    if (unit.attempt !== this.#attempt) this.#call = 0
+    this.#number = unit.number
+    this.#attempt = unit.attempt
+    const known = this.#calls[this.#call]
+    const values = known ?? this.#run(value)
+    this.#calls[this.#call++] = values
+    return values
+  }
+
+  #run(value: unknown): readonly unknown[] {
+    const values: unknown[] = []
+    this.#emitted = values
     try {
       this.#source.next(value)
     } finally {
-      this.#inside = false
+      this.#emitted = undefined
     }
-    if (this.#error !== undefined) throw callbackFailed(this.#step, this.#error)
+    if (this.#ended !== undefined) throw this.#ended
+    return values
   }
+}
 
-  #emit(value: unknown): void {
-    if (!this.#inside) {
-      this.#error = new FatalError(
-        'PIPE_ASYNC',
-        `The operators of ${this.#step} emitted outside of a record: only synchronous operators can stand in a job`,
-        { step: this.#step },
-      )
-      return
-    }
-    try {
-      this.#next.process(this.#key, value, this.#timestamp)
-    } catch (error) {
-      // RxJS would report this out of band; it belongs to the record.
-      this.#error ??= error
-    }
-  }
+function ended(step: string, how: string, cause?: unknown): FatalError {
+  return new FatalError('PIPE_ENDED', `The operators of ${step} ${how}`, { step, cause })
+}
+
+function emittedOutside(step: string): FatalError {
+  return new FatalError(
+    'PIPE_ASYNC',
+    `The operators of ${step} emitted outside of a record: only synchronous operators can stand in a job`,
+    { step },
+  )
+}
+
+function emittedNothing(step: string): RecordError {
+  return new RecordError(
+    'CALLBACK_FAILED',
+    `The operators of ${step} emitted undefined: they must emit a value, or null for a deletion`,
+    { step },
+  )
 }

@@ -1,4 +1,5 @@
 import { type Headers, MillraceError, NO_HEADERS, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
+import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { KeyEncoder } from './key-encoder.ts'
 import { StreamOperator } from './operator.ts'
 
@@ -16,6 +17,7 @@ export interface Output {
   /** Takes the records that have no key: the partition with the task's own number, so that their order is kept. */
   readonly home: PartitionWriter
   readonly counter: EmitCounter
+  readonly unit: UnitOfWork
 }
 
 /** Appends one record; what the value's serde throws becomes an error that names the step. */
@@ -29,6 +31,7 @@ export function appendTo(
   value: unknown,
   headers: Headers,
 ): void {
+  output.unit.touch(writer)
   try {
     writer.append(timestamp, keyBytes, keyStart, keyEnd, value, output.value, headers)
   } catch (cause) {

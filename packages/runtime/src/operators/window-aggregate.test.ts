@@ -45,6 +45,7 @@ const sum: Fold = {
   init: () => 0,
   add: (total, value) => (total as number) + (value as number),
   context: new CurrentRecord(),
+  copier: undefined,
 }
 
 const TUMBLING: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }

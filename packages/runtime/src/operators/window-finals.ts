@@ -37,7 +37,7 @@ export class WindowFinals implements ClockedOperator, OwesResults {
   #emittedBefore = NOT_BEGUN
   #scan: WindowScan<unknown, unknown> | undefined
   /** How many records of repartition topics the results of the open window have caused. */
-  #outputs = 0
+  outputs = 0
 
   constructor(
     name: string,
@@ -88,7 +88,7 @@ export class WindowFinals implements ClockedOperator, OwesResults {
     const emittedBefore = this.#emittedBefore === NOT_BEGUN ? null : this.#emittedBefore
     if (this.#scan === undefined) return { emittedBefore }
     const { windowStart: start, place } = this.#scan
-    return { emittedBefore, open: { start, place, outputs: this.#outputs } }
+    return { emittedBefore, open: { start, place, outputs: this.outputs } }
   }
 
   /** Also without a checkpoint, and while time is unknown: windows that a checkpoint has must close once it is known. */
@@ -96,7 +96,7 @@ export class WindowFinals implements ClockedOperator, OwesResults {
     const { emittedBefore, open } = (saved ?? { emittedBefore: null }) as SavedFinals
     this.#emittedBefore = emittedBefore ?? NOT_BEGUN
     this.#scan = open && this.#store.scan(open.start, open.place)
-    this.#outputs = open?.outputs ?? 0
+    this.outputs = open?.outputs ?? 0
   }
 
   #openNext(): void {
@@ -108,18 +108,18 @@ export class WindowFinals implements ClockedOperator, OwesResults {
     }
     this.#emittedBefore = start
     this.#scan = this.#store.scan(start)
-    this.#outputs = 0
+    this.outputs = 0
   }
 
   #emit({ windowStart: start, key, value }: WindowScan<unknown, unknown>): void {
     const { sizeMs, graceMs } = this.#windows
     const end = start + sizeMs
     const record = this.#record
-    record.takeResult(end - 1, this.#inputId, end + graceMs, this.#outputs)
+    record.takeResult(end - 1, this.#inputId, end + graceMs, this.outputs)
     try {
       this.next?.change({ key, window: { start, end } }, value, null, end - 1)
     } finally {
-      this.#outputs = record.outputs
+      this.outputs = record.outputs
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { PartitionWriter, Serde } from '@millrace/core'
+import { type PartitionWriter, type Serde, windowed } from '@millrace/core'
 import type {
   AggregateNode,
   PlanNode,
@@ -33,7 +33,9 @@ import { type PipeConnect, PipeOperator } from '../operators/pipe.ts'
 import { RepartitionOperator } from '../operators/repartition.ts'
 import { SameKeySinkOperator } from '../operators/same-key-sink.ts'
 import { type Output, SinkOperator } from '../operators/sink.ts'
+import { TimedResultsOperator } from '../operators/timed-results.ts'
 import { ToTableOperator } from '../operators/to-table.ts'
+import { TotalCopier } from '../operators/total-copier.ts'
 import { WindowAggregateOperator } from '../operators/window-aggregate.ts'
 import { WindowFinals } from '../operators/window-finals.ts'
 import { WindowRetention } from '../operators/window-retention.ts'
@@ -43,6 +45,8 @@ import { type Followers, followersIn, keepsKeyBytes } from './key-flow.ts'
 import type { OriginHeader } from './origin.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskTimes } from './times.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+import type { UnitRunner } from './unit-runner.ts'
 
 /** What the operators of one task are connected to. */
 export interface Wiring {
@@ -52,6 +56,8 @@ export interface Wiring {
   readonly record: CurrentRecord
   readonly times: TaskTimes
   readonly counts: RunningCounts
+  readonly unit: UnitOfWork
+  readonly units: UnitRunner
   readonly origin: OriginHeader
   /** By topic name: the writers of all partitions of every topic that the plan names. */
   readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>
@@ -155,7 +161,7 @@ class PlanCompiler {
       case 'merge':
         return this.streamAfter(node)
       case 'pipe':
-        return new PipeOperator(node.label, node.connect as PipeConnect, this.streamAfter(node))
+        return new PipeOperator(node.label, node.connect as PipeConnect, this.#wiring.unit, this.streamAfter(node))
       case 'repartition':
         return this.#repartition(node)
       case 'sink':
@@ -192,8 +198,9 @@ class PlanCompiler {
   }
 
   #aggregate(node: AggregateNode): StreamOperator {
-    const { state, record, counts, times } = this.#wiring
-    const fold: Fold = { step: node.label, init: node.init, add: node.add as UserAdd, context: record }
+    const { state, record, counts, times, unit } = this.#wiring
+    const copier = unit.undoable ? new TotalCopier(anySerde(node.store.value)) : undefined
+    const fold: Fold = { step: node.label, init: node.init, add: node.add as UserAdd, context: record, copier }
     const { window } = node
     if (window === undefined) {
       return new AggregateOperator(fold, state.keyValueStore(node.store.name), this.#tableAfter(node))
@@ -209,7 +216,7 @@ class PlanCompiler {
       next: lateTargets.length <= 1 ? lateTargets[0] : new FanOutOperator(lateTargets),
     }
     const finals = this.#finals.get(node)
-    if (finals !== undefined) finals.next = this.#tableAfter(node)
+    if (finals !== undefined) finals.next = this.#timedResults(node, finals)
     const next = node.emit === 'final' ? undefined : this.#tableAfter(node)
     return new WindowAggregateOperator(fold, window, time, record, store, lateRecords, next)
   }
@@ -226,6 +233,13 @@ class PlanCompiler {
       times.hold(node, name, time, finals)
       this.#finals.set(node, finals)
     }
+  }
+
+  #timedResults(node: AggregateNode, finals: WindowFinals): TableOperator | undefined {
+    const next = this.#tableAfter(node)
+    if (next === undefined) return undefined
+    const key = windowed(anySerde(node.store.key)) as Serde<unknown>
+    return new TimedResultsOperator(node.label, key, anySerde(node.store.value), finals, this.#wiring.units, next)
   }
 
   #repartition(node: RepartitionNode): StreamOperator {
@@ -266,7 +280,8 @@ class PlanCompiler {
   #outputTo(step: string, writers: readonly PartitionWriter[], value: Serde<never>): Output {
     const home = writers[this.#wiring.partition % writers.length]
     if (home === undefined) throw new Error(`${step} has a topic without partitions`)
-    return { step, value: anySerde(value), writers, home, counter: this.#wiring.counts }
+    const { counts, unit } = this.#wiring
+    return { step, value: anySerde(value), writers, home, counter: counts, unit }
   }
 
   #windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {

@@ -1,4 +1,13 @@
-import { type Batch, ERROR_CODES, type Header, MillraceError, type PartitionWriter, RecordError } from '@millrace/core'
+import {
+  type Batch,
+  ByteWriter,
+  ERROR_CODES,
+  type Header,
+  MillraceError,
+  type PartitionWriter,
+  RecordError,
+  type Serde,
+} from '@millrace/core'
 import type { ErrorPolicies } from '@millrace/core/internal'
 import { rawBytes } from './raw-bytes.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -14,6 +23,13 @@ function located(error: MillraceError, batch: Batch): MillraceError {
   const { topic, partition, offset } = batch
   const message = `${error.message} (for the record at ${topic}/${partition} offset ${offset})`
   return new RecordError(error.code, message, { ...error.place, topic, partition, offset, cause: error.cause })
+}
+
+/** How the results of a step are written. */
+export interface ResultSource {
+  readonly step: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
 }
 
 /**
@@ -47,29 +63,55 @@ export class ErrorPolicyKeeper {
     if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
   }
 
-  /** A callback, or the encoding of its result, failed for a result that time emits. */
-  resultFailed(error: MillraceError): void {
-    if (this.#policies.callback === 'fail') throw error
+  /** As `failed`, for a result that time emitted: its dead letter is the result's key and value. */
+  resultFailed(
+    error: MillraceError,
+    { step, key, value }: ResultSource,
+    k: unknown,
+    v: unknown,
+    timestamp: number,
+  ): void {
+    const policy = this.#policies.callback
+    if (policy === 'fail') {
+      const message = `${error.message} (for the result of ${step} for ${JSON.stringify(key.toJson(k))})`
+      throw new RecordError(error.code, message, { ...error.place, cause: error.cause })
+    }
     this.#counts.failed++
+    if (policy === 'skip') return
+    const bytes = new ByteWriter(256)
+    key.encode(k, bytes)
+    const headers = [...reason(error), header('millrace.step', step)]
+    this.#writer(policy.deadLetter).append(timestamp, bytes.buffer, 0, bytes.position, v, value, headers)
+    this.#counts.deadLettered++
+  }
+
+  #writer(topic: string): PartitionWriter {
+    const writer = this.#deadLetters.get(topic)
+    if (writer === undefined) throw new Error(`The dead-letter topic ${topic} was not opened`)
+    return writer
   }
 
   #bury(topic: string, error: MillraceError, batch: Batch): void {
-    const writer = this.#deadLetters.get(topic)
-    if (writer === undefined) throw new Error(`The dead-letter topic ${topic} was not opened`)
     const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
     const value = valueStart < 0 ? null : { bytes, start: valueStart, end: valueEnd }
-    const headers = [...batch.headers(), ...epitaph(error, batch)]
-    writer.append(batch.timestamp, keyStart < 0 ? null : bytes, keyStart, keyEnd, value, rawBytes, headers)
+    const headers = [...batch.headers(), ...reason(error), ...placeOf(batch)]
+    this.#writer(topic).append(batch.timestamp, keyStart < 0 ? null : bytes, keyStart, keyEnd, value, rawBytes, headers)
     this.#counts.deadLettered++
   }
 }
 
-function epitaph(error: MillraceError, batch: Batch): Header[] {
+function reason(error: MillraceError): Header[] {
+  return [header('millrace.error', error.code), header('millrace.message', error.message)]
+}
+
+function placeOf({ topic, partition, offset }: Batch): Header[] {
   return [
-    ['millrace.error', Buffer.from(error.code)],
-    ['millrace.message', Buffer.from(error.message)],
-    ['millrace.topic', Buffer.from(batch.topic)],
-    ['millrace.partition', Buffer.from(String(batch.partition))],
-    ['millrace.offset', Buffer.from(String(batch.offset))],
+    header('millrace.topic', topic),
+    header('millrace.partition', String(partition)),
+    header('millrace.offset', String(offset)),
   ]
+}
+
+function header(name: string, text: string): Header {
+  return [name, Buffer.from(text)]
 }

@@ -3,7 +3,7 @@ import type { FrozenCommit, InputPlan, TaskState } from '@millrace/core/internal
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
-import { ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
+import { ErrorPolicyKeeper } from './error-policy.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import { inputGone, inputLost, startsLate } from './input-range.ts'
@@ -20,6 +20,8 @@ import { RunningCounts } from './task-counts.ts'
 import { openDeadLetters, openOutputs, openTopic } from './task-outputs.ts'
 import type { TaskSpec } from './task-spec.ts'
 import { TaskTimes } from './times.ts'
+import { needsUndo, UnitOfWork } from './unit-of-work.ts'
+import { UnitRunner } from './unit-runner.ts'
 
 /**
  * How many records are processed between two looks at the clock: 64 × 1 µs is far below a slice. A slice begins with a look
@@ -58,6 +60,7 @@ export class Task {
   #state: TaskState | undefined
   #group: RecordGroup | undefined
   #policy: ErrorPolicyKeeper | undefined
+  #units: UnitRunner | undefined
   #markers: readonly MarkerSender[] = []
   #held: Promise<void> | undefined
   #holdFailure: { readonly error: unknown } | undefined
@@ -162,7 +165,7 @@ export class Task {
     let nextLook = 1
     while (this.#held === undefined) {
       if (this.#clock.due) {
-        records += this.#stepClock()
+        records += this.#clock.step()
       } else {
         const input = single ?? this.#earliest()
         if (input === undefined || !input.fill()) {
@@ -194,6 +197,8 @@ export class Task {
   /** Step 1 of a commit: freezes offsets and state together, and tells the tasks downstream how far this one is. */
   freeze(): TaskCommit {
     const { state } = this
+    // The record that waited has had no effect, but counts as processed.
+    if (this.#holdFailure !== undefined) throw this.#holdFailure.error
     if (this.#group === undefined) throw new Error(`Task ${this.id} is not open`)
     const position = this.position
     for (const markers of this.#markers) markers.send(position)
@@ -251,6 +256,7 @@ export class Task {
     const state = this.#state
     this.#state = undefined
     this.#group = undefined
+    this.#units = undefined
     await state?.close()
   }
 
@@ -259,6 +265,10 @@ export class Task {
     const inputs = new Map(subtopology.inputs.map((input) => [input.node, this.#makeInput(input)]))
     const times = new TaskTimes(inputs)
     const writers = await openOutputs(this.spec, subtopology)
+    const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
+    const policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
+    const unit = new UnitOfWork({ state, record: this.#record, counts: this.counts }, needsUndo(topology, subtopology))
+    const units = new UnitRunner(unit, this.#record, policy)
     const plan = compilePlan({
       subtopology,
       partition,
@@ -266,14 +276,16 @@ export class Task {
       record: this.#record,
       times,
       counts: this.counts,
+      unit,
+      units,
       origin: new OriginHeader(partition),
       writers,
       repartitionTopic,
       openWriters: (topic) => openTopic(this.spec, topic),
       hold: (until) => this.#hold(until),
     })
-    const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
-    this.#policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
+    this.#policy = policy
+    this.#units = units
     this.#markers = subtopology.nodes.flatMap((node) => {
       if (node.kind !== 'repartition') return []
       const downstream = writers.get(repartitionTopic(node)) ?? []
@@ -336,31 +348,19 @@ export class Task {
   }
 
   #process(input: TaskInput): void {
-    const { batch, timestamp } = input
-    this.#record.take(batch, timestamp, input.headWatermark, input.id)
+    this.#record.take(input.batch, input.timestamp, input.headWatermark, input.id)
     input.consume()
     this.counts.processed++
-    try {
-      input.root.process(input.key, input.value, timestamp)
-    } catch (error) {
-      if (!isRecordError(error) || this.#policy === undefined) throw error
-      this.#policy.failed(error, batch)
-    }
-  }
-
-  /** Does a piece of what time causes; returns its cost, in records. */
-  #stepClock(): number {
-    try {
-      return this.#clock.step()
-    } catch (error) {
-      if (!isRecordError(error) || this.#policy === undefined) throw error
-      this.#policy.resultFailed(error)
-      return 1
-    }
+    this.#units?.process(input)
   }
 
   #hold(until: Promise<unknown>): void {
-    const held = Promise.all([this.#held, until]).then(
+    const units = this.#units
+    // What waits goes on before the hold is over: no commit may come between.
+    const resumed = Promise.all([this.#held, until]).then(() => {
+      if (units === this.#units) units?.resume()
+    })
+    const held = resumed.then(
       () => {
         if (this.#held === held) this.#held = undefined
       },

@@ -1,0 +1,37 @@
+import type { Serde } from '@millrace/core'
+import type { UnitRunner } from '../task/unit-runner.ts'
+import { TableOperator } from './operator.ts'
+import type { WindowFinals } from './window-finals.ts'
+
+/** Passes on what time emits; each result is a unit of its own, under the job's error policy. */
+export class TimedResultsOperator extends TableOperator {
+  readonly step: string
+  /** How the results are written if one fails and becomes a dead letter. */
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Whose results they are. */
+  readonly finals: WindowFinals
+  readonly next: TableOperator
+  readonly #units: UnitRunner
+
+  constructor(
+    step: string,
+    key: Serde<unknown>,
+    value: Serde<unknown>,
+    finals: WindowFinals,
+    units: UnitRunner,
+    next: TableOperator,
+  ) {
+    super()
+    this.step = step
+    this.key = key
+    this.value = value
+    this.finals = finals
+    this.#units = units
+    this.next = next
+  }
+
+  change(key: unknown, value: unknown, old: unknown, timestamp: number): void {
+    this.#units.emit(this, key, value, old, timestamp)
+  }
+}

@@ -1,0 +1,100 @@
+import type { TimedResultsOperator } from '../operators/timed-results.ts'
+import { TopicOpening } from '../operators/topic-opening.ts'
+import type { CurrentRecord } from './current-record.ts'
+import { type ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
+import type { TaskInput } from './input.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+/** A result that time emitted. */
+interface TimedResult {
+  readonly from: TimedResultsOperator
+  readonly key: unknown
+  readonly value: unknown
+  readonly old: unknown
+  readonly timestamp: number
+}
+
+/**
+ * Does a task's units, one after the other: one that fails is undone, and then the error policy acts. One that needs a topic
+ * which is not open yet is undone too, and waits for `resume`; the task is held until then, so that no other unit begins.
+ */
+export class UnitRunner {
+  readonly #unit: UnitOfWork
+  readonly #record: CurrentRecord
+  readonly #policy: ErrorPolicyKeeper
+  #waiting: TaskInput | TimedResult | undefined
+
+  constructor(unit: UnitOfWork, record: CurrentRecord, policy: ErrorPolicyKeeper) {
+    this.#unit = unit
+    this.#record = record
+    this.#policy = policy
+  }
+
+  /** Processes an input's head, which was consumed. */
+  process(input: TaskInput): void {
+    if (!this.#process(input, false)) this.#wait(input)
+  }
+
+  /** Passes on a result of time. */
+  emit(from: TimedResultsOperator, key: unknown, value: unknown, old: unknown, timestamp: number): void {
+    if (!this.#emit(from, key, value, old, timestamp, false)) this.#wait({ from, key, value, old, timestamp })
+  }
+
+  /** Does the unit again that waits; the task calls it when the topic is open. */
+  resume(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    if ('root' in waiting) {
+      if (!this.#process(waiting, true)) this.#wait(waiting)
+      return
+    }
+    const { from, key, value, old, timestamp } = waiting
+    if (this.#emit(from, key, value, old, timestamp, true)) from.finals.outputs = this.#record.outputs
+    else this.#wait(waiting)
+  }
+
+  #wait(waiting: TaskInput | TimedResult): void {
+    if (this.#waiting !== undefined) throw new Error('A unit began while another one waits')
+    this.#waiting = waiting
+  }
+
+  /** False if the record must wait. */
+  #process(input: TaskInput, again: boolean): boolean {
+    this.#unit.begin(again)
+    try {
+      input.root.process(input.key, input.value, input.timestamp)
+    } catch (error) {
+      this.#unit.undo()
+      if (error instanceof TopicOpening) return false
+      if (!isRecordError(error)) throw error
+      this.#policy.failed(error, input.batch)
+      return true
+    }
+    this.#unit.end()
+    return true
+  }
+
+  /** False if the result must wait. */
+  #emit(
+    from: TimedResultsOperator,
+    key: unknown,
+    value: unknown,
+    old: unknown,
+    timestamp: number,
+    again: boolean,
+  ): boolean {
+    this.#unit.begin(again)
+    try {
+      from.next.change(key, value, old, timestamp)
+    } catch (error) {
+      this.#unit.undo()
+      if (error instanceof TopicOpening) return false
+      if (!isRecordError(error)) throw error
+      this.#policy.resultFailed(error, from, key, value, timestamp)
+      return true
+    }
+    this.#unit.end()
+    return true
+  }
+}
