@@ -58,6 +58,7 @@ export {
   isWindowClosed,
   lastWindowStart,
 } from './plan/window-assignment.ts'
+export { describeValue } from './serdes/describe-value.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'
 export { timerHeartbeats } from './timer-heartbeats.ts'

@@ -1,4 +1,4 @@
-import type { GroupPosition, RecordGroup } from '@millrace/core'
+import { type GroupPosition, MillraceError, RecordError, type RecordGroup } from '@millrace/core'
 import type {
   Checkpoint,
   CommittedStore,
@@ -130,7 +130,7 @@ export class LevelTaskState implements TaskState {
     this.#evict()
     buffer.clear()
     try {
-      for (const { live, owner } of this.#stores.values()) live.encode(buffer, owner, group, timestamp)
+      for (const store of this.#stores.values()) encodeStore(store, buffer, group, timestamp)
     } catch (error) {
       group.discard()
       throw error
@@ -204,5 +204,25 @@ export class LevelTaskState implements TaskState {
     const store = this.#stores.get(name)
     if (store === undefined) throw new Error(`Task ${this.#identity.task} has no store ${name}`)
     return store
+  }
+}
+
+function encodeStore(
+  { name, live, owner }: TaskStore,
+  buffer: CommitBuffer,
+  group: RecordGroup,
+  timestamp: number,
+): void {
+  try {
+    live.encode(buffer, owner, group, timestamp)
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
+    // Each value could be written when it came in.
+    throw new RecordError(
+      'RECORD_UNENCODABLE',
+      `The store ${name} cannot write a value any more: ${cause instanceof Error ? cause.message : cause}. A callback changed ` +
+        `it after it had returned it: return a new value instead of changing an old one`,
+      { store: name, cause },
+    )
   }
 }

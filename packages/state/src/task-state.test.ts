@@ -88,6 +88,19 @@ test('A change that was taken back is in no commit', async () => {
   await state.close()
 })
 
+test('A value that was changed after it came in, so that it cannot be written, is named by its store', async () => {
+  const { state } = await openState(join(temporaryDirectory(), 'changed'), 1000)
+  const totals = state.keyValueStore<number, { count: unknown }>('totals')
+  const value: { count: unknown } = { count: 1 }
+  totals.set(totals.find(0), value)
+  value.count = 1n
+  const freeze = () => state.freeze(new MemoryChangelog(), 0, new Map())
+  expect(freeze).toThrow(expect.objectContaining({ code: 'RECORD_UNENCODABLE', place: { store: 'totals' } }))
+  value.count = 2
+  expect([...freeze().changes('totals')]).toEqual([{ key: 0, value: { count: 2 } }])
+  await state.close()
+})
+
 /** A state, its changelog, and the maps that they must equal. */
 class World {
   readonly #directory: string

@@ -25,6 +25,12 @@ export interface Serde<T> {
   readonly primitive: boolean
   /** Appends the value's bytes at `out.position`. */
   encode(value: T, out: ByteWriter): void
+  /**
+   * The value as `decode` gives it back once it is encoded: the same one, or one that is equal to it. Throws for what the
+   * serde cannot carry whole, saying where in the value it stands. It is called for each value that enters a store, so that
+   * what is in memory is always what a restart would read. Absent: the value is taken as it is.
+   */
+  normalize?(value: T): T
   /** Reads the value from `bytes[start, end)`. */
   decode(bytes: Buffer, start: number, end: number): T
   /** The value as plain JSON, for views and the terminal. */

@@ -7,9 +7,11 @@ const BYTES: Serde<Uint8Array> = {
   order: 'bytes',
   primitive: false,
   encode(value: Uint8Array, out: ByteWriter): void {
-    if (!(value instanceof Uint8Array)) throw new Error(`bytes are needed, not ${describeValue(value)}`)
-    out.bytes(value)
+    out.bytes(checked(value))
   },
+  // A Buffer would come back as a plain array of bytes.
+  normalize: (value) =>
+    Object.getPrototypeOf(checked(value)) === Uint8Array.prototype ? value : new Uint8Array(value),
   decode: (buffer: Buffer, start: number, end: number) => new Uint8Array(buffer.subarray(start, end)),
   toJson: (value) => btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')),
   fromJson(json) {
@@ -27,4 +29,9 @@ const BYTES: Serde<Uint8Array> = {
  */
 export function bytes(): Serde<Uint8Array> {
   return BYTES
+}
+
+function checked(value: Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  throw new Error(`bytes are needed, not ${describeValue(value)}`)
 }

@@ -1,20 +1,32 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { describeValue } from './describe-value.ts'
+import { PlainData } from './plain-data.ts'
+import { sameData } from './same-data.ts'
 import { strictUtf8 } from './utf8.ts'
 
 const NAME = 'json'
 
-const PLAIN = jsonSerde<unknown>((value) => value)
+const PLAIN_DATA = new PlainData({ format: 'JSON' })
+/** With a schema, what has a `toJSON` (a date) may come back as what it is. */
+const SCHEMA_DATA = new PlainData({ format: 'JSON', toJson: true })
+
+const PLAIN: Serde<unknown> = {
+  ...jsonSerde(PLAIN_DATA, (value) => value),
+  normalize: (value) => PLAIN_DATA.normalize(present(value)),
+}
 
 /**
  * Values as JSON text. Without a schema the type is your word, and nothing is checked. With one (zod, valibot, arktype:
  * anything that speaks Standard Schema) every decoded value is validated, and the schema's output is the value; its
- * output must in turn be JSON that the schema accepts. A schema must be synchronous.
+ * output must in turn be JSON that the schema accepts, and then reads as the same value; this is checked for what enters a
+ * store. A schema must be synchronous.
  *
- * Refused: what JSON cannot say as a whole (`undefined`, functions, `NaN`, promises), JSON `null` (a deletion is a
- * record without a value) and text that is no UTF-8. As a key: keys are equal when their JSON text is.
+ * Refused: what JSON cannot say as a whole, wherever in the value it stands (`NaN`, infinite numbers, `undefined` in an array,
+ * BigInts, functions, symbols, promises, dates, maps and other objects of classes, what contains itself), JSON `null` as the
+ * value itself (a deletion is a record without a value) and bytes that are not UTF-8. A field that is `undefined` is not there,
+ * and -0 is 0. As a key: keys are equal when their JSON text is.
  *
  * A bare `json()` fits wherever the type is known from elsewhere, as that of a total is.
  *
@@ -25,10 +37,10 @@ const PLAIN = jsonSerde<unknown>((value) => value)
  */
 export function json<T = never>(schema?: StandardSchemaV1<unknown, T>): Serde<T>
 export function json(schema?: StandardSchemaV1): Serde<unknown> {
-  return schema === undefined ? PLAIN : jsonSerde((value) => validated(schema, value))
+  return schema === undefined ? PLAIN : schemaSerde(schema)
 }
 
-function jsonSerde<T>(check: (value: unknown) => T): Serde<T> {
+function jsonSerde<T>(data: PlainData, check: (value: unknown) => T): Serde<T> {
   const accept = (value: unknown): T => {
     const checked = check(value)
     if (checked === null) throw new Error('JSON null is no value: a deletion is a record without a value')
@@ -39,17 +51,34 @@ function jsonSerde<T>(check: (value: unknown) => T): Serde<T> {
     order: 'none',
     primitive: false,
     encode(value: T, out: ByteWriter): void {
-      const text = JSON.stringify(value)
-      // A value that JSON leaves out gives undefined, NaN gives null, and a forgotten `await` gives an empty object.
-      if (text === undefined || text === 'null' || (text === '{}' && value instanceof Promise)) {
-        throw new Error(`JSON cannot carry ${value instanceof Promise ? 'a promise' : describeValue(value)}`)
-      }
-      out.utf8(text)
+      data.normalize(present(value))
+      out.utf8(JSON.stringify(value))
     },
     decode: (bytes: Buffer, start: number, end: number): T => accept(JSON.parse(strictUtf8(bytes, start, end))),
     toJson: (value) => value,
     fromJson: accept,
   }
+}
+
+/** A serde whose values the schema makes: only reading one back shows whether it stays what it is. */
+function schemaSerde(schema: StandardSchemaV1): Serde<unknown> {
+  const serde = jsonSerde(SCHEMA_DATA, (value) => validated(schema, value))
+  const bytes = new ByteWriter(256)
+  return {
+    ...serde,
+    normalize(value) {
+      bytes.clear()
+      serde.encode(value, bytes)
+      const read = serde.decode(bytes.buffer, 0, bytes.position)
+      if (sameData(value, read)) return read
+      throw new Error('the schema reads the value back as another one')
+    },
+  }
+}
+
+function present<T>(value: T): T {
+  if (value === undefined || value === null) throw new Error(`JSON cannot carry ${describeValue(value)} as a value`)
+  return value
 }
 
 function validated(schema: StandardSchemaV1, value: unknown): unknown {

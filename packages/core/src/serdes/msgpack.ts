@@ -2,23 +2,25 @@ import { Packr } from 'msgpackr'
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { describeValue } from './describe-value.ts'
+import { PlainData } from './plain-data.ts'
 
 // Record structures would have to be stored beside the data; plain MessagePack is read by every other language.
 const PACKR = new Packr({ useRecords: false, copyBuffers: true })
+
+const DATA = new PlainData({ format: 'MessagePack', binary: true })
 
 const MSGPACK: Serde<unknown> = {
   name: 'msgpack',
   order: 'none',
   primitive: false,
   encode(value: unknown, out: ByteWriter): void {
-    if (value === undefined || value === null || typeof value === 'function' || value instanceof Promise) {
-      const what = value instanceof Promise ? 'a promise' : describeValue(value)
-      throw new Error(`MessagePack cannot carry ${what}`)
-    }
-    out.bytes(PACKR.pack(value))
+    out.bytes(PACKR.pack(DATA.normalize(present(value))))
   },
+  normalize: (value) => DATA.normalize(present(value)),
   decode(buffer: Buffer, start: number, end: number): unknown {
-    const value: unknown = PACKR.unpack(buffer.subarray(start, end))
+    // From a Buffer it would make the bytes inside of a value Buffers too.
+    const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start)
+    const value: unknown = PACKR.unpack(bytes)
     if (value === null) throw new Error('MessagePack nil is no value: a deletion is a record without a value')
     return value
   },
@@ -29,9 +31,16 @@ const MSGPACK: Serde<unknown> = {
   },
 }
 
+function present(value: unknown): unknown {
+  if (value !== undefined && value !== null) return value
+  throw new Error(`MessagePack cannot carry ${describeValue(value)} as a value`)
+}
+
 /**
- * Values as MessagePack: what JSON can say, and dates and bytes inside of it; smaller and faster to write than JSON.
- * The type is your word; nothing is checked, and a bare `msgpack()` fits wherever the type is known from elsewhere. As a key: keys are equal when their properties stand in the same order.
+ * Values as MessagePack: what JSON can say, and all numbers, dates and bytes inside of it; smaller and faster to write than
+ * JSON. The type is your word, and a bare `msgpack()` fits wherever the type is known from elsewhere. What would not come back
+ * as it is (maps, objects of classes, BigInts, half surrogate pairs) is refused. A field that is `undefined` is not there, and
+ * -0 is 0. As a key: keys are equal when their properties stand in the same order.
  *
  * ```ts
  * const positions = topic('positions', { key: string(), value: msgpack<Position>() })

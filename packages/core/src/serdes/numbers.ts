@@ -110,6 +110,8 @@ function numberSerde({ name, order, bytes, needed, fits, write, read }: NumberFo
       write(out.buffer, value, out.position)
       out.position += bytes
     },
+    // Adding zero makes -0 the 0 that it comes back as.
+    normalize: (value) => check(value) + 0,
     decode(buffer: Buffer, start: number, end: number): number {
       if (end - start !== bytes) throw new Error(`${name} takes ${bytes} bytes, not ${end - start}`)
       return check(read(buffer, start))

@@ -7,7 +7,10 @@ import { isValidName } from '../names.ts'
 export interface SerdeOptions<T> {
   /** Stable: it is recorded with the state that the serde wrote, and another name is refused. */
   readonly name: string
-  /** The value's bytes. Equal keys must give equal bytes. */
+  /**
+   * The value's bytes; throws for what it cannot carry whole. Equal keys must give equal bytes. It is also called for each value
+   * that enters a store, to refuse it there.
+   */
   readonly encode: (value: T) => Uint8Array
   /** The value from its bytes, which are a copy: keep them if you like. Throws for what is no such value. */
   readonly decode: (bytes: Uint8Array) => T
@@ -46,6 +49,11 @@ export function serde<T>(options: SerdeOptions<T>): Serde<T> {
     order,
     primitive: false,
     encode: (value: T, out: ByteWriter) => out.bytes(encode(value)),
+    normalize(value) {
+      // What it cannot carry, `encode` refuses.
+      encode(value)
+      return value
+    },
     decode: (bytes: Buffer, start: number, end: number) => decode(new Uint8Array(bytes.subarray(start, end))),
     toJson: options.toJson ?? ((value) => value),
     // Without `toJson` a value is its own JSON: the type is the caller's word, as with plain JSON.

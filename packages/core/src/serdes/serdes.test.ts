@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { bytes } from './bytes.ts'
 import { json } from './json.ts'
 import { msgpack } from './msgpack.ts'
 import { float64, int32, int64 } from './numbers.ts'
+import { sameData } from './same-data.ts'
 import { string } from './string.ts'
 import { windowed } from './windowed.ts'
 
@@ -60,6 +62,116 @@ describe('every serde', () => {
   roundTrips('windowed(int64)', windowed(int64()), windowedBy(safeInteger))
   roundTrips('windowed(float64)', windowed(float64()), windowedBy(fc.double({ noNaN: true }).map((value) => value + 0)))
   roundTrips('windowed(bytes)', windowed(bytes()), windowedBy(fc.uint8Array()))
+})
+
+describe('any value of any kind', () => {
+  class Total {
+    readonly count = 1
+  }
+  const odd = fc.constantFrom<unknown>(
+    Promise.resolve(1),
+    Symbol('s'),
+    () => 1,
+    new Total(),
+    [new Total()],
+    /a/,
+    new Error('e'),
+    { toJSON: () => 1 },
+    Buffer.from('abc'),
+    { bytes: Buffer.from('abc') },
+    new Date(Number.NaN),
+    new (class Numbers extends Array<number> {})(),
+    { at: new Date(5) },
+    { missing: undefined },
+    JSON.parse('{"__proto__":{"a":1}}'),
+    { '\ud800': 1 },
+    ['\ud800'],
+  )
+  const anything = fc.oneof(
+    { weight: 1, arbitrary: odd },
+    {
+      weight: 8,
+      arbitrary: fc.anything({
+        withBigInt: true,
+        withBoxedValues: true,
+        withDate: true,
+        withMap: true,
+        withNullPrototype: true,
+        withObjectString: true,
+        withSet: true,
+        withSparseArray: true,
+        withTypedArray: true,
+        withUnicodeString: true,
+      }),
+    },
+    { weight: 2, arbitrary: fc.tuple(odd, fc.jsonValue()) },
+    { weight: 2, arbitrary: fc.record({ a: odd, b: fc.array(odd, { maxLength: 2 }) }) },
+    fc.oneof(fc.string({ unit: 'binary' }), fc.double(), fc.integer(), fc.uint8Array(), fc.jsonValue()),
+  )
+  const zero = z.custom<unknown>((value) => value !== null)
+
+  test.each([
+    ['json', json<unknown>()],
+    ['json with a schema', json(zero)],
+    ['msgpack', msgpack<unknown>()],
+    ['string', string()],
+    ['bytes', bytes()],
+    ['int32', int32()],
+    ['int64', int64()],
+    ['float64', float64()],
+    ['windowed(string)', windowed(string())],
+  ] as [string, Serde<unknown>][])('%s: is refused, or comes back as what it was made to be', (name, serde) => {
+    fc.assert(
+      fc.property(name.startsWith('windowed') ? windowedBy(anything) : anything, (value) => {
+        let normal: unknown
+        try {
+          normal = serde.normalize?.(value)
+        } catch (error) {
+          expect((error as Error).message).not.toBe('')
+          if (name !== 'json with a schema') expect(() => encoded(serde, value)).toThrow()
+          return
+        }
+        expect(decoded(serde, encoded(serde, normal))).toStrictEqual(normal)
+        expect(encoded(serde, value)).toEqual(encoded(serde, normal))
+        expect(sameData(asPlain(value), asPlain(normal))).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  /** Objects without a prototype, and Buffers, stand for what they hold. */
+  function asPlain(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(asPlain)
+    if (value instanceof Uint8Array) return [...value]
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, asPlain(field)]))
+  }
+
+  test('says where in the value it stands, and what is wrong with it', () => {
+    const refused = (value: unknown) => () => json<unknown>().normalize?.(value)
+    expect(refused({ average: Number.NaN })).toThrow('value.average is NaN, which JSON cannot say')
+    expect(refused({ a: [1, { 'b c': 1n }] })).toThrow('value.a[1]["b c"] is a BigInt, which JSON cannot say')
+    expect(refused([1, undefined])).toThrow('value[1] is undefined, which JSON cannot say')
+    expect(refused(Number.NEGATIVE_INFINITY)).toThrow('the value is -Infinity, which JSON cannot say')
+    expect(refused({ at: new Date(5) })).toThrow('value.at is an instance of Date, which would not come back')
+    expect(refused(Promise.resolve(1))).toThrow('the value is a promise: what makes it must be synchronous')
+    const endless: unknown[] = []
+    endless.push(endless)
+    expect(refused(endless)).toThrow(/contains itself/)
+    expect(() => msgpack<unknown>().normalize?.(endless)).toThrow(/contains itself/)
+    expect(() => msgpack<unknown>().normalize?.({ a: '\ud800' })).toThrow('value.a has half a surrogate pair')
+    expect(() => json(z.object({ a: z.number() })).normalize?.({ a: 1, b: 2 } as { a: number })).toThrow(/another/)
+  })
+
+  test('is the same object where nothing has to be left out, and else another one', () => {
+    const exact = { a: [1, 'x', null, { b: true }] }
+    expect(json<unknown>().normalize?.(exact)).toBe(exact)
+    expect(msgpack<unknown>().normalize?.(exact)).toBe(exact)
+    const value = { a: undefined, b: [-0], c: Object.create(null) }
+    const normal = json<unknown>().normalize?.(value)
+    expect(normal).toStrictEqual({ b: [0], c: {} })
+    expect(value).toStrictEqual({ a: undefined, b: [-0], c: Object.create(null) })
+  })
 })
 
 test('numbers are written as Kafka writes them', () => {

@@ -8,11 +8,9 @@ const STRING: Serde<string> = {
   order: 'bytes',
   primitive: true,
   encode(value: string, out: ByteWriter): void {
-    if (typeof value !== 'string') throw new Error(`a string is needed, not ${describeValue(value)}`)
-    // Node would write U+FFFD for half a surrogate pair: two such keys would become one.
-    if (!value.isWellFormed()) throw new Error('the string has half a surrogate pair, which UTF-8 cannot carry')
-    out.utf8(value)
+    out.utf8(unicode(value))
   },
+  normalize: unicode,
   decode: strictUtf8,
   toJson: (value) => value,
   fromJson(json) {
@@ -30,4 +28,11 @@ const STRING: Serde<string> = {
  */
 export function string(): Serde<string> {
   return STRING
+}
+
+function unicode(value: string): string {
+  if (typeof value !== 'string') throw new Error(`a string is needed, not ${describeValue(value)}`)
+  // Node would write U+FFFD for half a surrogate pair: two such keys would become one.
+  if (!value.isWellFormed()) throw new Error('the string has half a surrogate pair, which UTF-8 cannot carry')
+  return value
 }

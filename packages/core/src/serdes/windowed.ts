@@ -57,6 +57,11 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
     writeTime(window.end, out)
   }
 
+  normalize({ key, window: { start, end } }: Windowed<K>): Windowed<K> {
+    const normal = this.#key.normalize?.(key) ?? key
+    return { key: normal, window: { start: INT64.fromJson(start), end: INT64.fromJson(end) } }
+  }
+
   decode(bytes: Buffer, start: number, end: number): Windowed<K> {
     const keyEnd = end - TAIL_BYTES
     if (keyEnd < start || bytes[keyEnd] !== 0 || bytes[keyEnd + 1] !== 1)

@@ -1,7 +1,9 @@
-import { type RecordContext, RecordError } from '@millrace/core'
-import type { KeyValueStore } from '@millrace/core/internal'
+import { type RecordContext, RecordError, type Serde } from '@millrace/core'
+import { describeValue, type KeyValueStore } from '@millrace/core/internal'
 import type { UserAdd } from './callback.ts'
 import { callbackFailed, StreamOperator, type TableOperator } from './operator.ts'
+import { returned } from './returned.ts'
+import { storedValue } from './stored-value.ts'
 import type { TotalCopier } from './total-copier.ts'
 
 /** What an aggregate by key and one by window share: the fold itself. */
@@ -10,29 +12,38 @@ export interface Fold {
   readonly init: (() => unknown) | undefined
   readonly add: UserAdd
   readonly context: RecordContext
+  /** How totals are kept. */
+  readonly value: Serde<unknown>
   /** Where a record that fails must leave the total as it was. */
   readonly copier: TotalCopier | undefined
 }
 
-/** The next total; throws where the callback throws or gives nothing, since a missing total would pass for a deletion. */
+/**
+ * The next total, as the store keeps it; throws where the callback throws or gives nothing, since a missing total would pass
+ * for a deletion, and where the store cannot keep what it gives.
+ */
 export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unknown): unknown {
   let next: unknown
   try {
-    const before = total === undefined ? fold.init?.() : fold.copier === undefined ? total : fold.copier.copy(total)
-    next = fold.add(before, value, key, fold.context)
+    next = fold.add(totalBefore(fold, total), value, key, fold.context)
   } catch (error) {
     throw callbackFailed(fold.step, error)
   }
-  if (next === undefined || next === null) {
+  if (next === undefined || next === null || next instanceof Promise) {
     throw new RecordError(
       'CALLBACK_FAILED',
-      `The callback of ${fold.step} returned ${next}: it must return the new total`,
+      `The callback of ${fold.step} returned ${describeValue(next)}: it must return the new total`,
       {
         step: fold.step,
       },
     )
   }
-  return next
+  return storedValue(fold.step, fold.value, next, key)
+}
+
+function totalBefore({ step, init, copier }: Fold, total: unknown): unknown {
+  if (total === undefined) return init === undefined ? undefined : returned(step, init())
+  return copier === undefined ? total : copier.copy(total)
 }
 
 /** Throws where a record has no key to aggregate it under. */

@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { answered } from './returned.ts'
 
 /** Passes the records that no earlier branch accepts and this one does; tombstones go to the branch for the rest. */
 export class BranchOperator extends StreamOperator {
@@ -31,8 +32,10 @@ export class BranchOperator extends StreamOperator {
 
   #accepts(value: unknown, key: unknown): boolean {
     try {
-      for (const earlier of this.#before) if (earlier(value, key, this.#context)) return false
-      return this.#fn === undefined || Boolean(this.#fn(value, key, this.#context))
+      for (const earlier of this.#before) {
+        if (answered(this.#step, earlier(value, key, this.#context))) return false
+      }
+      return this.#fn === undefined || answered(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     }

@@ -1,11 +1,12 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, TableOperator } from './operator.ts'
+import { answered, returned } from './returned.ts'
 
 /** Where a derived table keeps its rows, if it does; windowed and plain tables alike. */
 export interface RowStore {
-  /** Stores the row (null deletes). */
-  put(key: unknown, value: unknown): void
+  /** Stores the row (null deletes); returns the value as it is kept. */
+  put(key: unknown, value: unknown): unknown
 }
 
 /**
@@ -32,8 +33,8 @@ export class DerivedTableOperator extends TableOperator {
     const derived = value === null ? null : this.#derive(key, value)
     const derivedOld = old === null ? null : this.#derive(key, old)
     if (derived === null && derivedOld === null) return
-    this.#store?.put(key, derived)
-    this.#next?.change(key, derived, derivedOld, timestamp)
+    const kept = this.#store === undefined ? derived : this.#store.put(key, derived)
+    this.#next?.change(key, kept, derivedOld, timestamp)
   }
 }
 
@@ -41,18 +42,18 @@ export class DerivedTableOperator extends TableOperator {
 export function filterRow(step: string, fn: UserCallback, keep: boolean, context: RecordContext) {
   return (key: unknown, value: unknown): unknown => {
     try {
-      return Boolean(fn(value, key, context)) === keep ? value : null
+      return answered(step, fn(value, key, context)) === keep ? value : null
     } catch (error) {
       throw callbackFailed(step, error)
     }
   }
 }
 
-/** Derives a row by computing another value; undefined and null leave the row out. */
+/** Derives a row by computing another value; null leaves the row out. */
 export function mapRow(step: string, fn: UserCallback, context: RecordContext) {
   return (key: unknown, value: unknown): unknown => {
     try {
-      return fn(value, key, context) ?? null
+      return returned(step, fn(value, key, context))
     } catch (error) {
       throw callbackFailed(step, error)
     }

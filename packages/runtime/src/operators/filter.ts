@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { answered } from './returned.ts'
 
 /** Passes the records for which the callback's truth is `keep`; tombstones pass. */
 export class FilterOperator extends StreamOperator {
@@ -21,13 +22,13 @@ export class FilterOperator extends StreamOperator {
 
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value !== null) {
-      let answer: unknown
+      let answer: boolean
       try {
-        answer = this.#fn(value, key, this.#context)
+        answer = answered(this.#step, this.#fn(value, key, this.#context))
       } catch (error) {
         throw callbackFailed(this.#step, error)
       }
-      if (!answer === this.#keep) return
+      if (answer !== this.#keep) return
     }
     this.#next.process(key, value, timestamp)
   }

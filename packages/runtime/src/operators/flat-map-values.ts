@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { listed, returned } from './returned.ts'
 
 /** Any number of new values for a record, under its key; tombstones end here. */
 export class FlatMapValuesOperator extends StreamOperator {
@@ -22,11 +23,10 @@ export class FlatMapValuesOperator extends StreamOperator {
     let values: readonly unknown[]
     try {
       // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
-      const result = this.#fn(value, key, this.#context)
-      values = Array.isArray(result) ? result : Array.from(result)
+      values = listed(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     }
-    for (const each of values) this.#next.process(key, each, timestamp)
+    for (const each of values) this.#next.process(key, returned(this.#step, each), timestamp)
   }
 }

@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { listed, pair } from './returned.ts'
 
 /** Any number of new keys and values for a record; tombstones end here. */
 export class FlatMapOperator extends StreamOperator {
@@ -27,11 +28,13 @@ export class FlatMapOperator extends StreamOperator {
     let pairs: readonly (readonly [unknown, unknown])[]
     try {
       // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
-      const result = this.#fn(value, key, this.#context)
-      pairs = Array.isArray(result) ? result : Array.from(result)
+      pairs = listed(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     }
-    for (const pair of pairs) this.#next.process(pair[0], pair[1], timestamp)
+    for (const each of pairs) {
+      const mapped = pair(this.#step, each)
+      this.#next.process(mapped[0], mapped[1], timestamp)
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { returned } from './returned.ts'
 
 /** New key, same value; tombstones end here, since there is no value to take a key from. */
 export class KeyByOperator extends StreamOperator {
@@ -21,7 +22,7 @@ export class KeyByOperator extends StreamOperator {
     if (value === null) return
     let newKey: unknown
     try {
-      newKey = this.#fn(value, key, this.#context)
+      newKey = returned(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     }

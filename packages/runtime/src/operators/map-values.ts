@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { returned } from './returned.ts'
 
 /** New value, same key; tombstones pass. */
 export class MapValuesOperator extends StreamOperator {
@@ -21,7 +22,7 @@ export class MapValuesOperator extends StreamOperator {
     let mapped: unknown = null
     if (value !== null) {
       try {
-        mapped = this.#fn(value, key, this.#context)
+        mapped = returned(this.#step, this.#fn(value, key, this.#context))
       } catch (error) {
         throw callbackFailed(this.#step, error)
       }

@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { pair } from './returned.ts'
 
 /** New key and value; tombstones end here, since there is no value to compute them from. */
 export class MapOperator extends StreamOperator {
@@ -24,12 +25,12 @@ export class MapOperator extends StreamOperator {
 
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value === null) return
-    let pair: readonly [unknown, unknown]
+    let mapped: readonly [unknown, unknown]
     try {
-      pair = this.#fn(value, key, this.#context)
+      mapped = pair(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     }
-    this.#next.process(pair[0], pair[1], timestamp)
+    this.#next.process(mapped[0], mapped[1], timestamp)
   }
 }

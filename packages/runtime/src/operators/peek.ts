@@ -1,6 +1,7 @@
 import type { RecordContext } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
+import { answered } from './returned.ts'
 
 /** Calls back and passes the record on as it is; tombstones pass unseen. */
 export class PeekOperator extends StreamOperator {
@@ -20,7 +21,8 @@ export class PeekOperator extends StreamOperator {
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value !== null) {
       try {
-        this.#fn(value, key, this.#context)
+        // Nobody would see what a promise of it comes to.
+        answered(this.#step, this.#fn(value, key, this.#context))
       } catch (error) {
         throw callbackFailed(this.#step, error)
       }

@@ -1,16 +1,25 @@
+import type { Serde } from '@millrace/core'
 import type { KeyValueStore } from '@millrace/core/internal'
 import { requireKey } from './aggregate.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
+import { storedValue } from './stored-value.ts'
 
 /** Keeps the latest value of each key; a tombstone deletes the row. */
 export class ToTableOperator extends StreamOperator {
   readonly #step: string
+  readonly #value: Serde<unknown>
   readonly #store: KeyValueStore<unknown, unknown>
   readonly #next: TableOperator | undefined
 
-  constructor(step: string, store: KeyValueStore<unknown, unknown>, next: TableOperator | undefined) {
+  constructor(
+    step: string,
+    value: Serde<unknown>,
+    store: KeyValueStore<unknown, unknown>,
+    next: TableOperator | undefined,
+  ) {
     super()
     this.#step = step
+    this.#value = value
     this.#store = store
     this.#next = next
   }
@@ -20,7 +29,8 @@ export class ToTableOperator extends StreamOperator {
     const entry = this.#store.find(key)
     const old = entry.value ?? null
     if (value === null && old === null) return
-    this.#store.set(entry, value ?? undefined)
-    this.#next?.change(key, value ?? null, old, timestamp)
+    const kept = value === null ? null : storedValue(this.#step, this.#value, value, key)
+    this.#store.set(entry, kept ?? undefined)
+    this.#next?.change(key, kept, old, timestamp)
   }
 }

@@ -45,6 +45,7 @@ const sum: Fold = {
   init: () => 0,
   add: (total, value) => (total as number) + (value as number),
   context: new CurrentRecord(),
+  value: json(),
   copier: undefined,
 }
 

@@ -33,6 +33,7 @@ import { type PipeConnect, PipeOperator } from '../operators/pipe.ts'
 import { RepartitionOperator } from '../operators/repartition.ts'
 import { SameKeySinkOperator } from '../operators/same-key-sink.ts'
 import { type Output, SinkOperator } from '../operators/sink.ts'
+import { storedValue } from '../operators/stored-value.ts'
 import { TimedResultsOperator } from '../operators/timed-results.ts'
 import { ToTableOperator } from '../operators/to-table.ts'
 import { TotalCopier } from '../operators/total-copier.ts'
@@ -171,6 +172,7 @@ class PlanCompiler {
       case 'toTable':
         return new ToTableOperator(
           node.label,
+          anySerde(node.store.value),
           this.#wiring.state.keyValueStore(node.store.name),
           this.#tableAfter(node),
         )
@@ -199,8 +201,9 @@ class PlanCompiler {
 
   #aggregate(node: AggregateNode): StreamOperator {
     const { state, record, counts, times, unit } = this.#wiring
-    const copier = unit.undoable ? new TotalCopier(anySerde(node.store.value)) : undefined
-    const fold: Fold = { step: node.label, init: node.init, add: node.add as UserAdd, context: record, copier }
+    const value = anySerde(node.store.value)
+    const copier = unit.undoable ? new TotalCopier(value) : undefined
+    const fold: Fold = { step: node.label, init: node.init, add: node.add as UserAdd, context: record, value, copier }
     const { window } = node
     if (window === undefined) {
       return new AggregateOperator(fold, state.keyValueStore(node.store.name), this.#tableAfter(node))
@@ -292,17 +295,27 @@ class PlanCompiler {
   }
 
   #rows(node: TableFilterNode | TableMapValuesNode): RowStore | undefined {
-    const { store } = node
+    const { label, store } = node
     if (store === undefined) return undefined
+    const kept = (key: unknown, value: unknown) =>
+      value === null ? undefined : storedValue(label, anySerde(store.value), value, key)
     if (store.windowMs === undefined) {
       const rows = this.#wiring.state.keyValueStore<unknown, unknown>(store.name)
-      return { put: (key, value) => rows.set(rows.find(key), value ?? undefined) }
+      return {
+        put: (key, value) => {
+          const row = kept(key, value)
+          rows.set(rows.find(key), row)
+          return row ?? null
+        },
+      }
     }
     const rows = this.#windowStore(store, this.#wiring.times.after(node.input))
     return {
       put: (windowed, value) => {
         const { key, window } = windowed as { key: unknown; window: { start: number } }
-        rows.set(rows.find(key, window.start), value ?? undefined)
+        const row = kept(key, value)
+        rows.set(rows.find(key, window.start), row)
+        return row ?? null
       },
     }
   }

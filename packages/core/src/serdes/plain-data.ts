@@ -1,0 +1,165 @@
+import { describeValue } from './describe-value.ts'
+
+/**
+ * How deep arrays and objects may stand in each other. Writing goes down the stack, about 150 B a level of the 1 MB that it
+ * has; data is hardly ever 20 deep, so that what goes past this contains itself.
+ */
+const DEPTH_MAX = 1000
+
+export interface PlainDataOptions {
+  /** The format's name, for messages. */
+  readonly format: string
+  /** Numbers that are not finite, dates and bytes are carried; text must be Unicode, as it is written as UTF-8. */
+  readonly binary?: boolean
+  /** What has a `toJSON` stands for what that returns. */
+  readonly toJson?: boolean
+}
+
+/**
+ * Plain data: what JSON can say, and, in a binary format, what else that carries. Whether two values are equal is said by
+ * their data alone: a field that is undefined is not there, -0 is 0, an array is its elements, an object its own enumerable
+ * fields with names that are strings.
+ */
+export class PlainData {
+  readonly #format: string
+  readonly #binary: boolean
+  readonly #toJson: boolean
+
+  constructor({ format, binary = false, toJson = false }: PlainDataOptions) {
+    this.#format = format
+    this.#binary = binary
+    this.#toJson = toJson
+  }
+
+  /**
+   * The value as reading it back gives it: nearly always the same object, else an equal one (see above). Throws for what
+   * would come back as something else, with the place in the value.
+   */
+  normalize(value: unknown): unknown {
+    return this.#isExact(value, 0) ? value : this.#copy(value, 0)
+  }
+
+  /** Whether reading the value back gives exactly this. Allocates nothing. */
+  #isExact(value: unknown, depth: number): boolean {
+    switch (typeof value) {
+      case 'string':
+        return !this.#binary || value.isWellFormed()
+      case 'boolean':
+        return true
+      case 'number':
+        return value === 0 ? !Object.is(value, -0) : this.#binary || Number.isFinite(value)
+      case 'object':
+        return value === null || (depth < DEPTH_MAX && this.#isExactObject(value, depth))
+      default:
+        return false
+    }
+  }
+
+  #isExactObject(value: object, depth: number): boolean {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (Array.isArray(value)) {
+      if (prototype !== Array.prototype) return false
+      for (let at = 0; at < value.length; at++) if (!this.#isExact(value[at], depth + 1)) return false
+      return true
+    }
+    if (prototype !== Object.prototype) {
+      return this.#binary && (prototype === Date.prototype || prototype === Uint8Array.prototype)
+    }
+    const fields = value as Readonly<Record<string, unknown>>
+    for (const name in fields) {
+      if (this.#binary && !isBinaryName(name)) return false
+      if (!this.#isExact(fields[name], depth + 1)) return false
+    }
+    return true
+  }
+
+  #copy(value: unknown, depth: number): unknown {
+    if (typeof value === 'object' && value !== null) return this.#copyObject(value, depth)
+    if (value === 0) return 0
+    if (this.#isExact(value, depth)) return value
+    if (typeof value === 'string') throw new NotCarried('has half a surrogate pair, which UTF-8 cannot carry')
+    if (typeof value === 'number') throw new NotCarried(`is ${value}, which ${this.#format} cannot say`)
+    throw new NotCarried(`is ${describeValue(value)}, which ${this.#format} cannot say`)
+  }
+
+  #copyObject(value: object, depth: number): unknown {
+    if (depth >= DEPTH_MAX) throw new NotCarried(`is ${DEPTH_MAX} levels deep, or contains itself`)
+    if (Array.isArray(value) && isPlainArray(value)) {
+      return Array.from(value, (element, at) => this.#copyIn(element, `[${at}]`, depth))
+    }
+    if (!isPlainObject(value)) return this.#copySpecial(value, depth)
+    const copy: Record<string, unknown> = {}
+    for (const [name, field] of Object.entries(value)) {
+      if (field === undefined) continue
+      const place = placeOf(name)
+      if (this.#binary && !isBinaryName(name))
+        throw new NotCarried(`has a name that ${this.#format} cannot carry`, place)
+      // An assignment to `__proto__` would make no field.
+      Object.defineProperty(copy, name, {
+        value: this.#copyIn(field, place, depth),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
+    }
+    return copy
+  }
+
+  #copyIn(value: unknown, place: string, depth: number): unknown {
+    try {
+      return this.#copy(value, depth + 1)
+    } catch (error) {
+      if (error instanceof NotCarried) error.isIn(place)
+      throw error
+    }
+  }
+
+  #copySpecial(value: object, depth: number): unknown {
+    if (value instanceof Promise) throw new NotCarried('is a promise: what makes it must be synchronous')
+    if (this.#binary && value instanceof Uint8Array) return new Uint8Array(value)
+    if (this.#binary && Object.getPrototypeOf(value) === Date.prototype) return value
+    if (this.#toJson && 'toJSON' in value && typeof value.toJSON === 'function') {
+      const json: unknown = value.toJSON()
+      if (json !== null) return this.#copy(json, depth + 1)
+    }
+    throw new NotCarried(`is ${describeValue(value)}, which would not come back from ${this.#format} as what it is`)
+  }
+}
+
+/** What a value has that its format cannot carry, and where. */
+class NotCarried extends Error {
+  readonly #what: string
+  #place: string
+
+  constructor(what: string, place = '') {
+    super(`the value${place} ${what}`)
+    this.#what = what
+    this.#place = place
+  }
+
+  /** Says that what was looked at stands at a place in something larger. */
+  isIn(place: string): void {
+    this.#place = place + this.#place
+    this.message = `value${this.#place} ${this.#what}`
+  }
+}
+
+function placeOf(name: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+}
+
+/** Names that MessagePack's decoder gives back as they are. */
+function isBinaryName(name: string): boolean {
+  return name !== '__proto__' && name.isWellFormed()
+}
+
+/** An object literal, or what parsing JSON gives; of whatever realm, with or without the prototype of all objects. */
+function isPlainObject(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function isPlainArray(value: readonly unknown[]): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value)
+  return prototype !== null && isPlainObject(prototype)
+}

@@ -1,0 +1,19 @@
+/**
+ * Whether two values hold the same: as plain data says it (a field that is undefined is not there, -0 is 0), and by
+ * prototype, time and entries for objects of classes.
+ */
+export function sameData(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b || Object.is(a, b)
+  if (a === b) return true
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
+  if (a instanceof Date && b instanceof Date && !Object.is(a.getTime(), b.getTime())) return false
+  if ((a instanceof Map && b instanceof Map) || (a instanceof Set && b instanceof Set)) return sameData([...a], [...b])
+  const [left, right] = [fieldsOf(a), fieldsOf(b)]
+  return (
+    left.size === right.size && [...left].every(([name, value]) => right.has(name) && sameData(value, right.get(name)))
+  )
+}
+
+function fieldsOf(value: object): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries(value).filter(([, field]) => field !== undefined))
+}

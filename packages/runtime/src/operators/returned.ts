@@ -1,0 +1,52 @@
+import { RecordError } from '@millrace/core'
+import { describeValue } from '@millrace/core/internal'
+
+/**
+ * Throws for what no callback may return: a promise, as callbacks are synchronous, and undefined, which stands for nothing (a
+ * deletion is null). Returns everything else.
+ */
+export function returned<T>(step: string, value: T): T {
+  if (value === undefined || value instanceof Promise) throw notReturnable(step, value)
+  return value
+}
+
+/** Throws where a callback answers yes or no with a promise, which would count as yes. */
+export function answered(step: string, answer: unknown): boolean {
+  if (answer instanceof Promise) throw notReturnable(step, answer)
+  return Boolean(answer)
+}
+
+/** The values of an iterable that a callback returned. A generator runs here, whole. */
+export function listed<T>(step: string, values: Iterable<T>): readonly T[] {
+  if (Array.isArray(values)) return values
+  // Array.from would make an empty list of whatever is not iterable.
+  const iterable: unknown = values
+  if (iterable === undefined || iterable === null || !(Symbol.iterator in Object(iterable))) {
+    throw notReturnable(step, values, 'it must return an iterable, such as an array')
+  }
+  return Array.from(values)
+}
+
+/** The key and value that a callback returned. */
+export function pair(step: string, value: readonly [unknown, unknown]): readonly [unknown, unknown] {
+  if (!Array.isArray(value)) throw notReturnable(step, value, 'it must return [key, value]')
+  if (value[0] === undefined || value[1] === undefined) {
+    throw new RecordError(
+      'CALLBACK_FAILED',
+      `The callback of ${step} returned a key or a value that is undefined: it must return [key, value]; a value of null stands ` +
+        'for a deletion',
+      { step },
+    )
+  }
+  if (value[0] instanceof Promise) throw notReturnable(step, value[0])
+  if (value[1] instanceof Promise) throw notReturnable(step, value[1])
+  return value
+}
+
+function notReturnable(step: string, value: unknown, rule?: string): RecordError {
+  const what = rule ?? 'it must return a value; null stands for a deletion'
+  const reason = value instanceof Promise ? 'callbacks are synchronous, not async' : what
+  return new RecordError('CALLBACK_FAILED', `The callback of ${step} returned ${describeValue(value)}: ${reason}`, {
+    step,
+  })
+}
