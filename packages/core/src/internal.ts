@@ -59,12 +59,13 @@ export {
   lastWindowStart,
 } from './plan/window-assignment.ts'
 export { describeValue } from './serdes/describe-value.ts'
+export { isKeyless } from './serdes/no-key.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'
 export { timerHeartbeats } from './timer-heartbeats.ts'
 export { type JobMeaning, jobMeaning, type RepartitionMeaning, type StoreMeaning } from './topology/job-meaning.ts'
 export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
-export { catalogTopic, changelogTopic, inputsOf, repartitionTopic } from './topology/steps.ts'
+export { catalogTopic, changelogTopic, deadLetterTopics, inputsOf, repartitionTopic } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {

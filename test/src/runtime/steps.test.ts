@@ -1,16 +1,4 @@
-import {
-  deadLetter,
-  hopping,
-  int32,
-  job,
-  json,
-  otherwise,
-  stream,
-  string,
-  table,
-  topic,
-  tumbling,
-} from '@millrace/core'
+import { hopping, job, json, otherwise, stream, string, table, topic, tumbling } from '@millrace/core'
 import { map, scan } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
@@ -301,70 +289,5 @@ describe('windows', () => {
     const kept = ['k 2000', 'k 3000', 'k 4000', 'k 5000']
     expect([...(await world.rows(theJob, 'counts')).keys()]).toEqual(kept)
     expect([...(await world.rows(theJob, 'doubled')).keys()]).toEqual(kept)
-  })
-})
-
-describe('error policies', () => {
-  test('fail by default, naming the record, and go on once it is mended', async () => {
-    await produce(1, 2, 3)
-    const make = (fn: (value: number) => number) => job('fails', stream(numbers).mapValues(fn).to(out))
-    const failing = make((value) => {
-      if (value === 2) throw new Error('two is too much')
-      return value
-    })
-    const failure = world.runToEnd(failing)
-    await expect(failure).rejects.toMatchObject({ code: 'CALLBACK_FAILED', place: { topic: 'numbers', offset: 1 } })
-    await expect(failure).rejects.toThrow(/mapValues threw: two is too much.*numbers\/0 offset 1/)
-    await world.runToEnd(make((value) => value * 10))
-    expect((await outputs()).at(-1)).toEqual(['k', 30])
-  })
-
-  test('skip and count, or bury with the reason', async () => {
-    await world.topic('dead')
-    await produce(1, 2, 3)
-    const undecodable = topic('numbers', { key: string(), value: int32() })
-    const buried = job('buried', stream(undecodable).to(topic('out', { key: string(), value: int32() }))).onError({
-      undecodable: deadLetter('dead'),
-    })
-    const container = await world.start(buried, { untilEnd: true })
-    let counts = { undecodable: 0, deadLettered: 0 }
-    container.status.subscribe(({ tasks }) => {
-      counts = tasks[0]?.counts ?? counts
-    })
-    await container.done
-    expect(counts).toMatchObject({ undecodable: 3, deadLettered: 3 })
-    expect((await world.read('dead', numbers.value)).map((record) => record[1])).toEqual([1, 2, 3])
-    const reader = world.log.openReader()
-    const batch = (await reader.assign('dead', 0, 0)).poll()
-    batch?.next()
-    const headers = new Map(batch?.headers().map(([name, value]) => [name, Buffer.from(value ?? []).toString()]))
-    expect(headers.get('millrace.error')).toBe('RECORD_UNDECODABLE')
-    expect(headers.get('millrace.topic')).toBe('numbers')
-    expect(headers.get('millrace.offset')).toBe('0')
-    await reader.close()
-
-    const skipping = stream(numbers).mapValues((value) => {
-      if (value === 2) throw new Error('no')
-      return value
-    })
-    await world.runToEnd(job('skipping', skipping.to(out)).onError({ callback: 'skip' }))
-    expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual([1, 3])
-  })
-
-  test('name a record that does not decode', async () => {
-    await produce(1)
-    const wrong = topic('numbers', { key: string(), value: int32() })
-    await expect(world.runToEnd(job('wrong', stream(wrong).to(out)))).rejects.toThrow(
-      /value of the record at numbers\/0 offset 0 does not decode as int32/,
-    )
-  })
-
-  test('never pass over what is not about one record', async () => {
-    await world.topic('tiny', { recordBytesMax: 20 })
-    await produce(1)
-    const tiny = topic('tiny', { key: string(), value: json<string>() })
-    const large = stream(numbers).mapValues(() => 'x'.repeat(100))
-    const failure = world.runToEnd(job('large', large.to(tiny)))
-    await expect(failure).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
   })
 })

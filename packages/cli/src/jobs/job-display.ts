@@ -87,7 +87,7 @@ function totals(status: JobStatus): {
   let [processed, lag, skipped, late] = [0, 0, 0, 0]
   for (const { counts, inputs } of status.tasks) {
     processed += counts.processed
-    skipped += counts.undecodable + counts.failed
+    skipped += counts.undecodable + counts.keyless + counts.failed
     late += counts.late
     for (const input of inputs) lag += Math.max(0, input.endOffset - input.offset)
   }

@@ -47,9 +47,11 @@ export interface TaskCounts {
   readonly late: number
   /** Records left out because their key or value did not decode, by policy. */
   readonly undecodable: number
-  /** Records left out because a callback threw, by policy. */
+  /** Records left out because they had no key, by policy. */
+  readonly keyless: number
+  /** Records left out because a callback failed for them, or what it returned could not be written, by policy. */
   readonly failed: number
-  /** Those of the two that went to a dead-letter topic. */
+  /** Those of the three that went to a dead-letter topic. */
   readonly deadLettered: number
   /** Repeats of repartition records, dropped after a crash of the task that had sent them. */
   readonly repeats: number

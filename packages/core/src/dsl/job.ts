@@ -9,7 +9,7 @@ import type { Table } from './table.ts'
 const JOB: unique symbol = Symbol.for('millrace.job')
 
 /** Bumped when a job of one copy of this package could be misread by another. */
-const JOB_VERSION = 1
+const JOB_VERSION = 2
 
 /** A named set of outputs, and all that they are computed from. Immutable, and valid: a job that is not cannot be made. */
 export interface Job {
@@ -19,7 +19,7 @@ export interface Job {
   readonly outputs: readonly PlanNode[]
   readonly errors: ErrorPolicies
   /**
-   * The same job with other error policies; what is left out stays. Default for both: `fail`.
+   * The same job with other error policies; what is left out stays. Default for each: `fail`.
    *
    * ```ts
    * job('flight-delays', delays).onError({ undecodable: deadLetter('flights-undecodable'), callback: 'skip' })
@@ -37,7 +37,7 @@ export interface Job {
  * ```
  */
 export function job(name: string, ...outputs: readonly (Output | Table<unknown, unknown>)[]): Job {
-  return makeJob(name, outputs.map(outputNode), { undecodable: 'fail', callback: 'fail' })
+  return makeJob(name, outputs.map(outputNode), { undecodable: 'fail', keyless: 'fail', callback: 'fail' })
 }
 
 /**

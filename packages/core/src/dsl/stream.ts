@@ -4,6 +4,7 @@ import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
 import { copartitioned } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
+import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
@@ -36,7 +37,8 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
 /**
  * A stream of records. Its steps take callbacks `(value, key, context)`; each gives a new stream and leaves this one as
  * it is. Callbacks must be synchronous. They never see deletions (records without a value): steps that make new keys or any
- * number of records leave these out, all others pass them on. A record without a key has `null` for one.
+ * number of records leave these out, all others pass them on. The records of a topic without keys have `null` for one; steps
+ * that work by key do not compile for them.
  */
 export class Stream<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
@@ -146,9 +148,10 @@ export class Stream<K, V> {
    * stream(flights).groupBy((flight) => flight.destination, string()).count('arrivals')
    * ```
    */
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedStream<K2, V>>
   groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedStream<K2, V> {
     const node = { kind: 'keyBy', label: 'groupBy', input: this.#node, fn } as const
-    return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true }).groupByKey()
+    return new GroupedStream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true }, toStream)
   }
 
   /**
@@ -158,6 +161,7 @@ export class Stream<K, V> {
    * stream(flights).groupByKey().count('departures')
    * ```
    */
+  groupByKey<Key>(this: Stream<Key, V> & Keyed<Key, unknown>): GroupedStream<Key, V>
   groupByKey(): GroupedStream<K, V> {
     return new GroupedStream(this[PLAN], toStream)
   }
@@ -220,6 +224,11 @@ export class Stream<K, V> {
    * const byDestination = stream(flights).keyBy((flight) => flight.destination, string()).repartition('by-destination')
    * ```
    */
+  repartition<Key>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    options?: RepartitionOptions,
+  ): Stream<Key, V>
   repartition(name: string, options: RepartitionOptions = {}): Stream<K, V> {
     const { key, value } = this[PLAN]
     const node = {
@@ -265,15 +274,11 @@ export class Stream<K, V> {
    * const airports = stream(airportChanges).toTable('airports')
    * ```
    */
+  toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string): Table<Key, V>
   toTable(name: string): Table<K, V> {
-    return this.#table(name, `toTable "${name}"`)
-  }
-
-  /** As `toTable`, under another label. */
-  #table(name: string, label: string): Table<K, V> {
     const { node, key, value } = copartitioned(this[PLAN], name)
     const store = storePlan(name, planSerde(key), value, undefined, false)
-    const table = { kind: 'toTable', label, input: node, store } as const
+    const table = { kind: 'toTable', label: `toTable "${name}"`, input: node, store } as const
     return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
   }
 

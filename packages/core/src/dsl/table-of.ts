@@ -1,3 +1,4 @@
+import type { Keyed } from './keyed.ts'
 import { stream } from './stream.ts'
 import type { Table } from './table.ts'
 import type { Topic } from './topic.ts'
@@ -9,6 +10,7 @@ import type { Topic } from './topic.ts'
  * const airports = table(airportChanges, 'airports')
  * ```
  */
-export function table<K, V>(topic: Topic<K, V>, name: string): Table<K, V> {
+export function table<K, V>(topic: Topic<K, V> & Keyed<K, unknown>, name: string): Table<K, V>
+export function table(topic: Topic<unknown, unknown>, name: string): Table<unknown, unknown> {
   return stream(topic).toTable(name)
 }

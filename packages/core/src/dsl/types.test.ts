@@ -103,6 +103,41 @@ describe('types flow', () => {
     ).toEqualTypeOf<Stream<string, number>>()
   })
 
+  test('so that a topic without keys works by key only once a key was chosen', () => {
+    const readings = topic('readings', { value: json<Flight>(), timestamp: (flight) => flight.date })
+    const keyless = stream(readings)
+    expectTypeOf(keyless).toEqualTypeOf<Stream<null, Flight>>()
+    const late = keyless.filter((flight, key) => {
+      expectTypeOf(key).toEqualTypeOf<null>()
+      return flight.delay > 15
+    })
+    late.to(topic('late', { value: json<Flight>() }))
+    expectTypeOf(late.keyBy((flight) => flight.origin)).toEqualTypeOf<Stream<string, Flight>>()
+    expectTypeOf(late.groupBy((flight) => flight.origin).count('a')).toEqualTypeOf<Table<string, number>>()
+    // @ts-expect-error: the records have no key
+    late.groupByKey()
+    // @ts-expect-error: the records have no key
+    late.toTable('b')
+    // @ts-expect-error: the records have no key
+    late.repartition('c')
+    // @ts-expect-error: the records have no key
+    table(readings, 'd')
+    // @ts-expect-error: some of the records have no key
+    late.merge(source).groupByKey()
+    // @ts-expect-error: some of the records get no key
+    expect(late.groupBy((flight) => (flight.delay > 60 ? null : flight.origin)).count('e')).toBeDefined()
+    // @ts-expect-error: the topic takes keys
+    late.to(flights)
+    // @ts-expect-error: the topic takes none
+    source.to(readings)
+    source.keyBy(() => null).to(readings)
+    // @ts-expect-error: a flight has no such field
+    topic('wrong', { value: json<Flight>(), timestamp: (flight) => flight.time })
+    expectTypeOf(stream(topic('untyped', { key: json(), value: json() })).toTable('f')).toEqualTypeOf<
+      Table<unknown, unknown>
+    >()
+  })
+
   test('into totals', () => {
     const grouped = source.groupBy((flight) => flight.destination, string())
     expectTypeOf(grouped.count('a')).toEqualTypeOf<Table<string, number>>()

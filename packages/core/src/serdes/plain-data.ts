@@ -63,7 +63,7 @@ export class PlainData {
       return true
     }
     if (prototype !== Object.prototype) {
-      return this.#binary && (prototype === Date.prototype || prototype === Uint8Array.prototype)
+      return this.#binary && (prototype === Uint8Array.prototype || isDate(value))
     }
     const fields = value as Readonly<Record<string, unknown>>
     for (const name in fields) {
@@ -84,7 +84,7 @@ export class PlainData {
 
   #copyObject(value: object, depth: number): unknown {
     if (depth >= DEPTH_MAX) throw new NotCarried(`is ${DEPTH_MAX} levels deep, or contains itself`)
-    if (Array.isArray(value) && isPlainArray(value)) {
+    if (Array.isArray(value) && isOfBuiltIn(value)) {
       return Array.from(value, (element, at) => this.#copyIn(element, `[${at}]`, depth))
     }
     if (!isPlainObject(value)) return this.#copySpecial(value, depth)
@@ -117,7 +117,7 @@ export class PlainData {
   #copySpecial(value: object, depth: number): unknown {
     if (value instanceof Promise) throw new NotCarried('is a promise: what makes it must be synchronous')
     if (this.#binary && value instanceof Uint8Array) return new Uint8Array(value)
-    if (this.#binary && Object.getPrototypeOf(value) === Date.prototype) return value
+    if (this.#binary && isDate(value)) return value
     if (this.#toJson && 'toJSON' in value && typeof value.toJSON === 'function') {
       const json: unknown = value.toJSON()
       if (json !== null) return this.#copy(json, depth + 1)
@@ -159,7 +159,13 @@ function isPlainObject(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function isPlainArray(value: readonly unknown[]): boolean {
+/** A date, and not of a class that was made from dates. */
+function isDate(value: object): boolean {
+  return Object.prototype.toString.call(value) === '[object Date]' && isOfBuiltIn(value)
+}
+
+/** Whether the class of an object is one right below that of all objects. */
+function isOfBuiltIn(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value)
   return prototype !== null && isPlainObject(prototype)
 }

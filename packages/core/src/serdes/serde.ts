@@ -23,7 +23,7 @@ export interface SerdeOptions<T> {
 }
 
 /** The names of Millrace's own serdes. */
-const TAKEN = new Set(['string', 'json', 'bytes', 'int32', 'int64', 'float64', 'msgpack'])
+const TAKEN = new Set(['string', 'json', 'bytes', 'int32', 'int64', 'float64', 'msgpack', 'none'])
 
 /**
  * A serde of your own, from two functions.

@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { RepartitionNode, SinkNode } from '../plan/node.ts'
+import { deadLetterTopics } from './steps.ts'
 import type { Subtopology, Topology } from './topology.ts'
 import { throwProblems } from './validate.ts'
 
@@ -95,9 +96,7 @@ function namedTopics({ subtopologies, errors }: Topology): readonly string[] {
     for (const { topic, node } of inputs) if (node.kind === 'source') topics.add(topic)
     for (const node of nodes) if (node.kind === 'sink') for (const topic of sinkTopics(node)) topics.add(topic)
   }
-  for (const policy of [errors.undecodable, errors.callback]) {
-    if (typeof policy === 'object') topics.add(policy.deadLetter)
-  }
+  for (const topic of deadLetterTopics(errors)) topics.add(topic)
   return [...topics]
 }
 

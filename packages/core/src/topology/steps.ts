@@ -1,4 +1,5 @@
 import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { ErrorPolicies, ErrorPolicy } from './topology.ts'
 
 /** What feeds a step, in the order in which the job names them. */
 export function inputsOf(node: PlanNode): readonly PlanNode[] {
@@ -42,4 +43,12 @@ export function catalogTopic(job: string): string {
 /** The name of a job's changelog. */
 export function changelogTopic(job: string): string {
   return `${job}.changelog`
+}
+
+/** The topics that error policies append to, each once. */
+export function deadLetterTopics(errors: ErrorPolicies): readonly string[] {
+  const topics = Object.values(errors).flatMap((policy: ErrorPolicy) =>
+    typeof policy === 'object' ? [policy.deadLetter] : [],
+  )
+  return [...new Set(topics)]
 }

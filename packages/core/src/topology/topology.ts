@@ -42,7 +42,9 @@ export type OutputNode = SinkNode | RepartitionNode
 export interface ErrorPolicies {
   /** A record whose key or value does not decode. */
   readonly undecodable: ErrorPolicy
-  /** A record for which a callback throws. */
+  /** A record without a key, in a topic that is read with keys. */
+  readonly keyless: ErrorPolicy
+  /** A record for which a callback throws, or returns what the step cannot use. */
   readonly callback: ErrorPolicy
 }
 

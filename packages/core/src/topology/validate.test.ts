@@ -61,6 +61,17 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
     'to "input" writes "input", which the job also reads',
   ],
   [
+    'keeps by key what has no key',
+    () =>
+      job(
+        'j',
+        stream(topic('k', { value: int32() }) as unknown as typeof input)
+          .groupByKey()
+          .count('a'),
+      ),
+    'count "a" works by key, but its records have none',
+  ],
+  [
     'buries records in a topic that it reads',
     () => job('j', count('a')).onError({ undecodable: deadLetter(input) }),
     'onError writes "input"',
@@ -126,14 +137,14 @@ describe('a job', () => {
     const changed = job('j', count('a'))
       .onError({ callback: 'skip' })
       .onError({ undecodable: deadLetter('dead') })
-    expect(changed.errors).toEqual({ callback: 'skip', undecodable: { deadLetter: 'dead' } })
+    expect(changed.errors).toEqual({ callback: 'skip', keyless: 'fail', undecodable: { deadLetter: 'dead' } })
   })
 
   test('is recognised by its mark, whichever copy of the package made it', () => {
     const made = job('j', count('a'))
     expect(isJob(made)).toBe(true)
-    expect(isJob({ [Symbol.for('millrace.job')]: 1 })).toBe(true)
-    for (const other of [undefined, null, {}, source, count('a'), { [Symbol.for('millrace.job')]: 2 }]) {
+    expect(isJob({ [Symbol.for('millrace.job')]: 2 })).toBe(true)
+    for (const other of [undefined, null, {}, source, count('a'), { [Symbol.for('millrace.job')]: 1 }]) {
       expect(isJob(other)).toBe(false)
     }
   })

@@ -2,8 +2,9 @@ import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
+import { isKeyless } from '../serdes/no-key.ts'
 import { feedbackProblems } from './feedback.ts'
-import { catalogTopic, changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf, storeOf } from './steps.ts'
 import type { ErrorPolicies } from './topology.ts'
 
 /** What a job is made of, as validation sees it. */
@@ -28,6 +29,7 @@ export function checkJob(
     ...sourceProblems(draft),
     ...storeProblems(draft),
     ...repartitionProblems(draft),
+    ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
@@ -145,6 +147,15 @@ function repartitionProblems({ steps }: Draft): string[] {
   return problems
 }
 
+/** The compiler refuses such steps; a job in JavaScript has no compiler. */
+function keyProblems({ steps }: Draft): string[] {
+  return steps.flatMap((step) => {
+    const key = step.kind === 'repartition' ? step.key : storeOf(step)?.key
+    if (key === undefined || !isKeyless(key)) return []
+    return [`${step.label} works by key, but its records have none: choose one with groupBy or keyBy first`]
+  })
+}
+
 /** A job that writes what it reads would feed itself without end. */
 function cycleProblems({ name, steps, errors }: Draft): string[] {
   const read = new Set(steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])))
@@ -166,11 +177,6 @@ function cycleProblems({ name, steps, errors }: Draft): string[] {
 function ownTopics(job: string, steps: readonly PlanNode[]): ReadonlySet<string> {
   const repartitions = steps.flatMap((step) => (step.kind === 'repartition' ? [repartitionTopic(job, step.name)] : []))
   return new Set([changelogTopic(job), catalogTopic(job), ...repartitions])
-}
-
-function deadLetterTopics({ undecodable, callback }: ErrorPolicies): string[] {
-  const topics = [undecodable, callback].flatMap((policy) => (typeof policy === 'object' ? [policy.deadLetter] : []))
-  return [...new Set(topics)]
 }
 
 function labels(steps: readonly PlanNode[]): string {

@@ -46,12 +46,16 @@ function totalBefore({ step, init, copier }: Fold, total: unknown): unknown {
   return copier === undefined ? total : copier.copy(total)
 }
 
-/** Throws where a record has no key to aggregate it under. */
+/** Throws where a record has no key, at a step or topic that works by key. */
 export function requireKey(step: string, key: unknown): void {
   if (key !== null && key !== undefined) return
-  throw new RecordError('KEY_MISSING', `A record without a key came to ${step}, which keeps its results by key`, {
-    step,
-  })
+  throw new RecordError(
+    'KEY_MISSING',
+    `A record without a key came to ${step}, which needs one: choose it with groupBy or keyBy`,
+    {
+      step,
+    },
+  )
 }
 
 /**

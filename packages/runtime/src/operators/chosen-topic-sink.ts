@@ -1,9 +1,10 @@
 import type { RecordContext } from '@millrace/core'
-import { NO_HEADERS, RecordError, type Serde } from '@millrace/core'
+import { RecordError, type Serde } from '@millrace/core'
+import { isKeyless } from '@millrace/core/internal'
 import type { UserCallback } from './callback.ts'
 import { KeyEncoder } from './key-encoder.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
-import { appendTo, type Output } from './sink.ts'
+import { KeylessSinkOperator, type Output, SinkOperator } from './sink.ts'
 import { TopicOpening } from './topic-opening.ts'
 
 /** Opens the partitions of a topic for a task. Rejects with `TOPIC_MISSING`. */
@@ -11,11 +12,6 @@ export type OpenOutput = (topic: string) => Promise<Output>
 
 /** Lets an operator hold its task: no record is taken, and nothing committed, until the promise settles. */
 export type HoldTask = (until: Promise<unknown>) => void
-
-interface OpenTopic {
-  readonly keys: KeyEncoder
-  readonly output: Output
-}
 
 /**
  * Appends each record to the topic that a callback names for it. A topic is opened when it is first named: the task waits
@@ -28,7 +24,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #context: RecordContext
   readonly #open: OpenOutput
   readonly #hold: HoldTask
-  readonly #topics = new Map<string, OpenTopic>()
+  readonly #topics = new Map<string, StreamOperator>()
   readonly #opening = new Set<string>()
 
   constructor(
@@ -53,7 +49,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
     const name = this.#nameTopic(key, value)
     const topic = this.#topics.get(name)
     if (topic !== undefined) {
-      this.#append(topic, key, value, timestamp)
+      topic.process(key, value, timestamp)
       return
     }
     if (!this.#opening.has(name)) {
@@ -78,25 +74,10 @@ export class ChosenTopicSinkOperator extends StreamOperator {
 
   async #openTopic(name: string): Promise<void> {
     const output = await this.#open(name)
-    this.#topics.set(name, { keys: new KeyEncoder(this.#step, this.#key, output.writers.length), output })
+    const sink = isKeyless(this.#key)
+      ? new KeylessSinkOperator(output)
+      : new SinkOperator(new KeyEncoder(this.#step, this.#key, output.writers.length), output)
+    this.#topics.set(name, sink)
     this.#opening.delete(name)
-  }
-
-  #append({ keys, output }: OpenTopic, key: unknown, value: unknown, timestamp: number): void {
-    if (key === null || key === undefined) {
-      appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
-      return
-    }
-    keys.encode(key)
-    appendTo(
-      output,
-      output.writers[keys.partition] ?? output.home,
-      timestamp,
-      keys.bytes,
-      0,
-      keys.end,
-      value,
-      NO_HEADERS,
-    )
   }
 }

@@ -21,10 +21,6 @@ export class SameKeySinkOperator extends StreamOperator {
   process(_key: unknown, value: unknown, timestamp: number): void {
     const output = this.#output
     const { bytes, keyStart, keyEnd } = this.#record.batch
-    if (keyStart < 0) {
-      appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
-      return
-    }
     const count = output.writers.length
     const partition = count === 1 ? 0 : partitionOf(bytes, keyStart, keyEnd, count)
     const writer = output.writers[partition] ?? output.home

@@ -1,5 +1,6 @@
 import { type Headers, MillraceError, NO_HEADERS, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
+import { requireKey } from './aggregate.ts'
 import type { KeyEncoder } from './key-encoder.ts'
 import { StreamOperator } from './operator.ts'
 
@@ -14,7 +15,7 @@ export interface Output {
   readonly value: Serde<unknown>
   /** By partition number. */
   readonly writers: readonly PartitionWriter[]
-  /** Takes the records that have no key: the partition with the task's own number, so that their order is kept. */
+  /** Takes the records of a topic without keys: the partition with the task's own number, so that their order is kept. */
   readonly home: PartitionWriter
   readonly counter: EmitCounter
   readonly unit: UnitOfWork
@@ -58,13 +59,25 @@ export class SinkOperator extends StreamOperator {
 
   process(key: unknown, value: unknown, timestamp: number): void {
     const output = this.#output
-    if (key === null || key === undefined) {
-      appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
-      return
-    }
+    requireKey(output.step, key)
     const keys = this.#keys
     keys.encode(key)
     const writer = output.writers[keys.partition] ?? output.home
     appendTo(output, writer, timestamp, keys.bytes, 0, keys.end, value, NO_HEADERS)
+  }
+}
+
+/** Appends every record to a topic without keys, in the task's own order. */
+export class KeylessSinkOperator extends StreamOperator {
+  readonly #output: Output
+
+  constructor(output: Output) {
+    super()
+    this.#output = output
+  }
+
+  process(_key: unknown, value: unknown, timestamp: number): void {
+    const output = this.#output
+    appendTo(output, output.home, timestamp, null, 0, 0, value, NO_HEADERS)
   }
 }

@@ -1,16 +1,17 @@
 import { type PartitionWriter, type Serde, windowed } from '@millrace/core'
-import type {
-  AggregateNode,
-  PlanNode,
-  RepartitionNode,
-  SinkNode,
-  StorePlan,
-  Subtopology,
-  TableFilterNode,
-  TableMapValuesNode,
-  TaskState,
-  TopicPlan,
-  WindowStore,
+import {
+  type AggregateNode,
+  isKeyless,
+  type PlanNode,
+  type RepartitionNode,
+  type SinkNode,
+  type StorePlan,
+  type Subtopology,
+  type TableFilterNode,
+  type TableMapValuesNode,
+  type TaskState,
+  type TopicPlan,
+  type WindowStore,
 } from '@millrace/core/internal'
 import { AggregateOperator, type Fold } from '../operators/aggregate.ts'
 import { BranchOperator } from '../operators/branch.ts'
@@ -32,7 +33,7 @@ import { PeekOperator } from '../operators/peek.ts'
 import { type PipeConnect, PipeOperator } from '../operators/pipe.ts'
 import { RepartitionOperator } from '../operators/repartition.ts'
 import { SameKeySinkOperator } from '../operators/same-key-sink.ts'
-import { type Output, SinkOperator } from '../operators/sink.ts'
+import { KeylessSinkOperator, type Output, SinkOperator } from '../operators/sink.ts'
 import { storedValue } from '../operators/stored-value.ts'
 import { TimedResultsOperator } from '../operators/timed-results.ts'
 import { ToTableOperator } from '../operators/to-table.ts'
@@ -271,6 +272,7 @@ class PlanCompiler {
   #fixedSink(node: SinkNode, topic: TopicPlan): StreamOperator {
     const output = this.#output(node.label, topic.name, topic.value)
     if (keepsKeyBytes(node)) return new SameKeySinkOperator(this.#wiring.record, output)
+    if (isKeyless(topic.key)) return new KeylessSinkOperator(output)
     return new SinkOperator(new KeyEncoder(node.label, anySerde(topic.key), output.writers.length), output)
   }
 

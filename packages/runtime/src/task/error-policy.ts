@@ -48,10 +48,12 @@ export class ErrorPolicyKeeper {
     this.#deadLetters = deadLetters
   }
 
-  undecodable(error: MillraceError, batch: Batch): void {
-    const policy = this.#policies.undecodable
+  /** The record under the cursor does not decode, or has no key though its topic is read with keys. */
+  refused(error: MillraceError, batch: Batch): void {
+    const kind = error.code === 'KEY_MISSING' ? 'keyless' : 'undecodable'
+    const policy = this.#policies[kind]
     if (policy === 'fail') throw error
-    this.#counts.undecodable++
+    this.#counts[kind]++
     if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
   }
 

@@ -7,7 +7,7 @@ import {
   RecordError,
   type Serde,
 } from '@millrace/core'
-import type { InputCheckpoint } from '@millrace/core/internal'
+import { type InputCheckpoint, isKeyless } from '@millrace/core/internal'
 import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
 import { inputIdOf } from './origin.ts'
@@ -23,7 +23,7 @@ export interface InputSpec {
   readonly readsValue: boolean
 }
 
-/** Decides what happens with a record that does not decode: returns to leave it out, throws to stop. */
+/** Decides what happens with a record that cannot be taken: returns to leave it out, throws to stop. */
 export type RefuseRecord = (error: MillraceError, batch: Batch) => void
 
 /**
@@ -48,6 +48,7 @@ export abstract class TaskInput implements Progress {
   limit = Number.POSITIVE_INFINITY
 
   protected readonly spec: InputSpec
+  readonly #keyless: boolean
   readonly #refuse: RefuseRecord
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
@@ -62,6 +63,7 @@ export abstract class TaskInput implements Progress {
     this.partition = spec.partition
     this.id = inputIdOf(spec.topic)
     this.spec = spec
+    this.#keyless = isKeyless(spec.key)
     this.#refuse = refuse
   }
 
@@ -188,13 +190,15 @@ export abstract class TaskInput implements Progress {
 
   #decode(batch: Batch): boolean {
     const { spec } = this
+    const keyless = this.#keyless
+    if (batch.keyStart < 0 && !keyless) {
+      this.#refuse(keyMissing(spec, batch), batch)
+      return false
+    }
     let part = 'key'
     try {
-      if (spec.readsKey) {
-        this.key = batch.keyStart < 0 ? null : spec.key.decode(batch.bytes, batch.keyStart, batch.keyEnd)
-      } else {
-        this.key = undefined
-      }
+      if (keyless) this.key = null
+      else this.key = spec.readsKey ? spec.key.decode(batch.bytes, batch.keyStart, batch.keyEnd) : undefined
       part = 'value'
       if (batch.valueStart < 0) this.value = null
       else if (spec.readsValue) this.value = spec.value.decode(batch.bytes, batch.valueStart, batch.valueEnd)
@@ -230,5 +234,14 @@ function tombstonesGone({ topic, partition, baseOffset, nextOffset }: Batch): Fa
       `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Delete the job's changelog topic ` +
       `and its state to compute everything from scratch`,
     { topic, partition, offset: baseOffset },
+  )
+}
+
+function keyMissing({ topic, partition, key }: InputSpec, { offset }: Batch): RecordError {
+  return new RecordError(
+    'KEY_MISSING',
+    `The record at ${topic}/${partition} offset ${offset} has no key, but the job reads the topic with keys (${key.name}). If its ` +
+      `records have none, define the topic without \`key\`; to leave single ones out, set the policy onError({ keyless: … })`,
+    { topic, partition, offset },
   )
 }

@@ -1,4 +1,10 @@
-import type { PlanNode, RepartitionNode, SourceNode, Subtopology } from '@millrace/core/internal'
+import {
+  isKeyless,
+  type PlanNode,
+  type RepartitionNode,
+  type SourceNode,
+  type Subtopology,
+} from '@millrace/core/internal'
 import { parametersSeen } from '../operators/callback.ts'
 
 /** The steps of one subtopology, and who follows whom. */
@@ -51,7 +57,7 @@ function keySerde(node: SourceNode | RepartitionNode) {
 
 /** Whether the records that enter `node` may be written under the key bytes that they were read with. */
 export function keepsKeyBytes(node: PlanNode): boolean {
-  if (node.kind !== 'sink' || 'choose' in node.topic) return false
+  if (node.kind !== 'sink' || 'choose' in node.topic || isKeyless(node.topic.key)) return false
   const origin = keyOrigin(node.input)
   return origin !== undefined && keySerde(origin).name === node.topic.key.name
 }
@@ -73,7 +79,7 @@ function seesKey(node: PlanNode): boolean {
     case 'late':
       return false
     case 'sink':
-      return 'choose' in node.topic || !keepsKeyBytes(node)
+      return 'choose' in node.topic || !(isKeyless(node.topic.key) || keepsKeyBytes(node))
     case 'branch':
       return [...node.before, ...(node.fn === undefined ? [] : [node.fn])].some((fn) => parametersSeen(fn) >= 2)
     case 'map':

@@ -6,6 +6,7 @@ export class RunningCounts implements TaskCounts {
   emitted = 0
   late = 0
   undecodable = 0
+  keyless = 0
   failed = 0
   deadLettered = 0
   repeats = 0

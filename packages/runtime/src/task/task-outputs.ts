@@ -1,5 +1,5 @@
 import type { Log, PartitionWriter, TopicDescription, TransactionalWriter } from '@millrace/core'
-import type { ErrorPolicies, RepartitionNode, Subtopology } from '@millrace/core/internal'
+import { deadLetterTopics, type ErrorPolicies, type RepartitionNode, type Subtopology } from '@millrace/core/internal'
 
 /** Where a task finds the topics that it appends to. */
 export interface OutputTopics {
@@ -41,11 +41,10 @@ export async function openDeadLetters(
   partition: number,
 ): Promise<ReadonlyMap<string, PartitionWriter>> {
   const letters = new Map<string, PartitionWriter>()
-  for (const policy of [policies.undecodable, policies.callback]) {
-    if (typeof policy === 'string') continue
-    const writers = await openTopic(from, policy.deadLetter)
+  for (const topic of deadLetterTopics(policies)) {
+    const writers = await openTopic(from, topic)
     const writer = writers[partition % writers.length]
-    if (writer !== undefined) letters.set(policy.deadLetter, writer)
+    if (writer !== undefined) letters.set(topic, writer)
   }
   return letters
 }

@@ -316,7 +316,7 @@ export class Task {
       subtopology,
       partition,
       topics,
-      refuse: (error, batch) => this.#policy?.undecodable(error, batch),
+      refuse: (error, batch) => this.#policy?.refused(error, batch),
       marker: () => this.#clock.advance(),
       repeat: () => {
         this.counts.repeats++
