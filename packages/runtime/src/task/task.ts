@@ -257,6 +257,7 @@ export class Task {
     this.#state = undefined
     this.#group = undefined
     this.#units = undefined
+    this.#holdFailure = undefined
     await state?.close()
   }
 
