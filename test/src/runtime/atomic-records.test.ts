@@ -238,7 +238,8 @@ describe('a unit', () => {
         continue
       }
       expect(await countsOf(world, theJob)).toEqual({ emitted: 4, late: 0, failed: 1 })
-      expect((await world.read(name, numbers.value)).map(([key, value]) => [key, value])).toEqual([
+      const records = (await world.read(name, numbers.value)).map(([key, value]) => [key, value])
+      expect(records.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))).toEqual([
         ['k0', 1],
         ['k0', 1],
         ['k2', 3],
@@ -282,6 +283,31 @@ describe('a unit', () => {
     // The finals of one second come before the record of the next, whose sums are 1 2, 4 6, 9 12 and 16 20.
     expect(await values('even')).toEqual([2, 4, 6, 2, 12, 16, 20])
     expect(await values('odd')).toEqual([1, 1, 9, 3])
+  })
+
+  test('that waits among the results of one window leaves none of them out', async () => {
+    for (const name of ['even', 'odd']) await world.topic(name)
+    const values = [1, 2, 3, 4, 5, 6]
+    const records = values.map((value) => ({ key: `k${value}`, value, timestamp: 5 }))
+    await world.produce('numbers', numbers.value, [...records, { key: 'end', value: 0, timestamp: 60_000 }])
+    const finals = stream(numbers)
+      .groupByKey()
+      .window(tumbling('1s'))
+      .reduce('sums', (a, b) => a + b, { emit: 'final' })
+      .changes()
+      .map((value, { key }) => [key, value] as const, { key: string() })
+    const counted = finals.groupByKey().count('counted')
+    const theJob = job(
+      'one-window',
+      counted,
+      finals.to((value) => (value % 2 === 0 ? 'even' : 'odd')),
+    )
+    await world.runToEnd(theJob)
+    const sorted = async (name: string) => (await world.read(name, numbers.value)).map(([, value]) => value).sort()
+    expect(await sorted('even')).toEqual([2, 4, 6])
+    expect(await sorted('odd')).toEqual([1, 3, 5])
+    const counts = values.map((value) => [`k${value}`, 1] as const)
+    expect(new Map([...(await world.rows(theJob, 'counted'))].sort())).toEqual(new Map(counts))
   })
 
   test('whose topic is missing is processed once the topic exists', async () => {
