@@ -59,7 +59,6 @@ export class Task {
   #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
   #group: RecordGroup | undefined
-  #policy: ErrorPolicyKeeper | undefined
   #units: UnitRunner | undefined
   #markers: readonly MarkerSender[] = []
   #held: Promise<void> | undefined
@@ -267,8 +266,8 @@ export class Task {
     const times = new TaskTimes(inputs)
     const writers = await openOutputs(this.spec, subtopology)
     const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
-    const policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
     const unit = new UnitOfWork({ state, record: this.#record, counts: this.counts }, needsUndo(topology, subtopology))
+    const policy = new ErrorPolicyKeeper(topology.errors, this.counts, deadLetters)
     const units = new UnitRunner(unit, this.#record, policy)
     const plan = compilePlan({
       subtopology,
@@ -285,7 +284,6 @@ export class Task {
       openWriters: (topic) => openTopic(this.spec, topic),
       hold: (until) => this.#hold(until),
     })
-    this.#policy = policy
     this.#units = units
     this.#markers = subtopology.nodes.flatMap((node) => {
       if (node.kind !== 'repartition') return []
@@ -317,7 +315,7 @@ export class Task {
       subtopology,
       partition,
       topics,
-      refuse: (error, batch) => this.#policy?.refused(error, batch),
+      refuse: (error, batch) => this.#units?.refused(error, batch),
       marker: () => this.#clock.advance(),
       repeat: () => {
         this.counts.repeats++

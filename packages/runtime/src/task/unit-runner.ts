@@ -1,3 +1,4 @@
+import type { Batch, MillraceError } from '@millrace/core'
 import type { TimedResultsOperator } from '../operators/timed-results.ts'
 import { TopicOpening } from '../operators/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
@@ -28,6 +29,11 @@ export class UnitRunner {
     this.#unit = unit
     this.#record = record
     this.#policy = policy
+  }
+
+  /** A record that cannot be taken from its input. */
+  refused(error: MillraceError, batch: Batch): void {
+    this.#policy.refused(error, batch)
   }
 
   /** Processes an input's head, which was consumed. */
