@@ -39,13 +39,14 @@ export function cutLog(log: Log, point: CommitPoint, countdown: number): Log {
     if (left === 0) throw new Cut(`cut ${at}`)
   }
   return {
-    ...pass(log),
+    ...passLog(log),
     openWriter: () => cutWriter(log.openWriter(), reach),
     openTransactionalWriter: async (id) => cutTransactions(await log.openTransactionalWriter(id), reach),
   }
 }
 
-function pass(log: Log): Log {
+/** The same log, as an object whose methods can be replaced. */
+export function passLog(log: Log): Log {
   return {
     kind: log.kind,
     location: log.location,
