@@ -1,0 +1,6 @@
+export { lostOrDoubled } from './time/conservation.ts'
+export { differences, differencesBesidesRepeats, type Found } from './time/differences.ts'
+export { JobFold, type Sources, withWatermarks } from './time/fold.ts'
+export { findTable } from './time/found.ts'
+export { ids, idsJob, lateTopic, resultsTopic } from './time/ids-job.ts'
+export type { JobPlan, StreamPlan, TablePlan } from './time/plan.ts'

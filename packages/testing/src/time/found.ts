@@ -1,0 +1,62 @@
+import type { Log, Serde, Topic } from '@millrace/core'
+import type { Container } from '@millrace/runtime'
+import type { Found, Output, Result } from './differences.ts'
+import { type Ids, lateTopic, resultsTopic, totalsTopic } from './ids-job.ts'
+import type { TablePlan } from './plan.ts'
+
+/** Finds what a job has written of a table; `container` runs the job, and serves its view. */
+export async function findTable(log: Log, container: Container, plan: TablePlan): Promise<Found> {
+  const late = plan.kind === 'window' ? await readTopic(log, lateTopic(plan.name)) : []
+  return { results: await findResults(log, plan), late, rows: await viewRows(container, plan.name) }
+}
+
+/** The results of a table that are committed, partition by partition. */
+export async function findResults(log: Log, { kind, name }: TablePlan): Promise<Result[]> {
+  if (kind === 'total') return (await readTopic(log, totalsTopic(name))).map((each) => ({ ...each, start: undefined }))
+  const records = await readTopic(log, resultsTopic(name))
+  return records.map(({ key: { key, window }, ...rest }) => ({ ...rest, key, start: window.start }))
+}
+
+/** The committed records of a topic, partition by partition. */
+export async function readTopic<K>(
+  log: Log,
+  { name, key, value }: Topic<K, Ids>,
+): Promise<(Omit<Output, 'key'> & { readonly key: K; readonly partition: number })[]> {
+  const records: (Omit<Output, 'key'> & { readonly key: K; readonly partition: number })[] = []
+  const { partitions } = (await log.admin.describeTopic(name)) ?? { partitions: 0 }
+  const reader = log.openReader()
+  for (let partition = 0; partition < partitions; partition++) {
+    const from = await reader.assign(name, partition, 0)
+    for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
+      while (batch.next()) {
+        const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = batch
+        const ids = decode(value, bytes, valueStart, valueEnd)
+        records.push({ key: key.decode(bytes, keyStart, keyEnd), ids, time: timestamp, partition })
+      }
+    }
+  }
+  await reader.close()
+  return records
+}
+
+function decode(value: Serde<Ids>, bytes: Buffer, start: number, end: number): Ids {
+  return start < 0 ? [] : value.decode(bytes, start, end)
+}
+
+/** The committed rows of a view: `key` or `key start`, and the value. */
+async function viewRows(container: Container, name: string): Promise<Map<string, unknown>> {
+  const rows = new Map<string, unknown>()
+  const view = container.views.find((each) => each.name === name)
+  if (view === undefined) throw new Error(`There is no view ${name}`)
+  for (const { store } of view.parts) {
+    let after: Buffer | undefined
+    do {
+      const page = await store.range({ limit: 500, ...(after !== undefined && { after }) })
+      for (const { key, window, value } of page.entries) {
+        rows.set(window === undefined ? `${key}` : `${key} ${window.start}`, value)
+      }
+      after = page.next ?? undefined
+    } while (after !== undefined)
+  }
+  return rows
+}

@@ -1,0 +1,45 @@
+/** What a random job computes, as data: `toJob` makes a job of it, `fold` computes the same by hand. */
+export type StreamPlan =
+  | { readonly kind: 'source'; readonly topic: string }
+  | { readonly kind: 'filter' | 'tag' | 'copies'; readonly input: StreamPlan }
+  | { readonly kind: 'keyBy'; readonly input: StreamPlan; readonly keys: number }
+  | RepartitionPlan
+  | { readonly kind: 'merge'; readonly inputs: readonly StreamPlan[] }
+  | { readonly kind: 'late'; readonly table: WindowPlan }
+  /** The results of a table, under their key without the window. */
+  | { readonly kind: 'results'; readonly table: TablePlan }
+
+export interface RepartitionPlan {
+  readonly kind: 'repartition'
+  readonly input: StreamPlan
+  /** Undefined for a topic that the job makes by itself, since a step needs equal keys in one partition. */
+  readonly name: string | undefined
+  readonly partitions: number | undefined
+}
+
+/** Keeps the ids of the records of each key, or each key and window. */
+export type TablePlan = WindowPlan | TotalPlan
+
+export interface WindowPlan extends Table {
+  readonly kind: 'window'
+  readonly sizeMs: number
+  readonly advanceMs: number
+  readonly graceMs: number
+  readonly emit: 'changes' | 'final'
+}
+
+export interface TotalPlan extends Table {
+  readonly kind: 'total'
+}
+
+interface Table {
+  readonly name: string
+  readonly input: StreamPlan
+  /** Whether the order in which the input's records of a key come depends on the source partitions alone. */
+  readonly ordered: boolean
+}
+
+export interface JobPlan {
+  readonly topics: readonly string[]
+  readonly tables: readonly TablePlan[]
+}

@@ -1,0 +1,139 @@
+import {
+  differences,
+  differencesBesidesRepeats,
+  type Found,
+  idsJob,
+  JobFold,
+  lostOrDoubled,
+  type Sources,
+  type TablePlan,
+  withWatermarks,
+} from '@millrace/testing/internal'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { planOf, type RandomJob, randomJob } from './random-time/random-job.ts'
+import {
+  IDLE_AFTER_MS,
+  type RandomPhase,
+  randomPhases,
+  randomRecords,
+  recordsOf,
+  type SourceRecord,
+} from './random-time/random-run.ts'
+import { type TimeOptions, TimeWorld } from './random-time/time-world.ts'
+
+/** How many random jobs; more with MILLRACE_RANDOM_JOBS. */
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 100)
+/** The file log and LevelDB take ten times as long as memory. */
+const FILE_RUNS = Math.ceil(RUNS / 15)
+const OTHER_RUNS = Math.ceil(RUNS / 3)
+
+/** A kind of random run, and how many of it. */
+interface Runs {
+  readonly log: 'memory' | 'file'
+  readonly count: number
+  /** The jobs that it is about. Default: all. */
+  readonly jobs?: fc.Arbitrary<RandomJob>
+  readonly options?: Partial<TimeOptions>
+  /** What is wrong with what there is of each table, by the records of each source partition. */
+  readonly check: (found: ReadonlyMap<TablePlan, Found>, sources: Sources) => string[]
+}
+
+/** Longer than all silences of a run. */
+const NEVER_MS = 1e9
+
+/** Runs random jobs over random records, cut off at random commits; fails with what `check` returns for any. */
+async function expectOfRuns({ log, count, jobs = randomJob, options, check }: Runs): Promise<void> {
+  const all = { idleAfterMs: NEVER_MS, guarantee: 'exactly-once' as const, ...options }
+  const phasesOfRun = randomPhases(all.guarantee)
+  const property = fc.asyncProperty(jobs, randomRecords, phasesOfRun, async (random, randoms, phases) => {
+    const plan = planOf(random)
+    const records = recordsOf(randoms, plan.topics, random.partitions)
+    const world = await TimeWorld.open(log, idsJob('random', plan), all)
+    try {
+      await world.makeTopics(plan, random.partitions)
+      let left: readonly SourceRecord[] = records
+      for (const phase of phases) left = await runPhase(world, phase, records, left)
+      await world.append(left)
+      const found = await world.finish(plan.tables)
+      expect(check(found, sourcesOf(records, plan.topics, random.partitions))).toEqual([])
+    } finally {
+      await world.close()
+    }
+  })
+  // A failure shrinks for as long as there is time, and is then reported.
+  await fc.assert(property, { numRuns: count, interruptAfterTimeLimit: RUNS * 3000, markInterruptAsFailure: true })
+}
+
+function against(compare: typeof differences): Runs['check'] {
+  return (found, sources) => {
+    const fold = new JobFold(sources)
+    return [...found].flatMap(([table, there]) => compare(table, there, fold.table(table)))
+  }
+}
+
+test.each([
+  ['memory', RUNS],
+  ['file', FILE_RUNS],
+] as const)(
+  'on the %s log, late records, finals and views of random jobs depend on the records of each source partition alone',
+  (log, count) => expectOfRuns({ log, count, check: against(differences) }),
+  RUNS * 4000,
+)
+
+test(
+  'with outputs that may repeat, late records, finals and views of random jobs with one input are the same',
+  () => {
+    // What is sent again is known by its origin if no other input can come between.
+    const jobs = randomJob.map((job) => ({
+      ...job,
+      topics: 1,
+      steps: job.steps.filter(({ kind }) => kind !== 'merge'),
+    }))
+    const options = { guarantee: 'at-least-once' as const }
+    return expectOfRuns({ log: 'memory', count: OTHER_RUNS, jobs, options, check: against(differencesBesidesRepeats) })
+  },
+  RUNS * 4000,
+)
+
+test(
+  'while inputs fall asleep and wake, no record of a random job is lost or doubled, and no final repeated or wrong',
+  () =>
+    expectOfRuns({ log: 'memory', count: OTHER_RUNS, options: { idleAfterMs: IDLE_AFTER_MS }, check: lostOrDoubled }),
+  RUNS * 4000,
+)
+
+/** Runs a phase with its share of the records; returns those that are left. */
+async function runPhase(
+  world: TimeWorld,
+  phase: RandomPhase,
+  all: readonly SourceRecord[],
+  left: readonly SourceRecord[],
+): Promise<readonly SourceRecord[]> {
+  const count = Math.ceil((left.length * phase.share) / 100)
+  const records = left.slice(0, count)
+  const rest = left.slice(count)
+  const size = Math.max(1, Math.ceil(count / phase.pieces))
+  const pieces = Array.from({ length: Math.ceil(count / size) }, (_, piece) =>
+    records.slice(piece * size, (piece + 1) * size),
+  )
+  const begun = new Set(all.slice(0, all.length - rest.length).map(placeOf))
+  // A batch run goes on without the inputs that have never had a record: one that gets its first later may be late.
+  const batch = phase.batch && rest.every((record) => begun.has(placeOf(record)))
+  await world.run({ ...phase, batch }, pieces)
+  return rest
+}
+
+function placeOf({ topic, partition }: SourceRecord): string {
+  return `${topic}/${partition}`
+}
+
+/** The records of each source partition, in order. */
+function sourcesOf(records: readonly SourceRecord[], topics: readonly string[], partitions: number): Sources {
+  const sourceOf = (topic: string) =>
+    Array.from({ length: partitions }, (_, partition) => {
+      const there = records.filter((record) => record.topic === topic && record.partition === partition)
+      return withWatermarks(there.map(({ key, id, time, deletion }) => ({ key, ids: deletion ? null : [id], time })))
+    })
+  return new Map(topics.map((topic) => [topic, sourceOf(topic)]))
+}
