@@ -1,3 +1,5 @@
+import type { WorldJob } from '../world/world.ts'
+
 /** A mistake that somebody could make: an edit of one source file, made while it is loaded. */
 export interface PlantedBug {
   readonly name: string
@@ -6,6 +8,8 @@ export interface PlantedBug {
   /** Stands in the file exactly once: who changes the code is told that the bug must be planted anew. */
   readonly from: string
   readonly to: string
+  /** What runs in the world that finds it. Default `orders`. */
+  readonly job?: WorldJob
   /** Where the search begins, for one that few seeds meet. Default 1. */
   readonly seed?: number
 }
@@ -160,5 +164,47 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '    await outputs.abort()\n',
     to: '',
+  },
+  {
+    name: 'an input is idle some time after the start',
+    file: `${RUNTIME}/task/source-input.ts`,
+    from: 'if (this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
+    to: 'if (this.#activeAtMs === 0) {',
+    job: 'times',
+  },
+  {
+    name: "a task's time is not in its checkpoint",
+    file: `${RUNTIME}/task/task.ts`,
+    from: 'clock: this.#clock.save(),',
+    to: 'clock: { ...this.#clock.save(), times: [], steps: [] },',
+    job: 'times',
+  },
+  {
+    name: 'closings are not armed if time was unknown',
+    file: `${RUNTIME}/operators/window-finals.ts`,
+    from: 'this.#emittedBefore = emittedBefore ?? NOT_BEGUN',
+    to: 'this.#emittedBefore = emittedBefore ?? (saved === undefined ? NOT_BEGUN : Number.MAX_SAFE_INTEGER)',
+    job: 'times',
+  },
+  {
+    name: "a record is judged by its task's time",
+    file: `${RUNTIME}/operators/window-aggregate.ts`,
+    from: 'const own = this.#record.watermark',
+    to: 'const own = closed',
+    job: 'times',
+  },
+  {
+    name: 'an input at its end is idle in a batch run',
+    file: `${RUNTIME}/task/source-input.ts`,
+    from: 'this.#watermark === NO_WATERMARK && Number.isFinite(this.limit)',
+    to: 'Number.isFinite(this.limit)',
+    job: 'times',
+  },
+  {
+    name: 'time does not wait for finals',
+    file: `${RUNTIME}/task/event-time.ts`,
+    from: 'Math.min(input.watermark, this.#step.owedFrom)',
+    to: 'input.watermark',
+    job: 'times',
   },
 ]

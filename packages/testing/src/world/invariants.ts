@@ -7,6 +7,8 @@ export const INVARIANTS = {
   'order per key': 'outputs of one key come in the order of their inputs',
   'one writer': 'of one producer and epoch nothing stands behind its marker, and there is one marker',
   'watermarks never go back': 'what an upstream task has told of its watermark only grows',
+  'records alone decide what is late and final':
+    'late records, finals and views are what a fold of each source partition comes to; idle time-outs alone may change them',
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   liveness: 'once faults stop, lag reaches zero',

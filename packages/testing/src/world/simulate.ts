@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 /*
- * Runs many simulated worlds in several processes: npm run simulate -- --count 1000000
+ * Runs many simulated worlds in several processes: npm run simulate -- --count 1000000 [--job times]
  * Prints seeds a second as it goes. The first seed that fails is printed with what does not hold and how to replay it, and
  * ends the run with exit code 1. With --minutes it stops after so many, and says how far it came.
  */
@@ -14,18 +14,21 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1000' },
     workers: { type: 'string', default: String(availableParallelism()) },
     troubles: { type: 'string' },
+    job: { type: 'string', default: 'orders' },
     minutes: { type: 'string' },
   },
 })
 
 /** Enough that a process's start costs little beside its seeds. */
-const CHUNK_SEEDS = 1000
+const CHUNK_SEEDS_MAX = 1000
 /** Worlds make much garbage that is soon gone, and every core has a process already: about a tenth more seeds a second. */
 const NODE_OPTIONS = ['--max-semi-space-size=64', '--single-threaded-gc']
 const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
 
 const from = Number(values.from)
 const end = from + Number(values.count)
+/** Every worker gets some of few seeds, too. */
+const chunkSeeds = Math.min(CHUNK_SEEDS_MAX, Math.ceil(Number(values.count) / Number(values.workers)))
 const limitMs = Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000
 const started = performance.now()
 let next = from
@@ -39,7 +42,7 @@ if (done < end - from) console.log(`Stopped after ${values.minutes} minutes: ${e
 async function work(): Promise<void> {
   while (next < end && performance.now() - started < limitMs) {
     const first = next
-    const count = Math.min(CHUNK_SEEDS, end - first)
+    const count = Math.min(chunkSeeds, end - first)
     next += count
     const failure = await runChunk(first, count)
     if (failure !== undefined) {
@@ -53,7 +56,7 @@ async function work(): Promise<void> {
 
 /** Runs some seeds; returns what the run said where one fails. */
 function runChunk(first: number, count: number): Promise<string | undefined> {
-  const given = ['--from', String(first), '--count', String(count)]
+  const given = ['--from', String(first), '--count', String(count), '--job', values.job]
   if (values.troubles !== undefined) given.push('--troubles', values.troubles)
   const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, RUN_SEEDS, ...given], {
     stdio: ['ignore', 'ignore', 'pipe'],

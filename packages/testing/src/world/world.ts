@@ -1,19 +1,21 @@
 import { openFileLog } from '@millrace/connectors'
+import type { JobStatus } from '@millrace/core'
+import { toTopology } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'
 import type { Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
-import { audit, auditEnd, DATA, NOTHING_SEEN, type Seen } from './audit.ts'
+import { DATA } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { auditStores, auditStoresAmid } from './audit-stores.ts'
 import { isHonest } from './honest.ts'
 import { hold, Violation } from './invariants.ts'
-import { copies, orders, ordersJob, told } from './orders-job.ts'
-import { produceOrders } from './produce.ts'
+import { OrdersWorkload } from './orders-workload.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
-import { WITNESS, Witness } from './witness.ts'
+import { TimesWorkload } from './times-workload.ts'
+import { WITNESS } from './witness.ts'
+import type { Workload } from './workload.ts'
 
 const STATE = `${DATA}/state`
 /** Shorter than most pauses: others take over from who is only stopped. */
@@ -21,7 +23,11 @@ const SESSION_TIMEOUT_MS = 400
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
 const PRODUCER_LIFE_MS = 1000
-const SUBTOPOLOGIES = 2
+
+/** What may run in a world. */
+export const WORKLOADS = { orders: OrdersWorkload, times: TimesWorkload } as const
+
+export type WorldJob = keyof typeof WORKLOADS
 
 /** How a run ended: what it was, and what of it happened. */
 export interface WorldReport {
@@ -39,12 +45,10 @@ export class World {
   readonly #scenario: Scenario
   readonly #levels = new SimulatedLevels()
   readonly #containers = new Map<string, Container>()
-  /** How many tasks each has open, as it last said. */
-  readonly #tasks = new Map<string, number>()
-  /** Ids whose flush was acknowledged, and the next id that was never used. */
-  readonly #acked = new Set<number>()
-  #nextId = 0
-  #seen: Seen = NOTHING_SEEN
+  /** What each said last. */
+  readonly #statuses = new Map<string, JobStatus>()
+  readonly #workload: Workload
+  readonly #subtopologies: number
   #fault: { readonly fault: Fault; readonly call: string; left: number } | undefined
   #allProduced = false
   #calm = false
@@ -52,19 +56,20 @@ export class World {
   #crashes = 0
   #stateLost = false
   #failure: { readonly error: unknown } | undefined
-  #witness: Witness | undefined
   #names = 0
 
-  constructor(seed: number, troubles: readonly Trouble[] = TROUBLES) {
+  constructor(seed: number, troubles: readonly Trouble[] = TROUBLES, job: WorldJob = 'orders') {
     this.#machine = new Machine(seed)
     this.#scenario = scenarioOf(this.#machine.random, troubles)
+    this.#workload = new WORKLOADS[job](this.#machine, this.#scenario)
+    this.#subtopologies = toTopology(this.#workload.job).subtopologies.length
     this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
   }
 
   async run(): Promise<WorldReport> {
     const { containers, troubles, calmAtMs } = this.#scenario
-    await this.#settle(this.#makeTopics(this.#scenario))
-    if (this.#scenario.watched) this.#watch()
+    await this.#settle(this.#makeTopics())
+    this.#watch()
     for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
     this.#produceSoon()
     for (const { atMs, kind } of troubles) {
@@ -82,8 +87,8 @@ export class World {
 
   /** Has every step looked at. */
   #watch(): void {
-    const witness = new Witness(this.#machine, this.#scenario.partitions)
-    this.#witness = witness
+    const witness = this.#workload.witness()
+    if (witness === undefined) return
     this.#machine.listen(() => {
       try {
         if (this.#failure === undefined) witness.look()
@@ -93,15 +98,10 @@ export class World {
     })
   }
 
-  async #makeTopics({ partitions, segmentBytes }: Scenario): Promise<void> {
+  async #makeTopics(): Promise<void> {
     const { env } = this.#machine.process('admin')
     const log = await openFileLog({ directory: DATA, env })
-    for (const { name } of [orders, copies, told]) {
-      await log.admin.createTopic(name, { partitions, segmentBytes })
-    }
-    // The job would make its own with large segments, which never close in so short a life.
-    await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
-    await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes })
+    await this.#workload.makeTopics(log)
     await log.close()
   }
 
@@ -118,23 +118,28 @@ export class World {
     )
   }
 
-  async #run(process: SimulatedProcess, untilEnd = false): Promise<void> {
+  async #run(process: SimulatedProcess, untilEnd = this.#workload.batch): Promise<void> {
+    await (await this.#open(process, untilEnd)).done
+  }
+
+  async #open(process: SimulatedProcess, untilEnd: boolean): Promise<Container> {
     const { commitIntervalMs, durability } = this.#scenario
+    const { job, idleAfterMs } = this.#workload
     const log = await openFileLog({ directory: DATA, env: process.env, durability })
     const container = await startContainer({
-      job: ordersJob,
+      job,
       log,
       env: process.env,
       stateDirectory: STATE,
       engine: this.#levels.engineFor(process),
       commitIntervalMs,
+      ...(idleAfterMs !== undefined && { idleAfterMs }),
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       untilEnd,
     })
     this.#containers.set(process.name, container)
-    container.status.subscribe(({ tasks }) => this.#tasks.set(process.name, tasks.length))
-    await container.done
-    await log.close()
+    container.status.subscribe((status) => this.#statuses.set(process.name, status))
+    return { ...container, done: container.done.then(() => log.close()) }
   }
 
   #ended(process: SimulatedProcess, name: string): void {
@@ -153,7 +158,7 @@ export class World {
 
   /** Appends some orders in a process of their own, flushes, and goes on later. */
   #produceSoon(): void {
-    if (this.#nextId >= this.#scenario.orders) {
+    if (this.#workload.allProduced) {
       this.#allProduced = true
       return
     }
@@ -166,20 +171,14 @@ export class World {
         process.crash()
         this.#produceSoon()
       }
-      this.#produce(process)
+      this.#workload
+        .produce(process)
         .catch((error: unknown) => {
           if (process.state !== 'crashed' && !isHonest(error)) this.#fail(error)
         })
         .finally(goOn)
       // One that was killed never comes back to say so.
       this.#machine.after(PRODUCER_LIFE_MS, goOn)
-    })
-  }
-
-  #produce(process: SimulatedProcess): Promise<void> {
-    const nextId = () => this.#nextId++
-    return produceOrders(process, this.#machine.random, this.#scenario, nextId, (ids) => {
-      for (const id of ids) this.#acked.add(id)
     })
   }
 
@@ -285,62 +284,63 @@ export class World {
     }
     await this.#audit()
     const process = this.#machine.process('auditor')
-    await this.#settle(auditEnd(process, this.#scenario.partitions, this.#acked))
+    await this.#settle(this.#workload.auditEnd(process, (untilEnd) => this.#runAlone(process, untilEnd)))
     const stores = {
       contentOf: (directory: string) => this.#levels.contentOf(directory),
       // Who lives on with a store that was deleted leaves none; and where compaction has passed a store's position while its
       // task moved, a stop may cut short that it is built anew.
       complete: !this.#stateLost && this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES,
     }
-    await this.#settle(auditStores(process, this.#scenario.partitions, stores))
+    await this.#settle(this.#workload.auditStores(process, stores))
     await this.#settle(auditProducers(process))
     if (this.#scenario.flippedBit) await this.#settle(this.#damage(process))
     this.#check()
   }
 
+  /** Starts a container in a process of the world's own, which is then the only one. */
+  #runAlone(auditor: SimulatedProcess, untilEnd: boolean): Promise<Container> {
+    this.#killAllBut(auditor)
+    return this.#open(this.#machine.process(`alone-${++this.#names}`), untilEnd)
+  }
+
+  #killAllBut(auditor: SimulatedProcess): void {
+    // One that is still starting is in nobody's list yet.
+    for (const process of this.#machine.processes) if (process !== auditor) process.crash()
+  }
+
   /** Damages the log in the end, and opens all tasks anew from what it says. */
   async #damage(auditor: SimulatedProcess): Promise<void> {
     this.#machine.listen(undefined)
-    // One that is still starting is in nobody's list yet.
-    for (const process of this.#machine.processes) if (process !== auditor) process.crash()
+    this.#killAllBut(auditor)
     const again = async () => {
       this.#machine.disk.wipe(STATE)
       await this.#run(this.#machine.process('again'), true)
     }
     const isRight = await auditDamage(auditor, this.#machine.random.fork('damage'), again)
     const contentOf = (directory: string) => this.#levels.contentOf(directory)
-    if (isRight) await auditStores(auditor, this.#scenario.partitions, { contentOf, complete: true })
+    if (isRight) await this.#workload.auditStores(auditor, { contentOf, complete: true })
+  }
+
+  /** What the containers that live said last. */
+  get #latest(): readonly JobStatus[] {
+    return [...this.#containers.keys()].flatMap((name) => this.#statuses.get(name) ?? [])
   }
 
   /** Whether every task is open in some container that lives. */
   get #allOpen(): boolean {
-    let tasks = 0
-    for (const name of this.#containers.keys()) tasks += this.#tasks.get(name) ?? 0
-    return tasks === SUBTOPOLOGIES * this.#scenario.partitions
+    const tasks = this.#latest.reduce((sum, status) => sum + status.tasks.length, 0)
+    return tasks === this.#subtopologies * this.#scenario.partitions
   }
 
   async #isDone(): Promise<boolean> {
     // Whoever was stopped, and is taken for gone by the others, hears of that within this time.
     const allKnow = this.#machine.nowMs >= this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
+    // Batch runs come and go: what they have left is seen in the end.
+    if (this.#workload.batch) return this.#allProduced && allKnow
     if (!this.#allProduced || !this.#allOpen || !allKnow) return false
     const process = this.#machine.process('observer')
     const log = await openFileLog({ directory: DATA, env: process.env })
-    let done = true
-    const count = async (name: string) => {
-      let records = 0
-      for (let partition = 0; partition < this.#scenario.partitions; partition++) {
-        const reader = log.openReader()
-        const batches = await reader.assign(name, partition, 0)
-        for (let batch = batches.poll(); batch !== undefined; batch = batches.poll()) while (batch.next()) records++
-        if (batches.position < batches.endOffset) done = false
-        await reader.close()
-      }
-      return records
-    }
-    const all = await count(orders.name)
-    if ((await count(copies.name)) !== all || (await count(told.name)) !== all) done = false
-    // Who stays, and has read from the start, comes to the end as well as one who opens the log now.
-    if (this.#witness?.hasRead(all) === false) done = false
+    const done = await this.#workload.isDone(log, this.#latest)
     await log.close()
     process.crash()
     return done && this.#allOpen
@@ -348,20 +348,10 @@ export class World {
 
   async #audit(): Promise<void> {
     const process = this.#machine.process(`auditor-${++this.#names}`)
-    const audited = audit(process, this.#scenario.partitions, this.#seen).catch((error: unknown) => {
-      // It is told of a failed sync through files that it had open, too.
-      if (isHonest(error)) return this.#seen
-      throw error
-    })
-    this.#seen = await this.#settle(audited)
-    const { partitions, segmentBytes } = this.#scenario
-    if (segmentBytes > SMALL_SEGMENT_BYTES) {
-      const stores = auditStoresAmid(process, partitions, (directory) => this.#levels.contentOf(directory))
-      await this.#settle(
-        stores.catch((error: unknown) => {
-          if (!isHonest(error)) throw error
-        }),
-      )
+    await this.#settle(this.#workload.audit(process).catch(ignoreHonest))
+    if (this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES) {
+      const contentOf = (directory: string) => this.#levels.contentOf(directory)
+      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignoreHonest))
     }
     process.crash()
   }
@@ -390,4 +380,9 @@ export class World {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     throw new Violation('refusals are honest', text)
   }
+}
+
+/** An auditor is told of a failed sync through files that it had open, too. */
+function ignoreHonest(error: unknown): void {
+  if (!isHonest(error)) throw error
 }

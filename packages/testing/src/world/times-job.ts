@@ -1,0 +1,52 @@
+import type { SeededRandom } from '../machine/seeded-random.ts'
+import type { JobPlan, StreamPlan, WindowPlan } from '../time/plan.ts'
+
+/** How many keys records have behind a repartition. */
+const REGROUPED_KEYS = 3
+export const SOURCES = ['left', 'right'] as const
+
+/**
+ * A job whose results depend on time in every way: windows of finals over two topics in one task; the same behind a repartition;
+ * finals of both behind a second one.
+ */
+export interface TimesPlan extends JobPlan {
+  readonly tables: readonly WindowPlan[]
+  /** Read source records. */
+  readonly first: readonly WindowPlan[]
+  /** Reads the finals of those. */
+  readonly last: WindowPlan
+}
+
+export function timesPlan(random: SeededRandom): TimesPlan {
+  const all: StreamPlan = { kind: 'merge', inputs: SOURCES.map((topic) => ({ kind: 'source', topic })) }
+  const window = (name: string, input: StreamPlan): WindowPlan => {
+    const sizeMs = choose(random, [100, 200, 300])
+    const advanceMs = sizeMs / choose(random, [1, 1, 2])
+    return {
+      kind: 'window',
+      name,
+      input,
+      sizeMs,
+      advanceMs,
+      graceMs: choose(random, [0, 0, 50, 250]),
+      emit: 'final',
+      ordered: false,
+    }
+  }
+  const regrouped = (name: string, input: StreamPlan): StreamPlan => {
+    return { kind: 'repartition', name, partitions: undefined, input: { kind: 'keyBy', keys: REGROUPED_KEYS, input } }
+  }
+  const ones = window('ones', all)
+  const twos = window('twos', regrouped('regrouped', all))
+  const last = window('last', {
+    kind: 'merge',
+    inputs: [ones, twos].map((table) => regrouped(`of-${table.name}`, { kind: 'results', table })),
+  })
+  return { topics: SOURCES, tables: [ones, twos, last], first: [ones, twos], last }
+}
+
+function choose<T>(random: SeededRandom, choices: readonly T[]): T {
+  const chosen = choices[random.below(choices.length)]
+  if (chosen === undefined) throw new Error('Nothing to choose from')
+  return chosen
+}

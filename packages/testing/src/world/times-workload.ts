@@ -1,0 +1,169 @@
+import { openFileLog } from '@millrace/connectors'
+import type { Job, JobStatus, Log } from '@millrace/core'
+import { partitionOf } from '@millrace/core/internal'
+import type { Machine } from '../machine/machine.ts'
+import type { SeededRandom } from '../machine/seeded-random.ts'
+import type { SimulatedProcess } from '../machine/simulated-process.ts'
+import { findResults } from '../time/found.ts'
+import { ids, idsJob, lateTopic, resultsTopic } from '../time/ids-job.ts'
+import { DATA } from './audit.ts'
+import { auditTimes, type Idleness } from './audit-times.ts'
+import { hold } from './invariants.ts'
+import type { Scenario } from './scenario.ts'
+import { SOURCES, type TimesPlan, timesPlan } from './times-job.ts'
+import type { RunContainer, Workload } from './workload.ts'
+
+const JOB = 'times'
+const KEYS = 8
+/** An input is idle after this: longer than most producers take, and much shorter than a world lives. */
+const IDLE_AFTER_MS = 400
+/** What passes between a record's arrival and its container's next look, generously. */
+const NOTICED_MS = 100
+/** Event times begin here: windows may reach back from the first one. */
+const FIRST_TIME_MS = 10_000
+/** How far behind its partition a record may be, and how far behind the first topic the second. */
+const BEHIND_MS_MAX = 300
+const SKEW_MS_MAX = 800
+/** No input is idle: longer than any world lives. */
+const NEVER_MS = 1e9
+
+interface SourcePartition {
+  readonly topic: string
+  readonly partition: number
+  readonly keys: readonly Buffer[]
+  readonly skewMs: number
+  /** When it last had a record, and how long it was ever silent before one. */
+  lastAtMs: number
+  silentMs: number
+}
+
+/** Windows of finals over two topics, some of whose partitions are silent for ever. */
+export class TimesWorkload implements Workload {
+  readonly job: Job
+  readonly batch: boolean
+  readonly idleAfterMs: number
+  readonly #machine: Machine
+  readonly #scenario: Scenario
+  readonly #random: SeededRandom
+  readonly #plan: TimesPlan
+  readonly #partitions: readonly SourcePartition[]
+  #nextId = 0
+
+  constructor(machine: Machine, scenario: Scenario) {
+    const random = machine.random.fork('times')
+    this.#machine = machine
+    this.#scenario = scenario
+    this.#random = random
+    this.#plan = timesPlan(random)
+    this.job = idsJob(JOB, this.#plan)
+    this.batch = random.chance(0.25)
+    this.idleAfterMs = random.chance(0.5) ? IDLE_AFTER_MS : NEVER_MS
+    this.#partitions = activePartitions(random, scenario.partitions)
+  }
+
+  get allProduced(): boolean {
+    return this.#machine.nowMs >= this.#scenario.calmAtMs
+  }
+
+  async makeTopics(log: Log): Promise<void> {
+    const { partitions, segmentBytes } = this.#scenario
+    const outputs = this.#plan.tables.flatMap(({ name }) => [resultsTopic(name).name, lateTopic(name).name])
+    for (const name of [...SOURCES, ...outputs]) await log.admin.createTopic(name, { partitions, segmentBytes })
+    await log.admin.createTopic(`${JOB}.changelog`, { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
+    // A batch run goes on without what has never had a record, and takes it for late when it comes.
+    if (this.batch) await this.#append(log, this.#partitions)
+  }
+
+  async produce(process: SimulatedProcess): Promise<void> {
+    const log = await openFileLog({ directory: DATA, env: process.env, durability: this.#scenario.durability })
+    await this.#append(
+      log,
+      this.#partitions.filter(() => this.#random.chance(0.6)),
+    )
+    await log.close()
+  }
+
+  witness(): undefined {
+    return undefined
+  }
+
+  async audit(process: SimulatedProcess): Promise<void> {
+    const log = await openFileLog({ directory: DATA, env: process.env })
+    for (const table of this.#plan.tables) {
+      const results = await findResults(log, table)
+      const names = results.map(({ key, start }) => `${key} ${start}`)
+      hold(
+        'no double count',
+        new Set(names).size === names.length,
+        () => `finals of ${table.name} are there twice: ${names}`,
+      )
+    }
+    await log.close()
+  }
+
+  async isDone(_log: Log, statuses: readonly JobStatus[]): Promise<boolean> {
+    const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
+    return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+  }
+
+  async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {
+    await (await run(true)).done
+    const container = await run(false)
+    const log = await openFileLog({ directory: DATA, env: process.env })
+    await auditTimes(log, container, this.#plan, this.#idleness)
+    await log.close()
+    await container.stop()
+  }
+
+  async auditStoresAmid(): Promise<void> {
+    // The views are compared with the fold in the end: they are the stores.
+  }
+
+  async auditStores(): Promise<void> {
+    // As above.
+  }
+
+  /** What idle time-outs may have done to the results. */
+  get #idleness(): Idleness {
+    if (this.batch || this.idleAfterMs === NEVER_MS) return 'none'
+    const wasSilent = this.#partitions.some(({ silentMs }) => silentMs + NOTICED_MS >= this.idleAfterMs)
+    return wasSilent ? 'amid the records' : 'after the last records'
+  }
+
+  async #append(log: Log, partitions: readonly SourcePartition[]): Promise<void> {
+    const writer = log.openWriter()
+    const nowMs = this.#machine.nowMs
+    for (const { topic, partition, keys, skewMs } of partitions) {
+      const to = await writer.openPartition(topic, partition)
+      for (let count = 1 + this.#random.below(2); count > 0; count--) {
+        const key = keys[this.#random.below(keys.length)]
+        if (key === undefined) continue
+        const behindMs = this.#random.chance(0.6) ? 0 : this.#random.below(BEHIND_MS_MAX)
+        const time = FIRST_TIME_MS + Math.floor(nowMs) - skewMs - behindMs
+        to.append(time, key, 0, key.length, [`${this.#nextId++}`], ids, [])
+      }
+    }
+    await writer.flush()
+    for (const each of partitions) {
+      each.silentMs = Math.max(each.silentMs, this.#machine.nowMs - each.lastAtMs)
+      each.lastAtMs = nowMs
+    }
+  }
+}
+
+/** The partitions that get records: those that a key belongs to, and that are not silent for ever. */
+function activePartitions(random: SeededRandom, partitions: number): readonly SourcePartition[] {
+  const keys = Array.from({ length: KEYS }, (_, key) => Buffer.from(`k${key}`))
+  const all = SOURCES.flatMap((topic, number) => {
+    const skewMs = number * random.below(SKEW_MS_MAX)
+    return Array.from({ length: partitions }, (_, partition) => ({
+      topic,
+      partition,
+      keys: keys.filter((key) => partitionOf(key, 0, key.length, partitions) === partition),
+      skewMs,
+      lastAtMs: 0,
+      silentMs: 0,
+    }))
+  })
+  return all.filter((each, index) => index === 0 || (each.keys.length > 0 && random.chance(0.75)))
+}
