@@ -47,6 +47,19 @@ describe('steps', () => {
     ])
   })
 
+  test('pass the key of a record on behind a merge with a stream of other keys', async () => {
+    await produce(1, 2)
+    const rekeyed = stream(numbers).keyBy((value) => `n${value}`, string())
+    const counts = rekeyed
+      .merge(stream(numbers))
+      .mapValues((value) => value + 1, json<number>())
+      .groupByKey()
+      .count('counts')
+    const theJob = job('merged', counts)
+    await world.runToEnd(theJob)
+    expect(Object.fromEntries(await world.rows(theJob, 'counts'))).toEqual({ n1: 1, n2: 1, k: 2 })
+  })
+
   test('pass tombstones where keys stay, and call back for none', async () => {
     await produce(1, null)
     const seen: unknown[] = []
