@@ -311,6 +311,8 @@ export class RunningContainer {
     // waiting would starve the I/O that it waits for.
     const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
     if (waitMs > 0) await this.#joined.reader.wait(waitMs, this.#rest.signal)
+    // The wait is over at once if there are records that a run to the end leaves alone: I/O must have its turn all the same.
+    await this.#options.env.timers.turn()
     if (this.#rest.signal.aborted) this.#rest = new AbortController()
     return false
   }

@@ -59,7 +59,7 @@ function setUp(
   saved?: SavedClock,
 ) {
   const source = { watermark: NO_WATERMARK, idle: false }
-  const time = new CombinedTime('source', [source])
+  const time = new CombinedTime('source', [source], 1000)
   const record = new CurrentRecord()
   const changes = new Changes()
   const late = new Late()

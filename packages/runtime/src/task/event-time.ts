@@ -15,40 +15,92 @@ export interface EventTime extends Progress {
   readonly name: string
   /** Looks again at what the time depends on; true if something has changed. */
   update(): boolean
+  /** Looks at the monotonic clock, ms, for what depends on it; called now and then. True if something has changed. */
+  tick(nowMs: number): boolean
   /** Takes up the watermark of a checkpoint. */
   resume(watermark: number): void
 }
 
-/** The time of records that come from several places: the least of those that are not idle. If all are, it stands still. */
+/** What has happened since the first of several parts that were all idle became active again. */
+interface Waking {
+  /** Monotonic ms; unknown until the next look at the clock. */
+  sinceMs: number | undefined
+  /** The parts that have been active in the meantime. */
+  readonly active: Set<Progress>
+}
+
+/**
+ * The time of records that come from several places: the least of those that are not idle. If all are idle, it stands still.
+ *
+ * Parts that wake up together are not seen to do so at the same moment: one is read, or committed, a little earlier. So when the
+ * first of them becomes active after all were idle, the others hold time back again for as long as it takes to become idle.
+ */
 export class CombinedTime implements EventTime {
   readonly name: string
   watermark = NO_WATERMARK
   idle = false
   readonly #parts: readonly Progress[]
+  readonly #idleAfterMs: number
+  #waking: Waking | undefined
 
-  constructor(name: string, parts: readonly Progress[]) {
+  /** `idleAfterMs`: how long parts hold time back that were idle when another became active; 0: not at all. */
+  constructor(name: string, parts: readonly Progress[], idleAfterMs: number) {
     this.name = name
     this.#parts = parts
+    this.#idleAfterMs = idleAfterMs
   }
 
   update(): boolean {
     let least = Number.POSITIVE_INFINITY
-    let idle = true
+    let leastOfAll = Number.POSITIVE_INFINITY
+    let idleParts = 0
     for (const part of this.#parts) {
-      if (part.idle) continue
-      idle = false
-      if (part.watermark < least) least = part.watermark
+      const { watermark } = part
+      if (watermark < leastOfAll) leastOfAll = watermark
+      if (part.idle) idleParts++
+      else if (watermark < least) least = watermark
     }
-    const before = this.idle
-    this.idle = idle
-    if (idle || least <= this.watermark) return idle !== before
-    this.watermark = least
-    return true
+    if (this.#waking === undefined && this.idle && idleParts > 0 && idleParts < this.#parts.length) this.wake()
+    if (this.#waking !== undefined) {
+      for (const part of this.#parts) if (!part.idle) this.#waking.active.add(part)
+      return this.#moveTo(leastOfAll, false)
+    }
+    const idle = idleParts === this.#parts.length
+    return this.#moveTo(idle ? this.watermark : least, idle)
+  }
+
+  /** Parts that are idle hold time back for a while, since others have become active just now, or may have: after a restart. */
+  wake(): void {
+    if (this.#idleAfterMs > 0) this.#waking ??= { sinceMs: undefined, active: new Set() }
+  }
+
+  /** Looks whether the parts that are still idle have had time enough. */
+  tick(nowMs: number): boolean {
+    const waking = this.#waking
+    if (waking === undefined) return false
+    waking.sinceMs ??= nowMs
+    if (nowMs - waking.sinceMs < this.#idleAfterMs) return false
+    this.#waking = undefined
+    // Those that were active count, also if they are idle again by now: what they brought must have its effect.
+    const active = Array.from(waking.active, (part) => part.watermark)
+    return active.length > 0 && this.#moveTo(Math.min(...active), false)
   }
 
   resume(watermark: number): void {
     this.watermark = Math.max(this.watermark, watermark)
   }
+
+  #moveTo(watermark: number, idle: boolean): boolean {
+    const changed = idle !== this.idle || watermark > this.watermark
+    this.idle = idle
+    if (watermark > this.watermark) this.watermark = watermark
+    return changed
+  }
+}
+
+/** How long idle parts hold time back when another becomes active; not at all if silence says nothing. */
+export function wakingMs(idleAfterMs: number): number {
+  return Number.isFinite(idleAfterMs) ? idleAfterMs : 0
 }
 
 /** A step that emits results later than their own time. */
@@ -85,6 +137,10 @@ export class HeldTime implements EventTime {
     if (watermark <= this.watermark) return this.idle !== before
     this.watermark = watermark
     return true
+  }
+
+  tick(): boolean {
+    return false
   }
 
   resume(watermark: number): void {

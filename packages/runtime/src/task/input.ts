@@ -77,6 +77,8 @@ export abstract class TaskInput implements Progress {
   protected abstract loadProgress(progress: unknown): void
   /** Whether the record under the cursor is for the operators; a record that is not is dealt with here. */
   protected abstract admit(batch: Batch): boolean
+  /** Looks whether the input is idle; called now and then, with the monotonic time, ms. */
+  abstract checkIdle(nowMs: number): void
   /**
    * The head is the next record that the task processes: the watermark moves to it. True if it has moved, or the input has
    * become active. What time then closes comes before the record.

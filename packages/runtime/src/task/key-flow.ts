@@ -96,7 +96,19 @@ function seesKey(node: PlanNode): boolean {
 }
 
 function passesKey(node: PlanNode): boolean {
-  return keyOrigin(node) !== undefined || node.kind === 'merge' || node.kind === 'late'
+  switch (node.kind) {
+    case 'filter':
+    case 'mapValues':
+    case 'flatMapValues':
+    case 'peek':
+    case 'branch':
+    case 'pipe':
+    case 'merge':
+    case 'late':
+      return true
+    default:
+      return false
+  }
 }
 
 function seesValue(node: PlanNode): boolean {

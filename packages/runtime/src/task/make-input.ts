@@ -1,6 +1,7 @@
 import type { TopicDescription } from '@millrace/core'
 import type { InputPlan, Subtopology } from '@millrace/core/internal'
 import { anySerde } from './compile.ts'
+import { wakingMs } from './event-time.ts'
 import type { InputSpec, RefuseRecord, TaskInput } from './input.ts'
 import { followersIn, readsKey, readsValue } from './key-flow.ts'
 import { type RepartitionEvents, RepartitionInput } from './repartition-input.ts'
@@ -14,6 +15,8 @@ export interface InputWiring extends RepartitionEvents {
   readonly refuse: RefuseRecord
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
+  /** See `TaskSpec`. */
+  readonly idleAfterMs: number
 }
 
 /** Makes the input that the plan describes; it is started by the task. */
@@ -31,9 +34,10 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     readsValue: extract !== undefined || readsValue(node, after),
   }
   if (node.kind === 'source') {
-    const { now, topics } = wiring
+    const { now, topics, idleAfterMs } = wiring
     const { aheadMaxMs } = node.topic
-    return new SourceInput(spec, { topicId: topics.get(topic)?.id ?? '', extract, aheadMaxMs, now }, refuse)
+    const topicId = topics.get(topic)?.id ?? ''
+    return new SourceInput(spec, { topicId, extract, aheadMaxMs, idleAfterMs, now }, refuse)
   }
-  return new RepartitionInput(spec, refuse, wiring)
+  return new RepartitionInput(spec, refuse, wiring, wakingMs(wiring.idleAfterMs))
 }

@@ -83,12 +83,17 @@ function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
     readsKey: true,
     readsValue: false,
   }
-  const input = new RepartitionInput(spec, () => undefined, {
-    marker: () => undefined,
-    repeat: () => {
-      repeats.count++
+  const input = new RepartitionInput(
+    spec,
+    () => undefined,
+    {
+      marker: () => undefined,
+      repeat: () => {
+        repeats.count++
+      },
     },
-  })
+    1000,
+  )
   input.start(readerOf(batch), true)
   return input
 }

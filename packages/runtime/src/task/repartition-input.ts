@@ -24,11 +24,13 @@ export interface RepartitionEvents {
  */
 export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
-  readonly #upstream = new UpstreamProgress()
+  readonly #upstream: UpstreamProgress
   readonly #repeats = new RepeatFilter()
 
-  constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents) {
+  /** `idleAfterMs`: how long idle senders hold time back when another one becomes active after all were idle; 0: not at all. */
+  constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents, idleAfterMs: number) {
     super(spec, refuse)
+    this.#upstream = new UpstreamProgress(idleAfterMs)
     this.#events = events
   }
 
@@ -47,6 +49,10 @@ export class RepartitionInput extends TaskInput {
 
   get positions(): readonly Position[] {
     return this.#upstream.positions
+  }
+
+  checkIdle(nowMs: number): void {
+    this.#upstream.tick(nowMs)
   }
 
   announce(): boolean {

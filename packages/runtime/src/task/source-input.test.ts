@@ -23,7 +23,7 @@ function readerOf(batch: Batch, compactedBefore: number): PartitionReader {
 
 function inputOf(): SourceInput {
   const spec = { topic: 't', partition: 0, key: string(), value: string(), readsKey: true, readsValue: true }
-  const source = { topicId: 'id', extract: undefined, aheadMaxMs: 1000, now: () => 0 }
+  const source = { topicId: 'id', extract: undefined, idleAfterMs: 1000, aheadMaxMs: 1000, now: () => 0 }
   return new SourceInput(spec, source, () => undefined)
 }
 

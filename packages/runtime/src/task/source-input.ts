@@ -19,6 +19,8 @@ export interface SourceSpec {
   readonly topicId: string
   readonly extract: TimestampExtractor | undefined
   readonly aheadMaxMs: number
+  /** With nothing to read for so long the input is idle; infinite: silence says nothing. */
+  readonly idleAfterMs: number
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
 }
@@ -34,18 +36,20 @@ export class SourceInput extends TaskInput {
   readonly #topicId: string
   readonly #extract: TimestampExtractor | undefined
   readonly #aheadMaxMs: number
+  readonly #idleAfterMs: number
   readonly #now: () => number
   #watermark = NO_WATERMARK
   #quiet = false
-  /** When there was last something to read, monotonic ms. */
-  #activeAtMs = 0
+  /** When there was last something to read, monotonic ms; undefined before the first look. */
+  #activeAtMs: number | undefined
   #offsetSeen = -1
   /** No event time up to this is too far ahead; the clock is read again only for a later one. */
   #latestAllowed = 0
 
   constructor(spec: InputSpec, source: SourceSpec, refuse: RefuseRecord) {
     super(spec, refuse)
-    const { topicId, extract, aheadMaxMs, now } = source
+    const { topicId, extract, aheadMaxMs, idleAfterMs, now } = source
+    this.#idleAfterMs = idleAfterMs
     this.#aheadMaxMs = aheadMaxMs
     this.#now = now
     this.#topicId = topicId
@@ -64,13 +68,12 @@ export class SourceInput extends TaskInput {
     return this.#watermark
   }
 
-  /** Looks whether there has been nothing to read for so long; called now and then, with the monotonic time. */
-  checkIdle(nowMs: number, idleAfterMs: number): void {
-    if (this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {
+  checkIdle(nowMs: number): void {
+    if (this.#activeAtMs === undefined || this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {
       this.#activeAtMs = nowMs
       this.#offsetSeen = this.offset
     }
-    this.#quiet = nowMs - this.#activeAtMs >= idleAfterMs
+    this.#quiet = nowMs - this.#activeAtMs >= this.#idleAfterMs
   }
 
   announce(): boolean {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ClockedOperator } from '../operators/clocked.ts'
 import { CombinedTime, type EventTime, HeldTime, NO_WATERMARK } from './event-time.ts'
 import { TaskClock } from './task-clock.ts'
@@ -43,7 +43,7 @@ class Ticking implements ClockedOperator {
 
 test('time is the least of what is not idle', () => {
   const [a, b] = [source(10), source(50)]
-  const time = new CombinedTime('a, b', [a, b])
+  const time = new CombinedTime('a, b', [a, b], 1000)
   time.update()
   expect(time.watermark).toBe(10)
   a.idle = true
@@ -54,7 +54,7 @@ test('time is the least of what is not idle', () => {
 test('time does not go back when an input becomes active again', () => {
   const [a, b] = [source(10), source(50)]
   a.idle = true
-  const time = new CombinedTime('a, b', [a, b])
+  const time = new CombinedTime('a, b', [a, b], 1000)
   time.update()
   a.idle = false
   expect(time.update()).toBe(false)
@@ -63,7 +63,7 @@ test('time does not go back when an input becomes active again', () => {
 
 test('time stands still while everything is idle, and says so', () => {
   const [a, b] = [source(10), source(50)]
-  const time = new CombinedTime('a, b', [a, b])
+  const time = new CombinedTime('a, b', [a, b], 1000)
   time.update()
   a.idle = true
   b.idle = true
@@ -71,9 +71,71 @@ test('time stands still while everything is idle, and says so', () => {
   expect([time.watermark, time.idle]).toEqual([10, true])
 })
 
+describe('when the first of several idle inputs becomes active', () => {
+  const sleeping = () => {
+    const [a, b] = [source(10), source(50)]
+    const time = new CombinedTime('a, b', [a, b], 1000)
+    time.update()
+    a.idle = true
+    b.idle = true
+    time.update()
+    return { a, b, time }
+  }
+
+  test('the others hold time back until they had time enough to do the same', () => {
+    const { a, b, time } = sleeping()
+    b.idle = false
+    b.watermark = 500
+    time.update()
+    expect([time.watermark, time.idle]).toEqual([10, false])
+    expect(time.tick(5000)).toBe(false)
+    a.idle = false
+    a.watermark = 60
+    time.update()
+    expect(time.watermark).toBe(60)
+    time.tick(6000)
+    a.watermark = 70
+    time.update()
+    expect(time.watermark).toBe(70)
+  })
+
+  test('those that stay idle hold nothing back after that', () => {
+    const { b, time } = sleeping()
+    b.idle = false
+    b.watermark = 500
+    time.update()
+    time.tick(5000)
+    expect(time.tick(5999)).toBe(false)
+    expect(time.tick(6000)).toBe(true)
+    expect(time.watermark).toBe(500)
+  })
+
+  test('what it brings has its effect also if it is idle again by then', () => {
+    const { b, time } = sleeping()
+    b.idle = false
+    b.watermark = 500
+    time.update()
+    time.tick(5000)
+    b.idle = true
+    time.update()
+    time.tick(6000)
+    time.update()
+    expect([time.watermark, time.idle]).toEqual([500, true])
+  })
+
+  test('an input that has become idle alone, while another is active, holds nothing back at once', () => {
+    const [a, b] = [source(10), source(50)]
+    const time = new CombinedTime('a, b', [a, b], 1000)
+    time.update()
+    a.idle = true
+    time.update()
+    expect(time.watermark).toBe(50)
+  })
+})
+
 test('time behind a step that owes results is held back to the earliest of them, and is not idle while some are due', () => {
   const input = source(100)
-  const before = new CombinedTime('a', [input])
+  const before = new CombinedTime('a', [input], 1000)
   before.update()
   const step = { owedFrom: 29, dueAt: 90 }
   const behind = new HeldTime('final w', before, step)
@@ -89,7 +151,7 @@ test('time behind a step that owes results is held back to the earliest of them,
 
 test('steps have their turns by when they are due, and the checkpoint says how far each is', () => {
   const input = source()
-  const time = new CombinedTime('a', [input])
+  const time = new CombinedTime('a', [input], 1000)
   const log: string[] = []
   const [first, second] = [new Ticking('first', time, log), new Ticking('second', time, log)]
   const clock = new TaskClock([time], [first, second])
@@ -103,7 +165,7 @@ test('steps have their turns by when they are due, and the checkpoint says how f
   const saved = JSON.parse(JSON.stringify(clock.save()))
   expect(clock.changed).toBe(false)
 
-  const unknown = new CombinedTime('a', [source()])
+  const unknown = new CombinedTime('a', [source()], 1000)
   const restored = new TaskClock([unknown], [new Ticking('first', unknown, log), new Ticking('second', unknown, log)])
   restored.resume([saved])
   expect(unknown.watermark).toBe(25)
@@ -111,7 +173,7 @@ test('steps have their turns by when they are due, and the checkpoint says how f
 })
 
 test('of checkpoints of several tasks that are one now, each name is taken up as it was last', () => {
-  const [a, b] = [new CombinedTime('a', [source()]), new CombinedTime('b', [source()])]
+  const [a, b] = [new CombinedTime('a', [source()], 1000), new CombinedTime('b', [source()], 1000)]
   const [first, second] = [new Ticking('first', a, []), new Ticking('second', b, [])]
   const before = {
     times: [['a', 10] as const, ['b', 7] as const],
@@ -123,7 +185,7 @@ test('of checkpoints of several tasks that are one now, each name is taken up as
 })
 
 test('a step that throws has had its turn', () => {
-  const time = new CombinedTime('a', [source(15)])
+  const time = new CombinedTime('a', [source(15)], 1000)
   const failing = new Ticking('failing', time, [])
   failing.step = () => {
     failing.dueAt += 10

@@ -53,6 +53,12 @@ export class TaskClock {
     this.#owes = owes
   }
 
+  /** Looks at the monotonic clock, ms, for what depends on it, and moves time accordingly; called now and then. */
+  tick(nowMs: number): void {
+    for (const time of this.#times) if (time.tick(nowMs)) this.#changed = true
+    this.advance()
+  }
+
   /** Does a piece of what is due; returns its cost, in records. */
   step(): number {
     if (this.#due === undefined) throw new Error('Nothing is due')

@@ -4,7 +4,7 @@ import type { WindowRetention } from '../operators/window-retention.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper } from './error-policy.ts'
-import { type EventTime, NO_WATERMARK } from './event-time.ts'
+import { type EventTime, NO_WATERMARK, wakingMs } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import { inputGone, inputLost, startsLate } from './input-range.ts'
 import { makeInput } from './make-input.ts'
@@ -188,9 +188,9 @@ export class Task {
   /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */
   checkIdle(nowMs: number): void {
     for (const input of this.#inputs) {
-      if (input instanceof SourceInput) input.checkIdle(nowMs, this.spec.idleAfterMs)
+      input.checkIdle(nowMs)
     }
-    this.#clock.advance()
+    this.#clock.tick(nowMs)
   }
 
   /** Step 1 of a commit: freezes offsets and state together, and tells the tasks downstream how far this one is. */
@@ -263,7 +263,7 @@ export class Task {
   async #connect(state: TaskState): Promise<void> {
     const { subtopology, topology, partition, tasks, repartitionTopic } = this.spec
     const inputs = new Map(subtopology.inputs.map((input) => [input.node, this.#makeInput(input)]))
-    const times = new TaskTimes(inputs)
+    const times = new TaskTimes(inputs, wakingMs(this.spec.idleAfterMs))
     const writers = await openOutputs(this.spec, subtopology)
     const deadLetters = await openDeadLetters(this.spec, topology.errors, partition)
     const unit = new UnitOfWork({ state, record: this.#record, counts: this.counts }, needsUndo(topology, subtopology))
@@ -309,9 +309,10 @@ export class Task {
   }
 
   #makeInput(plan: InputPlan): TaskInput {
-    const { subtopology, partition, topics, env } = this.spec
+    const { subtopology, partition, topics, env, idleAfterMs } = this.spec
     return makeInput(plan, {
       now: () => env.clock.now(),
+      idleAfterMs,
       subtopology,
       partition,
       topics,
@@ -334,7 +335,7 @@ export class Task {
     if (place.offset < start) throw inputGone(place, start)
     if (checkpoint === undefined && start > 0) this.spec.notice(`${this.id}: ${startsLate(place)}`)
     input.start(await reader.assign(topic, partition, place.offset), place.offset <= start)
-    if (input instanceof SourceInput) input.checkIdle(env.clock.monotonic(), Number.POSITIVE_INFINITY)
+    input.checkIdle(env.clock.monotonic())
   }
 
   /** The input whose head has the lowest event time; order within one input is that of its offsets. */

@@ -8,12 +8,14 @@ import type { TaskInput } from './input.ts'
  */
 export class TaskTimes {
   readonly #inputs: ReadonlyMap<PlanNode, TaskInput>
+  readonly #idleAfterMs: number
   readonly #times = new Map<string, EventTime>()
   readonly #held = new Map<PlanNode, EventTime>()
 
-  /** `inputs`: by the node that reads each. */
-  constructor(inputs: ReadonlyMap<PlanNode, TaskInput>) {
+  /** `inputs`: by the node that reads each. `idleAfterMs`: see `CombinedTime`. */
+  constructor(inputs: ReadonlyMap<PlanNode, TaskInput>, idleAfterMs: number) {
     this.#inputs = inputs
+    this.#idleAfterMs = idleAfterMs
   }
 
   /** All of them, each after those that it depends on. */
@@ -47,7 +49,7 @@ export class TaskTimes {
   }
 
   #ofInput(input: TaskInput): EventTime {
-    return this.#named(input.topic, () => new CombinedTime(input.topic, [input]))
+    return this.#named(input.topic, () => new CombinedTime(input.topic, [input], this.#idleAfterMs))
   }
 
   #combined(parts: readonly EventTime[]): EventTime {
@@ -55,7 +57,7 @@ export class TaskTimes {
     const [only] = distinct
     if (only !== undefined && distinct.length === 1) return only
     const name = distinct.map((part) => part.name).join(', ')
-    return this.#named(name, () => new CombinedTime(name, distinct))
+    return this.#named(name, () => new CombinedTime(name, distinct, this.#idleAfterMs))
   }
 
   #named(name: string, make: () => EventTime): EventTime {

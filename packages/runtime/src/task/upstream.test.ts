@@ -2,12 +2,14 @@ import { expect, test } from 'vitest'
 import { NO_WATERMARK } from './event-time.ts'
 import { type Marker, UpstreamProgress } from './upstream.ts'
 
+const IDLE_MS = 1000
+
 function marker(partition: number, watermark: number | null, more: Partial<Marker> = {}): Marker {
   return { partition, of: 2, watermark, idle: false, position: { flights: { [partition]: watermark ?? 0 } }, ...more }
 }
 
 test('the watermark is unknown until a marker of every sender has come', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, 100))
   expect(upstream.watermark).toBe(NO_WATERMARK)
   upstream.hear(marker(1, 50))
@@ -15,7 +17,7 @@ test('the watermark is unknown until a marker of every sender has come', () => {
 })
 
 test('a repartition input is not idle before a marker of every sender has come', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, null, { idle: true }))
   expect(upstream.idle).toBe(false)
   upstream.hear(marker(1, null, { idle: true }))
@@ -23,7 +25,7 @@ test('a repartition input is not idle before a marker of every sender has come',
 })
 
 test('an idle sender holds back nothing', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, 100))
   upstream.hear(marker(1, null, { idle: true }))
   expect(upstream.watermark).toBe(100)
@@ -31,7 +33,7 @@ test('an idle sender holds back nothing', () => {
 })
 
 test('time stands still while all senders are idle', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, 10))
   upstream.hear(marker(1, 20))
   upstream.hear(marker(0, 10, { idle: true, position: { flights: { 0: 11 } } }))
@@ -42,7 +44,7 @@ test('time stands still while all senders are idle', () => {
 })
 
 test('a sender that was idle holds back the watermark again from its first record on, and the watermark does not go back', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, 100))
   upstream.hear(marker(1, 40, { idle: true }))
   expect(upstream.watermark).toBe(100)
@@ -50,13 +52,13 @@ test('a sender that was idle holds back the watermark again from its first recor
   expect(upstream.wake(1)).toBe(false)
   upstream.hear(marker(0, 200, { position: { flights: { 0: 200 } } }))
   expect(upstream.watermark).toBe(100)
-  const restarted = new UpstreamProgress()
+  const restarted = new UpstreamProgress(IDLE_MS)
   restarted.load(JSON.parse(JSON.stringify(upstream.save())))
   expect(restarted.wake(1)).toBe(false)
 })
 
 test('older markers of a sender that restarted are ignored', () => {
-  const upstream = new UpstreamProgress()
+  const upstream = new UpstreamProgress(IDLE_MS)
   upstream.hear(marker(0, 100))
   upstream.hear(marker(1, 100))
   upstream.hear(marker(1, 60))
@@ -66,10 +68,10 @@ test('older markers of a sender that restarted are ignored', () => {
 })
 
 test('the markers that have come survive a restart', () => {
-  const before = new UpstreamProgress()
+  const before = new UpstreamProgress(IDLE_MS)
   before.hear(marker(0, 100))
   before.hear(marker(1, 70, { idle: true }))
-  const after = new UpstreamProgress()
+  const after = new UpstreamProgress(IDLE_MS)
   after.load(JSON.parse(JSON.stringify(before.save())))
   expect(after.watermark).toBe(100)
   expect(after.positions).toEqual(before.positions)

@@ -39,8 +39,15 @@ class Sender implements Progress {
 /** What the tasks that send to one repartition partition have said of themselves. */
 export class UpstreamProgress implements Progress {
   #senders: Sender[] = []
-  #time = new CombinedTime('upstream', [])
+  readonly #idleAfterMs: number
+  #time: CombinedTime
   #allHeard = false
+
+  /** `idleAfterMs`: see `CombinedTime`. */
+  constructor(idleAfterMs: number) {
+    this.#idleAfterMs = idleAfterMs
+    this.#time = this.#combine()
+  }
 
   /** The least over all senders that are not idle; nothing is known before each was heard. */
   get watermark(): number {
@@ -60,7 +67,7 @@ export class UpstreamProgress implements Progress {
     const known = this.#find(marker.partition)
     if (known === undefined) {
       this.#senders.push(new Sender(marker))
-      this.#time = new CombinedTime('upstream', this.#senders)
+      this.#time = this.#combine()
     } else if (isNews(marker, known)) {
       known.marker = marker
       known.idle = marker.idle
@@ -84,9 +91,20 @@ export class UpstreamProgress implements Progress {
 
   load(markers: readonly Marker[]): void {
     this.#senders = []
-    this.#time = new CombinedTime('upstream', [])
+    this.#time = this.#combine()
     this.#allHeard = false
     for (const marker of markers) this.hear(marker)
+    // A sender that was idle may have become active just before.
+    this.#time.wake()
+  }
+
+  /** Looks at the monotonic clock, ms, for what depends on it. */
+  tick(nowMs: number): void {
+    if (this.#allHeard) this.#time.tick(nowMs)
+  }
+
+  #combine(): CombinedTime {
+    return new CombinedTime('upstream', this.#senders, this.#idleAfterMs)
   }
 
   #find(partition: number): Sender | undefined {
