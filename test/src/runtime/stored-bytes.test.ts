@@ -49,7 +49,7 @@ function hex(value: Uint8Array): string {
 
 test('keys and values come back from a store byte by byte, after commits, restarts, compaction and a restore', async () => {
   const special = SPECIAL.map((each) => Uint8Array.from(each))
-  const random = sample(uint8Array({ minLength: 1, maxLength: 300 }), 30)
+  const random = sample(uint8Array({ minLength: 1, maxLength: 5000, size: 'max' }), { numRuns: 30, seed: 7 })
   const all = [...special, ...random]
   const expected = new Map<string, string>()
   for (let round = 0; round < 4; round++) {
