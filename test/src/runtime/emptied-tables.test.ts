@@ -41,7 +41,7 @@ const step = oneof(
 
 test('a row that was deleted or filtered out and comes again is back in every table, also after restarts and restores', async () => {
   await check(
-    asyncProperty(array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+    asyncProperty(array(step, { minLength: 8, maxLength: 20 }), async (steps) => {
       await world.close()
       world = await JobWorld.open()
       await world.topic('numbers')
@@ -69,7 +69,7 @@ test('a row that was deleted or filtered out and comes again is back in every ta
       for (const [key, value] of await world.read('out', out.value)) told.set(key, value)
       expect(new Map([...told].filter(([, value]) => value !== null))).toEqual(expected.halves)
     }),
-    { numRuns: 10 },
+    { numRuns: 4 },
   )
 })
 
