@@ -50,7 +50,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'connectors/LOG_WRITE_FAILED': [`${FILE_LOG}/failures.test.ts`],
   'connectors/MEMBER_FENCED': [`${FILE_LOG}/membership/file-membership.test.ts`],
   'connectors/OFFSET_GONE': [MEMORY_LOG],
-  'connectors/PARTITION_IN_USE': [`${FILE_LOG}/inspect/repair.test.ts`],
+  'connectors/PARTITION_IN_USE': [`${FILE_LOG}/inspect/repair.test.ts#refuses while a job runs`],
   'connectors/PARTITION_MISSING': [`${BAD_INPUT}#a partition to look into`],
   'connectors/RECORD_TOO_LARGE': [`${RECORD_BATCH}/record-batch.test.ts`],
   'connectors/TOO_MANY_TRANSACTIONS': [`${FILE_LOG}/file-log-limits.test.ts`],

@@ -142,3 +142,14 @@ test('a topic that is deleted stops the writers and readers of other processes',
   await deleter.close()
   await log.close()
 })
+
+test('a topic whose description was lost is not made again over its records', async () => {
+  const log = await open()
+  await log.admin.createTopic('t')
+  rmSync(`${directory}/topics/t/topic.json`)
+  await expect(log.admin.createTopic('t')).rejects.toMatchObject({
+    code: 'LOG_DAMAGED',
+    message: expect.stringMatching(/t has partitions, but .*topic\.json, which describes it, is missing/),
+  })
+  await log.close()
+})
