@@ -90,6 +90,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'connectors/TRIES': { becomes: '1000', tests: [`${FILE_LOG}/inspect/verify-partition.test.ts`] },
   'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
+  'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
   'core/INT32_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },
@@ -214,6 +215,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/RESTORE_WAIT_MS',
     'runtime/WAIT_MS',
   ]),
+  ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
   ...because('how much of a message is shown', ['runtime/GAPS_SHOWN']),
   ...because('no offset can pass it: an append that would is refused', ['connectors/OFFSET_MAX']),
   ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [

@@ -98,6 +98,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/VIEW_INCOMPLETE': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/container/view-parts.test.ts`],
   'runtime/VIEW_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'state/JOB_RUNNING': [`${STATE}/open-task-state.test.ts`],
+  'state/RECORD_UNENCODABLE': [`${STATE}/task-state.test.ts`],
   'state/STATE_DAMAGED': [`${STATE}/open-task-state.test.ts`],
   'state/STATE_REBUILD_FAILED': [`${STATE}/open-task-state.test.ts`],
   'state/STATE_SERDE_CHANGED': [`${STATE}/open-task-state.test.ts`],
