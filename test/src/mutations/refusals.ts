@@ -78,7 +78,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/INPUT_GONE': [`${JOBS}/input-range.test.ts`],
   'runtime/INPUT_LOST': [`${JOBS}/refusals.test.ts`],
   'runtime/JOB_INVALID': [`${JOBS}/refusals.test.ts`],
-  'runtime/JOB_TOPIC_UNFIT': [`${JOBS}/own-topics.test.ts`],
+  'runtime/JOB_TOPIC_UNFIT': [`${JOBS}/own-topics.test.ts`, `${JOBS}/refusals.test.ts`],
   'runtime/KEY_MISSING': [`${JOBS}/refusals.test.ts`, `${JOBS}/error-policies.test.ts`],
   'runtime/METHOD_REFUSED': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/PATH_MISSING': [`${RUNTIME}/views/view-server.test.ts`],

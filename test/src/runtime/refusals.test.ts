@@ -10,6 +10,12 @@ import { JobWorld } from './job-world.ts'
 const numbers = topic('numbers', { key: string(), value: json<number>() })
 const out = topic('out', { key: string(), value: json<unknown>() })
 const counts = stream(numbers).groupByKey().count('counts')
+const repartitioned = job(
+  'counting',
+  stream(numbers)
+    .groupBy((value) => `${value}`, string())
+    .count('counts'),
+)
 
 let world: JobWorld
 
@@ -53,6 +59,43 @@ describe('a start is refused', () => {
       await log.close()
     }
   })
+
+  test('if the catalog of the job holds a record of something else', async () => {
+    await produce(1)
+    await world.runToEnd(job('counting', counts))
+    await world.produce('counting.catalog', string(), [{ key: null, value: 'mine', timestamp: 0 }])
+    await expect(world.start(job('counting', counts))).rejects.toMatchObject({
+      code: 'JOB_TOPIC_UNFIT',
+      message: expect.stringMatching(/counting\.catalog holds a record that is no catalog/),
+    })
+  })
+
+  test('if the changelog holds state that no catalog describes', async () => {
+    await produce(1)
+    await world.runToEnd(job('counting', counts))
+    await world.log.admin.deleteTopic('counting.catalog')
+    await expect(world.start(job('counting', counts))).rejects.toMatchObject({
+      code: 'JOB_TOPIC_UNFIT',
+      message: expect.stringMatching(/counting\.changelog holds state, and .*millrace reset counting/),
+    })
+  })
+
+  test('if a repartition topic holds what was sent before the changelog was deleted', async () => {
+    await produce(1)
+    await world.runToEnd(repartitioned)
+    await world.log.admin.deleteTopic('counting.changelog')
+    await expect(world.start(repartitioned)).rejects.toMatchObject({
+      code: 'JOB_TOPIC_UNFIT',
+      message: expect.stringMatching(/counting\.counts\.repartition holds records .*millrace topics delete/),
+    })
+  })
+
+  test('if a store is to start empty that the job does not have', async () => {
+    await expect(world.start(job('counting', counts), { startEmpty: ['sums'] })).rejects.toMatchObject({
+      code: 'JOB_INVALID',
+      message: expect.stringMatching(/no store sums .* it has counts/),
+    })
+  })
 })
 
 describe('a job stops', () => {
@@ -91,15 +134,9 @@ describe('a job stops', () => {
   })
 
   test('if somebody else has written to its repartition topic', async () => {
-    const theJob = job(
-      'counting',
-      stream(numbers)
-        .groupBy((value) => `${value}`, string())
-        .count('counts'),
-    )
-    await world.runToEnd(theJob)
+    await world.runToEnd(repartitioned)
     await world.produce('counting.counts.repartition', string(), [{ key: 'k', value: 'mine', timestamp: 0 }])
-    await expect(world.runToEnd(theJob)).rejects.toMatchObject({
+    await expect(world.runToEnd(repartitioned)).rejects.toMatchObject({
       code: 'REPARTITION_FOREIGN',
       place: { topic: 'counting.counts.repartition', partition: 0 },
     })
