@@ -6,8 +6,8 @@ import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
 import { onlyTask, type Results, readResults } from './results.ts'
 
-/** Millrace's state has a checksum before each value; the loop's has not. */
-const CHECKSUM_BYTES = 4
+/** In Millrace's state a checksum and a time precede each total; in the loop's nothing does. */
+const PREFIX_BYTES = 12
 
 export interface Contest {
   /** What is done, for the table. */
@@ -68,7 +68,7 @@ async function runByHand({ byHand, output }: Contest, input: string): Promise<Si
 async function runOnMillrace({ onMillrace, output, job }: Contest, input: string): Promise<Side> {
   return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
     measured: await measure(onMillrace, { data }),
-    results: await readResults(data, output, onlyTask(data, job), CHECKSUM_BYTES),
+    results: await readResults(data, output, onlyTask(data, job), PREFIX_BYTES),
   }))
 }
 

@@ -15,15 +15,10 @@ export interface Results {
 }
 
 /**
- * Reads the results of a run. `state` is the state's directory; its values are preceded by `checksumBytes` bytes that
+ * Reads the results of a run. `state` is the state's directory; its values are preceded by `prefixBytes` bytes that
  * are passed over.
  */
-export async function readResults(
-  data: string,
-  output: string,
-  state: string,
-  checksumBytes: number,
-): Promise<Results> {
+export async function readResults(data: string, output: string, state: string, prefixBytes: number): Promise<Results> {
   const outputs = new TopicReader(`${data}/topics/${output}/0`)
   const outputHash = createHash('sha256')
   while (outputs.nextBatch()) {
@@ -37,7 +32,7 @@ export async function readResults(
   let totals = 0
   const level = await openState(state)
   for await (const [key, value] of level.iterator({ gte: Buffer.from('delays\0'), lt: Buffer.from('delays\x01') })) {
-    stateHash.update(key).update(value.subarray(checksumBytes))
+    stateHash.update(key).update(value.subarray(prefixBytes))
     totals++
   }
   await level.close()

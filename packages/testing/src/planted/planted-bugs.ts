@@ -113,14 +113,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'checkpoint ahead of what it covers',
     file: `${RUNTIME}/task/input.ts`,
-    from: 'return { offset: this.offset, progress',
-    to: 'return { offset: this.offset + 1, progress',
+    from: 'const { offset } = this\n',
+    to: 'const offset = this.offset + 1\n',
   },
   {
     name: 'checkpoint behind what it covers',
     file: `${RUNTIME}/task/input.ts`,
-    from: 'return { offset: this.offset, progress',
-    to: 'return { offset: Math.max(0, this.offset - 1), progress',
+    from: 'const { offset } = this\n',
+    to: 'const offset = Math.max(0, this.offset - 1)\n',
   },
   {
     name: 'store written before the log',
@@ -168,8 +168,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'an input is idle some time after the start',
     file: `${RUNTIME}/task/source-input.ts`,
-    from: 'if (this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
-    to: 'if (this.#activeAtMs === 0) {',
+    from: 'if (this.#activeAtMs === undefined || this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
+    to: 'if (this.#activeAtMs === undefined) {',
     job: 'times',
   },
   {
