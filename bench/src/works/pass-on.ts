@@ -1,15 +1,15 @@
 import { openFileLog } from '@millrace/connectors'
-import { bytes, int64, job, stream, topic } from '@millrace/core'
+import { int64, job, stream, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { count, text, type Work } from '../child/work.ts'
 import { asGuarantee } from '../guarantee/guarantees.ts'
 import { timedLog } from '../guarantee/timed-log.ts'
 
-const ticks = topic('ticks', { key: bytes(), value: int64() })
+const ticks = topic('ticks', { value: int64() })
 
 /** A stateless job that leaves every record as it is. */
-const passOn = job('pass-on', stream(ticks).to(topic('passed-on', { key: bytes(), value: int64() })))
+const passOn = job('pass-on', stream(ticks).to(topic('passed-on', { value: int64() })))
 
 /** Runs a job until it has processed so many records. */
 const work: Work = {
