@@ -71,6 +71,8 @@ export interface FileSystem {
   list(path: string): string[]
   stat(path: string): FileStat | undefined
   rename(from: string, to: string): void
+  /** Gives a file a second name. Throws `EXDEV` on another file system, and other codes where there are no hard links. */
+  link(path: string, name: string): void
   /** Removes a file; one that is already gone is no error. */
   remove(path: string): void
   /** Removes a directory and all it holds; one that is already gone is no error. */

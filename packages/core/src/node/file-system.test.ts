@@ -14,6 +14,21 @@ test('removing a file that is gone is no error, and any other error has its code
   )
 })
 
+test('a linked file stays under its second name when the first is removed', () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  const file = files.open(`${directory}/file`, 'write')
+  file.write(Buffer.from('content'), 0, 7, 0)
+  file.close()
+  files.link(`${directory}/file`, `${directory}/other`)
+  expect(() => files.link(`${directory}/file`, `${directory}/other`)).toThrow(
+    expect.objectContaining({ code: 'EEXIST' }),
+  )
+  files.remove(`${directory}/file`)
+  expect(files.stat(`${directory}/other`)?.bytes).toBe(7)
+})
+
 test('a file that was closed touches no other, though the kernel gave its number to that', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))

@@ -11,6 +11,7 @@ const MESSAGES = {
   ENOSPC: 'no space left on device',
   ENOTDIR: 'not a directory',
   ENOTEMPTY: 'directory not empty',
+  EPERM: 'operation not permitted',
   EROFS: 'read-only file system',
 } as const
 

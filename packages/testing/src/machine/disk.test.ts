@@ -227,6 +227,19 @@ test('a file stays readable to who has it open after it was renamed, removed, or
   expect(machine.process('a').env.files.stat('/directory')).toBeUndefined()
 })
 
+test('a linked file stays under its second name when the first is removed', () => {
+  const machine = new Machine(1)
+  const { files } = machine.process('a').env
+  files.makeDirectory('/directory')
+  put(files, '/directory/file', 'content')
+  files.link('/directory/file', '/directory/other')
+  expect(() => files.link('/directory/file', '/directory/other')).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+  expect(() => files.link('/directory', '/linked')).toThrow(expect.objectContaining({ code: 'EPERM' }))
+  expect(() => files.link('/directory/missing', '/linked')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+  files.remove('/directory/file')
+  expect(files.stat('/directory/other')?.bytes).toBe(7)
+})
+
 describe('a fault', () => {
   test('is asked for before each call, and fails the call with its code', async () => {
     const machine = new Machine(1)

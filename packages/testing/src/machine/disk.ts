@@ -97,6 +97,16 @@ export class Disk {
     over?.watchers.notify()
   }
 
+  /** Gives a file a second name. */
+  link(path: string, name: string): void {
+    const { node } = this.#place(path, 'link', name)
+    const target = this.#place(name, 'link', name, path)
+    if (node === undefined) throw new DiskError('ENOENT', 'link', path, name)
+    if (node.kind === 'directory') throw new DiskError('EPERM', 'link', path, name)
+    if (target.node !== undefined) throw new DiskError('EEXIST', 'link', path, name)
+    this.#rename([{ ...target, node }])
+  }
+
   /** Removes a file's name; who has it open keeps it. */
   remove(path: string): void {
     const place = this.#existing(path)

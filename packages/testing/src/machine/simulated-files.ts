@@ -49,6 +49,10 @@ export class SimulatedFiles implements FileSystem {
     this.#act('rename', 'rename', from, () => this.#kernel.disk.rename(from, to), to)
   }
 
+  link(path: string, name: string): void {
+    this.#act('rename', 'link', path, () => this.#kernel.disk.link(path, name), name)
+  }
+
   remove(path: string): void {
     this.#act('remove', 'rm', path, () => this.#kernel.disk.remove(path))
   }

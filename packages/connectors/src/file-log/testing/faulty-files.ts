@@ -1,7 +1,7 @@
 import type { Env, FileSystem, OpenFile } from '@millrace/core'
 
 /** A call that changes the disk, as `FaultyFiles` counts it. */
-export type DiskCall = 'open' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'syncDirectory'
+export type DiskCall = 'open' | 'write' | 'truncate' | 'sync' | 'rename' | 'link' | 'remove' | 'syncDirectory'
 
 /** Decides, for each call that changes the disk, whether it fails: with the file system's error code, or not. */
 export type Fault = (call: DiskCall, path: string) => string | undefined
@@ -28,6 +28,10 @@ function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) =>
     rename: (from, to) => {
       check('rename', to)
       files.rename(from, to)
+    },
+    link: (path, name) => {
+      check('link', name)
+      files.link(path, name)
     },
     remove: (path) => {
       check('remove', path)

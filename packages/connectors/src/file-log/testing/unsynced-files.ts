@@ -12,6 +12,7 @@ export function withoutSyncs(env: Env): Env {
       list: (path) => files.list(path),
       stat: (path) => files.stat(path),
       rename: (from, to) => files.rename(from, to),
+      link: (path, name) => files.link(path, name),
       remove: (path) => files.remove(path),
       removeTree: (path) => files.removeTree(path),
       syncDirectory: async () => undefined,
