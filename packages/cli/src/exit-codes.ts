@@ -40,6 +40,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   STORE_CHANGED: EXIT.refused,
   STORE_BEHIND: EXIT.refused,
   INPUT_GONE: EXIT.refused,
+  LOG_PARTS_DIFFER: EXIT.refused,
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
   RECORD_EXPIRED: EXIT.refused,

@@ -1,5 +1,6 @@
 export { assignTasks } from './assignment/assign-tasks.ts'
 export type {
+  BatchMark,
   Checkpoint,
   CommittedStore,
   Entry,
@@ -64,7 +65,12 @@ export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'
 export { timerHeartbeats } from './timer-heartbeats.ts'
 export { type JobMeaning, jobMeaning, type RepartitionMeaning, type StoreMeaning } from './topology/job-meaning.ts'
-export { type PartitionPlan, type RepartitionTopic, resolvePartitions } from './topology/resolve-partitions.ts'
+export {
+  namedTopics,
+  type PartitionPlan,
+  type RepartitionTopic,
+  resolvePartitions,
+} from './topology/resolve-partitions.ts'
 export { catalogTopic, changelogTopic, deadLetterTopics, inputsOf, repartitionTopic } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'

@@ -11,8 +11,8 @@ const CHECKPOINT_PREFIX = '\0'
 const IDENTITY_PREFIX = '\0\0'
 
 export function appendCheckpoint(buffer: CommitBuffer, group: RecordGroup, timestamp: number, checkpoint: Checkpoint) {
-  for (const [topic, { offset, progress, time, compactedBefore }] of checkpoint) {
-    append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress, time, compactedBefore })
+  for (const [topic, { offset, progress, time, compactedBefore, batch }] of checkpoint) {
+    append(buffer, group, timestamp, CHECKPOINT_PREFIX + topic, { offset, progress, time, compactedBefore, batch })
   }
 }
 
@@ -52,12 +52,13 @@ export function readChangelogKey(bytes: Buffer, start: number, end: number): Cha
 
 /** The value of a checkpoint record. The log has verified its bytes. */
 export function readCheckpoint(bytes: Buffer, start: number, end: number): InputCheckpoint {
-  const { offset, progress, time, compactedBefore } = JSON.parse(bytes.utf8Slice(start, end))
+  const { offset, progress, time, compactedBefore, batch } = JSON.parse(bytes.utf8Slice(start, end))
   return {
     offset,
     progress,
     ...(time !== undefined && { time }),
     ...(compactedBefore !== undefined && { compactedBefore }),
+    ...(batch !== undefined && { batch }),
   }
 }
 

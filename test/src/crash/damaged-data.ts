@@ -24,9 +24,25 @@ export const FILE_KINDS: readonly FileKind[] = [
     deleted: ['TOPIC_MISSING', 'LOG_DAMAGED'],
   },
   { name: 'data version', files: /^millrace\.json$/, flipped: ['DATA_VERSION'], deleted: [] },
-  { name: 'journal', files: /^transactions\/[^.]/, flipped: ['LOG_DAMAGED'], deleted: ['LOG_DAMAGED'] },
+  {
+    name: 'journal',
+    files: /^transactions\/[^.]/,
+    flipped: ['LOG_DAMAGED', 'LOG_PARTS_DIFFER'],
+    deleted: ['LOG_DAMAGED', 'LOG_PARTS_DIFFER'],
+  },
+  {
+    name: 'closed writers',
+    files: /^transactions\/\.closed-writers$/,
+    flipped: ['LOG_DAMAGED'],
+    deleted: ['LOG_PARTS_DIFFER'],
+  },
   { name: 'group', files: /^jobs\/.*\.json$/, flipped: [], deleted: [] },
-  { name: 'lock', files: /^(jobs\/.*(lock|members\/.*)|transactions\/\..*|.*\/cleaner)$/, flipped: [], deleted: [] },
+  {
+    name: 'lock',
+    files: /^(jobs\/.*(lock|members\/.*)|transactions\/\.(owner-.*|closed-writers-lock)|.*\/cleaner)$/,
+    flipped: [],
+    deleted: [],
+  },
   // A cache of the changelog: it is repaired without a person.
   { name: 'state', files: /^state\//, flipped: [], deleted: [] },
 ]

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
-import { existingTopic } from './topic-partitions.ts'
 
 export function deleteCommand(io: Io): Command {
   return new Command('delete')
@@ -16,7 +15,6 @@ Example:
     )
     .action((name: string, options: DataOptions) =>
       withLog(options, async (log) => {
-        await existingTopic(log, name)
         await log.admin.deleteTopic(name)
         io.stdout.write(`Topic ${name} is deleted\n`)
       }),

@@ -4,8 +4,8 @@ import { messageOf, systemCode, writeFailed } from './errors.ts'
 import { topicsDirectory, transactionsDirectory } from './paths.ts'
 
 /** The layout that this version writes and reads. */
-const DATA_VERSION = 3
-const VERSION_FILE = 'millrace.json'
+export const DATA_VERSION = 3
+export const VERSION_FILE = 'millrace.json'
 
 /**
  * Makes a directory a data directory, or checks that it is one of this version and of this user. Throws `DATA_VERSION`,

@@ -64,6 +64,17 @@ export function logDamaged(file: string, position: number, what: string, place: 
   )
 }
 
+/** Files of a data directory that were copied at different moments. `what` says who is further than whom. */
+export function partsDiffer(data: string, part: string, what: string, place: ErrorPlace): RefusedError {
+  return new RefusedError(
+    'LOG_PARTS_DIFFER',
+    `In ${data}, ${part} does not belong with the rest: ${what}. Some of the files were copied or put back at another moment ` +
+      `than the others, and results would be missing or doubled. Restore all of the directory from one backup; without one, ` +
+      `"millrace reset" the jobs that wrote it and delete their outputs, to compute everything from scratch`,
+    place,
+  )
+}
+
 export function tooManyTransactions(topic: string, partition: number): RefusedError {
   return new RefusedError(
     'TOO_MANY_TRANSACTIONS',

@@ -3,6 +3,7 @@ import { diskFailed } from './errors.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
 import type { Durability } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
+import { checkParts } from './transactions/check-parts.ts'
 import type { TransactionFinisher } from './transactions/finisher.ts'
 
 /**
@@ -48,6 +49,7 @@ export class FileLogReader implements LogReader {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     try {
       await files.settle()
+      checkParts(files)
       if (this.#isolation === 'committed') await this.#finisher.meet(files)
     } catch (error) {
       files.close()

@@ -32,6 +32,8 @@ import { partitionDirectory } from './paths.ts'
 import { applyRetention, purgeBefore } from './retention.ts'
 import { stableOffset } from './tail.ts'
 import { TopicStore } from './topic-store.ts'
+import { checkParts, checkTopic, namesTopic } from './transactions/check-parts.ts'
+import { ClosedWriters } from './transactions/closed-writers.ts'
 import { TransactionFinisher } from './transactions/finisher.ts'
 import { openTransactionalWriter } from './transactions/open-transactional-writer.ts'
 
@@ -71,6 +73,7 @@ class FileLog implements Log {
   readonly #durability: Durability
   readonly #topics: TopicStore
   readonly #finisher: TransactionFinisher
+  readonly #closed: ClosedWriters
   readonly #cleaning: Cleaning
   readonly #open = new Set<{ close(): Promise<void> }>()
 
@@ -79,8 +82,9 @@ class FileLog implements Log {
     this.#env = env
     this.#durability = durability
     this.#topics = topics
-    this.#finisher = new TransactionFinisher(env, directory, topics, durability)
-    this.admin = new FileLogAdmin(directory, env, topics, this.#finisher)
+    this.#closed = new ClosedWriters(env, directory)
+    this.#finisher = new TransactionFinisher(env, directory, topics, durability, this.#closed)
+    this.admin = new FileLogAdmin(directory, env, topics, this.#finisher, this.#closed)
     this.#cleaning = new Cleaning(
       (topic, partition, signal) => this.admin.cleanPartition(topic, partition, DIRTY_RATIO_MIN, signal),
       env.timers,
@@ -111,6 +115,7 @@ class FileLog implements Log {
       topics: this.#topics,
       durability: this.#durability,
       finisher: this.#finisher,
+      closed: this.#closed,
       cleaning: this.#cleaning,
     }
     const writer = await openTransactionalWriter(context, transactionalId)
@@ -155,20 +160,27 @@ class FileLogAdmin implements LogAdmin {
   readonly #env: Env
   readonly #topics: TopicStore
   readonly #finisher: TransactionFinisher
+  readonly #closed: ClosedWriters
 
-  constructor(data: string, env: Env, topics: TopicStore, finisher: TransactionFinisher) {
+  constructor(data: string, env: Env, topics: TopicStore, finisher: TransactionFinisher, closed: ClosedWriters) {
     this.#data = data
     this.#env = env
     this.#topics = topics
     this.#finisher = finisher
+    this.#closed = closed
   }
 
   createTopic(name: string, settings: Partial<TopicSettings> = {}): Promise<TopicDescription> {
     return this.#topics.create(name, settings)
   }
 
-  deleteTopic(name: string): Promise<void> {
-    return this.#topics.delete(name)
+  async deleteTopic(name: string): Promise<void> {
+    checkName('topic', name)
+    const written = namesTopic(this.#env.files, this.#data, name)
+    // First: a topic that is missing, and not known to be deleted, counts as lost.
+    if (written) await this.#closed.forgetTopic(name)
+    // A person may have removed the directory; then this says that it was on purpose.
+    if (!written || this.#topics.describe(name) !== undefined) await this.#topics.delete(name)
   }
 
   async describeTopic(name: string): Promise<TopicDescription | undefined> {
@@ -180,6 +192,19 @@ class FileLogAdmin implements LogAdmin {
     return this.#topics.list()
   }
 
+  async checkTopics(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const topic = this.#topics.describe(name)
+      checkTopic(this.#env.files, this.#data, name, topic)
+      for (let partition = 0; partition < (topic?.partitions ?? 0); partition++) {
+        await this.#with(name, partition, async (files) => {
+          await files.settle()
+          checkParts(files)
+        })
+      }
+    }
+  }
+
   offsets(topic: string, partition: number): Promise<PartitionOffsets> {
     return this.#with(topic, partition, async (files) => {
       await files.settle()
@@ -187,6 +212,14 @@ class FileLogAdmin implements LogAdmin {
       const tail = await files.settle()
       return { start: tail.startOffset, end: stableOffset(tail) }
     })
+  }
+
+  rewrittenBefore(topic: string, partition: number): Promise<number> {
+    const { cleanup } = this.#topics.require(topic)
+    // A compaction that was cut off may have rewritten any of the closed segments.
+    return this.#with(topic, partition, async (files) =>
+      cleanup === 'compact' ? (await files.settle()).activeBase : 0,
+    )
   }
 
   offsetAt(topic: string, partition: number, timestamp: number): Promise<number> {

@@ -2,8 +2,9 @@ import type { Env, TopicDescription } from '@millrace/core'
 import { diskFailed } from './errors.ts'
 import { PartitionAppender } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
+import { checkParts } from './transactions/check-parts.ts'
 
-/** Opens a partition for appending, repaired where its last appender died. */
+/** Opens a partition for appending, repaired where its last appender died. Throws `LOG_PARTS_DIFFER`. */
 export async function openAppender(
   env: Env,
   data: string,
@@ -13,6 +14,7 @@ export async function openAppender(
   const files = new PartitionFiles(env.files, data, topic.name, partition)
   try {
     await files.settle()
+    checkParts(files)
   } catch (error) {
     files.close()
     throw diskFailed(files.directory, error, { topic: topic.name, partition })

@@ -4,6 +4,7 @@ import { setBaseOffset } from '../record-batch/batch-builder.ts'
 import { isTransactional, maxTimestamp, nextOffset, producerOf } from '../record-batch/batch-header.ts'
 import { controlBatch, type Outcome } from '../record-batch/control-batch.ts'
 import type { Producer } from '../record-batch/format.ts'
+import { committedAfter } from './committed-producers.ts'
 import { diskFailed, logDamaged, tooManyTransactions, writeFailed } from './errors.ts'
 import { openAfter, sameTransaction } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
@@ -203,6 +204,7 @@ export class PartitionAppender {
       throw logDamaged(active.file.path, tail.activeBytes, `the offsets ran past ${Number.MAX_SAFE_INTEGER}`)
     }
     const open = openAfter(tail.open, batch, 0, tail.nextOffset)
+    const committed = committedAfter(tail.committed, batch, 0)
     if (open.length > OPEN_TRANSACTIONS_MAX) throw tooManyTransactions(partition.topic, partition.partition)
     const end = tail.activeBytes + batch.length
     try {
@@ -211,7 +213,7 @@ export class PartitionAppender {
       this.#cutBack(active.file, tail.activeBytes)
       throw writeFailed(active.file.path, error, { topic: partition.topic, partition: partition.partition })
     }
-    this.#notSynced(active, { activeBytes: end, nextOffset: next, open })
+    this.#notSynced(active, { activeBytes: end, nextOffset: next, open, committed })
     if (isTransactional(batch, 0)) this.#lastTransaction = { producer: producerOf(batch, 0), end: next }
     this.#addToIndex(active, tail)
     partition.writeTail({
@@ -220,12 +222,17 @@ export class PartitionAppender {
       nextOffset: next,
       maxTimestamp: Math.max(tail.maxTimestamp, maxTimestamp(batch, 0)),
       open,
+      committed,
     })
     return next
   }
 
-  #notSynced({ base, file }: ActiveSegment, tail: Pick<Tail, 'activeBytes' | 'nextOffset' | 'open'>): void {
-    this.#unsynced.set(file, { base, bytes: tail.activeBytes, nextOffset: tail.nextOffset, open: tail.open })
+  #notSynced(
+    { base, file }: ActiveSegment,
+    tail: Pick<Tail, 'activeBytes' | 'nextOffset' | 'open' | 'committed'>,
+  ): void {
+    const { activeBytes: bytes, nextOffset, open, committed } = tail
+    this.#unsynced.set(file, { base, bytes, nextOffset, open, committed })
   }
 
   #addToIndex(active: ActiveSegment, tail: Tail): void {
@@ -271,17 +278,18 @@ export class PartitionAppender {
   /** Closes the active segment and begins the next. Under the lock. */
   async #roll(tail: Tail, active: ActiveSegment): Promise<void> {
     await syncFile(active.file)
-    active.index.add({ offset: tail.nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
+    const { nextOffset, open, committed } = tail
+    active.index.add({ offset: nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
     // The tail moves first. Were the file there first, a process that died in between would leave an empty segment that
     // others, who follow the tail, append past: whoever recovers would take it for the end and give their offsets twice.
     this.#partition.writeTail({
       ...tail,
-      activeBase: tail.nextOffset,
+      activeBase: nextOffset,
       activeBytes: 0,
       maxTimestamp: -1,
-      synced: { base: tail.nextOffset, bytes: 0, nextOffset: tail.nextOffset, open: tail.open },
+      synced: { base: nextOffset, bytes: 0, nextOffset, open, committed },
     })
-    this.#partition.openSegment(tail.nextOffset, 'write').close()
+    this.#partition.openSegment(nextOffset, 'write').close()
     await this.#syncNames()
     await this.#partition.syncTail()
   }

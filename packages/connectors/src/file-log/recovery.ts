@@ -1,6 +1,7 @@
 import type { OpenFile } from '@millrace/core'
 import { tombstonesGone } from '../record-batch/delete-horizon.ts'
-import { logDamaged } from './errors.ts'
+import { type CommittedProducers, committedAfter, NO_PRODUCERS } from './committed-producers.ts'
+import { logDamaged, partsDiffer } from './errors.ts'
 import { openAfter } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
@@ -14,6 +15,7 @@ interface Scanned {
   bytes: number
   nextOffset: number
   open: readonly OpenTransaction[]
+  committed: CommittedProducers
   maxTimestamp: number
   /** Past every batch whose tombstones are gone: so far the partition has been compacted. */
   compactedBefore: number
@@ -61,7 +63,11 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
           throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and segments follow')
         }
         checkCut(file, scanned, tail, sameBoot)
-        if (!sameBoot) checkDecided(partition, scanned)
+        const decided = sameBoot ? 0 : decidedEnd(partition)
+        if (decided > scanned.nextOffset) {
+          const what = `the whole batches end at offset ${scanned.nextOffset}, but a committed transaction reaches offset ${decided}`
+          throw logDamaged(file.path, scanned.bytes, what)
+        }
         file.truncate(scanned.bytes)
       }
       // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
@@ -71,7 +77,7 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
       file.close()
     }
   }
-  if (!sameBoot) checkDecided(partition, scanned)
+  if (!sameBoot) checkDecided(scanned, partition)
   return {
     ...(tail ?? EMPTY_TAIL),
     activeBase: scanned.base,
@@ -79,6 +85,7 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
     nextOffset: scanned.nextOffset,
     maxTimestamp: scanned.maxTimestamp,
     open: scanned.open,
+    committed: scanned.committed,
     compactedBefore: Math.max(tail?.compactedBefore ?? 0, scanned.compactedBefore),
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
@@ -97,9 +104,9 @@ function startOf(
   const sizeOf = (base: number) => partition.files.stat(partition.segmentPath(base))?.bytes ?? 0
   if (tail !== undefined) {
     if (sameBoot) {
-      const { activeBase: base, activeBytes: bytes, nextOffset, open, maxTimestamp } = tail
+      const { activeBase: base, activeBytes: bytes, nextOffset, open, committed, maxTimestamp } = tail
       const size = sizeOf(base)
-      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp, compactedBefore: 0 }
+      if (size >= bytes) return { base, bytes, nextOffset, open, committed, maxTimestamp, compactedBefore: 0 }
       throw logDamaged(
         partition.segmentPath(base),
         size,
@@ -110,8 +117,9 @@ function startOf(
     // The tail may be old: compaction may have rewritten, or retention deleted, what is a closed segment by now.
     if (synced.base === segments.at(-1)) {
       const size = sizeOf(synced.base)
-      const { base, bytes, nextOffset, open } = synced
-      if (size >= bytes) return { base, bytes, nextOffset, open, maxTimestamp: tail.maxTimestamp, compactedBefore: 0 }
+      const { base, bytes, nextOffset, open, committed } = synced
+      const { maxTimestamp } = tail
+      if (size >= bytes) return { base, bytes, nextOffset, open, committed, maxTimestamp, compactedBefore: 0 }
       throw logDamaged(
         partition.segmentPath(base),
         size,
@@ -120,7 +128,7 @@ function startOf(
     }
   }
   const base = segments[0] ?? 0
-  return { base, bytes: 0, nextOffset: base, open: [], maxTimestamp: -1, compactedBefore: 0 }
+  return { base, bytes: 0, nextOffset: base, open: [], committed: NO_PRODUCERS, maxTimestamp: -1, compactedBefore: 0 }
 }
 
 function enterSegment(partition: PartitionFiles, scanned: Scanned, base: number): void {
@@ -139,6 +147,7 @@ function enterSegment(partition: PartitionFiles, scanned: Scanned, base: number)
 function scanSegment(file: OpenFile, scanned: Scanned): void {
   for (const batch of scanBatches(file, scanned.bytes, scanned.nextOffset, file.size())) {
     scanned.open = openAfter(scanned.open, batch.buffer, batch.at, batch.baseOffset)
+    scanned.committed = committedAfter(scanned.committed, batch.buffer, batch.at)
     scanned.bytes = batch.position + batch.bytes
     scanned.nextOffset = batch.nextOffset
     scanned.maxTimestamp = Math.max(scanned.maxTimestamp, batch.maxTimestamp)
@@ -157,17 +166,18 @@ function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, same
   }
 }
 
-/** A decided transaction had made its records durable: their end is known, whatever became of the tail. */
-function checkDecided(partition: PartitionFiles, { base, bytes, nextOffset }: Scanned): void {
+/**
+ * A decided transaction had made its records durable: their end is known, whatever became of the tail. A partition that ends
+ * before it, and with a whole batch, is an older copy; or durability `os` has lost the end in a power cut.
+ */
+function checkDecided({ nextOffset }: Scanned, partition: PartitionFiles): void {
   const end = decidedEnd(partition)
   if (end <= nextOffset) return
-  throw logDamaged(
-    partition.segmentPath(base),
-    bytes,
-    `the whole batches end at offset ${nextOffset}, but a committed transaction reaches offset ${end}`,
-  )
+  const { data, topic, partition: number } = partition
+  const what = `it ends at offset ${nextOffset}, and a committed transaction reaches offset ${end} there: the partition is older`
+  throw partsDiffer(data, `${topic}/${number}`, what, { topic, partition: number })
 }
 
-function pointOf({ base, bytes, nextOffset, open }: Scanned): SyncedPoint {
-  return { base, bytes, nextOffset, open }
+function pointOf({ base, bytes, nextOffset, open, committed }: Scanned): SyncedPoint {
+  return { base, bytes, nextOffset, open, committed }
 }

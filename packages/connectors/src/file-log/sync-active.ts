@@ -5,7 +5,7 @@ import { syncFile, syncNames } from './sync.ts'
 
 /** Makes what others have appended to a partition durable, so far as the tail tells of it. */
 export async function syncActive(files: PartitionFiles): Promise<void> {
-  const { activeBase: base, activeBytes: bytes, nextOffset, open } = await files.settle()
+  const { activeBase: base, activeBytes: bytes, nextOffset, open, committed } = await files.settle()
   const segment = files.openSegment(base, 'write')
   try {
     await rewriteUnsynced(files, base, segment, bytes)
@@ -18,7 +18,7 @@ export async function syncActive(files: PartitionFiles): Promise<void> {
   try {
     const tail = await files.currentTail()
     if (tail.activeBase === base && tail.synced.nextOffset < nextOffset) {
-      files.writeTail({ ...tail, synced: { base, bytes, nextOffset, open } })
+      files.writeTail({ ...tail, synced: { base, bytes, nextOffset, open, committed } })
     }
   } finally {
     files.unlock()

@@ -1,6 +1,7 @@
 import type { OpenFile } from '@millrace/core'
 import { crc32c } from '../record-batch/crc32c.ts'
 import { type Producer, readInt64, writeInt64 } from '../record-batch/format.ts'
+import { COMMITTED_BYTES, type CommittedProducers, KNOWN_PRODUCERS_MAX, NO_PRODUCERS } from './committed-producers.ts'
 
 /** A transaction that has records in a partition and no marker yet. */
 export interface OpenTransaction extends Producer {
@@ -16,6 +17,7 @@ export interface SyncedPoint {
   readonly nextOffset: number
   /** The transactions that were open there. */
   readonly open: readonly OpenTransaction[]
+  readonly committed: CommittedProducers
 }
 
 /**
@@ -45,6 +47,8 @@ export interface Tail {
   readonly boot: number
   /** What is not decided yet, by first offset. */
   readonly open: readonly OpenTransaction[]
+  /** Whose commits stand here. */
+  readonly committed: CommittedProducers
   readonly synced: SyncedPoint
 }
 
@@ -61,7 +65,8 @@ export const EMPTY_TAIL: Tail = {
   deleted: false,
   boot: 0,
   open: [],
-  synced: { base: 0, bytes: 0, nextOffset: 0, open: [] },
+  committed: NO_PRODUCERS,
+  synced: { base: 0, bytes: 0, nextOffset: 0, open: [], committed: NO_PRODUCERS },
 }
 
 /** Where what is committed ends: at the first record whose transaction is not decided. */
@@ -74,12 +79,12 @@ export function bootMark(boot: string): number {
   return crc32c(Buffer.from(boot), 0, boot.length)
 }
 
-const MAGIC = 0x4d525432 // "MRT2"
+const MAGIC = 0x4d525433 // "MRT3"
 const CRC_AT = 4
 const LENGTH_AT = 8
-const HEAD_BYTES = 96
+const HEAD_BYTES = 100
 const ENTRY_BYTES = 24
-const TAIL_BYTES_MAX = HEAD_BYTES + 2 * OPEN_TRANSACTIONS_MAX * ENTRY_BYTES
+const TAIL_BYTES_MAX = HEAD_BYTES + 2 * (OPEN_TRANSACTIONS_MAX * ENTRY_BYTES + KNOWN_PRODUCERS_MAX * COMMITTED_BYTES)
 
 /** A read that races with a write of another process fails its checksum; the write takes microseconds. */
 const READ_TRIES = 5
@@ -95,6 +100,8 @@ export function readTail(file: OpenFile): Tail | undefined {
     if (length < HEAD_BYTES || length > held) continue
     if (buffer.readUInt32BE(CRC_AT) !== crc32c(buffer, LENGTH_AT, length)) continue
     const openEnd = HEAD_BYTES + buffer.readUInt16BE(92) * ENTRY_BYTES
+    const syncedOpenEnd = openEnd + buffer.readUInt16BE(94) * ENTRY_BYTES
+    const committedEnd = syncedOpenEnd + buffer.readUInt16BE(96) * COMMITTED_BYTES
     return {
       deleted: buffer.readUInt32BE(12) !== 0,
       activeBase: readInt64(buffer, 16),
@@ -105,11 +112,13 @@ export function readTail(file: OpenFile): Tail | undefined {
       maxTimestamp: readInt64(buffer, 56),
       boot: buffer.readUInt32BE(88),
       open: readOpen(HEAD_BYTES, openEnd),
+      committed: readCommitted(syncedOpenEnd, committedEnd),
       synced: {
         base: readInt64(buffer, 64),
         bytes: readInt64(buffer, 72),
         nextOffset: readInt64(buffer, 80),
-        open: readOpen(openEnd, length),
+        open: readOpen(openEnd, syncedOpenEnd),
+        committed: readCommitted(committedEnd, length),
       },
     }
   }
@@ -118,8 +127,9 @@ export function readTail(file: OpenFile): Tail | undefined {
 
 /** Rewrites a tail. The caller holds the file's lock. */
 export function writeTail(file: OpenFile, tail: Tail): void {
-  const { open, synced } = tail
-  const length = HEAD_BYTES + (open.length + synced.open.length) * ENTRY_BYTES
+  const { open, committed, synced } = tail
+  const openBytes = (open.length + synced.open.length) * ENTRY_BYTES
+  const length = HEAD_BYTES + openBytes + committed.length + synced.committed.length
   buffer.writeUInt32BE(MAGIC, 0)
   buffer.writeUInt32BE(length, LENGTH_AT)
   buffer.writeUInt32BE(tail.deleted ? 1 : 0, 12)
@@ -135,8 +145,12 @@ export function writeTail(file: OpenFile, tail: Tail): void {
   buffer.writeUInt32BE(tail.boot, 88)
   buffer.writeUInt16BE(open.length, 92)
   buffer.writeUInt16BE(synced.open.length, 94)
+  buffer.writeUInt16BE(committed.length / COMMITTED_BYTES, 96)
+  buffer.writeUInt16BE(synced.committed.length / COMMITTED_BYTES, 98)
   let at = writeOpen(open, HEAD_BYTES)
   at = writeOpen(synced.open, at)
+  at += committed.copy(buffer, at)
+  at += synced.committed.copy(buffer, at)
   buffer.writeUInt32BE(crc32c(buffer, LENGTH_AT, length), CRC_AT)
   file.write(buffer, 0, at, 0)
 }
@@ -154,6 +168,10 @@ function readOpen(from: number, to: number): readonly OpenTransaction[] {
     })
   }
   return open
+}
+
+function readCommitted(from: number, to: number): CommittedProducers {
+  return from === to ? NO_PRODUCERS : Buffer.from(buffer.subarray(from, to))
 }
 
 function writeOpen(open: readonly OpenTransaction[], from: number): number {

@@ -78,6 +78,12 @@ function adminOf(topics: MemoryTopics): LogAdmin {
       const { start, stableEnd } = topics.partition(topic, partition)
       return { start, end: stableEnd }
     },
+    // Nobody can put back a part of it.
+    checkTopics: async () => undefined,
+    async rewrittenBefore(topic, partition) {
+      const { end } = topics.partition(topic, partition)
+      return topics.describe(topic)?.cleanup === 'compact' ? end : 0
+    },
     offsetAt: async (topic, partition, timestamp) => topics.partition(topic, partition).offsetAt(timestamp),
     purge: async (topic, partition, offset) => topics.partition(topic, partition).purge(offset),
     clean: async (topic) => topics.clean(topic),

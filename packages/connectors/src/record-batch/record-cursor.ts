@@ -9,7 +9,7 @@ import {
   recordsChecksum,
 } from './batch-header.ts'
 import { tombstonesGone } from './delete-horizon.ts'
-import { HEADER_BYTES } from './format.ts'
+import { CRC_AT, HEADER_BYTES } from './format.ts'
 
 /**
  * Reads the records of a RecordBatch in place. One cursor serves a partition reader for its life: `open` points it at
@@ -84,6 +84,10 @@ export class RecordCursor implements Batch {
 
   recordsChecksum(): number {
     return recordsChecksum(this.bytes, this.#batchStart)
+  }
+
+  get checksum(): number {
+    return this.bytes.readUInt32BE(this.#batchStart + CRC_AT)
   }
 
   headers(): Headers {

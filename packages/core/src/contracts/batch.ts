@@ -24,6 +24,12 @@ export interface Batch {
    */
   recordsChecksum(): number
 
+  /**
+   * The checksum in the batch's header, which names the batch: another one in its place has another. Compaction changes it
+   * (`LogAdmin.rewrittenBefore`).
+   */
+  readonly checksum: number
+
   /** Moves to the next record; false when there is none, and then the fields below are without meaning. */
   next(): boolean
 

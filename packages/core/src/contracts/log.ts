@@ -113,6 +113,13 @@ export interface LogAdmin {
   /** All topics, by name. */
   listTopics(): Promise<TopicDescription[]>
   offsets(topic: string, partition: number): Promise<PartitionOffsets>
+  /**
+   * Throws `LOG_PARTS_DIFFER` where what the log holds of these topics does not fit together, as in a copy whose files are of
+   * different moments: asked before a job uses them. A topic that is missing is no error, unless committed records of it are.
+   */
+  checkTopics(names: readonly string[]): Promise<void>
+  /** The offset before which batches may have been rewritten by compaction; 0 where none ever is. */
+  rewrittenBefore(topic: string, partition: number): Promise<number>
   /** The offset of the first record whose timestamp is at least `timestamp`; the end where there is none. */
   offsetAt(topic: string, partition: number, timestamp: number): Promise<number>
   /** Allows records before `offset` to be deleted; how many are, and when, is the log's choice. */

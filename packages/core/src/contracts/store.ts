@@ -65,6 +65,14 @@ export interface InputCheckpoint {
    * Left out once `offset` has passed it.
    */
   readonly compactedBefore?: number
+  /** The batch of the last record that was processed; none before the first. */
+  readonly batch?: BatchMark
+}
+
+/** Names a batch of an input: where it ends, and its checksum. A log that has another one there is another log. */
+export interface BatchMark {
+  readonly nextOffset: number
+  readonly checksum: number
 }
 
 /**

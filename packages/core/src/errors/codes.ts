@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   OFFSET_GONE: 'fatal',
   TOMBSTONES_GONE: 'fatal',
   LOG_DAMAGED: 'fatal',
+  LOG_PARTS_DIFFER: 'refused',
   LOG_FULL: 'fatal',
   LOG_WRITE_FAILED: 'fatal',
   LOG_SYNC_FAILED: 'fatal',

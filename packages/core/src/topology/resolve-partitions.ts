@@ -90,7 +90,7 @@ function throwMissing(
 }
 
 /** Every topic of the user's that the job names, each once. */
-function namedTopics({ subtopologies, errors }: Topology): readonly string[] {
+export function namedTopics({ subtopologies, errors }: Topology): readonly string[] {
   const topics = new Set<string>()
   for (const { inputs, nodes } of subtopologies) {
     for (const { topic, node } of inputs) if (node.kind === 'source') topics.add(topic)

@@ -1,6 +1,7 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
 import {
   catalogTopic,
+  namedTopics,
   type RepartitionNode,
   resolvePartitions,
   type Subtopology,
@@ -39,6 +40,8 @@ const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
   const descriptions = new Map<string, TopicDescription>()
   for (const topic of await log.admin.listTopics()) descriptions.set(topic.name, topic)
+  // Before anything is made that is missing: it may be missing from a copy.
+  await log.admin.checkTopics([...namedTopics(topology), ...ownTopics(topology)])
   const plan = resolvePartitions(topology, (topic) => descriptions.get(topic)?.partitions)
   const own = [
     ...plan.repartitionTopics.map(({ topic, partitions }) => repartitionTopic(topic, partitions)),
@@ -60,6 +63,12 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
       return topic
     },
   }
+}
+
+function ownTopics({ job, changelog, subtopologies }: Topology): string[] {
+  const inputs = subtopologies.flatMap((subtopology) => subtopology.inputs)
+  const repartitions = inputs.flatMap(({ topic, node }) => (node.kind === 'repartition' ? [topic] : []))
+  return [changelog, catalogTopic(job), ...repartitions]
 }
 
 function repartitionTopic(topic: string, partitions: number): OwnTopic {

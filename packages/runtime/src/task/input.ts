@@ -7,7 +7,7 @@ import {
   RecordError,
   type Serde,
 } from '@millrace/core'
-import { type InputCheckpoint, isKeyless } from '@millrace/core/internal'
+import { type BatchMark, type InputCheckpoint, isKeyless } from '@millrace/core/internal'
 import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
 import { inputIdOf } from './origin.ts'
@@ -53,6 +53,10 @@ export abstract class TaskInput implements Progress {
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
   #hasHead = false
+  /** The batch that was begun last, where it begins for this reader, and the one before it. */
+  #begun: BatchMark | undefined
+  #begunAt = 0
+  #before: BatchMark | undefined
   /** Where the reader stood when it last had nothing more. */
   #drainedAt = 0
   /** Tombstones before this offset may be gone: the input never held what they deleted. */
@@ -119,6 +123,7 @@ export abstract class TaskInput implements Progress {
 
   /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
   load(checkpoint: InputCheckpoint | undefined): void {
+    this.#before = checkpoint?.batch
     this.loadProgress(checkpoint?.progress)
     this.#compactedBefore = checkpoint?.compactedBefore ?? 0
   }
@@ -128,6 +133,7 @@ export abstract class TaskInput implements Progress {
     this.#reader = reader
     if (atStart) this.#compactedBefore = reader.compactedBefore
     this.#batch = undefined
+    this.#begun = undefined
     this.#hasHead = false
     this.offset = reader.position
     this.#drainedAt = 0
@@ -147,7 +153,13 @@ export abstract class TaskInput implements Progress {
   checkpoint(): InputCheckpoint {
     const { offset } = this
     const compactedBefore = this.#compactedBefore
-    return { offset, progress: this.saveProgress(), ...(compactedBefore > offset && { compactedBefore }) }
+    const batch = this.#begun !== undefined && offset > this.#begunAt ? this.#begun : this.#before
+    return {
+      offset,
+      progress: this.saveProgress(),
+      ...(compactedBefore > offset && { compactedBefore }),
+      ...(batch !== undefined && { batch }),
+    }
   }
 
   /** Makes the head the next record; false where there is none now. */
@@ -163,6 +175,9 @@ export abstract class TaskInput implements Progress {
         }
         if (batch.tombstonesGone && batch.nextOffset > this.#compactedBefore) throw tombstonesGone(batch)
         this.#batch = batch
+        this.#before = this.#begun ?? this.#before
+        this.#begun = { nextOffset: batch.nextOffset, checksum: batch.checksum }
+        this.#begunAt = batch.baseOffset
       }
       if (!batch.next()) {
         // Compaction leaves gaps at the end of a batch: they are processed too.

@@ -11,6 +11,7 @@ class SentBatch implements Batch {
   readonly partition = 0
   readonly baseOffset = 0
   readonly tombstonesGone = false
+  readonly checksum = 0
   readonly timestamp = 1
   readonly keyStart = 0
   readonly keyEnd = KEY.length

@@ -1,6 +1,7 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
 import type { FrozenCommit, InputPlan, TaskState } from '@millrace/core/internal'
 import type { WindowRetention } from '../operators/window-retention.ts'
+import { checkInput } from './check-input.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper } from './error-policy.ts'
@@ -334,6 +335,7 @@ export class Task {
     if (place.offset > end) throw inputLost(place, end)
     if (place.offset < start) throw inputGone(place, start)
     if (checkpoint === undefined && start > 0) this.spec.notice(`${this.id}: ${startsLate(place)}`)
+    await checkInput(log, topic, partition, checkpoint?.batch)
     input.start(await reader.assign(topic, partition, place.offset), place.offset <= start)
     input.checkIdle(env.clock.monotonic())
   }

@@ -22,19 +22,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit before flush',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: '...this.#open.map((each) => this.#sync(each, durability))])\n    await this.#write(',
-    to: '])\n    void durability\n    await this.#write(',
+    from: '...this.#open.map((each) => this.#sync(each, durability))])\n    await this.#handOver(',
+    to: '])\n    void durability\n    await this.#handOver(',
   },
   {
     name: 'marker before journal',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: '    await this.#write(producer, {\n      ...producer,',
-    to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, {\n      ...producer,",
+    from: '    await this.#write(producer, decided)\n',
+    to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, decided)\n",
   },
   {
     name: 'decision not durable',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: "if (decided !== undefined && durability === 'fsync') await journal.sync()",
+    from: "if (durability === 'fsync') await journal.sync()",
     to: '',
   },
   {

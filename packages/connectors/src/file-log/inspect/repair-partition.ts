@@ -4,6 +4,7 @@ import { nextOffset } from '../../record-batch/batch-header.ts'
 import { controlBatch, type Outcome } from '../../record-batch/control-batch.ts'
 import { BASE_OFFSET_AT, writeInt64 } from '../../record-batch/format.ts'
 import { checkPartition } from '../../topic-errors.ts'
+import { committedAfter, NO_PRODUCERS } from '../committed-producers.ts'
 import { diskFailed, logDamaged } from '../errors.ts'
 import { openAfter, sameTransaction } from '../open-transactions.ts'
 import { PartitionFiles } from '../partition-files.ts'
@@ -151,8 +152,9 @@ class Repair {
     // What retention deleted, and did not live to remove, is nobody's.
     const base = segments.findLast((each) => each <= (tail?.startOffset ?? 0)) ?? segments[0] ?? 0
     const boot = (bootMark(files.boot) ^ 1) >>> 0
-    const synced = { base, bytes: 0, nextOffset: base, open: [] }
-    this.#files.writeTail({ ...(tail ?? EMPTY_TAIL), maxTimestamp: -1, boot, open: [], synced })
+    const committed = NO_PRODUCERS
+    const synced = { base, bytes: 0, nextOffset: base, open: [], committed }
+    this.#files.writeTail({ ...(tail ?? EMPTY_TAIL), maxTimestamp: -1, boot, open: [], committed, synced })
   }
 
   /** Ends the transactions whose markers were among what was lost: another partition's marker or the journal says how. */
@@ -201,6 +203,7 @@ class Repair {
       activeBytes: tail.activeBytes + batch.length,
       nextOffset: nextOffset(batch, 0),
       open: openAfter(tail.open, batch, 0, tail.nextOffset),
+      committed: committedAfter(tail.committed, batch, 0),
     }
     this.#files.writeTail(next)
     return next

@@ -18,11 +18,18 @@ import { once } from '../once.ts'
 import { openAppender } from '../open-appender.ts'
 import type { Durability, PartitionAppender } from '../partition-appender.ts'
 import type { TopicStore } from '../topic-store.ts'
+import type { ClosedWriters } from './closed-writers.ts'
 import type { TransactionFinisher } from './finisher.ts'
-import type { Decided, TransactionJournal } from './journal.ts'
+import type { CommittedPartition, Decided, TransactionJournal } from './journal.ts'
 import type { OwnerLock } from './owner-lock.ts'
 import { newProducerId } from './producer-id.ts'
 import { TransactionGroup } from './transaction-group.ts'
+
+/**
+ * A journal names so many partitions at most; when there are more, it keeps those of the present transaction. Names of 201
+ * characters make entries of some 350 bytes, of which 1 MiB holds 2,995.
+ */
+const NAMED_PARTITIONS_MAX = 2900
 
 /** What a transactional writer works with: the log's own. */
 export interface TransactionContext {
@@ -31,6 +38,9 @@ export interface TransactionContext {
   readonly topics: TopicStore
   readonly durability: Durability
   readonly finisher: TransactionFinisher
+  readonly closed: ClosedWriters
+  /** How many partitions its journal names at most. Default 2900. */
+  readonly namedPartitionsMax?: number
   readonly cleaning: Cleaning
 }
 
@@ -59,6 +69,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
   readonly #partitions = new Map<string, Promise<WrittenPartition>>()
   readonly #open: WrittenPartition[] = []
   readonly #session: TransactionSession
+  /** What was committed in each partition: by topic id and number. */
+  readonly #committed = new Map<string, CommittedPartition>()
+  #decided: Decided | undefined
   #producer: Producer
   /** A commit is on its way: what belongs to the next transaction waits. */
   #committing = false
@@ -207,14 +220,36 @@ export class FileTransactionalWriter implements TransactionalWriter {
     const { durability } = this.#context
     // Also where only the markers of the commit before are new: the record that tells of them is about to be replaced.
     await settleAll<unknown>([ready ?? Promise.resolve(), ...this.#open.map((each) => this.#sync(each, durability))])
-    await this.#write(producer, {
-      ...producer,
-      partitions: this.#open.flatMap(({ topic, partition, appender }) => {
-        const end = appender.endOf(producer)
-        return end === undefined ? [] : { topic: topic.name, topicId: topic.id, partition, end }
-      }),
-    })
+    const written = this.#partitionsOf(producer)
+    await this.#handOver(producer, written)
+    for (const [name, each] of written) this.#committed.set(name, each)
+    const decided = { ...producer, partitions: [...this.#committed.values()] }
+    await this.#write(producer, decided)
+    this.#decided = decided
     await this.#end(producer, 'committed')
+  }
+
+  /** What a transaction has written to, by topic id and number. */
+  #partitionsOf(producer: Producer): Map<string, CommittedPartition> {
+    const written = new Map<string, CommittedPartition>()
+    for (const { topic, partition, appender } of this.#open) {
+      const end = appender.endOf(producer)
+      if (end === undefined) continue
+      const { id: topicId, name } = topic
+      written.set(`${topicId}/${partition}`, { topic: name, topicId, partition, ...producer, end })
+    }
+    return written
+  }
+
+  /** What the journal is about to forget is kept with what closed writers have committed. */
+  async #handOver({ id }: Producer, written: ReadonlyMap<string, CommittedPartition>): Promise<void> {
+    const before = this.#decided
+    const { closed, namedPartitionsMax = NAMED_PARTITIONS_MAX } = this.#context
+    const added = [...written.keys()].filter((name) => !this.#committed.has(name)).length
+    const full = this.#committed.size + added > namedPartitionsMax
+    if (before === undefined || (before.id === id && !full)) return
+    await closed.add(before)
+    if (full) this.#committed.clear()
   }
 
   /** Makes the journal say that a transaction is over: committed as `decided` says, else aborted. */
@@ -235,9 +270,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
     } finally {
       journal.unlock()
     }
-    // An abort need not last: what is not decided is aborted anyway. Whoever gets the lock now, though we be stopped here,
-    // makes the decision durable before acting on it.
-    if (decided !== undefined && durability === 'fsync') await journal.sync()
+    // Whoever gets the lock now, though we be stopped here, makes the decision durable before acting on it. An abort lasts,
+    // too: nothing of the next transaction may be in a partition while the journal knows nothing of it.
+    if (durability === 'fsync') await journal.sync()
   }
 
   async #end(producer: Producer, outcome: Outcome): Promise<void> {
@@ -247,8 +282,9 @@ export class FileTransactionalWriter implements TransactionalWriter {
 
   /** Makes the last markers durable, and then removes the journal: nothing needs it any more. */
   async #retire(): Promise<void> {
-    const { durability, finisher } = this.#context
+    const { durability, finisher, closed } = this.#context
     await settleAll(this.#open.map((each) => this.#sync(each, durability)))
+    if (this.#decided !== undefined) await closed.add(this.#decided)
     await this.#journal.lock()
     try {
       this.#checkOwner(this.#producer)

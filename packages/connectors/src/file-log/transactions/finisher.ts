@@ -10,6 +10,7 @@ import { journalPath, memberPath, ownerPath } from '../paths.ts'
 import { syncActive } from '../sync-active.ts'
 import type { OpenTransaction, Tail } from '../tail.ts'
 import type { TopicStore } from '../topic-store.ts'
+import type { ClosedWriters } from './closed-writers.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
 import { findJournal } from './journals.ts'
 import { OwnerLock } from './owner-lock.ts'
@@ -29,14 +30,16 @@ export class TransactionFinisher {
   readonly #data: string
   readonly #topics: TopicStore
   readonly #durability: Durability
+  readonly #closed: ClosedWriters
   /** When an undecided transaction of a living owner was first met with the owner's present heartbeat, monotonic ms. */
   readonly #met = new Map<string, { readonly sinceMs: number; readonly beats: number | undefined }>()
 
-  constructor(env: Env, data: string, topics: TopicStore, durability: Durability) {
+  constructor(env: Env, data: string, topics: TopicStore, durability: Durability, closed: ClosedWriters) {
     this.#env = env
     this.#data = data
     this.#topics = topics
     this.#durability = durability
+    this.#closed = closed
   }
 
   /** Ends what is open in a partition and can be ended: decided, or its owner dead or silent for too long. */
@@ -53,8 +56,8 @@ export class TransactionFinisher {
   }
 
   /**
-   * Takes a journal from its owner: it can append nothing more, and everything that it left is ended, durably. Under the
-   * journal's lock.
+   * Takes a journal from its owner: it can append nothing more, and everything that it left is ended, durably; what it had
+   * committed is kept elsewhere. Under the journal's lock.
    */
   async takeOver(journal: TransactionJournal): Promise<void> {
     const record = journal.read()
@@ -69,6 +72,7 @@ export class TransactionFinisher {
         if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
       }
     }
+    if (record.decided !== null) await this.#closed.add(record.decided)
   }
 
   /** Whether an id has a journal: its writer did not close in peace. */

@@ -4,8 +4,8 @@ import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.
 import { journalPath } from '../paths.ts'
 import { syncFile } from '../sync.ts'
 
-/** A partition that a decided transaction wrote, and the offset after its last record there. */
-export interface DecidedPartition {
+/** A partition, the last transaction that a writer has committed there, and the offset after its last record. */
+export interface CommittedPartition extends Producer {
   readonly topic: string
   /** Another topic of the same name has another id. */
   readonly topicId: string
@@ -15,7 +15,8 @@ export interface DecidedPartition {
 
 /** A transaction that was committed, whose markers may not all be durable yet. */
 export interface Decided extends Producer {
-  readonly partitions: readonly DecidedPartition[]
+  /** All that the writer has committed to, in this transaction or before. */
+  readonly partitions: readonly CommittedPartition[]
 }
 
 /** What a journal says. */
@@ -37,7 +38,7 @@ const EPOCH_AT = 12
 const SEQUENCE_AT = 16
 const ID_AT = 24
 const HEAD_BYTES = 32
-/** The second slot starts here, and ends the file; a decision names its partitions in some 250 bytes each at most: 4,000 of them. */
+/** The second slot starts here, and ends the file; a decision names each partition in some 350 bytes at most: 2,995 of them. */
 const SLOT_BYTES = 1024 * 1024
 
 /**
@@ -131,7 +132,7 @@ export class TransactionJournal {
       throw new RefusedError(
         'TRANSACTION_TOO_LARGE',
         `The writer ${this.transactionalId} wrote ${decided?.partitions.length} partitions in one transaction: a journal has ` +
-          'room for the names of some 4,000. Write to fewer partitions, or commit more often',
+          'room for the names of some 3,000. Write to fewer partitions, or commit more often',
       )
     }
     const slot = Buffer.concat([Buffer.alloc(HEAD_BYTES), text])

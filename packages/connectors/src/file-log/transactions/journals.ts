@@ -40,6 +40,11 @@ export function decidedEnd(partition: {
   return end
 }
 
+/** What all journals say. */
+export function readJournals(files: FileSystem, data: string): JournalRecord[] {
+  return journalNames(files, data).flatMap((name) => readRecord(files, data, name) ?? [])
+}
+
 function readRecord(files: FileSystem, data: string, name: string): JournalRecord | undefined {
   let journal: TransactionJournal
   try {

@@ -1,0 +1,157 @@
+import { type Env, type FileSystem, RefusedError } from '@millrace/core'
+import { crc32c } from '../../record-batch/crc32c.ts'
+import type { Producer } from '../../record-batch/format.ts'
+import { committedBy } from '../committed-producers.ts'
+import { readText, writeText } from '../data-directory.ts'
+import { messageOf, writeFailed } from '../errors.ts'
+import { partitionDirectory, topicDirectory, topicsDirectory, transactionsDirectory } from '../paths.ts'
+import { readTail } from '../tail.ts'
+import type { CommittedPartition, Decided } from './journal.ts'
+import { readJournals } from './journals.ts'
+
+/** No transactional id starts with a dot. */
+export const CLOSED_FILE = '.closed-writers'
+const LOCK_FILE = '.closed-writers-lock'
+
+/**
+ * A producer is two numbers, some 30 bytes. Every container has one for each hour or so that it runs; those that no
+ * partition knows any more are removed above so many.
+ */
+const PRODUCERS_MAX = 1000
+
+/** What writers without a journal have committed. */
+export interface ClosedRecord {
+  /** The last commit of each: its producer's id, and the epoch. */
+  readonly producers: readonly Producer[]
+  /** Of every partition, the commit that reached furthest. */
+  readonly partitions: readonly CommittedPartition[]
+  /** Ids of deleted topics that a journal still names. */
+  readonly deletedTopics: readonly string[]
+}
+
+const NOTHING: ClosedRecord = { producers: [], partitions: [], deletedTopics: [] }
+
+/**
+ * The file that keeps what journals said when they are removed or begin again: how far committed transactions reach in each
+ * partition, and whose they are. With the journals it is what every partition must fit to.
+ */
+export class ClosedWriters {
+  readonly #env: Env
+  readonly #data: string
+
+  constructor(env: Env, data: string) {
+    this.#env = env
+    this.#data = data
+  }
+
+  /** Takes over what a journal says of its commits, durably: afterwards the journal may forget it. */
+  async add({ id, epoch, partitions }: Decided): Promise<void> {
+    await this.#change((record) => ({
+      ...record,
+      producers: [...record.producers.filter((each) => each.id !== id), latest(record.producers, { id, epoch })],
+      partitions: furthestOf([
+        ...record.partitions,
+        ...partitions.filter(({ topicId }) => !record.deletedTopics.includes(topicId)),
+      ]),
+    }))
+  }
+
+  /** Forgets the topics of a name: the one there is about to be deleted, and others were removed by a person. */
+  async forgetTopic(topic: string): Promise<void> {
+    const goes = (each: CommittedPartition) => each.topic === topic
+    await this.#change((record) => ({
+      ...record,
+      partitions: record.partitions.filter((each) => !goes(each)),
+      deletedTopics: [
+        ...record.deletedTopics,
+        ...this.#namedByJournals().flatMap((each) => (goes(each) ? each.topicId : [])),
+      ],
+    }))
+  }
+
+  async #change(change: (record: ClosedRecord) => ClosedRecord): Promise<void> {
+    const { files, random } = this.#env
+    const directory = transactionsDirectory(this.#data)
+    const lock = files.open(`${directory}/${LOCK_FILE}`, 'write')
+    try {
+      await lock.lock()
+      const record = change(readClosed(files, this.#data))
+      const named = new Set(this.#namedByJournals().map(({ topicId }) => topicId))
+      const pruned: ClosedRecord = {
+        producers: record.producers.length > PRODUCERS_MAX ? this.#knownOf(record.producers) : record.producers,
+        partitions: record.partitions,
+        deletedTopics: [...new Set(record.deletedTopics)].filter((id) => named.has(id)),
+      }
+      await writeText(files, directory, CLOSED_FILE, formatClosed(pruned), random.uuid())
+    } catch (error) {
+      throw writeFailed(`${directory}/${CLOSED_FILE}`, error)
+    } finally {
+      lock.close()
+    }
+  }
+
+  #namedByJournals(): CommittedPartition[] {
+    return readJournals(this.#env.files, this.#data).flatMap(({ decided }) => decided?.partitions ?? [])
+  }
+
+  /** The producers that some partition knows. */
+  #knownOf(producers: readonly Producer[]): Producer[] {
+    const { files } = this.#env
+    const known = new Set<number>()
+    for (const topic of files.list(topicsDirectory(this.#data))) {
+      for (const partition of files.list(topicDirectory(this.#data, topic))) {
+        const path = `${partitionDirectory(this.#data, topic, Number(partition))}/tail`
+        if (files.stat(path) === undefined) continue
+        const file = files.open(path, 'read')
+        const tail = readTail(file)
+        file.close()
+        // A partition whose tail has to be made again may know any of them.
+        if (tail === undefined) return [...producers]
+        for (const { id } of committedBy(tail.committed)) known.add(id)
+      }
+    }
+    return producers.filter(({ id }) => known.has(id))
+  }
+}
+
+/** What the file says; nothing where there is none. Throws `LOG_DAMAGED`. */
+export function readClosed(files: FileSystem, data: string): ClosedRecord {
+  const path = `${transactionsDirectory(data)}/${CLOSED_FILE}`
+  const text = readText(files, path)
+  if (text === undefined) return NOTHING
+  try {
+    const { crc32c: checksum, ...record } = JSON.parse(text) as ClosedRecord & { readonly crc32c: unknown }
+    if (checksum !== checksumOf(record)) throw new Error('its checksum is wrong')
+    return record
+  } catch (cause) {
+    throw new RefusedError(
+      'LOG_DAMAGED',
+      `${path}, which says how far committed transactions reach, is damaged: ${messageOf(cause)}. Restore it from a copy`,
+      { file: path, cause },
+    )
+  }
+}
+
+/** Who was fenced may come later with what others have taken over before. */
+function latest(producers: readonly Producer[], producer: Producer): Producer {
+  const known = producers.find(({ id }) => id === producer.id)
+  return known !== undefined && known.epoch > producer.epoch ? known : producer
+}
+
+function furthestOf(partitions: readonly CommittedPartition[]): CommittedPartition[] {
+  const furthest = new Map<string, CommittedPartition>()
+  for (const each of partitions) {
+    const name = `${each.topicId}/${each.partition}`
+    if ((furthest.get(name)?.end ?? -1) < each.end) furthest.set(name, each)
+  }
+  return [...furthest.values()]
+}
+
+export function formatClosed(record: ClosedRecord): string {
+  return `${JSON.stringify({ ...record, crc32c: checksumOf(record) })}\n`
+}
+
+function checksumOf(record: ClosedRecord): string {
+  const bytes = Buffer.from(JSON.stringify(record))
+  return crc32c(bytes, 0, bytes.length).toString(16).padStart(8, '0')
+}

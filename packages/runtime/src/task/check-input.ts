@@ -1,0 +1,42 @@
+import { type Log, MillraceError, type PartitionReader, RefusedError } from '@millrace/core'
+import type { BatchMark } from '@millrace/core/internal'
+
+/**
+ * Throws `LOG_PARTS_DIFFER` where an input has another batch than the one that its task processed last: it was replaced by
+ * an older copy, and has grown since. What retention has deleted or compaction rewritten says nothing any more.
+ */
+export async function checkInput(
+  log: Log,
+  topic: string,
+  partition: number,
+  mark: BatchMark | undefined,
+): Promise<void> {
+  if (mark === undefined) return
+  const reader = log.openReader()
+  try {
+    if (holds(await reader.assign(topic, partition, mark.nextOffset - 1), mark)) return
+    if (mark.nextOffset <= (await log.admin.rewrittenBefore(topic, partition))) return
+  } finally {
+    await reader.close()
+  }
+  throw new RefusedError(
+    'LOG_PARTS_DIFFER',
+    `The job has processed ${topic}/${partition} up to a batch that ends at offset ${mark.nextOffset}, and the log has another ` +
+      `one there: the input was replaced by a copy from another moment, and has grown since. Restore all of the data from one ` +
+      `backup, or "millrace reset" the job and delete its outputs, to compute everything from scratch`,
+    { topic, partition, offset: mark.nextOffset },
+  )
+}
+
+function holds(reader: PartitionReader, { nextOffset, checksum }: BatchMark): boolean {
+  try {
+    const batch = reader.poll()
+    if (batch === undefined) return false
+    if (batch.nextOffset === nextOffset && batch.checksum === checksum) return true
+    // A repair puts an empty batch in the place of one that could not be read.
+    return batch.baseOffset < nextOffset && !batch.next()
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'OFFSET_GONE') return true
+    throw error
+  }
+}
