@@ -41,6 +41,9 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   STORE_BEHIND: EXIT.refused,
   INPUT_GONE: EXIT.refused,
   LOG_PARTS_DIFFER: EXIT.refused,
+  TARGET_NOT_EMPTY: EXIT.refused,
+  BACKUP_INCOMPLETE: EXIT.refused,
+  BACKUP_DAMAGED: EXIT.refused,
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
   RECORD_EXPIRED: EXIT.refused,
@@ -58,4 +61,5 @@ Exit codes:
   2  wrong usage: an option, a name or a value that cannot be
   3  this Node is too old
   4  not there: a topic, partition, view, key, file or running job
-  5  refused: the job is wrong or runs already, a port is taken, a data directory of another version or owner`
+  5  refused: the job is wrong or runs already, a port is taken, a data directory of another version or owner or of several
+     moments, a backup that is not whole`

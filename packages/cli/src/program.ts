@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander'
+import { backupCommand } from './backup/backup.ts'
+import { restoreCommand } from './backup/restore.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
@@ -34,6 +36,8 @@ ${EXIT_HELP}`,
     .addCommand(watchCommand(io))
     .addCommand(topologyCommand(io))
     .addCommand(logCommand(io))
+    .addCommand(backupCommand(io))
+    .addCommand(restoreCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

@@ -1,3 +1,5 @@
+export { type BackedUp, backUp } from './file-log/backup/back-up.ts'
+export { type Restored, restore } from './file-log/backup/restore.ts'
 export { type DumpedBatch, type DumpedDamage, dumpPartition } from './file-log/inspect/dump-partition.ts'
 export type { OffsetRange, RepairPlan } from './file-log/inspect/plan-repair.ts'
 export type { LogProblem, Severity } from './file-log/inspect/problem.ts'

@@ -17,7 +17,7 @@ import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
 import { syncNames } from './sync.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
-const TOPIC_FILE = 'topic.json'
+export const TOPIC_FILE = 'topic.json'
 /** Names that no topic can have, since a name starts with a letter or digit: half-made and half-removed topics. */
 const MAKING = '.making-'
 const REMOVING = '.removing-'

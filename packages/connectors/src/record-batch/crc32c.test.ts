@@ -1,7 +1,7 @@
 import { crc32c as native } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { crc32c } from './crc32c.ts'
+import { crc32c, crc32cAfter } from './crc32c.ts'
 
 test('the CRC-32C of "123456789" is the published one', () => {
   expect(crc32c(Buffer.from('123456789'), 0, 9)).toBe(0xe3069283)
@@ -14,4 +14,9 @@ test('tables and native code agree at every length and start', () => {
       expect(crc32c(buffer, start, start + length)).toBe(native(buffer.subarray(start, start + length)))
     }),
   )
+})
+
+test('the checksum of parts, one after the other, is that of the whole', () => {
+  const bytes = Buffer.from('123456789')
+  expect(crc32cAfter(crc32cAfter(0, bytes.subarray(0, 4)), bytes.subarray(4))).toBe(crc32c(bytes, 0, 9))
 })

@@ -35,6 +35,11 @@ export function crc32c(bytes: Buffer, start: number, end: number): number {
   return ~crc >>> 0
 }
 
+/** The checksum of what has the checksum `crc`, with `bytes` behind it. */
+export function crc32cAfter(crc: number, bytes: Buffer): number {
+  return nativeCrc32c(bytes, crc)
+}
+
 function makeTables(): Uint32Array {
   const tables = new Uint32Array(8 * 256)
   for (let index = 0; index < tables.length; index++) {

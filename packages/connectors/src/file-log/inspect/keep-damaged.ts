@@ -33,6 +33,28 @@ export async function keepDamaged(
   }
 }
 
+/**
+ * Gives a closed segment a file of its own, with the same bytes: a backup may have a second name for the one that it had, and
+ * nothing of a backup may change.
+ */
+export async function ownCopy(files: FileSystem, directory: string, path: string): Promise<void> {
+  const from = files.open(path, 'read')
+  try {
+    const to = files.open(`${directory}/repairing`, 'write')
+    try {
+      to.truncate(0)
+      copy(from, to)
+      await to.sync()
+    } finally {
+      to.close()
+    }
+    files.rename(to.path, path)
+    await files.syncDirectory(directory)
+  } finally {
+    from.close()
+  }
+}
+
 function createNew(files: FileSystem, path: string): OpenFile {
   for (let number = 1; ; number++) {
     try {

@@ -13,7 +13,7 @@ import { bootMark, EMPTY_TAIL, type OpenTransaction, type Tail } from '../tail.t
 import { outcomeIn } from '../transactions/finisher.ts'
 import { TransactionJournal } from '../transactions/journal.ts'
 import { findJournal } from '../transactions/journals.ts'
-import { keepDamaged } from './keep-damaged.ts'
+import { keepDamaged, ownCopy } from './keep-damaged.ts'
 import { findMarker } from './marker-search.ts'
 import { fillingOf, planRepair, type RepairPlan } from './plan-repair.ts'
 import type { Mend } from './problem.ts'
@@ -120,6 +120,10 @@ class Repair {
 
   async #mend(mend: Mend): Promise<void> {
     if (mend.kind !== 'fill' && mend.kind !== 'baseOffset') return
+    const { files, directory } = this.#files
+    const path = this.#files.segmentPath(mend.base)
+    const isClosed = mend.base !== this.#files.segments().at(-1)
+    if (isClosed && files.stat(path) !== undefined) await ownCopy(files, directory, path)
     const file = this.#files.openSegment(mend.base, 'write')
     try {
       if (mend.kind === 'baseOffset') {

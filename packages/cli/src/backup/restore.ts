@@ -1,0 +1,32 @@
+import { resolve } from 'node:path'
+import { restore } from '@millrace/connectors/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { Command } from 'commander'
+import { type DataOptions, dataOption } from '../data-option.ts'
+import { bytes, count } from '../terminal/amounts.ts'
+import type { Io } from '../terminal/io.ts'
+
+export function restoreCommand(io: Io): Command {
+  return new Command('restore')
+    .description(
+      'Makes a data directory of a backup, once every byte of it has been checked. The backup stays as it is.',
+    )
+    .argument('<dir>', 'the backup')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+The data directory must be empty, or not be there yet.
+
+Example:
+  $ millrace restore /backups/monday --data restored`,
+    )
+    .action(async (backup: string, options: DataOptions) => {
+      const data = resolve(options.data)
+      const { files, bytes: size, createdMs } = await restore(nodeEnv(), resolve(backup), data)
+      const when = new Date(createdMs).toISOString()
+      io.stdout.write(
+        `${data} is as it was at ${when}: ${count(files)} files, ${bytes(size)}, all as they were backed up\n`,
+      )
+    })
+}

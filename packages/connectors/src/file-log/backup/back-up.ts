@@ -1,0 +1,114 @@
+import type { Env } from '@millrace/core'
+import { readText, VERSION_FILE, writeText } from '../data-directory.ts'
+import { diskFailed } from '../errors.ts'
+import { checkDataDirectory } from '../inspect/verify-log.ts'
+import { topicDirectory, topicsDirectory, transactionsDirectory } from '../paths.ts'
+import { TOPIC_FILE } from '../topic-store.ts'
+import { CLOSED_FILE, formatClosed } from '../transactions/closed-writers.ts'
+import { TransactionJournal } from '../transactions/journal.ts'
+import { BackupTarget, refuseFilled } from './backup-target.ts'
+import { copyPartition } from './copy-partition.ts'
+import { type CleanerLocks, type Cut, takeCut } from './cut.ts'
+import { formatManifest, MANIFEST_FILE } from './manifest.ts'
+
+/** What a backup came to. */
+export interface BackedUp {
+  readonly topics: number
+  readonly partitions: number
+  readonly bytes: number
+  /** Bytes of closed segments that got a second name instead of being copied. */
+  readonly linkedBytes: number
+  /** Whether the target can have second names of the data's files. */
+  readonly linkable: boolean
+}
+
+/**
+ * Copies a data directory that others may go on writing to, so that the copy is of one moment. Closed segments get a second
+ * name where that is possible: nothing ever changes them. The manifest is written last. `target` must be empty or missing,
+ * and is so again after a failure. Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TARGET_NOT_EMPTY`, `LOG_FULL`,
+ * `LOG_PARTS_DIFFER`, `LOG_DAMAGED`.
+ */
+export async function backUp(env: Env, data: string, target: string): Promise<BackedUp> {
+  await checkDataDirectory(env, data)
+  refuseFilled(env, target)
+  const there = env.files.stat(target) !== undefined
+  const cleaners: CleanerLocks = new Map()
+  try {
+    env.files.makeDirectory(target)
+    const createdMs = env.clock.now()
+    const cut = await takeCut(env, data, cleaners)
+    const written = new BackupTarget(env, target)
+    for (const each of cut.partitions) await copyPartition(written, each)
+    unlock(cleaners)
+    await writeRest(written, data, cut)
+    const files = await written.checksums()
+    await writeText(env.files, target, MANIFEST_FILE, formatManifest(createdMs, files), 'next')
+    return {
+      topics: cut.topics.length,
+      partitions: cut.partitions.length,
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      linkedBytes: written.linkedBytes,
+      linkable: written.linkable,
+    }
+  } catch (error) {
+    abandon(env, target, there)
+    throw diskFailed(target, error)
+  } finally {
+    unlock(cleaners)
+  }
+}
+
+async function writeRest(target: BackupTarget, data: string, { topics, journals, records }: Cut): Promise<void> {
+  const { env, directory } = target
+  const { files } = env
+  for (const { name } of topics) await copyText(target, data, topicDirectory(directory, name), TOPIC_FILE)
+  for (const each of [topicsDirectory(directory), transactionsDirectory(directory)]) files.makeDirectory(each)
+  for (const [name, record] of journals) {
+    const journal = new TransactionJournal(files, directory, name)
+    try {
+      journal.write(record)
+      await journal.sync()
+    } finally {
+      journal.close()
+    }
+    target.add(journal.path)
+  }
+  await target.write(transactionsDirectory(directory), CLOSED_FILE, formatClosed(records.closed))
+  await files.syncDirectory(topicsDirectory(directory))
+  await writeGroups(target, data)
+  await copyText(target, data, directory, VERSION_FILE)
+}
+
+/** Who was a member: whoever joins after a restore finds them dead, and ends what they left open. */
+async function writeGroups(target: BackupTarget, data: string): Promise<void> {
+  const { files } = target.env
+  const groups = files.stat(`${data}/jobs`) === undefined ? [] : files.list(`${data}/jobs`)
+  for (const group of groups) {
+    if (files.stat(`${data}/jobs/${group}/group.json`) === undefined) continue
+    const directory = `${target.directory}/jobs/${group}`
+    files.makeDirectory(directory)
+    await copyText(target, data, directory, 'group.json')
+    await files.syncDirectory(`${target.directory}/jobs`)
+  }
+}
+
+/** Copies a small file to the place in the backup that it has in the data directory. */
+async function copyText(target: BackupTarget, data: string, directory: string, name: string): Promise<void> {
+  const text = readText(target.env.files, `${data}${directory.slice(target.directory.length)}/${name}`)
+  if (text !== undefined) await target.write(directory, name, text)
+}
+
+function unlock(cleaners: CleanerLocks): void {
+  for (const cleaner of cleaners.values()) cleaner.close()
+  cleaners.clear()
+}
+
+/** Frees what a failed backup takes. One that is killed leaves a directory without a manifest. */
+function abandon({ files }: Env, target: string, there: boolean): void {
+  try {
+    if (!there) files.removeTree(target)
+    else for (const name of files.list(target)) files.removeTree(`${target}/${name}`)
+  } catch {
+    // What failed first is what must be reported.
+  }
+}

@@ -1,0 +1,71 @@
+import { type Env, RefusedError } from '@millrace/core'
+import { writeText } from '../data-directory.ts'
+import { systemCode } from '../errors.ts'
+import { checksumFile } from './copy-file.ts'
+import type { BackupFile } from './manifest.ts'
+
+/** Codes of file systems that cannot give a file a second name there. */
+const NOT_LINKABLE = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** The directory that a backup is written to, and what was written. */
+export class BackupTarget {
+  readonly env: Env
+  readonly directory: string
+  /** Bytes of files that got a second name instead of being copied. */
+  linkedBytes = 0
+  /** Whether files of the data can have second names here, as far as is known. */
+  linkable = true
+  readonly #paths: string[] = []
+
+  constructor(env: Env, directory: string) {
+    this.env = env
+    this.directory = directory
+  }
+
+  /** A file that stands in the backup as it will stay. */
+  add(path: string): void {
+    this.#paths.push(path)
+  }
+
+  /** Gives a file that never changes a second name; false where that is not possible. */
+  link(path: string, name: string): boolean {
+    if (!this.linkable) return false
+    const { files } = this.env
+    try {
+      files.link(path, name)
+    } catch (error) {
+      if (!NOT_LINKABLE.has(systemCode(error) ?? '')) throw error
+      this.linkable = false
+      return false
+    }
+    this.linkedBytes += files.stat(name)?.bytes ?? 0
+    return true
+  }
+
+  /** A small file, whole and durable. */
+  async write(directory: string, name: string, text: string): Promise<void> {
+    await writeText(this.env.files, directory, name, text, 'next')
+    this.add(`${directory}/${name}`)
+  }
+
+  /** Reads all that was written. */
+  async checksums(): Promise<BackupFile[]> {
+    const written: BackupFile[] = []
+    for (const path of this.#paths) {
+      const { bytes, crc32c } = await checksumFile(this.env, path)
+      written.push({ path: path.slice(this.directory.length + 1), bytes, crc32c })
+    }
+    return written
+  }
+}
+
+/** Throws `TARGET_NOT_EMPTY`. */
+export function refuseFilled({ files }: Env, target: string): void {
+  const stat = files.stat(target)
+  if (stat === undefined || (stat.directory && files.list(target).length === 0)) return
+  throw new RefusedError(
+    'TARGET_NOT_EMPTY',
+    `${target} is not an empty directory, and nothing is written over. Name one that is not there yet`,
+    { file: target },
+  )
+}

@@ -1,0 +1,98 @@
+import type { Env } from '@millrace/core'
+import { systemCode } from '../errors.ts'
+import { indexPath, partitionDirectory, segmentPath } from '../paths.ts'
+import { listSegments } from '../segments.ts'
+import { syncFile, syncNames } from '../sync.ts'
+import { type Tail, writeTail } from '../tail.ts'
+import type { BackupTarget } from './backup-target.ts'
+import { copyFile } from './copy-file.ts'
+import type { PartitionCut } from './cut.ts'
+
+/**
+ * Puts a partition, up to its cut, into a backup. Its segments are not compacted meanwhile; retention may take the first ones
+ * away, and then the partition in the backup starts later.
+ */
+export async function copyPartition(target: BackupTarget, cut: PartitionCut): Promise<void> {
+  const { env } = target
+  const { directory: from, topic, partition, tail } = cut
+  const to = partitionDirectory(target.directory, topic.name, partition)
+  env.files.makeDirectory(to)
+  const closed = listSegments(env.files, from).filter((base) => base < tail.activeBase)
+  const kept: number[] = []
+  for (const base of [...closed, tail.activeBase]) {
+    const copied =
+      base === tail.activeBase ? await copyActive(env, from, to, tail) : await copyClosed(target, from, to, base)
+    if (copied) kept.push(base)
+    // Retention goes from the front: what was copied before is gone by now, too.
+    else for (const gone of kept.splice(0)) env.files.remove(segmentPath(to, gone))
+  }
+  for (const base of kept) {
+    target.add(segmentPath(to, base))
+    if (base !== tail.activeBase) await copyIndex(target, indexPath(from, base), indexPath(to, base))
+  }
+  const [first = -1] = kept
+  if (first === -1) env.files.open(segmentPath(to, tail.nextOffset), 'create').close()
+  if (first === -1) target.add(segmentPath(to, tail.nextOffset))
+  await writeNewTail(target, `${to}/tail`, first === -1 ? emptied(tail) : startingAt(tail, first))
+  await syncNames(env.files, to)
+}
+
+/** False where it is gone. */
+async function copyClosed(target: BackupTarget, from: string, to: string, base: number): Promise<boolean> {
+  const { env } = target
+  const path = segmentPath(from, base)
+  return ifThere(async () => {
+    if (target.link(path, segmentPath(to, base))) return
+    await copyFile(env, path, segmentPath(to, base))
+  })
+}
+
+/** Others go on appending to it: it is copied, and no second name of it is ever made. */
+async function copyActive(env: Env, from: string, to: string, { activeBase, activeBytes }: Tail): Promise<boolean> {
+  const path = segmentPath(to, activeBase)
+  if (activeBytes === 0) {
+    // Whoever rolled may not have made it yet.
+    env.files.open(path, 'create').close()
+    return true
+  }
+  return ifThere(() => copyFile(env, segmentPath(from, activeBase), path, activeBytes))
+}
+
+/** An index is a help: what is missing in it is found by looking through the segment. */
+async function copyIndex(target: BackupTarget, from: string, to: string): Promise<void> {
+  if (await ifThere(() => copyFile(target.env, from, to))) target.add(to)
+}
+
+async function ifThere(copy: () => Promise<void>): Promise<boolean> {
+  try {
+    await copy()
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** All that it speaks of is durable in the backup. */
+async function writeNewTail(target: BackupTarget, path: string, tail: Tail): Promise<void> {
+  const file = target.env.files.open(path, 'create')
+  try {
+    const { activeBase: base, activeBytes: bytes, nextOffset, open, committed } = tail
+    writeTail(file, { ...tail, synced: { base, bytes, nextOffset, open, committed } })
+    await syncFile(file)
+  } finally {
+    file.close()
+  }
+  target.add(path)
+}
+
+/** The tail of a partition whose first segment is `first`: retention may have moved the start since the cut. */
+function startingAt(tail: Tail, first: number): Tail {
+  return { ...tail, startOffset: Math.max(tail.startOffset, first) }
+}
+
+/** The tail of a partition that has lost all its segments: retention deletes nothing that is not decided. */
+function emptied(tail: Tail): Tail {
+  const { nextOffset } = tail
+  return { ...tail, activeBase: nextOffset, activeBytes: 0, startOffset: nextOffset, maxTimestamp: -1, open: [] }
+}

@@ -1,0 +1,154 @@
+import { type Env, MillraceError, type OpenFile, type TopicDescription } from '@millrace/core'
+import { partsDiffer } from '../errors.ts'
+import { PartitionFiles } from '../partition-files.ts'
+import { partitionDirectory } from '../paths.ts'
+import { bootMark, type Tail } from '../tail.ts'
+import { TopicStore } from '../topic-store.ts'
+import { type CommitRecords, differenceIn } from '../transactions/check-parts.ts'
+import { readClosed } from '../transactions/closed-writers.ts'
+import { type JournalRecord, TransactionJournal } from '../transactions/journal.ts'
+import { journalNames } from '../transactions/journals.ts'
+
+/** A writer or a topic may come or go meanwhile; more often in a row than this would be no accident. */
+const CUT_TRIES = 20
+/** A changelog says how far its job has read: it is looked at before the topics that it speaks of, which may only be further. */
+const CHANGELOG = /\.changelog$/
+
+/** A partition as it goes into a backup: up to where its tail says. */
+export interface PartitionCut {
+  readonly topic: TopicDescription
+  readonly partition: number
+  readonly directory: string
+  readonly tail: Tail
+}
+
+/** What belongs together of a data directory that others write to. */
+export interface Cut {
+  readonly topics: readonly TopicDescription[]
+  readonly partitions: readonly PartitionCut[]
+  readonly journals: ReadonlyMap<string, JournalRecord>
+  readonly records: CommitRecords
+}
+
+/** Keeps compaction away from the segments of a cut. */
+export type CleanerLocks = Map<string, OpenFile>
+
+/**
+ * Finds a place in every partition such that a transaction is before it in all, or in none. Nothing is decided while all
+ * journals are locked, and meanwhile the tails are read: writers that commit wait for so long. What is open there stays
+ * open, and is ended by whoever restores it. `cleaners` gets the lock of every partition that is compacted.
+ */
+export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): Promise<Cut> {
+  let different: Error | undefined
+  for (let tries = 0; tries < CUT_TRIES; tries++) {
+    // Whoever comes or goes must get its turn.
+    await env.timers.turn()
+    try {
+      const topics = new TopicStore(env, data).list()
+      await prepare(env, data, topics, cleaners)
+      const cut = await withJournalsLocked(env, data, (journals) => lookAt(env, data, topics, journals))
+      if (cut === undefined) continue
+      different = differenceOf(data, cut)
+      if (different === undefined) return cut
+    } catch (error) {
+      // A topic was deleted between two looks.
+      if (!(error instanceof MillraceError && error.code === 'TOPIC_MISSING')) throw error
+      different = error
+    }
+  }
+  throw different ?? new Error(`The topics of ${data} come and go too fast for a backup`)
+}
+
+/** Lets partitions recover where an appender died, and waits for compactions that are under way. */
+async function prepare(
+  env: Env,
+  data: string,
+  topics: readonly TopicDescription[],
+  cleaners: CleanerLocks,
+): Promise<void> {
+  for (const { topic, partition, directory } of eachPartition(data, topics)) {
+    if (topic.cleanup === 'compact' && !cleaners.has(directory)) {
+      const cleaner = env.files.open(`${directory}/cleaner`, 'write')
+      cleaners.set(directory, cleaner)
+      await cleaner.lock()
+    }
+    const files = new PartitionFiles(env.files, data, topic.name, partition)
+    try {
+      await files.settle()
+    } finally {
+      files.close()
+    }
+  }
+}
+
+async function withJournalsLocked<T>(
+  { files }: Env,
+  data: string,
+  look: (journals: ReadonlyMap<string, JournalRecord>) => T,
+): Promise<T> {
+  const locked: TransactionJournal[] = []
+  try {
+    for (const name of journalNames(files, data)) {
+      const journal = new TransactionJournal(files, data, name)
+      locked.push(journal)
+      await journal.lock()
+    }
+    const journals = new Map<string, JournalRecord>()
+    for (const journal of locked) {
+      const record = journal.read()
+      if (record !== undefined && !record.retired) journals.set(journal.transactionalId, record)
+    }
+    return look(journals)
+  } finally {
+    // Their locks go with them.
+    for (const journal of locked) journal.close()
+  }
+}
+
+/** Synchronous: nobody of this process comes in between, and the others wait for the journals. */
+function lookAt(
+  env: Env,
+  data: string,
+  topics: readonly TopicDescription[],
+  journals: ReadonlyMap<string, JournalRecord>,
+): Cut | undefined {
+  const records = { journals: [...journals.values()], closed: readClosed(env.files, data) }
+  const partitions: PartitionCut[] = []
+  for (const place of eachPartition(data, topics)) {
+    const files = new PartitionFiles(env.files, data, place.topic.name, place.partition)
+    try {
+      const tail = files.readTail()
+      // An appender died since they were prepared.
+      if (tail === undefined || tail.boot !== bootMark(env.files.boot)) return undefined
+      partitions.push({ ...place, tail })
+    } finally {
+      files.close()
+    }
+  }
+  // A transaction may have written to a topic that was made since.
+  const ids = (all: readonly TopicDescription[]) => all.map(({ id }) => id).join()
+  if (ids(new TopicStore(env, data).list()) !== ids(topics)) return undefined
+  return { topics, partitions, journals, records }
+}
+
+function differenceOf(data: string, { partitions, records }: Cut): Error | undefined {
+  for (const { topic, partition, tail } of partitions) {
+    const what = differenceIn(tail, tail, records, topic.id, partition)
+    if (what !== undefined) {
+      return partsDiffer(data, `${topic.name}/${partition}`, what, { topic: topic.name, partition })
+    }
+  }
+  return undefined
+}
+
+function eachPartition(data: string, topics: readonly TopicDescription[]): Omit<PartitionCut, 'tail'>[] {
+  const changelogs = topics.filter(({ name }) => CHANGELOG.test(name))
+  const others = topics.filter(({ name }) => !CHANGELOG.test(name))
+  return [...changelogs, ...others].flatMap((topic) =>
+    Array.from({ length: topic.partitions }, (_, partition) => ({
+      topic,
+      partition,
+      directory: partitionDirectory(data, topic.name, partition),
+    })),
+  )
+}

@@ -1,0 +1,75 @@
+import { type FileSystem, RefusedError } from '@millrace/core'
+import { crc32c } from '../../record-batch/crc32c.ts'
+import { DATA_VERSION, readText } from '../data-directory.ts'
+import { messageOf } from '../errors.ts'
+
+export const MANIFEST_FILE = 'backup.json'
+const FORMAT = 1
+
+/** A file of a backup, as it was written. */
+export interface BackupFile {
+  /** From the backup's directory. */
+  readonly path: string
+  readonly bytes: number
+  readonly crc32c: number
+}
+
+/** What a backup holds. Written last: a directory without it holds no whole backup. */
+export interface BackupManifest {
+  readonly format: number
+  /** The version of the data directory. */
+  readonly dataVersion: number
+  /** Wall-clock time of the cut, ms. */
+  readonly createdMs: number
+  readonly files: readonly BackupFile[]
+}
+
+export function formatManifest(createdMs: number, files: readonly BackupFile[]): string {
+  const manifest: BackupManifest = { format: FORMAT, dataVersion: DATA_VERSION, createdMs, files }
+  return JSON.stringify({ ...manifest, crc32c: checksumOf(manifest) })
+}
+
+/** Throws `BACKUP_INCOMPLETE`, `BACKUP_DAMAGED`, `DATA_VERSION`. */
+export function readManifest(files: FileSystem, backup: string): BackupManifest {
+  const path = `${backup}/${MANIFEST_FILE}`
+  const text = readText(files, path)
+  if (text === undefined) {
+    throw new RefusedError(
+      'BACKUP_INCOMPLETE',
+      `${backup} holds no whole backup: ${MANIFEST_FILE}, which is written last, is not there. It is another directory, or its ` +
+        `backup was interrupted`,
+      { file: path },
+    )
+  }
+  const manifest = parse(path, text)
+  const { format, dataVersion } = manifest
+  if (format === FORMAT && dataVersion === DATA_VERSION) return manifest
+  throw new RefusedError(
+    'DATA_VERSION',
+    `The backup ${backup} has format ${format} and data of version ${dataVersion}, and this Millrace works with format ` +
+      `${FORMAT} and version ${DATA_VERSION}: restore it with the Millrace that made it`,
+    { file: path },
+  )
+}
+
+function parse(path: string, text: string): BackupManifest {
+  try {
+    const { crc32c: checksum, ...manifest } = JSON.parse(text) as BackupManifest & { readonly crc32c: unknown }
+    if (checksum !== checksumOf(manifest)) throw new Error('its checksum is wrong')
+    return manifest
+  } catch (cause) {
+    throw backupDamaged(path, messageOf(cause), cause)
+  }
+}
+
+export function backupDamaged(file: string, what: string, cause?: unknown): RefusedError {
+  return new RefusedError('BACKUP_DAMAGED', `${file} is not as it was backed up: ${what}. Restore another backup`, {
+    file,
+    ...(cause !== undefined && { cause }),
+  })
+}
+
+function checksumOf(manifest: BackupManifest): string {
+  const bytes = Buffer.from(JSON.stringify(manifest))
+  return crc32c(bytes, 0, bytes.length).toString(16).padStart(8, '0')
+}
