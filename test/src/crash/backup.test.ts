@@ -22,6 +22,8 @@ const SESSION_TIMEOUT_MS = 10_000
 /** Every so many backups are made by a process of their own, which is killed within so many ms: about as long as it takes. */
 const KILLED_EVERY = 3
 const KILLED_WITHIN_MS = 1500
+/** The data grows while it is backed up: after so many backups another job begins, so that checking them stays cheap. */
+const BACKUPS_A_ROUND = 6
 
 interface Made {
   readonly scratch: ScratchDirectory
@@ -37,6 +39,15 @@ test('a backup that is made while a job and a producer run is restored to the ri
   console.log(`SEED=${seed}`)
   const random = seededRandom(seed)
   const outcomes = new Outcomes('backups under load')
+  for (let left = BACKUPS; left > 0; left -= BACKUPS_A_ROUND) {
+    await backUpAndCheck(Math.min(left, BACKUPS_A_ROUND), random, outcomes, `SEED=${seed}`)
+  }
+  outcomes.report()
+  expect(outcomes.violations).toEqual([])
+})
+
+/** Runs the job over orders that come, backs its data up meanwhile, and checks what is restored. */
+async function backUpAndCheck(count: number, random: () => number, outcomes: Outcomes, seed: string): Promise<void> {
   using live = new ScratchDirectory()
   const backups: Made[] = []
   const env = nodeEnv()
@@ -55,7 +66,7 @@ test('a backup that is made while a job and a producer run is restored to the ri
   try {
     await Promise.all(members.map((member) => member.joined()))
     const produced = producing()
-    while (backups.length < BACKUPS) {
+    while (backups.length < count) {
       const scratch = new ScratchDirectory()
       const killed = backups.length % KILLED_EVERY === KILLED_EVERY - 1
       backups.push({ scratch, acknowledged: orders, killed })
@@ -77,7 +88,7 @@ test('a backup that is made while a job and a producer run is restored to the ri
   rmSync(`${live.path}/topics`, { recursive: true })
   await forEach(backups, async ({ scratch, acknowledged, killed }, index) => {
     outcomes.tried()
-    const where = `backup ${index}, SEED=${seed}`
+    const where = `backup ${index}, ${seed}`
     const refusal = await restoring(`${scratch.path}/backup`, `${scratch.path}/data`)
     if (refusal === undefined) {
       outcomes.count(killed ? 'killed when it was whole' : 'restored')
@@ -92,9 +103,7 @@ test('a backup that is made while a job and a producer run is restored to the ri
       outcomes.violation(where, 'it was restored in part')
     scratch[Symbol.dispose]()
   })
-  outcomes.report()
-  expect(outcomes.violations).toEqual([])
-})
+}
 
 /** Restores; the refusal, if it was refused. */
 async function restoring(backup: string, data: string): Promise<MillraceError | undefined> {

@@ -22,8 +22,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit before flush',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: '...this.#open.map((each) => this.#sync(each, durability))])\n    await this.#handOver(',
-    to: '])\n    void durability\n    await this.#handOver(',
+    from: '...this.#open.map((each) => this.#sync(each, durability))])\n    const written',
+    to: '])\n    void durability\n    const written',
   },
   {
     name: 'marker before journal',
@@ -164,13 +164,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '    await outputs.abort()\n',
     to: '',
-  },
-  {
-    name: 'an input is idle some time after the start',
-    file: `${RUNTIME}/task/source-input.ts`,
-    from: 'if (this.#activeAtMs === undefined || this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
-    to: 'if (this.#activeAtMs === undefined) {',
-    job: 'times',
   },
   {
     name: "a task's time is not in its checkpoint",
