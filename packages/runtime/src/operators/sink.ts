@@ -18,6 +18,7 @@ export interface Output {
   /** Takes the records of a topic without keys: the partition with the task's own number, so that their order is kept. */
   readonly home: PartitionWriter
   readonly counter: EmitCounter
+  /** Told of each writer before an append, so that the append can be undone. */
   readonly unit: UnitOfWork
 }
 
