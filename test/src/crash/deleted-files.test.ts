@@ -6,7 +6,7 @@ import { forEach, sampled, TIMEOUT_MS } from './extent.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** Files of each in `npm test`; every one with `npm run crash`. */
-const FILES = 12
+const FILES = 8
 
 test.for([
   ['a finished job', finishedData],

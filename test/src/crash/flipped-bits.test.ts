@@ -19,7 +19,7 @@ import type { ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** Bits of each kind of file in `npm test`, from all its files; with `npm run crash` every bit of the smallest. */
-const BITS = 4
+const BITS = 2
 /** The task whose files are all tried: each state is of the same kinds of files. */
 const TASK = /^state\/crash\/orders-0\//
 

@@ -7,9 +7,6 @@ import type { WorldOptions } from './crash-world.ts'
 
 const PROGRAM = fileURLToPath(new URL('run-job.ts', import.meta.url))
 
-/** Compiled once, and not by each of hundreds of processes. */
-export const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/millrace-crash', import.meta.url))
-
 /** How many orders a run of the crash job comes to, and in how many rounds. */
 export const ORDERS = 40
 export const ORDERS_A_ROUND = 20
@@ -57,7 +54,7 @@ export function startJob(directory: string, options: RunOptions = {}): { child: 
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     // One thread does what is asynchronous, so that a call's number names it.
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS: '', ...environment },
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_OPTIONS: '', ...environment },
   })
   const exited = new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.on('error', reject)

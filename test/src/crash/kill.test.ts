@@ -7,7 +7,7 @@ import { Outcomes } from './outcomes.ts'
 import { type CallPoint, hasStrace, runWithFault, tracePoints } from './system-calls.ts'
 
 /** Crash points in `npm test`; every one with `npm run crash`. */
-const POINTS = 15
+const POINTS = 8
 /** A process that recovers is killed as well, at every so many points. */
 const TWICE_EVERY = 3
 

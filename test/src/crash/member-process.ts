@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { COMPILED } from './job-process.ts'
 
 const PROGRAM = fileURLToPath(new URL('run-member.ts', import.meta.url))
 
@@ -17,7 +16,7 @@ export class Member {
     const args = ['--conditions=millrace-source', PROGRAM, directory, `${sessionTimeoutMs}`]
     this.#child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '' },
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (said) => {

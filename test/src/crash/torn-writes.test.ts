@@ -6,7 +6,7 @@ import { ORDERS, ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** Writes of each kind in `npm test`; every one with `npm run crash`. */
-const WRITES = 10
+const WRITES = 6
 
 test.for([
   ['torn', 'a job that dies in the middle of any write goes on as if nothing had been'],

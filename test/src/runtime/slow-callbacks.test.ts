@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url'
 import { json } from '@millrace/core'
 import { BehaviorSubject, filter, firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { COMPILED } from '../crash/job-process.ts'
 import { JobWorld } from './job-world.ts'
 
 const PROGRAM = fileURLToPath(new URL('slow-member.ts', import.meta.url))
@@ -38,7 +37,7 @@ class Member {
     const args = [world.directory, String(SESSION_TIMEOUT_MS), String(CALL_MS)]
     this.#child = spawn(process.execPath, ['--conditions=millrace-source', PROGRAM, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '' },
     })
     this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()))
     if (this.#child.stdout === null) throw new Error('It has no output')

@@ -11,8 +11,6 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openFileLog } from '../file-log.ts'
 
 const PROGRAM = fileURLToPath(new URL('../testing/member-process.ts', import.meta.url))
-/** Where the programs of processes are kept compiled: a start then costs half. */
-const COMPILED = fileURLToPath(new URL('../../../../../node_modules/.cache/millrace-members', import.meta.url))
 const TASKS = 4
 const SESSION_TIMEOUT_MS = 1000
 const KILLS = 4
@@ -48,7 +46,7 @@ class Worker {
     const args = [directory, 'group', 't', String(TASKS), String(SESSION_TIMEOUT_MS)]
     this.#child = spawn(process.execPath, ['--conditions=millrace-source', PROGRAM, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '' },
     })
     this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()))
     if (this.#child.stdout === null) throw new Error('It has no output')
