@@ -137,10 +137,11 @@ test('a container that joins one in a long callback waits for its tasks, and doe
 test('a container that is stopped in a callback loses its tasks to one that is in long callbacks itself', async () => {
   const [first, second] = [new Member(), new Member()]
   await Promise.all([first.hasTasks(2), second.hasTasks(2)])
-  await produce([5, 5, 5, 5])
+  // Far more calls than one session takes: the test ends as soon as the tasks are taken over.
+  await produce([50, 50, 50, 50])
   await second.until((lines) => lines.includes('call'))
   await second.signal('SIGSTOP')
   await first.hasTasks(4)
-  // It had ten calls to make for its own tasks.
-  expect(first.calls).toBeLessThan(10)
+  // It had still calls to make for its own tasks.
+  expect(first.calls).toBeLessThan(100)
 })
