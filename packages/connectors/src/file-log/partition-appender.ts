@@ -8,7 +8,7 @@ import { committedAfter } from './committed-producers.ts'
 import { diskFailed, logDamaged, tooManyTransactions, writeFailed } from './errors.ts'
 import { openAfter, sameTransaction } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
-import { rewriteUnsynced } from './rewrite.ts'
+import { rewriteSegment, rewriteUnsynced } from './rewrite.ts'
 import { SegmentIndex } from './segment-index.ts'
 import { syncFile, syncNames } from './sync.ts'
 import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from './tail.ts'
@@ -257,7 +257,7 @@ export class PartitionAppender {
     }
   }
 
-  #segment({ activeBase: base, activeBytes }: Tail): ActiveSegment {
+  #segment({ activeBase: base }: Tail): ActiveSegment {
     const active = this.#active
     if (active?.base === base) return active
     // Another process began a new segment; ours may hold bytes that are to be synced yet.
@@ -266,7 +266,8 @@ export class PartitionAppender {
     const { files, directory } = this.#partition
     const file = this.#partition.openSegment(base, 'write')
     try {
-      this.#active = { base, file, index: new SegmentIndex(files, directory, base), foreignTo: activeBytes }
+      // Also behind the tail: a process that died there may have left whole batches, which are kept.
+      this.#active = { base, file, index: new SegmentIndex(files, directory, base), foreignTo: file.size() }
       this.#newNames = true
       return this.#active
     } catch (error) {
@@ -277,6 +278,8 @@ export class PartitionAppender {
 
   /** Closes the active segment and begins the next. Under the lock. */
   async #roll(tail: Tail, active: ActiveSegment): Promise<void> {
+    rewriteSegment(tail, active.base, active.file, active.foreignTo)
+    active.foreignTo = 0
     await syncFile(active.file)
     const { nextOffset, open, committed } = tail
     active.index.add({ offset: nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })

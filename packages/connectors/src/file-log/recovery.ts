@@ -4,6 +4,7 @@ import { type CommittedProducers, committedAfter, NO_PRODUCERS } from './committ
 import { logDamaged, partsDiffer } from './errors.ts'
 import { openAfter } from './open-transactions.ts'
 import type { PartitionFiles } from './partition-files.ts'
+import { rewrite } from './rewrite.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
 import { syncFile } from './sync.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
@@ -71,8 +72,11 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
         file.truncate(scanned.bytes)
       }
       // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
-      // a tail nothing says whether what was read came from the disk or was written just now; closed segments are durable.
-      if (torn || (tail === undefined && base === activeBase)) await syncFile(file)
+      // a tail nothing says whether what was read came from the disk or was written just now, and whether a sync of that has
+      // failed; closed segments are durable.
+      const lost = tail === undefined && base === activeBase
+      if (lost) rewrite(file, 0, scanned.bytes)
+      if (torn || lost) await syncFile(file)
     } finally {
       file.close()
     }

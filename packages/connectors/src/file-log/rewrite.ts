@@ -1,33 +1,42 @@
 import type { OpenFile } from '@millrace/core'
 import type { PartitionFiles } from './partition-files.ts'
+import type { Tail } from './tail.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
 /**
- * Writes a segment's bytes from the synced point up to `to` again, as they are, so that the next sync through `file` means
- * them. They are of others, written before `file` was opened, and a sync of theirs may have failed: the kernel then takes
- * for written what never was, and tells only those who had the file open (errseq_t in Linux; "Can Applications Recover from
- * fsync Failures?", Rebello et al., USENIX ATC 2020).
+ * Writes a file's bytes from one position to another again, as they are, and its length, so that the next sync through `file`
+ * means them. They may have been written before `file` was opened, and a sync since may have failed: the kernel then takes for
+ * written what never was, and reports it only to those who had the file open (errseq_t in Linux; "Can Applications Recover from fsync
+ * Failures?", Rebello et al., USENIX ATC 2020). No other process may write the file meanwhile.
  */
+export function rewrite(file: OpenFile, from: number, to: number): void {
+  const size = file.size()
+  const end = Math.min(to, size)
+  if (from >= end) return
+  const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - from))
+  for (let at = from; at < end; ) {
+    const read = file.read(chunk, 0, Math.min(chunk.length, end - at), at)
+    if (read === 0) break
+    file.write(chunk, 0, read, at)
+    at += read
+  }
+  // The length may be among what was lost, and a write below it does not make it dirty again.
+  file.truncate(size + 1)
+  file.truncate(size)
+}
+
+/** Rewrites a segment's bytes from the synced point up to `to`: those before it are durable. Under the partition's lock. */
+export function rewriteSegment({ synced }: Tail, base: number, file: OpenFile, to: number): void {
+  // The process that closes a segment syncs it.
+  if (synced.base <= base) rewrite(file, synced.base === base ? synced.bytes : 0, to)
+}
+
+/** The same, for a caller that does not hold the lock. */
 export async function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
   await files.lock()
   try {
-    const { synced } = await files.currentTail()
-    const from = synced.base === base ? synced.bytes : 0
-    // A closed segment was synced by who closed it.
-    if (synced.base > base || from >= to) return
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - from))
-    for (let at = from; at < to; ) {
-      const read = file.read(chunk, 0, Math.min(chunk.length, to - at), at)
-      if (read === 0) return
-      file.write(chunk, 0, read, at)
-      at += read
-    }
-    // The length may be among what was lost, and writing below it does not make it news.
-    if (file.size() === to) {
-      file.truncate(to + 1)
-      file.truncate(to)
-    }
+    rewriteSegment(await files.currentTail(), base, file, to)
   } finally {
     files.unlock()
   }

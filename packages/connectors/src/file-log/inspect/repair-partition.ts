@@ -8,6 +8,7 @@ import { committedAfter, NO_PRODUCERS } from '../committed-producers.ts'
 import { diskFailed, logDamaged } from '../errors.ts'
 import { openAfter, sameTransaction } from '../open-transactions.ts'
 import { PartitionFiles } from '../partition-files.ts'
+import { rewrite } from '../rewrite.ts'
 import { syncFile, syncNames } from '../sync.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type Tail } from '../tail.ts'
 import { outcomeIn } from '../transactions/finisher.ts'
@@ -147,7 +148,8 @@ class Repair {
     const segments = this.#files.segments()
     const file = this.#files.openSegment(segments.at(-1) ?? 0, 'write')
     try {
-      // What recovery reads, it takes for durable.
+      // What recovery reads, it takes for durable: also what others wrote, and a sync of theirs that failed has lost.
+      rewrite(file, 0, file.size())
       await syncFile(file)
     } finally {
       file.close()

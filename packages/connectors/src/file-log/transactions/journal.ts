@@ -2,6 +2,7 @@ import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { crc32c } from '../../record-batch/crc32c.ts'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { journalPath } from '../paths.ts'
+import { rewrite } from '../rewrite.ts'
 import { syncFile } from '../sync.ts'
 
 /** A partition, the last transaction that a writer has committed there, and the offset after its last record. */
@@ -40,6 +41,14 @@ const ID_AT = 24
 const HEAD_BYTES = 32
 /** The second slot starts here, and ends the file; a decision names each partition in some 350 bytes at most: 2,995 of them. */
 const SLOT_BYTES = 1024 * 1024
+
+/** A whole record, and where it stands. */
+interface Slot {
+  readonly record: JournalRecord
+  readonly sequence: number
+  readonly at: number
+  readonly bytes: number
+}
 
 /**
  * The file that decides a writer's transactions. It has two slots, which are written in turn, so that a torn write leaves
@@ -116,11 +125,14 @@ export class TransactionJournal {
 
   /**
    * Makes the record that counts durable, unless that is known. Under the lock, before `write`: that one takes the place of the
-   * record before, and a power cut may tear it, so the newer one must be there to stay.
+   * record before, and a power cut may tear it, so the newer one must be there to stay. It is written again in its place, as
+   * its owner's sync may have failed: bytes that are the same cannot be torn.
    */
   async secure(): Promise<void> {
     const latest = this.#latest()
-    if (latest !== undefined && latest.sequence !== this.#durable) await this.sync()
+    if (latest === undefined || latest.sequence === this.#durable) return
+    rewrite(this.#file, latest.at, latest.at + latest.bytes)
+    await this.sync()
   }
 
   /** Replaces the record. Under the lock; durable after `sync`. Throws `TRANSACTION_TOO_LARGE`. */
@@ -161,13 +173,13 @@ export class TransactionJournal {
     this.#released = undefined
   }
 
-  #latest(): { readonly record: JournalRecord; readonly sequence: number; readonly at: number } | undefined {
+  #latest(): Slot | undefined {
     const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
     if (first === undefined || second === undefined) return first ?? second
     return first.sequence > second.sequence ? first : second
   }
 
-  #slot(at: number) {
+  #slot(at: number): Slot | undefined {
     const head = this.#head
     if (this.#file.read(head, 0, HEAD_BYTES, at) < HEAD_BYTES || head.readUInt32BE(0) !== MAGIC) return undefined
     const length = head.readUInt32BE(LENGTH_AT)
@@ -177,6 +189,6 @@ export class TransactionJournal {
     if (slot.readUInt32BE(CRC_AT) !== crc32c(slot, LENGTH_AT, length)) return undefined
     const rest = JSON.parse(slot.toString('utf8', HEAD_BYTES)) as Omit<JournalRecord, 'producer'>
     const producer = { id: readInt64(slot, ID_AT), epoch: slot.readInt32BE(EPOCH_AT) }
-    return { record: { ...rest, producer }, sequence: readInt64(slot, SEQUENCE_AT), at }
+    return { record: { ...rest, producer }, sequence: readInt64(slot, SEQUENCE_AT), at, bytes: length }
   }
 }
