@@ -53,10 +53,9 @@ export async function runLogScenario(seed: number, options: LogScenarioOptions):
       if (living === undefined) start(machine.process(name), options, history, failures)
       else if (random.chance(0.7)) living.resume()
     }
-    machine.faults = (call) => {
+    machine.faults = () => {
       if (random.chance(CRASH_PER_CALL)) return random.chance(0.5) ? 'torn' : 'crash'
-      // A sync that fails may leave what nothing can mend, and what is refused aloud then.
-      if (options.diskErrors !== true || call === 'sync' || !random.chance(ERROR_PER_CALL)) return undefined
+      if (options.diskErrors !== true || !random.chance(ERROR_PER_CALL)) return undefined
       return ERRORS[random.below(ERRORS.length)]
     }
     await machine.run(() => failures.length > 0, { withinMs: random.between(1, ACT_MS_MAX) })

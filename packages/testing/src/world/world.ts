@@ -60,9 +60,7 @@ export class World {
 
   constructor(seed: number, troubles: readonly Trouble[] = TROUBLES, job: WorldJob = 'orders') {
     this.#machine = new Machine(seed)
-    // Seed 467 of this job has shown a record lost in a power cut after a sync that had failed: not understood yet.
-    const kinds = job === 'times' ? troubles.filter((kind) => kind !== 'failing sync') : troubles
-    this.#scenario = scenarioOf(this.#machine.random, kinds)
+    this.#scenario = scenarioOf(this.#machine.random, troubles)
     this.#workload = new WORKLOADS[job](this.#machine, this.#scenario)
     this.#subtopologies = toTopology(this.#workload.job).subtopologies.length
     this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
