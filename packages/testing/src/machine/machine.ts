@@ -98,6 +98,11 @@ export class Machine {
     this.#boot = this.#bootId()
   }
 
+  /** Lets time pass for the work of the code that runs now, such as a callback that takes long. */
+  spend(ms: number): void {
+    this.#scheduler.spend(ms)
+  }
+
   /** Calls back once, for the world; no process is asked. */
   after(delayMs: number, callback: () => void): Timer {
     return this.#scheduler.after(delayMs, 'timer', undefined, callback)

@@ -166,6 +166,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: '',
   },
   {
+    name: 'an input is idle some time after the start',
+    file: `${RUNTIME}/task/source-input.ts`,
+    from: 'if (this.#activeAtMs === undefined || this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
+    to: 'if (this.#activeAtMs === undefined) {',
+    job: 'times',
+  },
+  {
     name: "a task's time is not in its checkpoint",
     file: `${RUNTIME}/task/task.ts`,
     from: 'clock: this.#clock.save(),',

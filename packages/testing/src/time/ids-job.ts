@@ -38,9 +38,12 @@ const gather = {
   value: ids,
 }
 
-/** The job of a plan: every table is a view, and its results and late records go to topics. */
-export function idsJob(name: string, { topics, tables }: JobPlan): Job {
-  const builder = new JobBuilder(topics)
+/**
+ * The job of a plan: every table is a view, and its results and late records go to topics. `work` is called for each source
+ * record: what the job's callbacks do.
+ */
+export function idsJob(name: string, { topics, tables }: JobPlan, work: () => void = () => undefined): Job {
+  const builder = new JobBuilder(topics, work)
   const outputs: Output[] = []
   const views: Table<unknown, unknown>[] = []
   for (const table of tables) {
@@ -59,12 +62,14 @@ export function idsJob(name: string, { topics, tables }: JobPlan): Job {
 
 class JobBuilder {
   readonly #topics: ReadonlyMap<string, Topic<string, Ids>>
+  readonly #work: () => void
   readonly #streams = new Map<StreamPlan, IdStream>()
   readonly #windows = new Map<WindowPlan, WindowedTable<string, Ids, Ids>>()
   readonly #totals = new Map<TablePlan, Table<string, Ids>>()
 
-  constructor(topics: readonly string[]) {
+  constructor(topics: readonly string[], work: () => void) {
     this.#topics = new Map(topics.map((name) => [name, sourceTopic(name)]))
+    this.#work = work
   }
 
   total(plan: TablePlan): Table<string, Ids> {
@@ -90,7 +95,10 @@ class JobBuilder {
       case 'source': {
         const source = this.#topics.get(plan.topic)
         if (source === undefined) throw new Error(`There is no topic ${plan.topic}`)
-        return stream(source)
+        return stream(source).filter(() => {
+          this.#work()
+          return true
+        })
       }
       case 'filter':
         return this.#stream(plan.input).filter((value) => idsHash(value) % 4 !== 0)

@@ -17,13 +17,27 @@ const JOB = 'times'
 const KEYS = 8
 /** An input is idle after this: longer than most producers take, and much shorter than a world lives. */
 const IDLE_AFTER_MS = 400
+/** A partition that gets records gets the next ones after this at the latest, if no trouble comes between. */
+const PAUSE_MS_MAX = 60
 /** What passes between a record's arrival and its container's next look, generously. */
 const NOTICED_MS = 100
 /** Event times begin here: windows may reach back from the first one. */
 const FIRST_TIME_MS = 10_000
 /** How far behind its partition a record may be, and how far behind the first topic the second. */
 const BEHIND_MS_MAX = 300
-const SKEW_MS_MAX = 800
+const SKEW_MS_MAX = 1200
+/** What the job's callbacks take for a source record. */
+const WORK_MS = 4
+/**
+ * An import brings so many records at a time to one partition, more than are processed until it brings the next: its input is
+ * busy without a rest. The others get theirs as before, more slowly, since processes share one processor: an input is idle later.
+ */
+const IMPORTED = 40
+const IDLE_AFTER_IN_IMPORT_MS = 1000
+const IMPORT_FROM_MS = 300
+const IMPORT_TO_MS = 1200
+/** It goes on after troubles have stopped, and no restart cuts it off: inputs have the time to become idle, twice. */
+const IMPORT_CALM_MS = 2500
 /** No input is idle: longer than any world lives. */
 const NEVER_MS = 1e9
 
@@ -48,6 +62,8 @@ export class TimesWorkload implements Workload {
   readonly #plan: TimesPlan
   readonly #partitions: readonly SourcePartition[]
   #nextId = 0
+  /** When an import begins; never in some worlds. */
+  readonly #importAtMs: number
 
   constructor(machine: Machine, scenario: Scenario) {
     const random = machine.random.fork('times')
@@ -55,14 +71,19 @@ export class TimesWorkload implements Workload {
     this.#scenario = scenario
     this.#random = random
     this.#plan = timesPlan(random)
-    this.job = idsJob(JOB, this.#plan)
+    this.job = idsJob(JOB, this.#plan, () => machine.spend(WORK_MS))
     this.batch = random.chance(0.25)
-    this.idleAfterMs = random.chance(0.5) ? IDLE_AFTER_MS : NEVER_MS
+    const mayIdle = random.chance(0.5)
+    const imports = random.fork('import')
+    const isImport = mayIdle && !this.batch && imports.chance(0.5)
+    this.#importAtMs = isImport ? imports.between(IMPORT_FROM_MS, IMPORT_TO_MS) : Number.POSITIVE_INFINITY
+    this.idleAfterMs = mayIdle ? (isImport ? IDLE_AFTER_IN_IMPORT_MS : IDLE_AFTER_MS) : NEVER_MS
     this.#partitions = activePartitions(random, scenario.partitions)
   }
 
   get allProduced(): boolean {
-    return this.#machine.nowMs >= this.#scenario.calmAtMs
+    const goOnMs = Number.isFinite(this.#importAtMs) ? IMPORT_CALM_MS : 0
+    return this.#machine.nowMs >= this.#scenario.calmAtMs + goOnMs
   }
 
   async makeTopics(log: Log): Promise<void> {
@@ -76,10 +97,11 @@ export class TimesWorkload implements Workload {
 
   async produce(process: SimulatedProcess): Promise<void> {
     const log = await openFileLog({ directory: DATA, env: process.env, durability: this.#scenario.durability })
-    await this.#append(
-      log,
-      this.#partitions.filter(() => this.#random.chance(0.6)),
+    const imported = this.#isImporting ? this.#partitions[0] : undefined
+    const given = this.#partitions.filter(
+      (each) => each === imported || this.#random.chance(0.6) || this.#machine.nowMs - each.lastAtMs > PAUSE_MS_MAX,
     )
+    await this.#append(log, given, imported)
     await log.close()
   }
 
@@ -123,6 +145,10 @@ export class TimesWorkload implements Workload {
     // As above.
   }
 
+  get #isImporting(): boolean {
+    return this.#machine.nowMs >= this.#importAtMs
+  }
+
   /** What idle time-outs may have done to the results. */
   get #idleness(): Idleness {
     if (this.batch || this.idleAfterMs === NEVER_MS) return 'none'
@@ -130,12 +156,13 @@ export class TimesWorkload implements Workload {
     return wasSilent ? 'amid the records' : 'after the last records'
   }
 
-  async #append(log: Log, partitions: readonly SourcePartition[]): Promise<void> {
+  async #append(log: Log, partitions: readonly SourcePartition[], imported?: SourcePartition): Promise<void> {
     const writer = log.openWriter()
     const nowMs = this.#machine.nowMs
-    for (const { topic, partition, keys, skewMs } of partitions) {
+    for (const each of partitions) {
+      const { topic, partition, keys, skewMs } = each
       const to = await writer.openPartition(topic, partition)
-      for (let count = 1 + this.#random.below(2); count > 0; count--) {
+      for (let count = each === imported ? IMPORTED : 1 + this.#random.below(2); count > 0; count--) {
         const key = keys[this.#random.below(keys.length)]
         if (key === undefined) continue
         const behindMs = this.#random.chance(0.6) ? 0 : this.#random.below(BEHIND_MS_MAX)
