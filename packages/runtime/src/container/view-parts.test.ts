@@ -1,6 +1,6 @@
 import { json, string } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Task, TaskCommit } from '../task/task.ts'
 import { ContainerViews } from './view-parts.ts'
 
@@ -82,4 +82,16 @@ test('those who wait for a position hear of one that came with a rebuilt store',
   views.closing(tasks[0])
   views.opened(tasks[0])
   expect(positions).toEqual([{ flights: { 0: 5 } }])
+})
+
+test('decodes the changes of a commit only while somebody follows them', () => {
+  const { tasks, views, view } = twoTasks()
+  for (const task of tasks) views.opened(task)
+  const changes = vi.fn(() => [])
+  const commit = { ...commitOf(tasks[0], 6), frozen: { changes } } as unknown as TaskCommit
+  views.committed(commit)
+  expect(changes).not.toHaveBeenCalled()
+  view.parts[0]?.changes.subscribe()
+  views.committed(commit)
+  expect(changes).toHaveBeenCalledOnce()
 })

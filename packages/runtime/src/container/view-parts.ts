@@ -1,5 +1,5 @@
 import { type Position, RetriableError } from '@millrace/core'
-import type { Topology } from '@millrace/core/internal'
+import type { FrozenCommit, Topology } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import { anySerde } from '../task/compile.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
@@ -32,7 +32,7 @@ export class ContainerViews {
 
   /** A commit is in its store: tells those who watch. */
   committed({ task, frozen, position }: TaskCommit): void {
-    for (const part of this.#parts.get(task) ?? []) part.publish(frozen.changes(part.storeName), position)
+    for (const part of this.#parts.get(task) ?? []) part.publish(frozen, position)
   }
 
   /** The task is open and restored: its parts stand where its checkpoint does, and are served from now on. */
@@ -98,10 +98,10 @@ class LivePart implements ViewPart {
     this.positions.next(position)
   }
 
-  publish(changes: ViewCommit['changes'], position: Position): void {
+  publish(frozen: FrozenCommit, position: Position): void {
     this.position = position
-    // Decoding what changed costs; nobody may be there.
-    if (this.changes.observed) this.changes.next({ position, changes })
+    // Only if somebody follows: to decode what changed costs a fifth of what it cost to process it.
+    if (this.changes.observed) this.changes.next({ position, changes: frozen.changes(this.storeName) })
     this.positions.next(position)
   }
 
