@@ -36,47 +36,13 @@ export class PlainData {
    * would come back as something else, with the place in the value.
    */
   normalize(value: unknown): unknown {
-    return this.#isExact(value, 0) ? value : this.#copy(value, 0)
-  }
-
-  /** Whether reading the value back gives exactly this. Allocates nothing. */
-  #isExact(value: unknown, depth: number): boolean {
-    switch (typeof value) {
-      case 'string':
-        return !this.#binary || value.isWellFormed()
-      case 'boolean':
-        return true
-      case 'number':
-        return value === 0 ? !Object.is(value, -0) : this.#binary || Number.isFinite(value)
-      case 'object':
-        return value === null || (depth < DEPTH_MAX && this.#isExactObject(value, depth))
-      default:
-        return false
-    }
-  }
-
-  #isExactObject(value: object, depth: number): boolean {
-    const prototype: unknown = Object.getPrototypeOf(value)
-    if (Array.isArray(value)) {
-      if (prototype !== Array.prototype) return false
-      for (let at = 0; at < value.length; at++) if (!this.#isExact(value[at], depth + 1)) return false
-      return true
-    }
-    if (prototype !== Object.prototype) {
-      return this.#binary && (prototype === Uint8Array.prototype || isDate(value))
-    }
-    const fields = value as Readonly<Record<string, unknown>>
-    for (const name in fields) {
-      if (this.#binary && !isBinaryName(name)) return false
-      if (!this.#isExact(fields[name], depth + 1)) return false
-    }
-    return true
+    return isExact(value, this.#binary, 0) ? value : this.#copy(value, 0)
   }
 
   #copy(value: unknown, depth: number): unknown {
     if (typeof value === 'object' && value !== null) return this.#copyObject(value, depth)
     if (value === 0) return 0
-    if (this.#isExact(value, depth)) return value
+    if (isExact(value, this.#binary, depth)) return value
     if (typeof value === 'string') throw new NotCarried('has half a surrogate pair, which UTF-8 cannot carry')
     if (typeof value === 'number') throw new NotCarried(`is ${value}, which ${this.#format} cannot say`)
     throw new NotCarried(`is ${describeValue(value)}, which ${this.#format} cannot say`)
@@ -124,6 +90,52 @@ export class PlainData {
     }
     throw new NotCarried(`is ${describeValue(value)}, which would not come back from ${this.#format} as what it is`)
   }
+}
+
+/** Whether reading a value back gives exactly it. Called for each value that is stored or written. */
+function isExact(value: unknown, binary: boolean, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      return !binary || value.isWellFormed()
+    case 'boolean':
+      return true
+    case 'number':
+      return isExactNumber(value, binary)
+    case 'object':
+      return value === null || (depth < DEPTH_MAX && isExactObject(value, binary, depth))
+    default:
+      return false
+  }
+}
+
+function isExactObject(value: object, binary: boolean, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) {
+    for (const name in value) {
+      if (binary && !isBinaryName(name)) return false
+      if (!isExact(fieldOf(value, name), binary, depth + 1)) return false
+    }
+    return true
+  }
+  if (Array.isArray(value)) return prototype === Array.prototype && isExactArray(value, binary, depth)
+  return binary && (prototype === Uint8Array.prototype || isDate(value))
+}
+
+/**
+ * Not in the loop itself: V8 compiles that for one name if others were read in a faster way than the one that it learns from, and
+ * then gives the code up and compiles it again at each other name, for good.
+ */
+function fieldOf(value: object, name: string): unknown {
+  return (value as Readonly<Record<string, unknown>>)[name]
+}
+
+function isExactArray(value: readonly unknown[], binary: boolean, depth: number): boolean {
+  for (let at = 0; at < value.length; at++) if (!isExact(value[at], binary, depth + 1)) return false
+  return true
+}
+
+function isExactNumber(value: number, binary: boolean): boolean {
+  return value === 0 ? !Object.is(value, -0) : binary || Number.isFinite(value)
 }
 
 /** What a value has that its format cannot carry, and where. */

@@ -100,7 +100,7 @@ class LivePart implements ViewPart {
 
   publish(frozen: FrozenCommit, position: Position): void {
     this.position = position
-    // Only if somebody follows: to decode what changed costs a fifth of what it cost to process it.
+    // Decoding what changed costs; mostly nobody follows.
     if (this.changes.observed) this.changes.next({ position, changes: frozen.changes(this.storeName) })
     this.positions.next(position)
   }
