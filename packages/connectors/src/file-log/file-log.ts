@@ -30,9 +30,9 @@ import type { Durability } from './partition-appender.ts'
 import { PartitionFiles } from './partition-files.ts'
 import { partitionDirectory } from './paths.ts'
 import { applyRetention, purgeBefore } from './retention.ts'
-import { stableOffset } from './tail.ts'
+import { stableOffset, type Tail } from './tail.ts'
 import { TopicStore } from './topic-store.ts'
-import { checkParts, checkTopic, namesTopic } from './transactions/check-parts.ts'
+import { checkParts, checkTopic, differenceIn, namesTopic, readCommitRecords } from './transactions/check-parts.ts'
 import { ClosedWriters } from './transactions/closed-writers.ts'
 import { TransactionFinisher } from './transactions/finisher.ts'
 import { openTransactionalWriter } from './transactions/open-transactional-writer.ts'
@@ -193,23 +193,33 @@ class FileLogAdmin implements LogAdmin {
   }
 
   async checkTopics(names: readonly string[]): Promise<void> {
+    const { files } = this.#env
+    const before = readCommitRecords(files, this.#data)
+    const tails: { readonly topic: TopicDescription; readonly partition: number; readonly tail: Tail }[] = []
     for (const name of names) {
       const topic = this.#topics.describe(name)
-      checkTopic(this.#env.files, this.#data, name, topic)
-      for (let partition = 0; partition < (topic?.partitions ?? 0); partition++) {
-        await this.#with(name, partition, async (files) => {
-          await files.settle()
-          checkParts(files)
-        })
+      checkTopic(files, this.#data, before, name, topic)
+      if (topic === undefined) continue
+      for (let partition = 0; partition < topic.partitions; partition++) {
+        const tail = await this.#with(name, partition, (each) => each.settle())
+        tails.push({ topic, partition, tail })
       }
+    }
+    // The journals are read once for all: where they know more than a tail did before, a second look decides.
+    const records = readCommitRecords(files, this.#data)
+    for (const { topic, partition, tail } of tails) {
+      if (differenceIn(tail, tail, records, topic.id, partition) === undefined) continue
+      await this.#with(topic.name, partition, async (each) => checkParts(each))
     }
   }
 
   offsets(topic: string, partition: number): Promise<PartitionOffsets> {
     return this.#with(topic, partition, async (files) => {
-      await files.settle()
-      await this.#finisher.meet(files)
-      const tail = await files.settle()
+      let tail = await files.settle()
+      if (tail.open.length > 0) {
+        await this.#finisher.meet(files)
+        tail = await files.settle()
+      }
       return { start: tail.startOffset, end: stableOffset(tail) }
     })
   }

@@ -58,9 +58,16 @@ export class TopicStore {
   /** As `require`, for who is going to append: whoever created the topic may have died before its name was durable. */
   async requireDurable(name: string): Promise<TopicDescription> {
     const description = this.require(name)
-    const topics = topicsDirectory(this.#data)
-    await once(this.#durable, description.id, () => syncNames(this.#env.files, topics))
+    await once(this.#durable, description.id, () => this.#syncNames())
     return description
+  }
+
+  /** Makes the names of all topics durable that were found before: one sync is enough for them. */
+  #syncNames(): Promise<void> {
+    const found = Array.from(this.#known.values(), ({ description }) => description.id)
+    const synced = syncNames(this.#env.files, topicsDirectory(this.#data))
+    for (const id of found) void once(this.#durable, id, () => synced)
+    return synced
   }
 
   list(): TopicDescription[] {
@@ -82,6 +89,7 @@ export class TopicStore {
       // A directory can only be renamed over an empty one: the first of two creators wins.
       files.rename(making, topicDirectory(this.#data, name))
       await files.syncDirectory(topics)
+      this.#durable.set(id, Promise.resolve())
     } catch (error) {
       this.#abandon(making)
       const code = systemCode(error)

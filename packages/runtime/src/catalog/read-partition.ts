@@ -21,6 +21,7 @@ export async function readPartition(
   take: (batch: Batch) => void | Promise<void>,
 ): Promise<void> {
   const { start, end } = await wholeLog(log, topic, partition)
+  if (start === end) return
   const reader = log.openReader()
   try {
     const batches = await reader.assign(topic, partition, start)

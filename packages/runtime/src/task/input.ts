@@ -197,12 +197,13 @@ export abstract class TaskInput implements Progress {
     }
   }
 
-  /** The head is being processed: `offset` moves past it. */
-  consume(): void {
+  /** The head is being processed: `offset` moves past it. Returns the batch whose cursor stands on it. */
+  consume(): Batch {
     this.#hasHead = false
-    const batch = this.batch
+    const { batch } = this
     this.offset = batch.offset + 1
     this.taken(batch)
+    return batch
   }
 
   #decode(batch: Batch): boolean {

@@ -41,6 +41,7 @@ export async function restoreState(
   requireWholeChangelog({ job, changelog }, partition, start)
   let rebuilt = await checkPosition(log, state, changelog, partition, end)
   if (rebuilt !== undefined) await state.discard()
+  if (state.position.nextOffset >= end) return { records: 0, rebuilt }
   const reader = log.openReader()
   try {
     for (;;) {

@@ -350,8 +350,8 @@ export class Task {
   }
 
   #process(input: TaskInput): void {
-    this.#record.take(input.batch, input.timestamp, input.headWatermark, input.id)
-    input.consume()
+    const { headWatermark } = input
+    this.#record.take(input.consume(), input.timestamp, headWatermark, input.id)
     this.counts.processed++
     this.#units?.process(input)
   }

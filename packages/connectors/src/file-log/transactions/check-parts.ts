@@ -21,7 +21,7 @@ export interface CommitRecords {
 }
 
 /** In this order: a journal is removed after what it said has been added to what closed writers have committed. */
-function readCommitRecords(files: FileSystem, data: string): CommitRecords {
+export function readCommitRecords(files: FileSystem, data: string): CommitRecords {
   const journals = readJournals(files, data)
   return { journals, closed: readClosed(files, data) }
 }
@@ -33,15 +33,20 @@ function readCommitRecords(files: FileSystem, data: string): CommitRecords {
  */
 export function checkParts(partition: PartitionFiles): void {
   const { files, data, topic } = partition
-  const topicId = readDescription(files, data, topic)?.id
   let problem: string | undefined
   for (let tries = 0; tries < CHECK_TRIES; tries++) {
     const before = partition.readTail()
     const records = readCommitRecords(files, data)
-    const after = partition.readTail()
     // One that cannot be read is recovered by whoever opens the partition, and checked then.
-    if (before === undefined || after === undefined) return
-    problem = differenceIn(before, after, records, topicId, partition.partition)
+    if (before === undefined) return
+    const named = commitsIn(records).some((each) => each.topic === topic)
+    const topicId = named ? readDescription(files, data, topic)?.id : undefined
+    const difference = (after: Tail) => differenceIn(before, after, records, topicId, partition.partition)
+    // Mostly the tail knew before what the journals know.
+    if (difference(before) === undefined) return
+    const after = partition.readTail()
+    if (after === undefined) return
+    problem = difference(after)
     if (problem === undefined) return
   }
   throw partsDiffer(data, `${topic}/${partition.partition}`, problem ?? '', { topic, partition: partition.partition })
@@ -60,10 +65,14 @@ export function differenceIn(
 }
 
 /** Throws `LOG_PARTS_DIFFER` where a topic is missing or is another one, and committed transactions have written to it. */
-export function checkTopic(files: FileSystem, data: string, name: string, topic: TopicDescription | undefined): void {
-  const lost = commitsIn(readCommitRecords(files, data)).find(
-    (each) => each.topic === name && each.topicId !== topic?.id,
-  )
+export function checkTopic(
+  files: FileSystem,
+  data: string,
+  records: CommitRecords,
+  name: string,
+  topic: TopicDescription | undefined,
+): void {
+  const lost = commitsIn(records).find((each) => each.topic === name && each.topicId !== topic?.id)
   if (lost !== undefined) {
     throw partsDiffer(
       data,
