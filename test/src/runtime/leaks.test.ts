@@ -52,7 +52,7 @@ async function expectNoLeak(cycles: number, cycle: (round: number) => Promise<vo
   for (let round = 0; round < warmUp; round++) await cycle(round)
   const before = opened()
   for (let round = warmUp; round < warmUp + cycles; round++) await cycle(round)
-  // A socket, or the thread of a member's heartbeats, is gone a little after it was told to end.
+  // A socket, or the file of a member's heartbeat, is closed a little after it was told to end.
   await vi.waitFor(
     () => {
       const after = opened()

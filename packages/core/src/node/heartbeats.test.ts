@@ -57,6 +57,29 @@ test('a heartbeat that cannot write reports why', async () => {
   expect(await failed.promise).toMatchObject({ code: 'EISDIR' })
 })
 
+test('a heartbeat that fails leaves the others of its process alone', async () => {
+  writeFileSync(path, '')
+  heartbeat = await nodeHeartbeats().start(path, INTERVAL_MS, unexpected)
+  const failed = Promise.withResolvers<unknown>()
+  await nodeHeartbeats().start(directory, INTERVAL_MS, failed.resolve)
+  expect(await failed.promise).toMatchObject({ code: 'EISDIR', path: directory })
+  blockUntil(3)
+})
+
+test('a heartbeat that was stopped counts no more, and others go on', async () => {
+  writeFileSync(path, '')
+  const other = `${directory}/other`
+  writeFileSync(other, '')
+  const stopped = await nodeHeartbeats().start(other, INTERVAL_MS, unexpected)
+  heartbeat = await nodeHeartbeats().start(path, INTERVAL_MS, unexpected)
+  blockUntil(2)
+  stopped.stop()
+  blockUntil(2)
+  const before = readFileSync(other)
+  blockUntil(3)
+  expect(readFileSync(other)).toEqual(before)
+})
+
 test('a heartbeat does not keep its process alive', () => {
   writeFileSync(path, '')
   const module = fileURLToPath(new URL('heartbeats.ts', import.meta.url))
