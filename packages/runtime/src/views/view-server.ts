@@ -1,11 +1,9 @@
-import { createServer, type Server } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
+import type { Server } from 'node:http'
 import type { JobStatus } from '@millrace/core'
 import { type Env, RefusedError } from '@millrace/core'
 import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
 import { loopbackAddress } from './listen-address.ts'
 import type { ServedView } from './served-view.ts'
-import { viewRoutes } from './view-routes.ts'
 
 export interface ViewServerOptions {
   /** The job's name. */
@@ -46,6 +44,12 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   const { job, views, status, env, host = '127.0.0.1', port = 0 } = options
   const address = loopbackAddress(host)
   const closing = new AbortController()
+  // Only now: they take as long to load as everything else that a job needs, and many serve no views.
+  const [{ createServer }, { getRequestListener }, { viewRoutes }] = await Promise.all([
+    import('node:http'),
+    import('@hono/node-server'),
+    import('./view-routes.ts'),
+  ])
   const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal })
   const {
     connectionsMax = CONNECTIONS_MAX,
