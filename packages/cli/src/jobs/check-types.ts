@@ -5,14 +5,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { RefusedError } from '@millrace/core'
 
-/** What a job file is checked with where no tsconfig.json stands beside it or above. */
+/** What a job file is checked with if neither its folder nor one above has a tsconfig.json. */
 const DEFAULT_OPTIONS = {
   target: 'es2024',
   lib: ['es2024'],
   module: 'nodenext',
   moduleResolution: 'nodenext',
   strict: true,
-  skipLibCheck: true,
 }
 
 /** Whatever the project says: nothing is written, and what Node runs directly is what is allowed. */
@@ -37,13 +36,11 @@ const FIXED_OPTIONS = {
 export async function checkTypes(path: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-check-'))
   try {
-    const config = join(directory, 'tsconfig.json')
-    writeFileSync(config, JSON.stringify(configFor(path)))
-    const { code, output } = await runCompiler(config, dirname(path))
+    const { code, output } = await runCompiler(writeConfig(directory, path), dirname(path))
     if (code === 0) return
     throw new RefusedError(
       'JOB_FILE_BROKEN',
-      `${path} does not pass the type check:\n${output.trim().replace(/^/gm, '  ')}\nMend it, or skip the check with --no-check`,
+      `${path} does not pass the type check:\n${output.trim().replace(/^/gm, '  ')}\nCorrect it, or skip the check with --no-check`,
       { file: path },
     )
   } finally {
@@ -51,23 +48,33 @@ export async function checkTypes(path: string): Promise<void> {
   }
 }
 
-function configFor(path: string): Record<string, unknown> {
+/** Writes the compiler's settings for a job file into a directory; returns the path of the file to compile with. */
+function writeConfig(directory: string, path: string): string {
   const ancestors = ancestorsOf(path)
   const extended = ancestors.map((folder) => join(folder, 'tsconfig.json')).find((file) => existsSync(file))
   const typeRoots = ancestors
     .map((folder) => join(folder, 'node_modules/@types'))
     .filter((folder) => existsSync(folder))
-  // In this repository packages are read as TypeScript, as they are run.
-  const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source'] }
   const hasNodeTypes = typeRoots.some((folder) => readdirSync(folder).includes('node'))
-  const defaults = { ...DEFAULT_OPTIONS, ...(hasNodeTypes && { types: ['node'] }), ...fromSource }
-  return {
-    ...(extended !== undefined && { extends: extended }),
-    compilerOptions: { ...(extended === undefined && defaults), ...FIXED_OPTIONS, typeRoots, rootDir: '/' },
+  const unlessStated = {
+    skipLibCheck: true,
+    ...(hasNodeTypes && { types: ['node'] }),
+    ...(extended === undefined && DEFAULT_OPTIONS),
+  }
+  const defaults = join(directory, 'defaults.json')
+  writeFileSync(defaults, JSON.stringify({ compilerOptions: unlessStated }))
+  // In this repository packages are read as TypeScript, as they are run, whatever tsconfig.json is nearest to the job file.
+  const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source'] }
+  const config = join(directory, 'tsconfig.json')
+  const settings = {
+    extends: extended === undefined ? [defaults] : [defaults, extended],
+    compilerOptions: { ...fromSource, ...FIXED_OPTIONS, typeRoots, rootDir: '/' },
     files: [path],
     include: [],
     references: [],
   }
+  writeFileSync(config, JSON.stringify(settings))
+  return config
 }
 
 function ancestorsOf(path: string): string[] {

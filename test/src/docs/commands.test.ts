@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FreshClone } from './fresh-clone.ts'
+import { codeBlocks } from './markdown.ts'
+
+/** Six commands start one after the other, each the real one: on a busy machine every start takes seconds. */
+const TEST_MS_MAX = 120_000
+
+let clone: FreshClone
+const running = new Set<ChildProcess>()
+
+beforeEach(() => {
+  clone = new FreshClone()
+})
+
+afterEach(async () => {
+  for (const child of running) await interrupt(child)
+  clone[Symbol.dispose]()
+})
+
+/** Starts a line of a shell in the clone, as the leader of a group of processes. */
+function startLine(line: string): ChildProcess {
+  // What this test itself was started with is not for a user's commands.
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const child = spawn('bash', ['-c', line], { cwd: clone.path, detached: true, env: { ...env, NO_COLOR: '1' } })
+  running.add(child)
+  child.on('close', () => running.delete(child))
+  return child
+}
+
+/** What Ctrl-C does. */
+async function interrupt(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'close')
+  if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT')
+  await ended
+}
+
+async function runLine(line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = startLine(line)
+  const [stdout, stderr, [code]] = await Promise.all([
+    child.stdout === null ? '' : text(child.stdout),
+    child.stderr === null ? '' : text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { code, stdout, stderr }
+}
+
+/** The first output of a running command that matches. */
+function said(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (data) => {
+        output += data
+        if (pattern.test(output)) resolve(output)
+      })
+    }
+    child.on('close', (code) => reject(new Error(`It ended with ${code}: ${output}`)))
+  })
+}
+
+test('the job of the README runs in a fresh clone, with the commands as they are written', {
+  timeout: TEST_MS_MAX,
+}, async () => {
+  const readme = readFileSync(join(clone.path, 'README.md'), 'utf8')
+  const blocks = codeBlocks(readme)
+  const job = blocks.find(({ language }) => language === 'ts')
+  const commands = blocks.find(({ language, code }) => language === 'sh' && code.includes('delays.ts'))
+  if (job === undefined || commands === undefined) throw new Error('The README has another form')
+  writeFileSync(join(clone.path, 'delays.ts'), job.code)
+  const lines = commands.code.trim().split('\n')
+  const at = lines.findIndex((line) => line.startsWith('npx millrace run'))
+  for (const line of lines.slice(0, at)) expect(await runLine(line), line).toMatchObject({ code: 0 })
+  await said(startLine(lines[at] ?? ''), /served at http/)
+  const queries = lines.slice(at + 1)
+  expect(queries).toHaveLength(1)
+  // The record may not be committed yet.
+  await vi.waitFor(async () => expect((await runLine(queries[0] ?? '')).stdout).toMatch(/ATL.*1.*42/s), {
+    timeout: TEST_MS_MAX,
+  })
+})
