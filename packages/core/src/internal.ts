@@ -20,6 +20,7 @@ export type {
   WindowStore,
 } from './contracts/store.ts'
 export { durationText } from './describe/duration-text.ts'
+export { dictionary, ownValue } from './dictionary.ts'
 export { isJob, type Job } from './dsl/job.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'
@@ -59,6 +60,7 @@ export {
   isWindowClosed,
   lastWindowStart,
 } from './plan/window-assignment.ts'
+export { offsetIn } from './position.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export { settleAll } from './settle-all.ts'

@@ -1,3 +1,4 @@
+import { dictionary, ownValue } from './dictionary.ts'
 import { RefusedError } from './errors/millrace-error.ts'
 
 /**
@@ -11,10 +12,9 @@ const PART = /^([A-Za-z0-9][A-Za-z0-9._-]{0,200})\/(\d{1,9})=(\d{1,16})$/
 /** A position as text, `flights/0=1234,flights/1=99`, sorted; the empty position is the empty string. */
 export function formatPosition(position: Position): string {
   const parts: string[] = []
-  for (const topic of Object.keys(position).sort()) {
-    const partitions = position[topic] ?? {}
-    for (const partition of Object.keys(partitions).sort((a, b) => Number(a) - Number(b))) {
-      parts.push(`${topic}/${partition}=${partitions[partition]}`)
+  for (const [topic, partitions] of Object.entries(position).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [partition, offset] of Object.entries(partitions).sort(([a], [b]) => Number(a) - Number(b))) {
+      parts.push(`${topic}/${partition}=${offset}`)
     }
   }
   return parts.join(',')
@@ -22,7 +22,7 @@ export function formatPosition(position: Position): string {
 
 /** The inverse of `formatPosition`; throws `BAD_POSITION` for other text. */
 export function parsePosition(text: string): Position {
-  const position: Record<string, Record<string, number>> = {}
+  const position = dictionary<Record<string, number>>()
   if (text === '') return position
   for (const part of text.split(',')) {
     const match = PART.exec(part.trim())
@@ -39,11 +39,17 @@ export function parsePosition(text: string): Position {
   return position
 }
 
+/** The offset that a position has of a partition; undefined if the partition is missing. */
+export function offsetIn(position: Position, topic: string, partition: string | number): number | undefined {
+  const partitions = ownValue(position, topic)
+  return partitions === undefined ? undefined : ownValue(partitions, partition)
+}
+
 /** Whether `position` has everything that `wanted` has. */
 export function reaches(position: Position, wanted: Position): boolean {
   for (const [topic, partitions] of Object.entries(wanted)) {
     for (const [partition, offset] of Object.entries(partitions)) {
-      if ((position[topic]?.[partition] ?? 0) < offset) return false
+      if ((offsetIn(position, topic, partition) ?? 0) < offset) return false
     }
   }
   return true

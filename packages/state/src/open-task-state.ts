@@ -1,6 +1,6 @@
 import type { Env } from '@millrace/core'
 import { FatalError, MillraceError, RefusedError } from '@millrace/core'
-import type { StoreDescription, TaskState } from '@millrace/core/internal'
+import { ownValue, type StoreDescription, type TaskState } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, Database, isIntact } from './database.ts'
 import { checkStore, IDENTITY_KEY, identityDifference, type StateIdentity, stateIdentity } from './identity.ts'
 import { type LevelEngine, levelDb } from './level-engine.ts'
@@ -105,7 +105,7 @@ async function openTrusted(
     const found: StateIdentity = JSON.parse(identityBytes.toString())
     const difference = identityDifference(found, identity)
     for (const [name, wanted] of Object.entries(identity.stores)) {
-      const before = found.stores[name]
+      const before = ownValue(found.stores, name)
       if (before !== undefined && found.job === identity.job)
         checkStore(name, before, wanted, identity.job, identity.task)
     }

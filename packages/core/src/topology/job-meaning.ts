@@ -1,3 +1,4 @@
+import { dictionary } from '../dictionary.ts'
 import type { AggregateNode, PlanNode } from '../plan/node.ts'
 import { inputsOf, repartitionTopic, stepsOf, storeOf } from './steps.ts'
 import type { Topology } from './topology.ts'
@@ -42,8 +43,8 @@ export interface RepartitionMeaning {
 }
 
 export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
-  const stores: Record<string, StoreMeaning> = {}
-  const repartitions: Record<string, RepartitionMeaning> = {}
+  const stores = dictionary<StoreMeaning>()
+  const repartitions = dictionary<RepartitionMeaning>()
   for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
     const store = storeOf(node)
     if (store !== undefined) stores[store.name] = storeMeaning(job, node)

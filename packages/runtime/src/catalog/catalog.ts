@@ -1,5 +1,5 @@
 import type { Position } from '@millrace/core'
-import type { JobMeaning, RepartitionMeaning, StoreMeaning } from '@millrace/core/internal'
+import { type JobMeaning, ownValue, type RepartitionMeaning, type StoreMeaning } from '@millrace/core/internal'
 
 /**
  * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
@@ -29,12 +29,14 @@ export interface CatalogStore {
 
 /** Whether a catalog says of a job's stores what the job would say now. */
 export function isCurrent(catalog: Catalog, changelog: string, { stores, repartitions }: JobMeaning): boolean {
-  const names = Object.keys(catalog.stores).filter((name) => catalog.stores[name]?.removedAt === null)
+  const names = Object.keys(catalog.stores).filter((name) => ownValue(catalog.stores, name)?.removedAt === null)
   return (
     catalog.changelog === changelog &&
     names.length === Object.keys(stores).length &&
-    names.every((name) => sameMeaning(catalog.stores[name]?.meaning, stores[name])) &&
-    Object.keys(repartitions).every((topic) => sameMeaning(catalog.repartitions[topic], repartitions[topic]))
+    names.every((name) => sameMeaning(ownValue(catalog.stores, name)?.meaning, ownValue(stores, name))) &&
+    Object.keys(repartitions).every((topic) =>
+      sameMeaning(ownValue(catalog.repartitions, topic), ownValue(repartitions, topic)),
+    )
   )
 }
 

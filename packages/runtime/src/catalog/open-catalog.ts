@@ -1,5 +1,5 @@
 import { formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
-import { catalogTopic, jobMeaning, storeInputs, type Topology } from '@millrace/core/internal'
+import { catalogTopic, jobMeaning, ownValue, storeInputs, type Topology } from '@millrace/core/internal'
 import type { Outputs } from '../container/outputs.ts'
 import type { JobTopics } from '../container/topics.ts'
 import { type Catalog, isCurrent } from './catalog.ts'
@@ -69,11 +69,11 @@ async function planFrom(options: OpenCatalogOptions, found: Catalog | undefined)
 
 function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefined): string[] {
   const removed = Object.entries(before?.stores ?? {}).filter(
-    ([name, { removedAt }]) => removedAt === null && catalog.stores[name]?.removedAt !== null,
+    ([name, { removedAt }]) => removedAt === null && ownValue(catalog.stores, name)?.removedAt !== null,
   )
   return [
     ...emptied.map((store) => {
-      const from = formatPosition(catalog.stores[store]?.completeFrom ?? {})
+      const from = formatPosition(ownValue(catalog.stores, store)?.completeFrom ?? {})
       return `Store ${store} starts empty: it counts from ${from || 'the start of its inputs'} on`
     }),
     ...removed.map(
@@ -106,7 +106,11 @@ async function requireKnown(
     )
   }
   for (const topic of repartitions) {
-    if (before?.repartitions[topic] !== undefined || (await isEmpty(log, described(topics, topic)))) continue
+    if (
+      (before !== undefined && Object.hasOwn(before.repartitions, topic)) ||
+      (await isEmpty(log, described(topics, topic)))
+    )
+      continue
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
       `Topic ${topic} holds records that job ${job} has not sent, or had sent before its changelog was deleted: they would ` +

@@ -1,5 +1,13 @@
 import type { Position } from '@millrace/core'
-import { type JobMeaning, type StoreInputs, type StoreMeaning, storeKeyName } from '@millrace/core/internal'
+import {
+  dictionary,
+  type JobMeaning,
+  offsetIn,
+  ownValue,
+  type StoreInputs,
+  type StoreMeaning,
+  storeKeyName,
+} from '@millrace/core/internal'
 import { furthest } from '../task/positions.ts'
 import { type Catalog, type CatalogStore, differences } from './catalog.ts'
 
@@ -53,15 +61,15 @@ export interface CatalogPlan {
 /** The catalog of a job whose stores are no longer those of `before`, and what stands against it. */
 export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
   const { meaning, inputs, startEmpty } = change
-  const stores: Record<string, CatalogStore> = {}
+  const stores = dictionary<CatalogStore>()
   const problems: StoreProblem[] = []
   const emptied: string[] = []
   const obsolete: string[] = []
   for (const input of inputs) {
     const { store: name } = input
-    const now = meaning.stores[name]
+    const now = ownValue(meaning.stores, name)
     if (now === undefined) throw new Error(`Store ${name} has no meaning`)
-    const known = before?.stores[name]
+    const known = before && ownValue(before.stores, name)
     const computedFrom = Object.fromEntries(input.stores.map((each) => [each, stores[each]?.incarnation ?? 1]))
     const problem = problemOf(input, known, now, change, computedFrom)
     if (problem === undefined && known !== undefined) {
@@ -95,7 +103,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
     },
     problems,
     changedTopics: Object.entries(meaning.repartitions).flatMap(([topic, now]) => {
-      const known = before?.repartitions[topic]
+      const known = before && ownValue(before.repartitions, topic)
       const changes = known === undefined ? [] : differences(known, now)
       return changes.length === 0 ? [] : [{ topic, changes }]
     }),
@@ -116,7 +124,9 @@ function problemOf(
   // A new store begins where the log does; one that was away, where it was left.
   const had = known === undefined ? only(starts, input.sources) : known.removedAt
   const missed = had === null ? [] : gaps(had, only(processed, topicsOf(input)))
-  const emptied = input.stores.filter((each) => known !== undefined && known.computedFrom[each] !== computedFrom[each])
+  const emptied = input.stores.filter(
+    (each) => known !== undefined && ownValue(known.computedFrom, each) !== ownValue(computedFrom, each),
+  )
   if (changes.length + missed.length + emptied.length === 0) return undefined
   return { store, subtopology, changes, missed, emptied }
 }
@@ -128,7 +138,7 @@ function topicsOf({ sources, repartitions }: StoreInputs): string[] {
 function gaps(from: Position, to: Position): Gap[] {
   return Object.entries(to).flatMap(([topic, partitions]) =>
     Object.entries(partitions).flatMap(([partition, offset]) => {
-      const had = from[topic]?.[partition] ?? 0
+      const had = offsetIn(from, topic, partition) ?? 0
       return offset > had ? [{ topic, partition: Number(partition), from: had, to: offset }] : []
     }),
   )
@@ -136,9 +146,9 @@ function gaps(from: Position, to: Position): Gap[] {
 
 /** The parts of a position above 0 that are of these topics. */
 function only(position: Position, topics: readonly string[]): Position {
-  const kept: Record<string, Record<string, number>> = {}
+  const kept = dictionary<Record<string, number>>()
   for (const topic of topics) {
-    for (const [partition, offset] of Object.entries(position[topic] ?? {})) {
+    for (const [partition, offset] of Object.entries(ownValue(position, topic) ?? {})) {
       if (offset > 0) kept[topic] = { ...kept[topic], [partition]: offset }
     }
   }

@@ -1,4 +1,5 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
+import { dictionary } from '@millrace/core/internal'
 import { readChangelogKey, readCheckpoint } from '@millrace/state'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
@@ -7,7 +8,7 @@ import { type ReadFrom, readPartition } from './read-partition.ts'
  * restore does: needed only when the job's stores are no longer those that it ran with.
  */
 export async function readProcessed(from: ReadFrom, { name, partitions }: TopicDescription): Promise<Position> {
-  const processed: Record<string, Record<string, number>> = {}
+  const processed = dictionary<Record<string, number>>()
   for (let partition = 0; partition < partitions; partition++) {
     const offsets = new Map<string, number>()
     await readPartition(from, name, partition, (batch) => {
@@ -26,9 +27,9 @@ export async function readProcessed(from: ReadFrom, { name, partitions }: TopicD
 
 /** Where the partitions of topics start. */
 export async function readStarts(log: Log, topics: readonly TopicDescription[]): Promise<Position> {
-  const starts: Record<string, Record<string, number>> = {}
+  const starts = dictionary<Record<string, number>>()
   for (const { name, partitions } of topics) {
-    const offsets: Record<string, number> = {}
+    const offsets = dictionary<number>()
     for (let partition = 0; partition < partitions; partition++) {
       offsets[partition] = (await log.admin.offsets(name, partition)).start
     }

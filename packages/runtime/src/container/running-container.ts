@@ -1,5 +1,5 @@
 import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
-import { type Topology, toTopology } from '@millrace/core/internal'
+import { ownValue, type Topology, toTopology } from '@millrace/core/internal'
 import { ReplaySubject, type Subscription } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { requireStores } from '../catalog/refuse-stores.ts'
@@ -65,7 +65,7 @@ export class RunningContainer {
       topology,
       tasks: makeTasks(options, topology, topics, () => this.#joined),
       rebuilds: this.#rebuilds,
-      completeFrom: (store) => this.#catalog?.stores[store]?.completeFrom ?? {},
+      completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
       untilEnd,
       opened: wake,
     })

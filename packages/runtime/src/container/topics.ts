@@ -1,6 +1,7 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
 import {
   catalogTopic,
+  dictionary,
   namedTopics,
   type RepartitionNode,
   resolvePartitions,
@@ -94,7 +95,7 @@ export function sourcesOf(
   subtopology: Subtopology,
   partition: number,
 ): Position {
-  const sources: Record<string, Record<string, number>> = {}
+  const sources = dictionary<Record<string, number>>()
   const add = (topic: string, number: number) => {
     sources[topic] = { ...sources[topic], [number]: 0 }
   }

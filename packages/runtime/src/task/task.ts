@@ -1,5 +1,5 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import type { FrozenCommit, InputPlan, TaskState } from '@millrace/core/internal'
+import { type FrozenCommit, type InputPlan, ownValue, type TaskState } from '@millrace/core/internal'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { checkInput } from './check-input.ts'
 import { compilePlan } from './compile.ts'
@@ -129,7 +129,7 @@ export class Task {
       task: this.id,
       stores: subtopology.stores.map((store) => ({
         ...store,
-        incarnation: catalog.stores[store.name]?.incarnation ?? 1,
+        incarnation: ownValue(catalog.stores, store.name)?.incarnation ?? 1,
       })),
       inputs: subtopology.inputs.map((input) => input.topic),
       env,

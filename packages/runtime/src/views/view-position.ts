@@ -1,14 +1,15 @@
 import type { Position } from '@millrace/core'
+import { dictionary, offsetIn } from '@millrace/core/internal'
 
 /**
  * The position that answers from several parts reflect: for each source partition the least that any part which depends
  * on it has reached. A part lists every partition that it depends on, so one that does not list it does not count.
  */
 export function mergePositions(positions: Iterable<Position>): Position {
-  const merged: Record<string, Record<string, number>> = {}
+  const merged = dictionary<Record<string, number>>()
   for (const position of positions) {
     for (const [topic, partitions] of Object.entries(position)) {
-      merged[topic] ??= {}
+      merged[topic] ??= dictionary()
       const least = merged[topic]
       for (const [partition, offset] of Object.entries(partitions)) {
         least[partition] = Math.min(least[partition] ?? offset, offset)
@@ -22,7 +23,7 @@ export function mergePositions(positions: Iterable<Position>): Position {
 export function reflects(position: Position, wanted: Position): boolean {
   for (const [topic, partitions] of Object.entries(wanted)) {
     for (const [partition, offset] of Object.entries(partitions)) {
-      const reached = position[topic]?.[partition]
+      const reached = offsetIn(position, topic, partition)
       if (reached !== undefined && reached < offset) return false
     }
   }
@@ -33,7 +34,8 @@ export function reflects(position: Position, wanted: Position): boolean {
 export function unknownPartition(wanted: Position, positions: readonly Position[]): string | undefined {
   for (const [topic, partitions] of Object.entries(wanted)) {
     for (const partition of Object.keys(partitions)) {
-      if (!positions.some((position) => position[topic]?.[partition] !== undefined)) return `${topic}/${partition}`
+      if (!positions.some((position) => offsetIn(position, topic, partition) !== undefined))
+        return `${topic}/${partition}`
     }
   }
   return undefined
