@@ -13,6 +13,8 @@ export interface ParsedModule {
   readonly imports: readonly ModuleImport[]
   /** What it reads of the world around it: `Date`, `Math.random`, `setTimeout`, … */
   readonly worldReads: readonly string[]
+  /** Variables of type `Record<string, …>` that begin as `{}`: what is then looked up by name may be inherited. */
+  readonly plainMaps: readonly string[]
 }
 
 export interface ModuleImport {
@@ -43,14 +45,21 @@ export function parseModule({ path, text }: SourceFile): ParsedModule {
     const literal = /^(['"`])(.*)\1$/s.exec(text.slice(moduleRequest.start, moduleRequest.end))
     if (literal?.[2] !== undefined) imports.push({ specifier: literal[2], typeOnly: false, exportsAll: false })
   }
-  const worldReads = new Set<string>()
-  visit(program, undefined, worldReads)
+  const found: Found = { worldReads: new Set(), plainMaps: [] }
+  visit(program, undefined, found)
   return {
     path,
     lines: text.split('\n').length - 1,
     imports,
-    worldReads: [...worldReads],
+    worldReads: [...found.worldReads],
+    plainMaps: found.plainMaps,
   }
+}
+
+/** What the walk over a syntax tree collects. */
+interface Found {
+  readonly worldReads: Set<string>
+  readonly plainMaps: string[]
 }
 
 const WORLD = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate']
@@ -72,14 +81,15 @@ function nameOf(node: unknown): string {
   return isNode(node) && 'name' in node && typeof node.name === 'string' ? node.name : ''
 }
 
-function visit(node: SyntaxNode, parent: SyntaxNode | undefined, worldReads: Set<string>): void {
+function visit(node: SyntaxNode, parent: SyntaxNode | undefined, found: Found): void {
   // A type reads nothing: `Date` may be named as one.
   if (node.type === 'TSTypeAnnotation' || node.type === 'TSTypeReference') return
   const name = nameOf(node)
-  if (node.type === 'Identifier' && WORLD.includes(name) && !isOnlyAName(node, parent)) worldReads.add(name)
-  if (node.type === 'MemberExpression' && isMathRandom(node)) worldReads.add('Math.random')
+  if (node.type === 'Identifier' && WORLD.includes(name) && !isOnlyAName(node, parent)) found.worldReads.add(name)
+  if (node.type === 'MemberExpression' && isMathRandom(node)) found.worldReads.add('Math.random')
+  if (node.type === 'VariableDeclarator' && isPlainMap(node)) found.plainMaps.push(nameOf(fieldOf(node, 'id')))
   for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child, node, worldReads)
+    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child, node, found)
   }
 }
 
@@ -92,4 +102,15 @@ function isOnlyAName(node: SyntaxNode, parent: SyntaxNode | undefined): boolean 
 
 function isMathRandom(node: SyntaxNode): boolean {
   return nameOf(fieldOf(node, 'object')) === 'Math' && nameOf(fieldOf(node, 'property')) === 'random'
+}
+
+/** `const a: Record<string, T> = {}`. */
+function isPlainMap(declarator: SyntaxNode): boolean {
+  const id = fieldOf(declarator, 'id')
+  const init = fieldOf(declarator, 'init')
+  const annotation = isNode(id) ? fieldOf(id, 'typeAnnotation') : undefined
+  const type = isNode(annotation) ? fieldOf(annotation, 'typeAnnotation') : undefined
+  if (!isNode(init) || init.type !== 'ObjectExpression' || !isNode(type)) return false
+  const properties = fieldOf(init, 'properties')
+  return Array.isArray(properties) && properties.length === 0 && nameOf(fieldOf(type, 'typeName')) === 'Record'
 }

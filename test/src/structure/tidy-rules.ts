@@ -17,7 +17,8 @@ const WORLD_MODULES = ['node:fs', 'node:fs/promises', 'node:timers', 'node:timer
 
 /** What STYLE.md and DESIGN.md say about files, and a parser can see; one sentence each. */
 export function tidyProblems(modules: readonly ParsedModule[]): string[] {
-  return modules.flatMap((module) => [...nameProblems(module), ...lengthProblems(module), ...worldProblems(module)])
+  const rules = [nameProblems, lengthProblems, worldProblems, mapProblems]
+  return modules.flatMap((module) => rules.flatMap((rule) => rule(module)))
 }
 
 function nameProblems({ path }: ParsedModule): string[] {
@@ -41,4 +42,9 @@ function worldProblems({ path, worldReads, imports }: ParsedModule): string[] {
   const modules = imports.filter(({ specifier, typeOnly }) => WORLD_MODULES.includes(specifier) && !typeOnly)
   const reads = [...worldReads, ...modules.map(({ specifier }) => specifier)]
   return reads.map((read) => `${path} uses ${read}, which belongs behind Env`)
+}
+
+function mapProblems({ path, plainMaps }: ParsedModule): string[] {
+  if (!path.startsWith('packages/') || isForTests(path)) return []
+  return plainMaps.map((name) => `${path}: ${name} is a plain object used as a map; use a Map, or dictionary()`)
 }

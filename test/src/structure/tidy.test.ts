@@ -21,6 +21,7 @@ describe('the check of files', () => {
     ['chance', 'packages/connectors/src/a.ts', 'const chance = Math.random()', 'uses Math.random'],
     ['a timer', 'packages/runtime/src/a.ts', 'setTimeout(() => {}, 1)', 'uses setTimeout'],
     ['the disk', 'packages/runtime/src/a.ts', "import { readFileSync } from 'node:fs'", 'uses node:fs'],
+    ['a plain object as a map', 'packages/cli/src/a.ts', 'const a: Record<string, number> = {}', 'a is a plain object'],
     ['the disk, later', 'packages/runtime/src/a.ts', "await import('node:fs/promises')", 'uses node:fs/promises'],
   ])('refuses %s', (_, path, text, problem) => {
     expect(problems(path, text)).toEqual([expect.stringContaining(problem)])
@@ -30,6 +31,7 @@ describe('the check of files', () => {
     ['packages/core/src/node.ts', 'const now = () => Date.now()'],
     ['packages/core/src/a.test.ts', 'const now = () => Date.now()'],
     ['packages/cli/src/a.ts', "import { readFileSync } from 'node:fs'"],
+    ['packages/cli/src/a.ts', 'const a: Record<string, number> = { a: 1 }; const b: Options = {}'],
     ['packages/core/src/a.ts', 'const a: Date = record.Date; const b = { Date: 1, setTimeout() {} }; Math.max(1, 2)'],
     ['packages/core/src/a.ts', "import type { Stats } from 'node:fs'"],
   ])('lets %s be: %s', (path, text) => {

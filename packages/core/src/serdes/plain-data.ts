@@ -54,21 +54,16 @@ export class PlainData {
       return Array.from(value, (element, at) => this.#copyIn(element, `[${at}]`, depth))
     }
     if (!isPlainObject(value)) return this.#copySpecial(value, depth)
-    const copy: Record<string, unknown> = {}
+    const copies: [string, unknown][] = []
     for (const [name, field] of Object.entries(value)) {
       if (field === undefined) continue
       const place = placeOf(name)
       if (this.#binary && !isBinaryName(name))
         throw new NotCarried(`has a name that ${this.#format} cannot carry`, place)
-      // An assignment to `__proto__` would make no field.
-      Object.defineProperty(copy, name, {
-        value: this.#copyIn(field, place, depth),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      })
+      copies.push([name, this.#copyIn(field, place, depth)])
     }
-    return copy
+    // An assignment to `__proto__` would make no field; this does.
+    return Object.fromEntries(copies)
   }
 
   #copyIn(value: unknown, place: string, depth: number): unknown {
