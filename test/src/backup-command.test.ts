@@ -8,7 +8,7 @@ const LIMIT = ['--from', 'start', '--limit', '2', '--json']
 
 async function valuesIn(data: string): Promise<string[]> {
   const lines = (await succeed(['topics', 'tail', 'lines', ...LIMIT, '--data', data])).trim().split('\n')
-  return lines.map((line) => JSON.parse(line).value)
+  return lines.map((line) => JSON.parse(line).valueText)
 }
 
 test('backup and restore make the same data again, and say what they did', { timeout: 60_000 }, async () => {

@@ -66,6 +66,22 @@ const CASES: readonly Case[] = [
     code: 2,
     says: ['--partitions', "'many'", 'whole number'],
   },
+  ...[
+    ['topics', 'create', 'a', '--retention', '7'],
+    ['run', 'job.ts', '--commit-interval', '7'],
+    ['query', 'sums', '--timeout', '7'],
+  ].map((args) => ({
+    what: `a time without a unit in ${args[0]} ${args[1]}`,
+    args: () => args,
+    code: 2,
+    says: [String(args.at(-2)), 'State the unit: 7ms, 7s, 7m (minutes), 7h or 7d'],
+  })),
+  {
+    what: 'partitions for a topic that is not made',
+    args: () => ['topics', 'produce', 'a', '--partitions', '3'],
+    code: 1,
+    says: ['BAD_INPUT', '--create'],
+  },
   {
     what: 'a line of input that is no JSON',
     args: async ({ data }) => {
@@ -94,7 +110,7 @@ const CASES: readonly Case[] = [
     },
     stdin: `${'x'.repeat(2000)}\n`,
     code: 1,
-    says: ['RECORD_TOO_LARGE', 'a', /1,?024/],
+    says: ['RECORD_TOO_LARGE: line 1 of stdin', /1,?024/, '0 records appended to a'],
   },
   {
     what: 'a file to import that is not there',

@@ -23,7 +23,7 @@ test('any number of kill -9 of the job and of the import, and the loss of the lo
   using world = await FlightsWorld.create()
   let inTheMiddle = 0
   for (let round = 1; round <= KILLS; round++) {
-    const job = start(['run', JOB_FILE, '--no-check', '--commit-interval', '20', '--data', world.data])
+    const job = start(['run', JOB_FILE, '--no-check', '--commit-interval', '20ms', '--data', world.data])
     const [, url = ''] = await job.line(/served at (http:\S+)/)
     const importing = start(world.importArguments(round * FLIGHTS_A_ROUND))
     // A quarter of the kills falls anywhere in the restart; the others fall where records flow.

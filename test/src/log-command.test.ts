@@ -73,9 +73,9 @@ test('dump shows the batches and records around damage', { timeout: TIMEOUT_MS }
     { kind: 'batch', baseOffset: 2 },
   ])
   expect(lines(await dump('--records', '--json'))).toMatchObject([
-    { offset: 0, timestamp: 5, key: 'k', value: 'one' },
+    { offset: 0, timestamp: 5, key: 'k', valueText: 'one' },
     { kind: 'damage' },
-    { offset: 2, value: 'three' },
+    { offset: 2, valueText: 'three' },
   ])
   expect((await dump('--offset', '2', '--records')).trim()).toMatch(/^0:2 1970.* k three$/)
   expect((await dump('--limit', '1')).trim().split('\n')).toHaveLength(1)
@@ -99,7 +99,7 @@ test('repair says what would be lost, does it with --yes, and a job then runs', 
   expect(readFileSync(kept)).toEqual(before)
   expect(await succeed(['log', 'verify', '--data', folder.data])).toBe('')
   const tail = ['topics', 'tail', 'a', '--from', 'start', '--until-end', '--json', '--data', folder.data]
-  expect(lines(await succeed(tail))).toMatchObject([{ offset: 0 }, { offset: 2, value: 'three' }])
+  expect(lines(await succeed(tail))).toMatchObject([{ offset: 0 }, { offset: 2, valueText: 'three' }])
   expect(await succeed(args)).toBe('a/0 needs no repair\n')
 })
 

@@ -1,25 +1,35 @@
 import { badInput } from './input-error.ts'
+import { fieldText } from './json-text/json-fields.ts'
 import { isoTime } from './values.ts'
 
-/** The key that a field holds: text as it is, anything else as JSON. Throws `BAD_INPUT` where there is none. */
-export function keyText(fields: Readonly<Record<string, unknown>>, field: string, where: string): string {
-  const value = fields[field]
-  if (typeof value === 'string') return value
+/**
+ * The key that a field of a JSON object holds: of a string its text, of anything else its JSON as it stands, digit by digit.
+ * `text` is the object that `fields` was parsed from. Throws `BAD_INPUT` if there is none.
+ */
+export function keyOfField(
+  fields: Readonly<Record<string, unknown>>,
+  text: string,
+  field: string,
+  where: string,
+): string {
+  const value = Object.hasOwn(fields, field) ? fields[field] : undefined
   if (value === undefined || value === null)
     throw badInput(`${where} has no field ${JSON.stringify(field)} for the key`)
-  return JSON.stringify(value)
+  return typeof value === 'string' ? checkedText(value, `${where}: ${field}`) : (fieldText(text, field) ?? '')
+}
+
+/** Throws `BAD_INPUT` for text that has no UTF-8: half of a surrogate pair, which only JSON's escapes can hold. */
+export function checkedText(text: string, what: string): string {
+  if (text.isWellFormed()) return text
+  throw badInput(`${what} holds half of a surrogate pair (${JSON.stringify(text)}), which UTF-8 cannot. Correct it`)
 }
 
 /** The event time of a record as `tail --json` prints it: ms since 1970, or an ISO date. Throws `BAD_INPUT`. */
-export function timestampOf(fields: Readonly<Record<string, unknown>>, field: string, where: string): number {
-  const value = fields[field]
+export function timestampOf(value: unknown, where: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value
   if (typeof value === 'string') {
     const time = /^-?\d+$/.test(value) ? Number(value) : isoTime(value)
     if (time !== undefined && Number.isSafeInteger(time)) return time
   }
-  if (value === undefined || value === null) {
-    throw badInput(`${where} has no field ${JSON.stringify(field)} for the timestamp`)
-  }
-  throw badInput(`${where}: ${field} is ${JSON.stringify(value)}, and no time (ms since the epoch or an ISO date)`)
+  throw badInput(`${where}: timestamp is ${JSON.stringify(value)}, and not a time (ms since the epoch or an ISO date)`)
 }

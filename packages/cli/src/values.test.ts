@@ -1,7 +1,16 @@
 import { InvalidArgumentError } from 'commander'
 import { expect, test } from 'vitest'
 import { parseStart } from './topics/tail-start.ts'
-import { durationMs, isoTime, portNumber, positiveNumber, sizeBytes, timeMs, wholeNumber } from './values.ts'
+import {
+  durationMs,
+  isoTime,
+  portNumber,
+  positiveDurationMs,
+  positiveNumber,
+  sizeBytes,
+  timeMs,
+  wholeNumber,
+} from './values.ts'
 
 test('times are ms or ISO dates, and UTC where they name no zone', () => {
   const eight = Date.UTC(2001, 0, 31, 8)
@@ -19,7 +28,7 @@ test('what only looks like a date is none', () => {
 
 test('sizes are powers of 1024, durations have a unit', () => {
   expect([sizeBytes('1000'), sizeBytes('64k'), sizeBytes('2G')]).toEqual([1000, 65_536, 2 ** 31])
-  expect([durationMs('500'), durationMs('10s'), durationMs('7d')]).toEqual([500, 10_000, 604_800_000])
+  expect([durationMs('500ms'), durationMs('10s'), durationMs('7d')]).toEqual([500, 10_000, 604_800_000])
 })
 
 test('a tail starts at an end, an offset or a time', () => {
@@ -36,7 +45,8 @@ test.each([
   ['positiveNumber', positiveNumber, ['0', '-1']],
   ['portNumber', portNumber, ['65536', 'http']],
   ['sizeBytes', sizeBytes, ['1kb', 'k', '-1', '1.5m']],
-  ['durationMs', durationMs, ['1w', 's', '-1s']],
+  ['durationMs', durationMs, ['7', '1w', 's', '-1s']],
+  ['positiveDurationMs', positiveDurationMs, ['0s', '100']],
   ['timeMs', timeMs, ['yesterday', '1.5']],
   ['parseStart', parseStart, ['middle', '-1', '1.5']],
 ] as const)('%s refuses what it cannot read', (_name, parse, texts) => {

@@ -49,12 +49,22 @@ export function isoTime(text: string): number | undefined {
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** ms, from text such as `500ms`, `10s`, `7d`. */
+/** ms, from text such as `500ms`, `10s`, `7d`. A number without a unit is refused: nobody means 7 ms by `7`. */
 export function durationMs(text: string): number {
-  const [, amount, unit = 'ms'] = /^(\d+)(ms|s|m|h|d)?$/.exec(text) ?? []
+  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
   const value = Number(amount) * (DURATION_UNITS[unit] ?? Number.NaN)
   if (Number.isSafeInteger(value)) return value
+  if (/^\d+$/.test(text)) {
+    throw new InvalidArgumentError(`State the unit: ${text}ms, ${text}s, ${text}m (minutes), ${text}h or ${text}d.`)
+  }
   throw new InvalidArgumentError('Give a time such as 500ms, 10s, 5m, 1h or 7d.')
+}
+
+/** As `durationMs`, and more than nothing. */
+export function positiveDurationMs(text: string): number {
+  const value = durationMs(text)
+  if (value > 0) return value
+  throw new InvalidArgumentError('Give a time above 0.')
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }

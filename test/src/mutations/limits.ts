@@ -28,6 +28,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/ANSWER_MS': { becomes: NEVER, tests: [`${CLI}/jobs/announced-jobs.test.ts`] },
   'cli/ENTRIES_SHOWN': { becomes: NO_BOUND, tests: ['test/src/cli.test.ts#a query prints'] },
   'cli/EVENT_TIME_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/event-time-field.test.ts`] },
+  'cli/LINE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/lines.test.ts`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/UNIT_RATIO': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/YEAR_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },

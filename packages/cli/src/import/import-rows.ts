@@ -1,6 +1,6 @@
 import { type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
 import type { EventTimeField } from '../event-time/event-time-field.ts'
-import { keyText } from '../record-fields.ts'
+import { badInput } from '../input-error.ts'
 import { TopicAppender } from '../topic-appender.ts'
 import type { ExpiryCheck } from '../topics/expiry-check.ts'
 import { openResume, type Resume } from './resume.ts'
@@ -69,4 +69,12 @@ function appendRow(
   plan.expiry.check(timestamp, where)
   appender.append(partition, timestamp, key, value, TEXT, NO_HEADERS)
   return true
+}
+
+function keyText(fields: ImportedRow, field: string, where: string): string {
+  const value = fields[field]
+  if (typeof value === 'string') return value
+  if (value === undefined || value === null)
+    throw badInput(`${where} has no field ${JSON.stringify(field)} for the key`)
+  return JSON.stringify(value)
 }

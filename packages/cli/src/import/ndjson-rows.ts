@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { RefusedError } from '@millrace/core'
 import { badInput, unreadableFile } from '../input-error.ts'
-import { chunksOfLines } from '../lines.ts'
+import { blocksOfLines, textLines, textOf } from '../lines.ts'
 import type { ImportedRow, RowSource } from './row-source.ts'
 
 /** Reads a file of JSON objects, one a line. */
@@ -13,10 +14,14 @@ export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSour
   let line = 0
   let rows = 0
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
-    for await (const lines of readable(chunksOfLines(stream), path)) {
+    for await (const lines of readable(
+      blocksOfLines(stream, () => `${path}, line ${line + 1}`),
+      path,
+    )) {
       const piece: ImportedRow[] = []
-      for (const text of lines) {
+      for (const given of textLines(lines)) {
         line++
+        const text = textOf(given, line === 1, `${path}, line ${line}`)
         if (text === '' || rows >= rowsMax) continue
         rows++
         piece.push(rowOf(text, path, line))
@@ -29,10 +34,11 @@ export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSour
 }
 
 /** The lines as they come; an error of the disk says which file it was. */
-async function* readable(lines: AsyncGenerator<string[], void>, path: string): AsyncGenerator<string[], void> {
+async function* readable(lines: AsyncGenerator<Buffer, void>, path: string): AsyncGenerator<Buffer, void> {
   try {
     yield* lines
   } catch (cause) {
+    if (cause instanceof RefusedError) throw cause
     throw unreadableFile(path, cause)
   }
 }

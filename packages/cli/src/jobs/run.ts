@@ -5,7 +5,7 @@ import { type Container, type Guarantee, type ServedView, startContainer, startV
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
-import { portNumber, positiveNumber } from '../values.ts'
+import { portNumber, positiveDurationMs } from '../values.ts'
 import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
@@ -13,7 +13,7 @@ import { readJob } from './job-file.ts'
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
   readonly port: number
-  readonly commitInterval: number
+  readonly commitInterval?: number
   readonly guarantee: Guarantee
   readonly startEmpty: readonly string[]
   readonly check: boolean
@@ -25,7 +25,11 @@ export function runCommand(io: Io): Command {
     .argument('<job.ts>', 'a module whose default export is a job')
     .option('--until-end', 'process what is in the topics now, commit, and exit')
     .option('--port <port>', 'where the views are served; 0 takes a free port', portNumber, 0)
-    .option('--commit-interval <ms>', 'how often state, positions and outputs become durable', positiveNumber, 100)
+    .option(
+      '--commit-interval <time>',
+      'how often state, positions and outputs become durable (default: 100ms)',
+      positiveDurationMs,
+    )
     .addOption(
       new Option(
         '--guarantee <guarantee>',
@@ -91,7 +95,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       log,
       env,
       stateDirectory: resolve(options.data, 'state'),
-      commitIntervalMs: options.commitInterval,
+      ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
       guarantee: options.guarantee,
       startEmpty: options.startEmpty,
       address: server.url,

@@ -6,7 +6,7 @@ import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { bytes, count } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
-import { printableRecord, recordLine } from '../topics/tailed-record.ts'
+import { headersLine, recordJson, recordLine } from '../topics/tailed-record.ts'
 import { positiveNumber, wholeNumber } from '../values.ts'
 import { byteText, offsetText } from './problem-line.ts'
 
@@ -63,10 +63,10 @@ async function dump(io: Io, topic: string, partition: number, options: DumpOptio
 }
 
 function recordText({ cursor, control }: DumpedBatch, { json }: DumpOptions, io: Io): string {
-  if (json === true) return JSON.stringify({ ...printableRecord(cursor), ...(control && { control }) })
-  const { headers } = printableRecord(cursor)
+  if (json === true) return recordJson(cursor, control ? ',"control":true' : '')
+  const headers = headersLine(cursor)
   const { dim } = io.colors
-  return `${recordLine(cursor, io.colors)}${headers === undefined ? '' : dim(` ${JSON.stringify(headers)}`)}${control ? dim(' (control)') : ''}`
+  return `${recordLine(cursor, io.colors)}${headers === '' ? '' : dim(` (${headers})`)}${control ? dim(' (control)') : ''}`
 }
 
 function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {

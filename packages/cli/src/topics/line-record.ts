@@ -1,9 +1,11 @@
 import type { Header, Headers } from '@millrace/core'
 import type { EventTimeField } from '../event-time/event-time-field.ts'
 import { badInput } from '../input-error.ts'
-import { keyText, timestampOf } from '../record-fields.ts'
+import { fieldSpans } from '../json-text/json-fields.ts'
+import { textOf } from '../lines.ts'
+import { checkedText, keyOfField, timestampOf } from '../record-fields.ts'
 
-/** A record as a line of input says it. */
+/** A record as a line of input states it. */
 export interface LineRecord {
   readonly key: string | Uint8Array | null
   readonly value: string | Uint8Array | null
@@ -25,52 +27,107 @@ export function lineName(line: number): string {
   return `line ${line} of stdin`
 }
 
-/** Reads a line as the options say; throws `BAD_INPUT` with its number. */
-export function recordOfLine(text: string, line: number, options: LineOptions): LineRecord {
+/** Whether lines are read as JSON objects; otherwise they are values as they are, whatever their bytes. */
+export function readsJson({ records, keyField, time }: LineOptions): boolean {
+  return records === true || keyField !== undefined || time !== undefined
+}
+
+/** Reads a line as the options state; throws `BAD_INPUT` with its number. */
+export function recordOfLine(given: string | Buffer, line: number, options: LineOptions): LineRecord {
   const { keyField, time } = options
-  const where = lineName(line)
-  if (options.records === true) return recordOfObject(objectOf(text, where), where, options)
-  if (keyField === undefined && time === undefined) {
-    return { key: options.key ?? null, value: text, timestamp: options.timestamp, headers: undefined }
+  if (!readsJson(options)) {
+    return { key: options.key ?? null, value: given, timestamp: options.timestamp, headers: undefined }
   }
+  const where = lineName(line)
+  const text = textOf(given, line === 1, where)
   const fields = objectOf(text, where)
+  if (options.records === true) return recordOfObject(fields, text, where, options)
   const timestamp = time === undefined ? options.timestamp : time.read(fields, where)
-  const key = keyField === undefined ? (options.key ?? null) : keyText(fields, keyField, where)
+  const key = keyField === undefined ? (options.key ?? null) : keyOfField(fields, text, keyField, where)
   return { key, value: text, timestamp, headers: undefined }
 }
 
-function recordOfObject(fields: Record<string, unknown>, where: string, options: LineOptions): LineRecord {
-  const { key, value, keyBase64, valueBase64, timestamp, headers } = fields
-  if (value === undefined && valueBase64 === undefined)
-    throw badInput(`${where}: a record needs a "value" (null deletes)`)
+function recordOfObject(
+  fields: Readonly<Record<string, unknown>>,
+  text: string,
+  where: string,
+  options: LineOptions,
+): LineRecord {
+  const { key, keyBase64, timestamp, headers } = fields
   return {
-    key: keyBase64 === undefined ? fieldText(key ?? options.key ?? null) : Buffer.from(String(keyBase64), 'base64'),
-    value: valueBase64 === undefined ? fieldText(value) : Buffer.from(String(valueBase64), 'base64'),
-    timestamp: timestamp === undefined ? options.timestamp : timestampOf(fields, 'timestamp', where),
+    key:
+      keyBase64 !== undefined
+        ? bytesOf64(keyBase64, `${where}: keyBase64`)
+        : key === undefined || key === null
+          ? (options.key ?? null)
+          : keyOfField(fields, text, 'key', where),
+    value: statedValue(fields, text, where),
+    timestamp: timestamp === undefined ? options.timestamp : timestampOf(timestamp, where),
     headers: headers === undefined ? undefined : headersOf(headers, where),
   }
 }
 
-function fieldText(value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-function headersOf(json: unknown, where: string): Headers {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw badInput(`${where}: "headers" is an object of texts`)
+/** The value that an object states in one of three ways; `value` is JSON, and is taken as it stands. */
+function statedValue(
+  fields: Readonly<Record<string, unknown>>,
+  text: string,
+  where: string,
+): string | Uint8Array | null {
+  const stated = ['value', 'valueText', 'valueBase64'].filter((name) => fields[name] !== undefined)
+  if (stated.length !== 1) {
+    throw badInput(`${where}: a record needs one of "value" (JSON; null deletes), "valueText" and "valueBase64"`)
   }
-  return Object.entries(json).map(([name, value]): Header => [name, value === null ? null : Buffer.from(String(value))])
+  const { value, valueText, valueBase64 } = fields
+  if (valueBase64 !== undefined) return bytesOf64(valueBase64, `${where}: valueBase64`)
+  if (valueText !== undefined) {
+    if (typeof valueText === 'string') return checkedText(valueText, `${where}: valueText`)
+    throw badInput(`${where}: valueText is not a string`)
+  }
+  if (value === null) return null
+  const span = fieldSpans(text).get('value')
+  return span === undefined ? null : text.slice(span.start, span.end)
 }
 
-function objectOf(text: string, where: string): Record<string, unknown> {
+function bytesOf64(value: unknown, what: string): Buffer {
+  const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64')
+  // Buffer.from passes over what is no base64.
+  if (typeof value === 'string' && bytes.toString('base64').replace(/=+$/, '') === value.replace(/=+$/, ''))
+    return bytes
+  throw badInput(`${what} is not base64: ${shown(JSON.stringify(value))}`)
+}
+
+/** Headers in the order and number that they have, as `tail --json` prints them, or an object of texts. */
+function headersOf(json: unknown, where: string): Headers {
+  if (Array.isArray(json)) return json.map((header) => headerOf(header, where))
+  if (typeof json !== 'object' || json === null) throw badHeaders(where)
+  return Object.entries(json).map(([name, value]) => headerOf({ name, value }, where))
+}
+
+function headerOf(json: unknown, where: string): Header {
+  if (typeof json !== 'object' || json === null || !('name' in json) || typeof json.name !== 'string')
+    throw badHeaders(where)
+  const name = checkedText(json.name, `${where}: the name of a header`)
+  if ('valueBase64' in json) return [name, bytesOf64(json.valueBase64, `${where}: header ${name}`)]
+  const value = 'value' in json ? json.value : undefined
+  if (value === null) return [name, null]
+  if (typeof value !== 'string') throw badHeaders(where)
+  return [name, Buffer.from(checkedText(value, `${where}: header ${name}`))]
+}
+
+function badHeaders(where: string): Error {
+  return badInput(
+    `${where}: "headers" is an array of {"name":…,"value":…} (a text or null; "valueBase64" for bytes), or an object of texts`,
+  )
+}
+
+function objectOf(text: string, where: string): Readonly<Record<string, unknown>> {
   try {
     const json: unknown = JSON.parse(text)
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json }
   } catch (cause) {
-    throw badInput(`${where} is no JSON: ${shown(text)}`, cause)
+    throw badInput(`${where} is not JSON: ${shown(text)}`, cause)
   }
-  throw badInput(`${where} is no JSON object: ${shown(text)}`)
+  throw badInput(`${where} is not a JSON object: ${shown(text)}`)
 }
 
 function shown(text: string): string {

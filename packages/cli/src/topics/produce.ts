@@ -1,17 +1,18 @@
-import { bytes, NO_HEADERS, string } from '@millrace/core'
+import { bytes, type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
+import { checkName } from '@millrace/core/internal'
 import { Command } from 'commander'
+import { type AppendReport, appendedText, errorAt } from '../append-report.ts'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { EventTimeField, timestampUnitOption } from '../event-time/event-time-field.ts'
 import type { TimeUnit } from '../event-time/time-unit.ts'
 import { badInput } from '../input-error.ts'
-import { chunksOfLines } from '../lines.ts'
-import { count } from '../terminal/amounts.ts'
+import { blocksOfLines, byteLines, textLines } from '../lines.ts'
 import type { Io } from '../terminal/io.ts'
 import { TopicAppender } from '../topic-appender.ts'
-import { eventTimeMs } from '../values.ts'
+import { eventTimeMs, positiveNumber } from '../values.ts'
 import { allowExpiredOption, ExpiryCheck } from './expiry-check.ts'
 import { retentionOutcome } from './kept-records.ts'
-import { type LineOptions, type LineRecord, lineName, recordOfLine } from './line-record.ts'
+import { type LineOptions, type LineRecord, lineName, readsJson, recordOfLine } from './line-record.ts'
 import { existingTopic, topicPartitions } from './topic-partitions.ts'
 
 const TEXT = string()
@@ -24,25 +25,32 @@ interface ProduceOptions extends DataOptions {
   readonly timestampField?: string
   readonly timestampUnit?: TimeUnit
   readonly records?: boolean
+  readonly create?: boolean
+  readonly partitions?: number
   readonly allowExpired?: boolean
 }
 
 export function produceCommand(io: Io): Command {
   return new Command('produce')
     .description('Appends the lines of stdin to a topic, each as the value of a record.')
-    .argument('<topic>', 'an existing topic')
+    .argument('<topic>', 'an existing topic, unless --create is given')
     .option('--key <text>', 'the key of every record (default: no key)')
     .option('--key-field <field>', 'lines are JSON, and this field is the key')
     .option('--timestamp <time>', 'event time of every record: ms or an ISO date (default: now)', eventTimeMs)
     .option('--timestamp-field <field>', 'lines are JSON, and this field is the event time')
     .addOption(timestampUnitOption())
     .option('--records', 'lines are {"key":…,"value":…,"timestamp":…,"headers":…}, as "tail --json" prints them')
+    .option('--create', 'make the topic if it is not there')
+    .option('--partitions <count>', 'how many partitions a topic that is made gets (default: 1)', positiveNumber)
     .addOption(allowExpiredOption())
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-What was read so far is flushed whenever stdin pauses. Keys that are no strings are written as JSON.
+Lines are values as they are, byte by byte, without their line breaks; empty lines are passed over. What was read so far is
+flushed whenever stdin pauses. A key field that is not a string is written as its JSON stands in the line. In --records, "value"
+is JSON and is written as it stands ("text" with its quotes, 1.0 as 1.0), null deletes, "valueText" is any other text, and
+"valueBase64" and "keyBase64" are bytes.
 
 Examples:
   $ echo '{"delay":12}' | millrace topics produce flights --key ATL
@@ -65,62 +73,85 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   if (timestampUnit !== undefined && timestampField === undefined) {
     throw badInput('--timestamp-unit says what --timestamp-field counts: give both')
   }
+  if (options.partitions !== undefined && options.create !== true) {
+    throw badInput('--partitions is for a topic that --create makes: give both')
+  }
   const time = timestampField === undefined ? undefined : new EventTimeField(timestampField, timestampUnit)
-  const { bad, ...appended } = await withLog(options, async (log) => {
-    const topic = await existingTopic(log, name)
+  const outcome = await withLog(options, async (log) => {
+    const topic =
+      options.create === true ? await madeTopic(log, name, options.partitions) : await existingTopic(log, name)
     const before = await topicPartitions(log, topic)
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
     const appender = await TopicAppender.open(log, name, topic.partitions)
-    const { appended, bad } = await appendAll(io, appender, { ...options, time, expiry })
-    await appender.close()
-    return { topic, before, records: appended, bad, expired: expiry.expired }
+    const report = await appendAll(io, appender, { ...options, time, expiry })
+    // After a failed write the writer cannot be closed in order either; that failure is the one to report.
+    await appender.close().catch((cause) => {
+      if (report.failure === undefined) throw cause
+    })
+    return { topic, before, report, records: report.flushed, expired: expiry.expired }
   })
-  const { records } = appended
-  const kept = await retentionOutcome(options, appended)
+  const { report } = outcome
+  const kept = await retentionOutcome(options, outcome)
   const understood = time?.summary === undefined ? '' : `${time.summary}\n`
-  io.stderr.write(`${count(records)} ${records === 1 ? 'record' : 'records'} appended to ${name}${kept}\n${understood}`)
-  if (bad !== undefined) throw bad
+  io.stderr.write(`${appendedText(report)} appended to ${name}${kept}\n${understood}`)
+  if (report.failure !== undefined) throw report.failure
 }
 
-/** Appends lines up to the end or the first bad one: what stands before it is in the topic. */
-async function appendAll(
-  io: Io,
-  appender: TopicAppender,
-  plan: ProducePlan,
-): Promise<{ readonly appended: number; readonly bad: unknown }> {
+async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicDescription> {
+  checkName('topic', name)
+  return (await log.admin.describeTopic(name)) ?? (await log.admin.createTopic(name, { partitions }))
+}
+
+/** Appends lines up to the end or the first one that fails: what stands before it is in the topic. */
+async function appendAll(io: Io, appender: TopicAppender, plan: ProducePlan): Promise<AppendReport> {
   const counts = { lines: 0, appended: 0 }
-  for await (const lines of chunksOfLines(io.stdin)) {
-    let bad: unknown
-    try {
-      appendLines(appender, lines, counts, plan)
-    } catch (error) {
-      bad = error
+  let flushed = 0
+  let failure: unknown
+  try {
+    for await (const block of blocksOfLines(io.stdin, () => lineName(counts.lines + 1))) {
+      try {
+        appendLines(appender, readsJson(plan) ? textLines(block) : byteLines(block), counts, plan)
+      } catch (error) {
+        failure = error
+      }
+      await appender.flush()
+      flushed = counts.appended
+      if (failure !== undefined) break
     }
-    await appender.flush()
-    if (bad !== undefined) return { appended: counts.appended, bad }
+  } catch (error) {
+    failure = error
   }
-  return { appended: counts.appended, bad: undefined }
+  return { flushed, appended: counts.appended, failure }
 }
 
 function appendLines(
   appender: TopicAppender,
-  lines: readonly string[],
+  lines: readonly (string | Buffer)[],
   counts: { lines: number; appended: number },
   plan: ProducePlan,
 ): void {
-  for (const text of lines) {
+  for (const line of lines) {
     counts.lines++
-    if (text === '') continue
-    const record = recordOfLine(text, counts.lines, plan)
+    if (line.length === 0) continue
+    const record = recordOfLine(line, counts.lines, plan)
     const timestamp = record.timestamp ?? Date.now()
     plan.expiry.check(timestamp, lineName(counts.lines))
-    appendRecord(appender, record, timestamp)
+    appendRecord(appender, record, timestamp, counts.lines)
     counts.appended++
   }
 }
 
-function appendRecord(appender: TopicAppender, { key, value, headers }: LineRecord, timestamp: number): void {
+function appendRecord(
+  appender: TopicAppender,
+  { key, value, headers = NO_HEADERS }: LineRecord,
+  timestamp: number,
+  line: number,
+): void {
   const partition = appender.partitionOf(key)
-  if (value instanceof Uint8Array) appender.append(partition, timestamp, key, value, BYTES, headers ?? NO_HEADERS)
-  else appender.append(partition, timestamp, key, value, TEXT, headers ?? NO_HEADERS)
+  try {
+    if (value instanceof Uint8Array) appender.append(partition, timestamp, key, value, BYTES, headers)
+    else appender.append(partition, timestamp, key, value, TEXT, headers)
+  } catch (error) {
+    throw errorAt(error, lineName(line))
+  }
 }

@@ -5,7 +5,7 @@ import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
 import { positiveNumber, wholeNumber } from '../values.ts'
 import { parseStart, type TailStart } from './tail-start.ts'
-import { printableRecord, recordLine } from './tailed-record.ts'
+import { recordJson, recordLine } from './tailed-record.ts'
 import { existingTopic } from './topic-partitions.ts'
 
 /** How long one wait for records lasts at most: an append wakes it at once, the signal too. */
@@ -32,7 +32,8 @@ export function tailCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-Keys and values are shown as text; bytes that are no UTF-8 as base64. With --json a value that is JSON stands as such.
+Keys and values are shown as text; bytes that are not UTF-8 as base64. With --json, "produce --records" makes the same records
+again: a value that is JSON stands as it is in "value", other text in "valueText", bytes that are not UTF-8 in "valueBase64".
 
 Examples:
   $ millrace topics tail flights
@@ -61,7 +62,7 @@ async function tail(io: Io, log: Log, topic: TopicDescription, options: TailOpti
   const print = async (batch: Batch, end: number): Promise<void> => {
     while (left > 0 && batch.next() && batch.offset < end) {
       left--
-      await output.line(options.json === true ? JSON.stringify(printableRecord(batch)) : recordLine(batch, io.colors))
+      await output.line(options.json === true ? recordJson(batch) : recordLine(batch, io.colors))
       if (signal.aborted) return
     }
   }

@@ -1,22 +1,23 @@
-import type { Batch } from '@millrace/core'
+import type { Batch, Header } from '@millrace/core'
 import type { Io } from '../terminal/io.ts'
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A cursor's record as plain JSON. Bytes that are no UTF-8 stand as base64 under another name. */
-export function printableRecord(batch: Batch): Record<string, unknown> {
+/**
+ * A cursor's record as one line of JSON from which `produce --records` makes the same record again, byte by byte:
+ *
+ * - `value` is a value that is JSON, as it stands, with its digits and spacing; `null` is a record without a value;
+ * - `valueText` is any other text: what is no JSON, has a line break or spaces around it, and the JSON text `null`;
+ * - `valueBase64` is what is no UTF-8. Keys are `key` (text) or `keyBase64`.
+ *
+ * `more` are further fields, as JSON.
+ */
+export function recordJson(batch: Batch, more = ''): string {
+  const { topic, partition, offset, timestamp } = batch
+  const place = `"topic":${JSON.stringify(topic)},"partition":${partition},"offset":${offset},"timestamp":${timestamp}`
   const headers = batch.headers()
-  return {
-    topic: batch.topic,
-    partition: batch.partition,
-    offset: batch.offset,
-    timestamp: batch.timestamp,
-    ...field('key', batch, batch.keyStart, batch.keyEnd),
-    ...field('value', batch, batch.valueStart, batch.valueEnd),
-    ...(headers.length > 0 && {
-      headers: Object.fromEntries(headers.map(([name, value]) => [name, value === null ? null : textOr64(value)])),
-    }),
-  }
+  const headersJson = headers.length === 0 ? '' : `,"headers":[${headers.map(headerJson).join(',')}]`
+  return `{${place},${keyJson(batch)},${valueJson(batch)}${headersJson}${more}}`
 }
 
 /** A cursor's record as a line that a person reads. */
@@ -27,12 +28,47 @@ export function recordLine(batch: Batch, { dim, cyan }: Io['colors']): string {
   return `${dim(`${batch.partition}:${batch.offset} ${time}`)} ${cyan(key)} ${value}`
 }
 
-function field(name: 'key' | 'value', batch: Batch, start: number, end: number): Record<string, unknown> {
-  if (start < 0) return { [name]: null }
-  const bytes = bytesOf(batch, start, end)
+/** The headers of a cursor's record for a person; empty if there are none. */
+export function headersLine(batch: Batch): string {
+  return batch
+    .headers()
+    .map(([name, value]) => `${name}: ${value === null ? 'null' : textOr64(value)}`)
+    .join(', ')
+}
+
+function keyJson(batch: Batch): string {
+  if (batch.keyStart < 0) return '"key":null'
+  return textField('key', bytesOf(batch, batch.keyStart, batch.keyEnd))
+}
+
+function valueJson(batch: Batch): string {
+  if (batch.valueStart < 0) return '"value":null'
+  const bytes = bytesOf(batch, batch.valueStart, batch.valueEnd)
   const text = textOf(bytes)
-  if (text === undefined) return { [`${name}Base64`]: bytes.toString('base64') }
-  return { [name]: name === 'value' ? jsonOr(text) : text }
+  if (text === undefined) return textField('value', bytes)
+  return isPlainJson(text) ? `"value":${text}` : `"valueText":${JSON.stringify(text)}`
+}
+
+function headerJson([name, value]: Header): string {
+  const named = `{"name":${JSON.stringify(name)}`
+  return value === null ? `${named},"value":null}` : `${named},${textField('value', value)}}`
+}
+
+function textField(name: string, bytes: Uint8Array): string {
+  const text = textOf(bytes)
+  if (text !== undefined) return `"${name}":${JSON.stringify(text)}`
+  return `"${name}Base64":"${Buffer.from(bytes).toString('base64')}"`
+}
+
+/** Whether a text is JSON that stands in a line as it is and is not taken for a missing value or for spacing. */
+function isPlainJson(text: string): boolean {
+  if (text === 'null' || /^[ \t]|[ \t]$|[\r\n]/.test(text)) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function bytesOf(batch: Batch, start: number, end: number): Buffer {
@@ -48,13 +84,5 @@ function textOf(bytes: Uint8Array): string | undefined {
     return UTF8.decode(bytes)
   } catch {
     return undefined
-  }
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
   }
 }

@@ -5,7 +5,7 @@ import { badInput } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
 import { printRows, type Row } from '../terminal/table.ts'
-import { positiveNumber, timeMs, wholeNumber } from '../values.ts'
+import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
 import { findView, jobOption, noteCompleteness, urlOption } from './view-source.ts'
 import { windowText } from './window-text.ts'
@@ -43,7 +43,7 @@ export function queryCommand(io: Io): Command {
     .option('--to <key>', 'keys before this one')
     .option('--prefix <text>', 'keys that start with this')
     .option('--after <position>', 'wait until the answer reflects this: topic/partition=offset,…')
-    .option('--timeout <ms>', 'how long to wait for --after (default: 5000)', wholeNumber)
+    .option('--timeout <time>', 'how long to wait for --after, such as 10s (default: 5s)', durationMs)
     .addOption(jsonOption())
     .addOption(dataOption())
     .addOption(urlOption())

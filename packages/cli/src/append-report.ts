@@ -1,0 +1,24 @@
+import { RecordError } from '@millrace/core'
+import { count } from './terminal/amounts.ts'
+
+/** How far a command that appends has come, and what ended it. */
+export interface AppendReport {
+  /** Records that are in the topic for certain. */
+  readonly flushed: number
+  /** Records that were handed to the log; after a failed write some of them beyond `flushed` may be in the topic. */
+  readonly appended: number
+  /** What ended it before the end of the input. */
+  readonly failure: unknown
+}
+
+/** How many records the topic has got, for a person; never more than are there. */
+export function appendedText({ flushed, appended }: AppendReport): string {
+  const records = `${count(flushed)} ${flushed === 1 ? 'record' : 'records'}`
+  return flushed === appended ? records : `at least ${records}`
+}
+
+/** An error that names the line or row of the record that it is about. */
+export function errorAt(error: unknown, where: string): unknown {
+  if (!(error instanceof RecordError) || error.message.includes(where)) return error
+  return new RecordError(error.code, `${where}: ${error.message}`, { ...error.place, cause: error.cause })
+}

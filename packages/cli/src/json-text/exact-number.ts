@@ -1,0 +1,34 @@
+/** What may be a number that JavaScript rounds: more digits than a double always keeps, or an exponent of three digits. */
+const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/
+
+const NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+
+/** Whether JavaScript holds a JSON number as it is: printed again it is the same number, in other digits perhaps. */
+export function isExactNumber(text: string): boolean {
+  const value = Number(text)
+  return Number.isFinite(value) && decimalOf(text) === decimalOf(String(value).replace('e+', 'e'))
+}
+
+/** The first number in a JSON text that JavaScript rounds, with its name there; undefined if it holds all of them. */
+export function roundedNumber(json: string): string | undefined {
+  if (!SUSPECT.test(json)) return undefined
+  let found: string | undefined
+  JSON.parse(json, function (this: unknown, name: string, value: unknown, context?: { readonly source?: string }) {
+    const source = context?.source
+    if (found === undefined && typeof value === 'number' && source !== undefined && !isExactNumber(source)) {
+      found = Array.isArray(this) || name === '' ? source : `${name} is ${source}`
+    }
+    return value
+  })
+  return found
+}
+
+/** Digits and exponent without what does not change the value: `1.50` and `15e-1` are one. */
+function decimalOf(text: string): string {
+  const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []
+  const digits = `${whole}${fraction}`.replace(/^0+/, '')
+  const short = digits.replace(/0+$/, '')
+  if (short === '') return '0'
+  const sign = text.startsWith('-') ? '-' : ''
+  return `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
+}
