@@ -134,7 +134,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'name', '--timestamp', 'at']
     },
     code: 1,
-    says: ['BAD_INPUT', 'a.csv', 'row 1', '"name"'],
+    says: ['BAD_INPUT', 'a.csv has no column "name" for the key', '"id", "at"'],
   },
   {
     what: 'an import of seconds that are not said to be seconds',
@@ -143,7 +143,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
     },
     code: 1,
-    says: ['BAD_INPUT', 'a.csv, row 1: at is 978307260', 'looks like seconds', '--timestamp-unit s'],
+    says: ['BAD_INPUT', 'a.csv, line 2: at is 978307260', 'looks like seconds', '--timestamp-unit s'],
   },
   {
     what: 'a line whose event time is a year',
@@ -181,7 +181,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
     },
     code: 5,
-    says: ['RECORD_EXPIRED', 'a.csv, row 1', '2001-01-01T00:00', '7d', '--allow-expired'],
+    says: ['RECORD_EXPIRED', 'a.csv, line 2', '2001-01-01T00:00', '7d', '--allow-expired'],
   },
   {
     what: "a line that is older than the topic's retention",

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import type { Readable } from 'node:stream'
 import { badInput } from './input-error.ts'
 
 /** The longest line that is read: a file that has no line breaks must not fill the memory. */
@@ -14,7 +13,10 @@ const BYTE_ORDER_MARK = '\ufeff'
  * waiting. Each byte is looked at once, however long the lines are. `where` names the line after those that were given so far.
  * Throws `BAD_INPUT` for a longer line than `LINE_BYTES_MAX`.
  */
-export async function* blocksOfLines(stream: Readable, where: () => string): AsyncGenerator<Buffer, void> {
+export async function* blocksOfLines(
+  stream: AsyncIterable<Buffer | string>,
+  where: () => string,
+): AsyncGenerator<Buffer, void> {
   let parts: Buffer[] = []
   let bytes = 0
   for await (const chunk of stream) {
@@ -68,7 +70,7 @@ export function textOf(line: string | Buffer, first: boolean, where: string): st
 }
 
 /** Names the first byte that is not UTF-8: there the replacement character stands when the text is decoded. */
-function byteAt(line: Buffer): string {
+export function byteAt(line: Buffer): string {
   const decoded = Buffer.from(line.toString())
   const index = line.findIndex((byte, at) => byte !== decoded[at])
   return `byte 0x${line.toString('hex', index, index + 1)} at ${index + 1}`

@@ -46,7 +46,11 @@ export class EventTimeField {
    * Throws `BAD_INPUT`.
    */
   read(fields: Readonly<Record<string, unknown>>, where: string, isDate = false): number {
-    const value = fields[this.#field]
+    return this.readValue(Object.hasOwn(fields, this.#field) ? fields[this.#field] : undefined, where, isDate)
+  }
+
+  /** As `read`, of the field's value. */
+  readValue(value: unknown, where: string, isDate = false): number {
     if (value === undefined || value === null) {
       throw badInput(`${where} has no field ${JSON.stringify(this.#field)} for the timestamp`)
     }

@@ -1,48 +1,109 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { parse } from 'csv-parse'
-import { badInput, unreadableFile } from '../input-error.ts'
-import type { ImportedRow, RowSource } from './row-source.ts'
+import { badInput } from '../input-error.ts'
+import { cellJson, typeOfCells, typeRemedy } from './column-type.ts'
+import { csvBlocks } from './csv-blocks.ts'
+import { type CsvRecord, csvRecords } from './csv-records.ts'
+import type { ColumnType, ImportedRow, RowPlan, RowSource } from './row-source.ts'
+import type { TextInput } from './text-input.ts'
 
-const PIECE_ROWS = 5000
-
-/** Reads a CSV file whose first line names the columns. What reads as a number is one; all else is text. */
-export async function csvRows(path: string, rowsMax: number): Promise<RowSource> {
-  const { size } = await stat(path).catch((cause) => {
-    throw unreadableFile(path, cause)
-  })
-  const stream = createReadStream(path, { highWaterMark: 1024 * 1024 })
-  const to = Number.isFinite(rowsMax) ? rowsMax : -1
-  const parser = stream.pipe(parse({ columns: true, bom: true, cast: numberOrText, to }))
-  let unreadable: Error | undefined
-  stream.on('error', (error) => {
-    unreadable = error
-    parser.destroy(error)
-  })
-  // It may come before anybody reads rows: whoever does gets it then.
-  parser.on('error', () => undefined)
-  async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
-    let piece: ImportedRow[] = []
-    try {
-      for await (const row of parser) {
-        piece.push(row)
-        if (piece.length < PIECE_ROWS) continue
-        yield piece
-        piece = []
-      }
-    } catch (cause) {
-      if (unreadable !== undefined) throw unreadableFile(path, unreadable)
-      throw badInput(`${path} is no CSV: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
-    } finally {
-      stream.destroy()
-    }
-    yield piece
-  }
-  return { total: size, unit: 'bytes', done: () => stream.bytesRead, dates: new Set(), pieces: pieces() }
+/** Columns of a CSV file: their names in order, what their cells become, and where the key and the event time are. */
+interface CsvColumns {
+  readonly names: readonly string[]
+  readonly types: readonly ColumnType[]
+  /** What stands before each cell in the row's JSON. */
+  readonly prefixes: readonly string[]
+  readonly key: number
+  readonly time: number
 }
 
-/** Only what a number would be printed as again is one: `007` and `1e5` stay text. */
-function numberOrText(text: string): string | number {
-  const number = Number(text)
-  return text !== '' && String(number) === text && Number.isFinite(number) ? number : text
+/**
+ * Reads a CSV file whose first row names the columns. A column has one type: the stated one, or by the cells of its first megabyte. A row
+ * that does not fit (other cells than columns, a stray quote, a cell of another type) is a bad row.
+ */
+export function csvRows(input: TextInput, plan: RowPlan, delimiter: string): RowSource {
+  const { file } = input
+  let columns: CsvColumns | undefined
+  async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
+    const blocks = csvBlocks(input.chunks(), (line) => `${file}, line ${line}`)
+    for (let next = await blocks.next(0); next.done !== true; ) {
+      const { records, used } = csvRecords(next.value, delimiter)
+      let rows = records
+      if (columns === undefined && records.length > 0) {
+        const [header, ...others] = records
+        rows = others
+        columns = columnsOf(header as CsvRecord, others, file, plan, delimiter)
+      }
+      const found = columns
+      if (found !== undefined) yield rows.map((record) => rowOf(record, found, file))
+      next = await blocks.next(used)
+    }
+  }
+  const { total, done } = input
+  return { file, counts: 'line', total, unit: 'bytes', done, pieces: pieces(), notes: () => [] }
+}
+
+function columnsOf(
+  header: CsvRecord,
+  sample: readonly CsvRecord[],
+  file: string,
+  plan: RowPlan,
+  delimiter: string,
+): CsvColumns {
+  if (header.problem !== undefined) throw badInput(`${file}, line ${header.line}${header.problem}`)
+  const names = header.cells
+  const listed = names.map((name) => JSON.stringify(name)).join(', ')
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) {
+    throw badInput(
+      `${file}, line ${header.line}: two columns are named ${JSON.stringify(twice)}. Name each column once`,
+    )
+  }
+  const place = (name: string, purpose: string): number => {
+    const index = names.indexOf(name)
+    if (index >= 0) return index
+    const hint =
+      names.length === 1 ? `. If the columns are not divided by ${JSON.stringify(delimiter)}, give --delimiter` : ''
+    throw badInput(`${file} has no column ${JSON.stringify(name)} for ${purpose}: its columns are ${listed}${hint}`)
+  }
+  const fitting = sample.filter(({ cells, problem }) => problem === undefined && cells.length === names.length)
+  const types = names.map(
+    (name, index) => plan.columns.get(name) ?? typeOfCells(fitting.map(({ cells }) => cells[index] ?? '')),
+  )
+  const stated = names.filter((name) => plan.columns.has(name)).length
+  const whence = stated === names.length ? 'as stated' : 'by the first megabyte; --columns states others'
+  plan.say(`${file}: ${names.map((name, index) => `${name} ${types[index]}`).join(', ')} (${whence})`)
+  return {
+    names,
+    types,
+    prefixes: names.map((name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
+    key: place(plan.key, 'the key'),
+    time: plan.timestamp === undefined ? -1 : place(plan.timestamp, 'the timestamp'),
+  }
+}
+
+function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRow {
+  const { line, raw, cells, problem } = record
+  const bad = (what: string): ImportedRow => ({ error: badInput(`${file}, line ${line}${what}`), line, raw })
+  if (problem !== undefined) return bad(problem)
+  const { names, types, prefixes, key, time } = columns
+  if (cells.length !== names.length) {
+    const column = Math.min(cells.length, names.length) + 1
+    const counted = `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}`
+    return bad(
+      `, column ${column}: the row has ${counted} and the header ${names.length}. Quote cells that hold the delimiter`,
+    )
+  }
+  let json = ''
+  for (let index = 0; index < cells.length; index++) {
+    const type = types[index] ?? 'string'
+    const cell = cells[index] ?? ''
+    const value = cellJson(cell, type)
+    if (value === undefined) {
+      const name = names[index] ?? ''
+      return bad(`, column ${index + 1}: ${name} is ${JSON.stringify(cell)}, ${typeRemedy(name, type)}`)
+    }
+    json += (prefixes[index] ?? '') + value
+  }
+  const text = cells[time]
+  const isNumber = types[time] === 'number' && text !== undefined && text !== ''
+  return { line, json: `${json}}`, key: cells[key], time: isNumber ? Number(text) : text, isDate: false, raw }
 }

@@ -1,80 +1,188 @@
-import { type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
+import {
+  type ErrorCode,
+  type Log,
+  MillraceError,
+  NO_HEADERS,
+  RecordError,
+  string,
+  type TopicDescription,
+} from '@millrace/core'
+import type { AppendReport } from '../append-report.ts'
 import type { EventTimeField } from '../event-time/event-time-field.ts'
 import { badInput } from '../input-error.ts'
 import { TopicAppender } from '../topic-appender.ts'
 import type { ExpiryCheck } from '../topics/expiry-check.ts'
+import type { BadRows, DeadLetters } from './bad-rows.ts'
 import { openResume, type Resume } from './resume.ts'
-import type { ImportedRow, RowSource } from './row-source.ts'
+import type { ImportedRow, ReadRow, RowSource } from './row-source.ts'
 
 const TEXT = string()
 
-/** Rows between two turns of the event loop; also how often progress is told. */
+/** Rows between two turns of the event loop; also how often progress is shown. */
 const SLICE_ROWS = 5000
+
+/** What a record takes beside its key and value, at most: whether a row is too large must not depend on the batch that it gets into. */
+const OVERHEAD = 64
+
+/** What makes a row a bad row; any other error ends the import. */
+const BAD_ROW: ReadonlySet<string> = new Set<ErrorCode>(['BAD_INPUT', 'BAD_TIMESTAMP', 'RECORD_TOO_LARGE'])
 
 export interface ImportPlan {
   /** For messages. */
-  readonly file: string
+  readonly files: string
+  /** The column that is the key. */
   readonly key: string
-  /** The column that is the event time. */
-  readonly timestamp: string
-  readonly time: EventTimeField
+  /** The event time: read from a column, or the same for every row; undefined is the time of the import. */
+  readonly time: EventTimeField | number | undefined
   readonly expiry: ExpiryCheck
   readonly resume: boolean
-  readonly progress: () => void
+  readonly rowsMax: number
+  readonly badRows: BadRows
+  readonly deadLetters: DeadLetters | undefined
+  readonly progress: (source: RowSource) => void
 }
 
-/** Appends all rows of a source; what an earlier import appended is skipped when `resume` is set. */
+/** How an import ended. */
+export interface ImportReport extends AppendReport {
+  /** Rows that an earlier import had appended. */
+  readonly skipped: number
+}
+
+/** Appends all rows of the sources; what an earlier import appended is skipped when `resume` is set. What is appended is flushed. */
 export async function importRows(
   log: Log,
   topic: TopicDescription,
-  source: RowSource,
+  sources: AsyncIterable<RowSource>,
   plan: ImportPlan,
-): Promise<{ readonly imported: number; readonly skipped: number }> {
-  const resume = plan.resume ? await openResume(log, topic, plan.file) : undefined
+): Promise<ImportReport> {
+  const resume = plan.resume ? await openResume(log, topic, plan.files) : undefined
   const appender = await TopicAppender.open(log, topic.name, topic.partitions)
-  let row = 0
-  let skipped = 0
-  for await (const piece of source.pieces) {
-    for (let from = 0; from < piece.length; from += SLICE_ROWS) {
-      for (const fields of piece.slice(from, from + SLICE_ROWS)) {
-        row++
-        if (!appendRow(appender, fields, row, plan, source.dates.has(plan.timestamp), resume)) skipped++
+  const run = new ImportRun(topic, appender, plan, resume)
+  try {
+    await run.appendAll(sources)
+    resume?.finish()
+    plan.deadLetters?.finish()
+  } catch (error) {
+    run.failure = error
+  }
+  await run.end()
+  return run
+}
+
+class ImportRun implements ImportReport {
+  readonly #topic: TopicDescription
+  readonly #appender: TopicAppender
+  readonly #plan: ImportPlan
+  readonly #resume: Resume | undefined
+  #rows = 0
+  appended = 0
+  flushed = 0
+  skipped = 0
+  failure: unknown
+
+  constructor(topic: TopicDescription, appender: TopicAppender, plan: ImportPlan, resume: Resume | undefined) {
+    this.#topic = topic
+    this.#appender = appender
+    this.#plan = plan
+    this.#resume = resume
+  }
+
+  async appendAll(sources: AsyncIterable<RowSource>): Promise<void> {
+    const { rowsMax, progress } = this.#plan
+    for await (const source of sources) {
+      for await (const piece of source.pieces) {
+        for (let from = 0; from < piece.length; from += SLICE_ROWS) {
+          for (const row of piece.slice(from, from + SLICE_ROWS)) {
+            if (this.#rows++ >= rowsMax) return
+            this.#take(row, source)
+            if (this.#appender.backlogged) await this.#flush()
+          }
+          progress(source)
+          await new Promise(setImmediate)
+        }
+        if (this.#rows >= rowsMax) return
       }
-      if (appender.backlogged) await appender.flush()
-      plan.progress()
-      await new Promise(setImmediate)
     }
   }
-  resume?.finish()
-  await appender.flush()
-  await appender.close()
-  return { imported: row - skipped, skipped }
-}
 
-/** False where the row is in the topic already. */
-function appendRow(
-  appender: TopicAppender,
-  fields: ImportedRow,
-  row: number,
-  plan: ImportPlan,
-  isDate: boolean,
-  resume: Resume | undefined,
-): boolean {
-  const where = `${plan.file}, row ${row}`
-  const key = keyText(fields, plan.key, where)
-  const timestamp = plan.time.read(fields, where, isDate)
-  const value = JSON.stringify(fields)
-  const partition = appender.partitionOf(key)
-  if (resume?.skips(partition, { key, timestamp, value }) === true) return false
-  plan.expiry.check(timestamp, where)
-  appender.append(partition, timestamp, key, value, TEXT, NO_HEADERS)
-  return true
-}
+  /** Flushes what was appended before the end or the failure; a failure to do so comes second. */
+  async end(): Promise<void> {
+    const { deadLetters } = this.#plan
+    for (const step of [
+      () => this.#flush(),
+      () => deadLetters?.flush(),
+      () => this.#appender.close(),
+      () => deadLetters?.close(),
+    ]) {
+      try {
+        await step()
+      } catch (error) {
+        this.failure ??= error
+      }
+    }
+  }
 
-function keyText(fields: ImportedRow, field: string, where: string): string {
-  const value = fields[field]
-  if (typeof value === 'string') return value
-  if (value === undefined || value === null)
-    throw badInput(`${where} has no field ${JSON.stringify(field)} for the key`)
-  return JSON.stringify(value)
+  async #flush(): Promise<void> {
+    const { appended } = this
+    await this.#appender.flush()
+    this.flushed = appended
+  }
+
+  #take(row: ImportedRow, source: RowSource): void {
+    const where = `${source.file}, ${source.counts} ${row.line}`
+    try {
+      if (row.error !== undefined) throw row.error
+      const key = this.#keyOf(row, where)
+      const time = this.#timeOf(row, where)
+      this.#checkSize(key, row.json, where)
+      this.#append(key, time, row.json, where)
+    } catch (error) {
+      // Whether a record has expired depends on the time of the import: what is skipped must be the same rows in every import.
+      if (!(error instanceof MillraceError) || !BAD_ROW.has(error.code)) throw error
+      this.#plan.badRows.add(error, row.raw, source, row.line)
+    }
+  }
+
+  #append(key: string | Uint8Array, time: number | undefined, json: string, where: string): void {
+    const partition = this.#appender.partitionOf(key)
+    if (this.#resume?.skips(partition, { key, timestamp: time, value: json }) === true) {
+      this.skipped++
+      return
+    }
+    const timestamp = time ?? Date.now()
+    this.#plan.expiry.check(timestamp, where)
+    this.#appender.append(partition, timestamp, key, json, TEXT, NO_HEADERS)
+    this.appended++
+  }
+
+  #keyOf({ key }: ReadRow, where: string): string | Uint8Array {
+    if (key !== undefined) return key
+    throw badInput(`${where} has no field ${JSON.stringify(this.#plan.key)} for the key`)
+  }
+
+  /** Undefined is the time of the import. */
+  #timeOf({ time, isDate }: ReadRow, where: string): number | undefined {
+    const plan = this.#plan.time
+    if (plan === undefined || typeof plan === 'number') return plan
+    const ms = plan.readValue(time, where, isDate)
+    if (ms >= 0) return ms
+    throw new RecordError(
+      'BAD_TIMESTAMP',
+      `${where}: the event time is before 1970 (${ms} ms), and a log has no place for it`,
+    )
+  }
+
+  #checkSize(key: string | Uint8Array, json: string, where: string): void {
+    const { name, recordBytesMax } = this.#topic
+    // A character is three bytes at most: most rows need no counting.
+    if ((json.length + key.length) * 3 + OVERHEAD <= recordBytesMax) return
+    const bytes = Buffer.byteLength(json) + Buffer.byteLength(key) + OVERHEAD
+    if (bytes <= recordBytesMax) return
+    throw new RecordError(
+      'RECORD_TOO_LARGE',
+      `${where}: the row needs ${bytes} bytes, and topic ${name} takes records of ${recordBytesMax}. Create a topic with a ` +
+        'larger --record-bytes-max',
+      { topic: name },
+    )
+  }
 }

@@ -1,24 +1,36 @@
 import { resolve } from 'node:path'
-import type { TopicDescription } from '@millrace/core'
+import type { Log, TopicDescription } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { appendedText } from '../append-report.ts'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { EventTimeField, timestampUnitOption } from '../event-time/event-time-field.ts'
 import type { TimeUnit } from '../event-time/time-unit.ts'
-import { bytes, count, rate } from '../terminal/amounts.ts'
+import { badInput } from '../input-error.ts'
+import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { Progress } from '../terminal/progress.ts'
 import { allowExpiredOption, ExpiryCheck } from '../topics/expiry-check.ts'
 import { retentionOutcome } from '../topics/kept-records.ts'
 import { topicPartitions } from '../topics/topic-partitions.ts'
-import { positiveNumber } from '../values.ts'
+import { eventTimeMs, positiveNumber } from '../values.ts'
+import { BadRows, DeadLetters, ON_ERROR, type OnError } from './bad-rows.ts'
+import { parseColumns } from './column-type.ts'
 import { importRows } from './import-rows.ts'
-import { openRows } from './open-rows.ts'
+import { FORMATS, type Format, formatOf, openRows, STDIN } from './open-rows.ts'
+import type { ColumnType, RowPlan, RowSource } from './row-source.ts'
 
 interface ImportOptions extends DataOptions {
   readonly key: string
-  readonly timestamp: string
+  readonly timestamp?: string
   readonly timestampUnit?: TimeUnit
+  readonly eventTime?: number | 'now'
+  readonly format?: Format
+  readonly columns?: ReadonlyMap<string, ColumnType>
+  readonly delimiter?: string
+  readonly encoding?: string
+  readonly onError: OnError
+  readonly deadLetters?: string
   readonly partitions?: number
   readonly limit?: number
   readonly resume?: boolean
@@ -27,15 +39,28 @@ interface ImportOptions extends DataOptions {
 
 export function importCommand(io: Io): Command {
   return new Command('import')
-    .description('Appends the rows of a file to a topic, as JSON.')
+    .description('Appends the rows of files to a topic, as JSON.')
     .argument('<topic>', 'made if it is not there')
-    .argument('<file>', '.parquet, .ndjson, .jsonl or .csv')
+    .argument('<file...>', '.parquet, .ndjson, .jsonl, .csv or .tsv, text also with .gz or .zst; - is stdin')
     .requiredOption('--key <column>', 'the column that is the key')
-    .requiredOption('--timestamp <column>', 'the column that is the event time: a date, or a number')
+    .option('--timestamp <column>', 'the column that is the event time: a date, or a number')
     .addOption(timestampUnitOption())
+    .option(
+      '--event-time <time>',
+      'for files without a time: the event time of every row, an ISO date or now',
+      timeOrNow,
+    )
+    .addOption(new Option('--format <kind>', 'what the files are, whatever their names say').choices(FORMATS))
+    .option('--columns <types>', 'types of columns, such as amount:decimal,id:string', parseColumns)
+    .option('--delimiter <character>', 'what divides the cells of a CSV file (default: a comma; "tab")', oneCharacter)
+    .option('--encoding <name>', 'how text is encoded, such as latin1 (default: utf-8)', knownEncoding)
+    .addOption(
+      new Option('--on-error <policy>', 'what a row that cannot be used does').choices(ON_ERROR).default('fail'),
+    )
+    .option('--dead-letters <topic>', 'where --on-error dead-letter puts rows (default: <topic>.dead-letters)')
     .option('--partitions <count>', 'how many partitions a topic that is made gets (default: 1)', positiveNumber)
     .option('--limit <rows>', 'the first so many rows only', positiveNumber)
-    .option('--resume', 'go on where an import of this file into this topic ended; nothing is imported twice')
+    .option('--resume', 'go on where an import of these files into this topic ended; nothing is imported twice')
     .addOption(allowExpiredOption())
     .addOption(dataOption())
     .addHelpText(
@@ -45,20 +70,49 @@ Rows keep their order within a partition; a key's partition is the one that Kafk
 needs a topic that nothing but this import was written to; another topic is refused. Event times that look like seconds,
 microseconds, nanoseconds or years are refused unless --timestamp-unit states what they are.
 
+Lines of JSON keep their text. Columns of a CSV file get a type by its first megabyte, which is printed; types are string, number,
+decimal (a string with all digits) and boolean. A bad row ends the import with its file, line and column, unless --on-error
+says otherwise; what stands before it is in the topic.
+
 Examples:
   $ millrace topics import flights flights.parquet --key origin --timestamp date --partitions 4
-  $ millrace topics import orders orders.csv --key customer --timestamp placed --resume`,
+  $ millrace topics import orders orders-*.csv.gz --key customer --timestamp placed --resume
+  $ millrace topics import prices prices.csv --key id --event-time now --columns amount:decimal,id:string --delimiter ';'
+  $ curl -s https://example.com/log.ndjson | millrace topics import log - --format ndjson --key id --timestamp at`,
     )
-    .action((name: string, file: string, options: ImportOptions) => {
+    .action((name: string, files: string[], options: ImportOptions) => {
       checkName('topic', name)
-      return importFile(io, name, resolve(file), options)
+      const paths = files.map((file) => (file === STDIN ? file : resolve(file)))
+      return importFiles(io, name, paths, options)
     })
 }
 
-async function importFile(io: Io, name: string, file: string, options: ImportOptions): Promise<void> {
-  const source = await openRows(file, options.limit ?? Number.POSITIVE_INFINITY)
-  const time = new EventTimeField(options.timestamp, options.timestampUnit)
-  const { skipped, perSecond, ...appended } = await withLog(options, async (log) => {
+async function importFiles(io: Io, name: string, files: readonly string[], options: ImportOptions): Promise<void> {
+  checkOptions(options, files)
+  const formats = files.map((file) => options.format ?? formatOf(file))
+  const say = (text: string) => io.stderr.write(`${text}\n`)
+  const plan: RowPlan = {
+    key: options.key,
+    timestamp: options.timestamp,
+    columns: options.columns ?? new Map(),
+    delimiter: options.delimiter,
+    encoding: options.encoding,
+    say,
+  }
+  // A file that is not there is said before anything is made or appended.
+  const first = await openRows(files[0] ?? STDIN, formats[0] ?? 'ndjson', io.stdin, plan)
+  const notes: (() => readonly string[])[] = []
+  async function* sources(): AsyncGenerator<RowSource, void> {
+    for (const [index, file] of files.entries()) {
+      const source = index === 0 ? first : await openRows(file, formats[index] ?? 'ndjson', io.stdin, plan)
+      notes.push(source.notes)
+      yield source
+    }
+  }
+  const time = timeOf(options)
+  const label = files.length === 1 ? first.file : `${first.file} and ${files.length - 1} more`
+  const startMs = performance.now()
+  const outcome = await withLog(options, async (log) => {
     // Two that go on at the same place would both append the same rows.
     const claim = options.resume === true ? await log.claim(`${name}.import`) : undefined
     const topic: TopicDescription =
@@ -66,23 +120,89 @@ async function importFile(io: Io, name: string, file: string, options: ImportOpt
       (await log.admin.createTopic(name, { partitions: options.partitions ?? 1 }))
     const before = await topicPartitions(log, topic)
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
-    const progress = new Progress(io, source.unit)
-    const { imported, skipped } = await importRows(log, topic, source, {
-      file,
+    const deadLetters = await openDeadLetters(log, name, label, options)
+    const badRows = new BadRows(options.onError, say, deadLetters)
+    const progress = new Progress(io, first.unit)
+    const report = await importRows(log, topic, sources(), {
+      files: label,
       key: options.key,
-      timestamp: options.timestamp,
       time,
       expiry,
       resume: options.resume === true,
-      progress: () => progress.update(source.done(), source.total),
+      rowsMax: options.limit ?? Number.POSITIVE_INFINITY,
+      badRows,
+      deadLetters,
+      progress: (source) => progress.update(source.done(), source.total),
     })
-    const perSecond = progress.end()
+    progress.end()
     await claim?.release()
-    return { topic, before, records: imported, expired: expiry.expired, skipped, perSecond }
+    return { topic, before, report, badRows, records: report.flushed, expired: expiry.expired }
   })
-  const kept = await retentionOutcome(options, appended)
-  const already = skipped > 0 ? `; ${count(skipped)} were there already` : ''
-  const speed = source.unit === 'rows' ? rate(perSecond) : `${bytes(Math.round(perSecond))}/s`
-  io.stdout.write(`${count(appended.records)} records imported into ${name}${already}${kept} (${speed})\n`)
-  if (time.summary !== undefined) io.stdout.write(`${time.summary}\n`)
+  const { report, badRows } = outcome
+  const kept = await retentionOutcome(options, outcome)
+  const already = report.skipped > 0 ? `; ${count(report.skipped)} were there already` : ''
+  const speed = rate((report.flushed * 1000) / Math.max(1, performance.now() - startMs))
+  const sums = `${appendedText(report)} imported into ${name}${already}${badRows.summary}${kept} (${speed})\n`
+  const understood = time instanceof EventTimeField && time.summary !== undefined ? `${time.summary}\n` : ''
+  for (const note of notes.flatMap((each) => each())) say(note)
+  const to = report.failure === undefined ? io.stdout : io.stderr
+  to.write(`${sums}${understood}`)
+  if (report.failure !== undefined) throw report.failure
+}
+
+function checkOptions(options: ImportOptions, files: readonly string[]): void {
+  const { timestamp, timestampUnit, eventTime } = options
+  if (timestamp === undefined && eventTime === undefined) {
+    throw badInput(
+      'Rows need an event time: give --timestamp <column>, or --event-time <date or now> if the files have none',
+    )
+  }
+  if (timestamp !== undefined && eventTime !== undefined) {
+    throw badInput('--timestamp and --event-time exclude each other: give one of them')
+  }
+  if (timestampUnit !== undefined && timestamp === undefined) {
+    throw badInput('--timestamp-unit says what --timestamp counts: give both')
+  }
+  if (options.deadLetters !== undefined && options.onError !== 'dead-letter') {
+    throw badInput('--dead-letters is the topic of --on-error dead-letter: give both')
+  }
+  if (files.filter((file) => file === STDIN).length > 1) throw badInput('stdin (-) can be read once: name it once')
+}
+
+function timeOf({ timestamp, timestampUnit, eventTime }: ImportOptions): EventTimeField | number | undefined {
+  if (timestamp !== undefined) return new EventTimeField(timestamp, timestampUnit)
+  return eventTime === 'now' ? undefined : eventTime
+}
+
+async function openDeadLetters(
+  log: Log,
+  topic: string,
+  files: string,
+  { onError, deadLetters, resume }: ImportOptions,
+): Promise<DeadLetters | undefined> {
+  if (onError !== 'dead-letter') return undefined
+  const name = deadLetters ?? `${topic}.dead-letters`
+  checkName('topic', name)
+  if (name === topic) throw badInput('--dead-letters is the topic that is imported into: name another one')
+  return DeadLetters.open(log, name, files, resume === true)
+}
+
+function timeOrNow(text: string): number | 'now' {
+  return text === 'now' ? text : eventTimeMs(text)
+}
+
+function oneCharacter(text: string): string {
+  if (text === 'tab' || text === '\\t') return '\t'
+  if (text.length === 1 && !'"\r\n'.includes(text)) return text
+  throw new InvalidArgumentError('Give one character, or tab.')
+}
+
+/** A label of the WHATWG Encoding Standard; undefined stands for UTF-8, whose lines are checked one by one. */
+function knownEncoding(text: string): string | undefined {
+  try {
+    const { encoding } = new TextDecoder(text)
+    return encoding === 'utf-8' ? undefined : encoding
+  } catch {
+    throw new InvalidArgumentError('Give the name of an encoding, such as latin1, utf-16le or shift_jis.')
+  }
 }

@@ -1,54 +1,109 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { RefusedError } from '@millrace/core'
-import { badInput, unreadableFile } from '../input-error.ts'
+import { badInput } from '../input-error.ts'
+import { roundedNumber } from '../json-text/exact-number.ts'
+import { fieldSpans } from '../json-text/json-fields.ts'
 import { blocksOfLines, textLines, textOf } from '../lines.ts'
-import type { ImportedRow, RowSource } from './row-source.ts'
+import { keyOfField } from '../record-fields.ts'
+import { retypedJson, typeRemedy } from './column-type.ts'
+import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
+import type { TextInput } from './text-input.ts'
 
-/** Reads a file of JSON objects, one a line. */
-export async function ndjsonRows(path: string, rowsMax: number): Promise<RowSource> {
-  const { size } = await stat(path).catch((cause) => {
-    throw unreadableFile(path, cause)
-  })
-  const stream = createReadStream(path, { highWaterMark: 1024 * 1024 })
+/** Reads JSON objects, one a line. Lines keep their text: digits, spacing and the order of fields. */
+export function ndjsonRows(input: TextInput, plan: RowPlan): RowSource {
+  const { file } = input
   let line = 0
-  let rows = 0
+  const rounded = new RoundedNumbers(file)
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
-    for await (const lines of readable(
-      blocksOfLines(stream, () => `${path}, line ${line + 1}`),
-      path,
-    )) {
+    for await (const block of blocksOfLines(input.chunks(), () => `${file}, line ${line + 1}`)) {
       const piece: ImportedRow[] = []
-      for (const given of textLines(lines)) {
+      for (const given of textLines(block)) {
         line++
-        const text = textOf(given, line === 1, `${path}, line ${line}`)
-        if (text === '' || rows >= rowsMax) continue
-        rows++
-        piece.push(rowOf(text, path, line))
+        if (given.length > 0) piece.push(rowOf(given, file, line, plan, rounded))
       }
       yield piece
-      if (rows >= rowsMax) return
     }
   }
-  return { total: size, unit: 'bytes', done: () => stream.bytesRead, dates: new Set(), pieces: pieces() }
+  const { total, done } = input
+  return { file, counts: 'line', total, unit: 'bytes', done, pieces: pieces(), notes: () => rounded.notes() }
 }
 
-/** The lines as they come; an error of the disk says which file it was. */
-async function* readable(lines: AsyncGenerator<Buffer, void>, path: string): AsyncGenerator<Buffer, void> {
+function rowOf(
+  given: string | Buffer,
+  file: string,
+  line: number,
+  plan: RowPlan,
+  rounded: RoundedNumbers,
+): ImportedRow {
+  const where = `${file}, line ${line}`
   try {
-    yield* lines
-  } catch (cause) {
-    if (cause instanceof RefusedError) throw cause
-    throw unreadableFile(path, cause)
+    const text = textOf(given, line === 1, where)
+    const fields = objectOf(text, where)
+    const row: ReadRow = {
+      line,
+      json: plan.columns.size === 0 ? text : retyped(text, plan, where),
+      key: keyOfField(fields, text, plan.key, where),
+      time: plan.timestamp !== undefined && Object.hasOwn(fields, plan.timestamp) ? fields[plan.timestamp] : undefined,
+      isDate: false,
+      raw: given,
+    }
+    rounded.see(row)
+    return row
+  } catch (error) {
+    if (error instanceof RefusedError) return { error, line, raw: given }
+    throw error
   }
 }
 
-function rowOf(text: string, path: string, line: number): ImportedRow {
+function objectOf(text: string, where: string): Readonly<Record<string, unknown>> {
+  let json: unknown
   try {
-    const json: unknown = JSON.parse(text)
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json }
+    json = JSON.parse(text)
   } catch (cause) {
-    throw badInput(`${path}, line ${line}, is no JSON`, cause)
+    throw badInput(`${where}, is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
   }
-  throw badInput(`${path}, line ${line}, is no JSON object`)
+  if (isObject(json)) return json
+  throw badInput(`${where}, is not a JSON object`)
+}
+
+function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
+  return typeof json === 'object' && json !== null && !Array.isArray(json)
+}
+
+/** The object with the columns that have a stated type in that type; all else as it stands. */
+function retyped(text: string, { columns }: RowPlan, where: string): string {
+  let result = ''
+  let from = 0
+  for (const [name, { start, end }] of fieldSpans(text)) {
+    const type = columns.get(name)
+    if (type === undefined) continue
+    const json = retypedJson(text.slice(start, end), type)
+    if (json === undefined) throw badInput(`${where}: ${name} is ${text.slice(start, end)}, ${typeRemedy(name, type)}`)
+    result += text.slice(from, start) + json
+    from = end
+  }
+  return result + text.slice(from)
+}
+
+/** Counts rows with numbers that JavaScript rounds: the topic holds them whole, and whoever parses them should know. */
+class RoundedNumbers {
+  readonly #file: string
+  #rows = 0
+  #first = ''
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  see({ json, line }: ReadRow): void {
+    const number = roundedNumber(json)
+    if (number !== undefined && this.#rows++ === 0) this.#first = `line ${line}: ${number}`
+  }
+
+  notes(): string[] {
+    if (this.#rows === 0) return []
+    return [
+      `${this.#file}: ${this.#rows} ${this.#rows === 1 ? 'row holds a number' : 'rows hold numbers'} that JavaScript rounds (first ${this.#first}). ` +
+        'The topic holds every digit, and json() reads them rounded; --columns <column>:string makes a column strings',
+    ]
+  }
 }

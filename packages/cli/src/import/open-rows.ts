@@ -1,20 +1,55 @@
 import { extname } from 'node:path'
+import type { Readable } from 'node:stream'
 import { badInput } from '../input-error.ts'
 import { csvRows } from './csv-rows.ts'
 import { ndjsonRows } from './ndjson-rows.ts'
 import { parquetRows } from './parquet-rows.ts'
-import type { RowSource } from './row-source.ts'
+import type { RowPlan, RowSource } from './row-source.ts'
+import { openText } from './text-input.ts'
 
-const READERS: Readonly<Record<string, (path: string, rowsMax: number) => Promise<RowSource>>> = {
-  '.parquet': parquetRows,
-  '.ndjson': ndjsonRows,
-  '.jsonl': ndjsonRows,
-  '.csv': csvRows,
+/** The kinds of files that can be imported. */
+export const FORMATS = ['parquet', 'ndjson', 'csv', 'tsv'] as const
+
+export type Format = (typeof FORMATS)[number]
+
+const EXTENSIONS: Readonly<Record<string, Format>> = {
+  '.parquet': 'parquet',
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+  '.csv': 'csv',
+  '.tsv': 'tsv',
+}
+const COMPRESSED = ['.gz', '.zst', '.zstd']
+
+/** The name of stdin where a file is expected. */
+export const STDIN = '-'
+
+/** The kind that a file's name says, also behind `.gz` or `.zst`; throws `BAD_INPUT` if it says none. */
+export function formatOf(path: string): Format {
+  if (path === STDIN) throw badInput(`What stdin holds is not known. Give --format ${FORMATS.join(', --format ')}`)
+  const extension = extname(path).toLowerCase()
+  const inner = COMPRESSED.includes(extension) ? extname(path.slice(0, -extension.length)).toLowerCase() : extension
+  const format = Object.hasOwn(EXTENSIONS, inner) ? EXTENSIONS[inner] : undefined
+  if (format !== undefined) return format
+  const known = Object.keys(EXTENSIONS).join(', ')
+  throw badInput(
+    `${path} is of no kind that can be imported. Name it ${known}, each also with .gz or .zst, or give --format`,
+  )
 }
 
-/** Opens a file by its extension; throws `FILE_MISSING` and `BAD_INPUT`. `rowsMax` rows are wanted at most. */
-export function openRows(path: string, rowsMax: number): Promise<RowSource> {
-  const open = READERS[extname(path).toLowerCase()]
-  if (open !== undefined) return open(path, rowsMax)
-  throw badInput(`${path} is of no kind that can be imported: there are ${Object.keys(READERS).join(', ')}`)
+/** Opens a file, or stdin; throws `FILE_MISSING` and `BAD_INPUT`. */
+export async function openRows(path: string, format: Format, stdin: Readable, plan: RowPlan): Promise<RowSource> {
+  if (format === 'parquet') {
+    if (plan.delimiter !== undefined || plan.encoding !== undefined) {
+      throw badInput(`${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
+    }
+    if (path !== STDIN && !COMPRESSED.includes(extname(path).toLowerCase())) return parquetRows(path, plan)
+    throw badInput(
+      `${path}: a parquet file is not read from its start to its end. Import it from a file that is not compressed`,
+    )
+  }
+  const input = await openText(path === STDIN ? undefined : path, stdin, plan.encoding)
+  if (format !== 'ndjson') return csvRows(input, plan, plan.delimiter ?? (format === 'tsv' ? '\t' : ','))
+  if (plan.delimiter === undefined) return ndjsonRows(input, plan)
+  throw badInput(`${path} is JSON, which has no --delimiter. Leave it out`)
 }

@@ -1,66 +1,254 @@
 import { access } from 'node:fs/promises'
+import { RefusedError } from '@millrace/core'
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
   type FileMetaData,
   parquetMetadataAsync,
-  parquetReadObjects,
+  parquetRead,
+  parquetSchema,
+  type RowGroup,
+  type SchemaTree,
 } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { badInput, unreadableFile } from '../input-error.ts'
-import type { ImportedRow, RowSource } from './row-source.ts'
+import { retypedJson, typeRemedy } from './column-type.ts'
+import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
+import { textOrBytes } from './parquet-value.ts'
+import type { ImportedRow, RowPlan, RowSource } from './row-source.ts'
+
+/** Rows that are turned into JSON at once: the texts of a whole row group would fill the memory. */
+const PARQUET_PIECE_ROWS = 5000
+
+/** A file that was opened: what it says of itself, and its columns. */
+interface ParquetFile {
+  readonly path: string
+  readonly buffer: AsyncBuffer
+  readonly metadata: FileMetaData
+  readonly schema: SchemaTree
+  readonly columns: readonly ParquetColumn[]
+}
 
 /**
- * Reads a parquet file one row group at a time: what its writer held in memory, so do we. Dates become ms since the epoch,
- * 64-bit integers become numbers where they are safe, and text where they are not.
+ * Reads a parquet file one row group at a time: what its writer held in memory, the import holds too. What values become is in
+ * `parquet-value.ts`. Rows are those of the row groups, whatever the footer counts: some writers leave its count at 0.
  */
-export async function parquetRows(path: string, rowsMax: number): Promise<RowSource> {
-  const { file, metadata } = await openParquet(path)
-  const total = Math.min(rowsMax, Number(metadata.num_rows))
+export async function parquetRows(path: string, plan: RowPlan): Promise<RowSource> {
+  const opened = await openParquet(path)
+  const { row_groups: groups } = opened.metadata
+  const reader = new RowReader(opened, plan)
+  const total = groups.reduce((sum, group) => sum + Number(group.num_rows), 0)
   let done = 0
-  const dates = new Set<string>()
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
-    for (const group of metadata.row_groups) {
-      if (done >= total) return
-      const rowEnd = Math.min(total, done + Number(group.num_rows))
-      const rows = await parquetReadObjects({ file, metadata, compressors, rowStart: done, rowEnd }).catch((cause) => {
-        throw unreadableFile(path, cause)
-      })
-      done = rowEnd
-      for (const row of rows) toJsonValues(row, dates)
-      yield rows
+    for (const [index, group] of groups.entries()) {
+      const values = await readGroup(opened, group, index, done)
+      const rows = Number(group.num_rows)
+      for (let from = 0; from < rows; from += PARQUET_PIECE_ROWS) {
+        const piece: ImportedRow[] = []
+        for (let row = from; row < Math.min(rows, from + PARQUET_PIECE_ROWS); row++) {
+          piece.push(reader.read(values, row, done + 1 + piece.length))
+        }
+        done += piece.length
+        yield piece
+      }
     }
   }
-  return { total, unit: 'rows', done: () => done, dates, pieces: pieces() }
+  const notes = () =>
+    [...reader.asText].map(
+      (name) =>
+        `${path}: ${name} holds integers that JavaScript rounds, which are strings. --columns ${name}:string makes all of them strings`,
+    )
+  return { file: path, counts: 'row', total, unit: 'rows', done: () => done, pieces: pieces(), notes }
 }
 
-async function openParquet(path: string): Promise<{ readonly file: AsyncBuffer; readonly metadata: FileMetaData }> {
+/** Turns the rows of a file into JSON, cell by cell. */
+class RowReader {
+  readonly #columns: readonly ParquetColumn[]
+  readonly #path: string
+  readonly #plan: RowPlan
+  readonly #key: number
+  readonly #time: number
+  /** What stands before each cell in a row's JSON. */
+  readonly #prefixes: readonly string[]
+  /** Columns of numbers that came as strings. */
+  readonly asText = new Set<string>()
+
+  constructor(opened: ParquetFile, plan: RowPlan) {
+    this.#columns = opened.columns
+    this.#path = opened.path
+    this.#plan = plan
+    this.#key = columnIndex(opened, plan.key, 'the key')
+    this.#time = plan.timestamp === undefined ? -1 : columnIndex(opened, plan.timestamp, 'the timestamp')
+    this.#prefixes = opened.columns.map(({ name }, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`)
+  }
+
+  /** A row of a row group; `line` is its number in the file. */
+  read(group: readonly (readonly unknown[])[], row: number, line: number): ImportedRow {
+    let json = ''
+    let [keyJson, timeJson] = ['null', 'null']
+    let error: RefusedError | undefined
+    for (let index = 0; index < this.#columns.length; index++) {
+      let cell = 'null'
+      try {
+        cell = this.#cell(index, group[index]?.[row])
+      } catch (cause) {
+        error ??= this.#refused(index, line, cause)
+      }
+      if (index === this.#key) keyJson = cell
+      if (index === this.#time) timeJson = cell
+      json += (this.#prefixes[index] ?? '') + cell
+    }
+    json += '}'
+    if (error !== undefined) return { error, line, raw: json }
+    const key = keyOf(group[this.#key]?.[row], this.#columns[this.#key], keyJson)
+    const time = group[this.#time]?.[row]
+    const timeMs = time === null ? undefined : this.#columns[this.#time]?.value?.timeMs
+    if (timeMs !== undefined) return { line, json, key, time: timeMs(time), isDate: true, raw: json }
+    return { line, json, key, time: timeJson === 'null' ? undefined : JSON.parse(timeJson), isDate: false, raw: json }
+  }
+
+  #cell(index: number, value: unknown): string {
+    const column = this.#columns[index]
+    if (column === undefined) return 'null'
+    const type = this.#plan.columns.get(column.name)
+    if (type === undefined) {
+      const json = column.json(value)
+      if (typeof value === 'bigint' && json.startsWith('"') && !json.includes('.')) this.asText.add(column.name)
+      return json
+    }
+    if (type === 'string' && column.value?.kind === 'bytes' && value instanceof Uint8Array) return utf8Json(value)
+    const json = column.json(value)
+    const retyped = retypedJson(json, type)
+    if (retyped === undefined) throw badInput(`${json} is ${typeRemedy(column.name, type)}`)
+    return retyped
+  }
+
+  #refused(index: number, line: number, cause: unknown): RefusedError {
+    const name = this.#columns[index]?.name ?? ''
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    return badInput(`${this.#path}, row ${line}, column ${index + 1} (${name}): ${reason}`, cause)
+  }
+}
+
+function utf8Json(bytes: Uint8Array): string {
+  try {
+    return JSON.stringify(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch (cause) {
+    throw badInput('the bytes are not UTF-8. Leave the column out of --columns, and it is base64', cause)
+  }
+}
+
+/** Bytes are the key as they are, text is its characters, anything else its JSON. */
+function keyOf(cell: unknown, column: ParquetColumn | undefined, json: string): string | Uint8Array | undefined {
+  if (json === 'null') return undefined
+  if (column?.value?.kind === 'text' && typeof cell === 'string' && json.startsWith('"')) return cell
+  if (column?.value?.kind === 'bytes' && cell instanceof Uint8Array) return cell
+  return json.startsWith('"') ? JSON.parse(json) : json
+}
+
+/** The columns of a row group, value by value. Throws `BAD_INPUT` if they do not hold what the file says. */
+async function readGroup(
+  { path, buffer, metadata, columns }: ParquetFile,
+  group: RowGroup,
+  index: number,
+  rowStart: number,
+): Promise<readonly (readonly unknown[])[]> {
+  const rows = Number(group.num_rows)
+  const values = new Map<string, unknown[]>(columns.map(({ name }) => [name, []]))
+  try {
+    await parquetRead({
+      file: buffer,
+      metadata: physicalMetadata(metadata),
+      compressors,
+      utf8: false,
+      geoparquet: false,
+      parsers: { timestampFromNanoseconds: (nanoseconds) => nanoseconds, stringFromBytes: textOrBytes },
+      rowStart,
+      rowEnd: rowStart + rows,
+      onChunk: ({ columnName, columnData }) => {
+        const column = values.get(columnName)
+        if (column === undefined) return
+        for (const value of columnData) column.push(value)
+      },
+    })
+  } catch (cause) {
+    throw damaged(
+      path,
+      `row group ${index} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
+      cause,
+    )
+  }
+  return columns.map(({ name, required, value }) => {
+    const column = values.get(name) ?? []
+    const gap = value !== undefined && column.some((each) => each === undefined || (required && each === null))
+    if (column.length !== rows || gap) {
+      throw damaged(path, `column ${name} does not hold a value for each of the ${rows} rows of row group ${index}`)
+    }
+    return column
+  })
+}
+
+async function openParquet(path: string): Promise<ParquetFile> {
   try {
     await access(path)
-    const file = await asyncBufferFromFile(path)
-    return { file, metadata: await parquetMetadataAsync(file) }
+    const buffer = await asyncBufferFromFile(path)
+    const metadata = await parquetMetadataAsync(buffer, { geoparquet: false })
+    const schema = parquetSchema(metadata)
+    checkGroups(path, buffer, metadata, leavesOf(schema))
+    const columns = parquetColumns(schema, path)
+    const twice = columns.find(({ name }, index) => columns.findIndex((other) => other.name === name) !== index)
+    if (twice !== undefined) throw badInput(`${path}: two columns are named ${JSON.stringify(twice.name)}`)
+    return { path, buffer, metadata, schema, columns }
   } catch (cause) {
+    if (cause instanceof RefusedError) throw cause
     if (cause instanceof Error && 'code' in cause) throw unreadableFile(path, cause)
-    throw badInput(`${path} is no parquet file: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+    throw badInput(`${path} is not a parquet file: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
   }
 }
 
-function toJsonValues(row: Record<string, unknown>, dates: Set<string>): void {
-  for (const column in row) {
-    const value = row[column]
-    if (typeof value === 'bigint') row[column] = safeNumber(value)
-    else if (value instanceof Date) {
-      row[column] = value.getTime()
-      dates.add(column)
-    } else if (typeof value === 'object' && value !== null) row[column] = JSON.parse(JSON.stringify(value, jsonSafe))
+function leavesOf(tree: SchemaTree): SchemaTree[] {
+  return tree.children.length === 0 ? [tree] : tree.children.flatMap(leavesOf)
+}
+
+/** Throws `BAD_INPUT` if a row group does not have the columns of the schema, inside the file. */
+function checkGroups(
+  path: string,
+  { byteLength }: AsyncBuffer,
+  metadata: FileMetaData,
+  leaves: readonly SchemaTree[],
+): void {
+  for (const [index, { columns, num_rows }] of metadata.row_groups.entries()) {
+    const rows = Number(num_rows)
+    if (!Number.isSafeInteger(rows) || rows < 0) throw damaged(path, `row group ${index} has ${num_rows} rows`)
+    if (columns.length !== leaves.length)
+      throw damaged(path, `row group ${index} has ${columns.length} of ${leaves.length} columns`)
+    for (const [position, { meta_data: meta, file_path, crypto_metadata }] of columns.entries()) {
+      const leaf = leaves[position]
+      const name = leaf?.path.join('.') ?? ''
+      if (crypto_metadata !== undefined || meta === undefined)
+        throw badInput(`${path}: column ${name} is encrypted, which cannot be imported`)
+      if (file_path !== undefined)
+        throw badInput(`${path}: column ${name} is in another file (${file_path}), which cannot be imported`)
+      const start = Number(meta.dictionary_page_offset ?? meta.data_page_offset)
+      const inside = start >= 0 && start + Number(meta.total_compressed_size) <= byteLength
+      if (meta.path_in_schema.join('.') !== name || !inside || meta.type !== leaf?.element.type) {
+        throw damaged(path, `column ${name} of row group ${index} is not where the file says`)
+      }
+      const isFlat = leaf.path.length === 1 && leaf.element.repetition_type !== 'REPEATED'
+      if (isFlat && Number(meta.num_values) !== rows) {
+        throw damaged(path, `column ${name} of row group ${index} has ${meta.num_values} values for ${rows} rows`)
+      }
+    }
   }
 }
 
-function jsonSafe(_field: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? safeNumber(value) : value
+function columnIndex({ path, columns }: ParquetFile, name: string, purpose: string): number {
+  const index = columns.findIndex((column) => column.name === name)
+  if (index >= 0) return index
+  const listed = columns.map((column) => JSON.stringify(column.name)).join(', ')
+  throw badInput(`${path} has no column ${JSON.stringify(name)} for ${purpose}: its columns are ${listed}`)
 }
 
-function safeNumber(value: bigint): number | string {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value.toString()
+function damaged(path: string, what: string, cause?: unknown): RefusedError {
+  return badInput(`${path} is damaged: ${what}. Write it again, or take another copy`, cause)
 }

@@ -3,9 +3,17 @@ import { topicPartitions } from '../topics/topic-partitions.ts'
 
 /** A record as an import makes it of a row. */
 export interface MadeRecord {
-  readonly key: string
+  readonly key: string | Uint8Array | null
+  /** Undefined if it is the time of the import, and so not the same again. */
+  readonly timestamp: number | undefined
+  readonly value: string | Uint8Array
+}
+
+/** A record as it stands in the topic. */
+interface StoredRecord {
+  readonly key: Buffer | null
   readonly timestamp: number
-  readonly value: string
+  readonly value: Buffer
 }
 
 /**
@@ -14,13 +22,14 @@ export interface MadeRecord {
  * topic holds nothing else is checked at the last record of each partition, which must be the row that counting says.
  */
 export interface Resume {
-  /** Whether the next row of that partition is in the topic already. Throws `IMPORT_DIFFERS` where the topic says otherwise. */
+  /** Whether the next row of that partition is in the topic already. Throws `IMPORT_DIFFERS` if the topic holds something else. */
   skips(partition: number, record: MadeRecord): boolean
-  /** Throws `IMPORT_DIFFERS` where the topic holds more than the file. */
+  /** Throws `IMPORT_DIFFERS` if the topic holds more than the files. */
   finish(): void
 }
 
-export async function openResume(log: Log, topic: TopicDescription, file: string): Promise<Resume> {
+/** `files` is for messages. */
+export async function openResume(log: Log, topic: TopicDescription, files: string): Promise<Resume> {
   const offsets = await topicPartitions(log, topic)
   const lasts = await Promise.all(offsets.map(({ end }, partition) => recordAt(log, topic.name, partition, end - 1)))
   const seen = offsets.map(() => 0)
@@ -31,35 +40,41 @@ export async function openResume(log: Log, topic: TopicDescription, file: string
       if (offset >= end) return false
       seen[partition] = offset + 1
       const last = lasts[partition]
-      if (start > 0 || (offset === end - 1 && !(last !== undefined && equal(last, record)))) {
-        throw differs(topic.name, partition, end - 1, file)
+      if (start > 0 || (offset === end - 1 && !(last !== undefined && isSame(last, record)))) {
+        throw differs(topic.name, partition, end - 1, files)
       }
       return true
     },
     finish() {
       const partition = offsets.findIndex(({ end }, index) => (seen[index] ?? 0) < end)
-      if (partition >= 0) throw differs(topic.name, partition, seen[partition] ?? 0, file)
+      if (partition >= 0) throw differs(topic.name, partition, seen[partition] ?? 0, files)
     },
   }
 }
 
-async function recordAt(log: Log, topic: string, partition: number, offset: number): Promise<MadeRecord | undefined> {
+async function recordAt(log: Log, topic: string, partition: number, offset: number): Promise<StoredRecord | undefined> {
   if (offset < 0) return undefined
   const reader = log.openReader()
   try {
     const from = await reader.assign(topic, partition, offset)
     const batch = from.poll()
-    if (batch === undefined || !batch.next() || batch.keyStart < 0 || batch.valueStart < 0) return undefined
-    const text = (start: number, end: number) => batch.bytes.toString('utf8', start, end)
-    const key = text(batch.keyStart, batch.keyEnd)
-    return { key, timestamp: batch.timestamp, value: text(batch.valueStart, batch.valueEnd) }
+    if (batch === undefined || !batch.next() || batch.valueStart < 0) return undefined
+    const copy = (start: number, end: number) => Buffer.from(batch.bytes.subarray(start, end))
+    const key = batch.keyStart < 0 ? null : copy(batch.keyStart, batch.keyEnd)
+    return { key, timestamp: batch.timestamp, value: copy(batch.valueStart, batch.valueEnd) }
   } finally {
     await reader.close()
   }
 }
 
-function equal(a: MadeRecord, b: MadeRecord): boolean {
-  return a.key === b.key && a.timestamp === b.timestamp && a.value === b.value
+function isSame(stored: StoredRecord, made: MadeRecord): boolean {
+  const sameKey = made.key === null ? stored.key === null : stored.key?.equals(bytesOf(made.key)) === true
+  const sameTime = made.timestamp === undefined || made.timestamp === stored.timestamp
+  return sameKey && sameTime && stored.value.equals(bytesOf(made.value))
+}
+
+function bytesOf(content: string | Uint8Array): Buffer {
+  return typeof content === 'string' ? Buffer.from(content) : Buffer.from(content)
 }
 
 function differs(topic: string, partition: number, offset: number, file: string): RefusedError {

@@ -1,14 +1,60 @@
-/** A row of an imported file: plain JSON values by column. */
-export type ImportedRow = Readonly<Record<string, unknown>>
+import type { MillraceError } from '@millrace/core'
+
+/** A row of an imported file that became a record's parts. */
+export interface ReadRow {
+  readonly error?: undefined
+  /** Its line in a file of text, its number in another; counted from 1. */
+  readonly line: number
+  /** The row as a JSON object, exact in every digit. */
+  readonly json: string
+  /** What the key's column holds: text, or bytes as they are; undefined if the row has none. */
+  readonly key: string | Uint8Array | undefined
+  /** What the column of the event time holds: text, a number, or nothing. */
+  readonly time: unknown
+  /** Whether the file itself states that `time` is a time, in ms since 1970. */
+  readonly isDate: boolean
+  /** The row as it stands in the file, for a dead letter. */
+  readonly raw: string | Uint8Array
+}
+
+/** A row of an imported file that cannot be used: the error names file, line and column. */
+export interface BadRow {
+  readonly error: MillraceError
+  readonly line: number
+  readonly raw: string | Uint8Array
+}
+
+export type ImportedRow = ReadRow | BadRow
 
 /** A file's rows, read a bounded piece at a time. */
 export interface RowSource {
-  /** How much there is in all, in the unit of `done`: rows or bytes. */
-  readonly total: number
+  /** For messages. */
+  readonly file: string
+  /** What `line` counts, for messages. */
+  readonly counts: 'line' | 'row'
+  /** How much there is in all, in the unit of `done`; undefined if that is not known. */
+  readonly total: number | undefined
   readonly unit: 'rows' | 'bytes'
   /** How much of `total` the pieces given so far took. */
   readonly done: () => number
-  /** Columns of which the rows so far held times by the file's own types; their values are ms since 1970. */
-  readonly dates: ReadonlySet<string>
   readonly pieces: AsyncIterable<readonly ImportedRow[]>
+  /** What a person should know of the rows that were read, a line each. */
+  readonly notes: () => readonly string[]
 }
+
+/** What is read of a file's rows. */
+export interface RowPlan {
+  /** The column that is the key. */
+  readonly key: string
+  /** The column that is the event time; undefined if the file has none. */
+  readonly timestamp: string | undefined
+  readonly columns: ReadonlyMap<string, ColumnType>
+  readonly delimiter: string | undefined
+  /** The encoding of text; undefined is UTF-8. */
+  readonly encoding: string | undefined
+  /** Tells a person what was decided. */
+  readonly say: (text: string) => void
+}
+
+/** What the cells of a column become: see `column-type.ts`. */
+export type ColumnType = 'string' | 'number' | 'decimal' | 'boolean'

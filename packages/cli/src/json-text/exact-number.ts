@@ -1,12 +1,18 @@
 /** What may be a number that JavaScript rounds: more digits than a double always keeps, or an exponent of three digits. */
 const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/
 
+const INTEGER = /^-?\d+$/
 const NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** Whether JavaScript holds a JSON number as it is: printed again it is the same number, in other digits perhaps. */
+/**
+ * Whether JavaScript holds a JSON number as it is: printed again it is the same number, in other digits perhaps. Integers beyond
+ * 2^53 - 1 count as rounded even if they are not: 9007199254740992 could have been 9007199254740993.
+ */
 export function isExactNumber(text: string): boolean {
   const value = Number(text)
-  return Number.isFinite(value) && decimalOf(text) === decimalOf(String(value).replace('e+', 'e'))
+  if (Number.isSafeInteger(value) && String(value) === text) return true
+  if (!Number.isFinite(value) || (INTEGER.test(text) && !Number.isSafeInteger(value))) return false
+  return decimalOf(text) === decimalOf(String(value).replace('e+', 'e'))
 }
 
 /** The first number in a JSON text that JavaScript rounds, with its name there; undefined if it holds all of them. */
@@ -31,4 +37,14 @@ function decimalOf(text: string): string {
   if (short === '') return '0'
   const sign = text.startsWith('-') ? '-' : ''
   return `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
+}
+
+/** Whether a text is a number of JSON. */
+export function isJsonNumber(text: string): boolean {
+  return NUMBER.test(text)
+}
+
+/** A number as JSON that every reader takes alike: itself, or its digits as a string if JavaScript would round it. */
+export function exactNumberJson(text: string): string {
+  return isExactNumber(text) ? text : `"${text}"`
 }

@@ -1,0 +1,73 @@
+import { InvalidArgumentError } from 'commander'
+import { isExactNumber, isJsonNumber } from '../json-text/exact-number.ts'
+import type { ColumnType } from './row-source.ts'
+
+const TYPES: readonly ColumnType[] = ['string', 'number', 'decimal', 'boolean']
+
+/** What is taken for a number without being stated to be one: digits as a person writes them, no `007`, no `1e5`. */
+const PLAIN_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?$/
+const DECIMAL = /^[+-]?\d+(\.\d+)?$/
+
+/** Reads `amount:decimal,id:string`. */
+export function parseColumns(text: string): ReadonlyMap<string, ColumnType> {
+  const columns = new Map<string, ColumnType>()
+  for (const each of text.split(',')) {
+    const colon = each.lastIndexOf(':')
+    const type = TYPES.find((known) => known === each.slice(colon + 1).trim())
+    const name = each.slice(0, Math.max(0, colon)).trim()
+    if (type === undefined || name === '') {
+      throw new InvalidArgumentError(
+        `Give columns and their types, such as amount:decimal,id:string. Types: ${TYPES.join(', ')}.`,
+      )
+    }
+    columns.set(name, type)
+  }
+  return columns
+}
+
+/**
+ * The type of a column by the cells of a sample: `number` if every cell is a plain number that JavaScript holds exactly; `decimal` if
+ * they are plain numbers with fractions, and some have too many digits for that; otherwise `string`. Empty cells say nothing.
+ */
+export function typeOfCells(cells: Iterable<string>): ColumnType {
+  let [some, fractions, exact] = [false, false, true]
+  for (const cell of cells) {
+    if (cell === '') continue
+    if (!PLAIN_NUMBER.test(cell)) return 'string'
+    some = true
+    if (cell.includes('.')) fractions = true
+    if (cell.length > 15 && !isExactNumber(cell)) exact = false
+  }
+  if (!some) return 'string'
+  if (exact) return 'number'
+  return fractions ? 'decimal' : 'string'
+}
+
+/** The JSON of a CSV cell; undefined if the cell is not of the type. An empty cell is `""` as a string, and else `null`. */
+export function cellJson(cell: string, type: ColumnType): string | undefined {
+  if (type === 'string') return JSON.stringify(cell)
+  if (cell === '') return 'null'
+  if (type === 'number') return isJsonNumber(cell) && (cell.length <= 15 || isExactNumber(cell)) ? cell : undefined
+  if (type === 'decimal') return DECIMAL.test(cell) ? `"${cell}"` : undefined
+  const lower = cell.toLowerCase()
+  return lower === 'true' || lower === 'false' ? lower : undefined
+}
+
+/** The JSON of a value that has a type already, as another; undefined if it cannot be that. `null` stays. */
+export function retypedJson(json: string, type: ColumnType): string | undefined {
+  if (json === 'null') return json
+  const isString = json.startsWith('"')
+  if (type === 'string') return isString ? json : JSON.stringify(json)
+  const text: string = isString ? JSON.parse(json) : json
+  return text === '' ? undefined : cellJson(text, type)
+}
+
+/** What to do about a value that is not of its column's type. */
+export function typeRemedy(column: string, type: ColumnType): string {
+  const what = type === 'number' ? 'not a number that JavaScript holds exactly' : `not a ${type}`
+  const remedy =
+    type === 'number'
+      ? `${column}:decimal keeps all digits, ${column}:string takes anything`
+      : `${column}:string takes anything`
+  return `${what}. State another type for the column with --columns (${remedy})`
+}

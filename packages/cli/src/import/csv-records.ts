@@ -1,0 +1,189 @@
+import { isUtf8 } from 'node:buffer'
+import { CsvError, parse } from 'csv-parse/sync'
+import { byteAt } from '../lines.ts'
+import { CSV_ROW_BYTES_MAX, type CsvBlock, hasOddQuotes } from './csv-blocks.ts'
+
+/** A row of a CSV file as text by column, or what keeps it from being one. */
+export interface CsvRecord {
+  /** The line that it begins in. */
+  readonly line: number
+  readonly raw: Buffer
+  readonly cells: readonly string[]
+  /** What is wrong, with the column that it is in; the row has no cells then. */
+  readonly problem?: string
+}
+
+/** Lines of a block that hold one row. */
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+const QUOTE = 34
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+
+/** What csv-parse finds wrong with quotes, by its code. */
+const PROBLEMS: Readonly<Record<string, string>> = {
+  INVALID_OPENING_QUOTE: 'a quote stands inside a cell that is not quoted',
+  CSV_INVALID_CLOSING_QUOTE: 'text follows the closing quote of a cell',
+  CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed',
+}
+const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
+
+/**
+ * The rows of a block, in order, and how many lines they used: fewer than all if the last row goes on after the block. A line with a bad
+ * row does not take the next line with it. Blank lines are passed over. Lines without quotes are cut at the delimiters; only the others
+ * need a parser, which is given them all at once if nothing is wrong with them.
+ */
+export function csvRecords(
+  block: CsvBlock,
+  delimiter: string,
+): { readonly records: readonly CsvRecord[]; readonly used: number } {
+  return new BlockReader(block, delimiter).read()
+}
+
+class BlockReader {
+  readonly #lines: readonly Buffer[]
+  readonly #firstLine: number
+  readonly #last: boolean
+  readonly #delimiter: string
+
+  constructor({ lines, firstLine, last }: CsvBlock, delimiter: string) {
+    this.#lines = firstLine === 1 ? lines.map((line, index) => (index === 0 ? withoutMark(line) : line)) : lines
+    this.#firstLine = firstLine
+    this.#last = last
+    this.#delimiter = delimiter
+  }
+
+  read(): { readonly records: readonly CsvRecord[]; readonly used: number } {
+    const { spans, used } = this.#spans()
+    if (used < this.#lines.length && this.#isTooLong(used)) return this.#oneByOne()
+    const quoted = spans.filter((span) => this.#isQuoted(span))
+    const parsed = quoted.length === 0 ? [] : this.#parse(quoted)
+    if (Array.isArray(parsed) && parsed.length === quoted.length) {
+      let next = 0
+      const cellsOf = (span: Span) => (this.#isQuoted(span) ? (parsed[next++] ?? []) : this.#cut(span))
+      return { records: spans.map((span) => this.#checked(span) ?? this.#record(span, cellsOf(span))), used }
+    }
+    return this.#oneByOne()
+  }
+
+  /** The rows, by counting quotes; up to one that goes on after the block. */
+  #spans(): { readonly spans: Span[]; readonly used: number } {
+    const spans: Span[] = []
+    for (let from = 0; from < this.#lines.length; ) {
+      const to = this.#endOf(from)
+      if (to === undefined) return { spans, used: from }
+      if (!this.#isBlank(from)) spans.push({ from, to })
+      from = to
+    }
+    return { spans, used: this.#lines.length }
+  }
+
+  /** As `read`, each row alone, so that one that is bad can be told from those around it. */
+  #oneByOne(): { readonly records: readonly CsvRecord[]; readonly used: number } {
+    const records: CsvRecord[] = []
+    for (let from = 0; from < this.#lines.length; ) {
+      const only = { from, to: from + 1 }
+      const to = this.#isStray(only) ? from + 1 : this.#endOf(from)
+      if (to === undefined && !this.#isTooLong(from)) return { records, used: from }
+      const span = { from, to: to ?? from + 1 }
+      if (this.#isBlank(from)) {
+        from++
+        continue
+      }
+      const bad = this.#checked(span)
+      const cells = bad !== undefined ? [] : this.#isQuoted(span) ? this.#parse([span]) : [this.#cut(span)]
+      if (bad !== undefined) records.push(bad)
+      else if (Array.isArray(cells)) records.push(this.#record(span, cells[0] ?? []))
+      else records.push(this.#bad(only, cells.problem))
+      from = Array.isArray(cells) ? span.to : from + 1
+    }
+    return { records, used: this.#lines.length }
+  }
+
+  /** The line after the row that begins there; undefined if it goes on after the block. */
+  #endOf(from: number): number | undefined {
+    let open = false
+    for (let at = from; at < this.#lines.length; at++) {
+      if (hasOddQuotes(this.#line(at))) open = !open
+      if (!open) return at + 1
+    }
+    return this.#last ? this.#lines.length : undefined
+  }
+
+  /** Whether a line with an odd quote is wrong whatever follows it. */
+  #isStray(span: Span): boolean {
+    if (!hasOddQuotes(this.#line(span.from))) return false
+    const parsed = this.#parse([span])
+    return !Array.isArray(parsed) && parsed.code !== 'CSV_QUOTE_NOT_CLOSED'
+  }
+
+  #isTooLong(from: number): boolean {
+    let bytes = 0
+    for (let at = from; at < this.#lines.length; at++) bytes += this.#line(at).length
+    return bytes > CSV_ROW_BYTES_MAX
+  }
+
+  #parse(spans: readonly Span[]): string[][] | { readonly code: string; readonly problem: string } {
+    try {
+      return parse(Buffer.concat(spans.map((span) => this.#raw(span))), {
+        columns: false,
+        delimiter: this.#delimiter,
+        record_delimiter: ['\r\n', '\n'],
+        relax_column_count: true,
+      })
+    } catch (error) {
+      if (!(error instanceof CsvError)) throw error
+      const column = typeof error['column'] === 'number' ? `, column ${error['column'] + 1}` : ''
+      return { code: error.code, problem: `${column}: ${PROBLEMS[error.code] ?? error.message}. ${QUOTE_REMEDY}` }
+    }
+  }
+
+  #cut({ from }: Span): string[] {
+    return this.#line(from)
+      .toString()
+      .replace(/\r?\n$/, '')
+      .split(this.#delimiter)
+  }
+
+  #checked(span: Span): CsvRecord | undefined {
+    const raw = this.#raw(span)
+    if (isUtf8(raw)) return undefined
+    return this.#bad(span, ` is not UTF-8 (${byteAt(raw)}). State its encoding, such as --encoding latin1`)
+  }
+
+  #bad(span: Span, problem: string): CsvRecord {
+    return { line: this.#firstLine + span.from, raw: withoutBreak(this.#raw(span)), cells: [], problem }
+  }
+
+  #record(span: Span, cells: readonly string[]): CsvRecord {
+    return { line: this.#firstLine + span.from, raw: withoutBreak(this.#raw(span)), cells }
+  }
+
+  #isQuoted({ from, to }: Span): boolean {
+    return to - from > 1 || this.#line(from).includes(QUOTE)
+  }
+
+  #isBlank(at: number): boolean {
+    const line = this.#line(at)
+    return line.length <= 2 && withoutBreak(line).length === 0
+  }
+
+  #raw({ from, to }: Span): Buffer {
+    return to - from === 1 ? this.#line(from) : Buffer.concat(this.#lines.slice(from, to))
+  }
+
+  #line(at: number): Buffer {
+    return this.#lines[at] ?? Buffer.alloc(0)
+  }
+}
+
+function withoutMark(line: Buffer): Buffer {
+  return line.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? line.subarray(BYTE_ORDER_MARK.length) : line
+}
+
+function withoutBreak(line: Buffer): Buffer {
+  const end = line.at(-1) === 10 ? line.length - 1 : line.length
+  return line.subarray(0, line[end - 1] === 13 ? end - 1 : end)
+}

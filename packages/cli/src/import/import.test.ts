@@ -1,0 +1,330 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { DataFolder } from '../testing/data-folder.ts'
+
+const BY_ID = ['--key', 'id', '--event-time', '2001-01-31']
+
+async function imported(name: string, content: string | Uint8Array, options: readonly string[] = BY_ID) {
+  using folder = new DataFolder()
+  const file = folder.write(name, content)
+  const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, ...options])
+  if (code !== 0) return { code, said: `${stdout}${stderr}`, values: [], keys: [] }
+  return { code, said: `${stdout}${stderr}`, values: await folder.values('a'), keys: await folder.keys('a') }
+}
+
+describe('lines of JSON', () => {
+  test('keep their text, and keys their digits', async () => {
+    const lines = [
+      '{"id":9007199254740993,"amount":1.0}',
+      '{"id":9007199254740992, "amount" : 10.50 }',
+      '{"amount":1e400,"id":{"a":[1.0]}}',
+      '{"id":"x","id":"y"}',
+    ]
+    const { values, keys } = await imported('a.ndjson', `\ufeff${lines.join('\n')}\n\n`)
+    expect(values).toEqual(lines)
+    expect(keys).toEqual(['9007199254740993', '9007199254740992', '{"a":[1.0]}', 'y'])
+  })
+
+  test('with numbers that JavaScript rounds are imported whole, and the import says so', async () => {
+    const { said } = await imported('a.ndjson', '{"id":1,"n":0.1}\n{"id":2,"n":9007199254740993}\n{"id":3,"n":1e999}\n')
+    expect(said).toContain('a.ndjson: 2 rows hold numbers that JavaScript rounds (first line 2: n is 9007199254740993)')
+    expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).said).not.toContain('rounds')
+  })
+
+  test('have columns of a stated type', async () => {
+    const line = '{"id":9007199254740993, "price": 1.50, "n":"12", "yes":"true", "none":null, "rest": 1.0}'
+    const types = ['--columns', 'id:string,price:decimal,n:number,yes:boolean,none:string']
+    const { values } = await imported('a.ndjson', line, [...BY_ID, ...types])
+    expect(values).toEqual(['{"id":"9007199254740993", "price": "1.50", "n":12, "yes":true, "none":null, "rest": 1.0}'])
+  })
+
+  test.each([
+    ['a line that is not JSON', '{"id":1}\n{"id":', 'a.ndjson, line 2, is not JSON'],
+    ['a line that is not an object', '[1]\n', 'a.ndjson, line 1, is not a JSON object'],
+    ['a line without the key', '{"id":1}\n{}\n', 'a.ndjson, line 2 has no field "id" for the key'],
+    ['a key that UTF-8 cannot hold', '{"id":"\\ud800"}\n', 'a.ndjson, line 1: id holds half of a surrogate pair'],
+    [
+      'a line that is not UTF-8',
+      Buffer.from('{"id":"\xe9"}\n', 'latin1'),
+      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8)',
+    ],
+  ])('are refused by their number: %s', async (_, content, message) => {
+    const { said, code } = await imported('a.ndjson', content)
+    expect(said).toContain(message)
+    expect(code).toBe(1)
+  })
+})
+
+describe('a CSV file', () => {
+  test('has one type for each column, which is printed', async () => {
+    const { values, said } = await imported(
+      'a.csv',
+      'id,amount,code,big\n1,10.50,007,9007199254740993\n2,9.99,8,1\n3,,x,2\n',
+    )
+    expect(said).toContain('a.csv: id number, amount number, code string, big string (by the first megabyte')
+    expect(values).toEqual([
+      '{"id":1,"amount":10.50,"code":"007","big":"9007199254740993"}',
+      '{"id":2,"amount":9.99,"code":"8","big":"1"}',
+      '{"id":3,"amount":null,"code":"x","big":"2"}',
+    ])
+  })
+
+  test('has the types that are stated', async () => {
+    const types = ['--columns', 'amount:decimal,id:string']
+    const { values, said } = await imported('a.csv', 'id,amount\n1,10.50\n2,\n', [...BY_ID, ...types])
+    expect(said).toContain('a.csv: id string, amount decimal (as stated)')
+    expect(values).toEqual(['{"id":"1","amount":"10.50"}', '{"id":"2","amount":null}'])
+  })
+
+  test('with too many digits for a number is decimal by itself', async () => {
+    const { values } = await imported('a.csv', 'id,n\n1,0.12345678901234567890\n2,1.0\n')
+    expect(values).toEqual(['{"id":1,"n":"0.12345678901234567890"}', '{"id":2,"n":"1.0"}'])
+  })
+
+  test('is cut at a stated delimiter, and at tabs as .tsv', async () => {
+    expect((await imported('a.csv', 'id;n\n1;"2;5"\n', [...BY_ID, '--delimiter', ';'])).values).toEqual([
+      '{"id":1,"n":"2;5"}',
+    ])
+    expect((await imported('a.tsv', 'id\tn\n1\t2\n')).values).toEqual(['{"id":1,"n":2}'])
+    expect((await imported('a.csv', 'id;n\n1;2\n')).said).toContain(
+      'its columns are "id;n". If the columns are not divided by ","',
+    )
+  })
+
+  test('keeps quotes, line breaks and blanks of its cells', async () => {
+    const text = 'id,text\r\n1,"a ""b"",\r\nc"\r\n2, x \r\n3,""\r\n\r\n'
+    const { values } = await imported('a.csv', `\ufeff${text}`)
+    expect(values).toEqual(['{"id":1,"text":"a \\"b\\",\\r\\nc"}', '{"id":2,"text":" x "}', '{"id":3,"text":""}'])
+  })
+
+  test('of another encoding is read in that, and otherwise refused by its line', async () => {
+    const latin1 = Buffer.from('id,n\nM\xfcller,1\nM\xf6ller,2\n', 'latin1')
+    expect((await imported('a.csv', latin1)).said).toContain(
+      'a.csv, line 2 is not UTF-8 (byte 0xfc at 2). State its encoding',
+    )
+    expect((await imported('a.csv', latin1, [...BY_ID, '--encoding', 'latin1'])).keys).toEqual(['Müller', 'Möller'])
+    const utf16 = Buffer.from('\ufeffid,n\nMüller,1\n', 'utf16le')
+    expect((await imported('a.csv', utf16)).said).toContain('is UTF-16. Give --encoding utf-16le')
+    expect((await imported('a.csv', utf16, [...BY_ID, '--encoding', 'utf-16le'])).keys).toEqual(['Müller'])
+  })
+
+  test.each([
+    ['a ragged row', 'id,n\n1,2\n3\n', 'a.csv, line 3, column 2: the row has 1 cell and the header 2'],
+    ['a row with a cell too many', 'id,n\n1,2,3\n', 'a.csv, line 2, column 3: the row has 3 cells and the header 2'],
+    [
+      'a stray quote',
+      'id,n\n1,2\n3,a"b\n4,5\n',
+      'a.csv, line 3, column 2: a quote stands inside a cell that is not quoted',
+    ],
+    ['text behind a quoted cell', 'id,n\n"1"x,2\n', 'a.csv, line 2, column 1: text follows the closing quote'],
+    ['a quote that is not closed', 'id,n\n1,2\n3,"a\n4,5\n', 'a.csv, line 3, column 2: a quoted cell is not closed'],
+    ['a comment', 'id,n\n# all orders\n1,2\n', 'a.csv, line 2, column 2: the row has 1 cell'],
+    [
+      'a cell of another type',
+      'id,n\n1,2\n2,x\n',
+      'a.csv, line 3, column 2: n is "x", not a decimal',
+      ['--columns', 'n:decimal'],
+    ],
+    [
+      'a number that JavaScript rounds',
+      'id,n\n1,9007199254740993\n',
+      'a.csv, line 2, column 2: n is "9007199254740993", not a number',
+      ['--columns', 'n:number'],
+    ],
+    ['two columns of one name', 'id,n,n\n1,2,3\n', 'a.csv, line 1: two columns are named "n"'],
+    ['a key column that is not there', 'n\n1\n', 'a.csv has no column "id" for the key: its columns are "n"'],
+    ['a parquet file', 'PAR1 and so on', 'a.csv is a parquet file. Name it .parquet'],
+    ['a spreadsheet', 'PK\x03\x04 and so on', 'a.csv is a zip file or a spreadsheet'],
+    [
+      'a file that is compressed and cut off',
+      gzipSync('id,n\n'.repeat(100)).subarray(0, 20),
+      'a.csv is damaged or cut off',
+    ],
+  ])('is refused by line and column: %s', async (_, content, message, options: string[] = []) => {
+    const { said, code } = await imported('a.csv', content, [...BY_ID, ...options])
+    expect(said).toContain(message)
+    expect(said).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  test('whose types change after the first megabyte is refused there', async () => {
+    const rows = Array.from({ length: 200_000 }, (_, index) => `${index},5`)
+    const { said, code } = await imported('a.csv', `id,n\n${rows.join('\n')}\n7,many\n`)
+    expect(said).toContain('a.csv, line 200002, column 2: n is "many", not a number')
+    expect(said).toContain('200,000 records imported into a')
+    expect(code).toBe(1)
+  })
+
+  test('with a quote that is never closed does not become one row', async () => {
+    const rows = Array.from({ length: 200_000 }, (_, index) => `${index},${'x'.repeat(100)}`)
+    const { said } = await imported('a.csv', `id,n\n0,"open\n${rows.join('\n')}\n`, [...BY_ID, '--on-error', 'skip'])
+    expect(said).toContain('a.csv, line 2, column 2: a quoted cell is not closed')
+    expect(said).toContain('200,000 records imported into a; 1 bad row skipped')
+  })
+})
+
+describe('bad rows', () => {
+  const CSV = 'id,n\n# comment\n1,2\n3,a"b\n4,"x\ny"\n5\n"6",z"\n7,8\n'
+
+  test('end the import after what stands before them', async () => {
+    using folder = new DataFolder()
+    const file = folder.write('a.csv', 'id,n\n1,2\n3\n4,5\n')
+    const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, ...BY_ID])
+    expect(stdout.toString()).toBe('')
+    expect(stderr).toMatch(/1 record imported into a \(.*\n.*BAD_INPUT: .*line 3, column 2/)
+    expect(code).toBe(1)
+    expect(await folder.values('a')).toEqual(['{"id":1,"n":2}'])
+  })
+
+  test('are skipped, named and counted', async () => {
+    const { values, said } = await imported('a.csv', CSV, [...BY_ID, '--on-error', 'skip'])
+    expect(values).toEqual(['{"id":1,"n":"2"}', '{"id":4,"n":"x\\ny"}', '{"id":7,"n":"8"}'])
+    expect(said.match(/skipped: .*line \d/g)?.map((line) => line.slice(-6))).toEqual([
+      'line 2',
+      'line 4',
+      'line 7',
+      'line 8',
+    ])
+    expect(said).toContain('3 records imported into a; 4 bad rows skipped')
+  })
+
+  test('are named only up to a limit', async () => {
+    const { said } = await imported('a.csv', `id,n\n1,2\n${'3\n'.repeat(50)}`, [...BY_ID, '--on-error', 'skip'])
+    expect(said.match(/skipped: /g)?.length).toBe(10)
+    expect(said).toContain('1 record imported into a; 50 bad rows skipped')
+  })
+
+  test('are dead letters, once however often the import is resumed', async () => {
+    using folder = new DataFolder()
+    const file = folder.write('a.csv', CSV)
+    const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
+    expect((await folder.succeed(args)).toString()).toContain('3 records imported into a; 4 bad rows in a.dead-letters')
+    expect((await folder.succeed(args)).toString()).toContain(
+      '0 records imported into a; 3 were there already; 4 bad rows',
+    )
+    const dead = (await folder.tail('a.dead-letters')).map((line) => JSON.parse(line))
+    expect(dead.map(({ value, valueText }) => valueText ?? JSON.stringify(value))).toEqual([
+      '# comment',
+      '3,a"b',
+      '5',
+      '"6",z"',
+    ])
+    expect(dead[1].headers).toEqual([
+      { name: 'millrace.error', value: 'BAD_INPUT' },
+      { name: 'millrace.message', value: expect.stringContaining('a quote stands inside a cell') },
+      { name: 'millrace.file', value: file },
+      { name: 'millrace.line', value: '4' },
+    ])
+  })
+
+  test('are also rows that the log does not take, and each names its line', async () => {
+    using folder = new DataFolder()
+    await folder.succeed(['topics', 'create', 'a', '--record-bytes-max', '200'])
+    const lines = [
+      '{"id":1,"at":5}',
+      `{"id":2,"at":5,"text":"${'x'.repeat(200)}"}`,
+      '{"id":3,"at":-5}',
+      '{"id":4}',
+      '{"id":5,"at":6}',
+    ]
+    const file = folder.write('a.ndjson', lines.join('\n'))
+    const args = ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at', '--on-error', 'skip']
+    const { stderr, code } = await folder.run(args)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/a\.ndjson, line 2: the row needs \d+ bytes, and topic a takes records of 200/)
+    expect(stderr).toMatch(/a\.ndjson, line 3: the event time is before 1970/)
+    expect(stderr).toMatch(/a\.ndjson, line 4 has no field "at" for the timestamp/)
+    expect(await folder.keys('a')).toEqual(['1', '5'])
+    const failing = await folder.run(args.slice(0, -2))
+    expect(failing.stderr).toMatch(/RECORD_TOO_LARGE: .*line 2/)
+    await folder.succeed(['topics', 'create', 'b'])
+    const early = folder.write('b.ndjson', '{"id":3,"at":-5}\n')
+    const { stderr: before } = await folder.run(['topics', 'import', 'b', early, '--key', 'id', '--timestamp', 'at'])
+    expect(before).toMatch(/BAD_TIMESTAMP: .*line 1/)
+  })
+})
+
+describe('an import', () => {
+  const LINES = '{"id":1}\n{"id":2}\n'
+
+  test.each([
+    ['gzip', gzipSync(LINES), 'a.ndjson.gz'],
+    ['zstd', zstdCompressSync(LINES), 'a.jsonl.zst'],
+    ['gzip under another name', gzipSync(LINES), 'a.ndjson'],
+  ])('reads what is compressed with %s', async (_, content, name) => {
+    expect((await imported(name, content)).keys).toEqual(['1', '2'])
+  })
+
+  test('reads stdin, of which the kind is stated', async () => {
+    using folder = new DataFolder()
+    await folder.succeed(['topics', 'import', 'a', '-', '--format', 'ndjson', ...BY_ID], LINES)
+    await folder.succeed(['topics', 'import', 'a', '-', '--format', 'csv', ...BY_ID], gzipSync('id\n3\n'))
+    expect(await folder.keys('a')).toEqual(['1', '2', '3'])
+    const { stderr } = await folder.run(['topics', 'import', 'a', '-', ...BY_ID], LINES)
+    expect(stderr).toContain('Give --format parquet, --format ndjson, --format csv')
+  })
+
+  test('takes many files as one, and resumes them as one', async () => {
+    using folder = new DataFolder()
+    const files = [
+      folder.write('a.csv', 'id,n\n1,2\n'),
+      folder.write('b.ndjson.gz', gzipSync(LINES)),
+      folder.write('c.csv', 'id,n\n9,x\n'),
+    ]
+    const args = (count: number) => [
+      'topics',
+      'import',
+      'a',
+      ...files.slice(0, count),
+      '--key',
+      'id',
+      '--event-time',
+      'now',
+      '--resume',
+    ]
+    await folder.succeed(args(2))
+    expect((await folder.succeed(args(3))).toString()).toContain('1 record imported into a; 3 were there already')
+    expect(await folder.keys('a')).toEqual(['1', '1', '2', '9'])
+  })
+
+  test('of a file without a time gives every row the stated one, or that of the import', async () => {
+    using folder = new DataFolder()
+    const file = folder.write('a.ndjson', LINES)
+    const times = async (topic: string) => (await folder.tail(topic)).map((line) => JSON.parse(line).timestamp)
+    await folder.succeed(['topics', 'import', 'a', file, ...BY_ID])
+    expect(await times('a')).toEqual([Date.UTC(2001, 0, 31), Date.UTC(2001, 0, 31)])
+    const before = Date.now()
+    await folder.succeed(['topics', 'import', 'b', file, '--key', 'id', '--event-time', 'now'])
+    for (const time of await times('b')) expect(time).toBeGreaterThanOrEqual(before)
+  })
+
+  test('stops after --limit rows, and goes on from there', async () => {
+    using folder = new DataFolder()
+    const file = folder.write('a.ndjson', '{"id":1}\n{"id":2}\n{"id":3}\n')
+    const args = ['topics', 'import', 'a', file, ...BY_ID, '--resume']
+    await folder.succeed([...args, '--limit', '2'])
+    expect(await folder.keys('a')).toEqual(['1', '2'])
+    expect((await folder.succeed(args)).toString()).toContain('1 record imported into a; 2 were there already')
+  })
+
+  test.each([
+    ['no event time', ['--key', 'id'], 'Rows need an event time: give --timestamp <column>, or --event-time'],
+    ['two event times', [...BY_ID, '--timestamp', 'at'], 'exclude each other'],
+    ['a unit without a column', [...BY_ID, '--timestamp-unit', 's'], '--timestamp-unit says what --timestamp counts'],
+    ['dead letters without the policy', [...BY_ID, '--dead-letters', 'b'], 'give both'],
+    [
+      'the topic as its own dead letters',
+      [...BY_ID, '--on-error', 'dead-letter', '--dead-letters', 'a'],
+      'name another one',
+    ],
+    ['a delimiter of JSON', [...BY_ID, '--delimiter', ';'], 'has no --delimiter'],
+    ['an encoding that is none', [...BY_ID, '--encoding', 'none'], 'Give the name of an encoding'],
+    ['a delimiter of two characters', [...BY_ID, '--delimiter', ';;'], 'Give one character, or tab'],
+    ['a type that is none', [...BY_ID, '--columns', 'id:text'], 'Types: string, number, decimal, boolean'],
+    ['JSON as parquet', [...BY_ID, '--format', 'parquet'], 'is not a parquet file'],
+  ])('refuses %s', async (_, options, message) => {
+    const { said, code } = await imported('a.ndjson', LINES, options)
+    expect(said).toContain(message)
+    expect(code).not.toBe(0)
+  })
+})

@@ -1,0 +1,136 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { pipeline, Readable } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { badInput, unreadableFile } from '../input-error.ts'
+
+/** A file of text, or stdin, decompressed and as UTF-8. */
+export interface TextInput {
+  /** What messages call it. */
+  readonly file: string
+  /** Bytes in all, as they are stored; undefined for stdin. */
+  readonly total: number | undefined
+  /** Stored bytes read so far. */
+  readonly done: () => number
+  /** The text in UTF-8; bytes that are not stay as they are if no encoding is stated. Throws `BAD_INPUT`. */
+  readonly chunks: () => AsyncGenerator<Buffer, void>
+}
+
+/** How many bytes tell what a file is. */
+const MAGIC_LENGTH = 4
+
+/** What a file begins with that is not the text it should be, whatever its name says. */
+const NOT_TEXT: readonly (readonly [magic: string, what: string])[] = [
+  ['50415231', 'is a parquet file. Name it .parquet, or give --format parquet'],
+  ['504b0304', 'is a zip file or a spreadsheet. Unpack it, or save it as CSV'],
+  ['fffe', 'is UTF-16. Give --encoding utf-16le'],
+  ['feff', 'is UTF-16. Give --encoding utf-16be'],
+]
+
+/**
+ * Opens a file, or `stdin` for undefined. What is compressed with gzip or zstd is found by its first bytes, also under another name.
+ * `encoding` is a label of the WHATWG Encoding Standard. Throws `FILE_MISSING` and `BAD_INPUT`.
+ */
+export async function openText(
+  path: string | undefined,
+  stdin: Readable,
+  encoding: string | undefined,
+): Promise<TextInput> {
+  const file = path ?? 'stdin'
+  const total = path === undefined ? undefined : (await stat(path).catch((cause) => fail(file, cause))).size
+  let done = 0
+  async function* stored(): AsyncGenerator<Buffer, void> {
+    try {
+      for await (const chunk of path === undefined ? stdin : createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+        const buffer: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk)
+        done += buffer.length
+        yield buffer
+      }
+    } catch (cause) {
+      fail(file, cause)
+    }
+  }
+  async function* chunks(): AsyncGenerator<Buffer, void> {
+    const text = decompressed(stored(), file, encoding === undefined)
+    yield* encoding === undefined ? text : transcoded(text, file, encoding)
+  }
+  return { file, total, done: () => done, chunks }
+}
+
+async function* decompressed(
+  stored: AsyncGenerator<Buffer, void>,
+  file: string,
+  checked: boolean,
+): AsyncGenerator<Buffer, void> {
+  const { head, rest } = await peeked(stored)
+  const magic = head.toString('hex')
+  const unpack = magic.startsWith('1f8b') ? createGunzip() : magic === '28b52ffd' ? createZstdDecompress() : undefined
+  if (unpack === undefined) {
+    if (checked) checkMagic(head, file)
+    yield* rest
+    return
+  }
+  // Its errors come out of the iteration below.
+  pipeline(Readable.from(rest), unpack, () => undefined)
+  let first = checked
+  try {
+    for await (const chunk of unpack) {
+      if (first) checkMagic(chunk, file)
+      first = false
+      yield chunk
+    }
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(String(cause.code))) {
+      throw badInput(`${file} is damaged or cut off: it cannot be decompressed to its end (${cause.message})`, cause)
+    }
+    throw cause
+  }
+}
+
+/** The first bytes, and all of them again. */
+async function peeked(
+  chunks: AsyncGenerator<Buffer, void>,
+): Promise<{ readonly head: Buffer; readonly rest: AsyncGenerator<Buffer, void> }> {
+  let start = Buffer.alloc(0)
+  while (start.length < MAGIC_LENGTH) {
+    const { value, done } = await chunks.next()
+    if (done === true || value === undefined) break
+    start = Buffer.concat([start, value])
+  }
+  async function* rest(): AsyncGenerator<Buffer, void> {
+    if (start.length > 0) yield start
+    yield* chunks
+  }
+  return { head: start.subarray(0, MAGIC_LENGTH), rest: rest() }
+}
+
+function checkMagic(head: Buffer, file: string): void {
+  const hex = head.toString('hex', 0, MAGIC_LENGTH)
+  const found = NOT_TEXT.find(([magic]) => hex.startsWith(magic))
+  if (found !== undefined) throw badInput(`${file} ${found[1]}`)
+}
+
+async function* transcoded(
+  chunks: AsyncGenerator<Buffer, void>,
+  file: string,
+  encoding: string,
+): AsyncGenerator<Buffer, void> {
+  const decoder = new TextDecoder(encoding, { fatal: true })
+  let bytes = 0
+  const decode = (chunk: Buffer | undefined): Buffer => {
+    try {
+      return Buffer.from(chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true }))
+    } catch (cause) {
+      throw badInput(`${file} is not ${encoding}, somewhere after byte ${bytes}. State the right --encoding`, cause)
+    }
+  }
+  for await (const chunk of chunks) {
+    yield decode(chunk)
+    bytes += chunk.length
+  }
+  yield decode(undefined)
+}
+
+function fail(file: string, cause: unknown): never {
+  throw unreadableFile(file, cause)
+}
