@@ -57,15 +57,9 @@ class BlockReader {
 
   read(): { readonly records: readonly CsvRecord[]; readonly used: number } {
     const { spans, used } = this.#spans()
-    if (used < this.#lines.length && this.#isTooLong(used)) return this.#oneByOne()
-    const quoted = spans.filter((span) => this.#isQuoted(span))
-    const parsed = quoted.length === 0 ? [] : this.#parse(quoted)
-    if (Array.isArray(parsed) && parsed.length === quoted.length) {
-      let next = 0
-      const cellsOf = (span: Span) => (this.#isQuoted(span) ? (parsed[next++] ?? []) : this.#cut(span))
-      return { records: spans.map((span) => this.#checked(span) ?? this.#record(span, cellsOf(span))), used }
-    }
-    return this.#oneByOne()
+    if (used < this.#lines.length && this.#isTooLong(used)) return this.#aFewAtOnce()
+    const parsed = this.#parse(spans.filter((span) => this.#isQuoted(span)))
+    return Array.isArray(parsed) ? { records: this.#recordsOf(spans, parsed), used } : this.#aFewAtOnce()
   }
 
   /** The rows, by counting quotes; up to one that goes on after the block. */
@@ -80,26 +74,70 @@ class BlockReader {
     return { spans, used: this.#lines.length }
   }
 
-  /** As `read`, each row alone, so that one that is bad can be told from those around it. */
-  #oneByOne(): { readonly records: readonly CsvRecord[]; readonly used: number } {
+  /**
+   * As `read`, for a block with bad rows. Rows are parsed a few at once: twice as many after each success, half as many after a failure,
+   * down to the one that is bad. What comes after its first line is then looked at again.
+   */
+  #aFewAtOnce(): { readonly records: readonly CsvRecord[]; readonly used: number } {
     const records: CsvRecord[] = []
+    let size = 1
     for (let from = 0; from < this.#lines.length; ) {
-      const only = { from, to: from + 1 }
-      const to = this.#isStray(only) ? from + 1 : this.#endOf(from)
-      if (to === undefined && !this.#isTooLong(from)) return { records, used: from }
-      const span = { from, to: to ?? from + 1 }
-      if (this.#isBlank(from)) {
-        from++
+      const { spans, next } = this.#batch(from, size)
+      if (spans.length === 0) {
+        const problem = next < this.#lines.length ? this.#unfinished(next) : undefined
+        if (problem === undefined) return { records, used: next }
+        records.push(this.#bad({ from: next, to: next + 1 }, problem))
+        from = next + 1
         continue
       }
-      const bad = this.#checked(span)
-      const cells = bad !== undefined ? [] : this.#isQuoted(span) ? this.#parse([span]) : [this.#cut(span)]
-      if (bad !== undefined) records.push(bad)
-      else if (Array.isArray(cells)) records.push(this.#record(span, cells[0] ?? []))
-      else records.push(this.#bad(only, cells.problem))
-      from = Array.isArray(cells) ? span.to : from + 1
+      const quoted = spans.filter((span) => this.#isQuoted(span))
+      const parsed = this.#parse(quoted)
+      if (Array.isArray(parsed)) {
+        for (const record of this.#recordsOf(spans, parsed)) records.push(record)
+        from = next
+        size *= 2
+      } else if (quoted.length > 1) {
+        size = Math.max(1, Math.floor(quoted.length / 2))
+      } else {
+        // It is the last of them: the others have no quotes.
+        const bad = { from: spans.at(-1)?.from ?? from, to: (spans.at(-1)?.from ?? from) + 1 }
+        for (const record of this.#recordsOf(spans.slice(0, -1), [])) records.push(record)
+        records.push(this.#bad(bad, parsed.problem))
+        from = bad.to
+        size = 1
+      }
     }
     return { records, used: this.#lines.length }
+  }
+
+  /** The next rows, up to so many with quotes or one that goes on after the block, and the line after them. */
+  #batch(from: number, quotedMax: number): { readonly spans: readonly Span[]; readonly next: number } {
+    const spans: Span[] = []
+    let next = from
+    for (let quoted = 0; next < this.#lines.length && quoted < quotedMax; ) {
+      const to = this.#endOf(next)
+      if (to === undefined) break
+      const span = { from: next, to }
+      if (!this.#isBlank(next)) spans.push(span)
+      if (this.#isQuoted(span)) quoted++
+      next = to
+    }
+    return { spans, next }
+  }
+
+  /** What is wrong with a row that goes on after the block; undefined if it may still end. */
+  #unfinished(from: number): string | undefined {
+    const parsed = this.#parse([{ from, to: from + 1 }])
+    if (Array.isArray(parsed)) return undefined
+    return parsed.code !== 'CSV_QUOTE_NOT_CLOSED' || this.#isTooLong(from) ? parsed.problem : undefined
+  }
+
+  #recordsOf(spans: readonly Span[], parsed: readonly (readonly string[])[]): CsvRecord[] {
+    let next = 0
+    return spans.map((span) => {
+      const cells = this.#isQuoted(span) ? (parsed[next++] ?? []) : this.#cut(span)
+      return this.#checked(span) ?? this.#record(span, cells)
+    })
   }
 
   /** The line after the row that begins there; undefined if it goes on after the block. */
@@ -112,27 +150,24 @@ class BlockReader {
     return this.#last ? this.#lines.length : undefined
   }
 
-  /** Whether a line with an odd quote is wrong whatever follows it. */
-  #isStray(span: Span): boolean {
-    if (!hasOddQuotes(this.#line(span.from))) return false
-    const parsed = this.#parse([span])
-    return !Array.isArray(parsed) && parsed.code !== 'CSV_QUOTE_NOT_CLOSED'
-  }
-
   #isTooLong(from: number): boolean {
     let bytes = 0
     for (let at = from; at < this.#lines.length; at++) bytes += this.#line(at).length
     return bytes > CSV_ROW_BYTES_MAX
   }
 
+  /** One row for each span, or what is wrong with one of them. */
   #parse(spans: readonly Span[]): string[][] | { readonly code: string; readonly problem: string } {
+    if (spans.length === 0) return []
     try {
-      return parse(Buffer.concat(spans.map((span) => this.#raw(span))), {
+      const rows: string[][] = parse(Buffer.concat(spans.map((span) => this.#raw(span))), {
         columns: false,
         delimiter: this.#delimiter,
         record_delimiter: ['\r\n', '\n'],
         relax_column_count: true,
       })
+      if (rows.length === spans.length) return rows
+      return { code: '', problem: `: the quotes do not fit. ${QUOTE_REMEDY}` }
     } catch (error) {
       if (!(error instanceof CsvError)) throw error
       const column = typeof error['column'] === 'number' ? `, column ${error['column'] + 1}` : ''
