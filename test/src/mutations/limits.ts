@@ -27,7 +27,7 @@ export interface LimitMutation {
 export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/ANSWER_MS': { becomes: NEVER, tests: [`${CLI}/jobs/announced-jobs.test.ts`] },
   'cli/BAD_ROWS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#up to a limit`] },
-  'cli/CSV_ROW_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#never closed`] },
+  'cli/CSV_ROW_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/csv-rows.test.ts#never closed`] },
   'cli/ENTRIES_SHOWN': { becomes: NO_BOUND, tests: ['test/src/cli.test.ts#a query prints'] },
   'cli/EVENT_TIME_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/event-time-field.test.ts`] },
   'cli/LINE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/lines.test.ts`] },

@@ -19,6 +19,8 @@ interface Span {
   readonly to: number
 }
 
+const LINE_FEED = 10
+const RETURN = 13
 const QUOTE = 34
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
@@ -28,6 +30,9 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   CSV_INVALID_CLOSING_QUOTE: 'text follows the closing quote of a cell',
   CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed',
 }
+/** Some readers end a row there, others do not. */
+const STRAY_RETURN =
+  ': a carriage return stands in a cell that is not quoted, or ends a line alone. End lines with \\n or \\r\\n'
 const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
 
 /**
@@ -163,11 +168,11 @@ class BlockReader {
       const rows: string[][] = parse(Buffer.concat(spans.map((span) => this.#raw(span))), {
         columns: false,
         delimiter: this.#delimiter,
-        record_delimiter: ['\r\n', '\n'],
+        record_delimiter: ['\r\n', '\n', '\r'],
         relax_column_count: true,
       })
       if (rows.length === spans.length) return rows
-      return { code: '', problem: `: the quotes do not fit. ${QUOTE_REMEDY}` }
+      return { code: '', problem: STRAY_RETURN }
     } catch (error) {
       if (!(error instanceof CsvError)) throw error
       const column = typeof error['column'] === 'number' ? `, column ${error['column'] + 1}` : ''
@@ -184,6 +189,7 @@ class BlockReader {
 
   #checked(span: Span): CsvRecord | undefined {
     const raw = this.#raw(span)
+    if (!this.#isQuoted(span) && withoutBreak(raw).includes(RETURN)) return this.#bad(span, STRAY_RETURN)
     if (isUtf8(raw)) return undefined
     return this.#bad(span, ` is not UTF-8 (${byteAt(raw)}). State its encoding, such as --encoding latin1`)
   }
@@ -219,6 +225,6 @@ function withoutMark(line: Buffer): Buffer {
 }
 
 function withoutBreak(line: Buffer): Buffer {
-  const end = line.at(-1) === 10 ? line.length - 1 : line.length
-  return line.subarray(0, line[end - 1] === 13 ? end - 1 : end)
+  const end = line.at(-1) === LINE_FEED ? line.length - 1 : line.length
+  return line.subarray(0, line[end - 1] === RETURN ? end - 1 : end)
 }

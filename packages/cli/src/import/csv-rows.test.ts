@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DataFolder } from '../testing/data-folder.ts'
 import { readRows } from '../testing/read-rows.ts'
+import { csvRows } from './csv-rows.ts'
 
 const STRINGS = new Map(['id', 'text'].map((name) => [name, 'string' as const]))
 
@@ -74,5 +75,29 @@ test('rows of several lines and bad rows are found wherever a block of the file 
     const wanted = expected[index % expected.length]
     if (wanted === 'bad') expect(row).toContain('column 2: a quote stands inside a cell')
     else if (row !== wanted) expect(row).toBe(wanted)
+  }
+})
+
+test('a quote that is never closed is a bad row before it fills the memory, and the next rows are read', async () => {
+  async function* chunks() {
+    yield Buffer.from('id,text\n0,"open\n')
+    for (let megabyte = 0; megabyte < 64; megabyte++) yield Buffer.from(`1,${'x'.repeat(1000)}\n`.repeat(1000))
+    throw new Error('all of the file was read')
+  }
+  const plan = {
+    key: 'id',
+    timestamp: undefined,
+    columns: STRINGS,
+    delimiter: undefined,
+    encoding: undefined,
+    say: () => undefined,
+  }
+  const input = { file: 'a.csv', total: undefined, done: () => 0, chunks }
+  for await (const [first, ...others] of csvRows(input, plan, ',').pieces) {
+    if (first === undefined) continue
+    expect(first.error?.message).toContain('a.csv, line 2, column 2: a quoted cell is not closed')
+    expect(others.length).toBeGreaterThan(10_000)
+    expect(others.every((row) => row.error === undefined && row.key === '1')).toBe(true)
+    return
   }
 })

@@ -87,8 +87,9 @@ function withoutEmpty(row: unknown): unknown {
 const LINES = Buffer.from(
   Array.from({ length: 30 }, (_, id) => `{"id":${id},"text":"a \\"b\\" é","number":${id}.50}\n`).join(''),
 )
+const HEADER = Buffer.from('id,text,number\n')
 const CSV = Buffer.from(
-  `id,text,number\n${Array.from({ length: 30 }, (_, id) => (id % 3 === 0 ? `${id},"a ""b"",\né",1.50\n` : `${id},text é,${id}.50\n`)).join('')}`,
+  `${Array.from({ length: 30 }, (_, id) => (id % 3 === 0 ? `${id},"a ""b"",\né",1.50\n` : `${id},text é,${id}.50\n`)).join('')}`,
 )
 
 test('damaged lines of JSON are imported as they stand, or refused by their number', {
@@ -99,7 +100,11 @@ test('damaged lines of JSON are imported as they stand, or refused by their numb
     const bytes = all.reduce(damaged, LINES)
     const { rows, error } = await readRows(folder.write(`${index}.ndjson`, bytes), 'id')
     const lines = bytes.toString('latin1').split('\n')
-    expect(error?.message).toBeUndefined()
+    // Its first bytes may have become those of a compressed file, or of another kind of file.
+    if (error !== undefined) {
+      expect(rows).toEqual([])
+      continue
+    }
     for (const row of rows) {
       const line = Buffer.from(lines[row.line - 1] ?? '', 'latin1')
       if (row.error === undefined)
@@ -115,11 +120,11 @@ test('damaged CSV files have rows that are whole, or are refused by line', { tim
   const columns = new Map(['id', 'text', 'number'].map((name) => [name, 'string' as const]))
   const readable = new Map<string, readonly unknown[]>()
   for (const [index, all] of fc.sample(damages, { numRuns: COUNT, seed: SEED }).entries()) {
-    const path = folder.write(`${index}.csv`, all.reduce(damaged, CSV))
+    const path = folder.write(`${index}.csv`, Buffer.concat([HEADER, all.reduce(damaged, CSV)]))
     const { rows, error } = await readRows(path, 'id', columns)
     for (const row of rows) {
       if (row.error !== undefined) expect(row.error.message).toContain(`line ${row.line}`)
-      else expect(Object.keys(JSON.parse(row.json)).length).toBe(3)
+      else expect(Object.keys(JSON.parse(row.json))).toEqual(['id', 'text', 'number'])
     }
     if (error === undefined && rows.every((row) => row.error === undefined)) {
       readable.set(
