@@ -201,7 +201,11 @@ describe('bad rows', () => {
     using folder = new DataFolder()
     const file = folder.write('a.csv', CSV)
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
-    expect((await folder.succeed(args)).toString()).toContain('3 records imported into a; 4 bad rows in a.dead-letters')
+    // Half of it first, as a killed import leaves it.
+    await folder.succeed([...args, '--limit', '3'])
+    expect((await folder.tail('a.dead-letters')).length).toBe(2)
+    const again = '2 records imported into a; 1 were there already; 4 bad rows in a.dead-letters'
+    expect((await folder.succeed(args)).toString()).toContain(again)
     expect((await folder.succeed(args)).toString()).toContain(
       '0 records imported into a; 3 were there already; 4 bad rows',
     )

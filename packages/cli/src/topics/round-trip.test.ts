@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { withLog } from '../data-option.ts'
 import { DataFolder } from '../testing/data-folder.ts'
+import { recordOfLine } from './line-record.ts'
 
 interface Given {
   readonly key: Uint8Array | null
@@ -203,4 +204,37 @@ test('a write that fails is reported with what is in the topic for certain', asy
   expect(stderr).toMatch(/^2 records appended to a\nRECORD_TOO_LARGE: line 3 of stdin: A record of 2\d\d bytes/)
   expect(code).toBe(1)
   expect(await folder.values('a')).toEqual(['"first"', '"second"'])
+})
+
+test('whatever a line holds is a record, or is refused by its number', () => {
+  const field = fc.constantFrom(
+    'key',
+    'keyBase64',
+    'value',
+    'valueText',
+    'valueBase64',
+    'timestamp',
+    'headers',
+    '__proto__',
+  )
+  const headers = fc.array(fc.dictionary(fc.constantFrom('name', 'value', 'valueBase64'), fc.jsonValue()))
+  const line = fc
+    .oneof(fc.dictionary(field, fc.oneof(fc.jsonValue(), headers)), fc.jsonValue())
+    .map((json) => JSON.stringify(json))
+  const given = fc.oneof(
+    line,
+    fc.string(),
+    fc.uint8Array().map((each) => Buffer.from(each)),
+  )
+  fc.assert(
+    fc.property(given, (text) => {
+      try {
+        const { key, value } = recordOfLine(text, 7, { records: true, time: undefined })
+        for (const content of [key, value]) if (typeof content === 'string') expect(content.isWellFormed()).toBe(true)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('line 7 of stdin') })
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })
