@@ -49,7 +49,7 @@ export function isoTime(text: string): number | undefined {
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** ms, from text such as `500ms`, `10s`, `7d`. A number without a unit is refused: nobody means 7 ms by `7`. */
+/** ms, from text such as `500ms`, `10s`, `7d`. A number without a unit is refused: `7` does not mean 7 ms. */
 export function durationMs(text: string): number {
   const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
   const value = Number(amount) * (DURATION_UNITS[unit] ?? Number.NaN)

@@ -325,9 +325,9 @@ describe('an import', () => {
       'name another one',
     ],
     ['a delimiter of JSON', [...BY_ID, '--delimiter', ';'], 'has no --delimiter'],
-    ['an encoding that is none', [...BY_ID, '--encoding', 'none'], 'Give the name of an encoding'],
+    ['an unknown encoding', [...BY_ID, '--encoding', 'none'], 'Give the name of an encoding'],
     ['a delimiter of two characters', [...BY_ID, '--delimiter', ';;'], 'Give one character, or tab'],
-    ['a type that is none', [...BY_ID, '--columns', 'id:text'], 'Types: string, number, decimal, boolean'],
+    ['an unknown type', [...BY_ID, '--columns', 'id:text'], 'Types: string, number, decimal, boolean'],
     ['JSON as parquet', [...BY_ID, '--format', 'parquet'], 'is not a parquet file'],
   ])('refuses %s', async (_, options, message) => {
     const { said, code } = await imported('a.ndjson', LINES, options)

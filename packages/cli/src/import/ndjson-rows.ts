@@ -84,7 +84,7 @@ function retyped(text: string, { columns }: RowPlan, where: string): string {
   return result + text.slice(from)
 }
 
-/** Counts rows with numbers that JavaScript rounds: the topic holds them whole, and whoever parses them should know. */
+/** Counts rows with numbers that JavaScript rounds: the topic holds them whole, and a job that parses them rounds them. */
 class RoundedNumbers {
   readonly #file: string
   #rows = 0

@@ -107,7 +107,7 @@ describe('a parquet file', () => {
     ],
     ['a column that is not there', 'types', 'name', /has no column "name" for the key: its columns are "id", "fixed"/],
     ['levels that do not fit', 'arrow-rs-gh-6229-levels', 'outer', /is damaged: row group 0 cannot be read/],
-    ['a type that is none', 'parquet-1481', 'c', /is not a parquet file/],
+    ['an unknown type', 'parquet-1481', 'c', /is not a parquet file/],
   ])('is refused for %s', async (_, name, key, message) => {
     const { said, code } = await imported(name, key)
     expect(said).toMatch(message)

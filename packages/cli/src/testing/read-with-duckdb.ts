@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
 /*
- * Reads files with DuckDB, as a process of its own: what damaged files do to a reader in C++ must not end the tests. Each line of stdin is a
+ * Reads files with DuckDB, in a separate process: what damaged files do to a reader in C++ must not end the tests. Each line of stdin is a
  * path; the answer is a line of JSON: the rows in the form that an import gives them, or the error. MILLRACE_DUCKDB is the folder
  * of the package @duckdb/node-api.
  */

@@ -90,7 +90,7 @@ function statedValue(
 
 function bytesOf64(value: unknown, what: string): Buffer {
   const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64')
-  // Buffer.from passes over what is no base64.
+  // Buffer.from passes over what is not base64.
   if (typeof value === 'string' && bytes.toString('base64').replace(/=+$/, '') === value.replace(/=+$/, ''))
     return bytes
   throw badInput(`${what} is not base64: ${shown(JSON.stringify(value))}`)

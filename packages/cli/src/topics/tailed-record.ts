@@ -7,8 +7,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * A cursor's record as one line of JSON from which `produce --records` makes the same record again, byte by byte:
  *
  * - `value` is a value that is JSON, as it stands, with its digits and spacing; `null` is a record without a value;
- * - `valueText` is any other text: what is no JSON, has a line break or spaces around it, and the JSON text `null`;
- * - `valueBase64` is what is no UTF-8. Keys are `key` (text) or `keyBase64`.
+ * - `valueText` is any other text: what is not JSON, has a line break or spaces around it, and the JSON text `null`;
+ * - `valueBase64` is what is not UTF-8. Keys are `key` (text) or `keyBase64`.
  *
  * `more` are further fields, as JSON.
  */
