@@ -1,7 +1,7 @@
-import type { CommittedStore, StoreRange, TaskState } from '@millrace/core/internal'
+import type { CommittedStore, StorePage, StoreRange, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
@@ -28,6 +28,10 @@ const ranges = fc.record({
   windowFrom: optional(fc.integer({ min: -4, max: 4 })),
   windowTo: optional(fc.constantFrom(-4, 0, 2, Number.POSITIVE_INFINITY)),
   limit: fc.integer({ min: 1, max: 4 }),
+  bytesMax: optional(fc.integer({ min: 1, max: 60 })),
+  looksMax: optional(fc.integer({ min: 1, max: 6 })),
+  lookBytesMax: optional(fc.integer({ min: 1, max: 100 })),
+  enough: optional(fc.constant(() => true)),
 })
 
 test.each([false, true])(
@@ -157,6 +161,79 @@ test('A range reads at most 1000 entries at once, and 16 where it passes over wi
   await state.close()
 })
 
+/** A store whose reads are counted: `read` has how many entries each read gave. */
+async function countedStore(rows: number, value: Buffer, start: (row: number) => number) {
+  const read: number[] = []
+  const engine: LevelEngine = {
+    ...levelDb,
+    async open(directory) {
+      const level = await levelDb.open(directory)
+      const iterator = level.iterator.bind(level)
+      level.iterator = (range) => {
+        const entries = iterator(range)
+        const nextv = entries.nextv.bind(entries)
+        entries.nextv = async (count) => {
+          const found = await nextv(count)
+          read.push(found.length)
+          return found
+        }
+        return entries
+      }
+      return level
+    },
+  }
+  const place = { directory: temporaryDirectory(), job: 'job', task: '0-0' }
+  const stores = [store('s1', rawBytes, rawBytes, 1)]
+  const { state } = await openTaskState({ ...place, stores, inputs: ['input'], env: nodeEnv(), engine })
+  onTestFinished(() => state.close())
+  const windows = state.windowStore<Buffer, Buffer>('s1')
+  for (let row = 0; row < rows; row++) {
+    const key = Buffer.alloc(4)
+    key.writeUInt32BE(row)
+    windows.set(windows.find(key, start(row)), value)
+  }
+  await commit(state, new MemoryChangelog())
+  return {
+    store: state.committed<Buffer, Buffer>('s1'),
+    read,
+    total: () => read.reduce((sum, count) => sum + count, 0),
+  }
+}
+
+test('A page ends at its bytes while it is read: what is behind them is not read', async () => {
+  const { store, total } = await countedStore(40, Buffer.alloc(1_000_000), () => 0)
+  const page = await store.range({ limit: 1000, bytesMax: 3_500_000 })
+  expect(page.entries).toHaveLength(4)
+  expect(total()).toBeLessThanOrEqual(5)
+  const rest = await store.range({ limit: 1000, bytesMax: 1, ...(page.next && { after: page.next }) })
+  expect(rest.entries.map(({ key }) => key.readUInt32BE(0))).toEqual([4])
+})
+
+test('A page ends once it has looked at enough, and the next goes on where it stopped', async () => {
+  const rows = 30_000
+  const { store, read, total } = await countedStore(rows, Buffer.from('v'), (row) =>
+    row === rows - 1 ? 1000 : row % 5,
+  )
+  let after: Buffer | null = null
+  let [pages, found] = [0, 0]
+  do {
+    const before = total()
+    const page: StorePage<Buffer, Buffer> = await store.range({
+      limit: 10,
+      windowFrom: 1000,
+      looksMax: 4000,
+      ...(after && { after }),
+    })
+    expect(total() - before).toBeLessThan(4000 + 1000)
+    found += page.entries.length
+    after = page.next
+    pages++
+  } while (after !== null)
+  expect([found, pages]).toEqual([1, Math.ceil(rows / 4000)])
+  // Keys with one window each are read in large steps, not one seek for some of them.
+  expect(read.length).toBeLessThan(rows / 100)
+})
+
 test('A limit below 1 is refused', async () => {
   const { state } = await openTaskState({
     directory: temporaryDirectory(),
@@ -170,11 +247,10 @@ test('A limit below 1 is refused', async () => {
   await state.close()
 })
 
-function expected(
-  content: readonly Row[],
-  range: typeof ranges extends fc.Arbitrary<infer R> ? R : never,
-  windowed: boolean,
-) {
+type Range = typeof ranges extends fc.Arbitrary<infer R> ? R : never
+type Bounds = 'key' | 'from' | 'to' | 'prefix' | 'windowFrom' | 'windowTo'
+
+function expected(content: readonly Row[], range: Pick<Range, Bounds>, windowed: boolean) {
   const { key, from, to, prefix, windowFrom, windowTo } = range
   return content
     .filter((row) => key === undefined || row.key.equals(key))

@@ -8,8 +8,14 @@ import { ValueCodec } from './value-codec.ts'
 /** Entries that are read at once: 1000 reach three quarters of the rate that any number reaches. */
 const READ_ENTRIES_MAX = 1000
 
-/** Entries that are read at once where windows are passed over: few, as most keys have one or two that are wanted. */
+/** Entries that are read at once where many windows of a key are passed over: few, as most keys have one or two that are wanted. */
 const READ_WINDOWS_MAX = 16
+
+/**
+ * With fewer entries a key than this, passing over them is cheaper than a seek for each key, which costs what some dozen
+ * entries cost: then more and more are read at once.
+ */
+const SEEK_ENTRIES_MIN = 16
 
 /** What LevelDB holds of one store: exactly what is committed. */
 export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
@@ -36,30 +42,50 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   async range(range: StoreRange<K>): Promise<StorePage<K, V>> {
     if (!(range.limit >= 1)) throw new RangeError(`A range's limit is at least 1, not ${range.limit}`)
     const [from, to] = this.#bounds(range)
-    const entries: StoredEntry<K, V>[] = []
-    const order: Buffer[] = []
-    if (from.compare(to) >= 0) return { entries, order, next: null }
+    const page = new PageUnderWay<K, V>(range)
+    if (from.compare(to) >= 0) return page.ended(null)
     // LevelDB pins what an iterator sees when it is made: a commit in between changes nothing.
     const iterator = this.#database.level.iterator({ gte: from, lt: to })
-    const readMax = this.#hasWindowBounds(range) ? READ_WINDOWS_MAX : READ_ENTRIES_MAX
+    const passesOver = this.#hasWindowBounds(range)
+    let readMax = passesOver ? READ_WINDOWS_MAX : READ_ENTRIES_MAX
     try {
       while (true) {
-        const wanted = Math.min(readMax, range.limit - entries.length + 1)
+        const wanted = readMax > READ_WINDOWS_MAX && passesOver ? readMax : Math.min(readMax, page.room + 1)
+        const before = page.entries.length
         const read = await iterator.nextv(wanted).catch((error) => Promise.reject(this.#database.readFailed(error)))
-        if (read.length === 0) return { entries, order, next: null }
+        const last = read.at(-1)?.[0]
+        if (last === undefined) return page.ended(null)
         for (const [key, stored] of read) {
           this.#database.check(key, stored)
-          if (!this.#isWanted(key, range)) continue
-          if (entries.length === range.limit) return { entries, order, next: order.at(-1) ?? null }
-          entries.push(this.#entry(key, stored))
-          order.push(Buffer.from(key.subarray(this.#codec.prefix.length)))
+          const isWanted = this.#isWanted(key, range)
+          if (isWanted && page.room === 0) return page.ended(page.order.at(-1) ?? null)
+          const order = key.subarray(this.#codec.prefix.length)
+          if (isWanted) page.add(this.#entry(key, stored), order, key.length + stored.length)
+          else page.passOver(key.length + stored.length)
+          if (page.isFull) return page.ended(order)
         }
-        const last = read.at(-1)?.[0]
-        if (last !== undefined && !this.#isWanted(last, range)) iterator.seek(this.#nextWanted(last, range))
+        if (range.enough?.() === true) return page.ended(last.subarray(this.#codec.prefix.length))
+        if (!this.#isWanted(last, range)) iterator.seek(this.#nextWanted(last, range))
+        if (!passesOver) continue
+        const mostPassedOver = 2 * (page.entries.length - before) < read.length
+        const seeks = !mostPassedOver || this.#entriesPerKey(read) >= SEEK_ENTRIES_MIN
+        readMax = seeks ? READ_WINDOWS_MAX : Math.min(READ_ENTRIES_MAX, 2 * readMax)
       }
     } finally {
       await iterator.close()
     }
+  }
+
+  /** How many of the entries stand under one key, on average. */
+  #entriesPerKey(read: readonly (readonly [Buffer, Buffer])[]): number {
+    let keys = 0
+    let before: Buffer | undefined
+    for (const [stored] of read) {
+      const key = stored.subarray(0, this.#codec.orderedEnd(stored.length))
+      if (before === undefined || !key.equals(before)) keys++
+      before = key
+    }
+    return read.length / keys
   }
 
   #read(key: Buffer): V | undefined {
@@ -67,12 +93,18 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     return stored === undefined ? undefined : this.#values.read(stored, CHECKSUM_BYTES, stored.length)
   }
 
+  /** A decoded value may take many times the memory of its bytes, so it is decoded only when it is wanted. */
   #entry(key: Buffer, stored: Buffer): StoredEntry<K, V> {
-    const value = this.#values.read(stored, CHECKSUM_BYTES, stored.length)
+    const values = this.#values
+    const value = {
+      get value() {
+        return values.read(stored, CHECKSUM_BYTES, stored.length)
+      },
+    }
     const windowMs = this.#windowMs
-    if (windowMs === undefined) return { key: this.#codec.read(key, 0, key.length), value }
+    if (windowMs === undefined) return Object.assign(value, { key: this.#codec.read(key, 0, key.length) })
     const { key: decoded, windowStart: start } = this.#codec.readWindowed(key, 0, key.length)
-    return { key: decoded, window: { start, end: start + windowMs }, value }
+    return Object.assign(value, { key: decoded, window: { start, end: start + windowMs } })
   }
 
   #hasWindowBounds({ windowFrom, windowTo }: StoreRange<K>): boolean {
@@ -152,6 +184,49 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 }
 
+/** A page that is being read: what is in it, and what it has cost. */
+class PageUnderWay<K, V> {
+  readonly entries: StoredEntry<K, V>[] = []
+  readonly order: Buffer[] = []
+  readonly #range: StoreRange<K>
+  #bytes = 0
+  #looks = 0
+  #lookBytes = 0
+
+  constructor(range: StoreRange<K>) {
+    this.#range = range
+  }
+
+  /** How many entries it may still take. */
+  get room(): number {
+    return this.#range.limit - this.entries.length
+  }
+
+  /** Whether it ends before its limit of entries. */
+  get isFull(): boolean {
+    const { bytesMax = NO_BOUND, looksMax = NO_BOUND, lookBytesMax = NO_BOUND } = this.#range
+    return this.#bytes >= bytesMax || this.#looks >= looksMax || this.#lookBytes >= lookBytesMax
+  }
+
+  add(entry: StoredEntry<K, V>, order: Buffer, bytes: number): void {
+    this.entries.push(entry)
+    this.order.push(Buffer.from(order))
+    this.#bytes += bytes
+    this.passOver(bytes)
+  }
+
+  passOver(bytes: number): void {
+    this.#looks++
+    this.#lookBytes += bytes
+  }
+
+  ended(next: Buffer | null): StorePage<K, V> {
+    const { entries, order } = this
+    return { entries, order, bytes: this.#bytes, next: next === null ? null : Buffer.from(next) }
+  }
+}
+
+const NO_BOUND = Number.POSITIVE_INFINITY
 const ZERO = Buffer.from([0])
 /** Bounds may be infinite, stored times may not. */
 const BOUND_MAX = Number.MAX_SAFE_INTEGER

@@ -9,6 +9,7 @@ const RECORD_BATCH = `${CONNECTORS}/record-batch`
 const RUNTIME = 'packages/runtime/src'
 const STATE = 'packages/state/src'
 const VIEWS = `${RUNTIME}/views`
+const HEAVY_QUERIES = `${VIEWS}/heavy-queries.test.ts`
 
 const NO_BOUND = 'Number.POSITIVE_INFINITY'
 /** Twelve days: no test waits for so long, and a timer still can. */
@@ -135,6 +136,24 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/KEYS_REMEMBERED_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/operators/key-encoder.test.ts`] },
   'runtime/OWN_RECORD_BYTES_MAX': { becomes: '1024 ** 2', tests: [`${JOBS}/steps.test.ts`] },
+  'runtime/ANSWER_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },
+  'runtime/ENCODED_CHARS_PER_TURN': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_BYTES_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_LOOKS_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_LOOK_BYTES_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_MS_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
+  'runtime/QUERIES_BYTES_MAX': {
+    uses: [['+ bytes <= QUERIES_BYTES_MAX', '+ bytes > 0']],
+    tests: [`${VIEWS}/query-budget.test.ts`],
+  },
+  'runtime/QUERIES_WAITING_MAX': {
+    uses: [['>= QUERIES_WAITING_MAX', '< 0']],
+    tests: [`${VIEWS}/query-budget.test.ts`],
+  },
+  'runtime/QUERY_WAIT_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },
+  'runtime/VALUE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
+  'runtime/WAITS_MAX': { uses: [['new Places(WAITS_MAX', 'new Places(10 * WAITS_MAX']], tests: [HEAVY_QUERIES] },
   'runtime/PAGE_CHARS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/read-view.test.ts`] },
   'runtime/PAGE_LIMIT_DEFAULT': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/PAGE_LIMIT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
@@ -155,7 +174,10 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/SLICE_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/SLOW_SLICE_MS': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/slow-slice.test.ts`] },
   'runtime/STATUS_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/container.test.ts`] },
-  'runtime/STREAMS_MAX': { uses: [['>= STREAMS_MAX', '< 0']], tests: [`${VIEWS}/change-stream.test.ts`] },
+  'runtime/STREAMS_MAX': {
+    uses: [['new Places(STREAMS_MAX', 'new Places(10 * STREAMS_MAX']],
+    tests: [`${VIEWS}/change-stream.test.ts`],
+  },
   'runtime/STREAM_BUFFER_BYTES_MAX': {
     uses: [['response.writableLength > STREAM_BUFFER_BYTES_MAX', 'response.writableLength < 0']],
     tests: [`${VIEWS}/change-stream.test.ts`],
@@ -172,6 +194,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/OPEN_PAGES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/window-index.test.ts`] },
   'state/PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/window-index.test.ts`] },
   'state/READ_ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
+  'state/SEEK_ENTRIES_MIN': { becomes: '0', tests: [`${STATE}/committed-store.test.ts`] },
   'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
 }
 

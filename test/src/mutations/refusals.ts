@@ -103,6 +103,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/STORE_CHANGED': [`${JOBS}/changed-jobs.test.ts`],
   'runtime/TIMESTAMP_AHEAD': [`${JOBS}/event-times.test.ts`],
   'runtime/TOMBSTONES_GONE': [`${RUNTIME}/task/source-input.test.ts`, `${RUNTIME}/task/restore.test.ts`],
+  'runtime/TOO_MANY_QUERIES': [`${RUNTIME}/views/query-budget.test.ts`, `${RUNTIME}/views/heavy-queries.test.ts`],
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`],
   'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],

@@ -190,12 +190,26 @@ export interface StoreRange<K> {
   readonly after?: Buffer
   /** At most so many entries; at least 1. */
   readonly limit: number
+  /** Ends the page once its entries have so many stored bytes; the first entry is in it whatever its size. Default: no bound. */
+  readonly bytesMax?: number
+  /** Ends the page once so many entries were looked at, those that were passed over included; at least 1. Default: no bound. */
+  readonly looksMax?: number
+  /** Ends the page once so many stored bytes were looked at, those that were passed over included. Default: no bound. */
+  readonly lookBytesMax?: number
+  /** Asked between two reads, after the first: true ends the page. Default: never. */
+  readonly enough?: () => boolean
 }
 
 export interface StorePage<K, V> {
+  /** Values are decoded when they are read: until then a page holds their stored bytes. */
   readonly entries: readonly StoredEntry<K, V>[]
-  /** The last entry's `order`, where more may follow: the next page's `after`. A page without entries has none. */
+  /**
+   * The place in stored order up to which the page is whole, where more may follow: the next page's `after`; null at the end.
+   * It is the last entry's `order`, or a later place if what was looked at behind it was not wanted.
+   */
   readonly next: Buffer | null
+  /** The stored bytes of the entries. */
+  readonly bytes: number
   /** The stored order of each entry, parallel to `entries`: comparing the bytes merges pages of several tasks. */
   readonly order: readonly Buffer[]
 }

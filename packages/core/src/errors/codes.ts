@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   VIEW_INCOMPLETE: 'retry',
   POSITION_NOT_REACHED: 'retry',
   TOO_MANY_STREAMS: 'retry',
+  TOO_MANY_QUERIES: 'retry',
   SERVER_CLOSING: 'retry',
   SERVER_UNREACHABLE: 'retry',
   QUERY_FAILED: 'refused',

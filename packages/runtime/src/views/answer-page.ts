@@ -2,10 +2,11 @@ import { formatPosition } from '@millrace/core'
 import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
 import { answer } from './answer.ts'
 import { completeness } from './completeness.ts'
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts'
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
+import type { QueryShare } from './query-budget.ts'
 import { badRequest, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
-import { findPage } from './read-view.ts'
+import { findPage, type PageEffort } from './read-view.ts'
 import type { HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import { keyParameter, requireAllParts, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
@@ -45,14 +46,25 @@ async function answerPage(
   }
   await waitAsAsked(view, sources, query, c.req.raw.signal)
   requireAllParts(view)
-  const { value: page, position } = await findPage(view, range)
+  const share = await sources.budget.admit(c.env.outgoing, PAGE_RESERVED_BYTES)
+  const { value: page, position } = await findPage(view, range, effortOf(sources, share))
   const rest = {
     next: page.next === null ? null : encodeCursor(view.name, page.next),
     position: formatPosition(position),
     ...completeness(view),
   }
   // The entries are JSON already: encoding them told how large the page is.
-  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position)
+  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position, share)
+}
+
+function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
+  const endMs = env.clock.monotonic() + PAGE_MS_MAX
+  return {
+    enough: () => env.clock.monotonic() > endMs,
+    // Its bytes, their JSON, and the answer as text and as bytes.
+    holds: (bytes) => share.holds(Math.max(PAGE_RESERVED_BYTES, 4 * bytes)),
+    turn: () => env.timers.turn(),
+  }
 }
 
 function keyBounds(view: ServedView, query: Query): Bounds {

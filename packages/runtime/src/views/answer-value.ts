@@ -2,6 +2,7 @@ import { formatPosition, RefusedError } from '@millrace/core'
 import { answer, answerError } from './answer.ts'
 import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
+import { VALUE_RESERVED_BYTES } from './limits.ts'
 import { badRequest, parseQuery, required, timeMs } from './query-parameters.ts'
 import { findValue } from './read-view.ts'
 import type { HttpContext, RouteSources } from './route-sources.ts'
@@ -14,10 +15,12 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   const key = keyParameter(view, 'key', required(query, 'key', 'the key whose value is wanted'))
   const window = windowAt(view, timeMs(query, 'window'))
   await waitAsAsked(view, sources, query, c.req.raw.signal)
+  const share = await sources.budget.admit(c.env.outgoing, VALUE_RESERVED_BYTES)
   const { value, position } = await findValue(view, key, window?.start)
   if (value !== undefined) {
     const entry = jsonEntry(view, { key, ...(window && { window }), value })
-    return answer(c, JSON.stringify({ ...entry, position: formatPosition(position), ...completeness(view) }), position)
+    const json = JSON.stringify({ ...entry, position: formatPosition(position), ...completeness(view) })
+    return answer(c, json, position, share)
   }
   // A part that is not here may have it.
   requireAllParts(view)

@@ -1,6 +1,7 @@
 import { formatPosition, type Position } from '@millrace/core'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
-import { POSITION_HEADER_BYTES_MAX } from './limits.ts'
+import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
+import type { QueryShare } from './query-budget.ts'
 import type { HttpContext } from './route-sources.ts'
 
 /** The header that says which position an answer reflects; the body says it too. */
@@ -12,9 +13,16 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 }
 
-/** Answers with JSON text, and with the position that it reflects in the header. */
-export function answer(c: HttpContext, json: string, position?: Position): Response {
-  return c.body(json, 200, { ...HEADERS, ...positionHeader(position) })
+/**
+ * Answers with JSON text, and with the position that it reflects in the header. A query's share is what the answer has from
+ * here on: throws `TOO_MANY_QUERIES` if that is more than there is.
+ */
+export function answer(c: HttpContext, json: string, position?: Position, share?: QueryShare): Response {
+  // A character of text may take two bytes, and up to three in the answer.
+  share?.holds(Math.max(share.bytes, 3 * json.length))
+  const bytes = Buffer.from(json)
+  share?.answers(bytes.length)
+  return c.body(bytes, 200, { ...HEADERS, ...positionHeader(position) })
 }
 
 /** Answers with an error: its code, its message, and the position of what it is about, with what else is known of that. */
@@ -25,8 +33,10 @@ export function answerError(
   more: { readonly completeFrom?: string } = {},
 ): Response {
   const body: ErrorBody = { ...errorBody(error), ...(position && { position: formatPosition(position) }), ...more }
+  const status = statusOf(body.code)
   const allow = body.code === 'METHOD_REFUSED' && { allow: 'GET' }
-  return c.body(JSON.stringify(body), statusOf(body.code), { ...HEADERS, ...allow, ...positionHeader(position) })
+  const again = status === 503 && { 'retry-after': `${RETRY_AFTER_S}` }
+  return c.body(JSON.stringify(body), status, { ...HEADERS, ...allow, ...again, ...positionHeader(position) })
 }
 
 function positionHeader(position: Position | undefined): Record<string, string> {

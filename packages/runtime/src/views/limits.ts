@@ -12,6 +12,51 @@ export const PAGE_LIMIT_MAX = 1000
 /** A page ends early once its JSON is this large: with values of 1 MiB (the largest record) it holds a few of them. */
 export const PAGE_CHARS_MAX = 4 * 1024 * 1024
 
+/** A page is read no further once it has this many stored bytes; its parts share them, and each gives an entry at least. */
+export const PAGE_BYTES_MAX = 4 * 1024 * 1024
+
+/**
+ * A page looks at this many entries at most, those included that its windows pass over: about 50 ms of the thread, in steps
+ * of less than a millisecond between which the tasks run.
+ */
+export const PAGE_LOOKS_MAX = 20_000
+
+/** As `PAGE_LOOKS_MAX`, in bytes, for large values: their checksums cost about 1 ms a MiB. */
+export const PAGE_LOOK_BYTES_MAX = 32 * 1024 * 1024
+
+/** A page is read no further after so long, however slow the disk is. */
+export const PAGE_MS_MAX = 1_000
+
+/** A page is encoded this many characters at a time; the tasks run in between. A MiB takes about 5 ms. */
+export const ENCODED_CHARS_PER_TURN = 256 * 1024
+
+/**
+ * What all queries together hold in memory, from the reading until the client has the answer. A query waits until there is
+ * room for it.
+ */
+export const QUERIES_BYTES_MAX = 64 * 1024 * 1024
+
+/** What a page may hold at one time: its stored bytes, their JSON, the answer's text and its bytes, 4 MiB each. */
+export const PAGE_RESERVED_BYTES = 16 * 1024 * 1024
+
+/** As `PAGE_RESERVED_BYTES`, for one value of 1 MiB. */
+export const VALUE_RESERVED_BYTES = 4 * 1024 * 1024
+
+/** A query waits this long for room at most: less than clients do. */
+export const QUERY_WAIT_MS_MAX = 5_000
+
+/** Queries that wait for room at a time; more are refused at once. Half of the connections. */
+export const QUERIES_WAITING_MAX = 256
+
+/** Queries that wait for a position (`after`) at a time: half of the connections stay free for others. */
+export const WAITS_MAX = 256
+
+/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and what it held is free. */
+export const ANSWER_MS_MAX = 30_000
+
+/** When a client that was refused for now should try again, in seconds. */
+export const RETRY_AFTER_S = 1
+
 /** A URL may name a position (`after`) in about 1000 partitions of 30 characters each. */
 export const URL_BYTES_MAX = 32 * 1024
 

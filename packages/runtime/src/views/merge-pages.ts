@@ -1,17 +1,17 @@
 import type { StoredEntry, StorePage } from '@millrace/core/internal'
 
-/** One page of a view, merged from its parts. */
-export interface MergedPage<E> {
-  readonly entries: readonly E[]
-  /** The stored order of the last entry, where more may follow. */
-  readonly next: Buffer | null
+/** An entry of a view, and its place in stored order. */
+export interface PlacedEntry {
+  readonly entry: StoredEntry<unknown, unknown>
+  readonly order: Buffer
 }
 
-/** Takes entries until it says that the page is full. */
-export interface PageBuilder<E> {
-  readonly entries: readonly E[]
-  add(entry: StoredEntry<unknown, unknown>): void
-  readonly full: boolean
+/** The parts' pages as one. */
+export interface MergedPages {
+  /** In stored order, up to `next`. */
+  readonly entries: Iterable<PlacedEntry>
+  /** The place up to which every part has been read, where one may have more; null where none has. */
+  readonly next: Buffer | null
 }
 
 /** How far the merge has come in the page of one part. */
@@ -20,28 +20,27 @@ interface Head {
   index: number
 }
 
-/**
- * Merges the parts' pages in stored order until the builder is full, or a part's page has run out while its store has
- * more: what follows there is not known. Entries of equal order (one key in several parts, when it was produced with
- * different partitioners) are never split over two pages, because the cursor names an order only.
- */
-export function mergePages<E>(pages: readonly StorePage<unknown, unknown>[], builder: PageBuilder<E>): MergedPage<E> {
+/** Merges the parts' pages, up to the first place behind which what a part has is not known. */
+export function mergePages(pages: readonly StorePage<unknown, unknown>[]): MergedPages {
+  const places = pages.flatMap(({ next }) => next ?? [])
+  const next = places.reduce<Buffer | null>(
+    (least, place) => (least === null || place.compare(least) < 0 ? place : least),
+    null,
+  )
+  return { entries: entriesUpTo(pages, next), next }
+}
+
+function* entriesUpTo(pages: readonly StorePage<unknown, unknown>[], end: Buffer | null): Generator<PlacedEntry> {
   const heads: Head[] = pages.map((page) => ({ page, index: 0 }))
-  let last: Buffer | undefined
-  let stopped = false
   for (;;) {
     const head = leastHead(heads)
     const order = head?.page.order[head.index]
     const entry = head?.page.entries[head.index]
-    if (head === undefined || order === undefined || entry === undefined) break
-    if (stopped && last !== undefined && !order.equals(last)) break
-    builder.add(entry)
-    last = order
+    if (head === undefined || order === undefined || entry === undefined) return
+    if (end !== null && order.compare(end) > 0) return
+    yield { entry, order }
     head.index++
-    stopped ||= builder.full || (isDry(head) && head.page.next !== null)
   }
-  const more = heads.some((head) => !isDry(head) || head.page.next !== null)
-  return { entries: builder.entries, next: more && last !== undefined ? last : null }
 }
 
 function leastHead(heads: readonly Head[]): Head | undefined {
@@ -54,8 +53,4 @@ function leastHead(heads: readonly Head[]): Head | undefined {
     leastOrder = order
   }
   return least
-}
-
-function isDry(head: Head): boolean {
-  return head.index >= head.page.entries.length
 }

@@ -3,6 +3,7 @@ import type { StoredEntry } from '@millrace/core/internal'
 import { asyncProperty, assert as check, constantFrom, integer, nat, option, tuple, uniqueArray } from 'fast-check'
 import { expect, test } from 'vitest'
 import { findPage, findValue } from './read-view.ts'
+import { ANY_EFFORT } from './testing/any-effort.ts'
 import { MemoryView } from './testing/memory-view.ts'
 
 const PARTS = 3
@@ -35,7 +36,7 @@ async function readAll(view: MemoryView, range: object, limit: number): Promise<
   const pages: string[][] = []
   let after: Buffer | undefined
   do {
-    const { value } = await findPage(view, { ...range, limit, ...(after && { after }) })
+    const { value } = await findPage(view, { ...range, limit, ...(after && { after }) }, ANY_EFFORT)
     const entries = value.entries.map((text): StoredEntry<string, unknown> => JSON.parse(text))
     pages.push(entries.map((entry) => `${entry.key}/${entry.window?.start}`))
     after = value.next ?? undefined
@@ -89,7 +90,7 @@ test('a part that holds far more than its share loses none of it', async () => {
   const found: number[] = []
   let after: Buffer | undefined
   do {
-    const { value } = await findPage(view, { limit: 100, ...(after && { after }) })
+    const { value } = await findPage(view, { limit: 100, ...(after && { after }) }, ANY_EFFORT)
     found.push(...value.entries.map((text) => JSON.parse(text).key))
     after = value.next ?? undefined
   } while (after !== undefined)
@@ -105,7 +106,7 @@ test('a page reads little more than it returns, not a full page from each part',
     positions: Array.from({ length: parts }, () => ({})),
   })
   for (let key = 0; key < 2000; key++) view.commit(key % parts, {}, [{ key, value: key }])
-  const { value } = await findPage(view, { limit: 500 })
+  const { value } = await findPage(view, { limit: 500 }, ANY_EFFORT)
   expect(value.entries).toHaveLength(500)
   expect(view.parts.reduce((read, part) => read + part.store.read, 0)).toBeLessThan(2 * 500 + 10 * parts)
 })
@@ -113,7 +114,7 @@ test('a page reads little more than it returns, not a full page from each part',
 test('a page ends early once it is large', async () => {
   const view = new MemoryView({ name: 'texts', key: int32(), value: json(), positions: [{}] })
   for (let key = 0; key < 10; key++) view.commit(0, {}, [{ key, value: 'x'.repeat(1_000_000) }])
-  const { value } = await findPage(view, { limit: 10 })
+  const { value } = await findPage(view, { limit: 10 }, ANY_EFFORT)
   expect(value.entries).toHaveLength(5)
   expect(value.next).not.toBeNull()
 })
@@ -139,7 +140,7 @@ test('an answer never says that it reflects a commit which came after the read',
   const view = new MemoryView({ name: 'counts', key: string(), value: json(), positions: [{ input: { 0: 1 } }] })
   view.commit(0, { input: { 0: 1 } }, [{ key: 'ATL', value: 1 }])
   const value = findValue(view, 'ATL', undefined)
-  const page = findPage(view, { limit: 10 })
+  const page = findPage(view, { limit: 10 }, ANY_EFFORT)
   view.commit(0, { input: { 0: 2 } }, [{ key: 'ATL', value: 2 }])
   expect((await value).position).toEqual({ input: { 0: 1 } })
   expect((await page).position).toEqual({ input: { 0: 1 } })

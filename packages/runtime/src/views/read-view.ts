@@ -1,8 +1,14 @@
 import { ByteWriter, type Position } from '@millrace/core'
-import { partitionOf, type StoredEntry, type StoreRange } from '@millrace/core/internal'
+import { partitionOf, type StorePage, type StoreRange } from '@millrace/core/internal'
 import { jsonEntry } from './entry-json.ts'
-import { PAGE_CHARS_MAX } from './limits.ts'
-import { type MergedPage, mergePages } from './merge-pages.ts'
+import {
+  ENCODED_CHARS_PER_TURN,
+  PAGE_BYTES_MAX,
+  PAGE_CHARS_MAX,
+  PAGE_LOOK_BYTES_MAX,
+  PAGE_LOOKS_MAX,
+} from './limits.ts'
+import { type MergedPages, mergePages } from './merge-pages.ts'
 import type { ServedView, ViewPart } from './served-view.ts'
 import { mergePositions } from './view-position.ts'
 
@@ -32,34 +38,80 @@ export async function findValue(
   return { value: undefined, position: mergePositions(passed) }
 }
 
-/** A page of entries as JSON texts, in stored order, from all the parts. */
-export async function findPage(view: ServedView, range: StoreRange<unknown>): Promise<Reflecting<MergedPage<string>>> {
+/** A page of a view as JSON texts, in stored order. */
+export interface ViewPage {
+  readonly entries: readonly string[]
+  /** The place up to which it is whole, where more may follow. */
+  readonly next: Buffer | null
+}
+
+/** What a page may cost, and what it has to say while it is made. */
+export interface PageEffort {
+  /** Asked between reads: true ends the page. */
+  readonly enough: () => boolean
+  /** Told what the page holds, in bytes, as it grows. Throws to end it. */
+  readonly holds: (bytes: number) => void
+  /** Lets everything else that is ready have its turn. */
+  readonly turn: () => Promise<void>
+}
+
+/** A page of entries from all the parts. It ends at its limit of entries, or earlier at one of its other limits. */
+export async function findPage(
+  view: ServedView,
+  range: StoreRange<unknown>,
+  effort: PageEffort,
+): Promise<Reflecting<ViewPage>> {
   const { parts } = view
   const position = mergePositions(parts.map((part) => part.position))
-  const partLimit = entriesPerPart(range.limit, parts.length)
-  const pages = await Promise.all(parts.map((part) => part.store.range({ ...range, limit: partLimit })))
-  return { value: mergePages(pages, pageOfJson(view, range.limit)), position }
+  const partRange = { ...range, ...sharesOf(range.limit, parts.length), enough: effort.enough }
+  const pages: StorePage<unknown, unknown>[] = []
+  let bytes = 0
+  // One after the other: what they hold together is looked at in between.
+  for (const part of parts) {
+    const page = await part.store.range(partRange)
+    pages.push(page)
+    bytes += page.bytes
+    effort.holds(bytes)
+  }
+  return { value: await encodePage(view, mergePages(pages), range.limit, effort.turn), position }
 }
 
 /** Keys are spread evenly, so a page needs few more than its share from each part; a part that runs dry ends the page. */
-function entriesPerPart(limit: number, parts: number): number {
-  return Math.min(limit, 2 * Math.ceil(limit / parts) + 8)
+function sharesOf(limit: number, parts: number) {
+  const share = (total: number, min: number) => Math.min(total, 2 * Math.ceil(total / parts) + min)
+  return {
+    limit: share(limit, 8),
+    bytesMax: share(PAGE_BYTES_MAX, 0),
+    looksMax: share(PAGE_LOOKS_MAX, 0),
+    lookBytesMax: share(PAGE_LOOK_BYTES_MAX, 0),
+  }
 }
 
-function pageOfJson(view: ServedView, limit: number) {
-  const entries: string[] = []
-  let chars = 0
-  return {
-    entries,
-    add(entry: StoredEntry<unknown, unknown>) {
-      const json = JSON.stringify(jsonEntry(view, entry))
-      chars += json.length
-      entries.push(json)
-    },
-    get full() {
-      return entries.length >= limit || chars >= PAGE_CHARS_MAX
-    },
+/**
+ * Entries of equal order (one key in several parts, when it was produced with different partitioners) are never split over
+ * two pages, because the cursor names an order only.
+ */
+async function encodePage(
+  view: ServedView,
+  { entries, next }: MergedPages,
+  limit: number,
+  turn: () => Promise<void>,
+): Promise<ViewPage> {
+  const texts: string[] = []
+  let [chars, charsAtTurn] = [0, 0]
+  let last: Buffer | undefined
+  for (const { entry, order } of entries) {
+    const isFull = texts.length >= limit || chars >= PAGE_CHARS_MAX
+    if (isFull && last !== undefined && !order.equals(last)) return { entries: texts, next: last }
+    const json = JSON.stringify(jsonEntry(view, entry))
+    texts.push(json)
+    chars += json.length
+    last = order
+    if (chars - charsAtTurn < ENCODED_CHARS_PER_TURN) continue
+    charsAtTurn = chars
+    await turn()
   }
+  return { entries: texts, next }
 }
 
 function likeliestFirst(view: ServedView, key: unknown): readonly ViewPart[] {

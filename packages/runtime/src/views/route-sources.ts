@@ -1,6 +1,8 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Env, JobStatus } from '@millrace/core'
 import type { Context } from 'hono'
+import type { Places } from './places.ts'
+import type { QueryBudget } from './query-budget.ts'
 import type { ServedView } from './served-view.ts'
 
 /** What the routes answer from. */
@@ -11,6 +13,10 @@ export interface RouteSources {
   readonly env: Env
   /** Aborts when the server closes: waits and streams end. */
   readonly closing: AbortSignal
+  /** What all queries may hold together. */
+  readonly budget: QueryBudget
+  /** The queries that wait for a position. */
+  readonly waits: Places
 }
 
 /** Hono's types for a server on Node. */

@@ -11,6 +11,7 @@ import { NEVER } from 'rxjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findPage, findValue } from './read-view.ts'
 import type { ServedView } from './served-view.ts'
+import { ANY_EFFORT } from './testing/any-effort.ts'
 import { MemoryView } from './testing/memory-view.ts'
 
 const PARTS = 2
@@ -67,7 +68,7 @@ async function walk(view: ServedView, range: Omit<StoreRange<unknown>, 'limit'>,
   const found: string[] = []
   let after: Buffer | undefined
   do {
-    const { value } = await findPage(view, { ...range, limit, ...(after && { after }) })
+    const { value } = await findPage(view, { ...range, limit, ...(after && { after }) }, ANY_EFFORT)
     found.push(...value.entries)
     after = value.next ?? undefined
   } while (after !== undefined)

@@ -68,7 +68,9 @@ export async function waitAsAsked(
   requireReachable(wanted, sources.views)
   const signal = AbortSignal.any([sources.closing, clientGone])
   const { timers } = sources.env
-  const waited = await waitForPosition(view.parts, wanted, timeoutMs ?? WAIT_DEFAULT_MS, timers, signal)
+  const waited = await sources.waits.hold(() =>
+    waitForPosition(view.parts, wanted, timeoutMs ?? WAIT_DEFAULT_MS, timers, signal),
+  )
   if (waited === 'timeout') throw new PositionNotReached(view, wanted)
   if (waited === 'aborted') throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
 }

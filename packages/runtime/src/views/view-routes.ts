@@ -8,6 +8,7 @@ import { ChangeFeed } from './change-feed.ts'
 import { streamChanges } from './change-stream.ts'
 import { completeness } from './completeness.ts'
 import { STREAMS_MAX } from './limits.ts'
+import { Places } from './places.ts'
 import { parseQuery } from './query-parameters.ts'
 import { guardRequests } from './request-guard.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
@@ -45,19 +46,13 @@ export function viewRoutes(sources: RouteSources): Hono<Http> {
 
 function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView) => Promise<Response> {
   const feeds = new Map<ServedView, ChangeFeed>()
-  let streams = 0
+  const streams = new Places(STREAMS_MAX, tooManyStreams)
   return async (c, view) => {
     parseQuery(c.req.url, [])
     requireAllParts(view)
     const feed = feeds.get(view) ?? new ChangeFeed(view)
     feeds.set(view, feed)
-    if (streams >= STREAMS_MAX) throw tooManyStreams()
-    streams++
-    try {
-      await streamChanges(c.env.outgoing, feed, sources.env.timers, sources.closing)
-    } finally {
-      streams--
-    }
+    await streams.hold(() => streamChanges(c.env.outgoing, feed, sources.env.timers, sources.closing))
     return RESPONSE_ALREADY_SENT
   }
 }

@@ -1,8 +1,17 @@
 import type { Server } from 'node:http'
 import type { JobStatus } from '@millrace/core'
 import { type Env, RefusedError } from '@millrace/core'
-import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
+import {
+  CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
+  HEADER_BYTES_MAX,
+  KEEP_ALIVE_MS,
+  REQUEST_MS_MAX,
+  WAITS_MAX,
+} from './limits.ts'
 import { loopbackAddress } from './listen-address.ts'
+import { Places } from './places.ts'
+import { QueryBudget, tooManyWaits } from './query-budget.ts'
 import type { ServedView } from './served-view.ts'
 
 export interface ViewServerOptions {
@@ -50,7 +59,9 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     import('@hono/node-server'),
     import('./view-routes.ts'),
   ])
-  const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal })
+  const budget = new QueryBudget(env.timers)
+  const waits = new Places(WAITS_MAX, tooManyWaits)
+  const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal, budget, waits })
   const {
     connectionsMax = CONNECTIONS_MAX,
     requestMsMax = REQUEST_MS_MAX,

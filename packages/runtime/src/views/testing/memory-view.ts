@@ -111,6 +111,7 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
     const page = found.slice(0, range.limit)
     this.read += page.length
     return {
+      bytes: 0,
       entries: page.map((placed) => placed.entry),
       order: page.map((placed) => placed.order),
       next: found.length > page.length ? (page.at(-1)?.order ?? null) : null,

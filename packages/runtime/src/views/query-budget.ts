@@ -1,0 +1,144 @@
+import type { ServerResponse } from 'node:http'
+import { RetriableError, type Timers } from '@millrace/core'
+import { ANSWER_MS_MAX, QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX, WAITS_MAX } from './limits.ts'
+
+interface Waiting {
+  readonly bytes: number
+  begin(): void
+}
+
+/**
+ * The memory that all queries of a server share. A query begins once there is room for the most that it may hold, in the
+ * order in which they come; one that is larger than everything begins alone. What it holds is free once its client has the
+ * answer, or is gone.
+ */
+export class QueryBudget {
+  readonly #timers: Timers
+  #heldBytes = 0
+  readonly #waiting = new Set<Waiting>()
+  /** The oldest first. */
+  readonly #shares = new Set<QueryShare>()
+
+  constructor(timers: Timers) {
+    this.#timers = timers
+  }
+
+  /** What all queries hold now. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Waits for room; the share ends with the response. Throws `TOO_MANY_QUERIES` if that takes too long, or too many wait. */
+  async admit(response: ServerResponse, bytes: number): Promise<QueryShare> {
+    if (this.#waiting.size === 0 && this.#hasRoom(bytes)) return this.#begin(response, bytes)
+    if (this.#waiting.size >= QUERIES_WAITING_MAX) throw tooManyQueries()
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        timer.cancel()
+        response.off('close', giveUp)
+        this.#waiting.delete(waiting)
+      }
+      const giveUp = () => {
+        leave()
+        reject(tooManyQueries())
+        this.#admitWaiting()
+      }
+      const begin = () => {
+        leave()
+        resolve(this.#begin(response, bytes))
+      }
+      const waiting: Waiting = { bytes, begin }
+      const timer = this.#timers.after(QUERY_WAIT_MS_MAX, giveUp)
+      response.once('close', giveUp)
+      this.#waiting.add(waiting)
+    })
+  }
+
+  #begin(response: ServerResponse, bytes: number): QueryShare {
+    const share = new QueryShare(response, bytes, this.#timers, (to) => this.#resize(share, to))
+    this.#shares.add(share)
+    this.#heldBytes += bytes
+    if (response.closed) share.end()
+    else response.once('close', () => share.end())
+    return share
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#shares.size === 0 || this.#heldBytes + bytes <= QUERIES_BYTES_MAX
+  }
+
+  #resize(share: QueryShare, to: number | undefined): void {
+    // The oldest may always grow: so that one of them gets to its end.
+    const [oldest] = this.#shares
+    const heldBytes = this.#heldBytes - share.bytes + (to ?? 0)
+    if (to !== undefined && to > share.bytes && share !== oldest && heldBytes > QUERIES_BYTES_MAX)
+      throw tooManyQueries()
+    this.#heldBytes = heldBytes
+    if (to === undefined) this.#shares.delete(share)
+    this.#admitWaiting()
+  }
+
+  #admitWaiting(): void {
+    for (const waiting of [...this.#waiting]) {
+      if (!this.#hasRoom(waiting.bytes)) return
+      waiting.begin()
+    }
+  }
+}
+
+/** What one query holds of the budget. */
+export class QueryShare {
+  readonly #response: ServerResponse
+  readonly #timers: Timers
+  readonly #resize: (to: number | undefined) => void
+  #bytes: number
+  #ended = false
+
+  constructor(response: ServerResponse, bytes: number, timers: Timers, resize: (to: number | undefined) => void) {
+    this.#response = response
+    this.#bytes = bytes
+    this.#timers = timers
+    this.#resize = resize
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** The query holds so many bytes now. Throws `TOO_MANY_QUERIES` if that is more than there is. */
+  holds(bytes: number): void {
+    if (this.#ended) return
+    this.#resize(bytes)
+    this.#bytes = bytes
+  }
+
+  /** The query is answered with so many bytes, which the client has to take in time. */
+  answers(bytes: number): void {
+    this.holds(bytes)
+    const cut = this.#timers.after(ANSWER_MS_MAX, () => this.#response.destroy())
+    this.#response.once('finish', () => cut.cancel())
+    this.#response.once('close', () => cut.cancel())
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#resize(undefined)
+  }
+}
+
+function tooManyQueries(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_QUERIES',
+    'the queries that are being answered hold as much memory as all of them may, and no room came free in time; try again ' +
+      'in a moment, with fewer at a time or a smaller limit',
+  )
+}
+
+/** Too many queries wait for a position. */
+export function tooManyWaits(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_QUERIES',
+    `${WAITS_MAX} queries wait for a position already, which is the most that one server takes; try again in a moment`,
+  )
+}
