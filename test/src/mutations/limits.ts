@@ -126,7 +126,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/HEADER_BYTES_MAX': {
     uses: [['maxHeaderSize: HEADER_BYTES_MAX', 'maxHeaderSize: 10 * HEADER_BYTES_MAX']],
-    tests: [`${VIEWS}/view-server.test.ts`],
+    tests: [`${VIEWS}/request-guard.test.ts`],
   },
   'runtime/HEARTBEAT_MS': { becomes: NEVER, tests: [`${VIEWS}/change-stream.test.ts`] },
   'runtime/IDLE_AFTER_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
@@ -157,6 +157,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/PAGE_CHARS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/read-view.test.ts`] },
   'runtime/PAGE_LIMIT_DEFAULT': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/PAGE_LIMIT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/PORT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/request-guard.test.ts`] },
   'runtime/POSITION_HEADER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/PURGE_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/REBUILDS_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/rebuild-budget.test.ts`] },

@@ -1,4 +1,5 @@
-import { formatPosition, type Position } from '@millrace/core'
+import type { ServerResponse } from 'node:http'
+import { formatPosition, type Position, type RefusedError } from '@millrace/core'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
 import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
 import type { QueryShare } from './query-budget.ts'
@@ -33,10 +34,21 @@ export function answerError(
   more: { readonly completeFrom?: string } = {},
 ): Response {
   const body: ErrorBody = { ...errorBody(error), ...(position && { position: formatPosition(position) }), ...more }
-  const status = statusOf(body.code)
-  const allow = body.code === 'METHOD_REFUSED' && { allow: 'GET' }
-  const again = status === 503 && { 'retry-after': `${RETRY_AFTER_S}` }
-  return c.body(JSON.stringify(body), status, { ...HEADERS, ...allow, ...again, ...positionHeader(position) })
+  return c.body(JSON.stringify(body), statusOf(body.code), { ...errorHeaders(body), ...positionHeader(position) })
+}
+
+/** As `answerError`, for a request that comes to no route. */
+export function sendError(response: ServerResponse, error: RefusedError): void {
+  const body = errorBody(error)
+  response.writeHead(statusOf(body.code), errorHeaders(body)).end(JSON.stringify(body))
+}
+
+function errorHeaders({ code }: ErrorBody): Record<string, string> {
+  return {
+    ...HEADERS,
+    ...(code === 'METHOD_REFUSED' && { allow: 'GET, HEAD' }),
+    ...(statusOf(code) === 503 && { 'retry-after': `${RETRY_AFTER_S}` }),
+  }
 }
 
 function positionHeader(position: Position | undefined): Record<string, string> {

@@ -3,7 +3,7 @@ import type { Timer, Timers } from '@millrace/core'
 import type { ChangeFeed } from './change-feed.ts'
 import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
 
-const HEADERS = {
+export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -52,7 +52,7 @@ export function streamChanges(
       resolve()
     })
     signal.addEventListener('abort', end, { once: true })
-    response.writeHead(200, HEADERS)
+    response.writeHead(200, STREAM_HEADERS)
     heartbeat = timers.after(HEARTBEAT_MS, beat)
     leave = feed.follow({ send, end })
     if (!open) leave()

@@ -1,7 +1,7 @@
 import { connect, Server } from 'node:net'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { rawExchange } from './testing/http.ts'
+import { getJson, rawExchange } from './testing/http.ts'
 import { STATUS } from './testing/served.ts'
 import { type ConnectionLimits, startViewServer, type ViewServer } from './view-server.ts'
 
@@ -25,7 +25,20 @@ test('an address that the system does not allow is refused', async () => {
 
 test('a client that does not finish its request in time loses its connection', async () => {
   const { url } = await limited({ requestMsMax: 50 })
-  expect(await rawExchange(url, 'GET /status HTTP/1.1\r\nHost: local')).toMatch(/^HTTP\/1\.1 408 /)
+  const answer = await rawExchange(url, 'GET /status HTTP/1.1\r\nHost: local')
+  expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"BAD_REQUEST"/s)
+})
+
+test.each([
+  ['send nothing', ''],
+  ['send half of a request', 'GET /status HTTP/1.1\r\nHost: local'],
+  ['send a request and half of another', 'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\nGET /st'],
+  ['announce a body', 'GET /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n'],
+])('clients that %s have all connections for as long as a request may take, and not longer', async (_what, sent) => {
+  const { url } = await limited({ requestMsMax: 200, connectionsMax: 4 })
+  const exchanges = Array.from({ length: 4 }, () => rawExchange(url, sent))
+  await Promise.all(exchanges)
+  expect((await getJson(`${url}/status`)).status).toBe(200)
 })
 
 test('a client that sends no further request in time loses its connection', async () => {

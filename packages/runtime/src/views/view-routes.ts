@@ -5,12 +5,11 @@ import { answer, answerError } from './answer.ts'
 import { answerEntries, answerWindows } from './answer-page.ts'
 import { answerValue } from './answer-value.ts'
 import { ChangeFeed } from './change-feed.ts'
-import { streamChanges } from './change-stream.ts'
+import { STREAM_HEADERS, streamChanges } from './change-stream.ts'
 import { completeness } from './completeness.ts'
 import { STREAMS_MAX } from './limits.ts'
 import { Places } from './places.ts'
 import { parseQuery } from './query-parameters.ts'
-import { guardRequests } from './request-guard.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import { mergePositions } from './view-position.ts'
@@ -20,7 +19,6 @@ import { PositionNotReached, requireAllParts, viewNamed } from './view-request.t
 export function viewRoutes(sources: RouteSources): Hono<Http> {
   const app = new Hono<Http>()
   const named = (c: HttpContext) => viewNamed(sources.views, c.req.param('view') ?? '')
-  app.use(guardRequests)
   app.use(async (_c, next) => {
     if (sources.closing.aborted)
       throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
@@ -50,6 +48,7 @@ function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView)
   return async (c, view) => {
     parseQuery(c.req.url, [])
     requireAllParts(view)
+    if (c.env.incoming.method === 'HEAD') return c.body(null, 200, STREAM_HEADERS)
     const feed = feeds.get(view) ?? new ChangeFeed(view)
     feeds.set(view, feed)
     await streams.hold(() => streamChanges(c.env.outgoing, feed, sources.env.timers, sources.closing))

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import type { JobStatus } from '@millrace/core'
 import { type Env, RefusedError } from '@millrace/core'
+import { sendError } from './answer.ts'
+import { answerBrokenRequests } from './broken-requests.ts'
 import {
   CLOSE_GRACE_MS,
   CONNECTIONS_MAX,
@@ -12,6 +14,7 @@ import {
 import { loopbackAddress } from './listen-address.ts'
 import { Places } from './places.ts'
 import { QueryBudget, tooManyWaits } from './query-budget.ts'
+import { refusalOf } from './request-guard.ts'
 import type { ServedView } from './served-view.ts'
 
 export interface ViewServerOptions {
@@ -74,9 +77,17 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     // Node looks every 30 s unless told otherwise, and a slow client would have its socket for four times as long.
     connectionsCheckingInterval: requestMsMax / 10,
     keepAliveTimeout: keepAliveMs,
+    // A request without one is refused here, with a code.
+    requireHostHeader: false,
   }
   // The globals belong to the job that runs in this process.
-  const server = createServer(limits, getRequestListener(fetch, { overrideGlobalObjects: false }))
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false })
+  const server = createServer(limits, (request, response) => {
+    const refusal = refusalOf(request)
+    if (refusal === undefined) void answer(request, response)
+    else sendError(response, refusal)
+  })
+  answerBrokenRequests(server)
   server.maxConnections = connectionsMax
   const requests = new RequestCount(server)
   const boundPort = await listen(server, address, port)

@@ -1,0 +1,56 @@
+import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { RefusedError } from '@millrace/core'
+import { errorBody } from './http-error.ts'
+import { HEADER_BYTES_MAX, REQUEST_MS_MAX } from './limits.ts'
+
+/** Answers what never becomes a request with a status and a code: what is not HTTP, too large, too slow, or a tunnel. */
+export function answerBrokenRequests(server: Server): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // An answer that is under way must not get another one in its middle; a client that is gone needs none.
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) socket.destroy()
+    else answerRaw(socket, ...reasonOf(error))
+  })
+  server.on('connect', (_request, socket: Duplex) => {
+    const refusal = new RefusedError('METHOD_REFUSED', 'CONNECT is not taken; everything here is read with GET or HEAD')
+    answerRaw(socket, '405 Method Not Allowed', refusal)
+  })
+}
+
+function reasonOf(error: NodeJS.ErrnoException): [status: string, refusal: RefusedError] {
+  const refusal = (message: string) => new RefusedError('BAD_REQUEST', message, { cause: error })
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return [
+        '431 Request Header Fields Too Large',
+        refusal(
+          `the request's line and headers have more than ${HEADER_BYTES_MAX} bytes, which is the most that is taken`,
+        ),
+      ]
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return [
+        '408 Request Timeout',
+        refusal(`the request did not arrive within ${REQUEST_MS_MAX / 1000} s; send it again`),
+      ]
+    default:
+      return ['400 Bad Request', refusal(`the request is not HTTP/1.1: ${error.message}`)]
+  }
+}
+
+function answerRaw(socket: Duplex, status: string, refusal: RefusedError): void {
+  const body = Buffer.from(JSON.stringify(errorBody(refusal)))
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json; charset=utf-8',
+    'cache-control: no-store',
+    `content-length: ${body.length}`,
+    'connection: close',
+  ].join('\r\n')
+  // The client's answer to the end may never come.
+  socket.end(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body]), () => socket.destroy())
+}
+
+/** Node keeps the response that a connection is sending beside its socket. */
+function isAnswering(socket: Duplex & { readonly _httpMessage?: { readonly headersSent: boolean } | null }): boolean {
+  return socket._httpMessage?.headersSent === true
+}
