@@ -53,6 +53,78 @@ test('asked again about its own answer, it moves nothing', () => {
   )
 })
 
+const groupedPlan = fc.record({
+  /** How many tasks each subtopology has. */
+  groups: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 4 }),
+  members: fc.integer({ min: 1, max: 5 }),
+  owners: fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 36, maxLength: 36 }),
+})
+
+test("every subtopology's tasks are spread evenly, and all together too", () => {
+  fc.assert(
+    fc.property(groupedPlan, ({ groups, members, owners }) => {
+      const ids = groups.flatMap((count, group) => names(`step-${group}-`, count))
+      const all = names('m', members)
+      const assigned = assignTasks(ids, all, new Map(ids.map((id, at) => [id, `m${owners[at]}`])))
+      for (const prefix of ['', ...groups.map((_, group) => `step-${group}-`)]) {
+        const counts = all.map(
+          (member) => ids.filter((id) => id.startsWith(prefix) && assigned.get(id) === member).length,
+        )
+        expect(Math.max(...counts) - Math.min(...counts), prefix).toBeLessThanOrEqual(1)
+      }
+      expect(assignTasks(ids, all, assigned)).toEqual(assigned)
+    }),
+  )
+})
+
+/** The most tasks that can stay, found by trying every even spread. */
+function mostKept(
+  groups: readonly string[][],
+  members: readonly string[],
+  owners: ReadonlyMap<string, string>,
+): number {
+  const all = groups.flat()
+  const floor = Math.floor(all.length / members.length)
+  let most = 0
+  const tryGroup = (at: number, kept: number, totals: readonly number[]) => {
+    const group = groups[at]
+    if (group === undefined) {
+      if (Math.max(...totals) - Math.min(...totals) <= 1) most = Math.max(most, kept)
+      return
+    }
+    const share = Math.floor(group.length / members.length)
+    for (let chosen = 0; chosen < 2 ** members.length; chosen++) {
+      const counts = members.map((_, member) => share + ((chosen >> member) & 1))
+      if (counts.reduce((sum, count) => sum + count, 0) !== group.length) continue
+      const stay = members.map((member, index) =>
+        Math.min(counts[index] ?? 0, group.filter((task) => owners.get(task) === member).length),
+      )
+      const next = totals.map((total, index) => total + (counts[index] ?? 0))
+      if (Math.max(...next) <= floor + 1) tryGroup(at + 1, kept + stay.reduce((sum, count) => sum + count, 0), next)
+    }
+  }
+  tryGroup(
+    0,
+    0,
+    members.map(() => 0),
+  )
+  return most
+}
+
+test('as few tasks move as an even spread of every subtopology allows', () => {
+  fc.assert(
+    fc.property(groupedPlan, ({ groups, members, owners }) => {
+      const grouped = groups.map((count, group) => names(`step-${group}-`, count))
+      const ids = grouped.flat()
+      const all = names('m', members)
+      const had = new Map(ids.map((id, at) => [id, `m${owners[at]}`]))
+      const assigned = assignTasks(ids, all, had)
+      const kept = ids.filter((id) => assigned.get(id) === had.get(id)).length
+      expect(kept).toBe(mostKept(grouped, all, had))
+    }),
+  )
+})
+
 test('without members nobody has anything', () => {
   expect(assignTasks(['a'], [], new Map([['a', 'gone']]))).toEqual(new Map())
 })

@@ -1,7 +1,10 @@
+import { Flow } from './flow.ts'
+
 /**
- * Spreads tasks over members: evenly (counts differ by one at most), and so that as few as possible change their owner.
- * The same input gives the same answer, whoever asks. `owners` says who has a task now; owners that are no members count
- * for nothing. Without members nobody gets anything.
+ * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few as
+ * possible change their owner. A view is of one subtopology, so no member has most of it, and no member has most of the work
+ * of a step. The same input gives the same answer, whoever asks. `owners` says who has a task now; owners that are no members
+ * count for nothing. Without members nobody gets anything.
  */
 export function assignTasks(
   tasks: readonly string[],
@@ -10,30 +13,70 @@ export function assignTasks(
 ): Map<string, string> {
   const assigned = new Map<string, string>()
   if (members.length === 0) return assigned
-  const had = new Map(members.map((member) => [member, 0]))
-  for (const task of tasks) {
-    const owner = owners.get(task)
-    const count = owner === undefined ? undefined : had.get(owner)
-    if (owner !== undefined && count !== undefined) had.set(owner, count + 1)
-  }
-  // Those who have most may keep one more: then fewest must move.
-  const byCount = [...members].sort((a, b) => (had.get(b) ?? 0) - (had.get(a) ?? 0) || (a < b ? -1 : 1))
-  const share = Math.floor(tasks.length / members.length)
-  const larger = tasks.length % members.length
-  const room = new Map(byCount.map((member, index) => [member, index < larger ? share + 1 : share]))
-  const take = (task: string, member: string) => {
-    room.set(member, (room.get(member) ?? 0) - 1)
-    assigned.set(task, member)
-  }
-  for (const task of tasks) {
-    const owner = owners.get(task)
-    if (owner !== undefined && (room.get(owner) ?? 0) > 0) take(task, owner)
-  }
-  let next = 0
-  for (const task of tasks) {
-    if (assigned.has(task)) continue
-    while ((room.get(byCount[next] ?? '') ?? 0) === 0) next++
-    take(task, byCount[next] ?? '')
+  const groups = [...groupedTasks(tasks).values()]
+  const rooms = spread(groups, members, owners)
+  for (const [at, group] of groups.entries()) {
+    const room = rooms[at] ?? new Map<string, number>()
+    const take = (task: string, member: string) => {
+      room.set(member, (room.get(member) ?? 0) - 1)
+      assigned.set(task, member)
+    }
+    for (const task of group) {
+      const owner = owners.get(task)
+      if (owner !== undefined && (room.get(owner) ?? 0) > 0) take(task, owner)
+    }
+    for (const task of group) {
+      if (assigned.has(task)) continue
+      const free = members.find((member) => (room.get(member) ?? 0) > 0)
+      if (free !== undefined) take(task, free)
+    }
   }
   return assigned
+}
+
+/** The tasks by their subtopology: a task's id is `<subtopology>-<partition>`. */
+function groupedTasks(tasks: readonly string[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const task of tasks) {
+    const name = task.replace(/-\d+$/, '')
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [task])
+    else group.push(task)
+  }
+  return groups
+}
+
+/**
+ * How many tasks of each group each member gets. Of each group all members get the same number, and some of them one more; of
+ * these, all members together get the same number too, and some one more. Which ones is a flow from the groups to the members,
+ * whose cost is lowest where most tasks stay.
+ */
+function spread(
+  groups: readonly (readonly string[])[],
+  members: readonly string[],
+  owners: ReadonlyMap<string, string>,
+): readonly Map<string, number>[] {
+  const [source, target, larger] = [0, 1, 2]
+  const groupNode = (group: number) => 3 + group
+  const memberNode = (member: number) => 3 + groups.length + member
+  const flow = new Flow(3 + groups.length + members.length)
+  const rest = groups.reduce((sum, group) => sum + (group.length % members.length), 0)
+  flow.connect(larger, target, rest % members.length)
+  for (const member of members.keys()) {
+    flow.connect(memberNode(member), target, Math.floor(rest / members.length))
+    flow.connect(memberNode(member), larger, 1)
+  }
+  const extras = groups.map((group, at) => {
+    flow.connect(source, groupNode(at), group.length % members.length)
+    const share = Math.floor(group.length / members.length)
+    return members.map((member, index) => {
+      const has = group.filter((task) => owners.get(task) === member).length
+      return flow.connect(groupNode(at), memberNode(index), 1, has > share ? -1 : 0)
+    })
+  })
+  flow.send(source, target)
+  return groups.map((group, at) => {
+    const share = Math.floor(group.length / members.length)
+    return new Map(members.map((member, index) => [member, share + (extras[at]?.[index]?.() ?? 0)]))
+  })
 }
