@@ -13,6 +13,7 @@ const FLIGHTS_A_ROUND = 20_000
 const FLIGHTS = KILLS * FLIGHTS_A_ROUND
 const MOMENT_MS = 150
 const GRACE_MS = 600_000
+const TOKEN = 'a-token-of-this-test'
 
 test('any number of kill -9 of the job and of the import, and the loss of the local state, leave the views exactly right', {
   timeout: 240_000,
@@ -23,7 +24,9 @@ test('any number of kill -9 of the job and of the import, and the loss of the lo
   using world = await FlightsWorld.create()
   let inTheMiddle = 0
   for (let round = 1; round <= KILLS; round++) {
-    const job = start(['run', JOB_FILE, '--no-check', '--commit-interval', '20ms', '--data', world.data])
+    const job = start(['run', JOB_FILE, '--no-check', '--commit-interval', '20ms', '--data', world.data], {
+      env: { MILLRACE_TOKEN: TOKEN },
+    })
     const [, url = ''] = await job.line(/served at (http:\S+)/)
     const importing = start(world.importArguments(round * FLIGHTS_A_ROUND))
     // A quarter of the kills falls anywhere in the restart; the others fall where records flow.
@@ -48,7 +51,7 @@ test('any number of kill -9 of the job and of the import, and the loss of the lo
 
 /** Resolves with true as soon as the job has processed something new; with false when the import had nothing for it. */
 async function untilFlowing(url: string, imported: Promise<unknown>): Promise<boolean> {
-  const client = new MillraceClient(url)
+  const client = new MillraceClient(url, { token: TOKEN })
   let finished = false
   void imported.then(() => {
     finished = true

@@ -25,7 +25,13 @@ export async function runQueries(flights: number, requests: number, repeats: num
     const env = nodeEnv()
     const log = await openFileLog({ directory: data, env })
     const container = await startContainer({ job: hourlyDelays, log, env, stateDirectory: `${data}/state` })
-    const server = await startViewServer({ job: hourlyDelays.name, views: container.views, status: noStatus, env })
+    const server = await startViewServer({
+      job: hourlyDelays.name,
+      views: container.views,
+      status: noStatus,
+      env,
+      token: null,
+    })
     const rates: number[] = []
     const halves: number[] = []
     const slowest: number[] = []

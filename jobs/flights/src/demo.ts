@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { MillraceClient } from '@millrace/client'
 import { createLogUpdate } from 'log-update'
 import pc from 'picocolors'
@@ -12,6 +13,10 @@ const JOB = new URL('job.ts', import.meta.url).pathname
 const PARTITIONS = '4'
 const RATE_WINDOW_MS = 2000
 const AIRPORTS_SHOWN = 5
+
+const token = process.env['MILLRACE_TOKEN'] ?? randomUUID()
+// The commands that this starts have it from here.
+process.env['MILLRACE_TOKEN'] = token
 
 const live = process.stdout.isTTY === true && process.env['CI'] === undefined
 const PICTURE_MS = live ? 250 : 2000
@@ -35,7 +40,7 @@ async function demo(): Promise<void> {
   children.push(importing)
   const job = startJob()
   children.push(job)
-  const client = new MillraceClient(await Promise.race([job.url, failed(job.done)]))
+  const client = new MillraceClient(await Promise.race([job.url, failed(job.done)]), { token })
   const liveDelays = new LiveDelays()
   liveDelays.follow(client, delays)
 

@@ -6,6 +6,7 @@ import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
 import { logCommand } from './log/log.ts'
+import { protectData } from './protect-data.ts'
 import type { Io } from './terminal/io.ts'
 import { topicsCommand } from './topics/topics.ts'
 import { VERSION } from './version.ts'
@@ -20,6 +21,10 @@ export function program(io: Io): Command {
     .helpCommand(false)
     .addOption(new Option('--data <dir>', 'the data directory, for whichever command'))
     .hook('preAction', passDataOn)
+    .hook('preAction', (_, action) => {
+      const { data } = action.opts<{ data?: string }>()
+      if (data !== undefined) protectData(io, data)
+    })
     .addHelpText(
       'after',
       `

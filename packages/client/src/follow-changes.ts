@@ -2,7 +2,7 @@ import { MillraceError, type Position, parsePosition, RefusedError, RetriableErr
 import type { EventSourceMessage } from 'eventsource-parser'
 import { concatMap, defer, type Observable, retry, throwError, timeout, timer } from 'rxjs'
 import { eventConnection, type OpenStream, type Received } from './event-connection.ts'
-import { completeFromField, positionField } from './json-fields.ts'
+import { completeFromField, partsField, positionField } from './json-fields.ts'
 import { serverError } from './server-error.ts'
 import type { ViewEvent } from './view-answers.ts'
 
@@ -45,6 +45,8 @@ class CommitAssembler<E> {
   #entries: E[] = []
   /** The last position that was told, as text. */
   #last: string | undefined
+  /** The parts that were told last, as text. */
+  #lastParts = ''
   /** How often in a row the stream could not be opened again. */
   failures = 0
 
@@ -74,11 +76,13 @@ class CommitAssembler<E> {
   #start({ id = '', data }: EventSourceMessage): ViewEvent<E>[] {
     this.failures = 0
     this.#entries = []
-    // The connection was cut, and nothing happened in between: no change was missed.
-    if (id === this.#last) return []
-    this.#last = id
     const started: unknown = JSON.parse(data)
-    return [{ kind: 'start', position: positionField(started), ...completeFromField(started) }]
+    const parts = partsField(started)
+    // The connection was cut, and nothing happened in between: no change was missed.
+    if (id === this.#last && String(parts.parts) === this.#lastParts) return []
+    this.#last = id
+    this.#lastParts = String(parts.parts)
+    return [{ kind: 'start', position: positionField(started), ...completeFromField(started), ...parts }]
   }
 
   #change({ id, data }: EventSourceMessage): ViewEvent<E>[] {

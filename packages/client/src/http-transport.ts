@@ -15,10 +15,12 @@ export class HttpTransport {
   /** Without a slash at its end. */
   readonly url: string
   readonly #fetch: typeof fetch
+  readonly #authorization: { readonly authorization?: string }
 
-  constructor(url: string, fetchFunction: typeof fetch) {
+  constructor(url: string, fetchFunction: typeof fetch, token: string | undefined) {
     this.url = url.replace(/\/+$/, '')
     this.#fetch = fetchFunction
+    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   }
 
   /** Throws where there is no answer, or one that is not a Millrace server's. */
@@ -42,8 +44,8 @@ export class HttpTransport {
   }
 
   /** The body of a 200 as a stream of Server-Sent Events, still to be parsed. */
-  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const url = `${this.url}${path}`
+  async stream(path: string, parameters: Parameters, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const url = `${this.url}${path}${queryText(parameters)}`
     const response = await this.#open(url, 'text/event-stream', signal)
     if (response.status !== 200) throw (await refused(url, response)).error
     const type = response.headers.get('content-type') ?? ''
@@ -57,7 +59,7 @@ export class HttpTransport {
     // Called as a plain function: a browser's fetch refuses to be called on another object.
     const send = this.#fetch
     try {
-      return await send(url, { headers: { accept }, ...(signal && { signal }) })
+      return await send(url, { headers: { accept, ...this.#authorization }, ...(signal && { signal }) })
     } catch (cause) {
       if (signal?.aborted === true) throw cause
       throw unreachable(url, cause)

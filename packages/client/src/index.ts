@@ -5,6 +5,7 @@ export type {
   Answer,
   Page,
   PageOptions,
+  PartsOptions,
   RangeOptions,
   ReadOptions,
   ViewChange,

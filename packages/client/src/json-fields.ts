@@ -37,3 +37,8 @@ export function windowField(json: unknown): Window | undefined {
   if (typeof start !== 'number' || typeof end !== 'number') throw new Error('"window" has no start and end')
   return { start, end }
 }
+
+/** The parts that an answer is of, where it says so. */
+export function partsField(body: unknown): { readonly parts?: readonly number[] } {
+  return field(body, 'parts') === undefined ? {} : { parts: listField(body, 'parts').map(Number) }
+}

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import type { Answer, Page, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
+import type { Answer, Page, PartsOptions, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
 import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
 /** A view by key, as a client reads it. Only committed state is ever answered. */
@@ -38,8 +38,8 @@ export class KeyedView<K, V> {
    * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
    * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
    */
-  changes(): Observable<ViewEvent<ViewEntry<K, V | null>>> {
-    return this.#reader.changes(keyed)
+  changes(options: PartsOptions = {}): Observable<ViewEvent<ViewEntry<K, V | null>>> {
+    return this.#reader.changes(keyed, options)
   }
 }
 

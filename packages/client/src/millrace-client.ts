@@ -24,6 +24,8 @@ export type TableView<T extends Table<unknown, unknown>> =
 export interface ClientOptions {
   /** What sends requests. Default: the runtime's own `fetch`. */
   readonly fetch?: typeof fetch
+  /** What the job's server asks for: `<data>/token` holds it on the machine of the job. Default: none is sent. */
+  readonly token?: string
 }
 
 /** A view as its server describes it. */
@@ -58,7 +60,7 @@ export class MillraceClient {
   #described: Promise<readonly ViewDescription[]> | undefined
 
   constructor(url: string, options: ClientOptions = {}) {
-    this.#transport = new HttpTransport(url, options.fetch ?? fetch)
+    this.#transport = new HttpTransport(url, options.fetch ?? fetch, options.token)
   }
 
   /** The view of a job's table, of its types. Throws `VIEW_MISSING` for a table that is not kept under a name. */

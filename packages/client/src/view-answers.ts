@@ -21,9 +21,11 @@ export interface WindowedEntry<K, V> extends ViewEntry<K, V> {
 /** Some consecutive entries of a view. */
 export interface Page<E> {
   readonly entries: readonly E[]
-  /** Give it as `cursor` for the next page; null on the last one. */
+  /** Give it as `cursor` for the next page; null on the last one. A page may have few entries, or none, before the last. */
   readonly next: string | null
   readonly position: Position
+  /** The parts that the page is of, if it was asked for with `parts`. */
+  readonly parts?: readonly number[]
   /** The view counts every record from here on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
@@ -41,6 +43,8 @@ export type ViewEvent<E> = ViewStart | ViewChange<E>
 export interface ViewStart {
   readonly kind: 'start'
   readonly position: Position
+  /** The parts whose changes follow, if they were asked for with `parts`. */
+  readonly parts?: readonly number[]
   /** The view counts every record from here on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
@@ -60,8 +64,17 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
+/** Which parts of a view to read. */
+export interface PartsOptions {
+  /**
+   * `here`: only the parts that the server holds, where other processes of the job have the others. The answer says which
+   * they are, and they may be others with each answer. Default: the whole view, or the error `VIEW_INCOMPLETE`.
+   */
+  readonly parts?: 'here'
+}
+
 /** Which page of entries to read. Keys sort by their serde's order; all bounds are optional. */
-export interface PageOptions extends ReadOptions {
+export interface PageOptions extends ReadOptions, PartsOptions {
   /** At most about so many entries; from 1 to 1000, default 100. */
   readonly limit?: number
   /** The `next` of the page before. */

@@ -3,9 +3,17 @@ import { keyToText } from '@millrace/core/internal'
 import { defer, from, type Observable, switchMap } from 'rxjs'
 import { followChanges } from './follow-changes.ts'
 import type { HttpTransport } from './http-transport.ts'
-import { completeFromField, field, listField, positionField, textField, windowField } from './json-fields.ts'
+import {
+  completeFromField,
+  field,
+  listField,
+  partsField,
+  positionField,
+  textField,
+  windowField,
+} from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
-import type { Answer, Page, ReadOptions, ViewEvent, WindowedRangeOptions } from './view-answers.ts'
+import type { Answer, Page, PartsOptions, ReadOptions, ViewEvent, WindowedRangeOptions } from './view-answers.ts'
 import type { ViewCodec } from './view-codec.ts'
 
 /** An entry of either kind of view; a change's value may be null. */
@@ -49,7 +57,15 @@ export class ViewReader<K, V> {
     const text = (bound: K | undefined) => (bound === undefined ? undefined : keyToText(codec.key, bound))
     const { prefix, windowFrom, windowTo, limit, cursor } = options
     const keys = { key: text(key), from: text(options.from), to: text(options.to), prefix }
-    const parameters = { ...keys, windowFrom, windowTo, limit, cursor, ...waitParameters(options) }
+    const parameters = {
+      ...keys,
+      windowFrom,
+      windowTo,
+      limit,
+      cursor,
+      parts: options.parts,
+      ...waitParameters(options),
+    }
     const path = this.#path(key === undefined ? 'entries' : 'windows')
     const body = await this.#transport.read(path, parameters, options.signal)
     return this.#checked(() => ({
@@ -59,11 +75,12 @@ export class ViewReader<K, V> {
       next: field(body, 'next') === null ? null : textField(body, 'next'),
       position: positionField(body),
       ...completeFromField(body),
+      ...partsField(body),
     }))
   }
 
-  changes<E>(entryOf: (entry: Decoded<K, V | null>) => E): Observable<ViewEvent<E>> {
-    const open = (signal: AbortSignal) => this.#transport.stream(this.#path('changes'), signal)
+  changes<E>(entryOf: (entry: Decoded<K, V | null>) => E, { parts }: PartsOptions): Observable<ViewEvent<E>> {
+    const open = (signal: AbortSignal) => this.#transport.stream(this.#path('changes'), { parts }, signal)
     const change = (codec: ViewCodec<K, V>) => (json: unknown) => {
       const value = field(json, 'value')
       return this.#checked(() => entryOf(decoded(codec, json, value === null ? null : codec.value.fromJson(value))))

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import type {
   Answer,
   Page,
+  PartsOptions,
   ReadOptions,
   ViewEvent,
   WindowedEntry,
@@ -35,8 +36,13 @@ export class WindowedView<K, V> {
   /** All windows of one key, by start, page by page as they are taken; `limit` is the pages' size, by default 1000. */
   windows(key: K, options: WindowOptions = {}): AsyncIterable<WindowedEntry<K, V>> {
     return walkPages((cursor) =>
-      this.#reader.page(key, { limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }, windowed),
+      this.windowsPage(key, { limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }),
     )
+  }
+
+  /** A page of the windows of one key, by start. Each page is of its own moment. */
+  windowsPage(key: K, options: WindowOptions = {}): Promise<Page<WindowedEntry<K, V>>> {
+    return this.#reader.page(key, options, windowed)
   }
 
   /** A page of the entries in a range of keys and windows, by key, then by start. Each page is of its own moment. */
@@ -53,8 +59,8 @@ export class WindowedView<K, V> {
    * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
    * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
    */
-  changes(): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
-    return this.#reader.changes(windowed)
+  changes(options: PartsOptions = {}): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
+    return this.#reader.changes(windowed, options)
   }
 }
 

@@ -15,7 +15,10 @@ const STATE = 'packages/state/src'
  * one of the tests fails if the code there is another. `npm run mutate` proves it. What follows a `#` chooses tests by name.
  */
 export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
+  'cli/ADDRESS_REFUSED': [`${CLI}/jobs/job-socket.test.ts`],
   'cli/BAD_INPUT': [
+    `${CLI}/jobs/job-token.test.ts`,
+    `${CLI}/protect-data.test.ts`,
     `${BAD_INPUT}#event time is a year|that is a folder|partition to tail|one must be chosen`,
     `${CLI}/jobs/announced-jobs.test.ts`,
   ],
@@ -29,6 +32,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/import.test.ts#the log does not take`],
   'cli/TOPIC_MISSING': [`${BAD_INPUT}#a missing topic`],
   'cli/VALUE_MISSING': ['test/src/cli.test.ts#a running job is found'],
+  'cli/VIEW_INCOMPLETE': [`${CLI}/views/read-entries.test.ts`],
   'cli/VIEW_MISSING': ['test/src/cli.test.ts#a running job is found'],
   'client/BAD_ANSWER': [`${CLIENT}/views.test.ts`],
   'client/SERVER_UNREACHABLE': [`${CLIENT}/changes.test.ts`, `${CLIENT}/views.test.ts`],
@@ -98,6 +102,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/PIPE_ASYNC': [`${JOBS}/refusals.test.ts`],
   'runtime/PIPE_ENDED': [`${JOBS}/refusals.test.ts`],
   'runtime/PORT_IN_USE': [`${RUNTIME}/views/view-server.test.ts`],
+  'runtime/ORIGIN_REFUSED': [`${RUNTIME}/views/request-guard.test.ts`],
   'runtime/POSITION_NOT_REACHED': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/QUERY_FAILED': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/RECORD_UNDECODABLE': [`${JOBS}/error-policies.test.ts`],
@@ -108,6 +113,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/STORE_CHANGED': [`${JOBS}/changed-jobs.test.ts`],
   'runtime/TIMESTAMP_AHEAD': [`${JOBS}/event-times.test.ts`],
   'runtime/TOMBSTONES_GONE': [`${RUNTIME}/task/source-input.test.ts`, `${RUNTIME}/task/restore.test.ts`],
+  'runtime/TOKEN_REFUSED': [`${RUNTIME}/views/request-guard.test.ts`],
   'runtime/TOO_MANY_QUERIES': [`${RUNTIME}/views/query-budget.test.ts`, `${RUNTIME}/views/heavy-queries.test.ts`],
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`],
   'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],

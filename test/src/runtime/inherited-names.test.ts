@@ -58,6 +58,7 @@ test('answers have positions in topics that are named as what every object inher
       views: container.views,
       status: () => status,
       env: world.env,
+      token: null,
     })
     const url = `${server.url}/views/constructor/value?key=k&after=constructor/0=1`
     const answer = await fetch(url)

@@ -106,7 +106,13 @@ describe.skipIf(process.platform !== 'linux')('over many cycles nothing stays op
       const first = await startContainer(options)
       await hasTasks(first, 2 * PARTITIONS)
       const status = await firstValueFrom(first.status)
-      const server = await startViewServer({ job: 'leaking', views: first.views, status: () => status, env })
+      const server = await startViewServer({
+        job: 'leaking',
+        views: first.views,
+        status: () => status,
+        env,
+        token: null,
+      })
       const gone = new AbortController()
       const followed = await fetch(`${server.url}/views/totals/changes`, { signal: gone.signal })
       const page = await (await fetch(`${server.url}/views/totals/entries?limit=2`)).json()

@@ -44,7 +44,7 @@ beforeEach(async () => {
   model = new Map()
   container = await world.start(theJob)
   const status = () => ({ job: 'predicates', phase: 'running', atMs: 0, tasks: [], problems: [] }) as const
-  server = await startViewServer({ job: 'predicates', views: container.views, status, env: world.env })
+  server = await startViewServer({ job: 'predicates', views: container.views, status, env: world.env, token: null })
 })
 
 afterEach(async () => {

@@ -90,6 +90,7 @@ export async function run(commitIntervalMs = 5): Promise<Running> {
       status: () => status ?? { job: 'flight-delays', phase: 'running', atMs: 0, tasks: [], problems: [] },
       env,
       port,
+      token: null,
     })
   let server = await serve(0)
   return {

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { findRunningJob } from './announced-jobs.ts'
+import { keptToken } from './job-token.ts'
 
 let data: string
 
@@ -38,7 +39,7 @@ test('a job that is announced and does not answer within two seconds is passed o
   await announce('silent', () => undefined)
   await expect(findRunningJob(data, undefined)).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' })
   await announce('alive', running('alive'))
-  expect(await findRunningJob(data, undefined)).toMatchObject({ job: 'alive' })
+  expect(await findRunningJob(data, undefined)).toMatchObject([{ job: 'alive' }])
 })
 
 test('where several jobs run one must be chosen', async () => {
@@ -48,6 +49,38 @@ test('where several jobs run one must be chosen', async () => {
     code: 'BAD_INPUT',
     message: expect.stringMatching(/one, two\. Choose one with --job/),
   })
-  expect(await findRunningJob(data, 'two')).toMatchObject({ job: 'two' })
+  expect(await findRunningJob(data, 'two')).toMatchObject([{ job: 'two' }])
   await expect(findRunningJob(data, 'three')).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' })
+})
+
+test('where there is no socket the token of the data directory is shown, and nowhere else', async () => {
+  const shown: unknown[] = []
+  const answer: RequestListener = (request, response) => {
+    shown.push(request.headers.authorization)
+    running('one')(request, response)
+  }
+  await announce('one', answer)
+  const token = keptToken(data)
+  await findRunningJob(data, undefined)
+  expect(shown).toEqual([`Bearer ${token}`])
+})
+
+test('a process with a socket is asked on it alone: another program may have its port', async () => {
+  let asked = 0
+  await announce('one', (request, response) => {
+    asked++
+    running('one')(request, response)
+  })
+  keptToken(data)
+  const path = join(data, 'jobs', 'one@1.json')
+  const announced = JSON.parse(readFileSync(path, 'utf8'))
+  const socket = join(data, 'jobs', '1.sock')
+  writeFileSync(path, JSON.stringify({ ...announced, socket }))
+  await expect(findRunningJob(data, undefined)).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' })
+  const server = createServer(running('one'))
+  await new Promise<void>((resolve) => server.listen(socket, resolve))
+  onTestFinished(() => void server.close())
+  const [found] = await findRunningJob(data, undefined)
+  expect(await found?.client.status()).toMatchObject({ job: 'one' })
+  expect(asked).toBe(0)
 })

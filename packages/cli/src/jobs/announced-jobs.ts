@@ -2,62 +2,70 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join, resolve } from 'node:path'
 import { MillraceClient } from '@millrace/client'
 import { RefusedError } from '@millrace/core'
+import { storedToken } from './job-token.ts'
+import { socketFetch } from './socket-fetch.ts'
 
 /** How long a job may take to say that it is there. */
 const ANSWER_MS = 2000
 const SUFFIX = '.json'
 
-/** A job that says that it runs on a data directory. */
+/** A process that says that it runs a job on a data directory. */
 export interface AnnouncedJob {
   readonly job: string
   readonly url: string
+  /** The socket on which it answers too; absent on systems without. */
+  readonly socket?: string
   readonly pid: number
 }
 
+/** A process that runs a job, and answers. */
+export interface RunningProcess extends AnnouncedJob {
+  readonly client: MillraceClient
+}
+
 /** Writes where this process's part of a job answers into the data directory, for `query` and `watch` to find. */
-export function announceJob(data: string, job: string, url: string): { withdraw(): void } {
+export function announceJob(data: string, announced: AnnouncedJob): { withdraw(): void } {
   const directory = resolve(data, 'jobs')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   // Several processes may run one job. No job's name can hold what parts the two.
-  const path = join(directory, `${job}@${process.pid}${SUFFIX}`)
-  const announced: AnnouncedJob = { job, url, pid: process.pid }
+  const path = join(directory, `${announced.job}@${announced.pid}${SUFFIX}`)
   // Renamed into place: a reader never meets half a file.
-  const temporary = `${path}.${process.pid}.new`
+  const temporary = `${path}.${announced.pid}.new`
   writeFileSync(temporary, JSON.stringify(announced), { mode: 0o600 })
   renameSync(temporary, path)
   return {
     withdraw() {
-      if (readAnnounced(path)?.url === url) rmSync(path, { force: true })
+      if (readAnnounced(path)?.url === announced.url) rmSync(path, { force: true })
     },
   }
 }
 
 /**
- * The job that runs on a data directory: the one of that name, or the one there is. A job that was killed leaves its file
- * behind, so each is asked. Throws `JOB_NOT_RUNNING` where there is none, `BAD_INPUT` where one must be chosen.
+ * The processes that run a job on a data directory: the job of that name, or the one there is. A process that was killed leaves
+ * its file behind, so each is asked. Throws `JOB_NOT_RUNNING` if there is none, `BAD_INPUT` if one of several must be chosen.
  */
-export async function findRunningJob(data: string, name: string | undefined): Promise<AnnouncedJob> {
-  const announced = announcedJobs(resolve(data, 'jobs')).filter(({ job }) => name === undefined || job === name)
-  const tasks = await Promise.all(announced.map(tasksOf))
-  const running = announced.filter((_, index) => tasks[index] !== undefined)
-  // Of the processes that run one job, the one that has most of it.
-  const [first] = running.toSorted((a, b) => (tasks[announced.indexOf(b)] ?? 0) - (tasks[announced.indexOf(a)] ?? 0))
-  const jobs = new Set(running.map(({ job }) => job))
-  if (first === undefined) {
+export async function findRunningJob(data: string, name: string | undefined): Promise<readonly RunningProcess[]> {
+  const announced = announcedJobs(data).filter(({ job }) => name === undefined || job === name)
+  const asked = await Promise.all(announced.map((process) => running(data, process)))
+  const found = asked.filter((process) => process !== undefined)
+  const jobs = new Set(found.map(({ job }) => job))
+  if (found.length === 0) {
     throw new RefusedError(
       'JOB_NOT_RUNNING',
       `No job ${name === undefined ? '' : `${name} `}runs on ${resolve(data)}. Start one ("millrace run <job.ts>"), name its data ` +
         'directory (--data), or say where it answers (--url)',
     )
   }
-  if (jobs.size === 1) return first
+  if (jobs.size === 1) return found
   throw new RefusedError(
     'BAD_INPUT',
     `Several jobs run on ${resolve(data)}: ${[...jobs].join(', ')}. Choose one with --job`,
   )
 }
 
-function announcedJobs(directory: string): AnnouncedJob[] {
+/** What the data directory says of the jobs that run on it: some of them may be dead. */
+export function announcedJobs(data: string): readonly AnnouncedJob[] {
+  const directory = resolve(data, 'jobs')
   let names: string[]
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(SUFFIX))
@@ -78,17 +86,27 @@ function readAnnounced(path: string): AnnouncedJob | undefined {
 
 function isAnnounced(json: unknown): json is AnnouncedJob {
   if (typeof json !== 'object' || json === null) return false
+  if ('socket' in json && typeof json.socket !== 'string') return false
   return 'job' in json && typeof json.job === 'string' && 'url' in json && typeof json.url === 'string' && 'pid' in json
 }
 
-/** How many tasks a process runs; undefined where it does not answer for the job. */
-async function tasksOf({ job, url }: AnnouncedJob): Promise<number | undefined> {
-  const client = new MillraceClient(url, {
-    fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) }),
-  })
+/** The process, with a client by which it answers for the job; undefined if it does not. */
+async function running(data: string, announced: AnnouncedJob): Promise<RunningProcess | undefined> {
+  const connect = connectionTo(data, announced)
+  const withinTime: typeof fetch = (input, init) =>
+    connect.fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) })
+  const { url } = announced
   // Another program may have got the port since.
-  return client.status().then(
-    (status) => (status.job === job ? status.tasks.length : undefined),
-    () => undefined,
+  const answers = await new MillraceClient(url, { ...connect, fetch: withinTime }).status().then(
+    (status) => status.job === announced.job,
+    () => false,
   )
+  return answers ? { ...announced, client: new MillraceClient(url, connect) } : undefined
+}
+
+/** Where there are sockets the token stays here: the program that has the port now would learn it. */
+function connectionTo(data: string, { socket }: AnnouncedJob) {
+  if (socket !== undefined) return { fetch: socketFetch(socket) }
+  const token = storedToken(data)
+  return { fetch, ...(token !== undefined && { token }) }
 }

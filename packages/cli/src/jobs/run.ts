@@ -9,6 +9,8 @@ import { portNumber, positiveDurationMs } from '../values.ts'
 import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
+import { freeSocketPath } from './job-socket.ts'
+import { chosenToken, keptToken } from './job-token.ts'
 
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
@@ -16,6 +18,7 @@ interface RunOptions extends DataOptions {
   readonly commitInterval?: number
   readonly guarantee: Guarantee
   readonly startEmpty: readonly string[]
+  readonly allowOrigin: readonly string[]
   readonly check: boolean
 }
 
@@ -29,6 +32,12 @@ export function runCommand(io: Io): Command {
       '--commit-interval <time>',
       'how often state, positions and outputs become durable (default: 100ms)',
       positiveDurationMs,
+    )
+    .option(
+      '--allow-origin <origin>',
+      'web pages of this origin may read the views; more than one: again',
+      (origin: string, before: readonly string[]) => [...before, origin],
+      [],
     )
     .addOption(
       new Option(
@@ -88,7 +97,17 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
     tasks: [],
     problems: [],
   }
-  const server = await startViewServer({ job: job.name, views, status: () => status, env, port: options.port })
+  const socket = freeSocketPath(options.data)
+  const server = await startViewServer({
+    job: job.name,
+    views,
+    status: () => status,
+    env,
+    port: options.port,
+    token: chosenToken(io.env) ?? keptToken(options.data),
+    allowOrigins: options.allowOrigin,
+    ...(socket !== undefined && { socket }),
+  })
   try {
     const running: Container = await startContainer({
       job,
@@ -104,7 +123,8 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       onRestore: (progress) => display.restoring(progress),
     })
     views.push(...running.views)
-    const announced = announceJob(options.data, job.name, server.url)
+    const place = { job: job.name, url: server.url, pid: process.pid, ...(socket !== undefined && { socket }) }
+    const announced = announceJob(options.data, place)
     try {
       display.started(server.url, views, options.data)
       const end = () => {

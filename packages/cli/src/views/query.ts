@@ -65,7 +65,7 @@ Examples:
 
 async function query(io: Io, name: string, key: string | undefined, options: QueryOptions): Promise<void> {
   refuseContradictions(key, options)
-  const found = await findView(name, options)
+  const found = await findView(io, name, options)
   noteCompleteness(io, found.view)
   const wait = {
     ...(options.after !== undefined && { after: parsePosition(options.after) }),

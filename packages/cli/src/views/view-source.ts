@@ -1,9 +1,11 @@
 import { MillraceClient, type ViewDescription } from '@millrace/client'
-import { formatPosition, RefusedError } from '@millrace/core'
+import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
 import { keyFromText } from '@millrace/core/internal'
 import { Option } from 'commander'
 import type { DataOptions } from '../data-option.ts'
-import { findRunningJob } from '../jobs/announced-jobs.ts'
+import { announcedJobs, findRunningJob } from '../jobs/announced-jobs.ts'
+import { chosenToken } from '../jobs/job-token.ts'
+import { socketFetch } from '../jobs/socket-fetch.ts'
 import type { Io } from '../terminal/io.ts'
 
 /** Which running job is asked. */
@@ -12,11 +14,18 @@ export interface SourceOptions extends DataOptions {
   readonly job?: string
 }
 
-/** A view, and the job that serves it. */
-export interface FoundView {
+/** A process that answers for a view: for all of it, or for its `parts`. */
+export interface ViewSource {
   readonly client: MillraceClient
+  readonly parts: readonly number[]
+}
+
+/** A view, and those that serve it: one that has all of it, or all that have something of it. */
+export interface FoundView {
   readonly view: ViewDescription
-  readonly url: string
+  readonly sources: readonly ViewSource[]
+  /** The parts that no process serves now. */
+  readonly missing: readonly number[]
 }
 
 export function urlOption(): Option {
@@ -28,16 +37,46 @@ export function jobOption(): Option {
 }
 
 /** Finds the running job, and its view of that name; throws `JOB_NOT_RUNNING` and `VIEW_MISSING`. */
-export async function findView(name: string, options: SourceOptions): Promise<FoundView> {
-  const url = options.url ?? (await findRunningJob(options.data, options.job)).url
-  const client = new MillraceClient(url)
-  const views = await client.views()
-  const view = views.find((candidate) => candidate.name === name)
-  if (view !== undefined) return { client, view, url }
-  const names = views.map((candidate) => candidate.name).join(', ')
-  throw new RefusedError(
-    'VIEW_MISSING',
-    `The job at ${url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
+export async function findView(io: Io, name: string, options: SourceOptions): Promise<FoundView> {
+  const clients = await clientsOf(io, options)
+  const described = await Promise.all(clients.map(({ client }) => client.views()))
+  const views = described.flatMap((list, at) => {
+    const view = list.find((candidate) => candidate.name === name)
+    const client = clients[at]?.client
+    return view === undefined || client === undefined ? [] : [{ client, view, parts: view.parts }]
+  })
+  const [first] = views
+  if (first === undefined) {
+    const names = (described[0] ?? []).map((view) => view.name).join(', ')
+    throw new RefusedError(
+      'VIEW_MISSING',
+      `The job at ${clients[0]?.url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
+    )
+  }
+  const whole = views.find(({ view, parts }) => parts.length >= view.partitions)
+  if (whole !== undefined) return { view: whole.view, sources: [whole], missing: [] }
+  const all = Array.from({ length: first.view.partitions }, (_, part) => part)
+  const missing = all.filter((part) => !views.some(({ parts }) => parts.includes(part)))
+  return { view: first.view, sources: views.filter(({ parts }) => parts.length > 0), missing }
+}
+
+/** The error for a view of which no process serves some parts: what they hold would be missing. */
+export function partsMissing({ view, missing }: FoundView): RetriableError {
+  const [parts, are] = missing.length === 1 ? ['part', 'is'] : ['parts', 'are']
+  return new RetriableError(
+    'VIEW_INCOMPLETE',
+    `View ${view.name} has ${view.partitions} parts, and no process that answers serves ${parts} ${missing.join(', ')}, which ` +
+      `${are} being restored or moved; try again in a moment`,
+    { store: view.name },
+  )
+}
+
+/** The error for parts that went to another process while they were read: some entries may have been seen twice or not at all. */
+export function partsMoved({ view }: FoundView): RetriableError {
+  return new RetriableError(
+    'VIEW_INCOMPLETE',
+    `Parts of view ${view.name} moved to another process while they were read; try again`,
+    { store: view.name },
   )
 }
 
@@ -50,4 +89,16 @@ export function noteCompleteness(io: Io, { name, completeFrom }: ViewDescription
 /** A key as it is written on a command line: text where the view's keys are strings, else JSON. */
 export function keyOf(view: ViewDescription, text: string): unknown {
   return keyFromText({ name: view.key, fromJson: (json: unknown) => json }, text)
+}
+
+async function clientsOf(
+  io: Io,
+  { data, job, url }: SourceOptions,
+): Promise<{ url: string; client: MillraceClient }[]> {
+  if (url === undefined) return [...(await findRunningJob(data, job))]
+  const token = chosenToken(io.env)
+  // The address of a process that has a socket in the data directory: only its owner may use that.
+  const { socket } = announcedJobs(data).find((process) => process.url === url.replace(/\/+$/, '')) ?? {}
+  const connection = socket === undefined ? token !== undefined && { token } : { fetch: socketFetch(socket) }
+  return [{ url, client: new MillraceClient(url, connection || {}) }]
 }

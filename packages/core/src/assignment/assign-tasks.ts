@@ -3,8 +3,8 @@ import { Flow } from './flow.ts'
 /**
  * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few as
  * possible change their owner. A view is of one subtopology, so no member has most of it, and no member has most of the work
- * of a step. The same input gives the same answer, whoever asks. `owners` says who has a task now; owners that are no members
- * count for nothing. Without members nobody gets anything.
+ * of a step. The same input gives the same answer in every process. `owners` says who has a task now; owners that are no members
+ * count for nothing. Without members no task is assigned.
  */
 export function assignTasks(
   tasks: readonly string[],

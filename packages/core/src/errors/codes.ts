@@ -56,6 +56,8 @@ export const ERROR_CODES = {
   PORT_IN_USE: 'refused',
   ADDRESS_REFUSED: 'refused',
   HOST_REFUSED: 'refused',
+  ORIGIN_REFUSED: 'refused',
+  TOKEN_REFUSED: 'refused',
   METHOD_REFUSED: 'refused',
   PATH_MISSING: 'refused',
   BAD_REQUEST: 'refused',

@@ -46,6 +46,7 @@ export function sendError(response: ServerResponse, error: RefusedError): void {
 function errorHeaders({ code }: ErrorBody): Record<string, string> {
   return {
     ...HEADERS,
+    ...(code === 'TOKEN_REFUSED' && { 'www-authenticate': 'Bearer' }),
     ...(code === 'METHOD_REFUSED' && { allow: 'GET, HEAD' }),
     ...(statusOf(code) === 503 && { 'retry-after': `${RETRY_AFTER_S}` }),
   }

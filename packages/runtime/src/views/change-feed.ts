@@ -3,7 +3,7 @@ import { Subscription } from 'rxjs'
 import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
 import { errorBody } from './http-error.ts'
-import type { ServedView, ViewCommit } from './served-view.ts'
+import type { ServedView, ViewCommit, ViewPart } from './served-view.ts'
 import { mergePositions } from './view-position.ts'
 
 /** One client that follows a view's changes. */
@@ -24,21 +24,25 @@ export class ChangeFeed {
   readonly #view: ServedView
   readonly #followers = new Set<Follower>()
   #subscription: Subscription | undefined
+  /** Those that are followed. */
+  #parts: readonly ViewPart[] = []
 
   constructor(view: ServedView) {
     this.#view = view
   }
 
   /**
-   * Sends the event from which the follower knows where it starts, then every commit after that. Returns what ends it.
+   * Sends the event from which the follower knows where it starts, with `start` in it, then every commit after that. Returns what ends it.
    */
-  follow(follower: Follower): () => void {
+  follow(follower: Follower, start: object = {}): () => void {
     const position = this.#position()
     follower.send(
       Buffer.from(
-        `event: position\nid: ${position}\ndata: ${JSON.stringify({ position, ...completeness(this.#view) })}\n\n`,
+        `event: position\nid: ${position}\ndata: ${JSON.stringify({ position, ...completeness(this.#view), ...start })}\n\n`,
       ),
     )
+    // A part that came since is not among those that the others follow: they have to begin again, with it.
+    if (this.#subscription !== undefined && !this.#followsAllParts()) this.#end()
     this.#followers.add(follower)
     this.#subscription ??= this.#subscribe()
     return () => {
@@ -49,7 +53,8 @@ export class ChangeFeed {
 
   #subscribe(): Subscription {
     const subscription = new Subscription()
-    for (const part of this.#view.parts) {
+    this.#parts = [...this.#view.parts]
+    for (const part of this.#parts) {
       subscription.add(
         part.changes.subscribe({
           next: (commit) => this.#send(commit),
@@ -59,6 +64,10 @@ export class ChangeFeed {
       )
     }
     return subscription
+  }
+
+  #followsAllParts(): boolean {
+    return this.#view.parts.every((part) => this.#parts.includes(part))
   }
 
   #unsubscribe(): void {

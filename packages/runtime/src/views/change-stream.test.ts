@@ -93,6 +93,26 @@ test('when a task stops the stream ends, so that nobody believes it to be whole'
   expect(served.totals.followed).toBe(false)
 })
 
+test('a follower of the parts that are here learns which they are, and begins again when another comes', async () => {
+  await using served = await serve()
+  const all = served.totals.parts
+  served.totals.parts = all.slice(1)
+  const first = await follow(`${served.url}/views/totals/changes?parts=here`)
+  await first.until('\n\n')
+  expect(first.text()).toContain('"parts":[1]')
+  served.totals.commit(1, { flights: { 1: 3 } }, [{ key: 'ATL', value: 1 }])
+  await first.until('"value":1}\n\n')
+  served.totals.parts = all
+  const second = await follow(`${served.url}/views/totals/changes?parts=here`)
+  await first.ended
+  await second.until('\n\n')
+  expect(second.text()).toContain('"parts":[0,1]')
+  served.totals.commit(0, { flights: { 0: 9 } }, [{ key: 'BOS', value: 2 }])
+  await second.until('"value":2}\n\n')
+  second.stop()
+  await vi.waitUntil(() => !served.totals.followed)
+})
+
 test('a value that cannot be told ends the stream with the reason, not the task', async () => {
   await using served = await serve()
   const followed = await follow(`${served.url}/views/totals/changes`)

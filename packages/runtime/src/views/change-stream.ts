@@ -13,7 +13,7 @@ export const STREAM_HEADERS = {
 const HEARTBEAT = ':\n\n'
 
 /**
- * Answers a request with a view's changes until the client goes, `signal` aborts, or the client reads so slowly that
+ * Answers a request with a view's changes, the first event with `start` in it, until the client goes, `signal` aborts, or the client reads so slowly that
  * what waits for it passes `STREAM_BUFFER_BYTES_MAX`: then it is cut off, and the commits are not held up. Resolves
  * when the response has ended.
  *
@@ -22,6 +22,7 @@ const HEARTBEAT = ':\n\n'
 export function streamChanges(
   response: ServerResponse,
   feed: ChangeFeed,
+  start: object,
   timers: Timers,
   signal: AbortSignal,
 ): Promise<void> {
@@ -54,7 +55,7 @@ export function streamChanges(
     signal.addEventListener('abort', end, { once: true })
     response.writeHead(200, STREAM_HEADERS)
     heartbeat = timers.after(HEARTBEAT_MS, beat)
-    leave = feed.follow({ send, end })
+    leave = feed.follow({ send, end }, start)
     if (!open) leave()
   })
 }

@@ -1,12 +1,20 @@
 import { connect, Server } from 'node:net'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { ConnectionLimits } from './http-endpoint.ts'
 import { getJson, rawExchange } from './testing/http.ts'
 import { STATUS } from './testing/served.ts'
-import { type ConnectionLimits, startViewServer, type ViewServer } from './view-server.ts'
+import { startViewServer, type ViewServer } from './view-server.ts'
 
 async function limited(limits: Partial<ConnectionLimits>): Promise<ViewServer> {
-  const server = await startViewServer({ job: 'a', views: [], status: () => STATUS, env: nodeEnv(), limits })
+  const server = await startViewServer({
+    job: 'a',
+    views: [],
+    status: () => STATUS,
+    env: nodeEnv(),
+    limits,
+    token: null,
+  })
   onTestFinished(() => server.close())
   return server
 }

@@ -6,7 +6,9 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 const STATUSES: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   BAD_REQUEST: 400,
   BAD_POSITION: 400,
+  TOKEN_REFUSED: 401,
   HOST_REFUSED: 403,
+  ORIGIN_REFUSED: 403,
   PATH_MISSING: 404,
   VIEW_MISSING: 404,
   VALUE_MISSING: 404,

@@ -3,7 +3,7 @@ import { RefusedError } from '@millrace/core'
 
 /**
  * The address to listen on. Only this machine itself: `localhost`, `127.x.x.x` and `::1`. Any other is refused, because
- * there is no token and no TLS yet, and whoever reaches the server reads every view.
+ * there is no TLS yet, without which the token and every answer could be read on the way.
  */
 export function loopbackAddress(host: string): string {
   // Not left to the resolver, which may be told otherwise.
@@ -11,7 +11,7 @@ export function loopbackAddress(host: string): string {
   if (host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host
   throw new RefusedError(
     'ADDRESS_REFUSED',
-    `views are served on this machine only, not on ${JSON.stringify(host)}: there is no token and no TLS yet; ` +
+    `views are served on this machine only, not on ${JSON.stringify(host)}: there is no TLS yet; ` +
       'listen on 127.0.0.1, and reach it from elsewhere through an SSH tunnel',
   )
 }

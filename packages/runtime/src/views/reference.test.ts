@@ -38,7 +38,7 @@ function views(): MemoryView[] {
 }
 
 test.each(examples)('the reference says what $path answers', async ({ path, status, body }) => {
-  const options = { job: STATUS.job, views: views(), status: () => STATUS, env: nodeEnv() }
+  const options = { job: STATUS.job, views: views(), status: () => STATUS, env: nodeEnv(), token: null }
   const server = await startViewServer(options)
   try {
     const answer = await getJson(`${server.url}${path}`)

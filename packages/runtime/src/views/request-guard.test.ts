@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { nodeEnv } from '@millrace/core/node'
+import { expect, onTestFinished, test } from 'vitest'
 import { HEADER_BYTES_MAX } from './limits.ts'
 import { rawExchange, rawRequest } from './testing/http.ts'
-import { serve } from './testing/served.ts'
+import { STATUS, serve } from './testing/served.ts'
+import { startViewServer, type ViewServerOptions } from './view-server.ts'
 
 test.each(['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1'])(
   'a request for the host %j is refused, whatever it asks',
@@ -98,3 +100,84 @@ test.each([
   const answer = await rawExchange(served.url, `${head}Connection: close\r\n\r\n`)
   expect(statusAndCode(answer)).toEqual([status, code])
 })
+
+const TOKEN = 'a-token-of-this-test'
+const PAGE = 'https://ops.example.com'
+
+async function guardedServer(access: Partial<ViewServerOptions>): Promise<string> {
+  const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), token: null }
+  const server = await startViewServer({ ...options, ...access })
+  onTestFinished(() => server.close())
+  return server.url
+}
+
+test.each([
+  [{}, 401],
+  [{ authorization: `Bearer ${TOKEN}` }, 200],
+  [{ authorization: `bearer  ${TOKEN} ` }, 200],
+  [{ authorization: 'Bearer another-token-than-this' }, 401],
+  [{ authorization: 'Bearer ' }, 401],
+  [{ authorization: TOKEN }, 401],
+  [{ authorization: `Basic ${TOKEN}` }, 401],
+])('a server with a token answers %j with %i', async (headers, status) => {
+  const url = await guardedServer({ token: TOKEN })
+  const answer = await rawRequest(`${url}/status`, { headers })
+  expect(answer.status).toBe(status)
+  if (status === 200) return
+  expect(JSON.parse(answer.body).code).toBe('TOKEN_REFUSED')
+  expect(answer.body).not.toContain(TOKEN)
+  expect(answer.headers['www-authenticate']).toBe('Bearer')
+})
+
+test.each([PAGE, 'http://localhost:8080', 'null'])(
+  'a page of the origin %s is refused unless it is allowed',
+  async (origin) => {
+    const url = await guardedServer({})
+    const { status, body, headers } = await rawRequest(`${url}/status`, { headers: { origin } })
+    expect([status, JSON.parse(body).code]).toEqual([403, 'ORIGIN_REFUSED'])
+    expect(headers['access-control-allow-origin']).toBeUndefined()
+  },
+)
+
+test('a page of an allowed origin may read, also what an error says, and no other page may', async () => {
+  const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
+  for (const [authorization, status] of [
+    [`Bearer ${TOKEN}`, 200],
+    ['', 401],
+  ] as const) {
+    const answer = await rawRequest(`${url}/status`, { headers: { origin: PAGE, authorization } })
+    expect(answer.status).toBe(status)
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': PAGE,
+      'access-control-expose-headers': 'millrace-position, retry-after',
+      vary: 'origin',
+    })
+  }
+  for (const origin of [`${PAGE}.evil`, 'http://ops.example.com', `${PAGE}:444`]) {
+    expect((await rawRequest(`${url}/status`, { headers: { origin } })).status).toBe(403)
+  }
+})
+
+test('a browser may ask what an allowed page may send, without the token', async () => {
+  const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
+  const asking = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
+  const allowed = await rawRequest(`${url}/status`, { method: 'OPTIONS', headers: { origin: PAGE, ...asking } })
+  expect(allowed).toMatchObject({ status: 204, body: '' })
+  expect(allowed.headers).toMatchObject({
+    'access-control-allow-origin': PAGE,
+    'access-control-allow-methods': 'GET, HEAD',
+    'access-control-allow-headers': 'authorization, accept',
+  })
+  const other = await rawRequest(`${url}/status`, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://b.example', ...asking },
+  })
+  expect(other.status).toBe(403)
+})
+
+test.each(['*', 'ops.example.com', `${PAGE}/`, `${PAGE}/path`, 'null', ''])(
+  '%j is refused as an origin',
+  async (origin) => {
+    await expect(guardedServer({ allowOrigins: [origin] })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  },
+)

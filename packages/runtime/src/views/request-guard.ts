@@ -1,19 +1,109 @@
-import type { IncomingMessage } from 'node:http'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { isIPv4 } from 'node:net'
 import { RefusedError } from '@millrace/core'
+import { sendError } from './answer.ts'
 import { URL_BYTES_MAX } from './limits.ts'
 
 /** A host as a header names it: a name or address, and maybe a port, whichever (a tunnel may change it). */
 const HOST = /^([a-z0-9.]+|\[::1\])(:(\d{1,5}))?$/i
 const PORT_MAX = 65_535
 
+/** Who may read what is served. */
+export interface Access {
+  /** What a request must show; null: nothing. */
+  readonly token: string | null
+  /** Web pages of these origins may read. */
+  readonly allowOrigins: readonly string[]
+}
+
+/** Passes on to `answer` what may be answered, and refuses everything else. */
+export function guarded(answer: RequestListener, access: Access): RequestListener {
+  const token = access.token === null ? undefined : digest(access.token)
+  return (request, response) => {
+    const refusal = refusalOf(request) ?? originRefusal(request, response, access.allowOrigins)
+    if (refusal !== undefined) return sendError(response, refusal)
+    if (request.method === 'OPTIONS') return void response.writeHead(204, PREFLIGHT_HEADERS).end()
+    if (token !== undefined && !timingSafeEqual(token, digest(bearer(request)))) {
+      return sendError(response, tokenRefused(request))
+    }
+    answer(request, response)
+  }
+}
+
+/** Throws `BAD_REQUEST` for what no browser sends as an origin: it would never match. */
+export function requireOrigins(origins: readonly string[]): void {
+  for (const origin of origins) {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) continue
+    throw new RefusedError(
+      'BAD_REQUEST',
+      `${JSON.stringify(origin)} is not the origin of a web page; give a scheme, a host and maybe a port, such as https://ops.example.com`,
+    )
+  }
+}
+
+/** What a browser asks before it lets a page send the token. */
+const PREFLIGHT_HEADERS = {
+  'access-control-allow-methods': 'GET, HEAD',
+  'access-control-allow-headers': 'authorization, accept',
+  'access-control-allow-private-network': 'true',
+  'access-control-max-age': '600',
+}
+
 /**
- * Why a request is not answered, before anything else looks at it; undefined if it is. Refused are a `Host` that is not this
- * machine (a web page whose name was rebound to 127.0.0.1 sends its own), a target that is not a path (an absolute one names a
- * host beside the header), any method but GET and HEAD, and an overlong URL.
+ * A browser names the page that asks. A page of an origin that is not allowed gets no answer at all: not only does the browser
+ * keep it from the page, no query is made for it.
  */
-export function refusalOf(request: IncomingMessage): RefusedError | undefined {
-  const { url = '', method = '' } = request
+function originRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  allowOrigins: readonly string[],
+): RefusedError | undefined {
+  const { origin } = request.headers
+  if (origin === undefined) return methodRefusal(request, false)
+  if (!allowOrigins.includes(origin)) {
+    return new RefusedError(
+      'ORIGIN_REFUSED',
+      `web pages of ${JSON.stringify(origin)} may not read this job; start it with --allow-origin ${origin} if they should`,
+    )
+  }
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader('access-control-expose-headers', 'millrace-position, retry-after')
+  response.setHeader('vary', 'origin')
+  return methodRefusal(request, true)
+}
+
+/** OPTIONS is for a browser that asks on behalf of a page. */
+function methodRefusal({ method = '' }: IncomingMessage, fromPage: boolean): RefusedError | undefined {
+  if (method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && fromPage)) return undefined
+  return new RefusedError('METHOD_REFUSED', `${method} is not taken; everything here is read with GET or HEAD`)
+}
+
+function bearer({ headers }: IncomingMessage): string {
+  return /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+}
+
+function tokenRefused({ headers }: IncomingMessage): RefusedError {
+  const shown = headers.authorization === undefined ? 'shows no token' : 'shows another token than that of this job'
+  return new RefusedError(
+    'TOKEN_REFUSED',
+    `the request ${shown}; send the header "Authorization: Bearer <token>", with the token in the file "token" of the ` +
+      "job's data directory",
+  )
+}
+
+/** Of one length, whatever the token's is: comparing them takes the same time for every guess. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/**
+ * Why a request is not looked at further; undefined if it is. Refused are a `Host` that is not this machine (a web page whose
+ * name was rebound to 127.0.0.1 sends its own), an overlong URL, and a target that is not a path (an absolute one names a host
+ * beside the header).
+ */
+function refusalOf(request: IncomingMessage): RefusedError | undefined {
+  const { url = '' } = request
   const hosts = request.headersDistinct['host'] ?? []
   const [host = ''] = hosts
   if (hosts.length !== 1 || !isThisMachine(host)) {
@@ -22,9 +112,6 @@ export function refusalOf(request: IncomingMessage): RefusedError | undefined {
       `the Host header is ${hosts.length > 1 ? 'given twice' : JSON.stringify(host)}; this server answers to localhost, ` +
         '127.0.0.1 and [::1] only',
     )
-  }
-  if (method !== 'GET' && method !== 'HEAD') {
-    return new RefusedError('METHOD_REFUSED', `${method} is not taken; everything here is read with GET or HEAD`)
   }
   if (url.length > URL_BYTES_MAX) {
     return new RefusedError('BAD_REQUEST', `the URL has ${url.length} bytes; at most ${URL_BYTES_MAX} are taken`)

@@ -10,6 +10,9 @@ import { waitForPosition } from './wait-for-position.ts'
 /** The parameters of every request that may wait for a position. */
 export const WAIT_PARAMETERS = ['after', 'timeout']
 
+/** The parameter of requests that may be answered from a part of a view. */
+export const PARTS_PARAMETER = 'parts'
+
 /** The view of that name; throws `VIEW_MISSING`. */
 export function viewNamed(views: readonly ServedView[], name: string): ServedView {
   const view = views.find((candidate) => candidate.name === name)
@@ -38,16 +41,37 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
   }
 }
 
-/** Throws `VIEW_INCOMPLETE` where a part of the view is not in this container: what it holds would be missing. */
+/**
+ * Throws `VIEW_INCOMPLETE` if a part of the view is not in this container: what it holds would be missing. A request with
+ * `parts=here` asks for no more than what is here: returns what its answer says of that.
+ */
+export function requireParts(view: ServedView, query: Query): { readonly parts?: readonly number[] } {
+  const asked = query.get(PARTS_PARAMETER)
+  if (asked !== undefined && asked !== 'here') {
+    throw badRequest(
+      PARTS_PARAMETER,
+      `${JSON.stringify(asked)} is not "here", which asks for the parts of this process only`,
+    )
+  }
+  if (asked === undefined) requireAllParts(view)
+  return asked === undefined ? {} : { parts: partsHere(view) }
+}
+
+/** Throws `VIEW_INCOMPLETE` if a part of the view is not in this container. */
 export function requireAllParts(view: ServedView): void {
   if (isComplete(view)) return
-  const here = view.parts.map((part) => part.partition).sort((a, b) => a - b)
+  const here = partsHere(view)
   throw new RetriableError(
     'VIEW_INCOMPLETE',
     `view "${view.name}" has ${view.partitions} parts, and this container serves ${here.length} of them ` +
       `(${here.join(', ') || 'none'}): the others are being restored or run elsewhere; ask again, or ask there`,
     { store: view.name },
   )
+}
+
+/** The numbers of the parts that this container serves. */
+export function partsHere(view: ServedView): number[] {
+  return view.parts.map((part) => part.partition).sort((a, b) => a - b)
 }
 
 /**

@@ -13,7 +13,7 @@ import { parseQuery } from './query-parameters.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import { mergePositions } from './view-position.ts'
-import { PositionNotReached, requireAllParts, viewNamed } from './view-request.ts'
+import { PARTS_PARAMETER, PositionNotReached, partsHere, requireParts, viewNamed } from './view-request.ts'
 
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
 export function viewRoutes(sources: RouteSources): Hono<Http> {
@@ -46,12 +46,12 @@ function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView)
   const feeds = new Map<ServedView, ChangeFeed>()
   const streams = new Places(STREAMS_MAX, tooManyStreams)
   return async (c, view) => {
-    parseQuery(c.req.url, [])
-    requireAllParts(view)
+    const query = parseQuery(c.req.url, [PARTS_PARAMETER])
+    const parts = requireParts(view, query)
     if (c.env.incoming.method === 'HEAD') return c.body(null, 200, STREAM_HEADERS)
     const feed = feeds.get(view) ?? new ChangeFeed(view)
     feeds.set(view, feed)
-    await streams.hold(() => streamChanges(c.env.outgoing, feed, sources.env.timers, sources.closing))
+    await streams.hold(() => streamChanges(c.env.outgoing, feed, parts, sources.env.timers, sources.closing))
     return RESPONSE_ALREADY_SENT
   }
 }
@@ -63,7 +63,7 @@ function describeView(view: ServedView) {
     value: view.value.name,
     windowMs: view.windowMs ?? null,
     partitions: view.partitions,
-    parts: view.parts.map((part) => part.partition).sort((a, b) => a - b),
+    parts: partsHere(view),
     position: formatPosition(mergePositions(view.parts.map((part) => part.position))),
     completeFrom: completeness(view).completeFrom ?? null,
   }

@@ -178,6 +178,18 @@ test('a view of which parts are elsewhere answers only what it can know', async 
   expect(await status('changes')).toEqual([503, 'VIEW_INCOMPLETE'])
 })
 
+test('a process that has some parts of a view answers from them if it is asked to, and says which they are', async () => {
+  await using served = await serve()
+  served.delays.commit(1, {}, [{ key: 'here', window: { start: 0, end: HOUR }, value: 1 }])
+  served.delays.parts = served.delays.parts.slice(1)
+  for (const path of ['entries?parts=here', 'windows?key=here&parts=here']) {
+    const { body } = await getJson(`${served.url}/views/delays/${path}`)
+    expect(body).toMatchObject({ entries: [{ key: 'here', value: 1 }], parts: [1], next: null })
+  }
+  const { status, body } = await getJson(`${served.url}/views/delays/entries?parts=1`)
+  expect([status, body.code]).toEqual([400, 'BAD_REQUEST'])
+})
+
 test('a store that fails is an answer, not the end of the server', async () => {
   await using served = await serve()
   const [part] = served.totals.parts
@@ -231,7 +243,7 @@ test.each([
 test.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '128.0.0.1', '127.0.0.1.evil.example', ''])(
   'listening on %j is refused',
   async (host) => {
-    const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), host }
+    const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), host, token: null }
     await expect(startViewServer(options)).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' })
   },
 )
@@ -239,7 +251,7 @@ test.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '128.0.0.1', '127.0.0.1.e
 test('a port in use is named, with what to do', async () => {
   await using served = await serve()
   const port = Number(new URL(served.url).port)
-  const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port }
+  const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port, token: null }
   await expect(startViewServer(options)).rejects.toMatchObject({
     code: 'PORT_IN_USE',
     message: expect.stringMatching(new RegExp(`port ${port} .*choose another port`)),
@@ -254,7 +266,7 @@ test('closing ends waits and idle connections, and frees the port', async () => 
   expect((await waiting).body).toMatchObject({ code: 'SERVER_CLOSING' })
   await served.server.close()
   const port = Number(new URL(served.url).port)
-  const again = await startViewServer({ job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port })
+  const again = await startViewServer({ job: 'a', views: [], status: () => STATUS, env: nodeEnv(), port, token: null })
   await again.close()
 })
 
@@ -294,7 +306,7 @@ test('every answer of a view that does not count from the start of its inputs sa
     completeFrom: { flights: { 0: 7 } },
   })
   view.commit(0, { flights: { 0: 9 } }, [{ key: 'ATL', window: { start: 0, end: HOUR }, value: 1 }])
-  const server = await startViewServer({ job: 'job', views: [view], status: () => STATUS, env: nodeEnv() })
+  const server = await startViewServer({ job: 'job', views: [view], status: () => STATUS, env: nodeEnv(), token: null })
   try {
     const bodies = await Promise.all(
       ['value?key=ATL&window=0', 'value?key=BOS&window=0', 'windows?key=ATL', 'entries'].map(

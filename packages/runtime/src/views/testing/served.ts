@@ -31,6 +31,6 @@ export async function serve(): Promise<Served> {
   const totals = new MemoryView({ name: 'totals', key: string(), value: json(), positions: flights })
   const routes = new MemoryView({ name: 'routes', key: int32(), value: json(), positions: [{ routes: { 0: 0 } }] })
   const views = [delays, totals, routes]
-  const server = await startViewServer({ job: STATUS.job, views, status: () => STATUS, env })
+  const server = await startViewServer({ job: STATUS.job, views, status: () => STATUS, env, token: null })
   return { url: server.url, server, timers, delays, totals, routes, [Symbol.asyncDispose]: () => server.close() }
 }

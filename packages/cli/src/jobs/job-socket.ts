@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { RefusedError } from '@millrace/core'
+
+/** Systems take 104 bytes or more for a socket's path, its end included. */
+const SOCKET_PATH_BYTES_MAX = 100
+
+/**
+ * Where this process serves its views on a socket: in the data directory, or in a folder of this user among the system's
+ * temporary ones if that path is too long for a socket. What a dead process left there is removed. Undefined on a system without
+ * such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone.
+ */
+export function freeSocketPath(data: string): string | undefined {
+  const uid = process.getuid?.()
+  if (uid === undefined) return undefined
+  const jobs = resolve(data, 'jobs')
+  mkdirSync(jobs, { recursive: true, mode: 0o700 })
+  // No job has such a name, whose folder would stand here.
+  const inData = join(jobs, `@${process.pid}.sock`)
+  const path = Buffer.byteLength(inData) <= SOCKET_PATH_BYTES_MAX ? inData : pathOutside(jobs, uid)
+  // No process but this one has this number.
+  rmSync(path, { force: true })
+  return path
+}
+
+function pathOutside(jobs: string, uid: number): string {
+  const folder = join(tmpdir(), `millrace-${uid}`)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { mode, uid: owner } = lstatSync(folder)
+  // Anybody may make such a folder there first.
+  if (owner !== uid || (mode & 0o170_077) !== 0o040_000) {
+    throw new RefusedError(
+      'ADDRESS_REFUSED',
+      `The folder ${folder}, in which the job's socket would stand, is not this user's alone. Remove it, set TMPDIR, or give the ` +
+        'data directory a shorter path',
+      { file: folder },
+    )
+  }
+  return join(folder, `${createHash('sha256').update(jobs).digest('hex').slice(0, 16)}-${process.pid}.sock`)
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { badInput } from '../input-error.ts'
+
+/** As many random bytes as nobody guesses; 43 characters of text. */
+const TOKEN_BYTES = 32
+/** A token that a user chooses has at least so many characters. */
+const TOKEN_CHARACTERS_MIN = 16
+const TOKEN = /^[A-Za-z0-9._~+/=-]+$/
+
+/** Where the token of a data directory's jobs stands. Only its owner can read it. */
+export function tokenFile(data: string): string {
+  return join(resolve(data), 'token')
+}
+
+/** What `MILLRACE_TOKEN` says; undefined if it is not set. Throws `BAD_INPUT` for what no header can hold, or is easily guessed. */
+export function chosenToken(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const token = env['MILLRACE_TOKEN']
+  if (token === undefined || token === '') return undefined
+  if (token.length >= TOKEN_CHARACTERS_MIN && TOKEN.test(token)) return token
+  throw badInput(
+    `MILLRACE_TOKEN is not a token: give at least ${TOKEN_CHARACTERS_MIN} letters, digits and any of ._~+/=-, or leave it out`,
+  )
+}
+
+/** The token in the data directory; undefined if there is none. */
+export function storedToken(data: string): string | undefined {
+  try {
+    const token = readFileSync(tokenFile(data), 'utf8').trim()
+    return token.length >= TOKEN_CHARACTERS_MIN && TOKEN.test(token) ? token : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The token in the data directory, which is made if there is none: it stays when jobs are started again. */
+export function keptToken(data: string): string {
+  const file = tokenFile(data)
+  const stored = storedToken(data)
+  if (stored !== undefined) {
+    chmodSync(file, 0o600)
+    return stored
+  }
+  mkdirSync(resolve(data), { recursive: true, mode: 0o700 })
+  const temporary = `${file}.${process.pid}.new`
+  writeFileSync(temporary, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, { mode: 0o600 })
+  renameSync(temporary, file)
+  // Another process may have put its own in place since.
+  return storedToken(data) ?? keptToken(data)
+}

@@ -1,0 +1,30 @@
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { badInput } from './input-error.ts'
+import type { Io } from './terminal/io.ts'
+
+/** What users other than the owner may do. */
+const OTHERS = 0o077
+
+/**
+ * Takes a data directory of this user away from other users, and says so on stderr: one that was made by hand, or copied, may be
+ * open to them. Throws `BAD_INPUT` for such a directory that holds something else: it is not ours to close.
+ */
+export function protectData(io: Io, data: string): void {
+  const directory = resolve(data)
+  const uid = process.getuid?.()
+  const found = statSync(directory, { throwIfNoEntry: false })
+  // Of another owner, or not a directory: opening it says so.
+  if (uid === undefined || !found?.isDirectory() || found.uid !== uid || (found.mode & OTHERS) === 0) return
+  const mode = `mode 0${(found.mode & 0o777).toString(8)}`
+  if (!existsSync(join(directory, 'millrace.json')) && readdirSync(directory).length > 0) {
+    throw badInput(
+      `${directory} is not a data directory, holds other files, and is open to other users (${mode}): choose an empty or new ` +
+        'directory with --data',
+    )
+  }
+  chmodSync(directory, found.mode & 0o700)
+  io.stderr.write(
+    `note: the data directory ${directory} was open to other users (${mode}); now it is yours alone (mode 0700)\n`,
+  )
+}

@@ -1,0 +1,132 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type Env, RefusedError } from '@millrace/core'
+import { answerBrokenRequests } from './broken-requests.ts'
+import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
+
+/** What one client's connections may cost the server. */
+export interface ConnectionLimits {
+  readonly connectionsMax: number
+  readonly requestMsMax: number
+  readonly keepAliveMs: number
+}
+
+/** Where a server listens: on a port of an address of this machine, or on a socket in its file system. */
+export type ListenPlace = { readonly address: string; readonly port: number } | { readonly socket: string }
+
+/** One place where the views are served. */
+export interface HttpEndpoint {
+  /** The port that it got; 0 on a socket. */
+  readonly port: number
+  /** Lets answers on their way finish, for a moment, and frees the place. */
+  close(): Promise<void>
+}
+
+/** While a socket is made: only its owner may read and write it, so its mode is 0600. */
+const OWNER_ONLY = 0o177
+
+/** Listens, and answers with `listener`. Throws `ADDRESS_REFUSED` and `PORT_IN_USE`. */
+export async function openEndpoint(
+  place: ListenPlace,
+  listener: RequestListener,
+  env: Env,
+  connections: Partial<ConnectionLimits> = {},
+): Promise<HttpEndpoint> {
+  const { connectionsMax = CONNECTIONS_MAX, requestMsMax = REQUEST_MS_MAX, keepAliveMs = KEEP_ALIVE_MS } = connections
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: requestMsMax,
+    requestTimeout: requestMsMax,
+    // Node looks every 30 s unless told otherwise, and a slow client would have its socket for four times as long.
+    connectionsCheckingInterval: requestMsMax / 10,
+    keepAliveTimeout: keepAliveMs,
+    // A request without one is refused by the guard, with a code.
+    requireHostHeader: false,
+  }
+  const server = createServer(limits, listener)
+  answerBrokenRequests(server)
+  server.maxConnections = connectionsMax
+  const requests = new RequestCount(server)
+  const port = await listen(server, place)
+  return { port, close: () => closeServer(server, requests, env) }
+}
+
+function listen(server: Server, place: ListenPlace): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(place, cause)))
+    const listening = () => {
+      server.removeAllListeners('error')
+      const bound = server.address()
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
+    }
+    if ('address' in place) server.listen(place.port, place.address, listening)
+    else listenOnSocket(server, place.socket, listening)
+  })
+}
+
+/** Binding makes the file, in this call: it is never there with another mode. */
+function listenOnSocket(server: Server, path: string, listening: () => void): void {
+  const before = process.umask(OWNER_ONLY)
+  try {
+    server.listen(path, listening)
+  } finally {
+    process.umask(before)
+  }
+}
+
+function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedError {
+  if ('socket' in place) {
+    return new RefusedError('ADDRESS_REFUSED', `Cannot listen on the socket ${place.socket}: ${cause.message}`, {
+      file: place.socket,
+      cause,
+    })
+  }
+  const { address, port } = place
+  if (cause.code === 'EADDRINUSE') {
+    return new RefusedError(
+      'PORT_IN_USE',
+      `port ${port} on ${address} is taken by another program; stop it, or choose another port (0 takes a free one)`,
+      { cause },
+    )
+  }
+  return new RefusedError(
+    'ADDRESS_REFUSED',
+    `cannot listen on ${address}, port ${port}: ${cause.message}; choose another port (0 takes a free one)`,
+    { cause },
+  )
+}
+
+/** Counts the requests that are being answered. */
+class RequestCount {
+  #requests = 0
+  #onNone = () => {}
+
+  constructor(server: Server) {
+    server.on('request', (_request, response) => {
+      this.#requests++
+      response.once('close', () => {
+        this.#requests--
+        if (this.#requests === 0) this.#onNone()
+      })
+    })
+  }
+
+  /** Calls back once no request is being answered; at once where none is. */
+  whenNone(callback: () => void): void {
+    this.#onNone = callback
+    if (this.#requests === 0) callback()
+  }
+}
+
+function closeServer(server: Server, requests: RequestCount, env: Env): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = () => {
+      patience.cancel()
+      server.close(() => resolve())
+      // Browsers open connections ahead of requests, which `close` would wait for.
+      server.closeAllConnections()
+    }
+    const patience = env.timers.after(CLOSE_GRACE_MS, cut)
+    // `close` comes after the answers: it cuts connections on which an answer is still on its way to the client.
+    requests.whenNone(cut)
+  })
+}
