@@ -8,6 +8,7 @@ import { topologyCommand } from './jobs/topology.ts'
 import { logCommand } from './log/log.ts'
 import { protectData } from './protect-data.ts'
 import type { Io } from './terminal/io.ts'
+import { printableLines } from './terminal/printable.ts'
 import { topicsCommand } from './topics/topics.ts'
 import { VERSION } from './version.ts'
 import { queryCommand } from './views/query.ts'
@@ -57,7 +58,7 @@ function passDataOn(millrace: Command, action: Command): void {
 function throwInsteadOfExiting(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout.write(text),
-    writeErr: (text) => io.stderr.write(text),
+    writeErr: (text) => io.stderr.write(printableLines(text)),
   })
   command.showHelpAfterError(`(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help says more)`)
   if (command.commands.length === 0) command.addHelpText('after', EXIT_HELP)

@@ -2,6 +2,7 @@ import { formatPosition, type JobStatus } from '@millrace/core'
 import type { RestoreProgress, ServedView } from '@millrace/runtime'
 import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
 
 /** What a running job shows on stderr: where its views are, how far it is, how fast. */
@@ -53,7 +54,7 @@ export class JobDisplay {
 
   notice(message: string): void {
     this.clear()
-    this.#line(`${this.#io.colors.yellow('note:')} ${message}`)
+    this.#line(`${this.#io.colors.yellow('note:')} ${printableLines(message)}`)
   }
 
   ended(status: JobStatus): void {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { describe } from '@millrace/core'
 import { Command, Option } from 'commander'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { readJob } from './job-file.ts'
 
 interface TopologyOptions {
@@ -28,6 +29,7 @@ Examples:
       const job = await readJob(resolve(file), check)
       const text =
         json === true || format === 'json' ? JSON.stringify(describe(job, 'json'), null, 2) : describe(job, format)
-      io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+      const shown = printableLines(text)
+      io.stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`)
     })
 }

@@ -6,6 +6,7 @@ import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { bytes, count } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
+import { jsonLine, jsonText, printable } from '../terminal/printable.ts'
 import { headersLine, recordJson, recordLine } from '../topics/tailed-record.ts'
 import { positiveNumber, wholeNumber } from '../values.ts'
 import { byteText, offsetText } from './problem-line.ts'
@@ -47,9 +48,9 @@ async function dump(io: Io, topic: string, partition: number, options: DumpOptio
   let left = options.limit ?? Number.POSITIVE_INFINITY
   for await (const each of dumpPartition(nodeEnv(), resolve(options.data), topic, partition, options.offset)) {
     if (each.kind !== 'batch') {
-      await output.line(options.json === true ? JSON.stringify({ topic, partition, ...each }) : damageLine(each, io))
+      await output.line(options.json === true ? jsonLine(io, { topic, partition, ...each }) : damageLine(each, io))
     } else if (options.records !== true) {
-      await output.line(options.json === true ? JSON.stringify(batchJson(topic, partition, each)) : batchLine(each, io))
+      await output.line(options.json === true ? jsonLine(io, batchJson(topic, partition, each)) : batchLine(each, io))
       left--
     } else if (!each.compressed) {
       while (left > 0 && !signal.aborted && each.cursor.next()) {
@@ -63,10 +64,10 @@ async function dump(io: Io, topic: string, partition: number, options: DumpOptio
 }
 
 function recordText({ cursor, control }: DumpedBatch, { json }: DumpOptions, io: Io): string {
-  if (json === true) return recordJson(cursor, control ? ',"control":true' : '')
+  if (json === true) return jsonText(io, recordJson(cursor, control ? ',"control":true' : ''))
   const headers = headersLine(cursor)
   const { dim } = io.colors
-  return `${recordLine(cursor, io.colors)}${headers === '' ? '' : dim(` (${headers})`)}${control ? dim(' (control)') : ''}`
+  return `${recordLine(cursor, io.colors)}${headers === '' ? '' : dim(` (${printable(headers)})`)}${control ? dim(' (control)') : ''}`
 }
 
 function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
@@ -100,7 +101,7 @@ function batchJson(topic: string, partition: number, batch: DumpedBatch): Record
 
 function damageLine(damaged: DumpedDamage, { colors: { red, yellow } }: Io): string {
   const { kind, file, offset, nextOffset, what } = damaged
-  const text = `${kind}: ${offsetText(offset, nextOffset)}; ${file}, ${byteText(damaged)}: ${what}`
+  const text = `${kind}: ${offsetText(offset, nextOffset)}; ${file}, ${byteText(damaged)}: ${printable(what)}`
   return kind === 'torn' ? yellow(text) : red(text)
 }
 

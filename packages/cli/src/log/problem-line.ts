@@ -1,12 +1,13 @@
 import type { LogProblem } from '@millrace/connectors/internal'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 /** A problem as a line that a person reads. */
 export function problemLine(problem: LogProblem, { red, yellow, dim }: Io['colors']): string {
   const { severity, file, what, offset, nextOffset } = problem
   const color = { damage: red, torn: yellow, harmless: dim }[severity]
   const at = offset === undefined ? '' : `, ${offsetText(offset, nextOffset)}`
-  return `${color(severity.padEnd(8))} ${file}, ${byteText(problem)}${at}: ${what}`
+  return `${color(severity.padEnd(8))} ${file}, ${byteText(problem)}${at}: ${printable(what)}`
 }
 
 /** `byte 7`, or `bytes 7 to 9` of `[position, end)`. */

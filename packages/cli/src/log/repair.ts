@@ -5,6 +5,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { wholeNumber } from '../values.ts'
 import { offsetText, problemLine } from './problem-line.ts'
 
@@ -35,7 +36,7 @@ Examples:
 async function repair(io: Io, topic: string, partition: number, options: RepairOptions): Promise<void> {
   const data = resolve(options.data)
   const env = nodeEnv()
-  const say = (text: string) => io.stdout.write(`${text}\n`)
+  const say = (text: string) => io.stdout.write(`${printableLines(text)}\n`)
   const found = await inspectPartition(env, data, topic, partition)
   for (const problem of found.problems) say(problemLine(problem, io.colors))
   if (!found.needed) {

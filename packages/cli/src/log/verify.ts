@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { bytes, count } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { jsonLine } from '../terminal/printable.ts'
 import { wholeNumber } from '../values.ts'
 import { problemLine } from './problem-line.ts'
 
@@ -51,7 +52,7 @@ async function verify(
     for (const problem of verified.problems) {
       total[problem.severity]++
       if (problem.severity === 'damage') first ??= problem
-      io.stdout.write(`${options.json === true ? JSON.stringify(jsonOf(problem)) : problemLine(problem, io.colors)}\n`)
+      io.stdout.write(`${options.json === true ? jsonLine(io, jsonOf(problem)) : problemLine(problem, io.colors)}\n`)
     }
   }
   const { damage, torn, harmless } = total

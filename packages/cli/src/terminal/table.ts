@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { Io } from './io.ts'
+import { jsonLine, printable } from './printable.ts'
 
 /** A row as it is printed: with `--json` as one object a line, else as the cells of a table. */
 export type Row = Readonly<Record<string, unknown>>
@@ -7,14 +8,14 @@ export type Row = Readonly<Record<string, unknown>>
 /** Prints rows; with `json` one JSON object a line, else as a table without frames whose columns are the first row's fields. */
 export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   if (json) {
-    for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`)
+    for (const row of rows) io.stdout.write(`${jsonLine(io, row)}\n`)
     return
   }
   const [first] = rows
   if (first === undefined) return
   const columns = Object.keys(first)
   const table = new Table({
-    head: columns.map((column) => io.colors.bold(column)),
+    head: columns.map((column) => io.colors.bold(printable(column))),
     colAligns: columns.map((column) => (typeof first[column] === 'number' ? 'right' : 'left')),
     chars: FRAMELESS,
     style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [] },
@@ -27,7 +28,7 @@ export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return '-'
   if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : String(value)
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return printable(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 const FRAMELESS = {

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption, withLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
+import { jsonText } from '../terminal/printable.ts'
 import { positiveNumber, wholeNumber } from '../values.ts'
 import { parseStart, type TailStart } from './tail-start.ts'
 import { recordJson, recordLine } from './tailed-record.ts'
@@ -62,7 +63,7 @@ async function tail(io: Io, log: Log, topic: TopicDescription, options: TailOpti
   const print = async (batch: Batch, end: number): Promise<void> => {
     while (left > 0 && batch.next() && batch.offset < end) {
       left--
-      await output.line(options.json === true ? recordJson(batch) : recordLine(batch, io.colors))
+      await output.line(options.json === true ? jsonText(io, recordJson(batch)) : recordLine(batch, io.colors))
       if (signal.aborted) return
     }
   }

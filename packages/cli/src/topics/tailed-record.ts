@@ -1,5 +1,6 @@
 import type { Batch, Header } from '@millrace/core'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -20,11 +21,12 @@ export function recordJson(batch: Batch, more = ''): string {
   return `{${place},${keyJson(batch)},${valueJson(batch)}${headersJson}${more}}`
 }
 
-/** A cursor's record as a line that a person reads. */
+/** A cursor's record as a line that a person reads: what a terminal would act on is escaped. */
 export function recordLine(batch: Batch, { dim, cyan }: Io['colors']): string {
   const time = new Date(batch.timestamp).toISOString()
-  const key = batch.keyStart < 0 ? '-' : textOr64(bytesOf(batch, batch.keyStart, batch.keyEnd))
-  const value = batch.valueStart < 0 ? dim('(deleted)') : textOr64(bytesOf(batch, batch.valueStart, batch.valueEnd))
+  const key = batch.keyStart < 0 ? '-' : printable(textOr64(bytesOf(batch, batch.keyStart, batch.keyEnd)))
+  const value =
+    batch.valueStart < 0 ? dim('(deleted)') : printable(textOr64(bytesOf(batch, batch.valueStart, batch.valueEnd)))
   return `${dim(`${batch.partition}:${batch.offset} ${time}`)} ${cyan(key)} ${value}`
 }
 

@@ -4,6 +4,7 @@ import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { badInput } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
+import { jsonLine } from '../terminal/printable.ts'
 import { printRows, type Row } from '../terminal/table.ts'
 import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
@@ -101,7 +102,7 @@ async function printEntries(io: Io, entries: AsyncIterable<FoundEntry>, options:
       break
     }
     printed++
-    if (json) await output.line(JSON.stringify(entry))
+    if (json) await output.line(jsonLine(io, entry))
     else shown.push(entry)
   }
   await output.flush()

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { fromEvent, merge, type Observable, takeUntil, tap } from 'rxjs'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
+import { jsonLine, printable } from '../terminal/printable.ts'
 import { cell } from '../terminal/table.ts'
 import type { FoundEntry } from './read-entries.ts'
 import {
@@ -52,7 +53,7 @@ Examples:
         changes.pipe(takeUntil(fromEvent(stop, 'abort'))).subscribe({
           next: (event) => {
             if (event.kind === 'start') {
-              io.stderr.write(`Watching ${name}, from position ${formatPosition(event.position)} on\n`)
+              io.stderr.write(`Watching ${printable(name)}, from position ${formatPosition(event.position)} on\n`)
             } else io.stdout.write(`${changeLine(io, event.entry, options.json === true)}\n`)
           },
           error: reject,
@@ -79,8 +80,8 @@ function changesOf(found: FoundView, { client, parts }: ViewSource): Observable<
 }
 
 function changeLine(io: Io, entry: FoundEntry, json: boolean): string {
-  if (json) return JSON.stringify(entry)
+  if (json) return jsonLine(io, entry)
   const { cyan, dim } = io.colors
   const window = entry.window === undefined ? '' : ` ${dim(windowText(entry.window))}`
-  return `${cyan(cell(entry.key))}${window} ${entry.value === null ? dim('(deleted)') : JSON.stringify(entry.value)}`
+  return `${cyan(cell(entry.key))}${window} ${entry.value === null ? dim('(deleted)') : printable(JSON.stringify(entry.value))}`
 }
