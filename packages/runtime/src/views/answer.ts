@@ -40,7 +40,8 @@ export function answerError(
 /** As `answerError`, for a request that comes to no route. */
 export function sendError(response: ServerResponse, error: RefusedError): void {
   const body = errorBody(error)
-  response.writeHead(statusOf(body.code), errorHeaders(body)).end(JSON.stringify(body))
+  const bytes = Buffer.from(JSON.stringify(body))
+  response.writeHead(statusOf(body.code), { ...errorHeaders(body), 'content-length': bytes.length }).end(bytes)
 }
 
 function errorHeaders({ code }: ErrorBody): Record<string, string> {

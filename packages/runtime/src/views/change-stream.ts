@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Timer, Timers } from '@millrace/core'
 import type { ChangeFeed } from './change-feed.ts'
 import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
+import { whenGone } from './when-gone.ts'
 
 export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -48,10 +49,11 @@ export function streamChanges(
       if (response.writableLength === 0) send(HEARTBEAT)
       heartbeat = timers.after(HEARTBEAT_MS, beat)
     }
-    response.once('close', () => {
+    whenGone(response, () => {
       end()
       resolve()
     })
+    if (!open) return
     signal.addEventListener('abort', end, { once: true })
     response.writeHead(200, STREAM_HEADERS)
     heartbeat = timers.after(HEARTBEAT_MS, beat)

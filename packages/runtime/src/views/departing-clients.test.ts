@@ -57,3 +57,17 @@ test('clients that go amid a request or an answer leave nothing behind, and othe
   const { status, body } = await getJson(`${served.url}/views/totals/value?key=k999`)
   expect([status, body.value]).toEqual([200, value])
 })
+
+test('a client that sends requests ahead of the answers and goes leaves nothing behind either', async () => {
+  await using served = await serve()
+  served.totals.commit(0, {}, [{ key: 'k1', value: 1 }])
+  const paths = ['value?key=k1&after=flights/1=1000', 'entries', 'value?key=k1', 'changes', 'entries', 'changes']
+  const requests = paths.map((path) => `GET /views/totals/${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+  const socket = connect(Number(new URL(served.url).port), '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write(requests.join(''))
+  await vi.waitUntil(() => served.totals.followed)
+  await vi.waitUntil(() => served.timers.waiting === 6)
+  socket.destroy()
+  await vi.waitUntil(() => !served.totals.followed && served.timers.waiting === 0)
+})

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type Env, RefusedError } from '@millrace/core'
 import { answerBrokenRequests } from './broken-requests.ts'
 import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
+import { whenGone } from './when-gone.ts'
 
 /** What one client's connections may cost the server. */
 export interface ConnectionLimits {
@@ -44,7 +45,13 @@ export async function openEndpoint(
   }
   const server = createServer(limits, listener)
   answerBrokenRequests(server)
+  // No body is wanted, so none is waited for; Node's own interim answer can come amid another answer.
+  for (const event of ['checkContinue', 'checkExpectation']) {
+    server.on(event, (request, response) => server.emit('request', request, response))
+  }
   server.maxConnections = connectionsMax
+  // Each request of a connection that is not answered yet waits for its end.
+  server.on('connection', (socket) => socket.setMaxListeners(0))
   const requests = new RequestCount(server)
   const port = await listen(server, place)
   return { port, close: () => closeServer(server, requests, env) }
@@ -103,7 +110,7 @@ class RequestCount {
   constructor(server: Server) {
     server.on('request', (_request, response) => {
       this.#requests++
-      response.once('close', () => {
+      whenGone(response, () => {
         this.#requests--
         if (this.#requests === 0) this.#onNone()
       })

@@ -36,8 +36,11 @@ export const ENCODED_CHARS_PER_TURN = 256 * 1024
  */
 export const QUERIES_BYTES_MAX = 64 * 1024 * 1024
 
-/** What a page may hold at one time: its stored bytes, their JSON, the answer's text and its bytes, 4 MiB each. */
-export const PAGE_RESERVED_BYTES = 16 * 1024 * 1024
+/**
+ * What a page may hold at one time: its stored bytes, their JSON, the answer's text and its bytes. Each is 4 MiB, and what the last
+ * value is more, which is 1 MiB at most unless records are larger than usual. So three pages are made at a time.
+ */
+export const PAGE_RESERVED_BYTES = 20 * 1024 * 1024
 
 /** As `PAGE_RESERVED_BYTES`, for one value of 1 MiB. */
 export const VALUE_RESERVED_BYTES = 4 * 1024 * 1024

@@ -7,12 +7,17 @@ import { HandTimers } from './testing/hand-timers.ts'
 
 const HALF = QUERIES_BYTES_MAX / 2
 
+/** A connection's end closes its response. */
 class FakeResponse extends EventEmitter {
   closed = false
-
-  destroy(): void {
-    this.closed = true
-    this.emit('close')
+  readonly req = {
+    socket: Object.assign(new EventEmitter(), {
+      destroyed: false,
+      destroy: () => {
+        this.closed = true
+        this.emit('close')
+      },
+    }),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { RetriableError, type Timers } from '@millrace/core'
 import { ANSWER_MS_MAX, QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX, WAITS_MAX } from './limits.ts'
+import { whenGone } from './when-gone.ts'
 
 interface Waiting {
   readonly bytes: number
@@ -33,9 +34,10 @@ export class QueryBudget {
     if (this.#waiting.size === 0 && this.#hasRoom(bytes)) return this.#begin(response, bytes)
     if (this.#waiting.size >= QUERIES_WAITING_MAX) throw tooManyQueries()
     return new Promise((resolve, reject) => {
+      let stay = () => {}
       const leave = () => {
         timer.cancel()
-        response.off('close', giveUp)
+        stay()
         this.#waiting.delete(waiting)
       }
       const giveUp = () => {
@@ -49,8 +51,8 @@ export class QueryBudget {
       }
       const waiting: Waiting = { bytes, begin }
       const timer = this.#timers.after(QUERY_WAIT_MS_MAX, giveUp)
-      response.once('close', giveUp)
       this.#waiting.add(waiting)
+      stay = whenGone(response, giveUp)
     })
   }
 
@@ -58,8 +60,7 @@ export class QueryBudget {
     const share = new QueryShare(response, bytes, this.#timers, (to) => this.#resize(share, to))
     this.#shares.add(share)
     this.#heldBytes += bytes
-    if (response.closed) share.end()
-    else response.once('close', () => share.end())
+    whenGone(response, () => share.end())
     return share
   }
 
@@ -115,9 +116,9 @@ export class QueryShare {
   /** The query is answered with so many bytes, which the client has to take in time. */
   answers(bytes: number): void {
     this.holds(bytes)
-    const cut = this.#timers.after(ANSWER_MS_MAX, () => this.#response.destroy())
+    const cut = this.#timers.after(ANSWER_MS_MAX, () => this.#response.req.socket.destroy())
     this.#response.once('finish', () => cut.cancel())
-    this.#response.once('close', () => cut.cancel())
+    whenGone(this.#response, () => cut.cancel())
   }
 
   end(): void {

@@ -101,6 +101,16 @@ test.each([
   expect(statusAndCode(answer)).toEqual([status, code])
 })
 
+test('a request that expects to be asked for its body is answered without', async () => {
+  await using served = await serve()
+  const head = 'GET /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n'
+  for (const expected of ['100-continue', 'a miracle']) {
+    const answer = await rawExchange(served.url, `${head}Expect: ${expected}\r\nConnection: close\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(answer).toContain(JSON.stringify(STATUS))
+  }
+})
+
 const TOKEN = 'a-token-of-this-test'
 const PAGE = 'https://ops.example.com'
 

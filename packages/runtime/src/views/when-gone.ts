@@ -1,0 +1,28 @@
+import type { ServerResponse } from 'node:http'
+
+/**
+ * Calls back once when a response has ended, or its connection has: of requests that a client sends one after the other without
+ * waiting, only the first response hears of the connection's end. At once if that was before. Returns what takes it back.
+ */
+export function whenGone(response: ServerResponse, callback: () => void): () => void {
+  const { socket } = response.req
+  if (response.closed || socket.destroyed) {
+    callback()
+    return () => {}
+  }
+  let isOpen = true
+  const cancel = () => {
+    isOpen = false
+    response.off('close', gone)
+    socket.off('close', gone)
+  }
+  const gone = () => {
+    // The end of a connection that ends its response reaches a listener that was taken away in between.
+    if (!isOpen) return
+    cancel()
+    callback()
+  }
+  response.once('close', gone)
+  socket.once('close', gone)
+  return cancel
+}
