@@ -1,4 +1,6 @@
 import { connect, Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { ConnectionLimits } from './http-endpoint.ts'
@@ -29,6 +31,20 @@ test('an address that the system does not allow is refused', async () => {
     code: 'ADDRESS_REFUSED',
     message: expect.stringContaining('listen EACCES'),
   })
+})
+
+test('a socket that cannot be made is named, and the port is free again', async () => {
+  const options = { job: 'a', views: [], status: () => STATUS, env: nodeEnv(), token: null }
+  const socket = join(tmpdir(), 'millrace-not-there/views.sock')
+  const first = await startViewServer(options)
+  const port = Number(new URL(first.url).port)
+  await first.close()
+  await expect(startViewServer({ ...options, port, socket })).rejects.toMatchObject({
+    code: 'ADDRESS_REFUSED',
+    message: expect.stringContaining(socket),
+  })
+  const again = await startViewServer({ ...options, port })
+  await again.close()
 })
 
 test('a client that does not finish its request in time loses its connection', async () => {

@@ -82,10 +82,11 @@ function listenOnSocket(server: Server, path: string, listening: () => void): vo
 
 function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedError {
   if ('socket' in place) {
-    return new RefusedError('ADDRESS_REFUSED', `Cannot listen on the socket ${place.socket}: ${cause.message}`, {
-      file: place.socket,
-      cause,
-    })
+    return new RefusedError(
+      'ADDRESS_REFUSED',
+      `Cannot listen on the socket ${place.socket}: ${cause.message}; choose a data directory on a file system that has sockets`,
+      { file: place.socket, cause },
+    )
   }
   const { address, port } = place
   if (cause.code === 'EADDRINUSE') {
