@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { formatPosition, type Position, type RefusedError } from '@millrace/core'
+import { formatPosition, type Position, RefusedError } from '@millrace/core'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
 import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
 import type { QueryShare } from './query-budget.ts'
@@ -42,6 +42,13 @@ export function sendError(response: ServerResponse, error: RefusedError): void {
   const body = errorBody(error)
   const bytes = Buffer.from(JSON.stringify(body))
   response.writeHead(statusOf(body.code), { ...errorHeaders(body), 'content-length': bytes.length }).end(bytes)
+}
+
+/** As `answerError`, for a request whose URL cannot be read. */
+export function answerUnreadable(cause: unknown): Response {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const body = errorBody(new RefusedError('BAD_REQUEST', `the request cannot be read: ${reason}`, { cause }))
+  return new Response(JSON.stringify(body), { status: statusOf(body.code), headers: errorHeaders(body) })
 }
 
 function errorHeaders({ code }: ErrorBody): Record<string, string> {

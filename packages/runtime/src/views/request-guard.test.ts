@@ -76,6 +76,7 @@ test.each([
     403,
     'HOST_REFUSED',
   ],
+  ['a path that is not one', 'GET /\\ HTTP/1.1\r\nHost: [::1]\r\n', 400, 'BAD_REQUEST'],
   ['two hosts', 'GET /views HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n', 403, 'HOST_REFUSED'],
   ['a port that cannot be', 'GET /views HTTP/1.1\r\nHost: localhost:99999\r\n', 403, 'HOST_REFUSED'],
   ['an address that cannot be', 'GET /views HTTP/1.1\r\nHost: 127.0.0.999\r\n', 403, 'HOST_REFUSED'],

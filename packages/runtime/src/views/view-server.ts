@@ -1,4 +1,5 @@
 import type { Env, JobStatus } from '@millrace/core'
+import { answerUnreadable } from './answer.ts'
 import type { ConnectionLimits, HttpEndpoint, ListenPlace } from './http-endpoint.ts'
 import { WAITS_MAX } from './limits.ts'
 import { loopbackAddress } from './listen-address.ts'
@@ -62,7 +63,7 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   const waits = new Places(WAITS_MAX, tooManyWaits)
   const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal, budget, waits })
   // The globals belong to the job that runs in this process.
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false })
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: answerUnreadable })
   const endpoints: HttpEndpoint[] = []
   const close = async () => {
     closing.abort()
