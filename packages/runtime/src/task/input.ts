@@ -186,7 +186,8 @@ export abstract class TaskInput implements Progress {
         continue
       }
       if (batch.offset >= this.limit) {
-        this.offset = this.limit
+        // Another process may have been past the limit before the task came back here: an offset never goes back.
+        this.offset = Math.max(this.offset, this.limit)
         return false
       }
       if (this.admit(batch) && this.#decode(batch)) {

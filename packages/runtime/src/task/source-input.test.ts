@@ -67,3 +67,22 @@ test('an input that goes on from a checkpoint stops before a batch whose tombsto
   input.start(readerOf(gone(5, 10), 10), false)
   expect(() => input.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
 })
+
+test('an input that another process has moved past the limit of this run stays where it is', () => {
+  const input = inputOf()
+  input.load({ offset: 17, progress: { watermark: 1, topicId: 'id' } })
+  const batch = {
+    topic: 't',
+    partition: 0,
+    baseOffset: 17,
+    nextOffset: 19,
+    offset: 17,
+    tombstonesGone: false,
+    next: () => true,
+  }
+  input.start({ ...readerOf(batch as unknown as Batch, 0), position: 17 }, false)
+  input.limit = 16
+  expect(input.fill()).toBe(false)
+  expect(input.offset).toBe(17)
+  expect(input.atEnd).toBe(true)
+})
