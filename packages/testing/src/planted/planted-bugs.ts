@@ -30,7 +30,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: '    await this.#write(producer, decided)\n',
     to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, decided)\n",
-    seed: 14,
   },
   {
     name: 'decision not durable',
@@ -43,7 +42,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: 'if (!this.#journal.allows(producer)) throw writerFenced(this.transactionalId)',
     to: '',
-    seed: 82,
+    seed: 9,
   },
   {
     name: 'journal written in place',
@@ -57,7 +56,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/finisher.ts`,
     from: "committed ? 'committed' : 'aborted'",
     to: "committed ? 'aborted' : 'aborted'",
-    seed: 14,
+    seed: 8,
   },
   {
     name: 'gone member not fenced',
@@ -107,7 +106,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',
     to: '',
-    seed: 78,
+    seed: 88,
   },
   {
     name: 'no directory fsync',
@@ -151,13 +150,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/whole-log.ts`,
     from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
     to: 'return await log.admin.offsets(topic, partition)',
-    seed: 244,
+    seed: 230,
   },
   {
     name: 'task given up without a commit',
     file: `${RUNTIME}/container/running-container.ts`,
     from: '      await this.#commitAll()\n      await this.#tasks.close(lost)',
     to: '      await this.#tasks.close(lost)',
+    seed: 24,
   },
   {
     name: 'store keeps what was not committed',
@@ -170,7 +170,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '    await outputs.abort()\n',
     to: '',
-    seed: 68,
+    seed: 50,
   },
   {
     name: 'an input is idle some time after the start',
