@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { openFileLog } from '@millrace/connectors'
 import type { Log } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Option } from 'commander'
@@ -29,6 +28,7 @@ export async function withLog<T>({ data }: DataOptions, use: (log: Log) => Promi
 }
 
 /** The log in a data directory, which is made where there is none. */
-export function openLog(data: string): Promise<Log> {
+export async function openLog(data: string): Promise<Log> {
+  const { openFileLog } = await import('@millrace/connectors')
   return openFileLog({ directory: resolve(data), env: nodeEnv() })
 }

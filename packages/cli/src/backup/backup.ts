@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { backUp } from '@millrace/connectors/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
@@ -28,6 +27,7 @@ Example:
 async function backup(io: Io, target: string, options: DataOptions): Promise<void> {
   const data = resolve(options.data)
   const to = resolve(target)
+  const { backUp } = await import('@millrace/connectors/internal')
   const done = await backUp(nodeEnv(), data, to)
   const linked = done.linkable
     ? `${bytes(done.linkedBytes)} of them linked`

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { restore } from '@millrace/connectors/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
@@ -23,6 +22,7 @@ Example:
     )
     .action(async (backup: string, options: DataOptions) => {
       const data = resolve(options.data)
+      const { restore } = await import('@millrace/connectors/internal')
       const { files, bytes: size, createdMs } = await restore(nodeEnv(), resolve(backup), data)
       const when = new Date(createdMs).toISOString()
       io.stdout.write(

@@ -1,9 +1,7 @@
 import { extname } from 'node:path'
 import type { Readable } from 'node:stream'
 import { badInput } from '../input-error.ts'
-import { csvRows } from './csv-rows.ts'
 import { ndjsonRows } from './ndjson-rows.ts'
-import { parquetRows } from './parquet-rows.ts'
 import type { RowPlan, RowSource } from './row-source.ts'
 import { openText } from './text-input.ts'
 
@@ -43,13 +41,17 @@ export async function openRows(path: string, format: Format, stdin: Readable, pl
     if (plan.delimiter !== undefined || plan.encoding !== undefined) {
       throw badInput(`${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
     }
+    const { parquetRows } = await import('./parquet-rows.ts')
     if (path !== STDIN && !COMPRESSED.includes(extname(path).toLowerCase())) return parquetRows(path, plan)
     throw badInput(
       `${path}: a parquet file is not read from its start to its end. Import it from a file that is not compressed`,
     )
   }
   const input = await openText(path === STDIN ? undefined : path, stdin, plan.encoding)
-  if (format !== 'ndjson') return csvRows(input, plan, plan.delimiter ?? (format === 'tsv' ? '\t' : ','))
+  if (format !== 'ndjson') {
+    const { csvRows } = await import('./csv-rows.ts')
+    return csvRows(input, plan, plan.delimiter ?? (format === 'tsv' ? '\t' : ','))
+  }
   if (plan.delimiter === undefined) return ndjsonRows(input, plan)
   throw badInput(`${path} is JSON, which has no --delimiter. Leave it out`)
 }

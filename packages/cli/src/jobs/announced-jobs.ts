@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { MillraceClient } from '@millrace/client'
+import type { MillraceClient } from '@millrace/client'
 import { RefusedError } from '@millrace/core'
 import { storedToken } from './job-token.ts'
 import { socketFetch } from './socket-fetch.ts'
@@ -97,6 +97,7 @@ async function running(data: string, announced: AnnouncedJob): Promise<RunningPr
     connect.fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) })
   const { url } = announced
   // Another program may have got the port since.
+  const { MillraceClient } = await import('@millrace/client')
   const answers = await new MillraceClient(url, { ...connect, fetch: withinTime }).status().then(
     (status) => status.job === announced.job,
     () => false,

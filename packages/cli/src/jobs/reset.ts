@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
-import { findTraces, resetJob } from '@millrace/runtime'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { badInput } from '../input-error.ts'
@@ -30,6 +29,7 @@ Examples:
       withLog(options, async (log) => {
         const all = { job, log, env: nodeEnv(), stateDirectory: resolve(options.data, 'state') }
         const yes = options.yes === true
+        const { findTraces, resetJob } = await import('@millrace/runtime')
         const { topics, stateDirectory } = yes ? await resetJob(all) : await findTraces(all)
         const verb = yes ? 'Deleted' : 'Would delete'
         for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)

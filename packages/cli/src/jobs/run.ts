@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Job, JobStatus, Log } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { type Container, type Guarantee, type ServedView, startContainer, startViewServer } from '@millrace/runtime'
+import type { Container, Guarantee, ServedView } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
@@ -86,6 +86,7 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
 }
 
 async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
+  const { startContainer, startViewServer } = await import('@millrace/runtime')
   const env = nodeEnv()
   const display = new JobDisplay(io, job.name, options.untilEnd === true)
   // The server comes first, so that a port in use stops the start before anything is processed.

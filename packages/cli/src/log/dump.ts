@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type DumpedBatch, type DumpedDamage, dumpPartition } from '@millrace/connectors/internal'
+import type { DumpedBatch, DumpedDamage } from '@millrace/connectors/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
@@ -46,6 +46,7 @@ async function dump(io: Io, topic: string, partition: number, options: DumpOptio
   const signal = io.stopSignal()
   const output = new LineOutput(io.stdout)
   let left = options.limit ?? Number.POSITIVE_INFINITY
+  const { dumpPartition } = await import('@millrace/connectors/internal')
   for await (const each of dumpPartition(nodeEnv(), resolve(options.data), topic, partition, options.offset)) {
     if (each.kind !== 'batch') {
       await output.line(options.json === true ? jsonLine(io, { topic, partition, ...each }) : damageLine(each, io))

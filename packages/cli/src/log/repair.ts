@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { inspectPartition, type RepairPlan, type ReplacedMarker, repairPartition } from '@millrace/connectors/internal'
+import type { RepairPlan, ReplacedMarker } from '@millrace/connectors/internal'
 import { FatalError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
@@ -37,6 +37,7 @@ async function repair(io: Io, topic: string, partition: number, options: RepairO
   const data = resolve(options.data)
   const env = nodeEnv()
   const say = (text: string) => io.stdout.write(`${printableLines(text)}\n`)
+  const { inspectPartition, repairPartition } = await import('@millrace/connectors/internal')
   const found = await inspectPartition(env, data, topic, partition)
   for (const problem of found.problems) say(problemLine(problem, io.colors))
   if (!found.needed) {

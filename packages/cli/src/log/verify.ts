@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type LogProblem, type Verified, verifyLog } from '@millrace/connectors/internal'
+import type { LogProblem, Verified } from '@millrace/connectors/internal'
 import { FatalError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
@@ -47,6 +47,7 @@ async function verify(
   const wanted = { ...(topic !== undefined && { topic }), ...(partition !== undefined && { partition }) }
   const total = { partitions: 0, batches: 0, bytes: 0, damage: 0, torn: 0, harmless: 0 }
   let first: LogProblem | undefined
+  const { verifyLog } = await import('@millrace/connectors/internal')
   for await (const verified of verifyLog(nodeEnv(), data, wanted)) {
     if (verified.kind === 'partition') addTo(total, verified)
     for (const problem of verified.problems) {

@@ -1,4 +1,4 @@
-import { MillraceClient, type ViewDescription } from '@millrace/client'
+import type { MillraceClient, ViewDescription } from '@millrace/client'
 import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
 import { keyFromText } from '@millrace/core/internal'
 import { Option } from 'commander'
@@ -100,5 +100,6 @@ async function clientsOf(
   // The address of a process that has a socket in the data directory: only its owner may use that.
   const { socket } = announcedJobs(data).find((process) => process.url === url.replace(/\/+$/, '')) ?? {}
   const connection = socket === undefined ? token !== undefined && { token } : { fetch: socketFetch(socket) }
+  const { MillraceClient } = await import('@millrace/client')
   return [{ url, client: new MillraceClient(url, connection || {}) }]
 }
