@@ -236,6 +236,12 @@ const CASES: readonly Case[] = [
     says: ['JOB_FILE_BROKEN', 'job.ts', 'SyntaxError'],
   },
   {
+    what: 'a job file that never finishes loading',
+    args: (folder) => ['run', '--no-check', folder.write('job.ts', 'await new Promise(() => {})\nexport default 1\n')],
+    code: 5,
+    says: ['JOB_FILE_BROKEN', 'job.ts', 'never finishes loading'],
+  },
+  {
     what: 'a job file without a default export',
     args: (folder) => ['run', folder.write('job.ts', 'export const job = 1\n')],
     code: 5,

@@ -22,7 +22,7 @@ export async function readJob(path: string, check: boolean): Promise<Job> {
 async function importJob(path: string): Promise<Job> {
   let module: object
   try {
-    module = await import(pathToFileURL(path).href)
+    module = await settled(path, import(pathToFileURL(path).href))
   } catch (cause) {
     // A job that cannot be built says so itself.
     if (cause instanceof MillraceError) throw cause
@@ -32,6 +32,18 @@ async function importJob(path: string): Promise<Job> {
   if (isJob(module.default)) return module.default
   const found = module.default === null ? 'null' : typeof module.default
   throw broken(path, `exports something else than a job by default (${found}). End it with "export default job(…)"`)
+}
+
+/** What `loading` comes to. Node ends a process without a word if nothing can settle the promise any more: this rejects then. */
+async function settled(path: string, loading: Promise<object>): Promise<object> {
+  const stuck = Promise.withResolvers<never>()
+  const report = () => stuck.reject(broken(path, 'never finishes loading: it awaits something that does not come'))
+  process.once('beforeExit', report)
+  try {
+    return await Promise.race([loading, stuck.promise])
+  } finally {
+    process.off('beforeExit', report)
+  }
 }
 
 function broken(path: string, what: string, cause?: unknown): RefusedError {
