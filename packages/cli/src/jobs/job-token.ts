@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path'
 import { badInput } from '../input-error.ts'
 
-/** As many random bytes as nobody guesses; 43 characters of text. */
+/** Too many random bytes to guess; 43 characters of text. */
 const TOKEN_BYTES = 32
 /** A token that a user chooses has at least so many characters. */
 const TOKEN_CHARACTERS_MIN = 16

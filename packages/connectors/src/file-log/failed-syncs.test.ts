@@ -132,9 +132,9 @@ describe('a record of a journal whose sync has failed', () => {
     await other.secure()
     other.close()
     disk.cutPower()
-    const anew = openJournal()
-    expect(anew.read()).toEqual(record(2))
-    anew.close()
+    const reopened = openJournal()
+    expect(reopened.read()).toEqual(record(2))
+    reopened.close()
   })
 
   test('takes no later record along, although it is the first one and the length of the file is lost with it', async () => {
@@ -149,9 +149,9 @@ describe('a record of a journal whose sync has failed', () => {
     await other.sync()
     other.close()
     disk.cutPower()
-    const anew = openJournal()
-    expect(anew.read()).toEqual(record(2))
-    anew.close()
+    const reopened = openJournal()
+    expect(reopened.read()).toEqual(record(2))
+    reopened.close()
   })
 })
 

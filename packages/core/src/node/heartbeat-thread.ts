@@ -1,4 +1,4 @@
-/** What the thread is told: to begin a heartbeat, or, without a path, to end one. */
+/** An order to the thread: begin a heartbeat, or, without a path, end one. */
 export interface HeartbeatOrder {
   readonly id: number
   readonly path?: string

@@ -100,7 +100,7 @@ class LivePart implements ViewPart {
 
   publish(frozen: FrozenCommit, position: Position): void {
     this.position = position
-    // Decoding what changed costs; mostly nobody follows.
+    // Decoding what changed costs, and most views have no followers.
     if (this.changes.observed) this.changes.next({ position, changes: frozen.changes(this.storeName) })
     this.positions.next(position)
   }
