@@ -24,7 +24,7 @@ export function chosenToken(env: Readonly<Record<string, string | undefined>>): 
   )
 }
 
-/** The token in the data directory; undefined if there is none. */
+/** The token in the data directory; undefined if it does not exist. */
 export function storedToken(data: string): string | undefined {
   try {
     const token = readFileSync(tokenFile(data), 'utf8').trim()
@@ -34,7 +34,7 @@ export function storedToken(data: string): string | undefined {
   }
 }
 
-/** The token in the data directory, which is made if there is none: it stays when jobs are started again. */
+/** The token in the data directory, which is made if it does not exist: it stays when jobs are started again. */
 export function keptToken(data: string): string {
   const file = tokenFile(data)
   const stored = storedToken(data)

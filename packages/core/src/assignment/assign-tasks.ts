@@ -3,7 +3,7 @@ import { Flow } from './flow.ts'
 /**
  * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few as
  * possible change their owner. A view is of one subtopology, so no member has most of it, and no member has most of the work
- * of a step. The same input gives the same answer in every process. `owners` says who has a task now; owners that are no members
+ * of a step. The same input gives the same answer in every process. `owners` says who has a task now; owners that are not members
  * count for nothing. Without members no task is assigned.
  */
 export function assignTasks(

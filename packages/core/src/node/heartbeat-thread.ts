@@ -1,11 +1,10 @@
-/** An order to the thread: begin a heartbeat, or, without a path, end one. */
+/** An order to the thread: begin a heartbeat, or, without `begin`, end it. */
 export interface HeartbeatOrder {
   readonly id: number
-  readonly path?: string
-  readonly intervalMs: number
+  readonly begin?: { readonly path: string; readonly intervalMs: number }
 }
 
-/** What the thread tells: a heartbeat has begun, or, with a reason, has failed. */
+/** What the thread reports: a heartbeat has begun, or, with a reason, has failed. */
 export interface HeartbeatReport {
   readonly id: number
   readonly failed?: { readonly message: string; readonly fields: object }
@@ -50,8 +49,8 @@ export function beatInFiles(): void {
     running.delete(id)
   }
 
-  parentPort?.on('message', ({ id, path, intervalMs }: HeartbeatOrder) => {
-    if (path === undefined) end(id)
-    else begin(id, path, intervalMs)
+  parentPort?.on('message', (order: HeartbeatOrder) => {
+    if (order.begin === undefined) end(order.id)
+    else begin(order.id, order.begin.path, order.begin.intervalMs)
   })
 }

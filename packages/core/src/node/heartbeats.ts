@@ -47,11 +47,11 @@ class HeartbeatThread {
     const id = ++this.#lastId
     const begun = Promise.withResolvers<void>()
     this.#started.set(id, { begun, failed })
-    this.#order({ id, path, intervalMs })
+    this.#order({ id, begin: { path, intervalMs } })
     await this.#wait(begun.promise)
     return {
       stop: () => {
-        if (this.#started.delete(id)) this.#order({ id, intervalMs })
+        if (this.#started.delete(id)) this.#order({ id })
       },
     }
   }
