@@ -175,15 +175,24 @@ export class RecordCursor implements Batch {
     // Most are one byte or two: lengths below 64 and 8192, small differences.
     if (byte < 128) return (byte >>> 1) ^ -(byte & 1)
     let value = byte & 127
-    let scale = 128
-    do {
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = this.#furtherByte()
+      value |= (byte & 127) << shift
+      if (byte < 128) return (value >>> 1) ^ -(value & 1)
+    }
+    // Past 28 bits integers of 32 no longer do.
+    for (let scale = 2 ** 28; byte >= 128; scale *= 128) {
       // 8 bytes hold 2^56: more is no number that a record of ours can have.
-      if (this.#at >= this.recordEnd || scale > 2 ** 49) throw this.#damaged()
-      byte = bytes[this.#at++] ?? 0
+      if (scale > 2 ** 49) throw this.#damaged()
+      byte = this.#furtherByte()
       value += (byte & 127) * scale
-      scale *= 128
-    } while (byte >= 128)
+    }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  }
+
+  #furtherByte(): number {
+    if (this.#at >= this.recordEnd) throw this.#damaged()
+    return this.bytes[this.#at++] ?? 0
   }
 
   #isName(name: string, start: number, end: number): boolean {

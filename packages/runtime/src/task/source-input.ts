@@ -43,7 +43,7 @@ export class SourceInput extends TaskInput {
   /** When there was last something to read, monotonic ms; undefined before the first look. */
   #activeAtMs: number | undefined
   #offsetSeen = -1
-  /** No event time up to this is too far ahead; the clock is read again only for a later one. */
+  /** No event time up to this is too far ahead. */
   #latestAllowed = 0
 
   constructor(spec: InputSpec, source: SourceSpec, refuse: RefuseRecord) {
@@ -77,10 +77,10 @@ export class SourceInput extends TaskInput {
   }
 
   announce(): boolean {
-    const woken = this.#quiet
+    const { timestamp } = this
+    if (timestamp <= this.#watermark && !this.#quiet) return false
     this.#quiet = false
-    if (this.timestamp <= this.#watermark) return woken
-    this.#watermark = this.timestamp
+    this.#watermark = Math.max(this.#watermark, timestamp)
     return true
   }
 
@@ -95,8 +95,15 @@ export class SourceInput extends TaskInput {
   }
 
   protected eventTime(batch: Batch): number {
-    const extract = this.value === null ? undefined : this.#extract
-    const time = extract === undefined ? batch.timestamp : extract(this.value, this.key)
+    const extract = this.#extract
+    const time = extract === undefined || this.value === null ? batch.timestamp : extract(this.value, this.key)
+    // Nearly always so; the clock is read again only for a later time.
+    if (time >= 0 && time <= this.#latestAllowed && Number.isInteger(time)) return time
+    this.#checkTime(time, batch)
+    return time
+  }
+
+  #checkTime(time: number, batch: Batch): void {
     if (!Number.isSafeInteger(time) || time < 0 || time > EVENT_TIME_MAX) {
       throw this.#refusal(
         'BAD_TIMESTAMP',
@@ -104,16 +111,17 @@ export class SourceInput extends TaskInput {
         `has the event time ${time}. It must be a whole number of milliseconds since 1970, from 0 to ${EVENT_TIME_MAX}`,
       )
     }
-    if (time > this.#latestAllowed && time > this.#lookLatestAllowed()) {
+    const nowMs = this.#now()
+    this.#latestAllowed = Math.min(nowMs + this.#aheadMaxMs, EVENT_TIME_MAX)
+    if (time > this.#latestAllowed) {
       throw this.#refusal(
         'TIMESTAMP_AHEAD',
         batch,
-        `has the event time ${time}, which is ${time - this.#now()} ms ahead of the clock; the topic allows ` +
+        `has the event time ${time}, which is ${time - nowMs} ms ahead of the clock; the topic allows ` +
           `${this.#aheadMaxMs} ms (aheadMax). A clock is wrong, or the time is not in milliseconds: correct what writes the ` +
           'topic, or state a larger aheadMax if the time is meant',
       )
     }
-    return time
   }
 
   protected saveProgress(): SourceProgress {
@@ -131,11 +139,6 @@ export class SourceInput extends TaskInput {
       )
     }
     this.#watermark = saved?.watermark ?? NO_WATERMARK
-  }
-
-  #lookLatestAllowed(): number {
-    this.#latestAllowed = this.#now() + this.#aheadMaxMs
-    return this.#latestAllowed
   }
 
   #refusal(code: 'BAD_TIMESTAMP' | 'TIMESTAMP_AHEAD', { offset }: Batch, problem: string): RecordError {

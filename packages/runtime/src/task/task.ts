@@ -160,22 +160,23 @@ export class Task {
   runSlice(untilMs: number): number {
     if (this.#holdFailure !== undefined) throw this.#holdFailure.error
     const { monotonic } = this.spec.env.clock
+    const clock = this.#clock
     const single = this.#inputs.length === 1 ? this.#inputs[0] : undefined
     let records = 0
     let nextLook = 1
     while (this.#held === undefined) {
-      if (this.#clock.due) {
-        records += this.#clock.step()
+      if (clock.due) {
+        records += clock.step()
       } else {
         const input = single ?? this.#earliest()
         if (input === undefined || !input.fill()) {
           // A marker without a record behind it may have moved time.
-          if (this.#clock.due) continue
+          if (clock.due) continue
           break
         }
         // What the record's time closes comes before the record. Until it is processed, it counts as not read.
-        if (input.announce()) this.#clock.advance()
-        if (this.#clock.due) continue
+        if (input.announce()) clock.advance()
+        if (clock.due) continue
         this.#process(input)
         records++
       }
