@@ -19,8 +19,8 @@ export default defineConfig({
     // A process a file: tests open data directories and kill what they started, and must not meet each other.
     pool: 'forks',
     isolate: true,
-    // Most of them wait for the disk: two at a time, also on the smallest machine.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many of them wait, for the disk or for another process: one more at a time than there are cores.
+    maxWorkers: availableParallelism() + 1,
     // No test waits for time to pass; this only ends one that hangs, on a machine that is busy with other things too.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { airportPartition, differences, FlightsWorld } from './flights/flights-world.ts'
 
 const GRACE_MS = 600_000
-const SOME_FLIGHTS = 200_000
+const SOME_FLIGHTS = 100_000
 
 async function expectViewsOf(flights: number): Promise<void> {
   using world = await FlightsWorld.create()

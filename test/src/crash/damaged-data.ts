@@ -21,7 +21,7 @@ export const FILE_KINDS: readonly FileKind[] = [
     name: 'topic description',
     files: /\/topic\.json$/,
     flipped: ['LOG_DAMAGED'],
-    deleted: ['TOPIC_MISSING', 'LOG_DAMAGED'],
+    deleted: ['TOPIC_MISSING', 'LOG_DAMAGED', 'LOG_PARTS_DIFFER'],
   },
   { name: 'data version', files: /^millrace\.json$/, flipped: ['DATA_VERSION'], deleted: [] },
   {
