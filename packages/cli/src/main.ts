@@ -9,4 +9,5 @@ try {
   process.exitCode = reportError(io, error)
 }
 // A pending read of stdin or a connection kept alive must not hold a command that is done.
-process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+// What stdout could not take is reported a turn later.
+process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit())))

@@ -1,4 +1,4 @@
-import { MillraceError } from '@millrace/core'
+import { FatalError, MillraceError } from '@millrace/core'
 import { CommanderError } from 'commander'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import type { Io } from './terminal/io.ts'
@@ -10,13 +10,23 @@ export function reportError(io: Io, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (isClosedPipe(error)) return EXIT.ok
   const { red, dim } = io.colors
-  if (error instanceof MillraceError) {
-    io.stderr.write(`${red(`${error.code}:`)} ${printableLines(error.message)}\n`)
-  } else {
-    io.stderr.write(`${red('error:')} ${printableLines(error instanceof Error ? error.message : String(error))}\n`)
-  }
+  const { code, message } = withCode(error)
+  io.stderr.write(`${red(`${code}:`)} ${printableLines(message)}\n`)
   if (io.env['MILLRACE_DEBUG']) io.stderr.write(`${dim(printableLines(stackOf(error)))}\n`)
-  return error instanceof MillraceError ? exitCodeOf(error.code) : EXIT.failed
+  return exitCodeOf(code)
+}
+
+/** What no part of Millrace has given a code: the system's refusals, and its own faults. */
+function withCode(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return error instanceof Error && 'syscall' in error
+    ? new FatalError('SYSTEM_CALL_FAILED', `The system refused what the command needs: ${message}`, { cause: error })
+    : new FatalError(
+        'INTERNAL_ERROR',
+        `${message}. This is a fault of Millrace: please report it with what MILLRACE_DEBUG=1 prints`,
+        { cause: error },
+      )
 }
 
 function isClosedPipe(error: unknown): boolean {

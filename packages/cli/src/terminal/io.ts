@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
+import { FatalError } from '@millrace/core'
 import pc from 'picocolors'
+import { reportError } from '../report-error.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
@@ -14,8 +16,8 @@ export interface Io {
   /** Whether a person watches: progress is redrawn in place, else it is a plain line now and then. */
   readonly interactive: boolean
   /**
-   * Aborted by the first SIGINT or SIGTERM, or when nobody reads stdout any more. Until a command asks for it these end the
-   * process at once; a command that asks must end soon after.
+   * Aborted by the first SIGINT or SIGTERM, or when stdout takes nothing more. Until a command asks for it these end the process
+   * at once; a command that asks must end soon after.
    */
   stopSignal(): AbortSignal
 }
@@ -31,14 +33,16 @@ export function processIo(): Io {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
     // Who reads our output has had enough (`millrace … | head`): that is no failure.
-    if (!handled) process.exit(0)
+    if (error.code !== 'EPIPE') process.exitCode = reportError(io, outputFailed(error))
+    if (!handled) process.exit()
     stop.abort()
   })
+  // There is nobody left to tell; a job goes on when the disk of its messages is full.
+  process.stderr.on('error', () => undefined)
   const { env } = process
   const interactive = process.stderr.isTTY === true && env['CI'] === undefined && env['TERM'] !== 'dumb'
-  return {
+  const io: Io = {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
@@ -50,4 +54,14 @@ export function processIo(): Io {
       return stop.signal
     },
   }
+  return io
+}
+
+function outputFailed(cause: Error): FatalError {
+  return new FatalError(
+    'OUTPUT_FAILED',
+    `Stdout cannot be written, so the output ends before it is whole: ${cause.message}. Make room where it goes, or send it ` +
+      'elsewhere, and run the command again',
+    { cause },
+  )
 }

@@ -78,6 +78,9 @@ export const ERROR_CODES = {
   RECORD_EXPIRED: 'refused',
   JOB_FILE_BROKEN: 'refused',
   JOB_NOT_RUNNING: 'refused',
+  OUTPUT_FAILED: 'fatal',
+  SYSTEM_CALL_FAILED: 'fatal',
+  INTERNAL_ERROR: 'fatal',
 } as const satisfies Record<string, ErrorConsequence>
 
 export type ErrorConsequence = 'refused' | 'record' | 'retry' | 'fenced' | 'rebuild' | 'fatal'

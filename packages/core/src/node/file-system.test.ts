@@ -70,3 +70,20 @@ test('a file that is closed while something waits for its lock lets go of it onc
   expect(next.tryLock()).toBe(true)
   next.close()
 })
+
+test('a directory is made with those above it, and is let be where it is there', () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  for (let again = 0; again < 2; again++) files.makeDirectory(`${directory}/one/two/three`)
+  expect(files.stat(`${directory}/one/two/three`)?.directory).toBe(true)
+  files.open(`${directory}/file`, 'write').close()
+  expect(() => files.makeDirectory(`${directory}/file`)).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+  expect(() => files.makeDirectory(`${directory}/file/inside`)).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+})
+
+test.runIf(process.platform === 'linux')('a directory that cannot be in its file system is refused at once', () => {
+  expect(() => nodeFileSystem().makeDirectory('/proc/millrace/inside')).toThrow(
+    expect.objectContaining({ code: 'ENOENT', syscall: 'mkdir' }),
+  )
+})

@@ -17,6 +17,7 @@ import {
   watch,
   writeSync,
 } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
 import type { FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
@@ -36,9 +37,7 @@ export function nodeFileSystem(): FileSystem {
   return {
     boot: bootId(),
     open: (path, mode) => new NodeFile(path, openSync(path, FLAGS[mode], 0o600)),
-    makeDirectory: (path) => {
-      mkdirSync(path, { recursive: true, mode: 0o700 })
-    },
+    makeDirectory,
     list: (path) => readdirSync(path).sort(),
     stat: statFile,
     rename: renameSync,
@@ -53,6 +52,31 @@ export function nodeFileSystem(): FileSystem {
       return watcher
     },
   }
+}
+
+/**
+ * Makes a directory, and those above it that are missing. Not with Node's own `recursive`: that never comes back from a file
+ * system that answers ENOENT although the directory above is there, as /proc does.
+ */
+function makeDirectory(path: string): void {
+  const missing: string[] = []
+  let at = resolve(path)
+  while (!isDirectory(at)) {
+    missing.push(at)
+    at = dirname(at)
+  }
+  for (const each of missing.reverse()) {
+    try {
+      mkdirSync(each, { mode: 0o700 })
+    } catch (error) {
+      // Another process made it a moment ago.
+      if (!isDirectory(each)) throw error
+    }
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 function statFile(path: string): FileStat | undefined {
