@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { RefusedError } from '@millrace/core'
 
 /** What a job file is checked with if neither its folder nor one above has a tsconfig.json. */
@@ -31,21 +32,31 @@ const FIXED_OPTIONS = {
 
 /**
  * Checks a job file, and what it imports, with the TypeScript that this command depends on and the settings of the nearest
- * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's own words.
+ * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's own words, and the lines that they are about.
  */
 export async function checkTypes(path: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-check-'))
+  const remove = () => rmSync(directory, { recursive: true, force: true })
+  // A second Ctrl-C ends the process at once.
+  process.once('exit', remove)
   try {
     const { code, output } = await runCompiler(writeConfig(directory, path), dirname(path))
     if (code === 0) return
     throw new RefusedError(
       'JOB_FILE_BROKEN',
-      `${path} does not pass the type check:\n${output.trim().replace(/^/gm, '  ')}\nCorrect it, or skip the check with --no-check`,
+      `${path} does not pass the type check:\n\n${indented(output)}\n\nCorrect it, or skip the check with --no-check`,
       { file: path },
     )
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
+}
+
+/** The compiler's errors with their lines of code, without its colours and its count. */
+function indented(output: string): string {
+  const text = stripVTControlCharacters(output).replace(/^Found \d+ errors?.*$/gms, '')
+  return text.trim().replace(/^(?=.)/gm, '  ')
 }
 
 /** Writes the compiler's settings for a job file into a directory; returns the path of the file to compile with. */
@@ -87,7 +98,7 @@ function runCompiler(config: string, cwd: string): Promise<{ readonly code: numb
   const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
   const compiler = join(dirname(manifest), 'bin/tsc')
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'false'], {
+    const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'true'], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     })

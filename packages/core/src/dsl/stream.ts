@@ -17,6 +17,9 @@ export interface RecordSerdes<K, V> {
   readonly value?: Serde<V>
 }
 
+/** Chooses a record's topic, by name. */
+export type TopicChoice<K, V> = (value: V, key: K, context: RecordContext) => string
+
 export interface RepartitionOptions {
   /** How many partitions. Default: as many as the largest topic upstream. */
   readonly partitions?: number
@@ -252,12 +255,10 @@ export class Stream<K, V> {
    * stream(flights).to((flight) => `flights-${flight.origin}`, { key: string(), value: json() })
    * ```
    */
-  to(topic: SinkTopic<K, V>): Output
-  to(choose: (value: V, key: K, context: RecordContext) => string, serdes?: RecordSerdes<K, V>): Output
-  to(
-    target: SinkTopic<K, V> | ((value: V, key: K, context: RecordContext) => string),
-    serdes: RecordSerdes<K, V> = {},
-  ): Output {
+  to(choose: TopicChoice<K, V>, serdes: RecordSerdes<K, V>): Output
+  // The compiler explains a mistake by the last one.
+  to(target: SinkTopic<K, V> | TopicChoice<K, V>): Output
+  to(target: SinkTopic<K, V> | TopicChoice<K, V>, serdes: RecordSerdes<K, V> = {}): Output {
     if (typeof target !== 'function') return outputTo(this.#node, target[PLAN].source.topic)
     const { key, value } = this[PLAN]
     return outputTo(this.#node, {
