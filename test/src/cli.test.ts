@@ -55,7 +55,7 @@ test('an import says what retention leaves of history that is imported all the s
   const file = folder.write('a.ndjson', Array.from({ length: 20_000 }, (_, index) => row(index)).join(''))
   const time = ['--timestamp', 'at', '--timestamp-unit', 's']
   const said = await succeed(['topics', 'import', 'a', file, '--key', 'id', ...time, '--allow-expired', ...data])
-  const { records } = JSON.parse(await succeed(['topics', 'describe', 'a', '--json', ...data]))
+  const { offsets: records } = JSON.parse(await succeed(['topics', 'describe', 'a', '--json', ...data]))
   expect(records).toBeLessThan(20_000)
   const [remain, gone] = [records.toLocaleString('en-US'), (20_000 - records).toLocaleString('en-US')]
   const going = records > 0 ? `; ${remain} are older than its retention, and go when their segment is closed` : ''
@@ -97,6 +97,53 @@ test('a running job is found, queried and watched, and SIGTERM ends it with 0', 
   job.child.kill('SIGTERM')
   expect((await job.ended).code).toBe(0)
   expect(existsSync(announced)).toBe(false)
+})
+
+/** The last text of each key, by the key as it is and by the key as a number. */
+const LATEST_JOB = `import { job, json, stream, string, topic } from '@millrace/core'
+const texts = stream(topic('texts', { key: string(), value: json() }))
+export default job(
+  'latest',
+  texts.toTable('texts'),
+  texts.keyBy((_, key) => Number(key), json()).toTable('numbers'),
+)
+`
+
+test('a query prints the last entries, in either order, and says how a key was read', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  await succeed(['topics', 'create', 'texts', ...data])
+  const values = [{ key: 'inside', at: 978336000000 }, { text: 'c' }, { text: 'b' }, { text: 'a' }]
+  const lines = values.map((value, index) => `${JSON.stringify({ key: `${index + 1}`, value })}\n`)
+  await succeed(['topics', 'produce', 'texts', '--records', ...data], { stdin: lines.join('') })
+  const job = start(['run', folder.write('job.ts', LATEST_JOB), ...data])
+  await job.line(/served at/)
+  const query = (...args: string[]) => succeed(['query', ...args, '--after', 'texts/0=4', ...data])
+  const keys = async (...args: string[]) => (await query('texts', '--json', ...args)).match(/(?<="key":")\d/g)?.join('')
+  expect(await keys('--last', '2')).toBe('34')
+  expect(await keys('--last', '2', '--reverse')).toBe('43')
+  expect(await keys('--reverse')).toBe('4321')
+  expect((await query('texts', '--last', '9')).split('\n')).toEqual([
+    'key  value.key            at  text',
+    '1    inside     978336000000',
+    '2                             c',
+    '3                             b',
+    '4                             a',
+    '',
+  ])
+  expect(JSON.parse(await query('numbers', '3', '--json'))).toEqual({ key: 3, value: { text: 'b' } })
+  const missing = await run(['query', 'numbers', '12345', ...data])
+  expect(missing.stderr).toContain(
+    `for key 12345. Keys of this view are json, so 12345 was read as it: if the key is that text, write '"12345"'`,
+  )
+  const one = await run(['query', 'texts', '1', '--last', '1', ...data])
+  expect(one.stderr).toMatch(/BAD_INPUT: --last is for several entries/)
+  const both = await run(['query', 'texts', '--last', '1', '--all', ...data])
+  expect(both.stderr).toMatch(/BAD_INPUT: --last and --all exclude each other/)
+  job.child.kill('SIGTERM')
+  await job.ended
 })
 
 test('a query prints the first 20 entries, or as many as it is told to', { timeout: TIMEOUT_MS }, async () => {

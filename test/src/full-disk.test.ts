@@ -20,8 +20,8 @@ test('a full disk ends an import with a message that says so, and what was there
     const { code, stderr } = await run(['topics', 'produce', 'lines', '--data', data], { stdin })
     // What the log refused is not counted.
     const said = Number(/^(?:at least )?([\d,]+) records? appended to lines/.exec(stderr)?.[1]?.replaceAll(',', ''))
-    const { records } = JSON.parse(await succeed(['topics', 'describe', 'lines', '--json', '--data', data]))
-    expect(said).toBeLessThanOrEqual(records - 1)
+    const { offsets } = JSON.parse(await succeed(['topics', 'describe', 'lines', '--json', '--data', data]))
+    expect(said).toBeLessThanOrEqual(offsets - 1)
     expect(stderr).toMatch(/LOG_FULL.*(space|room)/)
     expect(stderr).not.toMatch(/^\s+at /m)
     expect(code).toBe(1)

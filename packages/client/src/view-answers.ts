@@ -75,6 +75,8 @@ export interface PartsOptions {
 
 /** Which page of entries to read. Keys sort by their serde's order; all bounds are optional. */
 export interface PageOptions extends ReadOptions, PartsOptions {
+  /** From the last entry to the first. Default: false. */
+  readonly reverse?: boolean
   /** At most about so many entries; from 1 to 1000, default 100. */
   readonly limit?: number
   /** The `next` of the page before. */

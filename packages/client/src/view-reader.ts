@@ -55,12 +55,13 @@ export class ViewReader<K, V> {
   ): Promise<Page<E>> {
     const codec = await this.#codec()
     const text = (bound: K | undefined) => (bound === undefined ? undefined : keyToText(codec.key, bound))
-    const { prefix, windowFrom, windowTo, limit, cursor } = options
+    const { prefix, windowFrom, windowTo, reverse, limit, cursor } = options
     const keys = { key: text(key), from: text(options.from), to: text(options.to), prefix }
     const parameters = {
       ...keys,
       windowFrom,
       windowTo,
+      reverse: reverse === true ? 'true' : undefined,
       limit,
       cursor,
       parts: options.parts,

@@ -27,6 +27,7 @@ const ranges = fc.record({
   prefix: optional(bytes),
   windowFrom: optional(fc.integer({ min: -4, max: 4 })),
   windowTo: optional(fc.constantFrom(-4, 0, 2, Number.POSITIVE_INFINITY)),
+  reverse: optional(fc.boolean()),
   limit: fc.integer({ min: 1, max: 4 }),
   bytesMax: optional(fc.integer({ min: 1, max: 60 })),
   looksMax: optional(fc.integer({ min: 1, max: 6 })),
@@ -56,7 +57,8 @@ test.each([false, true])(
         await commit(state, changelog)
         const range = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
         const got = await allPages(state.committed<Buffer, number>('s1'), { limit: wanted.limit, ...range })
-        expect(got).toEqual(expected(unique, wanted, windowed))
+        const ascending = expected(unique, wanted, windowed)
+        expect(got).toEqual(wanted.reverse === true ? ascending.toReversed() : ascending)
         for (const name of ['s0', 's1', 's2']) set(state, name, unique, undefined, windowed)
       }),
       { numRuns: 150 },
@@ -93,7 +95,9 @@ test('A few windows of each of many are found, whatever is passed over between t
   for (const [windowFrom, windowTo] of windows) {
     for (const limit of [1, 3, 1000]) {
       const range = { windowFrom, windowTo, limit }
-      expect(await allPages(committed, range)).toEqual(expected(all, { ...anyKey, ...range }, true))
+      const ascending = expected(all, { ...anyKey, ...range }, true)
+      expect(await allPages(committed, range)).toEqual(ascending)
+      expect(await allPages(committed, { ...range, reverse: true })).toEqual(ascending.toReversed())
     }
   }
   await state.close()

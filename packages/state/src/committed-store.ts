@@ -45,7 +45,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     const page = new PageUnderWay<K, V>(range)
     if (from.compare(to) >= 0) return page.ended(null)
     // LevelDB pins what an iterator sees when it is made: a commit in between changes nothing.
-    const iterator = this.#database.level.iterator({ gte: from, lt: to })
+    const iterator = this.#database.level.iterator({ gte: from, lt: to, reverse: range.reverse === true })
     const passesOver = this.#hasWindowBounds(range)
     let readMax = passesOver ? READ_WINDOWS_MAX : READ_ENTRIES_MAX
     try {
@@ -112,18 +112,20 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 
   /**
-   * Where to go on after an entry whose window is not wanted: at the first wanted window of its key, or behind the key. A
-   * range over few windows of each key costs what it finds, not what it passes over.
+   * Where to go on after an entry whose window is not wanted: at the first wanted window of its key, or behind the key; in reverse
+   * at the last one, or before the key. A range over few windows of each key costs what it finds, not what it passes over.
    */
-  #nextWanted(stored: Buffer, { windowFrom }: StoreRange<K>): Buffer {
+  #nextWanted(stored: Buffer, { windowFrom, windowTo, reverse }: StoreRange<K>): Buffer {
     const { key, windowStart } = this.#codec.readWindowed(stored, 0, stored.length)
-    if (windowFrom !== undefined && windowStart < windowFrom) return this.#windowBound(key, windowFrom)
-    return afterPrefix(
-      this.#bytes((out) => {
-        this.#writePart(out, key)
-        this.#codec.writeEnd(out)
-      }),
-    )
+    const tooEarly = windowFrom !== undefined && windowStart < windowFrom
+    if (reverse !== true && tooEarly) return this.#windowBound(key, windowFrom)
+    if (reverse === true && !tooEarly && windowTo !== undefined) return this.#windowBound(key, Math.ceil(windowTo) - 1)
+    const ofKey = this.#bytes((out) => {
+      this.#writePart(out, key)
+      this.#codec.writeEnd(out)
+    })
+    // No entry is stored under a key without a window.
+    return reverse === true ? ofKey : afterPrefix(ofKey)
   }
 
   #isWanted(key: Buffer, range: StoreRange<K>): boolean {
@@ -138,10 +140,14 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     const codec = this.#codec
     const froms = [codec.prefix]
     const tos = [codec.end]
-    const { key, from, to, prefix, after } = range
+    const { key, from, to, prefix, after, reverse } = range
     if (from !== undefined) froms.push(this.#bytes((out) => this.#writePart(out, from)))
     if (to !== undefined) tos.push(this.#bytes((out) => this.#writePart(out, to)))
-    if (after !== undefined) froms.push(Buffer.concat([codec.prefix, after, ZERO]))
+    if (after !== undefined) {
+      const place = Buffer.concat([codec.prefix, after])
+      if (reverse === true) tos.push(place)
+      else froms.push(Buffer.concat([place, ZERO]))
+    }
     if (prefix !== undefined) {
       const first = this.#bytes((out) => {
         out.bytes(codec.prefix)

@@ -7,6 +7,8 @@ export interface BytesRange {
   readonly gte: Buffer
   readonly lt: Buffer
   readonly limit?: number
+  /** From the last key to the first; `seek` then finds the last key up to its target. */
+  readonly reverse?: boolean
 }
 
 /** What a state uses of a LevelDB: bytes by key, in byte order; a write is one atomic batch. */

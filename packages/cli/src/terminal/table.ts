@@ -5,18 +5,17 @@ import { jsonLine, printable } from './printable.ts'
 /** A row as it is printed: with `--json` as one object a line, else as the cells of a table. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** Prints rows; with `json` one JSON object a line, else as a table without frames whose columns are the first row's fields. */
+/** Prints rows; with `json` one JSON object a line, else as a table without frames, with a column for each field of any row. */
 export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   if (json) {
     for (const row of rows) io.stdout.write(`${jsonLine(io, row)}\n`)
     return
   }
-  const [first] = rows
-  if (first === undefined) return
-  const columns = Object.keys(first)
+  if (rows.length === 0) return
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   const table = new Table({
     head: columns.map((column) => io.colors.bold(printable(column))),
-    colAligns: columns.map((column) => (typeof first[column] === 'number' ? 'right' : 'left')),
+    colAligns: columns.map((column) => (rows.every((row) => isNumber(row[column])) ? 'right' : 'left')),
     chars: FRAMELESS,
     style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [] },
   })
@@ -24,11 +23,14 @@ export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   io.stdout.write(`${table.toString().replace(/[ ]+$/gm, '')}\n`)
 }
 
-/** A value as a person reads it. */
+/** A value as a person reads it, and can type it in again: a number may be an id or a time. Nothing where there is none. */
 export function cell(value: unknown): string {
-  if (value === null || value === undefined) return '-'
-  if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : String(value)
+  if (value === undefined) return ''
   return printable(typeof value === 'string' ? value : JSON.stringify(value))
+}
+
+function isNumber(value: unknown): boolean {
+  return value === undefined || typeof value === 'number'
 }
 
 const FRAMELESS = {

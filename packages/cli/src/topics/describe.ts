@@ -26,7 +26,7 @@ Examples:
       withLog(options, async (log) => {
         const topic = await existingTopic(log, name)
         const offsets = await topicPartitions(log, topic)
-        const rows = offsets.map(({ start, end }, partition) => ({ partition, start, end, records: end - start }))
+        const rows = offsets.map(({ start, end }, partition) => ({ partition, start, end, offsets: end - start }))
         if (options.json === true) {
           printRows(
             io,

@@ -17,6 +17,9 @@ export function listCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
+"offsets" counts those that are in use. Each is a record or a marker, which a transaction leaves in each partition at its end;
+compaction leaves gaps.
+
 Examples:
   $ millrace topics list
   $ millrace topics list --json | jq -r .topic`,
@@ -27,12 +30,12 @@ Examples:
         const rows = []
         for (const topic of await log.admin.listTopics()) {
           const partitions = await topicPartitions(log, topic)
-          const records = partitions.reduce((sum, { start, end }) => sum + end - start, 0)
+          const offsets = partitions.reduce((sum, { start, end }) => sum + end - start, 0)
           const size = await log.admin.sizeBytes(topic.name)
           rows.push({
             topic: topic.name,
             partitions: topic.partitions,
-            records,
+            offsets,
             ...(json ? { bytes: size } : { size: bytes(size) }),
             cleanup: topic.cleanup,
           })

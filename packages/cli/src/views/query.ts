@@ -1,15 +1,17 @@
+import type { ViewDescription } from '@millrace/client'
 import { parsePosition, RefusedError } from '@millrace/core'
+import { hasTextKeys } from '@millrace/core/internal'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { badInput } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
 import { jsonLine } from '../terminal/printable.ts'
-import { printRows, type Row } from '../terminal/table.ts'
+import { printRows } from '../terminal/table.ts'
 import { durationMs, positiveNumber, timeMs } from '../values.ts'
+import { entryRows } from './entry-rows.ts'
 import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
-import { findView, jobOption, noteCompleteness, urlOption } from './view-source.ts'
-import { windowText } from './window-text.ts'
+import { findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 
 /** So many entries fit a screen; `--limit` and `--all` ask for more. */
 const ENTRIES_SHOWN = 20
@@ -20,6 +22,8 @@ interface QueryOptions extends DataOptions {
   readonly windowTo?: number
   readonly all?: boolean
   readonly limit?: number
+  readonly last?: number
+  readonly reverse?: boolean
   readonly from?: string
   readonly to?: string
   readonly prefix?: string
@@ -40,6 +44,8 @@ export function queryCommand(io: Io): Command {
     .option('--window-to <time>', 'windows that start before', timeMs)
     .option('--all', `all entries (default: the first ${ENTRIES_SHOWN})`)
     .option('--limit <count>', 'at most so many entries', positiveNumber)
+    .option('--last <count>', 'the last so many entries: the latest windows of a key', positiveNumber)
+    .option('--reverse', 'from the last entry to the first')
     .option('--from <key>', 'keys from this one on')
     .option('--to <key>', 'keys before this one')
     .option('--prefix <text>', 'keys that start with this')
@@ -58,6 +64,7 @@ A key that has no value ends with exit code 4.
 Examples:
   $ millrace query delays
   $ millrace query delays ATL --window 2001-01-31T08:00
+  $ millrace query delays ATL --last 1
   $ millrace query routes --prefix ATL- --limit 50
   $ millrace query delays --all --json > delays.ndjson`,
     )
@@ -78,12 +85,13 @@ async function query(io: Io, name: string, key: string | undefined, options: Que
   }
   const json = options.json === true
   if (key !== undefined && (!windowed || options.window !== undefined)) {
+    refuseOrder(options)
     const entry =
       options.window === undefined
         ? await readKey(found, key, wait)
         : await readWindow(found, key, options.window, wait)
-    if (entry === undefined) throw valueMissing(name, key, options.window)
-    printRows(io, [json ? { ...entry } : tableRow(entry)], json)
+    if (entry === undefined) throw valueMissing(found.view, key, options.window)
+    printRows(io, json ? [{ ...entry }] : entryRows([entry]), json)
     return
   }
   await printEntries(io, readEntries(found, entriesQuery(key, options), wait), options)
@@ -91,24 +99,31 @@ async function query(io: Io, name: string, key: string | undefined, options: Que
 
 async function printEntries(io: Io, entries: AsyncIterable<FoundEntry>, options: QueryOptions): Promise<void> {
   const json = options.json === true
-  const limit = options.limit ?? (options.all === true ? Number.POSITIVE_INFINITY : ENTRIES_SHOWN)
+  const { last, reverse = false } = options
+  const limit = last ?? options.limit ?? (options.all === true ? Number.POSITIVE_INFINITY : ENTRIES_SHOWN)
   const output = new LineOutput(io.stdout)
+  // What is read in another order than it is printed in, and what makes a table, is printed once all of it is there.
+  const turned = last !== undefined && !reverse
   const shown: FoundEntry[] = []
-  let printed = 0
+  let read = 0
   let more = false
   for await (const entry of entries) {
-    if (printed === limit) {
+    if (read === limit) {
       more = true
       break
     }
-    printed++
-    if (json) await output.line(jsonLine(io, entry))
+    read++
+    if (json && !turned) await output.line(jsonLine(io, entry))
     else shown.push(entry)
   }
+  if (turned) shown.reverse()
+  if (json) for (const entry of shown) await output.line(jsonLine(io, entry))
   await output.flush()
-  if (!json) printRows(io, shown.map(tableRow), false)
-  if (printed === 0 && !json) io.stderr.write('No entries\n')
-  if (more && options.limit === undefined) io.stderr.write('There are more: --all, --limit, --from, --prefix\n')
+  if (!json) printRows(io, entryRows(shown), false)
+  if (read === 0 && !json) io.stderr.write('No entries\n')
+  if (more && (last ?? options.limit) === undefined) {
+    io.stderr.write('There are more: --all, --limit, --last, --from, --prefix\n')
+  }
 }
 
 function refuseContradictions(key: string | undefined, options: QueryOptions): void {
@@ -120,20 +135,28 @@ function refuseContradictions(key: string | undefined, options: QueryOptions): v
   if (key === undefined && options.window !== undefined) {
     throw badInput('--window needs a key; --window-from and --window-to choose windows of all keys')
   }
+  if (options.last !== undefined && (options.limit !== undefined || options.all === true)) {
+    throw badInput(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other: give one of them`)
+  }
+}
+
+function refuseOrder({ last, reverse }: QueryOptions): void {
+  const given = last !== undefined ? '--last' : reverse === true ? '--reverse' : undefined
+  if (given !== undefined) throw badInput(`${given} is for several entries, and this is one: leave it out`)
 }
 
 function entriesQuery(key: string | undefined, options: QueryOptions): EntriesQuery {
-  const { from, to, prefix, windowFrom, windowTo } = options
-  return { key, from, to, prefix, windowFrom, windowTo }
+  const { from, to, prefix, windowFrom, windowTo, last, reverse = false } = options
+  return { key, from, to, prefix, windowFrom, windowTo, reverse: reverse || last !== undefined }
 }
 
-/** An object's fields become columns of their own. */
-function tableRow({ key, window, value }: FoundEntry): Row {
-  const fields = typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : { value }
-  return { key, ...(window && { window: windowText(window) }), ...fields }
-}
-
-function valueMissing(view: string, key: string, window: number | undefined): RefusedError {
+function valueMissing(view: ViewDescription, text: string, window: number | undefined): RefusedError {
+  const key = keyOf(view, text)
   const when = window === undefined ? '' : ` in the window that starts at ${new Date(window).toISOString()} (${window})`
-  return new RefusedError('VALUE_MISSING', `View ${view} has no value for key ${JSON.stringify(key)}${when}`)
+  const problem = `View ${view.name} has no value for key ${JSON.stringify(key)}${when}`
+  const hint =
+    hasTextKeys({ name: view.key }) || typeof key === 'string'
+      ? ''
+      : `. Keys of this view are ${view.key}, so ${text} was read as it: if the key is that text, write '${JSON.stringify(text)}'`
+  return new RefusedError('VALUE_MISSING', problem + hint)
 }

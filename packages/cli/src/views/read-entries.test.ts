@@ -11,6 +11,7 @@ const ALL = {
   prefix: undefined,
   windowFrom: undefined,
   windowTo: undefined,
+  reverse: false,
 }
 const KEYS = ['a', 'b', 'é', 'z', '\u{ffff}', '𝄞', 'a1', 'b2', '']
 
@@ -33,7 +34,8 @@ function process(parts: readonly number[], moved = parts) {
       return Response.json({ code, message: code, position: '' }, { status: parts.length === PARTS ? 404 : 503 })
     }
     if (parts.length < PARTS) expect(url.searchParams.get('parts')).toBe('here')
-    const own = inOrder(KEYS.filter((each) => parts.includes(partOf(each))))
+    const inParts = inOrder(KEYS.filter((each) => parts.includes(partOf(each))))
+    const own = url.searchParams.get('reverse') === 'true' ? inParts.toReversed() : inParts
     const at = Number(url.searchParams.get('cursor') ?? 0)
     const next = at + 1 < own.length ? `${at + 1}` : null
     const entries = own.slice(at, at + 1).map((each) => ({ key: each, value: each.length }))
@@ -66,6 +68,7 @@ async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
 test('a range over several processes comes in the order of the view, each entry once', async () => {
   const view = found(process([0, 2]), process([1]), process([3]))
   expect(await keysOf(readEntries(view, ALL, {}))).toEqual(inOrder(KEYS))
+  expect(await keysOf(readEntries(view, { ...ALL, reverse: true }, {}))).toEqual(inOrder(KEYS).toReversed())
 })
 
 test('a key is found in whichever process has it, and is missing only if every part was asked', async () => {

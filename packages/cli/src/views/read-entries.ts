@@ -22,6 +22,8 @@ export interface EntriesQuery {
   readonly prefix: string | undefined
   readonly windowFrom: number | undefined
   readonly windowTo: number | undefined
+  /** From the last entry to the first. */
+  readonly reverse: boolean
 }
 
 /** The value of a key in a view without windows. */
@@ -46,13 +48,15 @@ export async function readWindow(
   return { key: typed, window: { start, end: start + (found.view.windowMs ?? 0) }, value }
 }
 
-/** The entries of a range, page by page, in the order of the view. */
+/** The entries of a range, page by page, in the order of the view or in reverse. */
 export function readEntries(found: FoundView, query: EntriesQuery, wait: ReadOptions): AsyncIterable<FoundEntry> {
   const [only, ...others] = found.sources
   if (found.missing.length > 0 || only === undefined) throw partsMissing(found)
   const sources = [only, ...others].map((source) => readSource(found, source, others.length > 0, query, wait))
   const [first] = sources
-  return first !== undefined && others.length === 0 ? first : mergeSources(sources, compareEntries)
+  return first !== undefined && others.length === 0
+    ? first
+    : mergeSources(sources, query.reverse ? (a, b) => compareEntries(b, a) : compareEntries)
 }
 
 /**
@@ -101,6 +105,7 @@ function readPage(
     ...(query.windowFrom !== undefined && { windowFrom: query.windowFrom }),
     ...(query.windowTo !== undefined && { windowTo: query.windowTo }),
     ...page,
+    reverse: query.reverse,
     limit: PAGE_ENTRIES,
   }
   if (query.key !== undefined) {

@@ -186,7 +186,9 @@ export interface StoreRange<K> {
   readonly windowFrom?: number
   /** Windows that start before. */
   readonly windowTo?: number
-  /** Go on after this place in stored order: any of `StorePage.order`, also one that another task's store gave. */
+  /** From the last entry to the first. Default: false. */
+  readonly reverse?: boolean
+  /** Go on after this place in the page's order: any of `StorePage.order`, also one that another task's store gave. */
   readonly after?: Buffer
   /** At most so many entries; at least 1. */
   readonly limit: number
@@ -205,7 +207,7 @@ export interface StorePage<K, V> {
   readonly entries: readonly StoredEntry<K, V>[]
   /**
    * The place in stored order up to which the page is whole, where more may follow: the next page's `after`; null at the end.
-   * It is the last entry's `order`, or a later place if what was looked at behind it was not wanted.
+   * It is the last entry's `order`, or a place further on if what was looked at behind it was not wanted.
    */
   readonly next: Buffer | null
   /** The stored bytes of the entries. */

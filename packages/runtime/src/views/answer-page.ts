@@ -5,13 +5,13 @@ import { completeness } from './completeness.ts'
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
 import type { QueryShare } from './query-budget.ts'
-import { badRequest, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
+import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
 import { findPage, type PageEffort } from './read-view.ts'
 import type { HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import { keyParameter, PARTS_PARAMETER, requireParts, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
 
-const PAGE_PARAMETERS = ['windowFrom', 'windowTo', 'limit', 'cursor', PARTS_PARAMETER, ...WAIT_PARAMETERS]
+const PAGE_PARAMETERS = ['windowFrom', 'windowTo', 'reverse', 'limit', 'cursor', PARTS_PARAMETER, ...WAIT_PARAMETERS]
 
 type Bounds = Omit<StoreRange<unknown>, 'limit' | 'after'>
 
@@ -41,6 +41,7 @@ async function answerPage(
   const range = {
     ...bounds,
     ...windowBounds(view, query),
+    reverse: flag(query, 'reverse'),
     ...(cursor !== undefined && { after: decodeCursor(view.name, cursor) }),
     limit: limit ?? PAGE_LIMIT_DEFAULT,
   }

@@ -20,37 +20,47 @@ interface Head {
   index: number
 }
 
-/** Merges the parts' pages, up to the first place behind which what a part has is not known. */
-export function mergePages(pages: readonly StorePage<unknown, unknown>[]): MergedPages {
+type Compare = (a: Buffer, b: Buffer) => number
+
+/**
+ * Merges the parts' pages, up to the first place behind which what a part has is not known. `reverse`: the pages are from the last
+ * entry to the first.
+ */
+export function mergePages(pages: readonly StorePage<unknown, unknown>[], reverse: boolean): MergedPages {
+  const compare: Compare = reverse ? (a, b) => b.compare(a) : (a, b) => a.compare(b)
   const places = pages.flatMap(({ next }) => next ?? [])
   const next = places.reduce<Buffer | null>(
-    (least, place) => (least === null || place.compare(least) < 0 ? place : least),
+    (first, place) => (first === null || compare(place, first) < 0 ? place : first),
     null,
   )
-  return { entries: entriesUpTo(pages, next), next }
+  return { entries: entriesUpTo(pages, next, compare), next }
 }
 
-function* entriesUpTo(pages: readonly StorePage<unknown, unknown>[], end: Buffer | null): Generator<PlacedEntry> {
+function* entriesUpTo(
+  pages: readonly StorePage<unknown, unknown>[],
+  end: Buffer | null,
+  compare: Compare,
+): Generator<PlacedEntry> {
   const heads: Head[] = pages.map((page) => ({ page, index: 0 }))
   for (;;) {
-    const head = leastHead(heads)
+    const head = firstHead(heads, compare)
     const order = head?.page.order[head.index]
     const entry = head?.page.entries[head.index]
     if (head === undefined || order === undefined || entry === undefined) return
-    if (end !== null && order.compare(end) > 0) return
+    if (end !== null && compare(order, end) > 0) return
     yield { entry, order }
     head.index++
   }
 }
 
-function leastHead(heads: readonly Head[]): Head | undefined {
-  let least: Head | undefined
-  let leastOrder: Buffer | undefined
+function firstHead(heads: readonly Head[], compare: Compare): Head | undefined {
+  let first: Head | undefined
+  let firstOrder: Buffer | undefined
   for (const head of heads) {
     const order = head.page.order[head.index]
-    if (order === undefined || (leastOrder !== undefined && order.compare(leastOrder) >= 0)) continue
-    least = head
-    leastOrder = order
+    if (order === undefined || (firstOrder !== undefined && compare(order, firstOrder) >= 0)) continue
+    first = head
+    firstOrder = order
   }
-  return least
+  return first
 }

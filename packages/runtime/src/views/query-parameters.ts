@@ -40,6 +40,13 @@ export function integer(query: Query, name: string, meaning: string, min: number
   throw badRequest(name, `${JSON.stringify(text)} is not ${meaning}`)
 }
 
+/** Whether a parameter is `true`; false where it is absent. */
+export function flag(query: Query, name: string): boolean {
+  const text = query.get(name) ?? 'false'
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw badRequest(name, `${JSON.stringify(text)} is neither true nor false`)
+}
+
 /** A time in ms since the epoch; undefined where it is absent. */
 export function timeMs(query: Query, name: string): number | undefined {
   return integer(query, name, 'a time in ms since the epoch', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)

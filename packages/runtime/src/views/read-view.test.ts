@@ -1,6 +1,16 @@
 import { int32, json, string } from '@millrace/core'
 import type { StoredEntry } from '@millrace/core/internal'
-import { asyncProperty, assert as check, constantFrom, integer, nat, option, tuple, uniqueArray } from 'fast-check'
+import {
+  asyncProperty,
+  boolean,
+  assert as check,
+  constantFrom,
+  integer,
+  nat,
+  option,
+  tuple,
+  uniqueArray,
+} from 'fast-check'
 import { expect, test } from 'vitest'
 import { findPage, findValue } from './read-view.ts'
 import { ANY_EFFORT } from './testing/any-effort.ts'
@@ -46,11 +56,11 @@ async function readAll(view: MemoryView, range: object, limit: number): Promise<
 
 test('all pages together are the range, in order, nothing twice, whatever the page size', async () => {
   await check(
-    asyncProperty(rows, integer({ min: 1, max: 7 }), async (all, limit) => {
+    asyncProperty(rows, integer({ min: 1, max: 7 }), boolean(), async (all, limit, reverse) => {
       const view = windowed()
-      const expected = fill(view, all)
-      const pages = await readAll(view, {}, limit)
-      expect(pages.flat()).toEqual(expected)
+      const ascending = fill(view, all)
+      const pages = await readAll(view, { reverse }, limit)
+      expect(pages.flat()).toEqual(reverse ? ascending.toReversed() : ascending)
       // One key in several parts may lengthen a page by the other parts' entries.
       for (const page of pages) expect(page.length).toBeLessThanOrEqual(limit + PARTS - 1)
       for (const page of pages.slice(0, -1)) expect(page.length).toBeGreaterThan(0)

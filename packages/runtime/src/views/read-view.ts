@@ -38,7 +38,7 @@ export async function findValue(
   return { value: undefined, position: mergePositions(passed) }
 }
 
-/** A page of a view as JSON texts, in stored order. */
+/** A page of a view as JSON texts, in stored order, or in reverse. */
 export interface ViewPage {
   readonly entries: readonly string[]
   /** The place up to which it is whole, where more may follow. */
@@ -73,7 +73,10 @@ export async function findPage(
     bytes += page.bytes
     effort.holds(bytes)
   }
-  return { value: await encodePage(view, mergePages(pages), range.limit, effort.turn), position }
+  return {
+    value: await encodePage(view, mergePages(pages, range.reverse === true), range.limit, effort.turn),
+    position,
+  }
 }
 
 /** Keys are spread evenly, so a page needs few more than its share from each part; a part that runs dry ends the page. */

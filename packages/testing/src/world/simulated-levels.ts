@@ -124,7 +124,8 @@ class SimulatedLevel implements Bytes {
         return entries.slice(from, at)
       },
       seek: (target) => {
-        at = entries.findIndex(([key]) => key.compare(target) >= 0)
+        const behind = range.reverse === true ? -1 : 1
+        at = entries.findIndex(([key]) => key.compare(target) * behind >= 0)
         if (at < 0) at = entries.length
       },
       close: async () => {},
@@ -155,11 +156,12 @@ class SimulatedLevel implements Bytes {
     for (const batch of this.#level.pending.splice(0)) apply(this.#level.durable, batch)
   }
 
-  #range({ gte, lt, limit }: BytesRange): [Buffer, Buffer][] {
+  #range({ gte, lt, limit, reverse }: BytesRange): [Buffer, Buffer][] {
     this.#sorted ??= [...this.#content.values()]
       .flatMap(({ key, value }): [Buffer, Buffer][] => (value === null ? [] : [[key, value]]))
       .sort(([left], [right]) => left.compare(right))
-    return this.#sorted.filter(([key]) => key.compare(gte) >= 0 && key.compare(lt) < 0).slice(0, limit)
+    const found = this.#sorted.filter(([key]) => key.compare(gte) >= 0 && key.compare(lt) < 0)
+    return (reverse === true ? found.reverse() : found).slice(0, limit)
   }
 }
 

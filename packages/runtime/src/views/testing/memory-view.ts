@@ -107,7 +107,8 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
   }
 
   async range(range: StoreRange<unknown>): Promise<StorePage<unknown, unknown>> {
-    const found = this.#placed.filter((placed) => this.#isIn(range, placed))
+    const inOrder = range.reverse === true ? this.#placed.toReversed() : this.#placed
+    const found = inOrder.filter((placed) => this.#isIn(range, placed))
     const page = found.slice(0, range.limit)
     this.read += page.length
     return {
@@ -123,7 +124,8 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
   }
 
   #isIn(range: StoreRange<unknown>, { entry, keyBytes, order }: Placed): boolean {
-    const { key, from, to, prefix, windowFrom, windowTo, after } = range
+    const { key, from, to, prefix, windowFrom, windowTo, after, reverse } = range
+    const behind = reverse === true ? -1 : 1
     const start = entry.window?.start ?? 0
     return (
       (key === undefined || keyBytes.equals(this.#ordered(key))) &&
@@ -132,7 +134,7 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
       (prefix === undefined || keyBytes.subarray(0, prefix.length).equals(prefix)) &&
       (windowFrom === undefined || start >= windowFrom) &&
       (windowTo === undefined || start < windowTo) &&
-      (after === undefined || order.compare(after) > 0)
+      (after === undefined || order.compare(after) * behind > 0)
     )
   }
 

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { entryRows } from './entry-rows.ts'
+
+test('the fields of objects are columns, also those that the first entry does not have', () => {
+  const rows = entryRows([
+    { key: 'ATL', value: { flights: 3 } },
+    { key: 'BOS', value: { flights: 1, minutes: 978336000000 } },
+  ])
+  expect(rows).toEqual([
+    { key: 'ATL', flights: 3 },
+    { key: 'BOS', flights: 1, minutes: 978336000000 },
+  ])
+})
+
+test('a field never takes the place of the key or the window of its entry', () => {
+  const window = { start: 0, end: 60_000 }
+  const value = { key: 'other', window: 5, 'value.key': 'a third', 'value.value.key': null }
+  expect(entryRows([{ key: 'ATL', window, value }])).toEqual([
+    {
+      key: 'ATL',
+      window: '1970-01-01T00:00',
+      'value.value.value.key': 'other',
+      'value.window': 5,
+      'value.key': 'a third',
+      'value.value.key': null,
+    },
+  ])
+  // Without windows the name is free.
+  expect(entryRows([{ key: 'ATL', value: { window: 5 } }])).toEqual([{ key: 'ATL', window: 5 }])
+})
+
+test.each([[[1, 2]], [7], ['text'], [null], [{}]])('with %j among the values these are one column', (value) => {
+  expect(
+    entryRows([
+      { key: 'ATL', value: { flights: 3 } },
+      { key: 'BOS', value },
+    ]),
+  ).toEqual([
+    { key: 'ATL', value: { flights: 3 } },
+    { key: 'BOS', value },
+  ])
+})
