@@ -16,8 +16,17 @@ interface Case {
 
 const CASES: readonly Case[] = [
   {
-    what: 'a missing topic',
+    what: 'a data directory that is not there',
     args: () => ['topics', 'tail', 'nothing'],
+    code: 4,
+    says: ['FILE_MISSING', 'There is no data directory', '--data', 'millrace topics create'],
+  },
+  {
+    what: 'a missing topic',
+    args: async ({ data }) => {
+      await succeed(['topics', 'create', 'a', '--data', data])
+      return ['topics', 'tail', 'nothing']
+    },
     code: 4,
     says: ['TOPIC_MISSING', '"nothing"', 'millrace topics create nothing'],
   },
@@ -39,6 +48,24 @@ const CASES: readonly Case[] = [
     code: 1,
     says: ['BAD_INPUT', `a.${kind} cannot be read`, 'EISDIR'],
   })),
+  {
+    what: 'a setting that no topic can have',
+    args: () => ['topics', 'create', 'a', '--segment-bytes', '1'],
+    code: 2,
+    says: ['BAD_TOPIC_SETTINGS', 'a cannot be made: --segment-bytes is 1, not a whole number from 1024'],
+  },
+  {
+    what: 'an address that is none',
+    args: () => ['query', 'sums', '--url', 'ftp://localhost'],
+    code: 2,
+    says: ['BAD_USAGE', '--url', 'http://127.0.0.1:4711'],
+  },
+  {
+    what: 'a command that is none',
+    args: () => ['topics', 'lst'],
+    code: 2,
+    says: ['BAD_USAGE', "unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],
+  },
   {
     what: 'a topic name that leads out of the data directory',
     args: () => ['topics', 'create', '../x'],
@@ -316,6 +343,7 @@ async function bad({ args, stdin }: Pick<Case, 'args' | 'stdin'>, folder: UserFo
 
 function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'says'>): void {
   for (const text of expected.says) expect(stderr).toMatch(text)
+  expect(stderr, 'a code').toMatch(/^[A-Z]+(_[A-Z]+)+: /m)
   expect(stderr, 'a stack trace').not.toMatch(/^\s+at /m)
   expect(code, stderr).toBe(expected.code)
 }
@@ -353,6 +381,6 @@ describe('bad input is told in one message that names it, with the right exit co
     using folder = new UserFolder()
     const env = { MILLRACE_DEBUG: '1' }
     const { stderr } = await run(['topics', 'tail', 'nothing', '--data', folder.data], { env })
-    expect(stderr).toMatch(/TOPIC_MISSING[\s\S]*^\s+at /m)
+    expect(stderr).toMatch(/FILE_MISSING[\s\S]*^\s+at /m)
   })
 })

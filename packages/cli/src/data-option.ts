@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Log } from '@millrace/core'
+import { type Log, RefusedError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Option } from 'commander'
 
@@ -17,8 +18,19 @@ export function jsonOption(): Option {
   return new Option('--json', 'one JSON object a line')
 }
 
-/** Runs `use` with the log of the data directory, and closes it whatever happens. */
-export async function withLog<T>({ data }: DataOptions, use: (log: Log) => Promise<T>): Promise<T> {
+/** Whether a command may make a data directory where there is none. */
+export type WhereNone = 'make' | 'refuse'
+
+/**
+ * Runs `use` with the log of the data directory, and closes it whatever happens. Throws `FILE_MISSING` where there is none and
+ * `whereNone` refuses.
+ */
+export async function withLog<T>(
+  { data }: DataOptions,
+  whereNone: WhereNone,
+  use: (log: Log) => Promise<T>,
+): Promise<T> {
+  if (whereNone === 'refuse' && !existsSync(data)) throw dataMissing(data)
   const log = await openLog(data)
   try {
     return await use(log)
@@ -31,4 +43,13 @@ export async function withLog<T>({ data }: DataOptions, use: (log: Log) => Promi
 export async function openLog(data: string): Promise<Log> {
   const { openFileLog } = await import('@millrace/connectors')
   return openFileLog({ directory: resolve(data), env: nodeEnv() })
+}
+
+function dataMissing(data: string): RefusedError {
+  const path = resolve(data)
+  return new RefusedError(
+    'FILE_MISSING',
+    `There is no data directory ${path}. Name it with --data; "millrace topics create <topic>" makes it, with a first topic`,
+    { file: path },
+  )
 }

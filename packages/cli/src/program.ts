@@ -18,8 +18,7 @@ import { watchCommand } from './views/watch.ts'
 export function program(io: Io): Command {
   const millrace = new Command('millrace')
     .description('Runs stream-processing jobs, manages their topics, queries their views.')
-    .version(VERSION)
-    .helpCommand(false)
+    .version(VERSION, '-v, --version')
     .addOption(new Option('--data <dir>', 'the data directory, for whichever command'))
     .hook('preAction', passDataOn)
     .hook('preAction', (_, action) => {
@@ -59,6 +58,7 @@ function throwInsteadOfExiting(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout.write(text),
     writeErr: (text) => io.stderr.write(printableLines(text)),
+    outputError: (text, write) => write(text.replace(/^error: /, 'BAD_USAGE: ')),
   })
   command.showHelpAfterError(`(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help says more)`)
   if (command.commands.length === 0) command.addHelpText('after', EXIT_HELP)

@@ -21,6 +21,13 @@ export function portNumber(text: string): number {
   throw new InvalidArgumentError('Give a port from 0 to 65535; 0 takes a free one.')
 }
 
+/** An address of HTTP, which may be written without its scheme: `localhost:4711`. */
+export function httpUrl(text: string): string {
+  const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`)
+  if (url !== null && /^https?:$/.test(url.protocol)) return url.href.replace(/\/+$/, '')
+  throw new InvalidArgumentError('Give an address such as http://127.0.0.1:4711.')
+}
+
 /** ms since the epoch, from such a number or from an ISO date; a date without a zone is UTC. */
 export function timeMs(text: string): number {
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)

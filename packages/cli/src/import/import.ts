@@ -112,7 +112,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   const time = timeOf(options)
   const label = files.length === 1 ? first.file : `${first.file} and ${files.length - 1} more`
   const startMs = performance.now()
-  const outcome = await withLog(options, async (log) => {
+  const outcome = await withLog(options, 'make', async (log) => {
     // Two that go on at the same place would both append the same rows.
     const claim = options.resume === true ? await log.claim(`${name}.import`) : undefined
     const topic: TopicDescription =

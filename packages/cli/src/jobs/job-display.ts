@@ -78,7 +78,7 @@ export class JobDisplay {
   }
 }
 
-/** A status in a few numbers; records that pass a repartition topic count each time they are read. */
+/** A status in a few numbers. A record counts once, however many stages it passes. */
 function totals(status: JobStatus): {
   readonly processed: number
   readonly lag: number
@@ -87,7 +87,7 @@ function totals(status: JobStatus): {
 } {
   let [processed, lag, skipped, late] = [0, 0, 0, 0]
   for (const { counts, inputs } of status.tasks) {
-    processed += counts.processed
+    processed += counts.processed - counts.repartitioned
     skipped += counts.undecodable + counts.keyless + counts.failed
     late += counts.late
     for (const input of inputs) lag += Math.max(0, input.endOffset - input.offset)

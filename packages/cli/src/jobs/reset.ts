@@ -26,7 +26,7 @@ Examples:
   $ millrace reset flight-delays --yes`,
     )
     .action((job: string, options: ResetOptions) =>
-      withLog(options, async (log) => {
+      withLog(options, 'refuse', async (log) => {
         const all = { job, log, env: nodeEnv(), stateDirectory: resolve(options.data, 'state') }
         const yes = options.yes === true
         const { findTraces, resetJob } = await import('@millrace/runtime')

@@ -14,7 +14,7 @@ Example:
   $ millrace topics delete flights`,
     )
     .action((name: string, options: DataOptions) =>
-      withLog(options, async (log) => {
+      withLog(options, 'refuse', async (log) => {
         await log.admin.deleteTopic(name)
         io.stdout.write(`Topic ${name} is deleted\n`)
       }),

@@ -23,7 +23,7 @@ Examples:
   $ millrace topics describe flights --json`,
     )
     .action((name: string, options: DescribeOptions) =>
-      withLog(options, async (log) => {
+      withLog(options, 'refuse', async (log) => {
         const topic = await existingTopic(log, name)
         const offsets = await topicPartitions(log, topic)
         const rows = offsets.map(({ start, end }, partition) => ({ partition, start, end, offsets: end - start }))

@@ -20,7 +20,7 @@ export interface Appended {
 export async function retentionOutcome(options: DataOptions, appended: Appended): Promise<string> {
   const { topic, records, expired } = appended
   if (topic.cleanup !== 'delete' || (topic.retentionMs === null && topic.retentionBytes === null)) return ''
-  const kept = await withLog(options, (log) => keptOf(log, appended))
+  const kept = await withLog(options, 'refuse', (log) => keptOf(log, appended))
   const gone = Math.max(0, records - kept)
   const deleted =
     gone > 0 ? `; the topic's retention has deleted ${count(gone)} of them, ${count(records - gone)} remain` : ''

@@ -25,7 +25,7 @@ Examples:
   $ millrace topics list --json | jq -r .topic`,
     )
     .action((options: ListOptions) =>
-      withLog(options, async (log) => {
+      withLog(options, 'refuse', async (log) => {
         const json = options.json === true
         const rows = []
         for (const topic of await log.admin.listTopics()) {

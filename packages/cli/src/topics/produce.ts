@@ -77,7 +77,7 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
     throw badInput('--partitions is for a topic that --create makes: give both')
   }
   const time = timestampField === undefined ? undefined : new EventTimeField(timestampField, timestampUnit)
-  const outcome = await withLog(options, async (log) => {
+  const outcome = await withLog(options, options.create === true ? 'make' : 'refuse', async (log) => {
     const topic =
       options.create === true ? await madeTopic(log, name, options.partitions) : await existingTopic(log, name)
     const before = await topicPartitions(log, topic)

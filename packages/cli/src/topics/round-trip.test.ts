@@ -80,7 +80,7 @@ const records: fc.Arbitrary<Given[]> = fc.array(
 )
 
 async function write(folder: DataFolder, topic: string, given: readonly Given[]): Promise<void> {
-  await withLog({ data: folder.data }, async (log) => {
+  await withLog({ data: folder.data }, 'make', async (log) => {
     await log.admin.createTopic(topic, { partitions: 1 })
     const writer = log.openWriter()
     const partition = await writer.openPartition(topic, 0)
@@ -94,7 +94,7 @@ async function write(folder: DataFolder, topic: string, given: readonly Given[])
 }
 
 async function read(folder: DataFolder, topic: string): Promise<unknown[]> {
-  return withLog({ data: folder.data }, async (log) => {
+  return withLog({ data: folder.data }, 'refuse', async (log) => {
     const reader = log.openReader()
     const partition = await reader.assign(topic, 0, 0)
     const found: unknown[] = []

@@ -42,7 +42,7 @@ Examples:
   $ millrace topics tail flights --from 2001-01-31T08:00 --json | jq .value`,
     )
     .action((name: string, options: TailOptions) =>
-      withLog(options, async (log) => {
+      withLog(options, 'refuse', async (log) => {
         const topic = await existingTopic(log, name)
         await tail(io, log, topic, options)
       }),

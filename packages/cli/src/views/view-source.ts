@@ -7,6 +7,7 @@ import { announcedJobs, findRunningJob } from '../jobs/announced-jobs.ts'
 import { chosenToken } from '../jobs/job-token.ts'
 import { socketFetch } from '../jobs/socket-fetch.ts'
 import type { Io } from '../terminal/io.ts'
+import { httpUrl } from '../values.ts'
 
 /** Which running job is asked. */
 export interface SourceOptions extends DataOptions {
@@ -29,7 +30,10 @@ export interface FoundView {
 }
 
 export function urlOption(): Option {
-  return new Option('--url <url>', 'where the job answers (default: the job that runs on the data directory)')
+  return new Option(
+    '--url <url>',
+    'where the job answers (default: the job that runs on the data directory)',
+  ).argParser(httpUrl)
 }
 
 export function jobOption(): Option {
@@ -98,7 +102,7 @@ async function clientsOf(
   if (url === undefined) return [...(await findRunningJob(data, job))]
   const token = chosenToken(io.env)
   // The address of a process that has a socket in the data directory: only its owner may use that.
-  const { socket } = announcedJobs(data).find((process) => process.url === url.replace(/\/+$/, '')) ?? {}
+  const { socket } = announcedJobs(data).find((process) => process.url === url) ?? {}
   const connection = socket === undefined ? token !== undefined && { token } : { fetch: socketFetch(socket) }
   const { MillraceClient } = await import('@millrace/client')
   return [{ url, client: new MillraceClient(url, connection || {}) }]

@@ -41,6 +41,8 @@ export interface InputStatus {
 export interface TaskCounts {
   /** Records taken from the inputs. */
   readonly processed: number
+  /** Of these, records of repartition topics: the task that sent them had counted what they come from. */
+  readonly repartitioned: number
   /** Records appended to topics, repartition topics included. */
   readonly emitted: number
   /** Records that came after their window had closed. */

@@ -74,6 +74,7 @@ export const ERROR_CODES = {
   NODE_TOO_OLD: 'refused',
   FILE_MISSING: 'refused',
   BAD_INPUT: 'refused',
+  BAD_USAGE: 'refused',
   IMPORT_DIFFERS: 'refused',
   RECORD_EXPIRED: 'refused',
   JOB_FILE_BROKEN: 'refused',

@@ -89,6 +89,7 @@ function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
     () => undefined,
     {
       marker: () => undefined,
+      taken: () => undefined,
       repeat: () => {
         repeats.count++
       },

@@ -13,6 +13,8 @@ interface RepartitionProgress {
 export interface RepartitionEvents {
   /** A sender's marker arrived: the watermark may have moved. */
   marker(): void
+  /** A record is being processed. */
+  taken(): void
   /** A record that had been here before was dropped. */
   repeat(): void
 }
@@ -81,6 +83,7 @@ export class RepartitionInput extends TaskInput {
 
   protected taken(batch: Batch): void {
     this.#repeats.remember(batch.bytes, batch.headerStart)
+    this.#events.taken()
   }
 
   protected eventTime(batch: Batch): number {

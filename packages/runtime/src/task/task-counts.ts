@@ -3,6 +3,7 @@ import type { TaskCounts } from '@millrace/core'
 /** A task's counters, as they run. */
 export class RunningCounts implements TaskCounts {
   processed = 0
+  repartitioned = 0
   emitted = 0
   late = 0
   undecodable = 0

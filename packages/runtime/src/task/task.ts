@@ -320,6 +320,9 @@ export class Task {
       topics,
       refuse: (error, batch) => this.#units?.refused(error, batch),
       marker: () => this.#clock.advance(),
+      taken: () => {
+        this.counts.repartitioned++
+      },
       repeat: () => {
         this.counts.repeats++
       },
