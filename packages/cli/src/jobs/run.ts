@@ -75,8 +75,11 @@ Examples:
 
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {
   const stop = io.stopSignal()
-  const job = await readJob(resolve(file), options.check)
-  if (stop.aborted) return
+  const job = await readJob(resolve(file), options.check).catch((error: unknown) => {
+    // Ctrl-C ends the compiler too: what it says then is not about the job.
+    if (!stop.aborted) throw error
+  })
+  if (job === undefined || stop.aborted) return
   const log = await openLog(options.data)
   try {
     await runOn(io, job, options, stop, log)
