@@ -298,6 +298,20 @@ const CASES: readonly Case[] = [
     says: ['RECORD_UNDECODABLE', 'numbers', 'int32', /offset 0/],
   },
   {
+    what: 'a job in a package that npm init made',
+    args: (folder) => {
+      folder.write('package.json', '{ "type": "commonjs" }')
+      return ['run', folder.write('job.ts', SUMMING_JOB), '--no-check']
+    },
+    code: 5,
+    says: [
+      'JOB_FILE_BROKEN',
+      /package\.json has "type": "commonjs"/,
+      'npm pkg set type=module',
+      'name the file job.mts',
+    ],
+  },
+  {
     what: 'a query where no job runs',
     args: () => ['query', 'sums'],
     code: 4,

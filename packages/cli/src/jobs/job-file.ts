@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
+import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isJob, type Job, MillraceError, RefusedError } from '@millrace/core'
 import { checkTypes } from './check-types.ts'
@@ -26,7 +28,7 @@ async function importJob(path: string): Promise<Job> {
   } catch (cause) {
     // A job that cannot be built says so itself.
     if (cause instanceof MillraceError) throw cause
-    throw broken(path, `cannot be loaded: ${loadingReason(cause)}`, cause)
+    throw broken(path, `cannot be loaded: ${loadingReason(path, cause)}`, cause)
   }
   if (!('default' in module)) throw broken(path, 'has no default export. End it with "export default job(…)"')
   if (isJob(module.default)) return module.default
@@ -50,8 +52,11 @@ function broken(path: string, what: string, cause?: unknown): RefusedError {
   return new RefusedError('JOB_FILE_BROKEN', `${path} ${what}`, { file: path, cause })
 }
 
-function loadingReason(cause: unknown): string {
+function loadingReason(path: string, cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
+  if (cause instanceof SyntaxError && /^Cannot use import statement|^Unexpected token 'export'/.test(cause.message)) {
+    return commonJs(path)
+  }
   if ('code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND') {
     return `${cause.message.split('\n')[0]}. Is it installed where the job file is?`
   }
@@ -63,4 +68,14 @@ function placeOf(error: Error): string {
   const line = error.stack?.split('\n').find((text) => text.includes('file://') && !text.includes('node_modules'))
   const place = line === undefined ? undefined : /file:\/\/[^\s)]+/.exec(line)?.[0]
   return place === undefined ? '' : ` (at ${place.replace('file://', '')})`
+}
+
+/** What to do about a job in a package of CommonJS, as `npm init` makes one. */
+function commonJs(path: string): string {
+  const manifest = findPackageJSON(pathToFileURL(path)) ?? 'its package.json'
+  const name = basename(path).replace(/\.([jt]s)$/, '.m$1')
+  return (
+    `it is a module, and ${manifest} has "type": "commonjs", so that Node reads it as none. Set "type": "module" there ` +
+    `(npm pkg set type=module), or name the file ${name}`
+  )
 }
