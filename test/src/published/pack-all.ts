@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { manifests } from '../structure/workspaces.ts'
+import { packedProblems } from './packed-files.ts'
+import { run } from './run.ts'
+
+export const repository = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** A package as it would be published. */
+export interface PackedPackage {
+  readonly name: string
+  readonly archive: string
+  /** What a program may import of it. */
+  readonly entryPoints: readonly string[]
+}
+
+/** Packs every package that is not private into a folder. Throws where something is in one that should not be, or is missing. */
+export function packAll(folder: string): PackedPackage[] {
+  return manifests()
+    .filter(({ manifest }) => manifest.private !== true)
+    .map(({ folder: place, manifest }) => ({
+      name: manifest.name,
+      archive: pack(place, folder),
+      entryPoints: Object.keys(manifest.exports ?? {}).map((path) => manifest.name + path.slice(1)),
+    }))
+}
+
+function pack(place: string, folder: string): string {
+  const output = run('npm', ['pack', '--json', '--silent', `--pack-destination=${folder}`], {
+    cwd: join(repository, place),
+  })
+  const [packed] = parsePacked(output)
+  if (packed === undefined) throw new Error(`npm pack said nothing about ${place}`)
+  const problems = packedProblems(packed.files.map(({ path }) => path))
+  if (problems.length > 0) throw new Error(`${place} would be published wrongly: ${problems.join('; ')}`)
+  console.log(`${place}: ${packed.files.length} files, ${Math.ceil(packed.size / 1024)} kB`)
+  return join(folder, packed.filename)
+}
+
+interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly files: readonly { readonly path: string }[]
+}
+
+/** npm prints the archives as a list up to version 11 and by package name from 12 on, after what `prepack` printed. */
+function parsePacked(output: string): Packed[] {
+  return Object.values(JSON.parse(output.slice(output.search(/^[[{]/m))))
+}
