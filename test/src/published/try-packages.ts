@@ -28,7 +28,7 @@ try {
     const project = new UserProject(join(folder, manager), manager, node, tools)
     project.install(packages)
     project.importAll(packages)
-    await project.runJob()
+    await project.followGuide()
     project.bundle()
   }
 } finally {

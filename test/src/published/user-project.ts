@@ -1,26 +1,18 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { codeBlocks } from '../docs/markdown.ts'
 import { type PackedPackage, repository } from './pack-all.ts'
 import { run } from './run.ts'
 
 export type PackageManager = 'npm' | 'pnpm'
 
-const JOB = `import { int32, job, stream, string, topic } from '@millrace/core'
-
-const numbers = topic('numbers', { key: string(), value: int32() })
-export const sums = stream(numbers).groupByKey().reduce('sums', (a, b) => a + b)
-export default job('summing', sums)
-`
-
-const CLIENT = `import { MillraceClient } from '@millrace/client'
-import { sums } from './job.mts'
-
-const [, , url = '', token = ''] = process.argv
-console.log(await new MillraceClient(url, { token }).view(sums).get('k'))
-`
+/** The page that says how a user begins: its commands and files are used as they are written. */
+const PAGE_OF_DOCS = join(repository, 'docs/guide/project.md')
+const PORT_OF_DOCS = '4711'
 
 /** What a page of a browser would have; a bundle of it must need nothing of Node. */
 const PAGE = `import { MillraceClient } from '@millrace/client'
@@ -34,6 +26,7 @@ export class UserProject {
   readonly #manager: PackageManager
   readonly #nodeVersion: string
   readonly #tools: string
+  #running: ChildProcess | undefined
 
   /** `tools`: a folder in which pnpm is installed. */
   constructor(folder: string, manager: PackageManager, nodeVersion: string, tools: string) {
@@ -69,28 +62,32 @@ export class UserProject {
     const uses = all.map((_, index) => `all${index}`).join(', ')
     this.#write('all.mts', `${imports}\nconsole.log([${uses}].length)\n`)
     this.#checkTypes('nodenext', 'nodenext', 'all.mts')
-    this.#node(['all.mts'])
+    run('node', ['all.mts'], { cwd: this.folder, env: this.#env })
     this.#say(`${all.length} entry points are found, with types`)
   }
 
-  /** Writes a job, runs it as the documents say, and reads its view from a program. */
-  async runJob(): Promise<void> {
-    this.#write('job.ts', JOB)
-    this.#write('job.mts', JOB)
-    this.#write('client.mts', CLIENT)
-    this.#millrace(['topics', 'create', 'numbers'])
-    this.#millrace(['topics', 'produce', 'numbers', '--records'], { input: '{"key":"k","valueBase64":"AAAAKg=="}\n' })
-    this.#millrace(['run', 'job.ts'], { fails: /JOB_FILE_BROKEN.*npm pkg set type=module/s })
-    this.#millrace(['run', 'job.mts', '--until-end'])
-    const found = await this.#whileRunning((url, token) => [
-      this.#millrace(['query', 'sums', 'k', '--json']),
-      this.#node(['client.mts', url, token]),
-    ])
-    const expected = ['{"key":"k","value":42}\n', '42\n']
-    if (String(found) !== String(expected)) throw new Error(`The view is ${JSON.stringify(found)}`)
-    run('npm', ['pkg', 'set', 'type=module'], { cwd: this.folder })
-    this.#millrace(['run', 'job.ts', '--until-end'])
-    this.#say('a job runs, and its view is read from the command line and from a program')
+  /** Does what `docs/guide/project.md` says, with a free port. */
+  async followGuide(): Promise<void> {
+    const port = String(await freePort())
+    const blocks = codeBlocks(readFileSync(PAGE_OF_DOCS, 'utf8').replaceAll(PORT_OF_DOCS, port))
+    for (const { language, code } of blocks) {
+      const [, name] = /^\/\/ (\S+\.ts)\n/.exec(code) ?? []
+      if (language === 'ts' && name !== undefined) this.#write(name, code)
+    }
+    this.#shell('npm pkg set type=commonjs', '')
+    this.#shell('npx millrace run job.ts', '', /JOB_FILE_BROKEN.*npm pkg set type=module/s)
+    let printed = ''
+    for (const line of blocks.flatMap(({ language, marks, code }) =>
+      language === 'sh' && marks.length === 0 ? code.trim().split('\n') : [],
+    )) {
+      if (/^npm (init|install) /.test(line)) continue
+      if (line.startsWith('npx millrace run ')) await this.#start(line)
+      else printed += this.#shell(line)
+    }
+    await this.#stop()
+    if (!/^k +42$/m.test(printed) || !/^42$/m.test(printed))
+      throw new Error(`The guide's commands printed:\n${printed}`)
+    this.#say('the guide leads to a job whose view is read from the command line and from a program')
   }
 
   /** A bundler finds the client for a page, and types are found as bundlers resolve them. */
@@ -106,43 +103,37 @@ export class UserProject {
     this.#say(`the client is bundled for a page: ${Math.ceil(page.length / 1024)} kB`)
   }
 
-  async #whileRunning<T>(use: (url: string, token: string) => T): Promise<T> {
-    const token = 'a-token-of-this-project'
-    const command = [this.#nodePath, [this.#commandPath, 'run', 'job.mts']] as const
-    const job = spawn(...command, { cwd: this.folder, env: { ...process.env, MILLRACE_TOKEN: token } })
+  /** Runs a line of a shell, as a user whose Node is the project's. */
+  #shell(line: string, input = '', fails?: RegExp): string {
+    return run('bash', ['-c', line], { cwd: this.folder, input, env: this.#env, ...(fails !== undefined && { fails }) })
+  }
+
+  /** Starts a job, and waits until its views are served. */
+  async #start(line: string): Promise<void> {
+    const job = spawn('bash', ['-c', line], { cwd: this.folder, env: { ...process.env, ...this.#env }, detached: true })
+    this.#running = job
+    for await (const said of createInterface(job.stderr)) if (said.includes('served at')) return
+    throw new Error(`${line} ended before it served its views`)
+  }
+
+  /** Ctrl-C: the terminal signals all that was started. */
+  async #stop(): Promise<void> {
+    const job = this.#running
+    if (job?.pid === undefined) return
     const ended = once(job, 'close')
-    try {
-      for await (const line of createInterface(job.stderr)) {
-        const [, url] = /served at (http:\S+)/.exec(line) ?? []
-        if (url !== undefined) return use(url, token)
-      }
-      throw new Error('The job ended before it served its views')
-    } finally {
-      job.kill('SIGTERM')
-      await ended
-    }
+    process.kill(-job.pid, 'SIGINT')
+    await ended
   }
 
-  get #nodePath(): string {
-    return join(this.folder, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node')
-  }
-
-  get #commandPath(): string {
-    return join(this.folder, 'node_modules/millrace/bin/millrace.js')
-  }
-
-  #millrace(args: readonly string[], options: { readonly input?: string; readonly fails?: RegExp } = {}): string {
-    return run(this.#nodePath, [this.#commandPath, ...args], { cwd: this.folder, ...options })
-  }
-
-  #node(args: readonly string[]): string {
-    return run(this.#nodePath, args, { cwd: this.folder })
+  get #env(): { readonly PATH: string } {
+    const node = join(this.folder, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin')
+    return { PATH: [node, process.env['PATH']].join(delimiter) }
   }
 
   #checkTypes(module: string, resolution: string, file: string): void {
     const options = ['--noEmit', '--module', module, '--moduleResolution', resolution, '--target', 'es2024', '--strict']
     const compiler = join(repository, 'node_modules/typescript/bin/tsc')
-    this.#node([compiler, ...options, '--allowImportingTsExtensions', '--types', 'node', file])
+    run('node', [compiler, ...options, '--types', 'node', file], { cwd: this.folder, env: this.#env })
   }
 
   /** What a package manager runs is run by the project's own Node, once that is there. */
@@ -158,4 +149,13 @@ export class UserProject {
   #say(what: string): void {
     console.log(`${this.#manager}, Node ${this.#nodeVersion}: ${what}`)
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (typeof address !== 'object' || address === null) throw new Error('The server has no port')
+  return address.port
 }
