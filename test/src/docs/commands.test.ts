@@ -4,11 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { filesUnder } from '../structure/source-files.ts'
 import { FreshClone } from './fresh-clone.ts'
 import { codeBlocks } from './markdown.ts'
 
 /** Six commands start one after the other, each the real one: on a busy machine every start takes seconds. */
 const TEST_MS_MAX = 120_000
+
+const COUNTING_JOB = `import { job, json, stream, string, topic } from '@millrace/core'
+export default job('counting', stream(topic('a', { key: string(), value: json() })).groupByKey().count('counts'))
+`
 
 let clone: FreshClone
 const running = new Set<ChildProcess>()
@@ -82,4 +87,26 @@ test('the job of the README runs in a fresh clone, with the commands as they are
   await vi.waitFor(async () => expect((await runLine(queries[0] ?? '')).stdout).toMatch(/ATL.*1.*42/s), {
     timeout: TEST_MS_MAX,
   })
+})
+
+test('every other command of the documents runs in a clone that has the topics and the job they speak of', {
+  timeout: TEST_MS_MAX,
+}, async () => {
+  writeFileSync(join(clone.path, 'job.ts'), COUNTING_JOB)
+  for (const line of [
+    'npx millrace topics create a && npx millrace topics create b',
+    `echo '{"n":1}' | npx millrace topics produce a --key k`,
+  ]) {
+    expect(await runLine(line), line).toMatchObject({ code: 0 })
+  }
+  const serving = await said(startLine('npx millrace run job.ts'), /served at http\S+/)
+  const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
+  const lines = filesUnder(['docs'], '.md')
+    // Those of the project's guide are tried with the packages: npm run published. Benchmarks take long, and the rest are tests' own.
+    .filter(({ path }) => !/guide\/project|performance|crash-tests|reliability/.test(path))
+    .flatMap(({ text }) => codeBlocks(text))
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ code }) => code.trim().split('\n'))
+  expect(lines.length).toBeGreaterThan(3)
+  for (const line of lines) expect(await runLine(line.replaceAll('4711', port)), line).toMatchObject({ code: 0 })
 })
