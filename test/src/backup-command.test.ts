@@ -18,7 +18,7 @@ test('backup and restore make the same data again, and say what they did', { tim
   await succeed(['topics', 'create', 'lines', '--data', data])
   await succeed(['topics', 'produce', 'lines', '--data', data], { stdin: 'first\nsecond\n' })
   const made = await run(['backup', backup, '--data', data])
-  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/holds 1 topics with 1 partitions.*linked/) })
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/holds 1 topic with 1 partition.*linked/) })
   expect(made.stderr).toMatch(/Local state is not part of it/)
   expect(await succeed(['restore', backup, '--data', restored])).toMatch(/is as it was at \d{4}-/)
   expect(await valuesIn(restored)).toEqual(['first', 'second'])

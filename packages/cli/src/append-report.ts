@@ -1,5 +1,5 @@
 import { RecordError } from '@millrace/core'
-import { count } from './terminal/amounts.ts'
+import { counted } from './terminal/amounts.ts'
 
 /** How far a command that appends has come, and what ended it. */
 export interface AppendReport {
@@ -13,7 +13,7 @@ export interface AppendReport {
 
 /** How many records the topic has got, for a person; never more than are there. */
 export function appendedText({ flushed, appended }: AppendReport): string {
-  const records = `${count(flushed)} ${flushed === 1 ? 'record' : 'records'}`
+  const records = counted(flushed, 'record')
   return flushed === appended ? records : `at least ${records}`
 }
 

@@ -1,3 +1,4 @@
+export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
 export type {
   BatchMark,

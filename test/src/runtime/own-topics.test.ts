@@ -68,7 +68,7 @@ describe("a topic under the name of a job's own", () => {
       'a changelog with other partitions',
       'counting.changelog',
       { cleanup: 'compact', partitions: 1 },
-      /has 1 partitions.*needs 2/,
+      /has 1 partition,.*needs 2/,
     ],
     ['a compacted repartition topic', 'counting.counts.repartition', { cleanup: 'compact' }, /cleanup is compact/],
     ['a repartition topic with retention', 'counting.counts.repartition', { retentionMs: 5 }, /after 5 ms/],

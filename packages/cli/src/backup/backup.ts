@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
-import { bytes, count } from '../terminal/amounts.ts'
+import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 
 export function backupCommand(io: Io): Command {
@@ -33,7 +33,7 @@ async function backup(io: Io, target: string, options: DataOptions): Promise<voi
     ? `${bytes(done.linkedBytes)} of them linked`
     : 'copied in full, as no hard links can be made there'
   io.stdout.write(
-    `${to} holds ${count(done.topics)} topics with ${count(done.partitions)} partitions, ${bytes(done.bytes)}, ${linked}\n`,
+    `${to} holds ${counted(done.topics, 'topic')} with ${counted(done.partitions, 'partition')}, ${bytes(done.bytes)}, ${linked}\n`,
   )
   io.stderr.write(
     `Local state is not part of it. "millrace restore ${target} --data <dir>" makes a data directory of it\n`,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
-import { bytes, count } from '../terminal/amounts.ts'
+import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 
 export function restoreCommand(io: Io): Command {
@@ -26,7 +26,7 @@ Example:
       const { files, bytes: size, createdMs } = await restore(nodeEnv(), resolve(backup), data)
       const when = new Date(createdMs).toISOString()
       io.stdout.write(
-        `${data} is as it was at ${when}: ${count(files)} files, ${bytes(size)}, all as they were backed up\n`,
+        `${data} is as it was at ${when}: ${counted(files, 'file')}, ${bytes(size)}, all as they were backed up\n`,
       )
     })
 }

@@ -1,6 +1,6 @@
 import { formatPosition, type JobStatus } from '@millrace/core'
 import type { RestoreProgress, ServedView } from '@millrace/runtime'
-import { count, rate } from '../terminal/amounts.ts'
+import { count, counted, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
@@ -25,9 +25,12 @@ export class JobDisplay {
     this.#restore?.progress.end()
     const { bold, cyan, dim } = this.#io.colors
     const names = views.map((view) => view.name)
-    this.#line(
-      `${bold(this.#job)} is running; its views ${names.map((name) => cyan(name)).join(', ')} are served at ${url}`,
-    )
+    const [what, are] = names.length === 1 ? ['view', 'is'] : ['views', 'are']
+    const served =
+      names.length === 0
+        ? `it has no views; its status is served at ${url}`
+        : `its ${what} ${names.map((name) => cyan(name)).join(', ')} ${are} served at ${url}`
+    this.#line(`${bold(this.#job)} is running; ${served}`)
     for (const { name, completeFrom } of views) {
       const from = formatPosition(completeFrom)
       if (from !== '') this.notice(`view ${name} counts from ${from} on, not from the start of its inputs`)
@@ -64,7 +67,7 @@ export class JobDisplay {
     const left = skipped > 0 ? `; ${count(skipped)} were left out by the error policies` : ''
     const tooLate = late > 0 ? `; ${count(late)} came after their window had closed` : ''
     this.#line(
-      `${this.#job} has stopped, all committed: ${count(processed)} ${processed === 1 ? 'record' : 'records'} in ${took} s (${rate(perSecond)})${left}${tooLate}`,
+      `${this.#job} has stopped, all committed: ${counted(processed, 'record')} in ${took} s (${rate(perSecond)})${left}${tooLate}`,
     )
   }
 

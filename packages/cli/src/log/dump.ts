@@ -3,7 +3,7 @@ import type { DumpedBatch, DumpedDamage } from '@millrace/connectors/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
-import { bytes, count } from '../terminal/amounts.ts'
+import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
 import { jsonLine, jsonText, printable } from '../terminal/printable.ts'
@@ -77,7 +77,7 @@ function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
   const parts = [
     offsetText(baseOffset, nextOffset),
     `byte ${position}, ${bytes(batch.bytes)}`,
-    records === 1 ? '1 record' : `${count(records)} records`,
+    counted(records, 'record'),
     ...(records === 0 ? [] : [times[0] === times[1] ? times[0] : times.join(' to ')]),
     ...horizonText(batch.deleteHorizonMs),
     ...(producerId < 0 ? [] : [`producer ${producerId}, epoch ${producerEpoch}`]),

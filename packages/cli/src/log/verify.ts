@@ -4,7 +4,7 @@ import { FatalError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
-import { bytes, count } from '../terminal/amounts.ts'
+import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine } from '../terminal/printable.ts'
 import { wholeNumber } from '../values.ts'
@@ -57,7 +57,7 @@ async function verify(
     }
   }
   const { damage, torn, harmless } = total
-  const read = `${count(total.batches)} batches (${bytes(total.bytes)}) of ${count(total.partitions)} partitions`
+  const read = `${counted(total.batches, 'batch', 'batches')} (${bytes(total.bytes)}) of ${counted(total.partitions, 'partition')}`
   io.stderr.write(`${read}: ${damage} damaged, ${torn} torn, ${harmless} harmless\n`)
   if (first !== undefined) throw damaged(data, first)
 }

@@ -2,6 +2,7 @@ import { RefusedError, type TopicSettings } from '@millrace/core'
 import { checkName, durationText } from '@millrace/core/internal'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
+import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { durationMs, positiveNumber, sizeBytes } from '../values.ts'
 
@@ -50,7 +51,7 @@ Examples:
           return
         }
         const topic = await log.admin.createTopic(name, settingsOf(options)).catch(withOptionNames)
-        io.stdout.write(`Topic ${name} is made, with ${partitionText(topic.partitions)}\n`)
+        io.stdout.write(`Topic ${name} is made, with ${counted(topic.partitions, 'partition')}\n`)
         io.stderr.write(retentionNote(topic))
       })
     })
@@ -96,8 +97,4 @@ function retentionNote({ cleanup, retentionMs, retentionBytes }: TopicSettings):
     `Retention goes by the time of the records, not by when they are appended: history that is older than ` +
     `${durationText(retentionMs)} is deleted as soon as its segment is closed\n`
   )
-}
-
-function partitionText(partitions: number): string {
-  return partitions === 1 ? '1 partition' : `${partitions} partitions`
 }

@@ -1,6 +1,6 @@
 import type { MillraceClient, ViewDescription } from '@millrace/client'
 import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
-import { keyFromText } from '@millrace/core/internal'
+import { amount, keyFromText } from '@millrace/core/internal'
 import { Option } from 'commander'
 import type { DataOptions } from '../data-option.ts'
 import { announcedJobs, findRunningJob } from '../jobs/announced-jobs.ts'
@@ -69,7 +69,7 @@ export function partsMissing({ view, missing }: FoundView): RetriableError {
   const [parts, are] = missing.length === 1 ? ['part', 'is'] : ['parts', 'are']
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `View ${view.name} has ${view.partitions} parts, and no process that answers serves ${parts} ${missing.join(', ')}, which ` +
+    `View ${view.name} has ${amount(view.partitions, 'part')}, and no process that answers serves ${parts} ${missing.join(', ')}, which ` +
       `${are} being restored or moved; try again in a moment`,
     { store: view.name },
   )

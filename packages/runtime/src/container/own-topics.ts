@@ -1,4 +1,5 @@
 import { type Log, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
+import { amount } from '@millrace/core/internal'
 
 /** What a topic of the job's own must be like to hold what the job keeps in it. */
 export interface OwnTopic {
@@ -27,7 +28,7 @@ export async function findOrCreate(
     there.retentionBytes === null ? [] : `it deletes records past ${there.retentionBytes} bytes, and must keep them`,
     there.partitions === own.partitions
       ? []
-      : `it has ${there.partitions} partitions, and the job needs ${own.partitions}: keys would move`,
+      : `it has ${amount(there.partitions, 'partition')}, and the job needs ${own.partitions}: keys would move`,
   ].flat()
   if (problems.length === 0) return there
   throw new RefusedError(

@@ -1,4 +1,5 @@
 import { RefusedError } from '@millrace/core'
+import { amount } from '@millrace/core/internal'
 
 /** Where a task begins to read one of its inputs. */
 export interface InputPlace {
@@ -26,7 +27,7 @@ export function inputGone(place: InputPlace, start: number): RefusedError {
   return new RefusedError(
     'INPUT_GONE',
     `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now starts at ${start}: retention or a ` +
-      `purge deleted ${start - offset} records before the job had read them. Restore the log, give the topic a longer ` +
+      `purge deleted ${amount(start - offset, 'record')} before the job had read them. Restore the log, give the topic a longer ` +
       `retention, and delete what the job has computed with "millrace reset ${job}" to compute everything from what is there`,
     place,
   )
@@ -35,7 +36,7 @@ export function inputGone(place: InputPlace, start: number): RefusedError {
 /** What the user should know of a job that is new, and does not begin with its input's first record. */
 export function startsLate({ topic, partition, offset }: InputPlace): string {
   return (
-    `${topic}/${partition} starts at offset ${offset}: retention or a purge deleted the ${offset} records before, and the ` +
+    `${topic}/${partition} starts at offset ${offset}: retention or a purge deleted ${amount(offset, 'record')} before, and the ` +
     "job's results do not count them"
   )
 }

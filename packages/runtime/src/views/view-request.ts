@@ -1,5 +1,5 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
-import { keyFromText } from '@millrace/core/internal'
+import { amount, keyFromText } from '@millrace/core/internal'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { badRequest, integer, type Query } from './query-parameters.ts'
 import type { RouteSources } from './route-sources.ts'
@@ -63,7 +63,7 @@ export function requireAllParts(view: ServedView): void {
   const here = partsHere(view)
   throw new RetriableError(
     'VIEW_INCOMPLETE',
-    `view "${view.name}" has ${view.partitions} parts, and this container serves ${here.length} of them ` +
+    `view "${view.name}" has ${amount(view.partitions, 'part')}, and this container serves ${here.length} of them ` +
       `(${here.join(', ') || 'none'}): the others are being restored or run elsewhere; ask again, or ask there`,
     { store: view.name },
   )

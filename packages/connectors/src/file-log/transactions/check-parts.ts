@@ -1,4 +1,5 @@
 import type { FileSystem, TopicDescription } from '@millrace/core'
+import { amount } from '@millrace/core/internal'
 import type { Producer } from '../../record-batch/format.ts'
 import { committedBy, epochIn } from '../committed-producers.ts'
 import { partsDiffer } from '../errors.ts'
@@ -86,7 +87,7 @@ export function checkTopic(
   if (topic === undefined) return
   const found = files.list(topicDirectory(data, name)).filter((entry) => /^\d+$/.test(entry)).length
   if (found === topic.partitions) return
-  const what = `topic.json says ${topic.partitions} partitions, and ${found} are there`
+  const what = `topic.json says ${amount(topic.partitions, 'partition')}, and ${found} ${found === 1 ? 'is' : 'are'} there`
   throw partsDiffer(data, `the topic ${name}`, what, { topic: name })
 }
 
