@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { ERROR_CODES } from '@millrace/core'
 import { expect, test } from 'vitest'
-import { repository } from './source-files.ts'
+import { filesUnder, repository } from './source-files.ts'
 
 const sections = readFileSync(new URL('docs/errors.md', repository), 'utf8').split(/^## /m).slice(1)
 const titles = sections.map((section) => section.slice(0, section.indexOf('\n')))
@@ -13,4 +13,23 @@ test('docs/errors.md explains every error code, each once, and no other', () => 
 test.each(titles)('%s is explained in words', (title) => {
   const text = sections[titles.indexOf(title)]?.slice(title.length).trim() ?? ''
   expect(text.split(/\s+/).length).toBeGreaterThan(12)
+})
+
+/** What users meet: the command, the client, the views' server, and what is read from a user's file or option. */
+const USERS_MEET = ['packages/cli/src', 'packages/client/src', 'packages/runtime/src/views', 'packages/core/src/dsl']
+
+/** Errors without a code there: what catches them gives them one, or they are faults of this program. */
+const CAUGHT = new Map([
+  ['packages/client/src/json-fields.ts', 'BAD_ANSWER'],
+  ['packages/client/src/windowed-view.ts', 'BAD_ANSWER'],
+  ['packages/cli/src/topic-appender.ts', 'INTERNAL_ERROR'],
+  ['packages/cli/src/version.ts', 'INTERNAL_ERROR'],
+])
+
+test('no error without a code reaches a user', () => {
+  const found = filesUnder(USERS_MEET, '.ts')
+    .filter(({ path }) => !/\.test\.ts$|\/testing\//.test(path))
+    .filter(({ text }) => /\bnew (?:Type|Range|Syntax)?Error\(/.test(text))
+    .map(({ path }) => path)
+  expect(found.toSorted()).toEqual([...CAUGHT.keys()].toSorted())
 })
