@@ -15,6 +15,7 @@ const NAMES = [
   'prefix',
   'windowFrom',
   'windowTo',
+  'reverse',
   'limit',
   'cursor',
   'after',
@@ -40,6 +41,7 @@ const TEXTS = [
   '"',
   '+',
   'here',
+  'true',
   "'",
   '%1B%5B31m',
 ]
