@@ -1,6 +1,6 @@
 import { program } from './program.ts'
 import { reportError } from './report-error.ts'
-import { processIo } from './terminal/io.ts'
+import { processIo } from './terminal/process-io.ts'
 
 const io = processIo()
 try {

@@ -1,5 +1,5 @@
 import type { Row } from '../terminal/table.ts'
-import type { FoundEntry } from './read-entries.ts'
+import type { FoundEntry } from './found-entry.ts'
 import { windowText } from './window-text.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { FoundEntry } from './read-entries.ts'
+import type { FoundEntry } from './found-entry.ts'
 
 /** Merges what several processes have of a view, each in the order of the view, into one such sequence. */
 export async function* mergeSources(

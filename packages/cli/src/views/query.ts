@@ -10,7 +10,8 @@ import { jsonLine } from '../terminal/printable.ts'
 import { printRows } from '../terminal/table.ts'
 import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { entryRows } from './entry-rows.ts'
-import { type EntriesQuery, type FoundEntry, readEntries, readKey, readWindow } from './read-entries.ts'
+import type { FoundEntry } from './found-entry.ts'
+import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entries.ts'
 import { findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 
 /** So many entries fit a screen; `--limit` and `--all` ask for more. */

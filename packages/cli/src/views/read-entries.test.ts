@@ -1,6 +1,7 @@
 import { MillraceClient } from '@millrace/client'
 import { expect, test } from 'vitest'
-import { type FoundEntry, readEntries, readKey } from './read-entries.ts'
+import type { FoundEntry } from './found-entry.ts'
+import { readEntries, readKey } from './read-entries.ts'
 import type { FoundView } from './view-source.ts'
 
 const PARTS = 4

@@ -1,17 +1,11 @@
-import type { MillraceClient, Page, ReadOptions, Window } from '@millrace/client'
+import type { MillraceClient, Page, ReadOptions } from '@millrace/client'
 import { MillraceError } from '@millrace/core'
+import type { FoundEntry } from './found-entry.ts'
 import { compareEntries, mergeSources } from './merge-sources.ts'
 import { type FoundView, keyOf, partsMissing, partsMoved, type ViewSource } from './view-source.ts'
 
 /** The most that a server gives at once: fewer requests for a whole view. */
 const PAGE_ENTRIES = 1000
-
-/** An entry of a view by name: plain JSON. */
-export interface FoundEntry {
-  readonly key: unknown
-  readonly window?: Window
-  readonly value: unknown
-}
 
 /** A range as a command line states it; keys as text. */
 export interface EntriesQuery {

@@ -6,7 +6,7 @@ import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable } from '../terminal/printable.ts'
 import { cell } from '../terminal/table.ts'
-import type { FoundEntry } from './read-entries.ts'
+import type { FoundEntry } from './found-entry.ts'
 import {
   type FoundView,
   findView,
