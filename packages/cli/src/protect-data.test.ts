@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { protectData } from './protect-data.ts'
-import { type Io, processIo } from './terminal/io.ts'
+import type { Io } from './terminal/io.ts'
+import { processIo } from './terminal/process-io.ts'
 
 let data: string
 
