@@ -61,7 +61,7 @@ export {
   isWindowClosed,
   lastWindowStart,
 } from './plan/window-assignment.ts'
-export { offsetIn } from './position.ts'
+export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export { settleAll } from './settle-all.ts'

@@ -54,3 +54,52 @@ export function reaches(position: Position, wanted: Position): boolean {
   }
   return true
 }
+
+/** Whether a part of an answer that stands at `position` has all of `wanted` that it depends on: of the partitions that it lists. */
+export function reflects(position: Position, wanted: Position): boolean {
+  for (const [topic, partitions] of Object.entries(wanted)) {
+    for (const [partition, offset] of Object.entries(partitions)) {
+      const reached = offsetIn(position, topic, partition)
+      if (reached !== undefined && reached < offset) return false
+    }
+  }
+  return true
+}
+
+/** For each partition the greatest offset that any of the positions has. */
+export function maximumPosition(positions: Iterable<Position>): Position {
+  return combined(positions, Math.max)
+}
+
+/**
+ * For each partition the least offset that any of the positions has: what an answer from several parts reflects. A part lists every
+ * partition that it depends on, so one that does not list it does not count.
+ */
+export function minimumPosition(positions: Iterable<Position>): Position {
+  return combined(positions, Math.min)
+}
+
+/** The first `topic/partition` of `wanted` that none of the positions lists: it is never reached, or does not exist. */
+export function unknownPartition(wanted: Position, positions: readonly Position[]): string | undefined {
+  for (const [topic, partitions] of Object.entries(wanted)) {
+    for (const partition of Object.keys(partitions)) {
+      if (!positions.some((position) => offsetIn(position, topic, partition) !== undefined))
+        return `${topic}/${partition}`
+    }
+  }
+  return undefined
+}
+
+function combined(positions: Iterable<Position>, choose: (a: number, b: number) => number): Position {
+  const all = dictionary<Record<string, number>>()
+  for (const position of positions) {
+    for (const [topic, partitions] of Object.entries(position)) {
+      all[topic] ??= dictionary()
+      const known = all[topic]
+      for (const [partition, offset] of Object.entries(partitions)) {
+        known[partition] = choose(known[partition] ?? offset, offset)
+      }
+    }
+  }
+  return all
+}

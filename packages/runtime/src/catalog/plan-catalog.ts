@@ -2,13 +2,13 @@ import type { Position } from '@millrace/core'
 import {
   dictionary,
   type JobMeaning,
+  maximumPosition,
   offsetIn,
   ownValue,
   type StoreInputs,
   type StoreMeaning,
   storeKeyName,
 } from '@millrace/core/internal'
-import { furthest } from '../task/positions.ts'
 import { type Catalog, type CatalogStore, differences } from './catalog.ts'
 
 /** What a change of a job's stores depends on. */
@@ -82,7 +82,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
       computedFrom,
       topics: topicsOf(input),
       completeFrom: only(
-        furthest(problem === undefined ? [change.starts] : [change.starts, change.processed]),
+        maximumPosition(problem === undefined ? [change.starts] : [change.starts, change.processed]),
         input.sources,
       ),
       removedAt: null,

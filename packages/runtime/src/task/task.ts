@@ -1,5 +1,5 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import { type FrozenCommit, type InputPlan, ownValue, type TaskState } from '@millrace/core/internal'
+import { type FrozenCommit, type InputPlan, maximumPosition, ownValue, type TaskState } from '@millrace/core/internal'
 import type { WindowRetention } from '../operators/window-retention.ts'
 import { checkInput } from './check-input.ts'
 import { compilePlan } from './compile.ts'
@@ -12,7 +12,6 @@ import { makeInput } from './make-input.ts'
 import { MarkerSender } from './marker-sender.ts'
 import { openLocalState } from './open-local-state.ts'
 import { OriginHeader } from './origin.ts'
-import { furthest } from './positions.ts'
 import { RepartitionInput } from './repartition-input.ts'
 import { restoreState } from './restore.ts'
 import { SourceInput } from './source-input.ts'
@@ -106,7 +105,7 @@ export class Task {
    */
   get position(): Position {
     if (!this.#clock.owes) {
-      this.#settled = furthest([this.spec.sources, ...this.#inputs.flatMap((input) => input.positions)])
+      this.#settled = maximumPosition([this.spec.sources, ...this.#inputs.flatMap((input) => input.positions)])
     }
     return this.#settled
   }
@@ -305,7 +304,7 @@ export class Task {
     // Several that differ come from tasks that are one now: another version of the job drew the line elsewhere.
     const saved = [...state.checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
     const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
-    this.#settled = furthest([this.spec.sources, ...settled])
+    this.#settled = maximumPosition([this.spec.sources, ...settled])
     this.#clock.resume(saved.map(({ clock }) => clock))
     this.#committedOffsets = this.#offsets
   }

@@ -1,10 +1,10 @@
 import { formatPosition } from '@millrace/core'
+import { minimumPosition } from '@millrace/core/internal'
 import { Subscription } from 'rxjs'
 import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
 import { errorBody } from './http-error.ts'
 import type { ServedView, ViewCommit, ViewPart } from './served-view.ts'
-import { mergePositions } from './view-position.ts'
 
 /** One client that follows a view's changes. */
 export interface Follower {
@@ -106,6 +106,6 @@ export class ChangeFeed {
   }
 
   #position(): string {
-    return formatPosition(mergePositions(this.#view.parts.map((part) => part.position)))
+    return formatPosition(minimumPosition(this.#view.parts.map((part) => part.position)))
   }
 }

@@ -1,5 +1,5 @@
 import { ByteWriter, type Position } from '@millrace/core'
-import { partitionOf, type StorePage, type StoreRange } from '@millrace/core/internal'
+import { minimumPosition, partitionOf, type StorePage, type StoreRange } from '@millrace/core/internal'
 import { jsonEntry } from './entry-json.ts'
 import {
   ENCODED_CHARS_PER_TURN,
@@ -10,7 +10,6 @@ import {
 } from './limits.ts'
 import { type MergedPages, mergePages } from './merge-pages.ts'
 import type { ServedView, ViewPart } from './served-view.ts'
-import { mergePositions } from './view-position.ts'
 
 /** An answer and what it reflects: everything before `position`, and maybe more; never less. */
 export interface Reflecting<T> {
@@ -35,7 +34,7 @@ export async function findValue(
     if (value !== undefined) return { value, position }
     passed.push(position)
   }
-  return { value: undefined, position: mergePositions(passed) }
+  return { value: undefined, position: minimumPosition(passed) }
 }
 
 /** A page of a view as JSON texts, in stored order, or in reverse. */
@@ -62,7 +61,7 @@ export async function findPage(
   effort: PageEffort,
 ): Promise<Reflecting<ViewPage>> {
   const { parts } = view
-  const position = mergePositions(parts.map((part) => part.position))
+  const position = minimumPosition(parts.map((part) => part.position))
   const partRange = { ...range, ...sharesOf(range.limit, parts.length), enough: effort.enough }
   const pages: StorePage<unknown, unknown>[] = []
   let bytes = 0

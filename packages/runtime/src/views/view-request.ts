@@ -1,10 +1,9 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
-import { amount, keyFromText } from '@millrace/core/internal'
+import { amount, keyFromText, minimumPosition, unknownPartition } from '@millrace/core/internal'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { badRequest, integer, type Query } from './query-parameters.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { mergePositions, unknownPartition } from './view-position.ts'
 import { waitForPosition } from './wait-for-position.ts'
 
 /** The parameters of every request that may wait for a position. */
@@ -104,7 +103,7 @@ export class PositionNotReached extends RetriableError {
   readonly position: Position
 
   constructor(view: ServedView, wanted: Position) {
-    const position = mergePositions(view.parts.map((part) => part.position))
+    const position = minimumPosition(view.parts.map((part) => part.position))
     super(
       'POSITION_NOT_REACHED',
       `view "${view.name}" does not reflect ${formatPosition(wanted)} yet, it is at ${formatPosition(position)}; ` +

@@ -1,5 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
+import { minimumPosition } from '@millrace/core/internal'
 import { Hono } from 'hono'
 import { answer, answerError } from './answer.ts'
 import { answerEntries, answerWindows } from './answer-page.ts'
@@ -12,7 +13,6 @@ import { Places } from './places.ts'
 import { parseQuery } from './query-parameters.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { mergePositions } from './view-position.ts'
 import { PARTS_PARAMETER, PositionNotReached, partsHere, requireParts, viewNamed } from './view-request.ts'
 
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
@@ -64,7 +64,7 @@ function describeView(view: ServedView) {
     windowMs: view.windowMs ?? null,
     partitions: view.partitions,
     parts: partsHere(view),
-    position: formatPosition(mergePositions(view.parts.map((part) => part.position))),
+    position: formatPosition(minimumPosition(view.parts.map((part) => part.position))),
     completeFrom: completeness(view).completeFrom ?? null,
   }
 }

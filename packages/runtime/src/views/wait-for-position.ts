@@ -1,7 +1,7 @@
 import type { Position, Timers } from '@millrace/core'
+import { reflects } from '@millrace/core/internal'
 import { concat, filter, firstValueFrom, map, merge, NEVER, Observable, of } from 'rxjs'
 import type { ViewPart } from './served-view.ts'
-import { reflects } from './view-position.ts'
 
 export type Waited = 'reached' | 'timeout' | 'aborted'
 
