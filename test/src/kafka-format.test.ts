@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { repairPartition } from '@millrace/connectors/internal'
 import type { Header, Log } from '@millrace/core'
 import { type ReadRecord, readAll, write } from '@millrace/core/conformance'

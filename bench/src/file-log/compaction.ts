@@ -1,6 +1,6 @@
 import { ok } from 'node:assert'
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { json, NO_HEADERS } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { measure } from '../child/measure.ts'

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { json } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import type { Flight } from './flight.ts'

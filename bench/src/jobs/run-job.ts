@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Job } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type ContainerOptions, startContainer } from '@millrace/runtime'

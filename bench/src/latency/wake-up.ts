@@ -1,5 +1,5 @@
 import { strictEqual } from 'node:assert'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { nodeEnv } from '@millrace/core/node'
 import { measureTogether } from '../child/measure.ts'
 import { withRunDirectory } from '../run-directory.ts'

@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { string, windowed } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer, startViewServer } from '@millrace/runtime'

@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { bytes, NO_HEADERS } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { count, text, type Work } from '../child/work.ts'

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { nodeEnv } from '@millrace/core/node'
 import { text, type Work } from '../child/work.ts'
 

@@ -41,7 +41,7 @@ export async function withLog<T>(
 
 /** The log in a data directory, which is made where there is none. */
 export async function openLog(data: string): Promise<Log> {
-  const { openFileLog } = await import('@millrace/connectors')
+  const { openFileLog } = await import('@millrace/connectors/file')
   return openFileLog({ directory: resolve(data), env: nodeEnv() })
 }
 

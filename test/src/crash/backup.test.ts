@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { backUp, restore } from '@millrace/connectors/internal'
 import { MillraceError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'

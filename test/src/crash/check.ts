@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Batch, Env, ErrorCode, Log } from '@millrace/core'
 import { MillraceError } from '@millrace/core'
 import { startContainer } from '@millrace/runtime'

@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { ErrorCode } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'

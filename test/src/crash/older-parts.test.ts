@@ -1,6 +1,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { type Log, NO_HEADERS } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, startContainer } from '@millrace/runtime'

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'

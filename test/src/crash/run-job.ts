@@ -6,7 +6,7 @@
  * Argument: `JobArguments`, as JSON.
  */
 import { writeSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { type Env, type Log, MillraceError } from '@millrace/core'
 import { startContainer } from '@millrace/runtime'
 import { crashJob, makeTopics } from './crash-job.ts'

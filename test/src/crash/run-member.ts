@@ -5,7 +5,7 @@
  * Arguments: data directory, and after how many ms a member without a sign of life is taken for gone.
  */
 import { writeSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { MillraceError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, startContainer } from '@millrace/runtime'

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Env, Job, Log, Serde, TaskStatus, TopicSettings } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { job, json, stream, string, topic } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'

@@ -1,5 +1,5 @@
 import { cpSync, rmSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { int32, job, json, type Log, stream, string, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'

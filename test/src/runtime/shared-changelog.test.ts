@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { memoryLog } from '@millrace/connectors'
+import { memoryLog } from '@millrace/connectors/memory'
 import { int64, job, NO_HEADERS, stream, string, topic, tumbling, windowed } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { type JobStatus, job, json, stream, string, type TransactionalWriter, topic } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'

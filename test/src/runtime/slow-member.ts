@@ -6,7 +6,7 @@
  * Arguments: data directory, after how many ms a member without a sign of life is taken for gone, how long a call takes, ms.
  */
 import { writeSync } from 'node:fs'
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { job, json, stream, string, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'

@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Log } from '@millrace/core'
 import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
 import { DiskError } from '../machine/disk-error.ts'

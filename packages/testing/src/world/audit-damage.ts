@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { MillraceError, type TopicDescription } from '@millrace/core'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'

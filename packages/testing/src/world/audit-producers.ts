@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { dumpPartition } from '@millrace/connectors/internal'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'

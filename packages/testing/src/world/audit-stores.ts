@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Log } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'

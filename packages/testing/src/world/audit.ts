@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Log, Serde } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { hold } from './invariants.ts'

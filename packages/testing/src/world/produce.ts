@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import { partitionOf } from '@millrace/core/internal'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'

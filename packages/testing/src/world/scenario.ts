@@ -1,4 +1,4 @@
-import type { Durability } from '@millrace/connectors'
+import type { Durability } from '@millrace/connectors/file'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 
 /** What may be done to a running job. */

@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { Job, JobStatus, Log } from '@millrace/core'
 import { partitionOf } from '@millrace/core/internal'
 import type { Machine } from '../machine/machine.ts'

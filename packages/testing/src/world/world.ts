@@ -1,4 +1,4 @@
-import { openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
 import type { JobStatus } from '@millrace/core'
 import { toTopology } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'

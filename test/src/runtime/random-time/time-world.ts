@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { memoryLog, openFileLog } from '@millrace/connectors'
+import { openFileLog } from '@millrace/connectors/file'
+import { memoryLog } from '@millrace/connectors/memory'
 import type { Env, Job, JobStatus, Log } from '@millrace/core'
 import { toTopology } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { type MemoryLog, memoryLog } from '@millrace/connectors'
+import { type MemoryLog, memoryLog } from '@millrace/connectors/memory'
 import type { Env, Job, JobStatus, Log, LogReader, Serde } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'

@@ -1,0 +1,1 @@
+export { type MemoryLog, memoryLog } from './memory-log/memory-log.ts'
