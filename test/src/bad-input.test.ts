@@ -14,6 +14,12 @@ interface Case {
   readonly says: readonly (string | RegExp)[]
 }
 
+/** Its callback's promise rejects. */
+const LOSING_JOB = `import { int32, job, stream, string, topic } from '@millrace/core'
+const numbers = stream(topic('numbers', { key: string(), value: int32() }))
+export default job('losing', numbers.peek(async () => { throw new Error('lost') }).toTable('latest'))
+`
+
 const CASES: readonly Case[] = [
   {
     what: 'a data directory that is not there',
@@ -267,6 +273,28 @@ const CASES: readonly Case[] = [
     args: (folder) => ['run', '--no-check', folder.write('job.ts', 'await new Promise(() => {})\nexport default 1\n')],
     code: 5,
     says: ['JOB_FILE_BROKEN', 'job.ts', 'never finishes loading'],
+  },
+  {
+    what: 'a promise that rejects, and that nothing waits for',
+    args: async (folder) => {
+      await succeed(['topics', 'create', 'numbers', '--data', folder.data])
+      const stray = `Promise.reject(new Error('stray'))\nawait new Promise((resolve) => setTimeout(resolve, 100))\n`
+      return ['run', '--no-check', folder.write('job.ts', SUMMING_JOB + stray)]
+    },
+    code: 1,
+    says: [/^UNCAUGHT_ERROR: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
+  },
+  {
+    what: 'an async callback that throws',
+    args: async (folder) => {
+      await succeed(['topics', 'create', 'numbers', '--data', folder.data])
+      await succeed(['topics', 'produce', 'numbers', '--records', '--data', folder.data], {
+        stdin: '{"key":"k","valueBase64":"AAAAAQ=="}\n',
+      })
+      return ['run', '--no-check', '--until-end', folder.write('job.ts', LOSING_JOB)]
+    },
+    code: 1,
+    says: ['CALLBACK_FAILED', 'peek returned a promise'],
   },
   {
     what: 'a job file without a default export',

@@ -39,13 +39,16 @@ test.runIf(process.platform === 'linux')(
       ['topics', 'describe', 'lines', '--json', '--data', data],
       ['topics', 'tail', 'lines', '--from', 'start', '--limit', '3', '--data', data],
       ['topics', 'tail', 'lines', '--from', 'start', '--json', '--data', data],
-      ['log', 'verify', '--data', data],
+      ['log', 'dump', 'lines', '0', '--data', data],
       ['--help'],
     ]) {
       const { code, stderr } = await runFull(args)
       expect(stderr, args.join(' ')).toMatch(/OUTPUT_FAILED: Stdout cannot be written.*ENOSPC/)
       expect(stderr).not.toMatch(/^\s+at /m)
+      expect(stderr.match(/^[A-Z_]+:/gm), args.join(' ')).toHaveLength(1)
       expect(code, args.join(' ')).toBe(1)
     }
+    // What goes to stderr alone is not concerned.
+    expect(await runFull(['log', 'verify', '--data', data])).toMatchObject({ code: 0 })
   },
 )

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { badInput } from './input-error.ts'
 import type { Io } from './terminal/io.ts'
+import { printable } from './terminal/printable.ts'
 
 /** What users other than the owner may do. */
 const OTHERS = 0o077
@@ -25,6 +26,6 @@ export function protectData(io: Io, data: string): void {
   }
   chmodSync(directory, found.mode & 0o700)
   io.stderr.write(
-    `note: the data directory ${directory} was open to other users (${mode}); now it is yours alone (mode 0700)\n`,
+    `note: the data directory ${printable(directory)} was open to other users (${mode}); now it is yours alone (mode 0700)\n`,
   )
 }

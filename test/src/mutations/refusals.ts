@@ -34,6 +34,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/import.test.ts#the log does not take`],
   'cli/SYSTEM_CALL_FAILED': [`${CLI}/report-error.test.ts`],
   'cli/TOPIC_MISSING': [`${BAD_INPUT}#a missing topic`],
+  'cli/UNCAUGHT_ERROR': [`${BAD_INPUT}#a promise that rejects`],
   'cli/VALUE_MISSING': ['test/src/cli.test.ts#a running job is found'],
   'cli/VIEW_INCOMPLETE': [`${CLI}/views/read-entries.test.ts`],
   'cli/VIEW_MISSING': ['test/src/cli.test.ts#a running job is found'],

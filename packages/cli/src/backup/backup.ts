@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
 import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 export function backupCommand(io: Io): Command {
   return new Command('backup')
@@ -33,7 +34,7 @@ async function backup(io: Io, target: string, options: DataOptions): Promise<voi
     ? `${bytes(done.linkedBytes)} of them linked`
     : 'copied in full, as no hard links can be made there'
   io.stdout.write(
-    `${to} holds ${counted(done.topics, 'topic')} with ${counted(done.partitions, 'partition')}, ${bytes(done.bytes)}, ${linked}\n`,
+    `${printable(to)} holds ${counted(done.topics, 'topic')} with ${counted(done.partitions, 'partition')}, ${bytes(done.bytes)}, ${linked}\n`,
   )
   io.stderr.write(
     `Local state is not part of it. "millrace restore ${target} --data <dir>" makes a data directory of it\n`,

@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption } from '../data-option.ts'
 import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 export function restoreCommand(io: Io): Command {
   return new Command('restore')
@@ -26,7 +27,7 @@ Example:
       const { files, bytes: size, createdMs } = await restore(nodeEnv(), resolve(backup), data)
       const when = new Date(createdMs).toISOString()
       io.stdout.write(
-        `${data} is as it was at ${when}: ${counted(files, 'file')}, ${bytes(size)}, all as they were backed up\n`,
+        `${printable(data)} is as it was at ${when}: ${counted(files, 'file')}, ${bytes(size)}, all as they were backed up\n`,
       )
     })
 }

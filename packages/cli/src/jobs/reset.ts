@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { badInput } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 interface ResetOptions extends DataOptions {
   readonly yes?: boolean
@@ -33,7 +34,7 @@ Examples:
         const { topics, stateDirectory } = yes ? await resetJob(all) : await findTraces(all)
         const verb = yes ? 'Deleted' : 'Would delete'
         for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)
-        io.stdout.write(`${verb} the local state in ${stateDirectory}\n`)
+        io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
         if (yes) return
         throw badInput(`Nothing was deleted: "millrace reset ${job} --yes" does it`)
       }),

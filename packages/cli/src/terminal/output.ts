@@ -27,7 +27,10 @@ export class LineOutput {
     // A reader that went away never drains; `close` ends the wait.
     const ended = new AbortController()
     const { signal } = ended
-    await Promise.race([once(this.#stream, 'drain', { signal }), once(this.#stream, 'close', { signal })])
+    const drained = once(this.#stream, 'drain', { signal })
+    const closed = once(this.#stream, 'close', { signal })
+    // An error of the stream is reported where the stream is, once.
+    await Promise.race([drained, closed]).catch(() => undefined)
     ended.abort()
   }
 }

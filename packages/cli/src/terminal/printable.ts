@@ -6,7 +6,7 @@ import type { Io } from './io.ts'
  * the cursor, or show something else than it holds.
  */
 const UNPRINTABLE =
-  /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
+  /[\p{Cc}\u00ad\u061c\u115f\u1160\u3164\uffa0\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
 
 /** Text for one line on a terminal: what would not be shown is escaped, as in JSON. */
 export function printable(text: string): string {

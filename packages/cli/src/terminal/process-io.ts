@@ -1,4 +1,4 @@
-import { FatalError } from '@millrace/core'
+import { FatalError, MillraceError } from '@millrace/core'
 import pc from 'picocolors'
 import { reportError } from '../report-error.ts'
 import type { Io } from './io.ts'
@@ -19,8 +19,10 @@ export function processIo(): Io {
     if (!handled) process.exit()
     stop.abort()
   })
-  // There is nobody left to tell; a job goes on when the disk of its messages is full.
+  // There is no other place for messages; a job goes on when the disk of its messages is full.
   process.stderr.on('error', () => undefined)
+  // As after any crash, the next start goes on from the last commit.
+  process.on('uncaughtException', (error) => process.exit(reportError(io, uncaught(error))))
   const { env } = process
   const interactive = process.stderr.isTTY === true && env['CI'] === undefined && env['TERM'] !== 'dumb'
   const io: Io = {
@@ -45,4 +47,23 @@ function outputFailed(cause: Error): FatalError {
       'elsewhere, and run the command again',
     { cause },
   )
+}
+
+/** What nothing waited for: a timer, or a promise without `await`, in a job file most often. */
+function uncaught(error: unknown): unknown {
+  if (error instanceof MillraceError) return error
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const place = error instanceof Error ? placeIn(error) : undefined
+  return new FatalError(
+    'UNCAUGHT_ERROR',
+    `${what}${place === undefined ? '' : ` (at ${place})`}. Nothing waited for what threw this: a timer, or a promise without await. ` +
+      'The process stops; a job continues from its last commit when it is started again',
+    { cause: error },
+  )
+}
+
+/** The first place in the stack that is in a file of the user's. */
+function placeIn(error: Error): string | undefined {
+  const line = error.stack?.split('\n').find((text) => text.includes('file://') && !text.includes('node_modules'))
+  return line === undefined ? undefined : /file:\/\/([^\s)]+)/.exec(line)?.[1]
 }

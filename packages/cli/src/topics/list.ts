@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption, withLog } from '../data-option.ts'
 import { bytes } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 import { printRows } from '../terminal/table.ts'
 import { topicPartitions } from './topic-partitions.ts'
 
@@ -41,7 +42,9 @@ Examples:
           })
         }
         if (rows.length === 0 && !json) {
-          io.stderr.write(`There are no topics in ${log.location}. Make one: millrace topics create <topic>\n`)
+          io.stderr.write(
+            `There are no topics in ${printable(log.location)}. Make one: millrace topics create <topic>\n`,
+          )
         }
         printRows(io, rows, json)
       }),

@@ -82,6 +82,7 @@ export const ERROR_CODES = {
   OUTPUT_FAILED: 'fatal',
   SYSTEM_CALL_FAILED: 'fatal',
   INTERNAL_ERROR: 'fatal',
+  UNCAUGHT_ERROR: 'fatal',
 } as const satisfies Record<string, ErrorConsequence>
 
 export type ErrorConsequence = 'refused' | 'record' | 'retry' | 'fenced' | 'rebuild' | 'fatal'

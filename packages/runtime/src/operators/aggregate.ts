@@ -2,7 +2,7 @@ import { type RecordContext, RecordError, type Serde } from '@millrace/core'
 import { describeValue, type KeyValueStore } from '@millrace/core/internal'
 import type { UserAdd } from './callback.ts'
 import { callbackFailed, StreamOperator, type TableOperator } from './operator.ts'
-import { returned } from './returned.ts'
+import { ignoreRejection, returned } from './returned.ts'
 import { storedValue } from './stored-value.ts'
 import type { TotalCopier } from './total-copier.ts'
 
@@ -30,6 +30,7 @@ export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unkn
     throw callbackFailed(fold.step, error)
   }
   if (next === undefined || next === null || next instanceof Promise) {
+    ignoreRejection(next)
     throw new RecordError(
       'CALLBACK_FAILED',
       `The callback of ${fold.step} returned ${describeValue(next)}: it must return the new total`,

@@ -43,7 +43,13 @@ export function pair(step: string, value: readonly [unknown, unknown]): readonly
   return value
 }
 
+/** A promise that was refused may reject later: that would end the process, before the refusal is reported. */
+export function ignoreRejection(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => undefined)
+}
+
 function notReturnable(step: string, value: unknown, rule?: string): RecordError {
+  ignoreRejection(value)
   const what = rule ?? 'it must return a value; null stands for a deletion'
   const reason = value instanceof Promise ? 'callbacks are synchronous, not async' : what
   return new RecordError('CALLBACK_FAILED', `The callback of ${step} returned ${describeValue(value)}: ${reason}`, {
