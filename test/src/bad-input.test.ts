@@ -2,23 +2,9 @@ import { chownSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { bad, type Case, expectError } from './command/bad-input.ts'
 import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
-import { type Ended, run, succeed } from './flights/command.ts'
-
-interface Case {
-  readonly what: string
-  /** Prepares the folder and gives the command's arguments. */
-  readonly args: (folder: UserFolder) => string[] | Promise<string[]>
-  readonly stdin?: string
-  readonly code: number
-  readonly says: readonly (string | RegExp)[]
-}
-
-/** Its callback's promise rejects. */
-const LOSING_JOB = `import { int32, job, stream, string, topic } from '@millrace/core'
-const numbers = stream(topic('numbers', { key: string(), value: int32() }))
-export default job('losing', numbers.peek(async () => { throw new Error('lost') }).toTable('latest'))
-`
+import { run, succeed } from './flights/command.ts'
 
 const CASES: readonly Case[] = [
   {
@@ -239,107 +225,6 @@ const CASES: readonly Case[] = [
     says: ['IMPORT_DIFFERS', 'a', 'a.csv', 'partition 0'],
   },
   {
-    what: 'a job file that is not there',
-    args: () => ['run', 'nowhere.ts'],
-    code: 4,
-    says: ['FILE_MISSING', 'nowhere.ts'],
-  },
-  {
-    what: 'a job file with a type error',
-    args: (folder) => [
-      'run',
-      folder.write(
-        'job.ts',
-        SUMMING_JOB.replace('.groupByKey()', '.filter((value) => value.nothing > 1).groupByKey()'),
-      ),
-    ],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', "'nothing' does not exist", '--no-check'],
-  },
-  {
-    what: 'a job file with a syntax error',
-    args: (folder) => ['run', folder.write('job.ts', 'export default job(')],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', /TS1\d{3}|TS2\d{3}/],
-  },
-  {
-    what: 'a job file with a syntax error that is not checked first',
-    args: (folder) => ['run', '--no-check', folder.write('job.ts', 'export default job(')],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'SyntaxError'],
-  },
-  {
-    what: 'a job file that never finishes loading',
-    args: (folder) => ['run', '--no-check', folder.write('job.ts', 'await new Promise(() => {})\nexport default 1\n')],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'never finishes loading'],
-  },
-  {
-    what: 'a promise that rejects, and that nothing waits for',
-    args: async (folder) => {
-      await succeed(['topics', 'create', 'numbers', '--data', folder.data])
-      const stray = `Promise.reject(new Error('stray'))\nawait new Promise((resolve) => setTimeout(resolve, 100))\n`
-      return ['run', '--no-check', folder.write('job.ts', SUMMING_JOB + stray)]
-    },
-    code: 1,
-    says: [/^UNCAUGHT_ERROR: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
-  },
-  {
-    what: 'an async callback that throws',
-    args: async (folder) => {
-      await succeed(['topics', 'create', 'numbers', '--data', folder.data])
-      await succeed(['topics', 'produce', 'numbers', '--records', '--data', folder.data], {
-        stdin: '{"key":"k","valueBase64":"AAAAAQ=="}\n',
-      })
-      return ['run', '--no-check', '--until-end', folder.write('job.ts', LOSING_JOB)]
-    },
-    code: 1,
-    says: ['CALLBACK_FAILED', 'peek returned a promise'],
-  },
-  {
-    what: 'a job file without a default export',
-    args: (folder) => ['run', folder.write('job.ts', 'export const job = 1\n')],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'no default export', 'export default job('],
-  },
-  {
-    what: 'a job file whose default export is no job',
-    args: (folder) => ['run', folder.write('job.ts', 'export default { name: "x" }\n')],
-    code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'something else than a job', 'object'],
-  },
-  {
-    what: 'a job that reads a topic that is not there',
-    args: (folder) => ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)],
-    code: 4,
-    says: ['TOPIC_MISSING', '"numbers"', 'millrace topics create numbers'],
-  },
-  {
-    what: 'a record that the serde of the job does not fit',
-    args: async (folder) => {
-      const { data } = folder
-      await succeed(['topics', 'create', 'numbers', '--data', data])
-      await succeed(['topics', 'produce', 'numbers', '--key', 'k', '--data', data], { stdin: 'no int32\n' })
-      return ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)]
-    },
-    code: 1,
-    says: ['RECORD_UNDECODABLE', 'numbers', 'int32', /offset 0/],
-  },
-  {
-    what: 'a job in a package that npm init made',
-    args: (folder) => {
-      folder.write('package.json', '{ "type": "commonjs" }')
-      return ['run', folder.write('job.ts', SUMMING_JOB), '--no-check']
-    },
-    code: 5,
-    says: [
-      'JOB_FILE_BROKEN',
-      /package\.json has "type": "commonjs"/,
-      'npm pkg set type=module',
-      'name the file job.mts',
-    ],
-  },
-  {
     what: 'a query where no job runs',
     args: () => ['query', 'sums'],
     code: 4,
@@ -377,20 +262,7 @@ const CASES: readonly Case[] = [
   },
 ]
 
-async function bad({ args, stdin }: Pick<Case, 'args' | 'stdin'>, folder: UserFolder): Promise<Ended> {
-  const given = await args(folder)
-  const env = { MILLRACE_DATA: folder.data }
-  return run(given, { cwd: folder.path, env, ...(stdin !== undefined && { stdin }) })
-}
-
-function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'says'>): void {
-  for (const text of expected.says) expect(stderr).toMatch(text)
-  expect(stderr, 'a code').toMatch(/^[A-Z]+(_[A-Z]+)+: /m)
-  expect(stderr, 'a stack trace').not.toMatch(/^\s+at /m)
-  expect(code, stderr).toBe(expected.code)
-}
-
-describe('bad input is told in one message that names it, with the right exit code:', () => {
+describe('bad input is reported in one message that names it, with the right exit code:', () => {
   test.concurrent.each(CASES)('$what', { timeout: 60_000 }, async (given) => {
     using folder = new UserFolder()
     expectError(await bad(given, folder), given)

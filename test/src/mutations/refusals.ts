@@ -1,4 +1,5 @@
 const BAD_INPUT = 'test/src/bad-input.test.ts'
+const BAD_JOB_FILES = 'test/src/bad-job-files.test.ts'
 const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
@@ -23,10 +24,10 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${CLI}/jobs/announced-jobs.test.ts`,
   ],
   'cli/BAD_TIMESTAMP': [`${CLI}/import/import.test.ts#the log does not take`],
-  'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`],
+  'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
   'cli/IMPORT_DIFFERS': [`${BAD_INPUT}#resumes into`],
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],
-  'cli/JOB_FILE_BROKEN': [`${BAD_INPUT}#type error|without a default export`],
+  'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.test.ts#verify says|repair says'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
@@ -34,7 +35,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/import.test.ts#the log does not take`],
   'cli/SYSTEM_CALL_FAILED': [`${CLI}/report-error.test.ts`],
   'cli/TOPIC_MISSING': [`${BAD_INPUT}#a missing topic`],
-  'cli/UNCAUGHT_ERROR': [`${BAD_INPUT}#a promise that rejects`],
+  'cli/UNCAUGHT_ERROR': [`${BAD_JOB_FILES}#a promise that rejects`],
   'cli/VALUE_MISSING': ['test/src/cli.test.ts#a running job is found'],
   'cli/VIEW_INCOMPLETE': [`${CLI}/views/read-entries.test.ts`],
   'cli/VIEW_MISSING': ['test/src/cli.test.ts#a running job is found'],
