@@ -118,3 +118,20 @@ test('a web page may read only if its origin is allowed', { timeout: TIMEOUT_MS 
   ])
   expect(refused.stderr).toContain('is not the origin of a web page')
 })
+
+test.skipIf(process.platform === 'win32')(
+  'compiled code is kept where other users cannot put any',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    using folder = new UserFolder()
+    const [home, temporary] = [folder.directory('home'), folder.directory('tmp')]
+    const env = { HOME: home, TMPDIR: temporary, NODE_COMPILE_CACHE: '' }
+    await succeed(['--version'], { env })
+    expect(readdirSync(join(home, '.cache/millrace')).length).toBeGreaterThan(0)
+    expect(readdirSync(temporary)).toEqual([])
+    // A home that is not there is not made.
+    const missing = join(folder.path, 'nowhere')
+    await succeed(['--version'], { env: { ...env, HOME: missing } })
+    expect(existsSync(missing)).toBe(false)
+  },
+)
