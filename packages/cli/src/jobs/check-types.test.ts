@@ -77,6 +77,13 @@ describe('a mistake in a job is reported at its place, with what does not fit', 
     expect(section).toMatch(/^ +~+$/m)
   })
 
+  test('and leads to no other one behind it', async () => {
+    const wrong = "topic('d', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.origin })"
+    const said = await checked(`${BEFORE}stream(${wrong}).groupByKey().count('e')\n`)
+    expect(said).toContain("Type 'string' is not assignable to type 'number'")
+    expect(said.match(/- error TS/g)).toHaveLength(1)
+  })
+
   test('and with nothing else around it', () => {
     expect(message).toMatch(/job\.ts does not pass the type check:\n\n {2}job\.ts:/)
     expect(message).toMatch(/~\n\nCorrect it, or skip the check with --no-check$/)

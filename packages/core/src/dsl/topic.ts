@@ -62,8 +62,9 @@ export interface Topic<K, V> extends SinkTopic<K, V> {
  * const readings = topic('readings', { value: json<Reading>() })
  * ```
  */
-// The compiler explains a mistake by the last one: nearly all topics have keys.
+export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<Known<K>, Known<V>>
 export function topic<V>(name: string, options: KeylessTopicOptions<V>): Topic<null, Known<V>>
+// Again: the compiler goes on with the first after a mistake, and explains the mistake by the last. Nearly all topics have keys.
 export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<Known<K>, Known<V>>
 export function topic<K, V>(name: string, options: TopicOptions<K, V> | KeylessTopicOptions<V>): Topic<K | null, V> {
   const { value, timestamp, aheadMax = AHEAD_MAX } = options
