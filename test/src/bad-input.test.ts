@@ -28,8 +28,8 @@ const CASES: readonly Case[] = [
       await succeed(['topics', 'create', 'a', '--data', data])
       return ['topics', 'tail', 'a', '--partition', '1']
     },
-    code: 1,
-    says: ['BAD_INPUT', 'a has no partition 1', 'it has 1, counted from 0'],
+    code: 4,
+    says: ['PARTITION_MISSING', 'a has no partition 1', 'it has 1, counted from 0'],
   },
   ...['parquet', 'ndjson', 'csv'].map((kind) => ({
     what: `an import of a ${kind} that is a folder`,

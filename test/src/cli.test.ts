@@ -138,10 +138,12 @@ test('a query prints the last entries, in either order, and says how a key was r
   expect(missing.stderr).toContain(
     `for key 12345. Keys of this view are json, so 12345 was read as it: if the key is that text, write '"12345"'`,
   )
+  const rounded = await run(['query', 'numbers', '9007199254740993', ...data])
+  expect(rounded.stderr).toContain('BAD_INPUT: JavaScript rounds 9007199254740993 to 9007199254740992')
   const one = await run(['query', 'texts', '1', '--last', '1', ...data])
-  expect(one.stderr).toMatch(/BAD_INPUT: --last is for several entries/)
+  expect(one.stderr).toMatch(/BAD_USAGE: --last is for several entries/)
   const both = await run(['query', 'texts', '--last', '1', '--all', ...data])
-  expect(both.stderr).toMatch(/BAD_INPUT: --last and --all exclude each other/)
+  expect(both.stderr).toMatch(/BAD_USAGE: --last and --all exclude each other/)
   job.child.kill('SIGTERM')
   // Each record counts once, though a second stage reads it again.
   expect((await job.ended).stderr).toContain('latest has stopped, all committed: 4 records in ')

@@ -11,7 +11,9 @@ export interface DataOptions {
 
 /** The option that names the data directory. */
 export function dataOption(): Option {
-  return new Option('--data <dir>', 'the data directory').default('.millrace').env('MILLRACE_DATA')
+  const option = new Option('--data <dir>', 'the data directory').default('.millrace').env('MILLRACE_DATA')
+  // An empty variable counts as one that is not set.
+  return option.argParser((directory) => (directory === '' ? '.millrace' : directory))
 }
 
 export function jsonOption(): Option {

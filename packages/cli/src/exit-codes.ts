@@ -16,6 +16,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   BAD_TOPIC_SETTINGS: EXIT.usage,
   BAD_POSITION: EXIT.usage,
   BAD_REQUEST: EXIT.usage,
+  BAD_USAGE: EXIT.usage,
   ADDRESS_REFUSED: EXIT.usage,
   NODE_TOO_OLD: EXIT.nodeTooOld,
   TOPIC_MISSING: EXIT.missing,

@@ -5,6 +5,11 @@ export function badInput(message: string, cause?: unknown): RefusedError {
   return new RefusedError('BAD_INPUT', message, { cause })
 }
 
+/** The error for options and arguments that do not go together. */
+export function badUsage(message: string): RefusedError {
+  return new RefusedError('BAD_USAGE', message)
+}
+
 /** The error for a file that is not there or cannot be read. */
 export function unreadableFile(path: string, cause: unknown): RefusedError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined

@@ -13,7 +13,7 @@ import { existingTopic } from './topic-partitions.ts'
 const WAIT_MS = 60_000
 
 interface TailOptions extends DataOptions {
-  readonly from: TailStart
+  readonly from?: TailStart
   readonly partition?: number
   readonly limit?: number
   readonly untilEnd?: boolean
@@ -24,7 +24,7 @@ export function tailCommand(io: Io): Command {
   return new Command('tail')
     .description('Prints the records of a topic as they come, until Ctrl-C.')
     .argument('<topic>', 'its name')
-    .option('--from <where>', 'start, end, an offset, or an ISO date', parseStart, parseStart('end'))
+    .option('--from <where>', 'start, end, an offset, or an ISO date (default: end)', parseStart)
     .option('--partition <number>', 'this partition only', wholeNumber)
     .option('--limit <count>', 'stop after so many records', positiveNumber)
     .option('--until-end', 'print what is there now and stop')
@@ -55,7 +55,7 @@ async function tail(io: Io, log: Log, topic: TopicDescription, options: TailOpti
   const output = new LineOutput(io.stdout)
   const ends = new Map<PartitionReader, number>()
   for (const partition of partitionsOf(topic, options.partition)) {
-    const offset = await startOffset(log, topic.name, partition, options.from)
+    const offset = await startOffset(log, topic.name, partition, options.from ?? { kind: 'end' })
     const { end } = await log.admin.offsets(topic.name, partition)
     ends.set(await reader.assign(topic.name, partition, offset), end)
   }
@@ -89,7 +89,7 @@ function partitionsOf(topic: TopicDescription, wanted: number | undefined): numb
   if (wanted === undefined) return Array.from({ length: topic.partitions }, (_, partition) => partition)
   if (wanted < topic.partitions) return [wanted]
   throw new RefusedError(
-    'BAD_INPUT',
+    'PARTITION_MISSING',
     `Topic ${topic.name} has no partition ${wanted}: it has ${topic.partitions}, counted from 0`,
     { topic: topic.name, partition: wanted },
   )

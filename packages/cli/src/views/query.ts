@@ -3,7 +3,8 @@ import { parsePosition, RefusedError } from '@millrace/core'
 import { hasTextKeys } from '@millrace/core/internal'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
-import { badInput } from '../input-error.ts'
+import { badInput, badUsage } from '../input-error.ts'
+import { isExactNumber, isJsonNumber } from '../json-text/exact-number.ts'
 import type { Io } from '../terminal/io.ts'
 import { LineOutput } from '../terminal/output.ts'
 import { jsonLine } from '../terminal/printable.ts'
@@ -82,9 +83,10 @@ async function query(io: Io, name: string, key: string | undefined, options: Que
   }
   const windowed = found.view.windowMs !== null
   if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
-    throw badInput(`View ${name} has no windows: leave --window, --window-from and --window-to out`)
+    throw badUsage(`View ${name} has no windows: leave --window, --window-from and --window-to out`)
   }
   const json = options.json === true
+  if (key !== undefined) refuseRounded(found.view, key)
   if (key !== undefined && (!windowed || options.window !== undefined)) {
     refuseOrder(options)
     const entry =
@@ -92,13 +94,24 @@ async function query(io: Io, name: string, key: string | undefined, options: Que
         ? await readKey(found, key, wait)
         : await readWindow(found, key, options.window, wait)
     if (entry === undefined) throw valueMissing(found.view, key, options.window)
-    printRows(io, json ? [{ ...entry }] : entryRows([entry]), json)
+    printRows(io, json ? [{ ...entry }] : entryRows([shownEntry(found.view, entry)]), json)
     return
   }
-  await printEntries(io, readEntries(found, entriesQuery(key, options), wait), options)
+  const read = await printEntries(io, found.view, readEntries(found, entriesQuery(key, options), wait), options)
+  if (read > 0) return
+  if (key !== undefined && (options.windowFrom ?? options.windowTo) === undefined) {
+    throw valueMissing(found.view, key, undefined)
+  }
+  if (!json) io.stderr.write('No entries\n')
 }
 
-async function printEntries(io: Io, entries: AsyncIterable<FoundEntry>, options: QueryOptions): Promise<void> {
+/** Returns how many entries there were to print. */
+async function printEntries(
+  io: Io,
+  view: ViewDescription,
+  entries: AsyncIterable<FoundEntry>,
+  options: QueryOptions,
+): Promise<number> {
   const json = options.json === true
   const { last, reverse = false } = options
   const limit = last ?? options.limit ?? (options.all === true ? Number.POSITIVE_INFINITY : ENTRIES_SHOWN)
@@ -120,35 +133,46 @@ async function printEntries(io: Io, entries: AsyncIterable<FoundEntry>, options:
   if (turned) shown.reverse()
   if (json) for (const entry of shown) await output.line(jsonLine(io, entry))
   await output.flush()
-  if (!json) printRows(io, entryRows(shown), false)
-  if (read === 0 && !json) io.stderr.write('No entries\n')
+  if (!json) printRows(io, entryRows(shown.map((entry) => shownEntry(view, entry))), false)
   if (more && (last ?? options.limit) === undefined) {
     io.stderr.write('There are more: --all, --limit, --last, --from, --prefix\n')
   }
+  return read
 }
 
 function refuseContradictions(key: string | undefined, options: QueryOptions): void {
   const range = options.all === true ? '--all' : options.from !== undefined ? '--from' : undefined
   const other = range ?? (options.to !== undefined ? '--to' : options.prefix !== undefined ? '--prefix' : undefined)
   if (key !== undefined && other !== undefined && other !== '--all') {
-    throw badInput(`A key and ${other} exclude each other: give one of them`)
+    throw badUsage(`A key and ${other} exclude each other: give one of them`)
   }
   if (key === undefined && options.window !== undefined) {
-    throw badInput('--window needs a key; --window-from and --window-to choose windows of all keys')
+    throw badUsage('--window needs a key; --window-from and --window-to choose windows of all keys')
   }
   if (options.last !== undefined && (options.limit !== undefined || options.all === true)) {
-    throw badInput(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other: give one of them`)
+    throw badUsage(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other: give one of them`)
   }
 }
 
 function refuseOrder({ last, reverse }: QueryOptions): void {
   const given = last !== undefined ? '--last' : reverse === true ? '--reverse' : undefined
-  if (given !== undefined) throw badInput(`${given} is for several entries, and this is one: leave it out`)
+  if (given !== undefined) throw badUsage(`${given} is for several entries, and this is one: leave it out`)
 }
 
 function entriesQuery(key: string | undefined, options: QueryOptions): EntriesQuery {
   const { from, to, prefix, windowFrom, windowTo, last, reverse = false } = options
   return { key, from, to, prefix, windowFrom, windowTo, reverse: reverse || last !== undefined }
+}
+
+/** Where keys are not text, a key is shown as its JSON, as it can be typed in again: the text "12345" is not the number. */
+function shownEntry(view: ViewDescription, entry: FoundEntry): FoundEntry {
+  return hasTextKeys({ name: view.key }) ? entry : { ...entry, key: JSON.stringify(entry.key) }
+}
+
+/** A key of digits that JavaScript rounds would be another one. */
+function refuseRounded(view: ViewDescription, text: string): void {
+  if (hasTextKeys({ name: view.key }) || !isJsonNumber(text) || isExactNumber(text)) return
+  throw badInput(`JavaScript rounds ${text} to ${Number(text)}: no entry of view ${view.name} has such a key`)
 }
 
 function valueMissing(view: ViewDescription, text: string, window: number | undefined): RefusedError {

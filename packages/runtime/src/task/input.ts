@@ -236,7 +236,8 @@ export abstract class TaskInput implements Progress {
         new RecordError(
           'RECORD_UNDECODABLE',
           `The ${part} of the record at ${this.topic}/${this.partition} offset ${batch.offset} does not decode as ` +
-            `${serde}: ${cause instanceof Error ? cause.message : cause}`,
+            `${serde}: ${cause instanceof Error ? cause.message : cause}. Correct the topic's serde, or leave such records out with ` +
+            'the policy onError({ undecodable: … })',
           { ...place, cause },
         ),
         batch,
