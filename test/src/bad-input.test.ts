@@ -47,13 +47,13 @@ const CASES: readonly Case[] = [
     says: ['BAD_TOPIC_SETTINGS', 'a cannot be made: --segment-bytes is 1, not a whole number from 1024'],
   },
   {
-    what: 'an address that is none',
+    what: 'a malformed address',
     args: () => ['query', 'sums', '--url', 'ftp://localhost'],
     code: 2,
     says: ['BAD_USAGE', '--url', 'http://127.0.0.1:4711'],
   },
   {
-    what: 'a command that is none',
+    what: 'an unknown command',
     args: () => ['topics', 'lst'],
     code: 2,
     says: ['BAD_USAGE', "unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],

@@ -24,7 +24,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${CLI}/jobs/announced-jobs.test.ts`,
   ],
   'cli/BAD_TIMESTAMP': [`${CLI}/import/import.test.ts#the log does not take`],
-  'cli/BAD_USAGE': ['test/src/cli.test.ts#a query prints the last', `${BAD_INPUT}#an address that is none`],
+  'cli/BAD_USAGE': ['test/src/cli.test.ts#a query prints the last', `${BAD_INPUT}#a malformed address`],
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
   'cli/IMPORT_DIFFERS': [`${BAD_INPUT}#resumes into`],
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],

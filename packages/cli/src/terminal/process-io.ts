@@ -14,7 +14,7 @@ export function processIo(): Io {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Who reads our output has had enough (`millrace … | head`): that is no failure.
+    // The reader has had enough (`millrace … | head`), which is not a failure.
     if (error.code !== 'EPIPE') process.exitCode = reportError(io, outputFailed(error))
     if (!handled) process.exit()
     stop.abort()

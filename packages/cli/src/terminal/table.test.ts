@@ -29,7 +29,7 @@ test('numbers are printed as they can be typed in again', () => {
   ])
 })
 
-test('what is no text is printed as JSON', () => {
+test('a value that is not text is printed as JSON', () => {
   expect(printed([{ list: [1, 'a'], object: { b: true }, flag: false }])).toEqual([
     'list     object      flag',
     '[1,"a"]  {"b":true}  false',
