@@ -155,6 +155,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${VIEWS}/query-budget.test.ts`],
   },
   'runtime/QUERY_WAIT_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },
+  'runtime/UNANSWERED_REQUESTS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/connection-limits.test.ts`] },
   'runtime/VALUE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
   'runtime/WAITS_MAX': { uses: [['new Places(WAITS_MAX', 'new Places(10 * WAITS_MAX']], tests: [HEAVY_QUERIES] },
   'runtime/PAGE_CHARS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/read-view.test.ts`] },

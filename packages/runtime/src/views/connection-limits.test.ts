@@ -1,9 +1,10 @@
+import { Agent, get, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { ConnectionLimits } from './http-endpoint.ts'
+import { type ConnectionLimits, openEndpoint } from './http-endpoint.ts'
 import { getJson, rawExchange } from './testing/http.ts'
 import { STATUS } from './testing/served.ts'
 import { startViewServer, type ViewServer } from './view-server.ts'
@@ -78,4 +79,47 @@ test('connections past the limit are closed as they come', async () => {
   })
   await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
   expect(await rawExchange(url, '')).toBe('')
+})
+
+const REQUEST = 'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+/** An endpoint whose requests the test answers. */
+async function endpoint(listener: RequestListener): Promise<string> {
+  const { port, close } = await openEndpoint({ address: '127.0.0.1', port: 0 }, listener, nodeEnv())
+  onTestFinished(close)
+  return `http://127.0.0.1:${port}`
+}
+
+test.each([
+  ['are answered at once', true],
+  ['are not answered yet', false],
+])(
+  'a connection that sends too many requests ahead is closed, and few of them are looked at: they %s',
+  async (_what, atOnce) => {
+    let requests = 0
+    const url = await endpoint((_request, response) => {
+      requests++
+      if (atOnce) response.end('x'.repeat(10_000))
+    })
+    await rawExchange(url, REQUEST.repeat(2000))
+    expect(requests).toBe(8)
+  },
+)
+
+test('a connection that sends a few requests ahead gets all answers', async () => {
+  const url = await endpoint((_request, response) => void setImmediate(() => response.end('x')))
+  const answers = await rawExchange(url, `${REQUEST.repeat(7)}${REQUEST.replace('\r\n', '\r\nConnection: close\r\n')}`)
+  expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(8)
+})
+
+test('a client that keeps its connection and waits for each answer is not limited', async () => {
+  const url = await endpoint((request, response) => void response.end(`${request.socket.remotePort}`))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  const ports = new Set<string>()
+  for (let n = 0; n < 100; n++) {
+    const answer = await new Promise<IncomingMessage>((resolve) => get(url, { agent }, resolve))
+    ports.add(Buffer.concat(await answer.toArray()).toString())
+  }
+  expect(ports.size).toBe(1)
 })

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type Env, RefusedError } from '@millrace/core'
 import { answerBrokenRequests } from './broken-requests.ts'
 import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
-import { whenGone } from './when-gone.ts'
+import { OpenRequests } from './open-requests.ts'
 
 /** What one client's connections may cost the server. */
 export interface ConnectionLimits {
@@ -43,7 +43,10 @@ export async function openEndpoint(
     // A request without one is refused by the guard, with a code.
     requireHostHeader: false,
   }
-  const server = createServer(limits, listener)
+  const requests = new OpenRequests()
+  const server = createServer(limits, (request, response) => {
+    if (requests.admit(response)) listener(request, response)
+  })
   answerBrokenRequests(server)
   // No body is wanted, so none is waited for; Node's own interim answer can come amid another answer.
   for (const event of ['checkContinue', 'checkExpectation']) {
@@ -52,7 +55,6 @@ export async function openEndpoint(
   server.maxConnections = connectionsMax
   // Each request of a connection that is not answered yet waits for its end.
   server.on('connection', (socket) => socket.setMaxListeners(0))
-  const requests = new RequestCount(server)
   const port = await listen(server, place)
   return { port, close: () => closeServer(server, requests, env) }
 }
@@ -103,29 +105,7 @@ function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedE
   )
 }
 
-/** Counts the requests that are being answered. */
-class RequestCount {
-  #requests = 0
-  #onNone = () => {}
-
-  constructor(server: Server) {
-    server.on('request', (_request, response) => {
-      this.#requests++
-      whenGone(response, () => {
-        this.#requests--
-        if (this.#requests === 0) this.#onNone()
-      })
-    })
-  }
-
-  /** Calls back once no request is being answered; at once where none is. */
-  whenNone(callback: () => void): void {
-    this.#onNone = callback
-    if (this.#requests === 0) callback()
-  }
-}
-
-function closeServer(server: Server, requests: RequestCount, env: Env): Promise<void> {
+function closeServer(server: Server, requests: OpenRequests, env: Env): Promise<void> {
   return new Promise((resolve) => {
     const cut = () => {
       patience.cancel()

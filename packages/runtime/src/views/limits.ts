@@ -78,6 +78,12 @@ export const WAIT_MAX_MS = 30_000
 /** Sockets at a time, streams included; more are closed as they come. */
 export const CONNECTIONS_MAX = 512
 
+/**
+ * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request; one
+ * that does not, and leaves the answers unread, would have every request of a chunk of 64 KiB answered into memory.
+ */
+export const UNANSWERED_REQUESTS_MAX = 8
+
 /** Clients that follow changes at a time; leaves connections for everyone else. */
 export const STREAMS_MAX = 64
 
