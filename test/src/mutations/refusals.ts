@@ -35,7 +35,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/import.test.ts#the log does not take`],
-  'cli/SYSTEM_CALL_FAILED': [`${CLI}/report-error.test.ts`],
+  'cli/SYSTEM_CALL_FAILED': [`${CLI}/report-error.test.ts`, `${CLI}/jobs/check-types.test.ts`],
   'cli/TOPIC_MISSING': [`${BAD_INPUT}#a missing topic`],
   'cli/UNCAUGHT_ERROR': [`${BAD_JOB_FILES}#a promise that rejects`],
   'cli/VALUE_MISSING': ['test/src/cli.test.ts#a running job is found'],

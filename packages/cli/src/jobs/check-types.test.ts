@@ -1,8 +1,8 @@
-import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { checkTypes } from './check-types.ts'
 
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
@@ -43,14 +43,22 @@ const delays = topic('delays', { key: string(), value: json<{ readonly minutes: 
 const lines = topic('lines', { value: string() })
 `
 
-/** Checks a job file where the packages are installed; returns what the check throws. */
-async function checked(content: string): Promise<string> {
+/** Checks a job file where the packages and some files are; returns what the check throws, without the folder's name. */
+async function checked(
+  content: string,
+  files: Readonly<Record<string, string>> = {},
+  name = 'job.ts',
+): Promise<string> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-types-')))
   try {
     symlinkSync(NODE_MODULES, join(folder, 'node_modules'))
-    const path = join(folder, 'job.ts')
+    const path = join(folder, name)
+    mkdirSync(dirname(path), { recursive: true })
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
     writeFileSync(path, content)
-    await checkTypes(path)
+    await checkTypes(path).catch((error: Error) => {
+      throw new Error(error.message.replaceAll(folder, '<folder>'))
+    })
     return ''
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
@@ -91,6 +99,87 @@ describe('a mistake in a job is reported at its place, with what does not fit', 
   })
 })
 
+const RIGHT = `${BEFORE}export default job('d', stream(flights).to(topic('out', flights)))\n`
+
 test('a job without a mistake passes', async () => {
-  expect(await checked(`${BEFORE}export default job('d', stream(flights).to(topic('out', flights)))\n`)).toBe('')
+  expect(await checked(RIGHT)).toBe('')
+})
+
+describe('settings that the compiler does not take are named where the user has them, with what to do', () => {
+  const settings = JSON.stringify({ compilerOptions: { moduleResolution: 'node', target: 'es5', baseUrl: '.' } })
+
+  test.each([
+    ['beside the job', 'job.ts', 'tsconfig.json'],
+    ['above the job', 'jobs/job.ts', 'tsconfig.json'],
+  ])('in a tsconfig.json %s', async (_where, job, file) => {
+    const message = await checked(RIGHT, { [file]: settings }, job)
+    const sentences = message.match(/^ {2}\S.*$/gm)
+    expect(sentences?.toSorted()).toEqual([
+      expect.stringMatching(/^ {2}<folder>\/tsconfig\.json - error TS5102: Option 'baseUrl' has been removed\./),
+      expect.stringMatching(
+        /^ {2}<folder>\/tsconfig\.json - error TS5108: Option 'moduleResolution=node10' has been removed\./,
+      ),
+      expect.stringMatching(/^ {2}<folder>\/tsconfig\.json - error TS5108: Option 'target=ES5' has been removed\./),
+    ])
+    expect(message).toMatch(
+      /TypeScript \d+\.\d+\.\d+, .* Change them in <folder>\/tsconfig\.json, .*or skip the check with --no-check$/s,
+    )
+    expect(message).not.toMatch(/millrace-check-|compilerOptions/)
+  })
+
+  test('and a mistake in the tsconfig.json itself with its line', async () => {
+    const message = await checked(RIGHT, { 'tsconfig.json': '{ "compilerOptions": { "strickt": true } }' })
+    expect(message).toMatch(/ {2}tsconfig\.json:1:24 - error TS5023: .*\n {2}1 \{ "compilerOptions"/s)
+    expect(message).toContain('Change them in <folder>/tsconfig.json')
+  })
+})
+
+describe('a job file is a module for the check where Node takes it for one', () => {
+  const awaiting = `const value = await Promise.resolve(1)\n${RIGHT}console.log(value)\n`
+
+  test.each([
+    ['no package.json', {}],
+    ['a package.json without a type', { 'package.json': '{ "name": "a" }' }],
+    ['a package.json of modules', { 'package.json': '{ "type": "module" }' }],
+  ])('with %s', async (_what, files) => {
+    expect(await checked(awaiting, files)).toBe('')
+  })
+
+  test('and not with a package.json of CommonJS, which the message names', async () => {
+    expect(await checked(awaiting, { 'package.json': '{ "type": "commonjs" }' })).toMatch(
+      /TS1309.*npm pkg set type=module/s,
+    )
+  })
+})
+
+test('settings about what a build writes do not stop the check', async () => {
+  const options = {
+    composite: true,
+    declaration: true,
+    declarationDir: 'types',
+    declarationMap: true,
+    isolatedDeclarations: true,
+  }
+  expect(await checked(RIGHT, { 'tsconfig.json': JSON.stringify({ compilerOptions: options }) })).toBe('')
+})
+
+test.each([
+  ['an enum', 'enum Kind { early, late }', {}, /TS1294.*Node runs TypeScript by leaving the types out.*"as const"/s],
+  [
+    'an import without its extension',
+    "import { a } from './a'",
+    { 'a.ts': 'export const a = 1', 'package.json': '{ "type": "module" }' },
+    /TS2835.*Node runs files as they are named.*'\.\/types\.ts'/s,
+  ],
+])('%s is refused as Node refuses it, with what to write instead', async (_what, line, files, said) => {
+  expect(await checked(`${line}\n${RIGHT}`, files)).toMatch(said)
+})
+
+test('a folder for temporary files that is not there is named', async () => {
+  vi.stubEnv('TMPDIR', '/nowhere/at-all')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await expect(checkTypes('/nowhere/job.ts')).rejects.toMatchObject({
+    code: 'SYSTEM_CALL_FAILED',
+    message: expect.stringMatching(/\/nowhere\/at-all.*TMPDIR.*--no-check/),
+  })
 })

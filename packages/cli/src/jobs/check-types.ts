@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
-import { RefusedError } from '@millrace/core'
+import { FatalError, RefusedError } from '@millrace/core'
+import { packageTypeOf } from './package-type.ts'
+import { typeErrorMessage } from './type-errors.ts'
 
 /** What a job file is checked with if neither its folder nor one above has a tsconfig.json. */
 const DEFAULT_OPTIONS = {
@@ -15,13 +16,21 @@ const DEFAULT_OPTIONS = {
   strict: true,
 }
 
+/**
+ * Beside `DEFAULT_OPTIONS`, if no package.json says what a `.ts` file is: Node looks at its syntax then, and a job is an ES module,
+ * while "nodenext" would take it for CommonJS.
+ */
+const UNTYPED_PACKAGE_OPTIONS = { module: 'esnext', moduleResolution: 'bundler', customConditions: ['node'] }
+
 /** Whatever the project says: nothing is written, and what Node runs directly is what is allowed. */
 const FIXED_OPTIONS = {
   noEmit: true,
   composite: false,
   incremental: false,
   declaration: false,
+  declarationDir: null,
   declarationMap: false,
+  isolatedDeclarations: false,
   emitDeclarationOnly: false,
   allowImportingTsExtensions: true,
   rewriteRelativeImportExtensions: false,
@@ -35,47 +44,62 @@ const FIXED_OPTIONS = {
  * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's own words, and the lines that they are about.
  */
 export async function checkTypes(path: string): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-check-'))
+  const directory = temporaryDirectory()
   const remove = () => rmSync(directory, { recursive: true, force: true })
   // A second Ctrl-C ends the process at once.
   process.once('exit', remove)
   try {
-    const { code, output } = await runCompiler(writeConfig(directory, path), dirname(path))
+    const settings = nearestSettings(path)
+    const cwd = realpathSync(dirname(path))
+    const { code, output, version } = await runCompiler(writeConfig(directory, path, settings), cwd)
     if (code === 0) return
-    throw new RefusedError(
-      'JOB_FILE_BROKEN',
-      `${path} does not pass the type check:\n\n${indented(output)}\n\nCorrect it, or skip the check with --no-check`,
-      { file: path },
-    )
+    const message = typeErrorMessage({ path, settings, generated: directory, cwd, version }, output)
+    throw new RefusedError('JOB_FILE_BROKEN', message, { file: path })
   } finally {
     process.off('exit', remove)
     remove()
   }
 }
 
-/** The compiler's errors with their lines of code, without its colours and its count. */
-function indented(output: string): string {
-  const text = stripVTControlCharacters(output).replace(/^Found \d+ errors?.*$/gms, '')
-  return text.trim().replace(/^(?=.)/gm, '  ')
+function temporaryDirectory(): string {
+  const parent = tmpdir()
+  try {
+    // The compiler names files by their real paths.
+    return realpathSync(mkdtempSync(join(parent, 'millrace-check-')))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new FatalError(
+      'SYSTEM_CALL_FAILED',
+      `The type check cannot make a folder in ${parent}: ${reason}. Set TMPDIR to a folder that can be written, or skip the check ` +
+        'with --no-check',
+      { cause },
+    )
+  }
+}
+
+function nearestSettings(path: string): string | undefined {
+  return ancestorsOf(path)
+    .map((folder) => join(folder, 'tsconfig.json'))
+    .find((file) => existsSync(file))
 }
 
 /** Writes the compiler's settings for a job file into a directory; returns the path of the file to compile with. */
-function writeConfig(directory: string, path: string): string {
-  const ancestors = ancestorsOf(path)
-  const extended = ancestors.map((folder) => join(folder, 'tsconfig.json')).find((file) => existsSync(file))
-  const typeRoots = ancestors
+function writeConfig(directory: string, path: string, extended: string | undefined): string {
+  const typeRoots = ancestorsOf(path)
     .map((folder) => join(folder, 'node_modules/@types'))
     .filter((folder) => existsSync(folder))
   const hasNodeTypes = typeRoots.some((folder) => readdirSync(folder).includes('node'))
+  const isUntyped = path.endsWith('.ts') && packageTypeOf(path) === undefined
   const unlessStated = {
     skipLibCheck: true,
     ...(hasNodeTypes && { types: ['node'] }),
     ...(extended === undefined && DEFAULT_OPTIONS),
+    ...(extended === undefined && isUntyped && UNTYPED_PACKAGE_OPTIONS),
   }
   const defaults = join(directory, 'defaults.json')
   writeFileSync(defaults, JSON.stringify({ compilerOptions: unlessStated }))
   // In this repository packages are read as TypeScript, as they are run, whatever tsconfig.json is nearest to the job file.
-  const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source'] }
+  const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source', 'node'] }
   const config = join(directory, 'tsconfig.json')
   const settings = {
     extends: extended === undefined ? [defaults] : [defaults, extended],
@@ -94,12 +118,22 @@ function ancestorsOf(path: string): string[] {
   return folders
 }
 
-function runCompiler(config: string, cwd: string): Promise<{ readonly code: number | null; readonly output: string }> {
-  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+interface CompilerRun {
+  readonly code: number | null
+  readonly output: string
+  readonly version: string
+}
+
+function runCompiler(config: string, cwd: string): Promise<CompilerRun> {
+  const require = createRequire(import.meta.url)
+  const manifest = require.resolve('typescript/package.json')
+  const { version }: { version: string } = require(manifest)
   const compiler = join(dirname(manifest), 'bin/tsc')
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'true'], {
       cwd,
+      // The compiler names files from here; without this it would from a link to here.
+      env: { ...process.env, PWD: cwd },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -110,6 +144,6 @@ function runCompiler(config: string, cwd: string): Promise<{ readonly code: numb
       output += text
     })
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
+    child.on('close', (code) => resolve({ code, output, version }))
   })
 }

@@ -1,0 +1,74 @@
+import { resolve } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+
+/** What a type check came from. */
+export interface TypeCheck {
+  /** The job file. */
+  readonly path: string
+  /** The tsconfig.json whose settings count, if there is one. */
+  readonly settings: string | undefined
+  /** The folder of the settings that were made for the compiler: the user does not have it. */
+  readonly generated: string
+  /** Where the compiler ran: it names files from here. */
+  readonly cwd: string
+  /** The version of the compiler. */
+  readonly version: string
+}
+
+/** What to do about some of the compiler's errors, beside what it says. */
+const HINTS: readonly (readonly [codes: RegExp, hint: string])[] = [
+  [
+    /TS1294:/,
+    'Node runs TypeScript by leaving the types out, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
+      'object "as const" for an enum, a module for a namespace, fields that the constructor assigns, and "import … from"',
+  ],
+  [/TS1309:/, 'Set "type": "module" in package.json (npm pkg set type=module), or name the file .mts'],
+  [/TS283[45]:/, "Node runs files as they are named: write the name of the file that is there, such as './types.ts'"],
+]
+
+/** Where one of the compiler's errors begins. */
+const ERROR = /^(?=(?:\S.*:\d+:\d+ - )?error TS\d+: )/m
+const PLACE = /^(\S.*):\d+:\d+ - /
+
+/** The compiler's errors with their lines of code, and what to do. */
+export function typeErrorMessage(check: TypeCheck, output: string): string {
+  // Without its colours and its count.
+  const text = stripVTControlCharacters(output).replace(/^Found \d+ errors?.*$/gms, '')
+  const errors = text.trim().split(ERROR)
+  const shown = errors.map((error) =>
+    fileOf(check, error)?.startsWith(check.generated) ? sentence(check, error) : error,
+  )
+  const hints = HINTS.filter(([codes]) => codes.test(text)).map(([, hint]) => `${hint}\n\n`)
+  const end = errors.some((error) => isOfSettings(check, error))
+    ? settingsHint(check)
+    : 'Correct it, or skip the check with --no-check'
+  return `${check.path} does not pass the type check:\n\n${indented(shown.join(''))}\n\n${hints.join('')}${end}`
+}
+
+function isOfSettings(check: TypeCheck, error: string): boolean {
+  const file = fileOf(check, error)
+  return file !== undefined && (file.startsWith(check.generated) || file === check.settings)
+}
+
+function fileOf({ cwd }: TypeCheck, error: string): string | undefined {
+  const place = PLACE.exec(error)?.[1]
+  return place === undefined ? undefined : resolve(cwd, place)
+}
+
+/** An error about settings that the generated file takes over from the user's: the compiler shows the generated file. */
+function sentence({ settings }: TypeCheck, error: string): string {
+  const [line = ''] = error.split('\n')
+  return `${line.replace(PLACE, settings === undefined ? '' : `${settings} - `)}\n\n`
+}
+
+function settingsHint({ settings, version }: TypeCheck): string {
+  return (
+    `The command checks with TypeScript ${version}, which does not take these settings. Change them` +
+    `${settings === undefined ? '' : ` in ${settings}`}, give the job a folder with a tsconfig.json of its own, or skip the check ` +
+    'with --no-check'
+  )
+}
+
+function indented(text: string): string {
+  return text.trim().replace(/^(?=.)/gm, '  ')
+}
