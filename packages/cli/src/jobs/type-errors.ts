@@ -15,14 +15,18 @@ export interface TypeCheck {
   readonly version: string
 }
 
+/** What to write instead of the TypeScript that Node does not run. */
+export const ERASABLE_HINT =
+  'Node runs TypeScript by leaving the types out, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
+  'object "as const" for an enum, a module for a namespace, fields that the constructor assigns, and "import … from"'
+
 /** What to do about some of the compiler's errors, beside what it says. */
 const HINTS: readonly (readonly [codes: RegExp, hint: string])[] = [
+  [/TS1294:/, ERASABLE_HINT],
   [
-    /TS1294:/,
-    'Node runs TypeScript by leaving the types out, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
-      'object "as const" for an enum, a module for a namespace, fields that the constructor assigns, and "import … from"',
+    /TS1309:|TS1479:/,
+    'A job is an ES module: name the file .mts, or set "type": "module" in package.json (npm pkg set type=module) if its name is .ts',
   ],
-  [/TS1309:/, 'Set "type": "module" in package.json (npm pkg set type=module), or name the file .mts'],
   [/TS283[45]:/, "Node runs files as they are named: write the name of the file that is there, such as './types.ts'"],
 ]
 

@@ -1,0 +1,71 @@
+import { statSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ERASABLE_HINT } from './type-errors.ts'
+
+/** Why a job file cannot be loaded, and what to do about it. */
+export function loadingReason(path: string, cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if (cause instanceof SyntaxError && /^Cannot use import statement|^Unexpected token 'export'/.test(cause.message)) {
+    return commonJs(path)
+  }
+  const code = 'code' in cause ? cause.code : undefined
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'ERR_UNSUPPORTED_DIR_IMPORT') return missingModule(cause)
+  return `${cause.name}: ${cause.message}${placeOf(cause)}${hintFor(cause.message, code)}`
+}
+
+function hintFor(message: string, code: unknown): string {
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `. ${ERASABLE_HINT}`
+  const name = /does not provide an export named '(.+)'/.exec(message)?.[1]
+  if (name === undefined || name === 'default') return ''
+  return `. If ${name} is a type, import it with "import type": Node leaves out no other import`
+}
+
+/** Node's error about an import that leads nowhere: it has the URL of a file, and none of a package. */
+function missingModule(cause: Error & { readonly url?: unknown }): string {
+  const [line = ''] = cause.message.split('\n')
+  if (typeof cause.url !== 'string' || !cause.url.startsWith('file:')) {
+    return `${line}. Is it installed where the job file is?`
+  }
+  const found = meantFile(fileURLToPath(cause.url))
+  if (found === undefined) return `${line}. Check the path`
+  const importer = / imported from (.+)$/.exec(line)?.[1]
+  const path = importer === undefined ? found : relative(dirname(importer), found).replaceAll(sep, '/')
+  return `${line}. Write '${path.startsWith('.') ? path : `./${path}`}': Node runs files as they are named`
+}
+
+/** The TypeScript file that an import without its extension, with that of a built file, or of a folder, means. */
+function meantFile(path: string): string | undefined {
+  const built = path.replace(/\.([cm]?)js$/, '.$1ts')
+  const candidates = [
+    built,
+    `${path}.ts`,
+    `${path}.mts`,
+    `${path}.cts`,
+    join(path, 'index.ts'),
+    join(path, 'index.mts'),
+  ]
+  return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+}
+
+/** The first place in the stack that is a file of the user's. */
+function placeOf(error: Error): string {
+  const line = error.stack?.split('\n').find((text) => text.includes('file://') && !text.includes('node_modules'))
+  const place = line === undefined ? undefined : /file:\/\/[^\s)]+/.exec(line)?.[0]
+  return place === undefined ? '' : ` (at ${place.replace('file://', '')})`
+}
+
+/** What to do about a job that Node takes for CommonJS: by its name, or in a package as `npm init` makes one. */
+function commonJs(path: string): string {
+  const file = basename(path)
+  if (/\.c[jt]s$/.test(file)) {
+    return `a job is an ES module, and the name says that the file is CommonJS. Name it ${file.replace(/c(?=[jt]s$)/, 'm')}`
+  }
+  const manifest = findPackageJSON(pathToFileURL(path)) ?? 'its package.json'
+  const name = file.replace(/\.([jt]s)$/, '.m$1')
+  return (
+    `it is a module, and ${manifest} has "type": "commonjs", so that Node reads it as none. Set "type": "module" there ` +
+    `(npm pkg set type=module), or name the file ${name}`
+  )
+}
