@@ -39,3 +39,26 @@ test.each(['open to others', 'a link'])('a folder for sockets that is %s is refu
   }
   expect(() => freeSocketPath(long())).toThrowError(expect.objectContaining({ code: 'ADDRESS_REFUSED' }))
 })
+
+test('a folder for temporary files whose path is too long as well is named', () => {
+  vi.stubEnv('TMPDIR', long())
+  expect(() => freeSocketPath(long())).toThrowError(
+    expect.objectContaining({
+      code: 'ADDRESS_REFUSED',
+      message: expect.stringMatching(/d{100}.* bytes: systems take 100\. Set TMPDIR/),
+    }),
+  )
+  expect(existsSync(join(long(), `millrace-${process.getuid?.()}`))).toBe(false)
+})
+
+test('a folder for temporary files in which none can be made is named', () => {
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  vi.stubEnv('TMPDIR', file)
+  expect(() => freeSocketPath(long())).toThrowError(
+    expect.objectContaining({
+      code: 'ADDRESS_REFUSED',
+      message: expect.stringMatching(/cannot be made: .*ENOTDIR.*Set TMPDIR/),
+    }),
+  )
+})

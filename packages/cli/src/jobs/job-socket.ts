@@ -10,7 +10,7 @@ const SOCKET_PATH_BYTES_MAX = 100
 /**
  * Where this process serves its views on a socket: in the data directory, or in a folder of this user among the system's
  * temporary ones if that path is too long for a socket. What a dead process left there is removed. Undefined on a system without
- * such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone.
+ * such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone or cannot be made, or its path is too long too.
  */
 export function freeSocketPath(data: string): string | undefined {
   const uid = process.getuid?.()
@@ -27,7 +27,17 @@ export function freeSocketPath(data: string): string | undefined {
 
 function pathOutside(jobs: string, uid: number): string {
   const folder = join(tmpdir(), `millrace-${uid}`)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const path = join(folder, `${createHash('sha256').update(jobs).digest('hex').slice(0, 16)}-${process.pid}.sock`)
+  const bytes = Buffer.byteLength(path)
+  if (bytes > SOCKET_PATH_BYTES_MAX) {
+    throw new RefusedError(
+      'ADDRESS_REFUSED',
+      `The job's socket would be ${path}, whose path has ${bytes} bytes: systems take ${SOCKET_PATH_BYTES_MAX}. Set TMPDIR to a folder ` +
+        'with a shorter path, or give the data directory one',
+      { file: path },
+    )
+  }
+  makeFolder(folder)
   const { mode, uid: owner } = lstatSync(folder)
   // Anybody may make such a folder there first.
   if (owner !== uid || (mode & 0o170_077) !== 0o040_000) {
@@ -38,5 +48,19 @@ function pathOutside(jobs: string, uid: number): string {
       { file: folder },
     )
   }
-  return join(folder, `${createHash('sha256').update(jobs).digest('hex').slice(0, 16)}-${process.pid}.sock`)
+  return path
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new RefusedError(
+      'ADDRESS_REFUSED',
+      `The folder ${folder}, in which the job's socket would stand, cannot be made: ${reason}. Set TMPDIR to a folder that can be ` +
+        'written, or give the data directory a shorter path',
+      { file: folder, cause },
+    )
+  }
 }
