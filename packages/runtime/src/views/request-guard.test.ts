@@ -150,6 +150,31 @@ test.each([PAGE, 'http://localhost:8080', 'null'])(
   },
 )
 
+test.each([
+  PAGE,
+  'null',
+  `${PAGE}/`,
+  'https://OPS.example.com',
+  'https://ops.example.com:443',
+  'chrome-extension://abc',
+  'a',
+])('the advice to a page of the origin %j names no origin that is refused', async (origin) => {
+  const { body } = await rawRequest(`${await guardedServer({})}/status`, { headers: { origin } })
+  const { message } = JSON.parse(body)
+  const advised = /--allow-origin (\S+)/.exec(message)?.[1]
+  expect(message).toMatch(advised === undefined ? /only pages that come from a web server/ : `start`)
+  const url = await guardedServer({ allowOrigins: advised === undefined ? [] : [advised] })
+  const sent = /: send (\S+),/.exec(message)?.[1] ?? origin
+  const { status } = await rawRequest(`${url}/status`, { headers: { origin: sent } })
+  expect(status).toBe(advised === undefined ? 403 : 200)
+})
+
+test('an address instead of an origin is refused with its origin', async () => {
+  await expect(guardedServer({ allowOrigins: [`${PAGE}/path`] })).rejects.toMatchObject({
+    message: expect.stringMatching(new RegExp(`such as ${PAGE}$`)),
+  })
+})
+
 test('a page of an allowed origin may read, also what an error says, and no other page may', async () => {
   const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
   for (const [authorization, status] of [

@@ -34,12 +34,30 @@ export function guarded(answer: RequestListener, access: Access): RequestListene
 /** Throws `BAD_REQUEST` for what no browser sends as an origin: it would never match. */
 export function requireOrigins(origins: readonly string[]): void {
   for (const origin of origins) {
-    if (URL.canParse(origin) && new URL(origin).origin === origin) continue
+    const meant = originIn(origin)
+    if (meant === origin) continue
     throw new RefusedError(
       'BAD_REQUEST',
-      `${JSON.stringify(origin)} is not the origin of a web page; give a scheme, a host and maybe a port, such as https://ops.example.com`,
+      `${JSON.stringify(origin)} is not the origin of a web page; give a scheme, a host and maybe a port, such as ` +
+        `${meant ?? 'https://ops.example.com'}`,
     )
   }
+}
+
+/** The origin of an address as browsers write it; undefined if it has none, as files have. */
+function originIn(address: string): string | undefined {
+  if (!URL.canParse(address)) return undefined
+  const { origin } = new URL(address)
+  return origin === 'null' ? undefined : origin
+}
+
+function originAdvice(origin: string): string {
+  const meant = originIn(origin)
+  if (meant === origin) return `start it with --allow-origin ${origin} if they should`
+  if (meant !== undefined) {
+    return `no browser sends this as an origin: send ${meant}, and start the job with --allow-origin ${meant} if they should`
+  }
+  return 'only pages that come from a web server can be allowed, such as those of http://localhost:8080, and no files or sandboxed frames'
 }
 
 /** What a browser asks before it lets a page send the token. */
@@ -64,7 +82,7 @@ function originRefusal(
   if (!allowOrigins.includes(origin)) {
     return new RefusedError(
       'ORIGIN_REFUSED',
-      `web pages of ${JSON.stringify(origin)} may not read this job; start it with --allow-origin ${origin} if they should`,
+      `web pages of ${JSON.stringify(origin)} may not read this job; ${originAdvice(origin)}`,
     )
   }
   response.setHeader('access-control-allow-origin', origin)
