@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { placeOf } from '../place-of-error.ts'
 import { ERASABLE_HINT } from './type-errors.ts'
 
 /** Why a job file cannot be loaded, and what to do about it. */
@@ -49,13 +50,6 @@ function meantFile(path: string): string | undefined {
   return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
 }
 
-/** The first place in the stack that is a file of the user's. */
-function placeOf(error: Error): string {
-  const line = error.stack?.split('\n').find((text) => text.includes('file://') && !text.includes('node_modules'))
-  const place = line === undefined ? undefined : /file:\/\/[^\s)]+/.exec(line)?.[0]
-  return place === undefined ? '' : ` (at ${place.replace('file://', '')})`
-}
-
 /** What to do about a job that Node takes for CommonJS: by its name, or in a package as `npm init` makes one. */
 function commonJs(path: string): string {
   const file = basename(path)
@@ -65,7 +59,7 @@ function commonJs(path: string): string {
   const manifest = findPackageJSON(pathToFileURL(path)) ?? 'its package.json'
   const name = file.replace(/\.([jt]s)$/, '.m$1')
   return (
-    `it is a module, and ${manifest} has "type": "commonjs", so that Node reads it as none. Set "type": "module" there ` +
+    `it is a module, and ${manifest} has "type": "commonjs", so that Node does not read it as one. Set "type": "module" there ` +
     `(npm pkg set type=module), or name the file ${name}`
   )
 }

@@ -1,5 +1,6 @@
 import { FatalError, MillraceError } from '@millrace/core'
 import pc from 'picocolors'
+import { placeOf } from '../place-of-error.ts'
 import { reportError } from '../report-error.ts'
 import type { Io } from './io.ts'
 
@@ -52,18 +53,11 @@ function outputFailed(cause: Error): FatalError {
 /** What nothing waited for: a timer, or a promise without `await`, in a job file most often. */
 function uncaught(error: unknown): unknown {
   if (error instanceof MillraceError) return error
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  const place = error instanceof Error ? placeIn(error) : undefined
+  const what = error instanceof Error ? `${error.name}: ${error.message}${placeOf(error)}` : String(error)
   return new FatalError(
     'UNCAUGHT_ERROR',
-    `${what}${place === undefined ? '' : ` (at ${place})`}. Nothing waited for what threw this: a timer, or a promise without await. ` +
+    `${what}. Nothing waited for what threw this: a timer, or a promise without await. ` +
       'The process stops; a job continues from its last commit when it is started again',
     { cause: error },
   )
-}
-
-/** The first place in the stack that is in a file of the user's. */
-function placeIn(error: Error): string | undefined {
-  const line = error.stack?.split('\n').find((text) => text.includes('file://') && !text.includes('node_modules'))
-  return line === undefined ? undefined : /file:\/\/([^\s)]+)/.exec(line)?.[1]
 }
