@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { pipeline, Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import type { Readable } from 'node:stream'
 import { badInput, unreadableFile } from '../input-error.ts'
+import { isGzip, unpackGzip } from './unpack-gzip.ts'
+import { isZstd, unpackZstd } from './unpack-zstd.ts'
 
 /** A file of text, or stdin, decompressed and as UTF-8. */
 export interface TextInput {
@@ -63,25 +64,24 @@ async function* decompressed(
   checked: boolean,
 ): AsyncGenerator<Buffer, void> {
   const { head, rest } = await peeked(stored)
-  const magic = head.toString('hex')
-  const unpack = magic.startsWith('1f8b') ? createGunzip() : magic === '28b52ffd' ? createZstdDecompress() : undefined
+  const unpack = isGzip(head) ? unpackGzip : isZstd(head) ? unpackZstd : undefined
   if (unpack === undefined) {
     if (checked) checkMagic(head, file)
     yield* rest
     return
   }
-  // Its errors come out of the iteration below.
-  pipeline(Readable.from(rest), unpack, () => undefined)
+  const damaged = (what: string, cause?: unknown) =>
+    badInput(`${file} is damaged or cut off: it cannot be decompressed to its end (${what})`, cause)
   let first = checked
   try {
-    for await (const chunk of unpack) {
+    for await (const chunk of unpack(rest, damaged)) {
       if (first) checkMagic(chunk, file)
       first = false
       yield chunk
     }
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(String(cause.code))) {
-      throw badInput(`${file} is damaged or cut off: it cannot be decompressed to its end (${cause.message})`, cause)
+      throw damaged(cause.message, cause)
     }
     throw cause
   }

@@ -1,0 +1,73 @@
+import { Readable } from 'node:stream'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { DataFolder } from '../testing/data-folder.ts'
+import { openText } from './text-input.ts'
+
+const FIRST = 'k,n\n1,2\n'
+const SECOND = '3,4\n5,6\n'
+
+async function textOf(content: Uint8Array): Promise<string> {
+  using folder = new DataFolder()
+  const input = await openText(folder.write('a.csv', content), Readable.from([]), undefined)
+  let text = ''
+  for await (const chunk of input.chunks()) text += chunk.toString()
+  return text
+}
+
+/** As stdin, in chunks of so many bytes. */
+async function textOfChunks(content: Buffer, length: number): Promise<string> {
+  const chunks = Array.from({ length: Math.ceil(content.length / length) }, (_, index) =>
+    content.subarray(index * length, (index + 1) * length),
+  )
+  let text = ''
+  const input = await openText(undefined, Readable.from(chunks), undefined)
+  for await (const chunk of input.chunks()) text += chunk.toString()
+  return text
+}
+
+/** A frame of zstd that holds nothing of the text. */
+function skippable(magic: number, content: string): Buffer {
+  const head = Buffer.alloc(8)
+  head.writeUInt32LE(magic)
+  head.writeUInt32LE(content.length, 4)
+  return Buffer.concat([head, Buffer.from(content)])
+}
+
+const LARGE = Array.from({ length: 200_000 }, (_, index) => `${index * 7919},${index % 13}\n`).join('')
+
+describe('compressed text', () => {
+  test.each([
+    ['two frames of zstd', [zstdCompressSync(FIRST), zstdCompressSync(SECOND)]],
+    ['frames behind one that is skipped', [skippable(0x184d2a50, 'x'), zstdCompressSync(FIRST + SECOND)]],
+    [
+      'frames around one that is skipped',
+      [zstdCompressSync(FIRST), skippable(0x184d2a5f, 'notes'), zstdCompressSync(SECOND)],
+    ],
+    ['frames that hold nothing', [zstdCompressSync(''), zstdCompressSync(FIRST + SECOND), zstdCompressSync('')]],
+    ['two members of gzip', [gzipSync(FIRST), gzipSync(SECOND)]],
+    ['gzip that is filled up with zeros', [gzipSync(FIRST + SECOND), Buffer.alloc(100)]],
+  ])('is read whole: %s', async (_, parts) => {
+    expect(await textOf(Buffer.concat(parts))).toBe(FIRST + SECOND)
+    for (const length of [1, 7]) expect(await textOfChunks(Buffer.concat(parts), length)).toBe(FIRST + SECOND)
+  })
+
+  test('is read whole in many blocks', async () => {
+    const packed = Buffer.concat([zstdCompressSync(LARGE), zstdCompressSync(FIRST)])
+    expect((await textOf(packed)) === LARGE + FIRST).toBe(true)
+  })
+
+  test.each([
+    ['a second frame of zstd that is cut off', [zstdCompressSync(FIRST), zstdCompressSync(SECOND).subarray(0, -3)]],
+    ['a second frame of zstd of which two bytes are left', [zstdCompressSync(FIRST), Buffer.from('28b5', 'hex')]],
+    ['a skipped frame that is cut off', [zstdCompressSync(FIRST), skippable(0x184d2a51, 'text').subarray(0, -1)]],
+    ['text behind a frame of zstd', [zstdCompressSync(FIRST), Buffer.from(SECOND)]],
+    ['text behind gzip', [gzipSync(FIRST), Buffer.from(SECOND)]],
+    ['text behind gzip and zeros', [gzipSync(FIRST), Buffer.alloc(9), Buffer.from(SECOND)]],
+    ['a second member of gzip that is cut off', [gzipSync(FIRST), gzipSync(SECOND).subarray(0, -3)]],
+  ])('is refused: %s', async (_, parts) => {
+    const content = Buffer.concat(parts)
+    await expect(textOf(content)).rejects.toThrow(/is damaged or cut off: it cannot be decompressed to its end/)
+    for (const length of [1, 7]) await expect(textOfChunks(content, length)).rejects.toThrow('is damaged or cut off')
+  })
+})
