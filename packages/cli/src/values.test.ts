@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseStart } from './topics/tail-start.ts'
 import {
@@ -24,6 +25,47 @@ test('times are ms or ISO dates, and UTC where they name no zone', () => {
 
 test('what only looks like a date is none', () => {
   expect(['2001', '31.1.2001', '2001-13-01', 'now', ''].map(isoTime)).toEqual(Array(5).fill(undefined))
+})
+
+test.each([
+  ['2001-02-30'],
+  ['2001-02-29'],
+  ['1900-02-29'],
+  ['2001-04-31T10:00'],
+  ['2001-00-10'],
+  ['2001-01-00'],
+  ['2001-01-32'],
+  ['2001-01-31T25:00'],
+  ['2001-01-31T24:01'],
+  ['2001-01-31T24:00:00.001'],
+  ['2001-01-31T10:60'],
+  ['2001-01-31T10:00:60'],
+  ['2001-01-31T10:00+24:00'],
+  ['2001-01-31T10:00+01:60'],
+])('a date that does not exist is refused: %s', (text) => {
+  expect(isoTime(text)).toBeUndefined()
+  expect(() => timeMs(text)).toThrow(InvalidArgumentError)
+  expect(() => parseStart(text)).toThrow(InvalidArgumentError)
+})
+
+test.each([
+  ['2000-02-29', '2000-02-29T00:00:00.000Z'],
+  ['2001-01-31T24:00', '2001-02-01T00:00:00.000Z'],
+  ['2001-01-31Z', '2001-01-31T00:00:00.000Z'],
+  ['2001-01-31T10:00:00.9999', '2001-01-31T10:00:00.999Z'],
+  ['2001-01-31T10:00:00.5-0130', '2001-01-31T11:30:00.500Z'],
+  ['0050-01-31', '0050-01-31T00:00:00.000Z'],
+])('a date that exists is read: %s', (text, iso) => {
+  expect(isoTime(text)).toBe(Date.parse(iso))
+})
+
+test('every time is read as it is printed', () => {
+  const times = fc.date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
+  fc.assert(
+    fc.property(times, (time) => {
+      expect(isoTime(time.toISOString())).toBe(time.getTime())
+    }),
+  )
 })
 
 test('sizes are powers of 1024, durations have a unit', () => {

@@ -46,12 +46,27 @@ export function eventTimeMs(text: string): number {
   )
 }
 
-/** ms since the epoch of an ISO date (UTC where it states no zone); undefined for other text. */
+const ISO_DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
+
+/**
+ * ms since the epoch of an ISO date (UTC where it states no zone), without smaller parts; undefined for other text, and for a day or a
+ * time of day that does not exist. `24:00` is the end of its day.
+ */
 export function isoTime(text: string): number | undefined {
-  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?$/.test(text)) return undefined
-  const spaced = text.replace(' ', 'T')
-  const time = Date.parse(/T.*(Z|[+-]\d\d:?\d\d)$/.test(spaced) || !spaced.includes('T') ? spaced : `${spaced}Z`)
-  return Number.isNaN(time) ? undefined : time
+  const [found, year, month, day, ...clock] = ISO_DATE.exec(text) ?? []
+  if (found === undefined) return undefined
+  const [hour = '0', minute = '0', second = '0', fraction = '', sign = '+', zoneHour = '0', zoneMinute = '0'] = clock
+  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
+  const date = new Date(0)
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  // A day that the month does not have would be one of the next month.
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
+  const time = date.setUTCHours(Number(hour), Number(minute), Number(second), ms)
+  const isClock = Number(hour) < 24 || (Number(hour) === 24 && time === date.setUTCHours(0, 0, 0, 0))
+  if (!isClock || Number(minute) > 59 || Number(second) > 59) return undefined
+  if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return undefined
+  const zoneMs = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000
+  return sign === '-' ? time + zoneMs : time - zoneMs
 }
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -32,6 +32,7 @@ describe('an event time', () => {
     [-MINUTE / 1000, 'looks like seconds', '--timestamp-unit s, '],
     [MINUTE + 0.5, 'not a whole number', '--timestamp-unit ms'],
     ['noon', 'no time', 'ISO date'],
+    ['2001-02-30', 'no time', 'ISO date'],
     [true, 'no time', 'ISO date'],
     [null, 'no field "at"', 'timestamp'],
   ] as const)('%j without a unit is refused: it %s', (at, reason, remedy) => {
