@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { EventTimeField } from './event-time-field.ts'
+import { fieldTime, jsonTime } from './field-time.ts'
 import type { TimeUnit } from './time-unit.ts'
 
 const MINUTE = Date.UTC(2001, 0, 1, 0, 1)
 const read = (at: unknown, unit?: TimeUnit, isDate?: boolean) =>
-  new EventTimeField('at', unit).read({ at }, 'row 1', isDate)
+  new EventTimeField('at', unit).read(at, 'row 1', isDate)
 
 describe('an event time', () => {
   test.each([
@@ -40,6 +41,30 @@ describe('an event time', () => {
     expect(() => read(at)).toThrow(expect.objectContaining(refused))
   })
 
+  test.each([
+    ['{"at":1700000000999999999}', 'ns', 1_700_000_000_999],
+    ['{"at":1700000000999999.999}', 'us', 1_700_000_000_999],
+    ['{"at":980928000.9999}', 's', 980_928_000_999],
+    ['{"at":9.809280009999e8}', 's', 980_928_000_999],
+    ['{"at":"980928000.9999"}', 's', 980_928_000_999],
+    ['{"at":980928000999.99999999}', 'ms', 980_928_000_999],
+    ['{"at":1e-400}', 's', 0],
+    ['{"at":-0.0001}', 's', -1],
+  ] as const)('of a number is cut off at its milliseconds: %s %s', (text, unit, ms) => {
+    const field = new EventTimeField('at', unit)
+    expect(field.read(fieldTime(JSON.parse(text), text, 'at'), 'row 1')).toBe(ms)
+  })
+
+  test('that is refused is shown with its digits', () => {
+    const time = jsonTime('1700000000999999999')
+    expect(() => new EventTimeField('at', undefined).read(time, 'row 1')).toThrow(
+      'at is 1700000000999999999, which looks',
+    )
+    const between = jsonTime('980928000999.99999999')
+    expect(() => new EventTimeField('at', undefined).read(between, 'row 1')).toThrow('not a whole number')
+    expect(() => new EventTimeField('at', 's').read(jsonTime('1e400'), 'row 1')).toThrow('at is 1e400, and no time')
+  })
+
   test('small numbers are milliseconds, as a stated unit is what it says', () => {
     expect([read(5), read(2001, 'ms'), read(2001, 's')]).toEqual([5, 2001, 2_001_000])
   })
@@ -59,7 +84,7 @@ describe('an event time', () => {
   test('the summary has the first and the last time, and in which forms they came', () => {
     const field = new EventTimeField('at', undefined)
     expect(field.summary).toBeUndefined()
-    for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.read({ at }, 'row')
+    for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.read(at, 'row')
     expect(field.summary).toBe(
       'event time: at, ISO dates and milliseconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T00:02:00.000Z',
     )

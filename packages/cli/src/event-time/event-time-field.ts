@@ -2,6 +2,7 @@ import type { RefusedError } from '@millrace/core'
 import { InvalidArgumentError, Option } from 'commander'
 import { badInput } from '../input-error.ts'
 import { isoTime } from '../values.ts'
+import { NumberText } from './field-time.ts'
 import {
   EVENT_TIME_MS_MAX,
   isoText,
@@ -41,16 +42,16 @@ export class EventTimeField {
     this.#unit = unit
   }
 
-  /**
-   * The event time in ms. `where` names the record in messages. `isDate`: the file itself says that the field is a time, in ms.
-   * Throws `BAD_INPUT`.
-   */
-  read(fields: Readonly<Record<string, unknown>>, where: string, isDate = false): number {
-    return this.readValue(Object.hasOwn(fields, this.#field) ? fields[this.#field] : undefined, where, isDate)
+  /** The name of the field. */
+  get name(): string {
+    return this.#field
   }
 
-  /** As `read`, of the field's value. */
-  readValue(value: unknown, where: string, isDate = false): number {
+  /**
+   * The event time in ms of the field's value: a text, a number, or a `NumberText`. `where` names the record in messages. `isDate`: the
+   * file itself says that the field is a time, in ms. Throws `BAD_INPUT`.
+   */
+  read(value: unknown, where: string, isDate = false): number {
     if (value === undefined || value === null) {
       throw badInput(`${where} has no field ${JSON.stringify(this.#field)} for the timestamp`)
     }
@@ -79,7 +80,7 @@ export class EventTimeField {
   }
 
   #timeOf(value: unknown, where: string): number {
-    const number = numberOf(value)
+    const number = numberText(value)
     if (number !== undefined) return this.#numberTime(number, value, where)
     const time = typeof value === 'string' ? isoTime(value) : undefined
     if (time === undefined) throw this.#refused(value, where, 'and no time (an ISO date, or a number of ms since 1970)')
@@ -87,17 +88,18 @@ export class EventTimeField {
     return time
   }
 
-  #numberTime(number: number, value: unknown, where: string): number {
-    const unit = this.#unit ?? this.#guarded(number, value, where)
+  #numberTime(text: number | string, value: unknown, where: string): number {
+    const unit = this.#unit ?? this.#guarded(text, value, where)
     this.#forms.add(`${UNIT_NAMES[unit]} since 1970`)
-    return toMilliseconds(number, unit)
+    return toMilliseconds(text, unit)
   }
 
   /** Milliseconds, if that can be meant. */
-  #guarded(number: number, value: unknown, where: string): 'ms' {
+  #guarded(text: number | string, value: unknown, where: string): 'ms' {
+    const number = Number(text)
     const looks = looksLike(number)
     if (looks === 'ms' || looks === 'small') {
-      if (Number.isInteger(number)) return 'ms'
+      if (toMilliseconds(text, 'ms') === number) return 'ms'
       const remedy = 'State its unit: --timestamp-unit ms rounds it down'
       throw this.#refused(value, where, `which is not a whole number of milliseconds. ${remedy}`)
     }
@@ -107,18 +109,20 @@ export class EventTimeField {
       const remedy = looks === 'year' ? 'Name a field that holds a time' : 'Write it as 2001-01-31'
       throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${asMs}). ${remedy}, ${orMs}`)
     }
-    const readings = `as such it is ${isoText(toMilliseconds(number, looks))}, ${asMs}`
+    const readings = `as such it is ${isoText(toMilliseconds(text, looks))}, ${asMs}`
     const remedy = `State its unit: --timestamp-unit ${looks}, ${orMs}`
     throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${readings}). ${remedy}`)
   }
 
   #refused(value: unknown, where: string, what: string): RefusedError {
-    return badInput(`${where}: ${this.#field} is ${JSON.stringify(value)}, ${what}`)
+    const shown = value instanceof NumberText ? value.text : JSON.stringify(value)
+    return badInput(`${where}: ${this.#field} is ${shown}, ${what}`)
   }
 }
 
-/** The number that a field holds, also as text: 64-bit integers that JavaScript cannot hold exactly come as such. */
-function numberOf(value: unknown): number | undefined {
+/** The number that a field holds, with all its digits if it has them as text. */
+function numberText(value: unknown): number | string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
-  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : undefined
+  if (value instanceof NumberText) return Number.isFinite(Number(value.text)) ? value.text : undefined
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? value : undefined
 }

@@ -74,6 +74,20 @@ describe('what a number looks like', () => {
   })
 })
 
+test('digits are counted as whole numbers count them', () => {
+  const digits = fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n })
+  fc.assert(
+    fc.property(digits, fc.integer({ min: 0, max: 9 }), fc.constantFrom(...TIME_UNITS), (units, places, unit) => {
+      const size = String(units < 0n ? -units : units).padStart(places + 1, '0')
+      const text = `${units < 0n ? '-' : ''}${size.slice(0, size.length - places)}.${size.slice(size.length - places)}0`
+      const perMs = 10n ** BigInt(places) * BigInt(PER_SECOND[unit])
+      const ms = (units * 1000n - ((((units * 1000n) % perMs) + perMs) % perMs)) / perMs
+      if (Math.abs(Number(ms)) < 8.64e15) expect(BigInt(toMilliseconds(text, unit))).toBe(ms)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 test('a time is rounded down to whole milliseconds, and fractions of seconds are exact', () => {
   expect([toMilliseconds(978_307_260.001, 's'), toMilliseconds(1_999, 'us'), toMilliseconds(-1, 'ns')]).toEqual([
     978_307_260_001, 1, -1,

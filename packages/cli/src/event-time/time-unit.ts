@@ -13,6 +13,9 @@ export const UNIT_NAMES: Readonly<Record<TimeUnit, string>> = {
 /** 9999-12-31T23:59:59.999Z: a later time has no ISO date of four digits, and comes from a wrong unit. */
 export const EVENT_TIME_MS_MAX = 253_402_300_799_999
 
+/** The last millisecond that a `Date` can be, and by its sign the first. */
+const DATE_MS_MAX = 8.64e15
+
 /**
  * From here on a number is large enough to be seconds: 10⁸ s is 1973-03-03. Each unit's range begins at that date and ends at
  * 10¹¹ s, which is the year 5138, where the range of the next unit begins: 10¹¹ ms is 1973-03-03 again.
@@ -49,15 +52,28 @@ export const LOOKS: Readonly<Record<Exclude<NumberLooks, 'ms' | 'small'>, string
   date: 'a date in digits',
 }
 
-/** Milliseconds since 1970, rounded down; fractions of seconds are rounded, since 0.001 has no exact binary fraction. */
-export function toMilliseconds(value: number, unit: TimeUnit): number {
-  if (unit === 's') return Math.round(value * 1000)
-  if (unit === 'ms') return Math.floor(value)
-  const perMs = unit === 'us' ? 1e3 : 1e6
-  if (Number.isSafeInteger(value)) return (value - (((value % perMs) + perMs) % perMs)) / perMs
-  // Nanoseconds of today are too large to be exact: a whole millisecond may come as a little less.
-  const ms = value / perMs
-  return Math.floor(ms + Math.abs(ms) * Number.EPSILON)
+/** Powers of ten of the units in milliseconds. */
+const MS_EXPONENT: Readonly<Record<TimeUnit, number>> = { s: 3, ms: 0, us: -3, ns: -6 }
+
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+
+/**
+ * Whole milliseconds since 1970, rounded down, of a decimal number: its digits are counted, and not what a double makes of them. What is
+ * further from 1970 than a `Date` can be is not exact.
+ */
+export function toMilliseconds(value: number | string, unit: TimeUnit): number {
+  if (unit === 'ms' && Number.isSafeInteger(value)) return Number(value)
+  const rough = Number(value) * 10 ** MS_EXPONENT[unit]
+  if (Math.abs(rough) > DATE_MS_MAX) return rough
+  const [, sign, whole = '0', fraction = '', exponent = '0'] = DECIMAL.exec(String(value)) ?? []
+  const shift = Number(exponent) - fraction.length + MS_EXPONENT[unit]
+  const digits = whole + fraction
+  // A number without digits before its last place is less than one millisecond.
+  const cut = shift < 0 ? digits.slice(0, Math.max(0, digits.length + shift)) : digits + '0'.repeat(shift)
+  const rest = shift < 0 ? digits.slice(Math.max(0, digits.length + shift)) : ''
+  const ms = Number(cut)
+  if (sign !== '-') return ms
+  return /[1-9]/.test(rest) ? -ms - 1 : 0 - ms
 }
 
 /** A time as an ISO date, also one that has none. */

@@ -1,3 +1,4 @@
+import { jsonTime } from '../event-time/field-time.ts'
 import { badInput } from '../input-error.ts'
 import { cellJson, typeOfCells, typeRemedy } from './column-type.ts'
 import { csvBlocks } from './csv-blocks.ts'
@@ -105,5 +106,5 @@ function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRo
   }
   const text = cells[time]
   const isNumber = types[time] === 'number' && text !== undefined && text !== ''
-  return { line, json: `${json}}`, key: cells[key], time: isNumber ? Number(text) : text, isDate: false, raw }
+  return { line, json: `${json}}`, key: cells[key], time: isNumber ? jsonTime(text) : text, isDate: false, raw }
 }

@@ -164,7 +164,7 @@ class ImportRun implements ImportReport {
   #timeOf({ time, isDate }: ReadRow, where: string): number | undefined {
     const plan = this.#plan.time
     if (plan === undefined || typeof plan === 'number') return plan
-    const ms = plan.readValue(time, where, isDate)
+    const ms = plan.read(time, where, isDate)
     if (ms >= 0) return ms
     throw new RecordError(
       'BAD_TIMESTAMP',

@@ -305,6 +305,19 @@ describe('an import', () => {
     for (const time of await times('b')) expect(time).toBeGreaterThanOrEqual(before)
   })
 
+  test.each([
+    ['a.csv', 'id,at\n1,980928000.9999\n2,980928001\n', 's', [980928000999, 980928001000]],
+    ['a.csv', 'id,at\n1,1700000000999999999\n', 'ns', [1_700_000_000_999]],
+    ['a.ndjson', '{"id":1,"at":1700000000999999999}\n{"id":2,"at":1e18}\n', 'ns', [1_700_000_000_999, 1e12]],
+    ['a.ndjson', '{"id":1,"at":1700000000999999.9999}\n', 'us', [1_700_000_000_999]],
+  ])('cuts event times off at their milliseconds: %s %j', async (name, content, unit, times) => {
+    using folder = new DataFolder()
+    const file = folder.write(name, content)
+    const options = ['--key', 'id', '--timestamp', 'at', '--timestamp-unit', unit]
+    await folder.succeed(['topics', 'import', 'a', file, ...options])
+    expect((await folder.tail('a')).map((line) => JSON.parse(line).timestamp)).toEqual(times)
+  })
+
   test('stops after --limit rows, and goes on from there', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.ndjson', '{"id":1}\n{"id":2}\n{"id":3}\n')

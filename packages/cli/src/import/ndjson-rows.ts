@@ -1,4 +1,5 @@
 import { RefusedError } from '@millrace/core'
+import { fieldTime } from '../event-time/field-time.ts'
 import { badInput } from '../input-error.ts'
 import { roundedNumber } from '../json-text/exact-number.ts'
 import { fieldSpans } from '../json-text/json-fields.ts'
@@ -42,7 +43,7 @@ function rowOf(
       line,
       json: plan.columns.size === 0 ? text : retyped(text, plan, where),
       key: keyOfField(fields, text, plan.key, where),
-      time: plan.timestamp !== undefined && Object.hasOwn(fields, plan.timestamp) ? fields[plan.timestamp] : undefined,
+      time: plan.timestamp === undefined ? undefined : fieldTime(fields, text, plan.timestamp),
       isDate: false,
       raw: given,
     }

@@ -11,6 +11,7 @@ import {
   type SchemaTree,
 } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { jsonTime } from '../event-time/field-time.ts'
 import { badInput, unreadableFile } from '../input-error.ts'
 import { retypedJson, typeRemedy } from './column-type.ts'
 import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
@@ -104,7 +105,7 @@ class RowReader {
     const time = group[this.#time]?.[row]
     const timeMs = time === null ? undefined : this.#columns[this.#time]?.value?.timeMs
     if (timeMs !== undefined) return { line, json, key, time: timeMs(time), isDate: true, raw: json }
-    return { line, json, key, time: timeJson === 'null' ? undefined : JSON.parse(timeJson), isDate: false, raw: json }
+    return { line, json, key, time: timeJson === 'null' ? undefined : jsonTime(timeJson), isDate: false, raw: json }
   }
 
   #cell(index: number, value: unknown): string {

@@ -9,7 +9,7 @@ export interface ReadRow {
   readonly json: string
   /** What the key's column holds: text, or bytes as they are; undefined if the row has none. */
   readonly key: string | Uint8Array | undefined
-  /** What the column of the event time holds: text, a number, or nothing. */
+  /** What the column of the event time holds: text, a number, a `NumberText`, or nothing. */
   readonly time: unknown
   /** Whether the file itself states that `time` is a time, in ms since 1970. */
   readonly isDate: boolean

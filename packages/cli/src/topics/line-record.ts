@@ -1,5 +1,6 @@
 import type { Header, Headers } from '@millrace/core'
 import type { EventTimeField } from '../event-time/event-time-field.ts'
+import { fieldTime } from '../event-time/field-time.ts'
 import { badInput } from '../input-error.ts'
 import { fieldSpans } from '../json-text/json-fields.ts'
 import { textOf } from '../lines.ts'
@@ -42,7 +43,7 @@ export function recordOfLine(given: string | Buffer, line: number, options: Line
   const text = textOf(given, line === 1, where)
   const fields = objectOf(text, where)
   if (options.records === true) return recordOfObject(fields, text, where, options)
-  const timestamp = time === undefined ? options.timestamp : time.read(fields, where)
+  const timestamp = time === undefined ? options.timestamp : time.read(fieldTime(fields, text, time.name), where)
   const key = keyField === undefined ? (options.key ?? null) : keyOfField(fields, text, keyField, where)
   return { key, value: text, timestamp, headers: undefined }
 }

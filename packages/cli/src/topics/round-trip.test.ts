@@ -149,6 +149,13 @@ test('produce writes keys with the digits that they have', async () => {
   expect(await folder.keys('b')).toEqual(['9007199254740993'])
 })
 
+test('produce cuts event times off at their milliseconds', async () => {
+  using folder = new DataFolder()
+  const args = ['topics', 'produce', 'a', '--create', '--timestamp-field', 'at', '--timestamp-unit', 'ns']
+  await folder.succeed(args, '{"at":1700000000999999999}\n')
+  expect((await folder.tail('a')).map((line) => JSON.parse(line).timestamp)).toEqual([1_700_000_000_999])
+})
+
 test.each([
   [
     'a field that Object has, and the line does not',
