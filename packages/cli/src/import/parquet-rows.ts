@@ -10,11 +10,12 @@ import {
   type RowGroup,
   type SchemaTree,
 } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
 import { jsonTime } from '../event-time/field-time.ts'
 import { badInput, unreadableFile } from '../input-error.ts'
 import { retypedJson, typeRemedy } from './column-type.ts'
+import { checkPages } from './parquet-checksums.ts'
 import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
+import { checkedCompressors } from './parquet-compression.ts'
 import { textOrBytes } from './parquet-value.ts'
 import type { ImportedRow, RowPlan, RowSource } from './row-source.ts'
 
@@ -157,10 +158,11 @@ async function readGroup(
   const rows = Number(group.num_rows)
   const values = new Map<string, unknown[]>(columns.map(({ name }) => [name, []]))
   try {
+    await checkPages(buffer, group)
     await parquetRead({
       file: buffer,
       metadata: physicalMetadata(metadata),
-      compressors,
+      compressors: checkedCompressors,
       utf8: false,
       geoparquet: false,
       parsers: { timestampFromNanoseconds: (nanoseconds) => nanoseconds, stringFromBytes: textOrBytes },

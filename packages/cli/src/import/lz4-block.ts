@@ -1,0 +1,39 @@
+const MATCH_BYTES_MIN = 4
+const LENGTH_MORE = 15
+
+/**
+ * Decompresses a block of LZ4 that must give so many bytes. Throws for a block that gives others, or that reads before the start of what
+ * it has written or behind its own end.
+ */
+export function lz4Block(input: Uint8Array, length: number): Uint8Array {
+  const output = new Uint8Array(length)
+  let read = 0
+  let written = 0
+  const next = (): number => {
+    const byte = input[read++]
+    if (byte === undefined) throw new Error('the page is cut off')
+    return byte
+  }
+  const more = (start: number): number => {
+    let sum = start
+    if (start !== LENGTH_MORE) return sum
+    for (let byte = 255; byte === 255; sum += byte) byte = next()
+    return sum
+  }
+  while (read < input.length) {
+    const token = next()
+    const literals = more(token >> 4)
+    if (read + literals > input.length || written + literals > length) throw new Error('a literal is too long')
+    output.set(input.subarray(read, read + literals), written)
+    read += literals
+    written += literals
+    if (read === input.length) break
+    const offset = next() | (next() << 8)
+    if (offset === 0 || offset > written) throw new Error(`a match begins ${offset} bytes before, at ${written}`)
+    const end = written + more(token & LENGTH_MORE) + MATCH_BYTES_MIN
+    if (end > length) throw new Error('a match is too long')
+    for (; written < end; written++) output[written] = output[written - offset] ?? 0
+  }
+  if (written !== length) throw new Error(`the page has ${written} bytes, and its header states ${length}`)
+  return output
+}
