@@ -121,6 +121,19 @@ describe('a parquet file', () => {
     expect(said).toContain('2 records imported into a; 1 bad row skipped')
   })
 
+  test('has dead letters with the bytes of text that is not UTF-8, and of every other cell', async () => {
+    using folder = new DataFolder()
+    const dead = async (name: string, topic: string) => {
+      const file = join(FILES, `${name}.parquet`)
+      await folder.succeed(['topics', 'import', topic, file, '--key', 'id', ...NOW, '--on-error', 'dead-letter'])
+      return (await folder.tail(`${topic}.dead-letters`)).map((line) => JSON.parse(line).value)
+    }
+    expect(await dead('text-that-is-not-utf-8', 'a')).toEqual([{ id: 2, text: { base64: '6Q==' } }])
+    expect(await dead('map-with-a-key-twice', 'b')).toMatchObject([
+      { id: 'b', map: { key_value: [{ key: 'k' }, { key: 'k' }] } },
+    ])
+  })
+
   test('is refused if it is cut off or compressed as a whole', async () => {
     using folder = new DataFolder()
     const cut = folder.write('a.parquet', readFileSync(join(FILES, 'types.parquet')).subarray(0, 1000))

@@ -16,6 +16,7 @@ import { retypedJson, typeRemedy } from './column-type.ts'
 import { checkPages } from './parquet-checksums.ts'
 import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
 import { checkedCompressors } from './parquet-compression.ts'
+import { rawCellJson } from './parquet-raw-cell.ts'
 import { textOrBytes } from './parquet-value.ts'
 import type { ImportedRow, RowPlan, RowSource } from './row-source.ts'
 
@@ -90,11 +91,13 @@ class RowReader {
     let [keyJson, timeJson] = ['null', 'null']
     let error: RefusedError | undefined
     for (let index = 0; index < this.#columns.length; index++) {
-      let cell = 'null'
+      const value = group[index]?.[row]
+      let cell: string
       try {
-        cell = this.#cell(index, group[index]?.[row])
+        cell = this.#cell(index, value)
       } catch (cause) {
         error ??= this.#refused(index, line, cause)
+        cell = rawCellJson(value)
       }
       if (index === this.#key) keyJson = cell
       if (index === this.#time) timeJson = cell
