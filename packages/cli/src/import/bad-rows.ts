@@ -1,4 +1,4 @@
-import { bytes, type Header, type Log, type MillraceError } from '@millrace/core'
+import { bytes, type Header, type Log, type MillraceError, RecordError, type TopicDescription } from '@millrace/core'
 import { count } from '../terminal/amounts.ts'
 import { TopicAppender } from '../topic-appender.ts'
 import { openResume, type Resume } from './resume.ts'
@@ -11,6 +11,15 @@ export type OnError = (typeof ON_ERROR)[number]
 
 /** So many bad rows are named one by one; the others are counted. */
 const BAD_ROWS_SHOWN = 10
+
+/** So much of a message is kept in a dead letter and shown. */
+const MESSAGE_LENGTH_MAX = 2000
+
+/** Two lengths of five bytes. */
+const HEADER_OVERHEAD = 10
+
+/** What a record takes beside its value and headers, at most, with the header of a size. */
+const RECORD_OVERHEAD = 128
 
 const BYTES = bytes()
 
@@ -34,10 +43,10 @@ export class BadRows {
   /** Throws the error if the policy is to fail. */
   add(error: MillraceError, raw: string | Uint8Array, source: Pick<RowSource, 'file' | 'counts'>, line: number): void {
     if (this.#onError === 'fail') throw error
-    this.#count++
     this.#deadLetters?.append(error, raw, source, line)
+    this.#count++
     if (this.#count <= BAD_ROWS_SHOWN)
-      this.#say(`${this.#deadLetters === undefined ? 'skipped' : 'dead letter'}: ${error.message}`)
+      this.#say(`${this.#deadLetters === undefined ? 'skipped' : 'dead letter'}: ${shortened(error.message)}`)
     if (this.#count === BAD_ROWS_SHOWN) this.#say('further bad rows are only counted')
   }
 
@@ -49,14 +58,19 @@ export class BadRows {
   }
 }
 
-/** The topic of bad rows: each is a record whose value is the row as it stands in the file, with headers that say what is wrong. */
+/**
+ * The topic of bad rows: each is a record whose value is the row as it stands in the file, with headers that say what is wrong. A row that
+ * is larger than the topic takes has an empty value, and a header with its size.
+ */
 export class DeadLetters {
   readonly topic: string
+  readonly #recordBytesMax: number
   readonly #appender: TopicAppender
   readonly #resume: Resume | undefined
 
-  private constructor(topic: string, appender: TopicAppender, resume: Resume | undefined) {
-    this.topic = topic
+  private constructor({ name, recordBytesMax }: TopicDescription, appender: TopicAppender, resume: Resume | undefined) {
+    this.topic = name
+    this.#recordBytesMax = recordBytesMax
     this.#appender = appender
     this.#resume = resume
   }
@@ -65,7 +79,7 @@ export class DeadLetters {
   static async open(log: Log, name: string, files: string, resumes: boolean): Promise<DeadLetters> {
     const topic = (await log.admin.describeTopic(name)) ?? (await log.admin.createTopic(name, { partitions: 1 }))
     const resume = resumes ? await openResume(log, topic, files) : undefined
-    return new DeadLetters(name, await TopicAppender.open(log, name, 1), resume)
+    return new DeadLetters(topic, await TopicAppender.open(log, name, topic.partitions), resume)
   }
 
   append(
@@ -74,15 +88,34 @@ export class DeadLetters {
     source: Pick<RowSource, 'file' | 'counts'>,
     line: number,
   ): void {
-    const value = Buffer.from(raw)
-    if (this.#resume?.skips(0, { key: null, timestamp: undefined, value }) === true) return
+    const row = Buffer.from(raw)
+    const where = `${source.file}, ${source.counts} ${line}`
     const headers = [
       header('millrace.error', error.code),
-      header('millrace.message', error.message),
+      header('millrace.message', shortened(error.message)),
       header('millrace.file', source.file),
       header(`millrace.${source.counts}`, String(line)),
     ]
-    this.#appender.append(0, Date.now(), null, value, BYTES, headers)
+    const fits = row.length + sizeOf(headers) <= this.#recordBytesMax
+    const value = fits ? row : Buffer.alloc(0)
+    if (!fits) headers.push(header('millrace.bytes', String(row.length)))
+    if (this.#resume?.skips(0, { key: null, timestamp: undefined, value }) === true) return
+    try {
+      this.#appender.append(0, Date.now(), null, value, BYTES, headers)
+    } catch (cause) {
+      throw this.#refused(cause, where)
+    }
+  }
+
+  /** What the topic does not take even without the row ends the import: a bad row must not vanish. */
+  #refused(cause: unknown, where: string): unknown {
+    if (!(cause instanceof RecordError)) return cause
+    return new RecordError(
+      'RECORD_TOO_LARGE',
+      `${where} is a bad row, and topic ${this.topic} does not take its dead letter: ${cause.message}. Name a topic with a larger ` +
+        '--record-bytes-max with --dead-letters',
+      { topic: this.topic, cause },
+    )
   }
 
   finish(): void {
@@ -100,4 +133,17 @@ export class DeadLetters {
 
 function header(name: string, text: string): Header {
   return [name, Buffer.from(text)]
+}
+
+/** What a message holds of a row may be as large as the row. */
+function shortened(message: string): string {
+  return message.length <= MESSAGE_LENGTH_MAX ? message : `${message.slice(0, MESSAGE_LENGTH_MAX)}…`
+}
+
+/** What headers take at most in a record. */
+function sizeOf(headers: readonly Header[]): number {
+  return headers.reduce(
+    (sum, [name, value]) => sum + name.length + (value?.length ?? 0) + HEADER_OVERHEAD,
+    RECORD_OVERHEAD,
+  )
 }

@@ -224,6 +224,41 @@ describe('bad rows', () => {
     ])
   })
 
+  test('that are larger than the topics take are dead letters without the row', async () => {
+    using folder = new DataFolder()
+    const lines = ['{"id":1}', `{"id":2,"text":"${'x'.repeat(1_200_000)}"}`, `${'y'.repeat(1_200_000)}`, '{"id":3}']
+    const file = folder.write('a.ndjson', lines.join('\n'))
+    const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
+    expect((await folder.succeed(args)).toString()).toContain('2 records imported into a; 2 bad rows in a.dead-letters')
+    expect((await folder.succeed(args)).toString()).toContain('0 records imported into a; 2 were there already; 2 bad')
+    const dead = (await folder.tail('a.dead-letters')).map((line) => JSON.parse(line))
+    expect(dead).toMatchObject([
+      {
+        valueText: '',
+        headers: [
+          { value: 'RECORD_TOO_LARGE' },
+          { value: expect.stringContaining('a.ndjson, line 2: the row needs') },
+          { value: file },
+          { name: 'millrace.line', value: '2' },
+          { name: 'millrace.bytes', value: String(lines[1]?.length) },
+        ],
+      },
+      { valueText: '', headers: [{ value: 'BAD_INPUT' }, {}, {}, { name: 'millrace.line', value: '3' }, {}] },
+    ])
+  })
+
+  test('whose dead letter is not taken end the import, and are not counted', async () => {
+    using folder = new DataFolder()
+    await folder.succeed(['topics', 'create', 'dead', '--record-bytes-max', '60'])
+    const file = folder.write('a.ndjson', '{"id":1}\n{}\n{"id":3}\n')
+    const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--dead-letters', 'dead']
+    const { code, stderr } = await folder.run(args)
+    expect(stderr).toMatch(/^1 record imported into a \(/m)
+    expect(stderr).toMatch(/a\.ndjson, line 2 is a bad row, and topic dead does not take its dead letter/)
+    expect(stderr).not.toContain('1 bad row in')
+    expect(code).not.toBe(0)
+  })
+
   test('are also rows that the log does not take, and each names its line', async () => {
     using folder = new DataFolder()
     await folder.succeed(['topics', 'create', 'a', '--record-bytes-max', '200'])
