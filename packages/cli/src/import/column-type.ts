@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { badInput } from '../input-error.ts'
 import { isExactNumber, isJsonNumber } from '../json-text/exact-number.ts'
 import type { ColumnType } from './row-source.ts'
 
@@ -20,6 +21,7 @@ export function parseColumns(text: string): ReadonlyMap<string, ColumnType> {
         `Give columns and their types, such as amount:decimal,id:string. Types: ${TYPES.join(', ')}.`,
       )
     }
+    if (columns.has(name)) throw new InvalidArgumentError(`It has the column ${JSON.stringify(name)} twice.`)
     columns.set(name, type)
   }
   return columns
@@ -60,6 +62,14 @@ export function retypedJson(json: string, type: ColumnType): string | undefined 
   if (type === 'string') return isString ? json : JSON.stringify(json)
   const text: string = isString ? JSON.parse(json) : json
   return text === '' ? undefined : cellJson(text, type)
+}
+
+/** Throws `BAD_INPUT` for a column with a stated type that a file does not have. */
+export function checkStated(stated: ReadonlyMap<string, ColumnType>, names: readonly string[], file: string): void {
+  const missing = [...stated.keys()].find((name) => !names.includes(name))
+  if (missing === undefined) return
+  const listed = names.map((name) => JSON.stringify(name)).join(', ')
+  throw badInput(`${file} has no column ${JSON.stringify(missing)}, which --columns names: its columns are ${listed}`)
 }
 
 /** What to do about a value that is not of its column's type. */

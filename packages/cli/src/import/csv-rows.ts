@@ -1,6 +1,6 @@
 import { jsonTime } from '../event-time/field-time.ts'
 import { badInput } from '../input-error.ts'
-import { cellJson, typeOfCells, typeRemedy } from './column-type.ts'
+import { cellJson, checkStated, typeOfCells, typeRemedy } from './column-type.ts'
 import { csvBlocks } from './csv-blocks.ts'
 import { type CsvRecord, csvRecords } from './csv-records.ts'
 import type { ColumnType, ImportedRow, RowPlan, RowSource } from './row-source.ts'
@@ -65,6 +65,7 @@ function columnsOf(
       names.length === 1 ? `. If the columns are not divided by ${JSON.stringify(delimiter)}, give --delimiter` : ''
     throw badInput(`${file} has no column ${JSON.stringify(name)} for ${purpose}: its columns are ${listed}${hint}`)
   }
+  checkStated(plan.columns, names, file)
   const fitting = sample.filter(({ cells, problem }) => problem === undefined && cells.length === names.length)
   const types = names.map(
     (name, index) => plan.columns.get(name) ?? typeOfCells(fitting.map(({ cells }) => cells[index] ?? '')),
@@ -105,6 +106,8 @@ function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRo
     json += (prefixes[index] ?? '') + value
   }
   const text = cells[time]
+  // An empty cell is nothing, as null is in the other formats.
+  const keyText = cells[key] === '' ? undefined : cells[key]
   const isNumber = types[time] === 'number' && text !== undefined && text !== ''
-  return { line, json: `${json}}`, key: cells[key], time: isNumber ? jsonTime(text) : text, isDate: false, raw }
+  return { line, json: `${json}}`, key: keyText, time: isNumber ? jsonTime(text) : text, isDate: false, raw }
 }
