@@ -84,7 +84,8 @@ describe('an event time', () => {
   test('the summary has the first and the last time, and in which forms they came', () => {
     const field = new EventTimeField('at', undefined)
     expect(field.summary).toBeUndefined()
-    for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.read(at, 'row')
+    for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.taken(field.read(at, 'row'))
+    field.read(MINUTE + 120_000, 'a row that was not taken')
     expect(field.summary).toBe(
       'event time: at, ISO dates and milliseconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T00:02:00.000Z',
     )

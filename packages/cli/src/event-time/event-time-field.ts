@@ -27,13 +27,14 @@ export function timestampUnitOption(): Option {
 }
 
 /**
- * Reads the field that is the event time, record by record, and remembers what it understood. A number without a stated unit is
+ * Reads the field that is the event time, record by record, and remembers what it understood of those that were taken. A number without a stated unit is
  * taken for milliseconds only if it can be meant so; every other number is refused, never converted by a guess.
  */
 export class EventTimeField {
   readonly #field: string
   readonly #unit: TimeUnit | undefined
   readonly #forms = new Set<string>()
+  #form = ''
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
@@ -59,12 +60,17 @@ export class EventTimeField {
     if (time > EVENT_TIME_MS_MAX) {
       throw this.#refused(value, where, 'which would be a time after the year 9999. Check --timestamp-unit')
     }
-    if (time < this.#first) this.#first = time
-    if (time > this.#last) this.#last = time
     return time
   }
 
-  /** What was understood, for a person; undefined if nothing was read. */
+  /** Remembers the time that was read last, for the summary: its record was appended. */
+  taken(time: number): void {
+    this.#forms.add(this.#form)
+    if (time < this.#first) this.#first = time
+    if (time > this.#last) this.#last = time
+  }
+
+  /** What was understood, for a person; undefined if nothing was taken. */
   get summary(): string | undefined {
     if (this.#last < this.#first) return undefined
     const forms = [...this.#forms].toSorted().join(' and ')
@@ -75,7 +81,7 @@ export class EventTimeField {
     if (this.#unit !== undefined) {
       throw this.#refused(value, where, 'and the file says that this is a date. Leave out --timestamp-unit')
     }
-    this.#forms.add('dates')
+    this.#form = 'dates'
     return Number(value)
   }
 
@@ -84,13 +90,13 @@ export class EventTimeField {
     if (number !== undefined) return this.#numberTime(number, value, where)
     const time = typeof value === 'string' ? isoTime(value) : undefined
     if (time === undefined) throw this.#refused(value, where, 'and no time (an ISO date, or a number of ms since 1970)')
-    this.#forms.add('ISO dates')
+    this.#form = 'ISO dates'
     return time
   }
 
   #numberTime(text: number | string, value: unknown, where: string): number {
     const unit = this.#unit ?? this.#guarded(text, value, where)
-    this.#forms.add(`${UNIT_NAMES[unit]} since 1970`)
+    this.#form = `${UNIT_NAMES[unit]} since 1970`
     return toMilliseconds(text, unit)
   }
 

@@ -8,7 +8,7 @@ import {
   type TopicDescription,
 } from '@millrace/core'
 import type { AppendReport } from '../append-report.ts'
-import type { EventTimeField } from '../event-time/event-time-field.ts'
+import { EventTimeField } from '../event-time/event-time-field.ts'
 import { badInput } from '../input-error.ts'
 import { TopicAppender } from '../topic-appender.ts'
 import type { ExpiryCheck } from '../topics/expiry-check.ts'
@@ -136,6 +136,8 @@ class ImportRun implements ImportReport {
       const time = this.#timeOf(row, where)
       this.#checkSize(key, row.json, where)
       this.#append(key, time, row.json, where)
+      source.taken?.(row)
+      if (time !== undefined && this.#plan.time instanceof EventTimeField) this.#plan.time.taken(time)
     } catch (error) {
       // Whether a record has expired depends on the time of the import: what is skipped must be the same rows in every import.
       if (!(error instanceof MillraceError) || !BAD_ROW.has(error.code)) throw error

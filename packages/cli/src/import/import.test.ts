@@ -31,10 +31,24 @@ describe('lines of JSON', () => {
     expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).said).not.toContain('rounds')
   })
 
+  test('are named with the path to the first number that JavaScript rounds, and only if they are imported', async () => {
+    const nested = '{"id":1,"order":{"items":[{"id":1},{"id":9007199254740993}]}}'
+    const bad = '{"other":9007199254740993}\n'
+    const { said } = await imported('a.ndjson', `${bad}${nested}\n${bad}`, [...BY_ID, '--on-error', 'skip'])
+    expect(said).toContain(
+      '1 row holds a number that JavaScript rounds (first line 2: order.items[1].id is 9007199254740993)',
+    )
+    expect((await imported('a.ndjson', `${nested}\n${nested}\n`, [...BY_ID, '--limit', '1'])).said).toContain(
+      '1 row holds',
+    )
+  })
+
   test('have columns of a stated type', async () => {
     const line = '{"id":9007199254740993, "price": 1.50, "n":"12", "yes":"true", "none":null, "rest": 1.0}'
     const types = ['--columns', 'id:string,price:decimal,n:number,yes:boolean,none:string']
     const { values } = await imported('a.ndjson', line, [...BY_ID, ...types])
+    const { said } = await imported('a.ndjson', '{"id":1}\n', [...BY_ID, '--columns', 'id:string,nam:string'])
+    expect(said).toContain('a.ndjson: no line has a field "nam", which --columns names')
     expect(values).toEqual(['{"id":"9007199254740993", "price": "1.50", "n":12, "yes":true, "none":null, "rest": 1.0}'])
   })
 
@@ -141,8 +155,16 @@ describe('a CSV file', () => {
       'a.csv, line 2, column 2: n is "9007199254740993", not a number',
       ['--columns', 'n:number'],
     ],
+    ['a row without a key', 'id,n\n1,2\n,3\n', 'a.csv, line 3 has no field "id" for the key'],
+    ['a row with an empty key in quotes', 'id,n\n"",3\n', 'a.csv, line 2 has no field "id" for the key'],
     ['two columns of one name', 'id,n,n\n1,2,3\n', 'a.csv, line 1: two columns are named "n"'],
     ['a key column that is not there', 'n\n1\n', 'a.csv has no column "id" for the key: its columns are "n"'],
+    [
+      'a stated column that is not there',
+      'id,n\n1,2\n',
+      'a.csv has no column "N", which --columns names: its columns are "id", "n"',
+      ['--columns', 'N:string'],
+    ],
     ['a parquet file', 'PAR1 and so on', 'a.csv is a parquet file. Name it .parquet'],
     ['a spreadsheet', 'PK\x03\x04 and so on', 'a.csv is a zip file or a spreadsheet'],
     [
@@ -276,6 +298,7 @@ describe('bad rows', () => {
     expect(stderr).toMatch(/a\.ndjson, line 2: the row needs \d+ bytes, and topic a takes records of 200/)
     expect(stderr).toMatch(/a\.ndjson, line 3: the event time is before 1970/)
     expect(stderr).toMatch(/a\.ndjson, line 4 has no field "at" for the timestamp/)
+    expect(stderr).not.toContain('1969')
     expect(await folder.keys('a')).toEqual(['1', '5'])
     const failing = await folder.run(args.slice(0, -2))
     expect(failing.stderr).toMatch(/RECORD_TOO_LARGE: .*line 2/)
@@ -353,6 +376,15 @@ describe('an import', () => {
     expect((await folder.tail('a')).map((line) => JSON.parse(line).timestamp)).toEqual(times)
   })
 
+  test('says of the times of which records it has appended', async () => {
+    using folder = new DataFolder()
+    const rows = ['id,at', '1,2001-01-02', ',2001-01-01', '2,2001-01-03', ',2001-01-04', '3,2001-01-05']
+    const file = folder.write('a.csv', `${rows.join('\n')}\n`)
+    const options = ['--key', 'id', '--timestamp', 'at', '--on-error', 'skip', '--limit', '4']
+    const said = await folder.succeed(['topics', 'import', 'a', file, ...options])
+    expect(said.toString()).toContain('from 2001-01-02T00:00:00.000Z to 2001-01-03T00:00:00.000Z')
+  })
+
   test('stops after --limit rows, and goes on from there', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.ndjson', '{"id":1}\n{"id":2}\n{"id":3}\n')
@@ -376,6 +408,7 @@ describe('an import', () => {
     ['an unknown encoding', [...BY_ID, '--encoding', 'none'], 'Give the name of an encoding'],
     ['a delimiter of two characters', [...BY_ID, '--delimiter', ';;'], 'Give one character, or tab'],
     ['an unknown type', [...BY_ID, '--columns', 'id:text'], 'Types: string, number, decimal, boolean'],
+    ['a type of a column twice', [...BY_ID, '--columns', 'id:string,id:number'], 'It has the column "id" twice'],
     ['JSON as parquet', [...BY_ID, '--format', 'parquet'], 'is not a parquet file'],
   ])('refuses %s', async (_, options, message) => {
     const { said, code } = await imported('a.ndjson', LINES, options)

@@ -1,11 +1,11 @@
 import { RefusedError } from '@millrace/core'
 import { fieldTime } from '../event-time/field-time.ts'
 import { badInput } from '../input-error.ts'
-import { roundedNumber } from '../json-text/exact-number.ts'
 import { fieldSpans } from '../json-text/json-fields.ts'
 import { blocksOfLines, textLines, textOf } from '../lines.ts'
 import { keyOfField } from '../record-fields.ts'
 import { retypedJson, typeRemedy } from './column-type.ts'
+import { RoundedNumbers } from './rounded-numbers.ts'
 import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
 import type { TextInput } from './text-input.ts'
 
@@ -14,41 +14,39 @@ export function ndjsonRows(input: TextInput, plan: RowPlan): RowSource {
   const { file } = input
   let line = 0
   const rounded = new RoundedNumbers(file)
+  const stated = new Set(plan.columns.keys())
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
     for await (const block of blocksOfLines(input.chunks(), () => `${file}, line ${line + 1}`)) {
       const piece: ImportedRow[] = []
       for (const given of textLines(block)) {
         line++
-        if (given.length > 0) piece.push(rowOf(given, file, line, plan, rounded))
+        if (given.length > 0) piece.push(rowOf(given, file, line, plan, stated))
       }
       yield piece
     }
   }
   const { total, done } = input
-  return { file, counts: 'line', total, unit: 'bytes', done, pieces: pieces(), notes: () => rounded.notes() }
+  const notes = () => [
+    ...rounded.notes(),
+    ...[...stated].map((name) => `${file}: no line has a field ${JSON.stringify(name)}, which --columns names`),
+  ]
+  const taken = (row: ReadRow) => rounded.see(row)
+  return { file, counts: 'line', total, unit: 'bytes', done, pieces: pieces(), taken, notes }
 }
 
-function rowOf(
-  given: string | Buffer,
-  file: string,
-  line: number,
-  plan: RowPlan,
-  rounded: RoundedNumbers,
-): ImportedRow {
+function rowOf(given: string | Buffer, file: string, line: number, plan: RowPlan, stated: Set<string>): ImportedRow {
   const where = `${file}, line ${line}`
   try {
     const text = textOf(given, line === 1, where)
     const fields = objectOf(text, where)
-    const row: ReadRow = {
+    return {
       line,
-      json: plan.columns.size === 0 ? text : retyped(text, plan, where),
+      json: plan.columns.size === 0 ? text : retyped(text, plan, where, stated),
       key: keyOfField(fields, text, plan.key, where),
       time: plan.timestamp === undefined ? undefined : fieldTime(fields, text, plan.timestamp),
       isDate: false,
       raw: given,
     }
-    rounded.see(row)
-    return row
   } catch (error) {
     if (error instanceof RefusedError) return { error, line, raw: given }
     throw error
@@ -70,41 +68,18 @@ function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
 }
 
-/** The object with the columns that have a stated type in that type; all else as it stands. */
-function retyped(text: string, { columns }: RowPlan, where: string): string {
+/** The object with the columns that have a stated type in that type; all else as it stands. Takes those that it has out of `stated`. */
+function retyped(text: string, { columns }: RowPlan, where: string, stated: Set<string>): string {
   let result = ''
   let from = 0
   for (const [name, { start, end }] of fieldSpans(text)) {
     const type = columns.get(name)
     if (type === undefined) continue
+    stated.delete(name)
     const json = retypedJson(text.slice(start, end), type)
     if (json === undefined) throw badInput(`${where}: ${name} is ${text.slice(start, end)}, ${typeRemedy(name, type)}`)
     result += text.slice(from, start) + json
     from = end
   }
   return result + text.slice(from)
-}
-
-/** Counts rows with numbers that JavaScript rounds: the topic holds them whole, and a job that parses them rounds them. */
-class RoundedNumbers {
-  readonly #file: string
-  #rows = 0
-  #first = ''
-
-  constructor(file: string) {
-    this.#file = file
-  }
-
-  see({ json, line }: ReadRow): void {
-    const number = roundedNumber(json)
-    if (number !== undefined && this.#rows++ === 0) this.#first = `line ${line}: ${number}`
-  }
-
-  notes(): string[] {
-    if (this.#rows === 0) return []
-    return [
-      `${this.#file}: ${this.#rows} ${this.#rows === 1 ? 'row holds a number' : 'rows hold numbers'} that JavaScript rounds (first ${this.#first}). ` +
-        'The topic holds every digit, and json() reads them rounded; --columns <column>:string makes a column strings',
-    ]
-  }
 }

@@ -67,6 +67,12 @@ describe('a parquet file', () => {
     )
   })
 
+  test('is refused for a stated type of a column that it does not have', async () => {
+    const { said, code } = await imported('types', 'big', [...NOW, '--columns', 'Big:string'])
+    expect(said).toContain('types.parquet has no column "Big", which --columns names: its columns are "id", "fixed"')
+    expect(code).toBe(1)
+  })
+
   test('has event times with parts of a millisecond, rounded down', async () => {
     const { lines } = await imported('types', 'big', ['--timestamp', 'ts_us', '--limit', '2'])
     expect(lines.map((line) => JSON.parse(line).timestamp)).toEqual([978307260000, 978307260000])

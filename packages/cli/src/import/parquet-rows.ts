@@ -12,13 +12,13 @@ import {
 } from 'hyparquet'
 import { jsonTime } from '../event-time/field-time.ts'
 import { badInput, unreadableFile } from '../input-error.ts'
-import { retypedJson, typeRemedy } from './column-type.ts'
+import { checkStated, retypedJson, typeRemedy } from './column-type.ts'
 import { checkPages } from './parquet-checksums.ts'
 import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
 import { checkedCompressors } from './parquet-compression.ts'
 import { rawCellJson } from './parquet-raw-cell.ts'
 import { textOrBytes } from './parquet-value.ts'
-import type { ImportedRow, RowPlan, RowSource } from './row-source.ts'
+import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
 
 /** Rows that are turned into JSON at once: the texts of a whole row group would fill the memory. */
 const PARQUET_PIECE_ROWS = 5000
@@ -56,12 +56,16 @@ export async function parquetRows(path: string, plan: RowPlan): Promise<RowSourc
       }
     }
   }
+  const asText = new Set<string>()
+  const taken = (row: ReadRow) => {
+    for (const name of row.asText ?? []) asText.add(name)
+  }
   const notes = () =>
-    [...reader.asText].map(
+    [...asText].map(
       (name) =>
         `${path}: ${name} holds integers that JavaScript rounds, which are strings. --columns ${name}:string makes all of them strings`,
     )
-  return { file: path, counts: 'row', total, unit: 'rows', done: () => done, pieces: pieces(), notes }
+  return { file: path, counts: 'row', total, unit: 'rows', done: () => done, pieces: pieces(), taken, notes }
 }
 
 /** Turns the rows of a file into JSON, cell by cell. */
@@ -73,8 +77,6 @@ class RowReader {
   readonly #time: number
   /** What stands before each cell in a row's JSON. */
   readonly #prefixes: readonly string[]
-  /** Columns of numbers that came as strings. */
-  readonly asText = new Set<string>()
 
   constructor(opened: ParquetFile, plan: RowPlan) {
     this.#columns = opened.columns
@@ -82,6 +84,8 @@ class RowReader {
     this.#plan = plan
     this.#key = columnIndex(opened, plan.key, 'the key')
     this.#time = plan.timestamp === undefined ? -1 : columnIndex(opened, plan.timestamp, 'the timestamp')
+    const names = opened.columns.map(({ name }) => name)
+    checkStated(plan.columns, names, opened.path)
     this.#prefixes = opened.columns.map(({ name }, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`)
   }
 
@@ -90,11 +94,13 @@ class RowReader {
     let json = ''
     let [keyJson, timeJson] = ['null', 'null']
     let error: RefusedError | undefined
+    let asText: string[] | undefined
     for (let index = 0; index < this.#columns.length; index++) {
       const value = group[index]?.[row]
       let cell: string
       try {
         cell = this.#cell(index, value)
+        if (this.#isRounded(index, value, cell)) asText = [...(asText ?? []), this.#columns[index]?.name ?? '']
       } catch (cause) {
         error ??= this.#refused(index, line, cause)
         cell = rawCellJson(value)
@@ -108,24 +114,27 @@ class RowReader {
     const key = keyOf(group[this.#key]?.[row], this.#columns[this.#key], keyJson)
     const time = group[this.#time]?.[row]
     const timeMs = time === null ? undefined : this.#columns[this.#time]?.value?.timeMs
-    if (timeMs !== undefined) return { line, json, key, time: timeMs(time), isDate: true, raw: json }
-    return { line, json, key, time: timeJson === 'null' ? undefined : jsonTime(timeJson), isDate: false, raw: json }
+    const parts = { line, json, key, raw: json, ...(asText === undefined ? {} : { asText }) }
+    if (timeMs !== undefined) return { ...parts, time: timeMs(time), isDate: true }
+    return { ...parts, time: timeJson === 'null' ? undefined : jsonTime(timeJson), isDate: false }
   }
 
   #cell(index: number, value: unknown): string {
     const column = this.#columns[index]
     if (column === undefined) return 'null'
     const type = this.#plan.columns.get(column.name)
-    if (type === undefined) {
-      const json = column.json(value)
-      if (typeof value === 'bigint' && json.startsWith('"') && !json.includes('.')) this.asText.add(column.name)
-      return json
-    }
+    if (type === undefined) return column.json(value)
     if (type === 'string' && column.value?.kind === 'bytes' && value instanceof Uint8Array) return utf8Json(value)
     const json = column.json(value)
     const retyped = retypedJson(json, type)
     if (retyped === undefined) throw badInput(`${json} is ${typeRemedy(column.name, type)}`)
     return retyped
+  }
+
+  /** Whether a cell holds an integer that is a string because JavaScript would round it. */
+  #isRounded(index: number, value: unknown, json: string): boolean {
+    if (typeof value !== 'bigint' || !json.startsWith('"') || json.includes('.')) return false
+    return !this.#plan.columns.has(this.#columns[index]?.name ?? '')
   }
 
   #refused(index: number, line: number, cause: unknown): RefusedError {

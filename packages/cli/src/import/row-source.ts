@@ -15,6 +15,8 @@ export interface ReadRow {
   readonly isDate: boolean
   /** The row as it stands in the file, for a dead letter. */
   readonly raw: string | Uint8Array
+  /** Columns of integers that JavaScript rounds, and that are strings here. */
+  readonly asText?: readonly string[]
 }
 
 /** A row of an imported file that cannot be used: the error names file, line and column. */
@@ -38,7 +40,9 @@ export interface RowSource {
   /** How much of `total` the pieces given so far took. */
   readonly done: () => number
   readonly pieces: AsyncIterable<readonly ImportedRow[]>
-  /** What a person should know of the rows that were read, a line each. */
+  /** Must be called for each row that becomes a record: `notes` is about these. */
+  readonly taken?: (row: ReadRow) => void
+  /** What a person should know of the rows that were taken, a line each. */
   readonly notes: () => readonly string[]
 }
 

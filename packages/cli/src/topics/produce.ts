@@ -137,6 +137,7 @@ function appendLines(
     const timestamp = record.timestamp ?? Date.now()
     plan.expiry.check(timestamp, lineName(counts.lines))
     appendRecord(appender, record, timestamp, counts.lines)
+    plan.time?.taken(timestamp)
     counts.appended++
   }
 }
