@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { CsvError, parse } from 'csv-parse/sync'
-import { byteAt } from '../lines.ts'
 import { CSV_ROW_BYTES_MAX, type CsvBlock, hasOddQuotes } from './csv-blocks.ts'
+import { notOfEncoding } from './text-encoding.ts'
 
 /** A row of a CSV file as text by column, or what keeps it from being one. */
 export interface CsvRecord {
@@ -38,13 +38,14 @@ const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
 /**
  * The rows of a block, in order, and how many lines they used: fewer than all if the last row goes on after the block. A line with a bad
  * row does not take the next line with it. Blank lines are passed over. Lines without quotes are cut at the delimiters; only the others
- * need a parser, which is given them all at once if nothing is wrong with them.
+ * need a parser, which is given them all at once if nothing is wrong with them. `encoding` is the stated one, for messages.
  */
 export function csvRecords(
   block: CsvBlock,
   delimiter: string,
+  encoding?: string,
 ): { readonly records: readonly CsvRecord[]; readonly used: number } {
-  return new BlockReader(block, delimiter).read()
+  return new BlockReader(block, delimiter, encoding).read()
 }
 
 class BlockReader {
@@ -52,12 +53,14 @@ class BlockReader {
   readonly #firstLine: number
   readonly #last: boolean
   readonly #delimiter: string
+  readonly #encoding: string | undefined
 
-  constructor({ lines, firstLine, last }: CsvBlock, delimiter: string) {
+  constructor({ lines, firstLine, last }: CsvBlock, delimiter: string, encoding: string | undefined) {
     this.#lines = firstLine === 1 ? lines.map((line, index) => (index === 0 ? withoutMark(line) : line)) : lines
     this.#firstLine = firstLine
     this.#last = last
     this.#delimiter = delimiter
+    this.#encoding = encoding
   }
 
   read(): { readonly records: readonly CsvRecord[]; readonly used: number } {
@@ -191,7 +194,7 @@ class BlockReader {
     const raw = this.#raw(span)
     if (!this.#isQuoted(span) && withoutBreak(raw).includes(RETURN)) return this.#bad(span, STRAY_RETURN)
     if (isUtf8(raw)) return undefined
-    return this.#bad(span, ` is not UTF-8 (${byteAt(raw)}). State its encoding, such as --encoding latin1`)
+    return this.#bad(span, ` ${notOfEncoding(raw, this.#encoding)}`)
   }
 
   #bad(span: Span, problem: string): CsvRecord {

@@ -26,7 +26,7 @@ export function csvRows(input: TextInput, plan: RowPlan, delimiter: string): Row
   async function* pieces(): AsyncGenerator<readonly ImportedRow[], void> {
     const blocks = csvBlocks(input.chunks(), (line) => `${file}, line ${line}`)
     for (let next = await blocks.next(0); next.done !== true; ) {
-      const { records, used } = csvRecords(next.value, delimiter)
+      const { records, used } = csvRecords(next.value, delimiter, plan.encoding)
       let rows = records
       if (columns === undefined && records.length > 0) {
         const [header, ...others] = records

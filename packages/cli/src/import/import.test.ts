@@ -60,7 +60,7 @@ describe('lines of JSON', () => {
     [
       'a line that is not UTF-8',
       Buffer.from('{"id":"\xe9"}\n', 'latin1'),
-      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8)',
+      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8). State its encoding, such as --encoding latin1',
     ],
   ])('are refused by their number: %s', async (_, content, message) => {
     const { said, code } = await imported('a.ndjson', content)
@@ -127,6 +127,22 @@ describe('a CSV file', () => {
     const utf16 = Buffer.from('\ufeffid,n\nMüller,1\n', 'utf16le')
     expect((await imported('a.csv', utf16)).said).toContain('is UTF-16. Give --encoding utf-16le')
     expect((await imported('a.csv', utf16, [...BY_ID, '--encoding', 'utf-16le'])).keys).toEqual(['Müller'])
+  })
+
+  test('of another encoding has bad rows by their lines', async () => {
+    const content = Buffer.concat([Buffer.from('id,n\n1,'), Buffer.of(0x82, 0x0a), Buffer.from('2,x\n')])
+    const options = [...BY_ID, '--encoding', 'shift_jis']
+    expect((await imported('a.csv', content, options)).said).toContain(
+      'a.csv, line 2 is not shift_jis. State the right',
+    )
+    const { keys, said } = await imported('a.csv', content, [...options, '--on-error', 'skip'])
+    expect(keys).toEqual(['2'])
+    expect(said).toContain('1 bad row skipped')
+    const lines = Buffer.from('{"id":1}\n{"id":"\ud800"}\n{"id":3}\n', 'utf16le')
+    const utf16 = [...BY_ID, '--encoding', 'utf-16le', '--on-error', 'skip']
+    const { said: skipped, keys: ids } = await imported('a.ndjson', lines, utf16)
+    expect(skipped).toContain('a.ndjson, line 2 is not utf-16le')
+    expect(ids).toEqual(['1', '3'])
   })
 
   test.each([

@@ -7,6 +7,7 @@ import { keyOfField } from '../record-fields.ts'
 import { retypedJson, typeRemedy } from './column-type.ts'
 import { RoundedNumbers } from './rounded-numbers.ts'
 import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
+import { notOfEncoding } from './text-encoding.ts'
 import type { TextInput } from './text-input.ts'
 
 /** Reads JSON objects, one a line. Lines keep their text: digits, spacing and the order of fields. */
@@ -37,6 +38,7 @@ export function ndjsonRows(input: TextInput, plan: RowPlan): RowSource {
 function rowOf(given: string | Buffer, file: string, line: number, plan: RowPlan, stated: Set<string>): ImportedRow {
   const where = `${file}, line ${line}`
   try {
+    if (typeof given !== 'string') throw badInput(`${where} ${notOfEncoding(given, plan.encoding)}`)
     const text = textOf(given, line === 1, where)
     const fields = objectOf(text, where)
     return {

@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { byteLines } from '../lines.ts'
 import { DataFolder } from '../testing/data-folder.ts'
 import { openText } from './text-input.ts'
 
@@ -69,5 +71,32 @@ describe('compressed text', () => {
     const content = Buffer.concat(parts)
     await expect(textOf(content)).rejects.toThrow(/is damaged or cut off: it cannot be decompressed to its end/)
     for (const length of [1, 7]) await expect(textOfChunks(content, length)).rejects.toThrow('is damaged or cut off')
+  })
+})
+
+describe('text of a stated encoding', () => {
+  const utf16le = (text: string) => Buffer.from(text, 'utf16le')
+  const utf16be = (text: string) => utf16le(text).swap16()
+  const line = (...bytes: number[]) => Buffer.from([...bytes, 10])
+
+  async function linesOf(content: Buffer, encoding: string, length = content.length): Promise<(string | undefined)[]> {
+    const chunks = Array.from({ length: Math.ceil(content.length / length) }, (_, index) =>
+      content.subarray(index * length, (index + 1) * length),
+    )
+    const parts: Buffer[] = []
+    for await (const part of (await openText(undefined, Readable.from(chunks), encoding)).chunks()) parts.push(part)
+    return byteLines(Buffer.concat(parts)).map((each) => (isUtf8(each) ? each.toString() : undefined))
+  }
+
+  test.each([
+    ['shift_jis', Buffer.concat([line(0x82, 0xa0), line(0x82, 0xa2)]), ['あ', 'い']],
+    ['shift_jis', Buffer.concat([line(0x82, 0xa0), line(0x61, 0x82), line(0x82, 0xa2)]), ['あ', undefined, 'い']],
+    ['shift_jis', Buffer.concat([line(0x61), Buffer.of(0x82)]), ['a', undefined]],
+    ['utf-16le', utf16le('é\nĊ\u0a0a\n😀'), ['é', 'Ċ\u0a0a', '😀']],
+    ['utf-16le', utf16le('é\na\ud800b\n\ufffd\nü'), ['é', undefined, '\ufffd', 'ü']],
+    ['utf-16le', utf16le('é\na').subarray(0, -1), ['é', undefined]],
+    ['utf-16be', utf16be('é\n\udc00\nĀ\nü\n'), ['é', undefined, 'Ā', 'ü']],
+  ])('is read line by line, and a bad line does not take others with it: %s %#', async (encoding, content, lines) => {
+    for (const length of [content.length, 1, 2, 3]) expect(await linesOf(content, encoding, length)).toEqual(lines)
   })
 })

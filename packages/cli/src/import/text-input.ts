@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { badInput, unreadableFile } from '../input-error.ts'
+import { transcoded } from './text-encoding.ts'
 import { isGzip, unpackGzip } from './unpack-gzip.ts'
 import { isZstd, unpackZstd } from './unpack-zstd.ts'
 
@@ -13,7 +14,7 @@ export interface TextInput {
   readonly total: number | undefined
   /** Stored bytes read so far. */
   readonly done: () => number
-  /** The text in UTF-8; bytes that are not stay as they are if no encoding is stated. Throws `BAD_INPUT`. */
+  /** The text in UTF-8; lines that are not of the encoding have bytes that are not UTF-8. Throws `BAD_INPUT`. */
   readonly chunks: () => AsyncGenerator<Buffer, void>
 }
 
@@ -108,27 +109,6 @@ function checkMagic(head: Buffer, file: string): void {
   const hex = head.toString('hex', 0, MAGIC_LENGTH)
   const found = NOT_TEXT.find(([magic]) => hex.startsWith(magic))
   if (found !== undefined) throw badInput(`${file} ${found[1]}`)
-}
-
-async function* transcoded(
-  chunks: AsyncGenerator<Buffer, void>,
-  file: string,
-  encoding: string,
-): AsyncGenerator<Buffer, void> {
-  const decoder = new TextDecoder(encoding, { fatal: true })
-  let bytes = 0
-  const decode = (chunk: Buffer | undefined): Buffer => {
-    try {
-      return Buffer.from(chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true }))
-    } catch (cause) {
-      throw badInput(`${file} is not ${encoding}, somewhere after byte ${bytes}. State the right --encoding`, cause)
-    }
-  }
-  for await (const chunk of chunks) {
-    yield decode(chunk)
-    bytes += chunk.length
-  }
-  yield decode(undefined)
 }
 
 function fail(file: string, cause: unknown): never {
