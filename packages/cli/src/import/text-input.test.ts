@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer'
+import { closeSync, openSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { Readable } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -99,4 +101,14 @@ describe('text of a stated encoding', () => {
   ])('is read line by line, and a bad line does not take others with it: %s %#', async (encoding, content, lines) => {
     for (const length of [content.length, 1, 2, 3]) expect(await linesOf(content, encoding, length)).toEqual(lines)
   })
+})
+
+test('stdin that is a directory is refused', async () => {
+  const fd = openSync(tmpdir(), 'r')
+  try {
+    const stdin = Object.assign(Readable.from([]), { fd })
+    await expect(openText(undefined, stdin, undefined)).rejects.toThrow('stdin is a directory')
+  } finally {
+    closeSync(fd)
+  }
 })

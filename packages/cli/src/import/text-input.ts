@@ -1,7 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { badInput, unreadableFile } from '../input-error.ts'
+import { checkStdin } from './check-stdin.ts'
 import { transcoded } from './text-encoding.ts'
 import { isGzip, unpackGzip } from './unpack-gzip.ts'
 import { isZstd, unpackZstd } from './unpack-zstd.ts'
@@ -39,7 +40,7 @@ export async function openText(
   encoding: string | undefined,
 ): Promise<TextInput> {
   const file = path ?? 'stdin'
-  const total = path === undefined ? undefined : (await stat(path).catch((cause) => fail(file, cause))).size
+  const total = path === undefined ? checkStdin(stdin) : await sizeOf(path)
   let done = 0
   async function* stored(): AsyncGenerator<Buffer, void> {
     try {
@@ -109,6 +110,14 @@ function checkMagic(head: Buffer, file: string): void {
   const hex = head.toString('hex', 0, MAGIC_LENGTH)
   const found = NOT_TEXT.find(([magic]) => hex.startsWith(magic))
   if (found !== undefined) throw badInput(`${file} ${found[1]}`)
+}
+
+/** The size of a file that can be read. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch((cause) => fail(path, cause))
+  if (found.isDirectory()) throw badInput(`${path} is a directory. Name the files in it`)
+  await access(path, constants.R_OK).catch((cause) => fail(path, cause))
+  return found.size
 }
 
 function fail(file: string, cause: unknown): never {
