@@ -42,28 +42,26 @@ export function recordOfLine(given: string | Buffer, line: number, options: Line
   const where = lineName(line)
   const text = textOf(given, line === 1, where)
   const fields = objectOf(text, where)
-  if (options.records === true) return recordOfObject(fields, text, where, options)
+  if (options.records === true) return recordOfObject(fields, text, where)
   const timestamp = time === undefined ? options.timestamp : time.read(fieldTime(fields, text, time.name), where)
   const key = keyField === undefined ? (options.key ?? null) : keyOfField(fields, text, keyField, where)
   return { key, value: text, timestamp, headers: undefined }
 }
 
-function recordOfObject(
-  fields: Readonly<Record<string, unknown>>,
-  text: string,
-  where: string,
-  options: LineOptions,
-): LineRecord {
+function recordOfObject(fields: Readonly<Record<string, unknown>>, text: string, where: string): LineRecord {
   const { key, keyBase64, timestamp, headers } = fields
+  if (key !== undefined && keyBase64 !== undefined) {
+    throw badInput(`${where}: a record has "key" or "keyBase64", and not both`)
+  }
   return {
     key:
       keyBase64 !== undefined
         ? bytesOf64(keyBase64, `${where}: keyBase64`)
         : key === undefined || key === null
-          ? (options.key ?? null)
+          ? null
           : keyOfField(fields, text, 'key', where),
     value: statedValue(fields, text, where),
-    timestamp: timestamp === undefined ? options.timestamp : timestampOf(timestamp, where),
+    timestamp: timestamp === undefined ? undefined : timestampOf(timestamp, where),
     headers: headers === undefined ? undefined : headersOf(headers, where),
   }
 }

@@ -5,6 +5,7 @@ import { type AppendReport, appendedText, errorAt } from '../append-report.ts'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { EventTimeField, timestampUnitOption } from '../event-time/event-time-field.ts'
 import type { TimeUnit } from '../event-time/time-unit.ts'
+import { checkStdin } from '../import/check-stdin.ts'
 import { badInput } from '../input-error.ts'
 import { blocksOfLines, byteLines, textLines } from '../lines.ts'
 import type { Io } from '../terminal/io.ts'
@@ -70,12 +71,17 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   if (options.key !== undefined && options.keyField !== undefined) {
     throw badInput('--key and --key-field exclude each other: give one of them')
   }
+  if (options.timestamp !== undefined && timestampField !== undefined) {
+    throw badInput('--timestamp and --timestamp-field exclude each other: give one of them')
+  }
+  if (options.records === true) checkRecordOptions(options)
   if (timestampUnit !== undefined && timestampField === undefined) {
     throw badInput('--timestamp-unit says what --timestamp-field counts: give both')
   }
   if (options.partitions !== undefined && options.create !== true) {
     throw badInput('--partitions is for a topic that --create makes: give both')
   }
+  checkStdin(io.stdin)
   const time = timestampField === undefined ? undefined : new EventTimeField(timestampField, timestampUnit)
   const outcome = await withLog(options, options.create === true ? 'make' : 'refuse', async (log) => {
     const topic =
@@ -95,6 +101,19 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   const understood = time?.summary === undefined ? '' : `${time.summary}\n`
   io.stderr.write(`${appendedText(report)} appended to ${name}${kept}\n${understood}`)
   if (report.failure !== undefined) throw report.failure
+}
+
+/** With `--records` each line states its key and its event time. */
+function checkRecordOptions({ key, keyField, timestamp, timestampField }: ProduceOptions): void {
+  const options = [
+    ['--key', key],
+    ['--key-field', keyField],
+    ['--timestamp', timestamp],
+    ['--timestamp-field', timestampField],
+  ] as const
+  const given = options.find(([, value]) => value !== undefined)
+  if (given === undefined) return
+  throw badInput(`--records takes keys and event times from the lines, and ${given[0]} would not count: leave it out`)
 }
 
 async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicDescription> {

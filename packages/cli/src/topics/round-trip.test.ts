@@ -176,6 +176,7 @@ test.each([
     'line 2 of stdin is not UTF-8 (byte 0xe9 at 8)',
   ],
   ['base64 that is not base64', ['--records'], '{"valueBase64":"!!!"}\n', 'line 1 of stdin: valueBase64 is not base64'],
+  ['two keys', ['--records'], '{"key":"a","keyBase64":"YQ==","value":1}\n', 'line 1 of stdin: a record has "key" or'],
   ['two values', ['--records'], '{"value":1,"valueText":"1"}\n', 'line 1 of stdin: a record needs one of'],
   [
     'a valueText that is not a string',
@@ -195,6 +196,19 @@ test.each([
   using folder = new DataFolder()
   const { code, stderr } = await folder.run(['topics', 'produce', 'a', '--create', ...options], stdin)
   expect(stderr).toMatch(message)
+  expect(code).toBe(1)
+})
+
+test.each([
+  [['--records', '--key-field', 'id'], '--key-field would not count'],
+  [['--records', '--key', 'x'], '--key would not count'],
+  [['--records', '--timestamp-field', 'at'], '--timestamp-field would not count'],
+  [['--records', '--timestamp', '2001-01-31'], '--timestamp would not count'],
+  [['--timestamp', '2001-01-31', '--timestamp-field', 'at'], 'exclude each other'],
+])('produce refuses options that it would pass over: %j', async (options, message) => {
+  using folder = new DataFolder()
+  const { code, stderr } = await folder.run(['topics', 'produce', 'a', '--create', ...options], '{"value":1}\n')
+  expect(stderr).toContain(message)
   expect(code).toBe(1)
 })
 
