@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { DataFolder } from '../testing/data-folder.ts'
@@ -366,6 +367,39 @@ describe('an import', () => {
     await folder.succeed(args(2))
     expect((await folder.succeed(args(3))).toString()).toContain('1 record imported into a; 3 were there already')
     expect(await folder.keys('a')).toEqual(['1', '1', '2', '9'])
+  })
+
+  test('looks at all files before it imports the first one', async () => {
+    using folder = new DataFolder()
+    const file = folder.write('a.ndjson', LINES)
+    for (const [second, message] of [
+      [`${file}.missing.csv`, 'There is no file'],
+      [folder.write('b.txt', LINES), 'is of no kind that can be imported'],
+      [folder.write('b.parquet', LINES), 'is not a parquet file'],
+    ] as const) {
+      const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, second, ...BY_ID])
+      expect(`${stdout}${stderr}`).not.toContain('imported into')
+      expect(stderr).toContain(message)
+      expect(code).not.toBe(0)
+    }
+    expect((await folder.run(['topics', 'tail', 'a', '--until-end'])).code).toBe(4)
+  })
+
+  test('of a directory is refused', async () => {
+    using folder = new DataFolder()
+    const { stderr } = await folder.run(['topics', 'import', 'a', tmpdir(), '--format', 'csv', ...BY_ID])
+    expect(stderr).toContain('is a directory. Name the files in it')
+  })
+
+  test('that fails before its first record leaves no topic behind, unless it was there', async () => {
+    using folder = new DataFolder()
+    const bad = folder.write('a.ndjson', '{}\n')
+    const run = () => folder.run(['topics', 'import', 'a', bad, ...BY_ID])
+    expect((await run()).code).toBe(1)
+    expect((await folder.succeed(['topics', 'list'])).toString()).not.toMatch(/^a\b/m)
+    await folder.succeed(['topics', 'create', 'a'])
+    expect((await run()).code).toBe(1)
+    expect(await folder.keys('a')).toEqual([])
   })
 
   test('of a file without a time gives every row the stated one, or that of the import', async () => {

@@ -99,12 +99,14 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
     encoding: options.encoding,
     say,
   }
-  // A file that is not there is said before anything is made or appended.
-  const first = await openRows(files[0] ?? STDIN, formats[0] ?? 'ndjson', io.stdin, plan)
+  const open = (index: number) => openRows(files[index] ?? STDIN, formats[index] ?? 'ndjson', io.stdin, plan)
+  const first = await open(0)
+  // A file that is not there, or is of another kind, is refused before anything is made or appended.
+  for (let index = 1; index < files.length; index++) await open(index)
   const notes: (() => readonly string[])[] = []
   async function* sources(): AsyncGenerator<RowSource, void> {
-    for (const [index, file] of files.entries()) {
-      const source = index === 0 ? first : await openRows(file, formats[index] ?? 'ndjson', io.stdin, plan)
+    for (const index of files.keys()) {
+      const source = index === 0 ? first : await open(index)
       notes.push(source.notes)
       yield source
     }
@@ -115,9 +117,9 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   const outcome = await withLog(options, 'make', async (log) => {
     // Two that go on at the same place would both append the same rows.
     const claim = options.resume === true ? await log.claim(`${name}.import`) : undefined
+    const found = await log.admin.describeTopic(name)
     const topic: TopicDescription =
-      (await log.admin.describeTopic(name)) ??
-      (await log.admin.createTopic(name, { partitions: options.partitions ?? 1 }))
+      found ?? (await log.admin.createTopic(name, { partitions: options.partitions ?? 1 }))
     const before = await topicPartitions(log, topic)
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
     const deadLetters = await openDeadLetters(log, name, label, options)
@@ -135,6 +137,8 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
       progress: (source) => progress.update(source.done(), source.total),
     })
     progress.end()
+    // The failure of the import is the one to report.
+    if (report.failure !== undefined && found === undefined) await deleteEmpty(log, topic).catch(() => undefined)
     await claim?.release()
     return { topic, before, report, badRows, records: report.flushed, expired: expiry.expired }
   })
@@ -167,6 +171,12 @@ function checkOptions(options: ImportOptions, files: readonly string[]): void {
     throw badInput('--dead-letters is the topic of --on-error dead-letter: give both')
   }
   if (files.filter((file) => file === STDIN).length > 1) throw badInput('stdin (-) can be read once: name it once')
+}
+
+/** A failed import leaves no topic behind that it has made and appended nothing to. */
+async function deleteEmpty(log: Log, topic: TopicDescription): Promise<void> {
+  const partitions = await topicPartitions(log, topic)
+  if (partitions.every(({ end }) => end === 0)) await log.admin.deleteTopic(topic.name)
 }
 
 function timeOf({ timestamp, timestampUnit, eventTime }: ImportOptions): EventTimeField | number | undefined {
