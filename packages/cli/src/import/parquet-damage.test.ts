@@ -39,7 +39,7 @@ describe('a damaged page', () => {
     {
       timeout: 60_000,
     },
-    async (name) => {
+    async (name, step) => {
       using folder = new DataFolder()
       const whole = original(name)
       const values = await valuesOf(folder, whole)
@@ -64,6 +64,31 @@ describe('a damaged page', () => {
     }
   })
 })
+
+test.each([
+  ['types', 29],
+  ['checksums', 2],
+  ['compressed-snappy', 2],
+] as const)(
+  'a damaged byte of %s is refused in words, not in those of the engine',
+  {
+    timeout: 60_000,
+  },
+  async (name, step) => {
+    using folder = new DataFolder()
+    const whole = original(name)
+    const key = name === 'types' ? 'id' : 'k'
+    for (let at = 0; at < whole.length; at += step) {
+      const bytes = Buffer.from(whole)
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << ((at * 5) % 8))
+      const { rows, error } = await readRows(folder.write('a.parquet', bytes), key)
+      const messages = [error?.message ?? '', ...rows.map((row) => row.error?.message ?? '')].join('\n')
+      expect(messages, `byte ${at}`).not.toMatch(
+        /undefined|null \(|not a function|outside the bounds|out of range|typed array|array length|BigInt|buffer length/i,
+      )
+    }
+  },
+)
 
 describe('a block of LZ4', () => {
   const block = (bytes: readonly number[], length: number) => lz4Block(Uint8Array.from(bytes), length)

@@ -17,6 +17,7 @@ import { checkPages } from './parquet-checksums.ts'
 import { type ParquetColumn, parquetColumns, physicalMetadata } from './parquet-columns.ts'
 import { checkedCompressors } from './parquet-compression.ts'
 import { rawCellJson } from './parquet-raw-cell.ts'
+import { reasonOf } from './parquet-reason.ts'
 import { textOrBytes } from './parquet-value.ts'
 import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
 
@@ -139,8 +140,7 @@ class RowReader {
 
   #refused(index: number, line: number, cause: unknown): RefusedError {
     const name = this.#columns[index]?.name ?? ''
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    return badInput(`${this.#path}, row ${line}, column ${index + 1} (${name}): ${reason}`, cause)
+    return badInput(`${this.#path}, row ${line}, column ${index + 1} (${name}): ${reasonOf(cause)}`, cause)
   }
 }
 
@@ -187,11 +187,8 @@ async function readGroup(
       },
     })
   } catch (cause) {
-    throw damaged(
-      path,
-      `row group ${index} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
-      cause,
-    )
+    if (cause instanceof Error && 'syscall' in cause) throw unreadableFile(path, cause)
+    throw damaged(path, `row group ${index} cannot be read (${reasonOf(cause)})`, cause)
   }
   return columns.map(({ name, required, value }) => {
     const column = values.get(name) ?? []
@@ -216,8 +213,8 @@ async function openParquet(path: string): Promise<ParquetFile> {
     return { path, buffer, metadata, schema, columns }
   } catch (cause) {
     if (cause instanceof RefusedError) throw cause
-    if (cause instanceof Error && 'code' in cause) throw unreadableFile(path, cause)
-    throw badInput(`${path} is not a parquet file: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+    if (cause instanceof Error && 'syscall' in cause) throw unreadableFile(path, cause)
+    throw badInput(`${path} is not a parquet file, or its footer is damaged: ${reasonOf(cause)}`, cause)
   }
 }
 
@@ -234,7 +231,8 @@ function checkGroups(
 ): void {
   for (const [index, { columns, num_rows }] of metadata.row_groups.entries()) {
     const rows = Number(num_rows)
-    if (!Number.isSafeInteger(rows) || rows < 0) throw damaged(path, `row group ${index} has ${num_rows} rows`)
+    if (!Number.isSafeInteger(rows) || rows < 0)
+      throw damaged(path, `row group ${index} has ${num_rows ?? 'no count of its'} rows`)
     if (columns.length !== leaves.length)
       throw damaged(path, `row group ${index} has ${columns.length} of ${leaves.length} columns`)
     for (const [position, { meta_data: meta, file_path, crypto_metadata }] of columns.entries()) {
@@ -251,7 +249,10 @@ function checkGroups(
       }
       const isFlat = leaf.path.length === 1 && leaf.element.repetition_type !== 'REPEATED'
       if (isFlat && Number(meta.num_values) !== rows) {
-        throw damaged(path, `column ${name} of row group ${index} has ${meta.num_values} values for ${rows} rows`)
+        throw damaged(
+          path,
+          `column ${name} of row group ${index} has ${meta.num_values ?? 'no count of its'} values for ${rows} rows`,
+        )
       }
     }
   }
