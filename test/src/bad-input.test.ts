@@ -98,8 +98,8 @@ const CASES: readonly Case[] = [
   {
     what: 'partitions for a topic that is not made',
     args: () => ['topics', 'produce', 'a', '--partitions', '3'],
-    code: 1,
-    says: ['BAD_INPUT', '--create'],
+    code: 2,
+    says: ['BAD_USAGE', '--create'],
   },
   {
     what: 'a line of input that is no JSON',
@@ -189,8 +189,8 @@ const CASES: readonly Case[] = [
   {
     what: 'a unit of time without the field that it is of',
     args: () => ['topics', 'produce', 'a', '--timestamp-unit', 's'],
-    code: 1,
-    says: ['BAD_INPUT', '--timestamp-field'],
+    code: 2,
+    says: ['BAD_USAGE', '--timestamp-field'],
   },
   {
     what: "an import of history that is older than the topic's retention",

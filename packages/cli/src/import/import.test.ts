@@ -388,7 +388,7 @@ describe('an import', () => {
   test('of a directory is refused', async () => {
     using folder = new DataFolder()
     const { stderr } = await folder.run(['topics', 'import', 'a', tmpdir(), '--format', 'csv', ...BY_ID])
-    expect(stderr).toContain('is a directory. Name the files in it')
+    expect(stderr).toContain('it is a directory (EISDIR). Name the files in it')
   })
 
   test('that fails before its first record leaves no topic behind, unless it was there', async () => {

@@ -6,7 +6,7 @@ import { appendedText } from '../append-report.ts'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { EventTimeField, timestampUnitOption } from '../event-time/event-time-field.ts'
 import type { TimeUnit } from '../event-time/time-unit.ts'
-import { badInput } from '../input-error.ts'
+import { badUsage } from '../input-error.ts'
 import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { Progress } from '../terminal/progress.ts'
@@ -89,6 +89,7 @@ Examples:
 
 async function importFiles(io: Io, name: string, files: readonly string[], options: ImportOptions): Promise<void> {
   checkOptions(options, files)
+  const deadTopic = deadLettersTopic(name, options)
   const formats = files.map((file) => options.format ?? formatOf(file))
   const say = (text: string) => io.stderr.write(`${text}\n`)
   const plan: RowPlan = {
@@ -122,7 +123,8 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
       found ?? (await log.admin.createTopic(name, { partitions: options.partitions ?? 1 }))
     const before = await topicPartitions(log, topic)
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
-    const deadLetters = await openDeadLetters(log, name, label, options)
+    const deadLetters =
+      deadTopic === undefined ? undefined : await DeadLetters.open(log, deadTopic, label, options.resume === true)
     const badRows = new BadRows(options.onError, say, deadLetters)
     const progress = new Progress(io, first.unit)
     const report = await importRows(log, topic, sources(), {
@@ -157,20 +159,20 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
 function checkOptions(options: ImportOptions, files: readonly string[]): void {
   const { timestamp, timestampUnit, eventTime } = options
   if (timestamp === undefined && eventTime === undefined) {
-    throw badInput(
+    throw badUsage(
       'Rows need an event time: give --timestamp <column>, or --event-time <date or now> if the files have none',
     )
   }
   if (timestamp !== undefined && eventTime !== undefined) {
-    throw badInput('--timestamp and --event-time exclude each other: give one of them')
+    throw badUsage('--timestamp and --event-time exclude each other: give one of them')
   }
   if (timestampUnit !== undefined && timestamp === undefined) {
-    throw badInput('--timestamp-unit says what --timestamp counts: give both')
+    throw badUsage('--timestamp-unit says what --timestamp counts: give both')
   }
   if (options.deadLetters !== undefined && options.onError !== 'dead-letter') {
-    throw badInput('--dead-letters is the topic of --on-error dead-letter: give both')
+    throw badUsage('--dead-letters is the topic of --on-error dead-letter: give both')
   }
-  if (files.filter((file) => file === STDIN).length > 1) throw badInput('stdin (-) can be read once: name it once')
+  if (files.filter((file) => file === STDIN).length > 1) throw badUsage('stdin (-) can be read once: name it once')
 }
 
 /** A failed import leaves no topic behind that it has made and appended nothing to. */
@@ -184,17 +186,13 @@ function timeOf({ timestamp, timestampUnit, eventTime }: ImportOptions): EventTi
   return eventTime === 'now' ? undefined : eventTime
 }
 
-async function openDeadLetters(
-  log: Log,
-  topic: string,
-  files: string,
-  { onError, deadLetters, resume }: ImportOptions,
-): Promise<DeadLetters | undefined> {
+/** The topic of the dead letters; undefined if the policy is another. */
+function deadLettersTopic(topic: string, { onError, deadLetters }: ImportOptions): string | undefined {
   if (onError !== 'dead-letter') return undefined
   const name = deadLetters ?? `${topic}.dead-letters`
   checkName('topic', name)
-  if (name === topic) throw badInput('--dead-letters is the topic that is imported into: name another one')
-  return DeadLetters.open(log, name, files, resume === true)
+  if (name === topic) throw badUsage('--dead-letters is the topic that is imported into: name another one')
+  return name
 }
 
 function timeOrNow(text: string): number | 'now' {

@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import type { Readable } from 'node:stream'
-import { badInput } from '../input-error.ts'
+import { badInput, badUsage } from '../input-error.ts'
 import { ndjsonRows } from './ndjson-rows.ts'
 import type { RowPlan, RowSource } from './row-source.ts'
 import { openText } from './text-input.ts'
@@ -24,7 +24,7 @@ export const STDIN = '-'
 
 /** The kind that a file's name says, also behind `.gz` or `.zst`; throws `BAD_INPUT` if it says none. */
 export function formatOf(path: string): Format {
-  if (path === STDIN) throw badInput(`What stdin holds is not known. Give --format ${FORMATS.join(', --format ')}`)
+  if (path === STDIN) throw badUsage(`What stdin holds is not known. Give --format ${FORMATS.join(', --format ')}`)
   const extension = extname(path).toLowerCase()
   const inner = COMPRESSED.includes(extension) ? extname(path.slice(0, -extension.length)).toLowerCase() : extension
   const format = Object.hasOwn(EXTENSIONS, inner) ? EXTENSIONS[inner] : undefined
@@ -39,7 +39,7 @@ export function formatOf(path: string): Format {
 export async function openRows(path: string, format: Format, stdin: Readable, plan: RowPlan): Promise<RowSource> {
   if (format === 'parquet') {
     if (plan.delimiter !== undefined || plan.encoding !== undefined) {
-      throw badInput(`${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
+      throw badUsage(`${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
     }
     const { parquetRows } = await import('./parquet-rows.ts')
     if (path !== STDIN && !COMPRESSED.includes(extname(path).toLowerCase())) return parquetRows(path, plan)
@@ -53,5 +53,5 @@ export async function openRows(path: string, format: Format, stdin: Readable, pl
     return csvRows(input, plan, plan.delimiter ?? (format === 'tsv' ? '\t' : ','))
   }
   if (plan.delimiter === undefined) return ndjsonRows(input, plan)
-  throw badInput(`${path} is JSON, which has no --delimiter. Leave it out`)
+  throw badUsage(`${path} is JSON, which has no --delimiter. Leave it out`)
 }

@@ -39,7 +39,7 @@ describe('a damaged page', () => {
     {
       timeout: 60_000,
     },
-    async (name, step) => {
+    async (name) => {
       using folder = new DataFolder()
       const whole = original(name)
       const values = await valuesOf(folder, whole)

@@ -115,7 +115,7 @@ function checkMagic(head: Buffer, file: string): void {
 /** The size of a file that can be read. */
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause) => fail(path, cause))
-  if (found.isDirectory()) throw badInput(`${path} is a directory. Name the files in it`)
+  if (found.isDirectory()) throw badInput(`${path} cannot be read: it is a directory (EISDIR). Name the files in it`)
   await access(path, constants.R_OK).catch((cause) => fail(path, cause))
   return found.size
 }

@@ -6,7 +6,7 @@ import { type DataOptions, dataOption, withLog } from '../data-option.ts'
 import { EventTimeField, timestampUnitOption } from '../event-time/event-time-field.ts'
 import type { TimeUnit } from '../event-time/time-unit.ts'
 import { checkStdin } from '../import/check-stdin.ts'
-import { badInput } from '../input-error.ts'
+import { badUsage } from '../input-error.ts'
 import { blocksOfLines, byteLines, textLines } from '../lines.ts'
 import type { Io } from '../terminal/io.ts'
 import { TopicAppender } from '../topic-appender.ts'
@@ -69,17 +69,17 @@ interface ProducePlan extends LineOptions {
 async function produce(io: Io, name: string, options: ProduceOptions): Promise<void> {
   const { timestampField, timestampUnit } = options
   if (options.key !== undefined && options.keyField !== undefined) {
-    throw badInput('--key and --key-field exclude each other: give one of them')
+    throw badUsage('--key and --key-field exclude each other: give one of them')
   }
   if (options.timestamp !== undefined && timestampField !== undefined) {
-    throw badInput('--timestamp and --timestamp-field exclude each other: give one of them')
+    throw badUsage('--timestamp and --timestamp-field exclude each other: give one of them')
   }
   if (options.records === true) checkRecordOptions(options)
   if (timestampUnit !== undefined && timestampField === undefined) {
-    throw badInput('--timestamp-unit says what --timestamp-field counts: give both')
+    throw badUsage('--timestamp-unit says what --timestamp-field counts: give both')
   }
   if (options.partitions !== undefined && options.create !== true) {
-    throw badInput('--partitions is for a topic that --create makes: give both')
+    throw badUsage('--partitions is for a topic that --create makes: give both')
   }
   checkStdin(io.stdin)
   const time = timestampField === undefined ? undefined : new EventTimeField(timestampField, timestampUnit)
@@ -113,7 +113,7 @@ function checkRecordOptions({ key, keyField, timestamp, timestampField }: Produc
   ] as const
   const given = options.find(([, value]) => value !== undefined)
   if (given === undefined) return
-  throw badInput(`--records takes keys and event times from the lines, and ${given[0]} would not count: leave it out`)
+  throw badUsage(`--records takes keys and event times from the lines, and ${given[0]} would not count: leave it out`)
 }
 
 async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicDescription> {

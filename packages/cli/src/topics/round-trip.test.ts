@@ -209,7 +209,7 @@ test.each([
   using folder = new DataFolder()
   const { code, stderr } = await folder.run(['topics', 'produce', 'a', '--create', ...options], '{"value":1}\n')
   expect(stderr).toContain(message)
-  expect(code).toBe(1)
+  expect(code).toBe(2)
 })
 
 test('a line of 80 MB is read in the time that its bytes take', { timeout: 20_000 }, async () => {
