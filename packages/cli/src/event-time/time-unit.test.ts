@@ -93,3 +93,8 @@ test('a time is rounded down to whole milliseconds, and fractions of seconds are
     978_307_260_001, 1, -1,
   ])
 })
+
+test('a number that no digits can hold is further away than any date', () => {
+  expect(toMilliseconds('1e999999999', 's')).toBe(Number.POSITIVE_INFINITY)
+  expect([toMilliseconds('1e-999999999', 's'), toMilliseconds('-1e-999999999', 's')]).toEqual([0, -1])
+})

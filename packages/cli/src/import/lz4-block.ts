@@ -1,3 +1,5 @@
+import { badInput } from '../input-error.ts'
+
 const MATCH_BYTES_MIN = 4
 const LENGTH_MORE = 15
 
@@ -11,7 +13,7 @@ export function lz4Block(input: Uint8Array, length: number): Uint8Array {
   let written = 0
   const next = (): number => {
     const byte = input[read++]
-    if (byte === undefined) throw new Error('the page is cut off')
+    if (byte === undefined) throw badInput('the page is cut off')
     return byte
   }
   const more = (start: number): number => {
@@ -23,17 +25,17 @@ export function lz4Block(input: Uint8Array, length: number): Uint8Array {
   while (read < input.length) {
     const token = next()
     const literals = more(token >> 4)
-    if (read + literals > input.length || written + literals > length) throw new Error('a literal is too long')
+    if (read + literals > input.length || written + literals > length) throw badInput('a literal is too long')
     output.set(input.subarray(read, read + literals), written)
     read += literals
     written += literals
     if (read === input.length) break
     const offset = next() | (next() << 8)
-    if (offset === 0 || offset > written) throw new Error(`a match begins ${offset} bytes before, at ${written}`)
+    if (offset === 0 || offset > written) throw badInput(`a match begins ${offset} bytes before, at ${written}`)
     const end = written + more(token & LENGTH_MORE) + MATCH_BYTES_MIN
-    if (end > length) throw new Error('a match is too long')
+    if (end > length) throw badInput('a match is too long')
     for (; written < end; written++) output[written] = output[written - offset] ?? 0
   }
-  if (written !== length) throw new Error(`the page has ${written} bytes, and its header states ${length}`)
+  if (written !== length) throw badInput(`the page has ${written} bytes, and its header states ${length}`)
   return output
 }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { AsyncBuffer, ColumnMetaData, PageHeader, RowGroup } from 'hyparquet'
 import { parquetHeader } from 'hyparquet/src/column.js'
+import { badInput } from '../input-error.ts'
 
 /**
  * Compares the pages of a row group with the checksums that their headers state. Throws if one differs; most writers state none, and what
@@ -21,7 +22,7 @@ async function checkColumn(buffer: AsyncBuffer, meta: ColumnMetaData): Promise<v
     const header = parquetHeader(reader)
     const page = bytes.subarray(reader.offset, reader.offset + header.compressed_page_size)
     if (header.crc !== undefined && crc32(page) !== header.crc >>> 0) {
-      throw new Error(`the checksum of a page of ${meta.path_in_schema.join('.')} is wrong`)
+      throw badInput(`the checksum of a page of ${meta.path_in_schema.join('.')} is wrong`)
     }
     reader.offset += header.compressed_page_size
     values += valuesOf(header)

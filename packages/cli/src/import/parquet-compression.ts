@@ -1,6 +1,7 @@
 import { brotliDecompressSync, unzipSync, zstdDecompressSync } from 'node:zlib'
 import type { Compressors } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { badInput } from '../input-error.ts'
 import { lz4Block } from './lz4-block.ts'
 
 /** What node:zlib returns of which it says how much of the input it took. */
@@ -34,13 +35,13 @@ function unpacked(unpack: Unpack, input: Uint8Array, length: number): Uint8Array
       info: true,
       maxOutputLength: Math.max(1, length - written),
     }) as Unpacked
-    if (engine.bytesWritten === 0) throw new Error('bytes follow the compressed page')
-    if (buffer.length > length - written) throw new Error('the page is longer than its header states')
+    if (engine.bytesWritten === 0) throw badInput('bytes follow the compressed page')
+    if (buffer.length > length - written) throw badInput('the page is longer than its header states')
     output.set(buffer, written)
     written += buffer.length
     read += engine.bytesWritten
   }
-  if (written !== length) throw new Error(`the page has ${written} bytes, and its header states ${length}`)
+  if (written !== length) throw badInput(`the page has ${written} bytes, and its header states ${length}`)
   return output
 }
 
@@ -52,9 +53,9 @@ function snappy(input: Uint8Array, length: number): Uint8Array {
     stated += (byte & 0x7f) * 128 ** at
     if (byte < 128) break
   }
-  if (stated !== length) throw new Error(`the page has ${stated} bytes, and its header states ${length}`)
+  if (stated !== length) throw badInput(`the page has ${stated} bytes, and its header states ${length}`)
   const output = compressors.SNAPPY?.(input, length)
-  if (output === undefined) throw new Error('snappy is not there')
+  if (output === undefined) throw badInput('snappy is not there')
   return output
 }
 
