@@ -40,6 +40,8 @@ export interface ImportPlan {
   readonly badRows: BadRows
   readonly deadLetters: DeadLetters | undefined
   readonly progress: (source: RowSource) => void
+  /** Ends the import after the rows at hand. */
+  readonly signal: AbortSignal
 }
 
 /** How an import ended. */
@@ -88,7 +90,7 @@ class ImportRun implements ImportReport {
   }
 
   async appendAll(sources: AsyncIterable<RowSource>): Promise<void> {
-    const { rowsMax, progress } = this.#plan
+    const { rowsMax, progress, signal } = this.#plan
     for await (const source of sources) {
       for await (const piece of source.pieces) {
         for (let from = 0; from < piece.length; from += SLICE_ROWS) {
@@ -99,6 +101,7 @@ class ImportRun implements ImportReport {
           }
           progress(source)
           await new Promise(setImmediate)
+          signal.throwIfAborted()
         }
         if (this.#rows >= rowsMax) return
       }

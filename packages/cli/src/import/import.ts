@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { addAbortSignal } from 'node:stream'
 import type { Log, TopicDescription } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { Command, InvalidArgumentError, Option } from 'commander'
@@ -12,6 +13,7 @@ import type { Io } from '../terminal/io.ts'
 import { Progress } from '../terminal/progress.ts'
 import { allowExpiredOption, ExpiryCheck } from '../topics/expiry-check.ts'
 import { retentionOutcome } from '../topics/kept-records.ts'
+import { endInterrupted, isStop } from '../topics/stopped.ts'
 import { topicPartitions } from '../topics/topic-partitions.ts'
 import { eventTimeMs, positiveNumber } from '../values.ts'
 import { BadRows, DeadLetters, ON_ERROR, type OnError } from './bad-rows.ts'
@@ -112,6 +114,8 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
       yield source
     }
   }
+  const signal = io.stopSignal()
+  if (files.includes(STDIN)) addAbortSignal(signal, io.stdin)
   const time = timeOf(options)
   const label = files.length === 1 ? first.file : `${first.file} and ${files.length - 1} more`
   const startMs = performance.now()
@@ -136,6 +140,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
       rowsMax: options.limit ?? Number.POSITIVE_INFINITY,
       badRows,
       deadLetters,
+      signal,
       progress: (source) => progress.update(source.done(), source.total),
     })
     progress.end()
@@ -151,9 +156,11 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   const sums = `${appendedText(report)} imported into ${name}${already}${badRows.summary}${kept} (${speed})\n`
   const understood = time instanceof EventTimeField && time.summary !== undefined ? `${time.summary}\n` : ''
   for (const note of notes.flatMap((each) => each())) say(note)
+  const stopped = isStop(report.failure) ? 'Interrupted: ' : ''
   const to = report.failure === undefined ? io.stdout : io.stderr
-  to.write(`${sums}${understood}`)
-  if (report.failure !== undefined) throw report.failure
+  to.write(`${stopped}${sums}${understood}`)
+  if (isStop(report.failure)) endInterrupted()
+  else if (report.failure !== undefined) throw report.failure
 }
 
 function checkOptions(options: ImportOptions, files: readonly string[]): void {

@@ -2,6 +2,7 @@ import { constants, createReadStream } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { badInput, unreadableFile } from '../input-error.ts'
+import { isStop } from '../topics/stopped.ts'
 import { checkStdin } from './check-stdin.ts'
 import { transcoded } from './text-encoding.ts'
 import { isGzip, unpackGzip } from './unpack-gzip.ts'
@@ -50,6 +51,7 @@ export async function openText(
         yield buffer
       }
     } catch (cause) {
+      if (isStop(cause)) throw cause
       fail(file, cause)
     }
   }

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream'
 import { bytes, type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { Command } from 'commander'
@@ -14,6 +15,7 @@ import { eventTimeMs, positiveNumber } from '../values.ts'
 import { allowExpiredOption, ExpiryCheck } from './expiry-check.ts'
 import { retentionOutcome } from './kept-records.ts'
 import { type LineOptions, type LineRecord, lineName, readsJson, recordOfLine } from './line-record.ts'
+import { endInterrupted, isStop } from './stopped.ts'
 import { existingTopic, topicPartitions } from './topic-partitions.ts'
 
 const TEXT = string()
@@ -82,6 +84,7 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
     throw badUsage('--partitions is for a topic that --create makes: give both')
   }
   checkStdin(io.stdin)
+  addAbortSignal(io.stopSignal(), io.stdin)
   const time = timestampField === undefined ? undefined : new EventTimeField(timestampField, timestampUnit)
   const outcome = await withLog(options, options.create === true ? 'make' : 'refuse', async (log) => {
     const topic =
@@ -99,8 +102,10 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   const { report } = outcome
   const kept = await retentionOutcome(options, outcome)
   const understood = time?.summary === undefined ? '' : `${time.summary}\n`
-  io.stderr.write(`${appendedText(report)} appended to ${name}${kept}\n${understood}`)
-  if (report.failure !== undefined) throw report.failure
+  const stopped = isStop(report.failure) ? 'Interrupted: ' : ''
+  io.stderr.write(`${stopped}${appendedText(report)} appended to ${name}${kept}\n${understood}`)
+  if (isStop(report.failure)) endInterrupted()
+  else if (report.failure !== undefined) throw report.failure
 }
 
 /** With `--records` each line states its key and its event time. */
