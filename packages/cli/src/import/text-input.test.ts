@@ -76,6 +76,13 @@ describe('compressed text', () => {
   })
 })
 
+test.each([
+  ['gzip', gzipSync(gzipSync(FIRST))],
+  ['zstd', zstdCompressSync(zstdCompressSync(FIRST))],
+])('text that is compressed twice is refused as such: %s', async (_, content) => {
+  await expect(textOf(content)).rejects.toThrow('is compressed twice. Decompress it once')
+})
+
 describe('text of a stated encoding', () => {
   const utf16le = (text: string) => Buffer.from(text, 'utf16le')
   const utf16be = (text: string) => utf16le(text).swap16()

@@ -25,6 +25,8 @@ const MAGIC_LENGTH = 4
 
 /** What a file begins with that is not the text it should be, whatever its name says. */
 const NOT_TEXT: readonly (readonly [magic: string, what: string])[] = [
+  ['1f8b', 'is compressed twice. Decompress it once'],
+  ['28b52ffd', 'is compressed twice. Decompress it once'],
   ['50415231', 'is a parquet file. Name it .parquet, or give --format parquet'],
   ['504b0304', 'is a zip file or a spreadsheet. Unpack it, or save it as CSV'],
   ['fffe', 'is UTF-16. Give --encoding utf-16le'],
