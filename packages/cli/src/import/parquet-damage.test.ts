@@ -122,5 +122,6 @@ describe('a block of LZ4', () => {
 test('a page of snappy that states another length than its header is refused', () => {
   const page = Uint8Array.from([3, 8, 1, 2, 3])
   expect(checkedCompressors.SNAPPY?.(page, 3)).toEqual(Uint8Array.from([1, 2, 3]))
+  expect(checkedCompressors.SNAPPY?.(new Uint8Array(), 0)).toEqual(new Uint8Array())
   expect(() => checkedCompressors.SNAPPY?.(page, 5)).toThrow('its header states 5')
 })

@@ -22,7 +22,7 @@ export function isZstd(head: Buffer): boolean {
 
 /**
  * The content of all frames (RFC 8878), one after the other. The stream of node:zlib ends behind the first frame, and passes over
- * what follows, so that each frame gets a stream of its own. Throws `BAD_INPUT` for what follows a frame and is none; what is wrong
+ * what follows, so that each frame gets a stream of its own. Throws `BAD_INPUT` for bytes after a frame that are not a frame; damage
  * inside a frame is an error of node:zlib.
  */
 export async function* unpackZstd(
