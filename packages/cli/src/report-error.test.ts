@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
+import { RefusedError } from '@millrace/core'
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
 import { EXIT } from './exit-codes.ts'
@@ -30,4 +31,11 @@ test.each([[new TypeError('x is not a function')], ['a string that was thrown']]
   const { code, said } = reported(error)
   expect(said).toMatch(/^INTERNAL_ERROR: .*please report it/)
   expect(code).toBe(EXIT.failed)
+})
+
+test('settings of a topic are named as options, and words that are like them stay', () => {
+  const message = 'the topic has 3 partitions: recordBytesMax is 5, partitions is 0; cleanup goes on'
+  expect(reported(new RefusedError('BAD_TOPIC_SETTINGS', message)).said).toBe(
+    'BAD_TOPIC_SETTINGS: the topic has 3 partitions: --record-bytes-max is 5, --partitions is 0; cleanup goes on\n',
+  )
 })

@@ -1,6 +1,7 @@
 import { FatalError, MillraceError } from '@millrace/core'
 import { CommanderError } from 'commander'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { withOptionNames } from './option-names.ts'
 import type { Io } from './terminal/io.ts'
 import { printableLines } from './terminal/printable.ts'
 
@@ -11,7 +12,7 @@ export function reportError(io: Io, error: unknown): number {
   if (isClosedPipe(error)) return EXIT.ok
   const { red, dim } = io.colors
   const { code, message } = withCode(error)
-  io.stderr.write(`${red(`${code}:`)} ${printableLines(message)}\n`)
+  io.stderr.write(`${red(`${code}:`)} ${printableLines(withOptionNames(message))}\n`)
   if (io.env['MILLRACE_DEBUG']) io.stderr.write(`${dim(printableLines(stackOf(error)))}\n`)
   return exitCodeOf(code)
 }

@@ -1,4 +1,4 @@
-import { RefusedError, type TopicSettings } from '@millrace/core'
+import type { TopicSettings } from '@millrace/core'
 import { checkName, durationText } from '@millrace/core/internal'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, withLog } from '../data-option.ts'
@@ -50,7 +50,7 @@ Examples:
           io.stdout.write(`Topic ${name} is there already\n`)
           return
         }
-        const topic = await log.admin.createTopic(name, settingsOf(options)).catch(withOptionNames)
+        const topic = await log.admin.createTopic(name, settingsOf(options))
         io.stdout.write(`Topic ${name} is made, with ${counted(topic.partitions, 'partition')}\n`)
         io.stderr.write(retentionNote(topic))
       })
@@ -68,23 +68,6 @@ function settingsOf({ partitions, cleanup, ...limits }: CreateOptions): Partial<
     ...(recordBytesMax !== undefined && { recordBytesMax }),
   }
 }
-
-/** Settings are refused under their names in programs: here they are options. */
-function withOptionNames(error: unknown): never {
-  if (!(error instanceof RefusedError) || error.code !== 'BAD_TOPIC_SETTINGS') throw error
-  const message = error.message.replace(SETTINGS, (setting) => OPTION_OF[setting] ?? setting)
-  throw new RefusedError(error.code, message, { ...error.place, cause: error })
-}
-
-const OPTION_OF: Readonly<Record<string, string>> = {
-  partitions: '--partitions',
-  cleanup: '--cleanup',
-  retentionMs: '--retention',
-  retentionBytes: '--retention-bytes',
-  segmentBytes: '--segment-bytes',
-  recordBytesMax: '--record-bytes-max',
-}
-const SETTINGS = new RegExp(`\\b(?:${Object.keys(OPTION_OF).join('|')})(?= is )`, 'g')
 
 /** What a user who sets a retention may not expect of it. */
 function retentionNote({ cleanup, retentionMs, retentionBytes }: TopicSettings): string {
