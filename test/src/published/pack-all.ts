@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { manifests } from '../structure/workspaces.ts'
-import { packedProblems } from './packed-files.ts'
+import { type Exports, packedProblems } from './packed-files.ts'
 import { run } from './run.ts'
 
 export const repository = fileURLToPath(new URL('../../../', import.meta.url))
@@ -20,18 +20,21 @@ export function packAll(folder: string): PackedPackage[] {
     .filter(({ manifest }) => manifest.private !== true)
     .map(({ folder: place, manifest }) => ({
       name: manifest.name,
-      archive: pack(place, folder),
+      archive: pack(place, folder, manifest.exports ?? {}),
       entryPoints: Object.keys(manifest.exports ?? {}).map((path) => manifest.name + path.slice(1)),
     }))
 }
 
-function pack(place: string, folder: string): string {
+function pack(place: string, folder: string, exports: Exports): string {
   const output = run('npm', ['pack', '--json', '--silent', `--pack-destination=${folder}`], {
     cwd: join(repository, place),
   })
   const [packed] = parsePacked(output)
   if (packed === undefined) throw new Error(`npm pack said nothing about ${place}`)
-  const problems = packedProblems(packed.files.map(({ path }) => path))
+  const problems = packedProblems(
+    packed.files.map(({ path }) => path),
+    exports,
+  )
   if (problems.length > 0) throw new Error(`${place} would be published wrongly: ${problems.join('; ')}`)
   console.log(`${place}: ${packed.files.length} files, ${Math.ceil(packed.size / 1024)} kB`)
   return join(folder, packed.filename)

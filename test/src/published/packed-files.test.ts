@@ -1,17 +1,25 @@
 import { expect, test } from 'vitest'
 import { packedProblems } from './packed-files.ts'
 
-const whole = ['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts']
+const EXPORTS = {
+  './file': { 'millrace-source': './src/file.ts', types: './dist/file.d.ts', default: './dist/file.js' },
+  './memory': { 'millrace-source': './src/memory.ts', types: './dist/memory.d.ts', default: './dist/memory.js' },
+}
+const WHOLE = [
+  ...['LICENSE', 'README.md', 'package.json'],
+  ...['src/file.ts', 'dist/file.d.ts', 'dist/file.js'],
+  ...['src/memory.ts', 'dist/memory.d.ts', 'dist/memory.js'],
+]
 
 test('a package with its licence, what it built and the source behind it is right', () => {
-  expect(packedProblems([...whole, 'bin/millrace.js', 'src/window.ts'])).toEqual([])
+  expect(packedProblems([...WHOLE, 'bin/millrace.js', 'src/window.ts'], EXPORTS)).toEqual([])
 })
 
-test('a package that lacks its licence or its types, or carries tests, is not', () => {
-  const lacking = whole.filter((path) => path !== 'LICENSE' && path !== 'dist/index.d.ts')
-  expect(packedProblems([...lacking, 'dist/window.test.js', 'src/views/testing/view.ts'])).toEqual([
+test('a package that lacks its licence or the types of an entry point, or carries tests, is not', () => {
+  const lacking = WHOLE.filter((path) => path !== 'LICENSE' && path !== 'dist/memory.d.ts')
+  expect(packedProblems([...lacking, 'dist/window.test.js', 'src/views/testing/view.ts'], EXPORTS)).toEqual([
     'LICENSE is missing',
-    'dist/index.d.ts is missing',
+    'dist/memory.d.ts is missing',
     'dist/window.test.js is not for users',
     'src/views/testing/view.ts is not for users',
   ])

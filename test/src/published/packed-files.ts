@@ -1,6 +1,12 @@
-/** What is wrong with the files of a packed package, one sentence each. */
-export function packedProblems(paths: readonly string[]): string[] {
-  const problems = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts']
+const FILES = ['package.json', 'README.md', 'LICENSE']
+
+/** By entry point and condition, the files that a package exports. */
+export type Exports = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** What is wrong with the files of a packed package that exports these, one sentence each. */
+export function packedProblems(paths: readonly string[], exports: Exports): string[] {
+  const exported = Object.values(exports).flatMap((targets) => Object.values(targets))
+  const problems = [...FILES, ...exported.map((path) => path.replace(/^\.\//, ''))]
     .filter((path) => !paths.includes(path))
     .map((path) => `${path} is missing`)
   for (const path of paths) {
