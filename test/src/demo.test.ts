@@ -27,7 +27,7 @@ test('the demo answers the queries that it prints, and goes on where it was when
   }
   const topics = (await succeed(['topics', 'list', '--json'], { cwd: folder.path })).trim().split('\n')
   const flights = topics.map((line) => JSON.parse(line)).find(({ topic }) => topic === 'flights')
-  expect(flights.records).toBe(FLIGHTS_IN_FILE)
+  expect(flights.offsets).toBe(FLIGHTS_IN_FILE)
 })
 
 function startDemo(cwd: string) {

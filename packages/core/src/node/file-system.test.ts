@@ -79,7 +79,9 @@ test('a directory is made with those above it, and is let be where it is there',
   expect(files.stat(`${directory}/one/two/three`)?.directory).toBe(true)
   files.open(`${directory}/file`, 'write').close()
   expect(() => files.makeDirectory(`${directory}/file`)).toThrow(expect.objectContaining({ code: 'EEXIST' }))
-  expect(() => files.makeDirectory(`${directory}/file/inside`)).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+  expect(() => files.makeDirectory(`${directory}/file/in/side`)).toThrow(
+    expect.objectContaining({ code: 'ENOTDIR', path: `${directory}/file/in/side` }),
+  )
 })
 
 test.runIf(process.platform === 'linux')('a directory that cannot be in its file system is refused at once', () => {

@@ -61,15 +61,18 @@ export function nodeFileSystem(): FileSystem {
 function makeDirectory(path: string): void {
   const missing: string[] = []
   let at = resolve(path)
-  while (!isDirectory(at)) {
+  while (statSync(at, { throwIfNoEntry: false }) === undefined) {
     missing.push(at)
     at = dirname(at)
   }
+  if (missing.length === 0) missing.push(at)
+  // Below a file, each of them is refused as the last one is.
+  if (!isDirectory(at)) missing.splice(1)
   for (const each of missing.reverse()) {
     try {
       mkdirSync(each, { mode: 0o700 })
     } catch (error) {
-      // Another process made it a moment ago.
+      // It was there, or another process made it a moment ago.
       if (!isDirectory(each)) throw error
     }
   }
