@@ -74,3 +74,23 @@ test('what stands in records controls no terminal, and is not changed for a prog
   const { stderr } = await job.ended
   expectHarmless(stderr)
 })
+
+test('what files and folders are named, and what stands in them, controls no terminal', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using folder = new UserFolder()
+  const name = 'a\x1b[31mb'
+  const data = ['--data', folder.directory(`data-${name}`)]
+  const file = folder.write(`${name}.csv`, `id,${name}\n1,2\n`)
+  const said = [
+    await run(['topics', 'import', 'texts', file, '--key', 'id', '--event-time', 'now', ...data]),
+    await run(['topics', 'produce', 'texts', '--timestamp-field', name, ...data], { stdin: `{"${name}":5}\n` }),
+    await run(['topics', 'import', 'texts', file, '--key', name, '--event-time', 'now', ...data]),
+    await run(['backup', `${folder.path}/backup-${name}`, ...data]),
+    await run(['restore', `${folder.path}/backup-${name}`, '--data', `${folder.path}/restored-${name}`]),
+    await run(['topics', 'list', '--data', folder.directory(`empty-${name}`)]),
+    await run(['reset', 'nothing', ...data]),
+  ]
+  for (const { stdout, stderr } of said) expectHarmless(stdout + stderr)
+  expect(said[0]?.stderr).toContain('a\\u001b[31mb')
+})

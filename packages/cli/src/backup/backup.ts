@@ -37,6 +37,6 @@ async function backup(io: Io, target: string, options: DataOptions): Promise<voi
     `${printable(to)} holds ${counted(done.topics, 'topic')} with ${counted(done.partitions, 'partition')}, ${bytes(done.bytes)}, ${linked}\n`,
   )
   io.stderr.write(
-    `Local state is not part of it. "millrace restore ${target} --data <dir>" makes a data directory of it\n`,
+    `Local state is not part of it. "millrace restore ${printable(target)} --data <dir>" makes a data directory of it\n`,
   )
 }

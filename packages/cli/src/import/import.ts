@@ -10,6 +10,7 @@ import type { TimeUnit } from '../event-time/time-unit.ts'
 import { badUsage } from '../input-error.ts'
 import { count, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
 import { allowExpiredOption, ExpiryCheck } from '../topics/expiry-check.ts'
 import { retentionOutcome } from '../topics/kept-records.ts'
@@ -93,7 +94,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   checkOptions(options, files)
   const deadTopic = deadLettersTopic(name, options)
   const formats = files.map((file) => options.format ?? formatOf(file))
-  const say = (text: string) => io.stderr.write(`${text}\n`)
+  const say = (text: string) => io.stderr.write(`${printableLines(text)}\n`)
   const plan: RowPlan = {
     key: options.key,
     timestamp: options.timestamp,

@@ -2,7 +2,7 @@ import { formatPosition, type JobStatus } from '@millrace/core'
 import type { RestoreProgress, ServedView } from '@millrace/runtime'
 import { count, counted, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { printableLines } from '../terminal/printable.ts'
+import { printable, printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
 
 /** What a running job shows on stderr: where its views are, how far it is, how fast. */
@@ -35,7 +35,7 @@ export class JobDisplay {
       const from = formatPosition(completeFrom)
       if (from !== '') this.notice(`view ${name} counts from ${from} on, not from the start of its inputs`)
     }
-    const option = data === '.millrace' ? '' : ` --data ${data}`
+    const option = data === '.millrace' ? '' : ` --data ${printable(data)}`
     const [first] = names
     if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
   }

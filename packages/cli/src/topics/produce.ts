@@ -10,6 +10,7 @@ import { checkStdin } from '../import/check-stdin.ts'
 import { badUsage } from '../input-error.ts'
 import { blocksOfLines, byteLines, textLines } from '../lines.ts'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { TopicAppender } from '../topic-appender.ts'
 import { eventTimeMs, positiveNumber } from '../values.ts'
 import { allowExpiredOption, ExpiryCheck } from './expiry-check.ts'
@@ -103,7 +104,7 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   const kept = await retentionOutcome(options, outcome)
   const understood = time?.summary === undefined ? '' : `${time.summary}\n`
   const stopped = isStop(report.failure) ? 'Interrupted: ' : ''
-  io.stderr.write(`${stopped}${appendedText(report)} appended to ${name}${kept}\n${understood}`)
+  io.stderr.write(`${stopped}${appendedText(report)} appended to ${name}${kept}\n${printableLines(understood)}`)
   if (isStop(report.failure)) endInterrupted()
   else if (report.failure !== undefined) throw report.failure
 }
