@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { parseStart } from './topics/tail-start.ts'
 import {
   durationMs,
+  httpUrl,
   isoTime,
   portNumber,
   positiveDurationMs,
@@ -93,4 +94,18 @@ test.each([
   ['parseStart', parseStart, ['middle', '-1', '1.5']],
 ] as const)('%s refuses what it cannot read', (_name, parse, texts) => {
   for (const text of texts) expect(() => parse(text), text).toThrow(InvalidArgumentError)
+})
+
+test.each([
+  ['localhost:4711', 'http://localhost:4711'],
+  ['127.0.0.1:4711/', 'http://127.0.0.1:4711'],
+  ['[::1]:4711', 'http://[::1]:4711'],
+  ['http://localhost:4711/', 'http://localhost:4711'],
+  ['https://ops.example.com/millrace', 'https://ops.example.com/millrace'],
+])('the address %s is %s', (text, url) => {
+  expect(httpUrl(text)).toBe(url)
+})
+
+test.each(['ftp://localhost', 'http://', ':4711', ''])('%j is refused as an address', (text) => {
+  expect(() => httpUrl(text)).toThrow(/Give an address such as/)
 })
