@@ -20,19 +20,19 @@ export function jsonOption(): Option {
   return new Option('--json', 'one JSON object a line')
 }
 
-/** Whether a command may make a data directory where there is none. */
-export type WhereNone = 'make' | 'refuse'
+/** Whether a command may make the data directory if it is missing. */
+export type IfMissing = 'make' | 'refuse'
 
 /**
- * Runs `use` with the log of the data directory, and closes it whatever happens. Throws `FILE_MISSING` where there is none and
- * `whereNone` refuses.
+ * Runs `use` with the log of the data directory, and closes it whatever happens. Throws `FILE_MISSING` if it is
+ * missing and `ifMissing` is `refuse`.
  */
 export async function withLog<T>(
   { data }: DataOptions,
-  whereNone: WhereNone,
+  ifMissing: IfMissing,
   use: (log: Log) => Promise<T>,
 ): Promise<T> {
-  if (whereNone === 'refuse' && !existsSync(data)) throw dataMissing(data)
+  if (ifMissing === 'refuse' && !existsSync(data)) throw dataMissing(data)
   const log = await openLog(data)
   try {
     return await use(log)

@@ -70,7 +70,7 @@ function importLine({ imported }: Moment): string {
 function jobLine(tasks: readonly TaskLine[]): string {
   const sum = (of: (task: TaskLine) => number) => tasks.reduce((total, task) => total + of(task), 0)
   const lag = sum((task) => task.lag)
-  return `${number(sum((task) => task.processed))} records, ${number(sum((task) => task.perSecond))}/s, lag ${number(lag)}`
+  return `${number(sum((task) => task.fromSources))} records, ${number(sum((task) => task.fromSourcesPerSecond))}/s, lag ${number(lag)}`
 }
 
 function bars(hours: ReadonlyMap<string, Delay>): string {

@@ -5,6 +5,9 @@ export interface TaskLine {
   readonly task: string
   readonly processed: number
   readonly perSecond: number
+  /** Of its records, those of source topics: a record that passes a repartition topic counts once. */
+  readonly fromSources: number
+  readonly fromSourcesPerSecond: number
   readonly lag: number
 }
 
@@ -23,12 +26,29 @@ export class Rates {
     const before = this.#past[0]
     return status.tasks.map((task) => {
       const earlier = before?.tasks.find((other) => other.task === task.task)
-      const processed = task.counts.processed - (earlier?.counts.processed ?? 0)
       const elapsedMs = status.atMs - (before?.atMs ?? status.atMs)
-      const perSecond = elapsedMs > 0 ? (processed * 1000) / elapsedMs : 0
-      return { task: task.task, processed: task.counts.processed, perSecond, lag: lagOf(task) }
+      const rate = (count: (task: TaskStatus) => number) => {
+        const counted = count(task) - (earlier === undefined ? 0 : count(earlier))
+        return elapsedMs > 0 ? (counted * 1000) / elapsedMs : 0
+      }
+      return {
+        task: task.task,
+        processed: processedBy(task),
+        perSecond: rate(processedBy),
+        fromSources: fromSources(task),
+        fromSourcesPerSecond: rate(fromSources),
+        lag: lagOf(task),
+      }
     })
   }
+}
+
+function processedBy({ counts }: TaskStatus): number {
+  return counts.processed
+}
+
+function fromSources({ counts }: TaskStatus): number {
+  return counts.processed - counts.repartitioned
 }
 
 function lagOf(task: TaskStatus): number {

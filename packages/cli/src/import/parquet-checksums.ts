@@ -14,7 +14,7 @@ export async function checkPages(buffer: AsyncBuffer, group: RowGroup): Promise<
 }
 
 async function checkColumn(buffer: AsyncBuffer, meta: ColumnMetaData): Promise<void> {
-  // A dictionary at 0 is one that is not there: the file begins with its magic number.
+  // An offset of 0 means that the column has no dictionary: the file begins with its magic number.
   const start = Number(meta.dictionary_page_offset ?? 0) || Number(meta.data_page_offset)
   const bytes = new Uint8Array(await buffer.slice(start, start + Number(meta.total_compressed_size)))
   const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 }

@@ -20,7 +20,7 @@ export function processIo(): Io {
     if (!handled) process.exit()
     stop.abort()
   })
-  // There is no other place for messages; a job goes on when the disk of its messages is full.
+  // Messages have only this place; a job goes on when the disk of its messages is full.
   process.stderr.on('error', () => undefined)
   // As after any crash, the next start goes on from the last commit.
   process.on('uncaughtException', (error) => process.exit(reportError(io, uncaught(error))))

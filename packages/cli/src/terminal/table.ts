@@ -23,7 +23,7 @@ export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   io.stdout.write(`${table.toString().replace(/[ ]+$/gm, '')}\n`)
 }
 
-/** A value as a person reads it, and can type it in again: a number may be an id or a time. Nothing where there is none. */
+/** A value as a person reads it, and can type it in again: a number may be an id or a time. Empty if it is missing. */
 export function cell(value: unknown): string {
   if (value === undefined) return ''
   return printable(typeof value === 'string' ? value : JSON.stringify(value))
