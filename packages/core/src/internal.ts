@@ -33,6 +33,7 @@ export type {
   AggregateNode,
   BranchNode,
   Callback,
+  Carried,
   ChangesNode,
   DynamicTopic,
   FilterNode,
@@ -46,15 +47,18 @@ export type {
   PeekNode,
   PipeNode,
   PlanNode,
+  PlanNodes,
   RepartitionNode,
   SinkNode,
   SourceNode,
+  StepNode,
   StorePlan,
   TableFilterNode,
   TableMapValuesNode,
   TopicPlan,
   ToTableNode,
 } from './plan/node.ts'
+export type { StepFlow } from './plan/step-flow.ts'
 export type { WindowSpec } from './plan/window.ts'
 export {
   firstOpenWindowStart,
@@ -74,7 +78,7 @@ export {
   type RepartitionTopic,
   resolvePartitions,
 } from './topology/resolve-partitions.ts'
-export { catalogTopic, changelogTopic, deadLetterTopics, inputsOf, repartitionTopic } from './topology/steps.ts'
+export { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {

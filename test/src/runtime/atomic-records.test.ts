@@ -356,7 +356,7 @@ async function resultsOf(theJob: Job, values: readonly number[]) {
     for (const [name, partition] of OUTPUTS) outputs.push(await own.read(name, out.value, partition))
     const views: Record<string, unknown> = {}
     for (const node of theJob.outputs) {
-      if ('store' in node && node.store !== undefined) views[node.store.name] = await own.rows(theJob, node.store.name)
+      for (const { name } of node.stores) views[name] = await own.rows(theJob, name)
     }
     const dead = (await own.read('dead', numbers.value)).map(([, value]) => value)
     return { counts: { emitted, late, failed }, outputs, views, dead }

@@ -96,13 +96,15 @@ test('a job is described as plain data, the same each time', () => {
     kind: 'aggregate',
     label: 'count "delays"',
     from: ['flight-delays.delays.repartition#0'],
-    store: {
-      name: 'delays',
-      key: 'string',
-      value: 'int64',
-      windowMs: 3_600_000,
-      retentionMs: 604_800_000,
-      view: true,
-    },
+    stores: [
+      {
+        name: 'delays',
+        key: 'string',
+        value: 'int64',
+        windowMs: 3_600_000,
+        retentionMs: 604_800_000,
+        view: true,
+      },
+    ],
   })
 })

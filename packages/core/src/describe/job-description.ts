@@ -1,6 +1,6 @@
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode, StorePlan } from '../plan/node.ts'
-import { inputsOf, repartitionTopic } from '../topology/steps.ts'
+import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
 
@@ -38,7 +38,8 @@ export interface StepDescription {
   readonly from: readonly string[]
   /** The topic that it appends to, where that is fixed. */
   readonly to?: string
-  readonly store?: StoreSummary
+  /** What it keeps, if anything. */
+  readonly stores?: readonly StoreSummary[]
 }
 
 export interface StoreSummary {
@@ -81,14 +82,13 @@ function describeSubtopology(
     const stepId = `${id}#${inputs.length + index}`
     written.set(node, stepId)
     const to = outputTopic(topology.job, node)
-    const store = 'store' in node ? node.store : undefined
     return {
       id: stepId,
       kind: node.kind,
       label: node.label,
-      from: inputsOf(node).flatMap((input) => read.get(input) ?? written.get(input) ?? []),
+      from: node.inputs.flatMap((input) => read.get(input) ?? written.get(input) ?? []),
       ...(to !== undefined && { to }),
-      ...(store !== undefined && { store: summaryOf(topology, store) }),
+      ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, store)) }),
     }
   })
   return { id, inputs: described, steps }

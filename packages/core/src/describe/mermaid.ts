@@ -37,10 +37,12 @@ function subgraph({ id, inputs, steps }: SubtopologyDescription, index: number, 
   return [`  subgraph g${index}[${quoted(id)}]`, ...inside, '  end', ...edges]
 }
 
-function storeLines({ store }: StepDescription, stepId: string): string[] {
-  if (store === undefined) return []
-  const label = quoted(`${store.view ? 'view' : 'store'} ${store.name}`)
-  return [`    ${stepId}s[(${label})]`, `    ${stepId} -.- ${stepId}s`]
+function storeLines({ stores = [] }: StepDescription, stepId: string): string[] {
+  return stores.flatMap(({ view, name }, index) => {
+    const label = quoted(`${view ? 'view' : 'store'} ${name}`)
+    const id = `${stepId}s${index === 0 ? '' : index}`
+    return [`    ${id}[(${label})]`, `    ${stepId} -.- ${id}`]
+  })
 }
 
 /** Mermaid takes anything between quotes but a quote, and reads `#…;` as a character and tags as HTML. */

@@ -36,9 +36,9 @@ function inputText({ topic, key, value, internal }: InputDescription): string {
   return `${internal ? 'repartition topic' : 'topic'} ${topic} (${key} → ${value})`
 }
 
-function stepText({ label, kind, to, store }: StepDescription): string {
+function stepText({ label, kind, to, stores = [] }: StepDescription): string {
   const target = kind === 'repartition' && to !== undefined ? ` → ${to}` : ''
-  return `${label}${target}${store === undefined ? '' : `  [${storeText(store)}]`}`
+  return `${label}${target}${stores.map((store) => `  [${storeText(store)}]`).join('')}`
 }
 
 function storeText({ name, key, value, windowMs, retentionMs, view }: StoreSummary): string {

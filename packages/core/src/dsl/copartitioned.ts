@@ -1,16 +1,25 @@
+import type { RepartitionNode } from '../plan/node.ts'
+import { READS_ALL } from '../plan/step-flow.ts'
+import { recordStep } from '../plan/step-parts.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
 
 /** The stream with equal keys in one partition: sent through a repartition topic, named after the step, where need be. */
 export function copartitioned<K, V>(plan: StreamPlan<K, V>, name: string): StreamPlan<K, V> {
-  if (!plan.rekeyed) return plan
-  const node = Object.freeze({
+  return plan.rekeyed ? { ...plan, node: repartitionNode(plan, name, undefined), rekeyed: false } : plan
+}
+
+/** The step that sends a stream through a repartition topic. */
+export function repartitionNode<K, V>(
+  { node, key, value }: StreamPlan<K, V>,
+  name: string,
+  partitions: number | undefined,
+): RepartitionNode {
+  return Object.freeze({
+    ...recordStep('repartition', node, READS_ALL, name),
     kind: 'repartition',
-    label: `repartition "${name}"`,
-    input: plan.node,
     name,
-    partitions: undefined,
-    key: planSerde(plan.key),
-    value: planSerde(plan.value),
-  } as const)
-  return { ...plan, node, rekeyed: false }
+    partitions,
+    key: planSerde(key),
+    value: planSerde(value),
+  })
 }

@@ -1,5 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Add, AggregateNode, RecordContext } from '../plan/node.ts'
+import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
+import { storeStep } from '../plan/step-parts.ts'
 import { int64 } from '../serdes/numbers.ts'
 import type { AggregateOptions } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
@@ -9,7 +11,8 @@ import type { Windows } from './windows.ts'
 
 /** How records become totals of type `T`. All aggregates are one of these. */
 export interface Fold<T> {
-  readonly step: AggregateNode['fold']
+  /** The word that the user wrote. */
+  readonly step: 'count' | 'reduce' | 'aggregate'
   readonly init: (() => T) | undefined
   readonly add: Add
   readonly value: Serde<T> | undefined
@@ -43,6 +46,7 @@ export function foldInto<K, V, T>(
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, value } = fold
   const store = storePlan(name, planSerde(key), value, window, true)
-  const label = `${step} "${name}"`
-  return Object.freeze({ kind: 'aggregate', fold: step, label, input, store, window, init, add, emit })
+  // What comes too late goes on as it is.
+  const flow = { ...READS_ALL, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
+  return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, emit })
 }

@@ -9,7 +9,7 @@ import type { Table } from './table.ts'
 const JOB: unique symbol = Symbol.for('millrace.job')
 
 /** Bumped when a job of one copy of this package could be misread by another. */
-const JOB_VERSION = 2
+const JOB_VERSION = 3
 
 /** A named set of outputs, and all that they are computed from. Immutable, and valid: a job that is not cannot be made. */
 export interface Job {

@@ -1,4 +1,8 @@
+import { keepsKeyBytes } from '../plan/key-bytes.ts'
 import type { DynamicTopic, PlanNode, SinkNode, TopicPlan } from '../plan/node.ts'
+import { READS_ALL } from '../plan/step-flow.ts'
+import { recordStep } from '../plan/step-parts.ts'
+import { isKeyless } from '../serdes/no-key.ts'
 import { type OutputPlan, PLAN } from './plan-value.ts'
 
 /** A stream that goes to a topic: an output of a job. Made by `stream.to(…)`. */
@@ -8,7 +12,10 @@ export interface Output {
 
 /** The output that appends what leaves `input` to a topic, or to one that each record chooses. */
 export function outputTo(input: PlanNode, topic: TopicPlan | DynamicTopic): Output {
-  const label = 'choose' in topic ? 'to a chosen topic' : `to "${topic.name}"`
-  const node: SinkNode = Object.freeze({ kind: 'sink', label, input, topic })
+  const chosen = 'choose' in topic
+  const label = chosen ? 'to a chosen topic' : `to "${topic.name}"`
+  const keepsBytes = !chosen && keepsKeyBytes(input, topic.key)
+  const flow = { ...READS_ALL, readsKey: chosen || !(keepsBytes || isKeyless(topic.key)) }
+  const node: SinkNode = Object.freeze({ ...recordStep('to', input, flow), label, kind: 'sink', topic, keepsBytes })
   return Object.freeze({ [PLAN]: Object.freeze({ kind: 'output', node } as const) })
 }

@@ -26,7 +26,7 @@ function path(value: { readonly [PLAN]: { readonly node: PlanNode } }): string[]
   let node: PlanNode | undefined = nodeOf(value)
   while (node !== undefined) {
     labels.unshift(node.label)
-    node = 'input' in node ? node.input : 'inputs' in node ? node.inputs[0] : undefined
+    node = node.inputs[0]
   }
   return labels
 }
@@ -34,7 +34,7 @@ function path(value: { readonly [PLAN]: { readonly node: PlanNode } }): string[]
 /** The serdes of the first repartition above a step. */
 function repartitionOf(value: { readonly [PLAN]: { readonly node: PlanNode } }) {
   let node: PlanNode | undefined = nodeOf(value)
-  while (node !== undefined && node.kind !== 'repartition') node = 'input' in node ? node.input : undefined
+  while (node !== undefined && node.kind !== 'repartition') node = node.inputs[0]
   return node
 }
 
@@ -129,7 +129,7 @@ describe('a view', () => {
     const [changes, late] = [windowedCount.changes(), windowedCount.late()]
     expect(changes[PLAN].key?.name).toBe('windowed(string)')
     expect(late[PLAN].key?.name).toBe('string')
-    expect(nodeOf(late)).toMatchObject({ kind: 'late', input: nodeOf(windowedCount) })
+    expect(nodeOf(late)).toMatchObject({ kind: 'late', inputs: [nodeOf(windowedCount)] })
     expect(repartitionOf(changes.toTable('again'))).toMatchObject({ key: { name: 'windowed(string)' } })
   })
 })

@@ -1,8 +1,10 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
 import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
+import { PASSES_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
+import { recordStep, storeStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
-import { copartitioned } from './copartitioned.ts'
+import { copartitioned, repartitionNode } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
 import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
@@ -64,7 +66,8 @@ export class Stream<K, V> {
     fn: (value: V, key: K, context: RecordContext) => readonly [K2, V2],
     serdes: RecordSerdes<K2, V2> = {},
   ): Stream<K2, V2> {
-    const node = { kind: 'map', label: 'map', input: this.#node, fn } as const
+    const flow = { keepsKey: false, keepsValue: false, ...seenBy(fn) }
+    const node = { ...recordStep('map', this.#node, flow), kind: 'map', fn } as const
     return new Stream({ kind: 'stream', node, key: serdes.key, value: serdes.value, rekeyed: true })
   }
 
@@ -76,7 +79,8 @@ export class Stream<K, V> {
    * ```
    */
   mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<V2>): Stream<K, V2> {
-    return this.#withValue({ kind: 'mapValues', label: 'mapValues', input: this.#node, fn }, value)
+    const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
+    return this.#withValue({ ...recordStep('mapValues', this.#node, flow), kind: 'mapValues', fn }, value)
   }
 
   /**
@@ -89,7 +93,7 @@ export class Stream<K, V> {
   filter<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, W>
   filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
   filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
-    return this.#after({ kind: 'filter', label: 'filter', input: this.#node, fn, keep: true })
+    return this.#after({ ...recordStep('filter', this.#node, looksAt(fn)), kind: 'filter', fn, keep: true })
   }
 
   /**
@@ -102,7 +106,7 @@ export class Stream<K, V> {
   filterNot<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, Exclude<V, W>>
   filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
   filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
-    return this.#after({ kind: 'filter', label: 'filterNot', input: this.#node, fn, keep: false })
+    return this.#after({ ...recordStep('filterNot', this.#node, looksAt(fn)), kind: 'filter', fn, keep: false })
   }
 
   /**
@@ -116,7 +120,8 @@ export class Stream<K, V> {
     fn: (value: V, key: K, context: RecordContext) => Iterable<readonly [K2, V2]>,
     serdes: RecordSerdes<K2, V2> = {},
   ): Stream<K2, V2> {
-    const node = { kind: 'flatMap', label: 'flatMap', input: this.#node, fn } as const
+    const flow = { keepsKey: false, keepsValue: false, ...seenBy(fn) }
+    const node = { ...recordStep('flatMap', this.#node, flow), kind: 'flatMap', fn } as const
     return new Stream({ kind: 'stream', node, key: serdes.key, value: serdes.value, rekeyed: true })
   }
 
@@ -128,7 +133,8 @@ export class Stream<K, V> {
    * ```
    */
   flatMapValues<V2>(fn: (value: V, key: K, context: RecordContext) => Iterable<V2>, value?: Serde<V2>): Stream<K, V2> {
-    return this.#withValue({ kind: 'flatMapValues', label: 'flatMapValues', input: this.#node, fn }, value)
+    const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
+    return this.#withValue({ ...recordStep('flatMapValues', this.#node, flow), kind: 'flatMapValues', fn }, value)
   }
 
   /**
@@ -140,7 +146,7 @@ export class Stream<K, V> {
    * ```
    */
   keyBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Stream<K2, V> {
-    const node = { kind: 'keyBy', label: 'keyBy', input: this.#node, fn } as const
+    const node = { ...recordStep('keyBy', this.#node, rekeys(fn)), kind: 'keyBy', fn } as const
     return new Stream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true })
   }
 
@@ -153,7 +159,7 @@ export class Stream<K, V> {
    */
   groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedStream<K2, V>>
   groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedStream<K2, V> {
-    const node = { kind: 'keyBy', label: 'groupBy', input: this.#node, fn } as const
+    const node = { ...recordStep('groupBy', this.#node, rekeys(fn)), kind: 'keyBy', fn } as const
     return new GroupedStream({ kind: 'stream', node, key, value: this[PLAN].value, rekeyed: true }, toStream)
   }
 
@@ -178,7 +184,8 @@ export class Stream<K, V> {
    */
   merge<K2, V2>(...others: readonly Stream<K2, V2>[]): Stream<K | K2, V | V2> {
     const plans: readonly StreamPlan<K | K2, V | V2>[] = [this[PLAN], ...others.map((other) => other[PLAN])]
-    const node = { kind: 'merge', label: 'merge', inputs: plans.map((plan) => plan.node) } as const
+    const inputs = plans.map((plan) => plan.node)
+    const node = { ...recordStep('merge', this.#node, PASSES_ALL), kind: 'merge', inputs } as const
     const key = sameSerde(plans.map((plan) => plan.key))
     const value = sameSerde(plans.map((plan) => plan.value))
     // Equal keys that are written differently are in different partitions.
@@ -201,8 +208,10 @@ export class Stream<K, V> {
     const ordered = Object.entries(branches).sort(([, a], [, b]) => Number(a === otherwise) - Number(b === otherwise))
     const streams = ordered.map(([name, branch]): [string, Stream<K, V>] => {
       const fn = branch === otherwise ? undefined : branch
-      const node = { kind: 'branch', label: `split "${name}"`, input: this.#node, before: [...before], fn } as const
+      const earlier = [...before]
       if (fn !== undefined) before.push(fn)
+      const parts = recordStep('split', this.#node, looksAt(...before), name)
+      const node = { ...parts, kind: 'branch', before: earlier, fn } as const
       return [name, this.#after(node)]
     })
     return Object.freeze(Object.fromEntries(streams))
@@ -216,7 +225,7 @@ export class Stream<K, V> {
    * ```
    */
   peek(fn: (value: V, key: K, context: RecordContext) => void): Stream<K, V> {
-    return this.#after({ kind: 'peek', label: 'peek', input: this.#node, fn })
+    return this.#after({ ...recordStep('peek', this.#node, looksAt(fn)), kind: 'peek', fn })
   }
 
   /**
@@ -234,15 +243,7 @@ export class Stream<K, V> {
   ): Stream<Key, V>
   repartition(name: string, options: RepartitionOptions = {}): Stream<K, V> {
     const { key, value } = this[PLAN]
-    const node = {
-      kind: 'repartition',
-      label: `repartition "${name}"`,
-      input: this.#node,
-      name,
-      partitions: options.partitions,
-      key: planSerde(key),
-      value: planSerde(value),
-    } as const
+    const node = repartitionNode(this[PLAN], name, options.partitions)
     return new Stream({ kind: 'stream', node, key, value, rekeyed: false })
   }
 
@@ -279,7 +280,7 @@ export class Stream<K, V> {
   toTable(name: string): Table<K, V> {
     const { node, key, value } = copartitioned(this[PLAN], name)
     const store = storePlan(name, planSerde(key), value, undefined, false)
-    const table = { kind: 'toTable', label: `toTable "${name}"`, input: node, store } as const
+    const table = { ...storeStep('toTable', node, store), kind: 'toTable' } as const
     return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
   }
 
@@ -309,10 +310,9 @@ export class Stream<K, V> {
     e: OperatorFunction<D, E>,
   ): Stream<K, E>
   pipe(...operators: readonly OperatorFunction<never, unknown>[]): Stream<K, unknown> {
-    return this.#withValue(
-      { kind: 'pipe', label: 'pipe', input: this.#node, connect: connectAll(operators) },
-      undefined,
-    )
+    const flow = { ...PASSES_ALL, keepsValue: false, readsValue: true }
+    const connect = connectAll(operators)
+    return this.#withValue({ ...recordStep('pipe', this.#node, flow), kind: 'pipe', connect }, undefined)
   }
 
   get #node(): PlanNode {
@@ -326,6 +326,16 @@ export class Stream<K, V> {
   #withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
     return new Stream({ ...this[PLAN], node, value })
   }
+}
+
+/** Lets records through by what callbacks say of them. */
+function looksAt(...fns: readonly ((...parameters: never[]) => unknown)[]): StepFlow {
+  return { ...PASSES_ALL, keepsValue: false, readsKey: fns.some((fn) => seenBy(fn).readsKey), readsValue: true }
+}
+
+/** Lets records through under another key. */
+function rekeys(fn: (...parameters: never[]) => unknown): StepFlow {
+  return { keepsKey: false, keepsValue: true, ...seenBy(fn) }
 }
 
 /** All operators as one; the boundary at which each gets what the one before it gives, as the types promised. */

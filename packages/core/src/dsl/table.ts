@@ -1,5 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { PlanNode, RecordContext } from '../plan/node.ts'
+import type { PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
+import { tableStep } from '../plan/step-parts.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
@@ -43,7 +44,7 @@ export class Table<K, V> {
    */
   changes(): Stream<K, V> {
     const { node, value, window } = this[PLAN]
-    const changes = { kind: 'changes', label: 'changes', input: node } as const
+    const changes = { ...tableStep('changes', node, undefined), kind: 'changes' } as const
     // The rows of a window lie where their key is, not where key and window together would be.
     return this.toStream({ kind: 'stream', node: changes, key: this.#key(), value, rekeyed: window !== undefined })
   }
@@ -62,8 +63,9 @@ export class Table<K, V> {
   filter(fn: (value: V, key: K, context: RecordContext) => boolean, options?: TableOptions<V>): Table<K, V>
   filter(fn: (value: V, key: K, context: RecordContext) => boolean, options: TableOptions<V> = {}): Table<K, V> {
     const value = options.value ?? this[PLAN].value
-    const label = stepLabel('filter', options.name)
-    return this.#derived({ kind: 'tableFilter', label, fn, keep: true }, options.name, value)
+    const store = this.#store(options.name, value)
+    const node = { ...tableStep('filter', this[PLAN].node, store), kind: 'tableFilter', fn, keep: true } as const
+    return this.#derived(node, value)
   }
 
   /**
@@ -74,14 +76,18 @@ export class Table<K, V> {
    * ```
    */
   mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, options: TableOptions<V2> = {}): Table<K, V2> {
-    const label = stepLabel('mapValues', options.name)
-    return this.#derived({ kind: 'tableMapValues', label, fn }, options.name, options.value)
+    const store = this.#store(options.name, options.value)
+    const node = { ...tableStep('mapValues', this[PLAN].node, store), kind: 'tableMapValues', fn } as const
+    return this.#derived(node, options.value)
   }
 
-  #derived<V2>(step: DerivedStep, name: string | undefined, value: Serde<V2> | undefined): Table<K, V2> {
-    const { node: input, rowKey, window } = this[PLAN]
-    const store = name === undefined ? undefined : storePlan(name, rowKey, value, window, false)
-    const node: PlanNode = { ...step, input, store }
+  #store<V2>(name: string | undefined, value: Serde<V2> | undefined): StorePlan | undefined {
+    const { rowKey, window } = this[PLAN]
+    return name === undefined ? undefined : storePlan(name, rowKey, value, window, false)
+  }
+
+  #derived<V2>(node: PlanNode, value: Serde<V2> | undefined): Table<K, V2> {
+    const { rowKey, window } = this[PLAN]
     return new Table({ kind: 'table', node, rowKey, value, window }, this.toStream)
   }
 
@@ -91,12 +97,4 @@ export class Table<K, V> {
     // The boundary at which the plan's serde gets its type back: K is what the table was made with.
     return (window === undefined ? rowKey : windowed(rowKey)) as unknown as Serde<K>
   }
-}
-
-type DerivedStep =
-  | Omit<Extract<PlanNode, { kind: 'tableFilter' }>, 'input' | 'store'>
-  | Omit<Extract<PlanNode, { kind: 'tableMapValues' }>, 'input' | 'store'>
-
-function stepLabel(step: string, name: string | undefined): string {
-  return name === undefined ? step : `${step} "${name}"`
 }

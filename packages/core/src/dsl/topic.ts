@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import { PASSES_ALL } from '../plan/step-flow.ts'
 import { NO_KEY } from '../serdes/no-key.ts'
 import { type Duration, durationMs } from './duration.ts'
 import { PLAN, planSerde, type TopicValuePlan } from './plan-value.ts'
@@ -71,6 +72,14 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V> | KeylessT
   const key: Serde<K> | Serde<null> = options.key ?? NO_KEY
   const aheadMaxMs = aheadMax === 'unlimited' ? Number.POSITIVE_INFINITY : durationMs(aheadMax)
   const plan = Object.freeze({ name, key: planSerde(key), value: planSerde(value), timestamp, aheadMaxMs })
-  const source = Object.freeze({ kind: 'source', label: `stream "${name}"`, topic: plan } as const)
+  const parts = {
+    label: `stream "${name}"`,
+    word: 'stream',
+    inputs: [],
+    takes: 'records',
+    stores: [],
+    flow: PASSES_ALL,
+  } as const
+  const source = Object.freeze({ ...parts, kind: 'source', topic: plan } as const)
   return Object.freeze({ name, key, value, [PLAN]: Object.freeze({ kind: 'topic', source } as const) })
 }

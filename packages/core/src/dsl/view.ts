@@ -29,7 +29,8 @@ export interface ViewAccess<K, V> {
 export function viewOf<T extends Table<unknown, unknown>>(table: T): ViewAccess<ViewKey<T>, ViewValue<T>>
 export function viewOf(table: Table<unknown, unknown>): StorePlan {
   const { node } = table[PLAN]
-  if ('store' in node && node.store !== undefined) return node.store
+  const [store] = node.stores
+  if (store !== undefined) return store
   throw new RefusedError(
     'VIEW_MISSING',
     `${node.label} keeps no rows to be read: give it a name, as in { name: 'my-view' }`,

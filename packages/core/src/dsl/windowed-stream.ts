@@ -65,7 +65,7 @@ export class WindowedStream<K, V> {
     const node = foldInto(this.#plan, name, fold, this.#windows, emit)
     const { key, value } = this.#plan
     return new WindowedTable(
-      { kind: 'table', node, rowKey: node.store.key, value: fold.value, window: this.#windows },
+      { kind: 'table', node, rowKey: node.stores[0].key, value: fold.value, window: this.#windows },
       { node, key, value },
       this.#toStream,
     )

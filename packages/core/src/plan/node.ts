@@ -1,5 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Headers } from '../headers.ts'
+import type { StepFlow } from './step-flow.ts'
 import type { WindowSpec } from './window.ts'
 
 /**
@@ -37,40 +38,60 @@ export interface TopicPlan {
   readonly aheadMaxMs: number
 }
 
+/** What goes from one step into another: records, a table's changes, or the records that came late for a window. */
+export type Carried = 'records' | 'changes' | 'late'
+
+/** What every step says of itself. Who walks a plan asks this, and needs to know no step by its kind. */
+interface Step {
+  /** Names the step in messages, as the user wrote it: `filter`, `aggregate "delays"`. */
+  readonly label: string
+  /** The word that the user wrote: `filter`, `aggregate`. On disk, as part of what a store means. */
+  readonly word: string
+  /** What feeds it, port by port. One step may feed several ports. */
+  readonly inputs: readonly PlanNode[]
+  /** What it takes from the steps that feed it. */
+  readonly takes: Carried
+  /** What it keeps. The first is the one that a view of the step reads. */
+  readonly stores: readonly StorePlan[]
+  readonly flow: StepFlow
+}
+
+/** A step with one port. */
+interface UnaryStep extends Step {
+  readonly inputs: readonly [PlanNode]
+}
+
+/** All steps by their kind: an operator belongs to each, and the runtime does not compile without it. */
+export interface PlanNodes {
+  readonly source: SourceNode
+  readonly map: MapNode
+  readonly mapValues: MapValuesNode
+  readonly filter: FilterNode
+  readonly flatMap: FlatMapNode
+  readonly flatMapValues: FlatMapValuesNode
+  readonly keyBy: KeyByNode
+  readonly peek: PeekNode
+  readonly merge: MergeNode
+  readonly branch: BranchNode
+  readonly pipe: PipeNode
+  readonly repartition: RepartitionNode
+  readonly sink: SinkNode
+  readonly aggregate: AggregateNode
+  readonly toTable: ToTableNode
+  readonly tableFilter: TableFilterNode
+  readonly tableMapValues: TableMapValuesNode
+  readonly changes: ChangesNode
+  readonly late: LateNode
+}
+
 /**
  * A step of a job, immutable. Nodes point at their inputs; a job is the set of its outputs, so the graph is found
  * by walking up. Streams carry records (key, value); tables carry changes (key, new value, old value).
- *
- * `label` names the step in messages: what the user wrote, such as `filter` or `aggregate "delays"`.
  */
-export type PlanNode =
-  | SourceNode
-  | MapNode
-  | MapValuesNode
-  | FilterNode
-  | FlatMapNode
-  | FlatMapValuesNode
-  | KeyByNode
-  | PeekNode
-  | MergeNode
-  | BranchNode
-  | PipeNode
-  | RepartitionNode
-  | SinkNode
-  | AggregateNode
-  | ToTableNode
-  | TableFilterNode
-  | TableMapValuesNode
-  | ChangesNode
-  | LateNode
+export type PlanNode = PlanNodes[keyof PlanNodes]
 
-interface Step {
-  readonly label: string
-}
-
-interface StreamStep extends Step {
-  readonly input: PlanNode
-}
+/** A step that runs in a task: every one but a topic that is read. */
+export type StepNode = Exclude<PlanNode, SourceNode>
 
 /** Reads a topic. */
 export interface SourceNode extends Step {
@@ -79,66 +100,65 @@ export interface SourceNode extends Step {
 }
 
 /** New key and value from a callback that returns `[key, value]`. */
-export interface MapNode extends StreamStep {
+export interface MapNode extends UnaryStep {
   readonly kind: 'map'
   readonly fn: Callback<readonly [unknown, unknown]>
 }
 
-export interface MapValuesNode extends StreamStep {
+export interface MapValuesNode extends UnaryStep {
   readonly kind: 'mapValues'
   readonly fn: Callback
 }
 
 /** Keeps the records for which the callback's answer is `keep`. */
-export interface FilterNode extends StreamStep {
+export interface FilterNode extends UnaryStep {
   readonly kind: 'filter'
   readonly fn: Callback
   readonly keep: boolean
 }
 
-export interface FlatMapNode extends StreamStep {
+export interface FlatMapNode extends UnaryStep {
   readonly kind: 'flatMap'
   readonly fn: Callback<Iterable<readonly [unknown, unknown]>>
 }
 
-export interface FlatMapValuesNode extends StreamStep {
+export interface FlatMapValuesNode extends UnaryStep {
   readonly kind: 'flatMapValues'
   readonly fn: Callback<Iterable<unknown>>
 }
 
 /** New key, same value (`keyBy`, `groupBy`). */
-export interface KeyByNode extends StreamStep {
+export interface KeyByNode extends UnaryStep {
   readonly kind: 'keyBy'
   readonly fn: Callback
 }
 
-export interface PeekNode extends StreamStep {
+export interface PeekNode extends UnaryStep {
   readonly kind: 'peek'
   readonly fn: Callback
 }
 
-/** All records of several streams; no order between them but that in which the task takes them. */
+/** All records of several streams, one a port; no order between them but that in which the task takes them. */
 export interface MergeNode extends Step {
   readonly kind: 'merge'
-  readonly inputs: readonly PlanNode[]
 }
 
 /** The records that none of the `before` callbacks accepts and `fn` does; `fn` undefined accepts the rest. */
-export interface BranchNode extends StreamStep {
+export interface BranchNode extends UnaryStep {
   readonly kind: 'branch'
   readonly before: readonly Callback[]
   readonly fn: Callback | undefined
 }
 
 /** Synchronous RxJS operators over the values; what they emit during a call gets the caller's key and time. */
-export interface PipeNode extends StreamStep {
+export interface PipeNode extends UnaryStep {
   readonly kind: 'pipe'
   /** Connects source to sink once per task; typed by the DSL. */
   readonly connect: (source: import('rxjs').Observable<never>) => import('rxjs').Observable<unknown>
 }
 
 /** Sends records through a topic of the job's own, so that equal keys meet in one task. The cut between subtopologies. */
-export interface RepartitionNode extends StreamStep {
+export interface RepartitionNode extends UnaryStep {
   readonly kind: 'repartition'
   /** The topic is `<job>.<name>.repartition`. */
   readonly name: string
@@ -149,9 +169,11 @@ export interface RepartitionNode extends StreamStep {
 }
 
 /** Appends to a topic; an output. `topic` may be chosen per record, and then the serdes are stated. */
-export interface SinkNode extends StreamStep {
+export interface SinkNode extends UnaryStep {
   readonly kind: 'sink'
   readonly topic: TopicPlan | DynamicTopic
+  /** Whether records are written under the key bytes that they were read with. */
+  readonly keepsBytes: boolean
 }
 
 /** The topic's name comes from each record; the topics must exist. */
@@ -162,11 +184,9 @@ export interface DynamicTopic {
 }
 
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
-export interface AggregateNode extends StreamStep {
+export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
-  /** The word that the user wrote. */
-  readonly fold: 'count' | 'reduce' | 'aggregate'
-  readonly store: StorePlan
+  readonly stores: readonly [StorePlan]
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined
   /** The total before the first record; undefined: `add` gets undefined. */
@@ -177,34 +197,31 @@ export interface AggregateNode extends StreamStep {
 }
 
 /** The latest value by key; a null value deletes. */
-export interface ToTableNode extends StreamStep {
+export interface ToTableNode extends UnaryStep {
   readonly kind: 'toTable'
-  readonly store: StorePlan
+  readonly stores: readonly [StorePlan]
 }
 
 /** A table with the rows that the callback accepts. Stored only where it has a store. */
-export interface TableFilterNode extends StreamStep {
+export interface TableFilterNode extends UnaryStep {
   readonly kind: 'tableFilter'
   readonly fn: Callback
   readonly keep: boolean
-  readonly store: StorePlan | undefined
 }
 
-export interface TableMapValuesNode extends StreamStep {
+export interface TableMapValuesNode extends UnaryStep {
   readonly kind: 'tableMapValues'
   readonly fn: Callback
-  readonly store: StorePlan | undefined
 }
 
 /** A table's changes as a stream: key and new value, null where the row was deleted. */
-export interface ChangesNode extends StreamStep {
+export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
 }
 
-/** The records that came after their window had closed, as they were. `input` is the windowed aggregate. */
-export interface LateNode extends StreamStep {
+/** The records that came after their window had closed, as they were. Its input is the windowed aggregate. */
+export interface LateNode extends UnaryStep {
   readonly kind: 'late'
-  readonly input: AggregateNode
 }
 
 /** A store as the plan names it: also the view's name, and its part of the changelog. */

@@ -6,7 +6,7 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 
 /** What is wrong with a step's windows, in words; nothing where it has none. */
 export function windowProblems(step: PlanNode): string[] {
-  if (step.kind !== 'aggregate' || step.window === undefined) return []
+  if (!('window' in step) || step.window === undefined) return []
   const { kind, sizeMs, advanceMs, graceMs, retentionMs } = step.window
   const problems = [
     isLength(sizeMs) ? undefined : `size must be ${DURATION}, more than 0`,

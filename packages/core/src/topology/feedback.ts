@@ -10,7 +10,10 @@ import { unifySources } from './unify-sources.ts'
 export function feedbackProblems(outputs: readonly PlanNode[]): string[] {
   const groups = groupSteps(stepsOf(unifySources(outputs)))
   const feeders = new Map(
-    groups.map((group) => [group, groups.filter(({ nodes }) => group.inputs.some((input) => nodes.includes(input)))]),
+    groups.map((group) => [
+      group,
+      groups.filter(({ nodes }) => nodes.some((node) => group.inputs.some((input) => input === node))),
+    ]),
   )
   const reaches = (from: (typeof groups)[number]) => {
     const seen = new Set<(typeof groups)[number]>()

@@ -1,6 +1,5 @@
-import type { PlanNode } from '../plan/node.ts'
+import type { PlanNode, StepNode } from '../plan/node.ts'
 import { DisjointSets } from './disjoint-sets.ts'
-import { inputsOf } from './steps.ts'
 import type { InputPlan } from './topology.ts'
 
 type InputNode = InputPlan['node']
@@ -8,7 +7,7 @@ type InputNode = InputPlan['node']
 /** Steps that run in one task: connected without a repartition between. */
 export interface Group {
   readonly inputs: readonly InputNode[]
-  readonly nodes: readonly PlanNode[]
+  readonly nodes: readonly StepNode[]
 }
 
 /** The groups of a plan whose sources are unified; always in the same order. */
@@ -17,13 +16,13 @@ export function groupSteps(steps: readonly PlanNode[]): readonly Group[] {
   // A repartition node is two things: the last step of its path where it is written, and an input where it is read.
   const readers = new Map<PlanNode, PlanNode>()
   for (const node of steps) {
-    for (const input of inputsOf(node)) {
+    for (const input of node.inputs) {
       const reader = input.kind === 'repartition' ? (readers.get(input) ?? node) : input
       if (input.kind === 'repartition') readers.set(input, reader)
       sets.join(reader, node)
     }
   }
-  const groups = new Map<PlanNode, { inputs: InputNode[]; nodes: PlanNode[] }>()
+  const groups = new Map<PlanNode, { inputs: InputNode[]; nodes: StepNode[] }>()
   const groupOf = (node: PlanNode) => {
     const root = sets.root(node)
     const group = groups.get(root) ?? { inputs: [], nodes: [] }

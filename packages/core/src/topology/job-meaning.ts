@@ -1,6 +1,6 @@
 import { dictionary } from '../dictionary.ts'
-import type { AggregateNode, PlanNode } from '../plan/node.ts'
-import { inputsOf, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import type { PlanNode, StorePlan } from '../plan/node.ts'
+import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
 /**
@@ -46,8 +46,7 @@ export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
   const stores = dictionary<StoreMeaning>()
   const repartitions = dictionary<RepartitionMeaning>()
   for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
-    const store = storeOf(node)
-    if (store !== undefined) stores[store.name] = storeMeaning(job, node)
+    for (const store of node.stores) stores[store.name] = storeMeaning(job, node, store)
     if (node.kind === 'repartition') {
       const { key, value } = node
       repartitions[repartitionTopic(job, node.name)] = { key: key.name, value: value.name, inputs: inputs(job, node) }
@@ -56,13 +55,10 @@ export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
   return { stores, repartitions }
 }
 
-function storeMeaning(job: string, node: PlanNode): StoreMeaning {
-  const store = storeOf(node)
-  if (store === undefined) throw new Error(`${node.label} has no store`)
-  const aggregate = node.kind === 'aggregate' ? node : undefined
-  const { window } = aggregate ?? {}
+function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeaning {
+  const window = 'window' in node ? node.window : undefined
   return {
-    step: stepWord(node),
+    step: node.word,
     key: store.key.name,
     value: store.value.name,
     windows: window?.kind ?? null,
@@ -70,21 +66,8 @@ function storeMeaning(job: string, node: PlanNode): StoreMeaning {
     advanceMs: window?.advanceMs ?? null,
     graceMs: window?.graceMs ?? null,
     times: window === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',
-    emit: window === undefined ? null : (aggregate?.emit ?? null),
+    emit: window !== undefined && 'emit' in node ? node.emit : null,
     inputs: inputs(job, node),
-  }
-}
-
-function stepWord(node: PlanNode): string {
-  switch (node.kind) {
-    case 'aggregate':
-      return node.fold
-    case 'tableFilter':
-      return node.keep ? 'filter' : 'filterNot'
-    case 'tableMapValues':
-      return 'mapValues'
-    default:
-      return node.kind
   }
 }
 
@@ -92,22 +75,19 @@ function stepWord(node: PlanNode): string {
 function inputs(job: string, node: PlanNode): string[] {
   const names = new Set<string>()
   const visited = new Set<PlanNode>()
-  const visit = (input: PlanNode) => {
-    if (visited.has(input)) return
-    visited.add(input)
-    const store = storeOf(input)
-    if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
-    else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
-    else if (input.kind === 'late') names.add(`late records of store ${lateOf(input.input)}`)
-    else if (store !== undefined) names.add(`store ${store.name}`)
-    else inputsOf(input).forEach(visit)
+  const visit = (step: PlanNode) => {
+    if (visited.has(step)) return
+    visited.add(step)
+    for (const input of step.inputs) {
+      const [store] = input.stores
+      if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
+      else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
+      else if (store === undefined) visit(input)
+      else names.add(step.takes === 'late' ? `late records of store ${store.name}` : `store ${store.name}`)
+    }
   }
-  inputsOf(node).forEach(visit)
+  visit(node)
   return [...names].sort()
-}
-
-function lateOf({ store }: AggregateNode): string {
-  return store.name
 }
 
 function isTimedByCallback(node: PlanNode): boolean {

@@ -69,7 +69,7 @@ function partitionsOf(
 }
 
 function feedersOf(topology: Topology, { inputs }: Subtopology): readonly Subtopology[] {
-  return topology.subtopologies.filter(({ nodes }) => inputs.some(({ node }) => nodes.includes(node)))
+  return topology.subtopologies.filter(({ nodes }) => nodes.some((step) => inputs.some(({ node }) => node === step)))
 }
 
 function throwMissing(

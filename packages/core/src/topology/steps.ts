@@ -1,33 +1,16 @@
-import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
 import type { ErrorPolicies, ErrorPolicy } from './topology.ts'
-
-/** What feeds a step, in the order in which the job names them. */
-export function inputsOf(node: PlanNode): readonly PlanNode[] {
-  switch (node.kind) {
-    case 'source':
-      return []
-    case 'merge':
-      return node.inputs
-    default:
-      return [node.input]
-  }
-}
 
 /** Every step that the outputs are computed from, each once, after all that feed it; always in the same order. */
 export function stepsOf(outputs: readonly PlanNode[]): readonly PlanNode[] {
   const steps = new Set<PlanNode>()
   const visit = (node: PlanNode) => {
     if (steps.has(node)) return
-    for (const input of inputsOf(node)) visit(input)
+    node.inputs.forEach(visit)
     steps.add(node)
   }
   for (const output of outputs) visit(output)
   return [...steps]
-}
-
-/** The store of a stateful step. */
-export function storeOf(node: PlanNode): StorePlan | undefined {
-  return 'store' in node ? node.store : undefined
 }
 
 /** The name of a repartition step's topic. */

@@ -1,5 +1,5 @@
 import type { PlanNode } from '../plan/node.ts'
-import { inputsOf, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
 /** All that a store is computed from, through whatever repartitions and other stores. */
@@ -18,18 +18,17 @@ export interface StoreInputs {
 /** What each store of a job is computed from, in the order of the topology. */
 export function storeInputs({ job, subtopologies }: Topology): readonly StoreInputs[] {
   return subtopologies.flatMap(({ id, nodes }) =>
-    nodes.flatMap((node) => {
-      const store = storeOf(node)
-      return store === undefined ? [] : [{ store: store.name, subtopology: id, ...inputsBehind(job, node) }]
-    }),
+    nodes.flatMap((node) =>
+      node.stores.map(({ name }) => ({ store: name, subtopology: id, ...inputsBehind(job, node) })),
+    ),
   )
 }
 
 function inputsBehind(job: string, node: PlanNode): Omit<StoreInputs, 'store' | 'subtopology'> {
-  const steps = stepsOf(inputsOf(node))
+  const steps = stepsOf(node.inputs)
   return {
     sources: steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])),
     repartitions: steps.flatMap((step) => (step.kind === 'repartition' ? [repartitionTopic(job, step.name)] : [])),
-    stores: steps.flatMap((step) => storeOf(step)?.name ?? []),
+    stores: steps.flatMap((step) => step.stores.map(({ name }) => name)),
   }
 }

@@ -63,7 +63,7 @@ describe('a topology', () => {
     const [subtopology] = subtopologies
     expect(subtopology?.inputs).toHaveLength(1)
     for (const node of subtopology?.nodes ?? []) {
-      expect('input' in node && node.input).toBe(subtopology?.inputs[0]?.node)
+      expect(node.inputs[0]).toBe(subtopology?.inputs[0]?.node)
     }
   })
 })
@@ -113,6 +113,6 @@ test('what is late still belongs to its aggregate where a topic was named twice'
   const { nodes } = toTopology(made).subtopologies[0] ?? { nodes: [] }
   const late = nodes.find(({ kind }) => kind === 'late')
   expect(late).toBeDefined()
-  expect(nodes).toContain(late !== undefined && 'input' in late ? late.input : undefined)
+  expect(nodes).toContain(late?.inputs[0])
   expect(toTopology(made).views.map(({ name }) => name)).toEqual(['all', 'counts'])
 })

@@ -1,7 +1,7 @@
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode } from '../plan/node.ts'
 import { type Group, groupSteps } from './group-steps.ts'
-import { changelogTopic, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import { changelogTopic, repartitionTopic, stepsOf } from './steps.ts'
 import type { InputPlan, Subtopology, Topology, ViewPlan } from './topology.ts'
 import { unifySources } from './unify-sources.ts'
 
@@ -29,7 +29,7 @@ function inFlowOrder(groups: readonly Group[]): readonly Group[] {
     if (visiting.has(group)) return
     visiting.add(group)
     for (const input of group.inputs) {
-      const feeder = groups.find(({ nodes }) => nodes.includes(input))
+      const feeder = groups.find(({ nodes }) => nodes.some((node) => node === input))
       if (feeder !== undefined) visit(feeder)
     }
     ordered.add(group)
@@ -45,7 +45,7 @@ function subtopologyOf(job: string, { inputs, nodes }: Group): Subtopology {
     id: plans[0]?.topic ?? job,
     inputs: plans,
     nodes,
-    stores: nodes.flatMap((node) => storeOf(node) ?? []),
+    stores: nodes.flatMap((node) => node.stores),
   }
 }
 
@@ -54,8 +54,8 @@ function topicOf(job: string, node: InputNode): string {
 }
 
 function viewOf(node: PlanNode, subtopologies: readonly Subtopology[]): ViewPlan[] {
-  const store = storeOf(node)
-  const subtopology = subtopologies.find(({ nodes }) => nodes.includes(node))
+  const [store] = node.stores
+  const subtopology = subtopologies.find(({ nodes }) => nodes.some((step) => step === node))
   if (store === undefined || subtopology === undefined) return []
   return [{ name: store.name, store, subtopology: subtopology.id }]
 }

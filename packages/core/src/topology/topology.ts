@@ -1,4 +1,4 @@
-import type { PlanNode, RepartitionNode, SinkNode, SourceNode, StorePlan } from '../plan/node.ts'
+import type { RepartitionNode, SinkNode, SourceNode, StepNode, StorePlan } from '../plan/node.ts'
 
 /** A job's graph, cut at its repartition topics; what `runtime` compiles tasks from. Pure data, no partition counts. */
 export interface Topology {
@@ -18,7 +18,7 @@ export interface Subtopology {
   /** The topics that it reads, by topic name; all have the same number of partitions. */
   readonly inputs: readonly InputPlan[]
   /** Its nodes but the inputs, each after what feeds it. A repartition node is the last of its path here. */
-  readonly nodes: readonly PlanNode[]
+  readonly nodes: readonly StepNode[]
   readonly stores: readonly StorePlan[]
 }
 

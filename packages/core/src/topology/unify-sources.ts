@@ -1,4 +1,4 @@
-import type { AggregateNode, PlanNode, SourceNode } from '../plan/node.ts'
+import type { PlanNode, SourceNode } from '../plan/node.ts'
 
 /**
  * The same plan with one source node for each topic: a topic that is named twice is still read once. Steps downstream of
@@ -23,22 +23,9 @@ class SourceUnifier {
   }
 
   #unify(node: PlanNode): PlanNode {
-    switch (node.kind) {
-      case 'source':
-        return this.#source(node)
-      case 'merge': {
-        const inputs = node.inputs.map((input) => this.node(input))
-        return inputs.every((input, index) => input === node.inputs[index]) ? node : { ...node, inputs }
-      }
-      case 'late': {
-        const input = this.node(node.input)
-        return input === node.input ? node : { ...node, input: asAggregate(input) }
-      }
-      default: {
-        const input = this.node(node.input)
-        return input === node.input ? node : { ...node, input }
-      }
-    }
+    if (node.kind === 'source') return this.#source(node)
+    const inputs = node.inputs.map((input) => this.node(input))
+    return inputs.every((input, port) => input === node.inputs[port]) ? node : withInputs(node, inputs)
   }
 
   #source(node: SourceNode): SourceNode {
@@ -49,7 +36,7 @@ class SourceUnifier {
   }
 }
 
-function asAggregate(node: PlanNode): AggregateNode {
-  if (node.kind === 'aggregate') return node
-  throw new Error(`${node.label} has no late records`)
+/** The same step over other inputs, as many as it had: the compiler does not count them. */
+function withInputs(node: PlanNode, inputs: readonly PlanNode[]): PlanNode {
+  return { ...node, inputs } as PlanNode
 }

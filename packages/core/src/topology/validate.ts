@@ -4,7 +4,7 @@ import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/n
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import { feedbackProblems } from './feedback.ts'
-import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf, storeOf } from './steps.ts'
+import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './steps.ts'
 import type { ErrorPolicies } from './topology.ts'
 
 /** What a job is made of, as validation sees it. */
@@ -67,8 +67,7 @@ function stepNames(job: string, step: PlanNode): { what: string; name: string }[
   if (step.kind === 'repartition') {
     return [{ what: 'repartition topic', name: isValidName(job) ? repartitionTopic(job, step.name) : step.name }]
   }
-  const store = storeOf(step)
-  return store === undefined ? [] : [{ what: 'store', name: store.name }]
+  return step.stores.map((store) => ({ what: 'store', name: store.name }))
 }
 
 function outputProblems({ outputs }: Draft): string[] {
@@ -77,13 +76,10 @@ function outputProblems({ outputs }: Draft): string[] {
     if (output === undefined) {
       return [`output ${index + 1} is no table and no stream that ends in .to(topic): only these can be outputs`]
     }
-    if (output.kind === 'sink' || storeOf(output) !== undefined) return []
-    return [`${output.label} is an output, but its rows are not kept: give it a name, as in ${exampleOf(output)}`]
+    if (output.kind === 'sink' || output.stores.length > 0) return []
+    const example = `${output.word}(…, { name: 'my-view' })`
+    return [`${output.label} is an output, but its rows are not kept: give it a name, as in ${example}`]
   })
-}
-
-function exampleOf(output: PlanNode): string {
-  return `${output.kind === 'tableFilter' ? 'filter' : 'mapValues'}(…, { name: 'my-view' })`
 }
 
 function sourceProblems({ name, steps }: Draft): string[] {
@@ -116,8 +112,7 @@ function readAlike(a: TopicPlan, b: TopicPlan): boolean {
 function storeProblems({ steps }: Draft): string[] {
   const byName = new Map<string, PlanNode[]>()
   for (const step of steps) {
-    const store = storeOf(step)
-    if (store !== undefined) byName.set(store.name, [...(byName.get(store.name) ?? []), step])
+    for (const { name } of step.stores) byName.set(name, [...(byName.get(name) ?? []), step])
   }
   return [...byName].flatMap(([name, sharing]) =>
     sharing.length === 1
@@ -150,8 +145,8 @@ function repartitionProblems({ steps }: Draft): string[] {
 /** The compiler refuses such steps; a job in JavaScript has no compiler. */
 function keyProblems({ steps }: Draft): string[] {
   return steps.flatMap((step) => {
-    const key = step.kind === 'repartition' ? step.key : storeOf(step)?.key
-    if (key === undefined || !isKeyless(key)) return []
+    const keys = step.kind === 'repartition' ? [step.key] : step.stores.map(({ key }) => key)
+    if (!keys.some(isKeyless)) return []
     return [`${step.label} works by key, but its records have none: choose one with groupBy or keyBy first`]
   })
 }

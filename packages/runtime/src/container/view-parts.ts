@@ -1,7 +1,7 @@
 import { type Position, RetriableError } from '@millrace/core'
 import type { FrozenCommit, Topology } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
-import { anySerde } from '../task/compile.ts'
+import { anySerde } from '../operators/any-serde.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
 

@@ -1,7 +1,19 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { BranchNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { answered } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileBranch: CompileStep<BranchNode> = (node, context) => () => [
+  new BranchOperator(
+    node.label,
+    node.before.map(userCallback),
+    node.fn && userCallback(node.fn),
+    context.record,
+    context.streamAfter(node),
+  ),
+]
 
 /** Passes the records that no earlier branch accepts and this one does; tombstones go to the branch for the rest. */
 export class BranchOperator extends StreamOperator {

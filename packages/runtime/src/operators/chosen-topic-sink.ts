@@ -1,17 +1,11 @@
-import type { RecordContext } from '@millrace/core'
-import { RecordError, type Serde } from '@millrace/core'
-import { isKeyless } from '@millrace/core/internal'
+import { type RecordContext, RecordError } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
-import { KeyEncoder } from './key-encoder.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
-import { KeylessSinkOperator, type Output, SinkOperator } from './sink.ts'
+import type { HoldTask } from './step-context.ts'
 import { TopicOpening } from './topic-opening.ts'
 
-/** Opens the partitions of a topic for a task. Rejects with `TOPIC_MISSING`. */
-export type OpenOutput = (topic: string) => Promise<Output>
-
-/** Lets an operator hold its task: no record is taken, and nothing committed, until the promise settles. */
-export type HoldTask = (until: Promise<unknown>) => void
+/** Makes the operator that appends to a topic. Rejects with `TOPIC_MISSING`. */
+type OpenSink = (topic: string) => Promise<StreamOperator>
 
 /**
  * Appends each record to the topic that a callback names for it. A topic is opened when it is first named: the task waits
@@ -20,25 +14,16 @@ export type HoldTask = (until: Promise<unknown>) => void
 export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #step: string
   readonly #choose: UserCallback<string>
-  readonly #key: Serde<unknown>
   readonly #context: RecordContext
-  readonly #open: OpenOutput
+  readonly #open: OpenSink
   readonly #hold: HoldTask
   readonly #topics = new Map<string, StreamOperator>()
   readonly #opening = new Set<string>()
 
-  constructor(
-    step: string,
-    choose: UserCallback<string>,
-    key: Serde<unknown>,
-    context: RecordContext,
-    open: OpenOutput,
-    hold: HoldTask,
-  ) {
+  constructor(step: string, choose: UserCallback<string>, context: RecordContext, open: OpenSink, hold: HoldTask) {
     super()
     this.#step = step
     this.#choose = choose
-    this.#key = key
     this.#context = context
     this.#open = open
     this.#hold = hold
@@ -73,11 +58,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
   }
 
   async #openTopic(name: string): Promise<void> {
-    const output = await this.#open(name)
-    const sink = isKeyless(this.#key)
-      ? new KeylessSinkOperator(output)
-      : new SinkOperator(new KeyEncoder(this.#step, this.#key, output.writers.length), output)
-    this.#topics.set(name, sink)
+    this.#topics.set(name, await this.#open(name))
     this.#opening.delete(name)
   }
 }

@@ -18,6 +18,8 @@ export interface ClockedOperator {
   step(): number
   /** Whether it emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
   readonly emits: boolean
+  /** Looks whether there is something to do that is not worth a look at every record; called at commits. */
+  look?(): void
   /** How far it is, for the checkpoint: JSON. */
   save(): unknown
   /** Takes up the progress of a checkpoint; undefined if there is none. */

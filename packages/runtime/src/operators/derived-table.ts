@@ -1,7 +1,52 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { StorePlan, TableFilterNode, TableMapValuesNode } from '@millrace/core/internal'
+import type { EventTime } from '../task/event-time.ts'
+import { anySerde } from './any-serde.ts'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, TableOperator } from './operator.ts'
 import { answered, returned } from './returned.ts'
+import type { CompileStep, Connect, StepContext } from './step-context.ts'
+import { storedValue } from './stored-value.ts'
+
+export const compileTableFilter: CompileStep<TableFilterNode> = (node, context) =>
+  compileDerived(node, filterRow(node.label, userCallback(node.fn), node.keep, context.record), context)
+
+export const compileTableMapValues: CompileStep<TableMapValuesNode> = (node, context) =>
+  compileDerived(node, mapRow(node.label, userCallback(node.fn), context.record), context)
+
+function compileDerived(
+  node: TableFilterNode | TableMapValuesNode,
+  derive: (key: unknown, value: unknown) => unknown,
+  context: StepContext,
+): Connect {
+  const [store] = node.stores
+  const rows = store && rowStore(node.label, store, context.timeBefore(node), context)
+  return () => [new DerivedTableOperator(derive, rows, context.tableAfter(node))]
+}
+
+function rowStore(step: string, store: StorePlan, time: EventTime, context: StepContext): RowStore {
+  const serde = anySerde(store.value)
+  const kept = (key: unknown, value: unknown) => (value === null ? undefined : storedValue(step, serde, value, key))
+  if (store.windowMs === undefined) {
+    const rows = context.keyValueStore(store)
+    return {
+      put: (key, value) => {
+        const row = kept(key, value)
+        rows.set(rows.find(key), row)
+        return row ?? null
+      },
+    }
+  }
+  const rows = context.windowStore(store, time)
+  return {
+    put: (windowed, value) => {
+      const { key, window } = windowed as { key: unknown; window: { start: number } }
+      const row = kept(key, value)
+      rows.set(rows.find(key, window.start), row)
+      return row ?? null
+    },
+  }
+}
 
 /** Where a derived table keeps its rows, if it does; windowed and plain tables alike. */
 export interface RowStore {

@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { FilterNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { answered } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileFilter: CompileStep<FilterNode> = (node, context) => () => [
+  new FilterOperator(node.label, userCallback(node.fn), node.keep, context.record, context.streamAfter(node)),
+]
 
 /** Passes the records for which the callback's truth is `keep`; tombstones pass. */
 export class FilterOperator extends StreamOperator {

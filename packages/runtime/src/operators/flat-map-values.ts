@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { FlatMapValuesNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { listed, returned } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileFlatMapValues: CompileStep<FlatMapValuesNode> = (node, context) => () => [
+  new FlatMapValuesOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** Any number of new values for a record, under its key; tombstones end here. */
 export class FlatMapValuesOperator extends StreamOperator {

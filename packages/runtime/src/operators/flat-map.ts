@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { FlatMapNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { listed, pair } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileFlatMap: CompileStep<FlatMapNode> = (node, context) => () => [
+  new FlatMapOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** Any number of new keys and values for a record; tombstones end here. */
 export class FlatMapOperator extends StreamOperator {

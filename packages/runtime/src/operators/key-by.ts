@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { KeyByNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { returned } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileKeyBy: CompileStep<KeyByNode> = (node, context) => () => [
+  new KeyByOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** New key, same value; tombstones end here, since there is no value to take a key from. */
 export class KeyByOperator extends StreamOperator {

@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { MapValuesNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { returned } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileMapValues: CompileStep<MapValuesNode> = (node, context) => () => [
+  new MapValuesOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** New value, same key; tombstones pass. */
 export class MapValuesOperator extends StreamOperator {

@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { MapNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { pair } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileMap: CompileStep<MapNode> = (node, context) => () => [
+  new MapOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** New key and value; tombstones end here, since there is no value to compute them from. */
 export class MapOperator extends StreamOperator {

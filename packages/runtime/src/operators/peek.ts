@@ -1,7 +1,13 @@
 import type { RecordContext } from '@millrace/core'
-import type { UserCallback } from './callback.ts'
+import type { PeekNode } from '@millrace/core/internal'
+import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { answered } from './returned.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compilePeek: CompileStep<PeekNode> = (node, context) => () => [
+  new PeekOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
+]
 
 /** Calls back and passes the record on as it is; tombstones pass unseen. */
 export class PeekOperator extends StreamOperator {

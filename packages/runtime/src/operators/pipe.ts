@@ -1,7 +1,13 @@
 import { FatalError, RecordError } from '@millrace/core'
+import type { PipeNode } from '@millrace/core/internal'
 import { type Observable, Subject } from 'rxjs'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
 import { StreamOperator } from './operator.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compilePipe: CompileStep<PipeNode> = (node, context) => () => [
+  new PipeOperator(node.label, node.connect as PipeConnect, context.unit, context.streamAfter(node)),
+]
 
 /** The user's operators, from the values that go in to those that come out. */
 export type PipeConnect = (source: Observable<unknown>) => Observable<unknown>

@@ -1,9 +1,19 @@
+import type { RepartitionNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { OriginHeader } from '../task/origin.ts'
-import { requireKey } from './aggregate.ts'
-import type { KeyEncoder } from './key-encoder.ts'
+import { anySerde } from './any-serde.ts'
+import { appendTo, type Output } from './append.ts'
+import { KeyEncoder } from './key-encoder.ts'
 import { StreamOperator } from './operator.ts'
-import { appendTo, type Output } from './sink.ts'
+import { requireKey } from './require-key.ts'
+import type { CompileStep } from './step-context.ts'
+
+export const compileRepartition: CompileStep<RepartitionNode> = (node, context) => {
+  const output = context.outputTo(node.label, context.repartitionTopic(node), node.value)
+  context.sendMarkers(context.timeBefore(node), output.writers)
+  const keys = new KeyEncoder(node.label, anySerde(node.key), output.writers.length)
+  return () => [new RepartitionOperator(context.record, context.origin, keys, output)]
+}
 
 /**
  * Sends records through a topic of the job's own, to the partition of their key, each with its origin, so that the

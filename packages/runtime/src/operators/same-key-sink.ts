@@ -1,8 +1,8 @@
 import { NO_HEADERS } from '@millrace/core'
 import { partitionOf } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
+import { appendTo, type Output } from './append.ts'
 import { StreamOperator } from './operator.ts'
-import { appendTo, type Output } from './sink.ts'
 
 /**
  * Appends every record to a topic under the key bytes that it was read with: for streams whose key was not changed and

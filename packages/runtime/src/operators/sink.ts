@@ -1,50 +1,28 @@
-import { type Headers, MillraceError, NO_HEADERS, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
-import type { UnitOfWork } from '../task/unit-of-work.ts'
-import { requireKey } from './aggregate.ts'
-import type { KeyEncoder } from './key-encoder.ts'
+import { NO_HEADERS } from '@millrace/core'
+import { isKeyless, type SinkNode } from '@millrace/core/internal'
+import { anySerde } from './any-serde.ts'
+import { appendTo, type Output } from './append.ts'
+import { userCallback } from './callback.ts'
+import { ChosenTopicSinkOperator } from './chosen-topic-sink.ts'
+import { KeyEncoder } from './key-encoder.ts'
 import { StreamOperator } from './operator.ts'
+import { requireKey } from './require-key.ts'
+import { SameKeySinkOperator } from './same-key-sink.ts'
+import type { CompileStep } from './step-context.ts'
 
-/** Counts what a task appends. */
-export interface EmitCounter {
-  emitted: number
-}
-
-/** What every step that appends to topics knows of itself. */
-export interface Output {
-  readonly step: string
-  readonly value: Serde<unknown>
-  /** By partition number. */
-  readonly writers: readonly PartitionWriter[]
-  /** Takes the records of a topic without keys: the partition with the task's own number, so that their order is kept. */
-  readonly home: PartitionWriter
-  readonly counter: EmitCounter
-  /** Told of each writer before an append, so that the append can be undone. */
-  readonly unit: UnitOfWork
-}
-
-/** Appends one record; what the value's serde throws becomes an error that names the step. */
-export function appendTo(
-  output: Output,
-  writer: PartitionWriter,
-  timestamp: number,
-  keyBytes: Buffer | null,
-  keyStart: number,
-  keyEnd: number,
-  value: unknown,
-  headers: Headers,
-): void {
-  output.unit.touch(writer)
-  try {
-    writer.append(timestamp, keyBytes, keyStart, keyEnd, value, output.value, headers)
-  } catch (cause) {
-    if (cause instanceof MillraceError) throw cause
-    throw new RecordError(
-      'RECORD_UNENCODABLE',
-      `${output.step} cannot write a value as ${output.value.name}: ${cause instanceof Error ? cause.message : cause}`,
-      { step: output.step, topic: writer.topic, cause },
-    )
+export const compileSink: CompileStep<SinkNode> = (node, context) => {
+  const { label, topic } = node
+  const key = anySerde(topic.key)
+  const sinkTo = (output: Output): StreamOperator =>
+    isKeyless(key)
+      ? new KeylessSinkOperator(output)
+      : new SinkOperator(new KeyEncoder(label, key, output.writers.length), output)
+  if ('choose' in topic) {
+    const open = async (name: string) => sinkTo(await context.openOutput(label, name, topic.value))
+    return () => [new ChosenTopicSinkOperator(label, userCallback(topic.choose), context.record, open, context.hold)]
   }
-  output.counter.emitted++
+  const output = context.outputTo(label, topic.name, topic.value)
+  return () => [node.keepsBytes ? new SameKeySinkOperator(context.record, output) : sinkTo(output)]
 }
 
 /** Appends every record to a topic, in the partition that its key belongs to. */

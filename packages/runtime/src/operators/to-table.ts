@@ -1,8 +1,16 @@
 import type { Serde } from '@millrace/core'
-import type { KeyValueStore } from '@millrace/core/internal'
-import { requireKey } from './aggregate.ts'
+import type { KeyValueStore, ToTableNode } from '@millrace/core/internal'
+import { anySerde } from './any-serde.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
+import { requireKey } from './require-key.ts'
+import type { CompileStep } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
+
+export const compileToTable: CompileStep<ToTableNode> = (node, context) => () => {
+  const [store] = node.stores
+  const rows = context.keyValueStore(store)
+  return [new ToTableOperator(node.label, anySerde(store.value), rows, context.tableAfter(node))]
+}
 
 /** Keeps the latest value of each key; a tombstone deletes the row. */
 export class ToTableOperator extends StreamOperator {

@@ -1,8 +1,49 @@
-import { isWindowClosed, lastWindowStart, type WindowSpec, type WindowStore } from '@millrace/core/internal'
+import { type Serde, windowed } from '@millrace/core'
+import {
+  type AggregateNode,
+  isWindowClosed,
+  lastWindowStart,
+  type WindowSpec,
+  type WindowStore,
+} from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
-import { type Fold, foldRecord, requireKey } from './aggregate.ts'
+import { anySerde } from './any-serde.ts'
+import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
+import { requireKey } from './require-key.ts'
+import type { Connect, StepContext } from './step-context.ts'
+import { TimedResultsOperator } from './timed-results.ts'
+import { WindowFinals } from './window-finals.ts'
+
+/** An aggregate by key and window. Results that come when a window closes come from `WindowFinals`. */
+export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec, context: StepContext): Connect {
+  const { record, counts, units } = context
+  const [{ name, key, value }] = node.stores
+  const time = context.timeBefore(node)
+  const store = context.windowStore(node.stores[0], time)
+  const final = node.emit === 'final'
+  const finals = final && context.feedsTable(node) ? new WindowFinals(name, windows, time, store, record) : undefined
+  if (finals !== undefined) {
+    context.drive(finals)
+    context.holdBack(node, name, time, finals)
+  }
+  return () => {
+    const next = context.tableAfter(node)
+    if (finals !== undefined && next !== undefined) {
+      const rowKey = windowed(anySerde(key)) as Serde<unknown>
+      finals.next = new TimedResultsOperator(node.label, rowKey, anySerde(value), finals, units, next)
+    }
+    const late: LateRecords = {
+      count: () => {
+        counts.late++
+      },
+      next: context.lateAfter(node),
+    }
+    const fold = foldOf(node, context)
+    return [new WindowAggregateOperator(fold, windows, time, record, store, late, final ? undefined : next)]
+  }
+}
 
 /** Where the records go that come after their window has closed. */
 export interface LateRecords {

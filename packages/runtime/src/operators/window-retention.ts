@@ -37,7 +37,6 @@ export class WindowRetention implements ClockedOperator {
     return this.#wantedBefore > this.#expiredBefore ? this.#wantedBefore : Number.POSITIVE_INFINITY
   }
 
-  /** Called at commits: it is not worth a look at every record. */
   look(): void {
     this.#wantedBefore = Math.max(this.#wantedBefore, this.time.watermark - this.#keptMs)
   }

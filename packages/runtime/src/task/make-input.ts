@@ -1,9 +1,9 @@
 import type { TopicDescription } from '@millrace/core'
 import type { InputPlan, Subtopology } from '@millrace/core/internal'
-import { anySerde } from './compile.ts'
+import { anySerde } from '../operators/any-serde.ts'
+import { followersIn, readsKey, readsValue } from './edges.ts'
 import { wakingMs } from './event-time.ts'
 import type { InputSpec, RefuseRecord, TaskInput } from './input.ts'
-import { followersIn, readsKey, readsValue } from './key-flow.ts'
 import { type RepartitionEvents, RepartitionInput } from './repartition-input.ts'
 import { SourceInput, type TimestampExtractor } from './source-input.ts'
 

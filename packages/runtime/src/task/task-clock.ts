@@ -81,6 +81,12 @@ export class TaskClock {
     }
   }
 
+  /** Called once a commit has taken what there is: those that look around at commits only do so now. */
+  frozen(): void {
+    for (const operator of this.#operators) operator.look?.()
+    this.advance()
+  }
+
   /** Takes up what checkpoints say, the oldest first, and arms every step; also if there are none. */
   resume(saved: readonly SavedClock[]): void {
     const watermarks = new Map<string, number>()

@@ -1,6 +1,5 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
 import { type FrozenCommit, type InputPlan, maximumPosition, ownValue, type TaskState } from '@millrace/core/internal'
-import type { WindowRetention } from '../operators/window-retention.ts'
 import { checkInput } from './check-input.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -9,7 +8,7 @@ import { type EventTime, NO_WATERMARK, wakingMs } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import { inputGone, inputLost, startsLate } from './input-range.ts'
 import { makeInput } from './make-input.ts'
-import { MarkerSender } from './marker-sender.ts'
+import type { MarkerSender } from './marker-sender.ts'
 import { openLocalState } from './open-local-state.ts'
 import { OriginHeader } from './origin.ts'
 import { RepartitionInput } from './repartition-input.ts'
@@ -56,7 +55,6 @@ export class Task {
   #time: EventTime | undefined
   /** The position when no results were owed last. */
   #settled: Position = {}
-  #retentions: readonly WindowRetention[] = []
   #state: TaskState | undefined
   #group: RecordGroup | undefined
   #units: UnitRunner | undefined
@@ -206,8 +204,7 @@ export class Task {
     const checkpoint = new Map(this.#inputs.map((input) => [input.topic, { ...input.checkpoint(), time }]))
     const frozen = state.freeze(this.#group, this.spec.env.clock.now(), checkpoint)
     this.#committedOffsets = this.#offsets
-    for (const retention of this.#retentions) retention.look()
-    this.#clock.advance()
+    this.#clock.frozen()
     return { task: this, state, group: this.#group, frozen, position }
   }
 
@@ -273,6 +270,7 @@ export class Task {
     const plan = compilePlan({
       subtopology,
       partition,
+      tasks,
       state,
       record: this.#record,
       times,
@@ -286,12 +284,7 @@ export class Task {
       hold: (until) => this.#hold(until),
     })
     this.#units = units
-    this.#markers = subtopology.nodes.flatMap((node) => {
-      if (node.kind !== 'repartition') return []
-      const downstream = writers.get(repartitionTopic(node)) ?? []
-      return [new MarkerSender(partition, tasks, times.after(node.input), downstream)]
-    })
-    this.#retentions = plan.retentions
+    this.#markers = plan.markers
     this.#time = times.whole
     this.#clock = new TaskClock(times.all, plan.clocked)
     for (const [node, input] of inputs) {

@@ -1,4 +1,4 @@
-import type { PlanNode } from '@millrace/core/internal'
+import type { PlanNode, StepNode } from '@millrace/core/internal'
 import { CombinedTime, type EventTime, HeldTime, type OwesResults } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 
@@ -35,9 +35,14 @@ export class TaskTimes {
     const held = this.#held.get(node)
     if (held !== undefined) return held
     if (node.kind === 'source') throw new Error(`${node.label} is not read by this task`)
-    if (node.kind === 'merge') return this.#combined(node.inputs.map((each) => this.after(each)))
+    return this.before(node)
+  }
+
+  /** The time of the records that come to a step. */
+  before(node: StepNode): EventTime {
     // Late records pass a step as they came; what it holds back are results.
-    return this.after(node.kind === 'late' ? node.input.input : node.input)
+    const steps = node.takes === 'late' ? node.inputs.flatMap(({ inputs }) => inputs) : node.inputs
+    return this.#combined(steps.map((step) => this.after(step)))
   }
 
   /** The results of `node` come later than the records that they are computed from. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parametersSeen } from './callback.ts'
+import { parametersSeen } from './step-flow.ts'
 
 describe('how many parameters a function can see', () => {
   test('an arrow function sees the parameters that it names', () => {

@@ -1,0 +1,41 @@
+import type { Carried, PlanNode, StorePlan } from './node.ts'
+import { READS_ALL, type StepFlow } from './step-flow.ts'
+
+/** What every step says of itself, where it has one input: see `Step`. */
+interface StepParts<Takes extends Carried, Stores extends readonly StorePlan[]> {
+  readonly label: string
+  readonly word: string
+  readonly inputs: readonly [PlanNode]
+  readonly takes: Takes
+  readonly stores: Stores
+  readonly flow: StepFlow
+}
+
+/** The common parts of a step that takes records, and keeps nothing. `name` tells it from others of its kind. */
+export function recordStep(word: string, input: PlanNode, flow: StepFlow, name?: string): StepParts<'records', []> {
+  return { label: labelOf(word, name), word, inputs: [input], takes: 'records', stores: [], flow }
+}
+
+/** The common parts of a step that folds records into a store, whose name it bears. */
+export function storeStep(
+  word: string,
+  input: PlanNode,
+  store: StorePlan,
+  flow: StepFlow = READS_ALL,
+): StepParts<'records', [StorePlan]> {
+  return { label: labelOf(word, store.name), word, inputs: [input], takes: 'records', stores: [store], flow }
+}
+
+/** The common parts of a step that takes a table's changes, and may keep rows. */
+export function tableStep(
+  word: string,
+  input: PlanNode,
+  store: StorePlan | undefined,
+): StepParts<'changes', readonly StorePlan[]> {
+  const stores = store === undefined ? [] : [store]
+  return { label: labelOf(word, store?.name), word, inputs: [input], takes: 'changes', stores, flow: READS_ALL }
+}
+
+function labelOf(word: string, name: string | undefined): string {
+  return name === undefined ? word : `${word} "${name}"`
+}

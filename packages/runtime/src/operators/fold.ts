@@ -1,0 +1,57 @@
+import { type RecordContext, RecordError, type Serde } from '@millrace/core'
+import { type AggregateNode, describeValue } from '@millrace/core/internal'
+import { anySerde } from './any-serde.ts'
+import type { UserAdd } from './callback.ts'
+import { callbackFailed } from './operator.ts'
+import { ignoreRejection, returned } from './returned.ts'
+import type { StepContext } from './step-context.ts'
+import { storedValue } from './stored-value.ts'
+import { TotalCopier } from './total-copier.ts'
+
+/** What an aggregate by key and one by window share: the fold itself. */
+export interface Fold {
+  readonly step: string
+  readonly init: (() => unknown) | undefined
+  readonly add: UserAdd
+  readonly context: RecordContext
+  /** How totals are kept. */
+  readonly value: Serde<unknown>
+  /** Where a record that fails must leave the total as it was. */
+  readonly copier: TotalCopier | undefined
+}
+
+/** The fold of an aggregate. */
+export function foldOf({ label, init, add, stores }: AggregateNode, { record, unit }: StepContext): Fold {
+  const value = anySerde(stores[0].value)
+  const copier = unit.undoable ? new TotalCopier(value) : undefined
+  return { step: label, init, add: add as UserAdd, context: record, value, copier }
+}
+
+/**
+ * The next total, as the store keeps it; throws where the callback throws or gives nothing, since a missing total would pass
+ * for a deletion, and where the store cannot keep what it gives.
+ */
+export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unknown): unknown {
+  let next: unknown
+  try {
+    next = fold.add(totalBefore(fold, total), value, key, fold.context)
+  } catch (error) {
+    throw callbackFailed(fold.step, error)
+  }
+  if (next === undefined || next === null || next instanceof Promise) {
+    ignoreRejection(next)
+    throw new RecordError(
+      'CALLBACK_FAILED',
+      `The callback of ${fold.step} returned ${describeValue(next)}: it must return the new total`,
+      {
+        step: fold.step,
+      },
+    )
+  }
+  return storedValue(fold.step, fold.value, next, key)
+}
+
+function totalBefore({ step, init, copier }: Fold, total: unknown): unknown {
+  if (total === undefined) return init === undefined ? undefined : returned(step, init())
+  return copier === undefined ? total : copier.copy(total)
+}

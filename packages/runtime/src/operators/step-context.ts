@@ -1,0 +1,62 @@
+import type { PartitionWriter, Serde } from '@millrace/core'
+import type { KeyValueStore, RepartitionNode, StepNode, StorePlan, WindowStore } from '@millrace/core/internal'
+import type { CurrentRecord } from '../task/current-record.ts'
+import type { EventTime, OwesResults } from '../task/event-time.ts'
+import type { OriginHeader } from '../task/origin.ts'
+import type { RunningCounts } from '../task/task-counts.ts'
+import type { UnitOfWork } from '../task/unit-of-work.ts'
+import type { UnitRunner } from '../task/unit-runner.ts'
+import type { Output } from './append.ts'
+import type { ClockedOperator } from './clocked.ts'
+import type { StreamOperator, TableOperator } from './operator.ts'
+
+/**
+ * Makes a step's operator, in two steps. When it is called, everything that feeds the step has been prepared: it asks for the
+ * step's event time and stores, and says what has a clock. What it returns is called once, later, and connects the operator
+ * to those behind it.
+ */
+export type CompileStep<N extends StepNode> = (node: N, context: StepContext) => Connect
+
+/** Makes what takes the records or changes that come in, for each port. */
+export type Connect = () => readonly (StreamOperator | TableOperator)[]
+
+/** Lets an operator hold its task: no record is taken, and nothing committed, until the promise settles. */
+export type HoldTask = (until: Promise<unknown>) => void
+
+/** What a step's operator is made from. */
+export interface StepContext {
+  readonly record: CurrentRecord
+  readonly counts: RunningCounts
+  readonly unit: UnitOfWork
+  readonly units: UnitRunner
+  readonly origin: OriginHeader
+  readonly hold: HoldTask
+
+  /** The event time of what comes to a step. */
+  timeBefore(node: StepNode): EventTime
+  /** The results of `node` come later than the records that they are computed from, and are owed until then. */
+  holdBack(node: StepNode, name: string, before: EventTime, step: OwesResults): void
+  /** Gives an operator its turns. */
+  drive(operator: ClockedOperator): void
+  keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
+  /** A store whose windows expire by a time. To be asked for once. */
+  windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
+
+  /** The topic that a repartition step sends to. */
+  repartitionTopic(node: RepartitionNode): string
+  /** Where a step appends to a topic that the plan names. */
+  outputTo(step: string, topic: string, value: Serde<never>): Output
+  /** Where a step appends to a topic that a record named. Rejects with `TOPIC_MISSING`. */
+  openOutput(step: string, topic: string, value: Serde<never>): Promise<Output>
+  /** Sends the markers of the job's own topic: how far the records that go there have come in time. */
+  sendMarkers(time: EventTime, writers: readonly PartitionWriter[]): void
+
+  /** Whether any step takes the changes of the table that a step makes. */
+  feedsTable(node: StepNode): boolean
+  /** To be called when connecting: where the records go that leave a step. */
+  streamAfter(node: StepNode): StreamOperator
+  /** As `streamAfter`, for records that come too late; undefined if no step takes them. */
+  lateAfter(node: StepNode): StreamOperator | undefined
+  /** As `streamAfter`, for a table's changes; undefined if no step takes them, so that none are made. */
+  tableAfter(node: StepNode): TableOperator | undefined
+}

@@ -1,0 +1,43 @@
+import type { PlanNode, StepFlow, StepNode, Subtopology } from '@millrace/core/internal'
+
+/** A way into a step: its `port` is the index among the step's inputs. */
+export interface Edge {
+  readonly node: StepNode
+  readonly port: number
+}
+
+/** The edges that lead out of each step of one subtopology. */
+export type Followers = (node: PlanNode) => readonly Edge[]
+
+export function followersIn(subtopology: Subtopology): Followers {
+  const followers = new Map<PlanNode, Edge[]>()
+  for (const node of subtopology.nodes) {
+    for (const [port, input] of node.inputs.entries()) {
+      const known = followers.get(input)
+      if (known === undefined) followers.set(input, [{ node, port }])
+      else known.push({ node, port })
+    }
+  }
+  return (node) => followers.get(node) ?? []
+}
+
+/** Whether any step that gets the records of an input can see their key. */
+export function readsKey(node: PlanNode, followers: Followers): boolean {
+  return reads(node, followers, ({ readsKey: reads, keepsKey: keeps }) => ({ reads, keeps }))
+}
+
+/** Whether any step that gets the records of an input can see their value. */
+export function readsValue(node: PlanNode, followers: Followers): boolean {
+  return reads(node, followers, ({ readsValue: reads, keepsValue: keeps }) => ({ reads, keeps }))
+}
+
+function reads(
+  node: PlanNode,
+  followers: Followers,
+  ofFlow: (flow: StepFlow) => { readonly reads: boolean; readonly keeps: boolean },
+): boolean {
+  return followers(node).some((edge) => {
+    const flow = ofFlow(edge.node.flow)
+    return flow.reads || (flow.keeps && reads(edge.node, followers, ofFlow))
+  })
+}
