@@ -1,16 +1,10 @@
 import type { Topology } from '@millrace/core/internal'
 import { Task } from '../task/task.ts'
 import { type ContainerOptions, DIRTY_BYTES_MAX, IDLE_AFTER_MS } from './container-options.ts'
-import type { Session } from './session.ts'
 import { type JobTopics, sourcesOf } from './topics.ts'
 
-/** All tasks of a job, none of them open. They read and write with the session that their container has then. */
-export function makeTasks(
-  options: ContainerOptions,
-  topology: Topology,
-  topics: JobTopics,
-  session: () => Session,
-): readonly Task[] {
+/** All tasks of a job, none of them open. */
+export function makeTasks(options: ContainerOptions, topology: Topology, topics: JobTopics): readonly Task[] {
   const { log, env, stateDirectory, untilEnd = false, dirtyBytesMax = DIRTY_BYTES_MAX } = options
   const { onNotice = () => undefined, onRestore = () => undefined } = options
   // A run to the end of what is there decides by positions: the same data gives the same answer, however slow the disk is.
@@ -26,15 +20,6 @@ export function makeTasks(
           partition,
           tasks,
           log,
-          get reader() {
-            return session().reader
-          },
-          get writer() {
-            return session().outputs
-          },
-          get catalog() {
-            return session().catalog
-          },
           env,
           topics: topics.descriptions,
           repartitionTopic: topics.repartitionTopic,

@@ -1,6 +1,7 @@
 import { type Position, StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import type { Task, TaskCommit } from '../task/task.ts'
+import type { TaskSession } from '../task/task-spec.ts'
 import type { ServedView } from '../views/served-view.ts'
 import type { Failure } from './commits.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
@@ -53,8 +54,8 @@ export class OpenTasks implements Iterable<Task> {
   }
 
   /** Begins to open tasks, one after the other, beside whatever else goes on. */
-  beginOpening(tasks: readonly Task[]): void {
-    if (tasks.length > 0) this.#opening = this.#openAll(tasks)
+  beginOpening(tasks: readonly Task[], session: TaskSession): void {
+    if (tasks.length > 0) this.#opening = this.#openAll(tasks, session)
   }
 
   /**
@@ -81,10 +82,10 @@ export class OpenTasks implements Iterable<Task> {
   }
 
   /** Opens tasks again where their last commit left them. */
-  async reopen(tasks: readonly Task[]): Promise<void> {
+  async reopen(tasks: readonly Task[], session: TaskSession): Promise<void> {
     for (const task of tasks) {
       this.#views.closing(task)
-      await this.#withRebuilds(task, () => task.reopen())
+      await this.#withRebuilds(task, () => task.reopen(session))
       if (this.#options.untilEnd) task.limitToEnd()
       this.#views.opened(task)
     }
@@ -101,13 +102,13 @@ export class OpenTasks implements Iterable<Task> {
     await this.close(this.#open)
   }
 
-  async #openAll(tasks: readonly Task[]): Promise<void> {
+  async #openAll(tasks: readonly Task[], session: TaskSession): Promise<void> {
     const { signal } = this.#giveUp
     let failure: Failure | undefined
     for (const task of tasks) {
       if (signal.aborted) break
       try {
-        await this.#withRebuilds(task, () => task.open(signal))
+        await this.#withRebuilds(task, () => task.open(session, signal))
       } catch (error) {
         if (!signal.aborted) failure = { error }
         await task.close().catch((closing: unknown) => {

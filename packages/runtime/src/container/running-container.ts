@@ -63,7 +63,7 @@ export class RunningContainer {
     const wake = (failure?: Failure) => this.#wake(failure)
     this.#tasks = new OpenTasks({
       topology,
-      tasks: makeTasks(options, topology, topics, () => this.#joined),
+      tasks: makeTasks(options, topology, topics),
       rebuilds: this.#rebuilds,
       completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
       untilEnd,
@@ -221,7 +221,7 @@ export class RunningContainer {
     }
     await this.#joined.membership.release(assignment)
     this.#followed = assignment
-    this.#tasks.beginOpening(this.#tasks.missing(given))
+    this.#tasks.beginOpening(this.#tasks.missing(given), this.#joined)
   }
 
   /** Gives everything up where an error comes of the group's having gone on without this container; else throws the error. */
@@ -370,10 +370,12 @@ export class RunningContainer {
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#rebuilds.spend(failed)
     await this.#unheld()
-    const { outputs } = this.#joined
+    const session = this.#joined
+    const { outputs } = session
     await outputs.abort()
     await this.#tasks.opening
-    await this.#tasks.reopen(outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : [...this.#tasks])
+    const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : [...this.#tasks]
+    await this.#tasks.reopen(tasks, session)
   }
 
   /** Ends the loop's rest: there is something to do, or something failed beside it. */

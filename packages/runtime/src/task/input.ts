@@ -27,10 +27,16 @@ export interface InputSpec {
 export type RefuseRecord = (error: MillraceError, batch: Batch) => void
 
 /**
- * One input partition of a task: a head record, decoded, and how far the task has come.
+ * What an input has next: a record for the operators; a notice, which is anything else that has an effect (a watermark, a
+ * repeat, a record that cannot be taken); or nothing yet.
+ */
+export type Head = 'record' | 'notice' | 'none'
+
+/**
+ * One input partition of a task: what is next, and how far the task has come.
  *
- * `fill` makes the head, `announce` tells that it is next, and the task takes it with `consume`. `offset` is then the
- * checkpoint: everything before it has been processed.
+ * Looking at the `head` has no effect on the task. It takes a record with `announce`, which moves time to it, and `consume`; and
+ * a notice with `heed`. `offset` is then the checkpoint: everything before it has been processed.
  */
 export abstract class TaskInput implements Progress {
   readonly topic: string
@@ -38,7 +44,7 @@ export abstract class TaskInput implements Progress {
   readonly id: number
   /** Where the records go; the task sets it. */
   root: StreamOperator = DISCARD
-  /** The head, while `fill` has returned true and `consume` was not called. */
+  /** The record that is the head. */
   key: unknown = null
   value: unknown = null
   timestamp = 0
@@ -52,7 +58,9 @@ export abstract class TaskInput implements Progress {
   readonly #refuse: RefuseRecord
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
-  #hasHead = false
+  #head: Head = 'none'
+  /** Why the head cannot be taken, if it is a record that cannot. */
+  #refusal: RecordError | undefined
   /** The batch that was begun last, where it begins for this reader, and the one before it. */
   #begun: BatchMark | undefined
   #begunAt = 0
@@ -79,8 +87,10 @@ export abstract class TaskInput implements Progress {
   abstract get positions(): readonly Position[]
   protected abstract saveProgress(): unknown
   protected abstract loadProgress(progress: unknown): void
-  /** Whether the record under the cursor is for the operators; a record that is not is dealt with here. */
-  protected abstract admit(batch: Batch): boolean
+  /** Whether the record under the cursor is for the operators. */
+  protected abstract isRecord(batch: Batch): boolean
+  /** Takes note of what is under the cursor, which is not for the operators. */
+  protected abstract note(batch: Batch): void
   /** Looks whether the input is idle; called now and then, with the monotonic time, ms. */
   abstract checkIdle(nowMs: number): void
   /**
@@ -103,9 +113,9 @@ export abstract class TaskInput implements Progress {
     return this.#reader?.endOffset ?? this.offset
   }
 
-  /** Whether a record is waiting. */
+  /** Whether something was read that the task has not taken. */
   protected get hasHead(): boolean {
-    return this.#hasHead
+    return this.#head !== 'none'
   }
 
   /** Whether everything up to the limit, or else all that is there now, has been processed. */
@@ -118,7 +128,7 @@ export abstract class TaskInput implements Progress {
    * transactions left). The checkpoint stays before those: they need not be durable yet.
    */
   get passed(): number {
-    return this.#hasHead ? this.offset : Math.max(this.offset, this.#drainedAt)
+    return this.hasHead ? this.offset : Math.max(this.offset, this.#drainedAt)
   }
 
   /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
@@ -134,7 +144,7 @@ export abstract class TaskInput implements Progress {
     if (atStart) this.#compactedBefore = reader.compactedBefore
     this.#batch = undefined
     this.#begun = undefined
-    this.#hasHead = false
+    this.#head = 'none'
     this.offset = reader.position
     this.#drainedAt = 0
   }
@@ -143,7 +153,7 @@ export abstract class TaskInput implements Progress {
     this.#reader?.close()
     this.#reader = undefined
     this.#batch = undefined
-    this.#hasHead = false
+    this.#head = 'none'
   }
 
   async secure(): Promise<void> {
@@ -162,16 +172,20 @@ export abstract class TaskInput implements Progress {
     }
   }
 
-  /** Makes the head the next record; false where there is none now. */
-  fill(): boolean {
-    if (this.#hasHead) return true
+  /** What is next. Reads on where the last head was taken. */
+  get head(): Head {
+    if (this.#head === 'none') this.#head = this.#read()
+    return this.#head
+  }
+
+  #read(): Head {
     for (;;) {
       let batch = this.#batch
       if (batch === undefined) {
         batch = this.#reader?.poll()
         if (batch === undefined) {
           this.#drainedAt = this.#reader?.position ?? 0
-          return false
+          return 'none'
         }
         if (batch.tombstonesGone && batch.nextOffset > this.#compactedBefore) throw tombstonesGone(batch)
         this.#batch = batch
@@ -188,32 +202,42 @@ export abstract class TaskInput implements Progress {
       if (batch.offset >= this.limit) {
         // Another process may have been past the limit before the task came back here: an offset never goes back.
         this.offset = Math.max(this.offset, this.limit)
-        return false
+        return 'none'
       }
-      if (this.admit(batch) && this.#decode(batch)) {
-        this.#hasHead = true
-        return true
-      }
-      this.offset = batch.offset + 1
+      this.#refusal = undefined
+      if (!this.isRecord(batch)) return 'notice'
+      this.#refusal = this.#decode(batch)
+      return this.#refusal === undefined ? 'record' : 'notice'
     }
   }
 
-  /** The head is being processed: `offset` moves past it. Returns the batch whose cursor stands on it. */
+  /** The head, a record, is being processed: `offset` moves past it. Returns the batch whose cursor stands on it. */
   consume(): Batch {
-    this.#hasHead = false
-    const { batch } = this
-    this.offset = batch.offset + 1
+    const batch = this.#take()
     this.taken(batch)
     return batch
   }
 
-  #decode(batch: Batch): boolean {
+  /** The head, a notice, has its effect: `offset` moves past it. Throws where it is a record that stops the task. */
+  heed(): void {
+    const { batch } = this
+    if (this.#refusal === undefined) this.note(batch)
+    else this.#refuse(this.#refusal, batch)
+    this.#take()
+  }
+
+  #take(): Batch {
+    this.#head = 'none'
+    const { batch } = this
+    this.offset = batch.offset + 1
+    return batch
+  }
+
+  /** Decodes what is under the cursor. Returns why that cannot be done, if it cannot. */
+  #decode(batch: Batch): RecordError | undefined {
     const { spec } = this
     const keyless = this.#keyless
-    if (batch.keyStart < 0 && !keyless) {
-      this.#refuse(keyMissing(spec, batch), batch)
-      return false
-    }
+    if (batch.keyStart < 0 && !keyless) return keyMissing(spec, batch)
     let part = 'key'
     try {
       if (keyless) this.key = null
@@ -224,25 +248,18 @@ export abstract class TaskInput implements Progress {
       else this.value = undefined
       part = 'timestamp'
       this.timestamp = this.eventTime(batch)
-      return true
+      return undefined
     } catch (cause) {
-      if (part === 'timestamp' && cause instanceof RecordError) {
-        this.#refuse(cause, batch)
-        return false
-      }
+      if (part === 'timestamp' && cause instanceof RecordError) return cause
       const serde = part === 'key' ? spec.key.name : spec.value.name
       const place = { topic: this.topic, partition: this.partition, offset: batch.offset }
-      this.#refuse(
-        new RecordError(
-          'RECORD_UNDECODABLE',
-          `The ${part} of the record at ${this.topic}/${this.partition} offset ${batch.offset} does not decode as ` +
-            `${serde}: ${cause instanceof Error ? cause.message : cause}. Correct the topic's serde, or leave such records out with ` +
-            'the policy onError({ undecodable: … })',
-          { ...place, cause },
-        ),
-        batch,
+      return new RecordError(
+        'RECORD_UNDECODABLE',
+        `The ${part} of the record at ${this.topic}/${this.partition} offset ${batch.offset} does not decode as ` +
+          `${serde}: ${cause instanceof Error ? cause.message : cause}. Correct the topic's serde, or leave such records out with ` +
+          'the policy onError({ undecodable: … })',
+        { ...place, cause },
       )
-      return false
     }
   }
 }

@@ -11,8 +11,6 @@ interface RepartitionProgress {
 
 /** What the input reports to its task. */
 export interface RepartitionEvents {
-  /** A sender's marker arrived: the watermark may have moved. */
-  marker(): void
   /** A record is being processed. */
   taken(): void
   /** A record that had been here before was dropped. */
@@ -62,12 +60,8 @@ export class RepartitionInput extends TaskInput {
     return this.#upstream.wake(batch.bytes.readUInt32BE(batch.headerStart))
   }
 
-  protected admit(batch: Batch): boolean {
-    if (batch.keyStart < 0 && batch.valueStart < 0 && batch.findHeader(MARKER_HEADER)) {
-      this.#upstream.hear(JSON.parse(batch.bytes.utf8Slice(batch.headerStart, batch.headerEnd)) as Marker)
-      this.#events.marker()
-      return false
-    }
+  protected isRecord(batch: Batch): boolean {
+    if (isMarker(batch)) return false
     if (!batch.findHeader(ORIGIN_HEADER) || !isOrigin(batch)) {
       throw new FatalError(
         'REPARTITION_FOREIGN',
@@ -76,9 +70,12 @@ export class RepartitionInput extends TaskInput {
         { topic: this.topic, partition: this.partition, offset: batch.offset },
       )
     }
-    if (!this.#repeats.isRepeat(batch.bytes, batch.headerStart)) return true
-    this.#events.repeat()
-    return false
+    return !this.#repeats.isRepeat(batch.bytes, batch.headerStart)
+  }
+
+  protected note(batch: Batch): void {
+    if (!isMarker(batch)) this.#events.repeat()
+    else this.#upstream.hear(JSON.parse(batch.bytes.utf8Slice(batch.headerStart, batch.headerEnd)) as Marker)
   }
 
   protected taken(batch: Batch): void {
@@ -105,4 +102,9 @@ export class RepartitionInput extends TaskInput {
 function isOrigin({ headerStart, headerEnd }: Batch): boolean {
   const bytes = headerEnd - headerStart
   return bytes >= ORIGIN_BYTES && bytes <= ORIGIN_BYTES_MAX
+}
+
+/** Whether the record under the cursor is a marker; the cursor then stands on its header. */
+function isMarker(batch: Batch): boolean {
+  return batch.keyStart < 0 && batch.valueStart < 0 && batch.findHeader(MARKER_HEADER)
 }

@@ -31,7 +31,7 @@ test('an input that begins at the start misses no tombstones of what was compact
   const input = inputOf()
   input.load(undefined)
   input.start(readerOf(gone(5, 10), 10), true)
-  expect(input.fill()).toBe(false)
+  expect(input.head).toBe('none')
   expect(input.offset).toBe(10)
 })
 
@@ -39,33 +39,33 @@ test('an input that began at the start misses tombstones that were compacted and
   const input = inputOf()
   input.load(undefined)
   input.start(readerOf(gone(5, 11), 10), true)
-  expect(() => input.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+  expect(() => input.head).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
 })
 
 test('an input remembers over a restart how far its partition was compacted when it began, until it has passed that', () => {
   const first = inputOf()
   first.load(undefined)
   first.start(readerOf(gone(5, 10), 20), true)
-  first.fill()
+  expect(first.head).toBe('none')
   const checkpoint = JSON.parse(JSON.stringify(first.checkpoint()))
   const second = inputOf()
   second.load(checkpoint)
   // Meanwhile more was compacted: that does not count for what was read before.
   second.start(readerOf(gone(10, 20), 30), false)
-  second.fill()
+  expect(second.head).toBe('none')
   const later = JSON.parse(JSON.stringify(second.checkpoint()))
   expect(later).not.toHaveProperty('compactedBefore')
   const third = inputOf()
   third.load(checkpoint)
   third.start(readerOf(gone(10, 21), 30), false)
-  expect(() => third.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+  expect(() => third.head).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
 })
 
 test('an input that goes on from a checkpoint stops before a batch whose tombstones are gone', () => {
   const input = inputOf()
   input.load({ offset: 3, progress: { watermark: 1, topicId: 'id' } })
   input.start(readerOf(gone(5, 10), 10), false)
-  expect(() => input.fill()).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
+  expect(() => input.head).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
 })
 
 test('an input that another process has moved past the limit of this run stays where it is', () => {
@@ -82,7 +82,7 @@ test('an input that another process has moved past the limit of this run stays w
   }
   input.start({ ...readerOf(batch as unknown as Batch, 0), position: 17 }, false)
   input.limit = 16
-  expect(input.fill()).toBe(false)
+  expect(input.head).toBe('none')
   expect(input.offset).toBe(17)
   expect(input.atEnd).toBe(true)
 })

@@ -90,9 +90,11 @@ export class SourceInput extends TaskInput {
 
   protected taken(): void {}
 
-  protected admit(): boolean {
+  protected isRecord(): boolean {
     return true
   }
+
+  protected note(): void {}
 
   protected eventTime(batch: Batch): number {
     const extract = this.#extract

@@ -1,22 +1,21 @@
-import type { Env, LogReader, Position } from '@millrace/core'
-import type { Subtopology, Topology } from '@millrace/core/internal'
+import type { Env, Log, LogReader, Position, TopicDescription, TransactionalWriter } from '@millrace/core'
+import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { RestoreProgress } from './restore.ts'
-import type { OutputTopics } from './task-outputs.ts'
 
 /** What a task is made from. */
-export interface TaskSpec extends OutputTopics {
+export interface TaskSpec {
   readonly topology: Topology
   readonly subtopology: Subtopology
   readonly partition: number
   /** How many tasks the subtopology has. */
   readonly tasks: number
-  /** The container's: one for all its tasks. */
-  readonly reader: LogReader
-  /** Which stores the job has, and which incarnation of each. */
-  readonly catalog: Catalog
+  readonly log: Log
   readonly env: Env
+  /** Every topic that the plan names, with the job's own. */
+  readonly topics: ReadonlyMap<string, TopicDescription>
+  readonly repartitionTopic: (node: RepartitionNode) => string
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
   readonly stateDirectory: string
@@ -29,4 +28,13 @@ export interface TaskSpec extends OutputTopics {
   readonly restoring: (progress: RestoreProgress) => void
   /** Told what the user should know: a store that was rebuilt, and why. */
   readonly notice: (message: string) => void
+}
+
+/** What the tasks of a container work with while it is a member of its job's group. */
+export interface TaskSession {
+  readonly reader: LogReader
+  /** What is appended here is committed with the container's tasks. */
+  readonly outputs: Pick<TransactionalWriter, 'openPartition' | 'openGroup'>
+  /** Which stores the job has, and which incarnation of each. */
+  readonly catalog: Catalog
 }

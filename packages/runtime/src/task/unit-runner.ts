@@ -3,6 +3,7 @@ import type { TimedResultsOperator } from '../operators/timed-results.ts'
 import { TopicOpening } from '../operators/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
+import { Hold } from './hold.ts'
 import type { TaskInput } from './input.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -17,13 +18,15 @@ interface TimedResult {
 
 /**
  * Does a task's units, one after the other: one that fails is undone, and then the error policy acts. One that needs a topic
- * which is not open yet is undone too, and waits for `resume`; the task is held until then, so that no other unit begins.
+ * which is not open yet is undone too, and waits; the task is held until it was done, so that no other unit begins.
  */
 export class UnitRunner {
   readonly #unit: UnitOfWork
   readonly #record: CurrentRecord
   readonly #policy: ErrorPolicyKeeper
   #waiting: TaskInput | TimedResult | undefined
+  /** Keeps the task where it is while a unit waits. */
+  readonly hold = new Hold(() => this.#resume())
 
   constructor(unit: UnitOfWork, record: CurrentRecord, policy: ErrorPolicyKeeper) {
     this.#unit = unit
@@ -46,8 +49,13 @@ export class UnitRunner {
     if (!this.#emit(from, key, value, old, timestamp, false)) this.#wait({ from, key, value, old, timestamp })
   }
 
-  /** Does the unit again that waits; the task calls it when the topic is open. */
-  resume(): void {
+  /** The task is closed: what waits is not done any more. */
+  stop(): void {
+    this.#waiting = undefined
+  }
+
+  /** Does the unit again that waits. */
+  #resume(): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
     this.#waiting = undefined

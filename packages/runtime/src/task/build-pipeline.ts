@@ -1,0 +1,78 @@
+import type { PartitionWriter } from '@millrace/core'
+import type { TaskState } from '@millrace/core/internal'
+import { compilePlan } from './compile.ts'
+import { CurrentRecord } from './current-record.ts'
+import { ErrorPolicyKeeper } from './error-policy.ts'
+import { wakingMs } from './event-time.ts'
+import { makeInput } from './make-input.ts'
+import { OriginHeader } from './origin.ts'
+import { Pipeline } from './pipeline.ts'
+import { TaskClock } from './task-clock.ts'
+import type { RunningCounts } from './task-counts.ts'
+import type { TaskSpec } from './task-spec.ts'
+import { TaskTimes } from './times.ts'
+import { needsUndo, UnitOfWork } from './unit-of-work.ts'
+import { UnitRunner } from './unit-runner.ts'
+
+/** What a pipeline is built from: what the plan says of its task, and what the task has opened for it. */
+export interface PipelineWiring
+  extends Pick<
+    TaskSpec,
+    'topology' | 'subtopology' | 'partition' | 'tasks' | 'topics' | 'repartitionTopic' | 'sources' | 'idleAfterMs'
+  > {
+  readonly state: TaskState
+  readonly counts: RunningCounts
+  /** By topic name: the writers of all partitions of every topic that the plan names. */
+  readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>
+  /** By topic name: where the task appends dead letters. */
+  readonly deadLetters: ReadonlyMap<string, PartitionWriter>
+  /** Opens a topic that a record chose. Rejects with `TOPIC_MISSING`. */
+  readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
+  /** The wall clock, ms since the epoch. */
+  readonly now: () => number
+}
+
+/** Compiles a subtopology for one task. Its inputs are to be started, and then it takes up the checkpoint. */
+export function buildPipeline(wiring: PipelineWiring): Pipeline {
+  const { topology, subtopology, partition, state, counts, idleAfterMs, sources } = wiring
+  const record = new CurrentRecord()
+  const unit = new UnitOfWork({ state, record, counts }, needsUndo(topology, subtopology))
+  const units = new UnitRunner(unit, record, new ErrorPolicyKeeper(topology.errors, counts, wiring.deadLetters))
+  const inputs = new Map(
+    subtopology.inputs.map((input) => [
+      input.node,
+      makeInput(input, {
+        subtopology,
+        partition,
+        idleAfterMs,
+        topics: wiring.topics,
+        now: wiring.now,
+        refuse: (error, batch) => units.refused(error, batch),
+        taken: () => {
+          counts.repartitioned++
+        },
+        repeat: () => {
+          counts.repeats++
+        },
+      }),
+    ]),
+  )
+  const times = new TaskTimes(inputs, wakingMs(idleAfterMs))
+  const { roots, clocked, markers } = compilePlan({
+    ...wiring,
+    record,
+    times,
+    unit,
+    units,
+    origin: new OriginHeader(partition),
+    hold: (until) => units.hold.begin(until),
+  })
+  for (const [node, input] of inputs) {
+    const root = roots.get(node)
+    if (root === undefined) throw new Error(`Input ${input.topic} was not compiled`)
+    input.root = root
+  }
+  const time = times.whole
+  const clock = new TaskClock(times.all, clocked)
+  return new Pipeline({ inputs: [...inputs.values()], clock, time, units, record, counts, markers, sources })
+}

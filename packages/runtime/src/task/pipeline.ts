@@ -1,0 +1,221 @@
+import type { Position } from '@millrace/core'
+import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrace/core/internal'
+import type { CurrentRecord } from './current-record.ts'
+import { type EventTime, NO_WATERMARK } from './event-time.ts'
+import type { TaskInput } from './input.ts'
+import type { MarkerSender } from './marker-sender.ts'
+import { SourceInput } from './source-input.ts'
+import type { SavedClock, TaskClock } from './task-clock.ts'
+import type { RunningCounts } from './task-counts.ts'
+import type { UnitRunner } from './unit-runner.ts'
+
+/**
+ * How many records are processed between two looks at the clock: 64 × 1 µs is far below a slice. A slice begins with a look
+ * after one record, and doubles from there: 64 calls of a callback that takes seconds would be minutes.
+ */
+const RECORDS_PER_CLOCK_LOOK = 64
+
+/** What a checkpoint says of a task's time. */
+interface SavedTime {
+  readonly clock: SavedClock
+  /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
+  readonly position?: Position
+}
+
+/** What a commit takes of a pipeline. */
+export interface FrozenPipeline {
+  readonly position: Position
+  readonly checkpoint: Checkpoint
+}
+
+/** What a pipeline is made of: see `buildPipeline`. */
+export interface PipelineParts {
+  readonly inputs: readonly TaskInput[]
+  readonly clock: TaskClock
+  /** The event time of the whole task. */
+  readonly time: EventTime
+  readonly units: UnitRunner
+  readonly record: CurrentRecord
+  readonly counts: RunningCounts
+  readonly markers: readonly MarkerSender[]
+  /** Every source partition that the inputs may depend on, at 0. */
+  readonly sources: Position
+}
+
+/**
+ * What a task does, without I/O: it takes records from its inputs in the order of their times, moves event time, and runs the
+ * operators under the job's error policy.
+ */
+export class Pipeline {
+  readonly inputs: readonly TaskInput[]
+  readonly #clock: TaskClock
+  readonly #time: EventTime
+  readonly #units: UnitRunner
+  readonly #record: CurrentRecord
+  readonly #counts: RunningCounts
+  readonly #markers: readonly MarkerSender[]
+  readonly #sources: Position
+  /** The only input, if there is one. */
+  readonly #single: TaskInput | undefined
+  /** The position when no results were owed last. */
+  #settled: Position = {}
+  /** Offsets of the last freeze, all inputs added up: as they only grow, another sum is news. */
+  #frozenOffsets = 0
+
+  constructor({ inputs, clock, time, units, record, counts, markers, sources }: PipelineParts) {
+    this.inputs = inputs
+    this.#clock = clock
+    this.#time = time
+    this.#units = units
+    this.#record = record
+    this.#counts = counts
+    this.#markers = markers
+    this.#sources = sources
+    this.#single = inputs.length === 1 ? inputs[0] : undefined
+  }
+
+  /** Settles when the pipeline may go on; undefined while it may. Until then it takes nothing, and cannot be frozen. */
+  get held(): Promise<void> | undefined {
+    return this.#units.hold.until
+  }
+
+  /** Whether a commit would say anything new, beside the state. */
+  get changed(): boolean {
+    return this.#clock.changed || this.#offsets !== this.#frozenOffsets
+  }
+
+  /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
+  get atEnd(): boolean {
+    return !this.#clock.due && this.inputs.every((input) => input.atEnd)
+  }
+
+  /** The watermark of the whole task; null before the first record. */
+  get watermark(): number | null {
+    const { watermark } = this.#time
+    return watermark === NO_WATERMARK ? null : watermark
+  }
+
+  /**
+   * The source positions that what was processed so far stands for. While results of windows that have closed are still to come,
+   * it stays where it was before: an answer has everything that its position says.
+   */
+  get position(): Position {
+    if (!this.#clock.owes) {
+      this.#settled = maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)])
+    }
+    return this.#settled
+  }
+
+  get #offsets(): number {
+    let sum = 0
+    for (const input of this.inputs) sum += input.offset
+    return sum
+  }
+
+  /** Takes up the event time of a checkpoint, once the inputs have taken up their progress. */
+  resume(checkpoint: Checkpoint): void {
+    // Several that differ come from tasks that are one now: another version of the job drew the line elsewhere.
+    const saved = [...checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
+    const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
+    this.#settled = maximumPosition([this.#sources, ...settled])
+    this.#clock.resume(saved.map(({ clock }) => clock))
+    this.#frozenOffsets = this.#offsets
+  }
+
+  /** Leaves records of the source topics alone from the limits on, which are by topic; from their present ends if there are none. */
+  limit(limits: ReadonlyMap<string, number> | undefined): ReadonlyMap<string, number> {
+    const sources = this.inputs.filter((input) => input instanceof SourceInput)
+    const chosen = limits ?? new Map(sources.map((input) => [input.topic, input.endOffset]))
+    for (const input of sources) input.limit = chosen.get(input.topic) ?? input.endOffset
+    return chosen
+  }
+
+  /**
+   * Takes what the inputs have, and does what time causes, until there is nothing to do or the time is up by `monotonic`, ms;
+   * returns how much it did, in records. Throws what stops the task.
+   */
+  run(untilMs: number, monotonic: () => number): number {
+    const hold = this.#units.hold
+    hold.throwFailure()
+    let done = 0
+    let nextLook = 1
+    while (hold.until === undefined) {
+      const cost = this.#step()
+      if (cost === 0) break
+      done += cost
+      if (done < nextLook) continue
+      nextLook = done + Math.min(done, RECORDS_PER_CLOCK_LOOK)
+      if (monotonic() >= untilMs) break
+    }
+    return done
+  }
+
+  /** Takes nothing any more. */
+  stop(): void {
+    for (const input of this.inputs) input.stop()
+    this.#units.stop()
+  }
+
+  /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */
+  checkIdle(nowMs: number): void {
+    for (const input of this.inputs) input.checkIdle(nowMs)
+    this.#clock.tick(nowMs)
+  }
+
+  /** What a commit takes: where the inputs are, and how far time is. Sends markers that say so, where steps behind need them. */
+  freeze(): FrozenPipeline {
+    this.#units.hold.throwFailure()
+    const { position } = this
+    for (const markers of this.#markers) markers.send(position)
+    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.owes && { position }) }
+    const checkpoint = new Map<string, InputCheckpoint>()
+    for (const input of this.inputs) checkpoint.set(input.topic, { ...input.checkpoint(), time })
+    return { position, checkpoint }
+  }
+
+  /** The commit has what it takes; what was changed since then is another one's. */
+  frozen(): void {
+    this.#frozenOffsets = this.#offsets
+    this.#clock.frozen()
+  }
+
+  /** Does one thing; returns its cost, in records, and 0 where there is nothing to do. */
+  #step(): number {
+    const clock = this.#clock
+    // What has been closed comes before the next record.
+    if (clock.due) return clock.step()
+    const input = this.#single ?? this.#next()
+    switch (input?.head) {
+      case 'record':
+        // What the record's time closes comes before the record, which counts as not read until it is processed.
+        if (input.announce()) clock.advance()
+        if (clock.due) return clock.step()
+        this.#process(input)
+        return 1
+      case 'notice':
+        input.heed()
+        clock.advance()
+        return 1
+      default:
+        return 0
+    }
+  }
+
+  /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
+  #next(): TaskInput | undefined {
+    let next: TaskInput | undefined
+    for (const input of this.inputs) {
+      const { head } = input
+      if (head === 'notice') return input
+      if (head === 'record' && (next === undefined || input.timestamp < next.timestamp)) next = input
+    }
+    return next
+  }
+
+  #process(input: TaskInput): void {
+    const { headWatermark } = input
+    this.#record.take(input.consume(), input.timestamp, headWatermark, input.id)
+    this.#counts.processed++
+    this.#units.process(input)
+  }
+}
