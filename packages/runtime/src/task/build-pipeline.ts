@@ -1,5 +1,4 @@
 import type { PartitionWriter } from '@millrace/core'
-import type { TaskState } from '@millrace/core/internal'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyKeeper } from './error-policy.ts'
@@ -7,6 +6,7 @@ import { wakingMs } from './event-time.ts'
 import { makeInput } from './make-input.ts'
 import { OriginHeader } from './origin.ts'
 import { Pipeline } from './pipeline.ts'
+import type { PipelineState } from './pipeline-state.ts'
 import { TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskSpec } from './task-spec.ts'
@@ -20,7 +20,7 @@ export interface PipelineWiring
     TaskSpec,
     'topology' | 'subtopology' | 'partition' | 'tasks' | 'topics' | 'repartitionTopic' | 'sources' | 'idleAfterMs'
   > {
-  readonly state: TaskState
+  readonly state: PipelineState
   readonly counts: RunningCounts
   /** By topic name: the writers of all partitions of every topic that the plan names. */
   readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>

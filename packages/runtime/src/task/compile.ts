@@ -7,7 +7,6 @@ import type {
   StepNode,
   StorePlan,
   Subtopology,
-  TaskState,
   WindowStore,
 } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
@@ -23,6 +22,7 @@ import { type Edge, type Followers, followersIn } from './edges.ts'
 import type { EventTime, OwesResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OriginHeader } from './origin.ts'
+import type { PipelineState } from './pipeline-state.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskTimes } from './times.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -34,7 +34,7 @@ export interface Wiring {
   readonly partition: number
   /** How many tasks the subtopology has. */
   readonly tasks: number
-  readonly state: TaskState
+  readonly state: PipelineState
   readonly record: CurrentRecord
   readonly times: TaskTimes
   readonly counts: RunningCounts

@@ -86,13 +86,14 @@ export class RepeatFilter {
   /** Whether the record whose origin stands at `start` was processed before. */
   isRepeat(bytes: Buffer, start: number): boolean {
     const seen = this.#find(bytes, start)
+    if (seen === undefined) return false
     const offset = readOffset(bytes, start)
     return offset < seen.offset || (offset === seen.offset && bytes.readUInt32BE(start + 16) <= seen.number)
   }
 
   /** The record whose origin stands at `start` is being processed. */
   remember(bytes: Buffer, start: number): void {
-    const seen = this.#find(bytes, start)
+    const seen = this.#find(bytes, start) ?? this.#add(bytes, start)
     seen.offset = readOffset(bytes, start)
     seen.number = bytes.readUInt32BE(start + 16)
   }
@@ -108,17 +109,20 @@ export class RepeatFilter {
     for (const seen of saved) this.#seen.push({ ...seen })
   }
 
-  #find(bytes: Buffer, start: number): LastSeen {
+  #find(bytes: Buffer, start: number): LastSeen | undefined {
     const partition = bytes.readUInt32BE(start)
     const input = bytes.readUInt32BE(start + 4)
     const last = this.#last
     // Records come in runs of one origin.
     if (last !== undefined && last.partition === partition && last.input === input) return last
-    let seen = this.#seen.find((each) => each.partition === partition && each.input === input)
-    if (seen === undefined) {
-      seen = { partition, input, offset: -1, number: -1 }
-      this.#seen.push(seen)
-    }
+    const seen = this.#seen.find((each) => each.partition === partition && each.input === input)
+    if (seen !== undefined) this.#last = seen
+    return seen
+  }
+
+  #add(bytes: Buffer, start: number): LastSeen {
+    const seen = { partition: bytes.readUInt32BE(start), input: bytes.readUInt32BE(start + 4), offset: -1, number: -1 }
+    this.#seen.push(seen)
     this.#last = seen
     return seen
   }

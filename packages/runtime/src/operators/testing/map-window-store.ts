@@ -9,6 +9,7 @@ interface MutableEntry<K, V> extends Entry<K, V> {
 /** A window store in a Map, for testing operators alone. */
 export class MapWindowStore<K, V> implements WindowStore<K, V> {
   readonly #entries = new Map<string, MutableEntry<K, V>>()
+  #undo: [Entry<K, V>, V | undefined, number][] | undefined
 
   find(key: K, start: number): Entry<K, V> {
     const id = `${start} ${key}`
@@ -21,7 +22,21 @@ export class MapWindowStore<K, V> implements WindowStore<K, V> {
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
+    this.#undo?.push([entry, entry.value, entry.time])
     Object.assign(entry, { value, time })
+  }
+
+  mark(): void {
+    this.#undo = []
+  }
+
+  release(): void {
+    this.#undo = undefined
+  }
+
+  rewind(): void {
+    for (const [entry, value, time] of this.#undo?.reverse() ?? []) Object.assign(entry, { value, time })
+    this.#undo = undefined
   }
 
   firstWindow(from: number): number | undefined {

@@ -1,0 +1,82 @@
+import { type Job, RefusedError, type Topic, type TopicDescription } from '@millrace/core'
+import { deadLetterTopics, namedTopics, repartitionTopic, toTopology } from '@millrace/core/internal'
+import { buildPipeline } from '../build-pipeline.ts'
+import type { Pipeline } from '../pipeline.ts'
+import { RunningCounts } from '../task-counts.ts'
+import { bytesOf, ListedPartition } from './listed-partition.ts'
+import { MapState } from './map-state.ts'
+
+/** One task of a job, without a log, a disk or a clock. */
+export interface TaskInLists {
+  readonly id: string
+  readonly pipeline: Pipeline
+  readonly counts: RunningCounts
+  readonly state: MapState
+}
+
+/** A whole job with one partition of everything, without a log, a disk or a clock: topics are lists, stores are maps. */
+export class JobInLists {
+  readonly tasks: readonly TaskInLists[]
+  readonly #topics = new Map<string, ListedPartition>()
+
+  constructor(job: Job) {
+    const topology = toTopology(job)
+    const read = topology.subtopologies.flatMap(({ inputs }) => inputs.map(({ topic }) => topic))
+    const named = new Set([...namedTopics(topology), ...read])
+    const writers = new Map([...named].map((name) => [name, [this.topic(name)]]))
+    this.tasks = topology.subtopologies.map((subtopology) => {
+      const counts = new RunningCounts()
+      const state = new MapState()
+      const pipeline = buildPipeline({
+        topology,
+        subtopology,
+        partition: 0,
+        tasks: 1,
+        topics: new Map<string, TopicDescription>(),
+        repartitionTopic: ({ name }) => repartitionTopic(topology.job, name),
+        sources: {},
+        idleAfterMs: Number.POSITIVE_INFINITY,
+        state,
+        counts,
+        writers,
+        deadLetters: new Map(deadLetterTopics(topology.errors).map((name) => [name, this.topic(name)])),
+        openWriters: async (name) => [this.#opened(name)],
+        now: () => 0,
+      })
+      for (const input of pipeline.inputs) {
+        input.load(undefined)
+        input.start(this.topic(input.topic).read(), true)
+      }
+      pipeline.resume(new Map())
+      return { id: subtopology.id, pipeline, counts, state }
+    })
+  }
+
+  /** Appends a record to one of the job's topics. A value of null is a deletion. */
+  append<K, V>(topic: Topic<K, V>, key: K | null, value: V | null, timestamp: number): void {
+    const bytes = key === null ? null : bytesOf(topic.key, key)
+    this.topic(topic.name).append(timestamp, bytes, 0, bytes?.length ?? 0, value, topic.value, [])
+  }
+
+  /** Lets every task do all that there is; those that stand behind others have what these sent once they commit. */
+  run(): void {
+    for (const { pipeline } of this.tasks) {
+      while (pipeline.run(Number.POSITIVE_INFINITY, () => 0) > 0);
+      pipeline.freeze()
+      pipeline.frozen()
+    }
+  }
+
+  /** A topic; it is made if there is none of the name. */
+  topic(name: string): ListedPartition {
+    const topic = this.#topics.get(name) ?? new ListedPartition(name)
+    this.#topics.set(name, topic)
+    return topic
+  }
+
+  #opened(name: string): ListedPartition {
+    const topic = this.#topics.get(name)
+    if (topic === undefined) throw new RefusedError('TOPIC_MISSING', `There is no topic ${name}`, { topic: name })
+    return topic
+  }
+}
