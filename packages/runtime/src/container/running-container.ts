@@ -371,11 +371,10 @@ export class RunningContainer {
     this.#rebuilds.spend(failed)
     await this.#unheld()
     const session = this.#joined
-    const { outputs } = session
-    await outputs.abort()
+    await session.outputs.abort()
     await this.#tasks.opening
-    const tasks = outputs instanceof FlushedOutputs ? failed.map(({ task }) => task) : [...this.#tasks]
-    await this.#tasks.reopen(tasks, session)
+    const alone = session.outputs instanceof FlushedOutputs
+    await this.#tasks.reopen(alone ? failed.map(({ task }) => task) : [...this.#tasks], session)
   }
 
   /** Ends the loop's rest: there is something to do, or something failed beside it. */

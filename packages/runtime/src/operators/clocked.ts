@@ -1,8 +1,8 @@
 import type { EventTime } from '../task/event-time.ts'
 
 /**
- * A step that has something to do because time passes. The task's clock calls `step` while `dueAt` is not after the step's
- * watermark, the step with the earliest first, and commits between the calls as it likes.
+ * A step that has something to do because time passes: event time, the wall clock, or both. The task's clock calls `step`
+ * while something is due, the step with the earliest event time first, and commits between the calls as it likes.
  */
 export interface ClockedOperator {
   /** Names the step in the checkpoint: its store. */
@@ -11,11 +11,14 @@ export interface ClockedOperator {
   readonly time: EventTime
   /** The watermark from which on there is something to do; infinite while there is nothing. */
   readonly dueAt: number
+  /** The wall-clock time, ms since the epoch, from which on there is something to do; left out: never. */
+  readonly wallDueAt?: number
   /**
    * Does a piece of what is due: one result, or a bounded amount of other work. Returns its cost, in records. When it throws
-   * because of one result, the next call goes on behind that result.
+   * because of one result, the next call goes on behind that result. `wallMs`: the wall clock, as the task has last looked at
+   * it; it never goes back while the task is open.
    */
-  step(): number
+  step(wallMs: number): number
   /** Whether it emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
   readonly emits: boolean
   /** Looks whether there is something to do that is not worth a look at every record; called at commits. */

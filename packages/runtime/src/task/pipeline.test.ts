@@ -11,8 +11,18 @@ import {
   tumbling,
 } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
-import { JobInLists } from './testing/job-in-lists.ts'
+import type { ClockedOperator } from '../operators/clocked.ts'
+import { CurrentRecord } from './current-record.ts'
+import { ErrorPolicyKeeper } from './error-policy.ts'
+import { CombinedTime } from './event-time.ts'
+import { Pipeline } from './pipeline.ts'
+import { TaskClock } from './task-clock.ts'
+import { RunningCounts } from './task-counts.ts'
+import { JobInLists, STOPPED_CLOCK } from './testing/job-in-lists.ts'
 import type { ListedRecord } from './testing/listed-partition.ts'
+import { MapState } from './testing/map-state.ts'
+import { UnitOfWork } from './unit-of-work.ts'
+import { UnitRunner } from './unit-runner.ts'
 
 const numbers = topic('numbers', { key: string(), value: int32(), aheadMax: 'unlimited' })
 const out = topic('out', { key: string(), value: int32() })
@@ -62,7 +72,7 @@ describe('a pipeline', () => {
     const run = new JobInLists(job('j', counts))
     run.append(numbers, 'k', 1, 5)
     const [first, second] = run.tasks
-    first?.pipeline.run(Number.POSITIVE_INFINITY, () => 0)
+    first?.pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK)
     first?.pipeline.freeze()
     run.topic('numbers').append(6, Buffer.from('k'), 0, 1, 'not four bytes', string(), [])
     expect(first?.pipeline.inputs[0]?.head).toBe('notice')
@@ -74,7 +84,7 @@ describe('a pipeline', () => {
       expect([input?.head, input?.head]).toEqual([head, head])
       expect(JSON.stringify(input?.checkpoint())).toBe(before)
       // Time is up at once: it does one thing.
-      second?.pipeline.run(0, () => 0)
+      second?.pipeline.run(0, STOPPED_CLOCK)
     }
     expect(input?.offset).toBe(2)
     expect(first?.counts).toMatchObject({ processed: 1, undecodable: 0, keyless: 0 })
@@ -86,12 +96,45 @@ describe('a pipeline', () => {
     for (let n = 0; n < 1000; n++) run.topic('numbers').append(n, bad, 0, 1, 'bad', string(), [])
     const [task] = run.tasks
     let now = 0
-    const done = task?.pipeline.run(5, () => now++)
+    const done = task?.pipeline.run(5, { ...STOPPED_CLOCK, monotonic: () => now++ })
     expect(done).toBeGreaterThan(0)
     expect(done).toBeLessThan(500)
     expect(task?.counts.undecodable).toBe(done)
     expect(task?.pipeline.atEnd).toBe(false)
   })
+})
+
+test('a step that goes by the wall clock has its turn amid records, however many there are', () => {
+  const run = new JobInLists(job('j', stream(numbers).groupByKey().count('counts')))
+  for (let n = 0; n < 1000; n++) run.append(numbers, 'k', n, n)
+  const [input] = run.tasks[0]?.pipeline.inputs ?? []
+  const turns: (number | undefined)[] = []
+  const operator: ClockedOperator = {
+    name: 'wall',
+    time: new CombinedTime('none', [], 0),
+    emits: false,
+    dueAt: Number.POSITIVE_INFINITY,
+    wallDueAt: 5,
+    step: () => {
+      turns.push(input?.offset)
+      Object.assign(operator, { wallDueAt: Number.POSITIVE_INFINITY })
+      return 1
+    },
+    save: () => undefined,
+    resume: () => undefined,
+  }
+  const record = new CurrentRecord()
+  const counts = new RunningCounts()
+  const unit = new UnitOfWork({ state: new MapState(), record, counts }, false)
+  const units = new UnitRunner(unit, record, new ErrorPolicyKeeper(run.job.errors, counts, new Map()))
+  const clock = new TaskClock([], [operator])
+  const inputs = input === undefined ? [] : [input]
+  const pipeline = new Pipeline({ inputs, clock, time: operator.time, units, record, counts, markers: [], sources: {} })
+  let now = 0
+  expect(pipeline.run(Number.POSITIVE_INFINITY, { ...STOPPED_CLOCK, now: () => now++ })).toBe(1001)
+  expect(turns).toHaveLength(1)
+  expect(turns[0]).toBeGreaterThan(0)
+  expect(turns[0]).toBeLessThan(500)
 })
 
 /** Makes records for three keys: of source records, or when a window closes. The value of `b` is the bad one. */
@@ -226,7 +269,7 @@ describe.each(Object.keys(EMISSIONS))('what %s', (emission) => {
 async function runWithChosenTopics(lists: JobInLists): Promise<void> {
   for (const { pipeline } of lists.tasks) {
     do {
-      pipeline.run(Number.POSITIVE_INFINITY, () => 0)
+      pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK)
       await pipeline.held
     } while (!pipeline.atEnd)
   }

@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import type { Env, Position } from '@millrace/core'
 import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrace/core/internal'
 import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
@@ -21,6 +21,8 @@ interface SavedTime {
   /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
   readonly position?: Position
 }
+
+type Clock = Pick<Env['clock'], 'monotonic' | 'now'>
 
 /** What a commit takes of a pipeline. */
 export interface FrozenPipeline {
@@ -131,12 +133,13 @@ export class Pipeline {
   }
 
   /**
-   * Takes what the inputs have, and does what time causes, until there is nothing to do or the time is up by `monotonic`, ms;
+   * Takes what the inputs have, and does what time causes, until there is nothing to do or the monotonic time is up, ms;
    * returns how much it did, in records. Throws what stops the task.
    */
-  run(untilMs: number, monotonic: () => number): number {
-    const hold = this.#units.hold
+  run(untilMs: number, { monotonic, now }: Clock): number {
+    const { hold } = this.#units
     hold.throwFailure()
+    this.#clock.reach(now())
     let done = 0
     let nextLook = 1
     while (hold.until === undefined) {
@@ -146,6 +149,7 @@ export class Pipeline {
       if (done < nextLook) continue
       nextLook = done + Math.min(done, RECORDS_PER_CLOCK_LOOK)
       if (monotonic() >= untilMs) break
+      this.#clock.reach(now())
     }
     return done
   }

@@ -18,16 +18,16 @@ class Ticking implements ClockedOperator {
   readonly time: EventTime
   readonly emits = true
   dueAt = 10
-  readonly #log: string[]
+  protected readonly log: string[]
 
   constructor(name: string, time: EventTime, log: string[]) {
     this.name = name
     this.time = time
-    this.#log = log
+    this.log = log
   }
 
-  step(): number {
-    this.#log.push(`${this.name}@${this.dueAt}`)
+  step(_wallMs: number): number {
+    this.log.push(`${this.name}@${this.dueAt}`)
     this.dueAt += 10
     return 1
   }
@@ -170,6 +170,49 @@ test('steps have their turns by when they are due, and the checkpoint says how f
   restored.resume([saved])
   expect(unknown.watermark).toBe(25)
   expect(restored.due).toBe(false)
+})
+
+/** Has something to do every ten ms of the wall clock, and nothing by event time. */
+class WallTicking extends Ticking {
+  override dueAt = Number.POSITIVE_INFINITY
+  wallDueAt = 1000
+
+  override step(wallMs: number): number {
+    this.log.push(`${this.name}@${this.wallDueAt} at ${wallMs}`)
+    this.wallDueAt += 10
+    return 1
+  }
+
+  override save(): number {
+    return this.wallDueAt
+  }
+
+  override resume(saved: unknown): void {
+    if (typeof saved === 'number') this.wallDueAt = saved
+  }
+}
+
+test('a step that goes by the wall clock has its turns as that moves on, also after a restart, and none when it is set back', () => {
+  const time = new CombinedTime('a', [source()], 1000)
+  const log: string[] = []
+  const clock = new TaskClock([time], [new WallTicking('wall', time, log)])
+  clock.resume([])
+  clock.reach(999)
+  expect(clock.due).toBe(false)
+  clock.reach(1015)
+  expect(clock.owes).toBe(false)
+  while (clock.due) clock.step()
+  expect(log).toEqual(['wall@1000 at 1015', 'wall@1010 at 1015'])
+  clock.reach(500)
+  expect(clock.due).toBe(false)
+
+  const restored = new TaskClock([time], [new WallTicking('wall', time, log)])
+  restored.resume([JSON.parse(JSON.stringify(clock.save()))])
+  restored.reach(1019)
+  expect(restored.due).toBe(false)
+  restored.reach(1020)
+  restored.step()
+  expect(log.at(-1)).toBe('wall@1020 at 1020')
 })
 
 test('of checkpoints of several tasks that are one now, each name is taken up as it was last', () => {

@@ -9,11 +9,13 @@ export interface SavedClock {
   readonly steps: readonly (readonly [string, unknown])[]
 }
 
-/** A task's event time: the one place that moves watermarks, and gives the steps that depend on them their turns. */
+/** A task's time: the one place that moves watermarks, looks at the wall clock, and gives the steps that depend on them their turns. */
 export class TaskClock {
   /** In an order in which each comes after those that it depends on. */
   readonly #times: readonly EventTime[]
   readonly #operators: readonly ClockedOperator[]
+  readonly #hasWallTimers: boolean
+  #wallMs = NO_WATERMARK
   #due: ClockedOperator | undefined
   #owes = false
   #changed = false
@@ -21,6 +23,7 @@ export class TaskClock {
   constructor(times: readonly EventTime[], operators: readonly ClockedOperator[]) {
     this.#times = times
     this.#operators = operators
+    this.#hasWallTimers = operators.some((operator) => 'wallDueAt' in operator)
   }
 
   /** Whether a step has something to do. */
@@ -44,9 +47,10 @@ export class TaskClock {
     let due: ClockedOperator | undefined
     let owes = false
     for (const operator of this.#operators) {
-      const { dueAt } = operator
-      if (dueAt > operator.time.watermark) continue
-      owes ||= operator.emits
+      const { dueAt, wallDueAt = Number.POSITIVE_INFINITY } = operator
+      const reached = dueAt <= operator.time.watermark
+      if (!reached && wallDueAt > this.#wallMs) continue
+      owes ||= reached && operator.emits
       if (due === undefined || dueAt < due.dueAt) due = operator
     }
     this.#due = due
@@ -59,12 +63,20 @@ export class TaskClock {
     this.advance()
   }
 
+  /** Moves on to a wall-clock time, ms since the epoch; called at every look at the clock, also amid records. */
+  reach(wallMs: number): void {
+    // A wall clock that is set back must not take back what it has caused.
+    if (wallMs <= this.#wallMs) return
+    this.#wallMs = wallMs
+    if (this.#hasWallTimers) this.advance()
+  }
+
   /** Does a piece of what is due; returns its cost, in records. */
   step(): number {
     if (this.#due === undefined) throw new Error('Nothing is due')
     if (this.#due.emits) this.#changed = true
     try {
-      return this.#due.step()
+      return this.#due.step(this.#wallMs)
     } finally {
       this.advance()
     }

@@ -108,7 +108,7 @@ export class Task {
    * records. Throws what stops the task.
    */
   runSlice(untilMs: number): number {
-    return this.#pipeline?.run(untilMs, this.spec.env.clock.monotonic) ?? 0
+    return this.#pipeline?.run(untilMs, this.spec.env.clock) ?? 0
   }
 
   /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */

@@ -168,7 +168,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'outputs kept when stores go back',
     file: `${RUNTIME}/container/running-container.ts`,
-    from: '    await outputs.abort()\n',
+    from: '    await session.outputs.abort()\n',
     to: '',
     seed: 50,
   },
@@ -182,7 +182,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a task's time is not in its checkpoint",
-    file: `${RUNTIME}/task/task.ts`,
+    file: `${RUNTIME}/task/pipeline.ts`,
     from: 'clock: this.#clock.save(),',
     to: 'clock: { ...this.#clock.save(), times: [], steps: [] },',
     job: 'times',
@@ -192,6 +192,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/operators/window-finals.ts`,
     from: 'this.#emittedBefore = emittedBefore ?? NOT_BEGUN',
     to: 'this.#emittedBefore = emittedBefore ?? (saved === undefined ? NOT_BEGUN : Number.MAX_SAFE_INTEGER)',
+    job: 'times',
+  },
+  {
+    name: 'a timer is lost in a restore',
+    file: `${RUNTIME}/operators/window-finals.ts`,
+    from: 'this.#scan = open && this.#store.scan(open.start, open.place)',
+    to: 'if (open !== undefined) this.#emittedBefore = open.start + this.#windows.advanceMs',
+    job: 'times',
+  },
+  {
+    name: 'an emission is numbered twice',
+    file: `${RUNTIME}/operators/window-finals.ts`,
+    from: 'end + graceMs, this.outputs)',
+    to: 'end + graceMs, 0)',
     job: 'times',
   },
   {

@@ -6,6 +6,9 @@ import { RunningCounts } from '../task-counts.ts'
 import { bytesOf, ListedPartition } from './listed-partition.ts'
 import { MapState } from './map-state.ts'
 
+/** A clock that stands still. */
+export const STOPPED_CLOCK = { monotonic: () => 0, now: () => 0 }
+
 /** One task of a job, without a log, a disk or a clock. */
 export interface TaskInLists {
   readonly id: string
@@ -16,10 +19,12 @@ export interface TaskInLists {
 
 /** A whole job with one partition of everything, without a log, a disk or a clock: topics are lists, stores are maps. */
 export class JobInLists {
+  readonly job: Job
   readonly tasks: readonly TaskInLists[]
   readonly #topics = new Map<string, ListedPartition>()
 
   constructor(job: Job) {
+    this.job = job
     const topology = toTopology(job)
     const read = topology.subtopologies.flatMap(({ inputs }) => inputs.map(({ topic }) => topic))
     const named = new Set([...namedTopics(topology), ...read])
@@ -61,7 +66,7 @@ export class JobInLists {
   /** Lets every task do all that there is; those that stand behind others have what these sent once they commit. */
   run(): void {
     for (const { pipeline } of this.tasks) {
-      while (pipeline.run(Number.POSITIVE_INFINITY, () => 0) > 0);
+      while (pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK) > 0);
       pipeline.freeze()
       pipeline.frozen()
     }
