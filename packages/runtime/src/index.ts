@@ -1,6 +1,7 @@
 export { type Container, startContainer } from './container/container.ts'
 export { COMMIT_INTERVAL_MS, type ContainerOptions, IDLE_AFTER_MS } from './container/container-options.ts'
 export type { Guarantee } from './container/outputs.ts'
+export { type Announcement, type JobProcess, type ProcessOptions, startProcess } from './job-process.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'
 export type { RestoreProgress } from './task/restore.ts'
 export type { ServedView, ViewCommit, ViewPart } from './views/served-view.ts'

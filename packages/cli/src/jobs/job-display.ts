@@ -12,6 +12,8 @@ export class JobDisplay {
   readonly #untilEnd: boolean
   readonly #progress: Progress
   readonly #startMs = performance.now()
+  /** By the last status. */
+  #totals: Totals = { processed: 0, lag: 0, skipped: 0, late: 0 }
   #restore: { readonly task: string; readonly progress: Progress } | undefined
 
   constructor(io: Io, job: string, untilEnd: boolean) {
@@ -50,7 +52,8 @@ export class JobDisplay {
   }
 
   update(status: JobStatus): void {
-    const { processed, lag } = totals(status)
+    this.#totals = totals(status)
+    const { processed, lag } = this.#totals
     // Records that steps before the end have still to send are not in sight yet: only a lower bound of what is left.
     this.#progress.update(processed, this.#untilEnd || lag > 0 ? processed + lag : undefined)
   }
@@ -60,9 +63,9 @@ export class JobDisplay {
     this.#line(`${this.#io.colors.yellow('note:')} ${printableLines(message)}`)
   }
 
-  ended(status: JobStatus): void {
+  ended(): void {
     const perSecond = this.#progress.end()
-    const { processed, skipped, late } = totals(status)
+    const { processed, skipped, late } = this.#totals
     const took = ((performance.now() - this.#startMs) / 1000).toFixed(1)
     const left = skipped > 0 ? `; ${count(skipped)} were left out by the error policies` : ''
     const tooLate = late > 0 ? `; ${count(late)} came after their window had closed` : ''
@@ -81,13 +84,16 @@ export class JobDisplay {
   }
 }
 
-/** A status in a few numbers. A record counts once, however many stages it passes. */
-function totals(status: JobStatus): {
+/** A status in a few numbers. */
+interface Totals {
+  /** A record counts once, however many stages it passes. */
   readonly processed: number
   readonly lag: number
   readonly skipped: number
   readonly late: number
-} {
+}
+
+function totals(status: JobStatus): Totals {
   let [processed, lag, skipped, late] = [0, 0, 0, 0]
   for (const { counts, inputs } of status.tasks) {
     processed += counts.processed - counts.repartitioned

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import type { Job, JobStatus, Log } from '@millrace/core'
+import type { Job, Log } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import type { Container, Guarantee, ServedView } from '@millrace/runtime'
+import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
@@ -89,67 +89,44 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
 }
 
 async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
-  const { startContainer, startViewServer } = await import('@millrace/runtime')
-  const env = nodeEnv()
+  const { startProcess } = await import('@millrace/runtime')
   const display = new JobDisplay(io, job.name, options.untilEnd === true)
-  // The server comes first, so that a port in use stops the start before anything is processed.
-  const views: ServedView[] = []
-  let status: JobStatus = {
-    job: job.name,
-    phase: 'restoring',
-    atMs: env.clock.monotonic(),
-    tasks: [],
-    problems: [],
-  }
   const socket = freeSocketPath(options.data)
-  const server = await startViewServer({
-    job: job.name,
-    views,
-    status: () => status,
-    env,
-    port: options.port,
-    token: chosenToken(io.env) ?? keptToken(options.data),
-    allowOrigins: options.allowOrigin,
-    ...(socket !== undefined && { socket }),
-  })
   try {
-    const running: Container = await startContainer({
+    const running = await startProcess({
       job,
       log,
-      env,
+      env: nodeEnv(),
       stateDirectory: resolve(options.data, 'state'),
       ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
       guarantee: options.guarantee,
       startEmpty: options.startEmpty,
-      address: server.url,
       untilEnd: options.untilEnd === true,
       onNotice: (message) => display.notice(message),
       onRestore: (progress) => display.restoring(progress),
+      server: {
+        port: options.port,
+        token: chosenToken(io.env) ?? keptToken(options.data),
+        allowOrigins: options.allowOrigin,
+        ...(socket !== undefined && { socket }),
+      },
+      announce: (url) =>
+        announceJob(options.data, {
+          job: job.name,
+          url,
+          pid: process.pid,
+          ...(socket !== undefined && { socket }),
+        }),
     })
-    views.push(...running.views)
-    const place = { job: job.name, url: server.url, pid: process.pid, ...(socket !== undefined && { socket }) }
-    const announced = announceJob(options.data, place)
-    try {
-      display.started(server.url, views, options.data)
-      const end = () => {
-        // First nobody is answered any more, then the stores close.
-        void server.close().finally(() => running.stop())
-      }
-      if (stop.aborted) end()
-      else stop.addEventListener('abort', end, { once: true })
-      running.status.subscribe((next) => {
-        status = next
-        display.update(next)
-      })
-      await running.done
-      display.ended(status)
-    } finally {
-      announced.withdraw()
-    }
+    display.started(running.url, running.views, options.data)
+    const end = () => void running.stop()
+    if (stop.aborted) end()
+    else stop.addEventListener('abort', end, { once: true })
+    running.status.subscribe((status) => display.update(status))
+    await running.done
+    display.ended()
   } catch (error) {
     display.clear()
     throw error
-  } finally {
-    await server.close()
   }
 }
