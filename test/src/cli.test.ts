@@ -191,9 +191,12 @@ test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_
   await job.line(/served at/)
   job.child.kill('SIGKILL')
   await job.ended
-  const { code, stderr } = await run(['query', 'sums', '--data', folder.data])
+  const { code, stderr } = await run(['watch', 'sums', '--data', folder.data])
   expect(stderr).toContain('JOB_NOT_RUNNING')
   expect(code).toBe(4)
+  expect((await run(['query', 'sums', '--data', folder.data])).stderr).toMatch(
+    /^Job \S+ does not run; it has committed nothing/,
+  )
 })
 
 test('a reader that has had enough ends a tail quietly', { timeout: TIMEOUT_MS }, async () => {

@@ -62,6 +62,12 @@ export class Database {
     return stored
   }
 
+  /** The value of a record that describes the database; undefined where it is missing or not what was written. */
+  record(key: Buffer): Buffer | undefined {
+    const stored = this.level.getSync(key)
+    return stored !== undefined && isIntact(key, stored) ? stored.subarray(CHECKSUM_BYTES) : undefined
+  }
+
   /** Throws `STATE_DAMAGED` unless `stored` is what was written under this key. */
   check(key: Buffer, stored: Buffer): void {
     if (isIntact(key, stored)) return
@@ -140,7 +146,7 @@ function checksumOf(key: Buffer, value: Buffer, valueStart: number, valueEnd: nu
 }
 
 /** Whether `stored` (checksum first) belongs to this key. */
-export function isIntact(key: Buffer, stored: Buffer): boolean {
+function isIntact(key: Buffer, stored: Buffer): boolean {
   return (
     stored.length >= CHECKSUM_BYTES && stored.readUInt32BE(0) === checksumOf(key, stored, CHECKSUM_BYTES, stored.length)
   )

@@ -2,7 +2,7 @@ import { RefusedError } from '@millrace/core'
 import { type StoreDescription, storeKeyName } from '@millrace/core/internal'
 
 /** How this version lays out keys and values in LevelDB; another one is rebuilt. */
-const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 2
 /** Where the identity record is. No store's key begins with a zero byte: store names do not. */
 export const IDENTITY_KEY = Buffer.from('\0identity')
 

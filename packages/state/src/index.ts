@@ -7,4 +7,5 @@ export {
   type LevelEngine,
   levelDb,
 } from './level-engine.ts'
+export { openStateCopy, type StateCopyOptions } from './open-state-copy.ts'
 export { type OpenedState, openTaskState, type TaskStateOptions } from './open-task-state.ts'

@@ -1,16 +1,16 @@
 import type { Env } from '@millrace/core'
 import { FatalError, MillraceError, RefusedError } from '@millrace/core'
 import { ownValue, type StoreDescription, type TaskState } from '@millrace/core/internal'
-import { CHECKSUM_BYTES, Database, isIntact } from './database.ts'
+import { Database } from './database.ts'
 import { checkStore, IDENTITY_KEY, identityDifference, type StateIdentity, stateIdentity } from './identity.ts'
 import { type LevelEngine, levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { decodePosition, POSITION_KEY } from './position-record.ts'
 
 /** 64 MiB of changes: several hundred thousand entries, or some hundred milliseconds of LevelDB's write rate. */
-const DIRTY_BYTES_MAX = 64 * 1024 * 1024
+export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 /** A live entry takes some 200 to 500 bytes with its key and value: 100,000 are 20 to 50 MB a task. */
-const ENTRIES_MAX = 100_000
+export const ENTRIES_MAX = 100_000
 
 export interface TaskStateOptions {
   /** Where the state is; made where it is missing. */
@@ -99,8 +99,8 @@ async function openTrusted(
     // Opened all the same: whatever happens to it next, it must not be in another process's hands.
     await database.open()
     if (damage !== undefined) return damage
-    const identityBytes = readRecord(database, IDENTITY_KEY)
-    const positionBytes = readRecord(database, POSITION_KEY)
+    const identityBytes = database.record(IDENTITY_KEY)
+    const positionBytes = database.record(POSITION_KEY)
     if (identityBytes === undefined || positionBytes === undefined) return 'its identity or position is missing'
     const found: StateIdentity = JSON.parse(identityBytes.toString())
     const difference = identityDifference(found, identity)
@@ -116,11 +116,6 @@ async function openTrusted(
     if (error instanceof RefusedError) throw error
     return error instanceof Error ? messageOf(error) : String(error)
   }
-}
-
-function readRecord(database: Database, key: Buffer): Buffer | undefined {
-  const stored = database.level.getSync(key)
-  return stored !== undefined && isIntact(key, stored) ? stored.subarray(CHECKSUM_BYTES) : undefined
 }
 
 function messageOf(error: Error): string {

@@ -13,7 +13,8 @@ import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { entryRows } from './entry-rows.ts'
 import type { FoundEntry } from './found-entry.ts'
 import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entries.ts'
-import { findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
+import { openStopped } from './stopped-source.ts'
+import { type FoundView, findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 
 /** So many entries fit a screen; `--limit` and `--all` ask for more. */
 const ENTRIES_SHOWN = 20
@@ -38,7 +39,7 @@ interface QueryOptions extends DataOptions {
 
 export function queryCommand(io: Io): Command {
   return new Command('query')
-    .description('Reads a view of a running job: one key, the windows of a key, or a range. Only committed state.')
+    .description('Reads a view of a job: one key, the windows of a key, or a range. Only committed state.')
     .argument('<view>', 'its name')
     .argument('[key]', 'text, or JSON where the keys are no strings; without it, a range')
     .option('--window <time>', 'the start of one window of the key: ms or an ISO date (UTC)', timeMs)
@@ -61,7 +62,8 @@ export function queryCommand(io: Io): Command {
       'after',
       `
 With --json each line is {"key":…,"window":{"start":…,"end":…},"value":…}; "window" only where the view has windows.
-A key that has no value ends with exit code 4.
+A key that has no value ends with exit code 4. Of a job that does not run, the view is read as it was committed last, and stderr says
+from when that is.
 
 Examples:
   $ millrace query delays
@@ -75,7 +77,26 @@ Examples:
 
 async function query(io: Io, name: string, key: string | undefined, options: QueryOptions): Promise<void> {
   refuseContradictions(key, options)
-  const found = await findView(io, name, options)
+  const found = await findOrOpen(io, name, options)
+  try {
+    await queryFound(io, found, key, options)
+  } finally {
+    await found.close()
+  }
+}
+
+/** The view of the job that runs, or else of the one that has run. */
+async function findOrOpen(io: Io, name: string, options: QueryOptions): Promise<FoundView> {
+  try {
+    return await findView(io, name, options)
+  } catch (error) {
+    if (!(error instanceof RefusedError) || error.code !== 'JOB_NOT_RUNNING') throw error
+    return openStopped(io, name, options, error)
+  }
+}
+
+async function queryFound(io: Io, found: FoundView, key: string | undefined, options: QueryOptions): Promise<void> {
+  const { name } = found.view
   noteCompleteness(io, found.view)
   const wait = {
     ...(options.after !== undefined && { after: parsePosition(options.after) }),

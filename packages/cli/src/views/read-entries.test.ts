@@ -57,7 +57,7 @@ function found(...sources: ReturnType<typeof process>[]): FoundView {
     position: {},
   }
   const missing = [0, 1, 2, 3].filter((part) => !sources.some(({ parts }) => parts.includes(part)))
-  return { view, sources, missing }
+  return { view, sources, missing, close: async () => {} }
 }
 
 async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {

@@ -27,6 +27,8 @@ export interface FoundView {
   readonly sources: readonly ViewSource[]
   /** The parts that no process serves now. */
   readonly missing: readonly number[]
+  /** To be called when the view was read: what serves it may be this process. */
+  close(): Promise<void>
 }
 
 export function urlOption(): Option {
@@ -58,11 +60,14 @@ export async function findView(io: Io, name: string, options: SourceOptions): Pr
     )
   }
   const whole = views.find(({ view, parts }) => parts.length >= view.partitions)
-  if (whole !== undefined) return { view: whole.view, sources: [whole], missing: [] }
+  if (whole !== undefined) return { view: whole.view, sources: [whole], missing: [], close: nothingToClose }
   const all = Array.from({ length: first.view.partitions }, (_, part) => part)
   const missing = all.filter((part) => !views.some(({ parts }) => parts.includes(part)))
-  return { view: first.view, sources: views.filter(({ parts }) => parts.length > 0), missing }
+  const sources = views.filter(({ parts }) => parts.length > 0)
+  return { view: first.view, sources, missing, close: nothingToClose }
 }
+
+async function nothingToClose(): Promise<void> {}
 
 /** The error for a view of which no process serves some parts: what they hold would be missing. */
 export function partsMissing({ view, missing }: FoundView): RetriableError {

@@ -1,7 +1,7 @@
 import type { Env, Log } from '@millrace/core'
 import type { Job } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
-import type { RestoreProgress } from '../task/restore.ts'
+import type { RestoreProgress } from '../task/changelog-follower.ts'
 import type { Guarantee } from './outputs.ts'
 
 export const COMMIT_INTERVAL_MS = 100

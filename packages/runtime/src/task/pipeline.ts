@@ -16,7 +16,7 @@ import type { UnitRunner } from './unit-runner.ts'
 const RECORDS_PER_CLOCK_LOOK = 64
 
 /** What a checkpoint says of a task's time. */
-interface SavedTime {
+export interface SavedTime {
   readonly clock: SavedClock
   /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
   readonly position?: Position

@@ -4,7 +4,7 @@ import { type LastSeen, ORIGIN_BYTES, ORIGIN_BYTES_MAX, ORIGIN_HEADER, RepeatFil
 import { MARKER_HEADER, type Marker, UpstreamProgress } from './upstream.ts'
 
 /** What a repartition input's checkpoint remembers beside the offset. */
-interface RepartitionProgress {
+export interface RepartitionProgress {
   readonly markers: readonly Marker[]
   readonly seen: readonly LastSeen[]
 }

@@ -2,7 +2,7 @@ import type { Env, Log, LogReader, Position, TopicDescription, TransactionalWrit
 import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { RestoreProgress } from './restore.ts'
+import type { RestoreProgress } from './changelog-follower.ts'
 
 /** What a task is made from. */
 export interface TaskSpec {

@@ -1,13 +1,13 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
 import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
 import { buildPipeline } from './build-pipeline.ts'
+import { ChangelogFollower } from './changelog-follower.ts'
 import { checkInput } from './check-input.ts'
 import type { TaskInput } from './input.ts'
 import { inputGone, inputLost, startsLate } from './input-range.ts'
 import { openLocalState } from './open-local-state.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RepartitionInput } from './repartition-input.ts'
-import { restoreState } from './restore.ts'
 import { RunningCounts } from './task-counts.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
@@ -193,8 +193,8 @@ export class Task {
     })
     this.#state = state
     if (note !== undefined) notice(`${this.id}: ${note}`)
-    const restoring = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
-    const restored = await restoreState(log, state, topology, partition, restoring, signal)
+    const progress = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
+    const restored = await new ChangelogFollower(log, state, topology, partition).catchUp({ progress, signal })
     this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
     return state

@@ -1,5 +1,6 @@
 import type { Env } from '@millrace/core'
 import { type Manifest, readManifest } from './manifest.ts'
+import { readFile } from './read-file.ts'
 import { readRecordLog } from './record-log.ts'
 import { checkTable } from './table.ts'
 
@@ -60,22 +61,6 @@ function manifestName(current: Buffer): string {
   const [, name] = /^(MANIFEST-\d+)\n$/.exec(current.toString('latin1')) ?? []
   if (name === undefined) throw new Error('it names no manifest')
   return name
-}
-
-function readFile(env: Env, path: string): Buffer {
-  const file = env.files.open(path, 'read')
-  try {
-    const bytes = Buffer.allocUnsafe(file.size())
-    let at = 0
-    while (at < bytes.length) {
-      const read = file.read(bytes, at, bytes.length - at, at)
-      if (read === 0) throw new Error('it became shorter')
-      at += read
-    }
-    return bytes
-  } finally {
-    file.close()
-  }
 }
 
 function fileName(number: number, ending: string): string {

@@ -8,7 +8,7 @@ import type { PartitionFiles } from '../partition-files.ts'
 import { topicDirectory } from '../paths.ts'
 import type { Tail } from '../tail.ts'
 import { readDescription } from '../topic-store.ts'
-import { type ClosedRecord, readClosed } from './closed-writers.ts'
+import { type ClosedRecord, NO_COMMIT, readClosed } from './closed-writers.ts'
 import type { CommittedPartition, JournalRecord } from './journal.ts'
 import { readJournals } from './journals.ts'
 
@@ -138,7 +138,7 @@ function missingCommit(
 function lastCommitOf(id: number, { journals, closed }: CommitRecords): number | undefined {
   const epochs: number[] = []
   const note = (each: Producer | null) => {
-    if (each?.id === id) epochs.push(each.epoch)
+    if (each?.id === id && each.epoch !== NO_COMMIT) epochs.push(each.epoch)
   }
   for (const each of closed.producers) note(each)
   for (const { decided } of journals) note(decided)

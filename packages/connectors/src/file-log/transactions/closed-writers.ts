@@ -1,4 +1,5 @@
 import { type Env, type FileSystem, RefusedError } from '@millrace/core'
+import type { Outcome } from '../../record-batch/control-batch.ts'
 import { crc32c } from '../../record-batch/crc32c.ts'
 import type { Producer } from '../../record-batch/format.ts'
 import { committedBy } from '../committed-producers.ts'
@@ -19,9 +20,12 @@ const LOCK_FILE = '.closed-writers-lock'
  */
 const PRODUCERS_MAX = 1000
 
+/** Stands for the last commit of a producer that has none: less than every epoch. */
+export const NO_COMMIT = -1
+
 /** What writers without a journal have committed. */
 export interface ClosedRecord {
-  /** The last commit of each: its producer's id, and the epoch. */
+  /** The last commit of each: its producer's id, and the epoch; -1 for one that has committed nothing. */
   readonly producers: readonly Producer[]
   /** Of every partition, the commit that reached furthest. */
   readonly partitions: readonly CommittedPartition[]
@@ -46,9 +50,25 @@ export class ClosedWriters {
 
   /** Takes over what a journal says of its commits, durably: afterwards the journal may forget it. */
   async add({ id, epoch, partitions }: Decided): Promise<void> {
+    await this.#add([{ id, epoch }], partitions)
+  }
+
+  /**
+   * As `add`, for a journal that is taken from its owner, which may have committed nothing. The owner may be stopped in the
+   * middle of an append, which it then makes when the journal is gone: by this it is known to be aborted.
+   */
+  async addFenced({ id }: Producer, decided: Decided | null): Promise<void> {
+    const before = decided === null ? [] : [{ id: decided.id, epoch: decided.epoch }]
+    await this.#add([{ id, epoch: NO_COMMIT }, ...before], decided?.partitions ?? [])
+  }
+
+  async #add(added: readonly Producer[], partitions: readonly CommittedPartition[]): Promise<void> {
     await this.#change((record) => ({
       ...record,
-      producers: [...record.producers.filter((each) => each.id !== id), latest(record.producers, { id, epoch })],
+      producers: added.reduce(
+        (producers, each) => [...producers.filter(({ id }) => id !== each.id), latest(producers, each)],
+        record.producers,
+      ),
       partitions: furthestOf([
         ...record.partitions,
         ...partitions.filter(({ topicId }) => !record.deletedTopics.includes(topicId)),
@@ -112,6 +132,13 @@ export class ClosedWriters {
     }
     return producers.filter(({ id }) => known.has(id))
   }
+}
+
+/** How a transaction ended whose journal was removed in order; undefined where nothing tells. */
+export function closedOutcome({ producers }: ClosedRecord, { id, epoch }: Producer): Outcome | undefined {
+  const last = producers.find((each) => each.id === id)
+  if (last === undefined || last.epoch > epoch) return undefined
+  return last.epoch === epoch ? 'committed' : 'aborted'
 }
 
 /** What the file says; nothing where there is none. Throws `LOG_DAMAGED`. */

@@ -10,7 +10,7 @@ import { journalPath, memberPath, ownerPath } from '../paths.ts'
 import { syncActive } from '../sync-active.ts'
 import type { OpenTransaction, Tail } from '../tail.ts'
 import type { TopicStore } from '../topic-store.ts'
-import type { ClosedWriters } from './closed-writers.ts'
+import { type ClosedWriters, closedOutcome, readClosed } from './closed-writers.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
 import { findJournal } from './journals.ts'
 import { OwnerLock } from './owner-lock.ts'
@@ -72,7 +72,7 @@ export class TransactionFinisher {
         if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
       }
     }
-    if (record.decided !== null) await this.#closed.add(record.decided)
+    await this.#closed.addFenced(producer, record.decided)
   }
 
   /** Whether an id has a journal: its writer did not close in peace. */
@@ -114,7 +114,10 @@ export class TransactionFinisher {
     if (name === undefined) {
       // It was finished between the two looks, and its journal removed.
       if (partition.readTail()?.open.some((each) => sameTransaction(each, open)) !== true) return undefined
-      throw this.#journalMissing(partition, open)
+      // Or its owner was stopped in the middle of this append, and made it when others had taken the journal and removed it.
+      const outcome = closedOutcome(readClosed(files, this.#data), open)
+      if (outcome === undefined) throw this.#journalMissing(partition, open)
+      return outcome
     }
     const journal = new TransactionJournal(files, this.#data, name)
     try {

@@ -42,6 +42,9 @@ const HEAD_BYTES = 32
 /** The second slot starts here, and ends the file; a decision names each partition in some 350 bytes at most: 2,995 of them. */
 const SLOT_BYTES = 1024 * 1024
 
+/** Two records that change while they are read, five times one after the other, are damaged ones. */
+const READ_TRIES = 5
+
 /** A whole record, and where it stands. */
 interface Slot {
   readonly record: JournalRecord
@@ -174,9 +177,19 @@ export class TransactionJournal {
   }
 
   #latest(): Slot | undefined {
-    const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
-    if (first === undefined || second === undefined) return first ?? second
-    return first.sequence > second.sequence ? first : second
+    for (let tries = 1; ; tries++) {
+      const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
+      if (first !== undefined && second !== undefined) return first.sequence > second.sequence ? first : second
+      // Its owner may have written both records, each while it was read here; damaged ones stay as they are.
+      if (first !== undefined || second !== undefined || tries === READ_TRIES || this.#isNew()) return first ?? second
+    }
+  }
+
+  #isNew(): boolean {
+    return [0, SLOT_BYTES].every((at) => {
+      const held = this.#file.read(this.#head, 0, HEAD_BYTES, at)
+      return this.#head.subarray(0, held).every((byte) => byte === 0)
+    })
   }
 
   #slot(at: number): Slot | undefined {

@@ -1,8 +1,9 @@
 import type { Batch, Log, PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { expect, test } from 'vitest'
-import { restoreState } from './restore.ts'
+import { ChangelogFollower } from './changelog-follower.ts'
 
+const CHANGELOG = { job: 'job', changelog: 'job.changelog' }
 const VALUE_BYTES = 1024 * 1024
 
 /** A changelog of groups with one record of 1 MiB each, as far as a restore looks at them. */
@@ -55,10 +56,8 @@ test('a restore applies what it has read every 4 MiB, so that a large state is n
       },
     }),
   } as unknown as TaskState
-  expect(
-    (await restoreState(changelogOf(10), state, { job: 'job', changelog: 'job.changelog' }, 0, () => undefined))
-      .records,
-  ).toBe(10)
+  const follower = new ChangelogFollower(changelogOf(10), state, CHANGELOG, 0)
+  expect((await follower.catchUp()).records).toBe(10)
   expect(applied).toEqual([4, 8, 10])
 })
 
@@ -67,9 +66,7 @@ test('a restore from the start that meets dropped deletions, as one of more than
     position: { nextOffset: 0, checksum: null },
     restorer: () => ({ add: () => undefined, apply: async () => undefined }),
   } as unknown as TaskState
-  await expect(
-    restoreState(changelogOf(1, true), state, { job: 'job', changelog: 'job.changelog' }, 0, () => undefined),
-  ).rejects.toMatchObject({
+  await expect(new ChangelogFollower(changelogOf(1, true), state, CHANGELOG, 0).catchUp()).rejects.toMatchObject({
     code: 'TOMBSTONES_GONE',
     place: { topic: 'job.changelog', partition: 0 },
   })

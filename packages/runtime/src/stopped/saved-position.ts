@@ -1,0 +1,25 @@
+import type { Position } from '@millrace/core'
+import { type Checkpoint, maximumPosition } from '@millrace/core/internal'
+import type { SavedTime } from '../task/pipeline.ts'
+import type { RepartitionProgress } from '../task/repartition-input.ts'
+
+/** The source positions that a checkpoint of a task stands for, as the task would say itself: see `Pipeline.position`. */
+export function savedPosition(checkpoint: Checkpoint, partition: number): Position {
+  const inputs = [...checkpoint]
+  const owing = inputs.flatMap(([, { time }]): readonly Position[] => {
+    const position = (time as SavedTime | undefined)?.position
+    return position === undefined ? [] : [position]
+  })
+  if (owing.length > 0) return maximumPosition(owing)
+  return maximumPosition(
+    inputs.flatMap(([topic, { offset, progress }]): readonly Position[] =>
+      isRepartition(progress)
+        ? progress.markers.map(({ position }) => position)
+        : [{ [topic]: { [partition]: offset } }],
+    ),
+  )
+}
+
+function isRepartition(progress: unknown): progress is RepartitionProgress {
+  return typeof progress === 'object' && progress !== null && 'markers' in progress
+}

@@ -1,0 +1,198 @@
+import { FatalError, type GroupPosition, type Log, type PartitionReader } from '@millrace/core'
+import type { TaskState } from '@millrace/core/internal'
+import { type Changelog, requireWholeChangelog } from './changelog-start.ts'
+import { wholeLog } from './whole-log.ts'
+
+/** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
+const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
+/** How long one wait for changelog records may take before the end is looked up again. */
+const RESTORE_WAIT_MS = 1000
+
+/** How far a restore is, in changelog offsets: all that are read, also those of the task's neighbours. */
+export interface RestoreProgress {
+  readonly task: string
+  readonly done: number
+  readonly total: number
+}
+
+/** How a restore went. */
+export interface RestoreResult {
+  /** Changelog records applied. */
+  readonly records: number
+  /** Why the local state was thrown away and built again, if it was. */
+  readonly rebuilt: string | undefined
+}
+
+export interface CatchUpOptions {
+  /**
+   * `all`: to the end of what is in the log; what is not decided there is waited for, as it may be the task's own. `committed`: to
+   * the end of what is committed now. Default `all`.
+   */
+  readonly to?: 'all' | 'committed'
+  readonly progress?: (done: number, total: number) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Keeps a state in step with its partition of a changelog. The local store is a cache: it is kept only where the changelog
+ * still has, at the very offset, the group that the store says it ends with; a log that lost its tail, or was compacted
+ * past that point, has another one or none.
+ */
+export class ChangelogFollower {
+  readonly #log: Log
+  readonly #state: TaskState
+  readonly #changelog: Changelog
+  readonly #partition: number
+
+  constructor(log: Log, state: TaskState, changelog: Changelog, partition: number) {
+    this.#log = log
+    this.#state = state
+    this.#changelog = changelog
+    this.#partition = partition
+  }
+
+  /** Brings the state to the end of what the changelog holds now. Rejects with the signal's reason once that is aborted. */
+  async catchUp({ to = 'all', progress = () => undefined, signal }: CatchUpOptions = {}): Promise<RestoreResult> {
+    const { changelog } = this.#changelog
+    const ends =
+      to === 'all'
+        ? await wholeLog(this.#log, changelog, this.#partition)
+        : await this.#log.admin.offsets(changelog, this.#partition)
+    // Also one that was cut while the job ran: the state of a task that moves, or is rebuilt, would lack what is gone.
+    requireWholeChangelog(this.#changelog, this.#partition, ends.start)
+    const rebuilt = await this.#checkPosition(ends.end)
+    if (rebuilt !== undefined) await this.#state.discard()
+    if (this.#state.position.nextOffset >= ends.end) return { records: 0, rebuilt }
+    return this.#apply(ends.end, rebuilt, progress, signal)
+  }
+
+  /**
+   * Goes on from where the state stands, applying each group soon after it is committed, until the signal is aborted; then it
+   * resolves. `applied` is called whenever the state has moved.
+   */
+  async follow(signal: AbortSignal, applied: () => void = () => undefined): Promise<void> {
+    try {
+      await this.#apply(Number.POSITIVE_INFINITY, undefined, () => undefined, signal, applied)
+    } catch (error) {
+      if (error !== signal.reason) throw error
+    }
+  }
+
+  async #apply(
+    end: number,
+    discarded: string | undefined,
+    progress: (done: number, total: number) => void,
+    signal: AbortSignal | undefined,
+    applied: () => void = () => undefined,
+  ): Promise<RestoreResult> {
+    const { changelog } = this.#changelog
+    const state = this.#state
+    const reader = this.#log.openReader()
+    let rebuilt = discarded
+    try {
+      for (;;) {
+        const changes = await reader.assign(changelog, this.#partition, state.position.nextOffset)
+        const wait = async () => {
+          signal?.throwIfAborted()
+          await reader.wait(RESTORE_WAIT_MS, signal)
+          signal?.throwIfAborted()
+        }
+        const step = (done: number, total: number) => {
+          progress(done, total)
+          signal?.throwIfAborted()
+        }
+        const records = await applyChanges(state, changes, end, { wait, progress: step, applied })
+        if (records !== undefined) return { records, rebuilt }
+        // A restore from the start does not meet this unless it takes more than a day.
+        if (state.position.nextOffset === 0 || rebuilt !== undefined) throw tombstonesGone(changelog, this.#partition)
+        rebuilt = `compaction has dropped deletions from ${changelog}/${this.#partition} that the store has not seen`
+        changes.close()
+        await state.discard()
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+
+  /** Says what is wrong with the state's position, if anything is. */
+  async #checkPosition(end: number): Promise<string | undefined> {
+    const { nextOffset, checksum } = this.#state.position
+    if (nextOffset === 0) return undefined
+    const { changelog } = this.#changelog
+    const place = `${changelog}/${this.#partition}`
+    if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
+    // What the store has was committed: no open transaction of others need be waited for to look at it.
+    const reader = this.#log.openReader({ isolation: 'uncommitted' })
+    try {
+      const batch = (await reader.assign(changelog, this.#partition, nextOffset - 1)).poll()
+      if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
+      return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+interface Steps {
+  readonly wait: () => Promise<void>
+  readonly progress: (done: number, total: number) => void
+  readonly applied: () => void
+}
+
+/**
+ * Applies what the changelog has up to `end`, or for ever; returns how many records. Undefined if it lacks tombstones of what
+ * the state may hold: it must be discarded.
+ */
+async function applyChanges(
+  state: TaskState,
+  changes: PartitionReader,
+  end: number,
+  { wait, progress, applied }: Steps,
+): Promise<number | undefined> {
+  const start = changes.position
+  // A state that begins empty never held what tombstones before this deleted.
+  const compactedBefore = state.position.nextOffset === 0 ? changes.compactedBefore : 0
+  const restorer = state.restorer()
+  let records = 0
+  let bytes = 0
+  let position: GroupPosition | undefined
+  const apply = async () => {
+    if (position === undefined) return
+    await restorer.apply(position)
+    bytes = 0
+    position = undefined
+    applied()
+  }
+  while (changes.position < end) {
+    const batch = changes.poll()
+    if (batch === undefined) {
+      // Offsets of aborted transactions and of markers are passed without a batch.
+      if (changes.position >= end) progress(end - start, end - start)
+      else {
+        await apply()
+        await wait()
+      }
+      continue
+    }
+    if (batch.tombstonesGone && batch.nextOffset > compactedBefore) return undefined
+    while (batch.next()) {
+      restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
+      bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
+      records++
+    }
+    position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
+    progress(Math.min(end, batch.nextOffset) - start, end - start)
+    if (bytes >= RESTORE_BATCH_BYTES) await apply()
+  }
+  await apply()
+  return records
+}
+
+function tombstonesGone(topic: string, partition: number): FatalError {
+  return new FatalError(
+    'TOMBSTONES_GONE',
+    `Compaction has dropped deletions from ${topic}/${partition} while the state was restored from its start: the restore takes ` +
+      `more than 24 hours, or the partition's files are of different copies. Start again, or restore one copy of the data`,
+    { topic, partition },
+  )
+}
