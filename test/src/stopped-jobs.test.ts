@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { UserFolder } from './command/job-files.ts'
@@ -58,11 +58,35 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
       { key: 2, value: 6 },
     ])
     expect(readdirSync(join(folder.data, 'state'))).toEqual(['batch'])
+    await succeed(['topics', 'delete', 'numbers', ...data])
+    expect(await rows(['query', 'sums', ...data])).toEqual(SUMS)
 
     expect((await run(['query', 'sums', 'x', ...data])).code).toBe(4)
     expect((await run(['query', 'none', ...data])).stderr).toContain('VIEW_MISSING')
     const own = await run(['query', 'last', ...data])
     expect(own.stderr).toMatch(/JOB_NOT_RUNNING.*the serde "own"/)
+  })
+
+  test('is queried without what queries left behind that were killed a day ago', async () => {
+    using folder = new UserFolder()
+    const data = await finishedJob(folder)
+    const [old, young] = ['old', 'young'].map((name) => join(folder.data, 'state', `.query-${name}`))
+    for (const path of [old, young]) mkdirSync(path ?? '')
+    const dayAgo = Date.now() / 1000 - 25 * 3600
+    utimesSync(old ?? '', dayAgo, dayAgo)
+    expect(await rows(['query', 'sums', ...data])).toEqual(SUMS)
+    expect(readdirSync(join(folder.data, 'state'))).toEqual(['.query-young', 'batch'])
+  })
+
+  test('is chosen by its name, if several have had such a view', async () => {
+    using folder = new UserFolder()
+    const data = await finishedJob(folder)
+    const other = folder.write('other.ts', JOB.replace("'batch'", "'other'"))
+    await succeed(['run', '--no-check', '--until-end', other, ...data])
+    const { code, stderr } = await run(['query', 'sums', ...data])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/BAD_INPUT.*batch, other.*--job/) })
+    expect(await rows(['query', 'sums', '--job', 'other', ...data])).toEqual(SUMS)
+    expect((await run(['query', 'none', ...data])).stderr).toContain('JOB_NOT_RUNNING')
   })
 
   test('is queried from its changelog alone, if its local state is gone', async () => {

@@ -1,3 +1,4 @@
+import { textMs } from '@millrace/core/internal'
 import { InvalidArgumentError } from 'commander'
 import { LOOKS, looksLike } from './event-time/time-unit.ts'
 
@@ -69,12 +70,9 @@ export function isoTime(text: string): number | undefined {
   return sign === '-' ? time + zoneMs : time - zoneMs
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** ms, from text such as `500ms`, `10s`, `7d`. A number without a unit is refused: `7` does not mean 7 ms. */
 export function durationMs(text: string): number {
-  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
-  const value = Number(amount) * (DURATION_UNITS[unit] ?? Number.NaN)
+  const value = textMs(text)
   if (Number.isSafeInteger(value)) return value
   if (/^\d+$/.test(text)) {
     throw new InvalidArgumentError(`State the unit: ${text}ms, ${text}s, ${text}m (minutes), ${text}h or ${text}d.`)

@@ -1,5 +1,6 @@
 export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
+export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
 export type {
   BatchMark,
   Checkpoint,
@@ -22,6 +23,7 @@ export type {
 } from './contracts/store.ts'
 export { durationText } from './describe/duration-text.ts'
 export { dictionary, ownValue } from './dictionary.ts'
+export { textMs } from './dsl/duration.ts'
 export { isJob, type Job } from './dsl/job.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'

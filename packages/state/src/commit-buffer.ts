@@ -1,5 +1,5 @@
 import { ByteWriter, NO_HEADERS, type RecordGroup, type Serde } from '@millrace/core'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { BytesBatch } from './level-engine.ts'
 

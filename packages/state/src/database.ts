@@ -1,5 +1,5 @@
 import { type Env, MillraceError, RefusedError, StateDamagedError } from '@millrace/core'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import type { Bytes, BytesBatch, LevelEngine } from './level-engine.ts'
 
 /** Every value is preceded by a checksum of its key and itself. */

@@ -1,5 +1,5 @@
 import { ByteWriter, type Serde } from '@millrace/core'
-import { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './sortable.ts'
+import { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from '@millrace/core/internal'
 
 const ESCAPE = 0x00
 /** Follows an escaped zero byte. Above `END`, so that a key sorts before every longer key that begins with it. */

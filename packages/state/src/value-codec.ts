@@ -1,5 +1,5 @@
 import type { ByteWriter, Serde } from '@millrace/core'
-import { readTime, TIME_BYTES, writeTime } from './sortable.ts'
+import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 
 /** The values of one store as bytes, in LevelDB and in the changelog alike: `<time, 8 bytes, if the store is timed> <value>`. */
 export class ValueCodec<V> {

@@ -1,8 +1,8 @@
 import { ByteWriter } from '@millrace/core'
+import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 import { type CommitBuffer, LOCAL } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
-import { readTime, TIME_BYTES, writeTime } from './sortable.ts'
 
 /** A page that reached this size is not written again; a commit writes at most so much of a window anew. */
 const PAGE_BYTES = 4096

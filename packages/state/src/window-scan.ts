@@ -1,5 +1,5 @@
+import { crc32c } from '@millrace/core/checksum'
 import type { WindowScan } from '@millrace/core/internal'
-import { crc32c } from './crc32c.ts'
 
 /** Keys are handled in 4096 groups by their hash: of a million keys some 244 are sorted at once, which takes about 0.1 ms. */
 const GROUP_BITS = 12

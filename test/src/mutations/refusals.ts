@@ -10,6 +10,7 @@ const RECORD_BATCH = 'packages/connectors/src/record-batch'
 const RUNTIME = 'packages/runtime/src'
 const JOBS = 'test/src/runtime'
 const STATE = 'packages/state/src'
+const STOPPED_JOBS = 'test/src/stopped-jobs.test.ts'
 
 /**
  * The tests that reach each refusal, by the package that makes the error and its code. Every place that makes it counts:
@@ -22,6 +23,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${CLI}/protect-data.test.ts`,
     `${BAD_INPUT}#event time is a year|that is a folder|one must be chosen`,
     `${CLI}/jobs/announced-jobs.test.ts`,
+    `${STOPPED_JOBS}#several have had`,
   ],
   'cli/BAD_TIMESTAMP': [`${CLI}/import/bad-rows.test.ts#the log does not take`],
   'cli/BAD_USAGE': ['test/src/cli.test.ts#a query prints the last', `${BAD_INPUT}#a malformed address`],
@@ -102,6 +104,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/INPUT_GONE': [`${JOBS}/input-range.test.ts`],
   'runtime/INPUT_LOST': [`${JOBS}/refusals.test.ts`],
   'runtime/JOB_INVALID': [`${JOBS}/refusals.test.ts`],
+  'runtime/JOB_NOT_RUNNING': [`${STOPPED_JOBS}#its windows`],
   'runtime/JOB_TOPIC_UNFIT': [`${JOBS}/own-topics.test.ts`, `${JOBS}/refusals.test.ts`],
   'runtime/KEY_MISSING': [`${JOBS}/refusals.test.ts`, `${JOBS}/error-policies.test.ts`],
   'runtime/METHOD_REFUSED': [`${RUNTIME}/views/request-guard.test.ts`],
@@ -119,7 +122,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/STATE_REBUILD_FAILED': [`${RUNTIME}/container/rebuild-budget.test.ts`],
   'runtime/STORE_CHANGED': [`${JOBS}/changed-jobs.test.ts`],
   'runtime/TIMESTAMP_AHEAD': [`${JOBS}/event-times.test.ts`],
-  'runtime/TOMBSTONES_GONE': [`${RUNTIME}/task/source-input.test.ts`, `${RUNTIME}/task/restore.test.ts`],
+  'runtime/TOMBSTONES_GONE': [`${RUNTIME}/task/source-input.test.ts`, `${RUNTIME}/task/changelog-follower.test.ts`],
   'runtime/TOKEN_REFUSED': [`${RUNTIME}/views/request-guard.test.ts`],
   'runtime/TOO_MANY_QUERIES': [`${RUNTIME}/views/query-budget.test.ts`, `${RUNTIME}/views/heavy-queries.test.ts`],
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`],
@@ -127,7 +130,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
   'runtime/VALUE_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/VIEW_INCOMPLETE': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/container/view-parts.test.ts`],
-  'runtime/VIEW_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
+  'runtime/VIEW_MISSING': [`${RUNTIME}/views/view-server.test.ts`, `${STOPPED_JOBS}#its windows`],
   'state/JOB_RUNNING': [`${STATE}/open-task-state.test.ts`],
   'state/RECORD_UNENCODABLE': [`${STATE}/task-state.test.ts#cannot be written`],
   'state/STATE_DAMAGED': [`${STATE}/open-task-state.test.ts`],

@@ -63,7 +63,7 @@ async function openOn(
   const server = await startViewServer({ job: first.job, views: [view], status: () => status, env, token })
   const client = new MillraceClient(server.url, { token })
   const [described] = await client.views()
-  if (described === undefined) throw new Error(`View ${name} is not served`)
+  if (described === undefined) throw notRunning
   const when =
     committedAtMs === null
       ? 'it has committed nothing yet'

@@ -1,6 +1,6 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
+import { crc32c } from '@millrace/core/checksum'
 import { baseOffset, batchBytes, isWhole } from '../record-batch/batch-header.ts'
-import { crc32c } from '../record-batch/crc32c.ts'
 import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../record-batch/format.ts'
 import { indexPath } from './paths.ts'
 import { scanBatches } from './scan.ts'

@@ -6,8 +6,8 @@ import {
   type TopicDescription,
   type TopicSettings,
 } from '@millrace/core'
+import { crc32c } from '@millrace/core/checksum'
 import { checkName } from '@millrace/core/internal'
-import { crc32c } from '../record-batch/crc32c.ts'
 import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'

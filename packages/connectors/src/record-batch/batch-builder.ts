@@ -1,5 +1,5 @@
 import { ByteWriter, type Headers, RecordError, type Serde } from '@millrace/core'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,

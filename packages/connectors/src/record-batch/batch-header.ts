@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,

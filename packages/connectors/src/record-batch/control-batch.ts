@@ -1,6 +1,6 @@
 import { NO_HEADERS, type Serde } from '@millrace/core'
+import { crc32c } from '@millrace/core/checksum'
 import { BatchBuilder } from './batch-builder.ts'
-import { crc32c } from './crc32c.ts'
 import { ATTRIBUTES_AT, CONTROL_BIT, CRC_AT, type Producer, TRANSACTIONAL_BIT } from './format.ts'
 import { RecordCursor } from './record-cursor.ts'
 

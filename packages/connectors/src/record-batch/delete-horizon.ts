@@ -1,5 +1,5 @@
+import { crc32c } from '@millrace/core/checksum'
 import { baseTimestamp, deleteHorizonMs, recordCount } from './batch-header.ts'
-import { crc32c } from './crc32c.ts'
 import {
   ATTRIBUTES_AT,
   BASE_TIMESTAMP_AT,

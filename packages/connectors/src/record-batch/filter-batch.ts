@@ -1,6 +1,6 @@
+import { crc32c } from '@millrace/core/checksum'
 import { BatchBuilder } from './batch-builder.ts'
 import { isTransactional, recordCount } from './batch-header.ts'
-import { crc32c } from './crc32c.ts'
 import {
   ATTRIBUTES_AT,
   COUNT_AT,

@@ -257,3 +257,13 @@ describe('what is no such value is refused', () => {
     expect(decoded(string(), Buffer.from('a\uFFFDb'))).toBe('a\uFFFDb')
   })
 })
+
+test('keys that are equal have equal bytes, in a window too: 0 and -0', () => {
+  const serde = windowed(float64())
+  const bytesOf = (key: number) => {
+    const out = new ByteWriter()
+    serde.encode({ key, window: { start: 0, end: 1 } }, out)
+    return out.toBytes()
+  }
+  expect(bytesOf(-0)).toEqual(bytesOf(0))
+})

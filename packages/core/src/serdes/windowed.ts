@@ -1,4 +1,5 @@
 import { ByteWriter } from '../bytes/byte-writer.ts'
+import { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from '../bytes/sortable.ts'
 import type { Serde } from '../contracts/serde.ts'
 import type { Windowed } from '../dsl/windowed.ts'
 import { describeValue } from './describe-value.ts'
@@ -6,8 +7,7 @@ import { int64 } from './numbers.ts'
 
 const INT64 = int64()
 /** End of key (2 bytes), start and end of the window (8 each). */
-const TAIL_BYTES = 18
-const SIGN = 0x80
+const TAIL_BYTES = 2 + 2 * TIME_BYTES
 
 /**
  * Keys of windowed tables, where they leave the table: in `changes()`, and in topics written from it. Sorts by key,
@@ -44,17 +44,17 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
     this.#key.encode(key, scratch)
     const bytes = scratch.buffer
     const end = scratch.position
-    const backward = this.#key.order === 'float' && end > 0 && ((bytes[0] ?? 0) & SIGN) !== 0
+    makeSortable(this.#key.order, bytes, 0, end)
     out.reserve(2 * end + TAIL_BYTES)
     for (let at = 0; at < end; at++) {
-      const byte = this.#sortable(bytes[at] ?? 0, at, backward)
+      const byte = bytes[at] ?? 0
       out.buffer[out.position++] = byte
       if (byte === 0) out.buffer[out.position++] = 0xff
     }
     out.buffer[out.position++] = 0
     out.buffer[out.position++] = 1
-    writeTime(window.start, out)
-    writeTime(window.end, out)
+    writeTime(out, checked(window.start))
+    writeTime(out, checked(window.end))
   }
 
   normalize({ key, window: { start, end } }: Windowed<K>): Windowed<K> {
@@ -74,9 +74,9 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
       if (byte === 0 && bytes[++at] !== 0xff) throw new Error('the bytes are no windowed key')
       scratch.buffer[scratch.position++] = byte
     }
-    this.#restore(scratch)
+    unmakeSortable(this.#key.order, scratch.buffer, 0, scratch.position)
     const key = this.#key.decode(scratch.buffer, 0, scratch.position)
-    return { key, window: { start: readTime(bytes, keyEnd + 2), end: readTime(bytes, keyEnd + 10) } }
+    return { key, window: { start: readBound(bytes, keyEnd + 2), end: readBound(bytes, keyEnd + 10) } }
   }
 
   toJson({ key, window: { start, end } }: Windowed<K>): unknown {
@@ -90,32 +90,15 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
     }
     throw new Error(`{ key, window: { start, end } } is needed, not ${describeValue(json)}`)
   }
-
-  /** A byte of the key as comparing bytes should see it; `backward` for negative floats, which sort by all bits flipped. */
-  #sortable(byte: number, at: number, backward: boolean): number {
-    if (backward) return byte ^ 0xff
-    return at === 0 && (this.#key.order === 'signed' || this.#key.order === 'float') ? byte ^ SIGN : byte
-  }
-
-  #restore(scratch: ByteWriter): void {
-    if (scratch.position === 0 || (this.#key.order !== 'signed' && this.#key.order !== 'float')) return
-    const first = scratch.buffer[0] ?? 0
-    if (this.#key.order === 'signed' || (first & SIGN) !== 0) {
-      scratch.buffer[0] = first ^ SIGN
-      return
-    }
-    for (let at = 0; at < scratch.position; at++) scratch.buffer[at] = (scratch.buffer[at] ?? 0) ^ 0xff
-  }
 }
 
-function writeTime(time: number, out: ByteWriter): void {
-  const at = out.position
-  INT64.encode(time, out)
-  out.buffer[at] = (out.buffer[at] ?? 0) ^ SIGN
+function checked(time: number): number {
+  if (Number.isSafeInteger(time)) return time
+  throw new Error(`a window cannot begin or end at ${time}`)
 }
 
-function readTime(bytes: Buffer, at: number): number {
-  const time = ((bytes.readUInt32BE(at) ^ 0x80000000) | 0) * 2 ** 32 + bytes.readUInt32BE(at + 4)
+function readBound(bytes: Buffer, at: number): number {
+  const time = readTime(bytes, at)
   if (Number.isSafeInteger(time)) return time
   throw new Error('the bytes are no windowed key: its window is beyond the safe integers')
 }

@@ -1,6 +1,6 @@
 import { ByteWriter, type GroupPosition, type GroupWriter, type Serde } from '@millrace/core'
+import { crc32c } from '@millrace/core/checksum'
 import type { TaskState } from '@millrace/core/internal'
-import { crc32c } from '../crc32c.ts'
 
 interface ChangelogRecord {
   readonly key: Buffer

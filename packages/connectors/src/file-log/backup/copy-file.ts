@@ -1,5 +1,5 @@
 import type { Env } from '@millrace/core'
-import { crc32cAfter } from '../../record-batch/crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import { syncFile } from '../sync.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -55,13 +55,13 @@ async function readThrough(
 ): Promise<ReadBytes> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   let bytes = 0
-  let crc32c = 0
+  let checksum = 0
   for (;;) {
     const held = file.read(buffer, 0, Math.min(CHUNK_BYTES, limit - bytes), bytes)
-    if (held === 0) return { bytes, crc32c }
+    if (held === 0) return { bytes, crc32c: checksum }
     const chunk = buffer.subarray(0, held)
     use(chunk, bytes)
-    crc32c = crc32cAfter(crc32c, chunk)
+    checksum = crc32c(chunk, 0, chunk.length, checksum)
     bytes += held
     await timers.turn()
   }

@@ -1,5 +1,5 @@
 import { type FileSystem, RefusedError } from '@millrace/core'
-import { crc32c } from '../../record-batch/crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import { DATA_VERSION, readText } from '../data-directory.ts'
 import { messageOf } from '../errors.ts'
 

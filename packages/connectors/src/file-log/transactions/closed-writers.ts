@@ -1,6 +1,6 @@
 import { type Env, type FileSystem, RefusedError } from '@millrace/core'
+import { crc32c } from '@millrace/core/checksum'
 import type { Outcome } from '../../record-batch/control-batch.ts'
-import { crc32c } from '../../record-batch/crc32c.ts'
 import type { Producer } from '../../record-batch/format.ts'
 import { committedBy } from '../committed-producers.ts'
 import { readText, writeText } from '../data-directory.ts'

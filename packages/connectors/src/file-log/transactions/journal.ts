@@ -1,5 +1,5 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
-import { crc32c } from '../../record-batch/crc32c.ts'
+import { crc32c } from '@millrace/core/checksum'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { journalPath } from '../paths.ts'
 import { rewrite } from '../rewrite.ts'
@@ -43,7 +43,7 @@ const HEAD_BYTES = 32
 const SLOT_BYTES = 1024 * 1024
 
 /** Two records that change while they are read, five times one after the other, are damaged ones. */
-const READ_TRIES = 5
+const JOURNAL_READS_MAX = 5
 
 /** A whole record, and where it stands. */
 interface Slot {
@@ -181,7 +181,8 @@ export class TransactionJournal {
       const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
       if (first !== undefined && second !== undefined) return first.sequence > second.sequence ? first : second
       // Its owner may have written both records, each while it was read here; damaged ones stay as they are.
-      if (first !== undefined || second !== undefined || tries === READ_TRIES || this.#isNew()) return first ?? second
+      if (first !== undefined || second !== undefined || tries === JOURNAL_READS_MAX || this.#isNew())
+        return first ?? second
     }
   }
 

@@ -11,13 +11,16 @@ const POLYNOMIAL = 0x82f63b78
 /** Eight tables of 256: the k-th holds what a byte adds that has k more behind it ("slicing by 8"). */
 const TABLES = makeTables()
 
-/** CRC-32C (Castagnoli) of `bytes[start, end)`, as an unsigned 32-bit number. */
-export function crc32c(bytes: Buffer, start: number, end: number): number {
-  if (end - start >= NATIVE_BYTES_MIN) return nativeCrc32c(bytes.subarray(start, end))
+/**
+ * CRC-32C (Castagnoli) of `bytes[start, end)`, as an unsigned 32-bit number; with `before`, the checksum of what stands before
+ * them, that of both.
+ */
+export function crc32c(bytes: Buffer, start: number, end: number, before = 0): number {
+  if (end - start >= NATIVE_BYTES_MIN) return nativeCrc32c(bytes.subarray(start, end), before)
   const table = TABLES
   const lookUp = (index: number): number => table[index] ?? 0
   const byte = (at: number): number => bytes[at] ?? 0
-  let crc = -1
+  let crc = ~before
   let at = start
   for (; at + 8 <= end; at += 8) {
     crc ^= byte(at) | (byte(at + 1) << 8) | (byte(at + 2) << 16) | (byte(at + 3) << 24)
@@ -33,11 +36,6 @@ export function crc32c(bytes: Buffer, start: number, end: number): number {
   }
   for (; at < end; at++) crc = lookUp((crc ^ byte(at)) & 255) ^ (crc >>> 8)
   return ~crc >>> 0
-}
-
-/** The checksum of what has the checksum `crc`, with `bytes` behind it. */
-export function crc32cAfter(crc: number, bytes: Buffer): number {
-  return nativeCrc32c(bytes, crc)
 }
 
 function makeTables(): Uint32Array {

@@ -1,4 +1,5 @@
-import type { ByteWriter, SerdeOrder } from '@millrace/core'
+import type { SerdeOrder } from '../contracts/serde.ts'
+import type { ByteWriter } from './byte-writer.ts'
 
 const TWO_TO_32 = 2 ** 32
 const SIGN = 0x80
