@@ -16,7 +16,7 @@ export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
  * Folds the records of each key into a total; a table. A change has the highest time of what is in the total. Tombstones end
  * here: they hold nothing to add.
  */
-export class AggregateOperator extends StreamOperator {
+class AggregateOperator extends StreamOperator {
   readonly #fold: Fold
   readonly #store: KeyValueStore<unknown, unknown>
   readonly #next: TableOperator | undefined

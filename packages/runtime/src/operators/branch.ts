@@ -16,7 +16,7 @@ export const compileBranch: CompileStep<BranchNode> = (node, context) => () => [
 ]
 
 /** Passes the records that no earlier branch accepts and this one does; tombstones go to the branch for the rest. */
-export class BranchOperator extends StreamOperator {
+class BranchOperator extends StreamOperator {
   readonly #step: string
   readonly #before: readonly UserCallback[]
   readonly #fn: UserCallback | undefined

@@ -58,7 +58,7 @@ export interface RowStore {
  * A table whose rows are computed from the rows of another, one by one. It needs no memory of its own: old and new
  * value come together, so the old result is computed again from the old value. The callback must therefore be pure.
  */
-export class DerivedTableOperator extends TableOperator {
+class DerivedTableOperator extends TableOperator {
   readonly #derive: (key: unknown, value: unknown) => unknown
   readonly #store: RowStore | undefined
   readonly #next: TableOperator | undefined
@@ -84,7 +84,7 @@ export class DerivedTableOperator extends TableOperator {
 }
 
 /** Derives a row by keeping it or leaving it out. */
-export function filterRow(step: string, fn: UserCallback, keep: boolean, context: RecordContext) {
+function filterRow(step: string, fn: UserCallback, keep: boolean, context: RecordContext) {
   return (key: unknown, value: unknown): unknown => {
     try {
       return answered(step, fn(value, key, context)) === keep ? value : null
@@ -95,7 +95,7 @@ export function filterRow(step: string, fn: UserCallback, keep: boolean, context
 }
 
 /** Derives a row by computing another value; null leaves the row out. */
-export function mapRow(step: string, fn: UserCallback, context: RecordContext) {
+function mapRow(step: string, fn: UserCallback, context: RecordContext) {
   return (key: unknown, value: unknown): unknown => {
     try {
       return returned(step, fn(value, key, context))

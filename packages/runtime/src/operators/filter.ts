@@ -10,7 +10,7 @@ export const compileFilter: CompileStep<FilterNode> = (node, context) => () => [
 ]
 
 /** Passes the records for which the callback's truth is `keep`; tombstones pass. */
-export class FilterOperator extends StreamOperator {
+class FilterOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback
   readonly #keep: boolean

@@ -10,7 +10,7 @@ export const compileFlatMapValues: CompileStep<FlatMapValuesNode> = (node, conte
 ]
 
 /** Any number of new values for a record, under its key; tombstones end here. */
-export class FlatMapValuesOperator extends StreamOperator {
+class FlatMapValuesOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback<Iterable<unknown>>
   readonly #context: RecordContext

@@ -10,7 +10,7 @@ export const compileFlatMap: CompileStep<FlatMapNode> = (node, context) => () =>
 ]
 
 /** Any number of new keys and values for a record; tombstones end here. */
-export class FlatMapOperator extends StreamOperator {
+class FlatMapOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback<Iterable<readonly [unknown, unknown]>>
   readonly #context: RecordContext

@@ -10,7 +10,7 @@ export const compileKeyBy: CompileStep<KeyByNode> = (node, context) => () => [
 ]
 
 /** New key, same value; tombstones end here, since there is no value to take a key from. */
-export class KeyByOperator extends StreamOperator {
+class KeyByOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback
   readonly #context: RecordContext

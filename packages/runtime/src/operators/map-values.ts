@@ -10,7 +10,7 @@ export const compileMapValues: CompileStep<MapValuesNode> = (node, context) => (
 ]
 
 /** New value, same key; tombstones pass. */
-export class MapValuesOperator extends StreamOperator {
+class MapValuesOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback
   readonly #context: RecordContext

@@ -10,7 +10,7 @@ export const compileMap: CompileStep<MapNode> = (node, context) => () => [
 ]
 
 /** New key and value; tombstones end here, since there is no value to compute them from. */
-export class MapOperator extends StreamOperator {
+class MapOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback<readonly [unknown, unknown]>
   readonly #context: RecordContext

@@ -10,7 +10,7 @@ export const compilePeek: CompileStep<PeekNode> = (node, context) => () => [
 ]
 
 /** Calls back and passes the record on as it is; tombstones pass unseen. */
-export class PeekOperator extends StreamOperator {
+class PeekOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback
   readonly #context: RecordContext

@@ -18,7 +18,7 @@ export type PipeConnect = (source: Observable<unknown>) => Observable<unknown>
  * A unit that is done again gets what they emitted for it the first time: they see each value once. Tombstones pass around
  * them.
  */
-export class PipeOperator extends StreamOperator {
+class PipeOperator extends StreamOperator {
   readonly #step: string
   readonly #source = new Subject<unknown>()
   readonly #unit: UnitOfWork

@@ -19,7 +19,7 @@ export const compileRepartition: CompileStep<RepartitionNode> = (node, context) 
  * Sends records through a topic of the job's own, to the partition of their key, each with its origin, so that the
  * reading task can drop what it gets twice.
  */
-export class RepartitionOperator extends StreamOperator {
+class RepartitionOperator extends StreamOperator {
   readonly #record: CurrentRecord
   readonly #origin: OriginHeader
   readonly #keys: KeyEncoder

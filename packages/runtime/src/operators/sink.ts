@@ -26,7 +26,7 @@ export const compileSink: CompileStep<SinkNode> = (node, context) => {
 }
 
 /** Appends every record to a topic, in the partition that its key belongs to. */
-export class SinkOperator extends StreamOperator {
+class SinkOperator extends StreamOperator {
   readonly #keys: KeyEncoder
   readonly #output: Output
 
@@ -47,7 +47,7 @@ export class SinkOperator extends StreamOperator {
 }
 
 /** Appends every record to a topic without keys, in the task's own order. */
-export class KeylessSinkOperator extends StreamOperator {
+class KeylessSinkOperator extends StreamOperator {
   readonly #output: Output
 
   constructor(output: Output) {

@@ -13,7 +13,7 @@ export const compileToTable: CompileStep<ToTableNode> = (node, context) => () =>
 }
 
 /** Keeps the latest value of each key; a tombstone deletes the row. */
-export class ToTableOperator extends StreamOperator {
+class ToTableOperator extends StreamOperator {
   readonly #step: string
   readonly #value: Serde<unknown>
   readonly #store: KeyValueStore<unknown, unknown>
