@@ -1,4 +1,4 @@
-import type { GroupPosition, GroupWriter, Log, LogWriter, RecordGroup, TransactionalWriter } from '@millrace/core'
+import type { Log, RecordGroup, TransactionalWriter } from '@millrace/core'
 import { TimedGroup } from './timed-group.ts'
 
 /**
@@ -13,35 +13,12 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
     admin: log.admin,
     cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),
-    openWriter: () => timedWriter(log.openWriter(), commitsMs),
+    openWriter: () => log.openWriter(),
     openTransactionalWriter: async (id) => timedTransactions(await log.openTransactionalWriter(id), commitsMs),
     claim: (name) => log.claim(name),
     join: (group, options) => log.join(group, options),
     close: () => log.close(),
   }
-}
-
-function timedWriter(writer: LogWriter, commitsMs: number[]): LogWriter {
-  return {
-    get backlogged() {
-      return writer.backlogged
-    },
-    openPartition: (topic, partition) => writer.openPartition(topic, partition),
-    openGroup: async (topic, partition) => timedGroupWriter(await writer.openGroup(topic, partition), commitsMs),
-    flush: () => writer.flush(),
-    close: () => writer.close(),
-  }
-}
-
-function timedGroupWriter(writer: GroupWriter, commitsMs: number[]): GroupWriter {
-  const group = new TimedGroup(writer)
-  const commit = async (): Promise<GroupPosition> => {
-    const { startedMs } = group
-    const position = await writer.commit()
-    commitsMs.push(performance.now() - startedMs)
-    return position
-  }
-  return Object.assign(group, { commit })
 }
 
 function timedTransactions(writer: TransactionalWriter, commitsMs: number[]): TransactionalWriter {

@@ -86,7 +86,7 @@ describe('a store that was away while its inputs moved on', () => {
   })
 })
 
-test('a job without transactions refuses and empties its stores as one with them', async () => {
+test('a job whose outputs are visible at once refuses and empties its stores as any other', async () => {
   const guarantee = 'at-least-once'
   await run(job('j', one, two), { guarantee })
   await run(job('j', one), { guarantee })

@@ -22,18 +22,18 @@ function produce(...values: (number | null)[]): Promise<void> {
 }
 
 describe('a container', () => {
-  test('refuses a job that it cannot share, and one whose topics are missing', async () => {
+  test('refuses a job that runs with another guarantee, and one whose topics are missing', async () => {
     const theJob = job('once', stream(numbers).to(out))
     await produce(1)
     await world.runToEnd(theJob)
     const container = await world.start(theJob)
-    const alone = { guarantee: 'at-least-once' } as const
-    await expect(world.start(theJob, alone)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
+    const early = { guarantee: 'at-least-once' } as const
+    await expect(world.start(theJob, early)).rejects.toMatchObject({ code: 'JOB_CHANGED' })
     await container.stop()
-    const only = await world.start(theJob, alone)
-    await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
-    await expect(world.start(theJob, alone)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
-    await only.stop()
+    const other = await world.start(theJob, early)
+    await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_CHANGED' })
+    await (await world.start(theJob, early)).stop()
+    await other.stop()
     await world.log.admin.deleteTopic('numbers')
     await expect(world.start(theJob)).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
     await world.topic('numbers')

@@ -1,23 +1,10 @@
-import type { GroupWriter, Log, LogWriter, TransactionalWriter } from '@millrace/core'
+import type { Log, LogWriter, TransactionalWriter } from '@millrace/core'
 import type { Guarantee } from '@millrace/runtime'
 
-/** Where a commit can be cut off: a transaction's, or one without transactions. */
-export type CommitPoint =
-  | 'before commit'
-  | 'after commit'
-  | 'before flush'
-  | 'after flush'
-  | 'before group'
-  | 'after group'
+/** Where a commit can be cut off: at its transaction, or while outputs that are visible already are made durable. */
+export type CommitPoint = 'before commit' | 'after commit' | 'before flush' | 'after flush'
 
-export const COMMIT_POINTS: readonly CommitPoint[] = [
-  'before commit',
-  'after commit',
-  'before flush',
-  'after flush',
-  'before group',
-  'after group',
-]
+export const COMMIT_POINTS: readonly CommitPoint[] = ['before commit', 'after commit', 'before flush', 'after flush']
 
 /** The guarantee under which a commit comes past a point. */
 export function guaranteeAt(point: CommitPoint): Guarantee {
@@ -85,7 +72,8 @@ function cutTransactions(writer: TransactionalWriter, reach: (at: CommitPoint) =
 function cutWriter(writer: LogWriter, reach: (at: CommitPoint) => void): LogWriter {
   return {
     openPartition: (topic, partition) => writer.openPartition(topic, partition),
-    openGroup: async (topic, partition) => cutGroup(await writer.openGroup(topic, partition), reach),
+    openGroup: (topic, partition) => writer.openGroup(topic, partition),
+    send: () => writer.send(),
     flush: async () => {
       reach('before flush')
       await writer.flush()
@@ -95,22 +83,5 @@ function cutWriter(writer: LogWriter, reach: (at: CommitPoint) => void): LogWrit
       return writer.backlogged
     },
     close: () => writer.close(),
-  }
-}
-
-function cutGroup(group: GroupWriter, reach: (at: CommitPoint) => void): GroupWriter {
-  return {
-    append: (timestamp, keyBytes, keyStart, keyEnd, value, serde, headers) =>
-      group.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers),
-    get bytes() {
-      return group.bytes
-    },
-    commit: async () => {
-      reach('before group')
-      const position = await group.commit()
-      reach('after group')
-      return position
-    },
-    discard: () => group.discard(),
   }
 }

@@ -60,7 +60,7 @@ export function runCommand(io: Io): Command {
       `
 The job file is type-checked with the TypeScript that comes with this command, then run as it is; there is no build step.
 Started again on the same data directory it joins the job: the tasks are spread over the processes, and a process that dies
-is replaced by the others within moments. With at-least-once outputs a job runs in one process only.
+is replaced by the others within moments. All processes of a job have the same guarantee.
 A store that missed records, or is computed otherwise than what it holds, refuses the start. With --start-empty it starts empty
 from now on, and its view says from which position it counts; "millrace reset <job>" lets everything be computed again.
 SIGTERM and SIGINT commit what was processed and exit with 0; a second one exits at once, which loses nothing either.

@@ -56,6 +56,17 @@ export class FileLogWriter implements LogWriter {
     })
   }
 
+  send(): void {
+    this.#checkOpen()
+    const left = this.#open.filter(({ writer }) => !writer.tryDrain())
+    if (left.length === 0) return
+    // Who holds a lock lets go of it soon. The partition's writer keeps what goes wrong, for the next call.
+    this.#flushing = this.#flushing
+      .then(() => settleAll(left.map(({ writer }) => writer.drain())))
+      .then(() => undefined)
+    this.#flushing.catch(() => undefined)
+  }
+
   async flush(): Promise<void> {
     this.#checkOpen()
     // One after the other: a flush that overtook another would sync what that one has not written yet.

@@ -87,6 +87,14 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#stretch.rewind()
   }
 
+  /** Puts everything appended so far into the file if the partition's lock is free; false if something is left. */
+  tryDrain(): boolean {
+    this.#appender.check()
+    this.#stretch.check()
+    if (this.#builder.count > 0) this.#closeBatch()
+    return this.#queue.length === 0
+  }
+
   /** Puts everything appended so far into the file; durable after `sync`. */
   async drain(): Promise<void> {
     this.#appender.check()

@@ -32,7 +32,7 @@ export function running(
   if (Object.keys(state.members).length > 0) {
     throw new RefusedError(
       'JOB_CHANGED',
-      `The job ${group} runs already, and is not the job that was to join it: steps, stores, topics or partitions differ. ` +
+      `The job ${group} runs already, and is not the job that was to join it: steps, stores, topics, partitions or the guarantee differ. ` +
         'The running one goes on. Stop it first, or give this job another name',
       { job: group },
     )

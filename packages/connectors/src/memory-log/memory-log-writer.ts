@@ -40,7 +40,7 @@ export class MemoryLogWriter implements LogWriter {
     return group
   }
 
-  async flush(): Promise<void> {
+  send(): void {
     this.#check()
     try {
       for (const writer of this.#partitions.values()) writer.flush()
@@ -48,6 +48,10 @@ export class MemoryLogWriter implements LogWriter {
       this.#failure = { error }
       throw error
     }
+  }
+
+  async flush(): Promise<void> {
+    this.send()
   }
 
   async close(): Promise<void> {

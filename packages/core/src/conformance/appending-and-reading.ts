@@ -94,6 +94,7 @@ export function recordsConformance({ test, factory }: LogTests): void {
     await writer.close()
     await writer.close()
     assert.throws(() => write(partition, 'k', 'late'))
+    assert.throws(() => writer.send())
     await assert.rejects(writer.flush())
     await assert.rejects(writer.openPartition('t', 0))
     assert.deepEqual(await valuesIn(log), ['flushed'])

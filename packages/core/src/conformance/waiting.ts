@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { openWriter } from './expectations.ts'
+import { openWriter, values } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { readAll, write } from './records.ts'
 
@@ -19,6 +19,26 @@ export function waitingConformance({ test, factory }: LogTests): void {
     await writer.flush()
     await reader.wait(60_000)
     assert.equal(readAll(partitionReader).length, 1)
+  })
+
+  test('is woken by what a writer sends, without a flush', async (log) => {
+    const [partition, writer] = await openWriter(log)
+    const other = await factory.again(log)
+    const reader = other.openReader()
+    const partitionReader = await reader.assign('t', 0, 0)
+    const found: (string | null)[] = []
+    for (const value of ['a', 'b']) {
+      const waiting = reader.wait(60_000)
+      write(partition, 'k', value)
+      writer.send()
+      await waiting
+      found.push(...values(readAll(partitionReader)))
+    }
+    assert.deepEqual(found, ['a', 'b'])
+    writer.send()
+    await writer.flush()
+    assert.deepEqual(values(readAll(partitionReader)), [])
+    await other.close()
   })
 
   test('is woken by an append of another', async (log) => {

@@ -188,6 +188,11 @@ export interface LogWriter {
    */
   openGroup(topic: string, partition: number): Promise<GroupWriter>
   /**
+   * Sends everything appended before the call on its way now, and does not wait: readers see it soon, with no flush. Says nothing
+   * about durability; what goes wrong is thrown here or by the next call.
+   */
+  send(): void
+  /**
    * Resolves when everything appended before the call is in the log, as durably as the log is set to. After it
    * rejected, the writer is done for: what it holds may or may not be in the log; open another.
    */

@@ -1,5 +1,5 @@
 import { type Batch, json, NO_HEADERS, RefusedError } from '@millrace/core'
-import type { Outputs } from '../container/outputs.ts'
+import type { Outputs } from '../task/outputs.ts'
 import type { Catalog } from './catalog.ts'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 

@@ -1,6 +1,6 @@
 import { type Batch, json, NO_HEADERS, type TopicDescription } from '@millrace/core'
 import { readChangelogKey } from '@millrace/state'
-import type { Outputs } from '../container/outputs.ts'
+import type { Outputs } from '../task/outputs.ts'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /** No value is written: any serde does. */

@@ -1,7 +1,7 @@
 import { formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
 import { catalogTopic, jobMeaning, ownValue, storeInputs, type Topology } from '@millrace/core/internal'
-import type { Outputs } from '../container/outputs.ts'
 import type { JobTopics } from '../container/topics.ts'
+import type { Outputs } from '../task/outputs.ts'
 import { type Catalog, isCurrent } from './catalog.ts'
 import { readCatalog, writeCatalog } from './catalog-topic.ts'
 import { deleteEntries } from './delete-entries.ts'

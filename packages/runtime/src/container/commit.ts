@@ -1,5 +1,5 @@
+import type { Outputs } from '../task/outputs.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
-import type { Outputs } from './outputs.ts'
 
 /** A task's commit that could not be finished locally: the log has it, the store does not. */
 export interface FailedApply {
@@ -12,12 +12,11 @@ export interface FailedApply {
  *
  * 1. `freeze` takes offsets and changed entries of all tasks, synchronously;
  * 2. outputs and groups (a task's entries and its checkpoint) go to the log, and what was read is made durable;
- * 3. the log's transaction is committed: from here on all of it is true, and visible; without transactions, the outputs
- *    are flushed, and then the groups committed;
+ * 3. the log's transaction is committed: from here on all of it is true, and visible;
  * 4. the same entries go to each task's store, in one batch with the position.
  *
- * A crash before 3 leaves nothing (without transactions: outputs that will repeat); a crash between 3 and 4 costs a short
- * replay of the changelog. Rejects where step 2 or 3 fails: then the log decides what was committed, and the container
+ * A crash before 3 leaves nothing (at-least-once: outputs that will repeat); a crash between 3 and 4 costs a short replay of
+ * the changelog. Rejects where step 2 or 3 fails: then the log decides what was committed, and the container
  * must not go on. What fails in step 4 is returned: those stores are behind their changelog and must be restored from it.
  */
 export async function commitTasks(

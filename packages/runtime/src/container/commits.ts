@@ -1,7 +1,7 @@
 import type { Clock } from '@millrace/core'
+import type { Outputs } from '../task/outputs.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import { commitTasks, type FailedApply } from './commit.ts'
-import type { Outputs } from './outputs.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
 
 /** What went wrong beside a container's loop, to be thrown in it. */

@@ -2,7 +2,7 @@ import type { Env, Log } from '@millrace/core'
 import type { Job } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { RestoreProgress } from '../task/changelog-follower.ts'
-import type { Guarantee } from './outputs.ts'
+import type { Guarantee } from '../task/outputs.ts'
 
 export const COMMIT_INTERVAL_MS = 100
 /** 64 MiB of changes: several hundred thousand entries, or some hundred milliseconds of LevelDB's write rate. */
@@ -26,7 +26,7 @@ export interface ContainerOptions {
   readonly dirtyBytesMax?: number
   /**
    * `exactly-once`: outputs, state and input positions are one transaction, visible at each commit. `at-least-once`: outputs
-   * are visible at once, and repeat after a crash; one container only. Default: what the log can do.
+   * are visible when the slice ends that made them, and may repeat after a crash. Default `exactly-once`.
    */
   readonly guarantee?: Guarantee
   /**

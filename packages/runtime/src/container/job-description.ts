@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto'
 import { describe } from '@millrace/core'
 import { type Job, jobMeaning, type Topology } from '@millrace/core/internal'
+import type { Guarantee } from '../task/outputs.ts'
 
 /** 16 hexadecimal digits are 64 bits: of 2^64 pairs of different jobs one passes for the same. */
 const DESCRIPTION_LENGTH = 16
 
 /**
- * What a job is, in short: a hash of its graph, of how it takes event times, and of what determines each store. Equal for
- * the same plan in every process, whatever its functions' text.
+ * What runs, in short: a hash of the job's graph, of how it takes event times, of what determines each store, and of the
+ * guarantee. Equal for the same plan in every process, whatever its functions' text.
  */
-export function descriptionOf(job: Job, topology: Topology): string {
+export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee): string {
   const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))
   const times = inputs.flatMap((node) =>
     node.kind === 'source' ? [[node.topic.name, node.topic.timestamp !== undefined, node.topic.aheadMaxMs]] : [],
   )
-  const text = JSON.stringify([describe(job, 'json'), times, jobMeaning(topology)])
+  const text = JSON.stringify([describe(job, 'json'), times, jobMeaning(topology), guarantee])
   return createHash('sha256').update(text).digest('hex').slice(0, DESCRIPTION_LENGTH)
 }

@@ -10,7 +10,6 @@ import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './co
 import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
-import { FlushedOutputs } from './outputs.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session, whetherFenced } from './session.ts'
 import { sessionOptions } from './session-options.ts'
@@ -272,12 +271,14 @@ export class RunningContainer {
         return true
       }
       if (this.#nowMs < untilMs) continue
+      outputs.show()
       const restMs = restAfterSlice(this.#nowMs - untilMs)
       // However many tasks there are, nobody else waits for more than one slice.
       await this.#options.env.timers.turn()
       if (restMs !== undefined && (await this.#restBetweenSlices(restMs))) return true
       untilMs = this.#nowMs + SLICE_MS
     }
+    outputs.show()
     return records > 0
   }
 
@@ -373,8 +374,7 @@ export class RunningContainer {
     const session = this.#joined
     await session.outputs.abort()
     await this.#tasks.opening
-    const alone = session.outputs instanceof FlushedOutputs
-    await this.#tasks.reopen(alone ? failed.map(({ task }) => task) : [...this.#tasks], session)
+    await this.#tasks.reopen([...this.#tasks], session)
   }
 
   /** Ends the loop's rest: there is something to do, or something failed beside it. */

@@ -12,14 +12,23 @@ export function sessionOptions(
   topics: JobTopics,
   tasks: readonly string[],
 ): SessionOptions {
-  const { job, log, env, guarantee, address = null, sessionTimeoutMs, startEmpty = [], onNotice } = options
+  const {
+    job,
+    log,
+    env,
+    guarantee = 'exactly-once',
+    address = null,
+    sessionTimeoutMs,
+    startEmpty = [],
+    onNotice,
+  } = options
   const notice = onNotice ?? (() => undefined)
   return {
     log,
     job: topology.job,
-    guarantee: guarantee ?? (log.capabilities.transactions ? 'exactly-once' : 'at-least-once'),
+    guarantee,
     tasks,
-    description: descriptionOf(job, topology),
+    description: descriptionOf(job, topology, guarantee),
     address,
     sessionTimeoutMs,
     onNotice,

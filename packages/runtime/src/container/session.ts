@@ -2,7 +2,7 @@ import { type Assignment, FencedError, type Log, type LogReader, type Membership
 import { settleAll } from '@millrace/core/internal'
 import { NEVER, startWith } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
-import { FlushedOutputs, type Guarantee, type Outputs } from './outputs.ts'
+import { CommittedOutputs, EarlyOutputs, type Guarantee, type Outputs } from '../task/outputs.ts'
 
 /** What a session is opened with. */
 export interface SessionOptions {
@@ -29,10 +29,7 @@ export interface Session {
   close(): Promise<void>
 }
 
-/**
- * Joins a job. Outputs without transactions are not fenced, so there the container must be the only one: throws
- * `JOB_RUNNING` where it is not, and `JOB_CHANGED` while others run another job under the name.
- */
+/** Joins a job. Throws `JOB_CHANGED` while others run another job under the name, or the same with another guarantee. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   for (;;) {
     try {
@@ -46,8 +43,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
   const { log, job, guarantee, tasks, description, address, sessionTimeoutMs, onNotice } = options
-  const shared = guarantee === 'exactly-once' && log.capabilities.membership
-  const membership = shared
+  const membership = log.capabilities.membership
     ? await log.join(job, {
         tasks,
         description,
@@ -59,10 +55,11 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
   let outputs: Outputs | undefined
   let catalog: Catalog
   try {
+    const transactions = await log.openTransactionalWriter(`${job}.${membership.member}`)
     outputs =
       guarantee === 'exactly-once'
-        ? await log.openTransactionalWriter(`${job}.${membership.member}`)
-        : new FlushedOutputs(log)
+        ? new CommittedOutputs(transactions)
+        : new EarlyOutputs(transactions, log.openWriter())
     await membership.confirm()
     catalog = await options.openCatalog(outputs)
   } catch (error) {

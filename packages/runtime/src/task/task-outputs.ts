@@ -12,13 +12,20 @@ export class TaskOutputs {
     this.#writer = writer
   }
 
-  /** All partitions of a topic. Rejects with `TOPIC_MISSING` where there is none. */
-  async openTopic(topic: string): Promise<readonly PartitionWriter[]> {
+  /** All partitions of a topic that is not the job's own. Rejects with `TOPIC_MISSING` where there is none. */
+  openTopic(topic: string): Promise<readonly PartitionWriter[]> {
+    return this.#openAll(topic, (number) => this.#writer.openOutput(topic, number))
+  }
+
+  async #openAll(
+    topic: string,
+    open: (partition: number) => Promise<PartitionWriter>,
+  ): Promise<readonly PartitionWriter[]> {
     const { topics, log } = this.#spec
     const description = topics.get(topic) ?? (await log.admin.describeTopic(topic))
     // Opening partition 0 of a topic that is not there says what is wrong.
     const partitions = description?.partitions ?? 1
-    return Promise.all(Array.from({ length: partitions }, (_, number) => this.#writer.openPartition(topic, number)))
+    return Promise.all(Array.from({ length: partitions }, (_, number) => open(number)))
   }
 
   /** By topic name: the partitions of every topic that the task's steps name. */
@@ -26,10 +33,12 @@ export class TaskOutputs {
     const { subtopology, repartitionTopic } = this.#spec
     const writers = new Map<string, readonly PartitionWriter[]>()
     for (const node of subtopology.nodes) {
-      let topic: string | undefined
-      if (node.kind === 'repartition') topic = repartitionTopic(node)
-      else if (node.kind === 'sink' && 'name' in node.topic) topic = node.topic.name
-      if (topic !== undefined && !writers.has(topic)) writers.set(topic, await this.openTopic(topic))
+      if (node.kind === 'repartition') {
+        const topic = repartitionTopic(node)
+        writers.set(topic, await this.#openAll(topic, (number) => this.#writer.openPartition(topic, number)))
+      } else if (node.kind === 'sink' && 'name' in node.topic && !writers.has(node.topic.name)) {
+        writers.set(node.topic.name, await this.openTopic(node.topic.name))
+      }
     }
     return writers
   }

@@ -1,8 +1,9 @@
-import type { Env, Log, LogReader, Position, TopicDescription, TransactionalWriter } from '@millrace/core'
+import type { Env, Log, LogReader, Position, TopicDescription } from '@millrace/core'
 import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { RestoreProgress } from './changelog-follower.ts'
+import type { Outputs } from './outputs.ts'
 
 /** What a task is made from. */
 export interface TaskSpec {
@@ -33,8 +34,8 @@ export interface TaskSpec {
 /** What the tasks of a container work with while it is a member of its job's group. */
 export interface TaskSession {
   readonly reader: LogReader
-  /** What is appended here is committed with the container's tasks. */
-  readonly outputs: Pick<TransactionalWriter, 'openPartition' | 'openGroup'>
+  /** Where the tasks append, and their container commits. */
+  readonly outputs: Pick<Outputs, 'openPartition' | 'openOutput' | 'openGroup'>
   /** Which stores the job has, and which incarnation of each. */
   readonly catalog: Catalog
 }
