@@ -79,9 +79,10 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
 
   test('reads a group of more records and bytes than an ordinary batch holds as one batch', async () => {
     await log.admin.createTopic('t')
-    const group = await log.openWriter().openGroup('t', 0)
+    const writer = await log.openTransactionalWriter('w')
+    const group = await writer.openGroup('t', 0)
     for (let index = 0; index < 12_000; index++) write(group, `k${index}`, 'x'.repeat(600), index)
-    await group.commit()
+    await writer.commit([group])
     const dump = dumpLogSegments(segments('t'))
     expect(dump.complaints).toEqual([])
     expect(dump.batches).toEqual([

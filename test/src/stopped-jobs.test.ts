@@ -106,7 +106,7 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     await job.line(/served at/)
     await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: '{"key":"a","value":5}\n' })
     await expect
-      .poll(() => run(['query', 'sums', 'a', '--json', ...data]).then(({ stdout }) => stdout))
+      .poll(() => run(['query', 'sums', 'a', '--json', ...data]).then(({ stdout }) => stdout), { timeout: 20_000 })
       .toMatch(/"value":25/)
     job.child.kill('SIGKILL')
     await job.ended

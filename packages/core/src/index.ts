@@ -19,7 +19,6 @@ export type {
   Claim,
   Cleanup,
   GroupPosition,
-  GroupWriter,
   Isolation,
   Log,
   LogAdmin,
@@ -35,6 +34,7 @@ export type {
   TopicDescription,
   TopicSettings,
   TransactionalWriter,
+  TransactionReach,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'

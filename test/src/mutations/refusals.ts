@@ -128,6 +128,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`],
   'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
+  'runtime/UNSUPPORTED': [`${JOBS}/refusals.test.ts`],
   'runtime/VALUE_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/VIEW_INCOMPLETE': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/container/view-parts.test.ts`],
   'runtime/VIEW_MISSING': [`${RUNTIME}/views/view-server.test.ts`, `${STOPPED_JOBS}#its windows`],

@@ -72,7 +72,6 @@ function cutTransactions(writer: TransactionalWriter, reach: (at: CommitPoint) =
 function cutWriter(writer: LogWriter, reach: (at: CommitPoint) => void): LogWriter {
   return {
     openPartition: (topic, partition) => writer.openPartition(topic, partition),
-    openGroup: (topic, partition) => writer.openGroup(topic, partition),
     send: () => writer.send(),
     flush: async () => {
       reach('before flush')

@@ -9,6 +9,8 @@ const sums = stream(numbers)
   .reduce('sums', (a, b) => a + b)
 const changed = topic('changed', { key: string(), value: json<number>() })
 const theJob = job('early', stream(numbers).to(out), sums, sums.changes().to(changed))
+/** Long after a slice has ended, and long before a commit that is due in an hour. */
+const SOON = { timeout: 20_000 }
 const EARLY = { guarantee: 'at-least-once', commitIntervalMs: 3_600_000 } as const
 
 let world: JobWorld
@@ -32,7 +34,7 @@ async function values(): Promise<number[]> {
 test('outputs are there before anything is committed; views, and what stands behind a repartition, are not', async () => {
   const container = await world.start(theJob, EARLY)
   await produce(1, 2, 3)
-  await expect.poll(values).toEqual([1, 2, 3])
+  await expect.poll(values, SOON).toEqual([1, 2, 3])
   const [part] = container.views.find(({ name }) => name === 'sums')?.parts ?? []
   expect(await part?.store.get('1')).toBeUndefined()
   expect(await world.read('changed', changed.value)).toEqual([])
@@ -52,10 +54,10 @@ test('several containers share such a job, and count everything once', async () 
   const options = { ...EARLY, commitIntervalMs: 5 }
   const [first, second] = [await world.start(theJob, options), await world.start(theJob, options)]
   await produce(1, 2, 3, 4)
-  await expect.poll(values).toEqual([1, 2, 3, 4])
+  await expect.poll(values, SOON).toEqual([1, 2, 3, 4])
   await first.stop()
   await produce(5)
-  await expect.poll(values).toEqual([1, 2, 3, 4, 5])
+  await expect.poll(values, SOON).toEqual([1, 2, 3, 4, 5])
   await second.stop()
   await world.runToEnd(theJob, options)
   expect(await world.rows(theJob, 'sums')).toEqual(

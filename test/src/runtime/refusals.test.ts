@@ -5,6 +5,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { map, Observable, take } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { passLog } from './cut-log.ts'
 import { JobWorld } from './job-world.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
@@ -36,6 +37,22 @@ function produce(...values: (number | null)[]): Promise<void> {
 }
 
 describe('a start is refused', () => {
+  test.each(['none', 'same-slot'] as const)(
+    'if transactions of the log reach %s of its topics',
+    async (transactions) => {
+      const log = passLog(world.log)
+      const { membership } = log.capabilities
+      const start = startContainer({
+        job: job('j', counts),
+        log: { ...log, capabilities: { transactions, membership } },
+        env: world.env,
+        stateDirectory: world.stateDirectory,
+      })
+      await expect(start).rejects.toMatchObject({ code: 'UNSUPPORTED', place: { job: 'j' } })
+      expect((await world.log.admin.listTopics()).map(({ name }) => name)).toEqual(['numbers', 'out'])
+    },
+  )
+
   test('if the log has less of an input than the job has processed', async () => {
     await produce(1, 2)
     const partition = `${world.directory}/topics/numbers`

@@ -23,10 +23,11 @@ afterEach(() => rmSync(directory, { recursive: true }))
 /** A log whose topic `t` has one closed segment, in which each key stands once. */
 async function fill(log: Log, cleanup: 'delete' | 'compact'): Promise<void> {
   await log.admin.createTopic('t', { segmentBytes: 1024, cleanup })
-  const writer = log.openWriter()
-  const group = await writer.openGroup('t', 0)
+  const changes = await log.openTransactionalWriter('w')
+  const group = await changes.openGroup('t', 0)
   for (let index = 0; index < RECORDS; index++) write(group, `key ${index}`, 'v')
-  await group.commit()
+  await changes.commit([group])
+  const writer = log.openWriter()
   write(await writer.openPartition('t', 0), 'key 0', 'v')
   await writer.flush()
 }

@@ -29,17 +29,18 @@ function openFiles(): string[] {
   })
 }
 
-describe('a group writer', () => {
+describe('a group', () => {
   test('whose sync failed never says later that a group is durable', async () => {
     let broken = true
     const log = await open((call, path) => (broken && call === 'sync' && path.endsWith('.log') ? 'EIO' : undefined))
     await log.admin.createTopic('t')
-    const group = await log.openWriter().openGroup('t', 0)
+    const writer = await log.openTransactionalWriter('w')
+    const group = await writer.openGroup('t', 0)
     write(group, 'k', 'in doubt')
-    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    await expect(writer.commit([group])).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
     broken = false
     write(group, 'k', 'after')
-    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
+    await expect(writer.commit([group])).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
     await log.close()
   })
 
@@ -47,16 +48,18 @@ describe('a group writer', () => {
     let broken = false
     const log = await open((call, path) => (broken && call === 'write' && path.endsWith('tail') ? 'EIO' : undefined))
     await log.admin.createTopic('t')
-    const group = await log.openWriter().openGroup('t', 0)
+    const writer = await log.openTransactionalWriter('w')
+    const group = await writer.openGroup('t', 0)
     broken = true
     write(group, 'k', 'v')
-    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
+    await expect(writer.commit([group])).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
     broken = false
-    await expect(group.commit()).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
+    await expect(writer.commit([group])).rejects.toMatchObject({ code: 'LOG_WRITE_FAILED' })
     await log.close()
-    const anew = await open()
-    expect(readAll(await anew.openReader().assign('t', 0, 0))).toHaveLength(1)
-    await anew.close()
+    const again = await open()
+    const reader = again.openReader({ isolation: 'uncommitted' })
+    expect(readAll(await reader.assign('t', 0, 0))).toHaveLength(1)
+    await again.close()
   })
 })
 
@@ -74,12 +77,13 @@ test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remo
       left = at
       const act = async () => {
         const plain = await writer.openPartition('plain', 0)
-        const compact = await writer.openGroup('compact', 0)
+        const changes = await log.openTransactionalWriter('w')
+        const compact = await changes.openGroup('compact', 0)
         for (let round = 0; round < 3; round++) {
           write(plain, 'k', 'v'.repeat(1100))
           await writer.flush()
           write(compact, 'k', 'v'.repeat(1100))
-          await compact.commit()
+          await changes.commit([compact])
         }
         await log.admin.clean('compact')
       }

@@ -1,7 +1,6 @@
-import type { Env, GroupWriter, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
+import type { Env, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import type { Cleaning } from './cleaning.ts'
-import { FileGroupWriter } from './file-group-writer.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX } from './file-partition-writer.ts'
 import { once } from './once.ts'
 import { openAppender } from './open-appender.ts'
@@ -15,7 +14,6 @@ export class FileLogWriter implements LogWriter {
   readonly #durability: Durability
   readonly #cleaning: Cleaning
   readonly #partitions = new Map<string, Promise<FilePartitionWriter>>()
-  readonly #groups = new Map<string, Promise<FileGroupWriter>>()
   /** The open ones, for the calls that cannot wait. */
   readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
   #flushing: Promise<void> = Promise.resolve()
@@ -46,16 +44,6 @@ export class FileLogWriter implements LogWriter {
     })
   }
 
-  async openGroup(topic: string, partition: number): Promise<GroupWriter> {
-    this.#checkOpen()
-    return once(this.#groups, `${topic}/${partition}`, async () => {
-      const description = await this.#topics.requireDurable(topic)
-      const appender = await openAppender(this.#env, this.#data, description, partition)
-      const sync = () => this.#sync(appender, description, partition)
-      return new FileGroupWriter(appender, description.recordBytesMax, sync)
-    })
-  }
-
   send(): void {
     this.#checkOpen()
     const left = this.#open.filter(({ writer }) => !writer.tryDrain())
@@ -79,8 +67,6 @@ export class FileLogWriter implements LogWriter {
     await this.#flushing.catch(() => undefined)
     for (const { writer } of this.#open) writer.close()
     this.#open.length = 0
-    for (const group of this.#groups.values()) await (await group).close()
-    this.#groups.clear()
     this.#partitions.clear()
   }
 

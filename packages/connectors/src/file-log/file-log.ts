@@ -67,7 +67,7 @@ export async function openFileLog(options: FileLogOptions): Promise<Log> {
 class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
-  readonly capabilities = { atomicGroups: true, transactions: true, membership: true }
+  readonly capabilities = { transactions: 'all', membership: true } as const
   readonly admin: FileLogAdmin
   readonly #env: Env
   readonly #durability: Durability

@@ -1,5 +1,4 @@
-import type { GroupWriter, LogWriter, PartitionWriter } from '@millrace/core'
-import { MemoryGroupWriter } from './memory-group-writer.ts'
+import type { LogWriter, PartitionWriter } from '@millrace/core'
 import { MemoryPartitionWriter } from './memory-partition-writer.ts'
 import type { MemoryTopics } from './memory-topics.ts'
 
@@ -8,7 +7,6 @@ export class MemoryLogWriter implements LogWriter {
   readonly backlogged = false
   readonly #topics: MemoryTopics
   readonly #partitions = new Map<string, MemoryPartitionWriter>()
-  readonly #groups = new Map<string, MemoryGroupWriter>()
   /** What ended this writer. */
   #failure: { readonly error: unknown } | undefined
 
@@ -28,18 +26,6 @@ export class MemoryLogWriter implements LogWriter {
     return writer
   }
 
-  async openGroup(topic: string, partition: number): Promise<GroupWriter> {
-    this.#check()
-    const name = `${topic}/${partition}`
-    let group = this.#groups.get(name)
-    if (group === undefined) {
-      const to = this.#topics.partition(topic, partition)
-      group = new MemoryGroupWriter(to, this.#topics.require(topic).description.recordBytesMax)
-      this.#groups.set(name, group)
-    }
-    return group
-  }
-
   send(): void {
     this.#check()
     try {
@@ -56,9 +42,8 @@ export class MemoryLogWriter implements LogWriter {
 
   async close(): Promise<void> {
     this.#failure ??= { error: new Error('The writer is closed') }
-    for (const each of [...this.#partitions.values(), ...this.#groups.values()]) each.close()
+    for (const each of this.#partitions.values()) each.close()
     this.#partitions.clear()
-    this.#groups.clear()
   }
 
   #check(): void {

@@ -41,7 +41,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
   return {
     kind: 'memory',
     location: 'memory',
-    capabilities: { atomicGroups: true, transactions: true, membership: true },
+    capabilities: { transactions: 'all', membership: true },
     admin: adminOf(topics),
     // It cleans only when it is asked to.
     cleaningFailures: of([]),

@@ -1,6 +1,6 @@
 import { recordsConformance } from './appending-and-reading.ts'
+import { claimsConformance } from './claims.ts'
 import { cleaningConformance } from './cleaning.ts'
-import { groupsConformance } from './groups-and-claims.ts'
 import type { LogFactory, LogTests, TestRunner } from './log-tests.ts'
 import { membershipConformance } from './membership.ts'
 import { stretchesConformance } from './stretches.ts'
@@ -29,7 +29,7 @@ export function logConformance(runner: TestRunner, kind: string, factory: LogFac
   runner.describe(`the ${kind} log: waiting`, () => waitingConformance(tests))
   runner.describe(`the ${kind} log: time, purging and cleaning`, () => cleaningConformance(tests))
   runner.describe(`the ${kind} log: tombstones`, () => tombstonesConformance(tests))
-  runner.describe(`the ${kind} log: groups and claims`, () => groupsConformance(tests))
+  runner.describe(`the ${kind} log: claims`, () => claimsConformance(tests))
   runner.describe(`the ${kind} log: members that share tasks`, () => membershipConformance(tests))
   runner.describe(`the ${kind} log: transactions`, () => transactionsConformance(tests))
 }

@@ -42,7 +42,6 @@ export function topicsConformance({ test, factory }: LogTests): void {
     await rejects('TOPIC_MISSING', log.admin.offsets('none', 0))
     await rejects('TOPIC_MISSING', log.openReader().assign('none', 0, 0))
     await rejects('TOPIC_MISSING', log.openWriter().openPartition('none', 0))
-    await rejects('TOPIC_MISSING', log.openWriter().openGroup('none', 0))
   })
 
   test('that are deleted fail their readers and writers, and come back as other topics', async (log) => {

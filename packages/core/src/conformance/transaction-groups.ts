@@ -30,6 +30,17 @@ export function transactionGroupsConformance({ test }: LogTests): void {
     assert.equal((await valuesIn(log, 1)).length, 8)
   })
 
+  test('a discarded group leaves nothing', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    write(group, 'k', 'forgotten')
+    group.discard()
+    write(group, 'k', 'kept')
+    await writer.commit([group])
+    assert.deepEqual(await valuesIn(log), ['kept'])
+  })
+
   test('a group is whole, however large', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')

@@ -45,11 +45,15 @@ export interface Log {
   close(): Promise<void>
 }
 
+/**
+ * `all`: any partitions of any topics become visible together. `same-slot`: those that the log keeps in one place. `none`: there are no
+ * transactions.
+ */
+export type TransactionReach = 'all' | 'same-slot' | 'none'
+
 export interface LogCapabilities {
-  /** `LogWriter.openGroup`: many records to one partition, all or nothing. */
-  readonly atomicGroups: boolean
-  /** Appends to any number of partitions that become visible together. */
-  readonly transactions: boolean
+  /** How far one transaction reaches. A job needs `all`, whatever its guarantee: its state moves with its input positions. */
+  readonly transactions: TransactionReach
   /** Several processes share the tasks of a group. */
   readonly membership: boolean
 }
@@ -183,11 +187,6 @@ export interface LogWriter {
   /** Throws `TOPIC_MISSING`. The same object for the same partition. */
   openPartition(topic: string, partition: number): Promise<PartitionWriter>
   /**
-   * Throws `TOPIC_MISSING`, and `UNSUPPORTED` without the capability `atomicGroups`. One group per partition and writer;
-   * it is used again and again.
-   */
-  openGroup(topic: string, partition: number): Promise<GroupWriter>
-  /**
    * Sends everything appended before the call on its way now, and does not wait: readers see it soon, with no flush. Says nothing
    * about durability; what goes wrong is thrown here or by the next call.
    */
@@ -199,7 +198,7 @@ export interface LogWriter {
   flush(): Promise<void>
   /** More waits to be sent than the writer's bound: call `flush` before the next `append`. */
   readonly backlogged: boolean
-  /** Lets go of what was not flushed. Every call after it fails, those of its partitions and groups too. */
+  /** Lets go of what was not flushed. Every call after it fails, those of its partitions too. */
   close(): Promise<void>
 }
 
@@ -248,15 +247,6 @@ export interface RecordGroup extends RecordAppender {
   readonly bytes: number
   /** Empties the group: what was appended since the last commit is forgotten. */
   discard(): void
-}
-
-/** A group that is committed on its own. */
-export interface GroupWriter extends RecordGroup {
-  /**
-   * Puts the group into the log, durably; then the group is empty again. Nothing may be appended while it runs.
-   * An empty group is refused. After it rejected, the group may or may not be in the log.
-   */
-  commit(): Promise<GroupPosition>
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Log, Position, TopicDescription } from '@millrace/core'
+import { type Log, type Position, RefusedError, type TopicDescription } from '@millrace/core'
 import {
   catalogTopic,
   dictionary,
@@ -33,12 +33,26 @@ const CATALOG_SEGMENT_BYTES = 16 * 1024 * 1024
  */
 const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 
+/** Throws `UNSUPPORTED` for a log on which state, input positions and outputs cannot become one fact. */
+function requireTransactions(job: string, { kind, location, capabilities: { transactions } }: Log): void {
+  if (transactions === 'all') return
+  const reach = transactions === 'none' ? 'has no transactions' : 'has transactions within one slot only'
+  throw new RefusedError(
+    'UNSUPPORTED',
+    `The ${kind} log at ${location} ${reach}, and job ${job} commits its state, its input positions and its outputs together. Run it on a ` +
+      'log with transactions over all topics',
+    { job },
+  )
+}
+
 /**
  * Finds the topics that a job names, and makes its own where they are missing: the repartition topics, the changelog and the catalog.
  * Throws with every problem at once where topics are missing or their partitions do not fit together, and refuses topics
- * under the names of its own that would lose what it keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`).
+ * under the names of its own that would lose what it keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`), and a log whose
+ * transactions do not reach far enough (`UNSUPPORTED`).
  */
 export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
+  requireTransactions(topology.job, log)
   const descriptions = new Map<string, TopicDescription>()
   for (const topic of await log.admin.listTopics()) descriptions.set(topic.name, topic)
   // Before anything is made that is missing: it may be missing from a copy.

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GroupWriter, Serde } from '@millrace/core'
+import type { RecordGroup, Serde } from '@millrace/core'
 import { json, string } from '@millrace/core'
 import type { StoreRange, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-const dropped: GroupWriter = { bytes: 0, append: () => {}, commit: () => Promise.reject(), discard: () => {} }
+const dropped: RecordGroup = { bytes: 0, append: () => {}, discard: () => {} }
 
 const maybe = <T>(arbitrary: Parameters<typeof option<T>>[0]) => option(arbitrary, { nil: undefined })
 

@@ -1,4 +1,4 @@
-import { ByteWriter, type GroupPosition, type GroupWriter, type Serde } from '@millrace/core'
+import { ByteWriter, type GroupPosition, type RecordGroup, type Serde } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
 import type { TaskState } from '@millrace/core/internal'
 
@@ -13,7 +13,7 @@ interface ChangelogGroup {
 }
 
 /** A changelog partition in memory: groups of records, each with the position after it. */
-export class MemoryChangelog implements GroupWriter {
+export class MemoryChangelog implements RecordGroup {
   readonly groups: ChangelogGroup[] = []
   #records: ChangelogRecord[] = []
   bytes = 0

@@ -70,8 +70,13 @@ export class TransactionJournal {
   constructor(files: FileSystem, data: string, transactionalId: string, mode: 'read' | 'write' = 'write') {
     this.transactionalId = transactionalId
     this.#file = files.open(journalPath(data, transactionalId), mode)
-    // Its whole length from the start: what is written into it later is durable without a new length.
-    if (mode === 'write' && this.#file.size() < 2 * SLOT_BYTES) this.#file.truncate(2 * SLOT_BYTES)
+    try {
+      // Its whole length from the start: what is written into it later is durable without a new length.
+      if (mode === 'write' && this.#file.size() < 2 * SLOT_BYTES) this.#file.truncate(2 * SLOT_BYTES)
+    } catch (error) {
+      this.#file.close()
+      throw error
+    }
   }
 
   get path(): string {

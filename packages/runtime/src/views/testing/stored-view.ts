@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { GroupWriter, Serde } from '@millrace/core'
+import type { RecordGroup, Serde } from '@millrace/core'
 import { json, string } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
@@ -7,7 +7,7 @@ import { openTaskState } from '@millrace/state'
 import { NEVER } from 'rxjs'
 import type { ServedView } from '../served-view.ts'
 
-const DROPPED: GroupWriter = { bytes: 0, append: () => {}, commit: () => Promise.reject(), discard: () => {} }
+const DROPPED: RecordGroup = { bytes: 0, append: () => {}, discard: () => {} }
 
 /** A view with string keys over one store on disk, as a container serves it. */
 export interface StoredView extends AsyncDisposable {
