@@ -49,7 +49,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'client/VIEW_MISSING': [`${CLIENT}/table-views.test.ts`, `${CLIENT}/views.test.ts`],
   'connectors/BAD_TIMESTAMP': [`${RECORD_BATCH}/record-batch.test.ts`],
   'connectors/BAD_TOPIC_SETTINGS': [`${CONNECTORS}/topic-settings.test.ts`],
-  'connectors/CLEANING_FAILED': [`${FILE_LOG}/background-cleaning.test.ts`],
+  'connectors/CLEANING_FAILED': [`${FILE_LOG}/cleaning/background-cleaning.test.ts`],
   'connectors/DATA_OWNER': [`${FILE_LOG}/data-directory.test.ts`],
   'connectors/BACKUP_DAMAGED': [`${FILE_LOG}/backup/backup.test.ts`],
   'connectors/BACKUP_INCOMPLETE': [`${FILE_LOG}/backup/backup.test.ts`],

@@ -1,6 +1,6 @@
 import { type ErrorPlace, FatalError, FencedError, MillraceError, RefusedError } from '@millrace/core'
+import { OPEN_TRANSACTIONS_MAX } from './partition/tail.ts'
 import { segmentBase } from './paths.ts'
-import { OPEN_TRANSACTIONS_MAX } from './tail.ts'
 
 /** The file system's own code of an error, such as `ENOSPC`. */
 export function systemCode(error: unknown): string | undefined {

@@ -5,7 +5,7 @@ import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
-import { PartitionFiles } from './partition-files.ts'
+import { PartitionFiles } from './partition/partition-files.ts'
 
 const MIB = 1024 * 1024
 /** A record of somewhat less than a mebibyte, which is the largest that a topic takes by default. */

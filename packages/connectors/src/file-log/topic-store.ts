@@ -13,9 +13,9 @@ import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
 import { systemCode, writeFailed } from './errors.ts'
 import { once } from './once.ts'
+import { EMPTY_TAIL, readTail, writeTail } from './partition/tail.ts'
 import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
 import { syncNames } from './sync.ts'
-import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
 export const TOPIC_FILE = 'topic.json'
 /** Names that no topic can have, since a name starts with a letter or digit: half-made and half-removed topics. */

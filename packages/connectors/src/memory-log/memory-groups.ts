@@ -1,6 +1,7 @@
 import { type Env, type JoinOptions, type Membership, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { EMPTY_GROUP, type GroupState, running, withMember } from '../membership/group-state.ts'
+import { running, withMember } from '../membership/group-state.ts'
+import { MemoryGroup } from './memory-group.ts'
 import { MemoryMembership } from './memory-membership.ts'
 
 /** Who claimed which job, and who shares one. Several logs may share it, as processes a directory. */
@@ -34,46 +35,6 @@ export class MemoryGroups {
     const member = new MemoryMembership(group, name, this.#env.random.uuid())
     group.enter(member, (state) => withMember(running(state, name, options), member.member, options.address))
     return member
-  }
-}
-
-/** A group and those of its members that live, which is all of them: who shares memory dies with it. */
-export class MemoryGroup {
-  readonly #members = new Set<MemoryMembership>()
-  #state: GroupState = EMPTY_GROUP
-  #telling = false
-
-  get inUse(): boolean {
-    return this.#members.size > 0
-  }
-
-  enter(member: MemoryMembership, change: (state: GroupState) => GroupState): void {
-    // It may throw: then nobody has entered.
-    this.#state = change(this.#state)
-    this.#members.add(member)
-    this.#tellAll()
-  }
-
-  exit(member: MemoryMembership, change: (state: GroupState) => GroupState): void {
-    this.#members.delete(member)
-    this.change(change)
-  }
-
-  change(change: (state: GroupState) => GroupState): void {
-    this.#state = change(this.#state)
-    this.#tellAll()
-  }
-
-  /** Who is told may change the group at once: then all are told once more, in order. */
-  #tellAll(): void {
-    if (this.#telling) return
-    this.#telling = true
-    let told: GroupState | undefined
-    while (told !== this.#state) {
-      told = this.#state
-      for (const member of this.#members) member.tell(told)
-    }
-    this.#telling = false
   }
 }
 

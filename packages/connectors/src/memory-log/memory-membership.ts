@@ -1,10 +1,10 @@
 import type { Assignment, Membership } from '@millrace/core'
 import { type GroupState, released, withoutMembers } from '../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../membership/member-feed.ts'
-import type { MemoryGroup } from './memory-groups.ts'
+import type { GroupMember, MemoryGroup } from './memory-group.ts'
 
 /** One member of a group in memory. Nobody who shares memory can be gone without a word, so nobody is ever fenced. */
-export class MemoryMembership implements Membership {
+export class MemoryMembership implements Membership, GroupMember {
   readonly member: string
   readonly #group: MemoryGroup
   readonly #name: string

@@ -1,11 +1,18 @@
 import type { Outcome } from '../record-batch/control-batch.ts'
 import type { Producer } from '../record-batch/format.ts'
-import type { MemoryPartition } from './memory-partition.ts'
+
+/** Where a transaction has records. */
+export interface TransactionPart {
+  readonly topic: string
+  readonly deleted: boolean
+  /** Marks that the transaction is decided. */
+  decide(transaction: MemoryTransaction, outcome: Outcome): void
+}
 
 /** One transaction. Its batches refer to it: that it is decided is one step for all partitions. */
 export class MemoryTransaction {
   readonly producer: Producer
-  readonly #partitions = new Set<MemoryPartition>()
+  readonly #parts = new Set<TransactionPart>()
   #outcome: Outcome | undefined
 
   constructor(producer: Producer) {
@@ -18,18 +25,18 @@ export class MemoryTransaction {
   }
 
   /** Where it has records. */
-  get partitions(): Iterable<MemoryPartition> {
-    return this.#partitions
+  get parts(): Iterable<TransactionPart> {
+    return this.#parts
   }
 
-  enter(partition: MemoryPartition): void {
-    this.#partitions.add(partition)
+  enter(part: TransactionPart): void {
+    this.#parts.add(part)
   }
 
   /** Decides it, once. */
   end(outcome: Outcome): void {
     if (this.#outcome !== undefined) return
     this.#outcome = outcome
-    for (const partition of this.#partitions) partition.decide(this, outcome)
+    for (const part of this.#parts) part.decide(this, outcome)
   }
 }

@@ -5,12 +5,20 @@ import {
   type RecordGroup,
   type TransactionalWriter,
 } from '@millrace/core'
+import type { Producer } from '../record-batch/format.ts'
 import { topicMissing } from '../topic-errors.ts'
 import { MemoryPartitionWriter } from './memory-partition-writer.ts'
 import { MemoryRecordGroup } from './memory-record-group.ts'
 import type { MemoryTopics } from './memory-topics.ts'
 import { MemoryTransaction } from './memory-transaction.ts'
-import type { MemoryTransactions } from './memory-transactions.ts'
+
+/** Who owns which transactional id, as a writer asks it. */
+export interface TransactionOwners {
+  /** What names the transaction after one; of a new producer where there was none. */
+  next(before?: Producer): Producer
+  /** The writer is closed. */
+  release(writer: MemoryTransactionalWriter): void
+}
 
 /**
  * Writes transactions, one after the other. Nothing waits in memory: what is appended while a commit is on its way stands
@@ -20,7 +28,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   readonly transactionalId: string
   readonly backlogged = false
   readonly #topics: MemoryTopics
-  readonly #transactions: MemoryTransactions
+  readonly #owners: TransactionOwners
   readonly #partitions = new Map<string, MemoryPartitionWriter>()
   #transaction: MemoryTransaction
   #committing: MemoryTransaction | undefined
@@ -29,11 +37,11 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   /** What ended this writer. */
   #failure: { readonly error: unknown } | undefined
 
-  constructor(transactionalId: string, topics: MemoryTopics, transactions: MemoryTransactions) {
+  constructor(transactionalId: string, topics: MemoryTopics, owners: TransactionOwners) {
     this.transactionalId = transactionalId
     this.#topics = topics
-    this.#transactions = transactions
-    this.#transaction = new MemoryTransaction(transactions.next())
+    this.#owners = owners
+    this.#transaction = new MemoryTransaction(owners.next())
   }
 
   async openPartition(topic: string, partition: number): Promise<PartitionWriter> {
@@ -80,7 +88,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   async close(): Promise<void> {
     await this.#committed
     this.#fail(new Error(`The writer ${this.transactionalId} is closed`))
-    this.#transactions.release(this)
+    this.#owners.release(this)
     this.#partitions.clear()
   }
 
@@ -109,7 +117,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
       this.#begin()
       await ready
       this.#check()
-      for (const { deleted, topic } of transaction.partitions) if (deleted) throw topicMissing(topic)
+      for (const { deleted, topic } of transaction.parts) if (deleted) throw topicMissing(topic)
       transaction.end('committed')
       return positions
     } catch (error) {
@@ -120,7 +128,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   }
 
   #begin(): void {
-    this.#transaction = new MemoryTransaction(this.#transactions.next(this.#transaction.producer))
+    this.#transaction = new MemoryTransaction(this.#owners.next(this.#transaction.producer))
   }
 
   #drain(): void {

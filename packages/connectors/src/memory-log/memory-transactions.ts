@@ -1,10 +1,10 @@
 import { checkName } from '@millrace/core/internal'
 import { EPOCH_MAX, type Producer } from '../record-batch/format.ts'
 import type { MemoryTopics } from './memory-topics.ts'
-import { MemoryTransactionalWriter } from './memory-transactional-writer.ts'
+import { MemoryTransactionalWriter, type TransactionOwners } from './memory-transactional-writer.ts'
 
 /** Who owns which transactional id. Several logs may share it, as processes a directory. */
-export class MemoryTransactions {
+export class MemoryTransactions implements TransactionOwners {
   readonly #topics: MemoryTopics
   readonly #owners = new Map<string, MemoryTransactionalWriter>()
   #producers = 0
@@ -26,7 +26,6 @@ export class MemoryTransactions {
     if (this.#owners.get(writer.transactionalId) === writer) this.#owners.delete(writer.transactionalId)
   }
 
-  /** What names the transaction after one; of a new producer where there was none. */
   next(before?: Producer): Producer {
     if (before === undefined || before.epoch === EPOCH_MAX) return { id: ++this.#producers, epoch: 0 }
     return { id: before.id, epoch: before.epoch + 1 }

@@ -1,10 +1,10 @@
 import type { Serde } from '@millrace/core'
-import type { UnitRunner } from '../task/unit-runner.ts'
+import type { ResultStep, UnitRunner } from '../task/unit-runner.ts'
 import { TableOperator } from './operator.ts'
 import type { WindowFinals } from './window-finals.ts'
 
 /** Passes on what time emits; each result is a unit of its own, under the job's error policy. */
-export class TimedResultsOperator extends TableOperator {
+export class TimedResultsOperator extends TableOperator implements ResultStep {
   readonly step: string
   /** How the results are written if one fails and becomes a dead letter. */
   readonly key: Serde<unknown>

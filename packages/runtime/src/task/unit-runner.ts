@@ -1,15 +1,22 @@
 import type { Batch, MillraceError } from '@millrace/core'
-import type { TimedResultsOperator } from '../operators/timed-results.ts'
+import type { TableOperator } from '../operators/operator.ts'
 import { TopicOpening } from '../operators/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
-import { type ErrorPolicyKeeper, isRecordError } from './error-policy.ts'
+import { type ErrorPolicyKeeper, isRecordError, type ResultSource } from './error-policy.ts'
 import { Hold } from './hold.ts'
 import type { TaskInput } from './input.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
+/** A step whose results time emits. */
+export interface ResultStep extends ResultSource {
+  /** Whose results they are: it numbers the records of repartition topics that they cause. */
+  readonly finals: { outputs: number }
+  readonly next: TableOperator
+}
+
 /** A result that time emitted. */
 interface TimedResult {
-  readonly from: TimedResultsOperator
+  readonly from: ResultStep
   readonly key: unknown
   readonly value: unknown
   readonly old: unknown
@@ -45,7 +52,7 @@ export class UnitRunner {
   }
 
   /** Passes on a result of time. */
-  emit(from: TimedResultsOperator, key: unknown, value: unknown, old: unknown, timestamp: number): void {
+  emit(from: ResultStep, key: unknown, value: unknown, old: unknown, timestamp: number): void {
     if (!this.#emit(from, key, value, old, timestamp, false)) this.#wait({ from, key, value, old, timestamp })
   }
 
@@ -90,14 +97,7 @@ export class UnitRunner {
   }
 
   /** False if the result must wait. */
-  #emit(
-    from: TimedResultsOperator,
-    key: unknown,
-    value: unknown,
-    old: unknown,
-    timestamp: number,
-    again: boolean,
-  ): boolean {
+  #emit(from: ResultStep, key: unknown, value: unknown, old: unknown, timestamp: number, again: boolean): boolean {
     this.#unit.begin(again)
     try {
       from.next.change(key, value, old, timestamp)

@@ -67,13 +67,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'undecided records are read',
-    file: `${LOG}/file-partition-reader.ts`,
+    file: `${LOG}/reading/file-partition-reader.ts`,
     from: 'if (this.#outcomes !== undefined && !this.#isDecided()) return undefined',
     to: '',
   },
   {
     name: 'reader stays at the end that it saw first',
-    file: `${LOG}/file-partition-reader.ts`,
+    file: `${LOG}/reading/file-partition-reader.ts`,
     from: 'const tail = this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
     to: 'const tail = this.#tail ?? this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
   },
@@ -86,13 +86,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'aborted records are read',
-    file: `${LOG}/file-partition-reader.ts`,
+    file: `${LOG}/reading/file-partition-reader.ts`,
     from: "if (outcome !== undefined) return outcome === 'committed'",
     to: 'if (outcome !== undefined) return true',
   },
   {
     name: 'skipping a bad batch',
-    file: `${LOG}/file-partition-reader.ts`,
+    file: `${LOG}/reading/file-partition-reader.ts`,
     from: "if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')",
     to: `if (!isWhole(this.#buffer, this.#at, bytes)) {
             this.#expected = nextOffset(this.#buffer, this.#at)
@@ -103,7 +103,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'files trusted in another boot',
-    file: `${LOG}/partition-files.ts`,
+    file: `${LOG}/partition/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',
     to: '',
     seed: 88,

@@ -1,6 +1,6 @@
 import type { FileSystem } from '@millrace/core'
+import { ENTRY_BYTES, type IndexEntry, readIndexEntry } from '../partition/segment-index.ts'
 import { indexPath } from '../paths.ts'
-import { ENTRY_BYTES, type IndexEntry, readIndexEntry } from '../segment-index.ts'
 import type { PartitionProblem } from './problem.ts'
 import { openIfThere } from './snapshot.ts'
 import type { WalkedBatch, WalkedDamage } from './walk-segment.ts'

@@ -1,7 +1,7 @@
 import { isControl, isTransactional, producerOf } from '../../record-batch/batch-header.ts'
 import type { Producer } from '../../record-batch/format.ts'
-import { sameTransaction } from '../open-transactions.ts'
-import type { OpenTransaction } from '../tail.ts'
+import { sameTransaction } from '../partition/open-transactions.ts'
+import type { OpenTransaction } from '../partition/tail.ts'
 import type { PartitionProblem } from './problem.ts'
 import type { WalkedBatch } from './walk-segment.ts'
 

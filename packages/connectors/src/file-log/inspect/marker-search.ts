@@ -2,9 +2,9 @@ import type { FileSystem, OpenFile } from '@millrace/core'
 import { batchBytes, isControl, isWhole, producerOf } from '../../record-batch/batch-header.ts'
 import { type Outcome, outcomeOf } from '../../record-batch/control-batch.ts'
 import { HEADER_BYTES, type Producer } from '../../record-batch/format.ts'
-import { sameTransaction } from '../open-transactions.ts'
+import { sameTransaction } from '../partition/open-transactions.ts'
+import { listSegments } from '../partition/segments.ts'
 import { segmentPath, topicsDirectory } from '../paths.ts'
-import { listSegments } from '../segments.ts'
 
 /** Markers are small: what is larger is none, whatever its header says. */
 const MARKER_BYTES_MAX = 4096

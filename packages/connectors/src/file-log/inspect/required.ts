@@ -1,4 +1,4 @@
-import { bootMark, type Tail } from '../tail.ts'
+import { bootMark, type Tail } from '../partition/tail.ts'
 
 /** What the last segment of a partition must hold, going by its tail. */
 export interface Required {

@@ -1,8 +1,8 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { systemCode } from '../errors.ts'
+import { listSegments } from '../partition/segments.ts'
+import { readTail, type Tail } from '../partition/tail.ts'
 import { segmentPath } from '../paths.ts'
-import { listSegments } from '../segments.ts'
-import { readTail, type Tail } from '../tail.ts'
 import { isOfBoot } from './required.ts'
 
 /** A segment's file as it was when the snapshot was taken. */

@@ -1,8 +1,8 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
+import { rewrite } from '../partition/rewrite.ts'
 import { journalPath } from '../paths.ts'
-import { rewrite } from '../rewrite.ts'
 import { syncFile } from '../sync.ts'
 
 /** A partition, the last transaction that a writer has committed there, and the offset after its last record. */

@@ -2,9 +2,9 @@ import type { OpenFile } from '@millrace/core'
 import { baseOffset, batchBytes, isControl, isWhole, nextOffset, producerOf } from '../../record-batch/batch-header.ts'
 import { type Outcome, outcomeOf } from '../../record-batch/control-batch.ts'
 import { HEADER_BYTES, type Producer } from '../../record-batch/format.ts'
-import type { PartitionFiles } from '../partition-files.ts'
-import { segmentHolding } from '../segments.ts'
-import type { Tail } from '../tail.ts'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { segmentHolding } from '../partition/segments.ts'
+import type { Tail } from '../partition/tail.ts'
 
 /** Enough for the headers of many small batches, and one read of a large one's. */
 const CHUNK_BYTES = 4096

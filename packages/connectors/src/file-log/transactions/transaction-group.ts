@@ -1,5 +1,5 @@
 import { GroupBuilder } from '../../record-batch/group-builder.ts'
-import type { PartitionAppender } from '../partition-appender.ts'
+import type { PartitionAppender } from '../writing/partition-appender.ts'
 
 /** A group of a transaction, and where it goes. */
 export class TransactionGroup extends GroupBuilder {

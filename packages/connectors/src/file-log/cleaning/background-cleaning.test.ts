@@ -5,10 +5,10 @@ import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { filter, firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openFileLog } from '../file-log.ts'
+import { PartitionFiles } from '../partition/partition-files.ts'
+import { withFaults } from '../testing/faulty-files.ts'
 import { compact } from './compaction.ts'
-import { openFileLog } from './file-log.ts'
-import { PartitionFiles } from './partition-files.ts'
-import { withFaults } from './testing/faulty-files.ts'
 
 const RECORDS = 20_000
 

@@ -1,5 +1,5 @@
 import type { FileSystem } from '@millrace/core'
-import { segmentBase } from './paths.ts'
+import { segmentBase } from '../paths.ts'
 
 /** The base offsets of a partition's segments, ascending. */
 export function listSegments(files: FileSystem, directory: string): number[] {

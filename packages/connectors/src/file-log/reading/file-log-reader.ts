@@ -1,10 +1,10 @@
 import type { Env, Isolation, LogReader, PartitionReader } from '@millrace/core'
-import { diskFailed } from './errors.ts'
+import { diskFailed } from '../errors.ts'
+import { PartitionFiles } from '../partition/partition-files.ts'
+import { checkParts } from '../transactions/check-parts.ts'
+import type { TransactionFinisher } from '../transactions/finisher.ts'
+import type { Durability } from '../writing/partition-appender.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
-import type { Durability } from './partition-appender.ts'
-import { PartitionFiles } from './partition-files.ts'
-import { checkParts } from './transactions/check-parts.ts'
-import type { TransactionFinisher } from './transactions/finisher.ts'
 
 /**
  * Changes are announced by the kernel; should one announcement be lost (a network file system, a watch limit that is

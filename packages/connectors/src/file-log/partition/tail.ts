@@ -1,6 +1,6 @@
 import type { OpenFile } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
-import { type Producer, readInt64, writeInt64 } from '../record-batch/format.ts'
+import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { COMMITTED_BYTES, type CommittedProducers, KNOWN_PRODUCERS_MAX, NO_PRODUCERS } from './committed-producers.ts'
 
 /** A transaction that has records in a partition and no marker yet. */

@@ -1,14 +1,14 @@
 import type { OpenFile } from '@millrace/core'
-import { tombstonesGone } from '../record-batch/delete-horizon.ts'
+import { tombstonesGone } from '../../record-batch/delete-horizon.ts'
+import { logDamaged, partsDiffer } from '../errors.ts'
+import { syncFile } from '../sync.ts'
+import { decidedEnd } from '../transactions/journals.ts'
 import { type CommittedProducers, committedAfter, NO_PRODUCERS } from './committed-producers.ts'
-import { logDamaged, partsDiffer } from './errors.ts'
 import { openAfter } from './open-transactions.ts'
-import type { PartitionFiles } from './partition-files.ts'
 import { rewrite } from './rewrite.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
-import { syncFile } from './sync.ts'
+import type { SegmentFiles } from './segment-files.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
-import { decidedEnd } from './transactions/journals.ts'
 
 /** How far a scan has come: what a tail would say there. */
 interface Scanned {
@@ -30,7 +30,7 @@ interface Scanned {
  * behind the synced point may be missing, or zeros, with whole batches after it that nobody was told of: the first batch
  * that is not whole is the end, unless a transaction that was decided says that there was more.
  */
-export async function recoverTail(partition: PartitionFiles, tail: Tail | undefined): Promise<Tail> {
+export async function recoverTail(partition: SegmentFiles, tail: Tail | undefined): Promise<Tail> {
   for (;;) {
     const segments = partition.segments()
     try {
@@ -42,7 +42,7 @@ export async function recoverTail(partition: PartitionFiles, tail: Tail | undefi
   }
 }
 
-async function recover(partition: PartitionFiles, tail: Tail | undefined, segments: number[]): Promise<Tail> {
+async function recover(partition: SegmentFiles, tail: Tail | undefined, segments: number[]): Promise<Tail> {
   const boot = bootMark(partition.files.boot)
   const sameBoot = tail?.boot === boot
   // A process may have moved the tail to a new segment and died before that was made.
@@ -100,7 +100,7 @@ async function recover(partition: PartitionFiles, tail: Tail | undefined, segmen
 
 /** Where looking begins: nothing before it is in doubt. */
 function startOf(
-  partition: PartitionFiles,
+  partition: SegmentFiles,
   tail: Tail | undefined,
   sameBoot: boolean,
   segments: readonly number[],
@@ -135,7 +135,7 @@ function startOf(
   return { base, bytes: 0, nextOffset: base, open: [], committed: NO_PRODUCERS, maxTimestamp: -1, compactedBefore: 0 }
 }
 
-function enterSegment(partition: PartitionFiles, scanned: Scanned, base: number): void {
+function enterSegment(partition: SegmentFiles, scanned: Scanned, base: number): void {
   if (base > scanned.nextOffset) {
     throw logDamaged(
       partition.segmentPath(base),
@@ -174,7 +174,7 @@ function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, same
  * A decided transaction had made its records durable: their end is known, whatever became of the tail. A partition that ends
  * before it, and with a whole batch, is an older copy; or durability `os` has lost the end in a power cut.
  */
-function checkDecided({ nextOffset }: Scanned, partition: PartitionFiles): void {
+function checkDecided({ nextOffset }: Scanned, partition: SegmentFiles): void {
   const end = decidedEnd(partition)
   if (end <= nextOffset) return
   const { data, topic, partition: number } = partition

@@ -7,18 +7,18 @@ import {
   isWhole,
   nextOffset,
   producerOf,
-} from '../record-batch/batch-header.ts'
-import { LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
-import { RecordCursor } from '../record-batch/record-cursor.ts'
-import { offsetGone } from '../topic-errors.ts'
-import { diskFailed, logDamaged, systemCode } from './errors.ts'
-import type { Durability } from './partition-appender.ts'
-import type { PartitionFiles } from './partition-files.ts'
-import { findEntry, SegmentIndex } from './segment-index.ts'
-import { segmentHolding } from './segments.ts'
-import { syncActive } from './sync-active.ts'
-import { stableOffset, type Tail } from './tail.ts'
-import { TransactionOutcomes } from './transactions/outcomes.ts'
+} from '../../record-batch/batch-header.ts'
+import { LENGTH_OVERHEAD_BYTES } from '../../record-batch/format.ts'
+import { RecordCursor } from '../../record-batch/record-cursor.ts'
+import { offsetGone } from '../../topic-errors.ts'
+import { diskFailed, logDamaged, systemCode } from '../errors.ts'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { findEntry, SegmentIndex } from '../partition/segment-index.ts'
+import { segmentHolding } from '../partition/segments.ts'
+import { stableOffset, type Tail } from '../partition/tail.ts'
+import { TransactionOutcomes } from '../transactions/outcomes.ts'
+import type { Durability } from '../writing/partition-appender.ts'
+import { syncActive } from '../writing/sync-active.ts'
 
 /** One read: large enough that the call's cost vanishes, small enough to stay in the processor's outer cache. */
 const READ_BYTES_MAX = 4 * 1024 * 1024

@@ -4,7 +4,7 @@ import type { FileSystem } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test } from 'vitest'
-import { openFileLog } from './file-log.ts'
+import { openFileLog } from '../file-log.ts'
 
 test('compaction behind appends writes each byte a bounded number of times, however long a topic grows', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-compaction-cost-`)

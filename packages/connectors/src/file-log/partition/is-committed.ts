@@ -1,9 +1,9 @@
-import { isControl, isTransactional, producerOf } from '../record-batch/batch-header.ts'
-import { logDamaged } from './errors.ts'
+import { isControl, isTransactional, producerOf } from '../../record-batch/batch-header.ts'
+import { logDamaged } from '../errors.ts'
+import type { TransactionOutcomes } from '../transactions/outcomes.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import type { ScannedBatch } from './scan.ts'
 import type { Tail } from './tail.ts'
-import type { TransactionOutcomes } from './transactions/outcomes.ts'
 
 /** Whether a batch holds records that count: no marker, and not of an aborted transaction. */
 export function isCommitted(

@@ -1,8 +1,8 @@
 import type { Env, TopicDescription } from '@millrace/core'
-import { diskFailed } from './errors.ts'
+import { diskFailed } from '../errors.ts'
+import { PartitionFiles } from '../partition/partition-files.ts'
+import { checkParts } from '../transactions/check-parts.ts'
 import { PartitionAppender } from './partition-appender.ts'
-import { PartitionFiles } from './partition-files.ts'
-import { checkParts } from './transactions/check-parts.ts'
 
 /** Opens a partition for appending, repaired where its last appender died. Throws `LOG_PARTS_DIFFER`. */
 export async function openAppender(

@@ -1,7 +1,7 @@
 import { settleAll } from '@millrace/core/internal'
-import type { PartitionFiles } from './partition-files.ts'
-import { rewriteUnsynced } from './rewrite.ts'
-import { syncFile, syncNames } from './sync.ts'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { syncFile, syncNames } from '../sync.ts'
+import { rewriteUnsynced } from './rewrite-unsynced.ts'
 
 /** Makes what others have appended to a partition durable, so far as the tail tells of it. */
 export async function syncActive(files: PartitionFiles): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Headers, PartitionWriter, Serde } from '@millrace/core'
-import { BatchBuilder } from '../record-batch/batch-builder.ts'
-import type { Producer } from '../record-batch/format.ts'
-import { Stretch } from '../record-batch/stretch.ts'
+import { BatchBuilder } from '../../record-batch/batch-builder.ts'
+import type { Producer } from '../../record-batch/format.ts'
+import { Stretch } from '../../record-batch/stretch.ts'
 import type { Durability, Guard, PartitionAppender } from './partition-appender.ts'
 
 /** What a transactional writer tells the writers of its partitions. */

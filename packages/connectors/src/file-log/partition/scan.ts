@@ -1,6 +1,6 @@
 import type { OpenFile } from '@millrace/core'
-import { baseOffset, batchBytes, isWhole, maxTimestamp, nextOffset } from '../record-batch/batch-header.ts'
-import { HEADER_BYTES, LENGTH_OVERHEAD_BYTES } from '../record-batch/format.ts'
+import { baseOffset, batchBytes, isWhole, maxTimestamp, nextOffset } from '../../record-batch/batch-header.ts'
+import { HEADER_BYTES, LENGTH_OVERHEAD_BYTES } from '../../record-batch/format.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 

@@ -1,11 +1,11 @@
 import type { Env, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
-import type { Cleaning } from './cleaning.ts'
+import type { Cleaning } from '../cleaning/cleaning.ts'
+import { once } from '../once.ts'
+import type { TopicStore } from '../topic-store.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX } from './file-partition-writer.ts'
-import { once } from './once.ts'
 import { openAppender } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
-import type { TopicStore } from './topic-store.ts'
 
 export class FileLogWriter implements LogWriter {
   readonly #env: Env

@@ -5,8 +5,8 @@ import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openFileLog } from './file-log.ts'
-import { SkewedClock } from './testing/skewed-clock.ts'
+import { openFileLog } from '../file-log.ts'
+import { SkewedClock } from '../testing/skewed-clock.ts'
 
 const history = fc.array(
   fc.oneof(

@@ -1,10 +1,10 @@
 import type { Env, TopicDescription } from '@millrace/core'
-import type { PartitionFiles } from './partition-files.ts'
-import { indexPath, segmentPath } from './paths.ts'
-import { scanBatches } from './scan.ts'
-import { SegmentIndex } from './segment-index.ts'
-import { syncNames } from './sync.ts'
-import { stableOffset, type Tail } from './tail.ts'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { scanBatches } from '../partition/scan.ts'
+import { SegmentIndex } from '../partition/segment-index.ts'
+import { stableOffset, type Tail } from '../partition/tail.ts'
+import { indexPath, segmentPath } from '../paths.ts'
+import { syncNames } from '../sync.ts'
 
 interface ClosedSegment {
   readonly base: number

@@ -1,5 +1,5 @@
-import { isControl, isTransactional, producerOf } from '../record-batch/batch-header.ts'
-import type { Producer } from '../record-batch/format.ts'
+import { isControl, isTransactional, producerOf } from '../../record-batch/batch-header.ts'
+import type { Producer } from '../../record-batch/format.ts'
 import type { OpenTransaction } from './tail.ts'
 
 export function sameTransaction(left: Producer, right: Producer): boolean {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
-import { openFileLog } from './file-log.ts'
+import { openFileLog } from '../file-log.ts'
 
 test('appends that go on while a flush begins a new segment are neither lost nor given twice', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-appender-`)

@@ -1,8 +1,8 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
-import { baseOffset, batchBytes, isWhole } from '../record-batch/batch-header.ts'
-import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../record-batch/format.ts'
-import { indexPath } from './paths.ts'
+import { baseOffset, batchBytes, isWhole } from '../../record-batch/batch-header.ts'
+import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../../record-batch/format.ts'
+import { indexPath } from '../paths.ts'
 import { scanBatches } from './scan.ts'
 
 /** About one entry for so many bytes of a segment: a look-up scans little more. */

@@ -1,15 +1,16 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { topicMissing } from '../topic-errors.ts'
-import { diskFailed, systemCode } from './errors.ts'
-import { partitionDirectory, segmentPath } from './paths.ts'
+import { topicMissing } from '../../topic-errors.ts'
+import { diskFailed, systemCode } from '../errors.ts'
+import { partitionDirectory, segmentPath } from '../paths.ts'
+import { syncFile } from '../sync.ts'
 import { recoverTail } from './recovery.ts'
+import type { SegmentFiles } from './segment-files.ts'
 import { listSegments } from './segments.ts'
-import { syncFile } from './sync.ts'
 import { bootMark, readTail, type Tail, writeTail } from './tail.ts'
 
 /** One partition's directory as a process has it open: its tail, which is also its lock, and the segments. */
-export class PartitionFiles {
+export class PartitionFiles implements SegmentFiles {
   readonly topic: string
   readonly partition: number
   readonly directory: string

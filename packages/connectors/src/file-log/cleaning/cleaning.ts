@@ -1,6 +1,6 @@
 import { type ErrorPlace, MillraceError, RetriableError, type Timers, type TopicDescription } from '@millrace/core'
 import { BehaviorSubject, type Observable } from 'rxjs'
-import { messageOf } from './errors.ts'
+import { messageOf } from '../errors.ts'
 
 /** How long closing a log waits for the cleaning under way; what is cut off goes on when a segment is closed again. */
 const CLOSE_WAIT_MS = 5000

@@ -1,5 +1,4 @@
 import type { OpenFile } from '@millrace/core'
-import type { PartitionFiles } from './partition-files.ts'
 import type { Tail } from './tail.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -30,14 +29,4 @@ export function rewrite(file: OpenFile, from: number, to: number): void {
 export function rewriteSegment({ synced }: Tail, base: number, file: OpenFile, to: number): void {
   // The process that closes a segment syncs it.
   if (synced.base <= base) rewrite(file, synced.base === base ? synced.bytes : 0, to)
-}
-
-/** The same, for a caller that does not hold the lock. */
-export async function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
-  await files.lock()
-  try {
-    rewriteSegment(await files.currentTail(), base, file, to)
-  } finally {
-    files.unlock()
-  }
 }

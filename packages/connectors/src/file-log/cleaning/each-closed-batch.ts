@@ -1,6 +1,6 @@
-import { logDamaged } from './errors.ts'
-import type { PartitionFiles } from './partition-files.ts'
-import { type ScannedBatch, scanBatches } from './scan.ts'
+import { logDamaged } from '../errors.ts'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { type ScannedBatch, scanBatches } from '../partition/scan.ts'
 import type { Slices } from './slices.ts'
 
 /** Others get their turn after so many batches at the latest: each may be a megabyte that is read and verified. */

@@ -1,6 +1,6 @@
-import { isControl, producerOf } from '../record-batch/batch-header.ts'
-import { outcomeOf } from '../record-batch/control-batch.ts'
-import { type Producer, readInt64, writeInt64 } from '../record-batch/format.ts'
+import { isControl, producerOf } from '../../record-batch/batch-header.ts'
+import { outcomeOf } from '../../record-batch/control-batch.ts'
+import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 
 /**
  * The producers whose commits stand in a partition, the latest at the end, each with the epoch of its last one: what is

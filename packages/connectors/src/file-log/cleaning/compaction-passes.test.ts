@@ -5,11 +5,11 @@ import { type ReadRecord, readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { openFileLog } from '../file-log.ts'
+import { PartitionFiles } from '../partition/partition-files.ts'
+import { withFaults } from '../testing/faulty-files.ts'
+import { withoutSyncs } from '../testing/unsynced-files.ts'
 import { compact } from './compaction.ts'
-import { openFileLog } from './file-log.ts'
-import { PartitionFiles } from './partition-files.ts'
-import { withFaults } from './testing/faulty-files.ts'
-import { withoutSyncs } from './testing/unsynced-files.ts'
 
 const DAY_MS = 86_400_000 + 1
 /** The same records go to a topic that is compacted and to one that keeps all. */

@@ -1,10 +1,10 @@
-import { RecordCursor } from '../record-batch/record-cursor.ts'
+import { RecordCursor } from '../../record-batch/record-cursor.ts'
+import { TransactionOutcomes } from '../transactions/outcomes.ts'
 import { isCommitted } from './is-committed.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { scanBatches } from './scan.ts'
 import { findEntry, SegmentIndex } from './segment-index.ts'
 import { stableOffset, type Tail } from './tail.ts'
-import { TransactionOutcomes } from './transactions/outcomes.ts'
 
 /**
  * The offset of the first committed record whose timestamp is at least `timestamp`; where there is none, the end of what is

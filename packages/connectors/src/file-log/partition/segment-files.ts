@@ -1,0 +1,15 @@
+import type { FileSystem, OpenFile } from '@millrace/core'
+
+/** The segments of one partition, as what reads and repairs them sees them. */
+export interface SegmentFiles {
+  readonly topic: string
+  readonly partition: number
+  readonly directory: string
+  readonly files: FileSystem
+  /** The data directory. */
+  readonly data: string
+  /** The base offsets of the segments, ascending. */
+  segments(): number[]
+  segmentPath(base: number): string
+  openSegment(base: number, mode: 'read' | 'write'): OpenFile
+}

@@ -1,0 +1,13 @@
+import type { OpenFile } from '@millrace/core'
+import type { PartitionFiles } from '../partition/partition-files.ts'
+import { rewriteSegment } from '../partition/rewrite.ts'
+
+/** Rewrites what may not be durable of a segment, up to `to`: see `rewrite`. For a caller that does not hold the partition's lock. */
+export async function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
+  await files.lock()
+  try {
+    rewriteSegment(await files.currentTail(), base, file, to)
+  } finally {
+    files.unlock()
+  }
+}

@@ -1,0 +1,46 @@
+import { EMPTY_GROUP, type GroupState } from '../membership/group-state.ts'
+
+/** Who hears of each state of a group. */
+export interface GroupMember {
+  tell(state: GroupState): void
+}
+
+/** A group and those of its members that live, which is all of them: who shares memory dies with it. */
+export class MemoryGroup {
+  readonly #members = new Set<GroupMember>()
+  #state: GroupState = EMPTY_GROUP
+  #telling = false
+
+  get inUse(): boolean {
+    return this.#members.size > 0
+  }
+
+  enter(member: GroupMember, change: (state: GroupState) => GroupState): void {
+    // It may throw: then nobody has entered.
+    this.#state = change(this.#state)
+    this.#members.add(member)
+    this.#tellAll()
+  }
+
+  exit(member: GroupMember, change: (state: GroupState) => GroupState): void {
+    this.#members.delete(member)
+    this.change(change)
+  }
+
+  change(change: (state: GroupState) => GroupState): void {
+    this.#state = change(this.#state)
+    this.#tellAll()
+  }
+
+  /** Who is told may change the group at once: then all are told once more, in order. */
+  #tellAll(): void {
+    if (this.#telling) return
+    this.#telling = true
+    let told: GroupState | undefined
+    while (told !== this.#state) {
+      told = this.#state
+      for (const member of this.#members) member.tell(told)
+    }
+    this.#telling = false
+  }
+}
