@@ -14,9 +14,18 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
     cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),
     openWriter: () => log.openWriter(),
-    openTransactionalWriter: async (id) => timedTransactions(await log.openTransactionalWriter(id), commitsMs),
+    openTransactionalWriter: (id) => log.openTransactionalWriter(id),
     claim: (name) => log.claim(name),
-    join: (group, options) => log.join(group, options),
+    join: async (group, options) => {
+      const membership = await log.join(group, options)
+      return {
+        member: membership.member,
+        assignments: membership.assignments,
+        release: (assignment) => membership.release(assignment),
+        openWriter: async () => timedTransactions(await membership.openWriter(), commitsMs),
+        leave: () => membership.leave(),
+      }
+    },
     close: () => log.close(),
   }
 }

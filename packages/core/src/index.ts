@@ -18,26 +18,28 @@ export type { InputStatus, JobProblem, JobStatus, TaskCounts, TaskStatus } from 
 export type {
   Claim,
   Cleanup,
-  GroupPosition,
   Isolation,
   Log,
   LogAdmin,
   LogCapabilities,
   LogReader,
-  LogWriter,
   PartitionOffsets,
   PartitionReader,
-  PartitionWriter,
   ReaderOptions,
-  RecordAppender,
-  RecordGroup,
   TopicDescription,
   TopicSettings,
-  TransactionalWriter,
   TransactionReach,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
+export type {
+  GroupPosition,
+  LogWriter,
+  PartitionWriter,
+  RecordAppender,
+  RecordGroup,
+  TransactionalWriter,
+} from './contracts/writers.ts'
 export { describe } from './describe/describe.ts'
 export type {
   InputDescription,

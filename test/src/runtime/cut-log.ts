@@ -28,7 +28,7 @@ export function cutLog(log: Log, point: CommitPoint, countdown: number): Log {
   return {
     ...passLog(log),
     openWriter: () => cutWriter(log.openWriter(), reach),
-    openTransactionalWriter: async (id) => cutTransactions(await log.openTransactionalWriter(id), reach),
+    join: withWriters(log, (writer) => cutTransactions(writer, reach)),
   }
 }
 
@@ -46,6 +46,20 @@ export function passLog(log: Log): Log {
     claim: (name) => log.claim(name),
     join: (group, options) => log.join(group, options),
     close: () => log.close(),
+  }
+}
+
+/** `join` of a log whose members get other writers. */
+export function withWriters(log: Log, wrap: (writer: TransactionalWriter) => TransactionalWriter): Log['join'] {
+  return async (group, options) => {
+    const membership = await log.join(group, options)
+    return {
+      member: membership.member,
+      assignments: membership.assignments,
+      release: (assignment) => membership.release(assignment),
+      openWriter: async () => wrap(await membership.openWriter()),
+      leave: () => membership.leave(),
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Log, Timers } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { passLog } from './cut-log.ts'
+import { passLog, withWriters } from './cut-log.ts'
 
 /**
  * A log whose commits are decided so many turns of the event loop later, as on a machine that is busy with other things: the job
@@ -10,12 +10,11 @@ export function slowLog(log: Log, turns: number): Log {
   const { timers } = nodeEnv()
   return {
     ...passLog(log),
-    openTransactionalWriter: async (id) => {
-      const writer = await log.openTransactionalWriter(id)
+    join: withWriters(log, (writer) => {
       const commit = writer.commit.bind(writer)
       writer.commit = (groups, ready) => commit(groups, Promise.all([ready, turnsOf(timers, turns)]))
       return writer
-    },
+    }),
   }
 }
 

@@ -92,7 +92,8 @@ export function importCycles(modules: readonly ParsedModule[]): string[] {
     const module = byPath.get(path)
     if (module === undefined || done.has(path)) return
     for (const { specifier, typeOnly } of module.imports) {
-      if (specifier.startsWith('.') && !(typeOnly && path.startsWith(DUALS))) follow(resolved(path, specifier), [...trail, path])
+      if (specifier.startsWith('.') && !(typeOnly && path.startsWith(DUALS)))
+        follow(resolved(path, specifier), [...trail, path])
     }
     done.add(path)
   }

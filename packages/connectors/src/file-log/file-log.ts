@@ -135,6 +135,7 @@ class FileLog implements Log {
       env: this.#env,
       group,
       data: this.location,
+      openWriter: (member) => this.openTransactionalWriter(`${group}.${member}`),
       fence: (member) => this.#finisher.retire(`${group}.${member}`),
       owes: (member) => this.#finisher.owes(`${group}.${member}`),
       checkUnclaimed: () => checkUnclaimed(this.#env.files, this.location, group),

@@ -2,7 +2,7 @@ import { type Env, type JoinOptions, type Membership, RefusedError } from '@mill
 import { checkName } from '@millrace/core/internal'
 import { running, withMember } from '../membership/group-state.ts'
 import { MemoryGroup } from './memory-group.ts'
-import { MemoryMembership } from './memory-membership.ts'
+import { MemoryMembership, type OpenWriter } from './memory-membership.ts'
 
 /** Who claimed which job, and who shares one. Several logs may share it, as processes a directory. */
 export class MemoryGroups {
@@ -27,12 +27,12 @@ export class MemoryGroups {
   }
 
   /** Throws `JOB_RUNNING`, `JOB_CHANGED`, `BAD_NAME`. */
-  join(name: string, options: JoinOptions): Membership {
+  join(name: string, options: JoinOptions, open: OpenWriter): Membership {
     checkName('job', name)
     if (this.#claimed.has(name)) throw jobRunning(name)
     const group = this.#groups.get(name) ?? new MemoryGroup()
     this.#groups.set(name, group)
-    const member = new MemoryMembership(group, name, this.#env.random.uuid())
+    const member = new MemoryMembership(group, name, this.#env.random.uuid(), open)
     group.enter(member, (state) => withMember(running(state, name, options), member.member, options.address))
     return member
   }

@@ -50,7 +50,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
     openWriter: (): LogWriter => opened(new MemoryLogWriter(topics)),
     openTransactionalWriter: async (id): Promise<TransactionalWriter> => opened(transactions.open(id)),
     async join(group, options): Promise<Membership> {
-      const membership = groups.join(group, options)
+      const membership = groups.join(group, options, (id) => opened(transactions.open(id)))
       opened({ close: () => membership.leave() })
       return membership
     },

@@ -1,7 +1,10 @@
-import type { Assignment, Membership } from '@millrace/core'
+import type { Assignment, Membership, TransactionalWriter } from '@millrace/core'
 import { type GroupState, released, withoutMembers } from '../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../membership/member-feed.ts'
 import type { GroupMember, MemoryGroup } from './memory-group.ts'
+
+/** Opens the writer of a transactional id. */
+export type OpenWriter = (transactionalId: string) => TransactionalWriter
 
 /** One member of a group in memory. Nobody who shares memory can be gone without a word, so nobody is ever fenced. */
 export class MemoryMembership implements Membership, GroupMember {
@@ -9,9 +12,12 @@ export class MemoryMembership implements Membership, GroupMember {
   readonly #group: MemoryGroup
   readonly #name: string
   readonly #feed: MemberFeed
+  readonly #open: OpenWriter
   #left = false
 
-  constructor(group: MemoryGroup, name: string, member: string) {
+  /** `open` opens the writer of a transactional id. */
+  constructor(group: MemoryGroup, name: string, member: string, open: OpenWriter) {
+    this.#open = open
     this.#group = group
     this.#name = name
     this.member = member
@@ -31,8 +37,9 @@ export class MemoryMembership implements Membership, GroupMember {
     this.#group.change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
-  async confirm(): Promise<void> {
+  async openWriter(): Promise<TransactionalWriter> {
     if (this.#left) throw memberFenced(this.#name)
+    return this.#open(`${this.#name}.${this.member}`)
   }
 
   async leave(): Promise<void> {

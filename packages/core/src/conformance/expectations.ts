@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Isolation, Log, LogWriter } from '../contracts/log.ts'
+import type { Isolation, Log } from '../contracts/log.ts'
+import type { LogWriter } from '../contracts/writers.ts'
 import { type ReadRecord, readAll } from './records.ts'
 
 /** Makes the topic `t` and opens a writer of its only partition. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { filter, firstValueFrom, lastValueFrom } from 'rxjs'
 import type { Log } from '../contracts/log.ts'
 import type { Assignment, Membership } from '../contracts/membership.ts'
-import { rejects } from './expectations.ts'
+import { rejects, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
+import { write } from './records.ts'
 import { TaskHolders, Worker } from './task-holders.ts'
 
 const TASKS = ['t0', 't1', 't2', 't3']
@@ -36,7 +37,6 @@ export function membershipConformance({ test, factory }: LogTests): void {
     assert.deepEqual(first.tasks, TASKS)
     assert.deepEqual(first.members, [{ member: member.member, address: 'here:1', tasks: TASKS }])
     assert.deepEqual(await assigned(member), first)
-    await member.confirm()
   })
 
   shared('a task moves only once its owner has released it', async (log, other) => {
@@ -56,6 +56,18 @@ export function membershipConformance({ test, factory }: LogTests): void {
         [second.member, { address: 'here:2', tasks: gained.tasks }],
       ]),
     )
+  })
+
+  shared("a member's writer writes transactions, and nothing more once the member has left", async (log, other) => {
+    await log.admin.createTopic('t')
+    const member = await join(log)
+    const writer = await member.openWriter()
+    write(await writer.openPartition('t', 0), 'k', 'committed')
+    await writer.commit([])
+    assert.deepEqual(await valuesIn(other), ['committed'])
+    await writer.close()
+    await member.leave()
+    await rejects('MEMBER_FENCED', member.openWriter())
   })
 
   shared('who leaves gives all to the rest', async (log, other) => {
@@ -98,7 +110,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
     const third = await join(other)
     const again = await withTasks(first, 2)
     await first.release(reduced)
-    await third.confirm()
+    await third.openWriter()
     assert.deepEqual((await assigned(third)).tasks, [])
     await first.release(again)
     await withTasks(third, 2)
@@ -118,7 +130,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
       const first = await join(log)
       const before = await assigned(first)
       await rejects('JOB_CHANGED', join(other, null, TASKS, 'another job'))
-      await first.confirm()
+      await first.openWriter()
       assert.deepEqual(await assigned(first), before)
       const same = await join(other)
       await same.leave()
@@ -181,7 +193,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
       assert.deepEqual((await withTasks(second, 4)).tasks, TASKS)
       resume()
       await rejects('MEMBER_FENCED', lastValueFrom(first.assignments))
-      await rejects('MEMBER_FENCED', first.confirm())
+      await rejects('MEMBER_FENCED', first.openWriter())
       await first.leave()
       const back = await join(log)
       assert.notEqual(back.member, first.member)

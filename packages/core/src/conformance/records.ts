@@ -1,5 +1,6 @@
-import type { PartitionReader, RecordAppender } from '../contracts/log.ts'
+import type { PartitionReader } from '../contracts/log.ts'
 import type { Serde } from '../contracts/serde.ts'
+import type { RecordAppender } from '../contracts/writers.ts'
 import { type Headers, NO_HEADERS } from '../headers.ts'
 
 /** Text as UTF-8, with as little as a suite needs. */

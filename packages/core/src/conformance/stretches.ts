@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Log, PartitionWriter } from '../contracts/log.ts'
+import type { Log } from '../contracts/log.ts'
+import type { PartitionWriter } from '../contracts/writers.ts'
 import { throwsCode, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Log, LogWriter, PartitionWriter } from '../contracts/log.ts'
+import type { Log } from '../contracts/log.ts'
+import type { LogWriter, PartitionWriter } from '../contracts/writers.ts'
 import { openWriter } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { type ReadRecord, readAll, write } from './records.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { TransactionalWriter } from '../contracts/log.ts'
+import type { TransactionalWriter } from '../contracts/writers.ts'
 import { rejects, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'

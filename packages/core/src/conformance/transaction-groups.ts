@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { GroupPosition, Log } from '../contracts/log.ts'
+import type { Log } from '../contracts/log.ts'
+import type { GroupPosition } from '../contracts/writers.ts'
 import { valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'

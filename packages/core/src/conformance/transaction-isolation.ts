@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Log, PartitionReader, TransactionalWriter } from '../contracts/log.ts'
+import type { Log, PartitionReader } from '../contracts/log.ts'
+import type { TransactionalWriter } from '../contracts/writers.ts'
 import { assertAscending, recordsIn, values } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { type ReadRecord, readAll, write } from './records.ts'

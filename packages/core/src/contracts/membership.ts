@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import type { TransactionalWriter } from './writers.ts'
 
 /** How a container joins the group that runs a job. */
 export interface JoinOptions {
@@ -25,14 +26,14 @@ export interface JoinOptions {
  * own part, and gives up what it loses before another gets it:
  *
  * 1. An assignment leaves out a task that the member has. The member commits, closes the task, and calls `release`.
- * 2. Only then does an assignment give the task to its next owner. Where the former owner is gone, its transactions
- *    (`<group>.<member>`) are fenced and finished first: it can write nothing more, though it may believe otherwise.
+ * 2. Only then does an assignment give the task to its next owner. Where the former owner is gone, its writer
+ *    is fenced and what it left is finished first: it can write nothing more, though it may believe otherwise.
  *
  * With Kafka's group protocol these are the two rounds of a cooperative rebalance (KIP-429), and the generation is the
  * group's.
  */
 export interface Membership {
-  /** Unique among all members that the group has had; a name. Its transactional id is `<group>.<member>`. */
+  /** Unique among all members that the group has had; a name. */
   readonly member: string
   /**
    * What this member runs: the present assignment at once, to late subscribers too, then every other one. Fails with
@@ -45,11 +46,11 @@ export interface Membership {
    */
   release(assignment: Assignment): Promise<void>
   /**
-   * Resolves where this member is one of the group. Whoever takes it for gone from here on also fences the writer that was
-   * opened under its transactional id before the call; so this is owed between opening that writer and its first record.
-   * Throws `MEMBER_FENCED`.
+   * Opens the member's transactional writer, once. It is fenced with the member: before a task of a member that is gone, or is taken
+   * for gone, has another owner, its writer can write nothing more, and what it left is ended. Throws `MEMBER_FENCED` where the group has
+   * gone on without the member.
    */
-  confirm(): Promise<void>
+  openWriter(): Promise<TransactionalWriter>
   /** Gives up everything, which is committed and closed, and ends. Calling it twice, or once fenced, is no error. */
   leave(): Promise<void>
 }

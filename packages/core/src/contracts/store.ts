@@ -1,5 +1,5 @@
-import type { GroupPosition, RecordGroup } from './log.ts'
 import type { Serde } from './serde.ts'
+import type { GroupPosition, RecordGroup } from './writers.ts'
 
 /**
  * The state of one task: all its stores, in one place that moves as a whole.

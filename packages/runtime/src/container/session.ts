@@ -55,12 +55,11 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
   let outputs: Outputs | undefined
   let catalog: Catalog
   try {
-    const transactions = await log.openTransactionalWriter(`${job}.${membership.member}`)
+    const transactions = await membership.openWriter()
     outputs =
       guarantee === 'exactly-once'
         ? new CommittedOutputs(transactions)
         : new EarlyOutputs(transactions, log.openWriter())
-    await membership.confirm()
     catalog = await options.openCatalog(outputs)
   } catch (error) {
     await settleAll([outputs?.close() ?? Promise.resolve(), membership.leave()]).catch(() => undefined)
@@ -88,12 +87,14 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
  * Whether the group went on without this member. Then whatever failed meanwhile comes of that: what it reads may be gone.
  */
 export async function whetherFenced(session: Session | undefined): Promise<FencedError | undefined> {
-  try {
-    await session?.membership.confirm()
-    return undefined
-  } catch (error) {
-    return error instanceof FencedError ? error : undefined
+  let fenced: FencedError | undefined
+  const note = (error: unknown) => {
+    if (error instanceof FencedError) fenced ??= error
   }
+  await session?.outputs.flush().catch(note)
+  // What is known of the group comes at once.
+  session?.membership.assignments.subscribe({ error: note }).unsubscribe()
+  return fenced
 }
 
 /** A group of one. */
@@ -105,7 +106,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
     member,
     assignments: NEVER.pipe(startWith(assignment)),
     release: async () => {},
-    confirm: async () => {},
+    openWriter: () => log.openTransactionalWriter(`${job}.${member}`),
     leave: () => claim.release(),
   }
 }

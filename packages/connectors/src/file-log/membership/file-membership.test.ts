@@ -53,8 +53,7 @@ test.each(['damaged', 'gone'])(
     const log = await open(timers)
     await log.admin.createTopic('t')
     const first = await join(log)
-    const writer = await log.openTransactionalWriter(`group.${first.member}`)
-    await first.confirm()
+    const writer = await first.openWriter()
     const resume = timers.pause()
     if (how === 'gone') rmSync(groupFile())
     else writeFileSync(groupFile(), readFileSync(groupFile()).subarray(0, 30))
@@ -77,8 +76,7 @@ test('who was taken for gone before it opened its writer is told so, though noth
     other.assignments.subscribe(({ tasks }) => tasks.length === 2 && resolve())
   })
   await taken
-  await log.openTransactionalWriter(`group.${stopped.member}`)
-  await expect(stopped.confirm()).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
+  await expect(stopped.openWriter()).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
   resume()
 })
 
@@ -153,7 +151,7 @@ test('a member whose process beats while its thread is in a callback keeps its t
   )
   expect((await firstValueFrom(other.assignments)).tasks).toEqual([])
   resume()
-  await busy.confirm()
+  await busy.openWriter()
   const reduced = await firstValueFrom(busy.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))
   await busy.release(reduced)
   await firstValueFrom(other.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))

@@ -1,4 +1,4 @@
-import type { Assignment, Env, Heartbeat, JoinOptions, Membership, Timer } from '@millrace/core'
+import type { Assignment, Env, Heartbeat, JoinOptions, Membership, Timer, TransactionalWriter } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import {
   EMPTY_GROUP,
@@ -24,6 +24,8 @@ export interface GroupOptions extends JoinOptions {
   readonly group: string
   /** Makes sure that a member that is gone, or is taken for gone, can write nothing more, and ends what it left open. */
   readonly fence: (member: string) => Promise<void>
+  /** Opens the transactional writer of a member. */
+  readonly openWriter: (member: string) => Promise<TransactionalWriter>
   /** Whether a member has written something that only its writer, or a fence, can end. */
   readonly owes: (member: string) => boolean
   /** Throws `JOB_RUNNING` where somebody has claimed the name for himself alone. */
@@ -81,9 +83,17 @@ export class FileMembership implements Membership {
     await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
-  async confirm(): Promise<void> {
-    await this.#change((state) => state)
-    if (this.#ended) throw memberFenced(this.#options.group)
+  async openWriter(): Promise<TransactionalWriter> {
+    const writer = await this.#options.openWriter(this.member)
+    // Whoever takes this member for gone from here on also fences the writer; whoever did so before has found none.
+    try {
+      await this.#change((state) => state)
+      if (this.#ended) throw memberFenced(this.#options.group)
+    } catch (error) {
+      await writer.close()
+      throw error
+    }
+    return writer
   }
 
   leave(): Promise<void> {

@@ -40,9 +40,8 @@ async function share(): Promise<void> {
     address: null,
     sessionTimeoutMs: Number(timeout),
   })
-  const writer = await log.openTransactionalWriter(`${group}.${membership.member}`)
+  const writer = await membership.openWriter()
   try {
-    await membership.confirm()
     writeSync(1, `member ${membership.member}\n`)
     let assigned: Assignment | undefined
     let failure: { readonly error: unknown } | undefined
