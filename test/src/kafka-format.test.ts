@@ -87,7 +87,9 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     expect(dump.complaints).toEqual([])
     expect(dump.batches).toEqual([
       { baseOffset: 0, lastOffset: 11_999, count: 12_000, valid: true, deleteHorizonMs: null },
+      { baseOffset: 12_000, lastOffset: 12_000, count: 1, valid: true, deleteHorizonMs: null },
     ])
+    expect(dump.markers).toEqual(['COMMIT'])
     expect(dump.records).toEqual(printed(await read('t')))
   })
 

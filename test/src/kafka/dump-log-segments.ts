@@ -29,6 +29,8 @@ export interface DumpedRecord {
 export interface Dump {
   readonly batches: readonly DumpedBatch[]
   readonly records: readonly DumpedRecord[]
+  /** How transactions ended, in the order of their markers: `COMMIT` or `ABORT`. */
+  readonly markers: readonly string[]
   /** What the tool says besides: bytes that are no batch. */
   readonly complaints: readonly string[]
 }
@@ -39,6 +41,8 @@ export function whyNoKafka(): string | undefined {
   if (spawnSync('java', ['-version']).status !== 0) return 'there is no java on this machine'
   return undefined
 }
+
+const MARKER = /^\| offset: \d+ .* endTxnMarker: (\w+) /
 
 /** Runs `kafka.tools.DumpLogSegments` over segments; texts may not hold line breaks or what the tool prints around them. */
 export function dumpLogSegments(files: readonly string[]): Dump {
@@ -51,13 +55,15 @@ export function dumpLogSegments(files: readonly string[]): Dump {
   if (run.status !== 0) throw new Error(`DumpLogSegments failed: ${run.stderr}${run.stdout.slice(-2000)}`)
   const batches: DumpedBatch[] = []
   const records: DumpedRecord[] = []
+  const markers: string[] = []
   const complaints: string[] = []
   for (const line of run.stdout.split('\n')) {
-    if (line.startsWith('| ')) records.push(parseRecord(line))
+    if (MARKER.test(line)) markers.push(MARKER.exec(line)?.[1] ?? '')
+    else if (line.startsWith('| ')) records.push(parseRecord(line))
     else if (line.startsWith('baseOffset: ')) batches.push(parseBatch(line))
     else if (line !== '' && !/^(Dumping|Log starting offset)/.test(line)) complaints.push(line)
   }
-  return { batches, records, complaints }
+  return { batches, records, markers, complaints }
 }
 
 function parseBatch(line: string): DumpedBatch {
