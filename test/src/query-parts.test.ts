@@ -23,7 +23,8 @@ test('a view whose parts are in two processes is queried and watched whole', { t
   await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: lines(1) })
   const args = ['run', '--no-check', folder.write('job.ts', JOB), ...data]
   const jobs = [start(args), start(args)]
-  for (const job of jobs) await job.line(/served at/)
+  const urls: string[] = []
+  for (const job of jobs) urls.push((await job.line(/served at (\S+)\n/))[1] ?? '')
   const queried = async (...options: string[]) => {
     const { code, stdout, stderr } = await run(['query', ...options, '--json', ...data])
     return code === 0
@@ -39,6 +40,12 @@ test('a view whose parts are in two processes is queried and watched whole', { t
   expect(await queried('sums', '--limit', '7')).toEqual(all.slice(0, 7))
   for (const key of KEYS.slice(0, 4)) expect(await queried('sums', key)).toEqual([{ key, value: 1 }])
   expect((await run(['query', 'sums', 'nowhere', ...data])).code).toBe(4)
+  // One process, whichever it is, answers for all.
+  for (const url of urls) {
+    expect(await queried('sums', '--all', '--url', url)).toEqual(all)
+    for (const key of KEYS.slice(0, 4)) expect(await queried('sums', key, '--url', url)).toEqual([{ key, value: 1 }])
+    expect((await run(['query', 'sums', 'nowhere', '--url', url, ...data])).code).toBe(4)
+  }
   expect(await queried('by-value')).toEqual([{ key: '1', value: KEYS.length }])
   const watch = start(['watch', 'sums', '--json', ...data])
   await watch.line(/Watching sums.*\n.*Watching sums/)

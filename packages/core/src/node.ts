@@ -3,6 +3,8 @@ import type { Env } from './contracts/env.ts'
 import { nodeFileSystem } from './node/file-system.ts'
 import { nodeHeartbeats } from './node/heartbeats.ts'
 
+export { socketFetch } from './node/socket-fetch.ts'
+
 /** The adapter of `Env` for Node: the only place that reads the clock, chance and the disk. */
 export function nodeEnv(): Env {
   return {

@@ -49,7 +49,7 @@ export async function startProcess(options: ProcessOptions): Promise<JobProcess>
   // The server comes first, so that a port in use stops the start before anything is processed.
   const server = await startViewServer({ ...options.server, job: job.name, views, status: () => status.value, env })
   try {
-    const container = await startContainer({ ...options, address: server.url })
+    const container = await startContainer({ ...options, address: server.address })
     views.push(...container.views)
     container.status.subscribe(status)
     return await running(server, container, status, announce)

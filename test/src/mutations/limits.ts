@@ -182,6 +182,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     ],
     tests: [`${VIEWS}/connection-limits.test.ts`],
   },
+  'runtime/PEER_MS': { becomes: NEVER, tests: [`${VIEWS}/remote-parts.test.ts#never answers`] },
   'runtime/COPY_KEPT_MS': { becomes: NEVER, tests: ['test/src/stopped-jobs.test.ts#left behind'] },
   'runtime/RESTORE_BATCH_BYTES': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/changelog-follower.test.ts`] },
   'runtime/RECORDS_PER_CLOCK_LOOK': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },

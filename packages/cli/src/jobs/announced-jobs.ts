@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join, resolve } from 'node:path'
 import type { MillraceClient } from '@millrace/client'
 import { RefusedError } from '@millrace/core'
+import { socketFetch } from '@millrace/core/node'
 import { storedToken } from './job-token.ts'
-import { socketFetch } from './socket-fetch.ts'
 
 /** How long a job may take to say that it is there. */
 const ANSWER_MS = 2000

@@ -1,11 +1,10 @@
 import { MillraceClient } from '@millrace/client'
 import { expect, test } from 'vitest'
 import type { FoundEntry } from './found-entry.ts'
-import { readEntries, readKey } from './read-entries.ts'
+import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entries.ts'
 import type { FoundView } from './view-source.ts'
 
-const PARTS = 4
-const ALL = {
+const ALL: EntriesQuery = {
   key: undefined,
   from: undefined,
   to: undefined,
@@ -14,50 +13,34 @@ const ALL = {
   windowTo: undefined,
   reverse: false,
 }
-const KEYS = ['a', 'b', 'é', 'z', '\u{ffff}', '𝄞', 'a1', 'b2', '']
+const WINDOW_MS = 10
 
-/** The part of a key: spread without meaning. */
-const partOf = (key: string) => Buffer.byteLength(key) % PARTS
-const inOrder = (keys: readonly string[]) => keys.toSorted((a, b) => Buffer.from(a).compare(Buffer.from(b)))
-
-/** A process that serves some parts of the view `sums`, in pages of one entry; `moved` is what it serves from the second page on. */
-function process(parts: readonly number[], moved = parts) {
-  const view = { name: 'sums', key: 'string', value: 'json', windowMs: null, partitions: PARTS, parts, position: '' }
-  const asked: string[] = []
+/** A process that serves the view `sums` in pages of two entries, and keeps what it was asked. */
+function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs = null as number | null } = {}) {
+  const asked: URL[] = []
+  const entryOf = (key: unknown) => ({
+    key,
+    ...(windowMs !== null && { window: { start: WINDOW_MS, end: WINDOW_MS + windowMs } }),
+    value: { of: key },
+  })
+  const view = { name: 'sums', key: keySerde, value: 'json', windowMs, partitions: 1, parts: [0] }
   const answer = (url: URL): Response => {
-    asked.push(url.pathname)
-    if (url.pathname === '/views') return Response.json({ views: [view] })
-    const key = url.searchParams.get('key')
-    if (key !== null) {
-      if (KEYS.includes(key) && parts.includes(partOf(key)))
-        return Response.json({ key, value: key.length, position: '' })
-      const code = parts.length === PARTS ? 'VALUE_MISSING' : 'VIEW_INCOMPLETE'
-      return Response.json({ code, message: code, position: '' }, { status: parts.length === PARTS ? 404 : 503 })
+    if (url.pathname === '/views') return Response.json({ views: [{ ...view, position: '' }] })
+    asked.push(url)
+    if (url.pathname.endsWith('/value')) {
+      const text = url.searchParams.get('key')
+      const key = keys.find((each) => (typeof each === 'string' ? each : JSON.stringify(each)) === text)
+      if (key !== undefined) return Response.json({ ...entryOf(key), position: '' })
+      return Response.json({ code: 'VALUE_MISSING', message: 'nothing', position: '' }, { status: 404 })
     }
-    if (parts.length < PARTS) expect(url.searchParams.get('parts')).toBe('here')
-    const inParts = inOrder(KEYS.filter((each) => parts.includes(partOf(each))))
-    const own = url.searchParams.get('reverse') === 'true' ? inParts.toReversed() : inParts
+    const ordered = url.searchParams.get('reverse') === 'true' ? keys.toReversed() : keys
     const at = Number(url.searchParams.get('cursor') ?? 0)
-    const next = at + 1 < own.length ? `${at + 1}` : null
-    const entries = own.slice(at, at + 1).map((each) => ({ key: each, value: each.length }))
-    return Response.json({ entries, next, position: '', parts: at === 0 ? parts : moved })
+    const next = at + 2 < ordered.length ? `${at + 2}` : null
+    return Response.json({ entries: ordered.slice(at, at + 2).map(entryOf), next, position: '' })
   }
   const client = new MillraceClient('http://localhost', { fetch: async (input) => answer(new URL(String(input))) })
-  return { client, parts, asked }
-}
-
-function found(...sources: ReturnType<typeof process>[]): FoundView {
-  const view = {
-    name: 'sums',
-    key: 'string',
-    value: 'json',
-    windowMs: null,
-    partitions: PARTS,
-    parts: [],
-    position: {},
-  }
-  const missing = [0, 1, 2, 3].filter((part) => !sources.some(({ parts }) => parts.includes(part)))
-  return { view, sources, missing, close: async () => {} }
+  const found: FoundView = { view: { ...view, position: {} }, client, close: async () => {} }
+  return { found, asked }
 }
 
 async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
@@ -66,30 +49,55 @@ async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
   return keys
 }
 
-test('a range over several processes comes in the order of the view, each entry once', async () => {
-  const view = found(process([0, 2]), process([1]), process([3]))
-  expect(await keysOf(readEntries(view, ALL, {}))).toEqual(inOrder(KEYS))
-  expect(await keysOf(readEntries(view, { ...ALL, reverse: true }, {}))).toEqual(inOrder(KEYS).toReversed())
+test('a range comes page by page to its end, in the order that was asked for', async () => {
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  const { found, asked } = process(keys)
+  expect(await keysOf(readEntries(found, ALL, {}))).toEqual(keys)
+  expect(asked.map((url) => url.searchParams.get('cursor'))).toEqual([null, '2', '4'])
+  expect(await keysOf(readEntries(found, { ...ALL, reverse: true }, {}))).toEqual(keys.toReversed())
 })
 
-test('a key is found in whichever process has it, and is missing only if every part was asked', async () => {
-  const view = found(process([0, 2]), process([1, 3]))
-  for (const key of KEYS) expect(await readKey(view, key, {})).toEqual({ key, value: key.length })
-  expect(await readKey(view, 'nowhere', {})).toBeUndefined()
+test('no page is read beyond what is taken', async () => {
+  const { found, asked } = process(['a', 'b', 'c', 'd', 'e'])
+  for await (const { key } of readEntries(found, ALL, {})) if (key === 'b') break
+  expect(asked).toHaveLength(1)
 })
 
-test('parts that no process serves are named, and a key in another part is found all the same', async () => {
-  const view = found(process([0]), process([1]))
-  const missing = { code: 'VIEW_INCOMPLETE', message: expect.stringContaining('parts 2, 3') }
-  expect(() => readEntries(view, ALL, {})).toThrowError(expect.objectContaining(missing))
-  await expect(readKey(view, 'é', {})).rejects.toMatchObject(missing)
-  expect(await readKey(view, 'a', {})).toEqual({ key: 'a', value: 1 })
+test('every page has the bounds of the range, with keys in the type of the view, and the wait', async () => {
+  const { found, asked } = process([1, 2, 3], { key: 'json' })
+  const range = { ...ALL, from: '1', to: '{"a":[4]}', prefix: '[' }
+  await keysOf(readEntries(found, range, { after: { numbers: { 0: 7 } }, timeoutMs: 100 }))
+  expect(asked).toHaveLength(2)
+  for (const url of asked) {
+    expect(url.pathname).toBe('/views/sums/entries')
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      from: '1',
+      to: '{"a":[4]}',
+      prefix: '[',
+      after: 'numbers/0=7',
+      timeout: '100',
+    })
+  }
 })
 
-test('parts that move while they are read are an error, not a gap', async () => {
-  const view = found(process([0, 2]), process([1, 3], [3]))
-  await expect(keysOf(readEntries(view, ALL, {}))).rejects.toMatchObject({
-    code: 'VIEW_INCOMPLETE',
-    message: expect.stringContaining('moved'),
+test('a key alone is its value, and undefined where there is none', async () => {
+  const { found } = process(['a', ''])
+  expect(await readKey(found, 'a', {})).toEqual({ key: 'a', value: { of: 'a' } })
+  expect(await readKey(found, '', {})).toEqual({ key: '', value: { of: '' } })
+  expect(await readKey(found, 'nowhere', {})).toBeUndefined()
+})
+
+test('in a view with windows an entry has its window, alone and in the windows of its key', async () => {
+  const { found, asked } = process(['a'], { windowMs: WINDOW_MS })
+  const window = { start: WINDOW_MS, end: 2 * WINDOW_MS }
+  expect(await readWindow(found, 'a', WINDOW_MS, {})).toEqual({ key: 'a', window, value: { of: 'a' } })
+  expect(await readWindow(found, 'b', WINDOW_MS, {})).toBeUndefined()
+  const entries = readEntries(found, { ...ALL, key: 'a', windowFrom: 0, windowTo: 50 }, {})
+  expect(await Array.fromAsync(entries)).toEqual([{ key: 'a', window, value: { of: 'a' } }])
+  expect(asked.at(-1)?.pathname).toBe('/views/sums/windows')
+  expect(Object.fromEntries(asked.at(-1)?.searchParams ?? [])).toMatchObject({
+    key: 'a',
+    windowFrom: '0',
+    windowTo: '50',
   })
 })

@@ -1,8 +1,6 @@
-import type { MillraceClient, Page, ReadOptions } from '@millrace/client'
-import { MillraceError } from '@millrace/core'
+import type { Page, ReadOptions } from '@millrace/client'
 import type { FoundEntry } from './found-entry.ts'
-import { compareEntries, mergeSources } from './merge-sources.ts'
-import { type FoundView, keyOf, partsMissing, partsMoved, type ViewSource } from './view-source.ts'
+import { type FoundView, keyOf } from './view-source.ts'
 
 /** The most that a server gives at once: fewer requests for a whole view. */
 const PAGE_ENTRIES = 1000
@@ -23,7 +21,7 @@ export interface EntriesQuery {
 /** The value of a key in a view without windows. */
 export async function readKey(found: FoundView, key: string, wait: ReadOptions): Promise<FoundEntry | undefined> {
   const typed = keyOf(found.view, key)
-  const value = await firstValue(found, (client) => client.view<unknown, unknown>(found.view.name).get(typed, wait))
+  const value = await found.client.view<unknown, unknown>(found.view.name).get(typed, wait)
   return value === undefined ? undefined : { key: typed, value }
 }
 
@@ -35,64 +33,29 @@ export async function readWindow(
   wait: ReadOptions,
 ): Promise<FoundEntry | undefined> {
   const typed = keyOf(found.view, key)
-  const value = await firstValue(found, (client) =>
-    client.windowedView<unknown, unknown>(found.view.name).get(typed, start, wait),
-  )
+  const value = await found.client.windowedView<unknown, unknown>(found.view.name).get(typed, start, wait)
   if (value === undefined) return undefined
   return { key: typed, window: { start, end: start + (found.view.windowMs ?? 0) }, value }
 }
 
 /** The entries of a range, page by page, in the order of the view or in reverse. */
-export function readEntries(found: FoundView, query: EntriesQuery, wait: ReadOptions): AsyncIterable<FoundEntry> {
-  const [only, ...others] = found.sources
-  if (found.missing.length > 0 || only === undefined) throw partsMissing(found)
-  const sources = [only, ...others].map((source) => readSource(found, source, others.length > 0, query, wait))
-  const [first] = sources
-  return first !== undefined && others.length === 0
-    ? first
-    : mergeSources(sources, query.reverse ? (a, b) => compareEntries(b, a) : compareEntries)
-}
-
-/**
- * What the first process answers that has the key. One that has only a part of the view says so of a key that it does not have:
- * it is nowhere only if all parts were asked.
- */
-async function firstValue(found: FoundView, get: (client: MillraceClient) => Promise<unknown>): Promise<unknown> {
-  for (const { client } of found.sources) {
-    try {
-      const value = await get(client)
-      if (value !== undefined) return value
-    } catch (error) {
-      if (found.sources.length === 1 && found.missing.length === 0) throw error
-      if (!(error instanceof MillraceError) || error.code !== 'VIEW_INCOMPLETE') throw error
-    }
-  }
-  if (found.missing.length > 0) throw partsMissing(found)
-  return undefined
-}
-
-async function* readSource(
+export async function* readEntries(
   found: FoundView,
-  { client, parts }: ViewSource,
-  isPart: boolean,
   query: EntriesQuery,
   wait: ReadOptions,
 ): AsyncGenerator<FoundEntry, void> {
-  const part = isPart ? { parts: 'here' as const } : {}
   let cursor: string | null | undefined
   do {
-    const page = await readPage(found, client, query, { ...wait, ...part, ...(cursor && { cursor }) })
-    if (isPart && String(page.parts) !== String(parts)) throw partsMoved(found)
+    const page = await readPage(found, query, { ...wait, ...(cursor && { cursor }) })
     yield* page.entries
     cursor = page.next
   } while (cursor !== null)
 }
 
 function readPage(
-  { view }: FoundView,
-  client: MillraceClient,
+  { view, client }: FoundView,
   query: EntriesQuery,
-  page: ReadOptions & { readonly cursor?: string; readonly parts?: 'here' },
+  page: ReadOptions & { readonly cursor?: string },
 ): Promise<Page<FoundEntry>> {
   const bound = (name: 'from' | 'to') => (query[name] === undefined ? {} : { [name]: keyOf(view, query[name]) })
   const windows = {

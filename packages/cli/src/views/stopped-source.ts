@@ -71,8 +71,7 @@ async function openOn(
   io.stderr.write(`Job ${printable(first.job)} does not run; ${when}\n`)
   return {
     view: described,
-    sources: [{ client, parts: described.parts }],
-    missing: [],
+    client,
     close: async () => {
       await server.close()
       await close()

@@ -1,13 +1,14 @@
 import type { MillraceClient, ViewDescription } from '@millrace/client'
-import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
-import { amount, keyFromText } from '@millrace/core/internal'
+import { formatPosition, RefusedError } from '@millrace/core'
+import { keyFromText } from '@millrace/core/internal'
+import { socketFetch } from '@millrace/core/node'
 import { Option } from 'commander'
 import type { DataOptions } from '../data-option.ts'
 import { announcedJobs, findRunningJob } from '../jobs/announced-jobs.ts'
 import { chosenToken } from '../jobs/job-token.ts'
-import { socketFetch } from '../jobs/socket-fetch.ts'
 import type { Io } from '../terminal/io.ts'
 import { httpUrl } from '../values.ts'
+import { chooseProcesses, type FollowedView, type ServingProcess } from './followed-view.ts'
 
 /** Which running job is asked. */
 export interface SourceOptions extends DataOptions {
@@ -15,18 +16,10 @@ export interface SourceOptions extends DataOptions {
   readonly job?: string
 }
 
-/** A process that answers for a view: for all of it, or for its `parts`. */
-export interface ViewSource {
-  readonly client: MillraceClient
-  readonly parts: readonly number[]
-}
-
-/** A view, and those that serve it: one that has all of it, or all that have something of it. */
+/** A view, and a process that answers for it. */
 export interface FoundView {
   readonly view: ViewDescription
-  readonly sources: readonly ViewSource[]
-  /** The parts that no process serves now. */
-  readonly missing: readonly number[]
+  readonly client: MillraceClient
   /** To be called when the view was read: what serves it may be this process. */
   close(): Promise<void>
 }
@@ -44,48 +37,33 @@ export function jobOption(): Option {
 
 /** Finds the running job, and its view of that name; throws `JOB_NOT_RUNNING` and `VIEW_MISSING`. */
 export async function findView(io: Io, name: string, options: SourceOptions): Promise<FoundView> {
+  const [first] = await processesWith(io, name, options)
+  return { ...first, close: async () => {} }
+}
+
+/** As `findView`, with all processes that are to be followed. Throws `VIEW_INCOMPLETE` if none serves some part. */
+export async function findParts(io: Io, name: string, options: SourceOptions): Promise<FollowedView> {
+  return chooseProcesses(await processesWith(io, name, options))
+}
+
+/** The processes of the job, each with what it says of the view; at least one. */
+async function processesWith(
+  io: Io,
+  name: string,
+  options: SourceOptions,
+): Promise<readonly [ServingProcess, ...ServingProcess[]]> {
   const clients = await clientsOf(io, options)
   const described = await Promise.all(clients.map(({ client }) => client.views()))
-  const views = described.flatMap((list, at) => {
+  const [first, ...others] = described.flatMap((list, at) => {
     const view = list.find((candidate) => candidate.name === name)
     const client = clients[at]?.client
-    return view === undefined || client === undefined ? [] : [{ client, view, parts: view.parts }]
+    return view === undefined || client === undefined ? [] : [{ client, view }]
   })
-  const [first] = views
-  if (first === undefined) {
-    const names = (described[0] ?? []).map((view) => view.name).join(', ')
-    throw new RefusedError(
-      'VIEW_MISSING',
-      `The job at ${clients[0]?.url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
-    )
-  }
-  const whole = views.find(({ view, parts }) => parts.length >= view.partitions)
-  if (whole !== undefined) return { view: whole.view, sources: [whole], missing: [], close: nothingToClose }
-  const all = Array.from({ length: first.view.partitions }, (_, part) => part)
-  const missing = all.filter((part) => !views.some(({ parts }) => parts.includes(part)))
-  const sources = views.filter(({ parts }) => parts.length > 0)
-  return { view: first.view, sources, missing, close: nothingToClose }
-}
-
-async function nothingToClose(): Promise<void> {}
-
-/** The error for a view of which no process serves some parts: what they hold would be missing. */
-export function partsMissing({ view, missing }: FoundView): RetriableError {
-  const [parts, are] = missing.length === 1 ? ['part', 'is'] : ['parts', 'are']
-  return new RetriableError(
-    'VIEW_INCOMPLETE',
-    `View ${view.name} has ${amount(view.partitions, 'part')}, and no process that answers serves ${parts} ${missing.join(', ')}, which ` +
-      `${are} being restored or moved; try again in a moment`,
-    { store: view.name },
-  )
-}
-
-/** The error for parts that went to another process while they were read: some entries may have been seen twice or not at all. */
-export function partsMoved({ view }: FoundView): RetriableError {
-  return new RetriableError(
-    'VIEW_INCOMPLETE',
-    `Parts of view ${view.name} moved to another process while they were read; try again`,
-    { store: view.name },
+  if (first !== undefined) return [first, ...others]
+  const names = (described[0] ?? []).map((view) => view.name).join(', ')
+  throw new RefusedError(
+    'VIEW_MISSING',
+    `The job at ${clients[0]?.url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
   )
 }
 

@@ -10,7 +10,7 @@ export interface JoinOptions {
    * have another one, or other tasks; a member that finds the group empty brings its own.
    */
   readonly description: string
-  /** Where the member answers, for others to find it; null where nowhere. */
+  /** Where the member answers the other members: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`; null where nowhere. */
   readonly address: string | null
   /**
    * A member whose process gave no sign of life for so long is taken for gone, though it may only be stopped. One that runs

@@ -42,7 +42,7 @@ export interface ContainerOptions {
    * then the start is refused.
    */
   readonly startEmpty?: readonly string[]
-  /** Where the container answers, for the job's other containers to find it. Default: nowhere. */
+  /** Where the container answers the job's other containers: see `JoinOptions.address`. Default: nowhere. */
   readonly address?: string
   /**
    * A container whose process gave no sign of life for so long loses its tasks to the others. A callback that takes longer is

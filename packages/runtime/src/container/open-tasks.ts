@@ -5,7 +5,7 @@ import type { TaskSession } from '../task/task-spec.ts'
 import type { ServedView } from '../views/served-view.ts'
 import type { Failure } from './commits.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
-import { ContainerViews } from './view-parts.ts'
+import { ContainerViews, type Elsewhere } from './view-parts.ts'
 
 /** What a container opens its tasks with. */
 export interface OpenTasksOptions {
@@ -15,6 +15,8 @@ export interface OpenTasksOptions {
   readonly rebuilds: RebuildBudget
   /** From which position on a store counts. */
   readonly completeFrom: (store: string) => Position
+  /** Where the tasks of other processes are. */
+  readonly elsewhere: () => readonly Elsewhere[]
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Told when tasks that were being opened are all open, or one of them cannot be, with its error. */
@@ -32,7 +34,7 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom)
+    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom, options.elsewhere)
   }
 
   /** The ids of all tasks of the job, open here or not. */
@@ -47,6 +49,11 @@ export class OpenTasks implements Iterable<Task> {
   /** Settles when the tasks that are being opened are open, or given up, and never rejects; undefined where none is. */
   get opening(): Promise<void> | undefined {
     return this.#opening
+  }
+
+  /** Settle when the tasks that are held may go on; empty while all may. */
+  get held(): readonly Promise<void>[] {
+    return this.#open.flatMap((task) => task.held ?? [])
   }
 
   [Symbol.iterator](): Iterator<Task> {

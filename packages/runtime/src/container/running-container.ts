@@ -7,6 +7,7 @@ import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
+import { elsewhere } from './elsewhere.ts'
 import { JobProblems } from './job-problems.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
@@ -65,6 +66,7 @@ export class RunningContainer {
       tasks: makeTasks(options, topology, topics),
       rebuilds: this.#rebuilds,
       completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
+      elsewhere: () => elsewhere(this.#assigned, this.#session?.membership.member),
       untilEnd,
       opened: wake,
     })
@@ -293,7 +295,7 @@ export class RunningContainer {
 
   /** Waits for something to do; true where there will be nothing more. */
   async #restOrEnd(): Promise<boolean> {
-    const held = [...this.#tasks].flatMap((task) => task.held ?? [])
+    const { held } = this.#tasks
     if (held.length > 0) {
       await Promise.all(held)
       return false
@@ -344,18 +346,13 @@ export class RunningContainer {
   }
 
   #startCommit(): void {
-    const tasks = [...this.#tasks]
     // A held task is in the middle of a record: what it has appended for that would be committed without it.
-    if (tasks.every((task) => task.held === undefined)) this.#commits.start(this.#joined.outputs, tasks)
+    if (this.#tasks.held.length === 0) this.#commits.start(this.#joined.outputs, [...this.#tasks])
   }
 
   /** Waits until no task is in the middle of a record. */
   async #unheld(): Promise<void> {
-    for (;;) {
-      const held = [...this.#tasks].flatMap((task) => task.held ?? [])
-      if (held.length === 0) return
-      await Promise.all(held)
-    }
+    for (let { held } = this.#tasks; held.length > 0; held = this.#tasks.held) await Promise.all(held)
   }
 
   async #throwOrGoBack(): Promise<void> {

@@ -3,14 +3,26 @@ import type { FrozenCommit, Topology } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import { anySerde } from '../operators/any-serde.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
-import type { ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
+import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
+
+/** Another process of the job: where it answers, and the ids of its tasks. */
+export interface Elsewhere {
+  readonly address: string
+  readonly tasks: readonly string[]
+}
 
 /** The views of a container's tasks, kept in step with their commits. */
 export class ContainerViews {
   readonly views: readonly ServedView[]
   readonly #parts = new Map<Task, LivePart[]>()
 
-  constructor(topology: Topology, tasks: readonly Task[], completeFrom: (store: string) => Position) {
+  /** `elsewhere`: where the tasks of other processes are. */
+  constructor(
+    topology: Topology,
+    tasks: readonly Task[],
+    completeFrom: (store: string) => Position,
+    elsewhere: () => readonly Elsewhere[],
+  ) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
       const parts = owners.map((task) => this.#addPart(task, store.name))
@@ -25,6 +37,9 @@ export class ContainerViews {
         },
         get parts() {
           return parts.filter((part) => part.serving)
+        },
+        get elsewhere() {
+          return ownersAmong(elsewhere(), owners)
         },
       }
     })
@@ -64,6 +79,14 @@ export class ContainerViews {
     else parts.push(part)
     return part
   }
+}
+
+/** The processes that have some of these tasks, each with the numbers of those. */
+function ownersAmong(elsewhere: readonly Elsewhere[], tasks: readonly Task[]): RemoteOwner[] {
+  return elsewhere.flatMap(({ address, tasks: ids }) => {
+    const partitions = tasks.filter(({ id }) => ids.includes(id)).map(({ spec }) => spec.partition)
+    return partitions.length === 0 ? [] : [{ address, partitions }]
+  })
 }
 
 class LivePart implements ViewPart {

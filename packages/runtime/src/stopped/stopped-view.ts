@@ -67,7 +67,16 @@ export async function openStoppedView(options: StoppedViewOptions): Promise<Stop
     }
     const { windowMs } = description
     const [key, value] = [anySerde(description.key), anySerde(description.value)]
-    const view: ServedView = { name, key, value, windowMs, partitions, completeFrom: store.completeFrom, parts }
+    const view: ServedView = {
+      name,
+      key,
+      value,
+      windowMs,
+      partitions,
+      completeFrom: store.completeFrom,
+      parts,
+      elsewhere: [],
+    }
     return { view, committedAtMs, close }
   } catch (error) {
     await close()

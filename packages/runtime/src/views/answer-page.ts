@@ -9,9 +9,18 @@ import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } f
 import { findPage, type PageEffort } from './read-view.ts'
 import type { HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { keyParameter, PARTS_PARAMETER, requireParts, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
+import { keyParameter, PARTS_PARAMETER, partsAsked, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
 
-const PAGE_PARAMETERS = ['windowFrom', 'windowTo', 'reverse', 'limit', 'cursor', PARTS_PARAMETER, ...WAIT_PARAMETERS]
+const PAGE_PARAMETERS = [
+  'windowFrom',
+  'windowTo',
+  'reverse',
+  'limit',
+  'cursor',
+  'order',
+  PARTS_PARAMETER,
+  ...WAIT_PARAMETERS,
+]
 
 type Bounds = Omit<StoreRange<unknown>, 'limit' | 'after'>
 
@@ -46,16 +55,18 @@ async function answerPage(
     limit: limit ?? PAGE_LIMIT_DEFAULT,
   }
   await waitAsAsked(view, sources, query, c.req.raw.signal)
-  requireParts(view, query)
+  const client = c.req.raw.signal
+  partsAsked(view, sources, query, client)
   const share = await sources.budget.admit(c.env.outgoing, PAGE_RESERVED_BYTES)
   // Those that the page is read from: they may be others than before the wait for room.
-  const parts = requireParts(view, query)
-  const { value: page, position } = await findPage(view, range, effortOf(sources, share))
+  const { here, remote, said } = partsAsked(view, sources, query, client)
+  const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
+  const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
   const rest = {
     next: page.next === null ? null : encodeCursor(view.name, page.next),
     position: formatPosition(position),
     ...completeness(view),
-    ...parts,
+    ...said,
   }
   // The entries are JSON already: encoding them told how large the page is.
   return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position, share)

@@ -31,7 +31,7 @@ export function answerError(
   c: HttpContext,
   error: unknown,
   position?: Position,
-  more: { readonly completeFrom?: string } = {},
+  more: { readonly completeFrom?: string; readonly parts?: readonly number[] } = {},
 ): Response {
   const body: ErrorBody = { ...errorBody(error), ...(position && { position: formatPosition(position) }), ...more }
   return c.body(JSON.stringify(body), statusOf(body.code), { ...errorHeaders(body), ...positionHeader(position) })

@@ -27,6 +27,8 @@ export interface ErrorBody {
   readonly message: string
   /** What the view reflects now, where the request was about that. */
   readonly position?: string
+  /** The parts that were asked, where the request was about those of one process. */
+  readonly parts?: readonly number[]
   /** From where on the view counts, where that is not the start of its inputs. */
   readonly completeFrom?: string
 }

@@ -93,6 +93,9 @@ export const STREAMS_MAX = 64
  */
 export const STREAM_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 
+/** Another process of the job has this long to answer for its parts of a view, beside the wait that was asked for. */
+export const PEER_MS = 5_000
+
 /** A silent stream says this often that it lives: under the 30 s after which proxies cut idle connections. */
 export const HEARTBEAT_MS = 15_000
 

@@ -9,13 +9,8 @@ import {
   PAGE_LOOKS_MAX,
 } from './limits.ts'
 import { type MergedPages, mergePages } from './merge-pages.ts'
-import type { ServedView, ViewPart } from './served-view.ts'
-
-/** An answer and what it reflects: everything before `position`, and maybe more; never less. */
-export interface Reflecting<T> {
-  readonly value: T
-  readonly position: Position
-}
+import { localSource, type PartSource, type Reflecting } from './part-source.ts'
+import type { ServedView } from './served-view.ts'
 
 /**
  * The value of a key (and window), or undefined. Asks the part in which the default partitioner puts the key, and then
@@ -25,14 +20,13 @@ export async function findValue(
   view: ServedView,
   key: unknown,
   windowStart: number | undefined,
+  sources: readonly PartSource[] = view.parts.map(localSource),
 ): Promise<Reflecting<unknown>> {
   const passed: Position[] = []
-  for (const part of likeliestFirst(view, key)) {
-    // Before the read: a commit in between makes the value newer than the position says, never older.
-    const { position } = part
-    const value = await (windowStart === undefined ? part.store.get(key) : part.store.getWindow(key, windowStart))
-    if (value !== undefined) return { value, position }
-    passed.push(position)
+  for (const source of likeliestFirst(view, key, sources)) {
+    const found = await source.value(key, windowStart)
+    if (found.value !== undefined) return found
+    passed.push(found.position)
   }
   return { value: undefined, position: minimumPosition(passed) }
 }
@@ -52,6 +46,8 @@ export interface PageEffort {
   readonly holds: (bytes: number) => void
   /** Lets everything else that is ready have its turn. */
   readonly turn: () => Promise<void>
+  /** Whether each entry says its place in stored order, for another process to merge the page with its own. Default false. */
+  readonly placed?: boolean
 }
 
 /** A page of entries from all the parts. It ends at its limit of entries, or earlier at one of its other limits. */
@@ -59,22 +55,24 @@ export async function findPage(
   view: ServedView,
   range: StoreRange<unknown>,
   effort: PageEffort,
+  sources: readonly PartSource[] = view.parts.map(localSource),
 ): Promise<Reflecting<ViewPage>> {
-  const { parts } = view
-  const position = minimumPosition(parts.map((part) => part.position))
-  const partRange = { ...range, ...sharesOf(range.limit, parts.length), enough: effort.enough }
+  const parts = sources.reduce((count, { partitions }) => count + partitions.length, 0)
+  const partRange = { ...range, ...sharesOf(range.limit, parts), enough: effort.enough }
   const pages: StorePage<unknown, unknown>[] = []
+  const positions: Position[] = []
   let bytes = 0
   // One after the other: what they hold together is looked at in between.
-  for (const part of parts) {
-    const page = await part.store.range(partRange)
+  for (const source of sources) {
+    const { value: page, position } = await source.page(partRange)
     pages.push(page)
+    positions.push(position)
     bytes += page.bytes
     effort.holds(bytes)
   }
   return {
-    value: await encodePage(view, mergePages(pages, range.reverse === true), range.limit, effort.turn),
-    position,
+    value: await encodePage(view, mergePages(pages, range.reverse === true), range.limit, effort),
+    position: minimumPosition(positions),
   }
 }
 
@@ -97,7 +95,7 @@ async function encodePage(
   view: ServedView,
   { entries, next }: MergedPages,
   limit: number,
-  turn: () => Promise<void>,
+  { turn, placed }: PageEffort,
 ): Promise<ViewPage> {
   const texts: string[] = []
   let [chars, charsAtTurn] = [0, 0]
@@ -105,7 +103,8 @@ async function encodePage(
   for (const { entry, order } of entries) {
     const isFull = texts.length >= limit || chars >= PAGE_CHARS_MAX
     if (isFull && last !== undefined && !order.equals(last)) return { entries: texts, next: last }
-    const json = JSON.stringify(jsonEntry(view, entry))
+    const place = placed === true ? { order: order.toString('base64url') } : {}
+    const json = JSON.stringify({ ...jsonEntry(view, entry), ...place })
     texts.push(json)
     chars += json.length
     last = order
@@ -116,10 +115,11 @@ async function encodePage(
   return { entries: texts, next }
 }
 
-function likeliestFirst(view: ServedView, key: unknown): readonly ViewPart[] {
-  if (view.parts.length === 1) return view.parts
+function likeliestFirst(view: ServedView, key: unknown, sources: readonly PartSource[]): readonly PartSource[] {
+  if (sources.length === 1) return sources
   const out = new ByteWriter()
   view.key.encode(key, out)
   const home = partitionOf(out.buffer, 0, out.position, view.partitions)
-  return view.parts.toSorted((a, b) => Number(b.partition === home) - Number(a.partition === home))
+  const isHome = ({ partitions }: PartSource) => Number(partitions.includes(home))
+  return sources.toSorted((a, b) => isHome(b) - isHome(a))
 }

@@ -11,6 +11,8 @@ export interface RouteSources {
   readonly views: readonly ServedView[]
   readonly status: () => JobStatus
   readonly env: Env
+  /** What other processes of the job are asked with: what this server asks for itself. */
+  readonly token: string | null
   /** Aborts when the server closes: waits and streams end. */
   readonly closing: AbortSignal
   /** What all queries may hold together. */

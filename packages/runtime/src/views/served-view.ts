@@ -17,6 +17,18 @@ export interface ServedView {
    */
   readonly completeFrom: Position
   readonly parts: readonly ViewPart[]
+  /** The processes that have the other parts, as far as they are known. */
+  readonly elsewhere: readonly RemoteOwner[]
+}
+
+/** Begins the address of a process that answers on a socket in the file system. */
+export const SOCKET_SCHEME = 'unix:'
+
+/** Another process of the job, and what it has of a view. */
+export interface RemoteOwner {
+  /** Where it answers: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`. */
+  readonly address: string
+  readonly partitions: readonly number[]
 }
 
 export interface ViewPart {

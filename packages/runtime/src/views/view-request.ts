@@ -1,7 +1,9 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
 import { amount, keyFromText, minimumPosition, unknownPartition } from '@millrace/core/internal'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
+import { localSource, type PartSource } from './part-source.ts'
 import { badRequest, integer, type Query } from './query-parameters.ts'
+import { RemoteParts } from './remote-parts.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import { waitForPosition } from './wait-for-position.ts'
@@ -40,30 +42,63 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
   }
 }
 
+/** Whether a request asks for no more than what is in this process. Throws `BAD_REQUEST`. */
+export function asksHereOnly(query: Query): boolean {
+  const asked = query.get(PARTS_PARAMETER)
+  if (asked === undefined || asked === 'here') return asked === 'here'
+  throw badRequest(
+    PARTS_PARAMETER,
+    `${JSON.stringify(asked)} is not "here", which asks for the parts of this process only`,
+  )
+}
+
 /**
  * Throws `VIEW_INCOMPLETE` if a part of the view is not in this container: what it holds would be missing. A request with
  * `parts=here` asks for no more than what is here: returns what its answer says of that.
  */
 export function requireParts(view: ServedView, query: Query): { readonly parts?: readonly number[] } {
-  const asked = query.get(PARTS_PARAMETER)
-  if (asked !== undefined && asked !== 'here') {
-    throw badRequest(
-      PARTS_PARAMETER,
-      `${JSON.stringify(asked)} is not "here", which asks for the parts of this process only`,
-    )
-  }
-  if (asked === undefined) requireAllParts(view)
-  return asked === undefined ? {} : { parts: partsHere(view) }
+  if (asksHereOnly(query)) return { parts: partsHere(view) }
+  if (isComplete(view)) return {}
+  throw partsMissing(view, partsHere(view), 'follow each process of the job with parts=here, as "millrace watch" does')
 }
 
-/** Throws `VIEW_INCOMPLETE` if a part of the view is not in this container. */
-export function requireAllParts(view: ServedView): void {
-  if (isComplete(view)) return
-  const here = partsHere(view)
-  throw new RetriableError(
+/** What a request is answered from. */
+export interface AskedParts {
+  /** The parts that this process serves. */
+  readonly here: readonly PartSource[]
+  /** Those that others do, as far as they are asked for. */
+  readonly remote: readonly PartSource[]
+  /** What the answer says of its parts. */
+  readonly said: { readonly parts?: readonly number[] }
+}
+
+/**
+ * The parts that a request asks for: with `parts=here` those of this process; else all, of which other processes are asked for
+ * what they have. Throws `VIEW_INCOMPLETE` if no process is known to have some of them.
+ */
+export function partsAsked(view: ServedView, sources: RouteSources, query: Query, clientGone: AbortSignal): AskedParts {
+  const here = view.parts.map(localSource)
+  if (asksHereOnly(query)) return { here, remote: [], said: { parts: partsHere(view) } }
+  if (isComplete(view)) return { here, remote: [], said: {} }
+  const wait = Object.fromEntries(
+    WAIT_PARAMETERS.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
+  )
+  const signal = AbortSignal.any([sources.closing, clientGone])
+  const peer = { token: sources.token, wait, signal, timers: sources.env.timers }
+  const remote = view.elsewhere.map((owner) => new RemoteParts(view, owner, peer))
+  const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
+  // A part that is twice there is on its way from one process to another.
+  if (found.length !== view.partitions || found.some((part, index) => part !== index)) {
+    throw partsMissing(view, found, 'ask again')
+  }
+  return { here, remote, said: {} }
+}
+
+function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {
+  return new RetriableError(
     'VIEW_INCOMPLETE',
-    `view "${view.name}" has ${amount(view.partitions, 'part')}, and this container serves ${here.length} of them ` +
-      `(${here.join(', ') || 'none'}): the others are being restored or run elsewhere; ask again, or ask there`,
+    `view "${view.name}" has ${amount(view.partitions, 'part')}, and ${served.length} of them are served ` +
+      `(${served.join(', ') || 'none'}): the others are elsewhere, or being restored or moved; ${remedy}`,
     { store: view.name },
   )
 }

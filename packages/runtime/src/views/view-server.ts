@@ -6,7 +6,7 @@ import { loopbackAddress } from './listen-address.ts'
 import { Places } from './places.ts'
 import { QueryBudget, tooManyWaits } from './query-budget.ts'
 import { guarded, requireOrigins } from './request-guard.ts'
-import type { ServedView } from './served-view.ts'
+import { type ServedView, SOCKET_SCHEME } from './served-view.ts'
 
 export interface ViewServerOptions {
   /** The job's name. */
@@ -39,6 +39,11 @@ export interface ViewServerOptions {
 export interface ViewServer {
   /** Where it answers: `http://127.0.0.1:4711`. */
   readonly url: string
+  /**
+   * Where the other processes of the job ask: `unix:` and the socket's path, so that no request with the token goes to a port
+   * that another program has got since; without a socket the URL.
+   */
+  readonly address: string
   /** Ends waits and streams, lets answers on their way finish, and frees the port. Calling it again does no more. */
   close(): Promise<void>
 }
@@ -61,7 +66,7 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   ])
   const budget = new QueryBudget(env.timers)
   const waits = new Places(WAITS_MAX, tooManyWaits)
-  const { fetch } = viewRoutes({ job, views, status, env, closing: closing.signal, budget, waits })
+  const { fetch } = viewRoutes({ job, views, status, env, token, closing: closing.signal, budget, waits })
   // The globals belong to the job that runs in this process.
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: answerUnreadable })
   const endpoints: HttpEndpoint[] = []
@@ -79,8 +84,10 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     const { port: bound } = await open({ address, port }, token)
     if (socket !== undefined) await open({ socket }, null)
     let closed: Promise<void> | undefined
+    const url = `http://${address === '::1' ? '[::1]' : address}:${bound}`
     return {
-      url: `http://${address === '::1' ? '[::1]' : address}:${bound}`,
+      url,
+      address: socket === undefined ? url : `${SOCKET_SCHEME}${socket}`,
       close() {
         closed ??= close()
         return closed

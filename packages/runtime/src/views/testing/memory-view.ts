@@ -1,7 +1,7 @@
 import { ByteWriter, type Position, type Serde } from '@millrace/core'
 import type { CommittedStore, StoreChange, StoredEntry, StorePage, StoreRange } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
-import type { ServedView, ViewCommit, ViewPart } from '../served-view.ts'
+import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../served-view.ts'
 
 export interface MemoryViewOptions {
   readonly name: string
@@ -22,6 +22,7 @@ export class MemoryView implements ServedView {
   readonly partitions: number
   readonly completeFrom: Position
   parts: readonly MemoryPart[]
+  elsewhere: readonly RemoteOwner[] = []
 
   constructor(options: MemoryViewOptions) {
     const { name, key, value, windowMs, positions, completeFrom = {} } = options

@@ -1,0 +1,255 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { json, string } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
+import fc from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
+import { PEER_MS, WAIT_DEFAULT_MS } from './limits.ts'
+import type { RemoteOwner, ServedView } from './served-view.ts'
+import { HandTimers } from './testing/hand-timers.ts'
+import { MemoryView } from './testing/memory-view.ts'
+import { STATUS } from './testing/served.ts'
+import { startViewServer } from './view-server.ts'
+
+const PARTS = 5
+const HOUR = 3_600_000
+const TOKEN = 'token-of-more-than-twenty-characters'
+
+/** What one process serves of a view, and where the rest is. */
+function viewOf(whole: MemoryView, here: readonly number[], elsewhere: RemoteOwner[]): ServedView {
+  const { name, key, value, windowMs, partitions, completeFrom } = whole
+  return {
+    name,
+    key,
+    value,
+    windowMs,
+    partitions,
+    completeFrom,
+    elsewhere,
+    get parts() {
+      return whole.parts.filter(({ partition }) => here.includes(partition))
+    },
+  }
+}
+
+interface Process {
+  readonly url: string
+  /** Where the others ask it. */
+  readonly address: string
+  readonly elsewhere: RemoteOwner[]
+  close(): Promise<void>
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+let sockets = 0
+
+/**
+ * The processes of a job over one view, each with some of its parts; the last one has them all, as a model. Every second one is
+ * asked on a socket.
+ */
+async function processes(whole: MemoryView, placed: readonly (readonly number[])[]): Promise<Process[]> {
+  const started: Process[] = []
+  for (const here of [...placed, whole.parts.map(({ partition }) => partition)]) {
+    const elsewhere: RemoteOwner[] = []
+    const server = await startViewServer({
+      job: STATUS.job,
+      views: [viewOf(whole, here, elsewhere)],
+      status: () => STATUS,
+      env: nodeEnv(),
+      token: TOKEN,
+      ...(started.length % 2 === 1 && { socket: join(directory, `${sockets++}.sock`) }),
+    })
+    started.push({ url: server.url, address: server.address, elsewhere, close: () => server.close() })
+  }
+  for (const [index, { elsewhere }] of started.slice(0, -1).entries()) {
+    for (const [other, partitions] of placed.entries()) {
+      const address = started[other]?.address ?? ''
+      if (other !== index && partitions.length > 0) elsewhere.push({ address, partitions })
+    }
+  }
+  return started
+}
+
+async function ask(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } })
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+function emptyView(windowMs?: number): MemoryView {
+  const positions = Array.from({ length: PARTS }, (_, partition) => ({ flights: { [partition]: partition } }))
+  return new MemoryView({
+    name: 'v',
+    key: string(),
+    value: json(),
+    positions,
+    ...(windowMs !== undefined && { windowMs }),
+  })
+}
+
+const keys = fc.string({ unit: fc.constantFrom('a', 'b', '/', 'é'), maxLength: 3 })
+const entries = fc.uniqueArray(fc.tuple(keys, fc.nat(4), fc.nat(PARTS - 1)), {
+  maxLength: 40,
+  selector: ([key, hour]) => `${key} ${hour}`,
+})
+const placements = fc
+  .array(fc.nat(2), { minLength: PARTS, maxLength: PARTS })
+  .map((owners) => [0, 1, 2].map((process) => owners.flatMap((owner, part) => (owner === process ? [part] : []))))
+const ranges = fc.record(
+  {
+    from: keys,
+    to: keys,
+    prefix: keys,
+    windowFrom: fc.nat(5).map((hour) => hour * HOUR),
+    windowTo: fc.nat(5).map((hour) => hour * HOUR),
+    reverse: fc.constantFrom('true', 'false'),
+    limit: fc.integer({ min: 1, max: 12 }),
+  },
+  { requiredKeys: [] },
+)
+
+describe('a view whose parts are in several processes', () => {
+  test('is answered by each of them as by one that has it all, in every order, page by page', async () => {
+    const property = fc.asyncProperty(entries, placements, ranges, fc.nat(2), async (all, placed, range, first) => {
+      const whole = emptyView(HOUR)
+      for (const [key, hour, part] of all) {
+        const window = { start: hour * HOUR, end: (hour + 1) * HOUR }
+        whole.commit(part, { flights: { [part]: 7 } }, [{ key, window, value: `${key}@${hour}` }])
+      }
+      const started = await processes(whole, placed)
+      const model = started.at(-1)
+      try {
+        const parameters = Object.entries(range).map(([name, value]): [string, string] => [name, `${value}`])
+        const unlimited = parameters.filter(([name]) => name !== 'limit')
+        const expected = (await ask(`${model?.url}/views/v/entries?${new URLSearchParams(unlimited)}`)).body
+        const found: unknown[] = []
+        let cursor: string | null = null
+        let turn = first
+        do {
+          const query = new URLSearchParams([
+            ...parameters,
+            ...(cursor === null ? [] : [['cursor', cursor] as [string, string]]),
+          ])
+          // Each page by another process: a cursor is a place in the view, whichever process made it.
+          const { status, body } = await ask(`${started[turn++ % 3]?.url}/views/v/entries?${query}`)
+          expect({ status, body }).toMatchObject({ status: 200 })
+          expect(body['position']).toBe(expected['position'])
+          found.push(...(body['entries'] as unknown[]))
+          cursor = body['next'] as string | null
+        } while (cursor !== null)
+        expect(found).toEqual(expected['entries'])
+        for (const [key, hour] of all.slice(0, 3)) {
+          const query = new URLSearchParams({ key, window: `${hour * HOUR}` })
+          const { body } = await ask(`${started[first]?.url}/views/v/value?${query}`)
+          expect(body).toMatchObject({ key, value: `${key}@${hour}` })
+          const windows = new URLSearchParams({ key, reverse: 'true' })
+          const answers = await Promise.all(
+            [started[first], model].map((each) => ask(`${each?.url}/views/v/windows?${windows}`)),
+          )
+          expect(answers[0]?.body['entries']).toEqual(answers[1]?.body['entries'])
+        }
+        const missing = await ask(`${started[first]?.url}/views/v/value?key=none&window=0`)
+        expect(missing).toMatchObject({ status: 404, body: { code: 'VALUE_MISSING', position: expected['position'] } })
+      } finally {
+        await Promise.all(started.map((each) => each.close()))
+      }
+    })
+    await fc.assert(property, { numRuns: 25 })
+  })
+
+  test('waits in every process for the position that is asked for', async () => {
+    const whole = emptyView()
+    const [here, ...others] = await processes(whole, [[0, 1], [2, 3, 4], []])
+    try {
+      const after = encodeURIComponent('flights/3=9')
+      const waiting = ask(`${here?.url}/views/v/value?key=k&after=${after}&timeout=4000`)
+      whole.commit(3, { flights: { 3: 9 } }, [{ key: 'k', value: 1 }])
+      expect(await waiting).toMatchObject({ status: 200, body: { value: 1, position: 'flights/3=9' } })
+      const late = await ask(`${here?.url}/views/v/entries?after=${encodeURIComponent('flights/3=10')}&timeout=1`)
+      expect(late).toMatchObject({ status: 504, body: { code: 'POSITION_NOT_REACHED' } })
+    } finally {
+      await Promise.all([here, ...others].map((each) => each?.close()))
+    }
+  })
+
+  test('is incomplete while the owner of a part does not answer, has others by now, or is not known', async () => {
+    const whole = emptyView()
+    const [here, other, ...more] = await processes(whole, [[0, 1], [2, 3, 4], []])
+    const incomplete = async (reason: RegExp) => {
+      const { status, body } = await ask(`${here?.url}/views/v/entries`)
+      expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
+      expect(body['message']).toMatch(reason)
+    }
+    try {
+      expect((await ask(`${here?.url}/views/v/entries`)).status).toBe(200)
+      const known = here?.elsewhere.splice(0) ?? []
+      await incomplete(/2 of them are served \(0, 1\)/)
+      here?.elsewhere.push(
+        { address: other?.address ?? '', partitions: [2, 3] },
+        { address: more[0]?.address ?? '', partitions: [4] },
+      )
+      await incomplete(/serves the parts 2,3,4 by now/)
+      here?.elsewhere.splice(0, 2, ...known)
+      await other?.close()
+      await incomplete(/which has the parts 2, 3, 4 of view "v", does not answer/)
+    } finally {
+      await Promise.all([here, ...more].map((each) => each?.close()))
+    }
+  })
+
+  test('asks on the socket of a process that has one, without the token', async () => {
+    const seen: (string | undefined)[] = []
+    const socket = join(directory, 'own.sock')
+    const peer = createServer(({ headers }, response) => {
+      seen.push(headers.authorization)
+      response.end(JSON.stringify({ entries: [], next: null, position: '', parts: [1, 2, 3, 4] }))
+    }).listen(socket)
+    await once(peer, 'listening')
+    const server = await startViewServer({
+      job: STATUS.job,
+      views: [viewOf(emptyView(), [0], [{ address: `unix:${socket}`, partitions: [1, 2, 3, 4] }])],
+      status: () => STATUS,
+      env: nodeEnv(),
+      token: TOKEN,
+      socket: join(directory, 'its.sock'),
+    })
+    try {
+      expect(server.address).toBe(`unix:${join(directory, 'its.sock')}`)
+      expect((await ask(`${server.url}/views/v/entries`)).status).toBe(200)
+      expect(seen).toEqual([undefined])
+    } finally {
+      await server.close()
+      peer.close()
+    }
+  })
+
+  test('is incomplete if the owner of a part never answers', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+    await new Promise((resolve) => silent.once('listening', resolve))
+    const place = silent.address()
+    const address = `http://127.0.0.1:${typeof place === 'object' && place !== null ? place.port : 0}`
+    const timers = new HandTimers()
+    const whole = emptyView()
+    const server = await startViewServer({
+      job: STATUS.job,
+      views: [viewOf(whole, [0], [{ address, partitions: [1, 2, 3, 4] }])],
+      status: () => STATUS,
+      env: { ...nodeEnv(), timers },
+      token: TOKEN,
+    })
+    try {
+      const asked = new Promise((resolve) => silent.once('request', resolve))
+      const answer = ask(`${server.url}/views/v/entries`)
+      await asked
+      timers.advance(WAIT_DEFAULT_MS + PEER_MS)
+      expect(await answer).toMatchObject({ status: 503, body: { code: 'VIEW_INCOMPLETE' } })
+    } finally {
+      silent.closeAllConnections()
+      silent.close()
+      await server.close()
+    }
+  })
+})
