@@ -1,7 +1,16 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openFileLog } from '@millrace/connectors/file'
-import { type JobStatus, job, json, stream, string, type TransactionalWriter, topic } from '@millrace/core'
+import {
+  type JobStatus,
+  job,
+  json,
+  type Membership,
+  stream,
+  string,
+  type TransactionalWriter,
+  topic,
+} from '@millrace/core'
 import { write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
@@ -70,6 +79,28 @@ const statusOf = (container: Container, fits: (status: JobStatus) => boolean) =>
   firstValueFrom(container.status.pipe(filter(fits)))
 
 const hasTasks = (container: Container, count: number) => statusOf(container, ({ tasks }) => tasks.length === count)
+
+/** A member of the group that has tasks and processes nothing. */
+async function memberThatWaits(): Promise<Membership> {
+  // It must be what the others are.
+  const first = await start({ untilEnd: false })
+  const { description, tasks } = groupNow()
+  const log = await openFileLog({ directory: world.directory, env: nodeEnv() })
+  closing.push(() => log.close())
+  const member = await log.join('shared', { description, tasks: Object.keys(tasks), address: null, untilEnd: true })
+  member.assignments.subscribe((assignment) => void member.release(assignment))
+  await first.stop()
+  return member
+}
+
+const groupNow = (): GroupOnDisk => JSON.parse(readFileSync(groupFile(), 'utf8'))
+
+/** What these tests read of a group's file. */
+interface GroupOnDisk {
+  readonly description: string
+  readonly members: Record<string, { readonly atEnd?: number }>
+  readonly tasks: Record<string, unknown>
+}
 
 const groupFile = () => `${world.directory}/jobs/shared/group.json`
 const members = () => readdirSync(`${world.directory}/jobs/shared/members`)
@@ -214,6 +245,21 @@ describe('containers that share a job', () => {
     await produce(2000)
     const containers = [await start({ untilEnd: true }), await start({ untilEnd: true })]
     await Promise.all(containers.map(({ done }) => done))
+    await expectExact()
+  })
+
+  test('end together when the whole job is at its end, with tasks or without', async () => {
+    await produce(400)
+    const waitedFor = await memberThatWaits()
+    const ended: number[] = []
+    const containers = [0, 1, 2, 3].map(() => start({ untilEnd: true }))
+    for (const [index, starting] of containers.entries()) (await starting).done.then(() => ended.push(index))
+    const atEnd = () => Object.values(groupNow().members).filter((member) => member.atEnd !== undefined)
+    await expect.poll(() => atEnd().length, { interval: LOOK_MS, timeout: 10_000 }).toBe(4)
+    // None of them has gone, with what one task of four has: there are five members.
+    expect(ended).toEqual([])
+    await waitedFor.leave()
+    await Promise.all(containers.map(async (starting) => (await starting).done))
     await expectExact()
   })
 })

@@ -9,13 +9,26 @@ export interface TaskPlace {
   readonly next?: string
 }
 
+/** What a group knows of a member. */
+export interface MemberState {
+  readonly address: string | null
+  /** Whether it leaves at the end. */
+  readonly untilEnd?: boolean
+  /** The generation with which it reported last that it is at its end; absent while it is not. */
+  readonly atEnd?: number
+}
+
 /** A group whose members share tasks: pure, so that every log that keeps one decides alike. Every change is a generation. */
 export interface GroupState {
   readonly generation: number
   /** What the members run; that of those who were here last where there are none now. */
   readonly description: string
-  readonly members: Readonly<Record<string, { readonly address: string | null }>>
+  readonly members: Readonly<Record<string, MemberState>>
   readonly tasks: Readonly<Record<string, TaskPlace>>
+  /** Since when all members that run until the end have been at it, without a break. */
+  readonly quietSince?: number
+  /** Whether each of them has looked once more since then. */
+  readonly ended?: boolean
 }
 
 export const EMPTY_GROUP: GroupState = { generation: 0, description: '', members: {}, tasks: {} }
@@ -41,14 +54,55 @@ export function running(
 }
 
 /** The group with another member, which may get tasks at once where they are free. */
-export function withMember(state: GroupState, member: string, address: string | null): GroupState {
-  return balanced({ ...state, members: { ...state.members, [member]: { address } } })
+export function withMember(
+  state: GroupState,
+  member: string,
+  { address, untilEnd = false }: Pick<JoinOptions, 'address' | 'untilEnd'>,
+): GroupState {
+  return balanced({ ...state, members: { ...state.members, [member]: { address, untilEnd } } })
 }
 
 /** The group without members that left, or are gone and fenced: what they had is free. */
 export function withoutMembers(state: GroupState, gone: readonly string[]): GroupState {
   const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
-  return balanced({ ...state, members })
+  const left = Object.values(members)
+  const others = { ...state, members }
+  if (state.ended !== true || left.length === 0 || left.some(goesOn)) return balanced(others)
+  // Those that are left leave too.
+  const tasks = mapTasks(state, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
+  return { ...others, generation: state.generation + 1, tasks }
+}
+
+/**
+ * The group after a member has reported, of the generation `seen`, whether it is at its end; the same where that is nothing new. Two
+ * rounds: what a member found nothing of may have been committed by another since. Once all are at their end, each looks again; if
+ * no member has found anything, nothing is on its way.
+ */
+export function reported(state: GroupState, member: string, seen: number, atEnd: boolean): GroupState {
+  const self = state.members[member]
+  if (self === undefined || state.ended === true) return state
+  const { quietSince, ...restless } = state
+  const generation = state.generation + 1
+  if (!atEnd) {
+    if (self.atEnd === undefined) return state
+    return { ...restless, generation, members: { ...state.members, [member]: busy(self) } }
+  }
+  const isNews = self.atEnd === undefined || (quietSince !== undefined && self.atEnd < quietSince)
+  if (!isNews) return state
+  const members = { ...state.members, [member]: { ...self, atEnd: seen } }
+  const next = { ...state, generation, members }
+  const ends = Object.values(members).flatMap((each) => (goesOn(each) ? [] : [each.atEnd]))
+  if (ends.includes(undefined)) return next
+  if (quietSince === undefined) return { ...next, quietSince: generation }
+  return ends.every((end = -1) => end >= quietSince) ? { ...next, ended: true } : next
+}
+
+function goesOn({ untilEnd = false }: MemberState): boolean {
+  return !untilEnd
+}
+
+function busy({ atEnd: _, ...member }: MemberState): MemberState {
+  return member
 }
 
 /** The group after a member has closed whatever was to move, and it does not keep; the same where that is nothing. */
@@ -63,6 +117,8 @@ export function released(state: GroupState, member: string, keeps: (task: string
 
 /** What a member is told of its group. */
 export function assignmentOf(state: GroupState, member: string): Assignment {
+  const members = Object.values(state.members)
+  const { atEnd } = state.members[member] ?? {}
   return {
     generation: state.generation,
     tasks: tasksOf(state, member),
@@ -71,6 +127,7 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
       address,
       tasks: tasksOf(state, each),
     })),
+    ended: state.ended === true || (atEnd !== undefined && members.some(goesOn)),
   }
 }
 
@@ -97,7 +154,10 @@ function balanced(state: GroupState): GroupState {
     const held = owner !== null && state.members[owner] !== undefined && owner !== next
     return held ? { owner, next } : { owner: next }
   })
-  return { ...state, generation: state.generation + 1, tasks }
+  const { quietSince: _since, ended: _ended, ...others } = state
+  const generation = state.generation + 1
+  const members = Object.fromEntries(Object.entries(state.members).map(([each, member]) => [each, busy(member)]))
+  return { ...others, generation, members, tasks }
 }
 
 function mapTasks(state: GroupState, change: (task: string, place: TaskPlace) => TaskPlace) {

@@ -33,7 +33,7 @@ export class MemoryGroups {
     const group = this.#groups.get(name) ?? new MemoryGroup()
     this.#groups.set(name, group)
     const member = new MemoryMembership(group, name, this.#env.random.uuid(), open)
-    group.enter(member, (state) => withMember(running(state, name, options), member.member, options.address))
+    group.enter(member, (state) => withMember(running(state, name, options), member.member, options))
     return member
   }
 }

@@ -1,5 +1,5 @@
 import type { Assignment, Membership, TransactionalWriter } from '@millrace/core'
-import { type GroupState, released, withoutMembers } from '../membership/group-state.ts'
+import { type GroupState, released, reported, withoutMembers } from '../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../membership/member-feed.ts'
 import type { GroupMember, MemoryGroup } from './memory-group.ts'
 
@@ -35,6 +35,11 @@ export class MemoryMembership implements Membership, GroupMember {
   async release(assignment: Assignment): Promise<void> {
     if (this.#left) return
     this.#group.change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
+  }
+
+  async reportEnd({ generation }: Assignment, atEnd: boolean): Promise<void> {
+    if (this.#left) return
+    this.#group.change((state) => reported(state, this.member, generation, atEnd))
   }
 
   async openWriter(): Promise<TransactionalWriter> {

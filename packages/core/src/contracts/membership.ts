@@ -13,6 +13,11 @@ export interface JoinOptions {
   /** Where the member answers the other members: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`; null where nowhere. */
   readonly address: string | null
   /**
+   * Whether the member leaves when the whole group has processed what there is: see `Membership.reportEnd`. Default false: it goes on,
+   * and the others do not wait for it.
+   */
+  readonly untilEnd?: boolean
+  /**
    * A member whose process gave no sign of life for so long is taken for gone, though it may only be stopped. One that runs
    * and is busy, however long a callback holds its thread, is no such member: the others wait for it. Default 10 000.
    */
@@ -51,6 +56,13 @@ export interface Membership {
    * gone on without the member.
    */
   openWriter(): Promise<TransactionalWriter>
+  /**
+   * Reports whether everything that `assignment` gives to this member, which has followed and released it, is processed and committed. A
+   * member that runs until the end reports true for each assignment that is not `ended`, and false as soon as it finds something again,
+   * before it commits that. When all of them have reported true, and each has looked and reported true once more after that, nothing
+   * is on its way from one to another, and the next assignment is `ended`.
+   */
+  reportEnd(assignment: Assignment, atEnd: boolean): Promise<void>
   /** Gives up everything, which is committed and closed, and ends. Calling it twice, or once fenced, is no error. */
   leave(): Promise<void>
 }
@@ -62,6 +74,11 @@ export interface Assignment {
   readonly tasks: readonly string[]
   /** Who has what, this member included: for finding the one that answers for a task. */
   readonly members: readonly GroupMember[]
+  /**
+   * Whether a member that runs until the end may leave: all such members have processed everything, or this one has and members that
+   * go on without an end will take its tasks. While members leave one after the other for the first reason, no task moves.
+   */
+  readonly ended: boolean
 }
 
 export interface GroupMember {

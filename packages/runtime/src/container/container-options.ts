@@ -34,7 +34,7 @@ export interface ContainerOptions {
    * `untilEnd`: there only inputs that are empty to their end hold back nothing.
    */
   readonly idleAfterMs?: number
-  /** Process what is there and stop, as a batch job. Default false. */
+  /** Process what is there and stop, as a batch job; containers that share the job stop together. Default false. */
   readonly untilEnd?: boolean
   /**
    * Stores that may start empty where they cannot go on: they missed records, or are computed otherwise than what they

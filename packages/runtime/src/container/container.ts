@@ -11,7 +11,7 @@ export interface Container {
   readonly views: readonly ServedView[]
   /**
    * Resolves when the container has stopped: after `stop`, or with `untilEnd` when all that was there at the start is
-   * processed and committed. Rejects with what stopped it otherwise; nothing was committed then that is not whole.
+   * processed and committed, by all containers that run so. Rejects with what stopped it otherwise; nothing was committed then that is not whole.
    */
   readonly done: Promise<void>
   /** Commits what was processed and ends. Resolves when all is closed; never rejects for what `done` rejects with. */

@@ -56,6 +56,11 @@ export class OpenTasks implements Iterable<Task> {
     return this.#open.flatMap((task) => task.held ?? [])
   }
 
+  /** Whether there is something to commit. */
+  get dirty(): boolean {
+    return this.#open.some((task) => task.dirty)
+  }
+
   [Symbol.iterator](): Iterator<Task> {
     return this.#open[Symbol.iterator]()
   }

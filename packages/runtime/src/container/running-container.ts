@@ -1,6 +1,6 @@
 import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
 import { ownValue, type Topology, toTopology } from '@millrace/core/internal'
-import { ReplaySubject, type Subscription } from 'rxjs'
+import type { Observable, Subscription } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { requireStores } from '../catalog/refuse-stores.ts'
 import type { ServedView } from '../views/served-view.ts'
@@ -9,19 +9,22 @@ import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
 import { elsewhere } from './elsewhere.ts'
 import { JobProblems } from './job-problems.ts'
+import { LoopRest } from './loop-rest.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { openSession, type Session, whetherFenced } from './session.ts'
 import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
+import { StatusReports } from './status-reports.ts'
 import { type JobTopics, prepareTopics } from './topics.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
 const SLICE_MS = 5
 /** How long a container without work sleeps at most. */
 const IDLE_WAIT_MS = 1000
-const STATUS_INTERVAL_MS = 250
+/** How long a container that is at its end, where others are not, sleeps before it looks whether they have sent something. */
+const END_REST_MS = 50
 /** Repartition topics lose what is committed this often; it bounds disk, not correctness. */
 const PURGE_INTERVAL_MS = 5000
 
@@ -30,7 +33,6 @@ const PURGE_INTERVAL_MS = 5000
  * when it is due. A commit that was frozen goes on beside the processing; everything else happens in the loop.
  */
 export class RunningContainer {
-  readonly status = new ReplaySubject<JobStatus>(1)
   readonly #options: ContainerOptions
   readonly #topology: Topology
   readonly #topics: JobTopics
@@ -38,20 +40,18 @@ export class RunningContainer {
   readonly #tasks: OpenTasks
   readonly #commits: Commits
   readonly #problems: JobProblems
+  readonly #reports: StatusReports
   #session: Session | undefined
   #catalog: Catalog | undefined
   #subscription: Subscription | undefined
   #assigned: Assignment | undefined
   /** The assignment that was followed last. */
   #followed: Assignment | undefined
-  /** Wakes the loop from its rest. */
-  #rest = new AbortController()
+  readonly #rest: LoopRest
   #stopping = false
-  #phase: JobStatus['phase'] = 'restoring'
   /** What failed beside the loop. */
   #failure: Failure | undefined
   #nextPurgeMs = 0
-  #statusTimer: { cancel(): void } | undefined
 
   private constructor(options: ContainerOptions, topology: Topology, topics: JobTopics) {
     const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
@@ -60,6 +60,12 @@ export class RunningContainer {
     this.#topics = topics
     this.#rebuilds = new RebuildBudget(topology.job, onNotice)
     this.#problems = new JobProblems(options.log, onNotice)
+    this.#reports = new StatusReports(env, () => ({
+      job: topology.job,
+      tasks: Array.from(this.#tasks, (task) => task.status()),
+      problems: this.#problems.list,
+    }))
+    this.#rest = new LoopRest(env.timers)
     const wake = (failure?: Failure) => this.#wake(failure)
     this.#tasks = new OpenTasks({
       topology,
@@ -93,15 +99,16 @@ export class RunningContainer {
     return container
   }
 
+  get status(): Observable<JobStatus> {
+    return this.#reports.status
+  }
+
   get views(): readonly ServedView[] {
     return this.#tasks.views
   }
 
   requestStop(): void {
-    if (this.#phase === 'running') {
-      this.#phase = 'stopping'
-      this.#report()
-    }
+    if (this.#reports.phase === 'running') this.#reports.enter('stopping')
     this.#stopping = true
     this.#wake()
   }
@@ -119,22 +126,21 @@ export class RunningContainer {
           await this.#join()
         }
       }
-      this.#phase = 'stopped'
+      this.#reports.leaveAs('stopped')
     } catch (error) {
-      this.#phase = 'failed'
+      this.#reports.leaveAs('failed')
       throw error
     }
   }
 
   async close(): Promise<void> {
-    this.#statusTimer?.cancel()
+    this.#reports.pause()
     this.#problems.close()
     try {
       // Nobody should have to wait for what will not be committed, while this waits for what goes on beside the loop.
       await this.#session?.outputs.abort().catch(() => undefined)
       await this.#settle()
-      this.#report()
-      this.status.complete()
+      this.#reports.end()
       await this.#tasks.end()
     } finally {
       await this.#leave()
@@ -142,10 +148,9 @@ export class RunningContainer {
   }
 
   async #open(): Promise<void> {
-    this.#reportRegularly()
+    this.#reports.begin()
     await this.#join()
-    this.#phase = 'running'
-    this.#report()
+    this.#reports.enter('running')
   }
 
   async #runSession(): Promise<void> {
@@ -153,6 +158,7 @@ export class RunningContainer {
       await this.#followAssignment()
       for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
+      if (worked || this.#tasks.dirty) await this.#joined.end.left()
       await this.#commitWhenDue()
       if (worked) await this.#options.env.timers.turn()
       else if (await this.#restOrEnd()) break
@@ -300,23 +306,31 @@ export class RunningContainer {
       await Promise.all(held)
       return false
     }
-    const tasks = [...this.#tasks]
-    const dirty = tasks.some((task) => task.dirty)
+    const { dirty } = this.#tasks
     const committing = this.#commits.underWay !== undefined
     if (this.#options.untilEnd === true && this.#tasks.opening === undefined) {
       if (committing || dirty) {
         await this.#commitAll()
         return false
       }
-      if (tasks.every((task) => task.atEnd)) return this.#assigned === this.#followed
+      if ([...this.#tasks].every((task) => task.atEnd)) return this.#endOrRest()
     }
     // A commit that is due, while the one before is on its way, is made when that one wakes us. Going round without
     // waiting would starve the I/O that it waits for.
     const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
-    if (waitMs > 0) await this.#joined.reader.wait(waitMs, this.#rest.signal)
+    if (waitMs > 0) await this.#rest.during((woken) => this.#joined.reader.wait(waitMs, woken))
     // The wait is over at once if there are records that a run to the end leaves alone: I/O must have its turn all the same.
     await this.#options.env.timers.turn()
-    if (this.#rest.signal.aborted) this.#rest = new AbortController()
+    return false
+  }
+
+  /** Waits for the other containers, or for what they send; true where the whole job is at its end. */
+  async #endOrRest(): Promise<boolean> {
+    const assignment = this.#assigned
+    if (assignment === undefined || assignment !== this.#followed) return false
+    if (await this.#joined.end.reached(assignment)) return true
+    // Not with the reader: it would not wait where records stand behind the end of this run.
+    await this.#rest.for(END_REST_MS)
     return false
   }
 
@@ -377,21 +391,10 @@ export class RunningContainer {
   /** Ends the loop's rest: there is something to do, or something failed beside it. */
   #wake(failure?: Failure): void {
     this.#failure ??= failure
-    this.#rest.abort()
+    this.#rest.wake()
   }
 
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error
-  }
-
-  #reportRegularly(): void {
-    this.#report()
-    this.#statusTimer = this.#options.env.timers.after(STATUS_INTERVAL_MS, () => this.#reportRegularly())
-  }
-
-  #report(): void {
-    const { job } = this.#topology
-    const tasks = Array.from(this.#tasks, (task) => task.status())
-    this.status.next({ job, phase: this.#phase, atMs: this.#nowMs, tasks, problems: this.#problems.list })
   }
 }

@@ -3,6 +3,7 @@ import { settleAll } from '@millrace/core/internal'
 import { NEVER, startWith } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { CommittedOutputs, EarlyOutputs, type Guarantee, type Outputs } from '../task/outputs.ts'
+import { JobEnd } from './job-end.ts'
 
 /** What a session is opened with. */
 export interface SessionOptions {
@@ -13,6 +14,7 @@ export interface SessionOptions {
   /** What the job is, in short: others that run it must run the same. */
   readonly description: string
   readonly address: string | null
+  readonly untilEnd: boolean
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
   /** Finds out which stores the job has, or refuses them, once no other member can run another job. */
@@ -25,6 +27,7 @@ export interface Session {
   readonly reader: LogReader
   readonly outputs: Outputs
   readonly catalog: Catalog
+  readonly end: JobEnd
   /** Closes all; what is not committed is given up. Its tasks are closed before. */
   close(): Promise<void>
 }
@@ -42,12 +45,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, description, address, sessionTimeoutMs, onNotice } = options
+  const { log, job, guarantee, tasks, description, address, untilEnd, sessionTimeoutMs, onNotice } = options
   const membership = log.capabilities.membership
     ? await log.join(job, {
         tasks,
         description,
         address,
+        untilEnd,
         ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
         ...(onNotice !== undefined && { onNotice }),
       })
@@ -72,6 +76,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     reader,
     outputs: opened,
     catalog,
+    end: new JobEnd(membership),
     close: async () => {
       // The group gives the tasks to others only once nothing more of ours can come.
       try {
@@ -101,11 +106,12 @@ export async function whetherFenced(session: Session | undefined): Promise<Fence
 async function joinAlone(log: Log, job: string, tasks: readonly string[], address: string | null): Promise<Membership> {
   const claim = await log.claim(job)
   const member = 'only'
-  const assignment: Assignment = { generation: 0, tasks, members: [{ member, address, tasks }] }
+  const assignment: Assignment = { generation: 0, tasks, members: [{ member, address, tasks }], ended: false }
   return {
     member,
     assignments: NEVER.pipe(startWith(assignment)),
     release: async () => {},
+    reportEnd: async () => {},
     openWriter: () => log.openTransactionalWriter(`${job}.${member}`),
     leave: () => claim.release(),
   }

@@ -4,6 +4,7 @@ import {
   EMPTY_GROUP,
   type GroupState,
   released,
+  reported,
   running,
   withMember,
   withoutMembers,
@@ -83,6 +84,10 @@ export class FileMembership implements Membership {
     await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
+  async reportEnd({ generation }: Assignment, atEnd: boolean): Promise<void> {
+    await this.#change((state) => reported(state, this.member, generation, atEnd))
+  }
+
   async openWriter(): Promise<TransactionalWriter> {
     const writer = await this.#options.openWriter(this.member)
     // Whoever takes this member for gone from here on also fences the writer; whoever did so before has found none.
@@ -102,7 +107,7 @@ export class FileMembership implements Membership {
   }
 
   async #enter(): Promise<void> {
-    const { env, group, address, checkUnclaimed } = this.#options
+    const { env, group, checkUnclaimed } = this.#options
     try {
       // Ready before the others can wait for its first beat.
       const failed = (error: unknown) => this.#fail(this.#problem(error))
@@ -114,7 +119,7 @@ export class FileMembership implements Membership {
         const found = this.#files.read() ?? EMPTY_GROUP
         await this.#fenceStrays(found)
         const alive = await this.#withoutGone(found)
-        const state = withMember(running(alive, group, this.#options), this.member, address)
+        const state = withMember(running(alive, group, this.#options), this.member, this.#options)
         await this.#files.write(state)
         this.#feed.tell(state)
       })

@@ -1,5 +1,5 @@
 import type { Env, OpenFile } from '@millrace/core'
-import type { GroupState, TaskPlace } from '../../membership/group-state.ts'
+import type { GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
 import { readText, writeText } from '../data-directory.ts'
 import { groupDirectory, memberPath } from '../paths.ts'
 import { type LifeSign, lifeSignIn, MemberFile } from './member-file.ts'
@@ -97,15 +97,30 @@ function parseGroup(text: string): GroupState | undefined {
 
 function isGroup(found: unknown): found is GroupState {
   if (!isObject(found)) return false
-  const { generation, description, members, tasks } = found
+  const { generation, description, members, tasks, quietSince, ended } = found
   return (
     Number.isSafeInteger(generation) &&
     typeof description === 'string' &&
     isObject(members) &&
-    Object.values(members).every((each) => isObject(each) && isTextOr(null, each['address'])) &&
+    Object.values(members).every(isMember) &&
     isObject(tasks) &&
-    Object.values(tasks).every(isPlace)
+    Object.values(tasks).every(isPlace) &&
+    isGenerationIfAny(quietSince) &&
+    isFlagIfAny(ended)
   )
+}
+
+function isMember(found: unknown): found is MemberState {
+  if (!isObject(found)) return false
+  return isTextOr(null, found['address']) && isFlagIfAny(found['untilEnd']) && isGenerationIfAny(found['atEnd'])
+}
+
+function isGenerationIfAny(found: unknown): boolean {
+  return found === undefined || Number.isSafeInteger(found)
+}
+
+function isFlagIfAny(found: unknown): boolean {
+  return found === undefined || typeof found === 'boolean'
 }
 
 function isPlace(found: unknown): found is TaskPlace {

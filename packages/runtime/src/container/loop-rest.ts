@@ -1,0 +1,33 @@
+import type { Timers } from '@millrace/core'
+
+/** The rest of a loop that has nothing to do, until there is something again. */
+export class LoopRest {
+  readonly #timers: Timers
+  #woken = new AbortController()
+
+  constructor(timers: Timers) {
+    this.#timers = timers
+  }
+
+  /** Ends the rest, or the next one if there is none now. */
+  wake(): void {
+    this.#woken.abort()
+  }
+
+  /** Rests until `wait` settles, which the signal ends early. */
+  async during(wait: (woken: AbortSignal) => Promise<void>): Promise<void> {
+    await wait(this.#woken.signal)
+    if (this.#woken.signal.aborted) this.#woken = new AbortController()
+  }
+
+  /** Rests for a time. */
+  for(ms: number): Promise<void> {
+    return this.during(async (woken) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = this.#timers.after(ms, resolve)
+      woken.addEventListener('abort', () => resolve(), { once: true })
+      if (!woken.aborted) await promise
+      timer.cancel()
+    })
+  }
+}

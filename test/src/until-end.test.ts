@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { UserFolder } from './command/job-files.ts'
+import { run, start, succeed } from './flights/command.ts'
+
+const TIMEOUT_MS = 60_000
+const RECORDS = 400
+
+/** One partition, so one of two processes has no task; the other is busy for some seconds. */
+const JOB = `
+import { job, json, stream, string, topic } from '@millrace/core'
+
+const numbers = topic('numbers', { key: string(), value: json() })
+const slow = stream(numbers).mapValues((value) => {
+  for (const until = performance.now() + 5; performance.now() < until; );
+  return value
+})
+export default job('slow', slow.groupByKey().count('counts'))
+`
+
+test('processes that run a job until the end leave when all of it is done', { timeout: TIMEOUT_MS }, async () => {
+  using folder = new UserFolder()
+  const data = ['--data', folder.data]
+  await succeed(['topics', 'create', 'numbers', '--partitions', '1', ...data])
+  const line = (_: unknown, index: number) => `${JSON.stringify({ key: `k${index % 4}`, value: index })}\n`
+  await succeed(['topics', 'produce', 'numbers', '--records', ...data], {
+    stdin: Array.from({ length: RECORDS }, line).join(''),
+  })
+  const args = ['run', '--until-end', '--no-check', folder.write('job.ts', JOB), ...data]
+  const processes = [start(args), start(args)]
+  const first = await Promise.race(processes.map(({ ended }) => ended))
+  expect(first.code).toBe(0)
+  // Committed, whichever of them it was that ended.
+  const counts = await run(['query', 'counts', '--json', ...data])
+  expect(
+    counts.stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text).value),
+  ).toEqual(Array.from({ length: 4 }, () => RECORDS / 4))
+  for (const { ended } of processes) expect((await ended).code).toBe(0)
+})
