@@ -188,6 +188,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/RECORDS_PER_CLOCK_LOOK': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/SLICE_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/SLOW_SLICE_MS': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/slow-slice.test.ts`] },
+  'runtime/QUIET_MS': { becomes: NEVER, tests: [`${RUNTIME}/container/job-end.test.ts`] },
   'runtime/STATUS_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/container.test.ts`] },
   'runtime/STREAMS_MAX': {
     uses: [['new Places(STREAMS_MAX', 'new Places(10 * STREAMS_MAX']],

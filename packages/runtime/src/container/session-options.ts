@@ -32,6 +32,7 @@ export function sessionOptions(
     description: descriptionOf(job, topology, guarantee),
     address,
     untilEnd,
+    clock: env.clock,
     sessionTimeoutMs,
     onNotice,
     openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),

@@ -1,4 +1,4 @@
-import { type Assignment, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
+import { type Assignment, type Clock, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { NEVER, startWith } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -15,6 +15,7 @@ export interface SessionOptions {
   readonly description: string
   readonly address: string | null
   readonly untilEnd: boolean
+  readonly clock: Clock
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
   /** Finds out which stores the job has, or refuses them, once no other member can run another job. */
@@ -45,7 +46,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, description, address, untilEnd, sessionTimeoutMs, onNotice } = options
+  const { log, job, guarantee, tasks, description, address, untilEnd, clock, sessionTimeoutMs, onNotice } = options
   const membership = log.capabilities.membership
     ? await log.join(job, {
         tasks,
@@ -76,7 +77,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     reader,
     outputs: opened,
     catalog,
-    end: new JobEnd(membership),
+    end: new JobEnd(membership, clock),
     close: async () => {
       // The group gives the tasks to others only once nothing more of ours can come.
       try {
