@@ -9,6 +9,7 @@ export class MemberFeed {
   /** The generation in which the member was last told that it has a task. */
   readonly #told = new Map<string, number>()
   #generation = -1
+  #owes = false
 
   constructor(member: string) {
     this.#member = member
@@ -18,9 +19,15 @@ export class MemberFeed {
   tell(state: GroupState): void {
     if (state.generation <= this.#generation) return
     this.#generation = state.generation
+    this.#owes = Object.values(state.tasks).some(({ owner, next }) => owner === this.#member && next !== undefined)
     const assignment = assignmentOf(state, this.#member)
     for (const task of assignment.tasks) this.#told.set(task, state.generation)
     this.assignments.next(assignment)
+  }
+
+  /** Whether the member has something to give up by its last assignment. */
+  get owes(): boolean {
+    return this.#owes
   }
 
   /**

@@ -59,8 +59,9 @@ export interface Membership {
   /**
    * Reports whether everything that `assignment` gives to this member, which has followed and released it, is processed and committed. A
    * member that runs until the end reports true for each assignment that is not `ended`, and false as soon as it finds something again,
-   * before it commits that. When all of them have reported true, and each has looked and reported true once more after that, nothing
-   * is on its way from one to another, and the next assignment is `ended`.
+   * before it commits that. It has found nothing if it has read up to an end that was looked up after the assignment came. When all of
+   * them have reported true, and each has looked and reported true once more after that, nothing is on its way from one to another, and
+   * the next assignment is `ended`.
    */
   reportEnd(assignment: Assignment, atEnd: boolean): Promise<void>
   /** Gives up everything, which is committed and closed, and ends. Calling it twice, or once fenced, is no error. */

@@ -25,8 +25,10 @@ export class LoopRest {
     return this.during(async (woken) => {
       const { promise, resolve } = Promise.withResolvers<void>()
       const timer = this.#timers.after(ms, resolve)
-      woken.addEventListener('abort', () => resolve(), { once: true })
+      const wake = () => resolve()
+      woken.addEventListener('abort', wake)
       if (!woken.aborted) await promise
+      woken.removeEventListener('abort', wake)
       timer.cancel()
     })
   }

@@ -158,7 +158,6 @@ export class RunningContainer {
       await this.#followAssignment()
       for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
-      if (worked || this.#tasks.dirty) await this.#joined.end.left()
       await this.#commitWhenDue()
       if (worked) await this.#options.env.timers.turn()
       else if (await this.#restOrEnd()) break
@@ -336,6 +335,7 @@ export class RunningContainer {
 
   async #commitWhenDue(): Promise<void> {
     await this.#throwOrGoBack()
+    if (this.#tasks.dirty) await this.#joined.end.left()
     const { dirtyBytesMax = DIRTY_BYTES_MAX } = this.#options
     let dirtyBytes = 0
     for (const task of this.#tasks) dirtyBytes += task.dirtyBytes

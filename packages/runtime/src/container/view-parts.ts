@@ -1,5 +1,5 @@
 import { type Position, RetriableError } from '@millrace/core'
-import type { FrozenCommit, Topology } from '@millrace/core/internal'
+import { type FrozenCommit, maximumPosition, type Topology } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import { anySerde } from '../operators/any-serde.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
@@ -32,6 +32,7 @@ export class ContainerViews {
         value: anySerde(store.value),
         windowMs: store.windowMs,
         partitions: owners[0]?.spec.tasks ?? 0,
+        sources: maximumPosition(owners.map((task) => task.spec.sources)),
         get completeFrom() {
           return completeFrom(name)
         },

@@ -1,5 +1,11 @@
 import { type Env, type Log, RefusedError, type Serde } from '@millrace/core'
-import { changelogTopic, ownValue, type StoreDescription, type TaskState } from '@millrace/core/internal'
+import {
+  changelogTopic,
+  maximumPosition,
+  ownValue,
+  type StoreDescription,
+  type TaskState,
+} from '@millrace/core/internal'
 import { openStateCopy, openTaskState } from '@millrace/state'
 import { EMPTY } from 'rxjs'
 import type { Catalog, CatalogStore } from '../catalog/catalog.ts'
@@ -74,6 +80,7 @@ export async function openStoppedView(options: StoppedViewOptions): Promise<Stop
       windowMs,
       partitions,
       completeFrom: store.completeFrom,
+      sources: maximumPosition(parts.map(({ position }) => position)),
       parts,
       elsewhere: [],
     }

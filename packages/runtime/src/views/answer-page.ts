@@ -2,14 +2,23 @@ import { formatPosition } from '@millrace/core'
 import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
 import { answer } from './answer.ts'
 import { completeness } from './completeness.ts'
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
+import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
 import type { QueryShare } from './query-budget.ts'
 import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
 import { findPage, type PageEffort } from './read-view.ts'
 import type { HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { keyParameter, PARTS_PARAMETER, partsAsked, WAIT_PARAMETERS, waitAsAsked } from './view-request.ts'
+import {
+  budgetOf,
+  keyParameter,
+  PARTS_PARAMETER,
+  partsAsked,
+  requireFound,
+  requireReflected,
+  WAIT_PARAMETERS,
+  waitAsAsked,
+} from './view-request.ts'
 
 const PAGE_PARAMETERS = [
   'windowFrom',
@@ -18,6 +27,7 @@ const PAGE_PARAMETERS = [
   'limit',
   'cursor',
   'order',
+  'bytes',
   PARTS_PARAMETER,
   ...WAIT_PARAMETERS,
 ]
@@ -46,6 +56,7 @@ async function answerPage(
   bounds: Bounds,
 ): Promise<Response> {
   const limit = integer(query, 'limit', `a number of entries from 1 to ${PAGE_LIMIT_MAX}`, 1, PAGE_LIMIT_MAX)
+  const bytes = integer(query, 'bytes', `a number of bytes from 1 to ${PAGE_BYTES_MAX}`, 1, PAGE_BYTES_MAX)
   const cursor = query.get('cursor')
   const range = {
     ...bounds,
@@ -53,15 +64,17 @@ async function answerPage(
     reverse: flag(query, 'reverse'),
     ...(cursor !== undefined && { after: decodeCursor(view.name, cursor) }),
     limit: limit ?? PAGE_LIMIT_DEFAULT,
+    ...(bytes !== undefined && { bytesMax: bytes }),
   }
-  await waitAsAsked(view, sources, query, c.req.raw.signal)
   const client = c.req.raw.signal
-  partsAsked(view, sources, query, client)
-  const share = await sources.budget.admit(c.env.outgoing, PAGE_RESERVED_BYTES)
+  const wanted = await waitAsAsked(view, sources, query, client)
+  requireFound(partsAsked(view, sources, query, client))
+  const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
   // Those that the page is read from: they may be others than before the wait for room.
-  const { here, remote, said } = partsAsked(view, sources, query, client)
+  const { here, remote, said } = requireFound(partsAsked(view, sources, query, client))
   const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
   const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
+  requireReflected(view, wanted, position)
   const rest = {
     next: page.next === null ? null : encodeCursor(view.name, page.next),
     position: formatPosition(position),

@@ -1,8 +1,9 @@
-import type { StoredEntry, StorePage } from '@millrace/core/internal'
+import type { JsonEntry } from './entry-json.ts'
+import type { PartPage } from './part-source.ts'
 
 /** An entry of a view, and its place in stored order. */
 export interface PlacedEntry {
-  readonly entry: StoredEntry<unknown, unknown>
+  readonly entry: () => JsonEntry
   readonly order: Buffer
 }
 
@@ -16,7 +17,7 @@ export interface MergedPages {
 
 /** How far the merge has come in the page of one part. */
 interface Head {
-  readonly page: StorePage<unknown, unknown>
+  readonly page: PartPage
   index: number
 }
 
@@ -26,7 +27,7 @@ type Compare = (a: Buffer, b: Buffer) => number
  * Merges the parts' pages, up to the first place behind which what a part has is not known. `reverse`: the pages are from the last
  * entry to the first.
  */
-export function mergePages(pages: readonly StorePage<unknown, unknown>[], reverse: boolean): MergedPages {
+export function mergePages(pages: readonly PartPage[], reverse: boolean): MergedPages {
   const compare: Compare = reverse ? (a, b) => b.compare(a) : (a, b) => a.compare(b)
   const places = pages.flatMap(({ next }) => next ?? [])
   const next = places.reduce<Buffer | null>(
@@ -36,11 +37,7 @@ export function mergePages(pages: readonly StorePage<unknown, unknown>[], revers
   return { entries: entriesUpTo(pages, next, compare), next }
 }
 
-function* entriesUpTo(
-  pages: readonly StorePage<unknown, unknown>[],
-  end: Buffer | null,
-  compare: Compare,
-): Generator<PlacedEntry> {
+function* entriesUpTo(pages: readonly PartPage[], end: Buffer | null, compare: Compare): Generator<PlacedEntry> {
   const heads: Head[] = pages.map((page) => ({ page, index: 0 }))
   for (;;) {
     const head = firstHead(heads, compare)

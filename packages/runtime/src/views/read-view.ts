@@ -1,6 +1,5 @@
 import { ByteWriter, type Position } from '@millrace/core'
-import { minimumPosition, partitionOf, type StorePage, type StoreRange } from '@millrace/core/internal'
-import { jsonEntry } from './entry-json.ts'
+import { minimumPosition, partitionOf, type StoreRange } from '@millrace/core/internal'
 import {
   ENCODED_CHARS_PER_TURN,
   PAGE_BYTES_MAX,
@@ -9,18 +8,18 @@ import {
   PAGE_LOOKS_MAX,
 } from './limits.ts'
 import { type MergedPages, mergePages } from './merge-pages.ts'
-import { localSource, type PartSource, type Reflecting } from './part-source.ts'
+import { localSource, type PartPage, type PartSource, type Reflecting } from './part-source.ts'
 import type { ServedView } from './served-view.ts'
 
 /**
- * The value of a key (and window), or undefined. Asks the part in which the default partitioner puts the key, and then
+ * The value of a key (and window) as JSON, or undefined. Asks the part in which the default partitioner puts the key, and then
  * the others: a producer may have used another one.
  */
 export async function findValue(
   view: ServedView,
   key: unknown,
   windowStart: number | undefined,
-  sources: readonly PartSource[] = view.parts.map(localSource),
+  sources: readonly PartSource[] = localSources(view),
 ): Promise<Reflecting<unknown>> {
   const passed: Position[] = []
   for (const source of likeliestFirst(view, key, sources)) {
@@ -55,33 +54,34 @@ export async function findPage(
   view: ServedView,
   range: StoreRange<unknown>,
   effort: PageEffort,
-  sources: readonly PartSource[] = view.parts.map(localSource),
+  sources: readonly PartSource[] = localSources(view),
 ): Promise<Reflecting<ViewPage>> {
   const parts = sources.reduce((count, { partitions }) => count + partitions.length, 0)
-  const partRange = { ...range, ...sharesOf(range.limit, parts), enough: effort.enough }
-  const pages: StorePage<unknown, unknown>[] = []
-  const positions: Position[] = []
-  let bytes = 0
-  // One after the other: what they hold together is looked at in between.
-  for (const source of sources) {
-    const { value: page, position } = await source.page(partRange)
-    pages.push(page)
-    positions.push(position)
-    bytes += page.bytes
-    effort.holds(bytes)
-  }
+  const partRange = { ...range, ...sharesOf(range, parts), enough: effort.enough }
+  const held = sources.map(() => 0)
+  const read = (source: PartSource, at: number) =>
+    source.page(partRange, (bytes) => {
+      held[at] = bytes
+      effort.holds(held.reduce((sum, each) => sum + each, 0))
+    })
+  // All other processes at once; what this one has one after the other: what they hold together is looked at in between.
+  const asked = sources.map((source, at) => (source.remote ? read(source, at) : undefined))
+  for (const each of asked) each?.catch(() => undefined)
+  const found: Reflecting<PartPage>[] = []
+  for (const [at, source] of sources.entries()) found.push(await (asked[at] ?? read(source, at)))
+  const pages = found.map(({ value }) => value)
   return {
-    value: await encodePage(view, mergePages(pages, range.reverse === true), range.limit, effort),
-    position: minimumPosition(positions),
+    value: await encodePage(mergePages(pages, range.reverse === true), range.limit, effort),
+    position: minimumPosition(found.map(({ position }) => position)),
   }
 }
 
 /** Keys are spread evenly, so a page needs few more than its share from each part; a part that runs dry ends the page. */
-function sharesOf(limit: number, parts: number) {
+function sharesOf({ limit, bytesMax = PAGE_BYTES_MAX }: StoreRange<unknown>, parts: number) {
   const share = (total: number, min: number) => Math.min(total, 2 * Math.ceil(total / parts) + min)
   return {
     limit: share(limit, 8),
-    bytesMax: share(PAGE_BYTES_MAX, 0),
+    bytesMax: share(bytesMax, 0),
     looksMax: share(PAGE_LOOKS_MAX, 0),
     lookBytesMax: share(PAGE_LOOK_BYTES_MAX, 0),
   }
@@ -92,7 +92,6 @@ function sharesOf(limit: number, parts: number) {
  * two pages, because the cursor names an order only.
  */
 async function encodePage(
-  view: ServedView,
   { entries, next }: MergedPages,
   limit: number,
   { turn, placed }: PageEffort,
@@ -104,7 +103,7 @@ async function encodePage(
     const isFull = texts.length >= limit || chars >= PAGE_CHARS_MAX
     if (isFull && last !== undefined && !order.equals(last)) return { entries: texts, next: last }
     const place = placed === true ? { order: order.toString('base64url') } : {}
-    const json = JSON.stringify({ ...jsonEntry(view, entry), ...place })
+    const json = JSON.stringify({ ...entry(), ...place })
     texts.push(json)
     chars += json.length
     last = order
@@ -113,6 +112,10 @@ async function encodePage(
     await turn()
   }
   return { entries: texts, next }
+}
+
+function localSources(view: ServedView): PartSource[] {
+  return view.parts.map((part) => localSource(view, part))
 }
 
 function likeliestFirst(view: ServedView, key: unknown, sources: readonly PartSource[]): readonly PartSource[] {

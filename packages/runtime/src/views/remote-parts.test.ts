@@ -7,77 +7,18 @@ import { json, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { PEER_MS, WAIT_DEFAULT_MS } from './limits.ts'
-import type { RemoteOwner, ServedView } from './served-view.ts'
+import { PEER_MS } from './limits.ts'
 import { HandTimers } from './testing/hand-timers.ts'
 import { MemoryView } from './testing/memory-view.ts'
 import { STATUS } from './testing/served.ts'
+import { askProcess, serveParts, TOKEN, viewOf } from './testing/several-processes.ts'
 import { startViewServer } from './view-server.ts'
-
-const PARTS = 5
-const HOUR = 3_600_000
-const TOKEN = 'token-of-more-than-twenty-characters'
-
-/** What one process serves of a view, and where the rest is. */
-function viewOf(whole: MemoryView, here: readonly number[], elsewhere: RemoteOwner[]): ServedView {
-  const { name, key, value, windowMs, partitions, completeFrom } = whole
-  return {
-    name,
-    key,
-    value,
-    windowMs,
-    partitions,
-    completeFrom,
-    elsewhere,
-    get parts() {
-      return whole.parts.filter(({ partition }) => here.includes(partition))
-    },
-  }
-}
-
-interface Process {
-  readonly url: string
-  /** Where the others ask it. */
-  readonly address: string
-  readonly elsewhere: RemoteOwner[]
-  close(): Promise<void>
-}
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
-let sockets = 0
 
-/**
- * The processes of a job over one view, each with some of its parts; the last one has them all, as a model. Every second one is
- * asked on a socket.
- */
-async function processes(whole: MemoryView, placed: readonly (readonly number[])[]): Promise<Process[]> {
-  const started: Process[] = []
-  for (const here of [...placed, whole.parts.map(({ partition }) => partition)]) {
-    const elsewhere: RemoteOwner[] = []
-    const server = await startViewServer({
-      job: STATUS.job,
-      views: [viewOf(whole, here, elsewhere)],
-      status: () => STATUS,
-      env: nodeEnv(),
-      token: TOKEN,
-      ...(started.length % 2 === 1 && { socket: join(directory, `${sockets++}.sock`) }),
-    })
-    started.push({ url: server.url, address: server.address, elsewhere, close: () => server.close() })
-  }
-  for (const [index, { elsewhere }] of started.slice(0, -1).entries()) {
-    for (const [other, partitions] of placed.entries()) {
-      const address = started[other]?.address ?? ''
-      if (other !== index && partitions.length > 0) elsewhere.push({ address, partitions })
-    }
-  }
-  return started
-}
-
-async function ask(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } })
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
+const PARTS = 5
+const HOUR = 3_600_000
 
 function emptyView(windowMs?: number): MemoryView {
   const positions = Array.from({ length: PARTS }, (_, partition) => ({ flights: { [partition]: partition } }))
@@ -119,85 +60,76 @@ describe('a view whose parts are in several processes', () => {
         const window = { start: hour * HOUR, end: (hour + 1) * HOUR }
         whole.commit(part, { flights: { [part]: 7 } }, [{ key, window, value: `${key}@${hour}` }])
       }
-      const started = await processes(whole, placed)
-      const model = started.at(-1)
-      try {
-        const parameters = Object.entries(range).map(([name, value]): [string, string] => [name, `${value}`])
-        const unlimited = parameters.filter(([name]) => name !== 'limit')
-        const expected = (await ask(`${model?.url}/views/v/entries?${new URLSearchParams(unlimited)}`)).body
-        const found: unknown[] = []
-        let cursor: string | null = null
-        let turn = first
-        do {
-          const query = new URLSearchParams([
-            ...parameters,
-            ...(cursor === null ? [] : [['cursor', cursor] as [string, string]]),
-          ])
-          // Each page by another process: a cursor is a place in the view, whichever process made it.
-          const { status, body } = await ask(`${started[turn++ % 3]?.url}/views/v/entries?${query}`)
-          expect({ status, body }).toMatchObject({ status: 200 })
-          expect(body['position']).toBe(expected['position'])
-          found.push(...(body['entries'] as unknown[]))
-          cursor = body['next'] as string | null
-        } while (cursor !== null)
-        expect(found).toEqual(expected['entries'])
-        for (const [key, hour] of all.slice(0, 3)) {
-          const query = new URLSearchParams({ key, window: `${hour * HOUR}` })
-          const { body } = await ask(`${started[first]?.url}/views/v/value?${query}`)
-          expect(body).toMatchObject({ key, value: `${key}@${hour}` })
-          const windows = new URLSearchParams({ key, reverse: 'true' })
-          const answers = await Promise.all(
-            [started[first], model].map((each) => ask(`${each?.url}/views/v/windows?${windows}`)),
-          )
-          expect(answers[0]?.body['entries']).toEqual(answers[1]?.body['entries'])
-        }
-        const missing = await ask(`${started[first]?.url}/views/v/value?key=none&window=0`)
-        expect(missing).toMatchObject({ status: 404, body: { code: 'VALUE_MISSING', position: expected['position'] } })
-      } finally {
-        await Promise.all(started.map((each) => each.close()))
+      await using processes = await serveParts(whole, placed)
+      await using alone = await serveParts(whole, [whole.parts.map(({ partition }) => partition)])
+      const started = processes.list
+      const [model] = alone.list
+      const parameters = Object.entries(range).map(([name, value]): [string, string] => [name, `${value}`])
+      const unlimited = parameters.filter(([name]) => name !== 'limit')
+      const expected = (await askProcess(`${model?.url}/views/v/entries?${new URLSearchParams(unlimited)}`)).body
+      const found: unknown[] = []
+      let cursor: string | null = null
+      let turn = first
+      do {
+        const query = new URLSearchParams([
+          ...parameters,
+          ...(cursor === null ? [] : [['cursor', cursor] as [string, string]]),
+        ])
+        // Each page by another process: a cursor is a place in the view, whichever process made it.
+        const { status, body } = await askProcess(`${started[turn++ % 3]?.url}/views/v/entries?${query}`)
+        expect({ status, body }).toMatchObject({ status: 200 })
+        expect(body['position']).toBe(expected['position'])
+        found.push(...(body['entries'] as unknown[]))
+        cursor = body['next'] as string | null
+      } while (cursor !== null)
+      expect(found).toEqual(expected['entries'])
+      for (const [key, hour] of all.slice(0, 3)) {
+        const query = new URLSearchParams({ key, window: `${hour * HOUR}` })
+        const { body } = await askProcess(`${started[first]?.url}/views/v/value?${query}`)
+        expect(body).toMatchObject({ key, value: `${key}@${hour}` })
+        const windows = new URLSearchParams({ key, reverse: 'true' })
+        const answers = await Promise.all(
+          [started[first], model].map((each) => askProcess(`${each?.url}/views/v/windows?${windows}`)),
+        )
+        expect(answers[0]?.body['entries']).toEqual(answers[1]?.body['entries'])
       }
+      const missing = await askProcess(`${started[first]?.url}/views/v/value?key=none&window=0`)
+      expect(missing).toMatchObject({ status: 404, body: { code: 'VALUE_MISSING', position: expected['position'] } })
     })
     await fc.assert(property, { numRuns: 25 })
   })
 
   test('waits in every process for the position that is asked for', async () => {
     const whole = emptyView()
-    const [here, ...others] = await processes(whole, [[0, 1], [2, 3, 4], []])
-    try {
-      const after = encodeURIComponent('flights/3=9')
-      const waiting = ask(`${here?.url}/views/v/value?key=k&after=${after}&timeout=4000`)
-      whole.commit(3, { flights: { 3: 9 } }, [{ key: 'k', value: 1 }])
-      expect(await waiting).toMatchObject({ status: 200, body: { value: 1, position: 'flights/3=9' } })
-      const late = await ask(`${here?.url}/views/v/entries?after=${encodeURIComponent('flights/3=10')}&timeout=1`)
-      expect(late).toMatchObject({ status: 504, body: { code: 'POSITION_NOT_REACHED' } })
-    } finally {
-      await Promise.all([here, ...others].map((each) => each?.close()))
-    }
+    await using processes = await serveParts(whole, [[0, 1], [2, 3, 4], []])
+    const [here] = processes.list
+    const waiting = askProcess(`${here?.url}/views/v/value?key=k&after=flights/3=9&timeout=4000`)
+    whole.commit(3, { flights: { 3: 9 } }, [{ key: 'k', value: 1 }])
+    expect(await waiting).toMatchObject({ status: 200, body: { value: 1, position: 'flights/3=9' } })
+    const late = await askProcess(`${here?.url}/views/v/entries?after=flights/3=10&timeout=1`)
+    expect(late).toMatchObject({ status: 504, body: { code: 'POSITION_NOT_REACHED' } })
+    expect(late.body['position']).toContain('flights/3=9')
   })
 
   test('is incomplete while the owner of a part does not answer, has others by now, or is not known', async () => {
-    const whole = emptyView()
-    const [here, other, ...more] = await processes(whole, [[0, 1], [2, 3, 4], []])
+    await using processes = await serveParts(emptyView(), [[0, 1], [2, 3, 4], []])
+    const [here, other, third] = processes.list
     const incomplete = async (reason: RegExp) => {
-      const { status, body } = await ask(`${here?.url}/views/v/entries`)
+      const { status, body } = await askProcess(`${here?.url}/views/v/entries`)
       expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
       expect(body['message']).toMatch(reason)
     }
-    try {
-      expect((await ask(`${here?.url}/views/v/entries`)).status).toBe(200)
-      const known = here?.elsewhere.splice(0) ?? []
-      await incomplete(/2 of them are served \(0, 1\)/)
-      here?.elsewhere.push(
-        { address: other?.address ?? '', partitions: [2, 3] },
-        { address: more[0]?.address ?? '', partitions: [4] },
-      )
-      await incomplete(/serves the parts 2,3,4 by now/)
-      here?.elsewhere.splice(0, 2, ...known)
-      await other?.close()
-      await incomplete(/which has the parts 2, 3, 4 of view "v", does not answer/)
-    } finally {
-      await Promise.all([here, ...more].map((each) => each?.close()))
-    }
+    expect((await askProcess(`${here?.url}/views/v/entries`)).status).toBe(200)
+    const known = here?.elsewhere.splice(0) ?? []
+    await incomplete(/2 of them are served \(0, 1\)/)
+    here?.elsewhere.push(
+      { address: other?.address ?? '', partitions: [2, 3] },
+      { address: third?.address ?? '', partitions: [4] },
+    )
+    await incomplete(/serves the parts 2,3,4 by now/)
+    here?.elsewhere.splice(0, 2, ...known)
+    await other?.close()
+    await incomplete(/which has the parts 2, 3, 4 of view "v", does not answer/)
   })
 
   test('asks on the socket of a process that has one, without the token', async () => {
@@ -218,7 +150,7 @@ describe('a view whose parts are in several processes', () => {
     })
     try {
       expect(server.address).toBe(`unix:${join(directory, 'its.sock')}`)
-      expect((await ask(`${server.url}/views/v/entries`)).status).toBe(200)
+      expect((await askProcess(`${server.url}/views/v/entries`)).status).toBe(200)
       expect(seen).toEqual([undefined])
     } finally {
       await server.close()
@@ -242,9 +174,9 @@ describe('a view whose parts are in several processes', () => {
     })
     try {
       const asked = new Promise((resolve) => silent.once('request', resolve))
-      const answer = ask(`${server.url}/views/v/entries`)
+      const answer = askProcess(`${server.url}/views/v/entries`)
       await asked
-      timers.advance(WAIT_DEFAULT_MS + PEER_MS)
+      timers.advance(PEER_MS)
       expect(await answer).toMatchObject({ status: 503, body: { code: 'VIEW_INCOMPLETE' } })
     } finally {
       silent.closeAllConnections()

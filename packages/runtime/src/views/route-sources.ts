@@ -17,6 +17,8 @@ export interface RouteSources {
   readonly closing: AbortSignal
   /** What all queries may hold together. */
   readonly budget: QueryBudget
+  /** What those hold together that ask for the parts of this process only. */
+  readonly hereBudget: QueryBudget
   /** The queries that wait for a position. */
   readonly waits: Places
 }

@@ -16,6 +16,8 @@ export interface ServedView {
    * nothing. A partition that is missing counts from its start.
    */
   readonly completeFrom: Position
+  /** Every source partition that some part of the view depends on, here or elsewhere, from the start (at 0). */
+  readonly sources: Position
   readonly parts: readonly ViewPart[]
   /** The processes that have the other parts, as far as they are known. */
   readonly elsewhere: readonly RemoteOwner[]

@@ -1,7 +1,9 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
-import { amount, keyFromText, minimumPosition, unknownPartition } from '@millrace/core/internal'
+import { amount, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { localSource, type PartSource } from './part-source.ts'
+import { PositionNotReached } from './position-not-reached.ts'
+import type { QueryBudget } from './query-budget.ts'
 import { badRequest, integer, type Query } from './query-parameters.ts'
 import { RemoteParts } from './remote-parts.ts'
 import type { RouteSources } from './route-sources.ts'
@@ -62,36 +64,44 @@ export function requireParts(view: ServedView, query: Query): { readonly parts?:
   throw partsMissing(view, partsHere(view), 'follow each process of the job with parts=here, as "millrace watch" does')
 }
 
-/** What a request is answered from. */
+/** What a request is answered from, as things stood at one moment. */
 export interface AskedParts {
   /** The parts that this process serves. */
   readonly here: readonly PartSource[]
-  /** Those that others do, as far as they are asked for. */
-  readonly remote: readonly PartSource[]
+  /** Those that other processes do, as far as they are asked for. */
+  readonly remote: readonly RemoteParts[]
   /** What the answer says of its parts. */
   readonly said: { readonly parts?: readonly number[] }
+  /** That some parts are asked for, and no process is known to have them. */
+  readonly missing: RetriableError | undefined
 }
 
-/**
- * The parts that a request asks for: with `parts=here` those of this process; else all, of which other processes are asked for
- * what they have. Throws `VIEW_INCOMPLETE` if no process is known to have some of them.
- */
+/** The parts that a request asks for: with `parts=here` those of this process; else all, also those of other processes. */
 export function partsAsked(view: ServedView, sources: RouteSources, query: Query, clientGone: AbortSignal): AskedParts {
-  const here = view.parts.map(localSource)
-  if (asksHereOnly(query)) return { here, remote: [], said: { parts: partsHere(view) } }
-  if (isComplete(view)) return { here, remote: [], said: {} }
-  const wait = Object.fromEntries(
-    WAIT_PARAMETERS.flatMap((name) => (query.has(name) ? [[name, query.get(name) ?? '']] : [])),
-  )
+  const here = view.parts.map((part) => localSource(view, part))
+  if (asksHereOnly(query)) return { here, remote: [], said: { parts: partsHere(view) }, missing: undefined }
+  if (isComplete(view)) return { here, remote: [], said: {}, missing: undefined }
   const signal = AbortSignal.any([sources.closing, clientGone])
-  const peer = { token: sources.token, wait, signal, timers: sources.env.timers }
+  const peer = { token: sources.token, signal, timers: sources.env.timers }
   const remote = view.elsewhere.map((owner) => new RemoteParts(view, owner, peer))
   const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
   // A part that is twice there is on its way from one process to another.
-  if (found.length !== view.partitions || found.some((part, index) => part !== index)) {
-    throw partsMissing(view, found, 'ask again')
-  }
-  return { here, remote, said: {} }
+  const isWhole = found.length === view.partitions && found.every((part, index) => part === index)
+  return { here, remote, said: {}, missing: isWhole ? undefined : partsMissing(view, found, 'ask again') }
+}
+
+/** Throws `VIEW_INCOMPLETE` if some of the parts are nowhere. */
+export function requireFound(asked: AskedParts): AskedParts {
+  if (asked.missing !== undefined) throw asked.missing
+  return asked
+}
+
+/**
+ * What a query may hold. Those with `parts=here` have a budget of their own: they wait for no other process, so that two processes which
+ * ask each other never wait for room that the other's query holds.
+ */
+export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
+  return asksHereOnly(query) ? sources.hereBudget : sources.budget
 }
 
 function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {
@@ -109,52 +119,52 @@ export function partsHere(view: ServedView): number[] {
 }
 
 /**
- * Does what `after` and `timeout` ask: returns once every part of the view here reflects the wanted position. Throws
- * `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes, `BAD_POSITION` for a position that
- * no view of the job ever reaches.
+ * Does what `after` and `timeout` ask: returns the wanted position once every part of the view reflects it, here and in other
+ * processes. Throws `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes, `VIEW_INCOMPLETE` for parts that
+ * no process has, and `BAD_POSITION` for a position that no view of the job ever reaches.
  */
 export async function waitAsAsked(
   view: ServedView,
   sources: RouteSources,
   query: Query,
   clientGone: AbortSignal,
-): Promise<void> {
-  const timeoutMs = integer(query, 'timeout', `a time from 0 to ${WAIT_MAX_MS} ms`, 0, WAIT_MAX_MS)
+): Promise<Position | undefined> {
+  const timeoutMs = integer(query, 'timeout', `a time from 0 to ${WAIT_MAX_MS} ms`, 0, WAIT_MAX_MS) ?? WAIT_DEFAULT_MS
   const after = query.get('after')
-  if (after === undefined) return
+  if (after === undefined) return undefined
   const wanted = parsePosition(after)
   requireReachable(wanted, sources.views)
   const signal = AbortSignal.any([sources.closing, clientGone])
-  const { timers } = sources.env
-  const waited = await sources.waits.hold(() =>
-    waitForPosition(view.parts, wanted, timeoutMs ?? WAIT_DEFAULT_MS, timers, signal),
+  const { remote } = requireFound(partsAsked(view, sources, query, clientGone))
+  const [waited] = await sources.waits.hold(() =>
+    Promise.all([
+      waitForPosition(view.parts, wanted, timeoutMs, sources.env.timers, signal),
+      ...remote.map((parts) => parts.wait(wanted, timeoutMs)),
+    ]),
   )
-  if (waited === 'timeout') throw new PositionNotReached(view, wanted)
+  if (waited === 'timeout') throw new PositionNotReached(view, wanted, positionHere(view))
   if (waited === 'aborted') throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+  return wanted
 }
 
-/** The wait for a position took too long; says what the view reflects now. */
-export class PositionNotReached extends RetriableError {
-  readonly position: Position
+/** Throws `VIEW_INCOMPLETE` for an answer that does not reflect what was waited for: a part has come from elsewhere since. */
+export function requireReflected(view: ServedView, wanted: Position | undefined, position: Position): void {
+  if (wanted === undefined || reflects(position, wanted)) return
+  throw new RetriableError(
+    'VIEW_INCOMPLETE',
+    `a part of view "${view.name}" moved or was restored during the query, and does not reflect ${formatPosition(wanted)} yet; ask again`,
+    { store: view.name },
+  )
+}
 
-  constructor(view: ServedView, wanted: Position) {
-    const position = minimumPosition(view.parts.map((part) => part.position))
-    super(
-      'POSITION_NOT_REACHED',
-      `view "${view.name}" does not reflect ${formatPosition(wanted)} yet, it is at ${formatPosition(position)}; ` +
-        'ask again, or with a longer timeout',
-      { store: view.name },
-    )
-    this.position = position
-  }
+function positionHere(view: ServedView): Position {
+  return minimumPosition(view.parts.map((part) => part.position))
 }
 
 function requireReachable(wanted: Position, views: readonly ServedView[]): void {
-  // What a part elsewhere depends on is not known here.
-  if (!views.every(isComplete)) return
   const unknown = unknownPartition(
     wanted,
-    views.flatMap((view) => view.parts.map((part) => part.position)),
+    views.map((view) => view.sources),
   )
   if (unknown === undefined) return
   throw new RefusedError('BAD_POSITION', `after: no view of this job depends on ${unknown}, so none ever reflects it`)

@@ -10,10 +10,11 @@ import { STREAM_HEADERS, streamChanges } from './change-stream.ts'
 import { completeness } from './completeness.ts'
 import { STREAMS_MAX } from './limits.ts'
 import { Places } from './places.ts'
+import { PositionNotReached } from './position-not-reached.ts'
 import { parseQuery } from './query-parameters.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { PARTS_PARAMETER, PositionNotReached, partsHere, requireParts, viewNamed } from './view-request.ts'
+import { PARTS_PARAMETER, partsHere, requireParts, viewNamed } from './view-request.ts'
 
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
 export function viewRoutes(sources: RouteSources): Hono<Http> {

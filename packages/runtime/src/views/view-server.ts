@@ -65,8 +65,9 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     import('./view-routes.ts'),
   ])
   const budget = new QueryBudget(env.timers)
+  const hereBudget = new QueryBudget(env.timers)
   const waits = new Places(WAITS_MAX, tooManyWaits)
-  const { fetch } = viewRoutes({ job, views, status, env, token, closing: closing.signal, budget, waits })
+  const { fetch } = viewRoutes({ job, views, status, env, token, closing: closing.signal, budget, hereBudget, waits })
   // The globals belong to the job that runs in this process.
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: answerUnreadable })
   const endpoints: HttpEndpoint[] = []

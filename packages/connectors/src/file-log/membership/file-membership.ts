@@ -81,7 +81,9 @@ export class FileMembership implements Membership {
   }
 
   async release(assignment: Assignment): Promise<void> {
-    await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
+    // Each assignment is owed a release, and few of them take anything.
+    if (this.#feed.owes)
+      await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
   async reportEnd({ generation }: Assignment, atEnd: boolean): Promise<void> {

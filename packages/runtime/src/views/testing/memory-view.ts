@@ -1,5 +1,13 @@
+import { setTimeout } from 'node:timers/promises'
 import { ByteWriter, type Position, type Serde } from '@millrace/core'
-import type { CommittedStore, StoreChange, StoredEntry, StorePage, StoreRange } from '@millrace/core/internal'
+import {
+  type CommittedStore,
+  maximumPosition,
+  type StoreChange,
+  type StoredEntry,
+  type StorePage,
+  type StoreRange,
+} from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../served-view.ts'
 
@@ -21,6 +29,7 @@ export class MemoryView implements ServedView {
   readonly windowMs: number | undefined
   readonly partitions: number
   readonly completeFrom: Position
+  readonly sources: Position
   parts: readonly MemoryPart[]
   elsewhere: readonly RemoteOwner[] = []
 
@@ -32,6 +41,7 @@ export class MemoryView implements ServedView {
     this.windowMs = windowMs
     this.partitions = positions.length
     this.completeFrom = completeFrom
+    this.sources = maximumPosition(positions)
     this.parts = positions.map((position, partition) => new MemoryPart(partition, this.key, position))
   }
 
@@ -85,6 +95,8 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
   #placed: Placed[] = []
   /** Entries that reads have returned: what queries cost. */
   read = 0
+  /** How long a page takes to be read, ms. */
+  readMs = 0
 
   constructor(key: Serde<unknown>) {
     this.#key = key
@@ -108,6 +120,7 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
   }
 
   async range(range: StoreRange<unknown>): Promise<StorePage<unknown, unknown>> {
+    if (this.readMs > 0) await setTimeout(this.readMs)
     const inOrder = range.reverse === true ? this.#placed.toReversed() : this.#placed
     const found = inOrder.filter((placed) => this.#isIn(range, placed))
     const page = found.slice(0, range.limit)

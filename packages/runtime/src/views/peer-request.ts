@@ -1,0 +1,131 @@
+import { type Position, parsePosition, RefusedError, RetriableError, type Timers } from '@millrace/core'
+import { socketFetch } from '@millrace/core/node'
+import { PEER_MS } from './limits.ts'
+import { PositionNotReached } from './position-not-reached.ts'
+import { type RemoteOwner, type ServedView, SOCKET_SCHEME } from './served-view.ts'
+
+/** How another process of the job is asked. */
+export interface PeerOptions {
+  /** What this server asks for itself: the processes of a job on one data directory share it. Null: nothing. */
+  readonly token: string | null
+  /** Aborts when this server closes, or the client that asked is gone. */
+  readonly signal: AbortSignal
+  readonly timers: Timers
+}
+
+/** An answer of another process, as far as it is read here. The processes of a job run one version of Millrace. */
+export interface PeerAnswer {
+  readonly code?: string
+  readonly message?: string
+  readonly position?: string
+  readonly parts?: readonly number[]
+  readonly value?: unknown
+  readonly entries?: readonly PeerEntry[]
+  readonly next?: string | null
+}
+
+export interface PeerEntry {
+  readonly key: unknown
+  readonly window?: { readonly start: number; readonly end: number }
+  readonly value: unknown
+  readonly order: string
+}
+
+/** One request to another process of the job. */
+export interface PeerRequest {
+  readonly what: 'value' | 'windows' | 'entries'
+  readonly parameters: Readonly<Record<string, string>>
+  /** How long the process may wait before it answers, ms. */
+  readonly waitMs?: number
+  /** The position that it waits for. */
+  readonly wanted?: Position
+  /** Hears of the answer's size, in bytes, as it comes, and throws to end it. */
+  readonly holds?: (bytes: number) => void
+}
+
+/**
+ * Asks a process for the parts of a view that it has. Returns its answer, which may be `VALUE_MISSING`. Throws `VIEW_INCOMPLETE` where it
+ * does not answer in time, or has other parts by now; and what it refuses.
+ */
+export async function askPeer(
+  view: ServedView,
+  owner: RemoteOwner,
+  { token, signal, timers }: PeerOptions,
+  request: PeerRequest,
+): Promise<PeerAnswer> {
+  const { what, parameters, waitMs = 0, holds = () => undefined } = request
+  const query = new URLSearchParams({ ...parameters, parts: 'here' })
+  // Positions are long, and none of these characters ends a parameter.
+  const text = query.toString().replaceAll('%2F', '/').replaceAll('%3D', '=').replaceAll('%2C', ',')
+  const late = new AbortController()
+  const timer = timers.after(waitMs + PEER_MS, () => late.abort('in time'))
+  let answer: PeerAnswer
+  let status: number
+  try {
+    const path = `/views/${encodeURIComponent(view.name)}/${what}?${text}`
+    const response = await connection(owner.address, token)(path, AbortSignal.any([signal, late.signal]))
+    status = response.status
+    answer = JSON.parse(await textOf(response, holds)) as PeerAnswer
+  } catch (cause) {
+    if (cause instanceof RetriableError) throw cause
+    if (signal.aborted) throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+    const reason = late.signal.aborted ? 'in time' : cause instanceof Error ? cause.message : String(cause)
+    throw incomplete(view, owner, `does not answer (${reason})`, cause)
+  } finally {
+    timer.cancel()
+  }
+  if (status !== 200 && answer.code !== 'VALUE_MISSING') throw refusal(view, owner, request, answer)
+  const expected = owner.partitions.toSorted((a, b) => a - b)
+  if (`${answer.parts}` !== `${expected}`) throw incomplete(view, owner, `serves the parts ${answer.parts} by now`)
+  return answer
+}
+
+/** What a process that refuses is to mean to the client: its own code where that says more than that parts are missing. */
+function refusal(view: ServedView, owner: RemoteOwner, { wanted }: PeerRequest, answer: PeerAnswer): Error {
+  const { code, message = '', position } = answer
+  switch (code) {
+    case 'POSITION_NOT_REACHED':
+      return new PositionNotReached(view, wanted ?? {}, parsePosition(position ?? ''))
+    case 'TOO_MANY_QUERIES':
+      return new RetriableError(code, message, { store: view.name })
+    case 'VIEW_INCOMPLETE':
+    case 'VIEW_MISSING':
+    case 'SERVER_CLOSING':
+    case 'STATE_DAMAGED':
+      return incomplete(view, owner, `answers ${code}: ${message}`)
+    default: {
+      const hint = code === 'TOKEN_REFUSED' ? '. Start all processes of the job with the same token' : ''
+      return new RefusedError('QUERY_FAILED', `the process at ${owner.address} answers ${code}: ${message}${hint}`, {
+        store: view.name,
+      })
+    }
+  }
+}
+
+function incomplete({ name }: ServedView, owner: RemoteOwner, what: string, cause?: unknown): RetriableError {
+  return new RetriableError(
+    'VIEW_INCOMPLETE',
+    `the process at ${owner.address}, which has the parts ${owner.partitions.join(', ')} of view "${name}", ${what}; ask again`,
+    { store: name, cause },
+  )
+}
+
+async function textOf({ body }: Response, holds: (bytes: number) => void): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    holds(bytes)
+  }
+  return Buffer.concat(chunks, bytes).toString()
+}
+
+/** Where it is a socket the token stays here: only this user can listen there, and nothing is asked for. */
+function connection(address: string, token: string | null) {
+  const socket = address.startsWith(SOCKET_SCHEME) ? address.slice(SOCKET_SCHEME.length) : undefined
+  const send = socket === undefined ? fetch : socketFetch(socket)
+  const origin = socket === undefined ? address : 'http://localhost'
+  const headers = socket === undefined && token !== null ? { authorization: `Bearer ${token}` } : {}
+  return (path: string, signal: AbortSignal) => send(`${origin}${path}`, { headers, signal, redirect: 'error' })
+}

@@ -1,0 +1,17 @@
+import { formatPosition, type Position, RetriableError } from '@millrace/core'
+import type { ServedView } from './served-view.ts'
+
+/** The wait for a position took too long; says what the view reflects now. */
+export class PositionNotReached extends RetriableError {
+  readonly position: Position
+
+  constructor(view: ServedView, wanted: Position, position: Position) {
+    super(
+      'POSITION_NOT_REACHED',
+      `view "${view.name}" does not reflect ${formatPosition(wanted)} yet, it is at ${formatPosition(position)}; ` +
+        'ask again, or with a longer timeout',
+      { store: view.name },
+    )
+    this.position = position
+  }
+}
