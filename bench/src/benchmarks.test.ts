@@ -7,7 +7,7 @@ import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runQueries } from './views/queries.ts'
 
-// Each checks what it got. The figures are not looked at: so little data measures nothing.
+// Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
 const TEST_MS_MAX = 60_000
 
 test(

@@ -37,7 +37,7 @@ const FULL: Sizes = {
   passedOnAlone: 30,
   requests: 100_000,
 }
-/** Shows that everything runs; its figures mean nothing. */
+/** Only shows that everything runs; its figures mean nothing. */
 const QUICK: Sizes = {
   flights: 20_000,
   pairs: 1,
@@ -50,9 +50,9 @@ const QUICK: Sizes = {
   requests: 1000,
 }
 
-/** No multiple of it is a commit interval: records come at any moment between two commits. */
+/** No commit interval is a multiple of it, so that records come at any moment between two commits. */
 const STREAM_PAUSE_MS = 7
-/** Longer than the usual commit interval: the job sleeps, and commits what comes at once. */
+/** Longer than the usual commit interval: the job sleeps, and commits the next record at once. */
 const ALONE_PAUSE_MS = 130
 
 const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = {
@@ -124,7 +124,7 @@ async function runBenchmarks(names: readonly string[]): Promise<void> {
   process.stdout.write(`Node ${process.version}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}\n`)
   for (const name of names) {
     const report = await BENCHMARKS[name]?.(sizes)
-    // What else the machine does is in every figure; the benchmark's own processes are among this, too.
+    // Other work of the machine affects every figure. The load average also includes the benchmark's own processes.
     process.stdout.write(`\n${report}\nload average: ${loadavg()[0]?.toFixed(1)}\n`)
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * A new data directory for one run, removed after it. `topics` of another data directory are shared with it: they are
+ * A new data directory for one run, which is removed after the run. It shares `topics` of another data directory, which are
  * only read.
  */
 export async function withRunDirectory<T>(

@@ -3,7 +3,7 @@ import { bad, type Case, expectError } from './command/bad-input.ts'
 import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
 import { succeed } from './flights/command.ts'
 
-/** Its callback's promise rejects. */
+/** A job file whose callback returns a promise that rejects. */
 const LOSING_JOB = `import { int32, job, stream, string, topic } from '@millrace/core'
 const numbers = stream(topic('numbers', { key: string(), value: int32() }))
 export default job('losing', numbers.peek(async () => { throw new Error('lost') }).toTable('latest'))

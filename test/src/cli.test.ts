@@ -50,7 +50,7 @@ test('an import says what retention leaves of history that is imported all the s
   const data = ['--data', folder.data]
   const created = await run(['topics', 'create', 'a', '--retention', '7d', '--segment-bytes', '1k', ...data])
   expect(created.stderr).toMatch(/Retention goes by the time of the records.*older than 7d is deleted/)
-  // Batches of a slice of rows are several segments, and the last one stays open.
+  // The batches of a slice of rows fill several segments, and the last segment stays open.
   const row = (index: number) => `${JSON.stringify({ id: 'k', at: 978_307_260 + index, text: 'x'.repeat(500) })}\n`
   const file = folder.write('a.ndjson', Array.from({ length: 20_000 }, (_, index) => row(index)).join(''))
   const time = ['--timestamp', 'at', '--timestamp-unit', 's']
@@ -99,7 +99,7 @@ test('a running job is found, queried and watched, and SIGTERM ends it with 0', 
   expect(existsSync(announced)).toBe(false)
 })
 
-/** The last text of each key, by the key as it is and by the key as a number. */
+/** The last text of each key: by the key itself, and by the key as a number. */
 const LATEST_JOB = `import { job, json, stream, string, topic } from '@millrace/core'
 const texts = stream(topic('texts', { key: string(), value: json() }))
 export default job(
@@ -145,7 +145,7 @@ test('a query prints the last entries, in either order, and says how a key was r
   const both = await run(['query', 'texts', '--last', '1', '--all', ...data])
   expect(both.stderr).toMatch(/BAD_USAGE: --last and --all exclude each other/)
   job.child.kill('SIGTERM')
-  // Each record counts once, though a second stage reads it again.
+  // Each record counts once, although a second stage reads it again.
   expect((await job.ended).stderr).toContain('latest has stopped, all committed: 4 records in ')
 })
 

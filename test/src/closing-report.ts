@@ -1,7 +1,7 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
 /**
- * Ends the output of `npm test` with what was left out and why, so that no skip goes unseen, and with one plain line of
+ * Ends the output of `npm test` with the skipped tests and the reasons, so that no skip is overlooked, and with one plain line of
  * counts. A file that cannot be loaded, or an error outside of any test, counts as a failure.
  */
 export default class ClosingReport implements Reporter {

@@ -4,10 +4,10 @@ import { run, start, succeed } from './flights/command.ts'
 
 const TIMEOUT_MS = 60_000
 
-/** Renames a terminal's window, goes back to the start of the line, turns text around, and is red (C1). */
+/** Renames a terminal's window, returns to the start of the line, reverses text, and is red (C1). */
 const EVIL = '\x1b]0;renamed\x07\rhidden\u202eback\u2066\x9b31m\x7f'
 const ESCAPED = String.raw`\u001b]0;renamed\u0007\rhidden\u202eback\u2066\u009b31m\u007f`
-/** Nothing that a terminal acts on but the ends of lines. */
+/** No character that a terminal acts on, except line ends. */
 const HARMLESS = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
 const JOB = `

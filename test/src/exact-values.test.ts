@@ -10,7 +10,7 @@ const values = topic('copied', { key: string(), value: json() })
 export default job('latest-values', stream(values).toTable('latest'))
 `
 
-/** JSON prints no sign of a zero, so that a store cannot keep it. */
+/** JSON does not print the sign of a zero, so a store cannot keep it. */
 const withoutNegativeZero = (json: string) => json.replace(/(?<=[[:,])-0(?:\.0*)?(?=[\],}])/g, '0')
 
 test('any JSON value is the same after an import, a tail, a produce, a store and a query', {

@@ -6,9 +6,9 @@ import { start } from './flights/command.ts'
 import { airportPartition, differences, FlightsWorld, JOB_FILE } from './flights/flights-world.ts'
 import { seededRandom } from './flights/seeded-random.ts'
 
-/** Twenty with `npm run crash`. */
+/** The number of kills: twenty with `npm run crash`. */
 const KILLS = EVERYTHING ? 20 : 5
-/** Every round has this much new to do: a fraction of a second of work, in which the kill falls. */
+/** Every round adds so many flights: a fraction of a second of work, during which the kill falls. */
 const FLIGHTS_A_ROUND = 20_000
 const FLIGHTS = KILLS * FLIGHTS_A_ROUND
 const MOMENT_MS = 150
@@ -29,19 +29,19 @@ test('any number of kill -9 of the job and of the import, and the loss of the lo
     })
     const [, url = ''] = await job.line(/served at (http:\S+)/)
     const importing = start(world.importArguments(round * FLIGHTS_A_ROUND))
-    // Every fourth kill falls anywhere in the restart; the others fall where records flow.
+    // Every fourth kill falls anywhere in the restart. The others fall while records are processed.
     const flowing = round % 4 !== 0 && (await untilFlowing(url, importing.ended))
     await randomMoment(random() * MOMENT_MS)
     job.child.kill('SIGKILL')
     importing.child.kill('SIGKILL')
     const [jobEnd, importEnd] = await Promise.all([job.ended, importing.ended])
-    // Nothing but the kill may have ended them.
+    // Only the kill may have ended them.
     expect(jobEnd.signal, jobEnd.stderr).toBe('SIGKILL')
     expect(importEnd.signal ?? importEnd.code, importEnd.stderr).toBeOneOf(['SIGKILL', 0])
     if (flowing) inTheMiddle++
     if (random() < 0.3) world.deleteState()
   }
-  // Were the kills all to fall where nothing happens, this would test nothing.
+  // If all kills fell while nothing happens, this test would not test anything.
   expect(inTheMiddle).toBeGreaterThanOrEqual(KILLS / 4)
   await world.import(FLIGHTS)
   await world.runUntilEnd()
@@ -49,7 +49,7 @@ test('any number of kill -9 of the job and of the import, and the loss of the lo
   expect(differences(await world.views(), oracle), `SEED=${seed}`).toEqual([])
 })
 
-/** Resolves with true as soon as the job has processed something new; with false when the import had nothing for it. */
+/** Resolves with true as soon as the job has processed a new record, or with false when the import had none for it. */
 async function untilFlowing(url: string, imported: Promise<unknown>): Promise<boolean> {
   const client = new MillraceClient(url, { token: TOKEN })
   let finished = false
@@ -63,7 +63,7 @@ async function untilFlowing(url: string, imported: Promise<unknown>): Promise<bo
   }
 }
 
-/** The moment is what is random: this waits for nothing. */
+/** Only makes the moment random: it does not wait for anything. */
 function randomMoment(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

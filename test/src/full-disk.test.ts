@@ -18,7 +18,7 @@ test('a full disk ends an import with a message that says so, and what was there
     await succeed(['topics', 'produce', 'lines', '--data', data], { stdin: 'first\n' })
     const stdin = `${'x'.repeat(10_000)}\n`.repeat(1000)
     const { code, stderr } = await run(['topics', 'produce', 'lines', '--data', data], { stdin })
-    // What the log refused is not counted.
+    // A record that the log rejected is not counted.
     const said = Number(/^(?:at least )?([\d,]+) records? appended to lines/.exec(stderr)?.[1]?.replaceAll(',', ''))
     const { offsets } = JSON.parse(await succeed(['topics', 'describe', 'lines', '--json', '--data', data]))
     expect(said).toBeLessThanOrEqual(offsets - 1)

@@ -10,7 +10,7 @@ const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', impo
 /** More than one chunk of output. */
 const LINES = Array.from({ length: 20_000 }, (_, line) => `line ${line}\n`).join('')
 
-/** Runs a command whose stdout takes nothing. */
+/** Runs a command whose stdout does not accept any output. */
 async function runFull(args: readonly string[]): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const full = openSync('/dev/full', 'w')
   try {
@@ -48,7 +48,7 @@ test.runIf(process.platform === 'linux')(
       expect(stderr.match(/^[A-Z_]+:/gm), args.join(' ')).toHaveLength(1)
       expect(code, args.join(' ')).toBe(1)
     }
-    // What goes to stderr alone is not concerned.
+    // Output to stderr alone is not affected.
     expect(await runFull(['log', 'verify', '--data', data])).toMatchObject({ code: 0 })
   },
 )

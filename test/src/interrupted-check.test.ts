@@ -7,7 +7,10 @@ import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url))
 
-/** Starts a command, and presses Ctrl-C as soon as its type check has a folder: a terminal signals all that it started. */
+/**
+ * Starts a command, and presses Ctrl-C as soon as its type check has a folder. A terminal signals every process that it
+ * started.
+ */
 async function interrupted(folder: UserFolder, command: string, times: number) {
   const temporary = folder.directory(`tmp-${command}-${times}`)
   const args = [COMMAND, command, folder.write('job.ts', SUMMING_JOB)]

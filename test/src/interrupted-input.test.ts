@@ -7,7 +7,7 @@ import { run, succeed } from './flights/command.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url))
 
-/** Gives a command lines, and no end of them; presses Ctrl-C when the topic has `ready`. */
+/** Writes lines to a command's stdin without closing it, and presses Ctrl-C when the topic has `ready`. */
 async function interrupted(folder: UserFolder, args: readonly string[], topic: string, ready: string) {
   const child = spawn(process.execPath, [COMMAND, 'topics', ...args, '--data', folder.data], {
     env: { ...process.env, NO_COLOR: '1' },

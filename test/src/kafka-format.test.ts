@@ -61,7 +61,7 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
       ['größe', null],
     ]
     for (let index = 0; index < 2_000; index++) {
-      // Lengths around the bounds of one and two bytes, times in both directions.
+      // Lengths around the limits of one and two bytes, times in both directions.
       const value = 'ü'.repeat(index % 200)
       const at = 1_000_000_000_000 + ((index * 7919) % 10_000_000)
       write(partition, `k${index % 97}`, index % 11 === 0 ? null : value, at, index % 5 === 0 ? headers : [])

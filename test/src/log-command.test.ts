@@ -6,7 +6,7 @@ import { run, start, succeed } from './flights/command.ts'
 
 const TIMEOUT_MS = 60_000
 
-/** A topic of three batches, a record each, and the path of its only segment. */
+/** A topic of three batches with one record each, and the path of its only segment. */
 async function threeBatches(folder: UserFolder): Promise<string> {
   const millrace = (args: string[], stdin = '') => succeed([...args, '--data', folder.data], { stdin })
   await millrace(['topics', 'create', 'a'])
@@ -16,7 +16,7 @@ async function threeBatches(folder: UserFolder): Promise<string> {
   return join(folder.data, 'topics/a/0/00000000000000000000.log')
 }
 
-/** Changes a byte of the record with that value. */
+/** Changes a byte of the record with this value. */
 function damage(segment: string, value: string): void {
   const content = readFileSync(segment)
   const at = content.indexOf(value)

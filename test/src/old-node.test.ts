@@ -8,7 +8,7 @@ const repository = fileURLToPath(new URL('../../', import.meta.url))
 const bin = (file: string): string => join(repository, 'packages/cli/bin', file)
 const oldNode = findOldNode()
 
-/** A Node that is too old: the one that CI names, else one that this machine happens to have. */
+/** A Node that is too old: the one that CI sets, else one that this machine happens to have. */
 function findOldNode(): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
   const candidates = [process.env['MILLRACE_OLD_NODE'] ?? '', ...folders.map((folder) => join(folder, 'node'))]

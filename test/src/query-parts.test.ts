@@ -5,7 +5,7 @@ import { run, start, succeed } from './flights/command.ts'
 const TIMEOUT_MS = 60_000
 const KEYS = Array.from({ length: 30 }, (_, key) => `k${String(key).padStart(2, '0')}`)
 
-/** Two subtopologies: of the tasks of each, two processes get half. */
+/** Two subtopologies: each of two processes gets half of the tasks of each. */
 const JOB = `
 import { json, job, stream, string, topic } from '@millrace/core'
 
@@ -35,12 +35,12 @@ test('a view whose parts are in two processes is queried and watched whole', { t
       : stderr
   }
   const all = KEYS.map((key) => ({ key, value: 1 }))
-  // Both have joined once their tasks have moved, which takes some commits.
+  // Both have joined when their tasks have moved, which takes some commits.
   await expect.poll(() => queried('sums', '--all'), { timeout: 20_000 }).toEqual(all)
   expect(await queried('sums', '--limit', '7')).toEqual(all.slice(0, 7))
   for (const key of KEYS.slice(0, 4)) expect(await queried('sums', key)).toEqual([{ key, value: 1 }])
   expect((await run(['query', 'sums', 'nowhere', ...data])).code).toBe(4)
-  // One process, whichever it is, answers for all.
+  // Either process answers for all partitions.
   for (const url of urls) {
     expect(await queried('sums', '--all', '--url', url)).toEqual(all)
     for (const key of KEYS.slice(0, 4)) expect(await queried('sums', key, '--url', url)).toEqual([{ key, value: 1 }])

@@ -18,7 +18,7 @@ const last = stream(numbers).groupByKey().aggregate('last', { init: () => 0, add
 export default job('batch', sums, tens, byValue, last)
 `
 
-/** Runs the job to the end of some numbers; its views are there afterwards, and it is not. */
+/** Runs the job to the end of some numbers; afterwards its views exist, and the job does not run. */
 async function finishedJob(folder: UserFolder): Promise<string[]> {
   const data = ['--data', folder.data]
   await succeed(['topics', 'create', 'numbers', '--partitions', '2', ...data])
@@ -112,7 +112,7 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     await job.ended
     expect(await rows(['query', 'sums', ...data])).toEqual([{ key: 'a', value: 25 }, ...SUMS.slice(1)])
     await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: '{"key":"b","value":1}\n' })
-    // What is not processed is not there.
+    // The view does not contain a record that is not processed yet.
     expect(await rows(['query', 'sums', 'b', ...data])).toEqual([SUMS[1]])
     await succeed(['run', '--no-check', '--until-end', join(folder.path, 'job.ts'), ...data])
     expect(await rows(['query', 'sums', ...data])).toEqual([

@@ -30,7 +30,7 @@ test('processes that run a job until the end leave when all of it is done', { ti
   const processes = [start(args), start(args)]
   const first = await Promise.race(processes.map(({ ended }) => ended))
   expect(first.code).toBe(0)
-  // Committed, whichever of them it was that ended.
+  // All records are committed, whichever process ended first.
   const written = await run(['topics', 'tail', 'out', '--from', 'start', '--until-end', '--json', ...data])
   expect(written.stdout.trim().split('\n')).toHaveLength(RECORDS)
   for (const { ended } of processes) expect((await ended).code).toBe(0)

@@ -8,7 +8,7 @@ import { run, start, succeed } from './flights/command.ts'
 const TIMEOUT_MS = 60_000
 const NOBODY = 65_534
 
-/** Connects to a socket as another user of the machine; returns what came of it. */
+/** Connects to a socket as another user of the machine, and returns the result. */
 function connectAs(uid: number, socket: string): string {
   const script = `require('node:net').connect(${JSON.stringify(socket)}).on('connect', () => { console.log('connected'); process.exit() }).on('error', (error) => console.log(error.code))`
   return spawnSync(process.execPath, ['--eval', script], { uid, gid: uid, cwd: '/', encoding: 'utf8' }).stdout.trim()
@@ -75,7 +75,7 @@ test('another user of the machine cannot connect to the socket, whatever the dir
   if (process.getuid?.() !== 0) return context.skip('only root can become another user')
   using folder = new UserFolder()
   const { job, jobs } = await startSumming(folder)
-  // Opened by mistake, or made by hand.
+  // As if the permissions were widened by mistake, or the directories were made by hand.
   for (const path of [folder.path, folder.data, jobs]) chmodSync(path, 0o777)
   expect(connectAs(NOBODY, join(jobs, `@${job.child.pid}.sock`))).toBe('EACCES')
   expect(connectAs(0, join(jobs, `@${job.child.pid}.sock`))).toBe('connected')
@@ -129,7 +129,7 @@ test.skipIf(process.platform === 'win32')(
     await succeed(['--version'], { env })
     expect(readdirSync(join(home, '.cache/millrace')).length).toBeGreaterThan(0)
     expect(readdirSync(temporary)).toEqual([])
-    // A home that is not there is not made.
+    // A home that does not exist is not created.
     const missing = join(folder.path, 'nowhere')
     await succeed(['--version'], { env: { ...env, HOME: missing } })
     expect(existsSync(missing)).toBe(false)

@@ -16,7 +16,7 @@ const someFlights = array(
   { minLength: 1, maxLength: 200 },
 )
 
-/** What the view of delays must hold: a plain fold. */
+/** The rows that the view of delays must hold, computed without Millrace. */
 function delaysOf(records: readonly Flight[]): Map<string, Delays> {
   const totals = new Map<string, Delays>()
   for (const { origin, at, delay } of records) {
@@ -102,7 +102,7 @@ test('a copy that starts from the pages and follows the changes is right at ever
           target = await running.produce(later)
         } else if (event.entry.value !== null) copy.set(nameOf(event.entry), event.entry.value)
         if (target !== undefined && reaches(event.position, target)) {
-          // The rest of the commit comes in the same turn.
+          // The rest of the commit arrives in the same turn of the event loop.
           queueMicrotask(() => {
             subscription.unsubscribe()
             resolve()

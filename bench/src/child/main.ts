@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Measured } from './measure.ts'
 import type { Options, Work } from './work.ts'
 
-/** A child process: readies a piece of work, waits for the word, does it, and tells what it took. */
+/** A child process: prepares a piece of work, waits for the message to start, does the work, and reports what it took. */
 const [file = ''] = process.argv.slice(2)
 const loaded: { default: Work } = await import(new URL(`../${file}`, import.meta.url).href)
 const [options]: Options[] = await once(process, 'message')
@@ -25,7 +25,7 @@ const measured: Measured = {
   memoryPeakMb,
   found: work.found?.() ?? [],
 }
-// A long message is on its way for a while, and disconnecting cuts it off.
+// A long message takes a while to be sent, and disconnecting would cut it off.
 await new Promise((resolve) => process.send?.(measured, resolve))
 await work.close?.()
 process.disconnect()

@@ -10,23 +10,21 @@ export interface Measured {
   readonly endMs: number
   /** User and system, all threads. */
   readonly cpuSeconds: number
-  /** Of the whole process, its start-up included. */
+  /** Of the whole process, including its start-up. */
   readonly memoryPeakMb: number
   readonly found: readonly number[]
 }
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 
-/**
- * Does a piece of work in a process of its own. `file` is the module, from `bench/src`, whose default export is the work.
- */
+/** Does a piece of work in a separate process. `file` is the module, from `bench/src`, whose default export is the work. */
 export async function measure(file: string, options: Options): Promise<Measured> {
   const [measured] = await measureTogether([[file, options]])
   if (measured === undefined) throw new Error(`${file} measured nothing`)
   return measured
 }
 
-/** Does several pieces of work at the same time, each in its process; they begin when all are ready. */
+/** Does several pieces of work at the same time, each in its own process. They begin when all are ready. */
 export async function measureTogether(works: readonly (readonly [string, Options])[]): Promise<Measured[]> {
   const children = works.map(([file, options]) => start(file, options))
   await Promise.all(children.map(({ ready }) => ready))
@@ -38,7 +36,10 @@ export async function measureTogether(works: readonly (readonly [string, Options
   )
 }
 
-/** Records a second of several at once: all they did, from the first's start to the last's end. */
+/**
+ * Records per second of several pieces of work at once: all their records, from the start of the first to the end of the
+ * last.
+ */
 export function recordsPerSecond(measured: readonly Measured[]): number {
   const records = measured.reduce((sum, each) => sum + each.records, 0)
   const startMs = Math.min(...measured.map((each) => each.startMs))
@@ -62,7 +63,7 @@ function start(file: string, options: Options) {
     ready.reject(error)
     measured.reject(error)
   })
-  // Whoever waits for the first of the two hears of the failure.
+  // The caller that waits for the first of the two promises gets the error.
   measured.promise.catch(() => undefined)
   return { child, ready: ready.promise, measured: measured.promise }
 }

@@ -1,18 +1,18 @@
-/** What a measured piece of work gets from the process that measures it. Everything is JSON. */
+/** The options that a measured piece of work gets from the process that measures it. Everything is JSON. */
 export type Options = Readonly<Record<string, string | number | boolean>>
 
-/** Work that a child process does, and that is measured there. */
+/** Work that is done and measured in a child process. */
 export interface Work {
-  /** Readied, not measured; returns the work, which says how many records it took. */
+  /** Prepares the work; not measured. Returns the work, which reports how many records it took. */
   prepare(options: Options): Promise<Run>
 }
 
 export interface Run {
   /** Does the work; returns how many records it took. */
   run(): Promise<number>
-  /** What else it found out. Not measured. */
+  /** What else the work found out. Not measured. */
   readonly found?: () => readonly number[]
-  /** Puts things away. Not measured. */
+  /** Cleans up after the work. Not measured. */
   readonly close?: () => Promise<void>
 }
 

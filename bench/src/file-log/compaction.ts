@@ -35,7 +35,7 @@ export async function runCompaction(keys: number): Promise<string> {
   })
 }
 
-/** Appends every key once, and lets nothing be compacted meanwhile: all of that is to be measured. */
+/** Appends every key once, and prevents compaction meanwhile: the whole compaction is to be measured. */
 async function appendKeys(data: string, keys: number): Promise<void> {
   const log = await openFileLog({ directory: data, env: nodeEnv(), durability: 'os' })
   if ((await log.admin.describeTopic('keys')) === undefined) {

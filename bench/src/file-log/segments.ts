@@ -5,14 +5,14 @@ import { ATTRIBUTES_AT, CRC_AT, LENGTH_AT, LENGTH_OVERHEAD_BYTES } from '../hand
 /** More than any batch that these benchmarks write. */
 const READ_BYTES = 4 * 1024 * 1024
 
-/** Every batch of a partition, each in a buffer of its own. */
+/** Every batch of a partition, each in its own buffer. */
 export function readSegments(directory: string): Buffer[] {
   const batches: Buffer[] = []
   forEachBatch(directory, true, (bytes, start, end) => batches.push(Buffer.from(bytes.subarray(start, end))))
   return batches
 }
 
-/** Calls `each` for every batch of a partition, with the bytes that are read next to it; they are used again. */
+/** Calls `each` for every batch of a partition. `bytes` also holds what was read next to the batch, and is used again. */
 export function forEachBatch(
   directory: string,
   verify: boolean,

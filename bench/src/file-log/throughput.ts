@@ -7,7 +7,7 @@ import { withRunDirectory } from '../run-directory.ts'
 import { median, spread } from '../statistics.ts'
 import { table } from '../table.ts'
 
-/** What one line of the table does. */
+/** The work of one line of the table. */
 interface Line {
   readonly name: string
   readonly work: string
@@ -26,8 +26,8 @@ const LINES: readonly Line[] = (['append', 'read'] as const).flatMap((kind) =>
 )
 
 /**
- * The file log alone beside a loop that only writes, or only reads, the same bytes in the same batches. Two processes
- * append to one partition of the file log; those of the bare loop write a file each, as nothing keeps them apart.
+ * Compares the file log alone with a loop that only writes, or only reads, the same bytes in the same batches. Two processes
+ * append to one partition of the file log. Those of the bare loop write one file each, because nothing keeps them apart.
  */
 export async function runThroughput(valueBytes: number, records: number, repeats: number): Promise<string> {
   return withRunDirectory(undefined, async (home) => {
@@ -110,7 +110,7 @@ async function topicBytes(data: string): Promise<number> {
   return bytes
 }
 
-/** Reads what was appended: every record is there, once. */
+/** Reads what was appended, and checks that every record is there exactly once. */
 async function checkTopic(data: string, records: number): Promise<void> {
   const [read]: Measured[] = await measureTogether([['works/read.ts', { data }]])
   strictEqual(read?.records, records, 'the log does not hold what was appended')

@@ -9,7 +9,7 @@ import { readFlights } from './read-flights.ts'
 const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url))
 const FLIGHT = json<Flight>()
 
-/** A data directory whose topic `flights` holds the first so many flights, made once and kept beside the benchmarks. */
+/** A data directory whose topic `flights` holds the first so many flights. It is made once and kept beside the benchmarks. */
 export async function prepareFlights(records: number): Promise<string> {
   const directory = `${CACHE}/flights-${records}`
   if (existsSync(directory)) return directory
@@ -30,7 +30,7 @@ export async function prepareFlights(records: number): Promise<string> {
   try {
     renameSync(making, directory)
   } catch (error) {
-    // Another process may have been quicker.
+    // Another process may have made it first.
     if (!existsSync(directory)) throw error
     rmSync(making, { recursive: true })
   }

@@ -9,7 +9,7 @@ const CHUNK_ROWS = 100_000
 
 /** The first `limit` of the three million flights in `vega-datasets`, ordered by departure. */
 export async function* readFlights(limit: number): AsyncGenerator<Flight> {
-  // The package exports its code alone; the data lies beside it.
+  // The package exports only its code; the data is beside it.
   const home = findPackageJSON('vega-datasets', import.meta.url)
   if (home === undefined) throw new Error('The package vega-datasets is not installed: run npm ci')
   const file = await asyncBufferFromFile(`${dirname(home)}/data/flights-3m.parquet`)

@@ -15,8 +15,8 @@ interface Side {
 }
 
 /**
- * What exactly-once costs over at-least-once, at each commit interval: the same job over the same input with either
- * guarantee, one after the other, pair by pair, in changing order. Throws where the two come to different results.
+ * What exactly-once costs more than at-least-once, at each commit interval. The same job runs over the same input with
+ * either guarantee, one after the other, pair by pair, in changing order. Throws if the two have different results.
  */
 export async function runCost(
   contest: Contest,
@@ -69,7 +69,7 @@ async function runSide(
 function rowsOf(intervalMs: number, sides: ReadonlyMap<Guarantee, readonly Side[]>): string[][] {
   const base = sides.get('at-least-once') ?? []
   return [...sides].map(([guarantee, runs]) => {
-    // Of pairs: what disturbs the machine for longer disturbs both.
+    // The difference is computed for each pair: what disturbs the machine for longer disturbs both runs.
     const added = (cost: (side: Side | undefined) => number) =>
       guarantee === 'at-least-once'
         ? ''

@@ -1,6 +1,6 @@
 import type { Guarantee } from '@millrace/runtime'
 
-/** The cheaper one first: the other's cost is what is added to it. */
+/** The cheaper one first: the cost of the other is what it adds to the first. */
 export const GUARANTEES: readonly Guarantee[] = ['at-least-once', 'exactly-once']
 
 export function asGuarantee(text: string): Guarantee {

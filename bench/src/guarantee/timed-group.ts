@@ -1,6 +1,6 @@
 import type { Headers, RecordGroup, Serde } from '@millrace/core'
 
-/** A group that knows when its first record came. */
+/** A group that records when its first record came. */
 export class TimedGroup implements RecordGroup {
   readonly inner: RecordGroup
   /** By the process's monotonic clock. */

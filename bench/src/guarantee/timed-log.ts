@@ -2,7 +2,7 @@ import type { Log, RecordGroup, TransactionalWriter } from '@millrace/core'
 import { TimedGroup } from './timed-group.ts'
 
 /**
- * The same log, which notes of every commit of a job with one task how many ms it took: from the freeze, which fills the
+ * The same log. It also records how many ms each commit of a job with one task took: from the freeze, which fills the
  * changelog's group, until outputs, state and positions are durable.
  */
 export function timedLog(log: Log, commitsMs: number[]): Log {

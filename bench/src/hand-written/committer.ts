@@ -1,8 +1,8 @@
 const COMMIT_INTERVAL_MS = 100
 
 /**
- * Commits every 100 ms, as a job does: `freeze` takes what a commit holds at once, and what it returns makes it durable
- * while processing goes on. One commit at a time.
+ * Commits every 100 ms, as a job does. `freeze` takes at once what a commit holds. The function that it returns makes that
+ * durable while processing continues. One commit runs at a time.
  */
 export class Committer {
   readonly #freeze: () => () => Promise<void>
@@ -13,7 +13,7 @@ export class Committer {
     this.#freeze = freeze
   }
 
-  /** Called between batches: begins a commit when it is due, and lets one that runs go on. */
+  /** Called between batches: begins a commit when it is due, and lets a running commit continue. */
   async turn(): Promise<void> {
     if (this.#running === undefined && performance.now() >= this.#due) this.#begin()
     if (this.#running !== undefined) await new Promise((resolve) => setImmediate(resolve))

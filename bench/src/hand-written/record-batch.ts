@@ -1,9 +1,9 @@
-/** Where the fields of Kafka's RecordBatch v2 stand, as the hand-written loops need them. */
+/** The places of the fields of Kafka's RecordBatch v2, as the hand-written loops need them. */
 export const LENGTH_AT = 8
 export const MAGIC_AT = 16
 export const CRC_AT = 17
 export const ATTRIBUTES_AT = 21
-/** Among the attributes: the batch ends a transaction. */
+/** A bit of the attributes: the batch ends a transaction. */
 export const CONTROL_BIT = 0x20
 export const LAST_OFFSET_DELTA_AT = 23
 export const BASE_TIMESTAMP_AT = 27

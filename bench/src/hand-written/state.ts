@@ -10,7 +10,7 @@ export async function openState(directory: string): Promise<State> {
   return state
 }
 
-/** Closes a commit's batch with the input position that it stands for, and writes it. */
+/** Adds the input position that a commit stands for to the commit's batch, and writes the batch. */
 export async function writePosition(batch: ReturnType<State['batch']>, offset: number): Promise<void> {
   await batch.put(POSITION_KEY, Buffer.from(JSON.stringify({ offset }))).write()
 }

@@ -17,8 +17,8 @@ import {
 const READ_BYTES = 4 * 1024 * 1024
 
 /**
- * Reads the segments of one partition as an expert would by hand: 4 MB at a time into one buffer, each batch's checksum
- * verified, the record's place in the buffer in fields.
+ * Reads the segments of one partition as an expert would by hand: 4 MB at a time into one buffer. Each batch's checksum is
+ * verified. Fields hold the record's place in the buffer.
  */
 export class TopicReader {
   bytes = Buffer.allocUnsafeSlow(READ_BYTES)
@@ -27,7 +27,7 @@ export class TopicReader {
   keyEnd = 0
   valueStart = 0
   valueEnd = 0
-  /** Records read so far: the next offset, where the topic begins at 0 and has no markers of transactions. */
+  /** Records read so far. This is the next offset if the topic begins at 0 and has no markers of transactions. */
   records = 0
   readonly #segments: string[]
   #file = -1
@@ -80,7 +80,7 @@ export class TopicReader {
     this.#next = at + LENGTH_OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT)
     const crc = crc32c(bytes.subarray(at + ATTRIBUTES_AT, this.#next))
     if (bytes[at + MAGIC_AT] !== MAGIC || crc !== bytes.readUInt32BE(at + CRC_AT)) throw new Error('Damaged batch')
-    // A transaction's marker is nobody's record.
+    // A transaction's marker is not a record for a job.
     this.#isControl = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
     this.#baseTimestamp = readInt64(bytes, at + BASE_TIMESTAMP_AT)
     this.#left = bytes.readInt32BE(at + COUNT_AT)

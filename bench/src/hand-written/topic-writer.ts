@@ -23,7 +23,7 @@ const BATCH_BYTES_TARGET = 1024 * 1024
 const RECORD_OVERHEAD_BYTES = 48
 const fdatasyncAsync = promisify(fdatasync)
 
-/** Appends batches to one segment, each built in place in one buffer that is used again. */
+/** Appends batches to one segment. Each batch is built in place in one buffer, which is used again. */
 export class TopicWriter {
   readonly #file: number
   #out = Buffer.allocUnsafeSlow(2 * BATCH_BYTES_TARGET)
@@ -32,7 +32,7 @@ export class TopicWriter {
   #offset = 0
   #baseTimestamp = 0
   #maxTimestamp = 0
-  /** How many records make a batch at most; a changelog's commit is one batch, however large. */
+  /** The maximum number of records in a batch. A changelog's commit is one batch, however large. */
   readonly #recordsMax: number
 
   constructor(directory: string, recordsMax = BATCH_RECORDS_MAX) {
@@ -56,7 +56,7 @@ export class TopicWriter {
     at = writeVarint(out, this.#count, at)
     at = writeVarint(out, keyEnd - keyStart, at)
     for (let from = keyStart; from < keyEnd; from++) out[at++] = key[from] ?? 0
-    // Text of one-byte characters has as many bytes as characters; the guess is mended where it was wrong.
+    // Text of one-byte characters has as many bytes as characters. A wrong guess is corrected below.
     const guess = varintBytes(text.length)
     const bytes = out.utf8Write(text, at + guess)
     const lengthBytes = varintBytes(bytes)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { runPairs, STATEFUL, STATELESS } from './pairs.ts'
 
-// Enough for several batches, and for windows with many records. Neither the time nor the ratio is looked at.
+// Enough for several batches, and for windows with many records. The test checks neither the time nor the ratio.
 const FLIGHTS = 12_000
 const TEST_MS_MAX = 60_000
 

@@ -6,7 +6,7 @@ import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
 import { onlyTask, type Results, readResults } from './results.ts'
 
-/** In Millrace's state a checksum and a time precede each total; in the loop's nothing does. */
+/** In Millrace's state, a checksum and a time precede each total. In the loop's state, nothing precedes it. */
 const PREFIX_BYTES = 12
 
 export interface Contest {
@@ -40,8 +40,8 @@ interface Side {
 }
 
 /**
- * Runs the loop and the job one after the other, pair by pair, over the same input; the order within a pair changes, so
- * that neither always finds the machine warm. Throws where the two come to different results.
+ * Runs the loop and the job one after the other, pair by pair, over the same input. The order within a pair changes, so that
+ * the warm machine does not always favour the same one. Throws if the two have different results.
  */
 export async function runPairs(contest: Contest, records: number, pairs: number): Promise<string> {
   const input = await prepareFlights(records)

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 
-/** What a run left behind, in a form that two runs can be compared by. */
+/** The results of a run, in a form in which two runs can be compared. */
 export interface Results {
   readonly outputs: number
   /** Of every output's time, key and value, in order. */
@@ -14,10 +14,7 @@ export interface Results {
   readonly stateDigest: string
 }
 
-/**
- * Reads the results of a run. `state` is the state's directory; its values are preceded by `prefixBytes` bytes that
- * are passed over.
- */
+/** Reads the results of a run. `state` is the state's directory. `prefixBytes` bytes before each of its values are skipped. */
 export async function readResults(data: string, output: string, state: string, prefixBytes: number): Promise<Results> {
   const outputs = new TopicReader(`${data}/topics/${output}/0`)
   const outputHash = createHash('sha256')
@@ -44,7 +41,7 @@ export async function readResults(data: string, output: string, state: string, p
   }
 }
 
-/** The state directory of the one task that a job has. */
+/** The state directory of the job's only task. */
 export function onlyTask(data: string, job: string): string {
   const tasks = readdirSync(`${data}/state/${job}`)
   if (tasks.length !== 1) throw new Error(`${job} has ${tasks.length} tasks, not one`)

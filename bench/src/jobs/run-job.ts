@@ -4,7 +4,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { type ContainerOptions, startContainer } from '@millrace/runtime'
 import { timedLog } from '../guarantee/timed-log.ts'
 
-/** How a job is run here; what is left out is the default. */
+/** How a job is run here; every other setting has its default. */
 export interface RunOptions extends Pick<ContainerOptions, 'guarantee' | 'commitIntervalMs'> {
   /** Gets how many ms each commit took. */
   readonly commitsMs?: number[]

@@ -9,8 +9,8 @@ import { percentile, spread } from '../statistics.ts'
 import { table } from '../table.ts'
 
 /**
- * How long after one process's append to a stateless job's input, by another, a third that reads only what is committed
- * has the output: with either guarantee, at each commit interval.
+ * Measures the time from an append to a stateless job's input until the output can be read. One process appends, another
+ * runs the job, and a third reads only what is committed. Measured with either guarantee, at each commit interval.
  */
 export async function runVisible(
   records: number,

@@ -9,7 +9,7 @@ import { table } from '../table.ts'
 /** Long enough for the reader to be asleep again. */
 const PAUSE_MS = 5
 
-/** How long after another process's append a reader that was asleep has the record; and what its sleep costs. */
+/** Measures the time from an append until a sleeping reader in another process has the record, and what its sleep costs. */
 export async function runWakeUp(records: number, repeats: number): Promise<string> {
   const halves: number[] = []
   const slowest: number[] = []

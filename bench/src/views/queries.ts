@@ -12,11 +12,11 @@ import { percentile, spread } from '../statistics.ts'
 import { table } from '../table.ts'
 
 const CONNECTIONS = 50
-/** Different keys that are asked for, so that not one block of LevelDB answers all. */
+/** The number of different keys that are queried, so that a single block of LevelDB cannot answer all queries. */
 const KEYS_MAX = 5000
 const KEY = windowed(string())
 
-/** Asks the view server for one key and window at a time, from another process, while the job waits for records. */
+/** Queries the view server for one key and window at a time, from another process, while the job waits for records. */
 export async function runQueries(flights: number, requests: number, repeats: number): Promise<string> {
   const input = await prepareFlights(flights)
   return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => {
@@ -66,7 +66,7 @@ function someKeys(data: string, flights: number): string[] {
   return [...paths]
 }
 
-/** Nobody asks for it here. */
+/** No query here reads the status. */
 function noStatus(): never {
   throw new Error('This server has no status')
 }

@@ -8,7 +8,7 @@ import { ATTRIBUTES_AT, COUNT_AT, CRC_AT } from '../hand-written/record-batch.ts
 
 const fdatasyncAsync = promisify(fdatasync)
 
-/** Writes the batches that a topic holds to a file of its own: the same bytes, made before; with or without checksums. */
+/** Writes the batches that a topic holds to a separate file: the same bytes, made before; with or without checksums. */
 const work: Work = {
   async prepare(options) {
     const batches = readSegments(text(options, 'source'))

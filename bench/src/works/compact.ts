@@ -3,7 +3,7 @@ import { openFileLog } from '@millrace/connectors/file'
 import { nodeEnv } from '@millrace/core/node'
 import { text, type Work } from '../child/work.ts'
 
-/** Compacts the topic `keys`. Found: the longest time for which the event loop was blocked, in ms. */
+/** Compacts the topic `keys`. Also reports the longest time for which the event loop was blocked, in ms. */
 const work: Work = {
   async prepare(options) {
     const log = await openFileLog({ directory: text(options, 'data'), env: nodeEnv() })

@@ -6,7 +6,7 @@ import { count, text, type Work } from '../child/work.ts'
 const MICROSECONDS = int64()
 const WAIT_MS_MAX = 1000
 
-/** Sleeps until records come from another process, and notes how many microseconds each took to be in its hands. */
+/** Sleeps until records come from another process, and measures how many microseconds each took to arrive. */
 const work: Work = {
   async prepare(options) {
     const records = count(options, 'records')

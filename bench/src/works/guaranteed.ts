@@ -3,7 +3,7 @@ import { asGuarantee } from '../guarantee/guarantees.ts'
 import { delayedFlights, hourlyDelays } from '../jobs/millrace-jobs.ts'
 import { runJob } from '../jobs/run-job.ts'
 
-/** Runs a job with a guarantee and a commit interval; finds out how many ms each commit took. */
+/** Runs a job with a guarantee and a commit interval; measures how many ms each commit took. */
 const work: Work = {
   async prepare(options) {
     const output = text(options, 'output')

@@ -19,13 +19,13 @@ interface Hour {
 }
 
 /**
- * The stateful job by hand: flights and minutes of delay by origin and hour, an output per record. Live totals are in
- * maps, the changed ones in a set; a commit writes those to the changelog and to LevelDB.
+ * The stateful job by hand: flights and minutes of delay by origin and hour, an output per record. Maps hold the live
+ * totals, and a set holds the changed ones. A commit writes the changed ones to the changelog and to LevelDB.
  */
 async function hourlyDelaysByHand(data: string): Promise<number> {
   const input = new TopicReader(`${data}/topics/flights/0`)
   const output = new TopicWriter(`${data}/topics/delays/0`)
-  // A commit is whole or not there: it is one batch.
+  // A commit is one batch, so that it is either whole or missing.
   const changelog = new TopicWriter(`${data}/topics/changelog/0`, Number.MAX_SAFE_INTEGER)
   const state = await openState(`${data}/state/by-hand`)
   const origins = new Map<string, Map<number, Hour>>()

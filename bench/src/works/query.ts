@@ -1,7 +1,7 @@
 import { Agent, get } from 'node:http'
 import { count, text, type Work } from '../child/work.ts'
 
-/** Asks a view for one key after the other over several connections at once. */
+/** Queries a view for one key after the other, over several connections at once. */
 const work: Work = {
   async prepare(options) {
     const paths = text(options, 'paths').split(' ')

@@ -2,7 +2,7 @@ import { text, type Work } from '../child/work.ts'
 import { forEachBatch } from '../file-log/segments.ts'
 import { COUNT_AT } from '../hand-written/record-batch.ts'
 
-/** Reads a topic's segments batch by batch and looks into none; with or without verifying checksums. */
+/** Reads a topic's segments batch by batch without decoding the batches; with or without verifying checksums. */
 const work: Work = {
   async prepare(options) {
     const source = text(options, 'source')

@@ -2,7 +2,7 @@ import { openFileLog } from '@millrace/connectors/file'
 import { nodeEnv } from '@millrace/core/node'
 import { text, type Work } from '../child/work.ts'
 
-/** Reads every record of a topic of the file log, decoding nothing but the record itself. */
+/** Reads every record of a topic of the file log, and decodes only the record itself. */
 const work: Work = {
   async prepare(options) {
     const log = await openFileLog({ directory: text(options, 'data'), env: nodeEnv() })

@@ -5,7 +5,7 @@ import { count, text, type Work } from '../child/work.ts'
 
 const MICROSECONDS = int64()
 
-/** Appends one record now and then: the machine's monotonic time, in microseconds, just before the append. */
+/** Appends one record now and then. Its value is the machine's monotonic time, in microseconds, just before the append. */
 const work: Work = {
   async prepare(options) {
     const records = count(options, 'records')

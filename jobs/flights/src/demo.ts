@@ -15,7 +15,7 @@ const RATE_WINDOW_MS = 2000
 const AIRPORTS_SHOWN = 5
 
 const token = process.env['MILLRACE_TOKEN'] ?? randomUUID()
-// The commands that this starts have it from here.
+// The commands that this process starts read it from here.
 process.env['MILLRACE_TOKEN'] = token
 
 const live = process.stdout.isTTY === true && process.env['CI'] === undefined
@@ -24,8 +24,8 @@ const colors = pc.createColors(live && !process.env['NO_COLOR'])
 const { delays, hoursOfDay } = plan({ grace: '10m' })
 
 /**
- * Imports the flights and runs the job on them at the same time, shows both, and leaves the views to be queried until
- * Ctrl-C. Started again, it goes on where it was.
+ * Imports the flights and runs the job on them at the same time, shows both, and serves the views for queries until Ctrl-C.
+ * When it is started again, it continues where it stopped.
  */
 async function demo(): Promise<void> {
   const children: Running[] = []
@@ -75,7 +75,10 @@ async function demo(): Promise<void> {
   await Promise.allSettled(children.map(({ done }) => done))
 }
 
-/** Nothing to read, and nothing was read for a while: what went through a repartition topic has come out of it too. */
+/**
+ * Whether every task has read all its records and has read none for a while. Then all records of the repartition topics are
+ * processed too.
+ */
 function isQuiet(tasks: Moment['tasks']): boolean {
   return tasks.every(({ lag, perSecond }) => lag === 0 && perSecond === 0)
 }
@@ -84,7 +87,7 @@ async function makeTopic(name: string): Promise<void> {
   await millrace(['topics', 'create', name, '--partitions', PARTITIONS, '--if-missing']).done
 }
 
-/** An import that was killed, or had finished, goes on where it ended: nothing is imported twice. */
+/** An import that was killed, or had finished, continues where it ended: no record is imported twice. */
 function startImport() {
   let finished = false
   const args = ['topics', 'import', 'flights', FLIGHTS_FILE, '--key', 'origin', '--timestamp', 'date', '--resume']
@@ -124,7 +127,7 @@ function invitation(): string {
   ].join('\n')
 }
 
-/** Never resolves; rejects where the child fails. */
+/** Never resolves; rejects if the child fails. */
 function failed(done: Promise<void>): Promise<never> {
   return new Promise((_, reject) => {
     done.catch(reject)

@@ -9,11 +9,11 @@ export interface OracleOptions {
   readonly limit: number
   /** How late a flight may come and still count, ms. */
   readonly graceMs: number
-  /** The partition of an airport in the topic of the flights: time passes in each partition on its own. */
+  /** The partition of an airport in the topic of the flights: time advances in each partition separately. */
   readonly partitionOf: (origin: string) => number
 }
 
-/** What the views must be: the JSON of each value by its key, `<key>` or `<key>@<window start>`. */
+/** The expected views: the JSON of each value by its key, `<key>` or `<key>@<window start>`. */
 export interface FlightsOracle {
   readonly delays: ReadonlyMap<string, string>
   readonly routes: ReadonlyMap<string, string>
@@ -26,8 +26,8 @@ interface Sum {
 }
 
 /**
- * The views of the flights job as a plain fold over the file computes them. It shares nothing with the job but the
- * definition of what is counted, so that each can be checked with the other.
+ * The views of the flights job, computed by a plain fold over the file. It shares with the job only the definition of what
+ * is counted, so that each can be checked against the other.
  */
 export async function foldFlights({ limit, graceMs, partitionOf }: OracleOptions): Promise<FlightsOracle> {
   const delays = new Map<string, Sum>()
@@ -44,7 +44,7 @@ export async function foldFlights({ limit, graceMs, partitionOf }: OracleOptions
   for (const [entry, { flights, minutes }] of delays) {
     const [origin = '', start = ''] = entry.split('@')
     const closesAt = Number(start) + HOUR_MS + graceMs
-    // An hour that is still open has told nobody its total yet.
+    // An hour that is still open has not emitted its total yet.
     if (closesAt > (newest.get(partitionOf(origin)) ?? 0)) continue
     add(hoursOfDay, new Date(Number(start)).toISOString().slice(11, 13), flights, minutes)
   }

@@ -10,10 +10,10 @@ export interface Delay {
 /** The flights, by origin. */
 export const flights = topic('flights', { key: string(), value: json<Flight>() })
 
-/** What an airport's hour came to, once it has closed: one record for each. */
+/** The final total of an airport's hour, after the hour has closed: one record for each. */
 export const delaysByHour = topic('delays-by-hour', { key: string(), value: json<Delay>() })
 
-/** How the job is set; `grace` is how late a flight may come, by event time, and still count. */
+/** The settings of the job. `grace` is how late a flight may come, by event time, and still count. */
 export interface PlanOptions {
   readonly grace: Duration
 }
@@ -52,7 +52,7 @@ export function plan({ grace }: PlanOptions) {
   return { delays, routes, hoursOfDay, finalDelays }
 }
 
-/** The job of that plan. */
+/** The job that runs that plan. */
 export function flightsJob(options: PlanOptions): Job {
   const { delays, routes, hoursOfDay, finalDelays } = plan(options)
   return job('flights', delays, routes, hoursOfDay, finalDelays)

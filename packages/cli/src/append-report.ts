@@ -1,17 +1,17 @@
 import { RecordError } from '@millrace/core'
 import { counted } from './terminal/amounts.ts'
 
-/** How far a command that appends has come, and what ended it. */
+/** How far a command that appends has come, and why it ended. */
 export interface AppendReport {
   /** Records that are in the topic for certain. */
   readonly flushed: number
-  /** Records that were handed to the log; after a failed write some of them beyond `flushed` may be in the topic. */
+  /** Records that were handed to the log. After a failed write, some of them beyond `flushed` may be in the topic. */
   readonly appended: number
-  /** What ended it before the end of the input. */
+  /** Why it ended before the end of the input. */
   readonly failure: unknown
 }
 
-/** How many records the topic has got, for a person; never more than are there. */
+/** The number of records that are in the topic for certain, for a person; never more than the topic has. */
 export function appendedText({ flushed, appended }: AppendReport): string {
   const records = counted(flushed, 'record')
   return flushed === appended ? records : `at least ${records}`

@@ -4,7 +4,7 @@ import { type Log, RefusedError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Option } from 'commander'
 
-/** What every command that touches data takes. */
+/** The options of every command that reads or writes data. */
 export interface DataOptions {
   readonly data: string
 }
@@ -12,7 +12,7 @@ export interface DataOptions {
 /** The option that names the data directory. */
 export function dataOption(): Option {
   const option = new Option('--data <dir>', 'the data directory').default('.millrace').env('MILLRACE_DATA')
-  // An empty variable counts as one that is not set.
+  // An empty variable counts as not set.
   return option.argParser((directory) => (directory === '' ? '.millrace' : directory))
 }
 
@@ -24,8 +24,8 @@ export function jsonOption(): Option {
 export type IfMissing = 'make' | 'refuse'
 
 /**
- * Runs `use` with the log of the data directory, and closes it whatever happens. Throws `FILE_MISSING` if it is
- * missing and `ifMissing` is `refuse`.
+ * Runs `use` with the log of the data directory, and closes the log even if `use` fails. Throws `FILE_MISSING` if the
+ * directory is missing and `ifMissing` is `refuse`.
  */
 export async function withLog<T>(
   { data }: DataOptions,
@@ -41,7 +41,7 @@ export async function withLog<T>(
   }
 }
 
-/** The log in a data directory, which is made where there is none. */
+/** The log in a data directory. The directory is made if it does not exist. */
 export async function openLog(data: string): Promise<Log> {
   const { openFileLog } = await import('@millrace/connectors/file')
   return openFileLog({ directory: resolve(data), env: nodeEnv() })

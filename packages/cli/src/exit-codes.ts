@@ -10,7 +10,7 @@ export const EXIT = {
   refused: 5,
 } as const
 
-/** Codes that do not end with 1. */
+/** The error codes for which the command does not exit with 1. */
 const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   BAD_NAME: EXIT.usage,
   BAD_TOPIC_SETTINGS: EXIT.usage,
@@ -54,7 +54,7 @@ export function exitCodeOf(code: ErrorCode): number {
   return EXIT_OF_CODE[code] ?? EXIT.failed
 }
 
-/** What `--help` says of them. */
+/** The text about exit codes in `--help`. */
 export const EXIT_HELP = `
 Exit codes:
   0  done

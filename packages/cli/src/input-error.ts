@@ -1,16 +1,16 @@
 import { RefusedError } from '@millrace/core'
 
-/** The error for input that the command was given and cannot use. */
+/** The error for input that the command cannot use. */
 export function badInput(message: string, cause?: unknown): RefusedError {
   return new RefusedError('BAD_INPUT', message, { cause })
 }
 
-/** The error for options and arguments that do not go together. */
+/** The error for options and arguments that cannot be combined. */
 export function badUsage(message: string): RefusedError {
   return new RefusedError('BAD_USAGE', message)
 }
 
-/** The error for a file that is not there or cannot be read. */
+/** The error for a file that does not exist or cannot be read. */
 export function unreadableFile(path: string, cause: unknown): RefusedError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'ENOENT') {

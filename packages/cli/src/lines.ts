@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { badInput } from './input-error.ts'
 
-/** The longest line that is read: a file that has no line breaks must not fill the memory. */
+/** The longest line that is read. A file without line breaks must not fill the memory. */
 const LINE_BYTES_MAX = 256 * 1024 * 1024
 
 const LINE_FEED = 10
@@ -9,9 +9,9 @@ const RETURN = 13
 const BYTE_ORDER_MARK = '\ufeff'
 
 /**
- * Cuts a stream into blocks of whole lines, a chunk of input at a time: a caller that flushes after each block keeps no reader
- * waiting. Each byte is looked at once, however long the lines are. `where` names the line after those that were given so far.
- * Throws `BAD_INPUT` for a longer line than `LINE_BYTES_MAX`.
+ * Cuts a stream into blocks of whole lines, one chunk of input at a time. A caller that flushes after each block keeps no
+ * reader waiting. Each byte is read once, however long the lines are. `where` names the line after those that were returned
+ * so far. Throws `BAD_INPUT` for a line longer than `LINE_BYTES_MAX`.
  */
 export async function* blocksOfLines(
   stream: AsyncIterable<Buffer | string>,
@@ -53,7 +53,7 @@ export function byteLines(block: Buffer): Buffer[] {
   return lines
 }
 
-/** The lines of a block as text, without their line breaks; bytes stay bytes where a line is not UTF-8. */
+/** The lines of a block as text, without their line breaks. A line that is not UTF-8 stays bytes. */
 export function textLines(block: Buffer): (string | Buffer)[] {
   if (!isUtf8(block)) return byteLines(block).map((line) => (isUtf8(line) ? line.toString() : line))
   const lines = block.toString().split('\n')
@@ -61,7 +61,7 @@ export function textLines(block: Buffer): (string | Buffer)[] {
   return lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
 }
 
-/** The text of a line that must be UTF-8. `first`: a byte order mark that programs put before a file's text is left out. */
+/** The text of a line that must be UTF-8. `first`: a byte order mark, which programs put before a file's text, is left out. */
 export function textOf(line: string | Buffer, first: boolean, where: string): string {
   if (typeof line !== 'string') {
     throw badInput(`${where} is not UTF-8 (${byteAt(line)}). Convert the file to UTF-8`)
@@ -69,7 +69,7 @@ export function textOf(line: string | Buffer, first: boolean, where: string): st
   return first && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line
 }
 
-/** Names the first byte that is not UTF-8: there the replacement character stands when the text is decoded. */
+/** Names the first byte that is not UTF-8. In the decoded text, the replacement character stands at its place. */
 export function byteAt(line: Buffer): string {
   const decoded = Buffer.from(line.toString())
   const index = line.findIndex((byte, at) => byte !== decoded[at])

@@ -8,15 +8,15 @@ try {
 } catch (error) {
   process.exitCode = reportError(io, error)
 }
-// A pending read of stdin or a connection kept alive must not hold a command that is done.
+// A pending read of stdin or an open connection must not keep the process alive after the command is done.
 await Promise.all([written(process.stdout), written(process.stderr)])
-// What stdout could not take is reported a turn later.
+// A failed write to stdout is reported one turn of the event loop later.
 setImmediate(() => process.exit())
 
-/** Resolves once a stream has passed on what it was given. */
+/** Resolves when a stream has passed on everything that was written to it. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    // Another write, of nothing, would fail where the disk is full, and nothing was to be written.
+    // If nothing is to be written, an empty write would be useless, and it would fail if the disk is full.
     if (stream.writableLength === 0) resolve()
     else stream.write('', () => resolve())
   })

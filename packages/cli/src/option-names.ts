@@ -8,10 +8,10 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   recordBytesMax: '--record-bytes-max',
 }
 
-/** Those that are also words are settings only where a value is said of them. */
+/** The settings. A name that is also an ordinary word counts as a setting only if the message states its value. */
 const SETTING = /\b(?:(?:partitions|cleanup)(?= is )|retentionMs|retentionBytes|segmentBytes|recordBytesMax)\b/g
 
-/** A message for those who use the command: settings are named as its options. */
+/** A message for users of the command: it names settings as options of the command. */
 export function withOptionNames(message: string): string {
   return message.replace(SETTING, (setting) => OPTION_OF[setting] ?? setting)
 }

@@ -14,7 +14,7 @@ import { VERSION } from './version.ts'
 import { queryCommand } from './views/query.ts'
 import { watchCommand } from './views/watch.ts'
 
-/** The whole command. Its actions throw; who parses reports. */
+/** The whole command. Its actions throw; the caller that parses reports the errors. */
 export function program(io: Io): Command {
   const millrace = new Command('millrace')
     .description('Runs stream-processing jobs, manages their topics, queries their views.')
@@ -47,13 +47,13 @@ ${EXIT_HELP}`,
   return millrace
 }
 
-/** `millrace --data <dir> topics list` is `millrace topics list --data <dir>`. */
+/** `millrace --data <dir> topics list` means `millrace topics list --data <dir>`. */
 function passDataOn(millrace: Command, action: Command): void {
   const { data } = millrace.opts<{ data?: string }>()
   if (data !== undefined) action.setOptionValueWithSource('data', data, 'cli')
 }
 
-/** For the command and all below it: settings are not inherited by commands that are added whole. */
+/** Applies settings to the command and all commands below it: a command that is added as a whole does not inherit settings. */
 function throwInsteadOfExiting(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout.write(text),

@@ -14,7 +14,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(data, { recursive: true }))
 })
 
-/** What is said about a directory of that mode, and its mode afterwards. */
+/** The message about a directory of that mode, and its mode afterwards. */
 function protectedWith(mode: number): { readonly said: string; readonly mode: string } {
   chmodSync(data, mode)
   const stderr = new PassThrough()

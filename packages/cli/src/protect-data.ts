@@ -8,14 +8,15 @@ import { printable } from './terminal/printable.ts'
 const OTHERS = 0o077
 
 /**
- * Takes a data directory of this user away from other users, and says so on stderr: one that was made by hand, or copied, may be
- * open to them. Throws `BAD_INPUT` for such a directory that holds something else: it is not ours to close.
+ * Removes the access of other users from a data directory of this user, and reports that on stderr. A directory that was
+ * made by hand, or copied, may be open to them. Throws `BAD_INPUT` if such a directory holds something else: Millrace must
+ * not close it.
  */
 export function protectData(io: Io, data: string): void {
   const directory = resolve(data)
   const uid = process.getuid?.()
   const found = statSync(directory, { throwIfNoEntry: false })
-  // Of another owner, or not a directory: opening it says so.
+  // The directory has another owner, or is not a directory. Opening it reports that.
   if (uid === undefined || !found?.isDirectory() || found.uid !== uid || (found.mode & OTHERS) === 0) return
   const mode = `mode 0${(found.mode & 0o777).toString(8)}`
   if (!existsSync(join(directory, 'millrace.json')) && readdirSync(directory).length > 0) {

@@ -3,8 +3,8 @@ import { fieldText } from './json-text/json-fields.ts'
 import { isoTime } from './values.ts'
 
 /**
- * The key that a field of a JSON object holds: of a string its text, of anything else its JSON as it stands, digit by digit.
- * `text` is the object that `fields` was parsed from. Throws `BAD_INPUT` if there is none.
+ * The key that a field of a JSON object holds: the text of a string, or the JSON of anything else as it stands, digit by
+ * digit. `text` is the object that `fields` was parsed from. Throws `BAD_INPUT` if there is none.
  */
 export function keyOfField(
   fields: Readonly<Record<string, unknown>>,
@@ -18,7 +18,7 @@ export function keyOfField(
   return typeof value === 'string' ? checkedText(value, `${where}: ${field}`) : (fieldText(text, field) ?? '')
 }
 
-/** Throws `BAD_INPUT` for text that has no UTF-8: half of a surrogate pair, which only JSON's escapes can hold. */
+/** Throws `BAD_INPUT` for text that cannot be UTF-8: half of a surrogate pair, which only escapes of JSON can hold. */
 export function checkedText(text: string, what: string): string {
   if (text.isWellFormed()) return text
   throw badInput(`${what} holds half of a surrogate pair (${JSON.stringify(text)}), which UTF-8 cannot. Correct it`)

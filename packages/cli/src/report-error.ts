@@ -5,9 +5,12 @@ import { withOptionNames } from './option-names.ts'
 import type { Io } from './terminal/io.ts'
 import { printableLines } from './terminal/printable.ts'
 
-/** Says what went wrong in one message on stderr, with what came from data escaped, without a stack unless MILLRACE_DEBUG is set; returns the exit code. */
+/**
+ * Reports on stderr, in one message, what failed. Text from data is escaped. A stack is printed only if MILLRACE_DEBUG
+ * is set. Returns the exit code.
+ */
 export function reportError(io: Io, error: unknown): number {
-  // Commander has printed its own message, or the help that was asked for.
+  // Commander has already printed its own message, or the requested help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (isClosedPipe(error)) return EXIT.ok
   const { red, dim } = io.colors
@@ -17,7 +20,7 @@ export function reportError(io: Io, error: unknown): number {
   return exitCodeOf(code)
 }
 
-/** What no part of Millrace has given a code: the system's refusals, and its own faults. */
+/** Errors that have no code of Millrace: errors of the system, and bugs of Millrace itself. */
 function withCode(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const message = error instanceof Error ? error.message : String(error)

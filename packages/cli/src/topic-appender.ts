@@ -32,7 +32,7 @@ export class TopicAppender {
     return new TopicAppender(writer, opened)
   }
 
-  /** The partition of a key; records without one take turns. */
+  /** The partition of a key. Records without a key go to the partitions in turn. */
   partitionOf(key: string | Uint8Array | null): number {
     if (key === null) return this.#keyless++ % this.#partitions.length
     this.#encode(key)

@@ -29,7 +29,7 @@ export function httpUrl(text: string): string {
   throw new InvalidArgumentError('Give an address such as http://127.0.0.1:4711.')
 }
 
-/** ms since the epoch, from such a number or from an ISO date; a date without a zone is UTC. */
+/** ms since the epoch, from a number of ms or from an ISO date; a date without a zone is UTC. */
 export function timeMs(text: string): number {
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
   const time = isoTime(text)
@@ -37,7 +37,7 @@ export function timeMs(text: string): number {
   throw new InvalidArgumentError('Give ms since the epoch, or a date such as 2001-01-31T08:00.')
 }
 
-/** As `timeMs`, for the event time of records: a number that looks like something else than ms is refused. */
+/** As `timeMs`, for the event time of records. A number that looks like something other than ms is refused. */
 export function eventTimeMs(text: string): number {
   const time = timeMs(text)
   const looks = /^-?\d+$/.test(text) ? looksLike(time) : 'ms'
@@ -50,8 +50,8 @@ export function eventTimeMs(text: string): number {
 const ISO_DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
 
 /**
- * ms since the epoch of an ISO date (UTC where it states no zone), without smaller parts; undefined for other text, and for a day or a
- * time of day that does not exist. `24:00` is the end of its day.
+ * ms since the epoch of an ISO date (UTC if it states no zone), without smaller parts. Undefined for other text, and for a
+ * day or a time of day that does not exist. `24:00` is the end of its day.
  */
 export function isoTime(text: string): number | undefined {
   const [found, year, month, day, ...clock] = ISO_DATE.exec(text) ?? []
@@ -60,7 +60,7 @@ export function isoTime(text: string): number | undefined {
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
   const date = new Date(0)
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  // A day that the month does not have would be one of the next month.
+  // A day that the month does not have would become a day of the next month.
   if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
   const time = date.setUTCHours(Number(hour), Number(minute), Number(second), ms)
   const isClock = Number(hour) < 24 || (Number(hour) === 24 && time === date.setUTCHours(0, 0, 0, 0))
@@ -80,7 +80,7 @@ export function durationMs(text: string): number {
   throw new InvalidArgumentError('Give a time such as 500ms, 10s, 5m, 1h or 7d.')
 }
 
-/** As `durationMs`, and more than nothing. */
+/** As `durationMs`, but more than 0. */
 export function positiveDurationMs(text: string): number {
   const value = durationMs(text)
   if (value > 0) return value

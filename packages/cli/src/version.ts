@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The command's version, as its package.json says. */
+/** The command's version, from its package.json. */
 export const VERSION = readVersion()
 
 function readVersion(): string {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 const SOURCES = resolve(import.meta.dirname, '../../..', 'packages')
 
-/** The doors of siblings that the client may use. */
+/** The sibling packages' entry points that the client may use. */
 const DOORS: Record<string, string> = {
   '@millrace/core': resolve(SOURCES, 'core/src/index.ts'),
   '@millrace/core/internal': resolve(SOURCES, 'core/src/internal.ts'),
@@ -45,7 +45,7 @@ test('the client and all that it reaches import nothing that a browser does not 
   expect(visited).toBeGreaterThan(12)
 })
 
-/** Takes away what a browser does not have, then defines a job, reads a view of it and follows its changes. */
+/** Removes what a browser does not have, then defines a job, reads a view of it and follows its changes. */
 const WITHOUT_NODE = `
   const { log } = console
   for (const name of ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate']) delete globalThis[name]

@@ -49,7 +49,7 @@ function change(stream: ScriptedStream | undefined, key: string, value: number |
   stream?.send(`event: change\n${id}data: ${JSON.stringify({ key, value })}\n\n`)
 }
 
-/** Lets everything that is ready have its turn. */
+/** Runs everything that is ready. */
 async function settle(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0)
 }

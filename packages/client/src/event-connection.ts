@@ -3,16 +3,16 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { Observable } from 'rxjs'
 import { unreachable } from './server-error.ts'
 
-/** What comes over a stream of Server-Sent Events; comments are the server's signs of life. */
+/** What arrives over a stream of Server-Sent Events. The server sends comments as heartbeats. */
 export type Received = EventSourceMessage | 'alive'
 
 /** Opens the stream; `signal` ends it. */
 export type OpenStream = (signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>
 
-/** An event that is longer than this is not from a Millrace server: many times the largest record. */
+/** The limit of an event's length: many times the largest record. A longer event is not from a Millrace server. */
 const EVENT_CHARS_MAX = 64 * 1024 * 1024
 
-/** One connection, from opening to end; it never completes: a stream that ends is an error. Unsubscribing closes it. */
+/** One connection, from opening to end. It never completes: the end of a stream is an error. Unsubscribing closes it. */
 export function eventConnection(url: string, open: OpenStream): Observable<Received> {
   return new Observable((subscriber) => {
     const stop = new AbortController()

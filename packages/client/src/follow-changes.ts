@@ -6,18 +6,18 @@ import { completeFromField, partsField, positionField } from './json-fields.ts'
 import { serverError } from './server-error.ts'
 import type { ViewEvent } from './view-answers.ts'
 
-/** The wait before the first new connection; doubled with each that fails. */
+/** The wait before the first new connection; doubled after each connection that fails. */
 const RETRY_MS = 200
 
 /** The longest wait between two connections. */
 const RETRY_MS_MAX = 10_000
 
-/** Three of the server's heartbeats: a stream that says nothing for so long is dead. */
+/** Three of the server's heartbeats: a stream that sends nothing for this long is dead. */
 const SILENCE_MS_MAX = 45_000
 
 /**
- * A view's changes, over as many connections as it takes. An error before the first connection stands, and so does one
- * that no later try can mend; everything else is tried again, for as long as someone is subscribed.
+ * A view's changes, over as many connections as necessary. An error before the first connection is final, and so is one that no
+ * retry can resolve. After every other error it retries, for as long as there is a subscriber.
  */
 export function followChanges<E>(
   url: string,
@@ -39,13 +39,13 @@ export function followChanges<E>(
   })
 }
 
-/** Puts the events of each commit together: half a commit, cut off with its connection, is not told. */
+/** Puts the events of each commit together. Half a commit, cut off with its connection, is not reported. */
 class CommitAssembler<E> {
   readonly #decode: (json: unknown) => E
   #entries: E[] = []
-  /** The last position that was told, as text. */
+  /** The last position that was reported, as text. */
   #last: string | undefined
-  /** The parts that were told last, as text. */
+  /** The parts that were reported last, as text. */
   #lastParts = ''
   /** How often in a row the stream could not be opened again. */
   failures = 0
@@ -68,7 +68,7 @@ class CommitAssembler<E> {
       case 'error':
         throw serverError('the stream of changes', 200, JSON.parse(received.data))
       default:
-        // A later server may tell more.
+        // A later server may send more kinds of events.
         return []
     }
   }
@@ -78,7 +78,7 @@ class CommitAssembler<E> {
     this.#entries = []
     const started: unknown = JSON.parse(data)
     const parts = partsField(started)
-    // The connection was cut, and nothing happened in between: no change was missed.
+    // The connection was cut, but no change was missed: the position and the parts are the same as before.
     if (id === this.#last && String(parts.parts) === this.#lastParts) return []
     this.#last = id
     this.#lastParts = String(parts.parts)

@@ -4,13 +4,13 @@ import { badAnswer, serverError, unreachable } from './server-error.ts'
 /** Query parameters; those that are undefined are left out. */
 export type Parameters = Readonly<Record<string, string | number | undefined>>
 
-/** An answer's JSON; the error that it tells where it is not a 200. */
+/** An answer's JSON; the error in it if the status is not 200. */
 export interface Answered {
   readonly body: unknown
   readonly error: MillraceError | undefined
 }
 
-/** Asks one server: `fetch` and nothing else, so that it works in every runtime. */
+/** Sends requests to one server. It uses only `fetch`, so that it works in every runtime. */
 export class HttpTransport {
   /** Without a slash at its end. */
   readonly url: string
@@ -23,7 +23,7 @@ export class HttpTransport {
     this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   }
 
-  /** Throws where there is no answer, or one that is not a Millrace server's. */
+  /** Throws if there is no answer, or if it is not from a Millrace server. */
   async ask(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Answered> {
     const url = `${this.url}${path}${queryText(parameters)}`
     const response = await this.#open(url, 'application/json', signal)
@@ -36,7 +36,7 @@ export class HttpTransport {
     }
   }
 
-  /** As `ask`, and throws the error that the answer tells. */
+  /** As `ask`, but throws the error in the answer. */
   async read(path: string, parameters: Parameters, signal?: AbortSignal): Promise<unknown> {
     const { body, error } = await this.ask(path, parameters, signal)
     if (error !== undefined) throw error
@@ -56,7 +56,7 @@ export class HttpTransport {
   }
 
   async #open(url: string, accept: string, signal?: AbortSignal): Promise<Response> {
-    // Called as a plain function: a browser's fetch refuses to be called on another object.
+    // Called as a plain function: a browser's fetch throws when it is called on another object.
     const send = this.#fetch
     try {
       return await send(url, { headers: { accept, ...this.#authorization }, ...(signal && { signal }) })

@@ -1,6 +1,6 @@
 import { type Position, parsePosition, type Window } from '@millrace/core'
 
-/** A field of an answer's object; throws where the answer is none. */
+/** A field of an answer's object; throws if the answer is not an object. */
 export function field(json: unknown, name: string): unknown {
   if (typeof json !== 'object' || json === null) throw new Error(`${JSON.stringify(json)} is no object`)
   return Object.hasOwn(json, name) ? Reflect.get(json, name) : undefined
@@ -22,13 +22,13 @@ export function positionField(json: unknown): Position {
   return parsePosition(textField(json, 'position'))
 }
 
-/** From where on a view counts, as an answer says it; nothing for one that counts from the start. */
+/** The position from which a view counts, as an answer gives it; nothing for a view that counts from the start. */
 export function completeFromField(json: unknown): { readonly completeFrom?: Position } {
   const from = field(json, 'completeFrom')
   return from === undefined || from === null ? {} : { completeFrom: parsePosition(textField(json, 'completeFrom')) }
 }
 
-/** The window of an entry; undefined where it has none. */
+/** The window of an entry; undefined if it has none. */
 export function windowField(json: unknown): Window | undefined {
   const window = field(json, 'window')
   if (window === undefined) return undefined
@@ -38,7 +38,7 @@ export function windowField(json: unknown): Window | undefined {
   return { start, end }
 }
 
-/** The parts that an answer is of, where it says so. */
+/** The parts that an answer comes from, if it lists them. */
 export function partsField(body: unknown): { readonly parts?: readonly number[] } {
   return field(body, 'parts') === undefined ? {} : { parts: listField(body, 'parts').map(Number) }
 }

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import type { Answer, Page, PartsOptions, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
 import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
-/** A view by key, as a client reads it. Only committed state is ever answered. */
+/** A view by key, as a client reads it. It returns only committed state. */
 export class KeyedView<K, V> {
   readonly #reader: ViewReader<K, V>
 
@@ -14,7 +14,7 @@ export class KeyedView<K, V> {
     return this.#reader.name
   }
 
-  /** The key's value; undefined where it has none. */
+  /** The key's value; undefined if it has none. */
   async get(key: K, options: ReadOptions = {}): Promise<V | undefined> {
     return (await this.lookup(key, options)).value
   }
@@ -24,19 +24,19 @@ export class KeyedView<K, V> {
     return this.#reader.value(key, undefined, options)
   }
 
-  /** A page of the entries in a range of keys, in the order of the keys. Each page is of its own moment. */
+  /** A page of the entries in a range of keys, in the order of the keys. Each page reflects a different moment. */
   range(options: RangeOptions<K> = {}): Promise<Page<ViewEntry<K, V>>> {
     return this.#reader.page(undefined, options, keyed)
   }
 
-  /** All entries of a range, page by page as they are taken; `limit` is the pages' size, by default 1000. */
+  /** All entries of a range. A page is read when its entries are needed; `limit` is the page size, by default 1000. */
   all(options: RangeOptions<K> = {}): AsyncIterable<ViewEntry<K, V>> {
     return walkPages((cursor) => this.range({ limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }))
   }
 
   /**
-   * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
-   * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
+   * What changes from now on. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
+   * it. Errors if the first connection cannot be made, or if the server refuses.
    */
   changes(options: PartsOptions = {}): Observable<ViewEvent<ViewEntry<K, V | null>>> {
     return this.#reader.changes(keyed, options)

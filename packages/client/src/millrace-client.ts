@@ -24,7 +24,7 @@ export type TableView<T extends Table<unknown, unknown>> =
 export interface ClientOptions {
   /** What sends requests. Default: the runtime's own `fetch`. */
   readonly fetch?: typeof fetch
-  /** What the job's server asks for: `<data>/token` holds it on the machine of the job. Default: none is sent. */
+  /** The token that the job's server requires: `<data>/token` holds it on the machine of the job. Default: no token is sent. */
   readonly token?: string
 }
 
@@ -41,13 +41,13 @@ export interface ViewDescription {
   readonly partitions: number
   readonly parts: readonly number[]
   readonly position: Position
-  /** The view counts every record from here on; absent: from the start of its inputs. */
+  /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
 
 /**
- * Reads the views of one running job. Makes no connection until asked, keeps none open but `changes()`, and needs no
- * closing.
+ * Reads the views of one running job. It connects only when it has something to read, keeps no connection open except those of
+ * `changes()`, and needs no closing.
  *
  * ```ts
  * const client = new MillraceClient('http://127.0.0.1:4711')
@@ -56,16 +56,16 @@ export interface ViewDescription {
  */
 export class MillraceClient {
   readonly #transport: HttpTransport
-  /** Asked once, when a view that is known by name only is first read. */
+  /** Requested once, when a view of which only the name is known is first read. */
   #described: Promise<readonly ViewDescription[]> | undefined
 
   constructor(url: string, options: ClientOptions = {}) {
     this.#transport = new HttpTransport(url, options.fetch ?? fetch, options.token)
   }
 
-  /** The view of a job's table, of its types. Throws `VIEW_MISSING` for a table that is not kept under a name. */
+  /** The view of a job's table, with the table's types. Throws `VIEW_MISSING` for a table that is not kept under a name. */
   view<T extends Table<unknown, unknown>>(table: T): TableView<T>
-  /** A view by its name. Keys and values are plain JSON; that they are of these types is the caller's word. */
+  /** A view by its name. Keys and values are plain JSON; the caller declares their types, and nothing checks them. */
   view<K, V>(name: string): KeyedView<K, V>
   view(source: string | Table<unknown, unknown>) {
     if (typeof source === 'string') return new KeyedView(this.#named(source))
@@ -104,7 +104,7 @@ export class MillraceClient {
 
   async #codecOf<K, V>(name: string): Promise<ViewCodec<K, V>> {
     this.#described ??= this.views()
-    // A failure is told to those that waited, and asked anew by the next.
+    // Those that waited get the failure. The next caller requests the views again.
     const views = await this.#described.catch((error) => {
       this.#described = undefined
       throw error
@@ -116,7 +116,7 @@ export class MillraceClient {
   }
 }
 
-/** By its type alone, a table whose keys are windowed ones is taken for a table with windows. */
+/** By its type alone, a table with windowed keys looks like a table with windows. */
 function requirePlainKeys(name: string, keySerde: string): void {
   if (!keySerde.startsWith('windowed(')) return
   throw new RefusedError(
@@ -139,7 +139,7 @@ function describedView(json: unknown): ViewDescription {
   }
 }
 
-/** Its fields are the server's word: client and server of one version agree on them. */
+/** Its other fields are not checked: client and server of one version agree on them. */
 function isStatus(body: unknown): body is JobStatus {
   return typeof field(body, 'job') === 'string' && Array.isArray(field(body, 'tasks'))
 }

@@ -10,7 +10,7 @@ import {
   StateDamagedError,
 } from '@millrace/core'
 
-/** The class that goes with what happens next; the server's errors arrive as the same class that it threw. */
+/** The class by what happens next. The server's errors arrive as the class that the server threw. */
 const CLASSES = {
   refused: RefusedError,
   record: RecordError,
@@ -20,7 +20,7 @@ const CLASSES = {
   fatal: FatalError,
 }
 
-/** The error that a server's body tells; what is no such body is `BAD_ANSWER`, or `SERVER_UNREACHABLE` from a gateway. */
+/** The error in a server's body. A body without one gives `BAD_ANSWER`, or `SERVER_UNREACHABLE` if it is from a gateway. */
 export function serverError(url: string, status: number, body: unknown): MillraceError {
   if (isErrorBody(body)) return new CLASSES[ERROR_CODES[body.code]](body.code, body.message)
   if (status >= 502 && status <= 504) {
@@ -32,12 +32,12 @@ export function serverError(url: string, status: number, body: unknown): Millrac
   return badAnswer(url, `its answer (status ${status}) is not one`)
 }
 
-/** What answers at the URL does not speak Millrace's protocol. */
+/** The server at the URL does not speak Millrace's protocol. */
 export function badAnswer(url: string, reason: string, cause?: unknown): RefusedError {
   return new RefusedError('BAD_ANSWER', `${url} is no Millrace server's: ${reason}; check the URL`, { cause })
 }
 
-/** Nothing answers at the URL. */
+/** No server answers at the URL. */
 export function unreachable(url: string, cause: unknown): RetriableError {
   return new RetriableError(
     'SERVER_UNREACHABLE',

@@ -1,11 +1,11 @@
 import type { Position, Window } from '@millrace/core'
 
-/** A value and what it reflects: everything before `position`, and maybe more. */
+/** A value and what it reflects: everything before `position`, and perhaps more. */
 export interface Answer<V> {
-  /** Undefined where there is none. */
+  /** Undefined if the key has no value. */
   readonly value: V | undefined
   readonly position: Position
-  /** The view counts every record from here on; absent: from the start of its inputs. */
+  /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
 
@@ -21,31 +21,31 @@ export interface WindowedEntry<K, V> extends ViewEntry<K, V> {
 /** Some consecutive entries of a view. */
 export interface Page<E> {
   readonly entries: readonly E[]
-  /** Give it as `cursor` for the next page; null on the last one. A page may have few entries, or none, before the last. */
+  /** Give it as `cursor` for the next page; null on the last page. A page before the last may also have few entries, or none. */
   readonly next: string | null
   readonly position: Position
-  /** The parts that the page is of, if it was asked for with `parts`. */
+  /** The parts that the page comes from, if it was requested with `parts`. */
   readonly parts?: readonly number[]
-  /** The view counts every record from here on; absent: from the start of its inputs. */
+  /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
 
 /**
- * What a view tells those who follow it.
+ * What a view reports to its followers.
  *
- * - `start`: from `position` on every change follows. Comes first, and again after a broken connection where changes may
- *   have been missed: whoever keeps a copy reads it anew.
- * - `change`: an entry has a new value, null where it was deleted. All changes of a commit come together, with the
- *   position that the view reflects after it.
+ * - `start`: every change from `position` on follows. It comes first, and again after a broken connection if changes may have
+ *   been missed: a follower that keeps a copy must then read the view again.
+ * - `change`: an entry has a new value, or null if it was deleted. All changes of a commit come together, with the position
+ *   that the view reflects after the commit.
  */
 export type ViewEvent<E> = ViewStart | ViewChange<E>
 
 export interface ViewStart {
   readonly kind: 'start'
   readonly position: Position
-  /** The parts whose changes follow, if they were asked for with `parts`. */
+  /** The parts whose changes follow, if they were requested with `parts`. */
   readonly parts?: readonly number[]
-  /** The view counts every record from here on; absent: from the start of its inputs. */
+  /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
 
@@ -59,7 +59,7 @@ export interface ViewChange<E> {
 export interface ReadOptions {
   /** Wait until the answer reflects this position. */
   readonly after?: Position
-  /** How long to wait for `after` at most, in ms; then `POSITION_NOT_REACHED`. Default 5000, at most 30,000. */
+  /** How long to wait for `after` at most, in ms; after that, `POSITION_NOT_REACHED`. Default 5000, at most 30,000. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -67,8 +67,8 @@ export interface ReadOptions {
 /** Which parts of a view to read. */
 export interface PartsOptions {
   /**
-   * `here`: only the parts that the server holds, where other processes of the job have the others. The answer says which
-   * they are, and they may be others with each answer. Default: the whole view, or the error `VIEW_INCOMPLETE`.
+   * `here`: only the parts that the server holds, when other processes of the job hold the others. The answer names these
+   * parts, and each answer may have different ones. Default: the whole view, or the error `VIEW_INCOMPLETE`.
    */
   readonly parts?: 'here'
 }
@@ -77,9 +77,9 @@ export interface PartsOptions {
 export interface PageOptions extends ReadOptions, PartsOptions {
   /** From the last entry to the first. Default: false. */
   readonly reverse?: boolean
-  /** At most about so many entries; from 1 to 1000, default 100. */
+  /** The approximate maximum of entries in a page; from 1 to 1000, default 100. */
   readonly limit?: number
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly cursor?: string
 }
 
@@ -95,9 +95,9 @@ export interface RangeOptions<K> extends PageOptions {
 
 /** Which windows. */
 export interface WindowOptions extends PageOptions {
-  /** Windows that start at or after, ms since the epoch. */
+  /** Windows that start at this time or later, ms since the epoch. */
   readonly windowFrom?: number
-  /** Windows that start before. */
+  /** Windows that start before this time, ms since the epoch. */
   readonly windowTo?: number
 }
 

@@ -1,14 +1,14 @@
 import type { Serde } from '@millrace/core'
 
-/** How a view's keys and values stand in JSON: what is used of its serdes. */
+/** How a view's keys and values are written in JSON: the part of its serdes that the client uses. */
 export interface ViewCodec<K, V> {
   readonly key: Pick<Serde<K>, 'name' | 'toJson' | 'fromJson'>
   readonly value: Pick<Serde<V>, 'fromJson'>
 }
 
 /**
- * For a view that is known by name only: keys and values are the JSON that the server sends, and the types are the
- * caller's word. The key serde's name, from the server, tells how keys are written in URLs.
+ * For a view of which only the name is known. Keys and values are the JSON that the server sends; the caller declares their
+ * types. The key serde's name, from the server, determines how keys are written in URLs.
  */
 export function jsonCodec<K, V>(keySerde: string): ViewCodec<K, V> {
   return {

@@ -47,7 +47,7 @@ export class ViewReader<K, V> {
     }))
   }
 
-  /** A page of entries; of the windows of one key where `key` is given. */
+  /** A page of entries; if `key` is given, of the windows of that key. */
   async page<E>(
     key: K | undefined,
     options: WindowedRangeOptions<K>,
@@ -105,10 +105,10 @@ export class ViewReader<K, V> {
   }
 }
 
-/** The pages' size for whoever wants all entries: the largest, so that there are the fewest requests. */
+/** The page size for reading all entries: the largest, for the fewest requests. */
 export const WALK_LIMIT = 1000
 
-/** Page after page, to the last. */
+/** All pages, one after another. */
 export async function* walkPages<E>(page: (cursor: string | undefined) => Promise<Page<E>>): AsyncGenerator<E, void> {
   let cursor: string | undefined
   do {

@@ -11,7 +11,7 @@ import type {
 } from './view-answers.ts'
 import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
-/** A view by key and window, as a client reads it. Only committed state is ever answered. */
+/** A view by key and window, as a client reads it. It returns only committed state. */
 export class WindowedView<K, V> {
   readonly #reader: ViewReader<K, V>
 
@@ -23,7 +23,7 @@ export class WindowedView<K, V> {
     return this.#reader.name
   }
 
-  /** The key's value in the window that starts at `windowStart` (ms since the epoch); undefined where it has none. */
+  /** The key's value in the window that starts at `windowStart` (ms since the epoch); undefined if it has none. */
   async get(key: K, windowStart: number, options: ReadOptions = {}): Promise<V | undefined> {
     return (await this.lookup(key, windowStart, options)).value
   }
@@ -33,31 +33,31 @@ export class WindowedView<K, V> {
     return this.#reader.value(key, windowStart, options)
   }
 
-  /** All windows of one key, by start, page by page as they are taken; `limit` is the pages' size, by default 1000. */
+  /** All windows of one key, by start. A page is read when its entries are needed; `limit` is the page size, by default 1000. */
   windows(key: K, options: WindowOptions = {}): AsyncIterable<WindowedEntry<K, V>> {
     return walkPages((cursor) =>
       this.windowsPage(key, { limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }),
     )
   }
 
-  /** A page of the windows of one key, by start. Each page is of its own moment. */
+  /** A page of the windows of one key, by start. Each page reflects a different moment. */
   windowsPage(key: K, options: WindowOptions = {}): Promise<Page<WindowedEntry<K, V>>> {
     return this.#reader.page(key, options, windowed)
   }
 
-  /** A page of the entries in a range of keys and windows, by key, then by start. Each page is of its own moment. */
+  /** A page of the entries in a range of keys and windows, by key, then by start. Each page reflects a different moment. */
   range(options: WindowedRangeOptions<K> = {}): Promise<Page<WindowedEntry<K, V>>> {
     return this.#reader.page(undefined, options, windowed)
   }
 
-  /** All entries of a range, page by page as they are taken; `limit` is the pages' size, by default 1000. */
+  /** All entries of a range. A page is read when its entries are needed; `limit` is the page size, by default 1000. */
   all(options: WindowedRangeOptions<K> = {}): AsyncIterable<WindowedEntry<K, V>> {
     return walkPages((cursor) => this.range({ limit: WALK_LIMIT, ...options, ...(cursor !== undefined && { cursor }) }))
   }
 
   /**
-   * What changes from now on. Each subscription is a connection of its own, made anew by itself when it breaks;
-   * unsubscribing closes it. Errors when the first connection cannot be made, or the server refuses.
+   * What changes from now on. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
+   * it. Errors if the first connection cannot be made, or if the server refuses.
    */
   changes(options: PartsOptions = {}): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
     return this.#reader.changes(windowed, options)

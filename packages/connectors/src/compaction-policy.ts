@@ -3,32 +3,38 @@ import { tombstonesGone, withDeleteHorizon, withTombstonesGone } from './record-
 import { filterBatch } from './record-batch/filter-batch.ts'
 import type { RecordCursor } from './record-batch/record-cursor.ts'
 
-/** How long a tombstone stays after it was first compacted, so that readers that lag learn of it: Kafka's `delete.retention.ms`. */
+/** How long a tombstone stays after it was first compacted, so that slow readers still read it: Kafka's `delete.retention.ms`. */
 export const TOMBSTONE_KEPT_MS = 24 * 60 * 60 * 1000
 
-/** What compaction decides of a batch. */
+/** What the compaction of a batch depends on. */
 export interface Compaction {
-  /** Whether a later record of the key stands in what is compacted. Called for each record with a key, in order. */
+  /** Whether a later record of the key is in the range that is compacted. Called for each record with a key, in order. */
   readonly superseded: (record: RecordCursor) => boolean
   /** Wall-clock time. */
   readonly nowMs: number
-  /** What was compacted before this: only there tombstones go, so that `PartitionReader.compactedBefore` is past them. */
+  /**
+   * Earlier compactions reached this offset. Tombstones are dropped only before it, so that `PartitionReader.compactedBefore`
+   * is past them.
+   */
   readonly compactedBefore: number
-  /** What is compacted now: only there a tombstone's time begins, since what it deletes is gone. */
+  /**
+   * This compaction reaches this offset. A tombstone's time begins only before it, since the records that it deletes are
+   * removed there.
+   */
   readonly compactedUntil: number
 }
 
 export interface CompactedBatch {
-  /** What stays; undefined where no record does. */
+  /** The batch that stays; undefined if no record does. */
   readonly kept: Buffer | undefined
-  /** Tombstones of the batch were dropped, now or before. `kept` says so itself. */
+  /** Tombstones of the batch were dropped, now or before. `kept` has a mark for it, too. */
   readonly tombstonesGone: boolean
 }
 
 /**
- * Leaves the latest record of each key, unless it is a tombstone whose time is over, and every record without a key, which
- * no later one could replace. A tombstone's time begins when it is first compacted: then the batch gets a delete horizon,
- * in wall-clock time (KIP-534). The record's own time has no part in it: it may be of any year.
+ * Keeps the latest record of each key, unless it is a tombstone whose time is over, and every record without a key, which no
+ * later one could replace. A tombstone's time begins when it is first compacted: then the batch gets a delete horizon, in
+ * wall-clock time (KIP-534). The record's timestamp does not matter: it may be of any year.
  */
 export function compactBatch(buffer: Buffer, at: number, bytes: number, compaction: Compaction): CompactedBatch {
   const { superseded, nowMs, compactedBefore, compactedUntil } = compaction

@@ -12,7 +12,7 @@ export function topicExists(topic: string): RefusedError {
   return new RefusedError('TOPIC_EXISTS', `There is a topic ${topic} already`, { topic })
 }
 
-/** Throws `PARTITION_MISSING` where a topic of so many partitions has none of that number. */
+/** Throws `PARTITION_MISSING` if a topic with so many partitions has no partition of that number. */
 export function checkPartition(topic: string, partition: number, partitions: number): void {
   if (Number.isSafeInteger(partition) && partition >= 0 && partition < partitions) return
   throw new RefusedError(

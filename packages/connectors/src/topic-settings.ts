@@ -1,12 +1,12 @@
 import { RefusedError, type TopicSettings } from '@millrace/core'
 
-/** Enough for any one machine, and a directory that can still be listed. */
+/** Enough for one machine, and a directory of that size can still be listed. */
 const PARTITIONS_MAX = 10_000
-/** Below this a partition would be nothing but files. */
+/** With smaller segments, a partition would be nothing but files. */
 const SEGMENT_BYTES_MIN = 1024
 const SEGMENT_BYTES_DEFAULT = 256 * 1024 * 1024
 const RECORD_BYTES_MAX_DEFAULT = 1024 * 1024
-/** A batch's length is a 31-bit number; a record must fit into one with room to spare. */
+/** A batch's length is a 31-bit number, and a record must fit into one with room to spare. */
 const RECORD_BYTES_MAX_LIMIT = 1024 * 1024 * 1024
 
 /** A topic's settings with the defaults filled in. Throws `BAD_TOPIC_SETTINGS` with everything that is wrong. */

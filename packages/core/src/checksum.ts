@@ -1,19 +1,19 @@
 import { crc32c as nativeCrc32c } from '@node-rs/crc32'
 
 /**
- * Below this the call into native code costs more than the tables: 100 B take 114 ns there and 79 ns here, 150 B 167 and
- * 125, 200 B 133 and 152, 400 B 177 and 310 (Node 24, x64).
+ * Below this the call into native code costs more than the tables. Native code takes 114 ns for 100 B, the tables take 79 ns;
+ * for 150 B 167 and 125, for 200 B 133 and 152, for 400 B 177 and 310 (Node 24, x64).
  */
 const NATIVE_BYTES_MIN = 180
 
 const POLYNOMIAL = 0x82f63b78
 
-/** Eight tables of 256: the k-th holds what a byte adds that has k more behind it ("slicing by 8"). */
+/** Eight tables of 256: the k-th holds what a byte adds when k more bytes follow it ("slicing by 8"). */
 const TABLES = makeTables()
 
 /**
- * CRC-32C (Castagnoli) of `bytes[start, end)`, as an unsigned 32-bit number; with `before`, the checksum of what stands before
- * them, that of both.
+ * CRC-32C (Castagnoli) of `bytes[start, end)`, as an unsigned 32-bit number. With `before`, the checksum of the bytes before
+ * them, the result is the checksum of both.
  */
 export function crc32c(bytes: Buffer, start: number, end: number, before = 0): number {
   if (end - start >= NATIVE_BYTES_MIN) return nativeCrc32c(bytes.subarray(start, end), before)

@@ -1,6 +1,6 @@
 import type { Serde } from './contracts/serde.ts'
 
-/** The serde whose keys are written as they are, where a person writes a key: in a URL, on a command line. */
+/** The serde whose keys are written as they are when a person writes a key: in a URL, on a command line. */
 const TEXT_SERDE = 'string'
 
 /** Whether keys of this serde are written as plain text. */
@@ -15,8 +15,8 @@ export function keyToText<K>(serde: Pick<Serde<K>, 'name' | 'toJson'>, key: K): 
 }
 
 /**
- * The inverse of `keyToText`. For keys that are not plain text, what is no JSON is taken as a string, so that a person
- * may write `ATL` for a JSON key `"ATL"`. Throws what the serde throws for what is no key of its kind.
+ * The inverse of `keyToText`. If keys are not plain text, text that is not JSON is taken as a string, so that a person may
+ * write `ATL` for a JSON key `"ATL"`. Throws what the serde throws for a value that is not a key of its kind.
  */
 export function keyFromText<K>(serde: Pick<Serde<K>, 'name' | 'fromJson'>, text: string): K {
   return serde.fromJson(hasTextKeys(serde) ? text : jsonOrText(text))

@@ -7,7 +7,7 @@ export function isValidName(name: string): boolean {
   return NAME.test(name)
 }
 
-/** Throws `BAD_NAME` where the name may not name a topic, job, store or view. `what` says which of them. */
+/** Throws `BAD_NAME` if the name may not name a topic, job, store or view. `what` is the one that the name is for. */
 export function checkName(what: 'topic' | 'job' | 'store' | 'view' | 'transactional id', name: string): void {
   if (typeof name === 'string' && isValidName(name)) return
   throw new RefusedError(

@@ -2,8 +2,8 @@ import { dictionary, ownValue } from './dictionary.ts'
 import { RefusedError } from './errors/millrace-error.ts'
 
 /**
- * Where in its inputs an answer stands: for each topic and partition, the offset of the first record that is not in it.
- * A partition that is missing stands at 0.
+ * How far an answer has come in its inputs: for each topic and partition, the offset of the first record that is not in it.
+ * A missing partition counts as 0.
  */
 export type Position = Readonly<Record<string, Readonly<Record<string, number>>>>
 
@@ -39,7 +39,7 @@ export function parsePosition(text: string): Position {
   return position
 }
 
-/** The offset that a position has of a partition; undefined if the partition is missing. */
+/** The offset that a position has for a partition; undefined if the partition is missing. */
 export function offsetIn(position: Position, topic: string, partition: string | number): number | undefined {
   const partitions = ownValue(position, topic)
   return partitions === undefined ? undefined : ownValue(partitions, partition)
@@ -55,7 +55,10 @@ export function reaches(position: Position, wanted: Position): boolean {
   return true
 }
 
-/** Whether a part of an answer that stands at `position` has all of `wanted` that it depends on: of the partitions that it lists. */
+/**
+ * Whether a part of an answer, whose position is `position`, has everything in `wanted` that it depends on. It depends on the
+ * partitions that `position` lists.
+ */
 export function reflects(position: Position, wanted: Position): boolean {
   for (const [topic, partitions] of Object.entries(wanted)) {
     for (const [partition, offset] of Object.entries(partitions)) {
@@ -66,14 +69,14 @@ export function reflects(position: Position, wanted: Position): boolean {
   return true
 }
 
-/** For each partition the greatest offset that any of the positions has. */
+/** For each partition, the greatest offset that any of the positions has. */
 export function maximumPosition(positions: Iterable<Position>): Position {
   return combined(positions, Math.max)
 }
 
 /**
- * For each partition the least offset that any of the positions has: what an answer from several parts reflects. A part lists every
- * partition that it depends on, so one that does not list it does not count.
+ * For each partition, the least offset that any of the positions has: what an answer from several parts reflects. A part lists every
+ * partition that it depends on. So for a partition, parts that do not list it do not count.
  */
 export function minimumPosition(positions: Iterable<Position>): Position {
   return combined(positions, Math.min)

@@ -1,8 +1,8 @@
 import type { FileSystem, Heartbeats, OpenFile, Timer, Timers } from './contracts/env.ts'
 
 /**
- * Heartbeats by the timers of an environment: for one whose processes are simulated, or whose timers a test stops to stop a
- * process. In a real process a callback would hold them up.
+ * Heartbeats by the timers of an environment. They are for an environment whose processes are simulated, or whose timers a
+ * test stops to stop a process. In a real process a callback would delay them.
  */
 export function timerHeartbeats(timers: Timers, files: FileSystem): Heartbeats {
   return {

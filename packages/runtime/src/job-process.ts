@@ -5,35 +5,36 @@ import type { ContainerOptions } from './container/container-options.ts'
 import type { ServedView } from './views/served-view.ts'
 import { startViewServer, type ViewServer, type ViewServerOptions } from './views/view-server.ts'
 
-/** What says to others where a process answers. */
+/** Announces to others where a process answers. */
 export interface Announcement {
   withdraw(): void
 }
 
-/** What a process that runs a job is started with. The log stays the caller's, who closes it when the process has ended. */
+/** What a process that runs a job is started with. The caller keeps the log, and closes it when the process has ended. */
 export interface ProcessOptions extends Omit<ContainerOptions, 'address'> {
-  /** Where and to whom the views are served. */
+  /** Where the views are served, and to which clients. */
   readonly server: Omit<ViewServerOptions, 'job' | 'views' | 'status' | 'env'>
-  /** Says to others where the process answers, once it runs. Default: nobody hears of it. */
+  /** Announces to others where the process answers, once it runs. Default: not announced. */
   readonly announce?: (url: string) => Announcement
 }
 
 /** A process's part of a job: its tasks, and the server that answers for them. */
 export interface JobProcess {
-  /** Where the views are served: `http://127.0.0.1:4711`. */
+  /** The URL of the views: `http://127.0.0.1:4711`. */
   readonly url: string
   readonly views: readonly ServedView[]
-  /** As of the container: see `Container.status`. */
+  /** The container's status: see `Container.status`. */
   readonly status: Observable<JobStatus>
-  /** Settles as the container's does, when the server is closed too. */
+  /** Settles as the container's `done` does, once the server is closed too. */
   readonly done: Promise<void>
-  /** Answers no more requests, commits what was processed, and ends. Never rejects for what `done` rejects with. */
+  /** Stops answering requests, commits what was processed, and ends. Never rejects for the reason that `done` rejects with. */
   stop(): Promise<void>
 }
 
 /**
- * Runs a job in this process, or joins it where others run it, and serves its views. Resolves when its tasks are restored and
- * running. Throws, with everything closed again, what refuses the start: see `startContainer` and `startViewServer`.
+ * Runs a job in this process, or joins it if other processes run it, and serves its views. Resolves when its tasks are
+ * restored and running. If the start is refused, it closes everything again and throws: see `startContainer` and
+ * `startViewServer`.
  */
 export async function startProcess(options: ProcessOptions): Promise<JobProcess> {
   const { job, env, announce } = options
@@ -59,7 +60,7 @@ export async function startProcess(options: ProcessOptions): Promise<JobProcess>
   }
 }
 
-/** The process once its tasks run. Rejects, with the container stopped, where it cannot be announced. */
+/** The process once its tasks run. If it cannot be announced, stops the container and rejects. */
 async function running(
   server: ViewServer,
   container: Container,
@@ -77,7 +78,7 @@ async function running(
     announced?.withdraw()
     await server.close()
   })
-  // `stop` and `done` both tell of a failure; one unobserved is no unhandled rejection.
+  // Both `stop` and `done` report a failure; if only one is observed, the other must not become an unhandled rejection.
   done.catch(() => undefined)
   return {
     url: server.url,
@@ -85,7 +86,7 @@ async function running(
     status,
     done,
     stop: async () => {
-      // First nobody is answered any more, then the stores close.
+      // Stop answering requests first, then close the stores.
       await server.close().finally(() => container.stop())
       await done.catch(() => undefined)
     },

@@ -6,13 +6,16 @@ export interface ResetOptions {
   readonly job: string
   readonly log: Log
   readonly env: Env
-  /** Where the job's tasks keep their local state, as the container's option of that name. */
+  /** Where the job's tasks keep their local state: the same as the container's option of that name. */
   readonly stateDirectory: string
 }
 
-/** What a job has computed for itself: what a reset deletes. The topics of the user's, its outputs too, are not among it. */
+/**
+ * What a job has computed for itself, which a reset deletes. The user's topics, including the job's outputs, are not part of
+ * it.
+ */
 export interface JobTraces {
-  /** Its own topics, the catalog last: it is needed to find the others. */
+  /** The job's own topics, the catalog last: it is needed to find the others. */
   readonly topics: readonly string[]
   readonly stateDirectory: string
 }
@@ -34,9 +37,9 @@ export async function findTraces({ job, log, env, stateDirectory }: ResetOptions
 }
 
 /**
- * Deletes all that a job has computed for itself, so that its next start computes everything from the start of its inputs, and
- * appends its outputs again. Throws `JOB_RUNNING` while it runs, and `TOPIC_MISSING` if it never ran. One that is cut off is
- * begun again: until it is done, the job's start is refused.
+ * Deletes everything that a job has computed for itself, so that its next start computes everything from the start of its
+ * inputs, and appends its outputs again. Throws `JOB_RUNNING` while the job runs, and `TOPIC_MISSING` if it never ran. After
+ * an interrupted reset, call it again: until the reset is complete, the job's start is refused.
  */
 export async function resetJob(options: ResetOptions): Promise<JobTraces> {
   const { job, log, env } = options

@@ -4,8 +4,8 @@ import { CHANGELOG_ONLY, type CommitBuffer } from './commit-buffer.ts'
 import type { StoreIdentity } from './identity.ts'
 
 /**
- * What the changelog holds beside entries, told apart by the first bytes of the key, as no name begins with a zero byte:
- * `00 <topic>` is the checkpoint of an input, `00 00 <store>` the identity of a store.
+ * What the changelog holds besides entries. The first bytes of the key distinguish the kinds, as no name begins with a zero
+ * byte: `00 <topic>` is the checkpoint of an input, `00 00 <store>` the identity of a store.
  */
 const CHECKPOINT_PREFIX = '\0'
 const IDENTITY_PREFIX = '\0\0'
@@ -35,7 +35,7 @@ function append(buffer: CommitBuffer, group: RecordGroup, timestamp: number, key
   buffer.appendLast(group, timestamp)
 }
 
-/** What a changelog record is about; a store by what its keys begin with. */
+/** What a changelog record is about. A store is named by the prefix of its keys. */
 export type ChangelogKey =
   | { readonly kind: 'entry'; readonly store: string }
   | { readonly kind: 'checkpoint'; readonly topic: string }
@@ -50,7 +50,7 @@ export function readChangelogKey(bytes: Buffer, start: number, end: number): Cha
   return { kind: 'identity', store: bytes.latin1Slice(start + 2, end) }
 }
 
-/** The value of a checkpoint record. The log has verified its bytes. */
+/** The value of a checkpoint record. The log has already verified its bytes. */
 export function readCheckpoint(bytes: Buffer, start: number, end: number): InputCheckpoint {
   const { offset, progress, time, compactedBefore, batch } = JSON.parse(bytes.utf8Slice(start, end))
   return {
@@ -62,7 +62,7 @@ export function readCheckpoint(bytes: Buffer, start: number, end: number): Input
   }
 }
 
-/** The value of an identity record. The log has verified its bytes. */
+/** The value of an identity record. The log has already verified its bytes. */
 export function readIdentity(bytes: Buffer, start: number, end: number): StoreIdentity {
   const { key, value, windowMs, timed } = JSON.parse(bytes.utf8Slice(start, end))
   return { key, value, windowMs, timed }

@@ -3,16 +3,16 @@ import { crc32c } from '@millrace/core/checksum'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { BytesBatch } from './level-engine.ts'
 
-/** Operations are five numbers each: owner, key start, key end, value start (-1 deletes), value end. */
+/** Each operation is five numbers: owner, key start, key end, value start (-1 deletes), value end. */
 const FIELDS = 5
-/** The owner of what is bookkeeping of LevelDB and not in the changelog. */
+/** The owner of LevelDB's bookkeeping, which is not in the changelog. */
 export const LOCAL = -1
-/** The owner of what is in the changelog and not in LevelDB. */
+/** The owner of what is in the changelog but not in LevelDB. */
 export const CHANGELOG_ONLY = -2
 
 /**
- * One commit's entries, encoded one after another in a buffer that the next commit uses again. A value has room for
- * its checksum in front, so that what LevelDB stores is one piece.
+ * One commit's entries, encoded one after another in a buffer that the next commit uses again. A value has room for its
+ * checksum in front, so that what LevelDB stores is one range of bytes.
  */
 export class CommitBuffer {
   readonly out = new ByteWriter(64 * 1024)
@@ -56,12 +56,12 @@ export class CommitBuffer {
     this.#operations.push(this.#owner, this.#keyStart, this.#keyEnd, start, out.position)
   }
 
-  /** The key is written; what it names is deleted. */
+  /** The key is written; the operation deletes it. */
   endDeletion(): void {
     this.#operations.push(this.#owner, this.#keyStart, this.out.position, -1, -1)
   }
 
-  /** Appends the operation made last to the changelog's group. */
+  /** Appends the last operation to the changelog's group. */
   appendLast(group: RecordGroup, timestamp: number): void {
     const operations = this.#operations
     const at = operations.length - FIELDS
@@ -100,7 +100,7 @@ export class CommitBuffer {
   }
 }
 
-/** Copies a range of the buffer into a record as its value: the "value" is the serde itself, so that none is made. */
+/** Copies a range of the buffer into a record as its value. The "value" is the serde itself, so that no object is made. */
 class SliceSerde implements Serde<SliceSerde> {
   readonly name = 'slice'
   readonly order = 'none'

@@ -42,7 +42,7 @@ test.each([false, true])(
       directory: temporaryDirectory(),
       job: 'job',
       task: '0-0',
-      // Neighbours, whose entries must not show.
+      // Neighbours, whose entries must not be returned.
       stores: [0, 1, 2].map((n) => store(`s${n}`, rawBytes, int32, windowed ? 10 : undefined)),
       inputs: ['input'],
       env: nodeEnv(),
@@ -165,7 +165,7 @@ test('A range reads at most 1000 entries at once, and 16 where it passes over wi
   await state.close()
 })
 
-/** A store whose reads are counted: `read` has how many entries each read gave. */
+/** A store whose reads are counted: `read` lists how many entries each read returned. */
 async function countedStore(rows: number, value: Buffer, start: (row: number) => number) {
   const read: number[] = []
   const engine: LevelEngine = {
@@ -234,7 +234,7 @@ test('A page ends once it has looked at enough, and the next goes on where it st
     pages++
   } while (after !== null)
   expect([found, pages]).toEqual([1, Math.ceil(rows / 4000)])
-  // Keys with one window each are read in large steps, not one seek for some of them.
+  // Keys with one window each are read in large steps, not with one seek for every few keys.
   expect(read.length).toBeLessThan(rows / 100)
 })
 

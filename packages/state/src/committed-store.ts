@@ -5,19 +5,22 @@ import { type KeyCodec, writeEscaped } from './key-codec.ts'
 import type { TypedStore } from './store-serdes.ts'
 import { ValueCodec } from './value-codec.ts'
 
-/** Entries that are read at once: 1000 reach three quarters of the rate that any number reaches. */
+/** Entries that are read at once: 1000 reach three quarters of the highest rate. */
 const READ_ENTRIES_MAX = 1000
 
-/** Entries that are read at once where many windows of a key are passed over: few, as most keys have one or two that are wanted. */
+/**
+ * Entries that are read at once when many windows of a key are skipped: few, as most keys have one or two windows that are
+ * wanted.
+ */
 const READ_WINDOWS_MAX = 16
 
 /**
- * With fewer entries a key than this, passing over them is cheaper than a seek for each key, which costs what some dozen
- * entries cost: then more and more are read at once.
+ * With fewer entries per key than this, skipping them is cheaper than a seek for each key, which costs as much as a few dozen
+ * entries. Then more and more entries are read at once.
  */
 const SEEK_ENTRIES_MIN = 16
 
-/** What LevelDB holds of one store: exactly what is committed. */
+/** What LevelDB holds of one store: only what is committed. */
 export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
@@ -44,7 +47,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     const [from, to] = this.#bounds(range)
     const page = new PageUnderWay<K, V>(range)
     if (from.compare(to) >= 0) return page.ended(null)
-    // LevelDB pins what an iterator sees when it is made: a commit in between changes nothing.
+    // An iterator sees LevelDB as it was when the iterator was made: a commit in between changes nothing.
     const iterator = this.#database.level.iterator({ gte: from, lt: to, reverse: range.reverse === true })
     const passesOver = this.#hasWindowBounds(range)
     let readMax = passesOver ? READ_WINDOWS_MAX : READ_ENTRIES_MAX
@@ -76,7 +79,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     }
   }
 
-  /** How many of the entries stand under one key, on average. */
+  /** How many of the entries have the same key, on average. */
   #entriesPerKey(read: readonly (readonly [Buffer, Buffer])[]): number {
     let keys = 0
     let before: Buffer | undefined
@@ -112,8 +115,8 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 
   /**
-   * Where to go on after an entry whose window is not wanted: at the first wanted window of its key, or behind the key; in reverse
-   * at the last one, or before the key. A range over few windows of each key costs what it finds, not what it passes over.
+   * Where to continue after an entry whose window is not wanted: at the first wanted window of its key, or after the key; in
+   * reverse at the last one, or before the key. A range over few windows of each key costs what it finds, not what it skips.
    */
   #nextWanted(stored: Buffer, { windowFrom, windowTo, reverse }: StoreRange<K>): Buffer {
     const { key, windowStart } = this.#codec.readWindowed(stored, 0, stored.length)
@@ -124,7 +127,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
       this.#writePart(out, key)
       this.#codec.writeEnd(out)
     })
-    // No entry is stored under a key without a window.
+    // No key without a window has a stored entry.
     return reverse === true ? ofKey : afterPrefix(ofKey)
   }
 
@@ -135,7 +138,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     return (windowFrom === undefined || start >= windowFrom) && (windowTo === undefined || start < windowTo)
   }
 
-  /** The stored keys between which everything that is wanted stands: the first, and the first after it. */
+  /** The bounds of the stored keys that can be wanted: the first, and the first one after them. */
   #bounds(range: StoreRange<K>): [Buffer, Buffer] {
     const codec = this.#codec
     const froms = [codec.prefix]
@@ -190,7 +193,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 }
 
-/** A page that is being read: what is in it, and what it has cost. */
+/** A page that is being read: its entries, and its cost so far. */
 class PageUnderWay<K, V> {
   readonly entries: StoredEntry<K, V>[] = []
   readonly order: Buffer[] = []
@@ -203,7 +206,7 @@ class PageUnderWay<K, V> {
     this.#range = range
   }
 
-  /** How many entries it may still take. */
+  /** How many more entries it may take. */
   get room(): number {
     return this.#range.limit - this.entries.length
   }
@@ -234,10 +237,10 @@ class PageUnderWay<K, V> {
 
 const NO_BOUND = Number.POSITIVE_INFINITY
 const ZERO = Buffer.from([0])
-/** Bounds may be infinite, stored times may not. */
+/** Bounds may be infinite, but stored times may not. */
 const BOUND_MAX = Number.MAX_SAFE_INTEGER
 
-/** The first bytes after all that begin with `prefix`, which has a byte that is not FF: a store's name. */
+/** The first bytes after all that begin with `prefix`. The prefix has a byte that is not FF: it is a store's name. */
 function afterPrefix(prefix: Buffer): Buffer {
   let last = prefix.length - 1
   while (prefix[last] === 0xff) last--

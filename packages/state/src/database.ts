@@ -6,8 +6,8 @@ import type { Bytes, BytesBatch, LevelEngine } from './level-engine.ts'
 export const CHECKSUM_BYTES = 4
 
 /**
- * A task's LevelDB. It is not trusted: every value that is read is checked, and the first error of any kind is the
- * last thing that it does. What was damaged is marked so, and is rebuilt when it is opened again.
+ * A task's LevelDB. It is not trusted: every value that is read is checked, and after the first error of any kind it is not
+ * used any more. A damaged database is marked as damaged, and is rebuilt when it is opened again.
  */
 export class Database {
   readonly directory: string
@@ -24,7 +24,7 @@ export class Database {
     this.#engine = engine
   }
 
-  /** Throws `JOB_RUNNING` where another process holds it, and LevelDB's own error where it cannot be opened. */
+  /** Throws `JOB_RUNNING` if another process holds it, and LevelDB's own error if it cannot be opened. */
   async open(): Promise<void> {
     this.#env.files.makeDirectory(this.directory)
     let level: Bytes
@@ -42,14 +42,14 @@ export class Database {
     this.#failure = undefined
   }
 
-  /** LevelDB itself, for iterators and batches; throws the first failure again once there was one. */
+  /** LevelDB itself, for iterators and batches. After a failure it throws that failure again. */
   get level(): Bytes {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#level === undefined) throw this.#unusable('is closed')
     return this.#level
   }
 
-  /** The stored bytes of a key, checksum first, checked; undefined where there are none. */
+  /** The stored bytes of a key, checksum first, checked; undefined if there are none. */
   get(key: Buffer): Buffer | undefined {
     const { level } = this
     let stored: Buffer | undefined
@@ -62,7 +62,7 @@ export class Database {
     return stored
   }
 
-  /** The value of a record that describes the database; undefined where it is missing or not what was written. */
+  /** The value of a record that describes the database; undefined if it is missing or not what was written. */
   record(key: Buffer): Buffer | undefined {
     const stored = this.level.getSync(key)
     return stored !== undefined && isIntact(key, stored) ? stored.subarray(CHECKSUM_BYTES) : undefined
@@ -76,7 +76,7 @@ export class Database {
 
   /** Marks the database as damaged, so that the next open rebuilds it; returns the error to throw. */
   damaged(what: string, cause?: unknown): StateDamagedError {
-    // A file that is missing needs no room on a full disk, and makes LevelDB forget all the others.
+    // Removing a file needs no room on a full disk, and without `CURRENT` LevelDB ignores all other files.
     this.#env.files.remove(`${this.directory}/CURRENT`)
     return this.#poison(
       new StateDamagedError(
@@ -87,7 +87,7 @@ export class Database {
     )
   }
 
-  /** Stops all use after an error of LevelDB: what it still holds is only known after it was reopened. */
+  /** Stops all use after an error of LevelDB: what it still holds is known only after it is opened again. */
   fail(what: string, cause: unknown): StateDamagedError {
     if (this.#failure !== undefined) return this.#failure
     const reason = cause instanceof Error ? cause.message : String(cause)
@@ -101,7 +101,7 @@ export class Database {
     )
   }
 
-  /** What to throw for an error of an iterator: it may only have been closed under way. */
+  /** The error to throw after an error of an iterator: perhaps the database was only closed during the read. */
   readFailed(error: unknown): unknown {
     if (error instanceof MillraceError) return error
     return this.#level === undefined ? this.#unusable('was closed') : this.fail('a read failed', error)
@@ -121,7 +121,7 @@ export class Database {
     await level?.close()
   }
 
-  /** Closes, and removes all files. */
+  /** Closes the database, and removes all files. */
   async destroy(): Promise<void> {
     await this.close()
     this.#env.files.removeTree(this.directory)

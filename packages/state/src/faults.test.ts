@@ -43,7 +43,7 @@ async function makeState(directory: string): Promise<ReadonlyMap<number, unknown
   return history
 }
 
-/** Every bit is flipped with `npm run crash`, an even sample otherwise. */
+/** Flips every bit with `npm run crash`, otherwise an even sample. */
 const EVERYTHING = process.env['MILLRACE_CRASH'] === 'all'
 const TIMEOUT_MS = EVERYTHING ? 3_600_000 : 30_000
 
@@ -95,7 +95,7 @@ test(
         if ((await checkFiles(env, directory)) === undefined) missed.push(at)
       }
       writeFileSync(join(directory, name), bytes)
-      // A table's footer has padding; a log record's length in the last block may say that its tail is torn.
+      // A table's footer has padding; a log record's length in the last block may look as if its tail were torn.
       const harmless = (at: number) => (name.endsWith('.ldb') ? at >= bytes.length - 48 : name.endsWith('.log'))
       expect(missed.filter((at) => !harmless(at))).toEqual([])
       expect(missed.length).toBeLessThan(bytes.length * (EVERYTHING ? 0.75 : 0.25))
@@ -120,7 +120,7 @@ test('A log that is cut off anywhere is a state as of an earlier commit, with th
     positions.add(state.position.nextOffset)
     await state.close()
   }
-  // Those of the last reopening and of each commit in the log but the last.
+  // The writes of the last reopening, and of each commit in the log except the last.
   expect(positions.size).toBe(2)
 })
 
@@ -179,7 +179,7 @@ test('A value that is damaged while the state is open is an error, and the next 
   expect((await openState(directory)).opened).toBe('rebuilt')
 })
 
-/** Opens, reads everything and compares; the outcome, where it is none that is wrong. */
+/** Opens, reads everything and compares; returns the outcome, if it is a correct one. */
 async function openedOutcome(directory: string, history: ReadonlyMap<number, unknown>): Promise<string> {
   const { state, opened, note } = await openState(directory)
   try {
@@ -229,7 +229,7 @@ function openState(directory: string) {
   return openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env })
 }
 
-/** The files that hold data: not the lock and LevelDB's own diary. */
+/** The files that hold data: not the lock, and not LevelDB's log of messages. */
 function dataFiles(directory: string): string[] {
   return readdirSync(directory).filter((name) => !name.startsWith('LO'))
 }

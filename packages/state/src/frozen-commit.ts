@@ -2,7 +2,7 @@ import type { Checkpoint, FrozenCommit, StoreChange } from '@millrace/core/inter
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { TaskStore } from './task-store.ts'
 
-/** One commit of a state. Its bytes are in a buffer that the next freeze uses again: until then it can be read. */
+/** One commit of a state. It can be read only until the next freeze, which uses the buffer of its bytes again. */
 export class FrozenState implements FrozenCommit {
   readonly entries: number
   readonly checkpoint: Checkpoint
@@ -17,7 +17,7 @@ export class FrozenState implements FrozenCommit {
     this.#stores = stores
   }
 
-  /** The buffer is about to be used again. */
+  /** Ends reading: the buffer is about to be used again. */
   end(): void {
     this.#over = true
   }

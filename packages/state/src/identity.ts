@@ -1,9 +1,9 @@
 import { RefusedError } from '@millrace/core'
 import { type StoreDescription, storeKeyName } from '@millrace/core/internal'
 
-/** How this version lays out keys and values in LevelDB; another one is rebuilt. */
+/** The version of the layout of keys and values in LevelDB; a state with another version is rebuilt. */
 export const FORMAT_VERSION = 2
-/** Where the identity record is. No store's key begins with a zero byte: store names do not. */
+/** The key of the identity record. No store's key begins with a zero byte, because no store name does. */
 export const IDENTITY_KEY = Buffer.from('\0identity')
 
 /** What wrote a store's entries, and so what can read them. */
@@ -14,13 +14,13 @@ export interface StoreIdentity {
   readonly timed: boolean
 }
 
-/** Whose state a directory holds. */
+/** The job and task that a directory's state belongs to. */
 export interface StateIdentity {
   readonly version: number
   readonly job: string
   readonly task: string
   readonly inputs: readonly string[]
-  /** By what their keys begin with. */
+  /** By the prefix of their keys. */
   readonly stores: Readonly<Record<string, StoreIdentity>>
 }
 
@@ -44,18 +44,18 @@ export function stateIdentity(
   }
 }
 
-/** Why a state of identity `found` cannot be used as `wanted`; undefined where it can. */
+/** Why a state of identity `found` cannot be used as `wanted`; undefined if it can. */
 export function identityDifference(found: StateIdentity, wanted: StateIdentity): string | undefined {
   if (found.version !== wanted.version) return `it has format version ${found.version}, not ${wanted.version}`
   if (found.job !== wanted.job || found.task !== wanted.task) return `it belongs to ${found.job}, task ${found.task}`
-  // An entry or a checkpoint of what was unknown until now was passed over when the changelog was read.
+  // Entries and checkpoints of a store or input that was unknown until now were skipped when the changelog was read.
   const names = Object.keys(wanted.stores)
   if (Object.keys(found.stores).join() !== names.join()) return `its stores were ${listed(Object.keys(found.stores))}`
   if (found.inputs.join() !== wanted.inputs.join()) return `its inputs were ${listed(found.inputs)}`
   return undefined
 }
 
-/** Throws `STATE_SERDE_CHANGED` where a store's entries were written by something else than what would read them. */
+/** Throws `STATE_SERDE_CHANGED` if a store's entries were not written by what would read them. */
 export function checkStore(name: string, found: StoreIdentity, wanted: StoreIdentity, job: string, task: string): void {
   const changes = [
     found.key === wanted.key ? [] : `keys by '${found.key}', now '${wanted.key}'`,

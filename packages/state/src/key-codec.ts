@@ -2,12 +2,12 @@ import { ByteWriter, type Serde } from '@millrace/core'
 import { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from '@millrace/core/internal'
 
 const ESCAPE = 0x00
-/** Follows an escaped zero byte. Above `END`, so that a key sorts before every longer key that begins with it. */
+/** Follows an escaped zero byte. Greater than `END`, so that a key sorts before every longer key that begins with it. */
 const ESCAPED_ZERO = 0xff
 /** Follows the zero byte that ends an escaped key. */
 const END = 0x01
 const END_BYTES = 2
-/** What a windowed key has after the escaped key: its end and the window's start. */
+/** The bytes of a windowed key after the escaped key: its end and the window's start. */
 const WINDOW_BYTES = END_BYTES + TIME_BYTES
 
 /** A decoded key of a windowed store. */
@@ -17,18 +17,18 @@ export interface WindowedKey<K> {
 }
 
 /**
- * The keys of one store as bytes, in LevelDB and in the changelog alike:
+ * The keys of one store as bytes, the same in LevelDB and in the changelog:
  *
  * - by key: `<store> 00 <ordered key>`
  * - windowed: `<store> 00 <ordered key, each 00 as 00 FF> 00 01 <window start, 8 bytes>`
  *
- * An ordered key is the serde's bytes, adjusted so that comparing bytes compares values. A windowed key is escaped so
- * that no key is the beginning of another: otherwise one key's windows could stand between another's.
+ * An ordered key is the serde's bytes, adjusted so that comparing bytes compares values. A windowed key is escaped so that no
+ * key is the beginning of another: otherwise the windows of one key could be between those of another.
  */
 export class KeyCodec<K> {
-  /** `<store> 00`: what all keys of the store begin with. */
+  /** `<store> 00`: the prefix of all keys of the store. */
   readonly prefix: Buffer
-  /** The first key after all of the store's. */
+  /** The first key after all keys of the store. */
   readonly end: Buffer
   readonly windowed: boolean
   readonly #serde: Serde<K>
@@ -98,13 +98,13 @@ export class KeyCodec<K> {
     return this.#serde.decode(scratch.buffer, 0, scratch.position)
   }
 
-  /** Whether a windowed key that ends at `end` has the form of one. */
+  /** Whether a windowed key that ends at `end` has the right form. */
   isWindowed(bytes: Buffer, start: number, end: number): boolean {
     const at = end - WINDOW_BYTES
     return at >= start + this.prefix.length && bytes[at] === ESCAPE && bytes[at + 1] === END
   }
 
-  /** Where the escaped key of a windowed key that ends at `end` ends itself. */
+  /** Where the escaped key ends in a windowed key that ends at `end`. */
   orderedEnd(end: number): number {
     return end - WINDOW_BYTES
   }
@@ -115,7 +115,7 @@ export class KeyCodec<K> {
   }
 }
 
-/** Appends `bytes` as a windowed key holds them: each 00 as 00 FF. */
+/** Appends `bytes` in the form of a windowed key: each 00 as 00 FF. */
 export function writeEscaped(out: ByteWriter, bytes: Uint8Array): void {
   const start = out.position
   out.bytes(bytes)
@@ -128,7 +128,7 @@ function escapeZeros(out: ByteWriter, start: number): void {
   if (zeros === 0) return
   out.reserve(zeros)
   const { buffer } = out
-  // From the end, so that nothing is overwritten before it has moved.
+  // From the end, so that no byte is overwritten before it is moved.
   let to = out.position + zeros
   for (let from = out.position - 1; from >= start; from--) {
     const byte = buffer[from] ?? 0

@@ -18,7 +18,7 @@ test('A process killed at any moment leaves a state whose content is that of its
     const { state, opened } = await openLoopState(directory)
     const { nextOffset } = state.position
     expect(opened).toBe('reused')
-    // Everything that was applied and told of is there: the kernel has what a dead process wrote.
+    // Everything that was reported as applied is there: the kernel has what a dead process wrote.
     expect(nextOffset).toBeGreaterThan(Math.max(said, before))
     expect(state.checkpoint.get('input')?.offset).toBe(nextOffset)
     const { totals, windows } = await contentOf(state)
@@ -53,7 +53,7 @@ test.skipIf(process.platform === 'win32')(
   30_000,
 )
 
-/** Runs the loop until it has told of so many commits, and kills it in the midst of the next ones; says the last. */
+/** Runs the loop until it has reported this many commits, and kills it during the next ones; returns the last one reported. */
 async function commitUntilKilled(directory: string, commits: number): Promise<number> {
   const child = spawn(process.execPath, ['--conditions=millrace-source', LOOP, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],

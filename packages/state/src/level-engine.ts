@@ -11,11 +11,11 @@ export interface BytesRange {
   readonly reverse?: boolean
 }
 
-/** What a state uses of a LevelDB: bytes by key, in byte order; a write is one atomic batch. */
+/** What a state uses of a LevelDB: bytes by key, in byte order. A write is one atomic batch. */
 export interface Bytes {
   getSync(key: Buffer): Buffer | undefined
   keys(range: BytesRange): AsyncIterable<Buffer> & { all(): Promise<Buffer[]> }
-  /** Sees what there is when it is made, whatever is written meanwhile. */
+  /** Sees what exists when it is made, even if more is written meanwhile. */
   iterator(range: BytesRange): BytesIterator
   batch(): BytesBatch
   close(): Promise<void>
@@ -34,17 +34,17 @@ export interface BytesBatch {
   write(): Promise<void>
 }
 
-/** Opens what states are kept in: LevelDB, or what stands for it in a simulated world. */
+/** Opens the database of a state: LevelDB, or its replacement in a simulated world. */
 export interface LevelEngine {
-  /** Rejects with LevelDB's own errors: `LEVEL_LOCKED` where another process has it open. */
+  /** Rejects with LevelDB's own errors: `LEVEL_LOCKED` if another process has it open. */
   open(directory: string): Promise<Bytes>
-  /** Says what is wrong with the files of one that is closed; undefined where nothing is. */
+  /** Returns what is wrong with the files of a closed database; undefined if nothing is wrong. */
   check(env: Env, directory: string): Promise<string | undefined>
 }
 
 /**
- * Uncompressed, so that the blocks' own checksums can be verified from outside; and with LevelDB's default write
- * buffer of 4 MiB: 64 MiB was measured to be slower, and to make reopening ten times slower.
+ * Uncompressed, so that the blocks' own checksums can be verified from outside. The write buffer is LevelDB's default of 4 MiB:
+ * 64 MiB was measured to be slower, and to make reopening ten times slower.
  */
 const OPTIONS = { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false } as const
 

@@ -5,7 +5,7 @@ import { CommitBuffer } from './commit-buffer.ts'
 import { checkStore } from './identity.ts'
 import type { TaskStore } from './task-store.ts'
 
-/** A run of whole groups, ready to be written: its entries in the order of a commit, and what it says beside them. */
+/** A run of whole groups, ready to be written: its entries in the order of a commit, and its other records. */
 export interface RestoredRun {
   readonly buffer: CommitBuffer
   readonly position: GroupPosition
@@ -23,14 +23,14 @@ export interface RestoreTarget {
   readonly job: string
   readonly task: string
   readonly inputs: readonly string[]
-  /** By what their keys begin with. */
+  /** By the prefix of their keys. */
   readonly stores: ReadonlyMap<string, TaskStore>
-  /** What LevelDB holds under a key. */
+  /** The value that LevelDB holds under a key. */
   stored(key: Buffer): Buffer | undefined
   apply(run: RestoredRun): Promise<void>
 }
 
-/** Turns a changelog's records into state, the last value of a key in a run only. */
+/** Turns a changelog's records into state. Of each key, it writes only the last value in a run. */
 export class LevelRestorer implements StateRestorer {
   readonly #target: RestoreTarget
   readonly #entries = new Map<string, RestoredEntry>()
@@ -47,7 +47,7 @@ export class LevelRestorer implements StateRestorer {
     const about = readChangelogKey(bytes, keyStart, keyEnd)
     if (about.kind === 'checkpoint') {
       if (valueStart < 0 || !this.#target.inputs.includes(about.topic)) return
-      // Behind those of other topics that came before it.
+      // Deleted first, so that this input comes after those of other topics that came before it.
       this.#inputs.delete(about.topic)
       this.#inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
       return
@@ -61,7 +61,7 @@ export class LevelRestorer implements StateRestorer {
       this.#identified.add(store.name)
       return
     }
-    // The batch's bytes are reused by the reader.
+    // Copied, because the reader uses the batch's bytes again.
     const value = valueStart < 0 ? undefined : Buffer.from(bytes.subarray(valueStart, valueEnd))
     const key = Buffer.from(bytes.subarray(keyStart, keyEnd))
     this.#entries.set(bytes.latin1Slice(keyStart, keyEnd), { store, key, value })
@@ -96,7 +96,7 @@ export class LevelRestorer implements StateRestorer {
     const { index, codec } = store
     if (index === undefined) return
     const start = codec.windowStart(key, key.length)
-    // Known already where an earlier run, or the state before, had it.
+    // The index has the key already if an earlier run, or the state before, had it.
     if (index.has(start) && this.#target.stored(key) !== undefined) return
     index.addEncoded(start, key.subarray(codec.prefix.length, codec.orderedEnd(key.length)), buffer)
   }

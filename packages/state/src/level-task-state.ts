@@ -20,7 +20,7 @@ import type { LiveStore } from './live-store.ts'
 import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
 import { TaskStore } from './task-store.ts'
 
-/** What an entry is taken to be before the first commit shows it. */
+/** The assumed size of an entry before the first commit measures it. */
 const ENTRY_BYTES_GUESS = 128
 
 export interface StateLimits {
@@ -28,7 +28,7 @@ export interface StateLimits {
   readonly entriesMax: number
 }
 
-/** A task's state in one LevelDB: what is live in memory above what is committed below. */
+/** A task's state in one LevelDB: live entries in memory, above the committed entries. */
 export class LevelTaskState implements TaskState {
   readonly #database: Database
   readonly #identity: StateIdentity
@@ -71,7 +71,7 @@ export class LevelTaskState implements TaskState {
       size += live.size
       dirty += live.dirty
     }
-    // Only a commit lets entries go: one that holds too many, changed or not, needs it early.
+    // Only a commit drops entries: a state that holds too many, changed or not, needs an early commit.
     return Math.max(dirty * this.#entryBytes, size > this.#limits.entriesMax ? this.#limits.dirtyBytesMax : 0)
   }
 
@@ -91,7 +91,7 @@ export class LevelTaskState implements TaskState {
     return this.#storeOf(name).committed as CommittedStore<K, V>
   }
 
-  /** Reads LevelDB's side: called once it is open. `record` is null where it is new and empty. */
+  /** Reads LevelDB's side; called once it is open. `record` is null if it is new and empty. */
   async load(record: PositionRecord | null): Promise<void> {
     if (record === null) await this.#begin()
     this.#record = record ?? START
@@ -185,17 +185,17 @@ export class LevelTaskState implements TaskState {
     const batch = this.#database.level.batch()
     buffer.addTo(batch)
     batch.put(POSITION_KEY, withChecksum(POSITION_KEY, encodePosition(record)))
-    // Not synced: the changelog is, and a state that lost its last batches says so by its position.
+    // Not synced: the changelog is synced, and the position shows whether a state lost its last batches.
     await this.#database.write(batch)
     this.#record = record
     for (const { index } of this.#stores.values()) index?.applied()
   }
 
-  /** Everything clean is in LevelDB by now, as the commit before was applied. */
+  /** Every unchanged entry is in LevelDB now, as the previous commit was applied. */
   #evict(): void {
     let size = 0
     for (const { live } of this.#stores.values()) size += live.size
-    // Down to three quarters, so that the next commits need not do it again.
+    // Down to three quarters, so that the next commits do not evict again.
     const share = size > this.#limits.entriesMax ? (this.#limits.entriesMax * 0.75) / size : 1
     for (const { live } of this.#stores.values()) live.evict(Math.floor(live.size * share))
   }
@@ -217,7 +217,7 @@ function encodeStore(
     live.encode(buffer, owner, group, timestamp)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
-    // Each value could be written when it came in.
+    // Each value could be encoded when it was set.
     throw new RecordError(
       'RECORD_UNENCODABLE',
       `The store ${name} cannot write a value any more: ${cause instanceof Error ? cause.message : cause}. A callback changed ` +

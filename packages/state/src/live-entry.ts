@@ -2,7 +2,7 @@ import type { Entry } from '@millrace/core/internal'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { ValueCodec } from './value-codec.ts'
 
-/** An entry of the write-back layer: a decoded value, and what is known of its stored counterpart. */
+/** An entry of the write-back layer: a decoded value, and what is known about its stored value. */
 export class LiveEntry<K, V> implements Entry<K, V> {
   readonly key: K
   /** 0 in a store by key. */
@@ -11,11 +11,11 @@ export class LiveEntry<K, V> implements Entry<K, V> {
   time: number
   /** Changed since the last freeze. */
   dirty = false
-  /** LevelDB may hold a value for this key, or will when the commit under way is applied. */
+  /** LevelDB may hold a value for this key, or will hold one when the commit under way is applied. */
   stored: boolean
   /** The window index holds the key. */
   indexed: boolean
-  /** Used since the last look of the eviction. */
+  /** Used since the eviction last looked at it. */
   used = true
 
   constructor(key: K, windowStart: number, value: V | undefined, time: number) {
@@ -28,7 +28,7 @@ export class LiveEntry<K, V> implements Entry<K, V> {
   }
 }
 
-/** The entry of what LevelDB holds under a key, checksum first; undefined if it holds nothing. */
+/** The entry for the bytes that LevelDB holds under a key, checksum first; an entry without a value if it holds nothing. */
 export function liveEntry<K, V>(
   key: K,
   windowStart: number,
@@ -40,7 +40,7 @@ export function liveEntry<K, V>(
   return new LiveEntry(key, windowStart, value, values.readTime(stored, CHECKSUM_BYTES))
 }
 
-/** The entry behind the contract's type. Entries are made by stores only. */
+/** Casts the contract's type to the entry behind it. Only stores make entries. */
 export function liveEntryOf<K, V>(entry: Entry<K, V>): LiveEntry<K, V> {
   if (entry instanceof LiveEntry) return entry
   throw new TypeError('This entry was not made by a store of this state')

@@ -15,12 +15,12 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
   readonly #primitive: boolean
-  /** By the key itself where equal keys are `===`, else by its bytes. */
+  /** By the key itself if equal keys are `===`, otherwise by its bytes. */
   readonly #entries = new Map<K | string, LiveEntry<K, V>>()
   readonly #changed: LiveEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
-  /** False as long as LevelDB provably has nothing of this store. */
+  /** False as long as LevelDB certainly has no entry of this store. */
   #maybeStored = true
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
@@ -69,7 +69,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   evict(sizeMax: number): void {
-    // Two rounds: the first spares what was used since the last eviction, and takes that mark from it.
+    // Two rounds: the first keeps every entry that was used since the last eviction, and clears its mark.
     for (let round = 0; round < 2 && this.#entries.size > sizeMax; round++) {
       for (const [id, entry] of this.#entries) {
         if (this.#entries.size <= sizeMax) return

@@ -1,24 +1,24 @@
 import type { RecordGroup } from '@millrace/core'
 import type { CommitBuffer } from './commit-buffer.ts'
 
-/** What a task's state does with its live stores, whatever their kind. */
+/** What a task's state does with its live stores of any kind. */
 export interface LiveStore {
   /** Entries in memory. */
   readonly size: number
   /** Entries that changed since the last freeze. */
   readonly dirty: number
-  /** Begins a stretch of changes that can be taken back. */
+  /** Begins a stretch of changes that can be rolled back. */
   mark(): void
   /** Ends the stretch; its changes stay. */
   release(): void
-  /** Ends the stretch; its changes are taken back. */
+  /** Ends the stretch; its changes are rolled back. */
   rewind(): void
-  /** Drops entries that are as LevelDB has them, the coldest first, until at most `sizeMax` are left, if it can. */
+  /** Drops entries that are the same in LevelDB, those not used recently first, until at most `sizeMax` are left, if it can. */
   evict(sizeMax: number): void
-  /** Encodes what changed into `buffer` and `group`. Changes nothing else: it may throw half-way. */
+  /** Encodes the changes into `buffer` and `group`. Changes nothing else: it may throw half-way. */
   encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void
-  /** What was encoded counts as stored from now on; adds what LevelDB needs beside it. */
+  /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
-  /** Looks again at what LevelDB holds; everything in memory is forgotten. Throws what makes a rebuild necessary. */
+  /** Drops everything in memory, and reads again what LevelDB holds. Throws if a rebuild is necessary. */
   load(): Promise<void>
 }

@@ -11,7 +11,7 @@ import { ValueCodec } from './value-codec.ts'
 import { WindowIndex } from './window-index.ts'
 import { GroupedScan } from './window-scan.ts'
 
-/** Entries in memory that one step of an expiry deletes: about 0.1 ms. */
+/** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
 const ENTRIES_PER_STEP = 256
 
 type LiveWindow<K, V> = Map<K | string, LiveEntry<K, V>>
@@ -27,7 +27,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   readonly #changed: LiveEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
-  /** Records come in order of time, mostly: the window of the last call is that of the next. */
+  /** Records mostly come in order of time: the next call mostly uses the window of the last call. */
   #lastStart = Number.NaN
   #last: LiveWindow<K, V> = new Map()
   #size = 0
@@ -204,7 +204,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   }
 
   #load(window: LiveWindow<K, V>, id: K | string, key: K, start: number): LiveEntry<K, V> {
-    // A window that the index does not know has nothing in LevelDB: most first looks at a key cost no read.
+    // If the index does not have the window, LevelDB has nothing of it: the first look at most keys costs no read.
     const entry = liveEntry(key, start, this.index.has(start) ? this.#read(key, start) : undefined, this.#values)
     window.set(id, entry)
     this.#size++
@@ -237,7 +237,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     const key = this.#codec.readOrdered(bytes, from, to)
     const id = this.#primitive ? key : bytes.latin1Slice(from, to)
     if (window.has(id)) return
-    // Whether it is still there is not worth a read: a deletion too many is harmless.
+    // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
     const entry = new LiveEntry<K, V>(key, start, undefined, 0)
     entry.stored = true
     window.set(id, entry)

@@ -9,20 +9,20 @@ import { DIRTY_BYTES_MAX, ENTRIES_MAX } from './open-task-state.ts'
 import { decodePosition, POSITION_KEY } from './position-record.ts'
 
 export interface StateCopyOptions {
-  /** A task's state, which no process need have open. It is not changed. */
+  /** The directory of a task's state. No process needs to have it open. It is not changed. */
   readonly from: string
-  /** Where the copy is made; new. It is the caller's to remove. */
+  /** The directory of the copy, which must be new. The caller must remove it. */
   readonly directory: string
-  /** Whose state it must be. */
+  /** The job that the state must belong to. */
   readonly job: string
-  /** The store that is wanted of it; the others are not kept up to date in the copy. */
+  /** The store to read; the other stores are not kept up to date in the copy. */
   readonly store: StoreDescription
   readonly env: Env
 }
 
 /**
- * Opens a copy of a task's state, for one of its stores. Undefined where what is there is no whole state of the job, or is
- * without the store: its changelog has it all.
+ * Opens a copy of a task's state, for one of its stores. Undefined if the files are not a whole state of the job, or if the
+ * state does not have the store: then read everything from its changelog.
  */
 export async function openStateCopy(options: StateCopyOptions): Promise<TaskState | undefined> {
   const { from, directory, job, store, env } = options
@@ -35,7 +35,7 @@ export async function openStateCopy(options: StateCopyOptions): Promise<TaskStat
       if (state !== undefined) return state
     }
   } catch {
-    // The job may have started, and its files changed under the copy.
+    // The job may have started, and its files may have changed while they were copied.
   }
   await database.close()
   return undefined

@@ -108,7 +108,7 @@ test('A store that was started empty again reads nothing of the one before, thou
   let { state } = await openWith(directory, [TOTALS])
   await commitOne(state, changelog)
   await state.close()
-  // Other serdes are no matter: it is another store.
+  // Other serdes do not matter: it is another store.
   const second = { ...store('totals', text, int32), incarnation: 2 }
   const opened = await openWith(directory, [second])
   state = opened.state

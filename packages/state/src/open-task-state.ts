@@ -7,21 +7,21 @@ import { type LevelEngine, levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { decodePosition, POSITION_KEY } from './position-record.ts'
 
-/** 64 MiB of changes: several hundred thousand entries, or some hundred milliseconds of LevelDB's write rate. */
+/** 64 MiB of changes: several hundred thousand entries, or a few hundred milliseconds of LevelDB's write rate. */
 export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
-/** A live entry takes some 200 to 500 bytes with its key and value: 100,000 are 20 to 50 MB a task. */
+/** A live entry takes about 200 to 500 bytes with its key and value: 100,000 take 20 to 50 MB per task. */
 export const ENTRIES_MAX = 100_000
 
 export interface TaskStateOptions {
-  /** Where the state is; made where it is missing. */
+  /** The directory of the state; it is made if it is missing. */
   readonly directory: string
   readonly job: string
   readonly task: string
   readonly stores: readonly StoreDescription[]
-  /** The topics whose checkpoints are the task's. */
+  /** The topics whose checkpoints belong to the task. */
   readonly inputs: readonly string[]
   readonly env: Env
-  /** Past so many changed bytes the state asks for an early commit. Default 64 MiB. */
+  /** After this many changed bytes the state requests an early commit. Default 64 MiB. */
   readonly dirtyBytesMax?: number
   /** Entries in memory, changed or not; a commit makes room. Default 100,000. */
   readonly entriesMax?: number
@@ -31,16 +31,16 @@ export interface TaskStateOptions {
 
 export interface OpenedState {
   readonly state: TaskState
-  /** `fresh`: there was none. `reused`: it stands where it was. `rebuilt`: what was there was thrown away. */
+  /** `fresh`: there was no state. `reused`: the state is used as it was. `rebuilt`: the old state was deleted. */
   readonly opened: 'fresh' | 'reused' | 'rebuilt'
-  /** What a user should know: why a state was thrown away. */
+  /** A message for the user: why a state was deleted. */
   readonly note: string | undefined
 }
 
 /**
- * Opens a task's state. What cannot be trusted (damage, another format, other stores) is thrown away and opened empty,
- * at position 0: the changelog has it all. Throws `STATE_SERDE_CHANGED` where a store's entries were written with another
- * serde or window size, as the changelog's were then too, and `JOB_RUNNING` where another process has it open.
+ * Opens a task's state. A state that cannot be trusted (damage, another format, other stores) is deleted and opened empty, at
+ * position 0: the changelog has everything. Throws `STATE_SERDE_CHANGED` if a store's entries were written with another serde
+ * or window size, as the changelog's entries were then too, and `JOB_RUNNING` if another process has it open.
  */
 export async function openTaskState(options: TaskStateOptions): Promise<OpenedState> {
   const { directory, job, task, stores, inputs, env } = options
@@ -69,7 +69,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   }
 }
 
-/** Throws `STATE_REBUILD_FAILED` where the disk does not even take an empty state. */
+/** Throws `STATE_REBUILD_FAILED` if the disk does not even accept an empty state. */
 async function openEmpty(database: Database, state: LevelTaskState, task: string): Promise<void> {
   try {
     await database.destroy()
@@ -86,7 +86,7 @@ async function openEmpty(database: Database, state: LevelTaskState, task: string
   }
 }
 
-/** Opens what is there; says why it cannot be used, if so. */
+/** Opens the existing state. If it cannot be used, returns the reason. */
 async function openTrusted(
   database: Database,
   engine: LevelEngine,
@@ -96,7 +96,7 @@ async function openTrusted(
 ): Promise<string | undefined> {
   try {
     const damage = await engine.check(env, database.directory)
-    // Opened all the same: whatever happens to it next, it must not be in another process's hands.
+    // Opened even if damaged: whatever happens to it next, no other process may have it open.
     await database.open()
     if (damage !== undefined) return damage
     const identityBytes = database.record(IDENTITY_KEY)
@@ -122,7 +122,7 @@ function messageOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }
 
-/** What cannot be read is not taken for empty: opening it tells why. */
+/** A directory that cannot be read does not count as empty: opening it reports why it cannot be read. */
 function isEmpty(env: Env, directory: string): boolean {
   try {
     return env.files.stat(directory) === undefined || env.files.list(directory).length === 0

@@ -1,12 +1,12 @@
 import type { Checkpoint, StatePosition } from '@millrace/core/internal'
 
-/** Where the position record is. */
+/** The key of the position record. */
 export const POSITION_KEY = Buffer.from('\0position')
 
-/** Which prefix of the changelog a state equals; written in the same batch as the entries that made it so. */
+/** Which prefix of the changelog a state equals. It is written in the same batch as the entries of that prefix. */
 export interface PositionRecord extends StatePosition {
   readonly checkpoint: Checkpoint
-  /** Whether that prefix says which serdes wrote the stores. */
+  /** Whether that prefix records which serdes wrote the stores. */
   readonly described: boolean
 }
 

@@ -11,7 +11,7 @@ export interface TypedStore<K, V> {
 }
 
 /**
- * Gives a description its types back. The plan has checked them: whoever asks for a store by its plan's types gets
+ * Gives a description its types back. The plan has checked them: if the caller requests a store with its plan's types, it gets
  * the serdes that the same plan gave.
  */
 export function typedStore<K, V>(description: StoreDescription): TypedStore<K, V> {

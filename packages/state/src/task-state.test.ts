@@ -184,7 +184,7 @@ class World {
     this.#commits++
   }
 
-  /** Also what changed since an open freeze. */
+  /** Includes what changed since an open freeze. */
   async commitAll(): Promise<void> {
     if (this.#frozen !== undefined) await this.commit()
     await this.commit()
@@ -282,7 +282,7 @@ function sorted(model: Model): unknown[] {
   return [...model].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Everything that a state's live stores say: windows twice, visited and found, which must agree. */
+/** Everything that a state's live stores return. Windows are read twice, by visits and by finds, which must agree. */
 function liveOf(state: TaskState): unknown[] {
   const model: Model = new Map()
   const windows = state.windowStore<string, unknown>('windows')

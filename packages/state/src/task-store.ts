@@ -17,10 +17,10 @@ import { typedStore } from './store-serdes.ts'
 import { ValueCodec } from './value-codec.ts'
 import type { WindowIndex } from './window-index.ts'
 
-/** One store of a task: its live and its committed side, and how its bytes are read. */
+/** One store of a task: its live side, its committed side, and the codec of its bytes. */
 export class TaskStore {
   readonly name: string
-  /** What its keys begin with. */
+  /** The prefix of its keys. */
   readonly keyName: string
   /** Marks the store's operations in a commit. */
   readonly owner: number

@@ -1,14 +1,14 @@
 import type { LiveEntry } from './live-entry.ts'
 
-/** What is kept of the arrays between two stretches: most records change a few entries. */
+/** The length that the arrays keep between two stretches: most records change a few entries. */
 const NOTES_KEPT_MAX = 1024
 
 /**
- * What one stretch of processing changed in a live store, so that it can be taken back. The arrays are used again: noting a
+ * What one stretch of processing changed in a live store, so that it can be rolled back. The arrays are used again: noting a
  * change allocates nothing.
  */
 export class UndoLog<K, V> {
-  /** Whether a stretch is open: changes are to be noted. */
+  /** Whether a stretch is open: if it is, changes must be noted. */
   open = false
   readonly #entries: LiveEntry<K, V>[] = []
   readonly #values: (V | undefined)[] = []
@@ -21,7 +21,7 @@ export class UndoLog<K, V> {
     this.open = true
   }
 
-  /** Notes an entry as it is, before it changes. */
+  /** Notes the current content of an entry, before it changes. */
   note(entry: LiveEntry<K, V>): void {
     const at = this.#length++
     this.#entries[at] = entry
@@ -41,7 +41,7 @@ export class UndoLog<K, V> {
     }
   }
 
-  /** Gives every entry back what it was; `changed` is the store's list of changed entries, in the order of their changes. */
+  /** Gives every entry its old content back. `changed` is the store's list of changed entries, in the order of their changes. */
   rewind(changed: LiveEntry<K, V>[]): void {
     for (let at = this.#length - 1; at >= 0; at--) {
       const entry = this.#entries[at]

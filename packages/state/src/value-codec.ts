@@ -1,7 +1,7 @@
 import type { ByteWriter, Serde } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 
-/** The values of one store as bytes, in LevelDB and in the changelog alike: `<time, 8 bytes, if the store is timed> <value>`. */
+/** The values of one store as bytes, the same in LevelDB and in the changelog: `<time, 8 bytes, if the store is timed> <value>`. */
 export class ValueCodec<V> {
   readonly #serde: Serde<V>
   readonly #timed: boolean
@@ -20,7 +20,7 @@ export class ValueCodec<V> {
     return this.#serde.decode(bytes, this.#timed ? start + TIME_BYTES : start, end)
   }
 
-  /** The time beside a value; 0 in a store that keeps none. */
+  /** The time stored with a value; 0 in a store without times. */
   readTime(bytes: Buffer, start: number): number {
     return this.#timed ? readTime(bytes, start) : 0
   }

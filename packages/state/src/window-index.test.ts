@@ -29,7 +29,7 @@ test('Expired windows leave nothing behind: no entries, no index', async () => {
   expect(await keysIn(directory)).toEqual({ entries: KEYS.length, windows: ['40'] })
 
   const again = await open(directory)
-  // From LevelDB alone, none of it in memory.
+  // Read from LevelDB alone: nothing is in memory.
   while (again.windowStore('windows').expire(50));
   await commit(again, changelog)
   await again.close()
@@ -121,7 +121,7 @@ test('A page of the index is closed at 4 KiB, and at most 256 are kept open from
     await commit(again, new MemoryChangelog())
   }
   await again.close()
-  // Of 300 windows 44 had their page closed by the first commit, and got another.
+  // Of 300 windows, 44 had their page closed by the first commit, and got another page.
   expect(await pagesIn(many)).toHaveLength(300 + 44)
 })
 

@@ -4,30 +4,30 @@ import { type CommitBuffer, LOCAL } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
 
-/** A page that reached this size is not written again; a commit writes at most so much of a window anew. */
+/** A page that reached this size is not written again; a commit rewrites at most this much of a window. */
 const PAGE_BYTES = 4096
-/** Open pages that are kept in memory: 256 × (4 KiB and a key) is about a megabyte a store. */
+/** Open pages that are kept in memory: 256 × (4 KiB and a key) is about a megabyte per store. */
 const OPEN_PAGES_MAX = 256
 const LENGTH_BYTES = 4
 const PAGE_NUMBER_BYTES = 4
 
-/** One window's pages: 0 to `pages` - 1 are full, and `open`, where there is one, is being filled. */
+/** One window's pages: 0 to `pages` - 1 are full; `open`, if there is one, is being filled. */
 interface IndexedWindow {
   pages: number
   open: ByteWriter | undefined
-  /** Pages that LevelDB holds, or will when the commit under way is applied. */
+  /** Pages that LevelDB holds, or will hold when the commit under way is applied. */
   frozenPages: number
   /** Pages that LevelDB is known to hold. */
   appliedPages: number
 }
 
 /**
- * Which keys each window of a store has: `01 <store> 00 <window start> <page number>` → keys, each behind its length.
+ * The keys that each window of a store has: `01 <store> 00 <window start> <page number>` → keys, each after its length.
  *
- * LevelDB has no synchronous iterator for Node, so that an index entry per key could not be visited while records are
- * processed. Pages are read by `getSync`, and their numbers are known from memory. A key is added when its entry is
- * created and goes with its window: a page may name keys that were deleted since, or one key twice. The index follows
- * from the entries, and is not in the changelog.
+ * LevelDB has no synchronous iterator for Node. With one index entry per key, the entries could not be visited while records
+ * are processed. So the index consists of pages, which are read by `getSync`; their numbers are in memory. A key is added when
+ * its entry is created, and is removed with its window: a page may have keys that were deleted since, or one key twice. The
+ * index is derived from the entries, and is not in the changelog.
  */
 export class WindowIndex<K> {
   readonly #database: Database
@@ -84,7 +84,7 @@ export class WindowIndex<K> {
     this.#touched.delete(start)
   }
 
-  /** Deletes the pages of dropped windows. Must come before keys are added: a window may have come back. */
+  /** Deletes the pages of dropped windows. Must run before keys are added: a window may have been made again. */
   flushDropped(buffer: CommitBuffer): void {
     for (const { start, pages } of this.#dropped) {
       for (let page = 0; page < pages; page++) {
@@ -107,7 +107,7 @@ export class WindowIndex<K> {
       }
       window.frozenPages = pagesOf(window)
     }
-    // `touched` stays until the commit is applied: then these pages can be relied on.
+    // `touched` stays until the commit is applied: only then can these pages be read.
   }
 
   /** The pages of the last flush are in LevelDB. */
@@ -121,7 +121,7 @@ export class WindowIndex<K> {
 
   /**
    * Calls `each` with the keys of one page of a window, encoded; false if there are no more pages. A key may come twice, and a
-   * deleted one may come. Keys of a commit that is not applied yet may be missing: the write-back layer still has those.
+   * deleted key may come. Keys of a commit that is not applied yet may be missing: the write-back layer still has those.
    */
   readPage(start: number, page: number, each: (bytes: Buffer, start: number, end: number) => void): boolean {
     const window = this.#windows.get(start)

@@ -1,15 +1,15 @@
 import { crc32c } from '@millrace/core/checksum'
 import type { WindowScan } from '@millrace/core/internal'
 
-/** Keys are handled in 4096 groups by their hash: of a million keys some 244 are sorted at once, which takes about 0.1 ms. */
+/** Keys are handled in 4096 groups by their hash: of a million keys about 244 are sorted at once, which takes about 0.1 ms. */
 const GROUP_BITS = 12
-/** Keys in memory that one step looks at: about 0.1 ms. */
+/** Keys in memory that one step looks at: takes about 0.1 ms. */
 const KEYS_PER_STEP = 256
 
-/** What a scan reads a window with. Keys are encoded, as Latin-1 text. */
+/** The sources from which a scan reads a window. Keys are encoded, as Latin-1 text. */
 export interface ScannedWindow<K, V> {
   readonly start: number
-  /** Keys of entries in memory. Entries may leave it while it is walked, and are in the pages then. */
+  /** Keys of entries in memory. Entries may leave memory during the walk; they are then in the pages. */
   readonly live: Iterator<string>
   /** Calls back with each key of the next page that LevelDB holds; false when there are no more pages. */
   nextPage(each: (id: string) => void): boolean
@@ -18,14 +18,15 @@ export interface ScannedWindow<K, V> {
 }
 
 /**
- * Walks a window's entries by (group of the key's hash, key). LevelDB has no synchronous iterator for Node, and sorting all keys
- * of a window in one go would stop everything else; groups are small, and their order is the same wherever the keys lie.
+ * Walks a window's entries by (group of the key's hash, key). LevelDB has no synchronous iterator for Node, and sorting all
+ * keys of a window at once would stop everything else. Groups are small, and their order does not depend on where the keys are
+ * stored.
  */
 export class GroupedScan<K, V> implements WindowScan<K, V> {
   readonly #window: ScannedWindow<K, V>
   readonly #after: { readonly group: number; readonly id: string } | undefined
   readonly #groups = new Map<number, string[]>()
-  /** What the next steps gather from. */
+  /** The source from which the next steps collect keys. */
   #gathering: 'memory' | 'pages' | 'done' = 'memory'
   #order: readonly number[] = []
   #nextGroup = 0
@@ -71,7 +72,7 @@ export class GroupedScan<K, V> implements WindowScan<K, V> {
         this.#enter(group)
         continue
       }
-      // A key may stand in memory and in a page, or twice in the pages.
+      // A key may be in memory and in a page, or twice in the pages.
       if (id === this.#ids[this.#nextId - 2]) continue
       this.#entry = this.#window.read(id)
       if (this.#entry === undefined) continue

@@ -23,7 +23,7 @@ export async function openPage<T>(command: string, url: string, until: Promise<T
     '--disable-sync',
     '--no-first-run',
   ]
-  // Its sandbox needs another user than root.
+  // Its sandbox does not work for root.
   const flags = ['--headless', '--no-sandbox', '--disable-dev-shm-usage', `--user-data-dir=${profile}`, ...quiet]
   const browser = spawn(command, [...flags, url], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import type { Seen } from './page.ts'
 
-/** Serves the page to a browser, and hears from it. */
+/** Serves the page to a browser, and receives its reports. */
 export interface PageServer extends AsyncDisposable {
   /** The origin of the page. */
   readonly origin: string
@@ -42,7 +42,7 @@ export async function servePage(change: () => Promise<unknown>): Promise<PageSer
   }
 }
 
-/** A page's code and all that it imports as one module, as a bundler makes it for a browser. */
+/** A page's code and everything that it imports as one module, as a bundler makes it for a browser. */
 async function bundled(file: string): Promise<string> {
   const conditionNames = ['millrace-source', 'browser', 'import', 'default']
   const bundle = await rolldown({ input: file, platform: 'browser', resolve: { conditionNames } })

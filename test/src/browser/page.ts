@@ -1,7 +1,7 @@
 import { MillraceClient } from '@millrace/client'
 import { MillraceError } from '@millrace/core'
 
-/** What the page saw; its server hands it to the test. */
+/** What the page saw. Its server returns it to the test. */
 export interface Seen {
   readonly value?: unknown
   readonly entries?: readonly unknown[]
@@ -11,7 +11,7 @@ export interface Seen {
 
 // Runs in a browser: reads the views of the job that the page's address names, and reports what it saw.
 async function look(): Promise<Seen> {
-  // Types are Node's here, which knows all else that this uses.
+  // The types here are those of Node, which has everything else that this code uses.
   const { href } = Reflect.get(globalThis, 'location') as { readonly href: string }
   const { searchParams } = new URL(href)
   const token = searchParams.get('token')
@@ -23,7 +23,7 @@ async function look(): Promise<Seen> {
   const changed = await new Promise<unknown>((resolve, reject) => {
     view.changes().subscribe({
       next: (event) => {
-        // Only now is it sure that a change will be told.
+        // Only after the start event is it certain that the page receives a change.
         if (event.kind === 'start') fetch('/change', { method: 'POST' }).catch(reject)
         else resolve(event.entry)
       },

@@ -5,7 +5,7 @@ import type { UserFolder } from './job-files.ts'
 /** A command that is refused. */
 export interface Case {
   readonly what: string
-  /** Prepares the folder and gives the command's arguments. */
+  /** Prepares the folder and returns the command's arguments. */
   readonly args: (folder: UserFolder) => string[] | Promise<string[]>
   readonly stdin?: string
   readonly code: number
@@ -19,7 +19,7 @@ export async function bad({ args, stdin }: Pick<Case, 'args' | 'stdin'>, folder:
   return run(given, { cwd: folder.path, env, ...(stdin !== undefined && { stdin }) })
 }
 
-/** One message with a code that says what it should, without a stack, and the right exit code. */
+/** Expects one message with a code and the expected text, without a stack, and the right exit code. */
 export function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'says'>): void {
   for (const text of expected.says) expect(stderr).toMatch(text)
   expect(stderr, 'a code').toMatch(/^[A-Z]+(_[A-Z]+)+: /m)

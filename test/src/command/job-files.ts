@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 const NODE_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 
-/** A folder as a user has one: job files, the packages installed, and a data directory. */
+/** A folder as a user has it: job files, the packages installed, and a data directory. */
 export class UserFolder {
   readonly path: string
   readonly data: string
@@ -34,7 +34,7 @@ export class UserFolder {
   }
 }
 
-/** A job that adds numbers up by key. */
+/** A job that sums numbers by key. */
 export const SUMMING_JOB = `
 import { int32, job, stream, string, topic } from '@millrace/core'
 

@@ -15,14 +15,17 @@ import { appendOrders } from './orders.ts'
 import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
-/** Backups in `npm test`; with `npm run crash` more. Others with MILLRACE_BACKUPS. */
+/** The number of backups in `npm test`; more with `npm run crash`. MILLRACE_BACKUPS sets another. */
 const BACKUPS = Number(process.env['MILLRACE_BACKUPS'] ?? (EVERYTHING ? 100 : 6))
 const ORDER_MS = 20
 const SESSION_TIMEOUT_MS = 10_000
-/** Every so many backups are made by a process of their own, which is killed within so many ms: about as long as it takes. */
+/**
+ * Every so many backups, a separate process makes the backup, and is killed within so many ms: about as long as a backup
+ * takes.
+ */
 const KILLED_EVERY = 3
 const KILLED_WITHIN_MS = 1500
-/** The data grows while it is backed up: after so many backups another job begins, so that checking them stays cheap. */
+/** The data grows during the backups. After so many of them another job begins, so that the checks stay cheap. */
 const BACKUPS_A_ROUND = 6
 
 interface Made {
@@ -46,7 +49,7 @@ test('a backup that is made while a job and a producer run is restored to the ri
   expect(outcomes.violations).toEqual([])
 })
 
-/** Runs the job over orders that come, backs its data up meanwhile, and checks what is restored. */
+/** Runs the job while orders are appended, backs up its data meanwhile, and checks what is restored. */
 async function backUpAndCheck(count: number, random: () => number, outcomes: Outcomes, seed: string): Promise<void> {
   using live = new ScratchDirectory()
   const backups: Made[] = []
@@ -84,7 +87,7 @@ async function backUpAndCheck(count: number, random: () => number, outcomes: Out
     await log.close()
   }
   for (const { failure } of members) if (failure !== undefined) outcomes.violation('a member', failure)
-  // What was linked must not follow the data.
+  // Linked files must not change with the data.
   rmSync(`${live.path}/topics`, { recursive: true })
   await forEach(backups, async ({ scratch, acknowledged, killed }, index) => {
     outcomes.tried()
@@ -105,7 +108,7 @@ async function backUpAndCheck(count: number, random: () => number, outcomes: Out
   })
 }
 
-/** Restores; the refusal, if it was refused. */
+/** Restores a backup, and returns the refusal if the restore is refused. */
 async function restoring(backup: string, data: string): Promise<MillraceError | undefined> {
   try {
     await restore(nodeEnv(), backup, data)

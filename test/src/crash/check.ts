@@ -17,26 +17,27 @@ import {
 import { appendOrders, ordersOf, readRecords } from './orders.ts'
 import { rowsOf } from './rows.ts'
 
-/** What came of opening the data again: the differences from the oracle (none is right), or the code of a refusal. */
+/** The result of opening the data again: the differences from the oracle (there should be none), or the code of a refusal. */
 export interface Verdict {
   readonly differences: readonly string[]
   readonly refusal: ErrorCode | undefined
-  /** What the refusal said, for who reads a failure. */
+  /** The message of the refusal, for the reader of a failed test. */
   readonly message: string
 }
 
 export interface CheckOptions extends WorldOptions {
   /** How many orders were acknowledged: they must be there. */
   readonly acknowledged?: number
-  /** The input is completed to so many before the job runs over it. */
+  /** The input is completed to so many orders before the job runs over it. */
   readonly orders: number
   /** Whether the views are built a second time, from the changelog alone. Default true. */
   readonly rebuild?: boolean
 }
 
 /**
- * Opens data that somebody broke or died at, completes the input, runs the job to its end, and compares the input, the views
- * and the outputs with the oracle; then does away with the local state, and compares what the changelog alone says.
+ * Opens data that was damaged, or whose process was killed. Completes the input, runs the job to its end, and compares the
+ * input, the views and the outputs with the oracle. Then deletes the local state, and compares the views that are rebuilt from
+ * the changelog alone.
  */
 export async function check(directory: string, options: CheckOptions): Promise<Verdict> {
   try {
@@ -83,7 +84,7 @@ async function differencesIn(
   return differences
 }
 
-/** The orders must be the first of each partition, at least as many as were acknowledged, each as it was appended. */
+/** The orders must be the first ones of each partition, at least as many as were acknowledged, each as it was appended. */
 async function inputDifferences(log: Log, acknowledged: number): Promise<string[]> {
   const found = Array.from({ length: PARTITIONS }, (): string[] => [])
   await readRecords(log, orders.name, (record, partition) => found[partition]?.push(valueText(record)))
@@ -98,7 +99,7 @@ async function inputDifferences(log: Log, acknowledged: number): Promise<string[
   })
 }
 
-/** Runs the job over what is there; all rows of its views. */
+/** Runs the job over the data that exists, and returns all rows of its views. */
 async function rowsAtEnd(log: Log, env: Env, directory: string): Promise<Map<string, Rows>> {
   const settings = { job: crashJob, log, env, stateDirectory: `${directory}/state`, commitIntervalMs: 5 }
   const finishing = await startContainer({ ...settings, untilEnd: true })

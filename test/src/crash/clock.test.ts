@@ -5,7 +5,7 @@ import { EVERYTHING, forEach, TIMEOUT_MS } from './extent.ts'
 import { ORDERS, ScratchDirectory, startJob } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
-/** Runs under a clock that jumps; each is killed once and goes on. */
+/** The number of runs with a clock that jumps. Each run is killed once and then continues. */
 const RUNS = EVERYTHING ? 100 : 4
 const MOMENT_MS = 400
 

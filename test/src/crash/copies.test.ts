@@ -15,20 +15,20 @@ import { appendOrders } from './orders.ts'
 import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
-/** Copies in `npm test`; with `npm run crash` as many as it takes to meet what is rare. Others with MILLRACE_COPIES. */
+/** The number of copies in `npm test`; with `npm run crash` enough to meet rare cases. MILLRACE_COPIES sets another. */
 const COPIES = Number(process.env['MILLRACE_COPIES'] ?? (EVERYTHING ? 300 : 12))
-/** The files of one copy are copied at moments that lie so far apart at most: a few of the job's commits. */
+/** The files of one copy are copied at moments that are at most so far apart: a few of the job's commits. */
 const MOMENT_MS = 4
-/** An order comes at least this often: fast enough that every commit has some, slow enough that checking takes little. */
+/** An order is appended at least this often: often enough for every commit to have some, and rarely enough for short checks. */
 const ORDER_MS = 20
 const SESSION_TIMEOUT_MS = 10_000
-/** The data grows while it is copied: after so many copies another job begins, so that checking them stays cheap. */
+/** The data grows during the copies. After so many of them another job begins, so that the checks stay cheap. */
 const COPIES_A_ROUND = 12
 
-/** A set of files that never stood beside each other may be refused with these. */
+/** Files that never existed together may be refused with these codes. */
 const REFUSALS: readonly ErrorCode[] = ['LOG_PARTS_DIFFER', 'INPUT_LOST', 'LOG_DAMAGED', 'TOPIC_MISSING']
 
-/** What is copied at one moment: a file, or all files of a partition, the tail first, as it only grows. */
+/** What is copied at one moment: a file, or all files of a partition. The tail is copied first, since it only grows. */
 type Unit = 'file' | 'partition'
 
 test.for<Unit>(['file', 'partition'])(
@@ -49,7 +49,7 @@ test.for<Unit>(['file', 'partition'])(
   },
 )
 
-/** Runs the job over orders that come, copies its data meanwhile, and checks what came of the copies. */
+/** Runs the job while orders are appended, copies its data meanwhile, and checks the copies. */
 async function copyAndCheck(unit: Unit, count: number, random: () => number, outcomes: Outcomes, seed: string) {
   using live = new ScratchDirectory()
   const copies: ScratchDirectory[] = []
@@ -78,7 +78,7 @@ async function copyAndCheck(unit: Unit, count: number, random: () => number, out
   for (const { failure } of members) if (failure !== undefined) outcomes.violation('a member', failure)
   await forEach(copies, async (copy, index) => {
     outcomes.tried()
-    // Every other copy is opened in another boot of the machine: what is not known to be synced is looked at then.
+    // Every other copy is opened as after another boot of the machine: then the data that is not known to be synced is checked.
     const boot = index % 2 === 0 ? undefined : 'another boot'
     const verdict = await check(copy.path, { orders: orders + ORDERS_A_ROUND, rebuild: false, boot })
     if (verdict.refusal === undefined) outcomes.count('right')
@@ -87,10 +87,10 @@ async function copyAndCheck(unit: Unit, count: number, random: () => number, out
   })
 }
 
-/** Copies every file once, units in random order, while the others are written to. */
+/** Copies every file once, unit by unit in random order, while the job writes to the other files. */
 async function staggeredCopy(from: string, unit: Unit, random: () => number): Promise<ScratchDirectory> {
   const copy = new ScratchDirectory()
-  // Some copies fall between two commits or hardly beyond, others over many.
+  // Some copies last hardly longer than the time between two commits, others last for many commits.
   const momentMs = MOMENT_MS * random() ** 2
   const units = [...new Set(readFiles(from).map((file) => unitOf(file, unit)))]
   for (const { name } of units.map((name) => ({ name, order: random() })).sort((a, b) => a.order - b.order)) {
@@ -115,7 +115,7 @@ function copyIfThere(from: string, to: string): void {
   try {
     copyFileSync(from, to)
   } catch (error) {
-    // It was removed since the files were listed.
+    // The file was removed after the files were listed.
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
 }

@@ -1,6 +1,6 @@
 import { job, json, type Log, stream, string, type TopicSettings, topic } from '@millrace/core'
 
-/** What a customer bought. Numbers are given out in order, so that every record can be told from every other. */
+/** What a customer bought. Orders get consecutive numbers, so that every record can be distinguished from every other. */
 export interface Order {
   readonly number: number
   readonly customer: string
@@ -8,7 +8,7 @@ export interface Order {
   readonly cents: number
 }
 
-/** What was bought so far. */
+/** The sum of what was bought so far. */
 export interface Total {
   readonly orders: number
   readonly cents: number
@@ -27,9 +27,9 @@ const running = {
 
 /** Stateless: one receipt an order. */
 const printed = stream(orders).mapValues(receiptOf, string()).to(receipts)
-/** Stateful, where the orders lie. */
+/** Stateful, in the partitions of the orders. */
 const byCustomer = stream(orders).groupByKey().aggregate('by-customer', running)
-/** Stateful behind a repartition topic: a second subtopology, with tasks of its own. */
+/** Stateful behind a repartition topic: a second subtopology, with its own tasks. */
 const byProduct = stream(orders)
   .groupBy((order) => order.product, string())
   .aggregate('by-product', running)
@@ -53,9 +53,9 @@ export const PARTITIONS = 2
 /** Segments hold a few batches each, so that the runs also begin new ones, compact and purge. */
 const SMALL_SEGMENTS = { partitions: PARTITIONS, segmentBytes: 3000 }
 
-/** Every topic of the job's, its own included: those would have segments that never fill. */
+/** Every topic that the job uses. Its internal topics are included: otherwise their segments would never fill. */
 const TOPICS: Readonly<Record<string, Partial<TopicSettings>>> = {
-  // One round fills a segment of partition 1, on a machine of any speed: a closed segment has an index.
+  // One round fills a segment of partition 1 on a machine of any speed. So there is a closed segment, which has an index.
   orders: { partitions: PARTITIONS, segmentBytes: 1024 },
   receipts: SMALL_SEGMENTS,
   'customer-totals': SMALL_SEGMENTS,
@@ -64,7 +64,7 @@ const TOPICS: Readonly<Record<string, Partial<TopicSettings>>> = {
   'crash.changelog': { ...SMALL_SEGMENTS, cleanup: 'compact' },
 }
 
-/** Makes the topics that are missing: whoever was to make them may have died at it. */
+/** Creates the topics that are missing: an earlier process may have been killed while it created them. */
 export async function makeTopics(log: Log): Promise<void> {
   for (const [name, settings] of Object.entries(TOPICS)) {
     if ((await log.admin.describeTopic(name)) === undefined) await log.admin.createTopic(name, settings)

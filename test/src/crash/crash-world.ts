@@ -1,19 +1,19 @@
 import type { Env } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 
-/** How the world of a run differs from this machine's. */
+/** How the world of a run differs from this machine. */
 export interface WorldOptions {
-  /** `jumping`: every look at the wall clock finds it set forward or back by an hour. Default `steady`. */
+  /** `jumping`: at every read, the wall clock has moved forward or back by an hour. Default `steady`. */
   readonly clock?: 'steady' | 'jumping'
-  /** The name of the machine's boot, where the test has cut the power of a disk and not of the machine. */
+  /** The name of the machine's boot, for a test that cuts the power of a disk and not of the machine. */
   readonly boot?: string | undefined
-  /** What is named by chance is named as in every run with the same number. Default: as nowhere else. */
+  /** Random names are the same in every run with the same number. Default: unique names. */
   readonly names?: number | undefined
 }
 
 const HOUR_MS = 3_600_000
 
-/** The real disk, timers and randomness, with what `options` change. */
+/** The real disk, timers and randomness, with the changes of `options`. */
 export function crashWorld({ clock = 'steady', boot, names }: WorldOptions): Env {
   const env = nodeEnv()
   let looks = 0

@@ -7,7 +7,7 @@ import { runJob, ScratchDirectory, startJob } from './job-process.ts'
 export interface FileKind {
   readonly name: string
   readonly files: RegExp
-  /** Codes that are right after a bit of such a file was flipped; without any the data must be what it was. */
+  /** Codes that are right after a bit of such a file was flipped. Without such a code the data must be unchanged. */
   readonly flipped: readonly ErrorCode[]
   /** Codes that are right after such a file was deleted. */
   readonly deleted: readonly ErrorCode[]
@@ -43,7 +43,7 @@ export const FILE_KINDS: readonly FileKind[] = [
     flipped: [],
     deleted: [],
   },
-  // A cache of the changelog: it is repaired without a person.
+  // A cache of the changelog: the job repairs it without a person's help.
   { name: 'state', files: /^state\//, flipped: [], deleted: [] },
 ]
 
@@ -56,7 +56,7 @@ export function kindOf(path: string): FileKind {
 /** How many orders are acknowledged in the data that is damaged. */
 export const DAMAGED_ORDERS = 40
 
-/** Data of a job that came to its end. */
+/** Data of a job that has ended. */
 export async function finishedData(): Promise<ScratchDirectory> {
   const data = new ScratchDirectory()
   const { code, output } = await runJob(data.path, { orders: DAMAGED_ORDERS })
@@ -64,7 +64,7 @@ export async function finishedData(): Promise<ScratchDirectory> {
   return data
 }
 
-/** Data of a job that was killed at its last transactions: with a journal and a member that is gone. */
+/** Data of a job that was killed during its last transactions: with a journal, and a member that does not run any more. */
 export async function abandonedData(): Promise<ScratchDirectory> {
   for (;;) {
     const data = new ScratchDirectory()
@@ -79,12 +79,12 @@ export async function abandonedData(): Promise<ScratchDirectory> {
     const { signal } = await end
     clearInterval(looking)
     if (signal === 'SIGKILL' && hasJournal(data.path)) return data
-    // It was faster than the look.
+    // The job ended before the journal was seen.
     data[Symbol.dispose]()
   }
 }
 
-/** Whether a journal says anything yet, or still. */
+/** Whether a journal has content at this moment. */
 function hasJournal(directory: string): boolean {
   const transactions = join(directory, 'transactions')
   if (!existsSync(transactions)) return false
@@ -92,7 +92,7 @@ function hasJournal(directory: string): boolean {
     try {
       return kindOf(`transactions/${name}`).name === 'journal' && bitsOf(join(transactions, name)).length > 0
     } catch (error) {
-      // It was removed between the two looks.
+      // The journal was removed after the directory was listed.
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
       throw error
     }
@@ -107,7 +107,7 @@ export function readFiles(directory: string): string[] {
     .sort()
 }
 
-/** A copy of data with something done to one file of it. */
+/** A copy of data with damage to one of its files. */
 export function damagedCopy(data: ScratchDirectory, file: string, damage: (path: string) => void): ScratchDirectory {
   const copy = new ScratchDirectory()
   cpSync(data.path, copy.path, { recursive: true })
@@ -115,7 +115,7 @@ export function damagedCopy(data: ScratchDirectory, file: string, damage: (path:
   return copy
 }
 
-/** The bits of a file that say anything: those of blocks that hold more than zeros. */
+/** The bits of a file that have a meaning: those of blocks that hold more than zeros. */
 export function bitsOf(path: string): number[] {
   const bytes = readFileSync(path)
   const bits: number[] = []

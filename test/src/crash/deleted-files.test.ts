@@ -5,7 +5,7 @@ import { abandonedData, DAMAGED_ORDERS, damagedCopy, finishedData, kindOf, readF
 import { forEach, sampled, TIMEOUT_MS } from './extent.ts'
 import { Outcomes } from './outcomes.ts'
 
-/** Files of each in `npm test`; every one with `npm run crash`. */
+/** The number of files of each kind of data in `npm test`; every file with `npm run crash`. */
 const FILES = 8
 
 test.for([

@@ -5,21 +5,21 @@ import { ORDERS, ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 import { type CallPoint, callsAfter, hasStrace, runWithFault, tracePoints } from './system-calls.ts'
 
-/** Calls of each kind of error in `npm test`; every one with `npm run crash`. */
+/** The number of calls for each kind of error in `npm test`; every call with `npm run crash`. */
 const POINTS = 6
 
 const SYNCS = ['fsync', 'fdatasync']
 
 /**
- * What a run may stop with, by error: its place says whether the log or a store met it. It may also go on: an index, a
- * store that is opened anew, and what only tidies up are not worth stopping for.
+ * The codes with which a run may stop, by error: the code depends on whether the log or a store met the error. A run may also
+ * continue: it does not stop for an index, for a store that is opened again, or for work that only cleans up.
  */
 const STOPS = {
   ENOSPC: ['LOG_FULL', 'STATE_REBUILD_FAILED'],
   EIO: ['LOG_WRITE_FAILED', 'STATE_REBUILD_FAILED'],
 } as const
 
-/** `LOG_WRITE_FAILED` where something was being made: a topic, the data directory. */
+/** `LOG_WRITE_FAILED` if something was being created: a topic, the data directory. */
 const STOPS_AT_SYNC = ['LOG_SYNC_FAILED', 'LOG_WRITE_FAILED']
 
 let points: readonly CallPoint[] = []

@@ -1,10 +1,10 @@
-/** Whether all there is shall be tried (`npm run crash`), or an even sample of it (`npm test`). */
+/** Whether everything is tried (`npm run crash`), or an even sample of it (`npm test`). */
 export const EVERYTHING = process.env['MILLRACE_CRASH'] === 'all'
 
-/** As much time as trying everything may take. */
+/** The time that trying everything may take. */
 export const TIMEOUT_MS = EVERYTHING ? 3_600_000 : 120_000
 
-/** At most `count` of the items, evenly spread, or all of them where everything is tried. */
+/** At most `count` of the items, evenly spread, or all of them if everything is tried. */
 export function sampled<T>(items: readonly T[], count: number): T[] {
   if (EVERYTHING || items.length <= count) return [...items]
   return Array.from({ length: count }, (_, index) => items[Math.floor((index * items.length) / count)]).filter(
@@ -12,7 +12,7 @@ export function sampled<T>(items: readonly T[], count: number): T[] {
   )
 }
 
-/** Calls `each` for all items, two at a time: processes that wait for the disk leave room for another. */
+/** Calls `each` for all items, two at a time: while one process waits for the disk, another can work. */
 export async function forEach<T>(items: readonly T[], each: (item: T, index: number) => Promise<void>): Promise<void> {
   const waiting = items.entries()
   const worker = async () => {
@@ -21,7 +21,7 @@ export async function forEach<T>(items: readonly T[], each: (item: T, index: num
   await Promise.all([worker(), worker()])
 }
 
-/** Skips a test aloud where the machine lacks something; where CI runs, that is a failure. */
+/** Skips a test, with a message, if the machine lacks something. In CI that is a failure. */
 export function needs(context: { skip(note: string): void }, there: boolean, what: string): void {
   if (there) return
   if (process.env['CI'] === 'true') throw new Error(`this needs ${what}, which CI has`)

@@ -4,11 +4,11 @@ import { type Ended, runJob, ScratchDirectory } from './job-process.ts'
 
 const SOURCE = fileURLToPath(new URL('faulty-writes.c', import.meta.url))
 
-/** A library that breaks one write of a run. Compiled by the machine's own compiler. */
+/** A library that breaks one write of a run. The machine's own compiler compiles it. */
 export class FaultyWrites implements Disposable {
   readonly #scratch = new ScratchDirectory()
 
-  /** Undefined where there is no compiler. */
+  /** Undefined if there is no compiler. */
   static compile(): FaultyWrites | undefined {
     const faulty = new FaultyWrites()
     try {

@@ -18,9 +18,12 @@ import { EVERYTHING, forEach, sampled, TIMEOUT_MS } from './extent.ts'
 import type { ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
-/** Bits of each kind of file in `npm test`, from all its files; with `npm run crash` every bit of the smallest. */
+/**
+ * The number of bits for each kind of file in `npm test`, from all its files; with `npm run crash` every bit of the smallest
+ * file.
+ */
 const BITS = 2
-/** The task whose files are all tried: each state is of the same kinds of files. */
+/** The task whose files are all tried: the state of every task has the same kinds of files. */
 const TASK = /^state\/crash\/orders-0\//
 
 const kinds = FILE_KINDS.filter(({ name }) => name !== 'lock')

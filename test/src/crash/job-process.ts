@@ -7,11 +7,11 @@ import type { WorldOptions } from './crash-world.ts'
 
 const PROGRAM = fileURLToPath(new URL('run-job.ts', import.meta.url))
 
-/** How many orders a run of the crash job comes to, and in how many rounds. */
+/** How many orders a run of the crash job processes, and in how many rounds. */
 export const ORDERS = 40
 export const ORDERS_A_ROUND = 20
 
-/** What the process is told, as JSON. */
+/** The arguments of the process, as JSON. */
 export interface JobArguments extends WorldOptions {
   /** The data directory. */
   readonly directory: string
@@ -35,17 +35,17 @@ export interface RunOptions extends WorldOptions {
 export interface Ended {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** How many orders were told to be in the log. */
+  /** How many orders the process acknowledged. */
   readonly acknowledged: number
-  /** The code of the error that stopped it; undefined where none did. */
+  /** The code of the error that stopped it; undefined if no error did. */
   readonly stopped: string | undefined
-  /** How often it told that a store was opened anew. */
+  /** How often it reported that a store was opened again. */
   readonly notices: number
-  /** All that it said. */
+  /** All that it wrote. */
   readonly output: string
 }
 
-/** Starts the crash job in a process of its own; `end` resolves when it is gone. */
+/** Starts the crash job in its own process; `end` resolves when the process has ended. */
 export function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
   const { durability = 'fsync', orders = ORDERS, under = [], environment = {}, ...world } = options
   const told: JobArguments = { ...world, directory, durability, orders, perRound: ORDERS_A_ROUND }
@@ -53,7 +53,7 @@ export function startJob(directory: string, options: RunOptions = {}): { child: 
   const [program = '', ...args] = [...under, ...node]
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // One thread does what is asynchronous, so that a call's number names it.
+    // One thread does all asynchronous work, so that a number identifies a call.
     env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_OPTIONS: '', ...environment },
   })
   const exited = new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
@@ -82,7 +82,7 @@ export function runJob(directory: string, options: RunOptions = {}): Promise<End
   return startJob(directory, options).end
 }
 
-/** A directory that goes when it is no longer used. */
+/** A directory that is removed when it is no longer used. */
 export class ScratchDirectory implements Disposable {
   readonly path: string
 

@@ -6,9 +6,9 @@ import { ORDERS, ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 import { type CallPoint, hasStrace, runWithFault, tracePoints } from './system-calls.ts'
 
-/** Crash points in `npm test`; every one with `npm run crash`. */
+/** The number of crash points in `npm test`; every point with `npm run crash`. */
 const POINTS = 8
-/** A process that recovers is killed as well, at every so many points. */
+/** At every so many points, the process that recovers is killed as well. */
 const TWICE_EVERY = 3
 
 test('a job that is killed at any file-system call goes on as if nothing had been, also when it is killed again', {
@@ -16,11 +16,11 @@ test('a job that is killed at any file-system call goes on as if nothing had bee
 }, async (context) => {
   needs(context, hasStrace(), 'strace')
   const points = await tracePoints()
-  // Were few calls seen, the trace would not be read as it is.
+  // If only few calls are found, the trace is not parsed correctly.
   expect(new Set(points.map(({ call }) => call)).size).toBeGreaterThanOrEqual(8)
   expect(points.length).toBeGreaterThan(300)
   const random = seededRandom(1)
-  // What is named by chance has another name in the run that recovers.
+  // A file with a random name has another name in the run that recovers.
   const lasting = points.filter(({ path }) => !/[0-9a-f]{8}-[0-9a-f]{4}-/.test(path))
   const anyPoint = () => lasting[Math.floor(random() * lasting.length)]
   const outcomes = new Outcomes(`kill -9 at file-system calls (of ${points.length} a run)`)

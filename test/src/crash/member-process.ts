@@ -8,7 +8,7 @@ export class Member {
   readonly ended: Promise<void>
   readonly #child: ChildProcess
   readonly #watching = new Set<() => void>()
-  /** All that it said. */
+  /** All lines that it wrote. */
   output = ''
   #gone = false
 
@@ -37,7 +37,7 @@ export class Member {
     this.#child.kill(signal)
   }
 
-  /** What made it stop by itself; undefined where nothing did. */
+  /** The error that stopped it; undefined if no error did. */
   get failure(): string | undefined {
     const { exitCode } = this.#child
     return exitCode === null || exitCode === 0 ? undefined : this.output
@@ -48,7 +48,7 @@ export class Member {
     return this.output.match(/joins again/g)?.length ?? 0
   }
 
-  /** How many orders its committed views count, by customer and by product, as it said last. */
+  /** How many orders its committed views count, by customer and by product, as it last reported. */
   get counts(): readonly [number, number] {
     const [, byCustomer = '0', byProduct = '0'] =
       this.output
@@ -58,12 +58,12 @@ export class Member {
     return [Number(byCustomer), Number(byProduct)]
   }
 
-  /** Resolves when it is a member: it has said what it holds. */
+  /** Resolves when it is a member: it has reported how many orders its views hold. */
   async joined(): Promise<void> {
     await this.until(() => /^holds/m.test(this.output))
   }
 
-  /** Resolves when something that it says makes `condition` true. Rejects when it ends before. */
+  /** Resolves when a line that it writes makes `condition` true. Rejects if it ends before. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       if (this.#gone) throw new Error(`The member ended too early: ${this.output}`)

@@ -35,7 +35,7 @@ async function finish(directory: string, count: number): Promise<void> {
   if (code !== 0) throw new Error(output)
 }
 
-/** `data` with one part of it as `other` has it. */
+/** A copy of `data` in which one part comes from `other`. */
 function mixed(data: ScratchDirectory, other: ScratchDirectory, part: string): ScratchDirectory {
   const mix = new ScratchDirectory()
   cpSync(data.path, mix.path, { recursive: true })
@@ -49,7 +49,7 @@ function starting(log: Log, data: ScratchDirectory): Promise<Container> {
 }
 
 test.for([
-  // By the time that the job starts it has grown again, with the same orders in other batches.
+  // When the job starts, this topic has grown again, with the same orders in other batches.
   'topics/orders',
   'topics/receipts',
   'topics/receipts/1',
@@ -129,7 +129,7 @@ test('a topic of a job that is missing is refused, until somebody says that it w
   for (const topic of ['crash.changelog', 'crash.catalog', 'crash.by-product.repartition'])
     await log.admin.deleteTopic(topic)
   await log.close()
-  // Everything is computed again, and the outputs repeat, as was asked for.
+  // Everything is computed again, and the outputs repeat, as expected after the deletion of these topics.
   const { refusal, differences } = await check(copy.path, { orders: LATER })
   expect(refusal).toBeUndefined()
   expect(differences.every((difference) => difference.startsWith('topic '))).toBe(true)

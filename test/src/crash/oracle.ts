@@ -2,8 +2,8 @@ import { type Order, receiptOf, type Total } from './crash-job.ts'
 import { firstOrders } from './orders.ts'
 
 /**
- * What outputs are held to. `at least once`: records may repeat, as a crash between outputs and checkpoint makes them;
- * `exactly once`: they may not. State is exact either way.
+ * The guarantee that is checked for outputs. `at least once`: records may repeat, as after a crash between outputs and
+ * checkpoint. `exactly once`: they may not repeat. State is exact in both cases.
  */
 const OUTPUTS: 'at least once' | 'exactly once' = 'exactly once'
 
@@ -11,17 +11,17 @@ const OUTPUTS: 'at least once' | 'exactly once' = 'exactly once'
 export type Rows = ReadonlyMap<string, string>
 export type Sequences = ReadonlyMap<string, readonly string[]>
 
-/** What a run over the orders must come to. */
+/** The results that a run over the orders must have. */
 export interface Expected {
   readonly byCustomer: Rows
   readonly byProduct: Rows
   readonly receipts: Sequences
   readonly customerTotals: Sequences
-  /** How many changes of each product there are: two tasks send to each, so that their order is not given. */
+  /** The number of changes of each product. Two tasks send changes of each product, so their order is not defined. */
   readonly productChanges: ReadonlyMap<string, number>
 }
 
-/** Folds the first orders by hand. */
+/** Computes the results of the first orders without Millrace. */
 export function expectedOf(count: number): Expected {
   const byCustomer = new Map<string, Total>()
   const byProduct = new Map<string, Total>()
@@ -59,7 +59,7 @@ function asText(totals: ReadonlyMap<string, Total>): Rows {
   return new Map([...totals].map(([key, total]) => [key, JSON.stringify(total)]))
 }
 
-/** Differences between a view's rows and what they must be, one sentence each. */
+/** Differences between the rows of a view and the expected rows, one sentence each. */
 export function rowDifferences(view: string, found: Rows, expected: Rows): string[] {
   const keys = new Set([...found.keys(), ...expected.keys()])
   return [...keys].flatMap((key) => {
@@ -68,7 +68,7 @@ export function rowDifferences(view: string, found: Rows, expected: Rows): strin
   })
 }
 
-/** Differences between a topic's records and what they must be, one sentence each. */
+/** Differences between the records of a topic and the expected records, one sentence each. */
 export function sequenceDifferences(topic: string, found: Sequences, expected: Sequences): string[] {
   const keys = new Set([...found.keys(), ...expected.keys()])
   return [...keys].flatMap((key) => {
@@ -80,7 +80,7 @@ export function sequenceDifferences(topic: string, found: Sequences, expected: S
 }
 
 /**
- * What is wrong with the changes of a second stage: each product's number of orders must count up one by one, and the last
+ * The problems of the changes of a second stage: each product's number of orders must count up one by one, and the last
  * record must be the view's row.
  */
 export function changeDifferences(topic: string, found: Sequences, { productChanges, byProduct }: Expected): string[] {

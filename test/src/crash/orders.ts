@@ -6,7 +6,7 @@ import { type Order, orders, PARTITIONS } from './crash-job.ts'
 const CUSTOMERS = ['ada', 'ben', 'cleo', 'dan', 'eve', 'finn']
 const PRODUCTS = ['apples', 'bread', 'cheese', 'dates', 'eggs']
 
-/** The n-th order, the same each time. */
+/** The n-th order. It is the same each time. */
 function order(number: number): Order {
   return {
     number,
@@ -31,7 +31,10 @@ export function ordersOf(partition: number, count: number): Order[] {
   return firstOrders(count).filter(({ customer }) => homeOf(customer) === partition)
 }
 
-/** Appends what is missing of the first `count` orders, however far somebody who died had come; durable when it returns. */
+/**
+ * Appends those of the first `count` orders that are missing, however many a killed process had appended. They are durable
+ * when it returns.
+ */
 export async function appendOrders(log: Log, count: number): Promise<void> {
   const writer = log.openWriter()
   for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -46,7 +49,7 @@ export async function appendOrders(log: Log, count: number): Promise<void> {
   await writer.close()
 }
 
-/** How many orders there are, over all partitions. */
+/** The number of orders in all partitions. */
 export async function countOrders(log: Log): Promise<number> {
   let count = 0
   for (let partition = 0; partition < PARTITIONS; partition++) {

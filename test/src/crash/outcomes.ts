@@ -1,6 +1,6 @@
 import type { Verdict } from './check.ts'
 
-/** Counts what came of each fault, and keeps what should not have. */
+/** Counts the outcome of each fault, and collects the violations. */
 export class Outcomes {
   readonly violations: string[] = []
   readonly #what: string
@@ -11,7 +11,7 @@ export class Outcomes {
     this.#what = what
   }
 
-  /** One more fault was tried. */
+  /** Counts one more fault. */
   tried(): void {
     this.#faults++
   }
@@ -24,7 +24,7 @@ export class Outcomes {
     this.violations.push(`${where}: ${what}`)
   }
 
-  /** What the data is afterwards: as the oracle says, or refused with one of these codes. */
+  /** Judges the data after a fault: it must match the oracle, or be refused with one of these codes. */
   judge(where: string, { differences, refusal, message }: Verdict, accepted: readonly string[] = []): void {
     for (const difference of differences) this.violation(where, difference)
     if (refusal === undefined) return
@@ -32,7 +32,7 @@ export class Outcomes {
     else this.violation(where, `refused with ${refusal}: ${message}`)
   }
 
-  /** How often that was counted. */
+  /** How often an outcome was counted. */
   of(name: string): number {
     return this.#counts.get(name) ?? 0
   }

@@ -12,20 +12,20 @@ import { appendOrders } from './orders.ts'
 import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
-/** How often a process is stopped or killed; others with MILLRACE_PAUSES. */
+/** How often a process is stopped or killed. MILLRACE_PAUSES sets another number. */
 const PAUSES = Number(process.env['MILLRACE_PAUSES'] ?? (EVERYTHING ? 100 : 8))
 const SESSION_TIMEOUT_MS = 600
 const MOMENT_MS = 60
 /**
- * A process that is stopped in the midst of an append holds that partition's lock until it is resumed: whoever waits for the
- * lock waits on. Past this time the test resumes it.
+ * A process that is stopped during an append holds that partition's lock until it is resumed, and every process that waits
+ * for the lock continues to wait. After this time the test resumes the stopped process.
  */
 const TAKEN_OVER_MS = 4000
-/** How long the first one stays stopped: past every time limit of the log, where everything is tried. */
+/** How long the first process stays stopped. If everything is tried, this is longer than every time limit of the log. */
 const FIRST_STOPPED_MS = EVERYTHING ? 150_000 : 0
-/** Once nobody is stopped any more, whatever is waited for happens within this time. */
+/** When no process is stopped any more, everything that the test waits for happens within this time. */
 const SOON_MS = 30_000
-/** Every so many members are killed, and others come in their place. */
+/** Once in so many rounds, the member is killed instead of stopped, and a new one replaces it. */
 const KILLED_EVERY = 4
 
 test('a process that was stopped until another took its tasks over spoils nothing when it is resumed', {
@@ -66,7 +66,7 @@ test('a process that was stopped until another took its tasks over spoils nothin
         outcomes.count(kill ? 'killed and not taken over' : 'held up by a lock of the stopped process')
       else longestMs = Math.max(longestMs, takenOver)
       if (pause === 0) await setTimeout(FIRST_STOPPED_MS)
-      // What the stopped process was about to do, it does now, among records that flow.
+      // The stopped process now continues what it was about to do, while new records are appended.
       orders += ORDERS_A_ROUND
       const flowing = appendOrders(log, orders)
       await randomMoment(random() * MOMENT_MS)
@@ -77,7 +77,7 @@ test('a process that was stopped until another took its tasks over spoils nothin
         everybody.push(next)
         await soon('joining', next.joined())
       }
-      // The one that stood still is the one that takes over next.
+      // The member that was stopped is the next to take over.
       members.splice(0, 2, other, next)
     }
     const agreed = members.map((member) => member.until(() => holdTogether(members, orders)))
@@ -105,7 +105,7 @@ function holdTogether(members: readonly Member[], orders: number): boolean {
   return [0, 1].every((view) => members.reduce((sum, { counts }) => sum + (counts[view] ?? 0), 0) === orders)
 }
 
-/** How long it took, in ms; undefined where it took longer than that. */
+/** How long the promise took, in ms; undefined if it took longer than the limit. */
 async function within(ms: number, promise: Promise<unknown>): Promise<number | undefined> {
   const start = performance.now()
   const late = new AbortController()

@@ -9,9 +9,9 @@ import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 import { hasLoopDevices, missingForPowerCuts, SmallDisk } from './small-disk.ts'
 
-/** How many cuts; others with MILLRACE_POWER_CUTS. */
+/** The number of cuts. MILLRACE_POWER_CUTS sets another. */
 const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : 14))
-/** A new data directory after so many cuts of one: making everything is what is cut first. */
+/** After so many cuts, a new data directory is begun: its first cut falls while everything in it is created. */
 const CUTS_A_DIRECTORY = 6
 const MOMENT_MS = 200
 
@@ -31,7 +31,7 @@ test('after a power cut at any moment everything that was acknowledged is there,
     if (cut % CUTS_A_DIRECTORY === 0) acknowledged = 0
     const directory = `${disk.path}/${Math.floor(cut / CUTS_A_DIRECTORY)}`
     acknowledged = Math.max(acknowledged, await runUntilCut(disk, directory, `boot ${cut}`, random, outcomes))
-    // The data goes on from what the cut left, and a copy of it is looked into.
+    // The next run continues with the data that the cut left. A copy of it is checked.
     using copy = new ScratchDirectory()
     if (existsSync(directory)) cpSync(directory, copy.path, { recursive: true })
     const where = `SEED=${seed}, cut ${cut}`
@@ -43,7 +43,7 @@ test('after a power cut at any moment everything that was acknowledged is there,
   expect(outcomes.of('where records flowed')).toBeGreaterThan(CUTS / 2)
 })
 
-/** Runs the job, cuts the power in the midst, and brings the disk up again; how far the input was acknowledged. */
+/** Runs the job, cuts the power during the run, and mounts the disk again. Returns how far the input was acknowledged. */
 async function runUntilCut(
   disk: SmallDisk,
   directory: string,
@@ -52,11 +52,11 @@ async function runUntilCut(
   outcomes: Outcomes,
 ): Promise<number> {
   const { child, end } = startJob(directory, { orders: 1_000_000, boot })
-  // A quarter of the cuts falls anywhere in the start.
+  // A quarter of the cuts fall anywhere in the start.
   if (random() < 0.75) await firstLine(child.stdout)
   await randomMoment(random() * MOMENT_MS)
   child.kill('SIGSTOP')
-  // Of what is not synced the kernel may have written anything: here it has written some files.
+  // The kernel may have written any part of the data that is not synced. Here it has written some files.
   if (random() < 0.5 && existsSync(directory)) syncSome(directory, random)
   disk.cutPower()
   child.kill('SIGKILL')
@@ -79,7 +79,7 @@ function syncSome(directory: string, random: () => number): void {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || random() < 0.8) continue
     const path = join(entry.parentPath, entry.name)
-    // What was on its way when the process was stopped may still have removed it.
+    // A call that was in progress when the process was stopped may still have removed the file.
     if (!existsSync(path)) continue
     const file = openSync(path, 'r')
     fdatasyncSync(file)

@@ -1,4 +1,4 @@
-/** The moment is what is random: this waits for nothing. */
+/** Only makes the moment random: it does not wait for anything. */
 export function randomMoment(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,7 +1,7 @@
 /**
- * A process of its own that appends orders to a file log and runs the crash job over them, until it has come to the last
- * order or until it is broken. It says how far the input was acknowledged (`acknowledged 20`, one line a round), and what
- * stopped it (`stopped LOG_FULL …`); it ends with 0, or with 1 after an error.
+ * A separate process that appends orders to a file log and runs the crash job over them, until it has processed the last
+ * order or until it fails. It reports how far the input was acknowledged (`acknowledged 20`, one line a round), and the error
+ * that stopped it (`stopped LOG_FULL …`). It ends with 0, or with 1 after an error.
  *
  * Argument: `JobArguments`, as JSON.
  */
@@ -14,7 +14,7 @@ import { crashWorld } from './crash-world.ts'
 import type { JobArguments } from './job-process.ts'
 import { appendOrders, countOrders } from './orders.ts'
 
-/** Every slice of work is followed by a commit: the more there are, the more there is to break. */
+/** Every slice of work is followed by a commit: more commits give more points to break. */
 const COMMIT_INTERVAL_MS = 1
 
 const told: JobArguments = JSON.parse(process.argv[2] ?? '')
@@ -24,7 +24,7 @@ const env = crashWorld(told)
 try {
   await run(env)
 } catch (error) {
-  // An error without a code is told as such: nobody may meet one.
+  // An error without a code is reported as such: no run may end with one.
   const code = error instanceof MillraceError ? error.code : 'UNKNOWN'
   writeSync(1, `stopped ${code} ${error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = 1
@@ -53,7 +53,7 @@ async function run(env: Env): Promise<void> {
   }
 }
 
-/** The first round that is not whole in the log; the last one, where all are. */
+/** The first round that is not complete in the log; the last round if all are complete. */
 async function nextRound(log: Log): Promise<number> {
   const whole = Math.floor((await countOrders(log)) / perRound)
   return Math.min(orders, (whole + 1) * perRound)

@@ -1,8 +1,8 @@
 /**
- * A process of its own that is one of those that share the crash job. It tells how many orders its committed views count, as
- * often as that changes (`holds 40 20`: by customer, by product), and every notice. SIGTERM stops it in order.
+ * A separate process that shares the crash job with others. It reports how many orders its committed views count, each time
+ * that the number changes (`holds 40 20`: by customer, by product), and every notice. SIGTERM stops it in order.
  *
- * Arguments: data directory, and after how many ms a member without a sign of life is taken for gone.
+ * Arguments: data directory, and after how many ms a member without a sign of life counts as gone.
  */
 import { writeSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors/file'
@@ -48,7 +48,7 @@ async function tell(container: Container): Promise<void> {
     if (now !== told) writeSync(1, `${now}\n`)
     told = now
   } catch (error) {
-    // A part may close while it is read: its task has just moved.
+    // A part may close while it is read, if its task has just moved.
     if (!(error instanceof MillraceError)) throw error
   }
 }

@@ -5,7 +5,7 @@ import { ScratchDirectory } from './job-process.ts'
 const IMAGE = '128M'
 const ENVIRONMENT = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
 
-/** What is missing here to cut the power of a disk; undefined where nothing is. */
+/** What this machine lacks to cut the power of a disk; undefined if nothing is missing. */
 export function missingForPowerCuts(): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'root on Linux'
   const tools = ['mkfs.ext4', 'xfs_io', 'mount', 'umount']
@@ -19,12 +19,12 @@ export function missingForPowerCuts(): string | undefined {
   })
 }
 
-/** Whether the kernel makes disks of files at all. */
+/** Whether the kernel can use files as disks. */
 export function hasLoopDevices(): boolean {
   return existsSync('/dev/loop-control') && existsSync('/dev/loop0')
 }
 
-/** A disk of its own, an ext4 in a file, whose power can be cut: what was not synced is gone then. */
+/** A separate disk, an ext4 in a file, whose power can be cut. Data that was not synced is then lost. */
 export class SmallDisk implements Disposable {
   readonly path: string
   readonly #scratch = new ScratchDirectory()
@@ -37,12 +37,15 @@ export class SmallDisk implements Disposable {
     this.#mount()
   }
 
-  /** Nothing that was not synced reaches the disk any more. Whoever has files open here must be stopped and dead after. */
+  /**
+   * From now on, data that was not synced cannot reach the disk. A process with open files here must be stopped before, and
+   * killed after.
+   */
   cutPower(): void {
     command('xfs_io', '-x', '-c', 'shutdown', this.path)
   }
 
-  /** The machine comes up again. */
+  /** Mounts the disk again, as when the machine restarts. */
   restorePower(): void {
     command('umount', this.path)
     this.#mount()

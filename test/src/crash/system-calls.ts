@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { type Ended, runJob, ScratchDirectory } from './job-process.ts'
 
-/** The calls that change files; `openat` only where it may create one. */
+/** The calls that change files; `openat` only if it may create one. */
 const CALLS = ['write', 'pwrite64', 'ftruncate', 'fdatasync', 'fsync', 'rename', 'unlink', 'mkdir', 'openat'] as const
 
 export type SystemCall = (typeof CALLS)[number]
 
-/** One call of a run on a file of the data directory, named as strace can be told of it. */
+/** One call of a run on a file of the data directory, described as strace can select it. */
 export interface CallPoint {
   readonly call: SystemCall
   /** The file, from the data directory. */
@@ -16,10 +16,10 @@ export interface CallPoint {
   readonly index: number
 }
 
-/** Files in the making have the same names in all runs that are alike: a call is found again by its file. */
+/** Temporary files have the same names in all similar runs, so that a call can be found again by its file. */
 const NAMES = 1
 
-/** Whether strace is there and may be used. */
+/** Whether strace is installed and may be used. */
 export function hasStrace(): boolean {
   try {
     execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' })
@@ -29,10 +29,10 @@ export function hasStrace(): boolean {
   }
 }
 
-/** All calls of one run to its end that strace can be told of, in order. */
+/** All calls of one complete run that strace can select, in order. */
 export async function tracePoints(): Promise<CallPoint[]> {
   using first = new ScratchDirectory()
-  // Leaves the program compiled, as all later runs find it: whether it is changes the numbers of its calls.
+  // This run leaves the program compiled for all later runs: whether it is compiled changes the numbers of its calls.
   await runJob(first.path)
   using scratch = new ScratchDirectory()
   const { ended, trace } = await traceJob(scratch.path, NAMES, [])
@@ -45,7 +45,7 @@ export async function tracePoints(): Promise<CallPoint[]> {
   return [...points.values()]
 }
 
-/** Runs the job with one thing done at a call: `signal=KILL` (before the call), `error=EIO` (instead of it). */
+/** Runs the job with one effect at a call: `signal=KILL` (before the call), `error=EIO` (instead of it). */
 export async function runWithFault(
   directory: string,
   { call, path, index }: CallPoint,
@@ -54,9 +54,9 @@ export async function runWithFault(
     lasting = false,
     again = false,
   }: {
-    /** Does the same to all that would come at that call from then on. */
+    /** Has the same effect on that call and on all later ones. */
     readonly lasting?: boolean
-    /** The directory is one in which such a run has made names before. */
+    /** Whether a run with the same names has used the directory before. */
     readonly again?: boolean
   } = {},
 ): Promise<{ ended: Ended; trace: string }> {
@@ -81,7 +81,7 @@ async function traceJob(
 ): Promise<{ ended: Ended; trace: string }> {
   using scratch = new ScratchDirectory()
   const file = `${scratch.path}/trace`
-  // The process then stops at these calls only, which halves its time; strace 6.1 delivers no signal that way.
+  // With this option the process stops only at these calls, which halves its time. strace 6.1 does not deliver a signal that way.
   const stops = faults.some((fault) => fault.includes(':signal=')) ? [] : ['--seccomp-bpf']
   const traced = [
     '-f',
@@ -101,7 +101,7 @@ async function traceJob(
   return { ended, trace: readFileSync(file, 'utf8') }
 }
 
-/** A call on a file of the data directory as a trace has it. */
+/** A call on a file of the data directory, as a trace shows it. */
 interface TracedCall extends CallPoint {
   /** False for opening a file without making one. */
   readonly changes: boolean
@@ -118,7 +118,7 @@ function parseTrace(trace: string, directory: string): TracedCall[] {
   return trace.split('\n').flatMap((line) => {
     const [, thread = '', name = '', args = ''] = /^(\d+) +(\w+)\((.*)/.exec(line) ?? []
     const call = CALLS.find((each) => each === name)
-    // The rest is signals, ends of threads, and second halves of calls that another thread's came between.
+    // The rest is signals, ends of threads, and second halves of calls that a call of another thread interrupted in the trace.
     if (call === undefined) return []
     const at = args.indexOf(`${directory}/`)
     if (at === -1) return []

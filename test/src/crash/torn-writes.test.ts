@@ -5,7 +5,7 @@ import { FaultyWrites } from './faulty-writes.ts'
 import { ORDERS, ScratchDirectory } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
-/** Writes of each kind in `npm test`; every one with `npm run crash`. */
+/** The number of writes of each kind in `npm test`; every write with `npm run crash`. */
 const WRITES = 6
 
 test.for([

@@ -27,9 +27,9 @@ afterEach(async () => {
   clone[Symbol.dispose]()
 })
 
-/** Starts a line of a shell in the clone, as the leader of a group of processes. */
+/** Starts a shell command in the clone, as the leader of a process group. */
 function startLine(line: string): ChildProcess {
-  // What this test itself was started with is not for a user's commands.
+  // The environment of this test itself must not reach a user's commands.
   const { NODE_OPTIONS: _, ...env } = process.env
   const child = spawn('bash', ['-c', line], { cwd: clone.path, detached: true, env: { ...env, NO_COLOR: '1' } })
   running.add(child)
@@ -37,7 +37,7 @@ function startLine(line: string): ChildProcess {
   return child
 }
 
-/** What Ctrl-C does. */
+/** Does what Ctrl-C does. */
 async function interrupt(child: ChildProcess): Promise<void> {
   const ended = once(child, 'close')
   if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT')
@@ -102,7 +102,8 @@ test('every other command of the documents runs in a clone that has the topics a
   const serving = await said(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
-    // Those of the project's guide are tried with the packages: npm run published. Benchmarks take long, and the rest are tests' own.
+    // npm run published tries the commands of the project's guide, with the packages. Benchmarks take long, and the rest
+    // are for tests.
     .filter(({ path }) => !/guide\/project|performance|crash-tests|reliability/.test(path))
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language }) => language === 'sh')

@@ -17,7 +17,7 @@ const examples = documents.flatMap(({ path, text }) =>
     .map(({ code, line, marks }) => ({ place: `${path}:${line}`, code, runs: !marks.includes('no-run') })),
 )
 
-// Inside the repository, so that an example imports the packages as a job here does.
+// The folder is inside the repository, so that an example imports the packages as a job here does.
 const folder = mkdtempSync(join(top, 'docs/.examples-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -37,7 +37,7 @@ test('the TypeScript examples of all documents compile', () => {
   expect(node(join(top, 'node_modules/typescript/bin/tsc'), '-p', '.')).toEqual({ status: 0, output: '' })
 })
 
-// One that needs a running job is marked `no-run`: it is only compiled.
+// An example that needs a running job is marked `no-run`: it is only compiled.
 test.each(examples.filter(({ runs }) => runs))('the example at $place runs', ({ place }) => {
   expect(node('--conditions=millrace-source', files.get(place) ?? '')).toEqual({ status: 0, output: '' })
 })

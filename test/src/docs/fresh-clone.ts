@@ -8,7 +8,7 @@ import { repository } from '../structure/source-files.ts'
 const top = fileURLToPath(repository)
 
 /**
- * The repository's files in a folder outside it, as after `git clone && npm ci`: the workspaces are the copy's own, all other
+ * The repository's files in a folder outside it, as after `git clone && npm ci`. The workspaces are those of the copy; all other
  * modules are those that are installed here.
  */
 export class FreshClone implements Disposable {
@@ -19,7 +19,7 @@ export class FreshClone implements Disposable {
     for (const file of listed.toString().split('\0')) {
       if (file === '') continue
       mkdirSync(dirname(join(this.path, file)), { recursive: true })
-      // A file that was deleted and not committed yet is still listed.
+      // A deleted file is still listed until the deletion is committed.
       cpSync(join(top, file), join(this.path, file), { force: true, errorOnExist: false })
     }
     this.#install('node_modules')
@@ -35,7 +35,7 @@ export class FreshClone implements Disposable {
       const path = join(folder, entry.name)
       if (entry.name === '.cache') continue
       if (entry.name.startsWith('@') || entry.name === '.bin') this.#install(path)
-      // Links lead to workspaces, and from .bin to commands: relative ones, which lead to the copy's own from there.
+      // Links lead to workspaces, and from .bin to commands. They are relative, so in the copy they lead to the copy's own files.
       else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join(top, path)), join(this.path, path))
       else symlinkSync(join(top, path), join(this.path, path))
     }

@@ -18,7 +18,7 @@ export function codeBlocks(markdown: string): CodeBlock[] {
   return blocks
 }
 
-/** Where a Markdown file's relative links lead: paths, without the part after `#`. */
+/** The targets of a Markdown file's relative links: paths, without the part after `#`. */
 export function relativeLinks(markdown: string): string[] {
   const prose = markdown.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '')
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
@@ -37,13 +37,13 @@ export function tableRows(markdown: string, heading: string): string[][] {
   )
 }
 
-/** A test, or what else holds a promise: its file, and its name. */
+/** A test, or another check of a promise: its file, and its name. */
 export interface NamedTest {
   readonly path: string
   readonly name: string
 }
 
-/** The tests that a text names: a file in backquotes, then one or more names in quotation marks. */
+/** The tests that a text refers to: a file in backquotes, then one or more names in quotation marks. */
 export function namedTests(text: string): NamedTest[] {
   return [...text.matchAll(/`([^`]+)`((?:,? *"[^"]+")+)/g)].flatMap(([, path = '', names = '']) =>
     Array.from(names.matchAll(/"([^"]+)"/g), ([, name = '']) => ({ path, name })),

@@ -19,7 +19,7 @@ test.each(rows.flatMap(([, held = '']) => namedTests(held)))('$path has "$name"'
   expect(readFileSync(file, 'utf8')).toMatch(namedIn(path, name))
 })
 
-/** Where tests are, and what they are checked by: suites for every log, invariants and planted bugs of the simulated world. */
+/** The files with tests, and with suites for every log, invariants and planted bugs of the simulated world. */
 function isTestFile(path: string): boolean {
   return (
     path.endsWith('.test.ts') ||
@@ -29,7 +29,7 @@ function isTestFile(path: string): boolean {
   )
 }
 
-/** A name as it stands in the code: the title of a test, or a part of a title that is put together; a key or a `name`. */
+/** A name as it is written in the code: the title of a test, or a part of a title that is put together; a key or a `name`. */
 function namedIn(path: string, name: string): RegExp {
   const text = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
   if (path.endsWith('invariants.ts')) return new RegExp(`^  '?${text}'?: '`, 'm')

@@ -3,16 +3,16 @@ import { fileURLToPath } from 'node:url'
 
 const COMMAND = fileURLToPath(new URL('../../../packages/cli/bin/millrace.js', import.meta.url))
 
-/** What a command that has ended came to. */
+/** The result of a command that has ended. */
 export interface Ended {
-  /** Its exit code; null where a signal killed it. */
+  /** Its exit code; null if a signal killed it. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A started `millrace …`: the real command in a process of its own. */
+/** A started `millrace …`: the real command in its own process. */
 export interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
@@ -42,7 +42,7 @@ export function start(args: readonly string[], options: CommandOptions = {}): St
     stderr += text
     for (const check of waiting) check()
   })
-  // A command that does not read its input may be gone before it is written.
+  // A command that does not read its input may have ended before the input is written.
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.stdin ?? '')
   const ended = new Promise<Ended>((resolve, reject) => {
@@ -69,7 +69,7 @@ export function run(args: readonly string[], options: CommandOptions = {}): Prom
   return start(args, options).ended
 }
 
-/** As `run`; throws what it said where it did not end with 0. */
+/** As `run`; throws with the output of the command if it did not end with 0. */
 export async function succeed(args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { code, signal, stdout, stderr } = await run(args, options)
   if (code !== 0) throw new Error(`millrace ${args.join(' ')} ended with ${code ?? signal}: ${stderr}`)

@@ -12,7 +12,7 @@ export const JOB_FILE = fileURLToPath(new URL('../../../jobs/flights/src/job.ts'
 const VIEW_NAMES: readonly (keyof FlightsOracle)[] = ['delays', 'routes', 'hoursOfDay']
 const VIEWS = { delays: 'delays', routes: 'routes', hoursOfDay: 'hours-of-day' } as const
 
-/** The real command on a data directory of its own, with the topics of the flights job. */
+/** The real command on its own data directory, with the topics of the flights job. */
 export class FlightsWorld {
   readonly data: string
 
@@ -45,7 +45,7 @@ export class FlightsWorld {
     await this.succeed('run', jobFile, '--no-check', '--until-end')
   }
 
-  /** Deletes what is only a cache: the changelog has it all. */
+  /** Deletes the local state. It is only a cache: the changelog has all of it. */
   deleteState(): void {
     rmSync(join(this.data, 'state'), { recursive: true, force: true })
   }
@@ -88,7 +88,7 @@ export function airportPartition(origin: string): number {
   return partitionOf(key, 0, key.length, PARTITIONS)
 }
 
-/** What differs, one line an entry, the first few; nothing where the two are equal. */
+/** The first few differences, one line for each entry; empty if the two are equal. */
 export function differences(views: FlightsOracle, oracle: FlightsOracle, names = VIEW_NAMES): string[] {
   const found: string[] = []
   for (const name of names) {

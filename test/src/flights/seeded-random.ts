@@ -1,4 +1,4 @@
-/** Mulberry32: numbers in [0, 1) that a seed repeats. */
+/** Mulberry32: numbers in [0, 1), the same ones for the same seed. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -11,8 +11,9 @@ interface Answer {
 }
 
 /**
- * What is wrong with all that a connection answered, up to where it was cut off; undefined if nothing is. Every answer has a status
- * that the reference lists, and if that is not 200 a body with a code, unless HEAD was asked for; one that is refused for now says when to try again.
+ * The problem of the answers of a connection, up to where it was cut off; undefined if there is none. Every answer has a
+ * status that the reference lists. If that is not 200, it has a body with a code, except for HEAD. An answer that rejects a
+ * request for now states when to retry.
  */
 export function wrongAnswer(received: string, isHead: boolean): string | undefined {
   for (let rest = received; rest !== ''; ) {
@@ -58,11 +59,11 @@ function parseAnswer(text: string): Answer | 'cut off' | string {
     }),
   )
   const after = text.slice(end + 4)
-  // An interim answer, before the one that counts.
+  // An interim answer, before the final one.
   if (status === 100) return parseAnswer(after)
   if (headers.has('transfer-encoding')) return { status, headers, body: '', rest: '' }
   const length = Number(headers.get('content-length') ?? 0)
-  // That of HEAD has a length and no body: what follows is the next answer, or the end.
+  // The answer to HEAD has a length and no body: the next answer or the end follows.
   if (after === '' || after.startsWith('HTTP/1.1 ')) return { status, headers, body: '', rest: after }
   if (after.length < length) return 'cut off'
   return { status, headers, body: Buffer.from(after.slice(0, length), 'latin1').toString(), rest: after.slice(length) }

@@ -9,20 +9,23 @@ import { type FuzzedRequest, ViewRequests } from './view-requests.ts'
 
 const SERVER = fileURLToPath(new URL('serve-views.ts', import.meta.url))
 const TOKEN = 'a-token-of-this-test'
-/** Clients at a time: as many as find no room together. */
+/** The number of clients at a time: so many that the server does not have room for all of them. */
 const CLIENTS = 24
-/** A client that got nothing more for so long goes. The server has ended by then what is not a stream of changes. */
+/**
+ * A client that received nothing for so long disconnects. By then the server has ended every answer that is not a stream of
+ * changes.
+ */
 const QUIET_MS = 8_000
-/** The server must answer for so long at most after each round: many times what all that was asked before it may take. */
+/** After each round, the server must answer within this time: many times what all earlier requests may take. */
 const ALIVE_MS = 20_000
 
 export interface FuzzResult {
   readonly requests: number
-  /** How long the thread of the job was held at most, ms. */
+  /** The longest time that the thread of the job was blocked, ms. */
   readonly heldMs: number
 }
 
-/** Asks a job's views what a seed makes. Throws if an answer is wrong, or the process does not live on. */
+/** Sends the requests that a seed generates to a job's views. Throws if an answer is wrong, or the process does not survive. */
 export async function fuzzViews(
   seed: number,
   count: number,
@@ -65,19 +68,19 @@ class FuzzedServer {
   static async start(): Promise<FuzzedServer> {
     const server = new FuzzedServer()
     server.#url = await server.#line()
-    // All that was produced is in the views.
+    // All produced records are in the views.
     await server.#json('/views/sums/entries?limit=1&timeout=30000&after=counts/0=15000,counts/1=15000')
     return server
   }
 
-  /** Sends a request; returns what is wrong with the answer. */
+  /** Sends a request; returns the problem of the answer. */
   async ask(request: FuzzedRequest): Promise<string | undefined> {
     const received = await exchange(Number(new URL(this.#url).port), request)
     const problem = wrongAnswer(received, request.text.includes('HEAD'))
     return problem === undefined ? undefined : `${problem}\n${JSON.stringify(request.text.slice(0, 1000))}`
   }
 
-  /** The process lives, and its job too. Returns how long its thread was held. */
+  /** Checks that the process and its job still work. Returns how long its thread was blocked. */
   async alive(when: string): Promise<number> {
     this.#child.stdin?.write('.\n')
     const held = this.#line()
@@ -88,7 +91,7 @@ class FuzzedServer {
     return Number(heldMs)
   }
 
-  /** What queries held is free again: as many pages at once as there is room for are all answered. */
+  /** Checks that queries have released their room: as many pages at once as there is room for are all answered. */
   async expectRoom(): Promise<void> {
     const page = () => this.#json('/views/latest/entries?limit=1000')
     await within(Promise.all([page(), page(), page()]), 'there is no room for pages')
@@ -110,14 +113,14 @@ class FuzzedServer {
       const response = await fetch(`${this.#url}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } })
       const body = (await response.json()) as { readonly value?: unknown }
       if (response.status === 200) return body
-      // Busy with what was asked before.
+      // The server is busy with earlier requests.
       if (response.status !== 503)
         throw new Error(`${path} is answered with ${response.status} ${JSON.stringify(body)}`)
     }
   }
 }
 
-/** Sends bytes; resolves with what comes back until the server closes, nothing comes any more, or the client leaves. */
+/** Sends bytes. Resolves with the bytes received until the server closes, nothing more arrives, or the client disconnects. */
 function exchange(port: number, { text, leavesAfter }: FuzzedRequest): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []

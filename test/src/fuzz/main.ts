@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util'
 import { fuzzViews } from './fuzz-views.ts'
 
 /*
- * Asks the views of a job some thousand malformed and heavy requests: npm run fuzz-views -- --count 10000 [--seed 4711]
- * Ends with 1 and the seed if an answer is wrong, or the job's process does not live on with little memory.
+ * Sends some thousand malformed and heavy requests to the views of a job: npm run fuzz-views -- --count 10000 [--seed 4711]
+ * Ends with 1 and the seed if an answer is wrong, or if the job's process does not survive with little memory.
  */
 const { values } = parseArgs({
   options: {

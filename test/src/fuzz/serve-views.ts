@@ -3,8 +3,8 @@ import { startViewServer } from '@millrace/runtime'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 
 /*
- * A job whose views a test asks, in a process of its own with little memory. Prints its URL; what comes from stdin is answered with
- * the longest time that the thread was held since the last time, and the end of stdin ends it.
+ * A job whose views a test queries, in a separate process with little memory. Prints its URL. Answers each input from stdin with
+ * the longest time that the thread was blocked since the answer before. Ends when stdin ends.
  */
 const LARGE_VALUES = 60
 const SMALL_KEYS = 30_000
@@ -54,7 +54,7 @@ const watching = setInterval(() => {
   beforeMs = now
 }, 5)
 process.stdout.write(`${server.url}\n`)
-// The job goes on meanwhile.
+// The job continues meanwhile.
 let produced = 0
 for await (const _ of process.stdin) {
   await world.produce('counts', counts.value, [{ key: `n${produced++}`, value: 1, timestamp: 0 }])

@@ -1,7 +1,7 @@
 /** A request as bytes, and what its client does with the answer. */
 export interface FuzzedRequest {
   readonly text: string
-  /** Goes after so many bytes of the answer; never, if it is absent. */
+  /** The client disconnects after so many bytes of the answer; never, if this is absent. */
   readonly leavesAfter?: number
 }
 
@@ -103,7 +103,7 @@ const HEADERS = [
   ' folded: x',
 ]
 
-/** Requests as a seed makes them: right ones, such with something wrong in them, and what is hardly a request. */
+/** Requests that a seed generates: valid ones, ones with an error in them, and bytes that are hardly a request. */
 export class ViewRequests {
   readonly #random: () => number
   readonly #token: string
@@ -122,7 +122,7 @@ export class ViewRequests {
     return this.#leaving(String.fromCharCode(...Array.from({ length: this.#below(300) }, () => this.#below(256))))
   }
 
-  /** What costs the server most. */
+  /** The requests that cost the server most. */
   #heavy(): string {
     const target = this.#one([
       '/views/latest/entries?limit=1000',
@@ -145,7 +145,7 @@ export class ViewRequests {
     return this.#request(this.#one(METHODS), target, this.#one(HOSTS), headers)
   }
 
-  /** A request of which a piece is missing, doubled, changed, or cut off. */
+  /** A request in which a piece is missing, doubled, changed, or cut off. */
   #damaged(text: string): string {
     const at = this.#below(text.length)
     const end = at + this.#below(20)
@@ -176,12 +176,12 @@ export class ViewRequests {
     const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...shown, ...headers, 'Connection: close']
     const body = this.#chance(0.05) ? 'x'.repeat(this.#below(10)) : ''
     const text = `${lines.join('\r\n')}\r\n\r\n${body}`
-    // Several at once on one connection.
+    // Several requests at once on one connection.
     return this.#chance(0.05) ? text.replace('Connection: close', 'Connection: keep-alive') + text : text
   }
 
   #leaving(text: string): FuzzedRequest {
-    // What never ends by itself.
+    // A request whose answer never ends by itself.
     if (text.includes('/changes')) return { text, leavesAfter: 1 + this.#below(200) }
     return this.#chance(0.15) ? { text, leavesAfter: this.#below(3) * this.#below(100_000) } : { text }
   }

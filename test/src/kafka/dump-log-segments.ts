@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const jars = fileURLToPath(new URL('../../kafka/lib', import.meta.url))
 
-/** A batch larger than this is not looked into by the tool; a group may be of any size. */
+/** The tool does not read into a batch larger than this; a group may have any size. */
 const MESSAGE_BYTES_MAX = 2 ** 30
 
 /** A batch as Kafka's own tool sees it. */
@@ -17,7 +17,7 @@ export interface DumpedBatch {
   readonly deleteHorizonMs: number | null
 }
 
-/** A record as Kafka's own tool prints it; key and value as text, null where there is none. */
+/** A record as Kafka's own tool prints it; key and value as text, null if there is none. */
 export interface DumpedRecord {
   readonly offset: number
   readonly timestamp: number
@@ -31,11 +31,11 @@ export interface Dump {
   readonly records: readonly DumpedRecord[]
   /** How transactions ended, in the order of their markers: `COMMIT` or `ABORT`. */
   readonly markers: readonly string[]
-  /** What the tool says besides: bytes that are no batch. */
+  /** Other messages of the tool: bytes that are not a batch. */
   readonly complaints: readonly string[]
 }
 
-/** Why Kafka's tool cannot run on this machine; undefined where it can. */
+/** Why Kafka's tool cannot run on this machine; undefined if it can. */
 export function whyNoKafka(): string | undefined {
   if (!existsSync(`${jars}/.complete`)) return "Kafka's jars are not here: bash test/kafka/fetch.sh"
   if (spawnSync('java', ['-version']).status !== 0) return 'there is no java on this machine'
@@ -44,7 +44,7 @@ export function whyNoKafka(): string | undefined {
 
 const MARKER = /^\| offset: \d+ .* endTxnMarker: (\w+) /
 
-/** Runs `kafka.tools.DumpLogSegments` over segments; texts may not hold line breaks or what the tool prints around them. */
+/** Runs `kafka.tools.DumpLogSegments` over segments. Texts must not contain line breaks, or what the tool prints around them. */
 export function dumpLogSegments(files: readonly string[]): Dump {
   const options = ['--print-data-log', '--max-message-size', `${MESSAGE_BYTES_MAX}`, '--files', files.join(',')]
   const run = spawnSync('java', ['-cp', `${jars}/*`, 'kafka.tools.DumpLogSegments', ...options], {

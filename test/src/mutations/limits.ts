@@ -12,14 +12,17 @@ const VIEWS = `${RUNTIME}/views`
 const HEAVY_QUERIES = `${VIEWS}/heavy-queries.test.ts`
 
 const NO_BOUND = 'Number.POSITIVE_INFINITY'
-/** Twelve days: no test waits for so long, and a timer still can. */
+/** Twelve days: no test waits for so long, and a timer still accepts it. */
 const NEVER = '2 ** 30'
 
-/** How a limit is removed, and the tests of which one then fails. */
+/** How a limit is removed, and the tests, of which at least one then fails. */
 export interface LimitMutation {
   /** What the constant becomes. */
   readonly becomes?: string
-  /** For a limit that tests compute with: what uses it, as it stands once in the package, and what that becomes; one by one. */
+  /**
+   * For a limit that tests compute with: texts that use it, each found once in the package, and their replacements, tried one
+   * by one.
+   */
   readonly uses?: readonly (readonly [from: string, to: string])[]
   readonly tests: readonly string[]
 }
@@ -214,7 +217,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
 }
 
-/** Why nothing is proved by taking these away, by `<package>/<name>`. */
+/** Why removing these limits does not prove anything, by `<package>/<name>`. */
 export const UNPROVEN: ReadonlyMap<string, string> = new Map([
   ...because('where fields stand in a file or message: other tests compare every byte', [
     'cli/BLOCK_HEADER_BYTES',

@@ -7,12 +7,12 @@ import { MUTATION_VARIABLE, type Mutation, plantedText } from './planted-text.ts
 import { REFUSALS } from './refusals.ts'
 
 /*
- * Removes one named limit or one refusal at a time, and runs the tests that are said to reach it: each must go red.
+ * Removes one named limit or one refusal at a time, and runs the tests that are listed for it: each must fail.
  *   npm run mutate                            every limit and every refusal
  *   npm run mutate -- runtime/INPUT_LOST …    those whose names contain one of the words
  */
 
-/** What stands in the place of an error's code: a test that reaches the refusal expects the code. */
+/** Replaces an error's code: a test that reaches the refusal expects the code. */
 const NO_CODE = "'NONE'"
 
 interface PlannedMutation {
@@ -49,7 +49,7 @@ async function failingTests(tests: readonly string[], mutation: Mutation | undef
   const vitest = await startVitest(
     'test',
     paths,
-    // What is transformed must not be taken from, or get into, the cache of other runs.
+    // Transformed files must not come from the cache of other runs, or get into it.
     {
       watch: false,
       reporters: [{}],
@@ -74,7 +74,7 @@ async function failingTests(tests: readonly string[], mutation: Mutation | undef
   return failed
 }
 
-/** A failed test, and the first line of why. */
+/** A failed test, and the first line of its reason. */
 function failureOf(test: TestCase): string {
   const [reason = ''] = test.result().errors?.[0]?.message.split('\n') ?? []
   return `${test.fullName} (${reason})`

@@ -12,18 +12,18 @@ export interface MutationSite {
   readonly end: number
 }
 
-/** Words of a constant's name that say that it bounds something. */
+/** Words in a constant's name that mean that it limits something. */
 const LIMIT_WORDS =
   /_(BYTES|CHARACTERS|DEFAULT|ENTRIES|LIMIT|LOOK|MAX|MIN|MS|RATIO|ROWS|SHOWN|TARGET|TURN)(_|$)|^(.+_)?(TRIES|INTERVAL)$/
-/** Where a field stands in a format, and what options a library is given, is no limit. */
+/** The place of a field in a format is not a limit, and neither are the options of a library. */
 const NO_LIMIT = /_AT$|_OPTIONS$/
 
 const CONSTANT = /^(?:export )?const ([A-Z][A-Z0-9_]*)(?:: [^=]+)? = (.+)$/gm
 
-/** A code as the first argument of a call, or as the code of an answer; a comparison with a code refuses nothing. */
+/** A code as the first argument of a call, or as the code of an answer. A comparison with a code is not a refusal. */
 const THROWN_CODE = /(?:\(\s*|\bcode: )'([A-Z][A-Z0-9_]*)'/g
 
-/** The files whose limits and refusals must be tested: what is published, without what only tests run. */
+/** Whether the limits and refusals of a file must be tested: it is published, and not only tests run it. */
 export function isMutated({ path }: SourceFile): boolean {
   return (
     /^packages\/[^/]+\/src\//.test(path) &&
@@ -32,7 +32,7 @@ export function isMutated({ path }: SourceFile): boolean {
   )
 }
 
-/** Where each named limit is defined: the sites are the values. */
+/** The definitions of the named limits: each site is the value. */
 export function limitSites(file: SourceFile): MutationSite[] {
   return sitesOf(file, CONSTANT, (match) => {
     const [, name = '', value = ''] = match
@@ -42,7 +42,7 @@ export function limitSites(file: SourceFile): MutationSite[] {
   })
 }
 
-/** Where each error is made: the sites are the codes. */
+/** The places where errors are made: each site is the code. */
 export function refusalSites(file: SourceFile): MutationSite[] {
   return sitesOf(file, THROWN_CODE, (match) => {
     const [text, name = ''] = match
@@ -52,7 +52,7 @@ export function refusalSites(file: SourceFile): MutationSite[] {
   })
 }
 
-/** The edits that remove a limit. Throws if a text that one replaces does not stand in the limit's package once. */
+/** The edits that remove a limit. Throws if a text that they replace is not found exactly once in the limit's package. */
 export function limitMutations(site: MutationSite, limit: LimitMutation, files: readonly SourceFile[]): Mutation[] {
   const { becomes, uses = [] } = limit
   const root = site.path.split('/').slice(0, 2).join('/')

@@ -14,7 +14,7 @@ const STOPPED_JOBS = 'test/src/stopped-jobs.test.ts'
 
 /**
  * The tests that reach each refusal, by the package that makes the error and its code. Every place that makes it counts:
- * one of the tests fails if the code there is another. `npm run mutate` proves it. What follows a `#` chooses tests by name.
+ * one of the tests fails if the code there differs. `npm run mutate` proves it. What follows a `#` chooses tests by name.
  */
 export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/ADDRESS_REFUSED': [`${CLI}/jobs/job-socket.test.ts`],

@@ -10,11 +10,13 @@ export const repository = fileURLToPath(new URL('../../../', import.meta.url))
 export interface PackedPackage {
   readonly name: string
   readonly archive: string
-  /** What a program may import of it. */
+  /** The entry points that a program may import. */
   readonly entryPoints: readonly string[]
 }
 
-/** Packs every package that is not private into a folder. Throws where something is in one that should not be, or is missing. */
+/**
+ * Packs every package that is not private into a folder. Throws if a package contains a file that it should not, or lacks one.
+ */
 export function packAll(folder: string): PackedPackage[] {
   return manifests()
     .filter(({ manifest }) => manifest.private !== true)

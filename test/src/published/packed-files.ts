@@ -3,7 +3,7 @@ const FILES = ['package.json', 'README.md', 'LICENSE']
 /** By entry point and condition, the files that a package exports. */
 export type Exports = Readonly<Record<string, Readonly<Record<string, string>>>>
 
-/** What is wrong with the files of a packed package that exports these, one sentence each. */
+/** The problems of the files of a packed package with these exports, one sentence each. */
 export function packedProblems(paths: readonly string[], exports: Exports): string[] {
   const exported = Object.values(exports).flatMap((targets) => Object.values(targets))
   const problems = [...FILES, ...exported.map((path) => path.replace(/^\.\//, ''))]

@@ -4,11 +4,11 @@ export interface RunOptions {
   readonly cwd: string
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
-  /** What the command must print to stderr, where it is to fail. */
+  /** What the command must print to stderr, if it must fail. */
   readonly fails?: RegExp
 }
 
-/** Runs a command and returns what it printed. Throws, with all that it printed, where it does not end as it should. */
+/** Runs a command and returns what it printed. Throws, with all that it printed, if it does not end as it should. */
 export function run(command: string, args: readonly string[], { cwd, input = '', env, fails }: RunOptions): string {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,

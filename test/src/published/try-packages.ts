@@ -1,6 +1,6 @@
 /**
  * Packs every package as it would be published, and uses the archives in projects outside of the repository, with the oldest and
- * the newest Node that they support: `npm run published`. It needs the registry, so it is a step of CI and no test.
+ * the newest Node that they support: `npm run published`. It needs the registry, so it is a step of CI and not a test.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -10,17 +10,17 @@ import { run } from './run.ts'
 
 export type PackageManager = 'npm' | 'pnpm'
 
-/** The page that says how a user begins: its commands and files are used as they are written. */
+/** The page that shows how a user begins. Its commands and files are used as they are written. */
 const PAGE_OF_DOCS = join(repository, 'docs/guide/project.md')
 const PORT_OF_DOCS = '4711'
 
-/** What a page of a browser would have; a bundle of it must need nothing of Node. */
+/** The code of a page in a browser. Its bundle must not need anything from Node. */
 const PAGE = `import { MillraceClient } from '@millrace/client'
 
 export const read = (url: string, token: string) => new MillraceClient(url, { token }).view('sums').get('k')
 `
 
-/** A project outside of the repository, with a Node of its own. */
+/** A project outside of the repository, with its own Node. */
 export class UserProject {
   readonly folder: string
   readonly #manager: PackageManager
@@ -46,7 +46,7 @@ export class UserProject {
     const node = `node-${process.platform}-${process.arch}`
     manifest.dependencies = { ...archives, [node]: this.#nodeVersion, '@types/node': '24', esbuild: '0.28.2' }
     writeFileSync(path, JSON.stringify(manifest))
-    // The packages name each other by version, and no registry has them yet.
+    // The packages depend on each other by version, and no registry has these versions yet.
     writeFileSync(join(this.folder, 'pnpm-workspace.yaml'), JSON.stringify({ overrides: archives }))
     if (this.#manager === 'npm') {
       this.#run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'])
@@ -55,7 +55,7 @@ export class UserProject {
     }
   }
 
-  /** Every entry point is found, with its types. */
+  /** Checks that every entry point is found, with its types. */
   importAll(packages: readonly PackedPackage[]): void {
     const all = packages.flatMap(({ entryPoints }) => entryPoints)
     const imports = all.map((name, index) => `import * as all${index} from '${name}'`).join('\n')
@@ -66,7 +66,7 @@ export class UserProject {
     this.#say(`${all.length} entry points are found, with types`)
   }
 
-  /** Does what `docs/guide/project.md` says, with a free port. */
+  /** Follows `docs/guide/project.md`, with a free port. */
   async followGuide(): Promise<void> {
     const port = String(await freePort())
     const blocks = codeBlocks(readFileSync(PAGE_OF_DOCS, 'utf8').replaceAll(PORT_OF_DOCS, port))
@@ -90,7 +90,7 @@ export class UserProject {
     this.#say('the guide leads to a job whose view is read from the command line and from a program')
   }
 
-  /** A bundler finds the client for a page, and types are found as bundlers resolve them. */
+  /** Checks that a bundler finds the client for a page, and that types are found as bundlers resolve them. */
   bundle(): void {
     this.#write('page.ts', PAGE)
     this.#checkTypes('esnext', 'bundler', 'page.ts')
@@ -103,7 +103,7 @@ export class UserProject {
     this.#say(`the client is bundled for a page: ${Math.ceil(page.length / 1024)} kB`)
   }
 
-  /** Runs a line of a shell, as a user whose Node is the project's. */
+  /** Runs a shell command, as a user whose Node is the project's. */
   #shell(line: string, input = '', fails?: RegExp): string {
     return run('bash', ['-c', line], { cwd: this.folder, input, env: this.#env, ...(fails !== undefined && { fails }) })
   }
@@ -116,7 +116,7 @@ export class UserProject {
     throw new Error(`${line} ended before it served its views`)
   }
 
-  /** Ctrl-C: the terminal signals all that was started. */
+  /** Presses Ctrl-C: the terminal signals every process that was started. */
   async #stop(): Promise<void> {
     const job = this.#running
     if (job?.pid === undefined) return
@@ -136,7 +136,7 @@ export class UserProject {
     run('node', [compiler, ...options, '--types', 'node', file], { cwd: this.folder, env: this.#env })
   }
 
-  /** What a package manager runs is run by the project's own Node, once that is there. */
+  /** The project's own Node, once it is installed, runs what a package manager runs. */
   #run(command: string, args: readonly string[]): void {
     const path = [join(repository, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
     run(command, args, { cwd: this.folder, env: { PATH: path } })

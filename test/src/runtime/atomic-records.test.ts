@@ -39,7 +39,7 @@ function refuseBad(value: number): number {
   return value
 }
 
-/** What a branch of the job under test leaves behind, each in a topic or under a name of its own. */
+/** The outputs and tables of a branch of the job under test, each with its own topic or name. */
 type Branch = (source: Stream<string, number>, name: string) => readonly (Output | Table<unknown, unknown>)[]
 
 /** Steps that a record goes through in the same task as the one that fails. */
@@ -71,7 +71,7 @@ const BRANCHES: Readonly<Record<string, Branch>> = {
   chosen: (source) => [source.to((value) => (value % 2 === 0 ? 'even' : 'odd'))],
 }
 
-/** Where the branches write. */
+/** The topics to which the branches write. */
 const OUTPUTS = [
   ['out', 0],
   ['out', 1],
@@ -343,7 +343,7 @@ async function lettersIn(name: string) {
   return letters
 }
 
-/** What a job makes of some records in a data directory of its own. */
+/** The results of a job for some records, in its own data directory. */
 async function resultsOf(theJob: Job, values: readonly number[]) {
   const own = await JobWorld.open()
   try {
@@ -371,7 +371,7 @@ function produce(to: JobWorld, ...values: readonly number[]): Promise<void> {
   return to.produce('numbers', numbers.value, records)
 }
 
-/** Runs a job to its end; what its tasks counted, all together. */
+/** Runs a job to its end, and returns the sums of the counts of all its tasks. */
 async function countsOf(on: JobWorld, theJob: Job): Promise<Pick<TaskCounts, 'emitted' | 'late' | 'failed'>> {
   const container = await on.start(theJob, { untilEnd: true })
   let tasks: readonly TaskCounts[] = []

@@ -33,7 +33,10 @@ const refusalOf = (theJob: Job, options: Partial<ContainerOptions> = {}): Promis
     (error: RefusedError) => error,
   )
 
-/** What the changelog holds that is not a deletion, by the name before the first zero byte of the key. */
+/**
+ * The number of rows of a store in the changelog, without deleted ones. A key holds the store's name before its first zero
+ * byte.
+ */
 async function entriesOf(store: string): Promise<number> {
   const latest = new Map<string, unknown>()
   for (const [key, value] of await world.read('j.changelog', bytes())) latest.set(key ?? '', value)
@@ -55,7 +58,7 @@ describe('a store that was away while its inputs moved on', () => {
     expect(refused.message).toContain('numbers/0 from offset 10 to 20')
     expect(refused.message).toContain('millrace reset j')
     expect(refused.message).toContain('--start-empty two')
-    // The version that ran last goes on, and has lost nothing.
+    // The version that ran last continues, and has lost nothing.
     expect(await world.rows(job('j', one), 'one')).toEqual(new Map([['k', 20]]))
     await world.runToEnd(job('j', one))
     expect(await world.rows(job('j', one), 'one')).toEqual(new Map([['k', 21]]))
@@ -68,7 +71,7 @@ describe('a store that was away while its inputs moved on', () => {
     expect(notices.join('\n')).toContain('Store two starts empty: it counts from numbers/0=20 on')
     expect(await world.rows(both, 'two')).toEqual(new Map([['k', 1]]))
     expect(await world.rows(both, 'one')).toEqual(new Map([['k', 21]]))
-    // The same option again, as in a service's file, changes nothing.
+    // The same option again, as in a service's file, does not change anything.
     await run(both, { startEmpty: ['two'] })
     rmSync(world.stateDirectory, { recursive: true })
     expect(await world.rows(both, 'two')).toEqual(new Map([['k', 11]]))
@@ -80,7 +83,7 @@ describe('a store that was away while its inputs moved on', () => {
       ['two', { numbers: { 0: 20 } }],
     ])
     await container.stop()
-    // Away once more, and back: it is refused again.
+    // The store is removed once more, and added again: the job is refused again.
     await run(job('j', one))
     expect(await refusalOf(both)).toMatchObject({ code: 'STORE_BEHIND' })
   })
@@ -161,7 +164,7 @@ test('containers of one job that start together with a store that starts empty a
 test('a job whose stores are taken away and brought back counts every record, or is refused', async () => {
   const stores = { one, two, 'by-digit': byDigit }
   type Name = keyof typeof stores
-  /** From where a store counts, and where it was taken away. */
+  /** The position from which a store counts, and the position at which it was removed. */
   const model = new Map<Name, { from: number; leftAt: number | undefined }>()
   let total = 0
   const steps: [Name[], boolean][] = [

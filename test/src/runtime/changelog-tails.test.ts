@@ -28,7 +28,7 @@ function produce(...values: number[]): Promise<void> {
   return world.produce('numbers', numbers.value, records)
 }
 
-/** Runs the job to its end; what it restored, and what it said. */
+/** Runs the job to its end, and returns what it restored and reported. */
 async function run(options: Partial<ContainerOptions> = {}) {
   const notices: string[] = []
   const told: RestoreProgress[] = []
@@ -46,7 +46,7 @@ async function run(options: Partial<ContainerOptions> = {}) {
   return { notices, told, restored }
 }
 
-/** A transaction on the changelog that is given up: its records and the marker that ends it stay, nobody reads them. */
+/** A transaction on the changelog that is aborted: its records and the marker that ends it stay, and no reader gets them. */
 async function abortedTransaction(records: number): Promise<void> {
   const writer = await world.log.openTransactionalWriter('given-up')
   const to = await writer.openPartition(CHANGELOG, 0)
@@ -75,7 +75,7 @@ describe('a changelog that ends in what nobody reads', () => {
         const { told, restored } = await run()
         expect(told.at(-1)).toMatchObject({ done: end, total: end })
         expect(restored).toBeGreaterThan(0)
-        // What it has is kept, however much of the tail it passes.
+        // The local state is kept, however much of the tail the job skips.
         expect(await run()).toMatchObject({ notices: [], restored: 0 })
       }
       await produce(4)
@@ -96,7 +96,8 @@ test('local state that stands before what compaction has left of its changelog i
   await run()
   const old = `${world.directory}/old-state`
   cpSync(world.stateDirectory, old, { recursive: true })
-  // The job goes on elsewhere, until nothing of what the old state ends with is left.
+  // The job continues with another state directory, until the changelog has nothing left of the group with which the old state
+  // ends.
   const values = Array.from({ length: 40 }, (_, index) => index)
   for (const value of values) {
     await produce(value)

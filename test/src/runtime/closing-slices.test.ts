@@ -19,7 +19,7 @@ beforeEach(async () => {
   await world.topic('finals')
   const keys = Array.from({ length: KEYS }, (_, n) => ({ key: `key-${n}`, value: n, timestamp: n % 1000 }))
   await world.produce('numbers', numbers.value, keys)
-  // The window is full and committed before its end comes.
+  // All records of the window are committed before the window ends.
   await world.runToEnd(closing)
 })
 
@@ -38,7 +38,7 @@ test('a window with many keys closes in pieces: queries are answered and commits
     if (part !== undefined && (await emitted()) > 0) {
       expect(await part.store.getWindow('key-7', 0)).toBe(1)
       amid++
-      // An answer has everything that its position says: also the finals that the last record causes.
+      // An answer contains everything up to its position, including the finals that the last record causes.
       if ((part.position['numbers']?.['0'] ?? 0) > KEYS) expect(await emitted()).toBeGreaterThan(KEYS)
     }
     await new Promise((resolve) => setImmediate(resolve))

@@ -83,7 +83,7 @@ describe('the changelog', () => {
       await world.produce('rows', rows.value, [{ key, value: 'v', timestamp: 1 }])
       await world.runToEnd(theJob)
     }
-    // As another container leaves it: the row's deletion is compacted, the checkpoint behind it in the active segment.
+    // As another container leaves it: the row's deletion is compacted away, and the checkpoint after it is in the active segment.
     const writer = world.log.openWriter()
     const changelog = await writer.openPartition('copy.changelog', 0)
     write(changelog, 'table\0k', null)

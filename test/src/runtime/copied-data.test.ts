@@ -24,7 +24,7 @@ test('a copy that was made while nothing ran replaces data that is all gone, on 
   await world.produce('numbers', numbers.value, records(0))
   await world.runToEnd(theJob)
   await world.log.close()
-  // Without local state: that is rebuilt from the changelog.
+  // The copy has no local state: the job rebuilds it from the changelog.
   cpSync(world.directory, copy, { recursive: true, filter: (path) => !path.startsWith(world.stateDirectory) })
   rmSync(world.directory, { recursive: true })
 

@@ -24,7 +24,7 @@ const changesByDestination = byRoute
   .changes()
   .groupBy((_, { key }) => key.split('-')[1] ?? '', string())
   .count('changes-by-destination')
-/** What the first step sends on, and what the third stage tells: outputs with and without state before them. */
+/** The outputs of the first step and of the third stage: one without state before it, one with. */
 const delays = topic('delays', { key: string(), value: json<number>() })
 const counts = topic('counts', { key: string(), value: json<number>() })
 const theJob = job(
@@ -44,7 +44,7 @@ function makeFlights(count: number) {
   return Array.from({ length: count }, (_, index) => {
     const origin = airports[(index * 5) % 7] ?? ''
     const destination = airports[(index * 3 + 1) % 7] ?? ''
-    // Up to 40 ms out of order, and nothing ever late: windows are 1000 ms and records come within one partition by time.
+    // Records are up to 40 ms out of order, and never late: windows are 1000 ms, and each partition gets its records by time.
     return {
       key: origin,
       value: { origin, destination, delay: index % 61 },
@@ -104,7 +104,7 @@ for (const point of COMMIT_POINTS) {
           const ofOrigin = records.filter(({ key }) => key === origin).map(({ value }) => value.delay)
           expect(sent.filter(([key]) => key === origin).map(([, delay]) => delay)).toEqual(ofOrigin)
         }
-        // Each count of a destination is told once, in order.
+        // Each count of a destination is sent once, in order.
         for (const [destination, total] of destinations) {
           const told = (await world.read('counts', counts.value)).filter(([key]) => key === destination)
           expect(told.map(([, count]) => count)).toEqual(Array.from({ length: total }, (_, index) => index + 1))

@@ -1,22 +1,24 @@
 import type { Log, LogWriter, TransactionalWriter } from '@millrace/core'
 import type { Guarantee } from '@millrace/runtime'
 
-/** Where a commit can be cut off: at its transaction, or while outputs that are visible already are made durable. */
+/**
+ * The points at which a commit can be cut off: at its transaction, or while outputs that are already visible are made durable.
+ */
 export type CommitPoint = 'before commit' | 'after commit' | 'before flush' | 'after flush'
 
 export const COMMIT_POINTS: readonly CommitPoint[] = ['before commit', 'after commit', 'before flush', 'after flush']
 
-/** The guarantee under which a commit comes past a point. */
+/** The guarantee under which a commit passes a point. */
 export function guaranteeAt(point: CommitPoint): Guarantee {
   return point.endsWith('commit') ? 'exactly-once' : 'at-least-once'
 }
 
-/** The error of a cut: stands for a process that died there. */
+/** The error of a cut. It stands for a process that died at that point. */
 export class Cut extends Error {}
 
 /**
- * A log whose commits fail at a chosen point, the `countdown`-th time that it is reached: as a crash would leave things,
- * since a container whose commit failed writes nothing more.
+ * A log whose commits fail at a chosen point, the `countdown`-th time that it is reached. This leaves the same data as a
+ * crash, since a container whose commit failed does not write any more.
  */
 export function cutLog(log: Log, point: CommitPoint, countdown: number): Log {
   let left = countdown
@@ -49,7 +51,7 @@ export function passLog(log: Log): Log {
   }
 }
 
-/** `join` of a log whose members get other writers. */
+/** The `join` of a log whose members get other writers. */
 export function withWriters(log: Log, wrap: (writer: TransactionalWriter) => TransactionalWriter): Log['join'] {
   return async (group, options) => {
     const membership = await log.join(group, options)

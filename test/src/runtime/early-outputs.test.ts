@@ -9,7 +9,7 @@ const sums = stream(numbers)
   .reduce('sums', (a, b) => a + b)
 const changed = topic('changed', { key: string(), value: json<number>() })
 const theJob = job('early', stream(numbers).to(out), sums, sums.changes().to(changed))
-/** Long after a slice has ended, and long before a commit that is due in an hour. */
+/** This limit is long after the end of a slice, and long before the commit, which is due in an hour. */
 const SOON = { timeout: 20_000 }
 const EARLY = { guarantee: 'at-least-once', commitIntervalMs: 3_600_000 } as const
 
@@ -39,7 +39,7 @@ test('outputs are there before anything is committed; views, and what stands beh
   expect(await part?.store.get('1')).toBeUndefined()
   expect(await world.read('changed', changed.value)).toEqual([])
   await container.stop()
-  // A commit ends each stage; the next one has the records after that.
+  // A stage ends with a commit; only then does the next stage get the records.
   await world.runToEnd(theJob, { ...EARLY, commitIntervalMs: 5 })
   expect(await world.rows(theJob, 'sums')).toEqual(
     new Map([

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(() => world.close())
 
-/** What each table holds: the rows of the latest values that it keeps. */
+/** The content of each table: the rows of the latest values that it keeps. */
 function modelOf(rows: ReadonlyMap<string, number>) {
   const all = [...rows]
   return {
@@ -64,7 +64,7 @@ test('a row that was deleted or filtered out and comes again is back in every ta
       expect(await world.rows(tables, 'latest')).toEqual(expected.latest)
       expect(await world.rows(tables, 'large')).toEqual(expected.large)
       expect(await world.rows(tables, 'halves')).toEqual(expected.halves)
-      // The changes of a table, folded, are the table.
+      // The changes of a table, applied in order, give the table.
       const told = new Map<string | null, number | null>()
       for (const [key, value] of await world.read('out', out.value)) told.set(key, value)
       expect(new Map([...told].filter(([, value]) => value !== null))).toEqual(expected.halves)

@@ -89,7 +89,7 @@ describe('error policies', () => {
           .toTable('latest'),
         stream(numbers).to(sink),
       )
-    // What it processes before it stops may be committed.
+    // Records that it processes before it stops may be committed.
     const strict = make('strict', topic('strict', out))
     const failure = world.runToEnd(strict.onError({ callback: 'skip', undecodable: 'skip' }))
     await expect(failure).rejects.toMatchObject({ code: 'KEY_MISSING', place: { topic: 'numbers', offset: 1 } })

@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => world.close())
 
-/** LevelDB whose writes fail once `failing` says so; the first writes of a directory make it. */
+/** LevelDB whose writes fail when `failing` returns true. The first writes in a directory create the store. */
 function failingEngine(failing: (write: number) => boolean): LevelEngine {
   let writes = 0
   return {
@@ -48,7 +48,7 @@ test('a store that fails again and again stops the job with the reason, and is n
     message: expect.stringContaining('the disk is worn out'),
   })
   expect(failed).toBeLessThan(20)
-  // Each try before was told of.
+  // Each earlier try was reported.
   expect(notices.filter((notice) => notice.includes('the disk is worn out')).length).toBeGreaterThan(0)
 })
 

@@ -4,7 +4,7 @@ import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 
-/** What every object of JavaScript inherits. */
+/** Names that every object of JavaScript inherits. */
 const NAMES = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf']
 
 let world: JobWorld
@@ -28,7 +28,7 @@ async function produce(timestamp: number): Promise<void> {
   for (const name of NAMES) await world.produce(name, value, [{ key: 'k', value: 1, timestamp }])
 }
 
-/** All that an ordinary object finds without having it. */
+/** All names that an ordinary object finds without an own property. */
 const inherited = () =>
   NAMES.map((name) => Object.getOwnPropertyDescriptors(Object.getOwnPropertyDescriptor(Object.prototype, name)?.value))
 
@@ -39,7 +39,7 @@ test('topics, stores and jobs may be named as what every object inherits', async
   await produce(2)
   await world.runToEnd(theJob)
   for (const name of NAMES) expect(await world.rows(theJob, name), name).toEqual(new Map([['k', 2]]))
-  // Another set of stores has the catalog compared with the job.
+  // A different set of stores causes the catalog to be compared with the job.
   await world.runToEnd(job('constructor', ...views.slice(1)))
   await produce(3)
   await expect(world.runToEnd(theJob)).resolves.toBeUndefined()

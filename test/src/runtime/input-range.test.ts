@@ -37,7 +37,7 @@ test('a new job says where its input starts, and its view does, if records were 
   const container = await world.start(counting, { onNotice: (notice) => notices.push(notice) })
   expect(container.views[0]?.completeFrom).toEqual({ numbers: { 0: start } })
   await container.stop()
-  // Once is enough: what it counts from is known by then.
+  // The second run does not report it again: the position from which the job counts is known by then.
   expect(notices.length).toBe(1)
   expect(await world.rows(counting, 'counts')).toEqual(new Map([['k', 500 - start]]))
 })

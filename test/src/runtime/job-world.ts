@@ -46,7 +46,7 @@ export class JobWorld {
     rmSync(this.directory, { recursive: true })
   }
 
-  /** Makes a topic where there is none. */
+  /** Creates a topic if it does not exist. */
   async topic(name: string, settings: Partial<TopicSettings> = {}): Promise<void> {
     if ((await this.log.admin.describeTopic(name)) === undefined) await this.log.admin.createTopic(name, settings)
   }
@@ -71,7 +71,7 @@ export class JobWorld {
     return `${this.directory}/state`
   }
 
-  /** Runs a job over what is there. */
+  /** Runs a job over the records that exist. */
   async runToEnd(job: Job, options: Partial<ContainerOptions> = {}): Promise<void> {
     const container = await this.start(job, { untilEnd: true, ...options })
     await container.done
@@ -106,7 +106,7 @@ export class JobWorld {
     }
   }
 
-  /** Keys and values of a topic's records, in order, partition by partition; markers of the job's own are left out. */
+  /** Keys and values of a topic's records, in order, partition by partition; the job's own markers are left out. */
   async read<V>(topic: string, value: Serde<V>, partition = 0): Promise<[string | null, V | null, number][]> {
     const reader = this.log.openReader()
     const records: [string | null, V | null, number][] = []

@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 afterEach(() => world.close())
 
-/** What this process has open: files, sockets and the like by what they are, and what it watches. */
+/** The number of open files, sockets and the like of this process, by what they are, and of the files that it watches. */
 function opened(): Record<string, number> {
   const counts: Record<string, number> = {}
   const count = (name: string) => {
@@ -33,26 +33,26 @@ function opened(): Record<string, number> {
   }
   for (const fd of readdirSync('/proc/self/fd')) {
     try {
-      // The directory that is being read is among them, and gone by now.
+      // One of them is the directory that was just read, which is closed by now.
       for (const line of readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').split('\n')) {
         if (line.startsWith('inotify')) count('watched files')
       }
       count(readlinkSync(`/proc/self/fd/${fd}`).replaceAll(/\d+/g, '#'))
     } catch {}
   }
-  // Sockets, timers and watchers, those too that do not keep the process alive.
+  // Sockets, timers and watchers, including those that do not keep the process alive.
   const report = process.report.getReport() as { readonly libuv: readonly { readonly type: string }[] }
   for (const { type } of report.libuv) count(type)
   return counts
 }
 
-/** Runs `cycle` so often, and requires that what is open in the end is what was open after the first few. */
+/** Runs `cycle` that many times, and requires that no more is open at the end than after the first few cycles. */
 async function expectNoLeak(cycles: number, cycle: (round: number) => Promise<void>): Promise<void> {
   const warmUp = 5
   for (let round = 0; round < warmUp; round++) await cycle(round)
   const before = opened()
   for (let round = warmUp; round < warmUp + cycles; round++) await cycle(round)
-  // A socket, or the file of a member's heartbeat, is closed a little after it was told to end.
+  // A socket, or the file of a member's heartbeat, closes a little later than the call that closes it.
   await vi.waitFor(
     () => {
       const after = opened()
@@ -86,7 +86,7 @@ describe.skipIf(process.platform !== 'linux')('over many cycles nothing stays op
       await plain.flush()
       await waiting
       await (await log.claim('job')).release()
-      // Some close what they have opened, others only the log.
+      // Some cycles close what they have opened, others only the log.
       if (round % 3 === 0) for (const each of [reader, writer, plain]) await each.close()
       await log.close()
     })

@@ -7,7 +7,7 @@ import { JobWorld } from './job-world.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
 const counts = stream(numbers).groupByKey().count('counts')
-/** No commit of a test that uses it is one for its interval. */
+/** With this interval, no commit of a test is due because its interval has passed. */
 const NEVER_MS = 3_600_000
 
 let world: JobWorld
@@ -24,13 +24,13 @@ afterEach(async () => {
   await world.close()
 })
 
-/** One record for each of so many keys. */
+/** Appends one record for each of so many keys. */
 function produceKeys(keys: number): Promise<void> {
   const records = Array.from({ length: keys }, (_, index) => ({ key: `key ${index}`, value: index, timestamp: index }))
   return world.produce('numbers', numbers.value, records)
 }
 
-/** The first commit that a view shows: how far it had read then. */
+/** The position that was read when a view shows its first commit. */
 async function firstCommit(of: Container): Promise<number> {
   const [part] = of.views.flatMap(({ parts }) => parts)
   if (part === undefined) throw new Error('The view has no part')
@@ -64,7 +64,7 @@ test('a container commits ten times a second unless it is told otherwise', async
   expect(await firstCommit(container)).toBe(1)
 })
 
-/** The world's clock, which a test may set forward. */
+/** The world's clock. A test may move it forward. */
 function movableEnv(): { env: ContainerOptions['env']; forward(ms: number): void } {
   const { clock, ...rest } = nodeEnv()
   let aheadMs = 0
@@ -86,7 +86,7 @@ test('a running job purges its repartition topics every five seconds', async () 
   const { env, forward } = movableEnv()
   container = await world.start(job('purging', byDigit), { env })
   const counted = statusOf(container, ({ tasks }) => tasks[1]?.counts.processed === 300)
-  // Batches of their own, so that segments are closed behind them.
+  // Separate batches, so that the segments before the last are closed.
   for (let round = 0; round < 3; round++) await produceKeys(100)
   await counted
   const start = async () => (await world.log.admin.offsets(repartition, 0)).start
@@ -124,6 +124,6 @@ test('timers and queries get their turn in the middle of a backlog', async () =>
   })
   await world.runToEnd(job('sliced', slow.groupByKey().count('counts')), { env })
   expect(seen).toBe(20_000)
-  // A slice is 5 ms: 50 records, up to the next look at the clock.
+  // A slice is 5 ms: 50 records, up to the next read of the clock.
   expect(seenAtTurn).toBeLessThan(200)
 })

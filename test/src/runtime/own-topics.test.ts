@@ -40,7 +40,7 @@ async function runWithSmallSegments(): Promise<void> {
   } while (segments(0).length < 2 || segments(1).length < 2)
 }
 
-/** Removes the beginning of both partitions of the changelog. */
+/** Removes the first records of both partitions of the changelog. */
 async function cutChangelog(): Promise<void> {
   for (const partition of [0, 1]) {
     const { end } = await world.log.admin.offsets('counting.changelog', partition)

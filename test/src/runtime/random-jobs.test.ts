@@ -5,12 +5,12 @@ import { expect, test } from 'vitest'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld, type TestRecord } from './job-world.ts'
 
-/** How many random jobs; more with MILLRACE_RANDOM_JOBS. */
+/** The number of random jobs. MILLRACE_RANDOM_JOBS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 25)
 
 const numbers = topic('numbers', { key: string(), value: int32() })
 
-/** A step over a stream of numbers, on Millrace and by hand. */
+/** A step over a stream of numbers, with Millrace and computed without it. */
 interface Step {
   readonly name: string
   readonly onStream: (input: Stream<string, number>) => Stream<string, number>
@@ -52,7 +52,7 @@ const steps: Step[] = [
   },
 ]
 
-/** A table at the end of the steps, on Millrace and by hand. */
+/** A table at the end of the steps, with Millrace and computed without it. */
 interface Table {
   readonly name: string
   readonly job: (input: Stream<string, number>) => Job
@@ -116,7 +116,7 @@ const tables: Table[] = [
 
 const plan = fc.record({
   partitions: fc.integer({ min: 1, max: 3 }),
-  // A repartition under one name can stand in a job once.
+  // A job can contain a repartition of one name only once.
   steps: fc.uniqueArray(fc.constantFrom(...steps), { maxLength: 4, selector: ({ name }) => name }),
   table: fc.constantFrom(...tables),
   values: fc.array(fc.record({ key: fc.integer({ min: 0, max: 6 }), value: fc.integer({ min: 0, max: 99 }) }), {

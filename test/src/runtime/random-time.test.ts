@@ -22,25 +22,25 @@ import {
 } from './random-time/random-run.ts'
 import { type TimeOptions, TimeWorld } from './random-time/time-world.ts'
 
-/** How many random jobs; more with MILLRACE_RANDOM_JOBS. */
+/** The number of random jobs. MILLRACE_RANDOM_JOBS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 100)
-/** The file log and LevelDB take ten times as long as memory. */
+/** The file log and LevelDB take ten times as long as memory, and more. */
 const FILE_RUNS = Math.ceil(RUNS / 15)
 const OTHER_RUNS = Math.ceil(RUNS / 3)
 
-/** A kind of random run, and how many of it. */
+/** A kind of random run, and the number of such runs. */
 interface Runs {
   readonly log: 'memory' | 'file'
   readonly count: number
   readonly options?: Partial<TimeOptions>
-  /** What is wrong with what there is of each table, by the records of each source partition. */
+  /** Returns the problems of what was found of each table, judged by the records of each source partition. */
   readonly check: (found: ReadonlyMap<TablePlan, Found>, sources: Sources) => string[]
 }
 
-/** Longer than all silences of a run. */
+/** Longer than every silence of a run. */
 const NEVER_MS = 1e9
 
-/** Runs random jobs over random records, cut off at random commits; fails with what `check` returns for any. */
+/** Runs random jobs over random records, cut off at random commits. Fails if `check` returns a problem for any of them. */
 async function expectOfRuns({ log, count, options, check }: Runs): Promise<void> {
   const all = { idleAfterMs: NEVER_MS, guarantee: 'exactly-once' as const, ...options }
   const phasesOfRun = randomPhases(all.guarantee)
@@ -59,7 +59,7 @@ async function expectOfRuns({ log, count, options, check }: Runs): Promise<void>
       await world.close()
     }
   })
-  // A failure shrinks for as long as there is time, and is then reported.
+  // A failing case is made smaller for as long as there is time, and is then reported.
   await fc.assert(property, { numRuns: count, interruptAfterTimeLimit: RUNS * 3000, markInterruptAsFailure: true })
 }
 
@@ -110,7 +110,7 @@ async function runPhase(
     records.slice(piece * size, (piece + 1) * size),
   )
   const begun = new Set(all.slice(0, all.length - rest.length).map(placeOf))
-  // A batch run goes on without the inputs that have never had a record: one that gets its first later may be late.
+  // A batch run does not wait for inputs that never had a record: if such an input gets its first record later, it may be late.
   const batch = phase.batch && rest.every((record) => begun.has(placeOf(record)))
   await world.run({ ...phase, batch }, pieces)
   return rest

@@ -60,7 +60,7 @@ describe('a start is refused', () => {
     cpSync(partition, copy, { recursive: true })
     await produce(3, 4, 5)
     await world.runToEnd(job('counting', counts))
-    // An older copy is put in place of what the job has read.
+    // An older copy replaces the data that the job has read.
     rmSync(partition, { recursive: true })
     cpSync(copy, partition, { recursive: true })
     const { directory, stateDirectory, env } = world

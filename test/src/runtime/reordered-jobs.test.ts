@@ -27,7 +27,7 @@ const reversed = (): Job => {
   const all = outputs()
   return job('reordered', all.copies, all.finals, all.closed, all.counts, all.sums)
 }
-/** With a step more whose topic comes first by name: the job's tasks have other names. */
+/** With one more step, whose topic comes first by name: the job's tasks get other names. */
 const renamed = (): Job => {
   const all = outputs()
   const both = stream(more).merge(stream(numbers)).to(copies)
@@ -66,7 +66,7 @@ test('outputs and steps in another order, and tasks of another name, keep state,
     expect(await world.rows(version(), 'counts'), `round ${round}`).toEqual(counts)
   }
   expect((await world.read('copies', copies.value)).map(([, value]) => value)).toEqual(produced)
-  // Each window that the data has closed was told once, with all its records.
+  // Each window that the data has closed was sent once, with all its records.
   const told = (await world.read('finals', finals.value)).map(([key, value, timestamp]) => [key, timestamp, value])
   expect(new Set(told.map(([key, timestamp]) => `${key} ${timestamp}`)).size).toBe(told.length)
   expect(told.reduce((sum, [, , value]) => sum + Number(value), 0)).toBe(Math.floor((produced.length - 1) / 10) * 10)

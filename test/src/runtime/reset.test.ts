@@ -34,7 +34,7 @@ test('a job that is reset computes everything from the start of its inputs, once
   expect(traces.topics).toEqual(['j.changelog', 'j.by-digit.repartition', 'j.catalog'])
   expect((await topics()).length).toBe(5)
   expect(await resetJob(options())).toEqual(traces)
-  // A topic of the job j.k, though its name begins alike, is not this job's.
+  // A topic of the job j.k does not belong to this job, although its name begins in the same way.
   expect(await topics()).toEqual(['j.k.by-digit.repartition', 'numbers'])
   expect(existsSync(`${world.stateDirectory}/j`)).toBe(false)
   await world.runToEnd(theJob)

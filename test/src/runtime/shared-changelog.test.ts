@@ -51,7 +51,7 @@ test('tasks that share a changelog partition keep their own event time, over res
     )
     await world.runToEnd(made)
     if (round % 2 === 1) rmSync(world.stateDirectory, { recursive: true })
-    // The windows that the data has closed, each once, with the ten records that are in it.
+    // Each window that the data has closed is sent once, with its ten records.
     const starts = (await world.read('finals', int64())).map(([, count, time]) => [count, time])
     const windows = Math.floor((15 * round + 14) / 10)
     expect(starts, `round ${round}`).toEqual(Array.from({ length: windows }, (_, index) => [10, 10 * index + 9]))

@@ -43,7 +43,7 @@ afterEach(async () => {
   await world.close()
 })
 
-/** A container with a log of its own, as another process would have. */
+/** A container with its own log, as another process would have. */
 async function start(options: Partial<ContainerOptions> = {}): Promise<Container> {
   const env = nodeEnv()
   const log = await openFileLog({ directory: world.directory, env, durability: 'os' })
@@ -82,7 +82,7 @@ const hasTasks = (container: Container, count: number) => statusOf(container, ({
 
 /** A member of the group that has tasks and processes nothing. */
 async function memberThatWaits(): Promise<Membership> {
-  // It must be what the others are.
+  // It must join with the same description and tasks as the others.
   const first = await start({ untilEnd: false })
   const { description, tasks } = groupNow()
   const log = await openFileLog({ directory: world.directory, env: nodeEnv() })
@@ -95,7 +95,7 @@ async function memberThatWaits(): Promise<Membership> {
 
 const groupNow = (): GroupOnDisk => JSON.parse(readFileSync(groupFile(), 'utf8'))
 
-/** What these tests read of a group's file. */
+/** The part of a group's file that these tests read. */
 interface GroupOnDisk {
   readonly description: string
   readonly members: Record<string, { readonly atEnd?: number }>
@@ -117,7 +117,7 @@ async function stickChangelog(): Promise<TransactionalWriter> {
   return stuck
 }
 
-/** Every key's totals, as they were told: each once, in order. */
+/** The totals of every key that were sent: each once, in order. */
 async function outputs(): Promise<number[][]> {
   const told: number[][] = []
   for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -168,7 +168,7 @@ describe('containers that share a job', () => {
     const second = await start({ onNotice })
     await hasTasks(second, 2)
     const moved = await statusOf(second, ({ tasks }) => tasks.length === 2)
-    // What the owner before committed is in the store that the next one opens.
+    // What the previous owner committed is in the store that the next owner opens.
     expect(moved.tasks.map(({ counts }) => counts.restored)).toEqual([0, 0])
     await second.stop()
     await hasTasks(first, 4)
@@ -236,7 +236,7 @@ describe('containers that share a job', () => {
     await container.stop()
     await container.done
     await fencing.close()
-    // What it had not committed is done by whoever goes on.
+    // The next process repeats the work that this container had not committed.
     await world.runToEnd(theJob)
     await expectExact()
   })
@@ -256,7 +256,7 @@ describe('containers that share a job', () => {
     for (const [index, starting] of containers.entries()) (await starting).done.then(() => ended.push(index))
     const atEnd = () => Object.values(groupNow().members).filter((member) => member.atEnd !== undefined)
     await expect.poll(() => atEnd().length, { interval: LOOK_MS, timeout: 10_000 }).toBe(4)
-    // None of them has gone, with what one task of four has: there are five members.
+    // No container has left. There are five members and four tasks, so one of the members has no task.
     expect(ended).toEqual([])
     await waitedFor.leave()
     await Promise.all(containers.map(async (starting) => (await starting).done))

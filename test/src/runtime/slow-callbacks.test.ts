@@ -66,14 +66,14 @@ class Member {
     await this.until((lines) => lines.findLast((line) => line.startsWith('tasks')) === `tasks ${count}`)
   }
 
-  /** Sends a signal; one that ends it is waited for. */
+  /** Sends a signal. If the signal ends the process, waits for the end. */
   async signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP'): Promise<void> {
     this.#child.kill(signal)
     if (signal !== 'SIGSTOP') await this.#ended
   }
 }
 
-/** Gives each partition so many records: numbers from 0 on. */
+/** Appends that many records to each partition: numbers from 0 on. */
 async function produce(counts: readonly number[]): Promise<void> {
   const partitions = counts.flatMap((count, partition) => Array<number>(count).fill(partition))
   const records = partitions.map((partition, value) => ({
@@ -113,7 +113,7 @@ test('two containers whose callback takes longer than the session share the work
   await Promise.all([first.hasTasks(2), second.hasTasks(2)])
   await produce([1, 1, 2, 4])
   await untilDone(8)
-  // No call is made twice: each container calls for its own share, at the same time as the other.
+  // No call is made twice: each container makes the calls of its share, at the same time as the other.
   expect(first.calls + second.calls).toBe(8)
   expect(Math.min(first.calls, second.calls)).toBeGreaterThan(1)
   expect(first.fenced + second.fenced).toBe(0)
@@ -142,6 +142,6 @@ test('a container that is stopped in a callback loses its tasks to one that is i
   await second.until((lines) => lines.includes('call'))
   await second.signal('SIGSTOP')
   await first.hasTasks(4)
-  // It had still calls to make for its own tasks.
+  // It still had calls to make for its own tasks.
   expect(first.calls).toBeLessThan(100)
 })

@@ -3,8 +3,8 @@ import { nodeEnv } from '@millrace/core/node'
 import { passLog, withWriters } from './cut-log.ts'
 
 /**
- * A log whose commits are decided so many turns of the event loop later, as on a machine that is busy with other things: the job
- * goes on meanwhile, and what is not committed cannot be read.
+ * A log whose commits are decided a number of turns of the event loop later, as on a machine that is busy with other things.
+ * The job continues meanwhile, and records that are not committed cannot be read.
  */
 export function slowLog(log: Log, turns: number): Log {
   const { timers } = nodeEnv()

@@ -1,9 +1,9 @@
 /**
- * A process of its own that is one of those that share a job whose callback holds the thread, as a heavy computation or a
- * synchronous call to the outside does. It writes one line for each call that begins (`call`), each new number of tasks
- * (`tasks 2`) and each notice. SIGTERM stops it in order.
+ * A separate process that shares a job with others. The job's callback holds the thread, as a heavy computation or a
+ * synchronous call to the outside does. The process writes one line for each call that begins (`call`), each new number of
+ * tasks (`tasks 2`) and each notice. SIGTERM stops it in order.
  *
- * Arguments: data directory, after how many ms a member without a sign of life is taken for gone, how long a call takes, ms.
+ * Arguments: data directory; after how many ms a member without a sign of life counts as gone; how long a call takes, ms.
  */
 import { writeSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors/file'

@@ -8,7 +8,7 @@ const images = topic('images', { key: bytes(), value: bytes() })
 const latest = table(images, 'latest')
 const theJob = job('bytes', latest)
 
-/** Bytes that stand for something elsewhere: nothing, zeros, what ends a key, what looks like text or a marker. */
+/** Bytes that have a meaning elsewhere: nothing, zeros, what ends a key, what looks like text or a marker. */
 const SPECIAL = [[], [0], [0, 0], [0, 255], [255], [255, 255, 255], [0xef, 0xbf, 0xbd], [0xc3, 0x28], [0, 1, 0, 255]]
 
 let world: JobWorld
@@ -33,7 +33,7 @@ async function produce(rows: readonly (readonly [Uint8Array, Uint8Array])[]): Pr
   await writer.close()
 }
 
-/** What the view holds, as hex. */
+/** The content of the view, as hex. */
 async function rows(): Promise<Map<string, string>> {
   const container = await world.start(theJob)
   const store = container.views[0]?.parts[0]?.store

@@ -15,10 +15,10 @@ test.each(titles)('%s is explained in words', (title) => {
   expect(text.split(/\s+/).length).toBeGreaterThan(12)
 })
 
-/** What users meet: the command, the client, the views' server, and what is read from a user's file or option. */
+/** The code whose errors users see: the command, the client, the views' server, and what reads a user's file or option. */
 const USERS_MEET = ['packages/cli/src', 'packages/client/src', 'packages/runtime/src/views', 'packages/core/src/dsl']
 
-/** Errors without a code there: what catches them gives them one, or they are faults of this program. */
+/** Files there that throw errors without a code: the code that catches them adds one, or they are faults of this program. */
 const CAUGHT = new Map([
   ['packages/client/src/json-fields.ts', 'BAD_ANSWER'],
   ['packages/client/src/windowed-view.ts', 'BAD_ANSWER'],

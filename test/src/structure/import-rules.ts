@@ -5,7 +5,7 @@ export interface Workspace {
   /** From the top of the repository: `packages/core`. */
   readonly folder: string
   readonly name: string
-  /** Its doors: `.`, `./internal`, … and the source file behind each. */
+  /** Its entry points: `.`, `./internal`, … and the source file of each. */
   readonly doors: Readonly<Record<string, string>>
   readonly dependencies: readonly string[]
   readonly devDependencies: readonly string[]
@@ -13,7 +13,7 @@ export interface Workspace {
 
 /**
  * Which packages a package may import, per DESIGN.md section 3. `core` is below everything; `state` and `connectors`
- * never see each other; `runtime` is handed its log. Whatever is not listed here (jobs, bench, test) may import all.
+ * never import each other; `runtime` receives its log. A package that is not listed here (jobs, bench, test) may import all.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '@millrace/core': [],
@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '@millrace/dashboard': ['@millrace/core', '@millrace/client'],
 }
 
-/** Doors that are not for everybody: `./internal` is for the packages that are published together. */
+/** Entry points that are not public: `./internal` is for the packages that are published together. */
 const SIBLING_DOORS = ['./internal']
 
 /** A file that only tests load: a test, or something in a folder `testing`. */
@@ -33,7 +33,7 @@ export function isForTests(path: string): boolean {
   return /\.test\.ts$/.test(path) || path.includes('/testing/') || path.startsWith('test/')
 }
 
-/** Every import that goes where DESIGN.md does not let it, one sentence each. */
+/** Every import that DESIGN.md does not allow, one sentence each. */
 export function importProblems(modules: readonly ParsedModule[], workspaces: readonly Workspace[]): string[] {
   const problems = modules.flatMap((module) => {
     const home = workspaces.find(({ folder }) => module.path.startsWith(`${folder}/`))
@@ -75,7 +75,7 @@ function problemOf(
   return undefined
 }
 
-/** Here types name each other in circles, as the language is about duals: a stream makes tables, a table makes streams. */
+/** Here types may refer to each other in circles, since streams and tables are duals: each makes the other. */
 const DUALS = 'packages/core/src/dsl/'
 
 /** Files that import each other in a circle, if only for types; each circle once, as its path. */
@@ -101,7 +101,7 @@ export function importCycles(modules: readonly ParsedModule[]): string[] {
   return cycles
 }
 
-/** Where a relative import leads, from the top of the repository. */
+/** The path that a relative import leads to, from the top of the repository. */
 function resolved(from: string, specifier: string): string {
   const base = `file:///${from}`
   return decodeURIComponent(new URL(specifier, base).pathname.slice(1))

@@ -19,12 +19,12 @@ export interface LockedPackage {
 }
 
 /**
- * What is wrong with a lockfile, one sentence each; none when it installs on every platform, from any registry.
+ * The problems of a lockfile, one sentence each; empty when it installs on every platform, from any registry.
  *
- * Three things break that, unnoticed on the machine that wrote the file: a registry that lacks the binaries of another
- * platform makes npm leave them out, and `npm ci` then refuses everywhere; `resolved` names the registry that happened to be
- * used; and with `engines` on an optional package npm skips it where the Node that runs npm is too old for it, although
- * the Node that will load it is the one that this repository brings.
+ * Three things break that, and the machine that wrote the file does not notice them. If a registry lacks the binaries of
+ * another platform, npm leaves them out, and `npm ci` then fails everywhere. `resolved` names the registry that happened to be
+ * used. And if an optional package has `engines`, npm skips it when the Node that runs npm is too old for it, although the
+ * Node that will load it is the one that this repository brings.
  */
 export function lockfileProblems(lock: Lockfile): string[] {
   const problems: string[] = []
@@ -38,7 +38,10 @@ export function lockfileProblems(lock: Lockfile): string[] {
   return problems
 }
 
-/** The same lockfile without its problems. Binaries that the registry lacked are added with what their name tells. */
+/**
+ * The same lockfile without its problems. Binaries that the registry lacked are added with the platform that their name
+ * states.
+ */
 export function mendedLockfile<T extends Lockfile>(lock: T): T {
   const packages: Record<string, LockedPackage> = {}
   for (const [location, locked] of Object.entries(lock.packages)) {
@@ -50,7 +53,7 @@ export function mendedLockfile<T extends Lockfile>(lock: T): T {
   for (const { name, version, wantedBy } of missingPackages(lock)) {
     const { license, dev, peer } = lock.packages[wantedBy] ?? {}
     const { os, cpu, libc } = platformOf(name)
-    // In the order in which npm writes them, so that its next run changes nothing.
+    // The fields are in the order in which npm writes them, so that its next run changes nothing.
     packages[`node_modules/${name}`] = {
       version,
       cpu,
@@ -90,7 +93,7 @@ function missingPackages(lock: Lockfile): MissingPackage[] {
   return missing
 }
 
-/** Looks where Node would: beside the package, then in every `node_modules` above it. */
+/** Searches as Node does: beside the package, then in every `node_modules` above it. */
 function isLocked(lock: Lockfile, location: string, name: string): boolean {
   for (let folder = location; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
     const candidate = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`

@@ -1,5 +1,5 @@
 /**
- * Mends `package-lock.json` after `npm install` (`npm run lock`). What it changes and why: `lockfile.ts`.
+ * Fixes `package-lock.json` after `npm install` (`npm run lock`). `lockfile.ts` explains what it changes and why.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { lockfileProblems, mendedLockfile } from './lockfile.ts'

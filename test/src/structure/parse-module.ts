@@ -6,25 +6,25 @@ export interface SourceFile {
   readonly text: string
 }
 
-/** What a file is made of, as far as the rules of structure ask. */
+/** The parts of a file that the rules of structure need. */
 export interface ParsedModule {
   readonly path: string
   readonly lines: number
   readonly imports: readonly ModuleImport[]
-  /** What it reads of the world around it: `Date`, `Math.random`, `setTimeout`, … */
+  /** The globals through which it reads the outside world: `Date`, `Math.random`, `setTimeout`, … */
   readonly worldReads: readonly string[]
-  /** Variables of type `Record<string, …>` that begin as `{}`: what is then looked up by name may be inherited. */
+  /** Variables of type `Record<string, …>` that begin as `{}`: a lookup by name in them may find an inherited property. */
   readonly plainMaps: readonly string[]
 }
 
 export interface ModuleImport {
   readonly specifier: string
-  /** Erased before it runs: it can make no cycle at run time. */
+  /** Erased before the program runs, so it cannot make a cycle at run time. */
   readonly typeOnly: boolean
   readonly exportsAll: boolean
 }
 
-/** Reads a file. Throws where it is not TypeScript, since what cannot be read cannot be checked. */
+/** Parses a file. Throws if it is not TypeScript, since a file that cannot be parsed cannot be checked. */
 export function parseModule({ path, text }: SourceFile): ParsedModule {
   const { module, program, errors } = parseSync(path, text)
   const [error] = errors
@@ -56,7 +56,7 @@ export function parseModule({ path, text }: SourceFile): ParsedModule {
   }
 }
 
-/** What the walk over a syntax tree collects. */
+/** The findings of the walk over a syntax tree. */
 interface Found {
   readonly worldReads: Set<string>
   readonly plainMaps: string[]
@@ -64,7 +64,7 @@ interface Found {
 
 const WORLD = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate']
 
-/** A node of the syntax tree, as far as the walk asks: its kind. Its fields are looked at one by one. */
+/** A node of the syntax tree. The walk needs only its kind, and looks at its fields one by one. */
 interface SyntaxNode {
   readonly type: string
 }
@@ -82,7 +82,7 @@ function nameOf(node: unknown): string {
 }
 
 function visit(node: SyntaxNode, parent: SyntaxNode | undefined, found: Found): void {
-  // A type reads nothing: `Date` may be named as one.
+  // A type reads nothing, so `Date` may be used as a type.
   if (node.type === 'TSTypeAnnotation' || node.type === 'TSTypeReference') return
   const name = nameOf(node)
   if (node.type === 'Identifier' && WORLD.includes(name) && !isOnlyAName(node, parent)) found.worldReads.add(name)

@@ -9,7 +9,7 @@ export function sourceFiles(): SourceFile[] {
   return filesUnder(['packages', 'jobs', 'bench', 'test'], '.ts')
 }
 
-/** Every file with an ending under some folders of the repository, sorted; what is built or installed is left out. */
+/** Every file with an ending under some folders of the repository, sorted, without built and installed files. */
 export function filesUnder(folders: readonly string[], ending: string): SourceFile[] {
   const paths = folders.flatMap((folder) =>
     readdirSync(new URL(`${folder}/`, repository), { recursive: true, encoding: 'utf8' })

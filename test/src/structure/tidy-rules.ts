@@ -1,21 +1,21 @@
 import { isForTests } from './import-rules.ts'
 import type { ParsedModule } from './parse-module.ts'
 
-/** Past this many lines a file has a seam somewhere (STYLE.md). */
+/** A file with more lines than this can be split somewhere (STYLE.md). */
 const FILE_LINES_MAX = 400
 
-/** Names that say what kind of code a file holds, and not what it is about. */
+/** Names that describe the kind of code in a file, and not its subject. */
 const EMPTY_NAMES = ['common', 'constants', 'helpers', 'interfaces', 'misc', 'shared', 'types', 'util', 'utils']
 
-/** Packages whose code a seeded simulation must be able to run: they meet the world through `Env` alone. */
+/** Packages whose code a seeded simulation must be able to run: they use the outside world only through `Env`. */
 const SIMULATED = ['packages/core/', 'packages/state/', 'packages/connectors/', 'packages/runtime/']
 
-/** `Env` for Node: the one place that reads the clock, chance and the disk. */
+/** `Env` for Node: the only place that reads the clock, chance and the disk. */
 const ADAPTERS = ['packages/core/src/node.ts', 'packages/core/src/node/']
 
 const WORLD_MODULES = ['node:fs', 'node:fs/promises', 'node:timers', 'node:timers/promises', 'fs', 'fs/promises']
 
-/** What STYLE.md and DESIGN.md say about files, and a parser can see; one sentence each. */
+/** Violations of the rules for files in STYLE.md and DESIGN.md that a parser can find, one sentence each. */
 export function tidyProblems(modules: readonly ParsedModule[]): string[] {
   const rules = [nameProblems, lengthProblems, worldProblems, mapProblems]
   return modules.flatMap((module) => rules.flatMap((rule) => rule(module)))

@@ -1,3 +1,6 @@
+import { parseSync } from 'oxc-parser'
+import type { SourceFile } from './parse-module.ts'
+
 /** Words that prose here does without, each with what to write instead. */
 export const WORDS: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /\bwho(so)?ever\b/i, instead: 'whichever process, anyone who' },
@@ -35,4 +38,12 @@ export function wordsIn(markdown: string): FoundWord[] {
       return found === null ? [] : [{ line: index + 1, word: found[0], instead }]
     }),
   )
+}
+
+/** The words of the list in the comments of a TypeScript file. */
+export function wordsInComments({ path, text }: SourceFile): FoundWord[] {
+  return parseSync(path, text).comments.flatMap(({ value, start }) => {
+    const before = text.slice(0, start).split('\n').length - 1
+    return wordsIn(value).map((found) => ({ ...found, line: before + found.line }))
+  })
 }

@@ -6,7 +6,7 @@ import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 
 const WINDOW = 10
 const PARTITIONS = 3
-/** Keys that begin one another, of one to four bytes a character. */
+/** Keys that are prefixes of one another, with one to four bytes a character. */
 const KEYS = ['', 'a', 'a ', 'ab', 'abc', 'b', 'é', 'éa', 'z', '\u{ffff}', '𝄞', 'k0', 'k1', 'k10', 'k2', 'k3']
 const STARTS = Array.from({ length: 8 }, (_, index) => index * WINDOW)
 
@@ -35,7 +35,7 @@ interface Bounds {
 let world: JobWorld
 let container: Container
 let server: ViewServer
-/** By row and partition, what its value must be. */
+/** The value that each row must have, by row and partition. */
 let model: Map<string, Row>
 
 beforeEach(async () => {
@@ -53,13 +53,13 @@ afterEach(async () => {
   await world.close()
 })
 
-/** Some rows stand in two partitions, as producers with different partitioners leave them. */
+/** Some rows are in two partitions, as producers with different partitioners write them. */
 function placesOf(key: number, start: number): readonly number[] {
   if ((key * 5 + start) % 4 === 0) return []
   return (key * 7 + start * 3) % 5 === 0 ? [0, 2] : [key % PARTITIONS]
 }
 
-/** Adds to rows, and returns the position behind that. */
+/** Adds to rows, and returns the position after the added records. */
 async function add(rows: readonly { key: string; start: number; partition: number }[]): Promise<string> {
   const records = rows.map(({ key, start, partition }, index): TestRecord<number> => {
     return { key, value: 1 + index, timestamp: start + (index % WINDOW), partition }
@@ -79,7 +79,7 @@ async function add(rows: readonly { key: string; start: number; partition: numbe
 const allRows = () =>
   KEYS.flatMap((key, k) => STARTS.flatMap((start, s) => placesOf(k, s).map((partition) => ({ key, start, partition }))))
 
-/** What the view must answer: the rows that fit, by the bytes of their keys, then by time. */
+/** The rows that the view must return: those that match, by the bytes of their keys, then by time. */
 function expected({ key, from, to, prefix, windowFrom, windowTo }: Bounds): Row[] {
   const bytes = (text: string) => Buffer.from(text)
   return [...model.values()]
@@ -113,7 +113,7 @@ async function page(bounds: Bounds, rest: Record<string, string>): Promise<{ row
   return { rows: entries.map(({ key, window, value }) => ({ key, start: window.start, value })), next }
 }
 
-/** All pages; `between` is done after each. */
+/** Reads all pages; `between` is called after each. */
 async function pages(bounds: Bounds, limit: number, after: string, between?: () => Promise<string>): Promise<Row[]> {
   const rows: Row[] = []
   let position = after
@@ -146,7 +146,7 @@ test('whatever bounds meet in one query, its pages have every row that fits, onc
   for (const bounds of [keyRange, ofOneKey]) {
     await check(
       asyncProperty(bounds, limits, async (asked, limit) => {
-        // Rows of one key and window in several partitions come in no order that is promised.
+        // The order of rows of one key and window in several partitions is not guaranteed.
         const found = await pages(asked, limit, after)
         const inOrder = found.map(({ key, start }) => ({ key, start }))
         expect(inOrder).toEqual(expected(asked).map(({ key, start }) => ({ key, start })))
@@ -165,14 +165,14 @@ test('a row that fits is on one page, also if rows before and behind it come and
       let round = 0
       const between = () => {
         const at = KEYS[(round * 7) % KEYS.length] ?? ''
-        // A new key beside one that was there, and one more record for a row that is.
+        // A new key next to an existing one, and one more record for an existing row.
         const fresh = { key: `${at}~${round}`, start: 0, partition: round % PARTITIONS }
         return add([fresh, { key: at, start: STARTS[round++ % STARTS.length] ?? 0, partition: 0 }])
       }
       const found = (await pages(asked, limit, after, between)).map(({ key, start }) => JSON.stringify([key, start]))
       const count = (rows: readonly string[], row: string) => rows.filter((each) => each === row).length
       for (const row of new Set(stays)) {
-        // What stood in one partition may stand in another too by now.
+        // A row that was in one partition may by now be in another too.
         expect(count(found, row), row).toBeGreaterThanOrEqual(count(stays, row))
         const there = [...model.values()].filter(({ key, start }) => JSON.stringify([key, start]) === row)
         expect(count(found, row), row).toBeLessThanOrEqual(there.length)

@@ -46,21 +46,21 @@ export const delays = stream(flights)
     value: json<Delays>(),
   })
 
-/** Behind a repartition: a part of it depends on every partition of `flights`. */
+/** A table behind a repartition: each of its parts depends on every partition of `flights`. */
 export const arrivals = stream(flights)
   .groupBy((flight) => flight.destination, string())
   .count('arrivals')
 
 const flightDelays = job('flight-delays', delays, arrivals)
 
-/** A running job on a log of its own, its view server, and a client of that. */
+/** A running job on its own log, its view server, and a client of that server. */
 export interface Running {
   readonly client: MillraceClient
-  /** Appends flights and returns the position behind them. */
+  /** Appends flights and returns the position after them. */
   produce(flights: readonly Flight[]): Promise<Position>
   /**
-   * Closes the view server, and starts another on its port after `meanwhile`, which has a client of its own: the job
-   * goes on.
+   * Closes the view server, calls `meanwhile` with a client of a second server, and then starts a server on the first port
+   * again. The job continues all the time.
    */
   restartServer(meanwhile: (client: MillraceClient) => Promise<unknown>): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

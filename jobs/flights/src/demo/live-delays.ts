@@ -2,13 +2,13 @@ import type { MillraceClient } from '@millrace/client'
 import { retry, type Subscription } from 'rxjs'
 import type { Delay, plan } from '../plan.ts'
 
-/** An airport's hour, as the view tells it. */
+/** An airport's hour, as the view reports it. */
 export interface AirportHour extends Delay {
   readonly airport: string
   readonly start: number
 }
 
-/** Follows the view of delays, and knows each airport's newest hour. */
+/** Follows the view of delays, and keeps each airport's newest hour. */
 export class LiveDelays {
   readonly #newest = new Map<string, AirportHour>()
   #subscription: Subscription | undefined
@@ -27,12 +27,12 @@ export class LiveDelays {
             this.#newest.set(key, { airport: key, start: window.start, ...value })
           }
         },
-        // The picture goes on without it.
+        // The picture is drawn without it.
         error: () => undefined,
       })
   }
 
-  /** The airports with most minutes of delay in the newest hour that any of them is in, and that hour. */
+  /** The airports with the most minutes of delay in the newest hour of all airports, and that hour. */
   top(count: number): { readonly hour: number | undefined; readonly airports: readonly AirportHour[] } {
     let hour: number | undefined
     for (const { start } of this.#newest.values()) hour = Math.max(hour ?? start, start)

@@ -7,11 +7,14 @@ const COMMAND = fileURLToPath(new URL('../bin/millrace.js', import.meta.resolve(
 /** A running `millrace …`. */
 export interface Running {
   readonly child: ChildProcess
-  /** Resolves when it has ended with 0; rejects with what it said otherwise. */
+  /** Resolves when the command has ended with 0; otherwise rejects with the last line that it printed. */
   readonly done: Promise<void>
 }
 
-/** Starts `millrace …`; every line that it says goes to `said`. It does not get the terminal's Ctrl-C: who started it ends it. */
+/**
+ * Starts `millrace …`; `said` gets every line that it prints. The command does not get the terminal's Ctrl-C: the process
+ * that started it ends it.
+ */
 export function millrace(args: readonly string[], said: (line: string) => void = () => undefined): Running {
   const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let last = ''

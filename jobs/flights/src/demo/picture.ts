@@ -4,7 +4,7 @@ import type { Delay } from '../plan.ts'
 import type { AirportHour } from './live-delays.ts'
 import type { TaskLine } from './rates.ts'
 
-/** What the demo knows at a moment. */
+/** The state of the demo at a moment. */
 export interface Moment {
   /** Flights that are in the topic. */
   readonly imported: number
@@ -49,7 +49,7 @@ export function picture(moment: Moment, { bold, dim, cyan, green }: Colors): str
   ].join('\n')
 }
 
-/** The same in one line, for where nothing is redrawn. */
+/** The same in one line, for output that is not redrawn. */
 export function plainLine(moment: Moment): string {
   const { tasks, airports } = moment
   const [first] = airports
@@ -57,7 +57,7 @@ export function plainLine(moment: Moment): string {
   return `import: ${importLine(moment)}; job: ${jobLine(tasks)}${worst}`
 }
 
-/** How many flights the topic holds, by the job's own account. */
+/** How many flights the topic holds, as the job reports it. */
 export function importedIn(status: JobStatus): number {
   const inputs = status.tasks.flatMap((task) => task.inputs).filter(({ topic }) => topic === 'flights')
   return inputs.reduce((sum, { endOffset }) => sum + endOffset, 0)

@@ -5,13 +5,13 @@ export interface TaskLine {
   readonly task: string
   readonly processed: number
   readonly perSecond: number
-  /** Of its records, those of source topics: a record that passes a repartition topic counts once. */
+  /** The records of the task that came from source topics: a record that passes a repartition topic counts once. */
   readonly fromSources: number
   readonly fromSourcesPerSecond: number
   readonly lag: number
 }
 
-/** Makes rates of the difference between a status and one about `windowMs` before it. */
+/** Computes rates from the difference between a status and one about `windowMs` before it. */
 export class Rates {
   readonly #windowMs: number
   #past: JobStatus[] = []

@@ -14,7 +14,7 @@ import {
   UNIT_NAMES,
 } from './time-unit.ts'
 
-/** The option that states what the numbers of the event time count. */
+/** The option that states the unit of numbers that are event times. */
 export function timestampUnitOption(): Option {
   return new Option(
     '--timestamp-unit <unit>',
@@ -27,8 +27,9 @@ export function timestampUnitOption(): Option {
 }
 
 /**
- * Reads the field that is the event time, record by record, and remembers what it understood of those that were taken. A number without a stated unit is
- * taken for milliseconds only if it can be meant so; every other number is refused, never converted by a guess.
+ * Reads the field that is the event time, record by record, and remembers how it read the times of the records that were
+ * appended. A number without a stated unit is read as milliseconds only if it can be milliseconds. Every other number is
+ * refused, never converted by a guess.
  */
 export class EventTimeField {
   readonly #field: string
@@ -49,8 +50,8 @@ export class EventTimeField {
   }
 
   /**
-   * The event time in ms of the field's value: a text, a number, or a `NumberText`. `where` names the record in messages. `isDate`: the
-   * file itself says that the field is a time, in ms. Throws `BAD_INPUT`.
+   * The event time in ms of the field's value: a text, a number, or a `NumberText`. `where` names the record in messages.
+   * `isDate`: the file itself states that the field is a time, in ms. Throws `BAD_INPUT`.
    */
   read(value: unknown, where: string, isDate = false): number {
     if (value === undefined || value === null) {
@@ -63,14 +64,14 @@ export class EventTimeField {
     return time
   }
 
-  /** Remembers the time that was read last, for the summary: its record was appended. */
+  /** Remembers the time that was read last, for the summary. Called after its record was appended. */
   taken(time: number): void {
     this.#forms.add(this.#form)
     if (time < this.#first) this.#first = time
     if (time > this.#last) this.#last = time
   }
 
-  /** What was understood, for a person; undefined if nothing was taken. */
+  /** How the times were read, for a person; undefined if no record was appended. */
   get summary(): string | undefined {
     if (this.#last < this.#first) return undefined
     const forms = [...this.#forms].toSorted().join(' and ')
@@ -100,7 +101,7 @@ export class EventTimeField {
     return toMilliseconds(text, unit)
   }
 
-  /** Milliseconds, if that can be meant. */
+  /** Returns milliseconds if the number can be milliseconds; throws otherwise. */
   #guarded(text: number | string, value: unknown, where: string): 'ms' {
     const number = Number(text)
     const looks = looksLike(number)

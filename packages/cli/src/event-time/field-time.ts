@@ -1,6 +1,6 @@
 import { fieldText } from '../json-text/json-fields.ts'
 
-/** A number of JSON with its digits, of which a double loses some. */
+/** A number of JSON with all its digits. A double loses some of them. */
 export class NumberText {
   readonly text: string
 
@@ -21,10 +21,10 @@ export function jsonTime(json: string): unknown {
   return typeof value === 'number' && mayBeRounded(value, json) ? new NumberText(json.trim()) : value
 }
 
-/** A fraction that rounds to a whole number has at least so many digits, since a double keeps fifteen. */
+/** A fraction that rounds to a whole number has at least this many digits, because a double keeps fifteen. */
 const MANY_DIGITS = /[\d.]{16}/
 
-/** Most times are whole numbers of few digits, and need no second look. */
+/** Most times are whole numbers of few digits, and need no second check. */
 function mayBeRounded(value: number, text: string): boolean {
   return !Number.isSafeInteger(value) || MANY_DIGITS.test(text)
 }

@@ -1,4 +1,4 @@
-/** What a number that is an event time counts since 1970: seconds, milliseconds, microseconds or nanoseconds. */
+/** The unit of a number that is an event time since 1970: seconds, milliseconds, microseconds or nanoseconds. */
 export type TimeUnit = 's' | 'ms' | 'us' | 'ns'
 
 export const TIME_UNITS: readonly TimeUnit[] = ['s', 'ms', 'us', 'ns']
@@ -13,24 +13,24 @@ export const UNIT_NAMES: Readonly<Record<TimeUnit, string>> = {
 /** 9999-12-31T23:59:59.999Z: a later time has no ISO date of four digits, and comes from a wrong unit. */
 export const EVENT_TIME_MS_MAX = 253_402_300_799_999
 
-/** The last millisecond that a `Date` can be, and by its sign the first. */
+/** The last millisecond that a `Date` can be. Its negative is the first. */
 const DATE_MS_MAX = 8.64e15
 
 /**
- * From here on a number is large enough to be seconds: 10⁸ s is 1973-03-03. Each unit's range begins at that date and ends at
- * 10¹¹ s, which is the year 5138, where the range of the next unit begins: 10¹¹ ms is 1973-03-03 again.
+ * The smallest number that is large enough to be seconds: 10⁸ s is 1973-03-03. Each unit's range begins at that date and
+ * ends at 10¹¹ s, which is the year 5138. The range of the next unit begins there: 10¹¹ ms is 1973-03-03 again.
  */
 const SECONDS_MIN = 1e8
 const UNIT_RATIO = 1000
 
-/** Numbers in this range are taken for years. */
+/** Numbers in this range are read as years. */
 const YEAR_MIN = 1800
 const YEAR_MAX = 2199
 
 /** What a number looks like: a time in one of the units, a year, a date in digits (20010131), or a small number. */
 export type NumberLooks = TimeUnit | 'year' | 'date' | 'small'
 
-/** What a number without a stated unit looks like. Every number has one answer, and its sign does not matter. */
+/** Classifies a number without a stated unit. Every number has one class, and its sign does not matter. */
 export function looksLike(value: number): NumberLooks {
   const size = Math.abs(value)
   if (size >= SECONDS_MIN) {
@@ -43,7 +43,7 @@ export function looksLike(value: number): NumberLooks {
   return isDateInDigits(value) ? 'date' : 'small'
 }
 
-/** What messages call that which a number looks like instead of milliseconds. */
+/** The names in messages for what a number looks like, other than milliseconds. */
 export const LOOKS: Readonly<Record<Exclude<NumberLooks, 'ms' | 'small'>, string>> = {
   s: 'seconds since 1970',
   us: 'microseconds since 1970',
@@ -58,8 +58,8 @@ const MS_EXPONENT: Readonly<Record<TimeUnit, number>> = { s: 3, ms: 0, us: -3, n
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
 /**
- * Whole milliseconds since 1970, rounded down, of a decimal number: its digits are counted, and not what a double makes of them. What is
- * further from 1970 than a `Date` can be is not exact.
+ * Converts a decimal number to whole milliseconds since 1970, rounded down. The digits of the number count, not its value as
+ * a double. A result further from 1970 than a `Date` can be is not exact.
  */
 export function toMilliseconds(value: number | string, unit: TimeUnit): number {
   if (unit === 'ms' && Number.isSafeInteger(value)) return Number(value)
@@ -76,7 +76,7 @@ export function toMilliseconds(value: number | string, unit: TimeUnit): number {
   return /[1-9]/.test(rest) ? -ms - 1 : 0 - ms
 }
 
-/** A time as an ISO date, also one that has none. */
+/** A time as an ISO date, or as ms since 1970 if it has no ISO date. */
 export function isoText(ms: number): string {
   const date = new Date(ms)
   return Number.isNaN(date.getTime()) ? `${ms} ms since 1970` : date.toISOString()

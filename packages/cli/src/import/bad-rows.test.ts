@@ -46,7 +46,7 @@ describe('bad rows', () => {
     using folder = new DataFolder()
     const file = folder.write('a.csv', CSV)
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
-    // Half of it first, as a killed import leaves it.
+    // Half of the file is imported first, as a killed import leaves it.
     await folder.succeed([...args, '--limit', '3'])
     expect((await folder.tail('a.dead-letters')).length).toBe(2)
     const again = '2 records imported into a; 1 were there already; 4 bad rows in a.dead-letters'

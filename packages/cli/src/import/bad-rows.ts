@@ -4,26 +4,26 @@ import { TopicAppender } from '../topic-appender.ts'
 import { openResume, type Resume } from './resume.ts'
 import type { RowSource } from './row-source.ts'
 
-/** What is done with rows that cannot be used. */
+/** What the import does with rows that cannot be used. */
 export const ON_ERROR = ['fail', 'skip', 'dead-letter'] as const
 
 export type OnError = (typeof ON_ERROR)[number]
 
-/** So many bad rows are named one by one; the others are counted. */
+/** The first bad rows, up to this number, are named one by one. The others are counted. */
 const BAD_ROWS_SHOWN = 10
 
-/** So much of a message is kept in a dead letter and shown. */
+/** The maximum length of a message that is kept in a dead letter and shown. */
 const MESSAGE_LENGTH_MAX = 2000
 
 /** Two lengths of five bytes. */
 const HEADER_OVERHEAD = 10
 
-/** What a record takes beside its value and headers, at most, with the header of a size. */
+/** The maximum bytes of a record beside its value and headers, including the header for the row's size. */
 const RECORD_OVERHEAD = 128
 
 const BYTES = bytes()
 
-/** Rows that cannot be used: they end the import, are counted, or are appended to a topic with what was wrong. */
+/** Rows that cannot be used. By policy they end the import, are counted, or are appended to a topic with what was wrong. */
 export class BadRows {
   readonly #onError: OnError
   readonly #say: (text: string) => void
@@ -59,8 +59,8 @@ export class BadRows {
 }
 
 /**
- * The topic of bad rows: each is a record whose value is the row as it stands in the file, with headers that say what is wrong. A row that
- * is larger than the topic takes has an empty value, and a header with its size.
+ * The topic of bad rows. The value of each record is the row as it stands in the file; the headers state what is wrong. If a
+ * row is larger than the topic accepts, the record has an empty value and a header with the row's size.
  */
 export class DeadLetters {
   readonly topic: string
@@ -75,7 +75,7 @@ export class DeadLetters {
     this.#resume = resume
   }
 
-  /** Makes the topic if it is not there. When an import is resumed, what it wrote to the topic before is not repeated. */
+  /** Makes the topic if it does not exist. A resumed import does not repeat what it wrote to the topic before. */
   static async open(log: Log, name: string, files: string, resumes: boolean): Promise<DeadLetters> {
     const topic = (await log.admin.describeTopic(name)) ?? (await log.admin.createTopic(name, { partitions: 1 }))
     const resume = resumes ? await openResume(log, topic, files) : undefined
@@ -107,7 +107,7 @@ export class DeadLetters {
     }
   }
 
-  /** What the topic does not take even without the row ends the import: a bad row must not vanish. */
+  /** If the topic does not accept a record even without the row, the import ends: a bad row must not be lost. */
   #refused(cause: unknown, where: string): unknown {
     if (!(cause instanceof RecordError)) return cause
     return new RecordError(
@@ -135,12 +135,12 @@ function header(name: string, text: string): Header {
   return [name, Buffer.from(text)]
 }
 
-/** What a message holds of a row may be as large as the row. */
+/** The part of a message that quotes the row may be as large as the row. */
 function shortened(message: string): string {
   return message.length <= MESSAGE_LENGTH_MAX ? message : `${message.slice(0, MESSAGE_LENGTH_MAX)}…`
 }
 
-/** What headers take at most in a record. */
+/** The maximum bytes that headers take in a record. */
 function sizeOf(headers: readonly Header[]): number {
   return headers.reduce(
     (sum, [name, value]) => sum + name.length + (value?.length ?? 0) + HEADER_OVERHEAD,

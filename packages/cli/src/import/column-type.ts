@@ -5,7 +5,7 @@ import type { ColumnType } from './row-source.ts'
 
 const TYPES: readonly ColumnType[] = ['string', 'number', 'decimal', 'boolean']
 
-/** What is taken for a number without being stated to be one: digits as a person writes them, no `007`, no `1e5`. */
+/** A cell counts as a number without a stated type only if it has digits as a person writes them: no `007`, no `1e5`. */
 const PLAIN_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?$/
 const DECIMAL = /^[+-]?\d+(\.\d+)?$/
 
@@ -28,8 +28,9 @@ export function parseColumns(text: string): ReadonlyMap<string, ColumnType> {
 }
 
 /**
- * The type of a column by the cells of a sample: `number` if every cell is a plain number that JavaScript holds exactly; `decimal` if
- * they are plain numbers with fractions, and some have too many digits for that; otherwise `string`. Empty cells say nothing.
+ * The type of a column, by the cells of a sample. It is `number` if every cell is a plain number that JavaScript holds
+ * exactly. It is `decimal` if the cells are plain numbers with fractions, and some have too many digits for that. Otherwise
+ * it is `string`. Empty cells do not count.
  */
 export function typeOfCells(cells: Iterable<string>): ColumnType {
   let [some, fractions, exact] = [false, false, true]
@@ -45,7 +46,10 @@ export function typeOfCells(cells: Iterable<string>): ColumnType {
   return fractions ? 'decimal' : 'string'
 }
 
-/** The JSON of a CSV cell; undefined if the cell is not of the type. An empty cell is `""` as a string, and else `null`. */
+/**
+ * The JSON of a CSV cell; undefined if the cell is not of the type. An empty cell is `""` as a string, and `null` as any
+ * other type.
+ */
 export function cellJson(cell: string, type: ColumnType): string | undefined {
   if (type === 'string') return JSON.stringify(cell)
   if (cell === '') return 'null'
@@ -55,7 +59,7 @@ export function cellJson(cell: string, type: ColumnType): string | undefined {
   return lower === 'true' || lower === 'false' ? lower : undefined
 }
 
-/** The JSON of a value that has a type already, as another; undefined if it cannot be that. `null` stays. */
+/** Converts the JSON of a value that already has a type to another type; undefined if that is impossible. `null` stays. */
 export function retypedJson(json: string, type: ColumnType): string | undefined {
   if (json === 'null') return json
   const isString = json.startsWith('"')
@@ -72,7 +76,7 @@ export function checkStated(stated: ReadonlyMap<string, ColumnType>, names: read
   throw badInput(`${file} has no column ${JSON.stringify(missing)}, which --columns names: its columns are ${listed}`)
 }
 
-/** What to do about a value that is not of its column's type. */
+/** How to fix a value that is not of its column's type. */
 export function typeRemedy(column: string, type: ColumnType): string {
   const what = type === 'number' ? 'not a number that JavaScript holds exactly' : `not a ${type}`
   const remedy =

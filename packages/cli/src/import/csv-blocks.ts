@@ -1,12 +1,12 @@
 import { blocksOfLines } from '../lines.ts'
 
 /**
- * Rows are parsed so many bytes at a time, whole lines; the first such block is also the sample that decides the columns' types. The
- * cut depends on the lines alone, so that a file that is read again is decided alike.
+ * Rows are parsed in blocks of about this many bytes, of whole lines. The first block is also the sample that decides the
+ * columns' types. The cut depends on the lines alone, so that the decision is the same when a file is read again.
  */
 const SAMPLE_BYTES = 1024 * 1024
 
-/** The longest row: a quote that is never closed must not take the rest of the file for one row. */
+/** The longest row. Without this limit, a quote that is never closed would make one row of the rest of the file. */
 export const CSV_ROW_BYTES_MAX = 16 * 1024 * 1024
 
 const LINE_FEED = 10
@@ -16,13 +16,13 @@ const QUOTE = 34
 export interface CsvBlock {
   readonly lines: readonly Buffer[]
   readonly firstLine: number
-  /** Whether nothing comes after it. */
+  /** Whether this is the last block. */
   readonly last: boolean
 }
 
 /**
- * Cuts text into blocks that end where a row ends, as far as counting quotes can tell. A reader that finds the last row of a block
- * unfinished gives back how many lines it has used; the others begin the next block.
+ * Cuts text into blocks that end where a row ends, as far as counting quotes shows. If the last row of a block is
+ * unfinished, the reader returns how many lines it has used. The other lines begin the next block.
  */
 export async function* csvBlocks(
   chunks: AsyncIterable<Buffer>,

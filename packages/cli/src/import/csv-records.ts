@@ -3,7 +3,7 @@ import { CsvError, parse } from 'csv-parse/sync'
 import { CSV_ROW_BYTES_MAX, type CsvBlock, hasOddQuotes } from './csv-blocks.ts'
 import { notOfEncoding } from './text-encoding.ts'
 
-/** A row of a CSV file as text by column, or what keeps it from being one. */
+/** A row of a CSV file as text by column, or the reason why it cannot be read. */
 export interface CsvRecord {
   /** The line that it begins in. */
   readonly line: number
@@ -24,21 +24,22 @@ const RETURN = 13
 const QUOTE = 34
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
-/** What csv-parse finds wrong with quotes, by its code. */
+/** The problems with quotes that csv-parse finds, by its code. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   INVALID_OPENING_QUOTE: 'a quote stands inside a cell that is not quoted',
   CSV_INVALID_CLOSING_QUOTE: 'text follows the closing quote of a cell',
   CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed',
 }
-/** Some readers end a row there, others do not. */
+/** Some readers end a row at these characters, others do not. */
 const STRAY_RETURN =
   ': a carriage return stands in a cell that is not quoted, or ends a line alone. End lines with \\n or \\r\\n'
 const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
 
 /**
- * The rows of a block, in order, and how many lines they used: fewer than all if the last row goes on after the block. A line with a bad
- * row does not take the next line with it. Blank lines are passed over. Lines without quotes are cut at the delimiters; only the others
- * need a parser, which is given them all at once if nothing is wrong with them. `encoding` is the stated one, for messages.
+ * Reads the rows of a block, in order, and counts the lines that they used: fewer than all if the last row continues after
+ * the block. A bad row does not spoil the next line. Blank lines are skipped. Lines without quotes are cut at the
+ * delimiters. Only the others need a parser, which gets them all at once if nothing is wrong with them. `encoding` is the
+ * stated one, for messages.
  */
 export function csvRecords(
   block: CsvBlock,
@@ -70,7 +71,7 @@ class BlockReader {
     return Array.isArray(parsed) ? { records: this.#recordsOf(spans, parsed), used } : this.#aFewAtOnce()
   }
 
-  /** The rows, by counting quotes; up to one that goes on after the block. */
+  /** The rows, by counting quotes, up to a row that continues after the block. */
   #spans(): { readonly spans: Span[]; readonly used: number } {
     const spans: Span[] = []
     for (let from = 0; from < this.#lines.length; ) {
@@ -83,8 +84,8 @@ class BlockReader {
   }
 
   /**
-   * As `read`, for a block with bad rows. Rows are parsed a few at once: twice as many after each success, half as many after a failure,
-   * down to the one that is bad. What comes after its first line is then looked at again.
+   * As `read`, for a block with bad rows. A few rows are parsed at once: twice as many after each success, half as many
+   * after a failure, down to the single row that is bad. Then reading continues after the first line of the bad row.
    */
   #aFewAtOnce(): { readonly records: readonly CsvRecord[]; readonly used: number } {
     const records: CsvRecord[] = []
@@ -107,7 +108,7 @@ class BlockReader {
       } else if (quoted.length > 1) {
         size = Math.max(1, Math.floor(quoted.length / 2))
       } else {
-        // It is the last of them: the others have no quotes.
+        // The bad row is the last of them: the others have no quotes.
         const bad = { from: spans.at(-1)?.from ?? from, to: (spans.at(-1)?.from ?? from) + 1 }
         for (const record of this.#recordsOf(spans.slice(0, -1), [])) records.push(record)
         records.push(this.#bad(bad, parsed.problem))
@@ -118,7 +119,10 @@ class BlockReader {
     return { records, used: this.#lines.length }
   }
 
-  /** The next rows, up to so many with quotes or one that goes on after the block, and the line after them. */
+  /**
+   * The next rows, and the line after them. Ends after so many rows with quotes, or before a row that continues after the
+   * block.
+   */
   #batch(from: number, quotedMax: number): { readonly spans: readonly Span[]; readonly next: number } {
     const spans: Span[] = []
     let next = from
@@ -133,7 +137,7 @@ class BlockReader {
     return { spans, next }
   }
 
-  /** What is wrong with a row that goes on after the block; undefined if it may still end. */
+  /** What is wrong with a row that continues after the block; undefined if it may still end. */
   #unfinished(from: number): string | undefined {
     const parsed = this.#parse([{ from, to: from + 1 }])
     if (Array.isArray(parsed)) return undefined
@@ -148,7 +152,7 @@ class BlockReader {
     })
   }
 
-  /** The line after the row that begins there; undefined if it goes on after the block. */
+  /** The line after the row that begins at this line; undefined if the row continues after the block. */
   #endOf(from: number): number | undefined {
     let open = false
     for (let at = from; at < this.#lines.length; at++) {

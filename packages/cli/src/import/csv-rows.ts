@@ -6,19 +6,20 @@ import { type CsvRecord, csvRecords } from './csv-records.ts'
 import type { ColumnType, ImportedRow, RowPlan, RowSource } from './row-source.ts'
 import type { TextInput } from './text-input.ts'
 
-/** Columns of a CSV file: their names in order, what their cells become, and where the key and the event time are. */
+/** Columns of a CSV file: their names in order, the types of their cells, and the places of the key and the event time. */
 interface CsvColumns {
   readonly names: readonly string[]
   readonly types: readonly ColumnType[]
-  /** What stands before each cell in the row's JSON. */
+  /** The text before each cell in the row's JSON. */
   readonly prefixes: readonly string[]
   readonly key: number
   readonly time: number
 }
 
 /**
- * Reads a CSV file whose first row names the columns. A column has one type: the stated one, or by the cells of its first megabyte. A row
- * that does not fit (other cells than columns, a stray quote, a cell of another type) is a bad row.
+ * Reads a CSV file whose first row names the columns. A column has one type: the stated type, or the type of the cells in
+ * its first megabyte. A row that does not fit (more or fewer cells than columns, a stray quote, a cell of another type) is a
+ * bad row.
  */
 export function csvRows(input: TextInput, plan: RowPlan, delimiter: string): RowSource {
   const { file } = input
@@ -106,7 +107,7 @@ function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRo
     json += (prefixes[index] ?? '') + value
   }
   const text = cells[time]
-  // An empty cell is nothing, as null is in the other formats.
+  // An empty cell has no value, like null in the other formats.
   const keyText = cells[key] === '' ? undefined : cells[key]
   const isNumber = types[time] === 'number' && text !== undefined && text !== ''
   return { line, json: `${json}}`, key: keyText, time: isNumber ? jsonTime(text) : text, isDate: false, raw }

@@ -16,7 +16,7 @@ const TIMEOUT_MS = 60_000 + COUNT * 200
 const FILES = fileURLToPath(new URL('../testing/parquet/', import.meta.url))
 const PARQUET = readdirSync(FILES).filter((name) => name.endsWith('.parquet') && name !== 'parquet-1481.parquet')
 
-/** One thing that goes wrong with a file. The places are parts of its length. */
+/** One kind of damage to a file. The places are parts of its length. */
 interface Damage {
   readonly kind: 'flip' | 'cut' | 'insert' | 'remove' | 'repeat'
   readonly at: number
@@ -65,7 +65,7 @@ test('damaged parquet files never crash an import, and give no other values than
   await compareWithDuckDb(readable)
 })
 
-/** What was read whole must be what DuckDB reads, if it reads the file at all. */
+/** If an import reads a file to its end, and DuckDB reads the file at all, both must read the same. */
 async function compareWithDuckDb(readable: ReadonlyMap<string, readonly unknown[]>): Promise<void> {
   if (whyNoDuckDb() !== undefined) return
   let compared = 0
@@ -79,7 +79,7 @@ async function compareWithDuckDb(readable: ReadonlyMap<string, readonly unknown[
   expect(compared).toBeGreaterThan(COUNT / 20)
 }
 
-/** DuckDB takes an empty cell for no value. */
+/** DuckDB reads an empty cell as a missing value. */
 function withoutEmpty(row: unknown): unknown {
   return Object.fromEntries(Object.entries(Object(row)).map(([name, value]) => [name, value ?? '']))
 }
@@ -100,7 +100,7 @@ test('damaged lines of JSON are imported as they stand, or refused by their numb
     const bytes = all.reduce(damaged, LINES)
     const { rows, error } = await readRows(folder.write(`${index}.ndjson`, bytes), 'id')
     const lines = bytes.toString('latin1').split('\n')
-    // Its first bytes may have become those of a compressed file, or of another kind of file.
+    // Its first bytes may now be those of a compressed file, or of another kind of file.
     if (error !== undefined) {
       expect(rows).toEqual([])
       continue

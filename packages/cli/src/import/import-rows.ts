@@ -18,13 +18,16 @@ import type { ImportedRow, ReadRow, RowSource } from './row-source.ts'
 
 const TEXT = string()
 
-/** Rows between two turns of the event loop; also how often progress is shown. */
+/** Rows between two turns of the event loop. Progress is shown as often. */
 const SLICE_ROWS = 5000
 
-/** What a record takes beside its key and value, at most: whether a row is too large must not depend on the batch that it gets into. */
+/**
+ * The maximum bytes of a record beside its key and value. Whether a row is too large must not depend on the batch that holds
+ * it.
+ */
 const OVERHEAD = 64
 
-/** What makes a row a bad row; any other error ends the import. */
+/** The errors that make a row a bad row. Any other error ends the import. */
 const BAD_ROW: ReadonlySet<string> = new Set<ErrorCode>(['BAD_INPUT', 'BAD_TIMESTAMP', 'RECORD_TOO_LARGE'])
 
 export interface ImportPlan {
@@ -32,7 +35,7 @@ export interface ImportPlan {
   readonly files: string
   /** The column that is the key. */
   readonly key: string
-  /** The event time: read from a column, or the same for every row; undefined is the time of the import. */
+  /** The event time, read from a column, or the same for every row; undefined if it is the time of the import. */
   readonly time: EventTimeField | number | undefined
   readonly expiry: ExpiryCheck
   readonly resume: boolean
@@ -40,7 +43,7 @@ export interface ImportPlan {
   readonly badRows: BadRows
   readonly deadLetters: DeadLetters | undefined
   readonly progress: (source: RowSource) => void
-  /** Ends the import after the rows at hand. */
+  /** Ends the import after the rows that were already read. */
   readonly signal: AbortSignal
 }
 
@@ -50,7 +53,10 @@ export interface ImportReport extends AppendReport {
   readonly skipped: number
 }
 
-/** Appends all rows of the sources; what an earlier import appended is skipped when `resume` is set. What is appended is flushed. */
+/**
+ * Appends all rows of the sources. If `resume` is set, rows that an earlier import appended are skipped. All appended rows
+ * are flushed.
+ */
 export async function importRows(
   log: Log,
   topic: TopicDescription,
@@ -108,7 +114,7 @@ class ImportRun implements ImportReport {
     }
   }
 
-  /** Flushes what was appended before the end or the failure; a failure to do so comes second. */
+  /** Flushes what was appended before the end or the failure. If the import failed, a failure of the flush is reported second. */
   async end(): Promise<void> {
     const { deadLetters } = this.#plan
     for (const step of [
@@ -142,7 +148,7 @@ class ImportRun implements ImportReport {
       source.taken?.(row)
       if (time !== undefined && this.#plan.time instanceof EventTimeField) this.#plan.time.taken(time)
     } catch (error) {
-      // Whether a record has expired depends on the time of the import: what is skipped must be the same rows in every import.
+      // Whether a record has expired depends on the time of the import, but every import must skip the same rows.
       if (!(error instanceof MillraceError) || !BAD_ROW.has(error.code)) throw error
       this.#plan.badRows.add(error, row.raw, source, row.line)
     }
@@ -179,7 +185,7 @@ class ImportRun implements ImportReport {
 
   #checkSize(key: string | Uint8Array, json: string, where: string): void {
     const { name, recordBytesMax } = this.#topic
-    // A character is three bytes at most: most rows need no counting.
+    // A character has at most three bytes, so most rows need no counting.
     if ((json.length + key.length) * 3 + OVERHEAD <= recordBytesMax) return
     const bytes = Buffer.byteLength(json) + Buffer.byteLength(key) + OVERHEAD
     if (bytes <= recordBytesMax) return

@@ -105,7 +105,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   }
   const open = (index: number) => openRows(files[index] ?? STDIN, formats[index] ?? 'ndjson', io.stdin, plan)
   const first = await open(0)
-  // A file that is not there, or is of another kind, is refused before anything is made or appended.
+  // A file that is missing, or is of another kind, is refused before anything is made or appended.
   for (let index = 1; index < files.length; index++) await open(index)
   const notes: (() => readonly string[])[] = []
   async function* sources(): AsyncGenerator<RowSource, void> {
@@ -121,7 +121,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   const label = files.length === 1 ? first.file : `${first.file} and ${files.length - 1} more`
   const startMs = performance.now()
   const outcome = await withLog(options, 'make', async (log) => {
-    // Two that go on at the same place would both append the same rows.
+    // Two imports that continue at the same place would both append the same rows.
     const claim = options.resume === true ? await log.claim(`${name}.import`) : undefined
     const found = await log.admin.describeTopic(name)
     const topic: TopicDescription =
@@ -145,7 +145,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
       progress: (source) => progress.update(source.done(), source.total),
     })
     progress.end()
-    // The failure of the import is the one to report.
+    // The error to report is the failure of the import.
     if (report.failure !== undefined && found === undefined) await deleteEmpty(log, topic).catch(() => undefined)
     await claim?.release()
     return { topic, before, report, badRows, records: report.flushed, expired: expiry.expired }
@@ -183,7 +183,7 @@ function checkOptions(options: ImportOptions, files: readonly string[]): void {
   if (files.filter((file) => file === STDIN).length > 1) throw badUsage('stdin (-) can be read once: name it once')
 }
 
-/** A failed import leaves no topic behind that it has made and appended nothing to. */
+/** If a failed import has made a topic and appended nothing to it, the topic is deleted. */
 async function deleteEmpty(log: Log, topic: TopicDescription): Promise<void> {
   const partitions = await topicPartitions(log, topic)
   if (partitions.every(({ end }) => end === 0)) await log.admin.deleteTopic(topic.name)
@@ -194,7 +194,7 @@ function timeOf({ timestamp, timestampUnit, eventTime }: ImportOptions): EventTi
   return eventTime === 'now' ? undefined : eventTime
 }
 
-/** The topic of the dead letters; undefined if the policy is another. */
+/** The topic of the dead letters; undefined under any other policy. */
 function deadLettersTopic(topic: string, { onError, deadLetters }: ImportOptions): string | undefined {
   if (onError !== 'dead-letter') return undefined
   const name = deadLetters ?? `${topic}.dead-letters`
@@ -213,7 +213,7 @@ function oneCharacter(text: string): string {
   throw new InvalidArgumentError('Give one character, or tab.')
 }
 
-/** A label of the WHATWG Encoding Standard; undefined stands for UTF-8, whose lines are checked one by one. */
+/** A label of the WHATWG Encoding Standard. Undefined is UTF-8, whose lines are checked one by one. */
 function knownEncoding(text: string): string | undefined {
   try {
     const { encoding } = new TextDecoder(text)

@@ -9,7 +9,7 @@ import { firstColumn, readRows } from '../testing/read-rows.ts'
 
 const FILES = fileURLToPath(new URL('../testing/parquet/', import.meta.url))
 
-/** Files that one of the two does not take; what is refused is refused by name. */
+/** Files that one of the two readers rejects, with the text of the error. */
 const REFUSED: Readonly<Record<string, { readonly ours?: string; readonly theirs?: string }>> = {
   'arrow-rs-gh-6229-levels.parquet': { ours: 'is damaged' },
   'map-no-value.parquet': { theirs: 'requires two children' },
@@ -59,7 +59,7 @@ test('CSV files have the cells that DuckDB reads', { timeout: 60_000 }, async ()
     const { rows } = await readRows(path, 'id', columns)
     const ours = rows.map((each) => (each.error === undefined ? JSON.parse(each.json) : each.error.message))
     expect(error).toBeUndefined()
-    // DuckDB takes an empty cell for no value.
+    // DuckDB reads an empty cell as a missing value.
     expect(ours).toEqual(
       theirs.map((each) =>
         Object.fromEntries(Object.entries(Object(each)).map(([name, value]) => [name, value ?? ''])),

@@ -4,8 +4,8 @@ const MATCH_BYTES_MIN = 4
 const LENGTH_MORE = 15
 
 /**
- * Decompresses a block of LZ4 that must give so many bytes. Throws for a block that gives others, or that reads before the start of what
- * it has written or behind its own end.
+ * Decompresses a block of LZ4 to exactly so many bytes. Throws if the block gives more or fewer bytes, or if it reads before
+ * the start of its output or after its own end.
  */
 export function lz4Block(input: Uint8Array, length: number): Uint8Array {
   const output = new Uint8Array(length)

@@ -70,7 +70,10 @@ function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
 }
 
-/** The object with the columns that have a stated type in that type; all else as it stands. Takes those that it has out of `stated`. */
+/**
+ * The object, with each column that has a stated type in that type, and everything else unchanged. Removes the columns that
+ * it finds from `stated`.
+ */
 function retyped(text: string, { columns }: RowPlan, where: string, stated: Set<string>): string {
   let result = ''
   let from = 0

@@ -19,10 +19,10 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 }
 const COMPRESSED = ['.gz', '.zst', '.zstd']
 
-/** The name of stdin where a file is expected. */
+/** The name that stands for stdin instead of a file. */
 export const STDIN = '-'
 
-/** The kind that a file's name says, also behind `.gz` or `.zst`; throws `BAD_INPUT` if it says none. */
+/** The kind of a file by its name, also before `.gz` or `.zst`. Throws `BAD_INPUT` if the name has no known ending. */
 export function formatOf(path: string): Format {
   if (path === STDIN) throw badUsage(`What stdin holds is not known. Give --format ${FORMATS.join(', --format ')}`)
   const extension = extname(path).toLowerCase()

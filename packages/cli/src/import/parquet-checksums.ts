@@ -4,8 +4,8 @@ import { parquetHeader } from 'hyparquet/src/column.js'
 import { badInput } from '../input-error.ts'
 
 /**
- * Compares the pages of a row group with the checksums that their headers state. Throws `BAD_INPUT` if one
- * differs. Most writers state none, and damage of the headers is found when the values are read.
+ * Compares the pages of a row group with the checksums in their headers. Throws `BAD_INPUT` if one differs. Most writers
+ * write no checksums. Damage of the headers is found when the values are read.
  */
 export async function checkPages(buffer: AsyncBuffer, group: RowGroup): Promise<void> {
   for (const { meta_data: meta } of group.columns) {

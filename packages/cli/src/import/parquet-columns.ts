@@ -13,7 +13,7 @@ export interface ParquetColumn {
   readonly required: boolean
 }
 
-/** The columns of a file. Throws `BAD_INPUT` for a schema that cannot be. */
+/** The columns of a file. Throws `BAD_INPUT` for an invalid schema. */
 export function parquetColumns(schema: SchemaTree, file: string): ParquetColumn[] {
   return schema.children.map((tree) => {
     const isPlain = tree.children.length === 0 && tree.element.repetition_type !== 'REPEATED'
@@ -24,8 +24,9 @@ export function parquetColumns(schema: SchemaTree, file: string): ParquetColumn[
 }
 
 /**
- * The metadata with a schema that only states how values are stored, and which of them are text (of a dictionary it is decoded once):
- * the library then gives them as they are, and what lists, maps, decimals and times become is decided here.
+ * The metadata with a schema that only states how values are stored, and which of them are text (the text of a dictionary is
+ * then decoded once). With it the library returns the values as they are stored. This module decides what lists, maps,
+ * decimals and times become.
  */
 export function physicalMetadata(metadata: FileMetaData): FileMetaData {
   const schema = metadata.schema.map((element): SchemaElement => {
@@ -76,7 +77,7 @@ function structJson(tree: SchemaTree, file: string): ToJson {
   return (value) => `{${fields.map(({ name, prefix, json }) => prefix + json(fieldOf(value, name))).join(',')}}`
 }
 
-/** A list, by the rules of the format for the ways in which writers have stored lists. */
+/** A list, by the rules of the format for the different ways in which writers have stored lists. */
 function listJson(tree: SchemaTree, repeated: SchemaTree, file: string): ToJson {
   const { name } = repeated.element
   const [element, ...others] = repeated.children
@@ -91,7 +92,7 @@ function listJson(tree: SchemaTree, repeated: SchemaTree, file: string): ToJson 
   return (value) => arrayOf((wrapped) => inner(fieldOf(wrapped, element.element.name)))(fieldOf(value, name))
 }
 
-/** A map as an object. Its keys are texts; a key that comes twice would lose a value, and is refused. */
+/** A map as an object. Its keys are texts. A key that occurs twice is refused, because a value would be lost. */
 function mapJson(repeated: SchemaTree, file: string): ToJson {
   const [key, value] = repeated.children
   if (key === undefined || value === undefined) throw badInput(`${file}: ${pathText(repeated)} is not a map`)

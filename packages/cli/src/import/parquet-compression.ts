@@ -4,7 +4,7 @@ import { compressors } from 'hyparquet-compressors'
 import { badInput } from '../input-error.ts'
 import { lz4Block } from './lz4-block.ts'
 
-/** What node:zlib returns of which it says how much of the input it took. */
+/** The result of node:zlib when it also reports how much of the input it read. */
 interface Unpacked {
   readonly buffer: Buffer
   readonly engine: { readonly bytesWritten: number }
@@ -13,8 +13,8 @@ interface Unpacked {
 type Unpack = (input: Uint8Array, options: { readonly info: true; readonly maxOutputLength: number }) => unknown
 
 /**
- * How the pages of a parquet file are decompressed: whatever a codec can find wrong with them is an error, and so is a page that has
- * another length than its header states, and bytes behind it.
+ * Decompresses the pages of a parquet file. Whatever a codec can find wrong with them is an error. It is also an error if a
+ * page has another length than its header states, or if bytes follow it.
  */
 export const checkedCompressors: Compressors = {
   GZIP: (input, length) => unpacked(unzipSync, input, length),
@@ -27,7 +27,7 @@ export const checkedCompressors: Compressors = {
 
 /** All members or frames of a page, one after the other. */
 function unpacked(unpack: Unpack, input: Uint8Array, length: number): Uint8Array {
-  // A view of a larger buffer would let a reader run over the page's end.
+  // If the buffer were a view of a larger one, a reader could read past the end of the page.
   const output = new Uint8Array(length)
   let written = 0
   for (let read = 0; read < input.length; ) {
@@ -45,9 +45,9 @@ function unpacked(unpack: Unpack, input: Uint8Array, length: number): Uint8Array
   return output
 }
 
-/** The library compares what it writes with the length that the page begins with, and not with the header's. */
+/** The library compares its output with the length at the start of the page, not with the length in the header. */
 function snappy(input: Uint8Array, length: number): Uint8Array {
-  // A page without values may have no bytes, not even those of its length.
+  // A page without values may have no bytes at all, not even its length.
   if (input.length === 0 && length === 0) return input
   let stated = 0
   for (let at = 0; at < 5; at++) {
@@ -61,7 +61,7 @@ function snappy(input: Uint8Array, length: number): Uint8Array {
   return output
 }
 
-/** Blocks as Hadoop writes them, each behind its lengths; otherwise one block. */
+/** Decompresses blocks as Hadoop writes them, each after its lengths; otherwise one block. */
 function lz4(input: Uint8Array, length: number): Uint8Array {
   const blocks = hadoopBlocks(input, length)
   if (blocks === undefined) return lz4Block(input, length)
@@ -74,7 +74,7 @@ function lz4(input: Uint8Array, length: number): Uint8Array {
   return output
 }
 
-/** Undefined if the lengths are not those of such blocks. */
+/** Undefined if the lengths do not fit blocks of Hadoop. */
 function hadoopBlocks(
   input: Uint8Array,
   length: number,

@@ -1,6 +1,6 @@
 /**
- * A cell of a bad row as JSON, for its dead letter: text as a string, and bytes, also those of text that is not UTF-8, as
- * `{"base64":"…"}`, so that nothing of them is lost and none of them is taken for another value.
+ * A cell of a bad row as JSON, for its dead letter. Text is a string. Bytes, also those of text that is not UTF-8, are
+ * `{"base64":"…"}`, so that no byte is lost or read as another value.
  */
 export function rawCellJson(value: unknown): string {
   if (value === null || value === undefined) return 'null'

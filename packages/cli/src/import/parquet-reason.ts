@@ -1,8 +1,9 @@
 import { MillraceError } from '@millrace/core'
 
 /**
- * Why a parquet file, or a value of it, cannot be read, for a person. What the engine stumbles over (a property of nothing, a place outside
- * its bytes, a type that is undefined) is damage that it does not look for, and its words help no reader.
+ * Why a parquet file, or a value of it, cannot be read, for a person. Errors of the engine (a property of undefined, a place
+ * outside its bytes, an undefined type) mean damage that the library does not check for. Their messages do not help a
+ * reader.
  */
 export function reasonOf(cause: unknown): string {
   if (cause instanceof MillraceError) return cause.message

@@ -21,10 +21,10 @@ import { reasonOf } from './parquet-reason.ts'
 import { textOrBytes } from './parquet-value.ts'
 import type { ImportedRow, ReadRow, RowPlan, RowSource } from './row-source.ts'
 
-/** Rows that are turned into JSON at once: the texts of a whole row group would fill the memory. */
+/** Rows that are turned into JSON at once. The texts of a whole row group would fill the memory. */
 const PARQUET_PIECE_ROWS = 5000
 
-/** A file that was opened: what it says of itself, and its columns. */
+/** An opened file: its metadata and its columns. */
 interface ParquetFile {
   readonly path: string
   readonly buffer: AsyncBuffer
@@ -34,8 +34,9 @@ interface ParquetFile {
 }
 
 /**
- * Reads a parquet file one row group at a time: what its writer held in memory, the import holds too. What values become is in
- * `parquet-value.ts`. Rows are those of the row groups, whatever the footer counts: some writers leave its count at 0.
+ * Reads a parquet file one row group at a time, so that the import needs as much memory for a row group as its writer did.
+ * `parquet-value.ts` defines what values become. The rows are those of the row groups, not the count in the footer: some
+ * writers leave it at 0.
  */
 export async function parquetRows(path: string, plan: RowPlan): Promise<RowSource> {
   const opened = await openParquet(path)
@@ -76,7 +77,7 @@ class RowReader {
   readonly #plan: RowPlan
   readonly #key: number
   readonly #time: number
-  /** What stands before each cell in a row's JSON. */
+  /** The text before each cell in a row's JSON. */
   readonly #prefixes: readonly string[]
 
   constructor(opened: ParquetFile, plan: RowPlan) {
@@ -152,7 +153,7 @@ function utf8Json(bytes: Uint8Array): string {
   }
 }
 
-/** Bytes are the key as they are, text is its characters, anything else its JSON. */
+/** The key of a value: bytes stay as they are, text is its characters, anything else is its JSON. */
 function keyOf(cell: unknown, column: ParquetColumn | undefined, json: string): string | Uint8Array | undefined {
   if (json === 'null') return undefined
   if (column?.value?.kind === 'text' && typeof cell === 'string' && json.startsWith('"')) return cell
@@ -160,7 +161,7 @@ function keyOf(cell: unknown, column: ParquetColumn | undefined, json: string): 
   return json.startsWith('"') ? JSON.parse(json) : json
 }
 
-/** The columns of a row group, value by value. Throws `BAD_INPUT` if they do not hold what the file says. */
+/** The columns of a row group, value by value. Throws `BAD_INPUT` if they do not hold what the file states. */
 async function readGroup(
   { path, buffer, metadata, columns }: ParquetFile,
   group: RowGroup,

@@ -4,17 +4,18 @@ import { badInput } from '../input-error.ts'
 import { exactNumberJson } from '../json-text/exact-number.ts'
 
 /**
- * What a column's plain values become, by the column's type alone, so that equal values are equal JSON wherever they stand:
+ * Reads the plain values of a column. The column's type alone decides what they become, so that equal values are equal JSON
+ * in every place:
  *
- * - integers and times are numbers, or strings of their digits if JavaScript would round them; times are ms since 1970, parts of them
- *   are a fraction;
+ * - integers and times are numbers, or strings of their digits if JavaScript would round them; times are ms since 1970, and
+ *   parts of a ms are a fraction;
  * - decimals are strings with all digits of their scale; NaN and the infinities are strings;
  * - text is a string, bytes are base64, UUIDs are text, the JSON type is its JSON.
  */
 export interface ValueReader {
-  /** The value as JSON; throws `BAD_INPUT` for one that is not of its type. */
+  /** The value as JSON; throws `BAD_INPUT` if the value is not of its type. */
   readonly json: (value: unknown) => string
-  /** What the value is as a key: its text, its bytes, or its JSON. */
+  /** The kind of key that the value becomes: its text, its bytes, or its JSON. */
   readonly kind: 'text' | 'bytes' | 'other'
   /** For times: ms since 1970, rounded down. */
   readonly timeMs: ((value: unknown) => number) | undefined
@@ -22,7 +23,7 @@ export interface ValueReader {
 
 const MS_PER_DAY = 86_400_000
 
-/** Digits of a time's unit after the millisecond. */
+/** The number of decimal places of a time's unit after the millisecond. */
 const FRACTION_DIGITS = { MILLIS: 0, MICROS: 3, NANOS: 6 } as const
 
 export function valueReader(element: SchemaElement): ValueReader {
@@ -80,7 +81,7 @@ function integerJson(value: bigint): string {
   return Number.isSafeInteger(Number(value)) ? String(value) : `"${value}"`
 }
 
-/** A count of parts of a millisecond, as ms. */
+/** Reads a count of parts of a millisecond as ms. */
 function timeReader(digits: number, isDate: boolean): ValueReader {
   if (digits === 0) {
     return { json: (value) => integerJson(value as bigint), kind: 'other', timeMs: isDate ? Number : undefined }
@@ -118,7 +119,7 @@ export function isText({ converted_type: converted, logical_type: logical }: Sch
   return ['UTF8', 'ENUM'].includes(converted ?? '') || ['STRING', 'ENUM'].includes(logical?.type ?? '')
 }
 
-/** The text of bytes; bytes that are not UTF-8 stay bytes, for the row that has them to be refused. */
+/** The text of bytes. Bytes that are not UTF-8 stay bytes, so that the row that has them is refused. */
 export function textOrBytes(bytes: Uint8Array): string | Uint8Array {
   return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : bytes
 }
@@ -147,7 +148,7 @@ function floatJson(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-/** A whole number of two's complement, most significant byte first, or as it is. */
+/** An integer from two's complement, most significant byte first, or from a number as it is. */
 function integerOf(value: unknown): bigint {
   if (!(value instanceof Uint8Array)) return BigInt(value as number | bigint)
   if (value.length === 0) return 0n

@@ -1,10 +1,10 @@
 import { type Log, RefusedError, type TopicDescription } from '@millrace/core'
 import { topicPartitions } from '../topics/topic-partitions.ts'
 
-/** A record as an import makes it of a row. */
+/** A record that an import makes from a row. */
 export interface MadeRecord {
   readonly key: string | Uint8Array | null
-  /** Undefined if it is the time of the import, and so not the same again. */
+  /** Undefined if it is the time of the import, which differs in every import. */
   readonly timestamp: number | undefined
   readonly value: string | Uint8Array
 }
@@ -17,9 +17,10 @@ interface StoredRecord {
 }
 
 /**
- * Which rows of a file an earlier import has appended already. A row's partition depends on its key alone and rows keep
- * their order there, so that a partition with `n` records holds the first `n` of its rows: counting is enough. That the
- * topic holds nothing else is checked at the last record of each partition, which must be the row that counting says.
+ * Decides which rows of a file an earlier import has already appended. The partition of a row depends on its key alone, and
+ * rows keep their order in it. A partition with `n` records therefore holds the first `n` of its rows, and counting is
+ * enough. The last record of each partition is compared with the row at its count, to check that the topic holds nothing
+ * else.
  */
 export interface Resume {
   /** Whether the next row of that partition is in the topic already. Throws `IMPORT_DIFFERS` if the topic holds something else. */

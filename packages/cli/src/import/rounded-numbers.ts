@@ -1,7 +1,7 @@
 import { isExactNumber, roundedNumber } from '../json-text/exact-number.ts'
 import type { ReadRow } from './row-source.ts'
 
-/** Counts rows with numbers that JavaScript rounds: the topic holds them whole, and a job that parses them rounds them. */
+/** Counts rows with numbers that JavaScript rounds. The topic holds them with all digits; a job that parses them rounds them. */
 export class RoundedNumbers {
   readonly #file: string
   #rows = 0
@@ -40,7 +40,7 @@ function firstRounded(json: string): string {
   if (found === undefined) return ''
   let path = ''
   let place: { readonly holder: unknown; readonly name: string } | undefined = found
-  // The outermost object is held by one that nothing holds, under an empty name.
+  // `JSON.parse` holds the outermost object in another object, under an empty name. No object holds that one.
   while (place !== undefined && places.has(place.holder)) {
     const step: string = Array.isArray(place.holder) ? `[${place.name}]` : `.${place.name}`
     path = step + path

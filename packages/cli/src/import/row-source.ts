@@ -1,21 +1,21 @@
 import type { MillraceError } from '@millrace/core'
 
-/** A row of an imported file that became a record's parts. */
+/** A row of an imported file, as the parts of a record. */
 export interface ReadRow {
   readonly error?: undefined
-  /** Its line in a file of text, its number in another; counted from 1. */
+  /** The number of the row's line in a text file, or of the row in another file; counted from 1. */
   readonly line: number
   /** The row as a JSON object, exact in every digit. */
   readonly json: string
-  /** What the key's column holds: text, or bytes as they are; undefined if the row has none. */
+  /** What the key's column holds: text, or bytes as they are; undefined if the row has no key. */
   readonly key: string | Uint8Array | undefined
-  /** What the column of the event time holds: text, a number, a `NumberText`, or nothing. */
+  /** What the column of the event time holds: text, a number, a `NumberText`, or no value. */
   readonly time: unknown
   /** Whether the file itself states that `time` is a time, in ms since 1970. */
   readonly isDate: boolean
   /** The row as it stands in the file, for a dead letter. */
   readonly raw: string | Uint8Array
-  /** Columns of integers that JavaScript rounds, and that are strings here. */
+  /** Columns of integers that JavaScript rounds, and that are strings in this row. */
   readonly asText?: readonly string[]
 }
 
@@ -28,25 +28,25 @@ export interface BadRow {
 
 export type ImportedRow = ReadRow | BadRow
 
-/** A file's rows, read a bounded piece at a time. */
+/** A file's rows, read in pieces of bounded size. */
 export interface RowSource {
   /** For messages. */
   readonly file: string
   /** What `line` counts, for messages. */
   readonly counts: 'line' | 'row'
-  /** How much there is in all, in the unit of `done`; undefined if that is not known. */
+  /** The total size, in the unit of `done`; undefined if it is not known. */
   readonly total: number | undefined
   readonly unit: 'rows' | 'bytes'
-  /** How much of `total` the pieces given so far took. */
+  /** How much of `total` was read for the pieces returned so far. */
   readonly done: () => number
   readonly pieces: AsyncIterable<readonly ImportedRow[]>
-  /** Must be called for each row that becomes a record: `notes` is about these. */
+  /** Must be called for each row that becomes a record: `notes` is about these rows. */
   readonly taken?: (row: ReadRow) => void
-  /** What a person should know of the rows that were taken, a line each. */
+  /** Notes for a person about the rows that became records, one line each. */
   readonly notes: () => readonly string[]
 }
 
-/** What is read of a file's rows. */
+/** What is read from a file's rows. */
 export interface RowPlan {
   /** The column that is the key. */
   readonly key: string
@@ -56,7 +56,7 @@ export interface RowPlan {
   readonly delimiter: string | undefined
   /** The encoding of text; undefined is UTF-8. */
   readonly encoding: string | undefined
-  /** Tells a person what was decided. */
+  /** Reports to a person what was decided. */
   readonly say: (text: string) => void
 }
 

@@ -3,16 +3,19 @@ import { blocksOfLines, byteAt } from '../lines.ts'
 
 const LINE_FEED = 10
 
-/** What a decoder writes in place of bytes that its encoding does not have. */
+/** The character that a decoder writes for bytes that are invalid in its encoding. */
 const REPLACEMENT = '\ufffd'
 
-/** Stands in a line in place of such bytes. UTF-8 does not have it, so that the line is a bad row. */
+/** Replaces such bytes in a line. The byte is not valid in UTF-8, so the line becomes a bad row. */
 const NOT_UTF8 = Buffer.of(0xff)
 
-/** The longest line of UTF-16: as in `lines.ts`, and twice as many bytes. */
+/** The longest line of UTF-16: twice as many bytes as in `lines.ts`. */
 const UTF16_LINE_BYTES_MAX = 512 * 1024 * 1024
 
-/** Text of another encoding as UTF-8. A line that is not of the encoding becomes one that is not UTF-8, and the others stay whole. */
+/**
+ * Converts text of another encoding to UTF-8. A line that is not of the encoding becomes a line that is not UTF-8. The other
+ * lines stay whole.
+ */
 export function transcoded(
   chunks: AsyncGenerator<Buffer, void>,
   file: string,
@@ -23,14 +26,14 @@ export function transcoded(
     : fromBytes(chunks, file, encoding)
 }
 
-/** What is wrong with a line that is not UTF-8: it is of another encoding than the stated one, or than UTF-8 if none is stated. */
+/** What is wrong with a line that is not UTF-8: it is not of the stated encoding, or not UTF-8 if none is stated. */
 export function notOfEncoding(line: Buffer, encoding: string | undefined): string {
   return encoding === undefined
     ? `is not UTF-8 (${byteAt(line)}). State its encoding, such as --encoding latin1`
     : `is not ${encoding}. State the right --encoding`
 }
 
-/** Of an encoding in which a line feed is one byte, which is in no other character. */
+/** Decodes an encoding in which a line feed is one byte that occurs in no other character. */
 async function* fromBytes(
   chunks: AsyncGenerator<Buffer, void>,
   file: string,
@@ -70,7 +73,7 @@ async function* fromUtf16(
   let parts: Buffer[] = []
   let bytes = 0
   for await (const chunk of chunks) {
-    // A line feed may be cut in two, and is found with the next chunk.
+    // A line feed may be cut in two by the end of the chunk. It is found with the next chunk.
     const end = afterLastLineFeed(chunk, bytes % 2, bigEndian)
     if (end > 0) {
       yield utf8OfUtf16(Buffer.concat([...parts, chunk.subarray(0, end)]), bigEndian)
@@ -84,7 +87,7 @@ async function* fromUtf16(
   if (bytes > 0) yield utf8OfUtf16(Buffer.concat(parts), bigEndian)
 }
 
-/** Where the last line feed of a chunk ends, whose first character begins at `offset`; 0 if it has none. */
+/** The end of the last line feed in a chunk whose first character begins at `offset`; 0 if the chunk has no line feed. */
 function afterLastLineFeed(chunk: Buffer, offset: number, bigEndian: boolean): number {
   const lineFeed = bigEndian ? Buffer.of(0, LINE_FEED) : Buffer.of(LINE_FEED, 0)
   for (let at = chunk.lastIndexOf(lineFeed); at >= 0; at = at === 0 ? -1 : chunk.lastIndexOf(lineFeed, at - 1)) {
@@ -110,7 +113,7 @@ function utf8OfUtf16(given: Buffer, bigEndian: boolean): Buffer {
   )
 }
 
-/** A line as a decoder reads it, with bytes that are not UTF-8 where the decoder found no characters. */
+/** A line as a decoder reads it, with bytes that are not UTF-8 in each place at which the decoder found no character. */
 function marked(line: string): Buffer {
   const parts = line
     .split(REPLACEMENT)

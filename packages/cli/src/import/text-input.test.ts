@@ -19,7 +19,7 @@ async function textOf(content: Uint8Array): Promise<string> {
   return text
 }
 
-/** As stdin, in chunks of so many bytes. */
+/** The bytes as stdin, in chunks of so many bytes. */
 async function textOfChunks(content: Buffer, length: number): Promise<string> {
   const chunks = Array.from({ length: Math.ceil(content.length / length) }, (_, index) =>
     content.subarray(index * length, (index + 1) * length),
@@ -30,7 +30,7 @@ async function textOfChunks(content: Buffer, length: number): Promise<string> {
   return text
 }
 
-/** A frame of zstd that holds nothing of the text. */
+/** A frame of zstd that holds no part of the text. */
 function skippable(magic: number, content: string): Buffer {
   const head = Buffer.alloc(8)
   head.writeUInt32LE(magic)

@@ -10,9 +10,9 @@ import { isZstd, unpackZstd } from './unpack-zstd.ts'
 
 /** A file of text, or stdin, decompressed and as UTF-8. */
 export interface TextInput {
-  /** What messages call it. */
+  /** The name of the input in messages. */
   readonly file: string
-  /** Bytes in all, as they are stored; undefined for stdin. */
+  /** The total bytes, as they are stored; undefined for stdin. */
   readonly total: number | undefined
   /** Stored bytes read so far. */
   readonly done: () => number
@@ -20,10 +20,10 @@ export interface TextInput {
   readonly chunks: () => AsyncGenerator<Buffer, void>
 }
 
-/** How many bytes tell what a file is. */
+/** How many bytes are needed to recognize the kind of a file. */
 const MAGIC_LENGTH = 4
 
-/** What a file begins with that is not the text it should be, whatever its name says. */
+/** The first bytes of files that do not hold the expected text, whatever their names are. */
 const NOT_TEXT: readonly (readonly [magic: string, what: string])[] = [
   ['1f8b', 'is compressed twice. Decompress it once'],
   ['28b52ffd', 'is compressed twice. Decompress it once'],
@@ -34,8 +34,8 @@ const NOT_TEXT: readonly (readonly [magic: string, what: string])[] = [
 ]
 
 /**
- * Opens a file, or `stdin` for undefined. What is compressed with gzip or zstd is found by its first bytes, also under another name.
- * `encoding` is a label of the WHATWG Encoding Standard. Throws `FILE_MISSING` and `BAD_INPUT`.
+ * Opens a file, or `stdin` for undefined. Compression with gzip or zstd is recognized by the first bytes, whatever the
+ * file's name is. `encoding` is a label of the WHATWG Encoding Standard. Throws `FILE_MISSING` and `BAD_INPUT`.
  */
 export async function openText(
   path: string | undefined,
@@ -93,7 +93,7 @@ async function* decompressed(
   }
 }
 
-/** The first bytes, and all of them again. */
+/** Returns the first bytes, and a stream of all bytes including these. */
 async function peeked(
   chunks: AsyncGenerator<Buffer, void>,
 ): Promise<{ readonly head: Buffer; readonly rest: AsyncGenerator<Buffer, void> }> {

@@ -1,14 +1,14 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
-/** Whether a file that begins so is one of gzip. */
+/** Whether a file that begins with these bytes is compressed with gzip. */
 export function isGzip(head: Buffer): boolean {
   return head[0] === 0x1f && head[1] === 0x8b
 }
 
 /**
- * The content of all members, one after the other. Zeros may follow the last one, as the blocks of a tape leave them; node:zlib passes
- * over whatever else stands behind them, which is damage.
+ * The content of all members, one after the other. Zeros may follow the last member, as the blocks of a tape leave them.
+ * Anything else after it is damage, which node:zlib ignores.
  */
 export async function* unpackGzip(
   stored: AsyncGenerator<Buffer, void>,
@@ -25,12 +25,12 @@ export async function* unpackGzip(
     }
   }
   const source = watched()
-  // The stream ends its source when it is done, and there may be more to look at.
+  // When the stream is done it ends its source, but there may be more to check.
   async function* fed(): AsyncGenerator<Buffer, void> {
     for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value
   }
   const unpack = createGunzip()
-  // Its errors come out of the iteration.
+  // The iteration throws the errors of the stream.
   pipeline(Readable.from(fed()), unpack, () => undefined)
   yield* unpack
   for (let next = await source.next(); next.done !== true; ) next = await source.next()

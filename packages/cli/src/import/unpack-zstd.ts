@@ -2,7 +2,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createZstdDecompress } from 'node:zlib'
 
 const FRAME_MAGIC = 0xfd2fb528
-/** Frames that hold nothing of the text have one of the sixteen numbers from here. */
+/** The first of the sixteen magic numbers of skippable frames, which hold no part of the text. */
 const SKIPPABLE_MAGIC = 0x184d2a50
 const MAGIC_BYTES = 4
 const CHECKSUM_BYTES = 4
@@ -13,7 +13,7 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8]
 const RLE_BLOCK = 1
 const RESERVED_BLOCK = 3
 
-/** Whether a file that begins so is one of zstd. */
+/** Whether a file that begins with these bytes is compressed with zstd. */
 export function isZstd(head: Buffer): boolean {
   if (head.length < MAGIC_BYTES) return false
   const magic = head.readUInt32LE()
@@ -21,8 +21,8 @@ export function isZstd(head: Buffer): boolean {
 }
 
 /**
- * The content of all frames (RFC 8878), one after the other. The stream of node:zlib ends behind the first frame, and passes over
- * what follows, so that each frame gets a stream of its own. Throws `BAD_INPUT` for bytes after a frame that are not a frame; damage
+ * The content of all frames (RFC 8878), one after the other. The stream of node:zlib ends after the first frame and ignores
+ * what follows, so each frame gets its own stream. Throws `BAD_INPUT` for bytes after a frame that are not a frame. Damage
  * inside a frame is an error of node:zlib.
  */
 export async function* unpackZstd(
@@ -39,7 +39,7 @@ export async function* unpackZstd(
     }
     if (magic !== FRAME_MAGIC) throw damaged('what follows the compressed text is not zstd')
     const unpack = createZstdDecompress()
-    // Its errors come out of the iteration.
+    // The iteration throws the errors of the stream.
     pipeline(Readable.from(frame(head, bytes, damaged)), unpack, () => undefined)
     yield* unpack
   }
@@ -71,7 +71,7 @@ function isSkippable(magic: number): boolean {
   return magic >= SKIPPABLE_MAGIC && magic <= SKIPPABLE_MAGIC + 15
 }
 
-/** A stream that is read in pieces of asked lengths. */
+/** A stream that is read in pieces of requested lengths. */
 class ByteQueue {
   readonly #chunks: AsyncGenerator<Buffer, void>
   readonly #damaged: (what: string) => Error

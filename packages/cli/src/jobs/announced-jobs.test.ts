@@ -15,7 +15,7 @@ beforeEach(() => {
   data = directory
 })
 
-/** Announces a job at a server that answers in this way. */
+/** Announces a job with a server that answers in this way. */
 async function announce(job: string, answer: RequestListener): Promise<void> {
   const server = createServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -5,31 +5,31 @@ import { RefusedError } from '@millrace/core'
 import { socketFetch } from '@millrace/core/node'
 import { storedToken } from './job-token.ts'
 
-/** How long a job may take to say that it is there. */
+/** How long a job may take to answer that it runs. */
 const ANSWER_MS = 2000
 const SUFFIX = '.json'
 
-/** A process that says that it runs a job on a data directory. */
+/** A process that has announced that it runs a job on a data directory. */
 export interface AnnouncedJob {
   readonly job: string
   readonly url: string
-  /** The socket on which it answers too; absent on systems without. */
+  /** The socket on which the process also answers; absent on systems without sockets. */
   readonly socket?: string
   readonly pid: number
 }
 
-/** A process that runs a job, and answers. */
+/** A process that runs a job, and answers queries. */
 export interface RunningProcess extends AnnouncedJob {
   readonly client: MillraceClient
 }
 
-/** Writes where this process's part of a job answers into the data directory, for `query` and `watch` to find. */
+/** Writes the address of this process's part of a job into the data directory, for `query` and `watch` to find. */
 export function announceJob(data: string, announced: AnnouncedJob): { withdraw(): void } {
   const directory = resolve(data, 'jobs')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // Several processes may run one job. No job's name can hold what parts the two.
+  // Several processes may run one job. No job's name can contain the `@` between its name and the process's number.
   const path = join(directory, `${announced.job}@${announced.pid}${SUFFIX}`)
-  // Renamed into place: a reader never meets half a file.
+  // Renamed into place: a reader never reads half a file.
   const temporary = `${path}.${announced.pid}.new`
   writeFileSync(temporary, JSON.stringify(announced), { mode: 0o600 })
   renameSync(temporary, path)
@@ -41,8 +41,9 @@ export function announceJob(data: string, announced: AnnouncedJob): { withdraw()
 }
 
 /**
- * The processes that run a job on a data directory: the job of that name, or the one there is. A process that was killed leaves
- * its file behind, so each is asked. Throws `JOB_NOT_RUNNING` if there is none, `BAD_INPUT` if one of several must be chosen.
+ * The processes that run a job on a data directory: the job of that name, or the only job. A killed process leaves its file
+ * behind, so a request to each process checks that it runs. Throws `JOB_NOT_RUNNING` if there is none, `BAD_INPUT` if one of
+ * several must be chosen.
  */
 export async function findRunningJob(data: string, name: string | undefined): Promise<readonly RunningProcess[]> {
   const announced = announcedJobs(data).filter(({ job }) => name === undefined || job === name)
@@ -63,7 +64,7 @@ export async function findRunningJob(data: string, name: string | undefined): Pr
   )
 }
 
-/** What the data directory says of the jobs that run on it: some of them may be dead. */
+/** The announcements in the data directory. Some of the processes may no longer run. */
 export function announcedJobs(data: string): readonly AnnouncedJob[] {
   const directory = resolve(data, 'jobs')
   let names: string[]
@@ -90,13 +91,13 @@ function isAnnounced(json: unknown): json is AnnouncedJob {
   return 'job' in json && typeof json.job === 'string' && 'url' in json && typeof json.url === 'string' && 'pid' in json
 }
 
-/** The process, with a client by which it answers for the job; undefined if it does not. */
+/** The process, with a client that queries it for the job; undefined if the process does not answer. */
 async function running(data: string, announced: AnnouncedJob): Promise<RunningProcess | undefined> {
   const connect = connectionTo(data, announced)
   const withinTime: typeof fetch = (input, init) =>
     connect.fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) })
   const { url } = announced
-  // Another program may have got the port since.
+  // Another program may use the port by now.
   const { MillraceClient } = await import('@millrace/client')
   const answers = await new MillraceClient(url, { ...connect, fetch: withinTime }).status().then(
     (status) => status.job === announced.job,
@@ -105,7 +106,7 @@ async function running(data: string, announced: AnnouncedJob): Promise<RunningPr
   return answers ? { ...announced, client: new MillraceClient(url, connect) } : undefined
 }
 
-/** Where there are sockets the token stays here: the program that has the port now would learn it. */
+/** If the job has a socket, the token is not sent: another program that uses the port now would learn it. */
 function connectionTo(data: string, { socket }: AnnouncedJob) {
   if (socket !== undefined) return { fetch: socketFetch(socket) }
   const token = storedToken(data)

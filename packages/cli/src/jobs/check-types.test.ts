@@ -7,7 +7,7 @@ import { checkTypes } from './check-types.ts'
 
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
 
-/** One mistake a line, behind a few lines of what is right. */
+/** One mistake a line, after a few correct lines. */
 const MISTAKES: readonly (readonly [code: string, marked: string, said: RegExp])[] = [
   ['stream(flights).to(others)', 'others', /Type 'string' is not assignable to type 'number'/],
   ['stream(flights).to(delays)', 'delays', /'delay' is missing in type 'Flight'|Property 'minutes' is missing/],

@@ -7,7 +7,7 @@ import { FatalError, RefusedError } from '@millrace/core'
 import { packageTypeOf } from './package-type.ts'
 import { typeErrorMessage } from './type-errors.ts'
 
-/** What a job file is checked with if neither its folder nor one above has a tsconfig.json. */
+/** The settings for a job file if neither its folder nor a folder above has a tsconfig.json. */
 const DEFAULT_OPTIONS = {
   target: 'es2024',
   lib: ['es2024'],
@@ -17,12 +17,12 @@ const DEFAULT_OPTIONS = {
 }
 
 /**
- * Beside `DEFAULT_OPTIONS`, if no package.json says what a `.ts` file is: Node looks at its syntax then, and a job is an ES module,
- * while "nodenext" would take it for CommonJS.
+ * Added to `DEFAULT_OPTIONS` if no package.json states the module type of a `.ts` file. Node then decides by the file's
+ * syntax, and a job is an ES module, but "nodenext" would treat it as CommonJS.
  */
 const UNTYPED_PACKAGE_OPTIONS = { module: 'esnext', moduleResolution: 'bundler', customConditions: ['node'] }
 
-/** Whatever the project says: nothing is written, and what Node runs directly is what is allowed. */
+/** Overrides the project's settings: nothing is written, and only what Node runs directly is allowed. */
 const FIXED_OPTIONS = {
   noEmit: true,
   composite: false,
@@ -41,7 +41,7 @@ const FIXED_OPTIONS = {
 
 /**
  * Checks a job file, and what it imports, with the TypeScript that this command depends on and the settings of the nearest
- * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's own words, and the lines that they are about.
+ * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's messages and the lines that they are about.
  */
 export async function checkTypes(path: string): Promise<void> {
   const directory = temporaryDirectory()
@@ -98,7 +98,7 @@ function writeConfig(directory: string, path: string, extended: string | undefin
   }
   const defaults = join(directory, 'defaults.json')
   writeFileSync(defaults, JSON.stringify({ compilerOptions: unlessStated }))
-  // In this repository packages are read as TypeScript, as they are run, whatever tsconfig.json is nearest to the job file.
+  // In this repository packages are read as TypeScript, as they are run, whichever tsconfig.json is nearest to the job file.
   const fromSource = import.meta.url.endsWith('.ts') && { customConditions: ['millrace-source', 'node'] }
   const config = join(directory, 'tsconfig.json')
   const settings = {
@@ -132,7 +132,7 @@ function runCompiler(config: string, cwd: string): Promise<CompilerRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'true'], {
       cwd,
-      // The compiler names files from here; without this it would from a link to here.
+      // The compiler names files from this folder. Without `PWD` it would name them from a link to this folder.
       env: { ...process.env, PWD: cwd },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -5,7 +5,7 @@ import type { Io } from '../terminal/io.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
 
-/** What a running job shows on stderr: where its views are, how far it is, how fast. */
+/** What a running job shows on stderr: the address of its views, how far it is, and how fast. */
 export class JobDisplay {
   readonly #io: Io
   readonly #job: string
@@ -42,7 +42,7 @@ export class JobDisplay {
     if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
   }
 
-  /** A restore that is quick says nothing of itself. */
+  /** A quick restore prints nothing. */
   restoring({ task, done, total }: RestoreProgress): void {
     if (this.#restore?.task !== task) {
       this.#restore?.progress.end()
@@ -54,7 +54,7 @@ export class JobDisplay {
   update(status: JobStatus): void {
     this.#totals = totals(status)
     const { processed, lag } = this.#totals
-    // Records that steps before the end have still to send are not in sight yet: only a lower bound of what is left.
+    // Records that earlier steps have not sent yet are not counted, so this is only a lower bound of what is left.
     this.#progress.update(processed, this.#untilEnd || lag > 0 ? processed + lag : undefined)
   }
 
@@ -84,7 +84,7 @@ export class JobDisplay {
   }
 }
 
-/** A status in a few numbers. */
+/** A summary of a status. */
 interface Totals {
   /** A record counts once, however many stages it passes. */
   readonly processed: number

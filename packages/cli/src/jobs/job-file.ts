@@ -6,15 +6,15 @@ import { loadingReason } from './loading-reason.ts'
 import { brokenJobFile, type LoadingOptions, watchLoading } from './watch-loading.ts'
 
 /**
- * Reads a job from a module's default export, after the type check that runs beside the loading. Throws `FILE_MISSING`,
- * `JOB_FILE_BROKEN` with what is wrong with the file, and the reason of `stop` when that is aborted.
+ * Reads a job from a module's default export. A type check runs while the module is loaded, and its errors come first.
+ * Throws `FILE_MISSING`, `JOB_FILE_BROKEN` with what is wrong with the file, and the reason of `stop` when that is aborted.
  */
 export async function readJob(path: string, check: boolean, options: LoadingOptions = {}): Promise<Job> {
   requireFile(path)
   const watch = watchLoading(path, options)
   try {
     const checking = check && /\.[cm]?ts$/.test(path) ? checkTypes(path) : undefined
-    // Building a job does no I/O, so it may go on while its types are checked; what is wrong with those is reported first.
+    // Building a job does no I/O, so it may run while its types are checked. Type errors are reported first.
     const loading = importJob(path)
     loading.then(watch.loaded, watch.loaded)
     await Promise.race([checking, watch.cut])
@@ -37,7 +37,7 @@ async function importJob(path: string): Promise<Job> {
   try {
     module = await import(pathToFileURL(path).href)
   } catch (cause) {
-    // A job that cannot be built says so itself.
+    // A job that cannot be built reports that itself.
     if (cause instanceof MillraceError) throw cause
     throw brokenJobFile(path, `cannot be loaded: ${loadingReason(path, cause)}`, cause)
   }

@@ -4,23 +4,24 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RefusedError } from '@millrace/core'
 
-/** Systems take 104 bytes or more for a socket's path, its end included. */
+/** Systems allow 104 bytes or more for a socket's path, including its end. */
 const SOCKET_PATH_BYTES_MAX = 100
 
 /**
- * Where this process serves its views on a socket: in the data directory, or in a folder of this user among the system's
- * temporary ones if that path is too long for a socket. What a dead process left there is removed. Undefined on a system without
- * such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone or cannot be made, or its path is too long too.
+ * The path of the socket on which this process serves its views. It is in the data directory, or, if that path is too long
+ * for a socket, in a folder of this user among the system's temporary ones. A file that an earlier process left there
+ * is removed. Undefined on a system without such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone or
+ * cannot be made, or if its path is too long too.
  */
 export function freeSocketPath(data: string): string | undefined {
   const uid = process.getuid?.()
   if (uid === undefined) return undefined
   const jobs = resolve(data, 'jobs')
   mkdirSync(jobs, { recursive: true, mode: 0o700 })
-  // No job has such a name, whose folder would stand here.
+  // No job can have this name, so the folder of a job cannot have this path.
   const inData = join(jobs, `@${process.pid}.sock`)
   const path = Buffer.byteLength(inData) <= SOCKET_PATH_BYTES_MAX ? inData : pathOutside(jobs, uid)
-  // No process but this one has this number.
+  // No other process has this number.
   rmSync(path, { force: true })
   return path
 }
@@ -39,7 +40,7 @@ function pathOutside(jobs: string, uid: number): string {
   }
   makeFolder(folder)
   const { mode, uid: owner } = lstatSync(folder)
-  // Anybody may make such a folder there first.
+  // Another user may have made such a folder there first.
   if (owner !== uid || (mode & 0o170_077) !== 0o040_000) {
     throw new RefusedError(
       'ADDRESS_REFUSED',

@@ -3,18 +3,21 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path'
 import { badInput } from '../input-error.ts'
 
-/** Too many random bytes to guess; 43 characters of text. */
+/** So many random bytes cannot be guessed. They are 43 characters of text. */
 const TOKEN_BYTES = 32
-/** A token that a user chooses has at least so many characters. */
+/** The minimum length of a token that a user chooses, in characters. */
 const TOKEN_CHARACTERS_MIN = 16
 const TOKEN = /^[A-Za-z0-9._~+/=-]+$/
 
-/** Where the token of a data directory's jobs stands. Only its owner can read it. */
+/** The path of the token for the jobs of a data directory. Only its owner can read it. */
 export function tokenFile(data: string): string {
   return join(resolve(data), 'token')
 }
 
-/** What `MILLRACE_TOKEN` says; undefined if it is not set. Throws `BAD_INPUT` for what no header can hold, or is easily guessed. */
+/**
+ * The value of `MILLRACE_TOKEN`; undefined if it is not set. Throws `BAD_INPUT` if no header can hold it, or if it is easy
+ * to guess.
+ */
 export function chosenToken(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const token = env['MILLRACE_TOKEN']
   if (token === undefined || token === '') return undefined
@@ -34,7 +37,7 @@ export function storedToken(data: string): string | undefined {
   }
 }
 
-/** The token in the data directory, which is made if it does not exist: it stays when jobs are started again. */
+/** The token in the data directory. It is made if it does not exist, and stays the same when jobs are started again. */
 export function keptToken(data: string): string {
   const file = tokenFile(data)
   const stored = storedToken(data)
@@ -46,6 +49,6 @@ export function keptToken(data: string): string {
   const temporary = `${file}.${process.pid}.new`
   writeFileSync(temporary, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, { mode: 0o600 })
   renameSync(temporary, file)
-  // Another process may have put its own in place since.
+  // Another process may have written its own token in the meantime.
   return storedToken(data) ?? keptToken(data)
 }

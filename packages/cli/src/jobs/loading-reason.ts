@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { placeOf } from '../place-of-error.ts'
 import { ERASABLE_HINT } from './type-errors.ts'
 
-/** Why a job file cannot be loaded, and what to do about it. */
+/** Why a job file cannot be loaded, and how to fix it. */
 export function loadingReason(path: string, cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   if (cause instanceof SyntaxError && /^Cannot use import statement|^Unexpected token 'export'/.test(cause.message)) {
@@ -23,7 +23,10 @@ function hintFor(message: string, code: unknown): string {
   return `. If ${name} is a type, import it with "import type": Node leaves out no other import`
 }
 
-/** Node's error about an import that leads nowhere: it has the URL of a file, and none of a package. */
+/**
+ * Node's error about an import that it cannot resolve. The error has a URL if the import is a file, and none if it is a
+ * package.
+ */
 function missingModule(cause: Error & { readonly url?: unknown }): string {
   const [line = ''] = cause.message.split('\n')
   if (typeof cause.url !== 'string' || !cause.url.startsWith('file:')) {
@@ -36,7 +39,7 @@ function missingModule(cause: Error & { readonly url?: unknown }): string {
   return `${line}. Write '${path.startsWith('.') ? path : `./${path}`}': Node runs files as they are named`
 }
 
-/** The TypeScript file that an import without its extension, with that of a built file, or of a folder, means. */
+/** The TypeScript file that an import means if it names the file without its extension, a built file, or a folder. */
 function meantFile(path: string): string | undefined {
   const built = path.replace(/\.([cm]?)js$/, '.$1ts')
   const candidates = [
@@ -50,7 +53,7 @@ function meantFile(path: string): string | undefined {
   return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
 }
 
-/** What to do about a job that Node takes for CommonJS: by its name, or in a package as `npm init` makes one. */
+/** How to fix a job that Node treats as CommonJS, because of its name or because of a package.json as `npm init` makes it. */
 function commonJs(path: string): string {
   const file = basename(path)
   if (/\.c[jt]s$/.test(file)) {

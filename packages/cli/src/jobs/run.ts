@@ -76,7 +76,7 @@ Examples:
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {
   const stop = io.stopSignal()
   const job = await readJob(resolve(file), options.check, { stop, stderr: io.stderr }).catch((error: unknown) => {
-    // A signal ends the loading, and Ctrl-C the compiler too: what it says then is not about the job.
+    // A signal ends the loading, and Ctrl-C also ends the compiler. What the compiler prints then is not about the job.
     if (!stop.aborted) throw error
   })
   if (job === undefined || stop.aborted) return

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 
-/** What a type check came from. */
+/** The inputs of a type check. */
 export interface TypeCheck {
   /** The job file. */
   readonly path: string
-  /** The tsconfig.json whose settings count, if there is one. */
+  /** The tsconfig.json whose settings apply, if there is one. */
   readonly settings: string | undefined
-  /** The folder of the settings that were made for the compiler: the user does not have it. */
+  /** The folder of the settings that were generated for the compiler. The user does not have it. */
   readonly generated: string
-  /** Where the compiler ran: it names files from here. */
+  /** The folder in which the compiler ran: it names files from here. */
   readonly cwd: string
   /** The version of the compiler. */
   readonly version: string
@@ -20,7 +20,7 @@ export const ERASABLE_HINT =
   'Node runs TypeScript by leaving the types out, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
   'object "as const" for an enum, a module for a namespace, fields that the constructor assigns, and "import … from"'
 
-/** What to do about some of the compiler's errors, beside what it says. */
+/** How to fix some of the compiler's errors, in addition to its messages. */
 const HINTS: readonly (readonly [codes: RegExp, hint: string])[] = [
   [/TS1294:/, ERASABLE_HINT],
   [
@@ -30,13 +30,13 @@ const HINTS: readonly (readonly [codes: RegExp, hint: string])[] = [
   [/TS283[45]:/, "Node runs files as they are named: write the name of the file that is there, such as './types.ts'"],
 ]
 
-/** Where one of the compiler's errors begins. */
+/** The place where one of the compiler's errors begins. */
 const ERROR = /^(?=(?:\S.*:\d+:\d+ - )?error TS\d+: )/m
 const PLACE = /^(\S.*):\d+:\d+ - /
 
-/** The compiler's errors with their lines of code, and what to do. */
+/** The compiler's errors with their lines of code, and how to fix them. */
 export function typeErrorMessage(check: TypeCheck, output: string): string {
-  // Without its colours and its count.
+  // The output without its colours and its count.
   const text = stripVTControlCharacters(output).replace(/^Found \d+ errors?.*$/gms, '')
   const errors = text.trim().split(ERROR)
   const shown = errors.map((error) =>
@@ -59,7 +59,7 @@ function fileOf({ cwd }: TypeCheck, error: string): string | undefined {
   return place === undefined ? undefined : resolve(cwd, place)
 }
 
-/** An error about settings that the generated file takes over from the user's: the compiler shows the generated file. */
+/** An error about a setting that the generated file takes from the user's file. The compiler shows the generated file. */
 function sentence({ settings }: TypeCheck, error: string): string {
   const [line = ''] = error.split('\n')
   return `${line.replace(PLACE, settings === undefined ? '' : `${settings} - `)}\n\n`

@@ -3,7 +3,7 @@ import { RefusedError } from '@millrace/core'
 import { exitCodeOf } from '../exit-codes.ts'
 import { printableLines } from '../terminal/printable.ts'
 
-/** After this long a job file that still loads is noted: reading a file or a small answer takes less. */
+/** If a job file still loads after this time, that is reported. Reading a file or a small answer takes less. */
 const LOADING_NOTE_MS = 5_000
 
 /** The exit codes of SIGINT and SIGTERM, which end a command that does not handle them. */
@@ -12,26 +12,26 @@ const SIGNAL_CODES: readonly unknown[] = [130, 143]
 export interface LoadingOptions {
   /** Ends the loading. */
   readonly stop?: AbortSignal
-  /** For what there is to say before the loading has ended. */
+  /** Receives what is reported before the loading has ended. */
   readonly stderr?: Writable
 }
 
-/** The loading of a job file, whose code may never end, or may end the process. */
+/** Watches the loading of a job file, whose code may never end, or may end the process. */
 export interface LoadingWatch {
-  /** Rejects if the loading cannot end, and when it is stopped. */
+  /** Rejects if the loading cannot end, or if it is stopped. */
   readonly cut: Promise<never>
-  /** The file is loaded: from here on only a stop cuts. */
+  /** The file is loaded: from here on, only a stop rejects `cut`. */
   loaded(): void
   end(): void
 }
 
 /**
- * Watches over the loading of a job file until `end`. Node ends a process silently if nothing can settle a promise any more, or if the
- * file calls `process.exit`: both are reported as `JOB_FILE_BROKEN`.
+ * Watches the loading of a job file until `end`. Node ends a process silently if nothing can settle a promise any more, or
+ * if the file calls `process.exit`. Both are reported as `JOB_FILE_BROKEN`.
  */
 export function watchLoading(path: string, { stop, stderr = process.stderr }: LoadingOptions): LoadingWatch {
   const { promise: cut, reject } = Promise.withResolvers<never>()
-  // Whether it is awaited is up to the caller.
+  // The caller decides whether to await it.
   cut.catch(() => {})
   const onStuck = () => reject(brokenJobFile(path, 'never finishes loading: it awaits something that does not come'))
   const onExit = (code: number) => {
@@ -51,7 +51,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
     const text = `${path} is still loading after ${LOADING_NOTE_MS / 1000} s: it goes on when what the file awaits has come`
     stderr.write(`${printableLines(text)}\n`)
   }, LOADING_NOTE_MS)
-  // It must not keep a process alive that has nothing else to wait for.
+  // The timer must not keep a process alive that has nothing else to wait for.
   note.unref()
   const loaded = () => {
     clearTimeout(note)
@@ -72,7 +72,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
   return { cut, loaded, end }
 }
 
-/** A `JOB_FILE_BROKEN` that says what the file does wrong. */
+/** A `JOB_FILE_BROKEN` that states what the file does wrong. */
 export function brokenJobFile(path: string, what: string, cause?: unknown): RefusedError {
   return new RefusedError('JOB_FILE_BROKEN', `${path} ${what}`, { file: path, cause })
 }

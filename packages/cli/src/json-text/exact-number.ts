@@ -1,12 +1,12 @@
-/** What may be a number that JavaScript rounds: more digits than a double always keeps, or an exponent of three digits. */
+/** A number that JavaScript may round: it has more digits than a double always keeps, or an exponent of three digits. */
 const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/
 
 const INTEGER = /^-?\d+$/
 const NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
 /**
- * Whether JavaScript holds a JSON number as it is: printed again it is the same number, in other digits perhaps. Integers beyond
- * 2^53 - 1 count as rounded even if they are not: 9007199254740992 could have been 9007199254740993.
+ * Whether JavaScript holds a JSON number exactly: the number that it prints is equal, perhaps in other digits. Integers
+ * beyond 2^53 - 1 count as rounded even if they are not: 9007199254740992 could have been 9007199254740993.
  */
 export function isExactNumber(text: string): boolean {
   const value = Number(text)
@@ -15,7 +15,10 @@ export function isExactNumber(text: string): boolean {
   return decimalOf(text) === decimalOf(String(value).replace('e+', 'e'))
 }
 
-/** The first number in a JSON text that JavaScript rounds, with its name there; undefined if it holds all of them. */
+/**
+ * The first number in a JSON text that JavaScript rounds, with its name in that text; undefined if JavaScript holds all of
+ * them.
+ */
 export function roundedNumber(json: string): string | undefined {
   if (!SUSPECT.test(json)) return undefined
   let found: string | undefined
@@ -29,7 +32,7 @@ export function roundedNumber(json: string): string | undefined {
   return found
 }
 
-/** Digits and exponent without what does not change the value: `1.50` and `15e-1` are one. */
+/** Digits and exponent, without what does not change the value: `1.50` and `15e-1` are equal. */
 function decimalOf(text: string): string {
   const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []
   const digits = `${whole}${fraction}`.replace(/^0+/, '')
@@ -44,7 +47,7 @@ export function isJsonNumber(text: string): boolean {
   return NUMBER.test(text)
 }
 
-/** A number as JSON that every reader takes alike: itself, or its digits as a string if JavaScript would round it. */
+/** A number as JSON that every reader reads alike: itself, or its digits as a string if JavaScript would round it. */
 export function exactNumberJson(text: string): string {
   return isExactNumber(text) ? text : `"${text}"`
 }

@@ -8,8 +8,8 @@ const QUOTE = 34
 const BACKSLASH = 92
 
 /**
- * Where the values of an object's own fields stand in its text, which `JSON.parse` has accepted as an object. Digits, spacing and
- * escapes that parsing loses are read there. Of a name that stands twice the last value counts, as in `JSON.parse`.
+ * The places of the values of an object's own fields in its text, which `JSON.parse` has accepted as an object. Digits,
+ * spacing and escapes that parsing loses are read there. If a name occurs twice, its last value counts, as in `JSON.parse`.
  */
 export function fieldSpans(text: string): Map<string, FieldSpan> {
   const spans = new Map<string, FieldSpan>()

@@ -89,7 +89,7 @@ function batchLine(batch: DumpedBatch, { colors: { dim } }: Io): string {
   return parts.join('; ')
 }
 
-/** What the batch's delete horizon says. */
+/** The text for the batch's delete horizon. */
 function horizonText(horizonMs: number | null): string[] {
   if (horizonMs === null) return []
   return [horizonMs === 0 ? 'tombstones dropped' : `tombstones kept until ${timeText(horizonMs)}`]

@@ -3,7 +3,7 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US')
 }
 
-/** A number of things as a person reads it: `1 record`, `1,234 records`. `many`: the plural where it is not made with an s. */
+/** A number of things as a person reads it: `1 record`, `1,234 records`. `many`: the plural, if it is not formed with an s. */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`
 }

@@ -3,7 +3,7 @@ import type pc from 'picocolors'
 
 type Colors = ReturnType<typeof pc.createColors>
 
-/** What a command meets of the world outside: handed in, so that commands can be run by tests. */
+/** The parts of the outside world that a command uses. They are passed in, so that tests can run commands. */
 export interface Io {
   readonly stdin: Readable
   readonly stdout: Writable
@@ -11,11 +11,11 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For text on stderr and for tables. */
   readonly colors: Colors
-  /** Whether a person watches: progress is redrawn in place, else it is a plain line now and then. */
+  /** Whether a person watches. Then progress is redrawn in place; otherwise it is a plain line now and then. */
   readonly interactive: boolean
   /**
-   * Aborted by the first SIGINT or SIGTERM, or when stdout takes nothing more. Until a command asks for it these end the process
-   * at once; a command that asks must end soon after.
+   * Aborted by the first SIGINT or SIGTERM, or when stdout accepts nothing more. Until a command reads this signal, these
+   * end the process at once. A command that reads it must end soon after the abort.
    */
   stopSignal(): AbortSignal
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 
-/** Lines that are gathered before they are written: a line each would cost a system call each. */
+/** Lines that are collected before they are written: a write for each line would cost a system call for each. */
 const CHUNK_CHARACTERS = 64 * 1024
 
-/** Writes lines to a stream no faster than it takes them; memory stays bounded however many there are. */
+/** Writes lines to a stream no faster than the stream accepts them. Memory stays bounded however many lines there are. */
 export class LineOutput {
   readonly #stream: Writable
   #pending = ''
@@ -13,7 +13,7 @@ export class LineOutput {
     this.#stream = stream
   }
 
-  /** Awaiting the answer is what keeps memory bounded. */
+  /** The caller must await the result: that keeps memory bounded. */
   line(text: string): Promise<void> | undefined {
     this.#pending += `${text}\n`
     return this.#pending.length >= CHUNK_CHARACTERS ? this.flush() : undefined
@@ -24,12 +24,12 @@ export class LineOutput {
     if (text === '') return
     this.#pending = ''
     if (!this.#stream.writable || this.#stream.write(text)) return
-    // A reader that went away never drains; `close` ends the wait.
+    // A reader that has ended never drains the stream; `close` ends the wait.
     const ended = new AbortController()
     const { signal } = ended
     const drained = once(this.#stream, 'drain', { signal })
     const closed = once(this.#stream, 'close', { signal })
-    // An error of the stream is reported where the stream is, once.
+    // The owner of the stream reports its errors, once.
     await Promise.race([drained, closed]).catch(() => undefined)
     ended.abort()
   }

@@ -1,14 +1,14 @@
 import type { Io } from './io.ts'
 
 /**
- * What a terminal acts on instead of showing it: control characters (C0, DEL, C1), those that turn the direction of text around,
- * those that break lines, invisible ones (but not the joiners that many languages need), and halves of surrogate pairs. A record that holds them could rename the window, move
- * the cursor, or show something else than it holds.
+ * Characters that a terminal acts on instead of showing them: control characters (C0, DEL, C1), those that change the
+ * direction of text, those that break lines, invisible ones (but not the joiners that many languages need), and halves of
+ * surrogate pairs. A record that holds them could rename the window, move the cursor, or show something else than it holds.
  */
 const UNPRINTABLE =
   /[\p{Cc}\u00ad\u061c\u115f\u1160\u3164\uffa0\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
 
-/** Text for one line on a terminal: what would not be shown is escaped, as in JSON. */
+/** Text for one line on a terminal. Characters that would not be shown are escaped, as in JSON. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped)
 }
@@ -20,7 +20,7 @@ export function printableLines(text: string): string {
   )
 }
 
-/** A value as a line of JSON: as it is for a pipe or a file; on a terminal with more escapes, which mean the same. */
+/** A value as a line of JSON. For a pipe or a file it is unchanged; on a terminal it has more escapes, which mean the same. */
 export function jsonLine(io: Pick<Io, 'stdout'>, value: unknown): string {
   return jsonText(io, JSON.stringify(value))
 }
@@ -36,7 +36,7 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 function escaped(character: string): string {
   const short = SHORT[character]
   if (short !== undefined) return short
-  // One escape for each half of what is above FFFF, as JSON has it.
+  // A character above FFFF has one escape for each of its halves, as in JSON.
   return Array.from({ length: character.length }, (_, at) => {
     return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
   }).join('')

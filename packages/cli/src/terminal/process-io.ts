@@ -15,14 +15,14 @@ export function processIo(): Io {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has had enough (`millrace … | head`), which is not a failure.
+    // The reader needs no more (`millrace … | head`). That is not a failure.
     if (error.code !== 'EPIPE') process.exitCode = reportError(io, outputFailed(error))
     if (!handled) process.exit()
     stop.abort()
   })
-  // Messages have only this place; a job goes on when the disk of its messages is full.
+  // Messages have no other place. A job continues when the disk of its messages is full.
   process.stderr.on('error', () => undefined)
-  // As after any crash, the next start goes on from the last commit.
+  // As after any crash, the next start continues from the last commit.
   process.on('uncaughtException', (error) => process.exit(reportError(io, uncaught(error))))
   const { env } = process
   const interactive = process.stderr.isTTY === true && env['CI'] === undefined && env['TERM'] !== 'dumb'
@@ -50,7 +50,7 @@ function outputFailed(cause: Error): FatalError {
   )
 }
 
-/** What nothing waited for: a timer, or a promise without `await`, in a job file most often. */
+/** Errors that no code waited for: from a timer, or from a promise without `await`, most often in a job file. */
 function uncaught(error: unknown): unknown {
   if (error instanceof MillraceError) return error
   const what = error instanceof Error ? `${error.name}: ${error.message}${placeOf(error)}` : String(error)

@@ -3,14 +3,14 @@ import { count, rate, seconds } from './amounts.ts'
 import type { Io } from './io.ts'
 
 const REDRAW_MS = 100
-/** Who reads a log wants to see that something goes on, not how. */
+/** The reader of a log only needs to see that the command makes progress. */
 const PLAIN_LINE_MS = 5000
-/** The rate shown is that of about the last so many ms: the average since the start hides a stall. */
+/** The rate is that of about the last so many ms: the average since the start would hide a stall. */
 const RATE_WINDOW_MS = 3000
 
 /**
- * How far something long has come, on stderr: redrawn in place for a person, a plain line now and then otherwise. Says
- * rate, and the time that remains where the total is known.
+ * Shows the progress of something long on stderr: redrawn in place for a person, otherwise a plain line now and then. Shows
+ * the rate, and the remaining time if the total is known.
  */
 export class Progress {
   readonly #io: Io
@@ -31,7 +31,7 @@ export class Progress {
     this.#nextMs = this.#startMs + (io.interactive ? REDRAW_MS : PLAIN_LINE_MS)
   }
 
-  /** Cheap enough to be called often. */
+  /** Is cheap enough to be called often. */
   update(done: number, total: number | undefined): void {
     const now = performance.now()
     this.#last = done
@@ -40,7 +40,7 @@ export class Progress {
     this.#marks.push({ atMs: now, done })
     while (this.#marks.length > 2 && (this.#marks[1]?.atMs ?? now) < now - RATE_WINDOW_MS) this.#marks.shift()
     const line = progressLine(this.#what, done, total, this.#perSecond(now))
-    // A log need not say again that nothing has come.
+    // A log need not report again that no record has come.
     if (!this.#io.interactive && done === this.#told) return
     this.#told = done
     if (this.#io.interactive) this.#draw(`  ${this.#io.colors.dim(line)}`)
@@ -48,7 +48,7 @@ export class Progress {
     this.#drawn = true
   }
 
-  /** Takes the line away; returns records per second over all. */
+  /** Removes the line; returns the records per second over the whole time. */
   end(): number {
     if (this.#io.interactive && this.#drawn) this.#draw.clear()
     return (this.#last * 1000) / Math.max(1, performance.now() - this.#startMs)

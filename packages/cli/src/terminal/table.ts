@@ -2,10 +2,10 @@ import Table from 'cli-table3'
 import type { Io } from './io.ts'
 import { jsonLine, printable } from './printable.ts'
 
-/** A row as it is printed: with `--json` as one object a line, else as the cells of a table. */
+/** A printed row: with `--json` one object a line, otherwise the cells of a table. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** Prints rows; with `json` one JSON object a line, else as a table without frames, with a column for each field of any row. */
+/** Prints rows; with `json` one JSON object a line, otherwise a table without frames, with a column for each field of any row. */
 export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   if (json) {
     for (const row of rows) io.stdout.write(`${jsonLine(io, row)}\n`)
@@ -23,7 +23,7 @@ export function printRows(io: Io, rows: readonly Row[], json: boolean): void {
   io.stdout.write(`${table.toString().replace(/[ ]+$/gm, '')}\n`)
 }
 
-/** A value as a person reads it, and can type it in again: a number may be an id or a time. Empty if it is missing. */
+/** A value in a form that a person can read and type in again: a number may be an id or a time. Empty if it is missing. */
 export function cell(value: unknown): string {
   if (value === undefined) return ''
   return printable(typeof value === 'string' ? value : JSON.stringify(value))

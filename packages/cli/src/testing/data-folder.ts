@@ -31,7 +31,7 @@ export class DataFolder {
     return text.toString().split('\n').filter(Boolean)
   }
 
-  /** What stands after `"value":` in each record. */
+  /** The text after `"value":` in each record. */
   async values(topic: string): Promise<string[]> {
     return (await this.tail(topic)).map((line) => /"value(?:Text|Base64)?":(.*)\}$/s.exec(line)?.[1] ?? '')
   }

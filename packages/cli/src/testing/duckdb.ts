@@ -2,21 +2,21 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** What an independent reader made of a file. */
+/** How an independent reader read a file. */
 export interface DuckDbAnswer {
   readonly path: string
   readonly rows?: readonly unknown[]
-  /** Why it did not read the file; a crash, too, is an answer. */
+  /** Why it did not read the file. A crash is a reason too. */
   readonly error?: string
 }
 
-/** Why DuckDB cannot be asked on this machine; undefined if it can. */
+/** Why DuckDB cannot be used on this machine; undefined if it can. */
 export function whyNoDuckDb(): string | undefined {
   if (process.env['MILLRACE_DUCKDB'] !== undefined) return undefined
   return 'MILLRACE_DUCKDB does not name the folder of the package @duckdb/node-api'
 }
 
-/** Reads files with DuckDB, one after the other; goes on with the next file when DuckDB crashes. */
+/** Reads files with DuckDB, one after the other. Continues with the next file when DuckDB crashes. */
 export async function readWithDuckDb(paths: readonly string[]): Promise<DuckDbAnswer[]> {
   const answers: DuckDbAnswer[] = []
   while (answers.length < paths.length) {

@@ -4,14 +4,14 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetSchema } from 'hyparq
 import { formatOf, openRows } from '../import/open-rows.ts'
 import type { ColumnType, ImportedRow } from '../import/row-source.ts'
 
-/** What an import reads of a file. */
+/** What an import reads from a file. */
 export interface ReadFile {
   readonly rows: readonly ImportedRow[]
-  /** What ended it early. */
+  /** The error that ended it early. */
   readonly error: MillraceError | undefined
 }
 
-/** Reads the rows of a file as an import does. Throws whatever has no code: that is a fault of the reader. */
+/** Reads the rows of a file as an import does. Throws every error that has no code: such an error is a bug of the reader. */
 export async function readRows(
   path: string,
   key: string,

@@ -2,12 +2,12 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
 /*
- * Reads files with DuckDB, in a separate process: what damaged files do to a reader in C++ must not end the tests. Each line of stdin is a
- * path; the answer is a line of JSON: the rows in the form that an import gives them, or the error. MILLRACE_DUCKDB is the folder
- * of the package @duckdb/node-api.
+ * Reads files with DuckDB in a separate process: a damaged file may crash a reader in C++, and that must not end the tests.
+ * Each line of stdin is a path. The answer is a line of JSON: the rows in the form that an import gives them, or the error.
+ * MILLRACE_DUCKDB is the folder of the package @duckdb/node-api.
  */
 
-/** JSON.stringify has no sign for it. */
+/** JSON.stringify cannot write it. */
 const NEGATIVE_ZERO = '\u0000-0'
 
 interface Result {
@@ -25,7 +25,7 @@ const { DuckDBInstance }: DuckDb = await import(pathToFileURL(`${process.env['MI
 
 for await (const path of createInterface({ input: process.stdin })) {
   try {
-    // A new one each time: some damage makes DuckDB refuse everything after it.
+    // Each file gets a new instance: after some damage, DuckDB refuses everything.
     const connection = await (await DuckDBInstance.create(':memory:')).connect()
     const result = await connection.runAndReadAll(`SET TimeZone = 'UTC'; SELECT * FROM ${source(path)}`)
     const names = result.columnNames()
@@ -45,7 +45,10 @@ function source(path: string): string {
   return `read_csv('${path}', ${options}, columns = {id: 'VARCHAR', text: 'VARCHAR', number: 'VARCHAR'})`
 }
 
-/** A value of DuckDB in the form that the reference states for imports; by the names of its classes, since the package is not installed. */
+/**
+ * A value of DuckDB in the form that the reference states for imports. It is recognized by the name of its class, because
+ * the package is not installed.
+ */
 function form(value: unknown): unknown {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
@@ -93,7 +96,10 @@ function decimal(value: bigint, scale: number): string {
   return value < 0n ? `-${text}` : text
 }
 
-/** A count of parts of a millisecond as ms: a number if JavaScript prints it as the same digits, or these as text. */
+/**
+ * A count of parts of a millisecond as ms: a number if JavaScript prints it with the same digits, otherwise these digits as
+ * text.
+ */
 function parts(count: bigint, digits: number): unknown {
   const text = digits === 0 ? String(count) : decimal(count, digits).replace(/\.?0+$/, '')
   return String(Number(text)) === text ? Number(text) : text

@@ -3,14 +3,14 @@ import pc from 'picocolors'
 import { program } from '../program.ts'
 import { reportError } from '../report-error.ts'
 
-/** What a command came to that ran in this process. */
+/** The result of a command that ran in this process. */
 export interface CommandResult {
   readonly code: number
   readonly stdout: Buffer
   readonly stderr: string
 }
 
-/** Runs `millrace …` in this process, which hundreds of runs of a property need. */
+/** Runs `millrace …` in this process, because a property runs it hundreds of times. */
 export async function runCommand(args: readonly string[], stdin: string | Uint8Array = ''): Promise<CommandResult> {
   const [out, err] = [new Collected(), new Collected()]
   const stop = new AbortController()

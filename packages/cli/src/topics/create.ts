@@ -69,7 +69,7 @@ function settingsOf({ partitions, cleanup, ...limits }: CreateOptions): Partial<
   }
 }
 
-/** What a user who sets a retention may not expect of it. */
+/** What a user who sets a retention may not expect. */
 function retentionNote({ cleanup, retentionMs, retentionBytes }: TopicSettings): string {
   if (cleanup === 'compact') {
     const set = retentionMs !== null || retentionBytes !== null

@@ -3,14 +3,14 @@ import { durationText } from '@millrace/core/internal'
 import { Option } from 'commander'
 import { isoText } from '../event-time/time-unit.ts'
 
-/** The option with which records that retention deletes at once are appended all the same. */
+/** The option to append records even if retention deletes them at once. */
 export function allowExpiredOption(): Option {
   return new Option('--allow-expired', "append records that are older than the topic's retention, too")
 }
 
 /**
- * Refuses records that a topic's retention deletes as soon as their segment is closed: retention goes by the time of the records, so
- * that history is appended in vain.
+ * Refuses records that a topic's retention deletes as soon as their segment is closed. Retention uses the time of the
+ * records, so it would be useless to append old records.
  */
 export class ExpiryCheck {
   readonly #topic: TopicDescription
@@ -22,7 +22,7 @@ export class ExpiryCheck {
     this.#allowed = allowed
   }
 
-  /** How many records were older than the retention when they came. */
+  /** How many records were older than the retention when they were checked. */
   get expired(): number {
     return this.#expired
   }

@@ -14,8 +14,8 @@ export interface Appended {
 }
 
 /**
- * What retention has made of the records, for a person; empty if it keeps all of them. Retention works behind appends, and a log
- * that is closed has waited for it: call this after that.
+ * The effect of retention on the records, for a person; empty if it keeps all of them. Retention runs
+ * in the background, and closing a log waits for it: call this after the log was closed.
  */
 export async function retentionOutcome(options: DataOptions, appended: Appended): Promise<string> {
   const { topic, records, expired } = appended

@@ -18,22 +18,22 @@ export interface LineOptions {
   readonly key?: string
   readonly keyField?: string
   readonly timestamp?: number
-  /** Reads the field that is the event time; lines are JSON then. */
+  /** Reads the field that is the event time; lines must be JSON then. */
   readonly time: EventTimeField | undefined
   readonly records?: boolean
 }
 
-/** How messages name a line. */
+/** The name of a line in messages. */
 export function lineName(line: number): string {
   return `line ${line} of stdin`
 }
 
-/** Whether lines are read as JSON objects; otherwise they are values as they are, whatever their bytes. */
+/** Whether lines are read as JSON objects. Otherwise each line is a value as it is, whatever its bytes are. */
 export function readsJson({ records, keyField, time }: LineOptions): boolean {
   return records === true || keyField !== undefined || time !== undefined
 }
 
-/** Reads a line as the options state; throws `BAD_INPUT` with its number. */
+/** Reads a line as the options state; throws `BAD_INPUT` with the number of the line. */
 export function recordOfLine(given: string | Buffer, line: number, options: LineOptions): LineRecord {
   const { keyField, time } = options
   if (!readsJson(options)) {
@@ -66,7 +66,7 @@ function recordOfObject(fields: Readonly<Record<string, unknown>>, text: string,
   }
 }
 
-/** The value that an object states in one of three ways; `value` is JSON, and is taken as it stands. */
+/** The value that an object states in one of three ways. `value` is JSON, and is used as it stands. */
 function statedValue(
   fields: Readonly<Record<string, unknown>>,
   text: string,
@@ -89,13 +89,13 @@ function statedValue(
 
 function bytesOf64(value: unknown, what: string): Buffer {
   const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64')
-  // Buffer.from passes over what is not base64.
+  // Buffer.from ignores characters that are not base64.
   if (typeof value === 'string' && bytes.toString('base64').replace(/=+$/, '') === value.replace(/=+$/, ''))
     return bytes
   throw badInput(`${what} is not base64: ${shown(JSON.stringify(value))}`)
 }
 
-/** Headers in the order and number that they have, as `tail --json` prints them, or an object of texts. */
+/** Headers, with their order and repeated names, as `tail --json` prints them; or an object of texts. */
 function headersOf(json: unknown, where: string): Headers {
   if (Array.isArray(json)) return json.map((header) => headerOf(header, where))
   if (typeof json !== 'object' || json === null) throw badHeaders(where)

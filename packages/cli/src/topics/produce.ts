@@ -64,7 +64,7 @@ Examples:
     .action((name: string, options: ProduceOptions) => produce(io, name, options))
 }
 
-/** How lines become records, and which of them are taken. */
+/** How lines become records, and which of the records are appended. */
 interface ProducePlan extends LineOptions {
   readonly expiry: ExpiryCheck
 }
@@ -94,7 +94,7 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
     const appender = await TopicAppender.open(log, name, topic.partitions)
     const report = await appendAll(io, appender, { ...options, time, expiry })
-    // After a failed write the writer cannot be closed in order either; that failure is the one to report.
+    // After a failed write, closing the writer fails too. The failed write is the error to report.
     await appender.close().catch((cause) => {
       if (report.failure === undefined) throw cause
     })
@@ -109,7 +109,7 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
   else if (report.failure !== undefined) throw report.failure
 }
 
-/** With `--records` each line states its key and its event time. */
+/** Checks the options that `--records` excludes: each line states its key and its event time. */
 function checkRecordOptions({ key, keyField, timestamp, timestampField }: ProduceOptions): void {
   const options = [
     ['--key', key],
@@ -127,7 +127,7 @@ async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicD
   return (await log.admin.describeTopic(name)) ?? (await log.admin.createTopic(name, { partitions }))
 }
 
-/** Appends lines up to the end or the first one that fails: what stands before it is in the topic. */
+/** Appends lines up to the end or the first line that fails. The lines before it are in the topic. */
 async function appendAll(io: Io, appender: TopicAppender, plan: ProducePlan): Promise<AppendReport> {
   const counts = { lines: 0, appended: 0 }
   let flushed = 0

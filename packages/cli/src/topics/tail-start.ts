@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { isoTime } from '../values.ts'
 
-/** Where a tail begins, in each partition. */
+/** The place where a tail begins, in each partition. */
 export type TailStart =
   | { readonly kind: 'start' | 'end' }
   | { readonly kind: 'offset'; readonly offset: number }

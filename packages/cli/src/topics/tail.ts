@@ -9,7 +9,7 @@ import { parseStart, type TailStart } from './tail-start.ts'
 import { recordJson, recordLine } from './tailed-record.ts'
 import { existingTopic } from './topic-partitions.ts'
 
-/** How long one wait for records lasts at most: an append wakes it at once, the signal too. */
+/** The longest single wait for records. An append ends the wait at once, and so does the signal. */
 const WAIT_MS = 60_000
 
 interface TailOptions extends DataOptions {

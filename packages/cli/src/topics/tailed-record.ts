@@ -7,8 +7,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * A cursor's record as one line of JSON from which `produce --records` makes the same record again, byte by byte:
  *
- * - `value` is a value that is JSON, as it stands, with its digits and spacing; `null` is a record without a value;
- * - `valueText` is any other text: what is not JSON, has a line break or spaces around it, and the JSON text `null`;
+ * - `value` is a value that is JSON, unchanged, with its digits and spacing; `null` is a record without a value;
+ * - `valueText` is any other text: text that is not JSON, has a line break or spaces around it, or is the JSON text `null`;
  * - `valueBase64` is what is not UTF-8. Keys are `key` (text) or `keyBase64`.
  *
  * `more` are further fields, as JSON.
@@ -21,7 +21,7 @@ export function recordJson(batch: Batch, more = ''): string {
   return `{${place},${keyJson(batch)},${valueJson(batch)}${headersJson}${more}}`
 }
 
-/** A cursor's record as a line that a person reads: what a terminal would act on is escaped. */
+/** A cursor's record as a line that a person reads. Characters that a terminal would act on are escaped. */
 export function recordLine(batch: Batch, { dim, cyan }: Io['colors']): string {
   const time = new Date(batch.timestamp).toISOString()
   const key = batch.keyStart < 0 ? '-' : printable(textOr64(bytesOf(batch, batch.keyStart, batch.keyEnd)))
@@ -62,7 +62,7 @@ function textField(name: string, bytes: Uint8Array): string {
   return `"${name}Base64":"${Buffer.from(bytes).toString('base64')}"`
 }
 
-/** Whether a text is JSON that stands in a line as it is and is not taken for a missing value or for spacing. */
+/** Whether a text is JSON that can stand in the line as it is, without being read as a missing value or as spacing. */
 function isPlainJson(text: string): boolean {
   if (text === 'null' || /^[ \t]|[ \t]$|[\r\n]/.test(text)) return false
   try {

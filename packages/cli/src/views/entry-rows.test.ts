@@ -25,7 +25,7 @@ test('a field never takes the place of the key or the window of its entry', () =
       'value.value.key': null,
     },
   ])
-  // Without windows the name is free.
+  // If the view has no windows, no column of the entry has this name.
   expect(entryRows([{ key: 'ATL', value: { window: 5 } }])).toEqual([{ key: 'ATL', window: 5 }])
 })
 

@@ -3,8 +3,8 @@ import type { FoundEntry } from './found-entry.ts'
 import { windowText } from './window-text.ts'
 
 /**
- * Entries as the rows of a table. If every value is an object, its fields are columns of their own; one that is named as a column
- * of the entry is shown as `value.key`, say. Else the values are one column.
+ * Entries as the rows of a table. If every value is an object, each of its fields is a column. A field with the name of a
+ * column of the entry is shown as, for example, `value.key`. Otherwise the values are one column.
  */
 export function entryRows(entries: readonly FoundEntry[]): Row[] {
   const fields = entries.map(({ value }) => fieldsOf(value))
@@ -15,13 +15,13 @@ export function entryRows(entries: readonly FoundEntry[]): Row[] {
   })
 }
 
-/** The fields of an object that has any. */
+/** The fields of an object that has at least one field. */
 function fieldsOf(value: unknown): Row | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   return Object.keys(value).length === 0 ? undefined : { ...value }
 }
 
-/** The fields under names that no column of the entry has. */
+/** The fields, renamed so that no column of the entry has their names. */
 function apart(fields: Row, taken: readonly string[]): Row {
   const used = new Set([...taken, ...Object.keys(fields)])
   return Object.fromEntries(

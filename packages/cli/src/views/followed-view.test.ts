@@ -5,7 +5,7 @@ import { changesOf, chooseProcesses, type ServingProcess } from './followed-view
 
 const PARTS = 4
 
-/** A process that says that it serves some parts, and whose stream of changes starts with those that it has by then. */
+/** A process that reports that it serves some parts. Its stream of changes starts with the parts that it has by then. */
 function process(name: string, parts: readonly number[], moved = parts): ServingProcess & { readonly asked: string[] } {
   const asked: string[] = []
   const view = { name: 'sums', key: 'string', value: 'json', windowMs: null, partitions: PARTS, parts, position: {} }

@@ -4,19 +4,22 @@ import { amount } from '@millrace/core/internal'
 import { merge, type Observable, tap } from 'rxjs'
 import type { FoundEntry } from './found-entry.ts'
 
-/** A process of a job, and what it says of a view. */
+/** A process of a job, and its description of a view. */
 export interface ServingProcess {
   readonly client: MillraceClient
   readonly view: ViewDescription
 }
 
-/** The processes that together have all parts of a view, each part once as far as they say. */
+/** The processes that together have all parts of a view. By their reports, they have each part once. */
 export interface FollowedView {
   readonly view: ViewDescription
   readonly processes: readonly ServingProcess[]
 }
 
-/** Chooses one process that has the whole view, or all that have some part of it. Throws `VIEW_INCOMPLETE` if none has some part. */
+/**
+ * Chooses one process that has the whole view, or otherwise all processes that have some part of it. Throws
+ * `VIEW_INCOMPLETE` if no process has some part.
+ */
 export function chooseProcesses(found: readonly [ServingProcess, ...ServingProcess[]]): FollowedView {
   const whole = found.find(({ view }) => view.parts.length >= view.partitions)
   if (whole !== undefined) return { view: whole.view, processes: [whole] }
@@ -57,7 +60,7 @@ function partsMissing({ name, partitions }: ViewDescription, missing: readonly n
   )
 }
 
-/** Some changes may have been seen twice or not at all. */
+/** The caller may have seen some changes twice or not at all. */
 function partsMoved(name: string): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',

@@ -16,7 +16,7 @@ import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entr
 import { openStopped } from './stopped-source.ts'
 import { type FoundView, findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 
-/** So many entries fit a screen; `--limit` and `--all` ask for more. */
+/** This number of entries fits on a screen; `--limit` and `--all` return more. */
 const ENTRIES_SHOWN = 20
 
 interface QueryOptions extends DataOptions {
@@ -85,7 +85,7 @@ async function query(io: Io, name: string, key: string | undefined, options: Que
   }
 }
 
-/** The view of the job that runs, or else of the one that has run. */
+/** The view of the running job, or, if none runs, of the job that has run. */
 async function findOrOpen(io: Io, name: string, options: QueryOptions): Promise<FoundView> {
   try {
     return await findView(io, name, options)
@@ -126,7 +126,7 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
   if (!json) io.stderr.write('No entries\n')
 }
 
-/** Returns how many entries there were to print. */
+/** Returns how many entries were read. */
 async function printEntries(
   io: Io,
   view: ViewDescription,
@@ -137,7 +137,7 @@ async function printEntries(
   const { last, reverse = false } = options
   const limit = last ?? options.limit ?? (options.all === true ? Number.POSITIVE_INFINITY : ENTRIES_SHOWN)
   const output = new LineOutput(io.stdout)
-  // What is read in another order than it is printed in, and what makes a table, is printed once all of it is there.
+  // If the output is a table, or is printed in another order than it is read, it is printed when all of it has been read.
   const turned = last !== undefined && !reverse
   const shown: FoundEntry[] = []
   let read = 0
@@ -185,12 +185,12 @@ function entriesQuery(key: string | undefined, options: QueryOptions): EntriesQu
   return { key, from, to, prefix, windowFrom, windowTo, reverse: reverse || last !== undefined }
 }
 
-/** Where keys are not text, a key is shown as its JSON, as it can be typed in again: the text "12345" is not the number. */
+/** If keys are not text, a key is shown as its JSON, so that it can be typed in again: the text "12345" is not the number. */
 function shownEntry(view: ViewDescription, entry: FoundEntry): FoundEntry {
   return hasTextKeys({ name: view.key }) ? entry : { ...entry, key: JSON.stringify(entry.key) }
 }
 
-/** A key of digits that JavaScript rounds would be another one. */
+/** JavaScript would round such a key of digits to another key. */
 function refuseRounded(view: ViewDescription, text: string): void {
   if (hasTextKeys({ name: view.key }) || !isJsonNumber(text) || isExactNumber(text)) return
   throw badInput(`JavaScript rounds ${text} to ${Number(text)}: no entry of view ${view.name} has such a key`)

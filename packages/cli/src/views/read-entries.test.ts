@@ -15,7 +15,7 @@ const ALL: EntriesQuery = {
 }
 const WINDOW_MS = 10
 
-/** A process that serves the view `sums` in pages of two entries, and keeps what it was asked. */
+/** A process that serves the view `sums` in pages of two entries, and records the requests that it got. */
 function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs = null as number | null } = {}) {
   const asked: URL[] = []
   const entryOf = (key: unknown) => ({

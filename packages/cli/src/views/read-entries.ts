@@ -2,10 +2,10 @@ import type { Page, ReadOptions } from '@millrace/client'
 import type { FoundEntry } from './found-entry.ts'
 import { type FoundView, keyOf } from './view-source.ts'
 
-/** The most that a server gives at once: fewer requests for a whole view. */
+/** The maximum that a server returns at once: fewer requests for a whole view. */
 const PAGE_ENTRIES = 1000
 
-/** A range as a command line states it; keys as text. */
+/** A range as the command line states it; keys are text. */
 export interface EntriesQuery {
   /** The windows of this key only. */
   readonly key: string | undefined

@@ -9,8 +9,9 @@ import { Progress } from '../terminal/progress.ts'
 import type { FoundView, SourceOptions } from './view-source.ts'
 
 /**
- * A view of a job that does not run: what it had committed, served by this process until it is closed. Throws `notRunning` where no
- * job that ever ran has the view, `BAD_INPUT` if several have it, `VIEW_MISSING` and whatever else `openStoppedView` throws.
+ * A view of a job that does not run. This process serves what the job had committed, until it is closed. Throws `notRunning`
+ * if no job that ever ran has the view, `BAD_INPUT` if several have it, `VIEW_MISSING`, and whatever else `openStoppedView`
+ * throws.
  */
 export async function openStopped(
   io: Io,

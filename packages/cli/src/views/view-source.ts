@@ -10,17 +10,17 @@ import type { Io } from '../terminal/io.ts'
 import { httpUrl } from '../values.ts'
 import { chooseProcesses, type FollowedView, type ServingProcess } from './followed-view.ts'
 
-/** Which running job is asked. */
+/** Which running job to query. */
 export interface SourceOptions extends DataOptions {
   readonly url?: string
   readonly job?: string
 }
 
-/** A view, and a process that answers for it. */
+/** A view, and a process that answers queries for it. */
 export interface FoundView {
   readonly view: ViewDescription
   readonly client: MillraceClient
-  /** To be called when the view was read: what serves it may be this process. */
+  /** Must be called after the view was read, because this process itself may serve it. */
   close(): Promise<void>
 }
 
@@ -41,12 +41,12 @@ export async function findView(io: Io, name: string, options: SourceOptions): Pr
   return { ...first, close: async () => {} }
 }
 
-/** As `findView`, with all processes that are to be followed. Throws `VIEW_INCOMPLETE` if none serves some part. */
+/** As `findView`, with all processes that are to be followed. Throws `VIEW_INCOMPLETE` if no process serves some part. */
 export async function findParts(io: Io, name: string, options: SourceOptions): Promise<FollowedView> {
   return chooseProcesses(await processesWith(io, name, options))
 }
 
-/** The processes of the job, each with what it says of the view; at least one. */
+/** The processes of the job, each with its description of the view; at least one. */
 async function processesWith(
   io: Io,
   name: string,
@@ -67,13 +67,13 @@ async function processesWith(
   )
 }
 
-/** Says on stderr if a view does not count from the start of its inputs: what it shows is not all. */
+/** Reports on stderr if a view does not count from the start of its inputs: then it does not show everything. */
 export function noteCompleteness(io: Io, { name, completeFrom }: ViewDescription): void {
   if (completeFrom === undefined) return
   io.stderr.write(`View ${name} counts from ${formatPosition(completeFrom)} on, not from the start of its inputs\n`)
 }
 
-/** A key as it is written on a command line: text where the view's keys are strings, else JSON. */
+/** A key as it is written on a command line: text if the view's keys are strings, otherwise JSON. */
 export function keyOf(view: ViewDescription, text: string): unknown {
   return keyFromText({ name: view.key, fromJson: (json: unknown) => json }, text)
 }
@@ -84,7 +84,8 @@ async function clientsOf(
 ): Promise<{ url: string; client: MillraceClient }[]> {
   if (url === undefined) return [...(await findRunningJob(data, job))]
   const token = chosenToken(io.env)
-  // The address of a process that has a socket in the data directory: only its owner may use that.
+  // This may be the address of a process with a socket in the data directory. Only the owner of the directory may use the
+  // socket.
   const { socket } = announcedJobs(data).find((process) => process.url === url) ?? {}
   const connection = socket === undefined ? token !== undefined && { token } : { fetch: socketFetch(socket) }
   const { MillraceClient } = await import('@millrace/client')

@@ -1,4 +1,4 @@
-/** A `fetch` whose answers the test gives, and what was asked of it. */
+/** A `fetch` whose answers the test gives, and the requests that it received. */
 export class ScriptedServer {
   readonly asked: URL[] = []
   readonly #answers = new Map<string, () => Response | Promise<Response>>()
@@ -33,7 +33,7 @@ export class ScriptedServer {
     })
   }
 
-  /** From now on nothing answers there. */
+  /** From now on no server answers. */
   stop(path: string): void {
     this.#answers.delete(path)
   }

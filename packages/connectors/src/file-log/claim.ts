@@ -5,8 +5,8 @@ import { diskFailed } from './errors.ts'
 import { GroupFiles } from './membership/group-files.ts'
 
 /**
- * Claims a job's name for this process: an advisory lock that the kernel frees when the process dies. The file names the
- * owner for the message only.
+ * Claims a job's name for this process: an advisory lock that the kernel frees when the process dies. The file's content
+ * names the owner, for the error message only.
  */
 export async function claimJob(env: Env, data: string, job: string): Promise<Claim> {
   checkName('job', job)
@@ -44,7 +44,7 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
   }
 }
 
-/** Throws `JOB_RUNNING` where a job's name is claimed. Under its group's lock. */
+/** Throws `JOB_RUNNING` if a job's name is claimed. Under its group's lock. */
 export function checkUnclaimed(files: FileSystem, data: string, job: string): void {
   const path = `${data}/jobs/${job}.lock`
   if (files.stat(path) === undefined) return
@@ -81,6 +81,6 @@ function signLock(file: OpenFile): void {
     file.truncate(0)
     file.write(owner, 0, owner.length, 0)
   } catch {
-    // A full disk takes the name from a message, not the lock from its owner.
+    // On a full disk the message lacks the owner's name, but the owner keeps the lock.
   }
 }

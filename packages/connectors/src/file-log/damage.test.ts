@@ -25,7 +25,7 @@ const open = () => openFileLog({ directory, env: nodeEnv() })
 const partition = () => `${directory}/topics/t/0`
 const segment = (base = 0) => `${partition()}/${String(base).padStart(20, '0')}.log`
 
-/** Appends each value as a batch of its own. */
+/** Appends each value as a separate batch. */
 async function append(...values: string[]): Promise<void> {
   const writer = log.openWriter()
   const to = await writer.openPartition('t', 0)
@@ -36,7 +36,7 @@ async function append(...values: string[]): Promise<void> {
   await writer.close()
 }
 
-/** What a newly opened log reads, or the code of its refusal. */
+/** What a newly opened log reads, or the code of its error. */
 async function readAnew(): Promise<ReadRecord[] | string> {
   const anew = await open()
   try {
@@ -107,7 +107,7 @@ describe('a damaged segment', () => {
         expect(records, `bit ${bit}`).toEqual(expected)
       }
     }
-    // What no checksum covers: the leader epoch, four bytes a batch, which means nothing here.
+    // No checksum covers the leader epoch, four bytes in each batch, which means nothing here.
     expect(refused).toBe(whole.length * 8 - 3 * 32)
   })
 

@@ -7,7 +7,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openFileLog } from './file-log.ts'
 
-/** So many bits of each file are tried: every one of a small file, some of each part of a large one. */
+/** The number of bits to flip in each file: every bit of a small file, some in each part of a large one. */
 const BITS_PER_FILE = 40
 const RECORDS = 12
 
@@ -54,7 +54,7 @@ for (const cleanup of ['delete', 'compact'] satisfies Cleanup[]) {
   })
 }
 
-/** A topic of several segments, each record in a transaction of its own, cleaned as far as it can be. */
+/** A topic of several segments, each record in a separate transaction, cleaned as far as possible. */
 async function fill(cleanup: Cleanup): Promise<void> {
   const log = await open()
   await log.admin.createTopic('t', { segmentBytes: 1024, cleanup })
@@ -69,7 +69,7 @@ async function fill(cleanup: Cleanup): Promise<void> {
   await log.close()
 }
 
-/** Does with a log what deletes, compacts and repairs; what is damaged may be refused. */
+/** Deletes, compacts and repairs in a log; damage may cause errors. */
 async function useAll(): Promise<void> {
   const anew = await open().catch(refused)
   if (anew === undefined) return

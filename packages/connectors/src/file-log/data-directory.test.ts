@@ -21,7 +21,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const open = (data = directory) => openFileLog({ directory: data, env: nodeEnv() })
 
-/** Another process; its first line, and what it says and does in the end. */
+/** Another process; its first line of output, and how it ends. */
 function start(program: string, ...args: string[]) {
   const child = spawn(process.execPath, ['--conditions=millrace-source', program, directory, ...args])
   onTestFinished(() => void child.kill('SIGKILL'))

@@ -8,7 +8,7 @@ export const DATA_VERSION = 3
 export const VERSION_FILE = 'millrace.json'
 
 /**
- * Makes a directory a data directory, or checks that it is one of this version and of this user. Throws `DATA_VERSION`,
+ * Makes a directory a data directory, or checks that it is one of this version and this user. Throws `DATA_VERSION`,
  * `DATA_OWNER`, `LOG_FULL`.
  */
 export async function openDataDirectory({ files, random }: Env, directory: string): Promise<void> {
@@ -18,14 +18,15 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
     checkOwner(files, directory)
     const text = readText(files, `${directory}/${VERSION_FILE}`)
     if (text === undefined) {
-      // Others may open the same new directory now: each writes a file of its own, and the last one put in place stands.
+      // Other processes may open the same new directory now: each writes its own file, and the last one that is renamed into
+      // place stays.
       await writeText(files, directory, VERSION_FILE, `${JSON.stringify({ version: DATA_VERSION })}\n`, random.uuid())
     } else {
       checkVersion(directory, text)
     }
     files.makeDirectory(topicsDirectory(directory))
     files.makeDirectory(transactionsDirectory(directory))
-    // Also where all of it was there already: whoever made it may not have come so far.
+    // Also if all of it was there already: the process that made it may have died before this step.
     await files.syncDirectory(directory)
     for (const parent of parents) await syncParent(files, parent)
   } catch (error) {
@@ -47,8 +48,8 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
 }
 
 /**
- * The directories above that hold a name which may not be durable: those that are about to be made, and always the nearest,
- * as whoever made the data directory may have died right after.
+ * The directories above with a name in them that may not be durable: those that are about to be made, and always the nearest,
+ * since the process that made the data directory may have died right after.
  */
 function parentsToSync(files: FileSystem, directory: string): string[] {
   const parents: string[] = []
@@ -66,12 +67,12 @@ async function syncParent(files: FileSystem, parent: string): Promise<void> {
     await files.syncDirectory(parent)
   } catch (error) {
     const code = systemCode(error)
-    // A directory that we may only pass through was not made by us.
+    // This process did not make a directory that it may only pass through.
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error
   }
 }
 
-/** The file's text; undefined where there is no such file. */
+/** The file's text; undefined if there is no such file. */
 export function readText(files: FileSystem, path: string): string | undefined {
   let file: OpenFile
   try {
@@ -90,8 +91,8 @@ export function readText(files: FileSystem, path: string): string | undefined {
 }
 
 /**
- * Writes a small file so that it is there whole or not at all, whenever the power goes. `unique` tells the file in the
- * making from those of others.
+ * Writes a small file so that it is there whole or not at all, even after a power cut. `unique` makes the name of the
+ * temporary file differ from those of other processes.
  */
 export async function writeText(
   files: FileSystem,

@@ -10,7 +10,7 @@ export function systemCode(error: unknown): string | undefined {
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** What a failed write to a file means; errors of Millrace's own pass unchanged. */
+/** The error for a failed write to a file; Millrace's own errors pass unchanged. */
 export function writeFailed(file: string, cause: unknown, place: ErrorPlace = {}): MillraceError {
   if (cause instanceof MillraceError) return cause
   const code = systemCode(cause)
@@ -29,12 +29,12 @@ export function writeFailed(file: string, cause: unknown, place: ErrorPlace = {}
   })
 }
 
-/** What an error of the disk means to who asked for something else than the write that failed; other errors pass unchanged. */
+/** The error for a failed disk operation, for a caller that did not ask for the write itself; other errors pass unchanged. */
 export function diskFailed(file: string, cause: unknown, place: ErrorPlace = {}): unknown {
   return systemCode(cause) === undefined ? cause : writeFailed(file, cause, place)
 }
 
-/** A failed sync says nothing about what reached the disk: it is never tried again. */
+/** A failed sync leaves unknown what reached the disk: it is never tried again. */
 export function syncFailed(file: string, cause: unknown): FatalError {
   return new FatalError(
     'LOG_SYNC_FAILED',
@@ -44,7 +44,7 @@ export function syncFailed(file: string, cause: unknown): FatalError {
   )
 }
 
-/** What a damaged file means, with the command that shows it. Where in the log it is, its path says. */
+/** The error for a damaged file, with the command that shows the damage. The file's path shows the place in the log. */
 export function logDamaged(file: string, position: number, what: string, place: ErrorPlace = {}): FatalError {
   const [, data, topic, partition, name] = /^(.*)\/topics\/([^/]+)\/(\d+)\/([^/]+)$/.exec(file) ?? []
   const known = {
@@ -64,7 +64,10 @@ export function logDamaged(file: string, position: number, what: string, place: 
   )
 }
 
-/** Files of a data directory that were copied at different moments. `what` says who is further than whom. */
+/**
+ * The error for files of a data directory that were copied at different moments. `what` describes which of them is further
+ * than which.
+ */
 export function partsDiffer(data: string, part: string, what: string, place: ErrorPlace): RefusedError {
   return new RefusedError(
     'LOG_PARTS_DIFFER',

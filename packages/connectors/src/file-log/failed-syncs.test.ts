@@ -27,7 +27,7 @@ const isSegment = (path: string) => path.endsWith('.log')
 const partition = () => `${directory}/topics/t/0`
 const firstSegment = () => `${partition()}/${'0'.repeat(20)}.log`
 
-/** The log as another process has it. */
+/** The log as another process opens it. */
 async function open(durability: FileLogOptions['durability'] = 'fsync'): Promise<Log> {
   const log = await openFileLog({ directory, env: disk.env, durability })
   logs.push(log)
@@ -40,7 +40,7 @@ async function append(log: Log, value: string): Promise<void> {
   await writer.flush()
 }
 
-/** Appends a record that every process can read, and whose sync fails: its writer can do nothing more. */
+/** Appends a record that every process can read, and whose sync fails: after that its writer cannot be used. */
 async function appendUnsynced(value: string): Promise<void> {
   disk.failSync(isSegment)
   await expect(append(await open(), value)).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
@@ -64,7 +64,7 @@ describe('what another process left unsynced, and a failed sync has lost, is wri
   test('also if the tail, which says how much is synced, is lost', async () => {
     await (await open()).admin.createTopic('t')
     await appendUnsynced('unsynced')
-    // A full disk, or the death of its process, has cut off a write of the tail.
+    // A full disk, or the death of its process, cut off a write of the tail.
     const tail = disk.env.files.open(`${partition()}/tail`, 'write')
     tail.truncate(0)
     tail.close()
@@ -155,7 +155,7 @@ describe('a record of a journal whose sync has failed', () => {
   })
 })
 
-/** As a process whose disk is full when it moves the tail. */
+/** Appends as a process whose disk is full when it moves the tail. */
 async function appendBehindTail(value: string): Promise<void> {
   const { env } = disk
   const files: typeof env.files = {

@@ -16,7 +16,7 @@ afterEach(() => rmSync(directory, { recursive: true }))
 
 const open = (fault: Fault = () => undefined) => openFileLog({ directory, env: withFaults(nodeEnv(), fault) })
 
-/** The files of the data directory that this process has open, where the system tells. */
+/** The files of the data directory that this process has open, if the system shows them. */
 function openFiles(): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc/self/fd').flatMap((fd) => {
@@ -87,7 +87,7 @@ test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remo
         }
         await log.admin.clean('compact')
       }
-      // A log whose cleaning met a failed sync says so when it is closed, at the latest.
+      // If the cleaning of a log met a failed sync, the log reports it when it is closed, at the latest.
       for (const end of [act, () => writer.close(), () => log.close()]) {
         const error = await end().catch((error: unknown) => error)
         if (error !== undefined) {

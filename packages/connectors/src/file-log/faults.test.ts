@@ -88,7 +88,7 @@ describe('a writer that could not write', () => {
   })
 })
 
-/** A short life of two topics: what was acknowledged, by topic, and what was on its way when a call failed. */
+/** A short history of two topics: what was acknowledged, by topic, and what was in progress when a call failed. */
 class History {
   readonly acknowledged = new Map<string, string[]>()
   #pending = new Map<string, string[]>()
@@ -117,7 +117,7 @@ class History {
     await log.admin.clean('compact')
   }
 
-  /** What may be in a topic: what was acknowledged, and perhaps what was on its way. */
+  /** What may be in a topic: what was acknowledged, and perhaps what was in progress. */
   allowed(topic: string): string[][] {
     const known = this.acknowledged.get(topic) ?? []
     return [known, [...known, ...(this.#pending.get(topic) ?? [])]]
@@ -139,7 +139,7 @@ test('whichever call to the disk fails, what was acknowledged is there afterward
   await counting.close()
   const all = calls
   expect(all).toBeGreaterThan(60)
-  // Every second one, from the first or the second on; all of them with `npm run crash`.
+  // Every second call, starting at the first or the second; all of them with `npm run crash`.
   const [first, step] = process.env['MILLRACE_CRASH'] === 'all' ? [1, 1] : [1 + Math.floor(Math.random() * 2), 2]
   for (let failing = first; failing <= all; failing += step) {
     rmSync(directory, { recursive: true })
@@ -181,7 +181,7 @@ test('whichever step of appending and beginning a segment a writer dies at, the 
     write(to, 'live', '0')
     await writer.flush()
 
-    // Nothing that a dead process was about to do happens any more.
+    // A dead process does none of its remaining steps.
     let left = steps
     let died = false
     let opened = false

@@ -8,7 +8,7 @@ import { openFileLog } from './file-log.ts'
 import { PartitionFiles } from './partition/partition-files.ts'
 
 const MIB = 1024 * 1024
-/** A record of somewhat less than a mebibyte, which is the largest that a topic takes by default. */
+/** A record of slightly less than 1 MiB, the largest that a topic accepts by default. */
 const LARGE = 'x'.repeat(MIB - 100)
 
 let directory: string
@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-/** Notes how much each read of a segment asks for. */
+/** Notes how many bytes each read of a segment requests. */
 function watchingReads(env: Env): Env {
   const open: FileSystem['open'] = (path, mode) => {
     const file = env.files.open(path, mode)

@@ -38,14 +38,15 @@ import { FileLogWriter } from './writing/file-log-writer.ts'
 import type { Durability } from './writing/partition-appender.ts'
 
 /**
- * Behind appends a partition is compacted only when what was not compacted yet is at least this part of what was: each
- * byte is then rewritten a bounded number of times, and the log stays within a bounded multiple of its live records.
+ * After appends, a partition is compacted only when the part that is not compacted yet is at least this fraction of the
+ * compacted part. So each byte is rewritten a bounded number of times, and the log stays within a bounded multiple of its
+ * live records.
  */
 const DIRTY_RATIO_MIN = 0.5
 
-/** How a file log is opened. */
+/** The options of `openFileLog`. */
 export interface FileLogOptions {
-  /** The data directory; made where it is missing, for this user alone (0700). */
+  /** The data directory; made if it is missing, for this user alone (0700). */
   readonly directory: string
   readonly env: Env
   /** `fsync`: a flush survives a power cut. `os`: it survives the death of any process. Default `fsync`. */
@@ -53,8 +54,8 @@ export interface FileLogOptions {
 }
 
 /**
- * Opens the log that is a directory: any number of processes on this machine append to it and read it at once, without
- * a daemon. Throws `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`.
+ * Opens the log in a directory: any number of processes on this machine append to it and read it at the same time, without a
+ * daemon. Throws `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`.
  */
 export async function openFileLog(options: FileLogOptions): Promise<Log> {
   const { directory, env, durability = 'fsync' } = options
@@ -150,7 +151,7 @@ class FileLog implements Log {
     try {
       await settleAll(open.map((each) => each.close()))
     } finally {
-      // Closing a writer may have closed a segment, too.
+      // Closing a writer may also have closed a segment.
       await this.#cleaning.settle()
     }
   }
@@ -178,9 +179,9 @@ class FileLogAdmin implements LogAdmin {
   async deleteTopic(name: string): Promise<void> {
     checkName('topic', name)
     const written = namesTopic(this.#env.files, this.#data, name)
-    // First: a topic that is missing, and not known to be deleted, counts as lost.
+    // This comes first: a topic that is missing, and not known to be deleted, counts as lost.
     if (written) await this.#closed.forgetTopic(name)
-    // A person may have removed the directory; then this says that it was on purpose.
+    // A user may have removed the directory; then this records that it was on purpose.
     if (!written || this.#topics.describe(name) !== undefined) await this.#topics.delete(name)
   }
 
@@ -206,7 +207,7 @@ class FileLogAdmin implements LogAdmin {
         tails.push({ topic, partition, tail })
       }
     }
-    // The journals are read once for all: where they know more than a tail did before, a second look decides.
+    // The journals are read once for all partitions. If they know more than a tail did before, a second look decides.
     const records = readCommitRecords(files, this.#data)
     for (const { topic, partition, tail } of tails) {
       if (differenceIn(tail, tail, records, topic.id, partition) === undefined) continue
@@ -259,7 +260,7 @@ class FileLogAdmin implements LogAdmin {
     return bytes
   }
 
-  /** Compacts a partition, or deletes what its topic's retention lets go. */
+  /** Compacts a partition, or deletes what exceeds its topic's retention. */
   cleanPartition(
     topic: TopicDescription,
     partition: number,

@@ -19,7 +19,7 @@ async function valuesIn(directory: string): Promise<(string | null)[]> {
   return records.map(({ value }) => value)
 }
 
-/** Appends one record after the other until the log refuses; what was acknowledged, and the refusal. */
+/** Appends one record after the other until the log rejects one; returns what was acknowledged, and the error. */
 async function fill(directory: string, prefix: string): Promise<{ acknowledged: string[]; error: unknown }> {
   const log = await open(directory)
   const writer = log.openWriter()
@@ -74,7 +74,7 @@ describe('a full disk', () => {
       expect(first.error).toMatchObject({ code: 'LOG_FULL', message: expect.stringMatching(/ENOSPC.*Free space/s) })
       expect(first.acknowledged.length).toBeGreaterThan(50)
       const kept = await valuesIn(data)
-      // The last may be whole in the log though its writer was not told so.
+      // The last record may be whole in the log although it was not acknowledged to its writer.
       expect(kept.slice(0, first.acknowledged.length)).toEqual(first.acknowledged)
       expect(kept.length - first.acknowledged.length).toBeLessThanOrEqual(1)
 
@@ -102,7 +102,7 @@ describe.runIf(process.platform === 'linux')('a limit on the size of files', () 
     await log.admin.createTopic('t')
     await log.close()
     const program = [process.execPath, '--conditions=millrace-source', PROGRAM, directory, 't', 'a', '0', '100']
-    // 100 blocks of 512 or 1024 bytes, as the shell has it. Node ignores SIGXFSZ, so that the write fails.
+    // 100 blocks of 512 or 1024 bytes, depending on the shell. Node ignores SIGXFSZ, so the write fails.
     const child = spawn('sh', ['-c', 'ulimit -f 100; exec "$@"', 'sh', ...program])
     let acknowledged = ''
     let complaint = ''

@@ -25,7 +25,7 @@ export function journalPath(data: string, transactionalId: string): string {
   return `${data}/transactions/${transactionalId}`
 }
 
-/** No transactional id starts with a dot. */
+/** A transactional id never starts with a dot. */
 export function ownerPath(data: string, owner: string): string {
   return `${data}/transactions/.owner-${owner}`
 }
@@ -46,7 +46,7 @@ export function indexPath(directory: string, baseOffset: number): string {
   return `${directory}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}${INDEX_SUFFIX}`
 }
 
-/** The base offset that a segment's name states; undefined for other files. */
+/** The base offset in a segment's name; undefined for other files. */
 export function segmentBase(name: string): number | undefined {
   if (!name.endsWith(SEGMENT_SUFFIX)) return undefined
   const digits = name.slice(0, -SEGMENT_SUFFIX.length)

@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-/** A process that appends, and what it was told is in the log. */
+/** A process that appends, and the records that were acknowledged to it. */
 class Producer {
   readonly name: string
   readonly #child: ChildProcess
@@ -50,7 +50,7 @@ class Producer {
     })
   }
 
-  /** Resolves when it has been acknowledged so many more records. */
+  /** Resolves when so many more of its records have been acknowledged. */
   async appends(records: number): Promise<void> {
     const until = this.acknowledged + records
     while (this.acknowledged < until) await this.#heard.promise
@@ -82,7 +82,8 @@ test('processes that append to one partition at once, and are killed at any mome
   const live = await reader.assign('t', 0, 0)
   const followed: ReadRecord[] = []
   const producers = new Map(PRODUCERS.map((name) => [name, new Producer(name, 0)]))
-  // What a killed process had appended and was not told of may be in the log or not; the next one goes on behind it.
+  // Records that a killed process appended without an acknowledgement may be in the log or not; the next process appends
+  // after them.
   const maybe = new Map<string, number>()
   for (let kill = 0; kill < KILLS; kill++) {
     const name = PRODUCERS[kill % PRODUCERS.length] ?? ''
@@ -107,7 +108,8 @@ test('processes that append to one partition at once, and are killed at any mome
   for (const name of PRODUCERS) {
     const numbers = numbersOf(records, name)
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
-    // Each run of a process is there from its first number, without a gap, at least as far as it was acknowledged.
+    // The records of each run of a process are there from its first number, without a gap, at least up to the acknowledged
+    // one.
     const acknowledged = [...maybe].filter(([id]) => id.startsWith(`${name} `)).map(([, number]) => number)
     acknowledged.push(producers.get(name)?.acknowledged ?? 0)
     const runs = Map.groupBy(numbers, (number) => Math.floor(number / 1_000_000))

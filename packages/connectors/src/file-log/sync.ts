@@ -1,7 +1,7 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { syncFailed } from './errors.ts'
 
-/** Makes a file's bytes survive a power cut. Throws `LOG_SYNC_FAILED`, after which no sync of them says anything. */
+/** Makes a file's bytes survive a power cut. Throws `LOG_SYNC_FAILED`; after that, another sync of them proves nothing. */
 export async function syncFile(file: OpenFile): Promise<void> {
   try {
     await file.sync()

@@ -18,16 +18,19 @@ import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
 import { syncNames } from './sync.ts'
 
 export const TOPIC_FILE = 'topic.json'
-/** Names that no topic can have, since a name starts with a letter or digit: half-made and half-removed topics. */
+/**
+ * Prefixes of topics that are half made or half removed. No topic can have such a name, since a name starts with a letter or
+ * digit.
+ */
 const MAKING = '.making-'
 const REMOVING = '.removing-'
 
-/** The topics of a data directory: made whole or not at all, and removed so that everybody notices. */
+/** The topics of a data directory: created whole or not at all, and removed so that every process notices. */
 export class TopicStore {
   readonly #env: Env
   readonly #data: string
   readonly #known = new Map<string, { readonly modifiedMs: number; readonly description: TopicDescription }>()
-  /** By topic id, that its name is durable. */
+  /** By topic id: settles when the topic's name is durable. */
   readonly #durable = new Map<string, Promise<void>>()
 
   constructor(env: Env, data: string) {
@@ -35,7 +38,7 @@ export class TopicStore {
     this.#data = data
   }
 
-  /** Undefined where there is no such topic. */
+  /** Undefined if there is no such topic. */
   describe(name: string): TopicDescription | undefined {
     const path = topicFile(this.#data, name)
     const modifiedMs = this.#env.files.stat(path)?.modifiedMs
@@ -55,14 +58,17 @@ export class TopicStore {
     return description
   }
 
-  /** As `require`, for who is going to append: whoever created the topic may have died before its name was durable. */
+  /**
+   * As `require`, for a caller that is going to append: the process that created the topic may have died before its name was
+   * durable.
+   */
   async requireDurable(name: string): Promise<TopicDescription> {
     const description = this.require(name)
     await once(this.#durable, description.id, () => this.#syncNames())
     return description
   }
 
-  /** Makes the names of all topics durable that were found before: one sync is enough for them. */
+  /** Makes the names of all topics found so far durable: one sync is enough for them. */
   #syncNames(): Promise<void> {
     const found = Array.from(this.#known.values(), ({ description }) => description.id)
     const synced = syncNames(this.#env.files, topicsDirectory(this.#data))
@@ -86,7 +92,7 @@ export class TopicStore {
     const making = `${topics}/${MAKING}${id}`
     try {
       await this.#make(making, { name, id, ...settings })
-      // A directory can only be renamed over an empty one: the first of two creators wins.
+      // A directory can only be renamed over an empty one, so the first of two processes that create the topic wins.
       files.rename(making, topicDirectory(this.#data, name))
       await files.syncDirectory(topics)
       this.#durable.set(id, Promise.resolve())
@@ -99,7 +105,7 @@ export class TopicStore {
     return { name, id, ...settings }
   }
 
-  /** Somebody else made the topic meanwhile; or its directory is there, and what describes it is not. */
+  /** Another process created the topic meanwhile; or its directory is there, but the file that describes it is missing. */
   #takenName(name: string): RefusedError {
     if (this.describe(name) !== undefined) return topicExists(name)
     const file = topicFile(this.#data, name)
@@ -111,12 +117,12 @@ export class TopicStore {
     )
   }
 
-  /** What is left of a topic in the making is none: nobody looks at it. */
+  /** The rest of a topic that could not be created does no harm: no one reads it. */
   #abandon(making: string): void {
     try {
       this.#env.files.removeTree(making)
     } catch {
-      // What must be told is why it could not be made; a disk that is full may not let it be removed, either.
+      // The error to report is why the topic could not be created; a full disk may also prevent the removal.
     }
   }
 
@@ -134,7 +140,7 @@ export class TopicStore {
     }
   }
 
-  /** Finishes the deletions that processes began and did not live to finish. */
+  /** Finishes the deletions that processes began, but died before finishing. */
   async finishDeletions(): Promise<void> {
     const topics = topicsDirectory(this.#data)
     for (const name of this.#env.files.list(topics)) {
@@ -142,13 +148,13 @@ export class TopicStore {
       try {
         await this.#remove(`${topics}/${name}`)
       } catch (error) {
-        // Another process is at it, too.
+        // Another process is finishing it, too.
         if (systemCode(error) !== 'ENOENT') throw error
       }
     }
   }
 
-  /** Tells everybody who has a partition of a renamed topic open that it is gone; then it goes. */
+  /** Marks every partition of a renamed topic as deleted, for the processes that have it open; then removes it. */
   async #remove(directory: string): Promise<void> {
     const { files } = this.#env
     for (const partition of files.list(directory)) {
@@ -179,7 +185,7 @@ export class TopicStore {
   }
 }
 
-/** What the data directory says of a topic; undefined where there is none. Throws `LOG_DAMAGED`. */
+/** The topic's description in the data directory; undefined if there is none. Throws `LOG_DAMAGED`. */
 export function readDescription(files: FileSystem, data: string, name: string): TopicDescription | undefined {
   const path = topicFile(data, name)
   const text = readText(files, path)
@@ -190,7 +196,7 @@ function topicFile(data: string, name: string): string {
   return `${topicDirectory(data, name)}/${TOPIC_FILE}`
 }
 
-/** For people to read; a setting that changed by itself is noticed. */
+/** Readable for people; a checksum shows a setting that changed by itself. */
 function formatDescription(description: TopicDescription): string {
   return `${JSON.stringify({ ...description, crc32c: checksumOf(description) }, undefined, 2)}\n`
 }

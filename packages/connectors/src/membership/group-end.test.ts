@@ -13,13 +13,13 @@ import {
 
 const TASKS = ['a-0', 'a-1', 'b-0', 'b-1']
 
-/** A member as a container is one: it follows assignments, works off what waits for its tasks, and reports. */
+/** A member like a container: it follows assignments, processes the records that wait for its tasks, and reports. */
 interface Worker {
   readonly name: string
   /** The generation that it follows. */
   seen: number
   tasks: readonly string[]
-  /** The generation in which it found nothing to do, and has not reported so yet. */
+  /** The generation in which it found nothing to do, and has not reported that yet. */
   found?: number | undefined
   reported: boolean
 }
@@ -54,7 +54,7 @@ class Model {
     this.state = released(this.state, worker.name, (task) => tasks.includes(task))
   }
 
-  /** Works off one record, or finds that there is none. */
+  /** Processes one record, or finds that there is none. */
   work(worker: Worker, target: string): void {
     const task = worker.tasks.find((each) => (this.waiting.get(each) ?? 0) > 0)
     if (task === undefined) {
@@ -75,7 +75,7 @@ class Model {
     worker.found = undefined
   }
 
-  /** All three, as a container that nothing interrupts does. */
+  /** All three actions, as a container does them without interruption. */
   turn(worker: Worker, target: string): void {
     this.follow(worker)
     this.work(worker, target)
@@ -91,7 +91,7 @@ class Model {
   }
 }
 
-/** Joining and leaving begin all again, so they are rare. */
+/** Joining and leaving start everything again, so they are rare. */
 const MOSTLY = Array.from({ length: 8 }, () => ['follow', 'work', 'report', 'turn'] as const).flat()
 
 const action = fc.tuple(fc.constantFrom(...MOSTLY, 'join', 'leave'), fc.nat(20), fc.constantFrom(...TASKS))
@@ -142,7 +142,7 @@ test('at the end members leave one after the other, and no task moves', () => {
   expect(assignmentOf(state, 'y')).toMatchObject({ tasks, ended: true })
   state = withoutMembers(state, ['z'])
   expect(assignmentOf(state, 'y')).toMatchObject({ tasks, ended: true })
-  // One that comes then begins again, with everything.
+  // A member that joins after that starts again, with all tasks.
   state = withMember(withoutMembers(state, ['y']), 'new', { address: null, untilEnd: true })
   expect(assignmentOf(state, 'new')).toMatchObject({ tasks: TASKS, ended: false })
 })

@@ -1,9 +1,9 @@
 import { type Assignment, type JoinOptions, RefusedError } from '@millrace/core'
 import { assignTasks } from '@millrace/core/internal'
 
-/** Who has a task. */
+/** Which member has a task. */
 export interface TaskPlace {
-  /** The member that has it; null where nobody does. */
+  /** The member that has it; null if no one does. */
   readonly owner: string | null
   /** The member that gets it once its owner has released it. */
   readonly next?: string
@@ -14,26 +14,32 @@ export interface MemberState {
   readonly address: string | null
   /** Whether it leaves at the end. */
   readonly untilEnd?: boolean
-  /** The generation with which it reported last that it is at its end; absent while it is not. */
+  /** The generation with which it last reported that it is at its end; absent while it is not. */
   readonly atEnd?: number
 }
 
-/** A group whose members share tasks: pure, so that every log that keeps one decides alike. Every change is a generation. */
+/**
+ * A group whose members share tasks: pure, so that every log that keeps a group decides the same. Every change makes a
+ * generation.
+ */
 export interface GroupState {
   readonly generation: number
-  /** What the members run; that of those who were here last where there are none now. */
+  /** The description of what the members run; if there are none now, of what the last ones ran. */
   readonly description: string
   readonly members: Readonly<Record<string, MemberState>>
   readonly tasks: Readonly<Record<string, TaskPlace>>
-  /** Since when all members that run until the end have been at it, without a break. */
+  /** Since this generation, all members that run until the end have been at it, without a break. */
   readonly quietSince?: number
-  /** Whether each of them has looked once more since then. */
+  /** Whether each of them has checked again since then. */
   readonly ended?: boolean
 }
 
 export const EMPTY_GROUP: GroupState = { generation: 0, description: '', members: {}, tasks: {} }
 
-/** The group with what a new member runs. Throws `JOB_CHANGED` while others run something else, or other tasks. */
+/**
+ * The group with the description and the tasks of a new member. Throws `JOB_CHANGED` while others run something else, or
+ * other tasks.
+ */
 export function running(
   state: GroupState,
   group: string,
@@ -53,7 +59,7 @@ export function running(
   return { ...state, description, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
 }
 
-/** The group with another member, which may get tasks at once where they are free. */
+/** The group with another member, which may get tasks at once if they are free. */
 export function withMember(
   state: GroupState,
   member: string,
@@ -62,21 +68,21 @@ export function withMember(
   return balanced({ ...state, members: { ...state.members, [member]: { address, untilEnd } } })
 }
 
-/** The group without members that left, or are gone and fenced: what they had is free. */
+/** The group without members that left, or that are dead and fenced: their tasks are free. */
 export function withoutMembers(state: GroupState, gone: readonly string[]): GroupState {
   const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
   const left = Object.values(members)
   const others = { ...state, members }
   if (state.ended !== true || left.length === 0 || left.some(goesOn)) return balanced(others)
-  // Those that are left leave too.
+  // The remaining members leave too, so their tasks do not move.
   const tasks = mapTasks(state, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
   return { ...others, generation: state.generation + 1, tasks }
 }
 
 /**
- * The group after a member has reported, of the generation `seen`, whether it is at its end; the same where that is nothing new. Two
- * rounds: what a member found nothing of may have been committed by another since. Once all are at their end, each looks again; if
- * no member has found anything, nothing is on its way.
+ * The group after a member has reported, in generation `seen`, whether it is at its end; the same object if that is not new.
+ * There are two rounds, since another member may have committed records after this one found none. Once all are at their end,
+ * each checks again; if no member has found anything, nothing is in progress.
  */
 export function reported(state: GroupState, member: string, seen: number, atEnd: boolean): GroupState {
   const self = state.members[member]
@@ -105,7 +111,10 @@ function busy({ atEnd: _, ...member }: MemberState): MemberState {
   return member
 }
 
-/** The group after a member has closed whatever was to move, and it does not keep; the same where that is nothing. */
+/**
+ * The group after a member has closed the tasks that were to move, except those that it keeps; the same object if there are
+ * none.
+ */
 export function released(state: GroupState, member: string, keeps: (task: string) => boolean): GroupState {
   const moves = (task: string, { owner, next }: TaskPlace) => owner === member && next !== undefined && !keeps(task)
   if (!Object.entries(state.tasks).some(([task, place]) => moves(task, place))) return state
@@ -115,7 +124,7 @@ export function released(state: GroupState, member: string, keeps: (task: string
   return balanced({ ...state, tasks })
 }
 
-/** What a member is told of its group. */
+/** A member's assignment in its group. */
 export function assignmentOf(state: GroupState, member: string): Assignment {
   const members = Object.values(state.members)
   const { atEnd } = state.members[member] ?? {}
@@ -131,14 +140,14 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
   }
 }
 
-/** The tasks that a member has to run: those it has and need not give up. */
+/** The tasks that a member has to run: those it has and need not release. */
 function tasksOf(state: GroupState, member: string): string[] {
   return Object.entries(state.tasks).flatMap(([task, { owner, next }]) =>
     owner === member && next === undefined ? task : [],
   )
 }
 
-/** The next generation: every task is with the member that the spread wants, or on its way there. */
+/** The next generation: every task is with the member that the spread wants, or is about to move there. */
 function balanced(state: GroupState): GroupState {
   const ids = Object.keys(state.tasks)
   const owners = new Map(

@@ -2,11 +2,11 @@ import { type Assignment, FencedError } from '@millrace/core'
 import { ReplaySubject } from 'rxjs'
 import { assignmentOf, type GroupState } from './group-state.ts'
 
-/** What one member was told of its group, and so what it may have open. */
+/** The assignments that one member has received, and so which tasks it may have open. */
 export class MemberFeed {
   readonly assignments = new ReplaySubject<Assignment>(1)
   readonly #member: string
-  /** The generation in which the member was last told that it has a task. */
+  /** The generation in which the member last received each task. */
   readonly #told = new Map<string, number>()
   #generation = -1
   #owes = false
@@ -15,7 +15,7 @@ export class MemberFeed {
     this.#member = member
   }
 
-  /** Tells the member of a group that it belongs to; what it was told before is not repeated. */
+  /** Gives the member the state of its group; a state that it already received is not repeated. */
   tell(state: GroupState): void {
     if (state.generation <= this.#generation) return
     this.#generation = state.generation
@@ -25,14 +25,14 @@ export class MemberFeed {
     this.assignments.next(assignment)
   }
 
-  /** Whether the member has something to give up by its last assignment. */
+  /** Whether the member has to release something according to its last assignment. */
   get owes(): boolean {
     return this.#owes
   }
 
   /**
-   * Whether a member that releases `assignment` may still have a task open: it has it there, or was told later that it has
-   * it again.
+   * Whether a member that releases `assignment` may still have a task open: the task is in that assignment, or in a later
+   * one.
    */
   keeps(assignment: Assignment, task: string): boolean {
     return assignment.tasks.includes(task) || (this.#told.get(task) ?? -1) > assignment.generation

@@ -1,11 +1,11 @@
 import { EMPTY_GROUP, type GroupState } from '../membership/group-state.ts'
 
-/** Who hears of each state of a group. */
+/** A member that receives each state of a group. */
 export interface GroupMember {
   tell(state: GroupState): void
 }
 
-/** A group and those of its members that live, which is all of them: who shares memory dies with it. */
+/** A group and its living members, which are all of its members: a member that shares memory dies together with it. */
 export class MemoryGroup {
   readonly #members = new Set<GroupMember>()
   #state: GroupState = EMPTY_GROUP
@@ -16,7 +16,7 @@ export class MemoryGroup {
   }
 
   enter(member: GroupMember, change: (state: GroupState) => GroupState): void {
-    // It may throw: then nobody has entered.
+    // This may throw: then no member has entered.
     this.#state = change(this.#state)
     this.#members.add(member)
     this.#tellAll()
@@ -32,7 +32,7 @@ export class MemoryGroup {
     this.#tellAll()
   }
 
-  /** Who is told may change the group at once: then all are told once more, in order. */
+  /** A member that receives the state may change the group at once: then all receive the new state, in order. */
   #tellAll(): void {
     if (this.#telling) return
     this.#telling = true

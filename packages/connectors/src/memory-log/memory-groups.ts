@@ -4,7 +4,7 @@ import { running, withMember } from '../membership/group-state.ts'
 import { MemoryGroup } from './memory-group.ts'
 import { MemoryMembership, type OpenWriter } from './memory-membership.ts'
 
-/** Who claimed which job, and who shares one. Several logs may share it, as processes a directory. */
+/** The owners of claimed jobs, and the members of shared ones. Several logs may share it, as processes share a directory. */
 export class MemoryGroups {
   readonly #env: Env
   readonly #claimed = new Set<string>()
@@ -14,7 +14,7 @@ export class MemoryGroups {
     this.#env = env
   }
 
-  /** Claims a job's name; the returned function gives it up. Throws `JOB_RUNNING`, `BAD_NAME`. */
+  /** Claims a job's name; the returned function releases it. Throws `JOB_RUNNING`, `BAD_NAME`. */
   claim(job: string): () => void {
     checkName('job', job)
     if (this.#claimed.has(job) || this.#groups.get(job)?.inUse === true) throw jobRunning(job)

@@ -7,7 +7,7 @@ export class MemoryLogWriter implements LogWriter {
   readonly backlogged = false
   readonly #topics: MemoryTopics
   readonly #partitions = new Map<string, MemoryPartitionWriter>()
-  /** What ended this writer. */
+  /** The error that ended this writer. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(topics: MemoryTopics) {

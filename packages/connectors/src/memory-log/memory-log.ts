@@ -16,16 +16,16 @@ import { MemoryLogWriter } from './memory-log-writer.ts'
 import { MemoryTopics } from './memory-topics.ts'
 import { MemoryTransactions } from './memory-transactions.ts'
 
-/** A log that lives as long as it is held: for tests. */
+/** A log that lives as long as the process holds it: for tests. */
 export interface MemoryLog extends Log {
-  /** Another log over the same topics, transactional ids, claims and groups, as another process would open it. */
+  /** Returns another log over the same topics, transactional ids, claims and groups, as if another process had opened it. */
   again(): MemoryLog
 }
 
 /**
- * Makes an empty log in memory, on the same batches as the file log and with all that the contract asks: for tests of
- * jobs. What is flushed is kept until nobody holds the log; what was not flushed goes with its writer. A purge is exact,
- * to the record, so that a test sees a reader that counts on more.
+ * Makes an empty log in memory, with the same batches as the file log and everything that the contract requires: for tests of
+ * jobs. Flushed records are kept as long as the log is referenced; records that were not flushed are lost with their writer.
+ * A purge is exact to the record, so that a test finds a reader that relies on older records.
  */
 export function memoryLog(env: Env): MemoryLog {
   const topics = new MemoryTopics(env)
@@ -43,7 +43,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
     location: 'memory',
     capabilities: { transactions: 'all', membership: true },
     admin: adminOf(topics),
-    // It cleans only when it is asked to.
+    // It cleans only on request.
     cleaningFailures: of([]),
     openReader: ({ isolation = 'committed' }: ReaderOptions = {}): LogReader =>
       opened(new MemoryLogReader(env, topics, isolation)),
@@ -78,7 +78,7 @@ function adminOf(topics: MemoryTopics): LogAdmin {
       const { start, stableEnd } = topics.partition(topic, partition)
       return { start, end: stableEnd }
     },
-    // Nobody can put back a part of it.
+    // No one can restore a part of this log from an older copy.
     checkTopics: async () => undefined,
     async rewrittenBefore(topic, partition) {
       const { end } = topics.partition(topic, partition)

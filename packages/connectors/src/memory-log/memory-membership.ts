@@ -6,7 +6,7 @@ import type { GroupMember, MemoryGroup } from './memory-group.ts'
 /** Opens the writer of a transactional id. */
 export type OpenWriter = (transactionalId: string) => TransactionalWriter
 
-/** One member of a group in memory. Nobody who shares memory can be gone without a word, so nobody is ever fenced. */
+/** One member of a group in memory. A member that shares memory cannot die unnoticed, so no member is ever fenced. */
 export class MemoryMembership implements Membership, GroupMember {
   readonly member: string
   readonly #group: MemoryGroup

@@ -4,7 +4,7 @@ import { RecordCursor } from '../record-batch/record-cursor.ts'
 import { offsetGone, topicMissing } from '../topic-errors.ts'
 import { isVisible, type MemoryPartition } from './memory-partition.ts'
 
-/** Reads one partition's batches where they are: nothing is copied. */
+/** Reads one partition's batches in place: nothing is copied. */
 export class MemoryPartitionReader implements PartitionReader {
   readonly topic: string
   readonly partition: number
@@ -41,7 +41,7 @@ export class MemoryPartitionReader implements PartitionReader {
     return this.#from.compactedBefore
   }
 
-  /** Whether `poll` has something to give or to say. */
+  /** Whether `poll` has something to return or to throw. */
   get hasMore(): boolean {
     return this.#from.deleted || this.endOffset > this.#position
   }
@@ -62,7 +62,7 @@ export class MemoryPartitionReader implements PartitionReader {
       this.#position = batch.next
       return this.#cursor
     }
-    // What compaction or a purge left nothing of is behind us, and what was aborted.
+    // Nothing is left before the end: compaction, a purge or an abort removed it, so the reader passes it.
     this.#position = Math.max(this.#position, endOffset)
     return undefined
   }

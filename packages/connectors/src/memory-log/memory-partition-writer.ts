@@ -14,7 +14,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
   readonly #builder: BatchBuilder
   readonly #stretch: Stretch
   #closed = false
-  /** The transaction that records belong to now; throws where there can be none any more. */
+  /** The transaction that records belong to now; throws if there can be none any more. */
   readonly #transaction: (() => MemoryTransaction) | undefined
 
   constructor(to: MemoryPartition, recordBytesMax: number, transaction?: () => MemoryTransaction) {
@@ -57,7 +57,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     this.#stretch.rewind()
   }
 
-  /** Throws `TOPIC_MISSING` where there is something to append and the topic was deleted. */
+  /** Throws `TOPIC_MISSING` if there is something to append and the topic was deleted. */
   flush(): void {
     this.#stretch.check()
     if (this.#builder.count === 0) return
@@ -69,7 +69,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     this.#closed = true
   }
 
-  /** Forgets what was appended since the last flush. */
+  /** Drops what was appended since the last flush. */
   discard(): void {
     this.#builder.clear()
   }

@@ -13,11 +13,11 @@ interface StoredBatch {
   readonly bytes: Buffer
   /** The offset after its last record. */
   readonly next: number
-  /** What decides whether its records count; none for those that count from the start. */
+  /** The transaction that decides whether the batch's records count; none if they count from the start. */
   readonly transaction: MemoryTransaction | undefined
 }
 
-/** Whether a reader of that isolation gets the batch, where it is decided. Markers are nobody's records. */
+/** Whether a reader with that isolation gets a batch that is decided. Markers hold no records for readers. */
 export function isVisible({ bytes, transaction }: StoredBatch, isolation: Isolation): boolean {
   return !isControl(bytes, 0) && (isolation === 'uncommitted' || transaction?.outcome !== 'aborted')
 }
@@ -31,8 +31,8 @@ interface Segment {
 }
 
 /**
- * One partition: segments of finished batches, in Kafka's format. What was handed out is never written again: cleaning
- * makes other batches, and a reader keeps those that it has.
+ * One partition: segments of finished batches, in Kafka's format. A batch that was returned is never written again: cleaning
+ * makes new batches, and a reader keeps those that it has.
  */
 export class MemoryPartition {
   readonly topic: string
@@ -66,7 +66,7 @@ export class MemoryPartition {
     return this.#compactedBefore
   }
 
-  /** Where what is decided ends. */
+  /** The end of what is decided. */
   get stableEnd(): number {
     for (const first of this.#open.values()) return first
     return this.#end
@@ -89,11 +89,11 @@ export class MemoryPartition {
     return this.#put(batch, transaction)
   }
 
-  /** Marks that a transaction is decided, which takes an offset, as in every log of Kafka's format. */
+  /** Marks that a transaction is decided, which takes an offset, as in every log with Kafka's format. */
   decide(transaction: MemoryTransaction, outcome: Outcome): void {
     if (this.#deleted) return
     this.#open.delete(transaction)
-    // A marker's time is nobody's: it must not keep a segment from its retention.
+    // A marker's time is not a record's time: it must not keep a segment from its retention.
     const timestamp = Math.max(0, this.#segments.at(-1)?.maxTimestamp ?? 0)
     this.#put(controlBatch(transaction.producer, outcome, timestamp), transaction)
   }
@@ -123,7 +123,7 @@ export class MemoryPartition {
     return undefined
   }
 
-  /** The offset of the first committed record at or after a time; the end of what is decided where there is none. */
+  /** The offset of the first committed record at or after a time; if there is none, the end of what is decided. */
   offsetAt(timestamp: number): number {
     const cursor = new RecordCursor(this.topic, this.partition)
     for (const segment of this.#segments) {
@@ -139,7 +139,7 @@ export class MemoryPartition {
     return this.stableEnd
   }
 
-  /** Drops every decided record before `offset`, to the record: the strictest that the contract allows. */
+  /** Drops every decided record before `offset`, exactly to the record: the strictest purge that the contract allows. */
   purge(offset: number): void {
     this.#start = Math.max(this.#start, Math.min(offset, this.stableEnd))
     for (const segment of this.#segments) {
@@ -149,7 +149,7 @@ export class MemoryPartition {
     this.#segments = this.#segments.filter(({ batches }) => batches.length > 0)
   }
 
-  /** Deletes the oldest closed segments: those too old by their records' times, and those too many by their bytes. */
+  /** Deletes the oldest closed segments: those too old by their records' times, and those that exceed the size limit. */
   applyRetention(nowMs: number, retentionMs: number | null, retentionBytes: number | null): void {
     let { bytes } = this
     for (const segment of this.#decidedSegments()) {
@@ -185,7 +185,7 @@ export class MemoryPartition {
         const { bytes, next } = batch
         const { kept, tombstonesGone } = compactBatch(bytes, 0, bytes.length, compaction)
         if (kept !== undefined) return { ...batch, bytes: kept }
-        // Nothing is left but the word that there were tombstones.
+        // Nothing is left but the mark that there were tombstones.
         return tombstonesGone ? { ...batch, bytes: withTombstonesGone(emptyBatch(baseOffset(bytes, 0), next)) } : []
       })
       segment.bytes = bytesOf(segment.batches)
@@ -194,7 +194,7 @@ export class MemoryPartition {
     this.#segments = this.#segments.filter(({ batches }) => batches.length > 0)
   }
 
-  /** Readers and writers that still have it find that the topic is gone. */
+  /** Readers and writers that still have the partition find that the topic is deleted. */
   delete(): void {
     this.#deleted = true
     this.#segments = []

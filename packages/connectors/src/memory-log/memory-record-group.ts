@@ -5,7 +5,7 @@ import { topicMissing } from '../topic-errors.ts'
 import type { MemoryPartition } from './memory-partition.ts'
 import type { MemoryTransaction } from './memory-transaction.ts'
 
-/** A group, and the partition that it goes to. */
+/** A group, and the partition that it is written to. */
 export class MemoryRecordGroup extends GroupBuilder {
   readonly #to: MemoryPartition
 
@@ -14,7 +14,7 @@ export class MemoryRecordGroup extends GroupBuilder {
     this.#to = to
   }
 
-  /** Puts the group into the partition, where it is visible at once unless a transaction decides that. */
+  /** Writes the group to the partition, where it is visible at once unless a transaction decides that. */
   put(transaction?: MemoryTransaction): GroupPosition {
     const batch = this.seal(transaction?.producer)
     if (this.#to.deleted) throw topicMissing(this.#to.topic)

@@ -9,7 +9,7 @@ interface MemoryTopic {
   readonly partitions: readonly MemoryPartition[]
 }
 
-/** The topics of a memory log. Several logs may share them, as processes a directory. */
+/** The topics of a memory log. Several logs may share them, as processes share a directory. */
 export class MemoryTopics {
   readonly #env: Env
   readonly #topics = new Map<string, MemoryTopic>()

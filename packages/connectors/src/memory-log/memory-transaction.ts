@@ -1,7 +1,7 @@
 import type { Outcome } from '../record-batch/control-batch.ts'
 import type { Producer } from '../record-batch/format.ts'
 
-/** Where a transaction has records. */
+/** A place where a transaction has records. */
 export interface TransactionPart {
   readonly topic: string
   readonly deleted: boolean
@@ -9,7 +9,7 @@ export interface TransactionPart {
   decide(transaction: MemoryTransaction, outcome: Outcome): void
 }
 
-/** One transaction. Its batches refer to it: that it is decided is one step for all partitions. */
+/** One transaction. Its batches refer to it, so that one step decides it for all partitions. */
 export class MemoryTransaction {
   readonly producer: Producer
   readonly #parts = new Set<TransactionPart>()
@@ -24,7 +24,7 @@ export class MemoryTransaction {
     return this.#outcome
   }
 
-  /** Where it has records. */
+  /** The places where the transaction has records. */
   get parts(): Iterable<TransactionPart> {
     return this.#parts
   }
@@ -33,7 +33,7 @@ export class MemoryTransaction {
     this.#parts.add(part)
   }
 
-  /** Decides it, once. */
+  /** Decides the transaction, once. */
   end(outcome: Outcome): void {
     if (this.#outcome !== undefined) return
     this.#outcome = outcome

@@ -12,17 +12,17 @@ import { MemoryRecordGroup } from './memory-record-group.ts'
 import type { MemoryTopics } from './memory-topics.ts'
 import { MemoryTransaction } from './memory-transaction.ts'
 
-/** Who owns which transactional id, as a writer asks it. */
+/** The owners of transactional ids, for their writers. */
 export interface TransactionOwners {
-  /** What names the transaction after one; of a new producer where there was none. */
+  /** The id and epoch of the transaction after `before`; of a new producer if there was none. */
   next(before?: Producer): Producer
   /** The writer is closed. */
   release(writer: MemoryTransactionalWriter): void
 }
 
 /**
- * Writes transactions, one after the other. Nothing waits in memory: what is appended while a commit is on its way stands
- * in the partitions already, as part of the next transaction.
+ * Writes transactions, one after the other. Nothing waits in memory: records that are appended while a commit is in progress
+ * are in the partitions already, as part of the next transaction.
  */
 export class MemoryTransactionalWriter implements TransactionalWriter {
   readonly transactionalId: string
@@ -32,9 +32,9 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   readonly #partitions = new Map<string, MemoryPartitionWriter>()
   #transaction: MemoryTransaction
   #committing: MemoryTransaction | undefined
-  /** Resolves when no commit is on its way. */
+  /** Resolves when no commit is in progress. */
   #committed: Promise<unknown> = Promise.resolve()
-  /** What ended this writer. */
+  /** The error that ended this writer. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(transactionalId: string, topics: MemoryTopics, owners: TransactionOwners) {
@@ -92,7 +92,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
     this.#partitions.clear()
   }
 
-  /** Another owner has the id: nothing of this one's that is not decided ever will be. */
+  /** Another owner has the id: nothing that this one has not decided yet will ever be committed. */
   fence(): void {
     this.#fail(
       new FencedError(
@@ -144,7 +144,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  /** Ends the writer, unless it has ended already; returns what ended it. */
+  /** Ends the writer, unless it has ended already; returns the error that ended it. */
   #fail(error: unknown): unknown {
     this.#failure ??= { error }
     this.#committing?.end('aborted')

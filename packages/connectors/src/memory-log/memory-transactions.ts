@@ -3,7 +3,7 @@ import { EPOCH_MAX, type Producer } from '../record-batch/format.ts'
 import type { MemoryTopics } from './memory-topics.ts'
 import { MemoryTransactionalWriter, type TransactionOwners } from './memory-transactional-writer.ts'
 
-/** Who owns which transactional id. Several logs may share it, as processes a directory. */
+/** The owners of transactional ids. Several logs may share it, as processes share a directory. */
 export class MemoryTransactions implements TransactionOwners {
   readonly #topics: MemoryTopics
   readonly #owners = new Map<string, MemoryTransactionalWriter>()

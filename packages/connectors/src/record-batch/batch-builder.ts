@@ -32,8 +32,8 @@ import { varintBytes, writeVarint } from './varint.ts'
 const RECORD_OVERHEAD_BYTES = 48
 
 /**
- * Builds one RecordBatch in a buffer that is used again for the next. Records are written in place: a length that comes
- * before what it measures gets the room that the last record's needed, and the content is moved where that was wrong.
+ * Builds one RecordBatch in a buffer that is used again for the next one. Records are written in place. A length before its
+ * content first gets as many bytes as in the last record; if that was wrong, the content is moved.
  */
 export class BatchBuilder {
   readonly #recordBytesMax: number
@@ -86,8 +86,8 @@ export class BatchBuilder {
   }
 
   /**
-   * Makes the batch what it was at the mark. If it was finished and cleared since, `finished` is a copy of the first batch
-   * that was: it begins with the records from before the mark.
+   * Makes the batch what it was at the mark. If it was finished and cleared since then, `finished` is a copy of the first
+   * finished batch: it begins with the records from before the mark.
    */
   rewind(finished?: Buffer): void {
     const { position, count, baseTimestamp, maxTimestamp } = this.#marked
@@ -102,7 +102,7 @@ export class BatchBuilder {
     this.#maxTimestamp = maxTimestamp
   }
 
-  /** Appends a record; the contract is that of `RecordAppender.append`. What throws leaves the batch as it was. */
+  /** Appends a record; the contract is that of `RecordAppender.append`. If it throws, the batch is unchanged. */
   append<V>(
     timestamp: number,
     keyBytes: Buffer | null,
@@ -170,7 +170,7 @@ export class BatchBuilder {
       at = writeVarint(buffer, -1, at)
     } else {
       at = writeVarint(buffer, keyLength, at)
-      // Short keys: a loop beats the call.
+      // For short keys, a loop is faster than the call.
       if (keyLength <= 24) for (let from = keyStart; from < keyEnd; from++) buffer[at++] = keyBytes[from] ?? 0
       else at += keyBytes.copy(buffer, at, keyStart, keyEnd)
     }
@@ -203,7 +203,7 @@ export class BatchBuilder {
   #writeHeaders(headers: Headers): void {
     const out = this.#out
     out.reserve(5)
-    // Mostly there are none.
+    // Usually there are none.
     if (headers.length === 0) {
       out.buffer[out.position++] = 0
       return

@@ -23,9 +23,9 @@ import {
 } from './format.ts'
 import { firstDifference, rebaseRecords } from './rebase-records.ts'
 
-/** The header's fields, each read where a batch starts in a buffer. Whether they can be believed says `isWhole`. */
+/** The header's fields, each read where a batch starts in a buffer. `isWhole` returns whether they are valid. */
 
-/** The batch's whole length in bytes; undefined where it cannot be one. Needs 12 bytes. */
+/** The batch's whole length in bytes; undefined if it cannot be one. Needs 12 bytes. */
 export function batchBytes(buffer: Buffer, at: number): number | undefined {
   const length = buffer.readInt32BE(at + LENGTH_AT)
   return length < HEADER_BYTES - LENGTH_OVERHEAD_BYTES ? undefined : length + LENGTH_OVERHEAD_BYTES
@@ -51,15 +51,15 @@ export const maxTimestamp = (buffer: Buffer, at: number): number => readInt64(bu
 export const recordCount = (buffer: Buffer, at: number): number => buffer.readInt32BE(at + COUNT_AT)
 
 /**
- * When compaction may drop the batch's tombstones, by the wall clock, in ms since the epoch. Undefined for a batch that has
- * none, or that was not compacted yet.
+ * When compaction may drop the batch's tombstones, by the wall clock, in ms since the epoch. Undefined for a batch without
+ * tombstones, or one that was not compacted yet.
  */
 export const deleteHorizonMs = (buffer: Buffer, at: number): number | undefined =>
   (buffer.readInt16BE(at + ATTRIBUTES_AT) & DELETE_HORIZON_BIT) === 0 ? undefined : baseTimestamp(buffer, at)
 
 /**
- * A checksum of the records alone, computed: a rewritten header does not change it, nor does a delete horizon. The records
- * are then taken as they were written: their timestamp differences count from the first of them.
+ * A computed checksum of the records alone: a rewritten header or a delete horizon does not change it. The records are taken
+ * as they were first written: their timestamp differences count from the first of them.
  */
 export function recordsChecksum(buffer: Buffer, at: number): number {
   const start = at + HEADER_BYTES

@@ -12,7 +12,7 @@ const KEY_BYTES = 4
 const TYPES: Record<Outcome, number> = { aborted: 0, committed: 1 }
 const RECORD_BYTES_MAX = 64
 
-/** The value of an end marker is its version (16 bits) and the coordinator's epoch (32). There is no coordinator: zeros. */
+/** The value of an end marker is its version (16 bits) and the coordinator's epoch (32). There is no coordinator here: zeros. */
 const END_MARKER = Buffer.alloc(6)
 
 const endMarkerSerde: Serde<Buffer> = {
@@ -37,7 +37,7 @@ export function controlBatch(producer: Producer, outcome: Outcome, timestamp: nu
   return batch
 }
 
-/** What a control batch that starts at `at` says; undefined where it is no end of a transaction. */
+/** The outcome in a control batch that starts at `at`; undefined if it does not end a transaction. */
 export function outcomeOf(buffer: Buffer, at: number): Outcome | undefined {
   const cursor = new RecordCursor('', 0)
   cursor.open(buffer, at, 0)

@@ -13,8 +13,8 @@ import {
 import { rebaseRecords } from './rebase-records.ts'
 
 /**
- * The delete horizon of a batch some of whose tombstones compaction has dropped. To Kafka it is one that has long passed,
- * which is so; no other batch of ours has it.
+ * The delete horizon of a batch that has lost tombstones to compaction. For Kafka it is a horizon that is long past, which is
+ * true; no other batch of ours has it.
  */
 const TOMBSTONES_GONE_MS = 0
 
@@ -22,18 +22,18 @@ const TOMBSTONES_GONE_MS = 0
 export const tombstonesGone = (buffer: Buffer, at: number): boolean =>
   deleteHorizonMs(buffer, at) === TOMBSTONES_GONE_MS
 
-/** The batch marked: tombstones of it are gone. */
+/** The batch with a mark that tombstones of it were dropped. */
 export function withTombstonesGone(batch: Buffer): Buffer {
   return withDeleteHorizon(batch, TOMBSTONES_GONE_MS)
 }
 
 /**
- * The batch with a delete horizon, as KIP-534 has it: the horizon takes the place of the base timestamp, and the records'
- * differences count from it, so that every timestamp stays what it is. Kafka's tools read it so.
+ * The batch with a delete horizon, as in KIP-534: the horizon replaces the base timestamp, and the records' differences count
+ * from it, so that every timestamp keeps its value. Kafka's tools read it the same way.
  */
 export function withDeleteHorizon(batch: Buffer, horizonMs: number): Buffer {
   const count = recordCount(batch, 0)
-  // What follows the header of a batch without records is padding.
+  // The bytes after the header of a batch without records are padding.
   const end = count === 0 ? HEADER_BYTES : batch.length
   const by = baseTimestamp(batch, 0) - horizonMs
   const marked = Buffer.concat([batch.subarray(0, HEADER_BYTES), rebaseRecords(batch, HEADER_BYTES, end, count, by)])

@@ -19,8 +19,8 @@ import {
 import { RecordCursor } from './record-cursor.ts'
 
 /**
- * A batch with some of its records left out, the others at their offsets; the batch itself where all stay, undefined where
- * none does. Base offset, last offset and base timestamp stay, so that each record's own bytes are still right.
+ * A batch with some of its records removed, the others at their offsets; the batch itself if all stay, undefined if none
+ * does. Base offset, last offset and base timestamp stay, so that each record's own bytes are still right.
  */
 export function filterBatch(
   buffer: Buffer,
@@ -54,8 +54,8 @@ export function filterBatch(
 export const EMPTY_OFFSETS_MAX = 2 ** 31
 
 /**
- * A batch without records that stands for the offsets [baseOffset, nextOffset). It may be made longer than its header, to
- * fill the place of another: the rest is zeros, which nobody reads.
+ * A batch without records for the offsets [baseOffset, nextOffset). It may be longer than its header, to fill the place of
+ * another: the rest is zeros, which no reader reads.
  */
 export function emptyBatch(baseOffset: number, nextOffset: number, bytes = HEADER_BYTES): Buffer {
   const batch = Buffer.alloc(bytes)
@@ -66,7 +66,7 @@ export function emptyBatch(baseOffset: number, nextOffset: number, bytes = HEADE
   return batch
 }
 
-/** The batch as one that belongs to no transaction; itself where it does not. Its records' bytes stay as they are. */
+/** The batch without its transaction; the batch itself if it has none. Its records' bytes stay as they are. */
 export function withoutTransaction(batch: Buffer): Buffer {
   if (!isTransactional(batch, 0)) return batch
   const plain = Buffer.from(batch)

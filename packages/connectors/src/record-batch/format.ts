@@ -20,7 +20,7 @@ export const BASE_SEQUENCE_AT = 53
 export const COUNT_AT = 57
 export const HEADER_BYTES = 61
 
-/** What precedes the length's own extent: base offset and length. */
+/** The bytes that the length field does not count: base offset and length. */
 export const LENGTH_OVERHEAD_BYTES = 12
 
 export const MAGIC = 2
@@ -34,8 +34,8 @@ export const DELETE_HORIZON_BIT = 0x40
 export const NO_PRODUCER = -1
 
 /**
- * Who wrote a batch of a transaction. Id and epoch together name one transaction: a producer's epoch grows with each, as
- * Kafka's does since KIP-890, so that no marker can be taken for that of another.
+ * The writer of a batch of a transaction. Id and epoch together identify one transaction: a producer's epoch grows with each
+ * one, as Kafka's does since KIP-890, so that a marker cannot be taken for that of another transaction.
  */
 export interface Producer {
   readonly id: number
@@ -47,8 +47,8 @@ export interface Producer {
 export const EPOCH_MAX = 2 ** 15 - 1
 
 /**
- * An ordinary batch is closed at either bound. 5000 records of 200 B make the bytes of 1 MiB, so that neither bound alone
- * decides for the usual sizes; a batch is the unit of a write, of a checksum and of what a reader holds.
+ * An ordinary batch is closed when it reaches either limit. 5000 records of 200 B are about 1 MiB, so that neither limit
+ * alone decides for the usual sizes; a batch is the unit of a write, of a checksum and of what a reader holds.
  */
 export const BATCH_RECORDS_MAX = 5000
 export const BATCH_BYTES_TARGET = 1024 * 1024
@@ -57,8 +57,8 @@ export const BATCH_BYTES_TARGET = 1024 * 1024
 export const BATCH_BYTES_MAX = 2 ** 31 - 1
 
 /**
- * Timestamp differences are zig-zag encoded, doubled, and must stay exact as numbers: 2^52 doubled is 2^53. Half of that
- * for each end of a difference; year 73326.
+ * Timestamp differences are zig-zag encoded, which doubles them, and must stay exact as numbers: 2^52 doubled is 2^53. Each
+ * end of a difference gets half of 2^52, which is the year 73326.
  */
 export const TIMESTAMP_MAX = 2 ** 51
 
@@ -70,7 +70,7 @@ export function writeInt64(buffer: Buffer, value: number, at: number): void {
   buffer.writeUInt32BE(((value % TWO_32) + TWO_32) % TWO_32, at + 4)
 }
 
-/** Reads a 64-bit integer; what is not safe as a number comes out as some unsafe one. */
+/** Reads a 64-bit integer; one that is not safe as a number is returned as some unsafe number. */
 export function readInt64(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)
 }

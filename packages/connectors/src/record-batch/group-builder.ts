@@ -2,7 +2,7 @@ import type { Headers, RecordGroup, Serde } from '@millrace/core'
 import { BatchBuilder } from './batch-builder.ts'
 import type { Producer } from './format.ts'
 
-/** A group in the making. It is one batch, however large: its checksum makes it whole or nothing. */
+/** A group that is being built. It is one batch, however large: its checksum shows whether it is whole. */
 export class GroupBuilder implements RecordGroup {
   readonly #builder: BatchBuilder
 

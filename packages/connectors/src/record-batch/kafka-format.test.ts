@@ -23,7 +23,7 @@ const batches = fc.array(fc.array(record, { minLength: 1, maxLength: 4 }), { min
 /** From the count of records on, everything is what a reader follows. */
 const RECORDS_FROM = COUNT_AT
 
-/** Batches one behind the other, as a segment holds them. */
+/** Batches one after the other, as in a segment. */
 function segmentOf(groups: readonly (readonly Plain[])[], from: number): Buffer {
   const builder = new BatchBuilder(100_000)
   let offset = from
@@ -49,7 +49,7 @@ function expected(groups: readonly (readonly Plain[])[], from: number): DecodedR
   }))
 }
 
-/** What our own codec reads until something is not whole. */
+/** What our own codec reads until a batch is not whole. */
 function readSegment(segment: Buffer): { offsets: number[]; wholeBytes: number } {
   const cursor = new RecordCursor('t', 0)
   const offsets: number[] = []
@@ -163,7 +163,7 @@ test('a filtered batch keeps its other records as they were, at their offsets', 
         expect(left).toEqual([])
         return
       }
-      // The last offset stays, also where its record went: the naive decoder would object, ours must not.
+      // The last offset stays, even if its record was removed: the naive decoder would reject that, ours must not.
       expect(nextOffset(kept, 0)).toBe(nextOffset(batch, 0))
       expect(readSegment(kept)).toEqual({
         offsets: left.map(({ offset }) => Number(offset)),

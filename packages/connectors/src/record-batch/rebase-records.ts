@@ -9,16 +9,16 @@ export function firstDifference(buffer: Buffer, start: number): number {
 }
 
 /**
- * The records of a batch, `buffer[start, end)`, as they are in a batch whose base timestamp is lower by `by`: each
- * difference is `by` more, and all else is copied. The batch's content was checked before: its records are whole.
+ * The records of a batch, `buffer[start, end)`, for a batch whose base timestamp is lower by `by`: each difference grows by
+ * `by`, and all else is copied. The batch's content was checked before: its records are whole.
  */
 export function rebaseRecords(buffer: Buffer, start: number, end: number, count: number, by: number): Buffer {
-  // No record is shorter than 7 bytes: a count that cannot be costs no more memory than the batch.
+  // A record has at least 7 bytes: so even an impossible count takes no more memory than the batch.
   const rebased = Buffer.allocUnsafe(end - start + Math.min(count, end - start) * GROWTH_BYTES_MAX)
   let from = start
   let to = 0
   for (let left = count; left > 0 && from < end; left--) {
-    // Length, attributes, timestamp difference, then what does not change.
+    // Length, attributes, timestamp difference, then the bytes that do not change.
     const attributesAt = varintEnd(buffer, from)
     const differenceEnd = varintEnd(buffer, attributesAt + 1)
     const recordEnd = attributesAt + readVarint(buffer, from)

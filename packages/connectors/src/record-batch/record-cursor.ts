@@ -47,9 +47,9 @@ export class RecordCursor implements Batch {
   }
 
   /**
-   * Points at the batch that starts at `at`; records before `fromOffset` are passed over. Throws `UNSUPPORTED` for a
-   * compressed batch: ours never are, this is where another log's would be unpacked. Throws `LOG_DAMAGED`, here and where
-   * records are read, for content that cannot be: nothing is read past the batch's end.
+   * Points the cursor at the batch that starts at `at`; records before `fromOffset` are skipped. Throws `UNSUPPORTED` for a
+   * compressed batch: Millrace writes none, and another log's batches would be unpacked here. Throws `LOG_DAMAGED`, here and
+   * when records are read, for impossible content: nothing is read past the batch's end.
    */
   open(bytes: Buffer, at: number, fromOffset: number): void {
     this.bytes = bytes
@@ -61,7 +61,7 @@ export class RecordCursor implements Batch {
     this.tombstonesGone = tombstonesGone(bytes, at)
     this.#end = at + (batchBytes(bytes, at) ?? 0)
     this.#left = recordCount(bytes, at)
-    // A batch without records may be longer than its header, where it fills the place of another.
+    // A batch without records may be longer than its header, if it fills the place of another.
     this.#at = this.#left === 0 ? this.#end : at + HEADER_BYTES
     if (isCompressed(bytes, at)) throw this.#compressed()
     const { nextOffset: next } = this
@@ -160,7 +160,7 @@ export class RecordCursor implements Batch {
     this.#at = end
   }
 
-  /** Passes over some bytes of the record, which must be there; returns where they start. */
+  /** Skips some bytes of the record, which must be there; returns where they start. */
   #take(length: number): number {
     const start = this.#at
     this.#at = start + length
@@ -170,9 +170,9 @@ export class RecordCursor implements Batch {
 
   #varint(): number {
     const { bytes } = this
-    // One byte past the record may be looked at; what follows every varint then finds that it is outside.
+    // This may read one byte past the record; the check that follows every varint then finds that it is outside.
     let byte = bytes[this.#at++] ?? 0
-    // Most are one byte or two: lengths below 64 and 8192, small differences.
+    // Most have one byte or two: lengths below 64 and 8192, small differences.
     if (byte < 128) return (byte >>> 1) ^ -(byte & 1)
     let value = byte & 127
     for (let shift = 7; shift < 28; shift += 7) {
@@ -180,9 +180,9 @@ export class RecordCursor implements Batch {
       value |= (byte & 127) << shift
       if (byte < 128) return (value >>> 1) ^ -(value & 1)
     }
-    // Past 28 bits integers of 32 no longer do.
+    // Above 28 bits, 32-bit integers are too small.
     for (let scale = 2 ** 28; byte >= 128; scale *= 128) {
-      // 8 bytes hold 2^56: more is no number that a record of ours can have.
+      // 8 bytes hold 2^56: a record of ours never has a larger number.
       if (scale > 2 ** 49) throw this.#damaged()
       byte = this.#furtherByte()
       value += (byte & 127) * scale

@@ -1,8 +1,8 @@
 import type { BatchBuilder } from './batch-builder.ts'
 
 /**
- * What a partition's writer appended since a mark: it stays in memory, so that it can be taken back. A batch that becomes
- * full meanwhile is put aside, complete, and goes on its way when the stretch is released.
+ * The records that a partition's writer has appended since a mark: they stay in memory, so that they can be removed again. A
+ * batch that becomes full meanwhile is set aside, complete, and is written when the stretch is released.
  */
 export class Stretch {
   readonly #builder: BatchBuilder
@@ -23,18 +23,18 @@ export class Stretch {
     this.#builder.mark()
   }
 
-  /** Throws if a stretch is open: what is called then would put into the log what may still be taken back. */
+  /** Throws if a stretch is open: the caller would write to the log what may still be removed. */
   check(): void {
     if (this.#open) throw new Error('A stretch that was marked is still open: release or rewind it first')
   }
 
-  /** Puts the builder's batch aside, finished as `batch`, and empties the builder. */
+  /** Sets the builder's batch aside, finished as `batch`, and empties the builder. */
   putAside(batch: Buffer): void {
     this.#full.push(Buffer.from(batch))
     this.#builder.clear()
   }
 
-  /** Ends the stretch; returns the batches that were put aside, in order. */
+  /** Ends the stretch; returns the batches that were set aside, in order. */
   release(): readonly Buffer[] {
     this.#open = false
     return this.#full.length === 0 ? NONE : this.#full.splice(0)

@@ -1,9 +1,9 @@
 /** Zig-zag varints as Kafka's records use them, over plain numbers; exact for |value| up to 2^52. */
 
-/** Below this the 32-bit operators suffice: zig-zag doubles, and the result must stay a positive 31-bit number. */
+/** Below this, the 32-bit operators are enough: zig-zag doubles, and the result must stay a positive 31-bit number. */
 const SMALL = 2 ** 30
 
-/** How many bytes a value takes. */
+/** The number of bytes that a value takes. */
 export function varintBytes(value: number): number {
   let rest = value >= 0 ? value * 2 : -value * 2 - 1
   let bytes = 1
@@ -14,7 +14,7 @@ export function varintBytes(value: number): number {
   return bytes
 }
 
-/** Reads the value at `at`. Where it ends says `varintEnd`. */
+/** Reads the value at `at`. `varintEnd` returns where it ends. */
 export function readVarint(buffer: Uint8Array, at: number): number {
   let value = 0
   let scale = 1
@@ -33,7 +33,7 @@ export function varintEnd(buffer: Uint8Array, at: number): number {
   return at
 }
 
-/** Writes a value at `at`; returns the position after it. The caller made room. */
+/** Writes a value at `at`; returns the position after it. The caller must have made room. */
 export function writeVarint(buffer: Uint8Array, value: number, at: number): number {
   if (value < SMALL && value >= -SMALL) {
     let rest = (value << 1) ^ (value >> 31)

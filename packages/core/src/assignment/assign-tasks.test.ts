@@ -7,7 +7,7 @@ const names = (prefix: string, count: number) => Array.from({ length: count }, (
 const plan = fc.record({
   tasks: fc.integer({ min: 0, max: 30 }),
   members: fc.integer({ min: 1, max: 7 }),
-  /** Who has each task: a member, somebody gone, or nobody. */
+  /** Which member has each task: a present one, one that has left, or none. */
   owners: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 30, maxLength: 30 }),
 })
 
@@ -33,7 +33,7 @@ test('as few tasks move as an even spread allows', () => {
       const had = new Map(ids.map((id, at) => [id, `m${owners[at]}`]))
       const assigned = assignTasks(ids, all, had)
       const kept = ids.filter((id) => assigned.get(id) === had.get(id)).length
-      // The most that can stay: each member keeps up to its share, and the larger shares go to those who have most.
+      // The most that can stay: each member keeps up to its share, and the members that have most get the larger shares.
       const counts = all.map((member) => ids.filter((id) => had.get(id) === member).length).sort((a, b) => b - a)
       const share = Math.floor(tasks / members)
       const most = counts.reduce((sum, count, at) => sum + Math.min(count, at < tasks % members ? share + 1 : share), 0)

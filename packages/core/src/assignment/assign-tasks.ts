@@ -1,10 +1,10 @@
 import { Flow } from './flow.ts'
 
 /**
- * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few as
- * possible change their owner. A view is of one subtopology, so no member has most of it, and no member has most of the work
- * of a step. The same input gives the same answer in every process. `owners` says who has a task now; owners that are not members
- * count for nothing. Without members no task is assigned.
+ * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few
+ * as possible change their owner. A view is of one subtopology, so no member has most of a view, and no member has most of
+ * the work of a step. The same input gives the same result in every process. `owners` gives the present owner of each task;
+ * owners that are not members are ignored. Without members no task is assigned.
  */
 export function assignTasks(
   tasks: readonly string[],
@@ -47,9 +47,9 @@ function groupedTasks(tasks: readonly string[]): Map<string, string[]> {
 }
 
 /**
- * How many tasks of each group each member gets. Of each group all members get the same number, and some of them one more; of
- * these, all members together get the same number too, and some one more. Which ones is a flow from the groups to the members,
- * whose cost is lowest where most tasks stay.
+ * How many tasks of each group each member gets. All members get the same number of a group's tasks, and some of them get one
+ * more. Of these extra tasks, all members together get the same number too, and some get one more. A flow from the groups to
+ * the members selects them; its cost is lowest if most tasks stay.
  */
 function spread(
   groups: readonly (readonly string[])[],

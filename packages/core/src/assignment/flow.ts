@@ -13,7 +13,7 @@ export class Flow {
     this.#edges = Array.from({ length: nodes }, () => [])
   }
 
-  /** Lets `room` units pass, each for `cost`. Returns what asks how many do. */
+  /** Adds an edge that `room` units can pass, each for `cost`. Returns a function that returns how many units pass. */
   connect(from: number, to: number, room: number, cost = 0): () => number {
     const [forth, back] = [this.#of(from), this.#of(to)]
     const edge: Edge = { to, cost, room, back: back.length }

@@ -42,7 +42,7 @@ export class ByteWriter {
     return Buffer.from(this.buffer.subarray(0, this.position))
   }
 
-  /** Forgets what was written, keeps the room. */
+  /** Discards what was written, and keeps the room. */
   clear(): void {
     this.position = 0
   }

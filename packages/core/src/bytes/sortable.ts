@@ -26,7 +26,7 @@ export function makeSortable(order: SerdeOrder, bytes: Buffer, start: number, en
   if (start === end || order === 'bytes' || order === 'none') return
   const first = bytes[start] ?? 0
   if (order === 'float' && (first & SIGN) !== 0) {
-    // -0 equals 0, so that it must have the same bytes.
+    // -0 equals 0, so it must have the same bytes.
     if (isNegativeZero(bytes, start, end)) bytes[start] = SIGN
     else invert(bytes, start, end)
     return

@@ -67,7 +67,7 @@ export function cleaningConformance({ test }: LogTests): void {
 
   test('deletes what is older than its retention, by the times of records', async (log) => {
     const [partition, writer] = await openWriter(log, { retentionMs: 60_000, segmentBytes: 1024 })
-    // The clock of every log of the suite is far behind the second of these times, and far past the first.
+    // The clock of every log of the suite is far before the second of these times, and far after the first.
     for (const at of [1, 2 ** 50, 1]) {
       for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200), at)
       await writer.flush()

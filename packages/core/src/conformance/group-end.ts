@@ -12,7 +12,7 @@ const join = (log: Log, untilEnd = true) =>
 const assigned = (member: Membership, fits: (assignment: Assignment) => boolean) =>
   firstValueFrom(member.assignments.pipe(filter(fits)))
 
-/** Two members that have a task each, and the first assignments that say so. */
+/** Two members that have a task each, and the first assignments, which give them these tasks. */
 async function twoMembers(log: Log, other: Log) {
   const first = await join(log)
   const second = await join(other)
@@ -21,7 +21,7 @@ async function twoMembers(log: Log, other: Log) {
   return { first, second, assignments: [await assigned(first, hasBoth), await assigned(second, hasBoth)] as const }
 }
 
-/** Members that run until the end find out together that they are all at it. */
+/** Members that run until the end find out together that all of them have reached it. */
 export function groupEndConformance({ test, factory }: LogTests): void {
   const shared = (name: string, body: (log: Log, other: Log) => Promise<void>) =>
     test(name, async (log) => {
@@ -38,7 +38,7 @@ export function groupEndConformance({ test, factory }: LogTests): void {
     const { first, second, assignments } = await twoMembers(log, other)
     await first.reportEnd(assignments[0], true)
     await second.reportEnd(assignments[1], true)
-    // What each of them knows of the other's report came with an assignment.
+    // An assignment brought what each of them knows about the other's report.
     const later = (known: Assignment) => (found: Assignment) => found.generation >= known.generation + 2
     const again = await Promise.all([assigned(first, later(assignments[0])), assigned(second, later(assignments[1]))])
     assert.deepEqual(
@@ -77,7 +77,7 @@ export function groupEndConformance({ test, factory }: LogTests): void {
     const first = await join(log)
     const alone = await assigned(first, ({ tasks }) => tasks.length === 2)
     const second = await join(other)
-    // Of what it had before: it may have lost tasks since, and been given others.
+    // For the assignment that it had before: it may have lost tasks since, and may have been given others.
     await first.reportEnd(alone, true)
     const shared = await assigned(first, ({ tasks }) => tasks.length === 1)
     assert.equal(shared.ended, false)

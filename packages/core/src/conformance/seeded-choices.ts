@@ -6,9 +6,9 @@ export interface Choices {
   pick<T>(items: readonly T[]): T
 }
 
-/** Choices by Marsaglia's xorshift32: the suite brings its own, so that a seed means the same for every log. */
+/** Choices by Marsaglia's xorshift32. The suite has its own generator, so that a seed means the same for every log. */
 export function seededChoices(seed: number): Choices {
-  // Seeds that are alike differ in every bit; the state must not be 0.
+  // Similar seeds differ in every bit; the state must not be 0.
   let state = Math.imul(seed + 1, 0x9e3779b1) | 1
   const next = () => {
     state ^= state << 13

@@ -6,7 +6,7 @@ import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'
 import { seededChoices } from './seeded-choices.ts'
 
-/** A writer of either kind, and how what it was given becomes readable. */
+/** A writer of either kind, and how what was appended to it becomes readable. */
 interface AnyWriter {
   readonly partition: PartitionWriter
   show(): Promise<unknown>
@@ -16,7 +16,7 @@ interface AnyWriter {
 const LARGE = 'x'.repeat(5000)
 const LARGE_RECORDS = 300
 
-/** What is appended behind a mark is taken back, or stays, as the caller says. */
+/** What is appended behind a mark is taken back, or stays, as the caller chooses. */
 export function stretchesConformance({ test }: LogTests): void {
   const kinds: Readonly<Record<string, (log: Log) => Promise<AnyWriter>>> = {
     'a plain writer': async (log) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { filter, firstValueFrom, Subject, type Subscription, startWith } from 'rxjs'
 import type { Assignment, Membership } from '../contracts/membership.ts'
 
-/** Who runs which task: at most one at a time. */
+/** Which member runs which task: at most one at a time. */
 export class TaskHolders {
   readonly #holders = new Map<string, Worker>()
   readonly #changes = new Subject<void>()

@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000
 const YEAR_2001 = 978_307_200_000
 const FILLER = 'x'.repeat(1500)
 
-/** How long compaction keeps tombstones, and how readers learn that some are gone. */
+/** How long compaction keeps tombstones, and how readers learn that some were dropped. */
 export function tombstonesConformance({ test, factory }: LogTests): void {
   /** Compacts everything written so far, some time later. */
   const cleanAfter = async (log: Log, hours: number, partition: PartitionWriter, writer: LogWriter) => {
@@ -80,7 +80,7 @@ export function tombstonesConformance({ test, factory }: LogTests): void {
     assert.deepEqual(await goneIn(log), [])
     await cleanAfter(log, 25, partition, writer)
     const gone = await goneIn(log)
-    // Whoever stands before a tombstone meets it; whoever has passed all of them does not.
+    // A reader before a tombstone reads it; a reader that has passed all of them does not.
     for (const offset of [2, 3])
       assert.ok(
         gone.some(([base, next]) => base <= offset && offset < next),
@@ -90,7 +90,7 @@ export function tombstonesConformance({ test, factory }: LogTests): void {
       gone.every(([, next]) => next <= nextOffset),
       `${JSON.stringify(gone)}`,
     )
-    // It stays so, whatever is compacted later.
+    // This does not change, whatever is compacted later.
     await cleanAfter(log, 25, partition, writer)
     assert.deepEqual(await goneIn(log), gone)
   })
@@ -122,7 +122,7 @@ async function recordsOf(log: Log): Promise<ReadRecord[]> {
   return readAll(await log.openReader().assign('t', 0, 0))
 }
 
-/** The offsets of the batches that say that tombstones are gone: from the first, to before the second. */
+/** The offsets of the batches that report dropped tombstones: from the first, to before the second. */
 async function goneIn(log: Log): Promise<[number, number][]> {
   const reader = await log.openReader().assign('t', 0, 0)
   const gone: [number, number][] = []

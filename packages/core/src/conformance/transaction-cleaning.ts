@@ -6,7 +6,7 @@ import { readAll, write } from './records.ts'
 
 const FILLER = 'x'.repeat(300)
 
-/** Compaction, retention and purging where transactions are committed, aborted and open. */
+/** Compaction, retention and purging with committed, aborted and open transactions. */
 export function transactionCleaningConformance({ test }: LogTests): void {
   test('compaction keeps the latest committed record of each key, and nothing of what was aborted', async (log) => {
     await log.admin.createTopic('t', { cleanup: 'compact', segmentBytes: 1024 })
@@ -18,7 +18,7 @@ export function transactionCleaningConformance({ test }: LogTests): void {
       const grouped = index % 2 === 0
       write(grouped ? group : partition, key, `v${index} ${FILLER}`)
       await (grouped ? writer.commit([group]) : writer.flush())
-      // What is aborted comes later, and some of it deletes: neither may count.
+      // Aborted records come later, and some of them delete: neither may count.
       write(aborted, key, index % 3 === 0 ? null : `aborted ${index} ${FILLER}`, 2 ** 50)
       write(aborted, null, `aborted ${index}`)
       await aborting.flush()
@@ -39,7 +39,7 @@ export function transactionCleaningConformance({ test }: LogTests): void {
     const following = readAll(reader)
     assertAscending(following)
     assert.equal(reader.position, (await log.admin.offsets('t', 0)).end)
-    // From wherever one reads, the fold over what follows is as it was.
+    // From every start offset, the fold over what follows is as it was.
     for (const { offset } of before) {
       assert.deepEqual(
         foldLatest(await recordsIn(log, 0, 'committed', offset)),
@@ -150,7 +150,7 @@ export function transactionCleaningConformance({ test }: LogTests): void {
   })
 }
 
-/** Appends so much that every segment with something else in it is closed. */
+/** Appends enough to close every segment that has something else in it. */
 async function closeSegments(log: Log): Promise<void> {
   const writer = log.openWriter()
   const partition = await writer.openPartition('t', 0)

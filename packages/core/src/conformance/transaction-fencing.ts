@@ -4,7 +4,7 @@ import { rejects, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'
 
-/** One owner an id: who opens it fences who had it. */
+/** An id has one owner: a writer that opens it fences the writer that had it. */
 export function transactionFencingConformance({ test, factory }: LogTests): void {
   const calls: Record<string, (writer: TransactionalWriter) => Promise<unknown>> = {
     flush: (writer) => writer.flush(),

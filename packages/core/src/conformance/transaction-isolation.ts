@@ -9,11 +9,11 @@ import { seededChoices } from './seeded-choices.ts'
 const WRITERS = ['a', 'b', 'c'] as const
 const PARTITIONS = [0, 1] as const
 const STEPS = 200
-/** The seed of the choices: any would do. */
+/** The seed of the choices: any seed would do. */
 const SEED = 7
 
 /**
- * What one transaction may see of another, and in which order readers see what transactions write. The anomalies bear the
+ * What one transaction may see of another, and in which order readers see what transactions write. The anomalies have the
  * names that jepsen.tests.kafka gives them.
  */
 export function transactionIsolationConformance({ test, factory }: LogTests): void {
@@ -36,7 +36,7 @@ export function transactionIsolationConformance({ test, factory }: LogTests): vo
     nothingIsSeen()
     ready.resolve()
     await committing
-    // Now b may read a, which has read nothing of b and is over.
+    // Now b may read what a wrote: a has read nothing of b, and has ended.
     assert.deepEqual(values(readAll(others[0])), ['of a'])
     assert.deepEqual(values(readAll(readers[1])), [])
     assert.deepEqual(values(readAll(others[1])), [])
@@ -58,7 +58,7 @@ export function transactionIsolationConformance({ test, factory }: LogTests): vo
       write(await writer.openPartition('t', choices.pick(PARTITIONS)), 'k', `${writer.transactionalId} ${written++}`)
       if (choices.chance(0.6)) await writer.flush()
       if (choices.chance(0.2)) await (choices.chance(0.3) ? writer.abort() : writer.commit([]))
-      // Also in the middle of transactions, between their records.
+      // Also inside transactions, between their records.
       for (const [each, seen] of readings) seen.push(...readAll(each))
     }
     for (const writer of writers) {

@@ -22,7 +22,7 @@ interface ModelRecord {
   readonly transaction: ModelTransaction | undefined
 }
 
-/** Random appends, commits, aborts and fences of several writers, held against what the words of the contract give. */
+/** Random appends, commits, aborts and fences of several writers, compared with what the contract promises. */
 export function transactionModelConformance({ test, factory }: LogTests): void {
   for (let seed = 1; seed <= SEEDS; seed++) {
     test(`whatever several writers do, readers find what a model says (seed ${seed})`, async (log) => {
@@ -62,7 +62,7 @@ export function transactionModelConformance({ test, factory }: LogTests): void {
 /** Every partition as a list of records, in the order in which they came into the log. */
 class Model {
   readonly #records: ModelRecord[] = []
-  /** Aborted before they were flushed: whether they are in the log is the log's choice. */
+  /** Aborted before they were flushed: the log chooses whether it has them. */
   readonly #unflushed = new Set<string>()
   #count = 0
 
@@ -88,7 +88,7 @@ class Model {
       .map(({ value }) => value)
   }
 
-  /** What is in the log for certain. */
+  /** What is certainly in the log. */
   all(partition: number): string[] {
     return this.#of(partition).map(({ value }) => value)
   }
@@ -110,7 +110,7 @@ class Model {
   }
 }
 
-/** What all actors have: partitions to append to, and what was appended and not flushed. */
+/** What all actors share: partitions to append to, and what was appended and not flushed. */
 abstract class Actor {
   protected readonly model: Model
   protected readonly pending: ModelRecord[] = []

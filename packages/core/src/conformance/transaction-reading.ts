@@ -4,7 +4,7 @@ import { assertAscending, recordsIn, values, valuesIn } from './expectations.ts'
 import type { LogTests } from './log-tests.ts'
 import { readAll, write } from './records.ts'
 
-/** What readers find where transactions of several writers and plain records share a partition. */
+/** What readers find when transactions of several writers and plain records share a partition. */
 export function transactionReadingConformance({ test, factory }: LogTests): void {
   test('readers get what is committed, in offset order, however it is interleaved with what is not', async (log) => {
     await mixed(log)
@@ -182,7 +182,7 @@ async function mixed(log: Log): Promise<void> {
       write(await writer.openPartition('t', 0), 'k', `${name} ${round}`)
       await writer.flush()
     }
-    // Some transactions are of one round, some of two.
+    // Some transactions have one round, some have two.
     if (round !== 1) await a.abort()
     if (round !== 2) await b.commit([])
   }

@@ -8,7 +8,7 @@ import { transactionModelConformance } from './transaction-model.ts'
 import { transactionReadingConformance } from './transaction-reading.ts'
 import { transactionWritingConformance } from './transaction-writing.ts'
 
-/** What a log that declares transactions promises of them. */
+/** What a log that declares transactions promises about them. */
 export function transactionsConformance({ test, factory }: LogTests): void {
   test('are declared, or refused', async (log) => {
     if (log.capabilities.transactions === 'none') await rejects('UNSUPPORTED', log.openTransactionalWriter('id'))

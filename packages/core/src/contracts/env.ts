@@ -1,5 +1,5 @@
 /**
- * The outside world, as everything but its adapter sees it. Nothing else reads `Date`, `Math.random` or `node:fs`, so
+ * The outside world, as all code except the adapter sees it. Only the adapter reads `Date`, `Math.random` or `node:fs`, so
  * that a seeded simulation can run the real code. `@millrace/core/node` is the adapter for Node.
  */
 export interface Env {
@@ -11,7 +11,7 @@ export interface Env {
 }
 
 export interface Clock {
-  /** Wall-clock time, ms since the epoch; may jump either way. */
+  /** Wall-clock time, ms since the epoch; may jump forward or back. */
   now(): number
   /** Time that never goes back, ms with fractions, from an arbitrary start. */
   monotonic(): number
@@ -24,16 +24,17 @@ export interface Timer {
 export interface Timers {
   /** Calls `callback` once, `delayMs` from now, unless cancelled. A pending timer keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer
-  /** Resolves after everything else that is ready (I/O, queries, timers) had its turn. */
+  /** Resolves after everything else that is ready (I/O, queries, timers) has run. */
   turn(): Promise<void>
 }
 
-/** Shows other processes that this one runs, whatever its code is doing. */
+/** Shows other processes that this process runs, whatever its code is doing. */
 export interface Heartbeats {
   /**
-   * Counts up in a file every `intervalMs`, beginning when the file is there: 8 bytes at its start, a big-endian double. It
-   * counts on while a callback holds the thread of the caller, and stands still when the process is stopped or dead. Resolves
-   * when that is so. It does not keep the process alive. `failed` is called once if the counting ends before `stop`.
+   * Increments a counter in a file every `intervalMs`, from when the file exists: 8 bytes at its start, a big-endian double.
+   * The counter keeps moving while a callback holds the thread of the caller, and stands still when the process is stopped or
+   * dead. Resolves when the counting has begun. Counting does not keep the process alive. `failed` is called once if the
+   * counting ends before `stop`.
    */
   start(path: string, intervalMs: number, failed: (error: unknown) => void): Promise<Heartbeat>
 }
@@ -54,32 +55,32 @@ export interface Random {
 export type OpenMode = 'read' | 'write' | 'create'
 
 /**
- * The file operations that a log needs. Synchronous calls are those that the page cache answers in microseconds;
- * what waits for the disk returns a promise. Errors are Node's own, with `code`, `path` and `syscall`.
+ * The file operations that a log needs. The page cache answers synchronous calls in microseconds. A call that waits for the
+ * disk returns a promise. Errors are Node's own, with `code`, `path` and `syscall`.
  */
 export interface FileSystem {
   /**
-   * Names the present boot of the machine: what was written in another one and not synced may be gone. Empty where the
-   * platform does not tell.
+   * Identifies the present boot of the machine. Data that was written in another boot and not synced may be lost. Empty if
+   * the platform does not report it.
    */
   readonly boot: string
-  /** `write` creates the file where it is missing, and never truncates. Files are made with mode 0600. */
+  /** `write` creates the file if it is missing, and never truncates it. New files have mode 0600. */
   open(path: string, mode: OpenMode): OpenFile
-  /** Makes the directory and its parents, with mode 0700; content that is there already stays. */
+  /** Creates the directory and its parents, with mode 0700. Content that is already there stays. */
   makeDirectory(path: string): void
-  /** Names in the directory, in byte order; throws `ENOENT` where there is none. */
+  /** Names in the directory, in byte order. Throws `ENOENT` if the directory does not exist. */
   list(path: string): string[]
   stat(path: string): FileStat | undefined
   rename(from: string, to: string): void
-  /** Gives a file a second name. Throws `EXDEV` on another file system, and other codes where there are no hard links. */
+  /** Gives a file a second name. Throws `EXDEV` on another file system, and other codes if hard links are not supported. */
   link(path: string, name: string): void
-  /** Removes a file; one that is already gone is no error. */
+  /** Removes a file. A file that does not exist is not an error. */
   remove(path: string): void
-  /** Removes a directory and all it holds; one that is already gone is no error. */
+  /** Removes a directory and everything in it. A directory that does not exist is not an error. */
   removeTree(path: string): void
   /** Makes created, renamed and removed names in the directory survive a power cut. */
   syncDirectory(path: string): Promise<void>
-  /** Calls `changed` soon after the file's content changes, by whichever process; calls may be merged. */
+  /** Calls `changed` soon after any process changes the file's content. Calls may be merged. */
   watch(path: string, changed: () => void): Watcher
 }
 
@@ -87,7 +88,7 @@ export interface FileStat {
   readonly bytes: number
   readonly directory: boolean
   readonly modifiedMs: number
-  /** The owner's user id; -1 where the platform has none. */
+  /** The owner's user id; -1 if the platform has none. */
   readonly uid: number
 }
 
@@ -100,8 +101,9 @@ export interface OpenFile {
   /** Reads up to `length` bytes at `position` into `buffer` from `offset`; returns how many there were. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): number
   /**
-   * Writes all of `buffer[offset, offset + length)` at `position`. Node may write less and say nothing when the disk is
-   * full: the adapter goes on until all is written or an error says why not. After an error any prefix may be there.
+   * Writes all of `buffer[offset, offset + length)` at `position`. When the disk is full, Node may write less and report no
+   * error: the adapter continues until everything is written or a call fails with the reason. After an error any prefix may
+   * be there.
    */
   write(buffer: Uint8Array, offset: number, length: number, position: number): void
   truncate(bytes: number): void

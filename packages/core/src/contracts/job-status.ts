@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors/codes.ts'
 
-/** What a container reports of itself: a snapshot, made a few times a second, never on the hot path. */
+/** What a container reports about itself: a snapshot, made a few times a second, never on the hot path. */
 export interface JobStatus {
   readonly job: string
   readonly phase: 'restoring' | 'running' | 'stopping' | 'stopped' | 'failed'
@@ -41,7 +41,7 @@ export interface InputStatus {
 export interface TaskCounts {
   /** Records taken from the inputs. */
   readonly processed: number
-  /** Of these, records of repartition topics: the task that sent them had counted what they come from. */
+  /** Of these, records of repartition topics. The task that sent them has already counted the records that they come from. */
   readonly repartitioned: number
   /** Records appended to topics, repartition topics included. */
   readonly emitted: number
@@ -53,7 +53,7 @@ export interface TaskCounts {
   readonly keyless: number
   /** Records left out because a callback failed for them, or what it returned could not be written, by policy. */
   readonly failed: number
-  /** Those of the three that went to a dead-letter topic. */
+  /** Of the three counts above, the records that went to a dead-letter topic. */
   readonly deadLettered: number
   /** Repeats of repartition records, dropped after a crash of the task that had sent them. */
   readonly repeats: number

@@ -7,8 +7,8 @@ import type { LogWriter, TransactionalWriter } from './writers.ts'
 /**
  * A system that holds topics. All offsets are safe integers from 0; all times are ms since the epoch.
  *
- * Every implementation passes the conformance suite (`@millrace/core/conformance`). What a log cannot do it declares in
- * `capabilities`; a job that needs it is refused at its start.
+ * Every implementation passes the conformance suite (`@millrace/core/conformance`). A log declares in `capabilities` what it
+ * cannot do. A job that needs it is rejected at its start.
  */
 export interface Log {
   /** What kind it is: `file`, `memory`, `kafka`, `redis`. */
@@ -18,48 +18,49 @@ export interface Log {
   readonly capabilities: LogCapabilities
   readonly admin: LogAdmin
   /**
-   * Why partitions could not be compacted or shortened behind the appends of this log, as a live value: each error (code
-   * `CLEANING_FAILED`) until the partition was cleaned. Empty if all is well. A log whose servers clean reports nothing.
+   * Why partitions could not be compacted or shortened behind the appends of this log, as a live value. Each error (code
+   * `CLEANING_FAILED`) stays until its partition is cleaned. Empty if all is well. A log whose servers clean reports nothing.
    */
   readonly cleaningFailures: Observable<readonly MillraceError[]>
-  /** Reads what is committed, unless asked otherwise. */
+  /** By default the reader returns only what is committed. */
   openReader(options?: ReaderOptions): LogReader
   openWriter(): LogWriter
   /**
-   * Opens the one writer of a transactional id: whoever had it before is fenced, and what that one left undecided is
-   * aborted, before this resolves. Ids are names (`BAD_NAME`). Throws `UNSUPPORTED` without the capability `transactions`.
+   * Opens the only writer of a transactional id. Before this resolves, the id's former writer is fenced, and what it left
+   * undecided is aborted. Ids are names (`BAD_NAME`). Throws `UNSUPPORTED` without the capability `transactions`.
    */
   openTransactionalWriter(transactionalId: string): Promise<TransactionalWriter>
   /**
-   * Claims a name (a job's) for this process alone, until released or until the process dies. Throws `JOB_RUNNING` with
-   * the owner where another process holds it.
+   * Claims a name (a job's) for this process alone, until the claim is released or the process dies. Throws `JOB_RUNNING`
+   * with the owner if another process holds the name.
    */
   claim(name: string): Promise<Claim>
   /**
-   * Joins the group of that name (a job's): its members share the tasks. Throws `UNSUPPORTED` without the capability
-   * `membership`, `JOB_CHANGED` while others run something else under that name, and `JOB_RUNNING` while one has claimed it.
+   * Joins the group of that name (a job's). Its members share the tasks. Throws `UNSUPPORTED` without the capability
+   * `membership`, `JOB_CHANGED` while other members run something else under that name, and `JOB_RUNNING` while a process has
+   * claimed the name.
    */
   join(group: string, options: JoinOptions): Promise<Membership>
-  /** Ends readers, writers and claims. What was appended and not flushed may be lost. */
+  /** Ends readers, writers and claims. Records that were appended and not flushed may be lost. */
   close(): Promise<void>
 }
 
 /**
- * `all`: any partitions of any topics become visible together. `same-slot`: those that the log keeps in one place. `none`: there are no
- * transactions.
+ * `all`: any partitions of any topics become visible together. `same-slot`: those that the log keeps in one place. `none`:
+ * the log has no transactions.
  */
 export type TransactionReach = 'all' | 'same-slot' | 'none'
 
 export interface LogCapabilities {
-  /** How far one transaction reaches. A job needs `all`, whatever its guarantee: its state moves with its input positions. */
+  /** Which partitions one transaction can span. A job needs `all`, whatever its guarantee: its state moves with its input positions. */
   readonly transactions: TransactionReach
   /** Several processes share the tasks of a group. */
   readonly membership: boolean
 }
 
 /**
- * `committed`: records of transactions only once they are committed, in offset order, never past the first that is not
- * decided. `uncommitted`: every record that is in the log, also of transactions that are not decided or were aborted.
+ * `committed`: a reader gets records of transactions only once they are committed, in offset order, and never past the first
+ * undecided record. `uncommitted`: a reader gets every record in the log, also records of undecided and aborted transactions.
  */
 export type Isolation = 'committed' | 'uncommitted'
 
@@ -78,13 +79,13 @@ export type Cleanup = 'delete' | 'compact'
 export interface TopicSettings {
   /** How many partitions; at least 1. Default 1. */
   readonly partitions: number
-  /** `delete`: old segments go by retention. `compact`: the latest record of every key is kept. Default `delete`. */
+  /** `delete`: retention deletes old segments. `compact`: the latest record of every key is kept. Default `delete`. */
   readonly cleanup: Cleanup
-  /** Records older than this (by their timestamps, beside the clock) may be deleted; null keeps them. Default null. */
+  /** Records older than this (their timestamps compared with the clock) may be deleted; null keeps them. Default null. */
   readonly retentionMs: number | null
   /** A partition larger than this may lose its oldest segments; null keeps them. Default null. */
   readonly retentionBytes: number | null
-  /** A segment that reached this size is closed and a new one begun. Default 256 MiB. */
+  /** A segment that has reached this size is closed, and a new one begins. Default 256 MiB. */
   readonly segmentBytes: number
   /** The largest record (key, value and headers) that is accepted. Default 1 MiB. */
   readonly recordBytesMax: number
@@ -100,8 +101,8 @@ export interface PartitionOffsets {
   /** The offset of the first record that is still there. */
   readonly start: number
   /**
-   * Where reading what is committed ends: the offset that the next record will get, or that of the first record whose
-   * transaction is not decided yet.
+   * Where reading of committed records ends: the offset that the next record will get, or the offset of the first record
+   * whose transaction is not decided yet.
    */
   readonly end: number
 }
@@ -109,25 +110,26 @@ export interface PartitionOffsets {
 export interface LogAdmin {
   /** Throws `TOPIC_EXISTS`, `BAD_NAME`, `BAD_TOPIC_SETTINGS`. Durable when it returns. */
   createTopic(name: string, settings?: Partial<TopicSettings>): Promise<TopicDescription>
-  /** Throws `TOPIC_MISSING`. Readers and writers of it fail with `TOPIC_MISSING` at their next call. */
+  /** Throws `TOPIC_MISSING`. Readers and writers of the topic fail with `TOPIC_MISSING` at their next call. */
   deleteTopic(name: string): Promise<void>
-  /** Undefined where there is no such topic. */
+  /** Undefined if there is no such topic. */
   describeTopic(name: string): Promise<TopicDescription | undefined>
   /** All topics, by name. */
   listTopics(): Promise<TopicDescription[]>
   offsets(topic: string, partition: number): Promise<PartitionOffsets>
   /**
-   * Throws `LOG_PARTS_DIFFER` where what the log holds of these topics does not fit together, as in a copy whose files are of
-   * different moments: asked before a job uses them. A topic that is missing is no error, unless committed records of it are.
+   * Throws `LOG_PARTS_DIFFER` if the parts of these topics in the log do not fit together, as in a copy whose files are from
+   * different moments. Called before a job uses the topics. A missing topic is not an error, unless the log has committed
+   * records of it.
    */
   checkTopics(names: readonly string[]): Promise<void>
-  /** The offset before which batches may have been rewritten by compaction; 0 where none ever is. */
+  /** The offset before which compaction may have rewritten batches; 0 if it never rewrites any. */
   rewrittenBefore(topic: string, partition: number): Promise<number>
-  /** The offset of the first record whose timestamp is at least `timestamp`; the end where there is none. */
+  /** The offset of the first record whose timestamp is at least `timestamp`; the end if there is no such record. */
   offsetAt(topic: string, partition: number, timestamp: number): Promise<number>
-  /** Allows records before `offset` to be deleted; how many are, and when, is the log's choice. */
+  /** Allows the log to delete records before `offset`. The log chooses how many it deletes, and when. */
   purge(topic: string, partition: number, offset: number): Promise<void>
-  /** Applies retention and compaction now to every partition of the topic; a log whose servers do so does nothing. */
+  /** Applies retention and compaction now to every partition of the topic. A log whose servers do this does nothing. */
   clean(topic: string): Promise<void>
   /** Bytes that the topic takes, all partitions together. */
   sizeBytes(topic: string): Promise<number>
@@ -135,14 +137,14 @@ export interface LogAdmin {
 
 export interface LogReader {
   /**
-   * Starts reading a partition at `offset`. At most one partition reader of one `LogReader` for a partition at a time.
-   * Throws `TOPIC_MISSING`.
+   * Starts reading a partition at `offset`. One `LogReader` has at most one reader of a partition at a time. Throws
+   * `TOPIC_MISSING`.
    */
   assign(topic: string, partition: number, offset: number): Promise<PartitionReader>
   /**
-   * Resolves when some assigned partition may have records past its position, when `timeoutMs` is over, or when
-   * `signal` aborts; never rejects for the latter two. Takes no CPU while it waits, and wakes within a millisecond or
-   * two of an append by any process on this machine.
+   * Resolves when some assigned partition may have records past its position, when `timeoutMs` is over, or when `signal`
+   * aborts. It never rejects for the latter two. It takes no CPU while it waits. An append by any process on this machine
+   * wakes it within a millisecond or two.
    */
   wait(timeoutMs: number, signal?: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -151,31 +153,31 @@ export interface LogReader {
 export interface PartitionReader {
   readonly topic: string
   readonly partition: number
-  /** Where the next poll reads: the `nextOffset` of the last batch, or where assign or seek put it. */
+  /** Where the next poll reads: the `nextOffset` of the last batch, or the offset that `assign` or `seek` set. */
   readonly position: number
   /**
-   * Where reading ends now, by the reader's isolation: looked up now where that is cheap, else as last heard of. Lag is
-   * `endOffset - position`.
+   * Where reading ends now, by the reader's isolation. Looked up on each read if that is cheap, else the last known value.
+   * Lag is `endOffset - position`.
    */
   readonly endOffset: number
   /**
-   * Up to which offset the partition has been compacted by now; 0 where it is not. Who begins to read at the partition's
-   * start misses nothing that a tombstone before this offset has deleted, also when that is dropped: what it deleted is gone.
+   * The offset up to which the partition is compacted now; 0 if it is not compacted. A reader that begins at the partition's
+   * start misses no deletion by a tombstone before this offset, even if the tombstone is dropped: its records are then
+   * already removed.
    */
   readonly compactedBefore: number
   /**
-   * The next batch, or undefined where there is none now. Never waits for the network. Ends the life of the batch that
-   * this reader gave before. A partition that is not polled is paused: what is fetched ahead is bounded.
+   * The next batch, or undefined if there is none now. Never waits for the network. The batch that this reader returned
+   * before becomes invalid. A partition that is not polled is paused: what is fetched ahead is bounded.
    *
-   * Throws `OFFSET_GONE` where the position is before the partition's start, `LOG_DAMAGED` for damage anywhere but at
-   * the tail, `TOPIC_MISSING` when the topic was deleted. Records of a batch come in offset order; a batch whose
-   * checksum fails is never given. Offsets of aborted transactions and of their markers are passed over: then `position`
-   * moves without a batch.
+   * Throws `OFFSET_GONE` if the position is before the partition's start, `LOG_DAMAGED` for damage anywhere but at the tail,
+   * and `TOPIC_MISSING` when the topic was deleted. Records of a batch come in offset order. A batch whose checksum fails is
+   * never returned. Offsets of aborted transactions and of their markers are skipped: then `position` moves without a batch.
    */
   poll(): Batch | undefined
   /**
-   * Makes everything that was given so far as durable as the log is set to. Owed before an offset behind it is committed
-   * to another place: a record may be read before its writer has made it durable.
+   * Makes everything that was returned so far as durable as the log is set to. Required before an offset after these records
+   * is committed to another place, because a record may be read before its writer has made it durable.
    */
   secure(): Promise<void>
   seek(offset: number): void

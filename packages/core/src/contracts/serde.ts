@@ -14,11 +14,11 @@ export type SerdeOrder = 'bytes' | 'signed' | 'float' | 'none'
  * Bytes ↔ value, synchronous. A serde never sees null: a record without a key or value, and a tombstone, are null
  * outside the serde.
  *
- * Guarantees that an implementation owes: `decode(encode(v))` equals `v`; equal keys have equal bytes; `decode` does
- * not keep or alias `bytes`, which are reused; both throw an ordinary `Error` for what they cannot carry.
+ * An implementation must guarantee: `decode(encode(v))` equals `v`; equal keys have equal bytes; `decode` does not keep or
+ * alias `bytes`, which are reused; both throw an ordinary `Error` for what they cannot carry.
  */
 export interface Serde<T> {
-  /** Stable; recorded with the state that this serde wrote. A state written under another name is refused. */
+  /** Stable; recorded with the state that this serde wrote. A state written under another name is rejected. */
   readonly name: string
   readonly order: SerdeOrder
   /** Values are equal exactly when they are `===` (strings, numbers), so that a `Map` may be keyed by them. */
@@ -26,16 +26,16 @@ export interface Serde<T> {
   /** Appends the value's bytes at `out.position`. */
   encode(value: T, out: ByteWriter): void
   /**
-   * The value as `decode` gives it back once it is encoded: the same one, or one that is equal to it. Throws for what the
-   * serde cannot carry whole, saying where in the value it stands. It is called for each value that enters a store, so that
-   * what is in memory is always what a restart would read. Absent: the value is taken as it is.
+   * The value as `decode` returns it once it is encoded: the same value, or an equal one. Throws for what the serde cannot
+   * carry whole; the error names the place in the value. It is called for each value that enters a store, so that memory always
+   * holds what a restart would read. Absent: the value is taken as it is.
    */
   normalize?(value: T): T
   /** Reads the value from `bytes[start, end)`. */
   decode(bytes: Buffer, start: number, end: number): T
   /** The value as plain JSON, for views and the terminal. */
   toJson(value: T): unknown
-  /** The inverse of `toJson`; throws for what is no such value. */
+  /** The inverse of `toJson`. Throws for JSON that is not such a value. */
   fromJson(json: unknown): T
 }
 

@@ -4,41 +4,41 @@ import type { GroupPosition, RecordGroup } from './writers.ts'
 /**
  * The state of one task: all its stores, in one place that moves as a whole.
  *
- * A cycle of its life: `open`, then `restore` until the changelog's end, then processing reads and changes the live
- * stores; each commit is `freeze` (synchronous, at the moment that the input offsets are taken) and, after the log has
- * the group, `apply`. Between the two processing may go on; it changes live values only. One commit at a time.
+ * Its life: `open`, then `restore` until the changelog's end, then processing reads and changes the live stores. Each commit
+ * is a `freeze` (synchronous, at the moment that the input offsets are taken) and, after the log has the group, an `apply`.
+ * Between the two, processing may continue; it changes live values only. One commit at a time.
  */
 export interface TaskState {
-  /** The changelog prefix that this state equals: 0 and no checksum for an empty one. */
+  /** The changelog prefix that this state equals: 0 and no checksum for an empty prefix. */
   readonly position: StatePosition
   /** The input positions of the last applied or restored commit. */
   readonly checkpoint: Checkpoint
-  /** The live store of a step. Asking twice for one name gives the same store. */
+  /** The live store of a step. Two calls with the same name return the same store. */
   keyValueStore<K, V>(name: string): KeyValueStore<K, V>
   windowStore<K, V>(name: string): WindowStore<K, V>
   /** Committed state only, for queries. */
   committed<K, V>(name: string): CommittedStore<K, V>
   /**
-   * Begins a stretch: what is set in the live stores from here on can be taken back. It ends with `release` or `rewind`
-   * before anything else is called on the state. Throws if a stretch is open.
+   * Begins a stretch: what is set in the live stores from here on can be taken back. The stretch must end, with `release` or
+   * `rewind`, before anything else is called on the state. Throws if a stretch is open.
    */
   mark(): void
   /** Ends the stretch; what was set stays. */
   release(): void
-  /** Ends the stretch: every entry has the value that it had at its begin, and counts as changed only if it did then. */
+  /** Ends the stretch. Every entry has the value that it had when the stretch began, and counts as changed only if it did then. */
   rewind(): void
-  /** Opens a restore: the changelog's records from `position.nextOffset` on go in, in order. */
+  /** Opens a restore: the changelog's records from `position.nextOffset` on are added, in order. */
   restorer(): StateRestorer
   /**
    * Appends every entry that changed since the last freeze to `group` (key and value encoded once), then the
    * checkpoint's records. The returned commit holds the same bytes.
    */
   freeze(group: RecordGroup, timestamp: number, checkpoint: Checkpoint): FrozenCommit
-  /** Writes a frozen commit and the position it got to disk in one atomic batch; views see it when this resolves. */
+  /** Writes a frozen commit and its position to disk in one atomic batch. Views see it when this resolves. */
   apply(commit: FrozenCommit, position: GroupPosition): Promise<void>
-  /** Changed bytes that wait for a commit, roughly; past `dirtyBytesMax` the task asks for an early commit. */
+  /** Changed bytes that wait for a commit, roughly. Past `dirtyBytesMax` the task requests an early commit. */
   readonly dirtyBytes: number
-  /** Throws everything away: the state is empty, at position 0, to be restored from the changelog's start. */
+  /** Deletes everything: the state is empty, at position 0, to be restored from the changelog's start. */
   discard(): Promise<void>
   close(): Promise<void>
 }
@@ -49,7 +49,7 @@ export interface StatePosition {
   readonly checksum: number | null
 }
 
-/** What a commit says of one input partition. */
+/** What a commit records about one input partition. */
 export interface InputCheckpoint {
   /** The offset of the next record to process. */
   readonly offset: number
@@ -57,27 +57,28 @@ export interface InputCheckpoint {
   readonly progress: unknown
   /**
    * The event time of the task that has read the input, as its clock keeps it: JSON that the runtime writes and reads. It is
-   * here since only a topic says which task a record of the changelog belongs to: a task's name changes with the code.
+   * here because only a topic identifies the task that a record of the changelog belongs to: a task's name changes with the
+   * code.
    */
   readonly time?: unknown
   /**
-   * How far the partition had been compacted when the input began at its start: no tombstone before this offset is missed.
-   * Left out once `offset` has passed it.
+   * How far the partition was compacted when the input began at its start: no tombstone before this offset is missed. Absent
+   * once `offset` has passed it.
    */
   readonly compactedBefore?: number
   /** The batch of the last record that was processed; none before the first. */
   readonly batch?: BatchMark
 }
 
-/** Names a batch of an input: where it ends, and its checksum. A log that has another one there is another log. */
+/** Identifies a batch of an input: where it ends, and its checksum. A log that has another batch there is another log. */
 export interface BatchMark {
   readonly nextOffset: number
   readonly checksum: number
 }
 
 /**
- * How far a task has come, by topic: it reads its own partition number of each. In the order in which the changelog has the
- * records, so that of two that contradict each other the later one is right.
+ * How far a task has come, by topic: it reads its own partition number of each. The order is that of the records in the
+ * changelog, so that the later of two contradictory entries is right.
  */
 export type Checkpoint = ReadonlyMap<string, InputCheckpoint>
 
@@ -103,14 +104,11 @@ export interface WindowBounds {
 }
 
 export interface StateRestorer {
-  /**
-   * Takes one record of the changelog. Records of stores that this task does not have, and other tasks' checkpoints, are
-   * passed over.
-   */
+  /** Takes one record of the changelog. Records of stores that this task does not have, and other tasks' checkpoints, are skipped. */
   add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
   /**
-   * Closes a group (or a run of whole groups): what was added becomes state, in one atomic batch with its position.
-   * Called often enough to bound memory.
+   * Closes a group (or a run of whole groups): what was added becomes state, in one atomic batch with its position. Called
+   * often enough to bound memory.
    */
   apply(position: GroupPosition): Promise<void>
 }
@@ -120,13 +118,13 @@ export interface Entry<K, V> {
   readonly key: K
   /** Undefined if the key has no value. */
   readonly value: V | undefined
-  /** The highest event time of what the value was computed from, ms; kept by stores that are `timed`, else 0. */
+  /** The highest event time of what the value was computed from, ms. Stores that are `timed` keep it; else it is 0. */
   readonly time: number
 }
 
 /** A store by key, as an operator uses it: synchronous, decoded, over the write-back layer. */
 export interface KeyValueStore<K, V> {
-  /** The entry of a key, loaded where needed; the same object until the next freeze at least. */
+  /** The entry of a key, loaded if needed; the same object until the next freeze at least. */
   find(key: K): Entry<K, V>
   /** Gives the entry a value; undefined deletes. `time` is for `timed` stores: see `Entry.time`. Default 0. */
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void
@@ -139,29 +137,29 @@ export interface WindowStore<K, V> {
   /** The start of the first window at or after `from` that may have entries; undefined if there is none. */
   firstWindow(from: number): number | undefined
   /**
-   * Begins a scan of one window's entries, behind `after` if that is given. The window must not get new keys before the scan
-   * ends; commits may happen between its steps.
+   * Begins a scan of one window's entries, after `after` if that is given. The window must not get new keys before the scan
+   * ends. Commits may happen between its steps.
    */
   scan(windowStart: number, after?: string): WindowScan<K, V>
   /**
-   * Deletes some of the entries whose windows start before `before`, in one bounded step; true while there are more. The
-   * caller repeats it, with commits between the steps if it likes.
+   * Deletes some of the entries whose windows start before `before`, in one bounded step. Returns true while there are more.
+   * The caller repeats it, and may commit between the steps.
    */
   expire(before: number): boolean
 }
 
 /**
- * A walk over the entries of one window, in steps that are short however many entries there are. Their order depends on the
- * keys alone, so that it is the same after a restart. The cost is that of the entries.
+ * A walk over the entries of one window, in steps that are short however many entries there are. The order of the entries
+ * depends on the keys alone, so that it is the same after a restart. The cost is that of the entries.
  */
 export interface WindowScan<K, V> {
   readonly windowStart: number
-  /** The entry that the last step came to. */
+  /** The entry that the last step reached. */
   readonly key: K
   readonly value: V
-  /** Where that entry stands in the order, as text, to `scan` on behind it; undefined before the first entry. */
+  /** The place of that entry in the order, as text, from which `scan` continues; undefined before the first entry. */
   readonly place: string | undefined
-  /** `entry`: stands on the next entry. `gathering`: not there yet, step again. `end`: there are no more. */
+  /** `entry`: the scan is at the next entry. `gathering`: not there yet, step again. `end`: there are no more. */
   step(): 'entry' | 'gathering' | 'end'
 }
 
@@ -188,17 +186,17 @@ export interface StoreRange<K> {
   readonly windowTo?: number
   /** From the last entry to the first. Default: false. */
   readonly reverse?: boolean
-  /** Go on after this place in the page's order: any of `StorePage.order`, also one that another task's store gave. */
+  /** Continue after this place in the page's order: any of `StorePage.order`, also one from another task's store. */
   readonly after?: Buffer
-  /** At most so many entries; at least 1. */
+  /** At most this many entries; at least 1. */
   readonly limit: number
-  /** Ends the page once its entries have so many stored bytes; the first entry is in it whatever its size. Default: no bound. */
+  /** Ends the page once its entries have this many stored bytes. The page has its first entry whatever its size. Default: no bound. */
   readonly bytesMax?: number
-  /** Ends the page once so many entries were looked at, those that were passed over included; at least 1. Default: no bound. */
+  /** Ends the page once this many entries were read, skipped ones included; at least 1. Default: no bound. */
   readonly looksMax?: number
-  /** Ends the page once so many stored bytes were looked at, those that were passed over included. Default: no bound. */
+  /** Ends the page once this many stored bytes were read, skipped ones included. Default: no bound. */
   readonly lookBytesMax?: number
-  /** Asked between two reads, after the first: true ends the page. Default: never. */
+  /** Called between two reads, after the first: true ends the page. Default: never. */
   readonly enough?: () => boolean
 }
 
@@ -206,8 +204,8 @@ export interface StorePage<K, V> {
   /** Values are decoded when they are read: until then a page holds their stored bytes. */
   readonly entries: readonly StoredEntry<K, V>[]
   /**
-   * The place in stored order up to which the page is whole, where more may follow: the next page's `after`; null at the end.
-   * It is the last entry's `order`, or a place further on if what was looked at behind it was not wanted.
+   * The place in stored order up to which the page is complete, if more may follow: the next page's `after`. Null at the end.
+   * It is the last entry's `order`, or a later place if entries that were read after it did not match.
    */
   readonly next: Buffer | null
   /** The stored bytes of the entries. */
@@ -217,9 +215,9 @@ export interface StorePage<K, V> {
 }
 
 /**
- * What is committed in one store; never what processing holds in memory. All entries of one call are of one commit: the
- * last whose `apply` resolved before the call, or a later one. A position that was noted before the call is therefore one
- * that the answer has reached.
+ * What is committed in one store; never what processing holds in memory. All entries of one call are from one commit: the
+ * last one whose `apply` resolved before the call, or a later one. So the answer has reached every position that was noted
+ * before the call.
  */
 export interface CommittedStore<K, V> {
   get(key: K): Promise<V | undefined>
@@ -227,7 +225,7 @@ export interface CommittedStore<K, V> {
   range(range: StoreRange<K>): Promise<StorePage<K, V>>
 }
 
-/** What a task must be told of a store to open it. */
+/** What a task must know about a store to open it. */
 export interface StoreDescription {
   readonly name: string
   readonly key: Serde<never>
@@ -236,6 +234,6 @@ export interface StoreDescription {
   readonly windowMs: number | undefined
   /** Whether the store keeps `Entry.time` with each value. */
   readonly timed: boolean
-  /** Which one it is, counted from 1: a store that was started empty again has nothing of the one before. Default 1. */
+  /** The store's incarnation, counted from 1: a store that was started empty again has nothing of the one before. Default 1. */
   readonly incarnation?: number
 }

@@ -4,7 +4,7 @@ import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
 
-/** A job as plain data: what the terminal, the browser and other programs show of it. */
+/** A job as plain data: what the terminal, the browser and other programs show about it. */
 export interface JobDescription {
   readonly job: string
   readonly changelog: string
@@ -21,12 +21,12 @@ export interface SubtopologyDescription {
 }
 
 export interface InputDescription {
-  /** Unique in the job, and the same each time that it is described. */
+  /** Unique in the job, and the same each time the job is described. */
   readonly id: string
   readonly topic: string
   readonly key: string
   readonly value: string
-  /** Whether the topic is the job's own. */
+  /** Whether the job owns the topic. */
   readonly internal: boolean
 }
 
@@ -36,7 +36,7 @@ export interface StepDescription {
   readonly label: string
   /** The ids of what feeds it, in this subtopology. */
   readonly from: readonly string[]
-  /** The topic that it appends to, where that is fixed. */
+  /** The topic that it appends to, if that is fixed. */
   readonly to?: string
   /** What it keeps, if anything. */
   readonly stores?: readonly StoreSummary[]

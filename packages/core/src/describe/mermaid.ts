@@ -7,7 +7,7 @@ export function describeAsMermaid(job: JobDescription): string {
   return ['flowchart TD', ...topics.lines, ...groups].join('\n')
 }
 
-/** Topics stand outside of the subtopologies, once each, however many read and write them. */
+/** Topics stand outside the subtopologies, once each, however many subtopologies read and write them. */
 class TopicNodes {
   readonly #ids = new Map<string, string>()
 
@@ -45,7 +45,7 @@ function storeLines({ stores = [] }: StepDescription, stepId: string): string[] 
   })
 }
 
-/** Mermaid takes anything between quotes but a quote, and reads `#…;` as a character and tags as HTML. */
+/** Between quotes Mermaid takes anything except a quote. It reads `#…;` as a character, and tags as HTML. */
 function quoted(text: string): string {
   const escaped = text.replaceAll('#', '#35;').replaceAll('"', '#quot;').replaceAll('<', '#lt;').replaceAll('>', '#gt;')
   return `"${escaped}"`

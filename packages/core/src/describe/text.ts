@@ -19,7 +19,7 @@ function subtopologyLines({ id, inputs, steps }: SubtopologyDescription): string
     return followers.flatMap((step, index) => {
       const last = index === followers.length - 1
       const line = `${indent}${last ? '└─' : '├─'} ${stepText(step)}`
-      // A merge stands below each of its inputs; what follows it is told once.
+      // A merge stands below each of its inputs; the steps after it are printed once.
       if (shown.has(step.id)) return [`${line} (as above)`]
       shown.add(step.id)
       return [line, ...below(step.id, `${indent}${last ? '   ' : '│  '}`)]

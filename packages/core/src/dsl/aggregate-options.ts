@@ -6,7 +6,7 @@ export interface AggregateOptions<K, V, T> {
   /** The total before the first record. */
   readonly init: () => T
   /**
-   * The total with one more record. Returns a new total. It may change and return the one that it got; then what `changes()`
+   * Returns the total with one more record. It may also change the total that it got and return that; then what `changes()`
    * passed on before may change as well.
    */
   readonly add: (total: T, value: V, key: K, context: RecordContext) => NoInfer<T>
@@ -14,7 +14,7 @@ export interface AggregateOptions<K, V, T> {
   readonly value?: Serde<T>
 }
 
-/** What a windowed table tells downstream. */
+/** What a windowed table sends downstream. */
 export interface EmitOptions {
   /**
    * `changes`: every new total, at once. `final`: only each window's last total, once the window has closed. Views see

@@ -1,7 +1,7 @@
 import type { RecordContext } from '../plan/node.ts'
 import type { Stream } from './stream.ts'
 
-/** Marks the branch of a `split` that takes what no other accepts. */
+/** Marks the branch of a `split` that takes what no other branch accepts. */
 export const otherwise: unique symbol = Symbol.for('millrace.otherwise')
 
 /** Which records a branch takes: those that the callback accepts, or the rest. */

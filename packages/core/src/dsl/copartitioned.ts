@@ -3,7 +3,7 @@ import { READS_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
 
-/** The stream with equal keys in one partition: sent through a repartition topic, named after the step, where need be. */
+/** The stream with equal keys in one partition. If necessary, it is sent through a repartition topic, named after the step. */
 export function copartitioned<K, V>(plan: StreamPlan<K, V>, name: string): StreamPlan<K, V> {
   return plan.rekeyed ? { ...plan, node: repartitionNode(plan, name, undefined), rekeyed: false } : plan
 }

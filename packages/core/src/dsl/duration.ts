@@ -5,7 +5,7 @@ const TEXT = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 /** A length of time: a number of ms, or text such as `'500ms'`, `'10s'`, `'5m'`, `'1h'`, `'1d'`. A day has 24 hours. */
 export type Duration = number | `${number}${keyof typeof UNIT_MS}`
 
-/** A duration in ms; `NaN` for what is none, which validation reports with the step that it belongs to. */
+/** A duration in ms; `NaN` for a value that is not a duration, which validation reports with its step. */
 export function durationMs(duration: Duration): number {
   return typeof duration === 'number' ? duration : textMs(duration)
 }

@@ -46,7 +46,7 @@ export function foldInto<K, V, T>(
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, value } = fold
   const store = storePlan(name, planSerde(key), value, window, true)
-  // What comes too late goes on as it is.
+  // A record that comes too late is passed on unchanged.
   const flow = { ...READS_ALL, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
   return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, emit })
 }

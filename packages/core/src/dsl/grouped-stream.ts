@@ -6,7 +6,7 @@ import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
 import type { Windows } from './windows.ts'
 
-/** Records grouped by key. Every result is kept under a name: its store, its view, its part of the changelog. */
+/** Records grouped by key. Every result is kept under a name: that of its store, its view and its part of the changelog. */
 export class GroupedStream<K, V> {
   readonly #plan: StreamPlan<K, V>
   readonly #toStream: ToStream
@@ -30,7 +30,7 @@ export class GroupedStream<K, V> {
   }
 
   /**
-   * One value for each key, from all of its values: the first is the first total.
+   * One value for each key, from all of its values. The first value is the first total.
    *
    * ```ts
    * stream(flights).groupByKey().reduce('longest-delay', (a, b) => (a.delay > b.delay ? a : b))

@@ -5,13 +5,13 @@ import type { Output } from './output.ts'
 import { planOf } from './plan-value.ts'
 import type { Table } from './table.ts'
 
-/** Marks jobs; registered, so that a job built with another copy of this package is still recognised. */
+/** Marks jobs. The symbol is registered, so that a job built with another copy of this package is still recognised. */
 const JOB: unique symbol = Symbol.for('millrace.job')
 
-/** Bumped when a job of one copy of this package could be misread by another. */
+/** Increased when a job of one copy of this package could be misread by another copy. */
 const JOB_VERSION = 3
 
-/** A named set of outputs, and all that they are computed from. Immutable, and valid: a job that is not cannot be made. */
+/** A named set of outputs, and all that they are computed from. Immutable, and always valid: an invalid job cannot be made. */
 export interface Job {
   readonly [JOB]: typeof JOB_VERSION
   readonly name: string
@@ -19,7 +19,7 @@ export interface Job {
   readonly outputs: readonly PlanNode[]
   readonly errors: ErrorPolicies
   /**
-   * The same job with other error policies; what is left out stays. Default for each: `fail`.
+   * The same job with other error policies. A policy that is left out stays as it is. Default for each: `fail`.
    *
    * ```ts
    * job('flight-delays', delays).onError({ undecodable: deadLetter('flights-undecodable'), callback: 'skip' })
@@ -29,8 +29,8 @@ export interface Job {
 }
 
 /**
- * A job: sinks (`stream.to(…)`) and tables, which become views. Its name names its topics and state: another name is
- * another job that starts from the beginning. Throws `JOB_INVALID` with every problem at once.
+ * A job: sinks (`stream.to(…)`) and tables, which become views. The job's name names its topics and state: a job with another
+ * name is another job, which starts from the beginning. Throws `JOB_INVALID` with every problem at once.
  *
  * ```ts
  * export default job('flight-delays', delays, delays.changes().to(delayChanges))
@@ -41,7 +41,7 @@ export function job(name: string, ...outputs: readonly (Output | Table<unknown, 
 }
 
 /**
- * An error policy: the record is appended, as it was, to a topic, with headers that say what was wrong with it.
+ * An error policy: the record is appended, as it was, to a topic, with headers that describe what was wrong with it.
  *
  * ```ts
  * job('flight-delays', delays).onError({ undecodable: deadLetter('flights-undecodable') })
@@ -67,7 +67,7 @@ function makeJob(name: string, outputs: readonly (PlanNode | undefined)[], error
   } as const)
 }
 
-/** The step of an output; undefined for what is none, which validation reports. */
+/** The step of an output; undefined for a value that is not an output, which validation reports. */
 function outputNode(output: unknown): PlanNode | undefined {
   const plan = planOf(output)
   return plan?.kind === 'output' || plan?.kind === 'table' ? plan.node : undefined

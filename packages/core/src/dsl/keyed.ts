@@ -1,6 +1,6 @@
 /**
- * `S` if the type `K` of keys is without null, and else something that no stream is, and that has no steps: steps that work by
- * key ask for it, or give it. The name of its only field is what the compiler shows.
+ * `S` if the type `K` of keys does not include null. Else a type that no stream has, and that has no steps. Steps that work
+ * by key require it, or return it. The compiler shows the name of its only field.
  */
 export type Keyed<K, S> = unknown extends K ? S : null extends K ? KeyNeeded : S
 

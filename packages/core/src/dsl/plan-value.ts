@@ -3,7 +3,7 @@ import type { PlanNode, SinkNode, SourceNode } from '../plan/node.ts'
 import { json } from '../serdes/json.ts'
 
 /**
- * Where a plan value holds its plan. A registered symbol, so that a job which was built with another copy of this package
+ * Where a plan value holds its plan. The symbol is registered, so that a job that was built with another copy of this package
  * is still recognised.
  */
 export const PLAN: unique symbol = Symbol.for('millrace.plan')
@@ -12,7 +12,7 @@ export const PLAN: unique symbol = Symbol.for('millrace.plan')
 export interface StreamPlan<K, V> {
   readonly kind: 'stream'
   readonly node: PlanNode
-  /** Undefined where a callback made the keys and nobody said how they are written. */
+  /** Undefined if a callback made the keys and no serde for them was given. */
   readonly key: Serde<K> | undefined
   readonly value: Serde<V> | undefined
   /** Whether equal keys may be in different partitions. */
@@ -52,11 +52,11 @@ export function planOf(
   value: unknown,
 ): StreamPlan<unknown, unknown> | TablePlan<unknown> | TopicValuePlan | OutputPlan | undefined {
   if (typeof value !== 'object' || value === null || !(PLAN in value)) return undefined
-  // Only plan values have the symbol; what stands there was typed when it was put there.
+  // Only plan values have the symbol; its value was typed when it was set.
   return value[PLAN] as ReturnType<typeof planOf>
 }
 
-/** The boundary at which a typed serde becomes the plan's; the plan is built so that it only meets its own values. */
+/** The boundary at which a typed serde becomes the plan's. The plan is built so that a serde only meets its own values. */
 export function planSerde<T>(serde: Serde<T> | undefined): Serde<never> {
   return (serde ?? json<T>()) as Serde<never>
 }

@@ -13,7 +13,7 @@ import { storePlan } from './store-plan.ts'
 import { Table } from './table.ts'
 import type { SinkTopic, Topic } from './topic.ts'
 
-/** How the keys and values that a callback made are written, where that matters. Default for each: `json()`. */
+/** How the keys and values that a callback made are written, if they are written. Default for each: `json()`. */
 export interface RecordSerdes<K, V> {
   readonly key?: Serde<K>
   readonly value?: Serde<V>
@@ -40,10 +40,10 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
 }
 
 /**
- * A stream of records. Its steps take callbacks `(value, key, context)`; each gives a new stream and leaves this one as
+ * A stream of records. Its steps take callbacks `(value, key, context)`. Each step gives a new stream and leaves this one as
  * it is. Callbacks must be synchronous. They never see deletions (records without a value): steps that make new keys or any
- * number of records leave these out, all others pass them on. The records of a topic without keys have `null` for one; steps
- * that work by key do not compile for them.
+ * number of records leave deletions out, all other steps pass them on. If a topic has no keys, its records have `null` for a
+ * key; steps that work by key do not compile for them.
  */
 export class Stream<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
@@ -138,8 +138,8 @@ export class Stream<K, V> {
   }
 
   /**
-   * A new key for each record; its value stays. The next step that keeps state first sends the records through a
-   * repartition topic, so that equal keys meet.
+   * A new key for each record; its value stays. The next step that keeps state first sends the records through a repartition
+   * topic, so that equal keys meet.
    *
    * ```ts
    * stream(flights).keyBy((flight) => flight.destination, string())
@@ -188,14 +188,14 @@ export class Stream<K, V> {
     const node = { ...recordStep('merge', this.#node, PASSES_ALL), kind: 'merge', inputs } as const
     const key = sameSerde(plans.map((plan) => plan.key))
     const value = sameSerde(plans.map((plan) => plan.value))
-    // Equal keys that are written differently are in different partitions.
+    // Equal keys that are written in different ways are in different partitions.
     const rekeyed = key === undefined || plans.some((plan) => plan.rekeyed)
     return new Stream({ kind: 'stream', node, key, value, rekeyed })
   }
 
   /**
-   * Named streams: each record goes to the first whose callback accepts it, or to the one marked `otherwise`. What
-   * nobody accepts goes nowhere.
+   * Named streams: each record goes to the first branch whose callback accepts it, or to the one marked `otherwise`. A record
+   * that no branch accepts goes nowhere.
    *
    * ```ts
    * const { late, onTime } = stream(flights).split({ late: (flight) => flight.delay > 15, onTime: otherwise })
@@ -204,7 +204,7 @@ export class Stream<K, V> {
   split<B extends Readonly<Record<string, Branch<K, V>>>>(branches: B): Branches<B, K, V>
   split(branches: Readonly<Record<string, Branch<K, V>>>): Readonly<Record<string, Stream<K, V>>> {
     const before: Exclude<Branch<K, V>, typeof otherwise>[] = []
-    // `otherwise` takes what nobody accepted, wherever it stands.
+    // `otherwise` takes what no other branch accepts, wherever it stands.
     const ordered = Object.entries(branches).sort(([, a], [, b]) => Number(a === otherwise) - Number(b === otherwise))
     const streams = ordered.map(([name, branch]): [string, Stream<K, V>] => {
       const fn = branch === otherwise ? undefined : branch
@@ -218,7 +218,8 @@ export class Stream<K, V> {
   }
 
   /**
-   * Calls the callback for each record and passes the record on. For looking; after a crash it may see records again.
+   * Calls the callback for each record and passes the record on. Use it to look at records; after a crash it may see records
+   * again.
    *
    * ```ts
    * stream(flights).peek((flight) => console.log(flight.origin))
@@ -229,8 +230,8 @@ export class Stream<K, V> {
   }
 
   /**
-   * Sends the records through a topic of the job's own, partitioned by key: to spread work, or to share one such topic
-   * between several steps that need it.
+   * Sends the records through a topic that the job owns, partitioned by key. Use it to spread work, or to share one such
+   * topic between several steps that need it.
    *
    * ```ts
    * const byDestination = stream(flights).keyBy((flight) => flight.destination, string()).repartition('by-destination')
@@ -248,7 +249,7 @@ export class Stream<K, V> {
   }
 
   /**
-   * Appends the records to a topic: an output for `job(…)`. The topic may be chosen per record, and then must exist; the
+   * Appends the records to a topic: an output for `job(…)`. The topic may be chosen per record, and must then exist. The
    * first record that names a topic may be processed twice, as after a crash, and has its effects once.
    *
    * ```ts
@@ -257,7 +258,7 @@ export class Stream<K, V> {
    * ```
    */
   to(choose: TopicChoice<K, V>, serdes: RecordSerdes<K, V>): Output
-  // The compiler explains a mistake by the last one.
+  // When a call does not compile, the compiler explains the mistake by the last overload.
   to(target: SinkTopic<K, V> | TopicChoice<K, V>): Output
   to(target: SinkTopic<K, V> | TopicChoice<K, V>, serdes: RecordSerdes<K, V> = {}): Output {
     if (typeof target !== 'function') return outputTo(this.#node, target[PLAN].source.topic)
@@ -285,9 +286,8 @@ export class Stream<K, V> {
   }
 
   /**
-   * Runs RxJS operators over the values; the key stays. The operators must be synchronous. What they remember is not
-   * state: it is lost when the job stops, and it stays when a later step fails for the record. Use aggregates for what must
-   * last.
+   * Runs RxJS operators over the values; the key stays. The operators must be synchronous. What they remember is not state:
+   * it is lost when the job stops, and it stays when a later step fails for the record. Use aggregates for what must last.
    *
    * ```ts
    * stream(prices).pipe(pairwise(), map(([before, now]) => now - before))
@@ -328,17 +328,17 @@ export class Stream<K, V> {
   }
 }
 
-/** Lets records through by what callbacks say of them. */
+/** Passes on the records that callbacks accept or reject. */
 function looksAt(...fns: readonly ((...parameters: never[]) => unknown)[]): StepFlow {
   return { ...PASSES_ALL, keepsValue: false, readsKey: fns.some((fn) => seenBy(fn).readsKey), readsValue: true }
 }
 
-/** Lets records through under another key. */
+/** Passes on records under another key. */
 function rekeys(fn: (...parameters: never[]) => unknown): StepFlow {
   return { keepsKey: false, keepsValue: true, ...seenBy(fn) }
 }
 
-/** All operators as one; the boundary at which each gets what the one before it gives, as the types promised. */
+/** All operators as one. At this boundary each operator gets what the one before it returns, as the types promised. */
 function connectAll(operators: readonly OperatorFunction<never, unknown>[]): PipeNode['connect'] {
   return (source) => {
     let values: Observable<unknown> = source
@@ -351,7 +351,7 @@ function toStream<K, V>(plan: StreamPlan<K, V>): Stream<K, V> {
   return new Stream(plan)
 }
 
-/** The serde that all agree on, if they do. */
+/** The serde that all of them share, if they do. */
 function sameSerde<T>(serdes: readonly (Serde<T> | undefined)[]): Serde<T> | undefined {
   const [first] = serdes
   return serdes.every((serde) => serde?.name === first?.name) ? first : undefined

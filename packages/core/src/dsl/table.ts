@@ -6,13 +6,13 @@ import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
 import type { Stream } from './stream.ts'
 
-/** Makes a stream; handed down, so that streams and tables can be made from each other without an import cycle. */
+/** Makes a stream. It is passed down, so that streams and tables can be made from each other without an import cycle. */
 export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
 
 export interface TableOptions<V> {
-  /** Keeps the rows under this name, so that they can be viewed. Default: they are computed when they change, not kept. */
+  /** Keeps the rows under this name, so that they can be viewed. Default: rows are computed when they change, and not kept. */
   readonly name?: string
-  /** How the values are written. Default: as before where the value stays, else `json()`. */
+  /** How the values are written. Default: as before if the value stays, else `json()`. */
   readonly value?: Serde<V>
 }
 
@@ -23,7 +23,7 @@ export interface TableOptions<V> {
  */
 export class Table<K, V> {
   readonly [PLAN]: TablePlan<V>
-  /** Never there: it tells the compiler what the keys are. */
+  /** Never set: it gives the compiler the type of the keys. */
   declare protected readonly keyType: K
   protected readonly toStream: ToStream
 
@@ -36,7 +36,7 @@ export class Table<K, V> {
   }
 
   /**
-   * The table's changes as a stream: each key with its new value, and without a value where the row was deleted.
+   * The table's changes as a stream: each key with its new value, or without a value if the row was deleted.
    *
    * ```ts
    * delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() }))
@@ -45,12 +45,13 @@ export class Table<K, V> {
   changes(): Stream<K, V> {
     const { node, value, window } = this[PLAN]
     const changes = { ...tableStep('changes', node, undefined), kind: 'changes' } as const
-    // The rows of a window lie where their key is, not where key and window together would be.
+    // The rows of a window are in the partition of their key, not in that of key and window together.
     return this.toStream({ kind: 'stream', node: changes, key: this.#key(), value, rekeyed: window !== undefined })
   }
 
   /**
-   * The rows that the callback accepts. It may be called more than once for a row: it must depend on nothing else.
+   * The rows that the callback accepts. The callback may be called more than once for a row: its result must depend on
+   * nothing else.
    *
    * ```ts
    * const busy = departures.filter((count) => count > 1000, { name: 'busy-airports' })
@@ -69,7 +70,7 @@ export class Table<K, V> {
   }
 
   /**
-   * A new value for each row. The callback may be called more than once for a row: it must depend on nothing else.
+   * A new value for each row. The callback may be called more than once for a row: its result must depend on nothing else.
    *
    * ```ts
    * const averages = delays.mapValues((total) => total.minutes / total.flights, { name: 'average-delays' })
@@ -94,7 +95,7 @@ export class Table<K, V> {
   /** How keys of this table are written in a stream. */
   #key(): Serde<K> {
     const { rowKey, window } = this[PLAN]
-    // The boundary at which the plan's serde gets its type back: K is what the table was made with.
+    // At this boundary the plan's serde gets its type back: K is what the table was made with.
     return (window === undefined ? rowKey : windowed(rowKey)) as unknown as Serde<K>
   }
 }

@@ -47,7 +47,7 @@ describe('types flow', () => {
     })
     // @ts-expect-error: a flight has no such field
     source.filter((flight) => flight.delayed > 15)
-    // @ts-expect-error: a promise is no answer
+    // @ts-expect-error: a promise is not an answer
     source.filter(async (flight) => flight.delay > 15)
     // @ts-expect-error: a flight has no such field
     topic('wrong', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.time })
@@ -70,7 +70,7 @@ describe('types flow', () => {
     expectTypeOf(source.keyBy((flight) => flight.delay, json())).toEqualTypeOf<Stream<number, Flight>>()
     const untyped = stream(topic('untyped', { key: string(), value: json() }))
     expectTypeOf(untyped).toEqualTypeOf<Stream<string, unknown>>()
-    // @ts-expect-error: nobody said what the values are
+    // @ts-expect-error: the type of the values is not given
     untyped.filter((value) => value.delay > 15)
   })
 
@@ -128,7 +128,7 @@ describe('types flow', () => {
     expect(late.groupBy((flight) => (flight.delay > 60 ? null : flight.origin)).count('e')).toBeDefined()
     // @ts-expect-error: the topic takes keys
     late.to(flights)
-    // @ts-expect-error: the topic takes none
+    // @ts-expect-error: the topic takes no keys
     source.to(readings)
     source.keyBy(() => null).to(readings)
     // @ts-expect-error: a flight has no such field
@@ -183,7 +183,7 @@ describe('types flow', () => {
     expectTypeOf<ViewWindow<typeof airports>>().toEqualTypeOf<undefined>()
     // @ts-expect-error: only windowed tables have late records
     expect(() => airports.late()).toThrow()
-    // @ts-expect-error: no duration
+    // @ts-expect-error: not a duration
     tumbling('1 hour')
     // @ts-expect-error: hopping windows need an advance
     expect(() => hopping('1h')).toThrow()
@@ -200,7 +200,7 @@ describe('types flow', () => {
     source.mapValues((flight) => flight.delay).to(origins)
     // @ts-expect-error: the topic takes other keys
     source.to(counts)
-    // @ts-expect-error: a stream is no output
+    // @ts-expect-error: a stream is not an output
     expect(() => job('wrong', source)).toThrow()
   })
 })

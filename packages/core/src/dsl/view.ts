@@ -15,7 +15,7 @@ export type ViewValue<T> = T extends Table<infer _K, infer V> ? V : never
 export type ViewWindow<T> =
   T extends Table<infer K, infer _V> ? (K extends Windowed<unknown> ? Window : undefined) : never
 
-/** What a reader of a view must know of it. */
+/** What a reader of a view must know about it. */
 export interface ViewAccess<K, V> {
   readonly name: string
   /** How keys are written; without their window. */
@@ -25,7 +25,7 @@ export interface ViewAccess<K, V> {
   readonly windowMs: number | undefined
 }
 
-/** A table as its readers address it. Throws `VIEW_MISSING` for one that keeps no rows. */
+/** A table as its readers address it. Throws `VIEW_MISSING` for a table that keeps no rows. */
 export function viewOf<T extends Table<unknown, unknown>>(table: T): ViewAccess<ViewKey<T>, ViewValue<T>>
 export function viewOf(table: Table<unknown, unknown>): StorePlan {
   const { node } = table[PLAN]

@@ -6,7 +6,7 @@ import type { ToStream } from './table.ts'
 import { WindowedTable } from './windowed-table.ts'
 import type { Windows } from './windows.ts'
 
-/** Records grouped by key and window. Every result is kept under a name, as of a `GroupedStream`. */
+/** Records grouped by key and window. Every result is kept under a name, as with a `GroupedStream`. */
 export class WindowedStream<K, V> {
   readonly #plan: StreamPlan<K, V>
   readonly #windows: Windows

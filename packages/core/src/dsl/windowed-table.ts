@@ -26,7 +26,7 @@ export class WindowedTable<K, V, R> extends Table<Windowed<K>, V> {
   }
 
   /**
-   * The records that came after a window of theirs had closed, as they were, once each. They are not in the table.
+   * The records that came after one of their windows had closed, as they were, once each. They are not in the table.
    *
    * ```ts
    * job('flight-delays', delays, delays.late().to(lateFlights))

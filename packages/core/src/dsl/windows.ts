@@ -1,7 +1,7 @@
 import type { WindowSpec } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
-/** How long windows wait and stay. */
+/** How long windows take records, and how long they are kept. */
 export interface WindowOptions {
   /** How long after its end, by event time, a window still takes records. Default 0. */
   readonly grace?: Duration

@@ -1,5 +1,5 @@
 /**
- * Every error code of Millrace, with what happens next. `docs/errors.md` explains each; a test keeps both in step.
+ * Every error code of Millrace, with what happens next. `docs/errors.md` explains each code; a test keeps both in step.
  * `refused`: nothing was done. `record`: policy decides. `retry`: tried again. `fenced`: given up to another owner.
  * `rebuild`: local state is rebuilt. `fatal`: the process stops; the next start continues from the last commit.
  */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from './codes.ts'
 
-/** What the error happened to. Only what is known is there. */
+/** What the error happened to. Only what is known is set. */
 export interface ErrorPlace {
   readonly job?: string
   readonly task?: string
@@ -17,8 +17,8 @@ export interface ErrorDetails extends ErrorPlace {
 }
 
 /**
- * Every error of Millrace's own. The message says what happened, to what, and what to do about it; `code` is stable and
- * is listed in `docs/errors.md`; the subclass says what the system does next.
+ * Every error that Millrace itself throws. The message describes what happened, to what, and what to do about it. `code` is
+ * stable and is listed in `docs/errors.md`. The subclass shows what the system does next.
  */
 export abstract class MillraceError extends Error {
   readonly code: ErrorCode
@@ -42,11 +42,11 @@ export class RecordError extends MillraceError {}
 /** A passing fault: retried within a budget. */
 export class RetriableError extends MillraceError {}
 
-/** Another owner took over: this one gives up. */
+/** Another owner took over: this one stops. */
 export class FencedError extends MillraceError {}
 
 /** Local state cannot be trusted: it is rebuilt from the changelog. */
 export class StateDamagedError extends MillraceError {}
 
-/** The process cannot go on: it stops, and the next start continues from the last commit. */
+/** The process cannot continue: it stops, and the next start continues from the last commit. */
 export class FatalError extends MillraceError {}

@@ -47,7 +47,7 @@ export function nodeFileSystem(): FileSystem {
     syncDirectory,
     watch: (path, changed) => {
       const watcher = watch(path, { persistent: false }, changed)
-      // A watched file that is removed ends the watch; whoever waits for it also waits for a time.
+      // Removing a watched file ends the watch. A caller that waits for a change also waits for a time-out.
       watcher.on('error', changed)
       return watcher
     },
@@ -55,8 +55,8 @@ export function nodeFileSystem(): FileSystem {
 }
 
 /**
- * Makes a directory, and those above it that are missing. Not with Node's own `recursive`: that never comes back from a file
- * system that answers ENOENT although the directory above is there, as /proc does.
+ * Makes a directory, and those above it that are missing. It does not use Node's own `recursive`, which never returns on a
+ * file system that answers ENOENT although the directory above exists, as /proc does.
  */
 function makeDirectory(path: string): void {
   const missing: string[] = []
@@ -66,7 +66,7 @@ function makeDirectory(path: string): void {
     at = dirname(at)
   }
   if (missing.length === 0) missing.push(at)
-  // Below a file, each of them is refused as the last one is.
+  // Below a file, each of them fails as the last one does.
   if (!isDirectory(at)) missing.splice(1)
   for (const each of missing.reverse()) {
     try {
@@ -89,7 +89,7 @@ function statFile(path: string): FileStat | undefined {
 
 function removeFile(path: string): void {
   try {
-    // Errors of rmSync do not say their code.
+    // Errors of rmSync do not contain their code.
     unlinkSync(path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
@@ -107,11 +107,11 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** A file of this process. Once it is closed the kernel gives its number to others: it must not be used again. */
+/** A file of this process. Once it is closed, the kernel may reuse its number: it must not be used again. */
 class NodeFile implements OpenFile {
   readonly path: string
   readonly #number: number
-  /** Calls in another thread, which may not have begun yet. The number stays taken until they are over. */
+  /** Calls in another thread, which may not have begun yet. The number stays taken until they end. */
   #pending = 0
   #closed = false
 
@@ -126,7 +126,7 @@ class NodeFile implements OpenFile {
 
   write(buffer: Uint8Array, offset: number, length: number, position: number): void {
     let written = 0
-    // A full disk first shows as a short count without an error; the call after it says ENOSPC.
+    // A full disk first shows as a short count without an error; the next call fails with ENOSPC.
     while (written < length) {
       written += writeSync(this.#fd, buffer, offset + written, length - written, position + written)
     }

@@ -11,8 +11,8 @@ export interface HeartbeatReport {
 }
 
 /**
- * The thread of `nodeHeartbeats`: counts up in files. It is started from this function's text, which costs a third of what
- * loading a module does, so that nothing outside of the function is there for it.
+ * The thread of `nodeHeartbeats`: it increments counters in files. It is started from this function's text, which costs a
+ * third of what loading a module costs. So the function can use nothing from outside it.
  */
 export function beatInFiles(): void {
   const { closeSync, openSync, writeSync } = process.getBuiltinModule('node:fs')

@@ -2,10 +2,13 @@ import { Worker } from 'node:worker_threads'
 import type { Heartbeat, Heartbeats } from '../contracts/env.ts'
 import { beatInFiles, type HeartbeatOrder, type HeartbeatReport } from './heartbeat-thread.ts'
 
-/** The thread has next to nothing in memory, in megabytes: without limits V8 would plan for as much as the process has. */
+/**
+ * Limits for the memory of the thread, in megabytes: it holds next to nothing. Without limits V8 would plan for as much as the
+ * process has.
+ */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 }
 
-/** The thread of this process; a thread costs as much as all else that a small job does as it starts. */
+/** The thread of this process. A thread costs as much as everything else that a small job does when it starts. */
 let ofProcess: HeartbeatThread | undefined
 
 /** Heartbeats are a thread: the kernel stops it with the process, and nothing that the process computes delays it. */
@@ -32,7 +35,7 @@ class HeartbeatThread {
   #waiting = 0
 
   constructor() {
-    // What the process was started with (loaders, conditions, a debugger) is not for this thread.
+    // What the process was started with (loaders, conditions, a debugger) does not apply to this thread.
     const settings = { eval: true, execArgv: [], env: {}, resourceLimits: RESOURCE_LIMITS }
     this.#worker = new Worker(`(${beatInFiles})()`, settings)
     this.#worker.on('message', ({ id, failed }: HeartbeatReport) => {
@@ -56,7 +59,7 @@ class HeartbeatThread {
     }
   }
 
-  /** Only a heartbeat that has yet to begin keeps the process alive. */
+  /** Only a heartbeat that has not begun yet keeps the process alive. */
   async #wait(begun: Promise<void>): Promise<void> {
     this.#waiting++
     this.#worker.ref()

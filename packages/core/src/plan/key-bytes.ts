@@ -2,7 +2,7 @@ import type { Serde } from '../contracts/serde.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import type { PlanNode, RepartitionNode, SourceNode } from './node.ts'
 
-/** Whether the records that leave a step may be written with `key` as the bytes that their keys were read as. */
+/** Whether the records that leave a step, when they are written with `key`, may keep the key bytes that they were read with. */
 export function keepsKeyBytes(node: PlanNode, key: Serde<never>): boolean {
   if (isKeyless(key)) return false
   const origin = keyOrigin(node)
@@ -10,8 +10,8 @@ export function keepsKeyBytes(node: PlanNode, key: Serde<never>): boolean {
 }
 
 /**
- * The input whose key bytes a record still has when it leaves `node`, or undefined where the key may be another. Inputs
- * that are merged count as one where their serdes are the same.
+ * The input whose key bytes a record still has when it leaves `node`, or undefined if the key may be another. Inputs that are
+ * merged count as one if their serdes are the same.
  */
 function keyOrigin(node: PlanNode): SourceNode | RepartitionNode | undefined {
   if (node.kind === 'source' || node.kind === 'repartition') return node

@@ -4,8 +4,8 @@ import type { StepFlow } from './step-flow.ts'
 import type { WindowSpec } from './window.ts'
 
 /**
- * What a callback may know of the record that it is called for, beside value and key. One object is used for all
- * calls of a task: read it during the call, do not keep it.
+ * What a callback may know about the record that it is called for, besides value and key. One object is used for all calls of
+ * a task: read it during the call, do not keep it.
  */
 export interface RecordContext {
   /** Event time, ms since the epoch. */
@@ -14,17 +14,17 @@ export interface RecordContext {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** That record's headers, decoded when asked for. */
+  /** That record's headers, decoded when they are read. */
   readonly headers: Headers
 }
 
 /**
- * A user's function as the plan holds it. Parameters are `never` so that a function of any types fits; the runtime
- * calls it with what the types of the DSL promised.
+ * A user's function as the plan holds it. Parameters are `never` so that a function of any types fits. The runtime calls it
+ * with what the types of the DSL promised.
  */
 export type Callback<R = unknown> = (value: never, key: never, context: RecordContext) => R
 
-/** Adds a record to a total; the total is undefined when there is none and `init` is absent. */
+/** Adds a record to a total. The total is undefined if there is none yet and `init` is absent. */
 export type Add = (total: never, value: never, key: never, context: RecordContext) => unknown
 
 /** A topic as a plan value. */
@@ -38,10 +38,10 @@ export interface TopicPlan {
   readonly aheadMaxMs: number
 }
 
-/** What goes from one step into another: records, a table's changes, or the records that came late for a window. */
+/** What one step passes to another: records, a table's changes, or the records that came late for a window. */
 export type Carried = 'records' | 'changes' | 'late'
 
-/** What every step says of itself. Who walks a plan asks this, and needs to know no step by its kind. */
+/** What every step describes about itself. Code that walks a plan reads this, and does not need to know the kind of a step. */
 interface Step {
   /** Names the step in messages, as the user wrote it: `filter`, `aggregate "delays"`. */
   readonly label: string
@@ -110,7 +110,7 @@ export interface MapValuesNode extends UnaryStep {
   readonly fn: Callback
 }
 
-/** Keeps the records for which the callback's answer is `keep`. */
+/** Keeps the records for which the callback returns `keep`. */
 export interface FilterNode extends UnaryStep {
   readonly kind: 'filter'
   readonly fn: Callback
@@ -138,7 +138,7 @@ export interface PeekNode extends UnaryStep {
   readonly fn: Callback
 }
 
-/** All records of several streams, one a port; no order between them but that in which the task takes them. */
+/** All records of several streams, one stream a port. Between streams the only order is that in which the task takes the records. */
 export interface MergeNode extends Step {
   readonly kind: 'merge'
 }
@@ -150,14 +150,14 @@ export interface BranchNode extends UnaryStep {
   readonly fn: Callback | undefined
 }
 
-/** Synchronous RxJS operators over the values; what they emit during a call gets the caller's key and time. */
+/** Synchronous RxJS operators over the values. What they emit during a call gets the caller's key and time. */
 export interface PipeNode extends UnaryStep {
   readonly kind: 'pipe'
   /** Connects source to sink once per task; typed by the DSL. */
   readonly connect: (source: import('rxjs').Observable<never>) => import('rxjs').Observable<unknown>
 }
 
-/** Sends records through a topic of the job's own, so that equal keys meet in one task. The cut between subtopologies. */
+/** Sends records through a topic that the job owns, so that equal keys meet in one task. The cut between subtopologies. */
 export interface RepartitionNode extends UnaryStep {
   readonly kind: 'repartition'
   /** The topic is `<job>.<name>.repartition`. */
@@ -168,7 +168,7 @@ export interface RepartitionNode extends UnaryStep {
   readonly value: Serde<never>
 }
 
-/** Appends to a topic; an output. `topic` may be chosen per record, and then the serdes are stated. */
+/** Appends to a topic; an output. `topic` may be chosen per record; then the serdes are given. */
 export interface SinkNode extends UnaryStep {
   readonly kind: 'sink'
   readonly topic: TopicPlan | DynamicTopic
@@ -202,7 +202,7 @@ export interface ToTableNode extends UnaryStep {
   readonly stores: readonly [StorePlan]
 }
 
-/** A table with the rows that the callback accepts. Stored only where it has a store. */
+/** A table with the rows that the callback accepts. Stored only if it has a store. */
 export interface TableFilterNode extends UnaryStep {
   readonly kind: 'tableFilter'
   readonly fn: Callback
@@ -214,7 +214,7 @@ export interface TableMapValuesNode extends UnaryStep {
   readonly fn: Callback
 }
 
-/** A table's changes as a stream: key and new value, null where the row was deleted. */
+/** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
 }
@@ -233,6 +233,6 @@ export interface StorePlan {
   readonly windowMs: number | undefined
   /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined
-  /** Whether each value has the highest event time of what it was computed from beside it: the time of its next change. */
+  /** Whether each value is stored with the highest event time of what it was computed from: the time of its next change. */
   readonly timed: boolean
 }

@@ -1,6 +1,6 @@
 /**
- * What a step does with the keys and values of its records. What no step reads is never decoded, and a key that stays what it
- * was is copied as bytes.
+ * What a step does with the keys and values of its records. What no step reads is never decoded. A key that does not change
+ * is copied as bytes.
  */
 export interface StepFlow {
   /** Whether a record leaves with the key that it came with. */
@@ -12,7 +12,7 @@ export interface StepFlow {
   readonly readsValue: boolean
 }
 
-/** Looks at all, and lets out something else: what is always right. */
+/** Looks at everything, and changes everything: this is always right. */
 export const READS_ALL: StepFlow = Object.freeze({
   keepsKey: false,
   keepsValue: false,
@@ -20,7 +20,7 @@ export const READS_ALL: StepFlow = Object.freeze({
   readsValue: true,
 })
 
-/** Lets records through as they are. */
+/** Passes records on as they are. */
 export const PASSES_ALL: StepFlow = Object.freeze({
   keepsKey: true,
   keepsValue: true,
@@ -38,8 +38,8 @@ const ONE_NAME = /^(?:async\s+)?[\p{ID_Start}$_][\p{ID_Continue}$]*\s*=>/u
 const PARENTHESISED = /^(?:async\s+)?\(([^()=]*)\)\s*=>/u
 
 /**
- * How many of its parameters a function can see at most. An arrow function without defaults and rest parameters sees
- * what it names and nothing else (it has no `arguments` of its own); any other function may see all.
+ * How many of its parameters a function can see at most. An arrow function without defaults and rest parameters sees only
+ * what it names (it does not have `arguments`). Any other function may see all.
  */
 export function parametersSeen(fn: (...parameters: never[]) => unknown): number {
   const text = Function.prototype.toString.call(fn)

@@ -1,7 +1,7 @@
 import type { Carried, PlanNode, StorePlan } from './node.ts'
 import { READS_ALL, type StepFlow } from './step-flow.ts'
 
-/** What every step says of itself, where it has one input: see `Step`. */
+/** What every step with one input describes about itself: see `Step`. */
 interface StepParts<Takes extends Carried, Stores extends readonly StorePlan[]> {
   readonly label: string
   readonly word: string
@@ -11,12 +11,12 @@ interface StepParts<Takes extends Carried, Stores extends readonly StorePlan[]> 
   readonly flow: StepFlow
 }
 
-/** The common parts of a step that takes records, and keeps nothing. `name` tells it from others of its kind. */
+/** The common parts of a step that takes records, and keeps nothing. `name` distinguishes it from others of its kind. */
 export function recordStep(word: string, input: PlanNode, flow: StepFlow, name?: string): StepParts<'records', []> {
   return { label: labelOf(word, name), word, inputs: [input], takes: 'records', stores: [], flow }
 }
 
-/** The common parts of a step that folds records into a store, whose name it bears. */
+/** The common parts of a step that folds records into a store, and has the store's name. */
 export function storeStep(
   word: string,
   input: PlanNode,

@@ -1,9 +1,9 @@
 import type { WindowSpec } from './window.ts'
 
 /**
- * The start of the last window that a time is in: the multiple of the advance at or before it. Windows are aligned to the
- * epoch, before which times are negative. For tumbling windows it is the only one; the others that the time is in start
- * an advance earlier each, as long as they end after it.
+ * The start of the last window that a time is in: the multiple of the advance at or before the time. Windows are aligned to
+ * the epoch, before which times are negative. For tumbling windows it is the only window. Each other window that the time is
+ * in starts one advance earlier than the next, as long as it ends after the time.
  */
 export function lastWindowStart(timestamp: number, advanceMs: number): number {
   const past = timestamp % advanceMs
@@ -11,7 +11,7 @@ export function lastWindowStart(timestamp: number, advanceMs: number): number {
   return timestamp - (past < 0 ? past + advanceMs : past)
 }
 
-/** Whether a window takes no more records at a watermark: the watermark has reached its end and the grace. */
+/** Whether a window takes no more records at a watermark: the watermark has reached the window's end plus the grace. */
 export function isWindowClosed(start: number, watermark: number, { sizeMs, graceMs }: WindowSpec): boolean {
   return start + sizeMs + graceMs <= watermark
 }

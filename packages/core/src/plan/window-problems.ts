@@ -1,10 +1,10 @@
 import { EVENT_TIME_MAX } from '../event-time-max.ts'
 import type { PlanNode } from './node.ts'
 
-/** A record is in `size / advance` windows and changes each of them: past this it is a mistake, such as ms for minutes. */
+/** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
 const WINDOWS_PER_RECORD_MAX = 10_000
 
-/** What is wrong with a step's windows, in words; nothing where it has none. */
+/** What is wrong with a step's windows, in words; nothing if it has none. */
 export function windowProblems(step: PlanNode): string[] {
   if (!('window' in step) || step.window === undefined) return []
   const { kind, sizeMs, advanceMs, graceMs, retentionMs } = step.window

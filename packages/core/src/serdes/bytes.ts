@@ -21,7 +21,7 @@ const BYTES: Serde<Uint8Array> = {
 }
 
 /**
- * Bytes as they are; a decoded value is a copy of its own. In JSON they stand as base64.
+ * Bytes as they are; a decoded value is a separate copy. In JSON they are base64.
  *
  * ```ts
  * const images = topic('images', { key: string(), value: bytes() })

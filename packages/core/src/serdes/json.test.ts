@@ -10,7 +10,7 @@ interface Flight {
   readonly date: Date
 }
 
-/** A schema as zod and others offer it: it takes a flight as JSON, and gives one with a real date. */
+/** A schema as zod and others offer it: it takes a flight as JSON, and returns one with a real date. */
 const flightSchema: StandardSchemaV1<{ origin: string; date: string }, Flight> = {
   '~standard': {
     version: 1,

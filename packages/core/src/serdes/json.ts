@@ -9,7 +9,7 @@ import { strictUtf8 } from './utf8.ts'
 const NAME = 'json'
 
 const PLAIN_DATA = new PlainData({ format: 'JSON' })
-/** With a schema, what has a `toJSON` (a date) may come back as what it is. */
+/** With a schema, what has a `toJSON` (a date) may be read back as what it is. */
 const SCHEMA_DATA = new PlainData({ format: 'JSON', toJson: true })
 
 const PLAIN: Serde<unknown> = {
@@ -18,17 +18,17 @@ const PLAIN: Serde<unknown> = {
 }
 
 /**
- * Values as JSON text. Without a schema the type is your word, and nothing is checked. With one (zod, valibot, arktype:
- * anything that speaks Standard Schema) every decoded value is validated, and the schema's output is the value; its
- * output must in turn be JSON that the schema accepts, and then reads as the same value; this is checked for what enters a
- * store. A schema must be synchronous.
+ * Values as JSON text. Without a schema you declare the type, and nothing is checked. With a schema (zod, valibot, arktype:
+ * any library that supports Standard Schema) every decoded value is validated, and the schema's output is the value. This
+ * output must in turn be JSON that the schema accepts, and must then read as the same value; this is checked for what enters
+ * a store. A schema must be synchronous.
  *
- * Refused: what JSON cannot say as a whole, wherever in the value it stands (`NaN`, infinite numbers, `undefined` in an array,
+ * It rejects what JSON cannot carry whole, wherever in the value it is (`NaN`, infinite numbers, `undefined` in an array,
  * BigInts, functions, symbols, promises, dates, maps and other objects of classes, what contains itself), JSON `null` as the
- * value itself (a deletion is a record without a value) and bytes that are not UTF-8. A field that is `undefined` is not there,
- * and -0 is 0. As a key: keys are equal when their JSON text is.
+ * value itself (a deletion is a record without a value) and bytes that are not UTF-8. A field that is `undefined` counts as
+ * absent, and -0 is 0. As a key: keys are equal when their JSON text is.
  *
- * A bare `json()` fits wherever the type is known from elsewhere, as that of a total is.
+ * A bare `json()` fits wherever the type is known from another place, as with a total.
  *
  * ```ts
  * const flights = topic('flights', { key: string(), value: json<Flight>() })
@@ -60,7 +60,7 @@ function jsonSerde<T>(data: PlainData, check: (value: unknown) => T): Serde<T> {
   }
 }
 
-/** A serde whose values the schema makes: only reading one back shows whether it stays what it is. */
+/** A serde whose values the schema makes: only reading a value back shows whether it stays what it is. */
 function schemaSerde(schema: StandardSchemaV1): Serde<unknown> {
   const serde = jsonSerde(SCHEMA_DATA, (value) => validated(schema, value))
   const bytes = new ByteWriter(256)

@@ -18,7 +18,7 @@ const MSGPACK: Serde<unknown> = {
   },
   normalize: (value) => DATA.normalize(present(value)),
   decode(buffer: Buffer, start: number, end: number): unknown {
-    // From a Buffer it would make the bytes inside of a value Buffers too.
+    // With a Buffer, the decoder would make the bytes inside a value Buffers too.
     const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start)
     const value: unknown = PACKR.unpack(bytes)
     if (value === null) throw new Error('MessagePack nil is no value: a deletion is a record without a value')
@@ -37,10 +37,10 @@ function present(value: unknown): unknown {
 }
 
 /**
- * Values as MessagePack: what JSON can say, and all numbers, dates and bytes inside of it; smaller and faster to write than
- * JSON. The type is your word, and a bare `msgpack()` fits wherever the type is known from elsewhere. What would not come back
- * as it is (maps, objects of classes, BigInts, half surrogate pairs) is refused. A field that is `undefined` is not there, and
- * -0 is 0. As a key: keys are equal when their properties stand in the same order.
+ * Values as MessagePack: what JSON can carry, and also all numbers, dates and bytes. It is smaller and faster to write than
+ * JSON. You declare the type, and a bare `msgpack()` fits wherever the type is known from another place. It rejects what
+ * would not be read back as it is (maps, objects of classes, BigInts, half surrogate pairs). A field that is `undefined`
+ * counts as absent, and -0 is 0. As a key: keys are equal when their properties are in the same order.
  *
  * ```ts
  * const positions = topic('positions', { key: string(), value: msgpack<Position>() })

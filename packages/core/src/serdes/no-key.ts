@@ -2,8 +2,8 @@ import type { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 
 /**
- * Stands for the keys of a topic that has none. A record is written without a key, whatever it came with, and its key is
- * read as null; so it never writes or reads a byte.
+ * Stands for the keys of a topic that has none. A record is written without a key, whatever key it came with, and its key is
+ * read as null. So this serde never writes or reads a byte.
  */
 export const NO_KEY: Serde<null> = {
   name: 'none',
@@ -15,7 +15,7 @@ export const NO_KEY: Serde<null> = {
   fromJson: refuse,
 }
 
-/** Whether a topic's records have no keys; by name, as a job may be made with another copy of this package. */
+/** Whether a topic's records have no keys. Checked by name, because another copy of this package may have made the job. */
 export function isKeyless(key: Pick<Serde<never>, 'name'>): boolean {
   return key.name === NO_KEY.name
 }

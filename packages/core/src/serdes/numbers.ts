@@ -41,7 +41,7 @@ const FLOAT64: Serde<number> = {
     write: (buffer, value, at) => buffer.writeDoubleBE(value + 0, at),
     read: (buffer, at) => buffer.readDoubleBE(at) + 0,
   }),
-  // JSON has no word for these three.
+  // JSON cannot express these three.
   toJson: (value) => (Number.isFinite(value) ? value : String(value)),
   fromJson(json) {
     if (typeof json === 'number') return json + 0
@@ -62,8 +62,8 @@ export function int32(): Serde<number> {
 }
 
 /**
- * Whole numbers of 64 bits, as Kafka's `LongSerializer` writes them: 8 bytes, big-endian. The value is a plain number:
- * what is beyond the safe integers is refused, in both directions.
+ * Whole numbers of 64 bits, as Kafka's `LongSerializer` writes them: 8 bytes, big-endian. The value is a plain number: a
+ * number beyond the safe integers is rejected, in both directions.
  *
  * ```ts
  * const orders = topic('orders', { key: int64(), value: json<Order>() })
@@ -110,7 +110,7 @@ function numberSerde({ name, order, bytes, needed, fits, write, read }: NumberFo
       write(out.buffer, value, out.position)
       out.position += bytes
     },
-    // Adding zero makes -0 the 0 that it comes back as.
+    // Adding zero makes -0 the 0 that it is read back as.
     normalize: (value) => check(value) + 0,
     decode(buffer: Buffer, start: number, end: number): number {
       if (end - start !== bytes) throw new Error(`${name} takes ${bytes} bytes, not ${end - start}`)

@@ -1,24 +1,24 @@
 import { describeValue } from './describe-value.ts'
 
 /**
- * How deep arrays and objects may stand in each other. Writing goes down the stack, about 150 B a level of the 1 MB that it
- * has; data is hardly ever 20 deep, so that what goes past this contains itself.
+ * How deep arrays and objects may be nested. Writing uses the stack, about 150 B a level of the 1 MB that it has. Data is
+ * hardly ever 20 deep, so a value that is deeper than this contains itself.
  */
 const DEPTH_MAX = 1000
 
 export interface PlainDataOptions {
   /** The format's name, for messages. */
   readonly format: string
-  /** Numbers that are not finite, dates and bytes are carried; text must be Unicode, as it is written as UTF-8. */
+  /** Numbers that are not finite, dates and bytes are carried. Text must be Unicode, because it is written as UTF-8. */
   readonly binary?: boolean
-  /** What has a `toJSON` stands for what that returns. */
+  /** A value that has a `toJSON` stands for what that returns. */
   readonly toJson?: boolean
 }
 
 /**
- * Plain data: what JSON can say, and, in a binary format, what else that carries. Whether two values are equal is said by
- * their data alone: a field that is undefined is not there, -0 is 0, an array is its elements, an object its own enumerable
- * fields with names that are strings.
+ * Plain data: what JSON can carry, and, in a binary format, what else that format carries. Only their data decides whether
+ * two values are equal: a field that is undefined counts as absent, -0 is 0, an array is its elements, an object its own
+ * enumerable fields whose names are strings.
  */
 export class PlainData {
   readonly #format: string
@@ -32,8 +32,8 @@ export class PlainData {
   }
 
   /**
-   * The value as reading it back gives it: nearly always the same object, else an equal one (see above). Throws for what
-   * would come back as something else, with the place in the value.
+   * The value as reading it back returns it: nearly always the same object, else an equal one (see above). Throws for a value
+   * that would be read back as something else, with the place in the value.
    */
   normalize(value: unknown): unknown {
     return isExact(value, this.#binary, 0) ? value : this.#copy(value, 0)
@@ -62,7 +62,7 @@ export class PlainData {
         throw new NotCarried(`has a name that ${this.#format} cannot carry`, place)
       copies.push([name, this.#copyIn(field, place, depth)])
     }
-    // An assignment to `__proto__` would make no field; this does.
+    // An assignment to `__proto__` would not make a field; this does.
     return Object.fromEntries(copies)
   }
 
@@ -87,7 +87,7 @@ export class PlainData {
   }
 }
 
-/** Whether reading a value back gives exactly it. Called for each value that is stored or written. */
+/** Whether reading a value back returns exactly this value. Called for each value that is stored or written. */
 function isExact(value: unknown, binary: boolean, depth: number): boolean {
   switch (typeof value) {
     case 'string':
@@ -117,8 +117,8 @@ function isExactObject(value: object, binary: boolean, depth: number): boolean {
 }
 
 /**
- * Not in the loop itself: V8 compiles that for one name if others were read in a faster way than the one that it learns from, and
- * then gives the code up and compiles it again at each other name, for good.
+ * Not in the loop itself: V8 compiles the loop for one name, if other names were read in a faster way than the one that it
+ * learns from. It then discards the code and compiles it again at each other name, for good.
  */
 function fieldOf(value: object, name: string): unknown {
   return (value as Readonly<Record<string, unknown>>)[name]
@@ -144,7 +144,7 @@ class NotCarried extends Error {
     this.#place = place
   }
 
-  /** Says that what was looked at stands at a place in something larger. */
+  /** Records the place in something larger at which the value stands. */
   isIn(place: string): void {
     this.#place = place + this.#place
     this.message = `value${this.#place} ${this.#what}`
@@ -155,23 +155,23 @@ function placeOf(name: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
 }
 
-/** Names that MessagePack's decoder gives back as they are. */
+/** Names that MessagePack's decoder returns as they are. */
 function isBinaryName(name: string): boolean {
   return name !== '__proto__' && name.isWellFormed()
 }
 
-/** An object literal, or what parsing JSON gives; of whatever realm, with or without the prototype of all objects. */
+/** An object literal, or what parsing JSON returns; of whatever realm, with or without the prototype of all objects. */
 function isPlainObject(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** A date, and not of a class that was made from dates. */
+/** A date, but not of a class that extends dates. */
 function isDate(value: object): boolean {
   return Object.prototype.toString.call(value) === '[object Date]' && isOfBuiltIn(value)
 }
 
-/** Whether the class of an object is one right below that of all objects. */
+/** Whether the class of an object directly extends that of all objects. */
 function isOfBuiltIn(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value)
   return prototype !== null && isPlainObject(prototype)

@@ -3,16 +3,16 @@ import type { Serde, SerdeOrder } from '../contracts/serde.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 
-/** What a serde of your own is made of. */
+/** What your own serde is made of. */
 export interface SerdeOptions<T> {
-  /** Stable: it is recorded with the state that the serde wrote, and another name is refused. */
+  /** Stable: it is recorded with the state that the serde wrote, and a state with another name is rejected. */
   readonly name: string
   /**
-   * The value's bytes; throws for what it cannot carry whole. Equal keys must give equal bytes. It is also called for each value
-   * that enters a store, to refuse it there.
+   * Returns the value's bytes; throws for what it cannot carry whole. Equal keys must give equal bytes. It is also called for
+   * each value that enters a store, to reject it there.
    */
   readonly encode: (value: T) => Uint8Array
-  /** The value from its bytes, which are a copy: keep them if you like. Throws for what is no such value. */
+  /** Returns the value from its bytes, which are a copy: you may keep them. Throws for bytes that are not such a value. */
   readonly decode: (bytes: Uint8Array) => T
   /** How the bytes sort. Default `none`. */
   readonly order?: SerdeOrder
@@ -26,7 +26,7 @@ export interface SerdeOptions<T> {
 const TAKEN = new Set(['string', 'json', 'bytes', 'int32', 'int64', 'float64', 'msgpack', 'none'])
 
 /**
- * A serde of your own, from two functions.
+ * Your own serde, from two functions.
  *
  * ```ts
  * const point = serde<Point>({
@@ -50,13 +50,13 @@ export function serde<T>(options: SerdeOptions<T>): Serde<T> {
     primitive: false,
     encode: (value: T, out: ByteWriter) => out.bytes(encode(value)),
     normalize(value) {
-      // What it cannot carry, `encode` refuses.
+      // `encode` rejects what it cannot carry.
       encode(value)
       return value
     },
     decode: (bytes: Buffer, start: number, end: number) => decode(new Uint8Array(bytes.subarray(start, end))),
     toJson: options.toJson ?? ((value) => value),
-    // Without `toJson` a value is its own JSON: the type is the caller's word, as with plain JSON.
+    // Without `toJson` a value is its own JSON: the caller declares the type, as with plain JSON.
     fromJson: options.fromJson ?? ((json) => json as T),
   }
 }

@@ -27,7 +27,7 @@ function encoded<T>(serde: Serde<T>, value: T): Buffer {
   return out.toBytes().subarray(6)
 }
 
-/** Reads out of a larger buffer, which is then written over, as readers do. */
+/** Reads from a larger buffer, which is then overwritten, as readers do. */
 function decoded<T>(serde: Serde<T>, content: Uint8Array): T {
   const buffer = Buffer.concat([Buffer.from('ab'), content, Buffer.from('cd')])
   const value = serde.decode(buffer, 2, 2 + content.length)

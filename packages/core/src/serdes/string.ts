@@ -20,7 +20,7 @@ const STRING: Serde<string> = {
 }
 
 /**
- * Strings as UTF-8; sorts by code point. Bytes that are no UTF-8, and strings with half a surrogate pair, are refused.
+ * Strings as UTF-8; sorts by code point. Bytes that are not UTF-8, and strings with half a surrogate pair, are rejected.
  *
  * ```ts
  * const cities = topic('cities', { key: string(), value: string() })

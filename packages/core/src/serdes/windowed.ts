@@ -10,8 +10,8 @@ const INT64 = int64()
 const TAIL_BYTES = 2 + 2 * TIME_BYTES
 
 /**
- * Keys of windowed tables, where they leave the table: in `changes()`, and in topics written from it. Sorts by key,
- * then by the window's start.
+ * Keys of windowed tables, when they leave the table: in `changes()`, and in topics written from it. Sorts by key, then by
+ * the window's start.
  *
  * ```ts
  * delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() }))
@@ -22,8 +22,8 @@ export function windowed<K>(key: Serde<K>): Serde<Windowed<K>> {
 }
 
 /**
- * The key's bytes, made to sort and escaped (0x00 becomes 0x00 0xFF), then 0x00 0x01, which is less than any
- * continuation; then start and end, 8 bytes each with the sign flipped.
+ * The key's bytes, made sortable and escaped (0x00 becomes 0x00 0xFF), then 0x00 0x01, which is less than any continuation.
+ * Then start and end, 8 bytes each with the sign flipped.
  */
 class WindowedSerde<K> implements Serde<Windowed<K>> {
   readonly name: string

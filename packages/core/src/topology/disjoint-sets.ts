@@ -1,11 +1,11 @@
-/** Union-find; roots are the members that were joined to first. */
+/** Union-find. `join(a, b)` keeps the root of `a`. */
 export class DisjointSets<T> {
   readonly #parents = new Map<T, T>()
 
   root(member: T): T {
     let root = member
     for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent
-    // What was walked now points at the root, so that the next walk is short.
+    // Every member on the path now points at the root, so that the next walk is short.
     for (let at = member; at !== root; ) {
       const next = this.#parents.get(at) ?? root
       this.#parents.set(at, root)

@@ -4,8 +4,8 @@ import { stepsOf } from './steps.ts'
 import { unifySources } from './unify-sources.ts'
 
 /**
- * Subtopologies that feed each other through repartition topics: neither's watermark could ever pass the other's. It takes
- * a merge of a stream with one that was computed from it behind a repartition topic.
+ * Subtopologies that feed each other through repartition topics: neither's watermark could ever pass the other's. It
+ * happens only if a stream is merged with one that was computed from it behind a repartition topic.
  */
 export function feedbackProblems(outputs: readonly PlanNode[]): string[] {
   const groups = groupSteps(stepsOf(unifySources(outputs)))

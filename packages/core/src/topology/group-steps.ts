@@ -4,7 +4,7 @@ import type { InputPlan } from './topology.ts'
 
 type InputNode = InputPlan['node']
 
-/** Steps that run in one task: connected without a repartition between. */
+/** Steps that run in one task: connected without a repartition between them. */
 export interface Group {
   readonly inputs: readonly InputNode[]
   readonly nodes: readonly StepNode[]
@@ -13,7 +13,8 @@ export interface Group {
 /** The groups of a plan whose sources are unified; always in the same order. */
 export function groupSteps(steps: readonly PlanNode[]): readonly Group[] {
   const sets = new DisjointSets<PlanNode>()
-  // A repartition node is two things: the last step of its path where it is written, and an input where it is read.
+  // A repartition node has two roles: the last step of its path in the group that writes it, and an input in the group that
+  // reads it.
   const readers = new Map<PlanNode, PlanNode>()
   for (const node of steps) {
     for (const input of node.inputs) {

@@ -4,11 +4,11 @@ import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
 /**
- * What a job computes, as plain data: what determines the contents of each of its stores and repartition topics. It is
- * kept with the state, so that a state is never continued as something else.
+ * What a job computes, as plain data: what determines the contents of each of its stores and repartition topics. It is kept
+ * with the state, so that a state is never continued as something else.
  *
- * Functions are not part of it: their text changes with every refactoring. Nor is a store's retention: it says how long
- * windows stay, and not what is in them.
+ * Functions are not part of it: their text changes with every refactoring. A store's retention is not part of it either: it
+ * determines how long windows stay, and not what is in them.
  */
 export interface JobMeaning {
   readonly stores: Readonly<Record<string, StoreMeaning>>
@@ -16,19 +16,19 @@ export interface JobMeaning {
   readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
 }
 
-/** What determines the contents of one store. On disk as JSON: a field that is renamed reads as changed everywhere. */
+/** What determines the contents of one store. Stored on disk as JSON: if a field is renamed, it reads as changed everywhere. */
 export interface StoreMeaning {
   /** The word that the user wrote: `count`, `reduce`, `aggregate`, `toTable`, `filter` or `mapValues`. */
   readonly step: string
   /** The serdes of keys and values, by name. */
   readonly key: string
   readonly value: string
-  /** Null for a store by key alone. A derived table has the size of its table's windows, and the rest from there. */
+  /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
   readonly windows: 'tumbling' | 'hopping' | null
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
-  /** Whose times put records into windows: those that they carry, or those of a topic's callback. */
+  /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
   readonly times: 'record' | 'callback' | null
   readonly emit: 'changes' | 'final' | null
   /** Where its records come from: topics and other stores, each by the nearest name; sorted. */
@@ -71,7 +71,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
   }
 }
 
-/** The nearest named things that a step's records come from: what those hold is told by their own meaning. */
+/** The nearest named things that a step's records come from. Their own meaning describes what they hold. */
 function inputs(job: string, node: PlanNode): string[] {
   const names = new Set<string>()
   const visited = new Set<PlanNode>()

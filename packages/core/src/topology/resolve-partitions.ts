@@ -4,7 +4,7 @@ import { deadLetterTopics } from './steps.ts'
 import type { Subtopology, Topology } from './topology.ts'
 import { throwProblems } from './validate.ts'
 
-/** How many partitions everything of a job has. */
+/** How many partitions every part of a job has. */
 export interface PartitionPlan {
   /** How many tasks each subtopology has: as many as each of its inputs has partitions. */
   readonly tasks: ReadonlyMap<Subtopology, number>
@@ -20,10 +20,10 @@ export interface RepartitionTopic {
 }
 
 /**
- * Partition counts for a topology, from those of the topics that exist (`countOf`: undefined where there is no such topic).
- * A repartition topic without a number of its own has as many partitions as what is read together with it, or else as
- * the largest topic upstream. Throws with every problem at once: `TOPIC_MISSING` where topics are missing and that is all,
- * else `JOB_INVALID`.
+ * Partition counts for a topology, from those of the topics that exist (`countOf`: undefined if there is no such topic). A
+ * repartition topic without its own number has as many partitions as the topics that are read together with it, or else as
+ * the largest topic upstream. Throws with every problem at once: `TOPIC_MISSING` if missing topics are the only problem, else
+ * `JOB_INVALID`.
  */
 export function resolvePartitions(topology: Topology, countOf: (topic: string) => number | undefined): PartitionPlan {
   const problems: string[] = []
@@ -47,7 +47,7 @@ export function resolvePartitions(topology: Topology, countOf: (topic: string) =
   }
 }
 
-/** The partition count that a subtopology's inputs agree on; undefined where none of them has one of its own. */
+/** The partition count that a subtopology's inputs agree on; undefined if none of them has its own. */
 function partitionsOf(
   { inputs }: Subtopology,
   countOf: (topic: string) => number | undefined,
@@ -89,7 +89,7 @@ function throwMissing(
   })
 }
 
-/** Every topic of the user's that the job names, each once. */
+/** Every topic of the user that the job names, each once. */
 export function namedTopics({ subtopologies, errors }: Topology): readonly string[] {
   const topics = new Set<string>()
   for (const { inputs, nodes } of subtopologies) {

@@ -18,7 +18,7 @@ export function repartitionTopic(job: string, name: string): string {
   return `${job}.${name}.repartition`
 }
 
-/** The name of the topic that says which stores a job has, and since when. */
+/** The name of the topic that records which stores a job has, and since when. */
 export function catalogTopic(job: string): string {
   return `${job}.catalog`
 }

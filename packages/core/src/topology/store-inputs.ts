@@ -2,14 +2,14 @@ import type { PlanNode } from '../plan/node.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
-/** All that a store is computed from, through whatever repartitions and other stores. */
+/** Everything that a store is computed from, through any number of repartitions and other stores. */
 export interface StoreInputs {
   readonly store: string
   /** The subtopology whose tasks have it. */
   readonly subtopology: string
-  /** Topics of the user's. */
+  /** Topics of the user. */
   readonly sources: readonly string[]
-  /** The job's own topics between. */
+  /** Topics between them that the job owns. */
   readonly repartitions: readonly string[]
   /** Other stores. */
   readonly stores: readonly string[]

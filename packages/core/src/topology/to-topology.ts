@@ -21,7 +21,7 @@ export function toTopology(job: Job): Topology {
   }
 }
 
-/** Each group after those that feed it. Validation has refused groups that feed each other. */
+/** Each group after those that feed it. Validation has rejected groups that feed each other. */
 function inFlowOrder(groups: readonly Group[]): readonly Group[] {
   const ordered = new Set<Group>()
   const visiting = new Set<Group>()

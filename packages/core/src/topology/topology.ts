@@ -13,16 +13,16 @@ export interface Topology {
 
 /** A connected part of the graph without a repartition inside; one task of it runs per partition number. */
 export interface Subtopology {
-  /** Short and readable, for messages and directories: the name of its first input topic, by name. */
+  /** Short and readable, for messages and directories: the name of the input topic that comes first by name. */
   readonly id: string
   /** The topics that it reads, by topic name; all have the same number of partitions. */
   readonly inputs: readonly InputPlan[]
-  /** Its nodes but the inputs, each after what feeds it. A repartition node is the last of its path here. */
+  /** Its nodes without the inputs, each after what feeds it. A repartition node is the last of its path here. */
   readonly nodes: readonly StepNode[]
   readonly stores: readonly StorePlan[]
 }
 
-/** A topic that a subtopology reads: one of the user's, or a repartition topic of the job's own. */
+/** A topic that a subtopology reads: a topic of the user, or a repartition topic that the job owns. */
 export interface InputPlan {
   readonly topic: string
   /** The plan node whose children get its records. */

@@ -1,8 +1,8 @@
 import type { PlanNode, SourceNode } from '../plan/node.ts'
 
 /**
- * The same plan with one source node for each topic: a topic that is named twice is still read once. Steps downstream of
- * a node that is replaced are copied; all others stay the objects that they are.
+ * The same plan with one source node for each topic: a topic that is named twice is still read once. Steps downstream of a
+ * replaced node are copied; all others stay the same objects.
  */
 export function unifySources(outputs: readonly PlanNode[]): readonly PlanNode[] {
   const unifier = new SourceUnifier()
@@ -36,7 +36,7 @@ class SourceUnifier {
   }
 }
 
-/** The same step over other inputs, as many as it had: the compiler does not count them. */
+/** The same step over other inputs, as many as it had: the compiler does not check their number. */
 function withInputs(node: PlanNode, inputs: readonly PlanNode[]): PlanNode {
   return { ...node, inputs } as PlanNode
 }

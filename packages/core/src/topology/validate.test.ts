@@ -13,7 +13,7 @@ const input = numbers('input')
 const source = stream(input)
 const count = (name: string) => source.groupByKey().count(name)
 
-/** The problems that a job is refused for, without the bullet. */
+/** The problems for which a job is rejected, without the bullet. */
 function problems(make: () => Job): string[] {
   try {
     make()

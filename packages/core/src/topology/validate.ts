@@ -37,7 +37,7 @@ export function checkJob(
   return valid
 }
 
-/** Throws `JOB_INVALID` where there are problems, with all of them. */
+/** Throws `JOB_INVALID` with all problems, if there are any. */
 export function throwProblems(job: string, problems: readonly string[]): void {
   if (problems.length === 0) return
   const list = problems.map((problem) => `\n- ${problem}`).join('')
@@ -50,7 +50,7 @@ const NAME_RULE =
 
 function nameProblems({ name, steps, errors }: Draft): string[] {
   const names = [
-    // A bad name makes bad topics: one problem.
+    // A bad job name makes bad topic names: one problem.
     isValidName(name) ? { what: "job's changelog", name: changelogTopic(name) } : { what: 'job', name },
     ...steps.flatMap((step) => stepNames(name, step)),
     ...deadLetterTopics(errors).map((topic) => ({ what: 'dead-letter topic', name: topic })),
@@ -142,7 +142,7 @@ function repartitionProblems({ steps }: Draft): string[] {
   return problems
 }
 
-/** The compiler refuses such steps; a job in JavaScript has no compiler. */
+/** The compiler rejects such steps; a job in JavaScript has no compiler. */
 function keyProblems({ steps }: Draft): string[] {
   return steps.flatMap((step) => {
     const keys = step.kind === 'repartition' ? [step.key] : step.stores.map(({ key }) => key)

@@ -5,7 +5,10 @@ import { type ReadFrom, readPartition } from './read-partition.ts'
 
 const serde = json<unknown>()
 
-/** The catalog as its topic has it now; undefined where the topic is empty. Throws `JOB_TOPIC_UNFIT` where it holds no catalog. */
+/**
+ * The catalog as its topic has it now; undefined if the topic is empty. Throws `JOB_TOPIC_UNFIT` if the topic holds no
+ * catalog.
+ */
 export async function readCatalog(from: ReadFrom, topic: string): Promise<Catalog | undefined> {
   let last: unknown
   await readPartition(from, topic, 0, (batch) => {
@@ -22,7 +25,7 @@ export async function readCatalog(from: ReadFrom, topic: string): Promise<Catalo
   )
 }
 
-/** Null for what is no JSON. */
+/** Null for text that is not JSON. */
 function decoded({ bytes, valueStart, valueEnd }: Batch): unknown {
   try {
     return valueStart < 0 ? null : serde.decode(bytes, valueStart, valueEnd)
@@ -31,7 +34,7 @@ function decoded({ bytes, valueStart, valueEnd }: Batch): unknown {
   }
 }
 
-/** The checked boundary to what others may have written; what is in its parts is the job's own word. */
+/** Checks a value that others may have written, down to the catalog's parts; the content of the parts is trusted. */
 function isCatalog(found: unknown): found is Catalog {
   if (typeof found !== 'object' || found === null) return false
   const { changelog, stores, repartitions } = found as Partial<Record<keyof Catalog, unknown>>
@@ -40,7 +43,7 @@ function isCatalog(found: unknown): found is Catalog {
   )
 }
 
-/** Appends a catalog, as one fact: through the container's own writer, so that one that was fenced writes none. */
+/** Appends a catalog as one record, through the container's own writer, so that a fenced container writes nothing. */
 export async function writeCatalog(outputs: Outputs, topic: string, catalog: Catalog, nowMs: number): Promise<void> {
   const group = await outputs.openGroup(topic, 0)
   group.append(nowMs, null, 0, 0, catalog, serde, NO_HEADERS)

@@ -3,31 +3,34 @@ import { type JobMeaning, ownValue, type RepartitionMeaning, type StoreMeaning }
 
 /**
  * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
- * `<job>.catalog`, and is changed only as a job starts, before anything is processed.
+ * `<job>.catalog`. It changes only when a job starts, before anything is processed.
  */
 export interface Catalog {
-  /** The id of the changelog that it describes: another one holds another state. */
+  /** The id of the changelog that it describes: another changelog holds another state. */
   readonly changelog: string
   readonly stores: Readonly<Record<string, CatalogStore>>
-  /** By topic; also those that the job no longer has. */
+  /** By topic; includes topics that the job no longer has. */
   readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
 }
 
 export interface CatalogStore {
   readonly meaning: StoreMeaning
-  /** Grows each time that the store is started empty: the entries of an earlier one are not its own. */
+  /** Grows each time that the store is started empty: entries of an earlier incarnation do not belong to it. */
   readonly incarnation: number
-  /** The stores that it is computed from, each with its incarnation then: another one knows nothing of the rows that it gave. */
+  /**
+   * The stores that it is computed from, each with its incarnation at that time: another incarnation does not have the rows
+   * that it gave.
+   */
   readonly computedFrom: Readonly<Record<string, number>>
-  /** All topics that the store is computed from, those of the job's own included. */
+  /** All topics that the store is computed from, including the job's own. */
   readonly topics: readonly string[]
-  /** The store counts every record from these source positions on; one that is missing: from the first. */
+  /** The store counts every record from these source positions on; a partition that is missing counts from its first record. */
   readonly completeFrom: Position
-  /** How far its topics had been processed when the job lost it; null while the job has it. */
+  /** How far its topics had been processed when the job lost the store; null while the job has it. */
   readonly removedAt: Position | null
 }
 
-/** Whether a catalog says of a job's stores what the job would say now. */
+/** Whether a catalog describes a job's stores as the job would describe them now. */
 export function isCurrent(catalog: Catalog, changelog: string, { stores, repartitions }: JobMeaning): boolean {
   const names = Object.keys(catalog.stores).filter((name) => ownValue(catalog.stores, name)?.removedAt === null)
   return (
@@ -44,7 +47,7 @@ function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof
   return a !== undefined && b !== undefined && differences(a, b).length === 0
 }
 
-/** What differs, one text for each: `grace 0 ms, now 5000 ms`. */
+/** What differs, one text for each difference: `grace 0 ms, now 5000 ms`. */
 export function differences<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M): string[] {
   const fields = Object.keys(now) as (keyof M & string)[]
   return fields.flatMap((field) => {
@@ -53,7 +56,7 @@ export function differences<M extends StoreMeaning | RepartitionMeaning>(before:
   })
 }
 
-/** The words for fields whose name alone would not do. */
+/** The words for fields whose name alone would not be clear. */
 const WORDS: Readonly<Record<string, string>> = {
   key: 'key serde',
   value: 'value serde',

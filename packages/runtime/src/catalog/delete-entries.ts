@@ -3,14 +3,14 @@ import { readChangelogKey } from '@millrace/state'
 import type { Outputs } from '../task/outputs.ts'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
-/** No value is written: any serde does. */
+/** No value is written, so any serde works. */
 const NO_VALUE = json<never>()
 /** Tombstones in one transaction: with keys of some 50 bytes about a quarter of a megabyte. */
 const TOMBSTONES_PER_COMMIT = 5_000
 
 /**
- * Deletes from a changelog what it holds of stores that nobody reads any more, so that compaction frees the space. What
- * their keys begin with belongs to nobody else, ever: deleting twice, or with others that do the same, is no harm.
+ * Deletes from a changelog the entries of stores that no process reads any more, so that compaction frees the space. No
+ * other store ever uses their key prefixes, so deleting twice, or while other processes delete the same, does no harm.
  */
 export async function deleteEntries(
   from: ReadFrom,

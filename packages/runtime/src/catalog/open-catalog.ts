@@ -13,19 +13,19 @@ import { refuseStores } from './refuse-stores.ts'
 export interface OpenCatalogOptions extends ReadFrom {
   readonly topology: Topology
   readonly topics: JobTopics
-  /** The container's own: fenced with it. */
+  /** The container's own writer: fenced with the container. */
   readonly outputs: Outputs
-  /** Stores that may start empty, if they cannot go on where they stand. */
+  /** Stores that may start empty, if they cannot continue from where they are. */
   readonly startEmpty: readonly string[]
   readonly notice: (message: string) => void
 }
 
 /**
- * The catalog of a job that is about to run: as it is where the job's stores are those that it ran with, else changed for
- * those that it has now, in one record, before anything is processed. Called by a member of the job's group, all of whose
- * members run the same: so none processes anything that another's catalog does not know.
+ * The catalog of a job that is about to run. It stays as it is if the job's stores are those that it ran with; otherwise it
+ * is changed for the stores that the job has now, in one record, before anything is processed. Only a member of the job's
+ * group calls this, and all members run the same job, so no member processes anything that another's catalog does not list.
  *
- * Throws `STORE_BEHIND`, `STORE_CHANGED`, and `JOB_TOPIC_UNFIT` where the job's topics hold what no catalog tells of.
+ * Throws `STORE_BEHIND`, `STORE_CHANGED`, and `JOB_TOPIC_UNFIT` if the job's topics hold records that no catalog describes.
  */
 export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
   const { topology, topics, env, outputs, notice } = options
@@ -36,7 +36,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
     const found = await readCatalog(options, topic)
     if (found !== undefined && isCurrent(found, changelog.id, meaning)) return found
     const plan = await planFrom(options, found).catch(refusalOrThrow)
-    // Another container of the same job may have been faster, and process by now.
+    // Another container of the same job may have been faster, and may be processing by now.
     if (JSON.stringify(await readCatalog(options, topic)) !== JSON.stringify(found)) continue
     if (plan instanceof RefusedError) throw plan
     await deleteEntries(options, outputs, changelog, plan.obsolete, env.clock.now())
@@ -46,13 +46,13 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   }
 }
 
-/** What the catalog becomes. Throws what refuses the start. */
+/** What the catalog becomes. Throws if the start is refused. */
 async function planFrom(options: OpenCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
   const { topology, topics, log } = options
   const changelog = described(topics, topology.changelog)
   const meaning = jobMeaning(topology)
   const inputs = storeInputs(topology)
-  // One of another changelog tells of a state that was deleted.
+  // A catalog of another changelog describes a state that was deleted.
   const before = found?.changelog === changelog.id ? found : undefined
   await requireKnown(options, before, Object.keys(meaning.repartitions))
   const sources = new Set(inputs.flatMap((input) => input.sources))
@@ -89,7 +89,7 @@ function refusalOrThrow(error: unknown): RefusedError {
   throw error
 }
 
-/** Throws where the job's own topics hold records of which the catalog does not know. */
+/** Throws if the job's own topics hold records that the catalog does not list. */
 async function requireKnown(
   { topology, topics, log }: OpenCatalogOptions,
   before: Catalog | undefined,

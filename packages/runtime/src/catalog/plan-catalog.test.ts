@@ -138,7 +138,7 @@ describe('the catalog of a job', () => {
     expect(refused.problems).toEqual([{ store: 'large', subtopology: 'a', changes: [], missed: [], emptied: ['one'] }])
     const both = plan(before, job('j', changed, largeOf), { startEmpty: new Set(['one', 'large']) })
     expect(both.problems).toEqual([])
-    // Also one that was away when what it is computed from started empty.
+    // Covers also a store that was removed when what it is computed from started empty.
     const alone = after([job('j', one, large)], [job('j', changed), { startEmpty: new Set(['one']) }])
     expect(plan(alone, job('j', changed, largeOf)).problems[0]?.emptied).toEqual(['one'])
   })

@@ -18,7 +18,7 @@ export interface CatalogChange {
   readonly meaning: JobMeaning
   /** The job's stores, each after those that it is computed from. */
   readonly inputs: readonly StoreInputs[]
-  /** How far the job has processed every topic that it ever read, as its changelog says. */
+  /** How far the job has processed every topic that it ever read, according to its changelog. */
   readonly processed: Position
   /** Where the source topics start. */
   readonly starts: Position
@@ -26,19 +26,19 @@ export interface CatalogChange {
   readonly startEmpty: ReadonlySet<string>
 }
 
-/** A store that cannot go on where it stands. */
+/** A store that cannot continue from where it is. */
 export interface StoreProblem {
   readonly store: string
   readonly subtopology: string
-  /** What it is computed by, or from, has changed: from what to what. */
+  /** What it is computed by, or from, has changed: the old and the new description. */
   readonly changes: readonly string[]
-  /** What was processed without it. */
+  /** What was processed without the store. */
   readonly missed: readonly Gap[]
   /** The stores that it is computed from, and that start empty. */
   readonly emptied: readonly string[]
 }
 
-/** Records of one partition that a store has not had. */
+/** Records of one partition that a store has missed. */
 export interface Gap {
   readonly topic: string
   readonly partition: number
@@ -48,17 +48,17 @@ export interface Gap {
 
 export interface CatalogPlan {
   readonly catalog: Catalog
-  /** What refuses the start. */
+  /** The reasons to refuse the start. */
   readonly problems: readonly StoreProblem[]
-  /** Repartition topics that records of another kind may still stand in, and how they changed. */
+  /** Repartition topics that may still hold records of another kind, and how they changed. */
   readonly changedTopics: readonly { readonly topic: string; readonly changes: readonly string[] }[]
   /** The stores that start empty. */
   readonly emptied: readonly string[]
-  /** What the keys begin with of entries that nobody reads any more. */
+  /** The key prefixes of entries that no process reads any more. */
   readonly obsolete: readonly string[]
 }
 
-/** The catalog of a job whose stores are no longer those of `before`, and what stands against it. */
+/** The catalog of a job whose stores are no longer those of `before`, and the reasons to refuse it. */
 export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
   const { meaning, inputs, startEmpty } = change
   const stores = dictionary<CatalogStore>()
@@ -121,7 +121,7 @@ function problemOf(
 ): StoreProblem | undefined {
   const { store, subtopology } = input
   const changes = known === undefined ? [] : differences(known.meaning, now)
-  // A new store begins where the log does; one that was away, where it was left.
+  // A new store begins where the log begins; a store that was removed and added again continues where it was left.
   const had = known === undefined ? only(starts, input.sources) : known.removedAt
   const missed = had === null ? [] : gaps(had, only(processed, topicsOf(input)))
   const emptied = input.stores.filter(
@@ -144,7 +144,7 @@ function gaps(from: Position, to: Position): Gap[] {
   )
 }
 
-/** The parts of a position above 0 that are of these topics. */
+/** The parts of a position above 0 that belong to these topics. */
 function only(position: Position, topics: readonly string[]): Position {
   const kept = dictionary<Record<string, number>>()
   for (const topic of topics) {

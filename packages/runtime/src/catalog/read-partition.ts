@@ -1,18 +1,18 @@
 import type { Batch, Env, Log } from '@millrace/core'
 import { wholeLog } from '../task/whole-log.ts'
 
-/** How long one wait for a decision may take before it is looked up again. */
+/** How long one wait for a transaction's decision may take before the decision is looked up again. */
 const WAIT_MS = 1000
 
-/** What is read, and how others get their turn meanwhile. */
+/** What is read, and how other work gets its turn meanwhile. */
 export interface ReadFrom {
   readonly log: Log
   readonly env: Env
 }
 
 /**
- * Calls `take` with every batch of a partition that is there now, also with those that are not decided yet: these are
- * waited for. The next batch is read once it has returned, and others, such as signs of life, have had their turn.
+ * Calls `take` with every batch of a partition that is there now, including batches that are not decided yet: it waits for
+ * these. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
  */
 export async function readPartition(
   { log, env }: ReadFrom,

@@ -4,8 +4,8 @@ import { readChangelogKey, readCheckpoint } from '@millrace/state'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /**
- * How far a job has processed every topic that it ever read, from the checkpoints in its changelog. Reads all of it, as a
- * restore does: needed only when the job's stores are no longer those that it ran with.
+ * How far a job has processed every topic that it ever read, from the checkpoints in its changelog. It reads the whole
+ * changelog, as a restore does, so it is used only when the job's stores are no longer those that it ran with.
  */
 export async function readProcessed(from: ReadFrom, { name, partitions }: TopicDescription): Promise<Position> {
   const processed = dictionary<Record<string, number>>()

@@ -14,12 +14,12 @@ export function requireStores({ job, subtopologies }: Topology, names: readonly 
   )
 }
 
-/** More partitions than this say no more than these do. */
+/** The error lists at most this many partitions: more would not help the reader. */
 const GAPS_SHOWN = 4
 
 /**
- * Throws what stands against the stores of a job: `STORE_CHANGED` where one is computed otherwise than what it holds,
- * `STORE_BEHIND` where records were processed without it. The error lists every store, and what can be done.
+ * Throws the reasons to refuse a job's stores: `STORE_CHANGED` if a store is computed differently from what it holds,
+ * `STORE_BEHIND` if records were processed without it. The error lists every store, and what the user can do.
  */
 export function refuseStores(job: string, { problems, changedTopics }: CatalogPlan): void {
   const [topic] = changedTopics

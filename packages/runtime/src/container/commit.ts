@@ -8,16 +8,16 @@ export interface FailedApply {
 }
 
 /**
- * Commits a container's tasks, in the order that makes state, input positions and outputs one fact:
+ * Commits a container's tasks, in the order that makes state, input positions and outputs visible together:
  *
  * 1. `freeze` takes offsets and changed entries of all tasks, synchronously;
  * 2. outputs and groups (a task's entries and its checkpoint) go to the log, and what was read is made durable;
- * 3. the log's transaction is committed: from here on all of it is true, and visible;
+ * 3. the log's transaction is committed: from here on all of it is committed, and visible;
  * 4. the same entries go to each task's store, in one batch with the position.
  *
- * A crash before 3 leaves nothing (at-least-once: outputs that will repeat); a crash between 3 and 4 costs a short replay of
- * the changelog. Rejects where step 2 or 3 fails: then the log decides what was committed, and the container
- * must not go on. What fails in step 4 is returned: those stores are behind their changelog and must be restored from it.
+ * A crash before 3 leaves nothing (with at-least-once: outputs that will repeat); a crash between 3 and 4 costs a short
+ * replay of the changelog. Rejects if step 2 or 3 fails: then the log decides what was committed, and the container must
+ * stop. The failures of step 4 are returned: those stores are behind their changelog and must be restored from it.
  */
 export async function commitTasks(
   outputs: Outputs,

@@ -4,23 +4,23 @@ import type { Task, TaskCommit } from '../task/task.ts'
 import { commitTasks, type FailedApply } from './commit.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
 
-/** What went wrong beside a container's loop, to be thrown in it. */
+/** An error beside a container's loop, to be thrown in the loop. */
 export interface Failure {
   readonly error: unknown
 }
 
-/** What a container's commits need of it. */
+/** What a container's commits need from it. */
 export interface CommitsOptions {
   readonly clock: Clock
   readonly intervalMs: number
   readonly rebuilds: RebuildBudget
-  /** Told of each task whose store a commit has reached. */
+  /** Called for each task whose store a commit has reached. */
   readonly applied: (commit: TaskCommit) => void
-  /** Told when a commit is over, and why it failed if it did. */
+  /** Called when a commit is over, with the reason if it failed. */
   readonly ended: (failure?: Failure) => void
 }
 
-/** A container's commits, one after the other, each beside the processing of what comes after it. */
+/** A container's commits, one after the other; each runs while the tasks process what comes after it. */
 export class Commits {
   readonly #options: CommitsOptions
   #underWay: Promise<void> | undefined
@@ -32,24 +32,27 @@ export class Commits {
     this.#nextMs = options.clock.monotonic() + options.intervalMs
   }
 
-  /** Settles when the commit that is on its way is over, and never rejects; undefined where none is. */
+  /** Settles when the commit under way is over, and never rejects; undefined if no commit is under way. */
   get underWay(): Promise<void> | undefined {
     return this.#underWay
   }
 
-  /** How long it is until a commit is due, ms; nothing or less where one is. */
+  /** The time until a commit is due, ms; 0 or less if one is due. */
   get dueInMs(): number {
     return this.#nextMs - this.#options.clock.monotonic()
   }
 
-  /** The stores that the last commit did not reach, from now on the caller's concern. */
+  /** The stores that the last commit did not reach; the caller must restore them. */
   takeBehind(): readonly FailedApply[] {
     const behind = this.#behind
     this.#behind = []
     return behind
   }
 
-  /** Freezes tasks at one moment, and lets the rest of their commit go on by itself. Not while one is under way. */
+  /**
+   * Freezes tasks at one moment, and lets the rest of their commit run in the background. Must not be called while one is
+   * under way.
+   */
   start(outputs: Outputs, tasks: readonly Task[]): void {
     const { clock, intervalMs, rebuilds, applied, ended } = this.#options
     this.#nextMs = clock.monotonic() + intervalMs

@@ -5,7 +5,7 @@ import type { RestoreProgress } from '../task/changelog-follower.ts'
 import type { Guarantee } from '../task/outputs.ts'
 
 export const COMMIT_INTERVAL_MS = 100
-/** 64 MiB of changes: several hundred thousand entries, or some hundred milliseconds of LevelDB's write rate. */
+/** 64 MiB of changes: several hundred thousand entries, or what LevelDB writes in some hundred milliseconds. */
 export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 export const IDLE_AFTER_MS = 30_000
 
@@ -14,43 +14,44 @@ export interface ContainerOptions {
   readonly job: Job
   readonly log: Log
   readonly env: Env
-  /** Where tasks keep their local state: a cache of the changelog. */
+  /** Where tasks keep their local state, which is a cache of the changelog. */
   readonly stateDirectory: string
-  /** What local state is kept in. Default: LevelDB. */
+  /** The store that holds local state. Default: LevelDB. */
   readonly engine?: LevelEngine
   /** How often state, positions and outputs become durable together. Default 100. */
   readonly commitIntervalMs?: number
   /**
-   * Changed state, over all tasks, that forces an early commit: bounds memory and the size of a commit. Default 64 MiB.
+   * The amount of changed state, over all tasks, that forces an early commit. It bounds memory and the size of a commit.
+   * Default 64 MiB.
    */
   readonly dirtyBytesMax?: number
   /**
    * `exactly-once`: outputs, state and input positions are one transaction, visible at each commit. `at-least-once`: outputs
-   * are visible when the slice ends that made them, and may repeat after a crash. Default `exactly-once`.
+   * are visible at the end of the slice that made them, and may repeat after a crash. Default `exactly-once`.
    */
   readonly guarantee?: Guarantee
   /**
-   * An input that has had nothing to read for so long stops holding back the watermark, ms. Default 30 000. Not used with
-   * `untilEnd`: there only inputs that are empty to their end hold back nothing.
+   * An input that has had nothing to read for this long stops holding back the watermark, ms. Default 30 000. Not used with
+   * `untilEnd`: then an input stops holding back the watermark only if it is empty to its end.
    */
   readonly idleAfterMs?: number
-  /** Process what is there and stop, as a batch job; containers that share the job stop together. Default false. */
+  /** Process what is there and stop, as a batch job does; containers that share the job stop together. Default false. */
   readonly untilEnd?: boolean
   /**
-   * Stores that may start empty where they cannot go on: they missed records, or are computed otherwise than what they
-   * hold. Their views then say from which position they count. It is no matter for stores that can go on. Default: none;
-   * then the start is refused.
+   * Stores that may start empty if they cannot continue: they missed records, or are computed differently from what they
+   * hold. Their views then report the position from which they count. Has no effect on stores that can continue. Default:
+   * none; then the start is refused.
    */
   readonly startEmpty?: readonly string[]
   /** Where the container answers the job's other containers: see `JoinOptions.address`. Default: nowhere. */
   readonly address?: string
   /**
-   * A container whose process gave no sign of life for so long loses its tasks to the others. A callback that takes longer is
-   * waited for. Default: the log's.
+   * A container whose process gave no sign of life for this long loses its tasks to the others. A callback that takes longer
+   * is waited for. Default: the log's.
    */
   readonly sessionTimeoutMs?: number
-  /** Told what the user should know, one line each: a store that was rebuilt, and why. */
+  /** Called with what the user should know, one line each: a store that was rebuilt, and why. */
   readonly onNotice?: (message: string) => void
-  /** Told how far the restores are, often: the start takes as long as they do. */
+  /** Called often with how far the restores are: the start takes as long as they do. */
   readonly onRestore?: (progress: RestoreProgress) => void
 }

@@ -6,35 +6,39 @@ import { RunningContainer } from './running-container.ts'
 
 /** A running job, or this process's part of it. */
 export interface Container {
-  /** The job's condition, a few times a second; late subscribers get the last one at once. Completes at the end. */
+  /** The job's condition, reported a few times a second; late subscribers get the last report at once. Completes at the end. */
   readonly status: Observable<JobStatus>
   readonly views: readonly ServedView[]
   /**
-   * Resolves when the container has stopped: after `stop`, or with `untilEnd` when all that was there at the start is
-   * processed and committed, by all containers that run so. Rejects with what stopped it otherwise; nothing was committed then that is not whole.
+   * Resolves when the container has stopped: after `stop`, or with `untilEnd` when everything that was there at the start is
+   * processed and committed by all containers that run with `untilEnd`. Otherwise rejects with the error that stopped the
+   * container; in that case nothing was committed in part.
    */
   readonly done: Promise<void>
-  /** Commits what was processed and ends. Resolves when all is closed; never rejects for what `done` rejects with. */
+  /**
+   * Commits what was processed and ends. Resolves when everything is closed; never rejects for the reason that `done`
+   * rejects with.
+   */
   stop(): Promise<void>
 }
 
 /**
- * Starts a job in this process, or joins it where others run it: makes its own topics, takes its share of the tasks,
- * restores their state and runs them. Resolves when those it got first are restored and running. Throws, with everything
- * closed again, what refuses the start: `JOB_INVALID`, `TOPIC_MISSING`, `JOB_RUNNING`, `JOB_CHANGED`, `UNSUPPORTED`,
- * `STATE_SERDE_CHANGED` and the log's own errors.
+ * Starts a job in this process, or joins it if other processes run it: makes the job's own topics, takes its share of the
+ * tasks, restores their state and runs them. Resolves when the first tasks that it got are restored and running. If the
+ * start is refused, it closes everything again and throws: `JOB_INVALID`, `TOPIC_MISSING`, `JOB_RUNNING`, `JOB_CHANGED`,
+ * `UNSUPPORTED`, `STATE_SERDE_CHANGED` or one of the log's own errors.
  */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
   const container = await RunningContainer.open(options)
   const done = container.run().then(
     () => container.close(),
     async (error: unknown) => {
-      // What stopped the container is what must be told, whatever closing says after it.
+      // Report the error that stopped the container, whatever closing it throws afterwards.
       await container.close().catch(() => undefined)
       throw error
     },
   )
-  // `stop` and `done` both tell of a failure; one unobserved is no unhandled rejection.
+  // Both `stop` and `done` report a failure; if only one is observed, the other must not become an unhandled rejection.
   done.catch(() => undefined)
   return {
     status: container.status,

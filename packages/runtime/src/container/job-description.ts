@@ -3,12 +3,12 @@ import { describe } from '@millrace/core'
 import { type Job, jobMeaning, type Topology } from '@millrace/core/internal'
 import type { Guarantee } from '../task/outputs.ts'
 
-/** 16 hexadecimal digits are 64 bits: of 2^64 pairs of different jobs one passes for the same. */
+/** 16 hexadecimal digits are 64 bits: of 2^64 pairs of different jobs, one pair is taken for the same job. */
 const DESCRIPTION_LENGTH = 16
 
 /**
- * What runs, in short: a hash of the job's graph, of how it takes event times, of what determines each store, and of the
- * guarantee. Equal for the same plan in every process, whatever its functions' text.
+ * A short description of what runs: a hash of the job's graph, of how it takes event times, of what determines each store,
+ * and of the guarantee. Equal for the same plan in every process, whatever its functions' text.
  */
 export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee): string {
   const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))

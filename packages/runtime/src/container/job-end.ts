@@ -1,18 +1,18 @@
 import type { Assignment, Clock, Membership } from '@millrace/core'
 
 /**
- * How long a container must have found nothing before it reports that: while others work it gets more at each of their commits, and
- * each report is a change of the group, on disk.
+ * How long a container must have found nothing before it reports that. While others work, it gets more records at each of
+ * their commits, and each report is a change of the group, on disk.
  */
 const QUIET_MS = 250
 
-/** Whether a whole job is at its end, which only all of its containers know together. */
+/** Whether a whole job is at its end, which only all of its containers together can decide. */
 export class JobEnd {
   readonly #membership: Membership
   readonly #clock: Clock
   /** Since when this container has found nothing, monotonic ms. */
   #quietSinceMs: number | undefined
-  /** What this container was assigned when it reported last that it is at its end; undefined while it is not. */
+  /** What this container was assigned when it last reported that it is at its end; undefined while it is not. */
   #reported: Assignment | undefined
 
   constructor(membership: Membership, clock: Clock) {
@@ -20,7 +20,7 @@ export class JobEnd {
     this.#clock = clock
   }
 
-  /** This container has processed and committed what `assignment` gives it. Returns whether all have. */
+  /** To be called while this container has nothing to do and has committed everything. Returns whether the whole job is at its end. */
   async reached(assignment: Assignment): Promise<boolean> {
     if (assignment.ended || assignment.members.length === 1) return true
     const nowMs = this.#clock.monotonic()

@@ -1,7 +1,7 @@
 import type { JobProblem, Log, MillraceError } from '@millrace/core'
 import type { Subscription } from 'rxjs'
 
-/** What fails in the log beside a job's work and does not stop it: a notice for each when it is new, and the list. */
+/** Failures in the log that happen beside a job's work and do not stop it: a notice for each new one, and the list. */
 export class JobProblems {
   readonly #notice: (message: string) => void
   readonly #subscription: Subscription

@@ -1,6 +1,6 @@
 import type { Timers } from '@millrace/core'
 
-/** The rest of a loop that has nothing to do, until there is something again. */
+/** Lets a loop that has nothing to do rest, until there is something to do again. */
 export class LoopRest {
   readonly #timers: Timers
   #woken = new AbortController()
@@ -9,7 +9,7 @@ export class LoopRest {
     this.#timers = timers
   }
 
-  /** Ends the rest, or the next one if there is none now. */
+  /** Ends the rest, or the next one if no rest is under way. */
   wake(): void {
     this.#woken.abort()
   }

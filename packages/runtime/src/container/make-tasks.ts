@@ -3,7 +3,7 @@ import { Task } from '../task/task.ts'
 import { type ContainerOptions, DIRTY_BYTES_MAX, IDLE_AFTER_MS } from './container-options.ts'
 import { type JobTopics, sourcesOf } from './topics.ts'
 
-/** All tasks of a job, none of them open. */
+/** All tasks of a job, all of them closed. */
 export function makeTasks(options: ContainerOptions, topology: Topology, topics: JobTopics): readonly Task[] {
   const { log, env, stateDirectory, untilEnd = false, dirtyBytesMax = DIRTY_BYTES_MAX } = options
   const { onNotice = () => undefined, onRestore = () => undefined } = options

@@ -10,16 +10,16 @@ import { ContainerViews, type Elsewhere } from './view-parts.ts'
 /** What a container opens its tasks with. */
 export interface OpenTasksOptions {
   readonly topology: Topology
-  /** All of the job, none of them open. */
+  /** All tasks of the job, all of them closed. */
   readonly tasks: readonly Task[]
   readonly rebuilds: RebuildBudget
-  /** From which position on a store counts. */
+  /** The position from which a store counts. */
   readonly completeFrom: (store: string) => Position
   /** Where the tasks of other processes are. */
   readonly elsewhere: () => readonly Elsewhere[]
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
-  /** Told when tasks that were being opened are all open, or one of them cannot be, with its error. */
+  /** Called when the tasks that were being opened are all open; or, with the error, when one of them cannot be opened. */
   readonly opened: (failure?: Failure) => void
 }
 
@@ -29,7 +29,7 @@ export class OpenTasks implements Iterable<Task> {
   readonly #views: ContainerViews
   #open: readonly Task[] = []
   #opening: Promise<void> | undefined
-  /** Aborted when what is being opened is not wanted any more. */
+  /** Aborted when the tasks that are being opened are not wanted any more. */
   #giveUp = new AbortController()
 
   constructor(options: OpenTasksOptions) {
@@ -46,12 +46,15 @@ export class OpenTasks implements Iterable<Task> {
     return this.#views.views
   }
 
-  /** Settles when the tasks that are being opened are open, or given up, and never rejects; undefined where none is. */
+  /**
+   * Settles when the tasks that are being opened are open, or given up, and never rejects; undefined if no task is being
+   * opened.
+   */
   get opening(): Promise<void> | undefined {
     return this.#opening
   }
 
-  /** Settle when the tasks that are held may go on; empty while all may. */
+  /** They settle when the held tasks may continue; empty while no task is held. */
   get held(): readonly Promise<void>[] {
     return this.#open.flatMap((task) => task.held ?? [])
   }
@@ -65,14 +68,14 @@ export class OpenTasks implements Iterable<Task> {
     return this.#open[Symbol.iterator]()
   }
 
-  /** Begins to open tasks, one after the other, beside whatever else goes on. */
+  /** Begins to open tasks, one after the other, in the background. */
   beginOpening(tasks: readonly Task[], session: TaskSession): void {
     if (tasks.length > 0) this.#opening = this.#openAll(tasks, session)
   }
 
   /**
-   * Gives up the tasks that are being opened, and waits for that: a restore may wait for a transaction that nobody ends
-   * before this container is closed.
+   * Gives up the tasks that are being opened, and waits until they are given up: a restore may wait for a transaction that
+   * no process ends before this container is closed.
    */
   async giveUpOpening(): Promise<void> {
     this.#giveUp.abort()
@@ -93,7 +96,7 @@ export class OpenTasks implements Iterable<Task> {
     this.#open = this.#open.filter((task) => !tasks.includes(task))
   }
 
-  /** Opens tasks again where their last commit left them. */
+  /** Opens tasks again at their last commit. */
   async reopen(tasks: readonly Task[], session: TaskSession): Promise<void> {
     for (const task of tasks) {
       this.#views.closing(task)
@@ -103,7 +106,7 @@ export class OpenTasks implements Iterable<Task> {
     }
   }
 
-  /** A commit is in a task's store: tells those who watch. */
+  /** A commit is in a task's store: notifies the followers. */
   committed(commit: TaskCommit): void {
     this.#views.committed(commit)
   }
@@ -136,7 +139,7 @@ export class OpenTasks implements Iterable<Task> {
     this.#options.opened(failure)
   }
 
-  /** Opens a task, again where its store fails meanwhile: it is a cache, and is repaired without a person. */
+  /** Opens a task, again if its store fails meanwhile: the store is a cache, and is repaired without a person. */
   async #withRebuilds(task: Task, open: () => Promise<void>): Promise<void> {
     for (;;) {
       try {

@@ -1,19 +1,19 @@
 import { type Log, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
 import { amount } from '@millrace/core/internal'
 
-/** What a topic of the job's own must be like to hold what the job keeps in it. */
+/** The properties that a topic of the job's own must have, to hold what the job keeps in it. */
 export interface OwnTopic {
   readonly topic: string
   readonly partitions: number
   readonly cleanup: TopicSettings['cleanup']
-  /** For a topic that is made now; one that is there may have other sizes. */
+  /** For a topic that is made now; an existing one may have other sizes. */
   readonly segmentBytes: number
   readonly recordBytesMax: number
 }
 
 /**
- * Finds a topic of the job's own among those that there are, or creates it. Throws `JOB_TOPIC_UNFIT` for one that would
- * lose what the job keeps in it, or keeps it spread differently: somebody else may have created it.
+ * Finds one of the job's own topics among the existing ones, or creates it. Throws `JOB_TOPIC_UNFIT` for a topic that would
+ * lose what the job keeps in it, or that spreads it differently: another program may have created it.
  */
 export async function findOrCreate(
   log: Log,

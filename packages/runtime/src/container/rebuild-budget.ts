@@ -1,7 +1,7 @@
 import { FatalError } from '@millrace/core'
 import type { FailedApply } from './commit.ts'
 
-/** A store that must be rebuilt again and again has a disk that cannot be worked with. */
+/** If a store must be rebuilt again and again, its disk is not usable. */
 const REBUILDS_MAX = 3
 
 /** Counts how often stores had to be opened again since a commit last reached them all. */
@@ -15,7 +15,7 @@ export class RebuildBudget {
     this.#notice = notice
   }
 
-  /** Tells of stores that are about to be opened again. Throws `STATE_REBUILD_FAILED` where that happens too often. */
+  /** Counts stores that are about to be opened again. Throws `STATE_REBUILD_FAILED` if that happens too often. */
   spend(failed: readonly FailedApply[]): void {
     this.#rebuilds++
     for (const { task, error } of failed) {

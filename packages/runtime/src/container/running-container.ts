@@ -23,14 +23,14 @@ import { type JobTopics, prepareTopics } from './topics.ts'
 const SLICE_MS = 5
 /** How long a container without work sleeps at most. */
 const IDLE_WAIT_MS = 1000
-/** How long a container that is at its end, where others are not, sleeps before it looks whether they have sent something. */
+/** How long a container that is at its end, while others are not, sleeps before it checks whether they have sent something. */
 const END_REST_MS = 50
-/** Repartition topics lose what is committed this often; it bounds disk, not correctness. */
+/** Committed records are removed from repartition topics this often; it bounds disk, not correctness. */
 const PURGE_INTERVAL_MS = 5000
 
 /**
- * One process's part of a job. Its loop, one step after the other: follow the assignment, give every task a slice, commit
- * when it is due. A commit that was frozen goes on beside the processing; everything else happens in the loop.
+ * One process's part of a job. Its loop does one step after the other: it follows the assignment, gives every task a slice,
+ * and commits when a commit is due. A frozen commit runs while the tasks process; everything else happens in the loop.
  */
 export class RunningContainer {
   readonly #options: ContainerOptions
@@ -49,7 +49,7 @@ export class RunningContainer {
   #followed: Assignment | undefined
   readonly #rest: LoopRest
   #stopping = false
-  /** What failed beside the loop. */
+  /** An error that happened beside the loop. */
   #failure: Failure | undefined
   #nextPurgeMs = 0
 
@@ -85,7 +85,7 @@ export class RunningContainer {
     })
   }
 
-  /** Joins a job, with the tasks that it gives first restored. Throws with everything closed again. */
+  /** Joins a job, and restores the tasks that it gets first. If that fails, it closes everything again and throws. */
   static async open(options: ContainerOptions): Promise<RunningContainer> {
     const topology = toTopology(options.job)
     requireStores(topology, options.startEmpty ?? [])
@@ -121,7 +121,7 @@ export class RunningContainer {
           break
         } catch (error) {
           await this.#abandonIfFenced(error)
-          // What it had not committed is done by those who have its tasks now, or by whoever starts next.
+          // The processes that have its tasks now, or the next one to start, process again what it had not committed.
           if (this.#stopping) break
           await this.#join()
         }
@@ -137,7 +137,7 @@ export class RunningContainer {
     this.#reports.pause()
     this.#problems.close()
     try {
-      // Nobody should have to wait for what will not be committed, while this waits for what goes on beside the loop.
+      // No process should have to wait for what will not be committed while this one waits for its background work.
       await this.#session?.outputs.abort().catch(() => undefined)
       await this.#settle()
       this.#reports.end()
@@ -176,7 +176,7 @@ export class RunningContainer {
     return this.#session
   }
 
-  /** Joins the job, and opens the tasks that it gets first; again when others go on without it meanwhile. */
+  /** Joins the job, and opens the tasks that it gets first; joins again if the group went on without it meanwhile. */
   async #join(): Promise<void> {
     for (;;) {
       try {
@@ -202,7 +202,7 @@ export class RunningContainer {
       error: (error: unknown) => {
         this.#wake({ error })
         first.resolve()
-        // Others have these tasks: what a restore waits for may not come before this container gives them up.
+        // Other members have these tasks: what a restore waits for may not come before this container gives them up.
         void this.#tasks.giveUpOpening()
       },
     })
@@ -212,12 +212,12 @@ export class RunningContainer {
     this.#throwFailure()
   }
 
-  /** Gives up what this container no longer has, once it is committed; then opens what it has got. */
+  /** Gives up the tasks that this container no longer has, once they are committed; then opens the tasks that it has got. */
   async #followAssignment(): Promise<void> {
     this.#throwFailure()
     const assignment = this.#assigned
-    // While tasks are being restored the loop must go on: a restore may wait for what others have not committed yet, theirs
-    // for what we have not, and only who goes round commits.
+    // While tasks are being restored the loop must continue: a restore may wait for what other containers have not committed
+    // yet, and their restores for what this one has not. Only a container whose loop runs commits.
     if (assignment === undefined || assignment === this.#followed || this.#tasks.opening !== undefined) return
     const given = new Set(assignment.tasks)
     const lost = [...this.#tasks].filter((task) => !given.has(task.id))
@@ -230,7 +230,7 @@ export class RunningContainer {
     this.#tasks.beginOpening(this.#tasks.missing(given), this.#joined)
   }
 
-  /** Gives everything up where an error comes of the group's having gone on without this container; else throws the error. */
+  /** Gives everything up if the error is there because the group went on without this container; otherwise throws the error. */
   async #abandonIfFenced(error: unknown): Promise<void> {
     const fenced = error instanceof FencedError ? error : await whetherFenced(this.#session)
     if (fenced === undefined) throw error
@@ -238,7 +238,7 @@ export class RunningContainer {
     await this.#abandon()
   }
 
-  /** Lets go of everything without committing: others have it. */
+  /** Gives up everything without committing: others have it. */
   async #abandon(): Promise<void> {
     await this.#settle()
     await this.#tasks.close([...this.#tasks])
@@ -256,13 +256,13 @@ export class RunningContainer {
     await session?.close()
   }
 
-  /** Waits for what goes on beside the loop: it uses what is about to be closed. */
+  /** Waits for the work beside the loop: it uses what is about to be closed. */
   async #settle(): Promise<void> {
     await this.#tasks.giveUpOpening()
     await this.#commits.underWay
   }
 
-  /** Gives every task a slice; says whether any had something to do. */
+  /** Gives every task a slice; returns whether any had something to do. */
   async #work(): Promise<boolean> {
     const { outputs } = this.#joined
     let records = 0
@@ -280,7 +280,7 @@ export class RunningContainer {
       if (this.#nowMs < untilMs) continue
       outputs.show()
       const restMs = restAfterSlice(this.#nowMs - untilMs)
-      // However many tasks there are, nobody else waits for more than one slice.
+      // However many tasks there are, other work waits for at most one slice.
       await this.#options.env.timers.turn()
       if (restMs !== undefined && (await this.#restBetweenSlices(restMs))) return true
       untilMs = this.#nowMs + SLICE_MS
@@ -298,7 +298,7 @@ export class RunningContainer {
     return this.#assigned !== this.#followed && this.#tasks.opening === undefined
   }
 
-  /** Waits for something to do; true where there will be nothing more. */
+  /** Waits for something to do; true if there will be nothing more. */
   async #restOrEnd(): Promise<boolean> {
     const { held } = this.#tasks
     if (held.length > 0) {
@@ -314,21 +314,21 @@ export class RunningContainer {
       }
       if ([...this.#tasks].every((task) => task.atEnd)) return this.#endOrRest()
     }
-    // A commit that is due, while the one before is on its way, is made when that one wakes us. Going round without
-    // waiting would starve the I/O that it waits for.
+    // A commit that becomes due while the previous one is under way is made when the end of that one wakes the loop. Looping
+    // without a wait would starve the I/O that it waits for.
     const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
     if (waitMs > 0) await this.#rest.during((woken) => this.#joined.reader.wait(waitMs, woken))
-    // The wait is over at once if there are records that a run to the end leaves alone: I/O must have its turn all the same.
+    // The wait is over at once if there are records that a run to the end does not read: I/O must still have its turn.
     await this.#options.env.timers.turn()
     return false
   }
 
-  /** Waits for the other containers, or for what they send; true where the whole job is at its end. */
+  /** Waits for the other containers, or for what they send; true if the whole job is at its end. */
   async #endOrRest(): Promise<boolean> {
     const assignment = this.#assigned
     if (assignment === undefined || assignment !== this.#followed) return false
     if (await this.#joined.end.reached(assignment)) return true
-    // Not with the reader: it would not wait where records stand behind the end of this run.
+    // Does not wait with the reader: the reader would not wait if there are records behind the end of this run.
     await this.#rest.for(END_REST_MS)
     return false
   }
@@ -349,7 +349,7 @@ export class RunningContainer {
     for (const task of this.#tasks) await task.purgeInputs()
   }
 
-  /** Commits everything that was processed, and waits for it. */
+  /** Commits everything that was processed, and waits for the commit. */
   async #commitAll(): Promise<void> {
     await this.#commits.underWay
     await this.#throwOrGoBack()
@@ -360,7 +360,7 @@ export class RunningContainer {
   }
 
   #startCommit(): void {
-    // A held task is in the middle of a record: what it has appended for that would be committed without it.
+    // A held task is in the middle of a record: what it has appended for that record would be committed without the rest.
     if (this.#tasks.held.length === 0) this.#commits.start(this.#joined.outputs, [...this.#tasks])
   }
 
@@ -376,8 +376,8 @@ export class RunningContainer {
   }
 
   /**
-   * Goes back to the last commit, since some stores cannot be trusted: they are opened again from their changelog. What the
-   * others have appended since then stands in the same transaction, and is given up with it.
+   * Rolls back to the last commit, because some stores cannot be trusted: they are opened again from their changelog. What
+   * the other tasks have appended since then is in the same transaction, and is given up with it.
    */
   async #goBack(failed: readonly FailedApply[]): Promise<void> {
     this.#rebuilds.spend(failed)

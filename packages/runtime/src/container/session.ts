@@ -11,14 +11,14 @@ export interface SessionOptions {
   readonly job: string
   readonly guarantee: Guarantee
   readonly tasks: readonly string[]
-  /** What the job is, in short: others that run it must run the same. */
+  /** A short description of the job: other containers that run it must run the same. */
   readonly description: string
   readonly address: string | null
   readonly untilEnd: boolean
   readonly clock: Clock
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
-  /** Finds out which stores the job has, or refuses them, once no other member can run another job. */
+  /** Finds out which stores the job has, or refuses them; called once no other member can run another job. */
   readonly openCatalog: (outputs: Outputs) => Promise<Catalog>
 }
 
@@ -29,17 +29,17 @@ export interface Session {
   readonly outputs: Outputs
   readonly catalog: Catalog
   readonly end: JobEnd
-  /** Closes all; what is not committed is given up. Its tasks are closed before. */
+  /** Closes everything; what is not committed is given up. Its tasks must be closed before. */
   close(): Promise<void>
 }
 
-/** Joins a job. Throws `JOB_CHANGED` while others run another job under the name, or the same with another guarantee. */
+/** Joins a job. Throws `JOB_CHANGED` while others run another job under the name, or the same job with another guarantee. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   for (;;) {
     try {
       return await joinOnce(options)
     } catch (error) {
-      // It was stopped as it joined, and the group went on without it: it joins as another member.
+      // The process was stopped while it joined, and the group went on without it: it joins as another member.
       if (!(error instanceof FencedError)) throw error
     }
   }
@@ -79,7 +79,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     catalog,
     end: new JobEnd(membership, clock),
     close: async () => {
-      // The group gives the tasks to others only once nothing more of ours can come.
+      // The group gives the tasks to others only once nothing more can come from this container.
       try {
         await settleAll([reader.close(), opened.close()])
       } finally {
@@ -90,7 +90,8 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
 }
 
 /**
- * Whether the group went on without this member. Then whatever failed meanwhile comes of that: what it reads may be gone.
+ * Whether the group went on without this member. If so, any failure meanwhile is a consequence: what it reads may have been
+ * removed.
  */
 export async function whetherFenced(session: Session | undefined): Promise<FencedError | undefined> {
   let fenced: FencedError | undefined
@@ -98,7 +99,7 @@ export async function whetherFenced(session: Session | undefined): Promise<Fence
     if (error instanceof FencedError) fenced ??= error
   }
   await session?.outputs.flush().catch(note)
-  // What is known of the group comes at once.
+  // What is known of the group is emitted at once.
   session?.membership.assignments.subscribe({ error: note }).unsubscribe()
   return fenced
 }

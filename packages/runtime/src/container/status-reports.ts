@@ -3,7 +3,7 @@ import { ReplaySubject } from 'rxjs'
 
 const STATUS_INTERVAL_MS = 250
 
-/** What a container says of itself: at every change of its phase, and regularly. */
+/** A container's reports of its status: at every change of its phase, and regularly. */
 export class StatusReports {
   readonly status = new ReplaySubject<JobStatus>(1)
   readonly #env: Env
@@ -11,7 +11,7 @@ export class StatusReports {
   #phase: JobStatus['phase'] = 'restoring'
   #timer: { cancel(): void } | undefined
 
-  /** `look` finds out what there is to say now. */
+  /** `look` returns the present status. */
   constructor(env: Env, look: () => Pick<JobStatus, 'job' | 'tasks' | 'problems'>) {
     this.#env = env
     this.#look = look

@@ -13,14 +13,14 @@ import { findOrCreate, type OwnTopic } from './own-topics.ts'
 
 /** The topics of a job as its log has them. */
 export interface JobTopics {
-  /** Every topic that the plan names, the job's own included. */
+  /** Every topic that the plan names, including the job's own. */
   readonly descriptions: ReadonlyMap<string, TopicDescription>
   /** How many tasks a subtopology has: as many as its inputs have partitions. */
   readonly tasks: ReadonlyMap<Subtopology, number>
   readonly repartitionTopic: (node: RepartitionNode) => string
 }
 
-/** Segments of a repartition topic are purged whole behind the last commit: small ones leave little behind. */
+/** Segments of a repartition topic are purged as a whole behind the last commit: small ones leave little behind. */
 const REPARTITION_SEGMENT_BYTES = 16 * 1024 * 1024
 /** Segments of a changelog are compacted once closed: small ones keep restores short. */
 const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
@@ -28,12 +28,12 @@ const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
 const CATALOG_SEGMENT_BYTES = 16 * 1024 * 1024
 
 /**
- * The largest record of the job's own topics. A record that an input allows must fit with its origin, and a store takes
- * values of any size; the bound is what a batch can hold with room to spare.
+ * The largest record of the job's own topics. A record that an input allows must fit together with its origin, and a store
+ * takes values of any size; the bound is what a batch can hold with room to spare.
  */
 const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 
-/** Throws `UNSUPPORTED` for a log on which state, input positions and outputs cannot become one fact. */
+/** Throws `UNSUPPORTED` for a log that cannot commit state, input positions and outputs together. */
 function requireTransactions(job: string, { kind, location, capabilities: { transactions } }: Log): void {
   if (transactions === 'all') return
   const reach = transactions === 'none' ? 'has no transactions' : 'has transactions within one slot only'
@@ -46,16 +46,16 @@ function requireTransactions(job: string, { kind, location, capabilities: { tran
 }
 
 /**
- * Finds the topics that a job names, and makes its own where they are missing: the repartition topics, the changelog and the catalog.
- * Throws with every problem at once where topics are missing or their partitions do not fit together, and refuses topics
- * under the names of its own that would lose what it keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`), and a log whose
- * transactions do not reach far enough (`UNSUPPORTED`).
+ * Finds the topics that a job names, and makes its own topics if they are missing: the repartition topics, the changelog and
+ * the catalog. If topics are missing or their partitions do not fit together, throws one error with every problem. Rejects
+ * existing topics under the job's own names that would lose what the job keeps (`JOB_TOPIC_UNFIT`) or have lost it
+ * (`CHANGELOG_CUT`), and a log whose transactions do not reach far enough (`UNSUPPORTED`).
  */
 export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
   requireTransactions(topology.job, log)
   const descriptions = new Map<string, TopicDescription>()
   for (const topic of await log.admin.listTopics()) descriptions.set(topic.name, topic)
-  // Before anything is made that is missing: it may be missing from a copy.
+  // Before any missing topic is made: it may be missing from a copy.
   await log.admin.checkTopics([...namedTopics(topology), ...ownTopics(topology)])
   const plan = resolvePartitions(topology, (topic) => descriptions.get(topic)?.partitions)
   const own = [
@@ -98,7 +98,7 @@ function changelogTopic(topic: string, partitions: number): OwnTopic {
 
 function catalogOf(job: string): OwnTopic {
   const sizes = { segmentBytes: CATALOG_SEGMENT_BYTES, recordBytesMax: OWN_RECORD_BYTES_MAX }
-  // All of it is kept: a record for each change of the job's stores.
+  // The whole topic is kept: it has one record for each change of the job's stores.
   return { topic: catalogTopic(job), partitions: 1, cleanup: 'delete', ...sizes }
 }
 

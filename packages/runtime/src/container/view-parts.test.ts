@@ -8,7 +8,7 @@ const topology = {
   views: [{ name: 'totals', store: { name: 'totals', key: string(), value: json() }, subtopology: 'flights' }],
 } as unknown as Topology
 
-/** As much of a task as views see. */
+/** The part of a task that views see. */
 function taskOf(partition: number) {
   const state = { committed: () => 'store of the open state' }
   const spec = { partition, tasks: 2, sources: { flights: { [partition]: 0 } }, subtopology: { id: 'flights' } }

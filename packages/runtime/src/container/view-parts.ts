@@ -46,19 +46,19 @@ export class ContainerViews {
     })
   }
 
-  /** A commit is in its store: tells those who watch. */
+  /** A commit is in its store: notifies the followers. */
   committed({ task, frozen, position }: TaskCommit): void {
     for (const part of this.#parts.get(task) ?? []) part.publish(frozen, position)
   }
 
-  /** The task is open and restored: its parts stand where its checkpoint does, and are served from now on. */
+  /** The task is open and restored: its parts are at the position of its checkpoint, and are served from now on. */
   opened(task: Task): void {
     for (const part of this.#parts.get(task) ?? []) part.open(task.position)
   }
 
   /**
-   * The task's store is given up, to be rebuilt: its parts are not served until it is open again. While it is restored
-   * it holds less than its position says; and the commit that failed is in it afterwards without having been told.
+   * The task's store is given up, to be rebuilt: its parts are not served until it is open again. While it is restored it
+   * holds less than its position says. The failed commit is in the store afterwards, without a notification.
    */
   closing(task: Task): void {
     for (const part of this.#parts.get(task) ?? []) part.close()
@@ -82,7 +82,7 @@ export class ContainerViews {
   }
 }
 
-/** The processes that have some of these tasks, each with the numbers of those. */
+/** The processes that have some of these tasks, each with the numbers of its tasks. */
 function ownersAmong(elsewhere: readonly Elsewhere[], tasks: readonly Task[]): RemoteOwner[] {
   return elsewhere.flatMap(({ address, tasks: ids }) => {
     const partitions = tasks.filter(({ id }) => ids.includes(id)).map(({ spec }) => spec.partition)
@@ -106,7 +106,7 @@ class LivePart implements ViewPart {
     this.position = task.spec.sources
   }
 
-  /** Asked for anew each time: a rebuilt state is another object. */
+  /** Looked up each time: a rebuilt state is another object. */
   get store() {
     if (this.serving) return this.#task.state.committed<unknown, unknown>(this.storeName)
     throw new RetriableError(
@@ -124,12 +124,12 @@ class LivePart implements ViewPart {
 
   publish(frozen: FrozenCommit, position: Position): void {
     this.position = position
-    // Decoding what changed costs, and most views have no followers.
+    // Decoding what changed costs time, and most views have no followers.
     if (this.changes.observed) this.changes.next({ position, changes: frozen.changes(this.storeName) })
     this.positions.next(position)
   }
 
-  /** Ends the changes: whoever follows them learns that they have a gap. Those after it come from another Observable. */
+  /** Ends the changes: their followers learn that they have a gap. Later changes come from another Observable. */
   close(): void {
     const { changes } = this
     this.serving = false

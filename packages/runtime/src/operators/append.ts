@@ -6,7 +6,7 @@ export interface EmitCounter {
   emitted: number
 }
 
-/** What every step that appends to topics knows of itself. */
+/** What every step that appends to topics knows about itself. */
 export interface Output {
   readonly step: string
   readonly value: Serde<unknown>
@@ -15,11 +15,11 @@ export interface Output {
   /** Takes the records of a topic without keys: the partition with the task's own number, so that their order is kept. */
   readonly home: PartitionWriter
   readonly counter: EmitCounter
-  /** Told of each writer before an append, so that the append can be undone. */
+  /** Called with each writer before an append, so that the append can be undone. */
   readonly unit: UnitOfWork
 }
 
-/** Appends one record; what the value's serde throws becomes an error that names the step. */
+/** Appends one record; an error that the value's serde throws becomes an error that names the step. */
 export function appendTo(
   output: Output,
   writer: PartitionWriter,

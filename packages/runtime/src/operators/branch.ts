@@ -15,7 +15,7 @@ export const compileBranch: CompileStep<BranchNode> = (node, context) => () => [
   ),
 ]
 
-/** Passes the records that no earlier branch accepts and this one does; tombstones go to the branch for the rest. */
+/** Passes the records that this branch accepts and no earlier branch does; tombstones go to the branch for the rest. */
 class BranchOperator extends StreamOperator {
   readonly #step: string
   readonly #before: readonly UserCallback[]

@@ -1,6 +1,6 @@
 import type { RecordContext } from '@millrace/core'
 
-/** A user's function as an operator calls it; what the DSL's types promised of its parameters holds. */
+/** A user's function as an operator calls it; its parameters have the types that the DSL declares. */
 export type UserCallback<R = unknown> = (value: unknown, key: unknown, context: RecordContext) => R
 
 /** A user's `add` as an aggregate calls it. */

@@ -9,7 +9,7 @@ type OpenSink = (topic: string) => Promise<StreamOperator>
 
 /**
  * Appends each record to the topic that a callback names for it. A topic is opened when it is first named: the task waits
- * meanwhile, and then does the whole unit again, so that a record has all of its effects or none.
+ * until it is open, and then does the whole unit again, so that a record has all of its effects or none.
  */
 export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #step: string

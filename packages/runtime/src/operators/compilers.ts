@@ -19,7 +19,7 @@ import { compileToTable } from './to-table.ts'
 
 type Kind = StepNode['kind']
 
-/** The operator of each kind of step. It stands in the file that the import names. */
+/** The operator of each kind of step, in the file that the import names. */
 const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   map: compileMap,
   mapValues: compileMapValues,

@@ -48,15 +48,15 @@ function rowStore(step: string, store: StorePlan, time: EventTime, context: Step
   }
 }
 
-/** Where a derived table keeps its rows, if it does; windowed and plain tables alike. */
+/** The place where a derived table keeps its rows, if it keeps them; the same for windowed and plain tables. */
 export interface RowStore {
   /** Stores the row (null deletes); returns the value as it is kept. */
   put(key: unknown, value: unknown): unknown
 }
 
 /**
- * A table whose rows are computed from the rows of another, one by one. It needs no memory of its own: old and new
- * value come together, so the old result is computed again from the old value. The callback must therefore be pure.
+ * A table whose rows are computed from the rows of another, one by one. It needs no memory: the old and the new value come
+ * together, so the old result is computed again from the old value. The callback must therefore be pure.
  */
 class DerivedTableOperator extends TableOperator {
   readonly #derive: (key: unknown, value: unknown) => unknown

@@ -9,7 +9,7 @@ export const compileFilter: CompileStep<FilterNode> = (node, context) => () => [
   new FilterOperator(node.label, userCallback(node.fn), node.keep, context.record, context.streamAfter(node)),
 ]
 
-/** Passes the records for which the callback's truth is `keep`; tombstones pass. */
+/** Passes the records for which the callback's result, as a boolean, is `keep`; tombstones pass. */
 class FilterOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback

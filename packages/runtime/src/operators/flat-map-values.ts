@@ -28,7 +28,7 @@ class FlatMapValuesOperator extends StreamOperator {
     if (value === null) return
     let values: readonly unknown[]
     try {
-      // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
+      // A generator runs to its end here, so that its errors can be distinguished from errors of the steps downstream.
       values = listed(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)

@@ -33,7 +33,7 @@ class FlatMapOperator extends StreamOperator {
     if (value === null) return
     let pairs: readonly (readonly [unknown, unknown])[]
     try {
-      // A generator runs here, whole, so that what it throws is told apart from what the steps downstream throw.
+      // A generator runs to its end here, so that its errors can be distinguished from errors of the steps downstream.
       pairs = listed(this.#step, this.#fn(value, key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)

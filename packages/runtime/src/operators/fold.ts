@@ -8,7 +8,7 @@ import type { StepContext } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
 import { TotalCopier } from './total-copier.ts'
 
-/** What an aggregate by key and one by window share: the fold itself. */
+/** The fold itself, which aggregates by key and aggregates by window share. */
 export interface Fold {
   readonly step: string
   readonly init: (() => unknown) | undefined
@@ -16,7 +16,7 @@ export interface Fold {
   readonly context: RecordContext
   /** How totals are kept. */
   readonly value: Serde<unknown>
-  /** Where a record that fails must leave the total as it was. */
+  /** Set if a failed record must leave the total as it was. */
   readonly copier: TotalCopier | undefined
 }
 
@@ -28,8 +28,8 @@ export function foldOf({ label, init, add, stores }: AggregateNode, { record, un
 }
 
 /**
- * The next total, as the store keeps it; throws where the callback throws or gives nothing, since a missing total would pass
- * for a deletion, and where the store cannot keep what it gives.
+ * The next total, as the store keeps it. Throws if the callback throws or returns nothing, because a missing total would be
+ * taken for a deletion, and if the store cannot keep what it returns.
  */
 export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unknown): unknown {
   let next: unknown

@@ -2,7 +2,7 @@ import { type ByteWriter, type Serde, string } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { KeyEncoder } from './key-encoder.ts'
 
-/** A serde of texts that counts how often it is asked. */
+/** A serde of texts that counts how often it is called. */
 function countingSerde(): { readonly serde: Serde<unknown>; encoded: number } {
   const text = string() as unknown as Serde<unknown>
   const counting = {

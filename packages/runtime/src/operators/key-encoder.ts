@@ -10,8 +10,8 @@ interface RememberedKey {
 }
 
 /**
- * A key as bytes, with the partition that it belongs to. The fields hold the last key that was encoded, until the next
- * call. Streams repeat their keys, so primitive ones are remembered.
+ * A key as bytes, with the partition that it belongs to. The fields hold the last encoded key until the next call. Streams
+ * repeat their keys, so primitive keys are remembered.
  */
 export class KeyEncoder {
   bytes: Buffer = Buffer.alloc(0)
@@ -55,7 +55,7 @@ export class KeyEncoder {
   }
 
   #remember(key: unknown): void {
-    // Starting over keeps the bound without any order to maintain: hot keys are back at once.
+    // Clearing everything keeps the bound without any order to maintain: frequent keys are soon remembered again.
     if (this.#remembered.size === KEYS_REMEMBERED_MAX) this.#remembered.clear()
     this.#remembered.set(key, { bytes: this.#writer.toBytes(), partition: this.partition })
   }

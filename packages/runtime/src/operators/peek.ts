@@ -9,7 +9,7 @@ export const compilePeek: CompileStep<PeekNode> = (node, context) => () => [
   new PeekOperator(node.label, userCallback(node.fn), context.record, context.streamAfter(node)),
 ]
 
-/** Calls back and passes the record on as it is; tombstones pass unseen. */
+/** Calls back and passes the record on as it is; tombstones pass without a callback. */
 class PeekOperator extends StreamOperator {
   readonly #step: string
   readonly #fn: UserCallback
@@ -27,7 +27,7 @@ class PeekOperator extends StreamOperator {
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value !== null) {
       try {
-        // Nobody would see what a promise of it comes to.
+        // A promise is rejected, because nothing would observe its result.
         answered(this.#step, this.#fn(value, key, this.#context))
       } catch (error) {
         throw callbackFailed(this.#step, error)

@@ -13,10 +13,9 @@ export const compilePipe: CompileStep<PipeNode> = (node, context) => () => [
 export type PipeConnect = (source: Observable<unknown>) => Observable<unknown>
 
 /**
- * Runs synchronous RxJS operators over the values. What they emit while a value goes in gets that record's key and
- * time. What they remember is not state: it is lost with the process, and it stays when the record fails in a later step.
- * A unit that is done again gets what they emitted for it the first time: they see each value once. Tombstones pass around
- * them.
+ * Runs synchronous RxJS operators over the values. What they emit while a value goes in gets that record's key and time.
+ * What they remember is not state: it is lost with the process, and it stays when the record fails in a later step. A unit
+ * that is done again gets what they emitted for it the first time, so they see each value once. Tombstones bypass them.
  */
 class PipeOperator extends StreamOperator {
   readonly #step: string
@@ -41,7 +40,7 @@ class PipeOperator extends StreamOperator {
         if (this.#emitted !== undefined) this.#emitted.push(value)
         else this.#ended ??= emittedOutside(step)
       },
-      // A sequence that is over emits nothing more: to go on would lose every later record.
+      // A sequence that has completed emits nothing more: to continue would lose every later record.
       error: (error: unknown) => {
         this.#ended ??= ended(step, `failed: ${String(error)}`, error)
       },

@@ -16,7 +16,7 @@ export const compileRepartition: CompileStep<RepartitionNode> = (node, context) 
 }
 
 /**
- * Sends records through a topic of the job's own, to the partition of their key, each with its origin, so that the
+ * Sends records through one of the job's own topics, to the partition of their key, each with its origin, so that the
  * reading task can drop what it gets twice.
  */
 class RepartitionOperator extends StreamOperator {

@@ -1,6 +1,6 @@
 import { RecordError } from '@millrace/core'
 
-/** Throws where a record has no key, at a step or topic that works by key. */
+/** Throws if a record has no key, at a step or topic that works by key. */
 export function requireKey(step: string, key: unknown): void {
   if (key !== null && key !== undefined) return
   throw new RecordError(

@@ -2,24 +2,24 @@ import { RecordError } from '@millrace/core'
 import { describeValue } from '@millrace/core/internal'
 
 /**
- * Throws for what no callback may return: a promise, as callbacks are synchronous, and undefined, which stands for nothing (a
- * deletion is null). Returns everything else.
+ * Throws for a value that no callback may return: a promise, because callbacks are synchronous, and undefined, which stands
+ * for nothing (a deletion is null). Returns everything else.
  */
 export function returned<T>(step: string, value: T): T {
   if (value === undefined || value instanceof Promise) throw notReturnable(step, value)
   return value
 }
 
-/** Throws where a callback answers yes or no with a promise, which would count as yes. */
+/** Throws if a callback answers yes or no with a promise, which would count as yes. */
 export function answered(step: string, answer: unknown): boolean {
   if (answer instanceof Promise) throw notReturnable(step, answer)
   return Boolean(answer)
 }
 
-/** The values of an iterable that a callback returned. A generator runs here, whole. */
+/** The values of an iterable that a callback returned. A generator runs to its end here. */
 export function listed<T>(step: string, values: Iterable<T>): readonly T[] {
   if (Array.isArray(values)) return values
-  // Array.from would make an empty list of whatever is not iterable.
+  // Array.from would make an empty list from a value that is not iterable.
   const iterable: unknown = values
   if (iterable === undefined || iterable === null || !(Symbol.iterator in Object(iterable))) {
     throw notReturnable(step, values, 'it must return an iterable, such as an array')
@@ -43,7 +43,7 @@ export function pair(step: string, value: readonly [unknown, unknown]): readonly
   return value
 }
 
-/** A promise that was refused may reject later: that would end the process, before the refusal is reported. */
+/** A refused promise may reject later: that would end the process before the refusal is reported. */
 export function ignoreRejection(value: unknown): void {
   if (value instanceof Promise) value.catch(() => undefined)
 }

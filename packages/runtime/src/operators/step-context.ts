@@ -11,9 +11,9 @@ import type { ClockedOperator } from './clocked.ts'
 import type { StreamOperator, TableOperator } from './operator.ts'
 
 /**
- * Makes a step's operator, in two steps. When it is called, everything that feeds the step has been prepared: it asks for the
- * step's event time and stores, and says what has a clock. What it returns is called once, later, and connects the operator
- * to those behind it.
+ * Makes a step's operator, in two steps. When it is called, everything that feeds the step has been prepared: it requests
+ * the step's event time and stores, and registers what has a clock. The function that it returns is called once, later, and
+ * connects the operator to those behind it.
  */
 export type CompileStep<N extends StepNode> = (node: N, context: StepContext) => Connect
 
@@ -34,26 +34,26 @@ export interface StepContext {
 
   /** The event time of what comes to a step. */
   timeBefore(node: StepNode): EventTime
-  /** The results of `node` come later than the records that they are computed from, and are owed until then. */
+  /** The results of `node` come later than the records that they are computed from, and hold time back until then. */
   holdBack(node: StepNode, name: string, before: EventTime, step: OwesResults): void
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
-  /** A store whose windows expire by a time. To be asked for once. */
+  /** A store whose windows expire by a time. To be requested once only. */
   windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
 
   /** The topic that a repartition step sends to. */
   repartitionTopic(node: RepartitionNode): string
-  /** Where a step appends to a topic that the plan names. */
+  /** The partitions to which a step appends, of a topic that the plan names. */
   outputTo(step: string, topic: string, value: Serde<never>): Output
-  /** Where a step appends to a topic that a record named. Rejects with `TOPIC_MISSING`. */
+  /** The partitions to which a step appends, of a topic that a record named. Rejects with `TOPIC_MISSING`. */
   openOutput(step: string, topic: string, value: Serde<never>): Promise<Output>
   /** Sends the markers of the job's own topic: how far the records that go there have come in time. */
   sendMarkers(time: EventTime, writers: readonly PartitionWriter[]): void
 
   /** Whether any step takes the changes of the table that a step makes. */
   feedsTable(node: StepNode): boolean
-  /** To be called when connecting: where the records go that leave a step. */
+  /** The next step for the records that leave a step. To be called when connecting. */
   streamAfter(node: StepNode): StreamOperator
   /** As `streamAfter`, for records that come too late; undefined if no step takes them. */
   lateAfter(node: StepNode): StreamOperator | undefined

@@ -3,13 +3,13 @@ import type { ResultStep, UnitRunner } from '../task/unit-runner.ts'
 import { TableOperator } from './operator.ts'
 import type { WindowFinals } from './window-finals.ts'
 
-/** Passes on what time emits; each result is a unit of its own, under the job's error policy. */
+/** Passes on what time emits; each result is a separate unit, under the job's error policy. */
 export class TimedResultsOperator extends TableOperator implements ResultStep {
   readonly step: string
   /** How the results are written if one fails and becomes a dead letter. */
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  /** Whose results they are. */
+  /** The step whose results they are. */
   readonly finals: WindowFinals
   readonly next: TableOperator
   readonly #units: UnitRunner

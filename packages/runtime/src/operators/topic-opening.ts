@@ -1,6 +1,6 @@
 /**
- * Thrown in a step that cannot go on before a topic is open, which it has asked its task to wait for. The unit that it
- * stands in is undone, and done again then.
+ * Thrown in a step that cannot continue before a topic is open; the step has made its task wait for it. The step's unit is
+ * undone, and done again once the topic is open.
  */
 export class TopicOpening extends Error {
   override readonly name = 'TopicOpening'

@@ -1,8 +1,8 @@
 import { ByteWriter, type Serde } from '@millrace/core'
 
 /**
- * Gives a fold's callback a total of its own, which it may change in place: when its record fails, the total in the store is
- * what it was. What is no object cannot be changed, and needs no copy.
+ * Gives a fold's callback a copy of the total, which it may change in place: when its record fails, the total in the store
+ * is unchanged. A value that is not an object cannot be changed, and needs no copy.
  */
 export class TotalCopier {
   readonly #serde: Serde<unknown>

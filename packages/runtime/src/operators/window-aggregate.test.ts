@@ -22,7 +22,7 @@ interface Change {
 
 class Changes extends TableOperator {
   readonly all: Change[] = []
-  /** The watermark that a step passes on beside its results: none may be behind it. */
+  /** The watermark that a step passes on with its results: none may be behind it. */
   passedOn: Progress | undefined
 
   change(windowed: unknown, value: unknown, old: unknown, timestamp: number): void {
@@ -75,7 +75,7 @@ function setUp(
   if (final) changes.passedOn = behind
   const clock = new TaskClock([time, behind], final ? [finals] : [])
   clock.resume(saved === undefined ? [] : [saved])
-  /** Takes a record as a task does: what its time closes comes first. Stops within that if `steps` are over. */
+  /** Takes a record as a task does: what its time closes comes first. Stops within that when `steps` are used up. */
   const take = ({ key, value, at }: { key: unknown; value: number; at: number }, steps = Number.POSITIVE_INFINITY) => {
     source.watermark = Math.max(source.watermark, at)
     clock.advance()
@@ -194,7 +194,7 @@ describe('a windowed aggregate', () => {
         const saved = JSON.parse(JSON.stringify(first.clock.save()))
         const second = setUp(times, true, first.store, saved)
         for (const record of input.slice(taken ? at + 1 : at)) second.take(record)
-        // A step that was due while no further record came has its turn with the next.
+        // A step that was due while no further record came has its turn with the next record.
         if (input.length > 0) second.take({ key: 'z', value: 0, at: 0 })
         if (input.length > 0) whole.take({ key: 'z', value: 0, at: 0 })
         expect([...first.changes.all, ...second.changes.all]).toEqual(whole.changes.all)

@@ -45,9 +45,9 @@ export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec,
   }
 }
 
-/** Where the records go that come after their window has closed. */
+/** The next step for the records that come after their window has closed. */
 export interface LateRecords {
-  /** Counts one; called once for each record that is too late for a window of its own. */
+  /** Counts one late record; called once for each record that is too late for at least one of its windows. */
   count(): void
   readonly next: StreamOperator | undefined
 }
@@ -55,10 +55,10 @@ export interface LateRecords {
 /**
  * Folds the records of each key and window into a total; a table by windowed key.
  *
- * A record is late for a window if the watermark of its own source partition had passed the window's end by the grace: that
- * depends on the data alone. It is late too if the window has closed here, which comes first only after an idle time-out. Late
- * records are counted, and passed to the late stream, once each. Without `next`, results go nowhere while records come:
- * `WindowFinals` emits them when windows close.
+ * A record is late for a window if the watermark of the record's source partition had passed the window's end by the grace: that
+ * depends on the data alone. It is late too if the window has closed here, which happens earlier only after an idle
+ * time-out. Late records are counted, and passed to the late stream, once each. Without `next`, no results are emitted while
+ * records come: `WindowFinals` emits them when windows close.
  */
 export class WindowAggregateOperator extends StreamOperator {
   readonly #fold: Fold

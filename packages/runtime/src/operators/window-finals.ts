@@ -5,23 +5,26 @@ import { inputIdOf } from '../task/origin.ts'
 import type { ClockedOperator } from './clocked.ts'
 import type { TableOperator } from './operator.ts'
 
-/** Before the first window was looked for: less than every start, and more than no watermark, so that it is due once time is known. */
+/**
+ * The value before the first search for a window: less than every start, and more than no watermark, so that it is due once
+ * time is known.
+ */
 const NOT_BEGUN = Number.MIN_SAFE_INTEGER
 /** What looking at some hundred keys costs, in records: see `WindowScan.step`. */
 const GATHERING_COST = 64
 
-/** What a checkpoint says of the finals of one step. */
+/** What a checkpoint holds about the finals of one step. */
 interface SavedFinals {
   /** All windows that start before this have been emitted; null if none was looked for. */
   readonly emittedBefore: number | null
-  /** The window whose results are being emitted, with the place of the last one. */
+  /** The window whose results are being emitted, with the place of the last result. */
   readonly open?: { readonly start: number; readonly place: string | undefined; readonly outputs: number }
 }
 
 /**
- * Emits the totals of windows once they have closed: each once, window by window, in pieces, so that a window of a million keys
- * holds up nothing. A final has the last time inside its window, and carries that time as its watermark too: until the last
- * result of a window is out, the time behind this step does not pass it.
+ * Emits the totals of windows once they have closed: each once, window by window, in pieces, so that a window of a million
+ * keys delays nothing else. A final has the last time inside its window, and carries that time as its watermark too: until
+ * the last result of a window is emitted, the time behind this step does not pass it.
  */
 export class WindowFinals implements ClockedOperator, OwesResults {
   readonly name: string
@@ -30,9 +33,9 @@ export class WindowFinals implements ClockedOperator, OwesResults {
   readonly #windows: WindowSpec
   readonly #store: WindowStore<unknown, unknown>
   readonly #record: CurrentRecord
-  /** Where the results go; set before the first step. */
+  /** The next step for the results; set before the first step. */
   next: TableOperator | undefined
-  /** Finals are numbered by window, on their own, so that records and other steps may come between them. */
+  /** Finals are numbered by window, separately, so that records and other steps may come between them. */
   readonly #inputId: number
   #emittedBefore = NOT_BEGUN
   #scan: WindowScan<unknown, unknown> | undefined
@@ -91,7 +94,7 @@ export class WindowFinals implements ClockedOperator, OwesResults {
     return { emittedBefore, open: { start, place, outputs: this.outputs } }
   }
 
-  /** Also without a checkpoint, and while time is unknown: windows that a checkpoint has must close once it is known. */
+  /** Called also without a checkpoint, and while time is unknown: windows that a checkpoint has must close once time is known. */
   resume(saved: unknown): void {
     const { emittedBefore, open } = (saved ?? { emittedBefore: null }) as SavedFinals
     this.#emittedBefore = emittedBefore ?? NOT_BEGUN

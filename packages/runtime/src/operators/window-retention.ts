@@ -9,7 +9,7 @@ const STEP_COST = 64
 export class WindowRetention implements ClockedOperator {
   readonly name: string
   readonly time: EventTime
-  /** What has expired can be seen from the store. */
+  /** The store itself shows what has expired. */
   readonly emits = false
   readonly #keptMs: number
   readonly #store: WindowStore<unknown, unknown>

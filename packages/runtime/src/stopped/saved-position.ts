@@ -3,7 +3,7 @@ import { type Checkpoint, maximumPosition } from '@millrace/core/internal'
 import type { SavedTime } from '../task/pipeline.ts'
 import type { RepartitionProgress } from '../task/repartition-input.ts'
 
-/** The source positions that a checkpoint of a task stands for, as the task would say itself: see `Pipeline.position`. */
+/** The source positions that a task's checkpoint stands for, as the task itself would report them: see `Pipeline.position`. */
 export function savedPosition(checkpoint: Checkpoint, partition: number): Position {
   const inputs = [...checkpoint]
   const owing = inputs.flatMap(([, { time }]): readonly Position[] => {

@@ -10,10 +10,10 @@ export interface KnownJob {
   readonly stores: readonly string[]
 }
 
-/** The jobs that have run on a log, or the one of that name, running or not. */
+/** The jobs that have run on a log, running now or not; or only the job with the given name. */
 export async function knownJobs(from: ReadFrom, name?: string): Promise<readonly KnownJob[]> {
   const topics = await from.log.admin.listTopics()
-  // A catalog's name is the job's with an ending.
+  // A catalog's name is the job's name with a suffix.
   const ending = catalogTopic('')
   const jobs = topics.flatMap((topic) => (topic.name.endsWith(ending) ? [topic.name.slice(0, -ending.length)] : []))
   const known: KnownJob[] = []

@@ -16,7 +16,7 @@ import { namedSerde } from './named-serdes.ts'
 import { savedPosition } from './saved-position.ts'
 import type { KnownJob } from './stopped-jobs.ts'
 
-/** Copies that a process left behind that was killed are removed after this. */
+/** Copies left behind by a killed process are removed after this time. */
 const COPY_KEPT_MS = 24 * 3_600_000
 const COPIES = '.query-'
 /** The steps whose stores keep event times beside their values. */
@@ -27,9 +27,9 @@ export interface StoppedViewOptions {
   readonly view: string
   readonly log: Log
   readonly env: Env
-  /** Where the job's tasks keep their local state: as the container's option of that name. */
+  /** Where the job's tasks keep their local state: the same as the container's option of that name. */
   readonly stateDirectory: string
-  /** Told how far the restores are, where there is no local state that can be used. */
+  /** Called with how far the restores are, if no local state can be used. */
   readonly onRestore?: (progress: RestoreProgress) => void
 }
 
@@ -42,9 +42,9 @@ export interface StoppedView {
 }
 
 /**
- * Opens a view of a job that does not run: all that is committed, and nothing else. It reads a copy of the local state, brought
- * to the end of the changelog, so that the job may start at any moment. Throws `VIEW_MISSING`, and `JOB_NOT_RUNNING` where only the
- * job's own code can read the store.
+ * Opens a view of a job that does not run: everything that is committed, and nothing else. It reads a copy of the local
+ * state, brought to the end of the changelog, so that the job may start at any moment. Throws `VIEW_MISSING`, and
+ * `JOB_NOT_RUNNING` if only the job's own code can read the store.
  */
 export async function openStoppedView(options: StoppedViewOptions): Promise<StoppedView> {
   const { job, view: name, log, env, stateDirectory } = options
@@ -52,7 +52,8 @@ export async function openStoppedView(options: StoppedViewOptions): Promise<Stop
   if (store === undefined || !job.stores.includes(name)) throw viewMissing(job, name)
   const description = describe(job, name, store)
   const topics = directTopics(job.catalog, store)
-  // Inputs may have been deleted since. A changelog has as many partitions as tasks, or more, which then hold nothing of the view.
+  // Inputs may have been deleted since. A changelog has at least as many partitions as tasks; the extra ones hold nothing of
+  // the view.
   const partitions = await partitionsOf(log, [...topics, changelogTopic(job.job)])
   removeOldCopies(env, stateDirectory)
   const directory = `${stateDirectory}/${COPIES}${env.random.uuid()}`
@@ -111,7 +112,7 @@ async function openState(
     if (state === undefined) continue
     const { rebuilt } = await catchUp(state)
     if (rebuilt === undefined) return state
-    // What stands there is not what the changelog says; below, the changelog alone counts.
+    // The local state does not match the changelog; the code below uses the changelog alone.
     await state.close()
   }
   const { state } = await openTaskState({ directory, job, task, stores: [store], inputs, env })
@@ -162,7 +163,10 @@ async function lastCommit(log: Log, topic: string, partition: number, end: numbe
   }
 }
 
-/** The topics that the task of a store reads for it. What comes from another store of the task comes from that one's topics. */
+/**
+ * The topics that a task reads for a store. If the store is computed from another store of the task, these are that store's
+ * topics.
+ */
 function directTopics(catalog: Catalog, { meaning }: CatalogStore): string[] {
   const topics = new Set<string>()
   for (const input of meaning.inputs) {
@@ -174,7 +178,7 @@ function directTopics(catalog: Catalog, { meaning }: CatalogStore): string[] {
   return [...topics]
 }
 
-/** How many partitions the first topic has that is there. */
+/** The number of partitions of the first topic that exists. */
 async function partitionsOf(log: Log, topics: readonly string[]): Promise<number> {
   for (const topic of topics) {
     const partitions = (await log.admin.describeTopic(topic))?.partitions

@@ -14,7 +14,7 @@ import { TaskTimes } from './times.ts'
 import { needsUndo, UnitOfWork } from './unit-of-work.ts'
 import { UnitRunner } from './unit-runner.ts'
 
-/** What a pipeline is built from: what the plan says of its task, and what the task has opened for it. */
+/** What a pipeline is built from: what the plan says about its task, and what the task has opened for it. */
 export interface PipelineWiring
   extends Pick<
     TaskSpec,
@@ -32,7 +32,7 @@ export interface PipelineWiring
   readonly now: () => number
 }
 
-/** Compiles a subtopology for one task. Its inputs are to be started, and then it takes up the checkpoint. */
+/** Compiles a subtopology for one task. The caller must start its inputs, and then restore the checkpoint. */
 export function buildPipeline(wiring: PipelineWiring): Pipeline {
   const { topology, subtopology, partition, state, counts, idleAfterMs, sources } = wiring
   const record = new CurrentRecord()

@@ -8,7 +8,7 @@ const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
 /** How long one wait for changelog records may take before the end is looked up again. */
 const RESTORE_WAIT_MS = 1000
 
-/** How far a restore is, in changelog offsets: all that are read, also those of the task's neighbours. */
+/** How far a restore is, in changelog offsets: all that are read, including those of the task's neighbours. */
 export interface RestoreProgress {
   readonly task: string
   readonly done: number
@@ -19,14 +19,14 @@ export interface RestoreProgress {
 export interface RestoreResult {
   /** Changelog records applied. */
   readonly records: number
-  /** Why the local state was thrown away and built again, if it was. */
+  /** Why the local state was discarded and rebuilt, if it was. */
   readonly rebuilt: string | undefined
 }
 
 export interface CatchUpOptions {
   /**
-   * `all`: to the end of what is in the log; what is not decided there is waited for, as it may be the task's own. `committed`: to
-   * the end of what is committed now. Default `all`.
+   * `all`: to the end of the log; undecided records there are waited for, as they may be the task's own. `committed`: to the
+   * end of what is committed now. Default `all`.
    */
   readonly to?: 'all' | 'committed'
   readonly progress?: (done: number, total: number) => void
@@ -34,9 +34,9 @@ export interface CatchUpOptions {
 }
 
 /**
- * Keeps a state in step with its partition of a changelog. The local store is a cache: it is kept only where the changelog
- * still has, at the very offset, the group that the store says it ends with; a log that lost its tail, or was compacted
- * past that point, has another one or none.
+ * Keeps a state in step with its partition of a changelog. The local store is a cache. It is kept only if the changelog
+ * still has the group that the store records as its last one, at the same offset. A log that lost its tail, or was compacted
+ * past that point, has another group there or none.
  */
 export class ChangelogFollower {
   readonly #log: Log
@@ -58,7 +58,8 @@ export class ChangelogFollower {
       to === 'all'
         ? await wholeLog(this.#log, changelog, this.#partition)
         : await this.#log.admin.offsets(changelog, this.#partition)
-    // Also one that was cut while the job ran: the state of a task that moves, or is rebuilt, would lack what is gone.
+    // This also rejects a changelog that was cut while the job ran: the state of a task that moves, or is rebuilt, would
+    // lack the removed records.
     requireWholeChangelog(this.#changelog, this.#partition, ends.start)
     const rebuilt = await this.#checkPosition(ends.end)
     if (rebuilt !== undefined) await this.#state.discard()
@@ -67,8 +68,8 @@ export class ChangelogFollower {
   }
 
   /**
-   * Goes on from where the state stands, applying each group soon after it is committed, until the signal is aborted; then it
-   * resolves. `applied` is called whenever the state has moved.
+   * Continues from the state's position and applies each group soon after it is committed, until the signal is aborted; then
+   * it resolves. `applied` is called whenever the state has moved.
    */
   async follow(signal: AbortSignal, applied: () => void = () => undefined): Promise<void> {
     try {
@@ -114,14 +115,14 @@ export class ChangelogFollower {
     }
   }
 
-  /** Says what is wrong with the state's position, if anything is. */
+  /** Returns what is wrong with the state's position, if anything. */
   async #checkPosition(end: number): Promise<string | undefined> {
     const { nextOffset, checksum } = this.#state.position
     if (nextOffset === 0) return undefined
     const { changelog } = this.#changelog
     const place = `${changelog}/${this.#partition}`
     if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
-    // What the store has was committed: no open transaction of others need be waited for to look at it.
+    // The store's content was committed, so this look need not wait for open transactions of others.
     const reader = this.#log.openReader({ isolation: 'uncommitted' })
     try {
       const batch = (await reader.assign(changelog, this.#partition, nextOffset - 1)).poll()
@@ -140,8 +141,8 @@ interface Steps {
 }
 
 /**
- * Applies what the changelog has up to `end`, or for ever; returns how many records. Undefined if it lacks tombstones of what
- * the state may hold: it must be discarded.
+ * Applies the changelog up to `end`, or without end; returns the number of records. Returns undefined if the changelog lacks
+ * tombstones for entries that the state may hold: the state must be discarded.
  */
 async function applyChanges(
   state: TaskState,

@@ -4,7 +4,7 @@ import type { Topology } from '@millrace/core/internal'
 /** A job's changelog, by its name. */
 export type Changelog = Pick<Topology, 'job' | 'changelog'>
 
-/** Throws `CHANGELOG_CUT` if a partition of a changelog does not begin at offset 0: nothing but compaction may remove records. */
+/** Throws `CHANGELOG_CUT` if a partition of a changelog does not begin at offset 0: only compaction may remove records. */
 export function requireWholeChangelog({ job, changelog: topic }: Changelog, partition: number, start: number): void {
   if (start === 0) return
   throw new RefusedError(

@@ -2,8 +2,9 @@ import { type Log, MillraceError, type PartitionReader, RefusedError } from '@mi
 import type { BatchMark } from '@millrace/core/internal'
 
 /**
- * Throws `LOG_PARTS_DIFFER` where an input has another batch than the one that its task processed last: it was replaced by
- * an older copy, and has grown since. What retention has deleted or compaction rewritten says nothing any more.
+ * Throws `LOG_PARTS_DIFFER` if an input has another batch than the one that its task processed last: it was replaced by an
+ * older copy, and has grown since. Batches that retention has deleted or compaction has rewritten cannot be compared any
+ * more.
  */
 export async function checkInput(
   log: Log,

@@ -50,7 +50,7 @@ export interface Wiring {
   readonly hold: HoldTask
 }
 
-/** A task's operators: where each input's records go in, and those that time moves. */
+/** A task's operators: the entry point of each input's records, and the operators that time moves. */
 export interface CompiledPlan {
   readonly roots: ReadonlyMap<PlanNode, StreamOperator>
   /** Those that emit come before those that only delete: results are emitted before they expire. */
@@ -94,7 +94,7 @@ class Compilation implements StepContext {
     this.hold = hold
     this.#wiring = wiring
     this.#after = followersIn(subtopology)
-    // In the order of the plan: what stands behind a step that emits late goes by the time that it holds back.
+    // In the order of the plan: the steps behind a step that emits late depend on the time that it holds back.
     this.#prepared = new Map(subtopology.nodes.map((node) => [node, compileStep(node, this)]))
   }
 
@@ -166,7 +166,7 @@ class Compilation implements StepContext {
     return this.#after(node).filter((edge) => edge.node.takes === carried)
   }
 
-  /** What takes what comes in along an edge. */
+  /** The operator that takes what comes in along an edge. */
   #operator({ node, port }: Edge): Operator {
     let ports = this.#ports.get(node)
     if (ports === undefined) {

@@ -2,8 +2,8 @@ import type { Batch, Headers, RecordContext } from '@millrace/core'
 import { NO_HEADERS } from '@millrace/core'
 
 /**
- * The record that a task is processing: what callbacks see as their context, and what sinks copy keys from. One object
- * for the life of the task. `timestamp` is the record's event time, which the topic may take from its value.
+ * The record that a task is processing: what callbacks see as their context, and what sinks copy keys from. One object for
+ * the life of the task. `timestamp` is the record's event time, which the topic may take from its value.
  */
 export class CurrentRecord implements RecordContext {
   timestamp = 0
@@ -12,7 +12,7 @@ export class CurrentRecord implements RecordContext {
   offset = 0
   /** How many records of repartition topics this record has caused so far. */
   outputs = 0
-  /** Stands for the input in the identity of what this record causes. */
+  /** Identifies the input in the identity of what this record causes. */
   inputId = 0
   /**
    * The watermark of the record's own source partition at this record. It travels with everything that the record causes, through
@@ -21,7 +21,7 @@ export class CurrentRecord implements RecordContext {
   watermark = 0
   #batch: Batch | undefined
 
-  /** The cursor that stands on the record. Only there while a record of an input is processed. */
+  /** The cursor at the record. Only there while a record of an input is processed. */
   get batch(): Batch {
     if (this.#batch === undefined) throw new Error('No record of an input is being processed')
     return this.#batch
@@ -31,7 +31,7 @@ export class CurrentRecord implements RecordContext {
     return this.#batch?.headers() ?? NO_HEADERS
   }
 
-  /** Takes the record that the batch's cursor stands on. */
+  /** Takes the record at the batch's cursor. */
   take(batch: Batch, timestamp: number, watermark: number, inputId: number): void {
     this.#batch = batch
     this.timestamp = timestamp
@@ -44,8 +44,8 @@ export class CurrentRecord implements RecordContext {
   }
 
   /**
-   * Stands for a result that time emits, without a record. Its identity is the step's `inputId`, the time at which it was due,
-   * and how many outputs the step's results of that time have caused before.
+   * Stands for a result that time emits, without a record. Its identity is the step's `inputId`, the time at which it was
+   * due, and the number of outputs that the step's earlier results of that time have caused.
    */
   takeResult(timestamp: number, inputId: number, dueAt: number, outputs: number): void {
     this.#batch = undefined

@@ -12,12 +12,12 @@ import type { ErrorPolicies } from '@millrace/core/internal'
 import { rawBytes } from './raw-bytes.ts'
 import type { RunningCounts } from './task-counts.ts'
 
-/** Whether an error is about one record, so that policy decides; all others stop the task. */
+/** Whether an error is about one record, so that the policy decides; all others stop the task. */
 export function isRecordError(error: unknown): error is MillraceError {
   return error instanceof MillraceError && ERROR_CODES[error.code] === 'record'
 }
 
-/** The error, saying for which record: the first that can be read from it is where to look. */
+/** The error, with the record that it is about: the first that can be read from that position is where to look. */
 function located(error: MillraceError, batch: Batch): MillraceError {
   if (error.place.offset !== undefined) return error
   const { topic, partition, offset } = batch
@@ -33,8 +33,8 @@ export interface ResultSource {
 }
 
 /**
- * Carries out a job's error policies: `fail` throws on, `skip` counts, a dead letter counts and appends the record, as
- * it was read, to a topic, with headers that say what was wrong and where it came from.
+ * Carries out a job's error policies: `fail` throws the error again, `skip` counts, a dead letter counts and appends the
+ * record, as it was read, to a topic, with headers that hold the error and the record's source.
  */
 export class ErrorPolicyKeeper {
   readonly #policies: ErrorPolicies

@@ -1,27 +1,27 @@
 /** Before any record: earlier than every event time, and safe to do arithmetic with. */
 export const NO_WATERMARK = Number.NEGATIVE_INFINITY
 
-/** What may hold a watermark back: an input, an upstream task, a step that still owes results. */
+/** What may hold a watermark back: an input, an upstream task, or a step that still has results to emit. */
 export interface Progress {
   /** No record that belongs before this event time is expected any more. */
   readonly watermark: number
-  /** Nothing is expected soon: this holds back nothing. */
+  /** Nothing is expected soon: this part does not hold anything back. */
   readonly idle: boolean
 }
 
 /** Event time at a step of a task. It never goes back. */
 export interface EventTime extends Progress {
-  /** Names the time in the checkpoint: the same for the same steps after a restart. */
+  /** Names the time in the checkpoint: the same name for the same steps after a restart. */
   readonly name: string
-  /** Looks again at what the time depends on; true if something has changed. */
+  /** Updates the time from what it depends on; true if something has changed. */
   update(): boolean
-  /** Looks at the monotonic clock, ms, for what depends on it; called now and then. True if something has changed. */
+  /** Takes the monotonic time, ms, for what depends on it; called now and then. True if something has changed. */
   tick(nowMs: number): boolean
-  /** Takes up the watermark of a checkpoint. */
+  /** Restores the watermark from a checkpoint. */
   resume(watermark: number): void
 }
 
-/** What has happened since the first of several parts that were all idle became active again. */
+/** What has happened since all parts were idle and the first of them became active again. */
 interface Waking {
   /** Monotonic ms; unknown until the next look at the clock. */
   sinceMs: number | undefined
@@ -32,8 +32,9 @@ interface Waking {
 /**
  * The time of records that come from several places: the least of those that are not idle. If all are idle, it stands still.
  *
- * Parts that wake up together are not seen to do so at the same moment: one is read, or committed, a little earlier. So when the
- * first of them becomes active after all were idle, the others hold time back again for as long as it takes to become idle.
+ * Parts that become active together are not seen to do so at the same moment: one is read, or committed, a little earlier.
+ * So when the first of them becomes active after all were idle, the others hold time back again for as long as it takes to
+ * become idle.
  */
 export class CombinedTime implements EventTime {
   readonly name: string
@@ -43,7 +44,7 @@ export class CombinedTime implements EventTime {
   readonly #idleAfterMs: number
   #waking: Waking | undefined
 
-  /** `idleAfterMs`: how long parts hold time back that were idle when another became active; 0: not at all. */
+  /** `idleAfterMs`: how long parts that were idle when another became active hold time back; 0: not at all. */
   constructor(name: string, parts: readonly Progress[], idleAfterMs: number) {
     this.name = name
     this.#parts = parts
@@ -69,19 +70,19 @@ export class CombinedTime implements EventTime {
     return this.#moveTo(idle ? this.watermark : least, idle)
   }
 
-  /** Parts that are idle hold time back for a while, since others have become active just now, or may have: after a restart. */
+  /** Idle parts hold time back for a while, because others have become active just now, or may have: after a restart. */
   wake(): void {
     if (this.#idleAfterMs > 0) this.#waking ??= { sinceMs: undefined, active: new Set() }
   }
 
-  /** Looks whether the parts that are still idle have had time enough. */
+  /** Checks whether the parts that are still idle have had enough time. */
   tick(nowMs: number): boolean {
     const waking = this.#waking
     if (waking === undefined) return false
     waking.sinceMs ??= nowMs
     if (nowMs - waking.sinceMs < this.#idleAfterMs) return false
     this.#waking = undefined
-    // Those that were active count, also if they are idle again by now: what they brought must have its effect.
+    // Those that were active count, even if they are idle again by now: what they brought must have its effect.
     const active = Array.from(waking.active, (part) => part.watermark)
     return active.length > 0 && this.#moveTo(Math.min(...active), false)
   }
@@ -98,7 +99,7 @@ export class CombinedTime implements EventTime {
   }
 }
 
-/** How long idle parts hold time back when another becomes active; not at all if silence says nothing. */
+/** How long idle parts hold time back when another becomes active; not at all if inputs never become idle by time. */
 export function wakingMs(idleAfterMs: number): number {
   return Number.isFinite(idleAfterMs) ? idleAfterMs : 0
 }
@@ -132,7 +133,7 @@ export class HeldTime implements EventTime {
     const input = this.#input
     const watermark = Math.min(input.watermark, this.#step.owedFrom)
     const before = this.idle
-    // A step with results to emit is not idle, whatever its input is.
+    // A step with results to emit is not idle, even if its input is.
     this.idle = input.idle && this.#step.dueAt > input.watermark
     if (watermark <= this.watermark) return this.idle !== before
     this.watermark = watermark

@@ -1,6 +1,6 @@
 /**
- * Keeps a task where it is while a step waits for something: it takes no record, and nothing is committed. What waits goes on
- * before the hold is over, so that no commit comes between.
+ * Blocks a task while a step waits for something: the task takes no record, and nothing is committed. The waiting work
+ * continues before the hold is over, so that no commit comes between.
  */
 export class Hold {
   readonly #resume: () => void
@@ -12,12 +12,12 @@ export class Hold {
     this.#resume = resume
   }
 
-  /** Settles when the task may go on; undefined while it may. */
+  /** Settles when the task may continue; undefined while it may. */
   get until(): Promise<void> | undefined {
     return this.#until
   }
 
-  /** Throws what ended a wait: what waited has had no effect, but counts as processed. */
+  /** Throws the error that ended a wait: what waited has had no effect, but counts as processed. */
   throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }

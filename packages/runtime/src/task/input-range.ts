@@ -9,7 +9,7 @@ export interface InputPlace {
   readonly offset: number
 }
 
-/** What has been processed is not in the log any more, or never was. */
+/** The error for processed records that are not in the log any more, or never were. */
 export function inputLost(place: InputPlace, end: number): RefusedError {
   const { job, topic, partition, offset } = place
   return new RefusedError(
@@ -21,7 +21,7 @@ export function inputLost(place: InputPlace, end: number): RefusedError {
   )
 }
 
-/** What was to be processed next is gone. */
+/** The error for deleted records that were to be processed next. */
 export function inputGone(place: InputPlace, start: number): RefusedError {
   const { job, topic, partition, offset } = place
   return new RefusedError(
@@ -33,7 +33,7 @@ export function inputGone(place: InputPlace, start: number): RefusedError {
   )
 }
 
-/** What the user should know of a job that is new, and does not begin with its input's first record. */
+/** A notice for the user of a new job that does not begin with its input's first record. */
 export function startsLate({ topic, partition, offset }: InputPlace): string {
   return (
     `${topic}/${partition} starts at offset ${offset}: retention or a purge deleted ${amount(offset, 'record')} before, and the ` +

@@ -12,18 +12,18 @@ import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
 import { inputIdOf } from './origin.ts'
 
-/** How an input of a task is read; what the plan says of it. */
+/** How an input of a task is read, according to the plan. */
 export interface InputSpec {
   readonly topic: string
   readonly partition: number
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  /** Whether any step downstream can see the key, and the value: what nobody sees is not decoded. */
+  /** Whether any step downstream can see the key, and the value: what no step sees is not decoded. */
   readonly readsKey: boolean
   readonly readsValue: boolean
 }
 
-/** Decides what happens with a record that cannot be taken: returns to leave it out, throws to stop. */
+/** Decides what happens with a record that cannot be taken: returns to skip it, throws to stop. */
 export type RefuseRecord = (error: MillraceError, batch: Batch) => void
 
 /**
@@ -35,14 +35,14 @@ export type Head = 'record' | 'notice' | 'none'
 /**
  * One input partition of a task: what is next, and how far the task has come.
  *
- * Looking at the `head` has no effect on the task. It takes a record with `announce`, which moves time to it, and `consume`; and
- * a notice with `heed`. `offset` is then the checkpoint: everything before it has been processed.
+ * Looking at the `head` has no effect on the task. The task takes a record with `announce`, which moves time to it, and
+ * `consume`; it takes a notice with `heed`. `offset` is then the checkpoint: everything before it has been processed.
  */
 export abstract class TaskInput implements Progress {
   readonly topic: string
   readonly partition: number
   readonly id: number
-  /** Where the records go; the task sets it. */
+  /** The next step for the records; the task sets it. */
   root: StreamOperator = DISCARD
   /** The record that is the head. */
   key: unknown = null
@@ -50,7 +50,7 @@ export abstract class TaskInput implements Progress {
   timestamp = 0
   /** The offset of the next record to process. */
   offset = 0
-  /** Records from this offset on are left alone (for a run to the end of what is there). */
+  /** Records from this offset on are not read (for a run to the end of what is there). */
   limit = Number.POSITIVE_INFINITY
 
   protected readonly spec: InputSpec
@@ -59,15 +59,15 @@ export abstract class TaskInput implements Progress {
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
   #head: Head = 'none'
-  /** Why the head cannot be taken, if it is a record that cannot. */
+  /** Why the head cannot be taken, if it is a record that cannot be taken. */
   #refusal: RecordError | undefined
-  /** The batch that was begun last, where it begins for this reader, and the one before it. */
+  /** The batch that was begun last, with its beginning for this reader, and the one before it. */
   #begun: BatchMark | undefined
   #begunAt = 0
   #before: BatchMark | undefined
-  /** Where the reader stood when it last had nothing more. */
+  /** The reader's offset when it last had nothing more. */
   #drainedAt = 0
-  /** Tombstones before this offset may be gone: the input never held what they deleted. */
+  /** Tombstones before this offset may be deleted: the input never held what they deleted. */
   #compactedBefore = 0
 
   constructor(spec: InputSpec, refuse: RefuseRecord) {
@@ -89,21 +89,21 @@ export abstract class TaskInput implements Progress {
   protected abstract loadProgress(progress: unknown): void
   /** Whether the record under the cursor is for the operators. */
   protected abstract isRecord(batch: Batch): boolean
-  /** Takes note of what is under the cursor, which is not for the operators. */
+  /** Processes a record at the cursor that is not for the operators. */
   protected abstract note(batch: Batch): void
-  /** Looks whether the input is idle; called now and then, with the monotonic time, ms. */
+  /** Checks whether the input is idle; called now and then, with the monotonic time, ms. */
   abstract checkIdle(nowMs: number): void
   /**
-   * The head is the next record that the task processes: the watermark moves to it. True if it has moved, or the input has
-   * become active. What time then closes comes before the record.
+   * The head is the next record that the task processes: the watermark moves to it. True if the watermark has moved, or the
+   * input has become active. What time then closes comes before the record.
    */
   abstract announce(): boolean
-  /** Takes note of the head that is being processed. */
+  /** Records that the head is being processed. */
   protected abstract taken(batch: Batch): void
   /** The head's event time; called once it is decoded. */
   protected abstract eventTime(batch: Batch): number
 
-  /** The batch whose cursor stands on the head. */
+  /** The batch whose cursor is at the head. */
   get batch(): Batch {
     if (this.#batch === undefined) throw new Error(`${this.topic}/${this.partition} has no head`)
     return this.#batch
@@ -124,21 +124,24 @@ export abstract class TaskInput implements Progress {
   }
 
   /**
-   * Up to where there is nothing more to process: `offset`, and behind it what holds no records (markers, and what aborted
-   * transactions left). The checkpoint stays before those: they need not be durable yet.
+   * The offset up to which there is nothing more to process: `offset`, and behind it what holds no records (markers, and
+   * what aborted transactions left). The checkpoint stays before those: they need not be durable yet.
    */
   get passed(): number {
     return this.hasHead ? this.offset : Math.max(this.offset, this.#drainedAt)
   }
 
-  /** Takes up the progress of a checkpoint, or begins without one. Throws where the checkpoint is of another topic. */
+  /** Restores the progress from a checkpoint, or begins without one. Throws if the checkpoint is of another topic. */
   load(checkpoint: InputCheckpoint | undefined): void {
     this.#before = checkpoint?.batch
     this.loadProgress(checkpoint?.progress)
     this.#compactedBefore = checkpoint?.compactedBefore ?? 0
   }
 
-  /** Starts reading where `reader` was assigned: at the checkpoint's offset, or, with nothing read yet, at the topic's start. */
+  /**
+   * Starts reading at the position assigned to `reader`: at the checkpoint's offset, or, with nothing read yet, at the
+   * topic's start.
+   */
   start(reader: PartitionReader, atStart: boolean): void {
     this.#reader = reader
     if (atStart) this.#compactedBefore = reader.compactedBefore
@@ -172,7 +175,7 @@ export abstract class TaskInput implements Progress {
     }
   }
 
-  /** What is next. Reads on where the last head was taken. */
+  /** What is next. Reads more once the last head was taken. */
   get head(): Head {
     if (this.#head === 'none') this.#head = this.#read()
     return this.#head
@@ -211,14 +214,14 @@ export abstract class TaskInput implements Progress {
     }
   }
 
-  /** The head, a record, is being processed: `offset` moves past it. Returns the batch whose cursor stands on it. */
+  /** The head, a record, is being processed: `offset` moves past it. Returns the batch whose cursor is at the record. */
   consume(): Batch {
     const batch = this.#take()
     this.taken(batch)
     return batch
   }
 
-  /** The head, a notice, has its effect: `offset` moves past it. Throws where it is a record that stops the task. */
+  /** The head, a notice, has its effect: `offset` moves past it. Throws if it is a record that stops the task. */
   heed(): void {
     const { batch } = this
     if (this.#refusal === undefined) this.note(batch)
@@ -233,7 +236,7 @@ export abstract class TaskInput implements Progress {
     return batch
   }
 
-  /** Decodes what is under the cursor. Returns why that cannot be done, if it cannot. */
+  /** Decodes the record at the cursor. Returns the reason if that fails. */
   #decode(batch: Batch): RecordError | undefined {
     const { spec } = this
     const keyless = this.#keyless

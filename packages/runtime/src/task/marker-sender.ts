@@ -3,7 +3,7 @@ import { NO_WATERMARK, type Progress } from './event-time.ts'
 import { rawBytes } from './raw-bytes.ts'
 import { MARKER_HEADER, type Marker } from './upstream.ts'
 
-/** Tells the tasks behind one repartition topic how far a task has come: a marker to every partition. */
+/** Reports to the tasks behind one repartition topic how far a task has come: a marker to every partition. */
 export class MarkerSender {
   readonly #partition: number
   readonly #tasks: number
@@ -11,7 +11,7 @@ export class MarkerSender {
   readonly #writers: readonly PartitionWriter[]
   #last = ''
 
-  /** `tasks`: how many tasks send to the topic, this one included. `time`: that of the records that are sent. */
+  /** `tasks`: how many tasks send to the topic, including this one. `time`: that of the records that are sent. */
   constructor(partition: number, tasks: number, time: Progress, writers: readonly PartitionWriter[]) {
     this.#partition = partition
     this.#tasks = tasks
@@ -19,7 +19,7 @@ export class MarkerSender {
     this.#writers = writers
   }
 
-  /** Sends what is news; sending the same again would wake the readers for nothing. */
+  /** Sends what is new; sending the same again would wake the readers for nothing. */
   send(position: Position): void {
     const { watermark, idle } = this.#time
     const marker: Marker = {

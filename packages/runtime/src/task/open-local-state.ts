@@ -1,13 +1,13 @@
 import { MillraceError } from '@millrace/core'
 import { type OpenedState, openTaskState, type TaskStateOptions } from '@millrace/state'
 
-/** A process that was stopped may hold a task's directory; several of them one after the other are hardly ever met. */
+/** A process that was stopped may hold a task's directory; several such processes one after the other are very rare. */
 const COPIES_MAX = 8
 
 /**
- * Opens a task's local state where it was last written, or, where another process still holds that (one that is stopped,
- * and was fenced), beside it. Each copy is a cache of the changelog that knows its own position. Throws `JOB_RUNNING` where
- * all are held.
+ * Opens a task's local state in the directory that was last written. If another process still holds that (a process that is
+ * stopped, and was fenced), opens it in a directory beside it. Each copy is a cache of the changelog that records its own
+ * position. Throws `JOB_RUNNING` if all directories are held.
  */
 export async function openLocalState(options: TaskStateOptions): Promise<OpenedState> {
   for (let copy = 1; ; copy++) {

@@ -37,7 +37,7 @@ test('each record of an origin is taken once, however often any tail of them is 
         for (const from of [0, ...restarts, 0]) {
           for (const record of sent.slice(from % sent.length)) if (takes(filter, record)) taken.push(record)
         }
-        // A first run that starts late is no restart: it must have started at 0.
+        // A first run that starts late is not a restart: it must have started at 0.
         expect(taken).toEqual(sent)
       },
     ),

@@ -1,9 +1,10 @@
 import type { Header } from '@millrace/core'
 
 /**
- * Where a record of a repartition topic comes from: which task sent it, for which record of which of its inputs, and as
- * the how-manieth. A task that crashed sends some records again; the reading task knows them by this and drops them. With it
- * goes the watermark of the source partition at the record that caused it all, as the distance from this record's time.
+ * Where a record of a repartition topic comes from: which task sent it, for which record of which of its inputs, and its
+ * number among the records sent for that one. A task that crashed sends some records again; the reading task recognizes them
+ * by this and drops them. The origin also carries the watermark of the source partition at the record that caused it all, as
+ * the distance from this record's time.
  *
  * Header `m`: partition (4 bytes), input (4), offset (8), number (4), all big-endian, then the watermark's distance: nothing
  * if it is 0, as it is for records that come in order; else its size, 6 bits and then 7 bits a byte, the lowest first, with
@@ -78,12 +79,12 @@ export interface LastSeen {
   number: number
 }
 
-/** Tells repeats from new records; remembers the last record of each origin. */
+/** Distinguishes repeats from new records; remembers the last record of each origin. */
 export class RepeatFilter {
   readonly #seen: LastSeen[] = []
   #last: LastSeen | undefined
 
-  /** Whether the record whose origin stands at `start` was processed before. */
+  /** Whether the record whose origin is at `start` was processed before. */
   isRepeat(bytes: Buffer, start: number): boolean {
     const seen = this.#find(bytes, start)
     if (seen === undefined) return false
@@ -91,7 +92,7 @@ export class RepeatFilter {
     return offset < seen.offset || (offset === seen.offset && bytes.readUInt32BE(start + 16) <= seen.number)
   }
 
-  /** The record whose origin stands at `start` is being processed. */
+  /** The record whose origin is at `start` is being processed. */
   remember(bytes: Buffer, start: number): void {
     const seen = this.#find(bytes, start) ?? this.#add(bytes, start)
     seen.offset = readOffset(bytes, start)

@@ -1,17 +1,17 @@
 import type { GroupPosition, LogWriter, PartitionWriter, RecordGroup, TransactionalWriter } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 
-/** How a job's outputs stand to its state after a crash. */
+/** How a job's outputs relate to its state after a crash. */
 export type Guarantee = 'exactly-once' | 'at-least-once'
 
 /**
- * What a container's tasks append through, and what it commits with. The state, the input positions and what stands in topics of
- * the job's own always become one fact; the guarantee says whether what stands in other topics does.
+ * What a container's tasks append through, and what it commits with. The state, the input positions and the records in the
+ * job's own topics always become visible together; the guarantee decides whether the records in other topics do too.
  */
 export interface Outputs extends Omit<TransactionalWriter, 'transactionalId'> {
   /** Opens a partition of a topic that is not the job's own. Throws `TOPIC_MISSING`. */
   openOutput(topic: string, partition: number): Promise<PartitionWriter>
-  /** Lets readers see what does not wait for a commit; called when a slice ends. */
+  /** Makes visible to readers what does not wait for a commit; called when a slice ends. */
   show(): void
 }
 
@@ -59,8 +59,8 @@ export class CommittedOutputs implements Outputs {
 }
 
 /**
- * At-least-once: outputs are visible when the slice ends that made them, and durable before the commit that covers them. After a crash
- * between the two they repeat; what is in the log stays there.
+ * At-least-once: outputs are visible at the end of the slice that made them, and durable before the commit that covers them.
+ * After a crash between the two they repeat; what is in the log stays there.
  */
 export class EarlyOutputs extends CommittedOutputs {
   readonly #early: LogWriter

@@ -1,4 +1,4 @@
 import type { TaskState } from '@millrace/core/internal'
 
-/** What a pipeline uses of its task's state: the live stores, and taking back what a unit has changed. */
+/** What a pipeline uses of its task's state: the live stores, and the undo of what a unit has changed. */
 export type PipelineState = Pick<TaskState, 'keyValueStore' | 'windowStore' | 'mark' | 'release' | 'rewind'>

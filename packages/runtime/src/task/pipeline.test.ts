@@ -83,7 +83,7 @@ describe('a pipeline', () => {
       const before = JSON.stringify(input?.checkpoint())
       expect([input?.head, input?.head]).toEqual([head, head])
       expect(JSON.stringify(input?.checkpoint())).toBe(before)
-      // Time is up at once: it does one thing.
+      // Time is up at once, so it does one thing.
       second?.pipeline.run(0, STOPPED_CLOCK)
     }
     expect(input?.offset).toBe(2)
@@ -172,7 +172,7 @@ const failingKey = {
   },
 }
 
-/** Ways in which one record fails, each at the end of a stream; `step` stands in the message. */
+/** Ways in which one record fails, each at the end of a stream; the message contains `step`. */
 const FAILURES: Record<string, { end: (from: Stream<string, number>) => Output; step: string; code: string }> = {
   'a callback that throws': {
     end: (from) => from.mapValues((value) => (value === BAD ? fail() : value), int32()).to(out),

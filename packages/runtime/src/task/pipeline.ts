@@ -15,10 +15,10 @@ import type { UnitRunner } from './unit-runner.ts'
  */
 const RECORDS_PER_CLOCK_LOOK = 64
 
-/** What a checkpoint says of a task's time. */
+/** What a checkpoint holds about a task's time. */
 export interface SavedTime {
   readonly clock: SavedClock
-  /** The task's position, if that cannot be told from its inputs: results of windows that have closed are still to come. */
+  /** The task's position, if its inputs do not determine it: results of windows that have closed are still to come. */
   readonly position?: Position
 }
 
@@ -59,9 +59,9 @@ export class Pipeline {
   readonly #sources: Position
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
-  /** The position when no results were owed last. */
+  /** The position at the last moment when no results were still to come. */
   #settled: Position = {}
-  /** Offsets of the last freeze, all inputs added up: as they only grow, another sum is news. */
+  /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
   constructor({ inputs, clock, time, units, record, counts, markers, sources }: PipelineParts) {
@@ -76,12 +76,12 @@ export class Pipeline {
     this.#single = inputs.length === 1 ? inputs[0] : undefined
   }
 
-  /** Settles when the pipeline may go on; undefined while it may. Until then it takes nothing, and cannot be frozen. */
+  /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
   get held(): Promise<void> | undefined {
     return this.#units.hold.until
   }
 
-  /** Whether a commit would say anything new, beside the state. */
+  /** Whether a commit would record anything new, apart from the state. */
   get changed(): boolean {
     return this.#clock.changed || this.#offsets !== this.#frozenOffsets
   }
@@ -98,7 +98,7 @@ export class Pipeline {
   }
 
   /**
-   * The source positions that what was processed so far stands for. While results of windows that have closed are still to come,
+   * The source positions that the processing so far stands for. While results of windows that have closed are still to come,
    * it stays where it was before: an answer has everything that its position says.
    */
   get position(): Position {
@@ -114,9 +114,10 @@ export class Pipeline {
     return sum
   }
 
-  /** Takes up the event time of a checkpoint, once the inputs have taken up their progress. */
+  /** Restores the event time from a checkpoint, once the inputs have restored their progress. */
   resume(checkpoint: Checkpoint): void {
-    // Several that differ come from tasks that are one now: another version of the job drew the line elsewhere.
+    // Several different times come from tasks that are one task now: another version of the job divided the tasks
+    // differently.
     const saved = [...checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
     const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
     this.#settled = maximumPosition([this.#sources, ...settled])
@@ -124,7 +125,10 @@ export class Pipeline {
     this.#frozenOffsets = this.#offsets
   }
 
-  /** Leaves records of the source topics alone from the limits on, which are by topic; from their present ends if there are none. */
+  /**
+   * Does not read records of the source topics from the limits on, which are by topic; without limits, from the topics'
+   * present ends.
+   */
   limit(limits: ReadonlyMap<string, number> | undefined): ReadonlyMap<string, number> {
     const sources = this.inputs.filter((input) => input instanceof SourceInput)
     const chosen = limits ?? new Map(sources.map((input) => [input.topic, input.endOffset]))
@@ -154,19 +158,19 @@ export class Pipeline {
     return done
   }
 
-  /** Takes nothing any more. */
+  /** Stops taking anything. */
   stop(): void {
     for (const input of this.inputs) input.stop()
     this.#units.stop()
   }
 
-  /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */
+  /** Checks which inputs have had nothing to read for a long time; called now and then, with the monotonic time. */
   checkIdle(nowMs: number): void {
     for (const input of this.inputs) input.checkIdle(nowMs)
     this.#clock.tick(nowMs)
   }
 
-  /** What a commit takes: where the inputs are, and how far time is. Sends markers that say so, where steps behind need them. */
+  /** What a commit takes: the inputs' offsets, and how far time is. Sends markers with the same, if steps behind need them. */
   freeze(): FrozenPipeline {
     this.#units.hold.throwFailure()
     const { position } = this
@@ -177,13 +181,13 @@ export class Pipeline {
     return { position, checkpoint }
   }
 
-  /** The commit has what it takes; what was changed since then is another one's. */
+  /** The commit has what it takes; what was changed since then belongs to the next one. */
   frozen(): void {
     this.#frozenOffsets = this.#offsets
     this.#clock.frozen()
   }
 
-  /** Does one thing; returns its cost, in records, and 0 where there is nothing to do. */
+  /** Does one thing; returns its cost, in records, and 0 if there is nothing to do. */
   #step(): number {
     const clock = this.#clock
     // What has been closed comes before the next record.

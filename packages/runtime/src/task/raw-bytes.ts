@@ -1,13 +1,13 @@
 import type { ByteWriter, Serde } from '@millrace/core'
 
-/** A stretch of bytes to be written as they are. */
+/** A range of bytes to be written unchanged. */
 export interface RawBytes {
   readonly bytes: Buffer
   readonly start: number
   readonly end: number
 }
 
-/** Writes bytes as they stand somewhere else, without a copy between; only ever writes. */
+/** Writes bytes unchanged from another place, without a copy in between; only ever writes. */
 export const rawBytes: Serde<RawBytes> = {
   name: 'raw',
   order: 'bytes',

@@ -13,14 +13,14 @@ export interface RepartitionProgress {
 export interface RepartitionEvents {
   /** A record is being processed. */
   taken(): void
-  /** A record that had been here before was dropped. */
+  /** A record that was processed before was dropped. */
   repeat(): void
 }
 
 /**
- * An input that is a repartition topic of the job's own. Its senders' markers carry their watermarks across: a window
- * behind it closes only when every sender has passed it. It is idle if all senders say that they are; silence says nothing,
- * as a sender may wait for a commit. Records that a sender sent again after a crash are dropped.
+ * An input that is a repartition topic of the job. Its senders' markers carry their watermarks across: a window behind it
+ * closes only when every sender has passed it. It is idle if all senders report that they are; a pause in the records does
+ * not make it idle, because a sender may wait for a commit. Records that a sender sent again after a crash are dropped.
  */
 export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
@@ -104,7 +104,7 @@ function isOrigin({ headerStart, headerEnd }: Batch): boolean {
   return bytes >= ORIGIN_BYTES && bytes <= ORIGIN_BYTES_MAX
 }
 
-/** Whether the record under the cursor is a marker; the cursor then stands on its header. */
+/** Whether the record at the cursor is a marker; the cursor is then at its header. */
 function isMarker(batch: Batch): boolean {
   return batch.keyStart < 0 && batch.valueStart < 0 && batch.findHeader(MARKER_HEADER)
 }

@@ -2,7 +2,7 @@ import { type Batch, type PartitionReader, string } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { SourceInput } from './source-input.ts'
 
-/** A batch without records, whose tombstones are gone. */
+/** A batch without records, whose tombstones are deleted. */
 const gone = (baseOffset: number, nextOffset: number) =>
   ({ topic: 't', partition: 0, baseOffset, nextOffset, tombstonesGone: true, next: () => false }) as Batch
 
@@ -50,7 +50,7 @@ test('an input remembers over a restart how far its partition was compacted when
   const checkpoint = JSON.parse(JSON.stringify(first.checkpoint()))
   const second = inputOf()
   second.load(checkpoint)
-  // Meanwhile more was compacted: that does not count for what was read before.
+  // More was compacted meanwhile: that does not count for what was read before.
   second.start(readerOf(gone(10, 20), 30), false)
   expect(second.head).toBe('none')
   const later = JSON.parse(JSON.stringify(second.checkpoint()))

@@ -3,7 +3,7 @@ import { EVENT_TIME_MAX } from '@millrace/core/internal'
 import { NO_WATERMARK } from './event-time.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
 
-/** What a source's checkpoint remembers beside the offset. */
+/** What a source's checkpoint remembers besides the offset. */
 interface SourceProgress {
   /** Greatest event time processed; null before the first record. */
   readonly watermark: number | null
@@ -11,26 +11,26 @@ interface SourceProgress {
   readonly topicId: string
 }
 
-/** A topic's own idea of a record's event time, as the input calls it. */
+/** The topic's function for a record's event time, as the input calls it. */
 export type TimestampExtractor = (value: unknown, key: unknown) => number
 
-/** What a source says of its records beside how they are decoded. */
+/** What a source defines about its records, besides how they are decoded. */
 export interface SourceSpec {
   readonly topicId: string
   readonly extract: TimestampExtractor | undefined
   readonly aheadMaxMs: number
-  /** With nothing to read for so long the input is idle; infinite: silence says nothing. */
+  /** With nothing to read for this long the input becomes idle; infinite: it never becomes idle by time. */
   readonly idleAfterMs: number
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
 }
 
 /**
- * An input that is a topic of the user's: its watermark is the greatest event time so far, that of the record that is next
- * included.
+ * An input that is a user's topic: its watermark is the greatest event time so far, including that of the next record.
  *
- * It is idle if it has had nothing to read for some time; its first record ends that before it is judged. In a run to the end
- * of what is there silence says nothing: there it is idle only if it has come to its end without a single record.
+ * It is idle if it has had nothing to read for some time; its first record ends that before the record is judged. In a run
+ * to the end of what is there a pause does not make it idle: there it is idle only if it has come to its end without a
+ * single record.
  */
 export class SourceInput extends TaskInput {
   readonly #topicId: string
@@ -43,7 +43,7 @@ export class SourceInput extends TaskInput {
   /** When there was last something to read, monotonic ms; undefined before the first look. */
   #activeAtMs: number | undefined
   #offsetSeen = -1
-  /** No event time up to this is too far ahead. */
+  /** Event times up to this one are not too far ahead. */
   #latestAllowed = 0
 
   constructor(spec: InputSpec, source: SourceSpec, refuse: RefuseRecord) {
@@ -99,7 +99,7 @@ export class SourceInput extends TaskInput {
   protected eventTime(batch: Batch): number {
     const extract = this.#extract
     const time = extract === undefined || this.value === null ? batch.timestamp : extract(this.value, this.key)
-    // Nearly always so; the clock is read again only for a later time.
+    // True for almost every record; the clock is read again only for a later time.
     if (time >= 0 && time <= this.#latestAllowed && Number.isInteger(time)) return time
     this.#checkTime(time, batch)
     return time

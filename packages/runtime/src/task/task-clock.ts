@@ -1,11 +1,11 @@
 import type { ClockedOperator } from '../operators/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 
-/** What a checkpoint says of a task's time. */
+/** What a checkpoint holds about a task's time. */
 export interface SavedClock {
-  /** By name: the watermarks that were reached. Times that know nothing yet are missing. */
+  /** By name: the watermarks that were reached. Times that are still unknown are missing. */
   readonly times: readonly (readonly [string, number])[]
-  /** By name: how far each step is with what it does in time. */
+  /** By name: the progress of each step with what it does in time. */
   readonly steps: readonly (readonly [string, unknown])[]
 }
 
@@ -36,12 +36,12 @@ export class TaskClock {
     return this.#owes
   }
 
-  /** Whether there is anything that the last checkpoint does not say. */
+  /** Whether there is anything that the last checkpoint does not hold. */
   get changed(): boolean {
     return this.#changed
   }
 
-  /** Moves every watermark as far as the inputs, and what steps still owe, allow. */
+  /** Moves every watermark as far as the inputs, and the results that steps still have to emit, allow. */
   advance(): void {
     for (const time of this.#times) if (time.update()) this.#changed = true
     let due: ClockedOperator | undefined
@@ -57,13 +57,13 @@ export class TaskClock {
     this.#owes = owes
   }
 
-  /** Looks at the monotonic clock, ms, for what depends on it, and moves time accordingly; called now and then. */
+  /** Takes the monotonic time, ms, for what depends on it, and moves time accordingly; called now and then. */
   tick(nowMs: number): void {
     for (const time of this.#times) if (time.tick(nowMs)) this.#changed = true
     this.advance()
   }
 
-  /** Moves on to a wall-clock time, ms since the epoch; called at every look at the clock, also amid records. */
+  /** Moves to a wall-clock time, ms since the epoch; called each time the clock is read, also between records. */
   reach(wallMs: number): void {
     // A wall clock that is set back must not take back what it has caused.
     if (wallMs <= this.#wallMs) return
@@ -93,13 +93,13 @@ export class TaskClock {
     }
   }
 
-  /** Called once a commit has taken what there is: those that look around at commits only do so now. */
+  /** Called once a commit has taken what there is: steps that check for work only at commits do so now. */
   frozen(): void {
     for (const operator of this.#operators) operator.look?.()
     this.advance()
   }
 
-  /** Takes up what checkpoints say, the oldest first, and arms every step; also if there are none. */
+  /** Restores what checkpoints hold, the oldest first, and arms every step; also if there are none. */
   resume(saved: readonly SavedClock[]): void {
     const watermarks = new Map<string, number>()
     for (const [name, watermark] of saved.flatMap(({ times }) => times)) {

@@ -12,7 +12,7 @@ export class TaskOutputs {
     this.#writer = writer
   }
 
-  /** All partitions of a topic that is not the job's own. Rejects with `TOPIC_MISSING` where there is none. */
+  /** All partitions of a topic that is not the job's own. Rejects with `TOPIC_MISSING` if the topic does not exist. */
   openTopic(topic: string): Promise<readonly PartitionWriter[]> {
     return this.#openAll(topic, (number) => this.#writer.openOutput(topic, number))
   }
@@ -23,7 +23,7 @@ export class TaskOutputs {
   ): Promise<readonly PartitionWriter[]> {
     const { topics, log } = this.#spec
     const description = topics.get(topic) ?? (await log.admin.describeTopic(topic))
-    // Opening partition 0 of a topic that is not there says what is wrong.
+    // For a missing topic, opening partition 0 throws the right error.
     const partitions = description?.partitions ?? 1
     return Promise.all(Array.from({ length: partitions }, (_, number) => open(number)))
   }

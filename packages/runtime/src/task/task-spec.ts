@@ -14,20 +14,23 @@ export interface TaskSpec {
   readonly tasks: number
   readonly log: Log
   readonly env: Env
-  /** Every topic that the plan names, with the job's own. */
+  /** Every topic that the plan names, including the job's own. */
   readonly topics: ReadonlyMap<string, TopicDescription>
   readonly repartitionTopic: (node: RepartitionNode) => string
   /** Every source partition that the task's inputs may depend on, at 0. */
   readonly sources: Position
   readonly stateDirectory: string
-  /** What a task with too many entries in memory says that it has changed, so that its container commits. */
+  /** The amount of changed state that a task reports when it has too many entries in memory, so that its container commits. */
   readonly dirtyBytesMax: number
   readonly engine: LevelEngine | undefined
-  /** An input that has had nothing to read for so long stops holding back the watermark; infinite: silence says nothing. */
+  /**
+   * An input that has had nothing to read for this long stops holding back the watermark; infinite: time alone never does
+   * that.
+   */
   readonly idleAfterMs: number
-  /** Told how far a restore is, often. */
+  /** Called often with how far a restore is. */
   readonly restoring: (progress: RestoreProgress) => void
-  /** Told what the user should know: a store that was rebuilt, and why. */
+  /** Called with what the user should know: a store that was rebuilt, and why. */
   readonly notice: (message: string) => void
 }
 

@@ -12,7 +12,7 @@ import { RunningCounts } from './task-counts.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
 
-/** A commit on its way: what step 1 took. */
+/** A commit under way: what step 1 took. */
 export interface TaskCommit {
   readonly task: Task
   readonly state: TaskState
@@ -30,8 +30,8 @@ interface OpenTask {
 }
 
 /**
- * One subtopology for one partition number: the unit of parallelism, order and state. It opens its state and its topics, goes
- * back to its last commit, and closes; what it does in between is its pipeline's.
+ * One subtopology for one partition number: the unit of parallelism, order and state. It opens its state and its topics,
+ * rolls back to its last commit, and closes; its pipeline does the work in between.
  */
 export class Task {
   readonly id: string
@@ -40,7 +40,7 @@ export class Task {
   #state: TaskState | undefined
   #group: RecordGroup | undefined
   #pipeline: Pipeline | undefined
-  /** By topic: where a run to the end of what is there ends. */
+  /** By topic: the offsets where a run to the end of what is there ends. */
   #limits: ReadonlyMap<string, number> | undefined
 
   constructor(spec: TaskSpec) {
@@ -53,7 +53,7 @@ export class Task {
     return this.#opened.state
   }
 
-  /** Settles when the task may go on; undefined while it may. A held task takes no records and cannot commit. */
+  /** Settles when the task may continue; undefined while it may. A held task takes no records and cannot commit. */
   get held(): Promise<void> | undefined {
     return this.#pipeline?.held
   }
@@ -63,7 +63,7 @@ export class Task {
     return this.#state?.dirtyBytes ?? 0
   }
 
-  /** Whether a commit would say anything new. */
+  /** Whether a commit would record anything new. */
   get dirty(): boolean {
     return this.#pipeline?.changed === true || this.dirtyBytes > 0
   }
@@ -73,7 +73,7 @@ export class Task {
     return this.#pipeline?.atEnd ?? true
   }
 
-  /** The source positions that what was processed so far stands for: see `Pipeline.position`. */
+  /** The source positions that the processing so far stands for: see `Pipeline.position`. */
   get position(): Position {
     return this.#pipeline?.position ?? this.spec.sources
   }
@@ -89,7 +89,7 @@ export class Task {
 
   /**
    * Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. Rejects with the signal's
-   * reason where that is aborted meanwhile; then, as after any failure, the task is to be closed.
+   * reason if that is aborted meanwhile; then, as after any failure, the caller must close the task.
    */
   async open(session: TaskSession, signal?: AbortSignal): Promise<void> {
     const { topology, partition } = this.spec
@@ -98,7 +98,7 @@ export class Task {
     this.#pipeline = await this.#connect(session, state)
   }
 
-  /** Leaves records from the present ends of the source topics on alone. */
+  /** Does not read records from the present ends of the source topics on. */
   limitToEnd(): void {
     this.#limits = this.#opened.pipeline.limit(this.#limits)
   }
@@ -111,12 +111,12 @@ export class Task {
     return this.#pipeline?.run(untilMs, this.spec.env.clock) ?? 0
   }
 
-  /** Looks which inputs have had nothing to read for long; called now and then, with the monotonic time. */
+  /** Checks which inputs have had nothing to read for a long time; called now and then, with the monotonic time. */
   checkIdle(nowMs: number): void {
     this.#pipeline?.checkIdle(nowMs)
   }
 
-  /** Step 1 of a commit: freezes offsets and state together, and sends the tasks downstream how far this one is. */
+  /** Step 1 of a commit: freezes offsets and state together, and reports to the tasks downstream how far this one is. */
   freeze(): TaskCommit {
     const { state, group, pipeline } = this.#opened
     const { position, checkpoint } = pipeline.freeze()
@@ -125,7 +125,7 @@ export class Task {
     return { task: this, state, group, frozen, position }
   }
 
-  /** Part of a commit's step 2: what the frozen offsets cover must not be lost by what the offsets survive. */
+  /** Part of a commit's step 2: a failure that the offsets survive must not lose the records that they cover. */
   async secureInputs(): Promise<void> {
     await Promise.all(this.#inputs.map((input) => input.secure()))
   }
@@ -146,7 +146,7 @@ export class Task {
     }
   }
 
-  /** What later commits do not need is deleted from the repartition topics that this task reads. */
+  /** Deletes from the repartition topics that this task reads what later commits do not need. */
   async purgeInputs(): Promise<void> {
     for (const input of this.#inputs) {
       const committed = this.#state?.checkpoint.get(input.topic)

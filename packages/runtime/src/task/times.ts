@@ -3,8 +3,8 @@ import { CombinedTime, type EventTime, HeldTime, type OwesResults } from './even
 import type { TaskInput } from './input.ts'
 
 /**
- * The event time at each step of a task: what its inputs, and the steps on the way that emit late, have come to. Steps whose
- * records come from the same places share one.
+ * The event time at each step of a task: the time that its inputs, and the steps on the way that emit late, have reached.
+ * Steps whose records come from the same places share one.
  */
 export class TaskTimes {
   readonly #inputs: ReadonlyMap<PlanNode, TaskInput>
@@ -40,7 +40,7 @@ export class TaskTimes {
 
   /** The time of the records that come to a step. */
   before(node: StepNode): EventTime {
-    // Late records pass a step as they came; what it holds back are results.
+    // Late records pass a step with their time unchanged; the step holds back only results.
     const steps = node.takes === 'late' ? node.inputs.flatMap(({ inputs }) => inputs) : node.inputs
     return this.#combined(steps.map((step) => this.after(step)))
   }

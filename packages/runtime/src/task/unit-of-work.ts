@@ -11,16 +11,16 @@ export interface UnitParts {
 }
 
 /**
- * What one input record causes, or one result that time emits: all of it takes effect, or nothing does. `undo` gives back
- * the stores, what was appended, the numbering of repartition records and the counters as they were at `begin`. What a
- * callback or an RxJS operator remembers by itself is not of the task, and stays.
+ * What one input record causes, or one result that time emits: all of it takes effect, or nothing does. `undo` restores the
+ * stores, what was appended, the numbering of repartition records and the counters as they were at `begin`. What a callback
+ * or an RxJS operator itself remembers does not belong to the task, and stays.
  *
  * A unit is one synchronous stretch: between `begin` and its end nothing is awaited, and no commit begins.
  */
 export class UnitOfWork {
-  /** Another for every unit; the same when a unit that was undone begins again. */
+  /** Different for every unit; the same when a unit that was undone begins again. */
   number = 0
-  /** Another for every beginning. */
+  /** Different for every beginning. */
   attempt = 0
   readonly #parts: UnitParts
   readonly #undoable: boolean
@@ -89,7 +89,7 @@ export class UnitOfWork {
   }
 }
 
-/** Whether a unit may have to be undone while the task goes on: by policy, or to wait for a topic that a record chose. */
+/** Whether a unit may have to be undone while the task continues: by policy, or to wait for a topic that a record chose. */
 export function needsUndo({ errors }: Topology, { nodes }: Subtopology): boolean {
   return errors.callback !== 'fail' || nodes.some((node) => node.kind === 'sink' && 'choose' in node.topic)
 }

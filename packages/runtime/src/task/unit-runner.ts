@@ -9,7 +9,7 @@ import type { UnitOfWork } from './unit-of-work.ts'
 
 /** A step whose results time emits. */
 export interface ResultStep extends ResultSource {
-  /** Whose results they are: it numbers the records of repartition topics that they cause. */
+  /** The step whose results they are: it numbers the records of repartition topics that they cause. */
   readonly finals: { outputs: number }
   readonly next: TableOperator
 }
@@ -24,15 +24,16 @@ interface TimedResult {
 }
 
 /**
- * Does a task's units, one after the other: one that fails is undone, and then the error policy acts. One that needs a topic
- * which is not open yet is undone too, and waits; the task is held until it was done, so that no other unit begins.
+ * Does a task's units, one after the other: a unit that fails is undone, and then the error policy acts. A unit that needs a
+ * topic which is not open yet is undone too, and waits; the task is held until the unit is done, so that no other unit
+ * begins.
  */
 export class UnitRunner {
   readonly #unit: UnitOfWork
   readonly #record: CurrentRecord
   readonly #policy: ErrorPolicyKeeper
   #waiting: TaskInput | TimedResult | undefined
-  /** Keeps the task where it is while a unit waits. */
+  /** Blocks the task while a unit waits. */
   readonly hold = new Hold(() => this.#resume())
 
   constructor(unit: UnitOfWork, record: CurrentRecord, policy: ErrorPolicyKeeper) {
@@ -51,17 +52,17 @@ export class UnitRunner {
     if (!this.#process(input, false)) this.#wait(input)
   }
 
-  /** Passes on a result of time. */
+  /** Passes on a result that time emitted. */
   emit(from: ResultStep, key: unknown, value: unknown, old: unknown, timestamp: number): void {
     if (!this.#emit(from, key, value, old, timestamp, false)) this.#wait({ from, key, value, old, timestamp })
   }
 
-  /** The task is closed: what waits is not done any more. */
+  /** The task is closed: the waiting unit is not done any more. */
   stop(): void {
     this.#waiting = undefined
   }
 
-  /** Does the unit again that waits. */
+  /** Does the waiting unit again. */
   #resume(): void {
     const waiting = this.#waiting
     if (waiting === undefined) return

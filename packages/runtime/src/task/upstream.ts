@@ -2,9 +2,9 @@ import { type Position, reaches } from '@millrace/core'
 import { CombinedTime, NO_WATERMARK, type Progress } from './event-time.ts'
 
 /**
- * What a task tells the tasks behind a repartition topic, in a marker record: nothing that it sends after the marker
+ * What a task reports to the tasks behind a repartition topic, in a marker record: nothing that it sends after the marker
  * comes from before `watermark`, and it has sent all that its inputs held up to `position`. Markers are ordinary records
- * with neither key nor value and a header `w` (JSON): no log lets a client write control batches. Readers that are not
+ * with neither key nor value and a header `w` (JSON): no log lets a client write control batches. Readers other than
  * Millrace skip records without key and value.
  */
 export interface Marker {
@@ -14,7 +14,7 @@ export interface Marker {
   readonly of: number
   /** Null before the first record. */
   readonly watermark: number | null
-  /** The task expects nothing soon: its watermark holds back nothing. */
+  /** The task expects nothing soon: its watermark does not hold anything back. */
   readonly idle: boolean
   readonly position: Position
 }
@@ -36,7 +36,7 @@ class Sender implements Progress {
   }
 }
 
-/** What the tasks that send to one repartition partition have said of themselves. */
+/** What the tasks that send to one repartition partition have reported. */
 export class UpstreamProgress implements Progress {
   #senders: Sender[] = []
   readonly #idleAfterMs: number
@@ -49,7 +49,7 @@ export class UpstreamProgress implements Progress {
     this.#time = this.#combine()
   }
 
-  /** The least over all senders that are not idle; nothing is known before each was heard. */
+  /** The least over all senders that are not idle; unknown until every sender has reported. */
   get watermark(): number {
     return this.#time.watermark
   }
@@ -58,7 +58,7 @@ export class UpstreamProgress implements Progress {
     return this.#allHeard && this.#time.idle
   }
 
-  /** What the senders' inputs had been read up to. */
+  /** The positions up to which the senders' inputs had been read. */
   get positions(): readonly Position[] {
     return this.#senders.map(({ marker }) => marker.position)
   }
@@ -98,7 +98,7 @@ export class UpstreamProgress implements Progress {
     this.#time.wake()
   }
 
-  /** Looks at the monotonic clock, ms, for what depends on it. */
+  /** Takes the monotonic time, ms, for what depends on it. */
   tick(nowMs: number): void {
     if (this.#allHeard) this.#time.tick(nowMs)
   }

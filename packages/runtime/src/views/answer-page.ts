@@ -70,7 +70,7 @@ async function answerPage(
   const wanted = await waitAsAsked(view, sources, query, client)
   requireFound(partsAsked(view, sources, query, client))
   const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
-  // Those that the page is read from: they may be others than before the wait for room.
+  // The sources that the page is read from: they may have changed during the wait for room.
   const { here, remote, said } = requireFound(partsAsked(view, sources, query, client))
   const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
   const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
@@ -81,7 +81,7 @@ async function answerPage(
     ...completeness(view),
     ...said,
   }
-  // The entries are JSON already: encoding them told how large the page is.
+  // The entries are JSON already: encoding them showed how large the page is.
   return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position, share)
 }
 
@@ -89,7 +89,7 @@ function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
   const endMs = env.clock.monotonic() + PAGE_MS_MAX
   return {
     enough: () => env.clock.monotonic() > endMs,
-    // Its bytes, their JSON, and the answer as text and as bytes.
+    // The stored bytes, their JSON, and the answer as text and as bytes.
     holds: (bytes) => share.holds(Math.max(PAGE_RESERVED_BYTES, 4 * bytes)),
     turn: () => env.timers.turn(),
   }

@@ -27,7 +27,7 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   const share = await budgetOf(sources, query).admit(c.env.outgoing, VALUE_RESERVED_BYTES)
   const asked = partsAsked(view, sources, query, client)
   const { value, position } = await findValue(view, key, window?.start, [...asked.here, ...asked.remote])
-  // What is found needs no other part.
+  // If the value is found here, no other part is needed.
   if (value === undefined) requireFound(asked)
   requireReflected(view, wanted, position)
   const more = { ...completeness(view), ...asked.said }

@@ -5,7 +5,7 @@ import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
 import type { QueryShare } from './query-budget.ts'
 import type { HttpContext } from './route-sources.ts'
 
-/** The header that says which position an answer reflects; the body says it too. */
+/** The header with the position that an answer reflects; the body has it too. */
 const POSITION_HEADER = 'millrace-position'
 
 const HEADERS = {
@@ -15,8 +15,8 @@ const HEADERS = {
 }
 
 /**
- * Answers with JSON text, and with the position that it reflects in the header. A query's share is what the answer has from
- * here on: throws `TOO_MANY_QUERIES` if that is more than there is.
+ * Answers with JSON text, and with the position that it reflects in the header. From here on the query's share is what the
+ * answer holds: throws `TOO_MANY_QUERIES` if that is more than there is.
  */
 export function answer(c: HttpContext, json: string, position?: Position, share?: QueryShare): Response {
   // A character of text may take two bytes, and up to three in the answer.
@@ -26,7 +26,7 @@ export function answer(c: HttpContext, json: string, position?: Position, share?
   return c.body(bytes, 200, { ...HEADERS, ...positionHeader(position) })
 }
 
-/** Answers with an error: its code, its message, and the position of what it is about, with what else is known of that. */
+/** Answers with an error: its code, its message, the position of what it is about, and what else is known about that. */
 export function answerError(
   c: HttpContext,
   error: unknown,
@@ -37,7 +37,7 @@ export function answerError(
   return c.body(JSON.stringify(body), statusOf(body.code), { ...errorHeaders(body), ...positionHeader(position) })
 }
 
-/** As `answerError`, for a request that comes to no route. */
+/** As `answerError`, for a request that matches no route. */
 export function sendError(response: ServerResponse, error: RefusedError): void {
   const body = errorBody(error)
   const bytes = Buffer.from(JSON.stringify(body))

@@ -4,10 +4,10 @@ import { RefusedError } from '@millrace/core'
 import { errorBody } from './http-error.ts'
 import { HEADER_BYTES_MAX, REQUEST_MS_MAX } from './limits.ts'
 
-/** Answers what never becomes a request with a status and a code: what is not HTTP, too large, too slow, or a tunnel. */
+/** Answers with a status and a code what never becomes a request: data that is not HTTP, too large or too slow, or a tunnel. */
 export function answerBrokenRequests(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // An answer that is under way must not get another one in its middle; a client that is gone needs none.
+    // An answer under way must not get another one in its middle; a client that has disconnected needs none.
     if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) socket.destroy()
     else answerRaw(socket, ...reasonOf(error))
   })
@@ -46,7 +46,7 @@ function answerRaw(socket: Duplex, status: string, refusal: RefusedError): void 
     `content-length: ${body.length}`,
     'connection: close',
   ].join('\r\n')
-  // The client's answer to the end may never come.
+  // The client may never close its side.
   socket.end(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body]), () => socket.destroy())
 }
 

@@ -10,21 +10,21 @@ import type { ServedView, ViewCommit, ViewPart } from './served-view.ts'
 export interface Follower {
   /** Takes the Server-Sent Events of one commit, encoded. */
   send(events: Buffer): void
-  /** A task of the view stopped: what follows would have gaps. */
+  /** A task of the view stopped: the events after that would have gaps. */
   end(): void
 }
 
 /**
- * A view's changes, encoded once for all that follow them, and not at all while nobody does.
+ * A view's changes, encoded once for all followers, and not at all while there are none.
  *
- * Each commit becomes one `change` event per entry. Only the last carries an id, the view's position after the commit:
- * a client that was cut off in mid-commit still has the id of the commit before.
+ * Each commit becomes one `change` event per entry. Only the last carries an id, the view's position after the commit: a
+ * client that was cut off in mid-commit still has the id of the commit before.
  */
 export class ChangeFeed {
   readonly #view: ServedView
   readonly #followers = new Set<Follower>()
   #subscription: Subscription | undefined
-  /** Those that are followed. */
+  /** The parts that are followed. */
   #parts: readonly ViewPart[] = []
 
   constructor(view: ServedView) {
@@ -32,7 +32,8 @@ export class ChangeFeed {
   }
 
   /**
-   * Sends the event from which the follower knows where it starts, with `start` in it, then every commit after that. Returns what ends it.
+   * Sends the event from which the follower learns where it starts, with `start` in it, then every commit after that.
+   * Returns the function that ends it.
    */
   follow(follower: Follower, start: object = {}): () => void {
     const position = this.#position()
@@ -41,7 +42,7 @@ export class ChangeFeed {
         `event: position\nid: ${position}\ndata: ${JSON.stringify({ position, ...completeness(this.#view), ...start })}\n\n`,
       ),
     )
-    // A part that came since is not among those that the others follow: they have to begin again, with it.
+    // The other followers do not follow a part that was added since: they have to begin again, with it.
     if (this.#subscription !== undefined && !this.#followsAllParts()) this.#end()
     this.#followers.add(follower)
     this.#subscription ??= this.#subscribe()
@@ -92,7 +93,7 @@ export class ChangeFeed {
 
   #encode(commit: ViewCommit): Buffer | undefined {
     const changes: string[] = []
-    // Now, not later: a commit's bytes are reused once its task goes on.
+    // Encoded now, not later: a commit's bytes are reused once its task continues.
     for (const change of commit.changes) changes.push(JSON.stringify(jsonEntry(this.#view, change)))
     const last = changes.pop()
     if (last === undefined) return undefined

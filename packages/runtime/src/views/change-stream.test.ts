@@ -60,7 +60,7 @@ test('a follower that does not read is cut off, and the others get everything', 
   await new Promise((resolve) => slow.once('readable', resolve))
   const value = 'x'.repeat(1024 * 1024)
   let commits = 0
-  // More than the server holds for it; the kernel's buffers take some more.
+  // More than the server holds for the client; the kernel's buffers take some more.
   while (commits * value.length < STREAM_BUFFER_BYTES_MAX + 32 * 1024 * 1024) {
     commits++
     served.totals.commit(0, { flights: { 0: commits } }, [{ key: 'ATL', value }])

@@ -10,15 +10,15 @@ export const STREAM_HEADERS = {
   'x-content-type-options': 'nosniff',
 }
 
-/** A comment in Server-Sent Events: keeps the connection from looking dead. */
+/** A comment in Server-Sent Events: it shows that the connection is alive. */
 const HEARTBEAT = ':\n\n'
 
 /**
- * Answers a request with a view's changes, the first event with `start` in it, until the client goes, `signal` aborts, or the client reads so slowly that
- * what waits for it passes `STREAM_BUFFER_BYTES_MAX`: then it is cut off, and the commits are not held up. Resolves
- * when the response has ended.
+ * Answers a request with a view's changes, the first event with `start` in it, until the client disconnects, `signal`
+ * aborts, or the client reads so slowly that its unsent data exceeds `STREAM_BUFFER_BYTES_MAX`: then it is cut off, and the
+ * commits are not held up. Resolves when the response has ended.
  *
- * Written straight to the response, whose `writableLength` is what the client has not taken yet.
+ * Writes straight to the response: its `writableLength` is what the client has not taken yet.
  */
 export function streamChanges(
   response: ServerResponse,
@@ -31,7 +31,7 @@ export function streamChanges(
     let open = true
     let leave = () => {}
     let heartbeat: Timer | undefined
-    // A response that was ended or cut off takes no more writes, and says so only later.
+    // A response that was ended or cut off takes no more writes, and reports that only later.
     const close = (how: 'end' | 'destroy') => {
       if (!open) return
       open = false

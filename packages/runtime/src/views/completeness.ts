@@ -1,7 +1,7 @@
 import { formatPosition, type Position } from '@millrace/core'
 import type { ServedView } from './served-view.ts'
 
-/** What an answer says of a view that does not count from the start of its inputs; nothing of others. */
+/** The fields of an answer about a view that does not count from the start of its inputs; none for other views. */
 export function completeness({ completeFrom }: ServedView): { readonly completeFrom?: string } {
   return isFromStart(completeFrom) ? {} : { completeFrom: formatPosition(completeFrom) }
 }

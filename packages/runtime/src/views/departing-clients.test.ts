@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { getJson } from './testing/http.ts'
 import { HOUR, serve } from './testing/served.ts'
 
-/** What clients ask for, and after how many bytes of the answer they go; null: before there is one. */
+/** What clients request, and after how many bytes of the answer they disconnect; null: before there is an answer. */
 const REQUESTS = [
   { path: '/views/totals/value?key=k1', bytes: 1 },
   { path: '/views/totals/value?key=k1', bytes: null },
@@ -15,7 +15,7 @@ const REQUESTS = [
 ] as const
 const CLIENTS = 300
 
-/** Sends a request, or a part of it, and is gone after some bytes of the answer; `null`: without waiting for one. */
+/** Sends a request, or a part of it, and disconnects after some bytes of the answer; `null`: without waiting for one. */
 function askAndLeave(url: string, request: string, bytesMax: number | null): Promise<void> {
   return new Promise((resolve) => {
     let bytes = 0
@@ -47,7 +47,7 @@ test('clients that go amid a request or an answer leave nothing behind, and othe
     const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
     if (client % 7 === 0) clients.push(askAndLeave(served.url, request.slice(0, 1 + ((client * 5) % 40)), null))
     else clients.push(askAndLeave(served.url, request, bytes))
-    // Changes come meanwhile to those who follow.
+    // Changes are sent to the followers meanwhile.
     served.totals.commit(client % 2, {}, [{ key: `k${client}`, value: `${client} ${value}` }])
     if (client % 20 === 19) await Promise.all(clients.splice(0))
   }

@@ -22,7 +22,7 @@ function temporaryDirectory(): string {
 }
 
 const MIB = 1024 * 1024
-/** Of 1 MB each: some requests together would read more than the process has memory. */
+/** Values of 1 MB each: some requests together would read more than the process has memory. */
 const VALUES = 60
 
 /** A process with little memory that serves a view `large` of large values. */
@@ -78,7 +78,7 @@ test('many clients that read large values at once are answered or refused for no
 
 test('clients that do not take their answers lose them, and others are answered again', async () => {
   await using served = await serve()
-  // Seven of them are so much that a page has no room, and more than the system takes for a client.
+  // Seven of them are so large that a page has no room, and larger than what the system takes for a client.
   served.totals.commit(0, {}, [{ key: 'ATL', value: 'x'.repeat(7 * MIB) }])
   const port = Number(new URL(served.url).port)
   for (let clients = 1; clients <= 7; clients++) {
@@ -151,7 +151,7 @@ test.each([
     store.range = () => new Promise((resolve) => answers.push(() => resolve(page)))
   }
   const asked = Array.from({ length: places + 1 }, () => getJson(`${served.url}/views/totals/${path}`))
-  // The one that waits has a timer.
+  // The waiting query has a timer.
   await vi.waitUntil(() => served.timers.waiting === 1)
   await vi.waitUntil(() => answers.length === places)
   const answering = setInterval(() => answers.shift()?.(), 1)
@@ -204,7 +204,7 @@ test('a page holds few more bytes than it answers with, and is encoded in steps'
 test('more requests than may wait for a position are refused for now', async () => {
   await using served = await serve()
   const path = '/views/totals/value?key=ATL&after=flights/1=2'
-  // Ahead of the answers, on as few connections as can be.
+  // Sent ahead of the answers, on as few connections as possible.
   const requests = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(UNANSWERED_REQUESTS_MAX)
   const connections = WAITS_MAX / UNANSWERED_REQUESTS_MAX
   const waiting = Array.from({ length: connections }, () => rawExchange(served.url, requests))

@@ -18,7 +18,7 @@ export type ListenPlace = { readonly address: string; readonly port: number } | 
 export interface HttpEndpoint {
   /** The port that it got; 0 on a socket. */
   readonly port: number
-  /** Lets answers on their way finish, for a moment, and frees the place. */
+  /** Waits a moment for answers on their way to finish, and frees the port or socket. */
   close(): Promise<void>
 }
 
@@ -37,10 +37,10 @@ export async function openEndpoint(
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: requestMsMax,
     requestTimeout: requestMsMax,
-    // Node looks every 30 s unless told otherwise, and a slow client would have its socket for four times as long.
+    // By default Node checks every 30 s, and a slow client would have its socket for four times as long.
     connectionsCheckingInterval: requestMsMax / 10,
     keepAliveTimeout: keepAliveMs,
-    // A request without one is refused by the guard, with a code.
+    // The guard rejects a request without one, with a code.
     requireHostHeader: false,
   }
   const requests = new OpenRequests()
@@ -48,12 +48,12 @@ export async function openEndpoint(
     if (requests.admit(response)) listener(request, response)
   })
   answerBrokenRequests(server)
-  // No body is wanted, so none is waited for; Node's own interim answer can come amid another answer.
+  // No body is wanted, so the server waits for none; Node's own interim answer can come in the middle of another answer.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request, response) => server.emit('request', request, response))
   }
   server.maxConnections = connectionsMax
-  // Each request of a connection that is not answered yet waits for its end.
+  // Each unanswered request of a connection listens for the connection's end.
   server.on('connection', (socket) => socket.setMaxListeners(0))
   const port = await listen(server, place)
   return { port, close: () => closeServer(server, requests, env) }
@@ -72,7 +72,7 @@ function listen(server: Server, place: ListenPlace): Promise<number> {
   })
 }
 
-/** Binding makes the file, in this call: it is never there with another mode. */
+/** Binding makes the file, in this call: the file never exists with another mode. */
 function listenOnSocket(server: Server, path: string, listening: () => void): void {
   const before = process.umask(OWNER_ONLY)
   try {

@@ -2,7 +2,7 @@ import type { ErrorCode } from '@millrace/core'
 import { MillraceError } from '@millrace/core'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 
-/** The status that goes with each code that a request can meet. */
+/** The status for each code that a request can get. */
 const STATUSES: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   BAD_REQUEST: 400,
   BAD_POSITION: 400,
@@ -25,11 +25,11 @@ const STATUSES: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
 export interface ErrorBody {
   readonly code: ErrorCode
   readonly message: string
-  /** What the view reflects now, where the request was about that. */
+  /** What the view reflects now, if the request was about that. */
   readonly position?: string
-  /** The parts that were asked, where the request was about those of one process. */
+  /** The parts that were queried, if the request was about those of one process. */
   readonly parts?: readonly number[]
-  /** From where on the view counts, where that is not the start of its inputs. */
+  /** The position from which the view counts, if that is not the start of its inputs. */
   readonly completeFrom?: string
 }
 
@@ -37,7 +37,7 @@ export function statusOf(code: ErrorCode): ContentfulStatusCode {
   return STATUSES[code] ?? 500
 }
 
-/** Any error as a body; one that is not Millrace's own is a fault here, and says so. */
+/** Any error as a body; an error that is not Millrace's own is reported as a fault of this server. */
 export function errorBody(error: unknown): ErrorBody {
   if (error instanceof MillraceError) return { code: error.code, message: error.message }
   const reason = error instanceof Error ? error.message : String(error)

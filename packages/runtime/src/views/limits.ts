@@ -3,7 +3,7 @@
  * with the tasks.
  */
 
-/** Entries on a page unless the request says otherwise: about 20 kB of small values. */
+/** Entries on a page unless the request gives another number: about 20 kB of small values. */
 export const PAGE_LIMIT_DEFAULT = 100
 
 /** Entries on a page at most: 1000 values of 100 B are encoded in about a millisecond. */
@@ -12,19 +12,19 @@ export const PAGE_LIMIT_MAX = 1000
 /** A page ends early once its JSON is this large: with values of 1 MiB (the largest record) it holds a few of them. */
 export const PAGE_CHARS_MAX = 4 * 1024 * 1024
 
-/** A page is read no further once it has this many stored bytes; its parts share them, and each gives an entry at least. */
+/** A page is read no further once it has this many stored bytes; its parts share them, and each returns at least one entry. */
 export const PAGE_BYTES_MAX = 4 * 1024 * 1024
 
 /**
- * A page looks at this many entries at most, those included that its windows pass over: about 50 ms of the thread, in steps
- * of less than a millisecond between which the tasks run.
+ * A page reads this many entries at most, including those that its windows skip: about 50 ms of the thread, in steps of less
+ * than a millisecond between which the tasks run.
  */
 export const PAGE_LOOKS_MAX = 20_000
 
 /** As `PAGE_LOOKS_MAX`, in bytes, for large values: their checksums cost about 1 ms a MiB. */
 export const PAGE_LOOK_BYTES_MAX = 32 * 1024 * 1024
 
-/** A page is read no further after so long, however slow the disk is. */
+/** A page is read no further after this long, however slow the disk is. */
 export const PAGE_MS_MAX = 1_000
 
 /** A page is encoded this many characters at a time; the tasks run in between. A MiB takes about 5 ms. */
@@ -37,8 +37,9 @@ export const ENCODED_CHARS_PER_TURN = 256 * 1024
 export const QUERIES_BYTES_MAX = 64 * 1024 * 1024
 
 /**
- * What a page may hold at one time: its stored bytes, their JSON, the answer's text and its bytes. Each is 4 MiB, and what the last
- * value is more, which is 1 MiB at most unless records are larger than usual. So three pages are made at a time.
+ * What a page may hold at one time: its stored bytes, their JSON, the answer's text and its bytes. Each is 4 MiB, plus the
+ * part of the last value that exceeds it, which is 1 MiB at most unless records are larger than usual. So three pages are
+ * made at a time.
  */
 export const PAGE_RESERVED_BYTES = 20 * 1024 * 1024
 
@@ -48,28 +49,28 @@ export const VALUE_RESERVED_BYTES = 4 * 1024 * 1024
 /** A query waits this long for room at most: less than clients do. */
 export const QUERY_WAIT_MS_MAX = 5_000
 
-/** Queries that wait for room at a time; more are refused at once. Half of the connections. */
+/** Queries that wait for room at a time; more are rejected at once. Half of the connections. */
 export const QUERIES_WAITING_MAX = 256
 
 /** Queries that wait for a position (`after`) at a time: half of the connections stay free for others. */
 export const WAITS_MAX = 256
 
-/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and what it held is free. */
+/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and the memory of its answer is free. */
 export const ANSWER_MS_MAX = 30_000
 
-/** When a client that was refused for now should try again, in seconds. */
+/** After how many seconds a client that was refused for now should try again. */
 export const RETRY_AFTER_S = 1
 
 /** A URL may name a position (`after`) in about 1000 partitions of 30 characters each. */
 export const URL_BYTES_MAX = 32 * 1024
 
-/** A request's line and headers: the URL, and as much again as browsers send beside it. */
+/** A request's line and headers: the URL, and as much again as browsers send with it. */
 export const HEADER_BYTES_MAX = URL_BYTES_MAX + 16 * 1024
 
 /** A longer position is in the body only: clients give up on responses whose headers pass 16 KiB. */
 export const POSITION_HEADER_BYTES_MAX = 8 * 1024
 
-/** How long `after` waits unless the request says otherwise: many commit intervals. */
+/** How long `after` waits unless the request gives another time: many commit intervals. */
 export const WAIT_DEFAULT_MS = 5_000
 
 /** How long `after` waits at most; below the minute after which proxies and clients tend to give up. */
@@ -79,12 +80,13 @@ export const WAIT_MAX_MS = 30_000
 export const CONNECTIONS_MAX = 512
 
 /**
- * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request; one
- * that does not, and leaves the answers unread, would have every request of a chunk of 64 KiB answered into memory.
+ * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request. For
+ * a client that does not wait, and leaves the answers unread, every request of a chunk of 64 KiB would be answered into
+ * memory.
  */
 export const UNANSWERED_REQUESTS_MAX = 8
 
-/** Clients that follow changes at a time; leaves connections for everyone else. */
+/** Clients that follow changes at a time; leaves connections for other clients. */
 export const STREAMS_MAX = 64
 
 /**
@@ -93,16 +95,16 @@ export const STREAMS_MAX = 64
  */
 export const STREAM_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 
-/** Another process of the job has this long to answer for its parts of a view, beside the wait that was asked for. */
+/** Another process of the job has this long to answer for its parts of a view, besides the wait that the client requested. */
 export const PEER_MS = 5_000
 
-/** A silent stream says this often that it lives: under the 30 s after which proxies cut idle connections. */
+/** A stream without changes sends a sign of life this often: under the 30 s after which proxies cut idle connections. */
 export const HEARTBEAT_MS = 15_000
 
 /** A client has this long to send a request's headers, and the same for the whole request: none has a body. */
 export const REQUEST_MS_MAX = 10_000
 
-/** An idle connection is kept this long for the next request. */
+/** An idle connection is kept open this long for the next request. */
 export const KEEP_ALIVE_MS = 5_000
 
 /** Closing waits this long for answers on their way, then cuts the connections. */

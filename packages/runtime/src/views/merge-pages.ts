@@ -11,7 +11,7 @@ export interface PlacedEntry {
 export interface MergedPages {
   /** In stored order, up to `next`. */
   readonly entries: Iterable<PlacedEntry>
-  /** The place up to which every part has been read, where one may have more; null where none has. */
+  /** The place up to which every part has been read, if one may have more; null if none has. */
   readonly next: Buffer | null
 }
 
@@ -24,8 +24,8 @@ interface Head {
 type Compare = (a: Buffer, b: Buffer) => number
 
 /**
- * Merges the parts' pages, up to the first place behind which what a part has is not known. `reverse`: the pages are from the last
- * entry to the first.
+ * Merges the parts' pages, up to the first place after which the entries of some part are unknown. `reverse`: the pages are
+ * from the last entry to the first.
  */
 export function mergePages(pages: readonly PartPage[], reverse: boolean): MergedPages {
   const compare: Compare = reverse ? (a, b) => b.compare(a) : (a, b) => a.compare(b)

@@ -10,14 +10,15 @@ export class OpenRequests {
   #onNone = () => {}
 
   /**
-   * Whether a request may be answered: it counts as open until its response is gone. A connection that has too many open
-   * requests is destroyed. Node still hands over the requests that came in the same chunk, and they are not to be looked at.
+   * Whether a request may be answered: it counts as open until its response has closed. A connection that has too many open
+   * requests is destroyed. Node still hands over the requests that came in the same chunk, and the server must not process
+   * them.
    */
   admit(response: ServerResponse): boolean {
     const { socket } = response.req
     const open = this.#onConnection.get(socket) ?? 0
     if (socket.destroyed || open >= UNANSWERED_REQUESTS_MAX) {
-      // Destroys the socket too. Of a request that is not destroyed Node formats a stack once the socket has closed.
+      // Destroys the socket too. If a request is not destroyed, Node formats a stack for it once the socket has closed.
       response.req.destroy()
       return false
     }

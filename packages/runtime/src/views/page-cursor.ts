@@ -4,8 +4,8 @@ import { RefusedError } from '@millrace/core'
 const CHECK_BYTES = 4
 
 /**
- * Where a page ended, as text that only means something to this server: the stored order of its last entry, with a
- * checksum over it and the view's name, so that a cut, mistyped or foreign cursor is refused instead of read.
+ * The end of a page, as text that has a meaning only to this server: the stored order of its last entry, with a checksum
+ * over it and the view's name, so that a cut, mistyped or foreign cursor is rejected instead of read.
  */
 export function encodeCursor(view: string, order: Buffer): string {
   const bytes = Buffer.allocUnsafe(CHECK_BYTES + order.length)
@@ -18,7 +18,7 @@ export function encodeCursor(view: string, order: Buffer): string {
 export function decodeCursor(view: string, text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
   const order = bytes.subarray(CHECK_BYTES)
-  // Decoding skips what is no base64url: only text that comes out the same way was given by `encodeCursor`.
+  // Decoding skips characters that are not base64url: only text that comes out the same way was made by `encodeCursor`.
   const intact = bytes.length >= CHECK_BYTES && bytes.toString('base64url') === text
   if (intact && bytes.readUInt32BE(0) === checksum(view, order)) return order
   throw new RefusedError(

@@ -26,7 +26,7 @@ export interface PartSource {
   readonly remote: boolean
   /** The value of a key (and window) as JSON, or undefined. */
   value(key: unknown, windowStart: number | undefined): Promise<Reflecting<unknown>>
-  /** A page of a range. `holds` hears of what it takes in memory, in bytes, as that grows, and throws to end it. */
+  /** A page of a range. `holds` is called with its size in memory, in bytes, as that grows, and throws to end the page. */
   page(range: StoreRange<unknown>, holds: (bytes: number) => void): Promise<Reflecting<PartPage>>
 }
 
@@ -36,7 +36,7 @@ export function localSource(view: ServedView, part: ViewPart): PartSource {
     partitions: [part.partition],
     remote: false,
     async value(key, windowStart) {
-      // Before the read: a commit in between makes the value newer than the position says, never older.
+      // Read before the value: a commit in between makes the value newer than the position says, never older.
       const { position } = part
       const value = await (windowStart === undefined ? part.store.get(key) : part.store.getWindow(key, windowStart))
       return { value: value === undefined ? undefined : view.value.toJson(value), position }

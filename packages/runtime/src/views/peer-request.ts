@@ -4,11 +4,11 @@ import { PEER_MS } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
 import { type RemoteOwner, type ServedView, SOCKET_SCHEME } from './served-view.ts'
 
-/** How another process of the job is asked. */
+/** How to query another process of the job. */
 export interface PeerOptions {
-  /** What this server asks for itself: the processes of a job on one data directory share it. Null: nothing. */
+  /** The token that this server requires: the processes of a job on one data directory share it. Null: no token. */
   readonly token: string | null
-  /** Aborts when this server closes, or the client that asked is gone. */
+  /** Aborts when this server closes, or when the client of the query has disconnected. */
   readonly signal: AbortSignal
   readonly timers: Timers
 }
@@ -39,13 +39,13 @@ export interface PeerRequest {
   readonly waitMs?: number
   /** The position that it waits for. */
   readonly wanted?: Position
-  /** Hears of the answer's size, in bytes, as it comes, and throws to end it. */
+  /** Called with the answer's size, in bytes, as it comes, and throws to end it. */
   readonly holds?: (bytes: number) => void
 }
 
 /**
- * Asks a process for the parts of a view that it has. Returns its answer, which may be `VALUE_MISSING`. Throws `VIEW_INCOMPLETE` where it
- * does not answer in time, or has other parts by now; and what it refuses.
+ * Queries a process for the parts of a view that it has. Returns its answer, which may be `VALUE_MISSING`. Throws
+ * `VIEW_INCOMPLETE` if it does not answer in time, or has other parts by now; and throws its refusal if it refuses.
  */
 export async function askPeer(
   view: ServedView,
@@ -80,7 +80,7 @@ export async function askPeer(
   return answer
 }
 
-/** What a process that refuses is to mean to the client: its own code where that says more than that parts are missing. */
+/** What a process's refusal means to the client: its own code if that is more precise than that parts are missing. */
 function refusal(view: ServedView, owner: RemoteOwner, { wanted }: PeerRequest, answer: PeerAnswer): Error {
   const { code, message = '', position } = answer
   switch (code) {
@@ -121,7 +121,7 @@ async function textOf({ body }: Response, holds: (bytes: number) => void): Promi
   return Buffer.concat(chunks, bytes).toString()
 }
 
-/** Where it is a socket the token stays here: only this user can listen there, and nothing is asked for. */
+/** On a socket the token is not sent: only this user can listen there, and the socket requires none. */
 function connection(address: string, token: string | null) {
   const socket = address.startsWith(SOCKET_SCHEME) ? address.slice(SOCKET_SCHEME.length) : undefined
   const send = socket === undefined ? fetch : socketFetch(socket)

@@ -1,7 +1,7 @@
 import { formatPosition, type Position, RetriableError } from '@millrace/core'
 import type { ServedView } from './served-view.ts'
 
-/** The wait for a position took too long; says what the view reflects now. */
+/** The wait for a position took too long; reports what the view reflects now. */
 export class PositionNotReached extends RetriableError {
   readonly position: Position
 

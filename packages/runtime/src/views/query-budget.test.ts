@@ -21,7 +21,7 @@ class FakeResponse extends EventEmitter {
   }
 }
 
-/** A response that the test closes; a budget needs no more of it. */
+/** A response that the test closes; a budget needs nothing else of a response. */
 function response(): ServerResponse {
   return new FakeResponse() as unknown as ServerResponse
 }

@@ -10,8 +10,8 @@ interface Waiting {
 
 /**
  * The memory that all queries of a server share. A query begins once there is room for the most that it may hold, in the
- * order in which they come; one that is larger than everything begins alone. What it holds is free once its client has the
- * answer, or is gone.
+ * order in which they come; one that is larger than the whole budget begins alone. What it holds is free once its client has
+ * the answer, or has disconnected.
  */
 export class QueryBudget {
   readonly #timers: Timers
@@ -69,7 +69,7 @@ export class QueryBudget {
   }
 
   #resize(share: QueryShare, to: number | undefined): void {
-    // The oldest may always grow: so that one of them gets to its end.
+    // The oldest query may always grow, so that at least one query gets to its end.
     const [oldest] = this.#shares
     const heldBytes = this.#heldBytes - share.bytes + (to ?? 0)
     if (to !== undefined && to > share.bytes && share !== oldest && heldBytes > QUERIES_BYTES_MAX)
@@ -106,14 +106,14 @@ export class QueryShare {
     return this.#bytes
   }
 
-  /** The query holds so many bytes now. Throws `TOO_MANY_QUERIES` if that is more than there is. */
+  /** The query holds this many bytes now. Throws `TOO_MANY_QUERIES` if that is more than there is. */
   holds(bytes: number): void {
     if (this.#ended) return
     this.#resize(bytes)
     this.#bytes = bytes
   }
 
-  /** The query is answered with so many bytes, which the client has to take in time. */
+  /** The query is answered with this many bytes, which the client has to take in time. */
   answers(bytes: number): void {
     this.holds(bytes)
     const cut = this.#timers.after(ANSWER_MS_MAX, () => this.#response.req.socket.destroy())

@@ -4,8 +4,8 @@ import { RefusedError } from '@millrace/core'
 export type Query = ReadonlyMap<string, string>
 
 /**
- * Reads the query part of a URL. Throws `BAD_REQUEST`, naming the parameter, for one that is not among `names`, that
- * comes twice, or whose percent-encoding is broken: a mistyped bound must not silently widen what is asked.
+ * Reads the query part of a URL. Throws `BAD_REQUEST`, naming the parameter, for a parameter that is not among `names`, that
+ * comes twice, or whose percent-encoding is broken: a mistyped bound must not silently widen the query.
  */
 export function parseQuery(url: string, names: readonly string[]): Query {
   const query = new Map<string, string>()
@@ -31,7 +31,7 @@ export function required(query: Query, name: string, meaning: string): string {
   return text
 }
 
-/** An integer parameter within bounds, both inclusive; undefined where it is absent. */
+/** An integer parameter within bounds, both inclusive; undefined if it is absent. */
 export function integer(query: Query, name: string, meaning: string, min: number, max: number): number | undefined {
   const text = query.get(name)
   if (text === undefined) return undefined
@@ -40,14 +40,14 @@ export function integer(query: Query, name: string, meaning: string, min: number
   throw badRequest(name, `${JSON.stringify(text)} is not ${meaning}`)
 }
 
-/** Whether a parameter is `true`; false where it is absent. */
+/** Whether a parameter is `true`; false if it is absent. */
 export function flag(query: Query, name: string): boolean {
   const text = query.get(name) ?? 'false'
   if (text === 'true' || text === 'false') return text === 'true'
   throw badRequest(name, `${JSON.stringify(text)} is neither true nor false`)
 }
 
-/** A time in ms since the epoch; undefined where it is absent. */
+/** A time in ms since the epoch; undefined if it is absent. */
 export function timeMs(query: Query, name: string): number | undefined {
   return integer(query, name, 'a time in ms since the epoch', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 }

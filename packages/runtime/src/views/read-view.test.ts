@@ -19,7 +19,7 @@ import { MemoryView } from './testing/memory-view.ts'
 const PARTS = 3
 const positions = Array.from({ length: PARTS }, (_, partition) => ({ input: { [partition]: 0 } }))
 
-/** Rows as (key, window, part): a key may stand in several parts, when producers chose partitions differently. */
+/** Rows as (key, window, part): a key may be in several parts, if producers chose partitions differently. */
 const rows = uniqueArray(
   tuple(constantFrom('', 'a', 'ab', 'b', 'é', '𝄞', 'z'), integer({ min: -2, max: 3 }), nat(PARTS - 1)),
   {

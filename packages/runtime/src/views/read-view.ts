@@ -12,8 +12,8 @@ import { localSource, type PartPage, type PartSource, type Reflecting } from './
 import type { ServedView } from './served-view.ts'
 
 /**
- * The value of a key (and window) as JSON, or undefined. Asks the part in which the default partitioner puts the key, and then
- * the others: a producer may have used another one.
+ * The value of a key (and window) as JSON, or undefined. Queries the part in which the default partitioner puts the key, and
+ * then the others: a producer may have used another partitioner.
  */
 export async function findValue(
   view: ServedView,
@@ -33,19 +33,19 @@ export async function findValue(
 /** A page of a view as JSON texts, in stored order, or in reverse. */
 export interface ViewPage {
   readonly entries: readonly string[]
-  /** The place up to which it is whole, where more may follow. */
+  /** The place up to which it is complete, if more may follow. */
   readonly next: Buffer | null
 }
 
-/** What a page may cost, and what it has to say while it is made. */
+/** What a page may cost, and what it reports while it is made. */
 export interface PageEffort {
-  /** Asked between reads: true ends the page. */
+  /** Called between reads: true ends the page. */
   readonly enough: () => boolean
-  /** Told what the page holds, in bytes, as it grows. Throws to end it. */
+  /** Called with what the page holds, in bytes, as it grows. Throws to end the page. */
   readonly holds: (bytes: number) => void
-  /** Lets everything else that is ready have its turn. */
+  /** Gives everything else that is ready its turn. */
   readonly turn: () => Promise<void>
-  /** Whether each entry says its place in stored order, for another process to merge the page with its own. Default false. */
+  /** Whether each entry has its place in stored order, for another process to merge the page with its own. Default false. */
   readonly placed?: boolean
 }
 
@@ -64,7 +64,8 @@ export async function findPage(
       held[at] = bytes
       effort.holds(held.reduce((sum, each) => sum + each, 0))
     })
-  // All other processes at once; what this one has one after the other: what they hold together is looked at in between.
+  // Queries all other processes at once, and the parts of this process one after the other: what they hold together is
+  // checked in between.
   const asked = sources.map((source, at) => (source.remote ? read(source, at) : undefined))
   for (const each of asked) each?.catch(() => undefined)
   const found: Reflecting<PartPage>[] = []
@@ -76,7 +77,10 @@ export async function findPage(
   }
 }
 
-/** Keys are spread evenly, so a page needs few more than its share from each part; a part that runs dry ends the page. */
+/**
+ * Keys are spread evenly, so a page needs little more than its share from each part; a part whose read entries are used up
+ * ends the page.
+ */
 function sharesOf({ limit, bytesMax = PAGE_BYTES_MAX }: StoreRange<unknown>, parts: number) {
   const share = (total: number, min: number) => Math.min(total, 2 * Math.ceil(total / parts) + min)
   return {

@@ -18,7 +18,7 @@ const examples = [...readFileSync(REFERENCE, 'utf8').matchAll(EXAMPLE)].map(([, 
   body: JSON.parse(body ?? ''),
 }))
 
-/** The data that the reference speaks of. */
+/** The data that the reference uses. */
 function views(): MemoryView[] {
   const positions = [{ flights: { 0: 0 } }, { flights: { 1: 0 } }]
   const delays = new MemoryView({ name: 'delays', key: string(), value: json(), windowMs: HOUR, positions })

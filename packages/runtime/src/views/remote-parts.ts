@@ -6,7 +6,7 @@ import type { PartPage, PartSource, Reflecting } from './part-source.ts'
 import { askPeer, type PeerOptions, type PeerRequest } from './peer-request.ts'
 import type { RemoteOwner, ServedView } from './served-view.ts'
 
-/** The parts of a view that one other process serves, asked over HTTP. Keys and values stay the JSON that they are there. */
+/** The parts of a view that one other process serves, queried over HTTP. Keys and values stay the JSON that they are there. */
 export class RemoteParts implements PartSource {
   readonly partitions: readonly number[]
   readonly remote = true

@@ -5,19 +5,19 @@ import { RefusedError } from '@millrace/core'
 import { sendError } from './answer.ts'
 import { URL_BYTES_MAX } from './limits.ts'
 
-/** A host as a header names it: a name or address, and maybe a port, whichever (a tunnel may change it). */
+/** A host as a header names it: a name or address, and maybe a port, with any number (a tunnel may change it). */
 const HOST = /^([a-z0-9.]+|\[::1\])(:(\d{1,5}))?$/i
 const PORT_MAX = 65_535
 
-/** Who may read what is served. */
+/** Which clients may read what is served. */
 export interface Access {
-  /** What a request must show; null: nothing. */
+  /** The token that a request must show; null: none. */
   readonly token: string | null
   /** Web pages of these origins may read. */
   readonly allowOrigins: readonly string[]
 }
 
-/** Passes on to `answer` what may be answered, and refuses everything else. */
+/** Passes to `answer` what may be answered, and rejects everything else. */
 export function guarded(answer: RequestListener, access: Access): RequestListener {
   const token = access.token === null ? undefined : digest(access.token)
   return (request, response) => {
@@ -31,7 +31,7 @@ export function guarded(answer: RequestListener, access: Access): RequestListene
   }
 }
 
-/** Throws `BAD_REQUEST` for what no browser sends as an origin: it would never match. */
+/** Throws `BAD_REQUEST` for text that no browser sends as an origin: it would never match. */
 export function requireOrigins(origins: readonly string[]): void {
   for (const origin of origins) {
     const meant = originIn(origin)
@@ -60,7 +60,7 @@ function originAdvice(origin: string): string {
   return 'only pages that come from a web server can be allowed, such as those of http://localhost:8080, and no files or sandboxed frames'
 }
 
-/** What a browser asks before it lets a page send the token. */
+/** The request that a browser sends before it lets a page send the token. */
 const PREFLIGHT_HEADERS = {
   'access-control-allow-methods': 'GET, HEAD',
   'access-control-allow-headers': 'authorization, accept',
@@ -69,8 +69,8 @@ const PREFLIGHT_HEADERS = {
 }
 
 /**
- * A browser names the page that asks. A page of an origin that is not allowed gets no answer at all: not only does the browser
- * keep it from the page, no query is made for it.
+ * A browser names the page that makes the request. A page of an origin that is not allowed gets no answer at all: not only
+ * does the browser keep the answer from the page, the server makes no query for it.
  */
 function originRefusal(
   request: IncomingMessage,
@@ -91,7 +91,7 @@ function originRefusal(
   return methodRefusal(request, true)
 }
 
-/** OPTIONS is for a browser that asks on behalf of a page. */
+/** OPTIONS is for a browser that sends the request for a page. */
 function methodRefusal({ method = '' }: IncomingMessage, fromPage: boolean): RefusedError | undefined {
   if (method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && fromPage)) return undefined
   return new RefusedError('METHOD_REFUSED', `${method} is not taken; everything here is read with GET or HEAD`)
@@ -110,15 +110,15 @@ function tokenRefused({ headers }: IncomingMessage): RefusedError {
   )
 }
 
-/** Of one length, whatever the token's is: comparing them takes the same time for every guess. */
+/** All of one length, whatever the token's length: comparing them takes the same time for every guess. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
 /**
- * Why a request is not looked at further; undefined if it is. Refused are a `Host` that is not this machine (a web page whose
- * name was rebound to 127.0.0.1 sends its own), an overlong URL, and a target that is not a path (an absolute one names a host
- * beside the header).
+ * Why a request is rejected before it is processed; undefined if it is accepted. Rejected are a `Host` that is not this
+ * machine (a web page whose name was rebound to 127.0.0.1 sends its own), an overlong URL, and a target that is not a path
+ * (an absolute one names a host besides the header).
  */
 function refusalOf(request: IncomingMessage): RefusedError | undefined {
   const { url = '' } = request
@@ -140,7 +140,7 @@ function refusalOf(request: IncomingMessage): RefusedError | undefined {
   return undefined
 }
 
-/** Whether a browser or a tool reaches this machine itself by the name. */
+/** Whether a browser or a tool on this machine reaches the machine itself by the name. */
 function isThisMachine(host: string): boolean {
   const [, name = '', , port = '0'] = HOST.exec(host.toLowerCase()) ?? []
   const isLoopback = name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'))

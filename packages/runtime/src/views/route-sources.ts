@@ -11,13 +11,13 @@ export interface RouteSources {
   readonly views: readonly ServedView[]
   readonly status: () => JobStatus
   readonly env: Env
-  /** What other processes of the job are asked with: what this server asks for itself. */
+  /** The token for queries to other processes of the job: the one that this server requires. */
   readonly token: string | null
   /** Aborts when the server closes: waits and streams end. */
   readonly closing: AbortSignal
   /** What all queries may hold together. */
   readonly budget: QueryBudget
-  /** What those hold together that ask for the parts of this process only. */
+  /** What the queries for the parts of this process only may hold together. */
   readonly hereBudget: QueryBudget
   /** The queries that wait for a position. */
   readonly waits: Places

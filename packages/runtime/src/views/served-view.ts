@@ -12,8 +12,8 @@ export interface ServedView {
   /** How many parts the view has, over all tasks; a key is in part `partitionOf(key bytes) % parts`, as its topic's producer put it. */
   readonly partitions: number
   /**
-   * The view counts every record from these source positions on; of those before it has what was on its way then, or
-   * nothing. A partition that is missing counts from its start.
+   * The view counts every record from these source positions on. Of earlier records it has those that were on their way
+   * then, or none. A partition that is missing counts from its start.
    */
   readonly completeFrom: Position
   /** Every source partition that some part of the view depends on, here or elsewhere, from the start (at 0). */
@@ -23,12 +23,12 @@ export interface ServedView {
   readonly elsewhere: readonly RemoteOwner[]
 }
 
-/** Begins the address of a process that answers on a socket in the file system. */
+/** The prefix of the address of a process that answers on a socket in the file system. */
 export const SOCKET_SCHEME = 'unix:'
 
 /** Another process of the job, and what it has of a view. */
 export interface RemoteOwner {
-  /** Where it answers: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`. */
+  /** Its address: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`. */
   readonly address: string
   readonly partitions: readonly number[]
 }
@@ -37,13 +37,13 @@ export interface ViewPart {
   readonly partition: number
   readonly store: CommittedStore<unknown, unknown>
   /**
-   * The job's source positions that the last commit of this part reflects. Grows only. It lists every source partition
+   * The job's source positions that the last commit of this part reflects. They only grow. They list every source partition
    * that the part depends on, from the start (at 0): one that is not listed does not matter to this part.
    */
   readonly position: Position
   /** Emits once per commit that changed the view, after the commit is visible to `store`. Completes when the task stops. */
   readonly changes: Observable<ViewCommit>
-  /** Emits the new position after every commit, also of those that changed nothing here. */
+  /** Emits the new position after every commit, including commits that changed nothing here. */
   readonly positions: Observable<Position>
 }
 

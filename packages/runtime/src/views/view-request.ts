@@ -44,7 +44,7 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
   }
 }
 
-/** Whether a request asks for no more than what is in this process. Throws `BAD_REQUEST`. */
+/** Whether a request wants only what is in this process. Throws `BAD_REQUEST`. */
 export function asksHereOnly(query: Query): boolean {
   const asked = query.get(PARTS_PARAMETER)
   if (asked === undefined || asked === 'here') return asked === 'here'
@@ -55,8 +55,8 @@ export function asksHereOnly(query: Query): boolean {
 }
 
 /**
- * Throws `VIEW_INCOMPLETE` if a part of the view is not in this container: what it holds would be missing. A request with
- * `parts=here` asks for no more than what is here: returns what its answer says of that.
+ * Throws `VIEW_INCOMPLETE` if a part of the view is not in this container: the answer would lack what that part holds. A
+ * request with `parts=here` wants only what is here: returns the fields for its answer about that.
  */
 export function requireParts(view: ServedView, query: Query): { readonly parts?: readonly number[] } {
   if (asksHereOnly(query)) return { parts: partsHere(view) }
@@ -64,19 +64,19 @@ export function requireParts(view: ServedView, query: Query): { readonly parts?:
   throw partsMissing(view, partsHere(view), 'follow each process of the job with parts=here, as "millrace watch" does')
 }
 
-/** What a request is answered from, as things stood at one moment. */
+/** What a request is answered from, as of one moment. */
 export interface AskedParts {
   /** The parts that this process serves. */
   readonly here: readonly PartSource[]
-  /** Those that other processes do, as far as they are asked for. */
+  /** The parts that other processes serve, as far as the request wants them. */
   readonly remote: readonly RemoteParts[]
-  /** What the answer says of its parts. */
+  /** The fields of the answer about its parts. */
   readonly said: { readonly parts?: readonly number[] }
-  /** That some parts are asked for, and no process is known to have them. */
+  /** The error if the request wants some parts, and no process is known to have them. */
   readonly missing: RetriableError | undefined
 }
 
-/** The parts that a request asks for: with `parts=here` those of this process; else all, also those of other processes. */
+/** The parts that a request wants: with `parts=here` those of this process; else all, including those of other processes. */
 export function partsAsked(view: ServedView, sources: RouteSources, query: Query, clientGone: AbortSignal): AskedParts {
   const here = view.parts.map((part) => localSource(view, part))
   if (asksHereOnly(query)) return { here, remote: [], said: { parts: partsHere(view) }, missing: undefined }
@@ -85,20 +85,20 @@ export function partsAsked(view: ServedView, sources: RouteSources, query: Query
   const peer = { token: sources.token, signal, timers: sources.env.timers }
   const remote = view.elsewhere.map((owner) => new RemoteParts(view, owner, peer))
   const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
-  // A part that is twice there is on its way from one process to another.
+  // A part that appears twice is on its way from one process to another.
   const isWhole = found.length === view.partitions && found.every((part, index) => part === index)
   return { here, remote, said: {}, missing: isWhole ? undefined : partsMissing(view, found, 'ask again') }
 }
 
-/** Throws `VIEW_INCOMPLETE` if some of the parts are nowhere. */
+/** Throws `VIEW_INCOMPLETE` if no process has some of the parts. */
 export function requireFound(asked: AskedParts): AskedParts {
   if (asked.missing !== undefined) throw asked.missing
   return asked
 }
 
 /**
- * What a query may hold. Those with `parts=here` have a budget of their own: they wait for no other process, so that two processes which
- * ask each other never wait for room that the other's query holds.
+ * What a query may hold. Queries with `parts=here` have a separate budget. They do not wait for other processes, so two
+ * processes which query each other never wait for room that the other's query holds.
  */
 export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
   return asksHereOnly(query) ? sources.hereBudget : sources.budget
@@ -119,9 +119,9 @@ export function partsHere(view: ServedView): number[] {
 }
 
 /**
- * Does what `after` and `timeout` ask: returns the wanted position once every part of the view reflects it, here and in other
- * processes. Throws `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes, `VIEW_INCOMPLETE` for parts that
- * no process has, and `BAD_POSITION` for a position that no view of the job ever reaches.
+ * Applies `after` and `timeout`: returns the wanted position once every part of the view reflects it, here and in other
+ * processes. Throws `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes,
+ * `VIEW_INCOMPLETE` for parts that no process has, and `BAD_POSITION` for a position that no view of the job ever reaches.
  */
 export async function waitAsAsked(
   view: ServedView,
@@ -147,7 +147,10 @@ export async function waitAsAsked(
   return wanted
 }
 
-/** Throws `VIEW_INCOMPLETE` for an answer that does not reflect what was waited for: a part has come from elsewhere since. */
+/**
+ * Throws `VIEW_INCOMPLETE` for an answer that does not reflect the position that the request waited for: a part has come
+ * from elsewhere since.
+ */
 export function requireReflected(view: ServedView, wanted: Position | undefined, position: Position): void {
   if (wanted === undefined || reflects(position, wanted)) return
   throw new RetriableError(

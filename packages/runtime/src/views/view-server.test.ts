@@ -273,7 +273,7 @@ test('closing ends waits and idle connections, and frees the port', async () => 
 test('closing does not wait for connections that were opened ahead of requests', async () => {
   const served = await serve()
   const opened = rawExchange(served.url, '')
-  // Accepted after the other, so that is accepted too.
+  // Accepted after the other connection, so that one is accepted too.
   await getJson(`${served.url}/status`)
   await served.server.close()
   expect(await opened).toBe('')

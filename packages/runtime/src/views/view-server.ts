@@ -11,23 +11,23 @@ import { type ServedView, SOCKET_SCHEME } from './served-view.ts'
 export interface ViewServerOptions {
   /** The job's name. */
   readonly job: string
-  /** The job's views. Their parts are looked up at each request, so they may come and go. */
+  /** The job's views. Their parts are looked up at each request, so parts may be added and removed. */
   readonly views: readonly ServedView[]
   /** What `/status` answers. */
   readonly status: () => JobStatus
   readonly env: Env
   /** `localhost`, `::1` or `127.x.x.x`. Default `127.0.0.1`. */
   readonly host?: string
-  /** 0, the default, takes a free one. */
+  /** The port; 0, the default, takes a free one. */
   readonly port?: number
   /**
-   * What a request to the port must show as `Authorization: Bearer <token>`. Every user of this machine reaches the port, so
-   * null lets every one of them read all views.
+   * What a request to the port must show as `Authorization: Bearer <token>`. Every user of this machine can reach the port,
+   * so null lets every one of them read all views.
    */
   readonly token: string | null
   /**
-   * Where to serve the views on a Unix domain socket too: a path that is not there yet, of at most about 100 bytes. Only this
-   * user may connect to it, so it asks for no token. Default: no socket.
+   * Where to serve the views on a Unix domain socket too: a path that does not exist yet, of at most about 100 bytes. Only
+   * this user may connect to it, so it requires no token. Default: no socket.
    */
   readonly socket?: string
   /** Origins of web pages that may read the views, such as `https://ops.example.com`. Default: none. */
@@ -37,28 +37,28 @@ export interface ViewServerOptions {
 }
 
 export interface ViewServer {
-  /** Where it answers: `http://127.0.0.1:4711`. */
+  /** The server's URL: `http://127.0.0.1:4711`. */
   readonly url: string
   /**
-   * Where the other processes of the job ask: `unix:` and the socket's path, so that no request with the token goes to a port
-   * that another program has got since; without a socket the URL.
+   * Where the other processes of the job send their queries: `unix:` and the socket's path, so that no request with the
+   * token goes to a port that another program has taken since; without a socket, the URL.
    */
   readonly address: string
-  /** Ends waits and streams, lets answers on their way finish, and frees the port. Calling it again does no more. */
+  /** Ends waits and streams, lets answers on their way finish, and frees the port. Further calls have no further effect. */
   close(): Promise<void>
 }
 
 /**
- * Serves a job's views over HTTP on this machine: only committed state, every answer with the position that it
- * reflects. Resolves once it listens. Throws `ADDRESS_REFUSED` for an address that is not loopback or cannot be listened
- * on, `PORT_IN_USE`, and `BAD_REQUEST` for an origin that is not one.
+ * Serves a job's views over HTTP on this machine: only committed state, every answer with the position that it reflects.
+ * Resolves once it listens. Throws `ADDRESS_REFUSED` for an address that is not loopback or on which it cannot listen,
+ * `PORT_IN_USE`, and `BAD_REQUEST` for an invalid origin.
  */
 export async function startViewServer(options: ViewServerOptions): Promise<ViewServer> {
   const { job, views, status, env, host = '127.0.0.1', port = 0, token, socket, allowOrigins = [] } = options
   const address = loopbackAddress(host)
   requireOrigins(allowOrigins)
   const closing = new AbortController()
-  // Only now: they take as long to load as everything else that a job needs, and many serve no views.
+  // Loaded only now: these modules take as long to load as everything else that a job needs, and many jobs serve no views.
   const [{ openEndpoint }, { getRequestListener }, { viewRoutes }] = await Promise.all([
     import('./http-endpoint.ts'),
     import('@hono/node-server'),

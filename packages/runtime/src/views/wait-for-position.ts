@@ -13,7 +13,7 @@ export function waitForPosition(
   timers: Timers,
   signal: AbortSignal,
 ): Promise<Waited> {
-  // A stopped task's positions complete: the wait then ends by its time, not with an error.
+  // The positions of a stopped task complete: the wait then ends by its time, not with an error.
   const moved = merge(...parts.map((part) => part.positions), NEVER)
   const reached = concat(of(undefined), moved).pipe(
     filter(() => parts.every((part) => reflects(part.position, wanted))),

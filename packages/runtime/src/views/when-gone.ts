@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 
 /**
- * Calls back once when a response has ended, or its connection has: of requests that a client sends one after the other without
- * waiting, only the first response hears of the connection's end. At once if that was before. Returns what takes it back.
+ * Calls back once when a response has ended, or its connection has; at once if that has already happened. If a client sends
+ * requests one after the other without waiting, only the first response gets the event of the connection's end. Returns the
+ * function that cancels the callback.
  */
 export function whenGone(response: ServerResponse, callback: () => void): () => void {
   const { socket } = response.req
@@ -17,7 +18,7 @@ export function whenGone(response: ServerResponse, callback: () => void): () => 
     socket.off('close', gone)
   }
   const gone = () => {
-    // The end of a connection that ends its response reaches a listener that was taken away in between.
+    // The end of a connection that ends its response reaches a listener that was removed in between.
     if (!isOpen) return
     cancel()
     callback()

@@ -4,14 +4,14 @@ import { readFile } from './read-file.ts'
 import { readRecordLog } from './record-log.ts'
 import { checkTable } from './table.ts'
 
-/** A write's sequence number and how many operations it has stand before them. */
+/** Each write starts with its sequence number and its count of operations. */
 const COUNT_AT = 8
 const WRITE_HEADER_BYTES = 12
 
 /**
- * Checks all files of a closed LevelDB, which itself opens damaged ones and passes over what it cannot read: keys would be
- * missing, and nobody could tell. Returns what is wrong; undefined for a whole database, also an older one: a log that
- * lost its tail is a state as of an earlier commit, with that commit's position.
+ * Checks all files of a closed LevelDB. LevelDB itself opens damaged files and skips what it cannot read: keys would be missing
+ * without any error. Returns what is wrong. Returns undefined for a whole database, also for an older one: a log that lost its
+ * tail is a state as of an earlier commit, with that commit's position.
  */
 export async function checkFiles(env: Env, directory: string): Promise<string | undefined> {
   let file = 'CURRENT'
@@ -44,7 +44,7 @@ export async function checkFiles(env: Env, directory: string): Promise<string | 
   }
 }
 
-/** Checks that a log goes on where the one before ended; returns where it ends itself. */
+/** Checks that a log starts where the previous one ended; returns where it ends itself. */
 function checkLog(bytes: Buffer, before: number | undefined, { lastSequence }: Manifest): number | undefined {
   let next = before
   for (const write of readRecordLog(bytes).records) {

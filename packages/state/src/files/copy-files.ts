@@ -1,14 +1,14 @@
 import type { Env } from '@millrace/core'
 import { readFile } from './read-file.ts'
 
-/** Tables are never changed once they are written; all other files may be. */
+/** Tables are never changed after they are written; all other files may change. */
 const TABLE = /\.(ldb|sst)$/
-/** What a database is made of beside its tables. Its lock and its log of messages are its own. */
+/** The other files of a database, besides its tables. Its lock and its log of messages are not copied. */
 const OTHER = /^(\d+\.log|MANIFEST-\d+|CURRENT)$/
 
 /**
- * Copies the files of a LevelDB into a directory that is new, the tables as hard links where the disk can. If it is written
- * meanwhile, the copy may be one that does not open, or an earlier state. Throws what the files throw.
+ * Copies the files of a LevelDB into a new directory, the tables as hard links if the disk supports them. If the LevelDB is
+ * written meanwhile, the copy may not open, or may be an earlier state. Throws the errors of the files.
  */
 export function copyFiles(env: Env, from: string, to: string): void {
   env.files.makeDirectory(to)
@@ -22,7 +22,7 @@ function linkOrCopy(env: Env, from: string, to: string): void {
   try {
     env.files.link(from, to)
   } catch {
-    // Another file system, or one without hard links; what else is wrong, the copy says too.
+    // Another file system, or one without hard links. After any other error, the copy fails too and reports it.
     copy(env, from, to)
   }
 }

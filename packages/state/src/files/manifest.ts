@@ -1,7 +1,7 @@
 import { ByteReader } from './byte-reader.ts'
 import { readRecordLog } from './record-log.ts'
 
-/** What the latest version of a database is made of. */
+/** The files and numbers of the latest version of a database. */
 export interface Manifest {
   /** The oldest write-ahead log that is not in the tables yet. */
   readonly logNumber: number
@@ -21,10 +21,11 @@ const DELETED_TABLE = 6
 const NEW_TABLE = 7
 const PREVIOUS_LOG = 9
 
-/** Replays a manifest's edits; throws where it is damaged. */
+/** Replays a manifest's edits; throws if it is damaged. */
 export function readManifest(bytes: Buffer): Manifest {
   const { records, torn } = readRecordLog(bytes)
-  // Unlike a log without its tail, a manifest without it may name tables and logs that are long gone.
+  // A log without its tail is accepted, but a manifest is not: without its tail it may name tables and logs that were deleted
+  // long ago.
   if (torn) throw new Error('its last record is not whole')
   let logNumber = 0
   let lastSequence = 0

@@ -1,6 +1,6 @@
 import type { Env } from '@millrace/core'
 
-/** All of a file. */
+/** The whole content of a file. */
 export function readFile(env: Env, path: string): Buffer {
   const file = env.files.open(path, 'read')
   try {

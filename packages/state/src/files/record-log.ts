@@ -10,11 +10,11 @@ const LAST = 4
 
 export interface RecordLog {
   readonly records: readonly Buffer[]
-  /** The last record is not all there: its writer died. */
+  /** The last record is incomplete: its writer died. */
   readonly torn: boolean
 }
 
-/** Takes a file apart into its records; throws where it is damaged, which LevelDB itself would pass over. */
+/** Splits a file into its records. Throws if it is damaged, which LevelDB itself would ignore. */
 export function readRecordLog(bytes: Buffer): RecordLog {
   const records: Buffer[] = []
   let parts: Buffer[] = []

@@ -4,7 +4,7 @@ import { maskedCrc32c } from './masked-checksum.ts'
 /** LevelDB's doc/table_format.md. */
 const FOOTER_BYTES = 48
 const MAGIC = 0xdb4775248b80fb57n
-/** After each block: how it is compressed, and the checksum of both. */
+/** After each block: its compression, and the checksum of both. */
 const TRAILER_BYTES = 5
 const UNCOMPRESSED = 0
 const RESTART_BYTES = 4
@@ -14,7 +14,7 @@ interface Block {
   readonly end: number
 }
 
-/** Checks every block of a table against its checksum, which LevelDB itself leaves out; throws where one is damaged. */
+/** Checks every block of a table against its checksum, which LevelDB itself does not do. Throws if one is damaged. */
 export function checkTable(bytes: Buffer): void {
   const footer = bytes.length - FOOTER_BYTES
   if (footer < 0 || bytes.readBigUInt64LE(bytes.length - 8) !== MAGIC) throw new Error('it has no footer')

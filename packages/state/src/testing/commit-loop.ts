@@ -13,13 +13,13 @@ export function openLoopState(directory: string) {
   return openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env: nodeEnv() })
 }
 
-/** What commit `n` changes, said to whoever keeps it. */
+/** Calls `put` with what commit `n` changes. */
 export function changesOf(n: number, put: (key: string, value: number | undefined) => void): void {
   for (let i = 0; i < 5; i++) put(`key-${(n * 7 + i) % KEYS}`, n)
   put(`key-${(n * 3) % KEYS}`, undefined)
 }
 
-/** The window that commit `n` writes to, and before which its windows expire. */
+/** The window that commit `n` writes to, and the time before which windows expire. */
 export function windowOf(n: number): { readonly start: number; readonly expireBefore: number } {
   const start = n - (n % WINDOW_COMMITS)
   return { start, expireBefore: start - 2 * WINDOW_COMMITS }

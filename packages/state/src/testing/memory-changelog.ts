@@ -53,7 +53,7 @@ export class MemoryChangelog implements RecordGroup {
     this.bytes = 0
   }
 
-  /** Brings a state to the end, as the runtime does, in runs of at most `groupsPerRun` groups. */
+  /** Restores a state to the end, as the runtime does, in runs of at most `groupsPerRun` groups. */
   async restore(state: TaskState, groupsPerRun = 2): Promise<void> {
     const restorer = state.restorer()
     let added = 0

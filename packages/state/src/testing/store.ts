@@ -1,7 +1,7 @@
 import type { Serde } from '@millrace/core'
 import type { StoreDescription } from '@millrace/core/internal'
 
-/** A store's description, as the plan makes it: its serdes' types are forgotten. */
+/** A store's description, as the plan makes it: without the types of its serdes. */
 export function store<K, V>(
   name: string,
   key: Serde<K>,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A directory that is gone when the test is over. */
+/** A directory that is removed when the test is over. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-state-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))

@@ -7,23 +7,26 @@ export interface Reading {
   readonly records: { readonly offset: number; readonly value: string | null }[]
 }
 
-/** What writers did and were told, and what must therefore be in the log: the scenario's memory, which never crashes. */
+/**
+ * What writers did and which results they got, and so what the log must contain. It is the scenario's memory, which never
+ * crashes.
+ */
 export class LogHistory {
-  /** By writer, the numbers that it wrote and that were acknowledged: such as must be in the log. */
+  /** By writer, the numbers that it wrote and that were acknowledged: they must be in the log. */
   readonly acknowledged = new Map<string, number[]>()
-  /** By writer, the numbers that it gave up: such as must never be seen. */
+  /** By writer, the numbers that it aborted: no reader may see them. */
   readonly aborted = new Map<string, number[]>()
   /** By writer, the numbers of transactions that some reader saw. */
   readonly seen = new Map<string, Set<number>>()
-  /** By writer, the last number whose record in the queue may be gone. */
+  /** By writer, the last number whose record may be missing from the queue. */
   readonly purged = new Map<string, number>()
-  /** Of the rows, what one process keeps. */
+  /** What one process keeps of the rows. */
   readonly followed = new FollowedRows()
-  /** What each process that read on read, from each partition's start, in the order in which it read it. */
+  /** What each process that reads continuously read, from each partition's start, in the order in which it read it. */
   readonly readings: Reading[] = []
   readonly #next = new Map<string, number>()
 
-  /** The writer's next number, counted on over its deaths. */
+  /** The writer's next number; it keeps counting after the writer dies. */
   next(writer: string): number {
     const number = this.#next.get(writer) ?? 0
     this.#next.set(writer, number + 1)
@@ -42,7 +45,7 @@ export class LogHistory {
     this.purged.set(writer, Math.max(number, this.purged.get(writer) ?? -1))
   }
 
-  /** What a process that reads a partition from its start is about to read. */
+  /** Begins a list of what a process reads of a partition from its start. */
   beginReading(process: string, partition: number): Reading {
     const reading: Reading = { process, partition, records: [] }
     this.readings.push(reading)
@@ -50,8 +53,8 @@ export class LogHistory {
   }
 
   /**
-   * The power went: what was read and not yet durable may be gone, and its offsets given to others. Up to the last record
-   * that was acknowledged, or read of a transaction, everything stays.
+   * The power failed: what was read but not yet durable may be lost, and its offsets may be given to other records. Everything
+   * stays up to the last record that was acknowledged, or that was read as part of a transaction.
    */
   cutReadings(): void {
     const lasting = new Set<string>()
@@ -76,7 +79,7 @@ function addTo(lists: Map<string, number[]>, name: string, numbers: readonly num
   else list.push(...numbers)
 }
 
-/** Numbers as records carry them. */
+/** Numbers as records contain them. */
 export function asValue(writer: string, number: number): string {
   return `${writer}:${number}`
 }

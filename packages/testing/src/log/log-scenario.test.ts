@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type LogScenarioOptions, runLogScenario } from './log-scenario.ts'
 
-/** One seed alone: `MILLRACE_SEED=123 npx vitest run packages/testing/src/log`. */
+/** To run one seed alone: `MILLRACE_SEED=123 npx vitest run packages/testing/src/log`. */
 const ONLY = process.env['MILLRACE_SEED']
 const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 40)
 

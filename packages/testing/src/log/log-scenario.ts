@@ -22,9 +22,9 @@ import { checkRows, followRows, writeRows } from './rows.ts'
 
 export interface LogScenarioOptions {
   readonly durability: 'fsync' | 'os'
-  /** The power goes, too: only what was synced must be there. */
+  /** The power fails too: then only what was synced must be there. */
   readonly powerCuts: boolean
-  /** Calls of the disk fail: whoever meets that gives up, and starts again. */
+  /** Calls of the disk fail. A process that gets such an error gives up, and starts again. */
   readonly diskErrors?: boolean
 }
 
@@ -32,14 +32,15 @@ const DIRECTORY = '/data'
 const NAMES = ['a', 'b', 'c'] as const
 const ACTS = 6
 const ACT_MS_MAX = 60
-/** Of the disk calls of processes, about so many are the last ones that they make. */
+/** About this share of the disk calls of processes are the last ones that they make. */
 const CRASH_PER_CALL = 1 / 3000
 const ERROR_PER_CALL = 1 / 300
 const ERRORS = ['EIO', 'ENOSPC', 'EMFILE'] as const
 
 /**
- * Processes write to and read from one file log, die and come again; at the end everything that was acknowledged must be
- * there once and in order, of transactions all or nothing, and whoever comes next can go on. Throws what is violated.
+ * Processes write to and read from one file log, die and start again. At the end, everything that was acknowledged must be
+ * there once and in order, each transaction must be complete or absent, and a new process must be able to continue. Throws the
+ * violation.
  */
 export async function runLogScenario(seed: number, options: LogScenarioOptions): Promise<Machine> {
   const machine = new Machine(seed)
@@ -69,7 +70,7 @@ export async function runLogScenario(seed: number, options: LogScenarioOptions):
   return machine
 }
 
-/** The directory was there before anything was tried. */
+/** Makes the directory durable before the scenario begins. */
 async function prepare(machine: Machine): Promise<void> {
   const { files } = machine.process('administrator').env
   files.makeDirectory(DIRECTORY)
@@ -91,7 +92,7 @@ function start(process: SimulatedProcess, options: LogScenarioOptions, history: 
     ])
   }
   work().catch((error: unknown) => {
-    // Who has died is told that nothing works; what it makes of that is nobody's concern.
+    // In a dead process every call fails; how its code reacts does not matter.
     if (process.state === 'crashed') return
     if (options.diskErrors === true && isDiskError(error)) process.crash()
     else failures.push(error)
@@ -102,7 +103,7 @@ function open(process: SimulatedProcess, { durability }: LogScenarioOptions): Pr
   return openFileLog({ directory: DIRECTORY, env: process.env, durability })
 }
 
-/** Whether a process was told of an error that was put into its calls. */
+/** Whether an error comes from a fault that was put into the process's calls. */
 function isDiskError(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof DiskError && ERRORS.some((code) => code === cause.code)) return true
@@ -132,7 +133,7 @@ function cutPower(machine: Machine, history: LogHistory): void {
 async function verify(process: SimulatedProcess, options: LogScenarioOptions, history: LogHistory): Promise<void> {
   const log = await open(process, options)
   await createTopics(log)
-  // Whoever comes next can go on.
+  // A new process must be able to continue.
   const writer = await log.openTransactionalWriter('t-verifier')
   for (let partition = 0; partition < PARTITIONS; partition++) {
     write(await writer.openPartition(EVENTS, partition), null, asValue('t-verifier', 0))
@@ -163,7 +164,7 @@ async function read(log: Log, topic: string, partition: number): Promise<ReadRec
   return records
 }
 
-/** Every writer's numbers ascend in every partition: nothing is there twice or out of order. */
+/** Every writer's numbers ascend in every partition: no number is there twice or out of order. */
 function checkOrder(partitions: readonly (readonly ReadRecord[])[]): void {
   for (const [partition, records] of partitions.entries()) {
     const latest = new Map<string, number>()
@@ -190,7 +191,7 @@ function checkAcknowledged(partitions: readonly ReadRecord[][], history: LogHist
   }
 }
 
-/** Transactions are in every partition or in none, and in none that were aborted. */
+/** Transactions are in every partition or in none; aborted ones are in none. */
 function checkWhole(partitions: readonly ReadRecord[][], history: LogHistory): void {
   const counts = new Map<string, number>()
   for (const { value } of partitions.flat()) counts.set(value ?? '', (counts.get(value ?? '') ?? 0) + 1)
@@ -202,8 +203,8 @@ function checkWhole(partitions: readonly ReadRecord[][], history: LogHistory): v
 }
 
 /**
- * Every process that read on has read each partition from its start without a gap: the same value at the same offset, each
- * once, in order, and nothing that is not there now.
+ * Every process that reads continuously has read each partition from its start without a gap: the same value at the same
+ * offset, each once, in order, and nothing that is not in the log now.
  */
 function checkReadings(partitions: readonly ReadRecord[][], history: LogHistory): void {
   for (const { process, partition, records } of history.readings) {
@@ -218,7 +219,7 @@ function checkReadings(partitions: readonly ReadRecord[][], history: LogHistory)
   }
 }
 
-/** Compaction keeps every key's latest: at least as late as was acknowledged. */
+/** Compaction keeps the latest record of every key: at least as late as the last acknowledged one. */
 function checkTable(records: readonly ReadRecord[], history: LogHistory): void {
   const latest = new Map<string, number>()
   for (const { value } of records) {
@@ -233,7 +234,7 @@ function checkTable(records: readonly ReadRecord[], history: LogHistory): void {
   }
 }
 
-/** Purging takes what it was allowed to take, and nothing behind it. */
+/** Purging removes only what it may remove, and nothing after it. */
 function checkQueue(records: readonly ReadRecord[], history: LogHistory): void {
   checkOrder([records])
   const present = new Set(records.map(({ value }) => value))

@@ -10,12 +10,12 @@ export const EVENTS = 'events'
 export const TABLE = 'table'
 export const QUEUE = 'queue'
 
-/** A writer whose transactions are checked to be seen whole. */
+/** Whether a writer writes transactions, of which readers must see all or nothing. */
 export function isTransactional(writer: string): boolean {
   return writer.startsWith('t-')
 }
 
-/** So small that a few records close a segment. */
+/** Small, so that a few records close a segment. */
 const SEGMENT_BYTES = 1024
 const RECORDS_MAX = 5
 
@@ -36,7 +36,7 @@ export async function createTopics(log: Log): Promise<void> {
   }
 }
 
-/** Writes until the process dies: records by themselves, and the same into the table and the queue. */
+/** Writes until the process dies: single records, and the same records into the table and the queue. */
 export async function writeRecords(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
   const name = `p-${process.name}`
   const { random, timers } = process.env
@@ -59,7 +59,7 @@ export async function writeRecords(log: Log, process: SimulatedProcess, history:
   }
 }
 
-/** Writes until the process dies: transactions of one number over every partition and a group. */
+/** Writes until the process dies: each transaction writes one number to every partition and a group. */
 export async function writeTransactions(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
   const name = `t-${process.name}`
   const { random } = process.env
@@ -82,7 +82,7 @@ export async function writeTransactions(log: Log, process: SimulatedProcess, his
   }
 }
 
-/** Reads until the process dies, as somebody who waits for more, and notes which transactions were seen. */
+/** Reads until the process dies, waiting for more, and notes which transactions it saw. */
 export async function readRecords(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
   const reader = log.openReader()
   const partitions: PartitionReader[] = []
@@ -112,7 +112,7 @@ export async function cleanTables(log: Log, process: SimulatedProcess): Promise<
   }
 }
 
-/** Reads the queue, and lets what it has read be deleted, until the process dies. */
+/** Reads the queue, and purges what it has read, until the process dies. */
 export async function purgeQueue(log: Log, process: SimulatedProcess, history: LogHistory): Promise<never> {
   const reader = log.openReader()
   const { start } = await log.admin.offsets(QUEUE, 0)
@@ -135,7 +135,7 @@ async function openAll(writer: Pick<LogWriter, 'openPartition'>, topic: string):
   return partitions
 }
 
-/** Nobody writes all the time. */
+/** Waits before the next write: a writer does not write all the time. */
 async function pause({ env: { random, timers } }: SimulatedProcess): Promise<void> {
   if (random.next() < 0.5) await timers.turn()
   else await new Promise<void>((resolve) => timers.after(random.next() * 8, resolve))

@@ -7,15 +7,15 @@ export const ROWS = 'rows'
 
 const KEYS = 40
 const RECORDS_MAX = 6
-/** Deletions are of any event time. */
+/** Event times of the records. Deletions may have any event time. */
 const TIMES = [1, 978_307_200_000, 2 ** 50]
 
-/** What one that follows the rows has read and keeps, over its deaths: as a job keeps it with its position. */
+/** What a process that follows the rows has read and keeps. It survives crashes, as a job's state does with its position. */
 export class FollowedRows {
   rows = new Map<string, string>()
   position = 0
   compactedBefore = 0
-  /** How often it had come too late, and began from scratch. */
+  /** How often it came too late and started from scratch. */
   restarts = 0
 }
 
@@ -35,7 +35,7 @@ export async function writeRows(log: Log, process: SimulatedProcess): Promise<ne
   }
 }
 
-/** Follows the rows until the process dies, and now and then falls behind. */
+/** Follows the rows until the process dies, and sometimes falls behind. */
 export async function followRows(log: Log, process: SimulatedProcess, followed: FollowedRows): Promise<never> {
   const { random } = process.env
   for (;;) {
@@ -44,7 +44,7 @@ export async function followRows(log: Log, process: SimulatedProcess, followed: 
   }
 }
 
-/** Goes on from where it was, by so many batches at most, as a job that is started again does. */
+/** Continues from its position, by at most this many batches, as a job that is started again does. */
 async function followSome(log: Log, followed: FollowedRows, batches: number): Promise<void> {
   const reader = log.openReader()
   try {
@@ -69,7 +69,7 @@ async function followSome(log: Log, followed: FollowedRows, batches: number): Pr
       }
       position = batch.nextOffset
     }
-    // What it keeps must not survive what it has read.
+    // What it keeps must not outlive the records that it has read.
     await from.secure()
     Object.assign(followed, { rows, position, compactedBefore })
   } finally {
@@ -77,7 +77,7 @@ async function followSome(log: Log, followed: FollowedRows, batches: number): Pr
   }
 }
 
-/** Follows to the end, and compares with one that reads from the start: no deleted row is kept. */
+/** Follows to the end, and compares the result with a read from the start: no deleted row may be kept. */
 export async function checkRows(log: Log, followed: FollowedRows): Promise<void> {
   const fresh = new FollowedRows()
   await followSome(log, fresh, Number.POSITIVE_INFINITY)

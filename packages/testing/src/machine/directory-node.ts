@@ -1,7 +1,7 @@
 import type { FileNode } from './file-node.ts'
 import { Watchers } from './watchers.ts'
 
-/** What a name stands for. */
+/** What a name refers to. */
 export type DiskNode = FileNode | DirectoryNode
 
 /** A directory's names twice: as every process sees them, and as they are on the disk. */
@@ -16,7 +16,7 @@ export class DirectoryNode {
     this.modifiedMs = nowMs
   }
 
-  /** Makes what is on the disk what every process sees. */
+  /** Makes every process see what is on the disk. */
   powerCut(): void {
     this.names.clear()
     for (const [name, node] of this.durableNames) this.names.set(name, node)

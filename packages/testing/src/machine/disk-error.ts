@@ -33,7 +33,7 @@ export class DiskError extends Error {
   }
 }
 
-/** What every call of a process throws that has crashed: nothing that it does is seen by anybody. */
+/** The error of every call of a process that has crashed: nothing that it does has an effect. */
 export class ProcessCrashed extends Error {
   constructor(process: string) {
     super(`The simulated process ${process} has crashed: its code should have stopped`)

@@ -5,7 +5,7 @@ import { FileNode } from './file-node.ts'
 import { NameJournal } from './name-journal.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** A name's place: the directory that holds it, and what it stands for there, if anything. */
+/** A name's place: the directory that holds it, and what it refers to there, if anything. */
 interface Place {
   readonly directory: DirectoryNode
   readonly name: string
@@ -13,8 +13,8 @@ interface Place {
 }
 
 /**
- * A disk with the kernel's caches before it. Paths are absolute. What processes see changes at once; what is durable
- * changes by `sync`, and everything else may or may not outlive a power cut.
+ * A disk with the kernel's caches in front of it. Paths are absolute. Processes see changes at once. `sync` makes changes
+ * durable; all others may or may not survive a power cut.
  */
 export class Disk {
   readonly #nowMs: () => number
@@ -60,7 +60,7 @@ export class Disk {
     }
   }
 
-  /** What the path stands for; undefined where there is nothing. */
+  /** What the path refers to; undefined if there is nothing. */
   find(path: string): DiskNode | undefined {
     let node: DiskNode | undefined = this.#root
     for (const name of partsOf(path)) {
@@ -107,7 +107,7 @@ export class Disk {
     this.#rename([{ ...target, node }])
   }
 
-  /** Removes a file's name; who has it open keeps it. */
+  /** Removes a file's name; a process that has it open keeps it. */
   remove(path: string): void {
     const place = this.#existing(path)
     if (place?.node === undefined) return
@@ -115,7 +115,7 @@ export class Disk {
     this.#remove(place, place.node)
   }
 
-  /** The paths that go with a tree, those below before those above. */
+  /** The paths of a tree, each one before its parent. */
   treeOf(path: string): string[] {
     const node = this.find(path)
     if (node === undefined) return []
@@ -143,15 +143,15 @@ export class Disk {
     this.#journal.sync(directory, change)
   }
 
-  /** Loses a tree for good: its disk broke. Who has files of it open still sees them. */
+  /** Loses a tree for good, as if its disk broke. A process that has files of it open still sees them. */
   wipe(path: string): void {
     const place = this.#existing(path)
     if (place !== undefined) this.#journal.wipe(place.directory, place.name)
   }
 
-  /** Everything that was not synced is there or not, as chance has it; locks and watches are gone. */
+  /** Keeps or loses everything that was not synced, at random; locks and watches are removed. */
   powerCut(random: SeededRandom): void {
-    // Chance that is fair everywhere would hardly ever lose all, or one thing alone.
+    // With an even chance for each change, a power cut would hardly ever lose everything, or one thing alone.
     const survival = random.chance(0.2) ? 0 : random.chance(0.2) ? 1 : random.next()
     this.#journal.powerCut(random, survival)
     const visit = (directory: DirectoryNode): void => {
@@ -184,7 +184,7 @@ export class Disk {
     node.watchers.notify()
   }
 
-  /** Where a path is or would be; its directory must be there. */
+  /** Where a path is or would be; its directory must exist. */
   #place(path: string, syscall: string, dest?: string, source?: string): Place {
     const parts = partsOf(path)
     const name = parts.pop()
@@ -199,7 +199,7 @@ export class Disk {
     return { directory, name, node: directory.names.get(name) }
   }
 
-  /** Where a path is; undefined where a part of it is missing. */
+  /** Where a path is; undefined if a part of it is missing. */
   #existing(path: string): Place | undefined {
     try {
       return this.#place(path, 'lstat')

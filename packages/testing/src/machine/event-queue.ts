@@ -28,7 +28,7 @@ export class EventQueue<E extends QueuedEvent> {
     heap[at] = event
   }
 
-  /** Takes the first event away; undefined where there is none. */
+  /** Removes and returns the first event; undefined if there is none. */
   pop(): E | undefined {
     const heap = this.#heap
     const first = heap[0]
@@ -52,7 +52,7 @@ export class EventQueue<E extends QueuedEvent> {
     return first
   }
 
-  /** The first event, which stays. */
+  /** The first event, without removing it. */
   peek(): E | undefined {
     return this.#heap[0]
   }

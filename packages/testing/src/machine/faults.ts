@@ -13,12 +13,12 @@ export type DiskCall =
 /**
  * What goes wrong with a call.
  *
- * A code: the call fails with it. A write leaves a part of itself, from its start. A sync makes nothing durable, and what
- * it should have made durable may be forgotten by the kernel, as Linux does: then a later sync that succeeds does not write
- * it either. Whoever else has the file open is told at its next sync.
+ * A code: the call fails with it. A write leaves its first part. A sync makes nothing durable, and the kernel may forget what
+ * it should have made durable, as Linux does: then a later sync that succeeds does not write it either. Every other handle of
+ * the open file gets the error at its next sync.
  *
- * `crash`: the process dies in place of the call. `torn`: it dies in the midst of it; a part of a write, from its start,
- * was done, and of other calls everything.
+ * `crash`: the process dies instead of the call. `torn`: the process dies during the call; of a write, the first part was done,
+ * and every other call was done completely.
  */
 export type Fault = 'crash' | 'torn' | 'EACCES' | 'EDQUOT' | 'EIO' | 'EMFILE' | 'ENOSPC' | 'EROFS'
 

@@ -1,6 +1,6 @@
-/** One who holds or wants a lock: an open file. */
+/** An open file that holds or wants a lock. */
 export interface LockHolder {
-  /** Tells a waiting one that the lock was freed: it may try again. */
+  /** Notifies a waiting file that the lock was freed: it may try again. */
   lockFreed(): void
 }
 
@@ -9,7 +9,7 @@ export class FileLock {
   #holder: LockHolder | undefined
   readonly #waiting = new Set<LockHolder>()
 
-  /** Takes the lock where it is free, or held by the same open file already. */
+  /** Takes the lock if it is free, or if the same open file already holds it. */
   tryTake(holder: LockHolder): boolean {
     if (this.#holder !== undefined && this.#holder !== holder) return false
     this.#holder = holder
@@ -17,23 +17,23 @@ export class FileLock {
     return true
   }
 
-  /** Will tell the holder when the lock is freed. */
+  /** Notifies the holder when the lock is freed. */
   wait(holder: LockHolder): void {
     this.#waiting.add(holder)
   }
 
-  /** Frees the lock where this one holds it, and lets it wait no more. */
+  /** Frees the lock if this file holds it, and stops its waiting. */
   free(holder: LockHolder): void {
     this.#waiting.delete(holder)
     if (this.#holder !== holder) return
     this.#holder = undefined
-    // All of them try again: the one that is told first may be paused.
+    // All waiting files try again, because the one that is notified first may belong to a paused process.
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const one of waiting) one.lockFreed()
   }
 
-  /** Forgets everybody: the power is gone. */
+  /** Forgets all holders, after a power cut. */
   reset(): void {
     this.#holder = undefined
     this.#waiting.clear()

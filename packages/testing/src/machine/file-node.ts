@@ -3,10 +3,10 @@ import { Sectors } from './sectors.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { Watchers } from './watchers.ts'
 
-/** Older states of a sector among which a power cut chooses; more of them would find nothing more. */
+/** Older states of a sector from which a power cut chooses; more of them would not find more bugs. */
 const VERSIONS_MAX = 6
 
-/** A sector as it stood after a change that no sync has made durable. */
+/** A sector after a change that no sync has made durable. */
 interface SectorVersion {
   readonly change: number
   readonly sector: number
@@ -19,9 +19,9 @@ interface LengthChange {
 }
 
 /**
- * A file's content twice: as every process sees it (the page cache), and as it is on the disk. Between them stand the
- * changes that were not synced, sector by sector; the length is one of its own. A power cut leaves of each sector any of the
- * states it had since the last sync, and of the length too.
+ * A file's content twice: as every process sees it (the page cache), and as it is on the disk. The difference is the list of
+ * changes that were not synced, sector by sector, and separately those of the length. After a power cut, each sector has any of
+ * the states that it had since the last sync, and so has the length.
  */
 export class FileNode {
   readonly kind = 'file'
@@ -32,12 +32,12 @@ export class FileNode {
   #length = 0
   readonly #durable = new Sectors()
   #durableLength = 0
-  /** How often a sync of it has failed: each file that was open then is told once, at its next sync. */
+  /** How often a sync of the file has failed: each file that was open then gets the error once, at its next sync. */
   syncFailures = 0
   /** By sector, the states that it had since the last sync. */
   readonly #versions = new Map<number, SectorVersion[]>()
   #lengths: LengthChange[] = []
-  /** Changes up to which syncs are under way: what stood at these must not be forgotten. */
+  /** Changes up to which syncs are running: the states at these changes must be kept. */
   readonly #syncing: number[] = []
 
   constructor(nowMs: number) {
@@ -71,7 +71,7 @@ export class FileNode {
     this.#setLength(length, change)
   }
 
-  /** A sync begins that has to make durable all changes up to this one. */
+  /** Begins a sync that must make all changes up to this one durable. */
   beginSync(change: number): void {
     this.#syncing.push(change)
   }
@@ -82,18 +82,18 @@ export class FileNode {
     this.#apply(this.#takeUntil(change))
   }
 
-  /** The sync failed. `forget`: the kernel takes the changes for written, though they never will be. */
+  /** The sync failed. `forget`: the kernel treats the changes as written, although it will never write them. */
   failSync(change: number, forget: boolean): void {
     this.syncFailures++
     this.#endSyncing(change)
     if (forget) this.#takeUntil(change)
   }
 
-  /** Of what was not synced, something stays: all, nothing, or anything between, by `survival` from 0 to 1. */
+  /** Keeps a part of what was not synced: all, nothing, or anything between, by `survival` from 0 to 1. */
   powerCut(random: SeededRandom, survival: number): void {
     const kept: (SectorVersion | LengthChange)[] = []
     for (const versions of this.#versions.values()) {
-      // Before the first stands the sector as it was synced.
+      // The state before the first version is the synced sector.
       const chosen = versions[survivor(random, survival, versions.length) - 1]
       if (chosen !== undefined) kept.push(chosen)
     }
@@ -123,7 +123,7 @@ export class FileNode {
     if (versions.length > VERSIONS_MAX) this.#forgetOne(versions)
   }
 
-  /** Forgets a version in the midst that is not what a sync under way has to write. */
+  /** Drops a version in the middle of the list that no running sync has to write. */
   #forgetOne(versions: SectorVersion[]): void {
     const index = versions.findIndex(({ change }, index) => {
       const next = versions[index + 1]
@@ -132,7 +132,7 @@ export class FileNode {
     if (index >= 0) versions.splice(index, 1)
   }
 
-  /** Takes out the changes up to this one; of each sector the last. */
+  /** Removes and returns the changes up to this one; of each sector, only the last. */
   #takeUntil(change: number): (SectorVersion | LengthChange)[] {
     const taken: (SectorVersion | LengthChange)[] = []
     for (const [sector, versions] of this.#versions) {
@@ -147,7 +147,7 @@ export class FileNode {
     return taken.concat(this.#lengths.splice(0, count))
   }
 
-  /** Puts changes on the disk, in the order in which they were made. */
+  /** Writes changes to the disk, in the order in which they were made. */
   #apply(changes: (SectorVersion | LengthChange)[]): void {
     for (const one of changes.sort((a, b) => a.change - b.change)) {
       if ('length' in one) {

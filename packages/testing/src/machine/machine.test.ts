@@ -3,7 +3,7 @@ import { ProcessCrashed } from './disk-error.ts'
 import { Machine } from './machine.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
-/** Three processes that write, sync, lock and wait in turns; everything that happens, as text. */
+/** Three processes that write, sync, lock and wait in turns; returns everything that happens, as text. */
 async function trace(seed: number): Promise<string[]> {
   const machine = new Machine(seed)
   const lines: string[] = []

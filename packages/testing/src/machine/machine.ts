@@ -6,7 +6,7 @@ import { type EventListener, Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type Host, SimulatedProcess } from './simulated-process.ts'
 
-/** Why `run` ended: what was waited for is true; nothing is due any more; or time, by its limit, is over. */
+/** Why `run` ended: the awaited condition is true; no event is due any more; or the time limit is reached. */
 export type RunEnd = 'reached' | 'idle' | 'late'
 
 export interface RunLimits {
@@ -19,12 +19,12 @@ const START_MS = 1_767_571_200_000
 const HOUR_MS = 3_600_000
 
 /**
- * A machine in memory: processes, one disk, one clock. Everything that happens follows from the seed and from what the
- * world does to it; nothing happens but in `step`, `run` and the calls of the world.
+ * A machine in memory: processes, one disk, one clock. Everything that happens follows from the seed and from what the world
+ * does to it. Nothing happens except in `step`, `run` and the calls of the world.
  */
 export class Machine {
   readonly seed: number
-  /** For the world's own choices; what they are disturbs nothing else that is chosen by chance. */
+  /** For the world's own choices. They do not change any other random choice. */
   readonly random: SeededRandom
   readonly disk: Disk
   /** Puts faults into the disk calls of processes. */
@@ -36,7 +36,7 @@ export class Machine {
   readonly #processes = new Map<string, SimulatedProcess>()
   #boots = 1
   #boot: string
-  /** The processes that there have been. */
+  /** How many processes have been started. */
   #started = 0
   #clockOffsetMs = START_MS
 
@@ -70,12 +70,12 @@ export class Machine {
     return this.#scheduler.nowMs + this.#clockOffsetMs
   }
 
-  /** Sets the wall clock forward, or back; timers and monotonic time do not notice. */
+  /** Sets the wall clock forward or back. Timers and monotonic time do not change. */
   jumpClock(byMs: number): void {
     this.#clockOffsetMs += byMs
   }
 
-  /** Starts a process. Of those of one name, one lives at a time. */
+  /** Starts a process. Only one process of a name can be alive at a time. */
   process(name: string): SimulatedProcess {
     const former = this.#processes.get(name)
     if (former !== undefined && former.state !== 'crashed') throw new Error(`the process ${name} is alive`)
@@ -89,7 +89,7 @@ export class Machine {
     return [...this.#processes.values()].filter(({ state }) => state !== 'crashed')
   }
 
-  /** All processes die, any part of what was not synced is lost, and the machine is in another boot. */
+  /** Kills all processes, and loses any part of what was not synced. Afterwards the machine is in another boot. */
   powerCut(): void {
     for (const process of this.#processes.values()) process.crash()
     this.#processes.clear()
@@ -98,37 +98,37 @@ export class Machine {
     this.#boot = this.#bootId()
   }
 
-  /** Lets time pass for the work of the code that runs now, such as a callback that takes long. */
+  /** Makes time pass for the work of the code that runs now, such as a callback that takes long. */
   spend(ms: number): void {
     this.#scheduler.spend(ms)
   }
 
-  /** Calls back once, for the world; no process is asked. */
+  /** Calls back once, for the world; it does not depend on any process. */
   after(delayMs: number, callback: () => void): Timer {
     return this.#scheduler.after(delayMs, 'timer', undefined, callback)
   }
 
-  /** Is told of every event before it happens. */
+  /** Calls the listener for every event before it happens. */
   listen(listener: EventListener | undefined): void {
     this.#scheduler.listener = listener
   }
 
-  /** One event, and all that it sets going until everything waits again; false where nothing is due. */
+  /** Runs one event, and everything that it starts until all code waits again; false if no event is due. */
   async step(): Promise<boolean> {
     try {
       return await this.#scheduler.step()
     } catch (error) {
-      // A callback of a process that died in it.
+      // The error of a callback in which its process died.
       if (!(error instanceof ProcessCrashed)) throw error
       await this.#scheduler.rest()
       return true
     }
   }
 
-  /** Lets things happen until `until` is true after one, nothing is due, or the time is over. */
+  /** Runs events until `until` is true after one, no event is due, or the time limit is reached. */
   async run(until: () => boolean = () => false, limits: RunLimits = {}): Promise<RunEnd> {
     const endMs = this.nowMs + (limits.withinMs ?? HOUR_MS)
-    // What was called before may have things to do yet that need no event.
+    // Earlier calls may still have work to do that needs no event.
     await this.#scheduler.rest()
     for (;;) {
       if (until()) return 'reached'
@@ -142,7 +142,7 @@ export class Machine {
     }
   }
 
-  /** Runs until the promise is settled, and gives its value. Throws where nothing is due any more and it is not. */
+  /** Runs until the promise is settled, and returns its value. Throws if no event is due any more before that. */
   async settle<T>(promise: Promise<T>, limits: RunLimits = {}): Promise<T> {
     let settled = false
     const note = () => {

@@ -1,10 +1,10 @@
 import type { DirectoryNode, DiskNode } from './directory-node.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** So many changes may wait for a sync; then the kernel writes the oldest in its own time. */
+/** This many changes may wait for a sync; if there are more, the kernel writes the oldest without a sync. */
 const UNSYNCED_MAX = 1024
 
-/** What a name in a directory stands for from now on; undefined: nothing. */
+/** What a name in a directory refers to from now on; undefined: nothing. */
 export interface NameChange {
   readonly directory: DirectoryNode
   readonly name: string
@@ -13,14 +13,14 @@ export interface NameChange {
 
 interface JournalEntry {
   readonly change: number
-  /** One or, of a rename, both; they happen together or not at all. */
+  /** One name or, for a rename, both; both change or neither. */
   readonly names: readonly NameChange[]
 }
 
 /**
- * Names that were made, renamed or removed, and not synced. Any of them may be lost in a power cut, as POSIX lets it be:
- * of changes to the same name, the last ones. Nothing else is ordered; above all, that a directory was synced says
- * nothing of its own name in its parent.
+ * Names that were made, renamed or removed, and not synced. A power cut may lose any of them, as POSIX allows; of several
+ * changes to the same name, it loses the last ones. There is no other order. Above all, a sync of a directory does not make the
+ * directory's own name in its parent durable.
  */
 export class NameJournal {
   #entries: JournalEntry[] = []
@@ -32,7 +32,7 @@ export class NameJournal {
     if (this.#entries.length > UNSYNCED_MAX) this.#apply(this.#entries.splice(0, 1))
   }
 
-  /** Makes the changes up to this one durable that are in the directory, with those that they build on. */
+  /** Makes the changes in the directory up to this one durable, and the changes that they build on. */
   sync(directory: DirectoryNode, change: number): void {
     const touched = new NameSet()
     const synced = new Set<JournalEntry>()
@@ -46,7 +46,7 @@ export class NameJournal {
     this.#entries = this.#entries.filter((entry) => !synced.has(entry))
   }
 
-  /** Of what was not synced, something stays: all, nothing, or anything between, by `survival` from 0 to 1. */
+  /** Keeps a part of what was not synced: all, nothing, or anything between, by `survival` from 0 to 1. */
   powerCut(random: SeededRandom, survival: number): void {
     const lost = new NameSet()
     for (const entry of this.#entries) {
@@ -56,7 +56,7 @@ export class NameJournal {
     this.#entries = []
   }
 
-  /** Takes a name away for good, whatever was to become of it. */
+  /** Removes a name for good, with all its changes that were not synced. */
   wipe(directory: DirectoryNode, name: string): void {
     const names = new NameSet()
     names.addAll([{ directory, name, node: undefined }])

@@ -2,10 +2,10 @@ import type { Timer } from '@millrace/core'
 import { EventQueue, type QueuedEvent } from './event-queue.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** What an event is: a timer, a turn, or the end of what the kernel was asked for. */
+/** The kind of an event: a timer, a turn, or the end of a call of the kernel. */
 export type EventKind = 'timer' | 'turn' | 'sync' | 'lock' | 'watch'
 
-/** Whose code an event runs. */
+/** The process whose code an event runs. */
 export interface EventOwner {
   readonly name: string
   readonly state: 'running' | 'paused' | 'crashed'
@@ -13,21 +13,21 @@ export interface EventOwner {
 
 interface ScheduledEvent extends QueuedEvent {
   readonly kind: EventKind
-  /** Undefined for what no process has a part in: the world's own. */
+  /** Undefined for the world's own events, in which no process takes part. */
   readonly owner: EventOwner | undefined
   readonly run: () => void
   cancelled: boolean
 }
 
-/** Told of every event before it runs, by those who compare or print runs. */
+/** Called for every event before it runs. Used to compare or print runs. */
 export type EventListener = (atMs: number, kind: EventKind, owner: string) => void
 
-/** Taken before anybody can put a faked one in its place. */
+/** Read before a test can replace it with a fake. */
 const realImmediate = setImmediate
 
 /**
- * The machine's time, and all that is due in it. One event runs at a time, and the next one only after everything that
- * it set going (promises, ticks) has come to rest: the same seed gives the same order.
+ * The machine's time, and all events that are due in it. One event runs at a time. The next one runs only when everything that
+ * it started (promises, ticks) has finished: the same seed gives the same order.
  */
 export class Scheduler {
   readonly #queue = new EventQueue<ScheduledEvent>()
@@ -53,7 +53,7 @@ export class Scheduler {
     return this.#events
   }
 
-  /** Lets time pass for the work of who runs now. */
+  /** Makes time pass for the work of the code that runs now. */
   spend(ms: number): void {
     this.#nowMs += ms
   }
@@ -77,13 +77,13 @@ export class Scheduler {
     }
   }
 
-  /** What came due while the owner was paused is due now, in the order in which it came. */
+  /** Queues again what came due while the owner was paused, in the order in which it came. It is due now. */
   resumed(owner: EventOwner): void {
     for (const event of this.#parked.get(owner) ?? []) this.#queue.push(event)
     this.#parked.delete(owner)
   }
 
-  /** Runs the next event, waits until all that it set going has come to rest; false where nothing is due. */
+  /** Runs the next event, and waits until everything that it started has finished; false if no event is due. */
   async step(): Promise<boolean> {
     const event = this.#next()
     if (event === undefined) return false
@@ -95,7 +95,7 @@ export class Scheduler {
     return true
   }
 
-  /** When the next event is due; undefined where none is. */
+  /** When the next event is due; undefined if there is none. */
   nextDueMs(): number | undefined {
     for (;;) {
       const event = this.#queue.peek()
@@ -119,7 +119,7 @@ export class Scheduler {
     }
   }
 
-  /** Whether the event may run; one whose owner is paused is put aside. */
+  /** Whether the event may run. An event whose owner is paused is kept for later. */
   #isReady(event: ScheduledEvent): boolean {
     if (event.cancelled || event.owner?.state === 'crashed') return false
     if (event.owner?.state !== 'paused') return true

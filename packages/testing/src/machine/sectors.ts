@@ -1,9 +1,9 @@
-/** What a disk writes as one. */
+/** The size of what a disk writes at once. */
 const SECTOR_BYTES = 512
 
 /**
- * Bytes in sectors, of which those that were never written take no room and read as zeros. A sector is never changed, only replaced:
- * whoever has one has a state of it.
+ * Bytes in sectors. Sectors that were never written take no room and read as zeros. A sector is never changed, only replaced: a
+ * reference to a sector keeps its state.
  */
 export class Sectors {
   readonly #sectors: Map<number, Uint8Array>
@@ -12,7 +12,7 @@ export class Sectors {
     this.#sectors = new Map(copied === undefined ? [] : copied.#sectors)
   }
 
-  /** A sector; undefined where it is all zeros. */
+  /** A sector; undefined if it is all zeros. */
   get(sector: number): Uint8Array | undefined {
     return this.#sectors.get(sector)
   }
@@ -32,7 +32,7 @@ export class Sectors {
     }
   }
 
-  /** Writes, and tells of every sector that it replaced. */
+  /** Writes, and calls back with every sector that it replaced. */
   write(buffer: Uint8Array, position: number, replaced: (sector: number, bytes: Uint8Array) => void): void {
     for (let at = 0; at < buffer.length; ) {
       const number = Math.floor((position + at) / SECTOR_BYTES)
@@ -46,7 +46,7 @@ export class Sectors {
     }
   }
 
-  /** Makes everything from `length` on zero; returns the sector that the cut went through, if there is one. */
+  /** Makes everything from `length` on zero; returns the sector that the cut goes through, if there is one. */
   cut(length: number): { readonly sector: number; readonly bytes: Uint8Array } | undefined {
     const whole = Math.ceil(length / SECTOR_BYTES)
     for (const sector of this.#sectors.keys()) if (sector >= whole) this.#sectors.delete(sector)

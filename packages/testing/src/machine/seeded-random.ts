@@ -1,8 +1,8 @@
 import type { Random } from '@millrace/core'
 
 /**
- * Chance that repeats: the same seed gives the same numbers. The generator is sfc32 (Chris Doty-Humphrey, PractRand):
- * 128 bits of state, a few additions and shifts a number.
+ * Random numbers that repeat: the same seed gives the same numbers. The generator is sfc32 (Chris Doty-Humphrey, PractRand):
+ * 128 bits of state, a few additions and shifts per number.
  */
 export class SeededRandom implements Random {
   readonly seed: number
@@ -17,7 +17,7 @@ export class SeededRandom implements Random {
     this.#a = 0
     this.#b = seed | 0
     this.#c = Math.floor(seed / 2 ** 32) | 0
-    // Seeds that are alike differ in every bit after so many rounds.
+    // After this many rounds, similar seeds differ in every bit.
     for (let round = 0; round < 15; round++) this.bits()
   }
 
@@ -57,7 +57,10 @@ export class SeededRandom implements Random {
     return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   }
 
-  /** Another generator, whose numbers depend on this one's seed and the name alone: who draws more disturbs nobody. */
+  /**
+   * Another generator, whose numbers depend only on this one's seed and the name: drawing more from one does not change the
+   * others.
+   */
   fork(name: string): SeededRandom {
     // FNV-1a, twice with different starts, to 52 bits.
     let low = 0x811c9dc5 ^ (this.seed | 0)

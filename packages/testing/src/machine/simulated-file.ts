@@ -5,7 +5,7 @@ import type { FileNode } from './file-node.ts'
 import type { Kernel } from './kernel.ts'
 import { syncDelayMs } from './sync-delay.ts'
 
-/** How long the kernel takes at most to wake one who waits for a lock. */
+/** The longest time until the kernel wakes a file that waits for a lock. */
 const LOCK_DELAY_MS_MAX = 0.2
 
 /** A file as one process has it open. */
@@ -16,7 +16,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
   readonly #writable: boolean
   readonly #closed: (file: SimulatedFile) => void
   #open = true
-  /** How many failed syncs of the file it was told of, or was opened after. */
+  /** How many failed syncs of the file it has reported. Those before it was opened count as reported. */
   #failuresTold: number
   /** Waits for the lock. */
   #wanted: PromiseWithResolvers<void> | undefined
@@ -40,7 +40,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     this.#check('write', this.#writable)
     const { disk, random } = this.#kernel
     const bytes = buffer.subarray(offset, offset + length)
-    // A process that dies, or a disk that is full, leaves a part of it.
+    // A process that dies, or a full disk, leaves a part of the write.
     const writePart = () => disk.write(this.#node, bytes.subarray(0, random.below(length + 1)), position)
     const failure = this.#kernel.enter('write', this.path, writePart)
     if (failure !== undefined) {
@@ -74,7 +74,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     kernel.complete(syncDelayMs(kernel.random), 'sync', () => {
       if (failure === undefined) node.endSync(change)
       else node.failSync(change, kernel.random.chance(0.5))
-      // Linux tells of a failed sync through every file that was open then (errseq_t): this one may be told of another's.
+      // Linux reports a failed sync through every file that was open then (errseq_t): this one may report another file's.
       const untold = node.syncFailures > this.#failuresTold
       this.#failuresTold = node.syncFailures
       kernel.deliver(0, 'sync', () => {
@@ -108,7 +108,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     this.#closed(this)
   }
 
-  /** Tries for the lock again, in a while. */
+  /** Tries to take the lock again, after a delay. */
   lockFreed(): void {
     const { random } = this.#kernel
     this.#kernel.deliver(random.between(0, LOCK_DELAY_MS_MAX), 'lock', () => {
@@ -122,7 +122,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     })
   }
 
-  /** Closes it without a word, as the kernel does when the process has died. */
+  /** Closes the file without a report, as the kernel does when the process has died. */
   discard(): void {
     this.#open = false
     this.#node.lock.free(this)

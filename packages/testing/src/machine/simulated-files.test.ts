@@ -60,7 +60,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-/** Does the steps, and tells what each gave, with paths as they are below `root`. */
+/** Does the steps, and returns the result of each, with paths relative to `root`. */
 function results(files: FileSystem, root: string, steps: readonly Step[]): unknown[] {
   const open: OpenFile[] = []
   const told: unknown[] = []
@@ -80,7 +80,7 @@ function results(files: FileSystem, root: string, steps: readonly Step[]): unkno
 function doStep(files: FileSystem, root: string, step: Step, index: number, open: OpenFile[]): unknown {
   switch (step.call) {
     case 'open':
-      // Node opens a directory for reading, and says EISDIR only when it is read.
+      // Node opens a directory for reading, and reports EISDIR only when it is read.
       if (files.stat(root + step.path)?.directory === true && step.mode === 'read') return 'a directory'
       open.push(files.open(root + step.path, step.mode))
       return open.length

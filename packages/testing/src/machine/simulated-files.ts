@@ -5,7 +5,7 @@ import type { Kernel } from './kernel.ts'
 import { SimulatedFile } from './simulated-file.ts'
 import { syncDelayMs } from './sync-delay.ts'
 
-/** How late a watch tells at most; what changes meanwhile is told with it. */
+/** The longest delay of a watch; it reports what changes meanwhile too. */
 const WATCH_DELAY_MS_MAX = 2
 
 /** The file system as one process sees it. */

@@ -8,20 +8,20 @@ import type { EventKind, EventOwner, Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { SimulatedFiles } from './simulated-files.ts'
 
-/** How late a timer fires at most; the event loop has other things to do, too. */
+/** How late a timer fires at most; the event loop also has other work. */
 const TIMER_LATE_MS_MAX = 1
 /** How long a turn of the event loop takes. */
 const TURN_MS_MIN = 0.005
 const TURN_MS_MAX = 0.1
-/** What a look at the clock and a call of the disk cost: loops that wait for the time to pass see it pass. */
+/** How long a read of the clock and a call of the disk take: loops that wait for time to pass must see it pass. */
 const CLOCK_COST_MS = 0.0001
 const CALL_COST_MS = 0.002
 
-/** What processes share: the machine, as they see it. */
+/** What processes share: the machine, from their side. */
 export interface Host {
   readonly scheduler: Scheduler
   readonly disk: Disk
-  /** Chance of the disk and its delays. */
+  /** The random numbers of the disk and its delays. */
   readonly diskRandom: SeededRandom
   readonly boot: string
   wallClockMs(): number
@@ -29,8 +29,8 @@ export interface Host {
 }
 
 /**
- * A process of the machine: an environment for real code, that can be taken from it. Code that runs in a crashed process
- * never hears again of anything it waits for, and every call that it still makes throws `ProcessCrashed`.
+ * A process of the machine: an environment for real code, which can lose it at any time. In a crashed process, code never
+ * gets what it waits for, and every call that it still makes throws `ProcessCrashed`.
  */
 export class SimulatedProcess implements EventOwner {
   readonly name: string
@@ -39,7 +39,7 @@ export class SimulatedProcess implements EventOwner {
   readonly #files: SimulatedFiles
   #state: 'running' | 'paused' | 'crashed' = 'running'
 
-  /** `random`: what the process itself draws. */
+  /** `random`: the numbers that the process itself draws. */
   constructor(host: Host, name: string, random: SeededRandom) {
     this.name = name
     this.#host = host
@@ -75,7 +75,7 @@ export class SimulatedProcess implements EventOwner {
     return this.#state
   }
 
-  /** Kills it, as `kill -9`: its locks and files are the kernel's again, and what it wrote is there. */
+  /** Kills it, as `kill -9` does: the kernel frees its locks and closes its files, and what it wrote is there. */
   crash(): void {
     if (this.#state === 'crashed') return
     this.#state = 'crashed'
@@ -83,7 +83,7 @@ export class SimulatedProcess implements EventOwner {
     this.#files.discard()
   }
 
-  /** Stops it, as `kill -STOP`: it keeps its locks, and everything that comes due for it waits. */
+  /** Stops it, as `kill -STOP` does: it keeps its locks, and everything that comes due for it waits. */
   pause(): void {
     if (this.#state === 'running') this.#state = 'paused'
   }
@@ -102,7 +102,7 @@ export class SimulatedProcess implements EventOwner {
   #enter(call: DiskCall, path: string, midway: () => void): DiskErrorCode | undefined {
     this.#check()
     const fault = this.#host.faults?.(call, path, this.name)
-    // The hook may have crashed it by itself.
+    // The hook itself may have crashed the process.
     this.#check()
     if (fault !== 'crash' && fault !== 'torn') return fault
     if (fault === 'torn') midway()
@@ -124,7 +124,7 @@ export class SimulatedProcess implements EventOwner {
       deliver: (delayMs, kind, run) => this.#deliver(delayMs, kind, run),
       complete: (delayMs, kind, run) => {
         scheduler.after(delayMs, kind, undefined, () => {
-          // What the kernel was at when the power went is not done.
+          // What the kernel was doing when the power failed is not done.
           if (this.#host.boot === boot) run()
         })
       },

@@ -1,4 +1,4 @@
-/** Those who want to hear of changes to one file or directory. */
+/** The callbacks that are called when one file or directory changes. */
 export class Watchers {
   #changed: Set<() => void> | undefined
 
@@ -16,7 +16,7 @@ export class Watchers {
     for (const changed of this.#changed) changed()
   }
 
-  /** Forgets everybody: the power is gone. */
+  /** Removes all watchers, after a power cut. */
   reset(): void {
     this.#changed = undefined
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { PLANTED_BUGS } from './planted-bugs.ts'
 
 /*
- * Plants the bug that the environment variable MILLRACE_PLANTED_BUG names, in whatever is loaded after this module:
+ * Plants the bug that the environment variable MILLRACE_PLANTED_BUG names, in every file that is loaded after this module:
  * node --import packages/testing/src/planted/plant.ts …
  */
 const name = process.env['MILLRACE_PLANTED_BUG']

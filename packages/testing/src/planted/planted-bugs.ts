@@ -1,23 +1,26 @@
 import type { WorldJob } from '../world/world.ts'
 
-/** A mistake that somebody could make: an edit of one source file, made while it is loaded. */
+/** A bug that a developer could write: an edit of one source file, made while it is loaded. */
 export interface PlantedBug {
   readonly name: string
-  /** From the repository's root. */
+  /** The file's path, from the repository's root. */
   readonly file: string
-  /** Stands in the file exactly once: who changes the code is told that the bug must be planted anew. */
+  /** Must be in the file exactly once: if the code changes, an error reports that the bug must be planted again. */
   readonly from: string
   readonly to: string
   /** What runs in the world that finds it. Default `orders`. */
   readonly job?: WorldJob
-  /** Where the search begins, for one that few seeds meet: the seed that found it last, which saves the search. Default 1. */
+  /**
+   * The first seed of the search, for a bug that few seeds meet: the seed that found it last, which saves the search. Default
+   * 1.
+   */
   readonly seed?: number
 }
 
 const LOG = 'packages/connectors/src/file-log'
 const RUNTIME = 'packages/runtime/src'
 
-/** Each of them is caught by the simulated world; the production code knows nothing of them. */
+/** The simulated world finds each of them; the production code does not know them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit before flush',

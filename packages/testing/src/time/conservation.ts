@@ -2,12 +2,12 @@ import { difference, type Found, impossibleFinals, type Output, textOf } from '.
 import { type FoldRecord, type Sources, stepOf, windowsOf } from './fold.ts'
 import type { StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
-/** By table: what there is of it. */
+/** By table: what was found of it. */
 export type FoundTables = ReadonlyMap<TablePlan, Found>
 
 /**
- * What is lost, doubled or impossible in a job's tables, whatever time decided: each record that came to a table is in all of its
- * windows, or among the late ones, once; each final is there once, and is what its row is.
+ * What is lost, doubled or impossible in a job's tables, whatever time decided. Each record that came to a table must be in all
+ * of its windows, or among the late ones, once. Each final must be there once, and be what its row is.
  */
 export function lostOrDoubled(tables: FoundTables, sources: Sources): string[] {
   return [...tables].flatMap(([table, found]) => {
@@ -18,7 +18,7 @@ export function lostOrDoubled(tables: FoundTables, sources: Sources): string[] {
   })
 }
 
-/** The records that came by a stream, as what stands before it has written them. */
+/** The records that came by a stream, as written by the step before it. */
 function cameTo(plan: StreamPlan, sources: Sources, tables: FoundTables): Output[] {
   const records = (stream: StreamPlan): FoldRecord[] => {
     switch (stream.kind) {

@@ -10,7 +10,7 @@ export interface Output {
 
 /** A result of a table. */
 export interface Result extends Output {
-  /** Where it stands; what is found in one partition is in the order in which it was written. */
+  /** Its partition; the results of one partition are in the order in which they were written. */
   readonly partition?: number
   /** Where its window starts; undefined for a table without windows. */
   readonly start: number | undefined
@@ -20,11 +20,11 @@ export interface Result extends Output {
 export interface Found {
   readonly results: readonly Result[]
   readonly late: readonly Output[]
-  /** What the view has: `key` or `key start`, and the ids. */
+  /** The view's entries: `key` or `key start`, and the ids. */
   readonly rows: ReadonlyMap<string, unknown>
 }
 
-/** How a table differs from its fold, in words; nothing if it does not. */
+/** How a table differs from its fold, in words; empty if it does not. */
 export function differences(plan: TablePlan, found: Found, folded: FoldedTable): string[] {
   const isFinal = plan.kind === 'window' && plan.emit === 'final'
   const results = isFinal ? finalProblems(found, folded) : changeProblems(plan, found, folded)
@@ -85,7 +85,7 @@ function about({ name }: TablePlan, problems: readonly string[]): string[] {
   return problems.map((problem) => `${name}: ${problem}`)
 }
 
-/** Each final is there once; those of a key that stand in one partition are in the order of their windows. */
+/** Each final is there once; those of a key in one partition are in the order of their windows. */
 function finalProblems(found: Found, folded: FoldedTable): string[] {
   return [...finalTexts(found, folded), ...orderProblems(found.results)]
 }
@@ -95,7 +95,7 @@ function finalTexts({ results }: Found, folded: FoldedTable): string[] {
   return compare('final', results.map(resultText), expected)
 }
 
-/** Finals that come behind those of later windows of their key. */
+/** Finals that come after those of later windows of their key. */
 function orderProblems(results: readonly Result[]): string[] {
   const starts = new Map<string, number>()
   return results.flatMap((result) => {
@@ -117,7 +117,7 @@ function changeProblems(plan: TablePlan, found: Found, folded: FoldedTable): str
   ]
 }
 
-/** Each result with its place among those of its row. */
+/** Each result with its index among those of its row. */
 function numbered(results: readonly Result[]): string[] {
   const counts = new Map<string, number>()
   return results.map((result) => {
@@ -128,8 +128,8 @@ function numbered(results: readonly Result[]): string[] {
 }
 
 /**
- * The changes of a row whose records may come in any order: each adds one of the records, all of them come, and the time is
- * always the greatest so far.
+ * The changes of a row whose records may come in any order: each change adds one of the records, all records come, and the time
+ * is always the greatest so far.
  */
 function chainProblems(results: readonly Result[], row: Row): string[] {
   const left = [...row.records]
@@ -146,7 +146,7 @@ function chainProblems(results: readonly Result[], row: Row): string[] {
   return left.map(({ ids }) => `no change of ${nameOf(row)} adds (${ids})`)
 }
 
-/** What one list has more than the other; equal entries count as often as they are there. */
+/** What each list has more often than the other; equal entries count as often as they are there. */
 function compare(what: string, found: readonly string[], expected: readonly string[]): string[] {
   return [
     ...difference(expected, found).map((each) => `${what} ${each} is missing`),
@@ -154,7 +154,7 @@ function compare(what: string, found: readonly string[], expected: readonly stri
   ]
 }
 
-/** What the first list has more than the second. */
+/** What the first list has more often than the second. */
 export function difference(all: readonly string[], some: readonly string[]): string[] {
   const counts = new Map<string, number>()
   for (const each of some) counts.set(each, (counts.get(each) ?? 0) + 1)

@@ -2,13 +2,14 @@ import { idsHash } from './ids-hash.ts'
 import type { StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
 /**
- * What a job computes, by hand: from the records of each source partition and their order there, and nothing else.
+ * What a job computes, by hand, only from the records of each source partition and their order there.
  *
- * - The watermark of a record is the greatest time of its source partition so far; what comes from it has the same.
+ * - The watermark of a record is the greatest time of its source partition so far; what is computed from the record has the
+ *   same watermark.
  * - A record is late for a window that has ended, with its grace, at the record's watermark.
  * - Time at a step is the least watermark of all source partitions upstream that have records.
- * - A window closes when time has passed its end and its grace. Its final has the time and watermark `end - 1`, and time
- *   behind it waits for the next one.
+ * - A window closes when time has passed its end and its grace. Its final has the time and watermark `end - 1`, and time after
+ *   it waits for the next final.
  */
 export interface FoldRecord {
   readonly key: string
@@ -18,7 +19,7 @@ export interface FoldRecord {
   readonly watermark: number
 }
 
-/** The records of a source partition, each with the watermark that it has there. */
+/** The records of a source partition, each with its watermark there. */
 export function withWatermarks(records: readonly Omit<FoldRecord, 'watermark'>[]): FoldRecord[] {
   let watermark = 0
   return records.map((record) => {
@@ -27,14 +28,17 @@ export function withWatermarks(records: readonly Omit<FoldRecord, 'watermark'>[]
   })
 }
 
-/** One partition of a stream in the end. Behind a repartition there is one for all: a record's partition decides nothing. */
+/**
+ * One partition of a stream at the end. After a repartition there is one for all: a record's partition does not affect the
+ * results.
+ */
 export interface Part {
   readonly records: readonly FoldRecord[]
   /** Infinite if no source partition upstream has records. */
   readonly time: number
 }
 
-/** What one key, or one key and window, of a table gathered. */
+/** What one key, or one key and window, of a table has collected. */
 export interface Row {
   readonly key: string
   readonly start: number | undefined
@@ -44,7 +48,7 @@ export interface Row {
 export interface FoldedTable {
   readonly rows: readonly Row[]
   readonly late: readonly FoldRecord[]
-  /** The results, with the start of their windows: all finals; or the changes as they come if the input comes in this order. */
+  /** The results, with the start of their windows: all finals; or the changes in their order, if the input comes in this order. */
   readonly results: readonly { readonly row: Row; readonly record: FoldRecord }[]
 }
 
@@ -117,7 +121,7 @@ export class JobFold {
   }
 }
 
-/** What a step without state makes of a record. */
+/** What a step without state makes from a record. */
 export function stepOf(
   plan: Extract<StreamPlan, { kind: 'filter' | 'tag' | 'copies' | 'keyBy' }>,
 ): (record: FoldRecord) => readonly FoldRecord[] {
@@ -172,7 +176,7 @@ function foldPart(plan: TablePlan, { records, time }: Part): FoldedPart {
   return { ...folded, results, time: heldTime(plan, time) }
 }
 
-/** The starts of the windows that a time is in: the latest first, as records go into them. */
+/** The starts of the windows that contain a time: the latest first, as records are added to them. */
 export function windowsOf({ sizeMs, advanceMs }: WindowPlan, time: number): number[] {
   const starts: number[] = []
   for (let start = Math.floor(time / advanceMs) * advanceMs; start > time - sizeMs; start -= advanceMs)
@@ -184,7 +188,7 @@ function closesAt({ sizeMs, graceMs }: WindowPlan, start: number): number {
   return start + sizeMs + graceMs
 }
 
-/** Time behind finals: not past the last ms of the first window that is still open. */
+/** Time after finals: at most the last ms of the first window that is still open. */
 function heldTime(plan: WindowPlan, time: number): number {
   if (time === Number.POSITIVE_INFINITY) return time
   let start = Math.floor(time / plan.advanceMs) * plan.advanceMs

@@ -4,13 +4,13 @@ import type { Found, Output, Result } from './differences.ts'
 import { type Ids, lateTopic, resultsTopic, totalsTopic } from './ids-job.ts'
 import type { TablePlan } from './plan.ts'
 
-/** Finds what a job has written of a table; `container` runs the job, and serves its view. */
+/** Finds what a job has written for a table; `container` runs the job, and serves its view. */
 export async function findTable(log: Log, container: Container, plan: TablePlan): Promise<Found> {
   const late = plan.kind === 'window' ? await readTopic(log, lateTopic(plan.name)) : []
   return { results: await findResults(log, plan), late, rows: await viewRows(container, plan.name) }
 }
 
-/** The results of a table that are committed, partition by partition. */
+/** The committed results of a table, partition by partition. */
 export async function findResults(log: Log, { kind, name }: TablePlan): Promise<Result[]> {
   if (kind === 'total') return (await readTopic(log, totalsTopic(name))).map((each) => ({ ...each, start: undefined }))
   const records = await readTopic(log, resultsTopic(name))

@@ -18,7 +18,7 @@ import {
 import { idsHash } from './ids-hash.ts'
 import type { JobPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
-/** The source records that something comes from, sorted. */
+/** The source records from which a value was computed, sorted. */
 export type Ids = readonly string[]
 
 export const ids = json<Ids>()
@@ -39,8 +39,8 @@ const gather = {
 }
 
 /**
- * The job of a plan: every table is a view, and its results and late records go to topics. `work` is called for each source
- * record: what the job's callbacks do.
+ * The job of a plan: every table is a view, and its results and late records are written to topics. `work` is called for each
+ * source record: it stands for the work of the job's callbacks.
  */
 export function idsJob(name: string, { topics, tables }: JobPlan, work: () => void = () => undefined): Job {
   const builder = new JobBuilder(topics, work)

@@ -1,4 +1,4 @@
-/** What a random job computes, as data: `toJob` makes a job of it, `fold` computes the same by hand. */
+/** What a random job computes, as data: `toJob` makes a job from it, `fold` computes the same by hand. */
 export type StreamPlan =
   | { readonly kind: 'source'; readonly topic: string }
   | { readonly kind: 'filter' | 'tag' | 'copies'; readonly input: StreamPlan }
@@ -12,7 +12,7 @@ export type StreamPlan =
 export interface RepartitionPlan {
   readonly kind: 'repartition'
   readonly input: StreamPlan
-  /** Undefined for a topic that the job makes by itself, since a step needs equal keys in one partition. */
+  /** Undefined for a topic that the job itself makes, because a step needs equal keys in one partition. */
   readonly name: string | undefined
   readonly partitions: number | undefined
 }
@@ -35,7 +35,7 @@ export interface TotalPlan extends Table {
 interface Table {
   readonly name: string
   readonly input: StreamPlan
-  /** Whether the order in which the input's records of a key come depends on the source partitions alone. */
+  /** Whether the order of the input's records of a key depends only on the source partitions. */
   readonly ordered: boolean
 }
 

@@ -6,8 +6,8 @@ import { DATA } from './audit.ts'
 import { hold } from './invariants.ts'
 
 /**
- * Flips a bit of a segment. Whoever reads the partition then gets what stood there before, at most up to the damage, and
- * no more; and `work`, which may need what was damaged, ends well or is refused. Says whether it ended well.
+ * Flips a bit of a segment. A process that reads the partition must then get what was there before, at most up to the damage,
+ * and no more; and `work`, which may need the damaged bytes, must succeed or be refused. Returns whether it succeeded.
  */
 export async function auditDamage(
   process: SimulatedProcess,
@@ -40,7 +40,7 @@ interface Segment {
   readonly path: string
 }
 
-/** The segments of a topic that hold anything. */
+/** The segments of a topic that are not empty. */
 function segmentsOf(process: SimulatedProcess, { name, partitions }: TopicDescription): Segment[] {
   const { files } = process.env
   return Array.from({ length: partitions }, (_, partition) => partition).flatMap((partition) => {
@@ -59,7 +59,7 @@ function flip(process: SimulatedProcess, path: string, bit: number): void {
   file.close()
 }
 
-/** The committed records of a partition, as texts, up to where reading is refused. */
+/** The committed records of a partition, as texts, up to where a read is refused. */
 async function readPartition(process: SimulatedProcess, topic: string, partition: number) {
   const records: string[] = []
   const refused = await isRefused(async () => {

@@ -4,7 +4,7 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
 import { hold } from './invariants.ts'
 
-/** Looks at every batch that is in the log: whoever wrote a transaction wrote nothing of it after its marker. */
+/** Checks every batch in the log: after the marker of a transaction, its writer wrote no more of it. */
 export async function auditProducers(process: SimulatedProcess): Promise<void> {
   const log = await openFileLog({ directory: DATA, env: process.env })
   const topics = await log.admin.listTopics()

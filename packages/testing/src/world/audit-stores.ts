@@ -5,23 +5,23 @@ import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'
 import { hold } from './invariants.ts'
 
 const CHECKSUM_BYTES = 4
-/** Where a task's state may stand: in its directory, or beside it where a stopped process held that. */
+/** Where a task's state may be: in its directory, or beside it if a stopped process held the directory. */
 const COPIES = ['', '.2', '.3', '.4']
 /** The store of each subtopology's tasks. */
 const STORES = { orders: 'windows', 'orders.totals.repartition': 'totals' } as const
 
-/** What a directory holds, by key as Latin-1; undefined where there is nothing, or nothing that can be opened. */
+/** What a directory holds, by key as Latin-1; undefined if it holds nothing, or nothing that can be opened. */
 export type ContentOf = (directory: string) => ReadonlyMap<string, Buffer> | undefined
 
-/** The local stores that a world has in the end. */
+/** The local stores that a world has at the end. */
 export interface LeftStores {
   readonly contentOf: ContentOf
-  /** Whether one store of each task must stand at the end of its changelog. */
+  /** Whether one store of each task must be at the end of its changelog. */
   readonly complete: boolean
 }
 
 /**
- * Compares every store of a task that has come to the end of its changelog with that. What one that stands further back
+ * Compares every store of a task that is at the end of its changelog with that changelog. What a store at an earlier position
  * should hold is not known any more: the changelog is compacted.
  */
 export async function auditStores(
@@ -53,15 +53,15 @@ export async function auditStores(
 }
 
 /**
- * Compares the stores as they are, whatever happened last, with what the changelog says up to the position of each: entries
- * and input positions. For a changelog that has all its records.
+ * Compares the stores as they are, whatever happened last, with the changelog up to the position of each: entries and input
+ * positions. For a changelog that has all its records.
  */
 export async function auditStoresAmid(
   process: SimulatedProcess,
   partitions: number,
   contentOf: ContentOf,
 ): Promise<void> {
-  // Before anything is waited for: then the log has what a store has.
+  // Before the first `await`: then the log has what a store has.
   const stores = [...Array(partitions).keys()].flatMap((partition) =>
     Object.entries(STORES).flatMap(([input, store]) =>
       COPIES.flatMap((copy) => {
@@ -74,7 +74,7 @@ export async function auditStoresAmid(
   const log = await openFileLog({ directory: DATA, env: process.env })
   for (const { partition, input, store, task, content } of stores) {
     const position = positionIn(content)
-    // What stands behind another container's open transaction cannot be read yet.
+    // What comes after another container's open transaction cannot be read yet.
     if ((await log.admin.offsets(CHANGELOG, partition)).end < position) continue
     const { wanted, checkpoint } = await storeInChangelog(log, partition, store, input, position)
     const stored = textOf(content, store)
@@ -89,7 +89,10 @@ export async function auditStoresAmid(
   await log.close()
 }
 
-/** What a store should hold of the changelog before an offset, past which offset it has all of it, and its input's position. */
+/**
+ * What a store should hold of the changelog before an offset, the offset after which it has all of it, and its input's
+ * position.
+ */
 async function storeInChangelog(
   log: Log,
   partition: number,
@@ -117,7 +120,7 @@ function textOf(content: ReadonlyMap<string, Buffer>, store: string): string {
   return JSON.stringify(texts.sort())
 }
 
-/** Up to which offset of its input a store has what that caused. */
+/** Up to which offset of its input a store has the effects. */
 function offsetIn(content: ReadonlyMap<string, Buffer>, input: string): number {
   const record = content.get('\0position')
   if (record === undefined) return 0
@@ -125,7 +128,7 @@ function offsetIn(content: ReadonlyMap<string, Buffer>, input: string): number {
   return new Map(inputs).get(input)?.offset ?? 0
 }
 
-/** Before which offset of the changelog a store has everything; nothing where it was just made. */
+/** Before which offset of the changelog a store has everything; 0 if it was just made. */
 function positionIn(content: ReadonlyMap<string, Buffer>): number {
   const record = content.get('\0position')
   return record === undefined ? 0 : JSON.parse(record.toString('utf8', CHECKSUM_BYTES)).nextOffset

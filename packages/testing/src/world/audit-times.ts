@@ -13,14 +13,14 @@ import type { TimesPlan } from './times-job.ts'
 const LISTED_MAX = 5
 
 /**
- * What idle time-outs may have done: nothing; closed windows that nothing more came for, as all of an input's records had
- * come; or taken for late what came after a long silence.
+ * What idle time-outs may have done: nothing; closed windows for which no more records came, because all records of an input
+ * had come; or made records late that came after a long silence.
  */
 export type Idleness = 'none' | 'after the last records' | 'amid the records'
 
 /**
  * Compares what a job has written, and what its views hold, with the fold of its sources. If idle time-outs had an effect, each
- * record must still be counted or late, and each final be there once, as its row is.
+ * record must still be counted or late, and each final must be there once, with the value of its row.
  */
 export async function auditTimes(log: Log, container: Container, plan: TimesPlan, idleness: Idleness): Promise<void> {
   const sources = await readSources(log, plan)
@@ -41,7 +41,7 @@ function allDifferences(tables: FoundTables, fold: JobFold): string[] {
   return [...tables].flatMap(([table, found]) => differences(table, found, fold.table(table)))
 }
 
-/** What may not depend on time-outs if none came before an input's last record: all but how many windows have closed. */
+/** What must not depend on time-outs if none came before an input's last record: everything except how many windows have closed. */
 function differencesBefore({ first }: TimesPlan, tables: FoundTables, fold: JobFold): string[] {
   return [...tables].flatMap(([table, found]) => {
     if (first.every((each) => each !== table)) return []

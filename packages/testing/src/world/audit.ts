@@ -15,7 +15,7 @@ interface ReadRecord<V> {
   readonly marker: string | undefined
 }
 
-/** What an audit has seen of the outputs, partition by partition; the next one must see it again. */
+/** What an audit has read of the outputs, partition by partition; the next audit must read it again. */
 export interface Seen {
   readonly copies: readonly (readonly number[])[]
   readonly told: readonly (readonly string[])[]
@@ -23,7 +23,7 @@ export interface Seen {
 
 export const NOTHING_SEEN: Seen = { copies: [], told: [] }
 
-/** Reads what is committed, as a process of its own, and checks what must hold at any moment. */
+/** Reads what is committed, as a separate process, and checks what must hold at any moment. */
 export async function audit(process: SimulatedProcess, partitions: number, before: Seen): Promise<Seen> {
   const log = await openFileLog({ directory: DATA, env: process.env, durability: 'fsync' })
   const seen: { copies: number[][]; told: string[][] } = { copies: [], told: [] }
@@ -33,7 +33,7 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
     const copied = (await read(log, copies.name, partition, copies.value)).map(({ value }) => value ?? -1)
     const changes = await read(log, told.name, partition, told.value)
     const checkpointAfter = await checkpointOf(log, partition)
-    // Behind another container's open transaction, checkpoints that are committed cannot be read yet.
+    // After another container's open transaction, checkpoints that are committed cannot be read yet.
     const undecided = await isUndecided(log, partition)
     const inputs = await read(log, orders.name, partition, orders.value)
     const place = `partition ${partition}`
@@ -65,7 +65,7 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
   return seen
 }
 
-/** What there is once everything was processed, and what it should be. */
+/** Compares what exists after everything was processed with what should exist. */
 export async function auditEnd(
   process: SimulatedProcess,
   partitions: number,
@@ -127,7 +127,7 @@ export async function eachChange(
   partition: number,
   told: (key: string, value: string | null, offset: number) => void,
 ): Promise<void> {
-  // Until a container came so far, there is none.
+  // The topic does not exist until a container makes it.
   if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return
   const reader = log.openReader()
   const batches = await reader.assign(CHANGELOG, partition, 0)
@@ -142,7 +142,7 @@ export async function eachChange(
 }
 
 export function storedText(key: string, bytes: Buffer, start: number, end: number): string {
-  // An aggregate's values come behind their times. A count is an int64; totals and checkpoints are JSON.
+  // An aggregate's values come after their times. A count is an int64; totals and checkpoints are JSON.
   if (key.startsWith('windows\0')) return String(bytes.readBigInt64BE(start + TIME_BYTES))
   return bytes.toString('utf8', key.startsWith('totals\0') ? start + TIME_BYTES : start, end)
 }

@@ -1,7 +1,7 @@
 import { type ErrorCode, MillraceError } from '@millrace/core'
 import { ProcessCrashed } from '../machine/disk-error.ts'
 
-/** What a process may end with, for what was done to it. */
+/** The error codes with which a process may end after a fault. */
 const HONEST: readonly ErrorCode[] = [
   'LOG_FULL',
   'LOG_WRITE_FAILED',
@@ -11,7 +11,7 @@ const HONEST: readonly ErrorCode[] = [
   'STATE_REBUILD_FAILED',
 ]
 
-/** Whether an error is a refusal that some fault justifies. */
+/** Whether an error is one that a fault justifies. */
 export function isHonest(error: unknown): boolean {
   return error instanceof ProcessCrashed || (error instanceof MillraceError && HONEST.includes(error.code))
 }

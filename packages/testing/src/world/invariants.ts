@@ -1,4 +1,4 @@
-/** What must hold whatever happens; `docs/reliability.md` says the same in prose. */
+/** What must hold whatever happens; `docs/reliability.md` describes the same in prose. */
 export const INVARIANTS = {
   'no loss': 'every record whose flush was acknowledged is in its topic, and in the results',
   'no double count': 'no record is in the results twice: each output is told once, each total counts each record once',

@@ -1,6 +1,6 @@
 import { job, json, stream, string, topic, tumbling } from '@millrace/core'
 
-/** What the simulated world's job reads. Ids are unique, so that a loss or a repeat has a name. */
+/** What the simulated world's job reads. Ids are unique, so that a lost or repeated order can be identified. */
 export interface Order {
   readonly id: number
   readonly customer: string
@@ -17,7 +17,7 @@ export const WINDOW_MS = 1000
 export const orders = topic('orders', { key: string(), value: json<Order>() })
 /** Every order as it came: an output without state. */
 export const copies = topic('copies', { key: string(), value: json<number>() })
-/** Every change of a customer's total: an output behind a repartition and a store. */
+/** Every change of a customer's total: an output after a repartition and a store. */
 export const told = topic('told', { key: string(), value: json<Total>() })
 
 const totals = stream(orders)
@@ -33,7 +33,7 @@ const windows = stream(orders)
   .window(tumbling(WINDOW_MS, { grace: 3_600_000 }))
   .count('windows')
 
-/** One job with all that a commit has to hold together: outputs, a repartition, a plain and a windowed store. */
+/** One job with everything that a commit must hold together: outputs, a repartition, a plain and a windowed store. */
 export const ordersJob = job(
   'orders',
   stream(orders)

@@ -16,7 +16,7 @@ export class OrdersWorkload implements Workload {
   readonly batch = false
   readonly #machine: Machine
   readonly #scenario: Scenario
-  /** Ids whose flush was acknowledged, and the next id that was never used. */
+  /** Ids whose flush was acknowledged; and the next id, which was never used. */
   readonly #acked = new Set<number>()
   #nextId = 0
   #seen: Seen = NOTHING_SEEN
@@ -34,7 +34,7 @@ export class OrdersWorkload implements Workload {
   async makeTopics(log: Log): Promise<void> {
     const { partitions, segmentBytes } = this.#scenario
     for (const { name } of [orders, copies, told]) await log.admin.createTopic(name, { partitions, segmentBytes })
-    // The job would make its own with large segments, which never close in so short a life.
+    // The job would make its own topics with large segments, which never close in such a short life.
     await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
     await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes })
   }
@@ -70,7 +70,7 @@ export class OrdersWorkload implements Workload {
     }
     const all = await count(orders.name)
     if ((await count(copies.name)) !== all || (await count(told.name)) !== all) return false
-    // Who stays, and has read from the start, comes to the end as well as one who opens the log now.
+    // The witness stays and has read from the start: it must reach the end, as a process must that opens the log now.
     return done && this.#witness?.hasRead(all) !== false
   }
 

@@ -18,7 +18,7 @@ const { values } = parseArgs({
 })
 
 process.on('unhandledRejection', (error) => {
-  // Code of a dead process goes on until it next asks the world for something; nobody waits for what it says then.
+  // Code of a dead process runs on until it next calls the world; nothing waits for its result.
   if (!(error instanceof ProcessCrashed)) throw error
 })
 

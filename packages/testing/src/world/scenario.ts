@@ -19,10 +19,10 @@ export const TROUBLES = [
 
 export type Trouble = (typeof TROUBLES)[number]
 
-/** What is promised with durability `os` does not survive the power; nor does a failed sync say anything there. */
+/** With durability `os`, what is promised does not survive a power cut, and a failed sync is not reported. */
 const FSYNC_ONLY: readonly Trouble[] = ['power cut', 'failing sync']
 
-/** What nothing goes on after: it comes when all else is over. */
+/** Nothing continues after these: they come at the very end. */
 const LAST: readonly Trouble[] = ['flipped bit']
 
 /** One run of the world: everything in it follows from the seed. */
@@ -37,17 +37,17 @@ export interface Scenario {
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
   /** When troubles stop. */
   readonly calmAtMs: number
-  /** Whether a bit of the log is flipped in the end. */
+  /** Whether a bit of the log is flipped at the end. */
   readonly flippedBit: boolean
-  /** Whether a process of the world's own looks on after every step. */
+  /** Whether one of the world's own processes observes after every step. */
   readonly watched: boolean
 }
 
-/** As small as they may be: a few commits fill one, and it is compacted. */
+/** The smallest size allowed: a few commits fill a segment, and it is compacted. */
 export const SMALL_SEGMENT_BYTES = 1024
 
 const ACTIVE_MS = 1500
-/** Looking on makes a world slower, and disturbs it: what is read has been opened, and its directories synced. */
+/** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
 const WATCHED = 0.5
 
 export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util'
 
 /*
  * Runs many simulated worlds in several processes: npm run simulate -- --count 1000000 [--job times]
- * Prints seeds a second as it goes. The first seed that fails is printed with what does not hold and how to replay it, and
- * ends the run with exit code 1. With --minutes it stops after so many, and says how far it came.
+ * Prints seeds a second as it goes. The first seed that fails is printed with what does not hold and how to replay it, and ends
+ * the run with exit code 1. With --minutes it stops after that many minutes, and prints how many seeds were not tried.
  */
 const { values } = parseArgs({
   options: {
@@ -19,15 +19,15 @@ const { values } = parseArgs({
   },
 })
 
-/** Enough that a process's start costs little beside its seeds. */
+/** Enough seeds that the start of a process costs little beside them. */
 const CHUNK_SEEDS_MAX = 1000
-/** Worlds make much garbage that is soon gone, and every core has a process already: about a tenth more seeds a second. */
+/** Worlds make much short-lived garbage, and every core already has a process: this gives about a tenth more seeds a second. */
 const NODE_OPTIONS = ['--max-semi-space-size=64', '--single-threaded-gc']
 const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
 
 const from = Number(values.from)
 const end = from + Number(values.count)
-/** Every worker gets some of few seeds, too. */
+/** Small enough that every worker gets some seeds even if there are few. */
 const chunkSeeds = Math.min(CHUNK_SEEDS_MAX, Math.ceil(Number(values.count) / Number(values.workers)))
 const limitMs = Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000
 const started = performance.now()
@@ -54,7 +54,7 @@ async function work(): Promise<void> {
   }
 }
 
-/** Runs some seeds; returns what the run said where one fails. */
+/** Runs some seeds; if one fails, returns the output of the run. */
 function runChunk(first: number, count: number): Promise<string | undefined> {
   const given = ['--from', String(first), '--count', String(count), '--job', values.job]
   if (values.troubles !== undefined) given.push('--troubles', values.troubles)

@@ -8,7 +8,7 @@ interface Operation {
   readonly value: Buffer | null
 }
 
-/** What a directory holds: what is durable, and the batches written since, none of which was synced. */
+/** What a directory holds: the durable entries, and the batches written since, of which none was synced. */
 interface StoredLevel {
   durable: Map<string, Operation>
   pending: (readonly Operation[])[]
@@ -16,21 +16,22 @@ interface StoredLevel {
   owner: SimulatedProcess | undefined
 }
 
-/** A log that grows longer than this is on its way to the disk, as LevelDB's is when it fills its buffer. */
+/** A log longer than this is written to the disk, as LevelDB's log is when it fills its buffer. */
 const PENDING_BATCHES_MAX = 20
 /** How often a power cut leaves a LevelDB that cannot be opened. */
 const DAMAGE_CHANCE = 0.2
 
 /**
- * LevelDBs of a simulated machine: what is kept in one survives its process; a power cut keeps any prefix of what was not
- * synced, or nothing that can be opened. A directory's file `CURRENT` says that there is one, as LevelDB's own does.
+ * LevelDBs of a simulated machine. The content of one survives its process. A power cut keeps any prefix of what was not
+ * synced, or leaves nothing that can be opened. As with LevelDB itself, a directory's file `CURRENT` shows that it has a
+ * LevelDB.
  */
 export class SimulatedLevels {
   readonly #stored = new Map<string, StoredLevel>()
-  /** The next so-manieth write of a batch fails; none where it is undefined. */
+  /** How many writes of a batch succeed before one fails; if undefined, none fails. */
   #failIn: number | undefined
 
-  /** What a process opens its states with. */
+  /** The engine with which a process opens its states. */
   engineFor(process: SimulatedProcess): LevelEngine {
     return {
       open: async (directory) => this.#open(process, directory),
@@ -38,12 +39,12 @@ export class SimulatedLevels {
     }
   }
 
-  /** Lets a write fail, after so many that do not. */
+  /** Makes one write fail, after this many that succeed. */
   failAfter(writes: number | undefined): void {
     this.#failIn = writes
   }
 
-  /** What a directory holds, by key as Latin-1; undefined where there is nothing, or nothing that can be opened. */
+  /** What a directory holds, by key as Latin-1; undefined if it holds nothing, or nothing that can be opened. */
   contentOf(directory: string): ReadonlyMap<string, Buffer> | undefined {
     const level = this.#stored.get(directory)
     if (level === undefined || level.damaged) return undefined
@@ -146,7 +147,7 @@ class SimulatedLevel implements Bytes {
   }
 
   #write(operations: readonly Operation[]): void {
-    // What a dead process still computes is nobody's.
+    // A dead process still computes, but its writes must have no effect.
     if (this.#process.state === 'crashed' || this.#level.owner !== this.#process) throw new Error('the process is dead')
     if (this.#fails()) throw new Error('IO error: the write failed')
     apply(this.#content, operations)

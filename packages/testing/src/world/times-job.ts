@@ -1,13 +1,13 @@
 import type { SeededRandom } from '../machine/seeded-random.ts'
 import type { JobPlan, StreamPlan, WindowPlan } from '../time/plan.ts'
 
-/** How many keys records have behind a repartition. */
+/** How many keys records have after a repartition. */
 const REGROUPED_KEYS = 3
 export const SOURCES = ['left', 'right'] as const
 
 /**
- * A job whose results depend on time in every way: windows of finals over two topics in one task; the same behind a repartition;
- * finals of both behind a second one.
+ * A job whose results depend on time in every way: windows of finals over two topics in one task; the same after a repartition;
+ * finals of both after a second one.
  */
 export interface TimesPlan extends JobPlan {
   readonly tables: readonly WindowPlan[]

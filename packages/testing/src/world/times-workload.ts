@@ -17,28 +17,29 @@ const JOB = 'times'
 const KEYS = 8
 /** An input is idle after this: longer than most producers take, and much shorter than a world lives. */
 const IDLE_AFTER_MS = 400
-/** A partition that gets records gets the next ones after this at the latest, if no trouble comes between. */
+/** A partition that gets records gets the next ones within this time, if no fault comes between. */
 const PAUSE_MS_MAX = 60
-/** What passes between a record's arrival and its container's next look, generously. */
+/** The time between a record's arrival and its container's next look, with a large margin. */
 const NOTICED_MS = 100
 /** Event times begin here: windows may reach back from the first one. */
 const FIRST_TIME_MS = 10_000
 /** How far behind its partition a record may be, and how far behind the first topic the second. */
 const BEHIND_MS_MAX = 300
 const SKEW_MS_MAX = 1200
-/** What the job's callbacks take for a source record. */
+/** The time that the job's callbacks take for a source record. */
 const WORK_MS = 4
 /**
- * An import brings so many records at a time to one partition, more than are processed until it brings the next: its input is
- * busy without a rest. The others get theirs as before, more slowly, since processes share one processor: an input is idle later.
+ * An import brings this many records at a time to one partition, more than are processed before it brings the next ones: its
+ * input is always busy. The other partitions get their records as before, but more slowly, since processes share one processor.
+ * So an input becomes idle later.
  */
 const IMPORTED = 40
 const IDLE_AFTER_IN_IMPORT_MS = 1000
 const IMPORT_FROM_MS = 300
 const IMPORT_TO_MS = 1200
-/** It goes on after troubles have stopped, and no restart cuts it off: inputs have the time to become idle, twice. */
+/** The import continues after troubles have stopped, and no restart interrupts it: inputs have the time to become idle, twice. */
 const IMPORT_CALM_MS = 2500
-/** No input is idle: longer than any world lives. */
+/** Longer than any world lives, so that no input becomes idle. */
 const NEVER_MS = 1e9
 
 interface SourcePartition {
@@ -46,12 +47,12 @@ interface SourcePartition {
   readonly partition: number
   readonly keys: readonly Buffer[]
   readonly skewMs: number
-  /** When it last had a record, and how long it was ever silent before one. */
+  /** When it last had a record, and how long its longest silence before a record was. */
   lastAtMs: number
   silentMs: number
 }
 
-/** Windows of finals over two topics, some of whose partitions are silent for ever. */
+/** Windows of finals over two topics. Some of their partitions never get a record. */
 export class TimesWorkload implements Workload {
   readonly job: Job
   readonly batch: boolean
@@ -62,7 +63,7 @@ export class TimesWorkload implements Workload {
   readonly #plan: TimesPlan
   readonly #partitions: readonly SourcePartition[]
   #nextId = 0
-  /** When an import begins; never in some worlds. */
+  /** When an import begins; in some worlds it never begins. */
   readonly #importAtMs: number
 
   constructor(machine: Machine, scenario: Scenario) {
@@ -91,7 +92,7 @@ export class TimesWorkload implements Workload {
     const outputs = this.#plan.tables.flatMap(({ name }) => [resultsTopic(name).name, lateTopic(name).name])
     for (const name of [...SOURCES, ...outputs]) await log.admin.createTopic(name, { partitions, segmentBytes })
     await log.admin.createTopic(`${JOB}.changelog`, { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
-    // A batch run goes on without what has never had a record, and takes it for late when it comes.
+    // A batch run does not wait for a partition that has never had a record, and its records are late when they come.
     if (this.batch) await this.#append(log, this.#partitions)
   }
 
@@ -138,11 +139,11 @@ export class TimesWorkload implements Workload {
   }
 
   async auditStoresAmid(): Promise<void> {
-    // The views are compared with the fold in the end: they are the stores.
+    // The views are compared with the fold at the end: they are the stores.
   }
 
   async auditStores(): Promise<void> {
-    // As above.
+    // See above.
   }
 
   get #isImporting(): boolean {
@@ -178,7 +179,7 @@ export class TimesWorkload implements Workload {
   }
 }
 
-/** The partitions that get records: those that a key belongs to, and that are not silent for ever. */
+/** The partitions that get records: at least one key belongs to them, and they are not silent for ever. */
 function activePartitions(random: SeededRandom, partitions: number): readonly SourcePartition[] {
   const keys = Array.from({ length: KEYS }, (_, key) => Buffer.from(`k${key}`))
   const all = SOURCES.flatMap((topic, number) => {

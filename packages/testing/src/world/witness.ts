@@ -14,16 +14,16 @@ interface Reading {
   readonly orders: PartitionReader
   readonly copies: PartitionReader
   readonly told: PartitionReader
-  /** The orders in their topic. */
+  /** The ids of the orders in their topic. */
   readonly ids: number[]
-  /** How many copies, and how many totals told, it has read. */
+  /** How many copies, and how many totals, it has read. */
   copied: number
   totals: number
 }
 
 /**
- * Reads the outputs as they become visible, after every step of the machine. It outlives its processes: what one has read
- * as committed the next one must read again.
+ * Reads the outputs as they become visible, after every step of the machine. It outlives its processes: what one process has
+ * read as committed, the next one must read again.
  */
 export class Witness {
   readonly #machine: Machine
@@ -31,7 +31,7 @@ export class Witness {
   readonly #told: string[][]
   #process: SimulatedProcess | undefined
   #readings: readonly Reading[] = []
-  /** How often each customer's total was told to have changed. */
+  /** How many changes of each customer's total were read. */
   readonly #counts = new Map<string, number>()
   #failure: { readonly error: unknown } | undefined
 
@@ -52,7 +52,7 @@ export class Witness {
     }
   }
 
-  /** Whether what it reads has come to so many orders, and as many outputs of each kind. */
+  /** Whether it has read this many orders, and as many outputs of each kind. */
   hasRead(orders: number): boolean {
     const sum = (count: (reading: Reading) => number) => this.#readings.reduce((total, each) => total + count(each), 0)
     return [sum(({ ids }) => ids.length), sum(({ copied }) => copied), sum(({ totals }) => totals)].every(
@@ -104,7 +104,7 @@ export class Witness {
   }
 }
 
-/** Notes what stands at a place of an output, or compares it with what stood there. */
+/** Notes what is at a place of an output, or compares it with what was there before. */
 function seeAgain<T>(seen: T[], at: number, found: T, what: string): void {
   if (at === seen.length) seen.push(found)
   hold('committed reads are a prefix', seen[at] === found, () => `${what}: ${found} is read where ${seen[at]} was`)

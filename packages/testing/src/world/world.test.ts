@@ -4,14 +4,14 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { PLANTED_BUGS } from '../planted/planted-bugs.ts'
 
-/** Enough to notice what is often wrong: a change also meets the thousands of seeds that `.ci/run` has. */
+/** Enough to find what is often wrong. A change is also tested with the thousands of seeds of `.ci/run`. */
 const SEEDS = 100
-/** A world of the job whose results depend on time does three times as much. */
+/** A world of the job whose results depend on time does three times as much work. */
 const TIMES_SEEDS = 20
 const CONTROL_SEEDS = 15
-/** On a machine that is busy with other things too. */
+/** For a machine that is also busy with other work. */
 const TIMEOUT_MS = 600_000
-/** Every planted bug is found within so many seeds. */
+/** Every planted bug must be found within this many seeds. */
 const PLANTED_SEEDS_MAX = 3000
 
 const NODE = ['--conditions=millrace-source']
@@ -21,7 +21,7 @@ const PLANT = new URL('../planted/plant.ts', import.meta.url).href
 
 const run = promisify(execFile)
 
-/** Worlds have processes of their own: what code of a dead process still throws is no failure of a test. */
+/** Worlds have their own processes: an error that code of a dead process throws later is not a failure of a test. */
 describe('the simulated world', { timeout: TIMEOUT_MS }, () => {
   test('holds every invariant whatever happens to its processes, its disk and its clock', async () => {
     const { stdout } = await run(process.execPath, [...NODE, SIMULATE, '--count', String(SEEDS)])
@@ -47,7 +47,7 @@ describe('the simulated world', { timeout: TIMEOUT_MS }, () => {
     const found = run(process.execPath, [...NODE, '--import', PLANT, RUN_SEEDS, ...given], {
       env: { ...process.env, MILLRACE_PLANTED_BUG: name },
     })
-    // A violation names its seed; a bug that could not be planted does not.
+    // A violation names its seed; the error of a bug that could not be planted does not.
     await expect(found).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^seed \d+: /) })
   })
 })

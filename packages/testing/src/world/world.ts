@@ -18,7 +18,7 @@ import { WITNESS } from './witness.ts'
 import type { Workload } from './workload.ts'
 
 const STATE = `${DATA}/state`
-/** Shorter than most pauses: others take over from who is only stopped. */
+/** Shorter than most pauses: other processes take over from a process that is only stopped. */
 const SESSION_TIMEOUT_MS = 400
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
@@ -29,7 +29,7 @@ export const WORKLOADS = { orders: OrdersWorkload, times: TimesWorkload } as con
 
 export type WorldJob = keyof typeof WORKLOADS
 
-/** How a run ended: what it was, and what of it happened. */
+/** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {
   readonly scenario: Scenario
   readonly events: number
@@ -37,15 +37,15 @@ export interface WorldReport {
 }
 
 /**
- * A job that runs on a simulated machine, in several containers, while records come in and things go wrong. All that
- * happens follows from the seed. Throws `Violation` where an invariant does not hold.
+ * A job that runs on a simulated machine, in several containers, while records come in and faults happen. Everything that
+ * happens follows from the seed. Throws `Violation` if an invariant does not hold.
  */
 export class World {
   readonly #machine: Machine
   readonly #scenario: Scenario
   readonly #levels = new SimulatedLevels()
   readonly #containers = new Map<string, Container>()
-  /** What each said last. */
+  /** The last status of each container. */
   readonly #statuses = new Map<string, JobStatus>()
   readonly #workload: Workload
   readonly #subtopologies: number
@@ -85,7 +85,7 @@ export class World {
     return { scenario: this.#scenario, events, crashes: this.#crashes }
   }
 
-  /** Has every step looked at. */
+  /** Makes the witness check every step. */
   #watch(): void {
     const witness = this.#workload.witness()
     if (witness === undefined) return
@@ -105,7 +105,7 @@ export class World {
     await log.close()
   }
 
-  /** Starts a container in a process of its own; when it ends, another one is started. */
+  /** Starts a container in its own process; when it ends, another one is started. */
   #start(name: string): void {
     const process = this.#machine.process(name)
     this.#run(process).then(
@@ -156,7 +156,7 @@ export class World {
     })
   }
 
-  /** Appends some orders in a process of their own, flushes, and goes on later. */
+  /** Appends some orders in their own process, flushes, and appends more later. */
   #produceSoon(): void {
     if (this.#workload.allProduced) {
       this.#allProduced = true
@@ -177,7 +177,7 @@ export class World {
           if (process.state !== 'crashed' && !isHonest(error)) this.#fail(error)
         })
         .finally(goOn)
-      // One that was killed never comes back to say so.
+      // A process that was killed never settles its promise.
       this.#machine.after(PRODUCER_LIFE_MS, goOn)
     })
   }
@@ -252,19 +252,19 @@ export class World {
 
   #faultAt(call: string, process: string): Fault | undefined {
     const fault = this.#fault
-    // Those who look on have a disk without faults.
+    // Processes that only observe have a disk without faults.
     if (this.#calm || fault?.call !== call || !/^(container|producer)/.test(process)) return undefined
     if (fault.left-- > 0) return undefined
     this.#fault = undefined
     if (fault.fault === 'torn') {
-      // It dies in this call; nobody else hears of it.
+      // The process dies in this call; no event reports its death.
       this.#containers.delete(process)
       if (process.startsWith('container')) this.#startSoon(process)
     }
     return fault.fault
   }
 
-  /** Lets the job come to the end of what there is, stops it, and looks at everything. */
+  /** Runs the job until everything is processed, stops it, and checks everything. */
   async #end(): Promise<void> {
     this.#calm = true
     this.#levels.failAfter(undefined)
@@ -287,8 +287,8 @@ export class World {
     await this.#settle(this.#workload.auditEnd(process, (untilEnd) => this.#runAlone(process, untilEnd)))
     const stores = {
       contentOf: (directory: string) => this.#levels.contentOf(directory),
-      // Who lives on with a store that was deleted leaves none; and where compaction has passed a store's position while its
-      // task moved, a stop may cut short that it is built anew.
+      // After a store was deleted, a container that still runs with it leaves no files. And if compaction has passed a store's
+      // position while its task moved, a stop may interrupt the rebuild of the store.
       complete: !this.#stateLost && this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES,
     }
     await this.#settle(this.#workload.auditStores(process, stores))
@@ -297,18 +297,18 @@ export class World {
     this.#check()
   }
 
-  /** Starts a container in a process of the world's own, which is then the only one. */
+  /** Starts a container in one of the world's processes, which is then the only one. */
   #runAlone(auditor: SimulatedProcess, untilEnd: boolean): Promise<Container> {
     this.#killAllBut(auditor)
     return this.#open(this.#machine.process(`alone-${++this.#names}`), untilEnd)
   }
 
   #killAllBut(auditor: SimulatedProcess): void {
-    // One that is still starting is in nobody's list yet.
+    // A container that is still starting is not in any list yet.
     for (const process of this.#machine.processes) if (process !== auditor) process.crash()
   }
 
-  /** Damages the log in the end, and opens all tasks anew from what it says. */
+  /** Damages the log at the end, and opens all tasks from scratch with what the log still has. */
   async #damage(auditor: SimulatedProcess): Promise<void> {
     this.#machine.listen(undefined)
     this.#killAllBut(auditor)
@@ -321,21 +321,21 @@ export class World {
     if (isRight) await this.#workload.auditStores(auditor, { contentOf, complete: true })
   }
 
-  /** What the containers that live said last. */
+  /** The last statuses of the containers that are alive. */
   get #latest(): readonly JobStatus[] {
     return [...this.#containers.keys()].flatMap((name) => this.#statuses.get(name) ?? [])
   }
 
-  /** Whether every task is open in some container that lives. */
+  /** Whether every task is open in some container that is alive. */
   get #allOpen(): boolean {
     const tasks = this.#latest.reduce((sum, status) => sum + status.tasks.length, 0)
     return tasks === this.#subtopologies * this.#scenario.partitions
   }
 
   async #isDone(): Promise<boolean> {
-    // Whoever was stopped, and is taken for gone by the others, hears of that within this time.
+    // If other processes take a stopped one for dead, it learns that within this time.
     const allKnow = this.#machine.nowMs >= this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
-    // Batch runs come and go: what they have left is seen in the end.
+    // Batch runs start and end all the time: their results are checked at the end.
     if (this.#workload.batch) return this.#allProduced && allKnow
     if (!this.#allProduced || !this.#allOpen || !allKnow) return false
     const process = this.#machine.process('observer')
@@ -356,7 +356,7 @@ export class World {
     process.crash()
   }
 
-  /** Runs the machine until a promise of the world's own is settled. */
+  /** Runs the machine until one of the world's own promises is settled. */
   async #settle<T>(promise: Promise<T>): Promise<T> {
     let settled = false
     const note = () => {
@@ -382,7 +382,7 @@ export class World {
   }
 }
 
-/** An auditor is told of a failed sync through files that it had open, too. */
+/** An auditor also gets the error of a failed sync through files that it had open. */
 function ignoreHonest(error: unknown): void {
   if (!isHonest(error)) throw error
 }

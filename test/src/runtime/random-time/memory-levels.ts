@@ -1,7 +1,7 @@
 import type { Bytes, BytesBatch, BytesIterator, BytesRange, LevelEngine } from '@millrace/state'
 
 /**
- * Local state in memory, by directory; it outlives the containers that open it. It replaces LevelDB in tests that open hundreds
+ * Local state in memory, by directory. It outlives the containers that open it. It replaces LevelDB in tests that open hundreds
  * of stores.
  */
 export class MemoryLevels implements LevelEngine {
@@ -20,7 +20,7 @@ export class MemoryLevels implements LevelEngine {
     return undefined
   }
 
-  /** Loses everything. */
+  /** Deletes everything. */
   clear(): void {
     this.#stored.clear()
   }

@@ -1,7 +1,7 @@
 import type { JobPlan, StreamPlan, TablePlan } from '@millrace/testing/internal'
 import fc from 'fast-check'
 
-/** One step as chance gives it; numbers choose among what there is. */
+/** One random step. Its numbers choose among the existing streams and topics. */
 interface RandomStep {
   readonly kind: 'filter' | 'tag' | 'copies' | 'keyBy' | 'repartition' | 'merge' | 'window' | 'total'
   readonly from: number
@@ -12,11 +12,11 @@ interface RandomStep {
   readonly final: boolean
 }
 
-/** A job as chance gives it. */
+/** A random job. */
 export interface RandomJob {
-  /** Of every topic. */
+  /** The number of partitions of every topic. */
   readonly partitions: number
-  /** Of explicit repartition topics; undefined leaves all of them to the job. */
+  /** The number of partitions of explicit repartition topics; if undefined, the job adds all repartitions by itself. */
   readonly spread: number | undefined
   readonly topics: number
   readonly steps: readonly RandomStep[]
@@ -36,7 +36,7 @@ const randomStep: fc.Arbitrary<RandomStep> = fc.record({
     'copies',
     'total',
   ),
-  // The last of the streams, mostly: long chains are what goes wrong.
+  // Mostly the last stream: long chains are what fails.
   from: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.nat(9) }),
   other: fc.nat(9),
   sizeMs: fc.constantFrom(10, 20, 25, 60),
@@ -77,7 +77,7 @@ class PlanBuilder {
   readonly tables: TablePlan[] = []
   readonly #partitions: number
   readonly #spread: number | undefined
-  /** Those that steps may read, the latest first. */
+  /** The streams that steps may read, the latest first. */
   readonly #streams: Stream[]
   #numbers = 0
 
@@ -142,7 +142,9 @@ class PlanBuilder {
     return { plan, group: ++this.#numbers, rekeyed: false, ordered: input.ordered && senders === 1 }
   }
 
-  /** The stream as an aggregate reads it. What the job adds by itself has as many partitions as the topics. */
+  /**
+   * The stream as an aggregate reads it. A repartition topic that the job adds by itself has as many partitions as the topics.
+   */
   #byKey(input: Stream): Stream {
     if (!input.rekeyed) return input
     return this.#repartition(input, this.#spread === undefined ? undefined : `r${++this.#numbers}`)
@@ -152,7 +154,7 @@ class PlanBuilder {
     // A stream that is merged with itself would be named twice in one step.
     const other = first === second ? { ...second, plan: { kind: 'tag', input: second.plan } as const } : second
     const together = first.group === other.group
-    // Streams of different groups are read together behind topics of their own: else they could lead back to each other.
+    // Streams of different groups are read together through their own repartition topics: without these they could form a cycle.
     const inputs = together
       ? [first, other]
       : [first, other].map((each) => this.#repartition(each, `r${++this.#numbers}`))
@@ -172,7 +174,8 @@ class PlanBuilder {
     if (table.kind === 'window' && table.emit === 'final') {
       this.#push({ ...input, plan: results, rekeyed: true, ordered: false })
     } else if (input.ordered) {
-      // Else the times of changes depend on how the source partitions interleave: nothing that is compared may read them.
+      // If the input is not ordered, the times of changes depend on how the source partitions interleave: no compared result
+      // may read them.
       this.#push({ ...input, plan: results, rekeyed: table.kind === 'window' })
     }
   }

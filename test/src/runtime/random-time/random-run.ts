@@ -2,7 +2,7 @@ import type { Guarantee } from '@millrace/runtime'
 import fc from 'fast-check'
 import { COMMIT_POINTS, type CommitPoint, guaranteeAt } from '../cut-log.ts'
 
-/** A record of a source topic; its number names it. */
+/** A record of a source topic, identified by its number. */
 export interface SourceRecord {
   readonly topic: string
   readonly partition: number
@@ -16,19 +16,19 @@ export interface SourceRecord {
 interface RandomRecord {
   readonly topic: number
   readonly key: number
-  /** How far the time of its partition goes on. */
+  /** How far the time of its partition advances. */
   readonly advance: number
-  /** How far behind that the record is. */
+  /** How far the record is behind that time. */
   readonly behind: number
   readonly deletion: boolean
 }
 
-/** Records as chance gives them. */
+/** Random records. */
 export interface RandomRecords {
   readonly records: readonly RandomRecord[]
-  /** How many keys there are: a partition that none of them belongs to stays empty. */
+  /** The number of keys. A partition to which none of them belongs stays empty. */
   readonly keys: number
-  /** How much later the time of each topic begins than that of the first. */
+  /** How much later the time of each topic begins than the time of the first topic. */
   readonly skews: readonly number[]
   /** How much later the records of each topic and partition are appended, counted in records. */
   readonly lags: readonly number[]
@@ -74,27 +74,27 @@ export function recordsOf(random: RandomRecords, topics: readonly string[], part
   return ordered.sort((one, other) => one.at - other.at).map(({ record }) => record)
 }
 
-/** A part of a run: containers are started, records come, containers end. */
+/** A part of a run: containers start, records are appended, containers end. */
 export interface RandomPhase {
-  /** The share of the records that come in it, in percent of what is left. */
+  /** The share of the records that are appended in it, in percent of those that are left. */
   readonly share: number
-  /** In how many pieces they come; a batch run has them all before it starts. */
+  /** In how many pieces they are appended. In a batch run all are appended before it starts. */
   readonly pieces: number
   readonly batch: boolean
   readonly containers: number
   readonly commitIntervalMs: number
   /** How long a commit takes, in turns of the event loop. */
   readonly commitTurns: number
-  /** How the first container is cut off, and at the how-manieth commit; undefined stops it cleanly. */
+  /** How the first container is cut off, and the number of the commit at which that happens; undefined stops it cleanly. */
   readonly cut: { readonly point: CommitPoint; readonly countdown: number } | undefined
   /** Whether the containers are ended before everything is processed. */
   readonly hasty: boolean
   readonly loseState: boolean
-  /** How much time passes behind each piece. */
+  /** How much time passes after each piece. */
   readonly silenceMs: number
 }
 
-/** Less than some silences, more than others; two of the others together are longer. */
+/** Shorter than some silences and longer than others. Two of those others together are longer than this. */
 export const IDLE_AFTER_MS = 30_000
 
 /** Without transactions a job has one container, and its commits can be cut elsewhere. */

@@ -21,10 +21,10 @@ import { slowLog } from '../slow-log.ts'
 import { MemoryLevels } from './memory-levels.ts'
 import type { RandomPhase, SourceRecord } from './random-run.ts'
 
-/** Status, and rests without work, come this often at least: the tests wait for them. */
+/** A container reports its status, and rests when it has no work, at least this often: the tests wait for both. */
 const TIMERS_MS_MAX = 2
 
-/** Enough for a container that rests to wake, and look at the clock. */
+/** Enough turns of the event loop for a resting container to wake and read the clock. */
 const NOTICED_TURNS = 20
 
 /** How containers of one world are started, and what they share. */
@@ -40,14 +40,14 @@ export interface TimeOptions {
   readonly guarantee: Guarantee
 }
 
-/** A log, local state, and one job whose containers come and go. */
+/** A log, local state, and one job whose containers start and end. */
 export class TimeWorld {
   readonly #machine: Machine
   readonly #log: Log
   readonly #env: Env
   #passedMs = 0
   readonly #job: Job
-  /** The topics that the job reads: it need not read all that there are. */
+  /** The topics that the job reads: these need not be all topics. */
   readonly #sources: readonly string[]
 
   private constructor(machine: Machine, log: Log, job: Job) {
@@ -76,7 +76,7 @@ export class TimeWorld {
     rmSync(this.#machine.directory, { recursive: true, force: true })
   }
 
-  /** Makes the topics that a plan reads and writes. */
+  /** Creates the topics that a plan reads and writes. */
   async makeTopics({ topics, tables }: JobPlan, partitions: number): Promise<void> {
     const outputs = tables.flatMap(({ name }) => [resultsTopic(name).name, lateTopic(name).name])
     for (const name of [...topics, ...outputs]) await this.#log.admin.createTopic(name, { partitions })
@@ -93,7 +93,7 @@ export class TimeWorld {
     await writer.close()
   }
 
-  /** Runs containers while records come, and ends them as the phase states. */
+  /** Runs containers while records are appended, and ends them as the phase states. */
   async run(phase: RandomPhase, pieces: readonly (readonly SourceRecord[])[]): Promise<void> {
     if (phase.batch) for (const piece of pieces) await this.append(piece)
     const containers: Container[] = []
@@ -117,7 +117,7 @@ export class TimeWorld {
     if (phase.loseState) this.#loseState()
   }
 
-  /** Runs to the end of what is there; then finds what there is of each table. */
+  /** Runs to the end of the records that exist, and returns what is then found of each table. */
   async finish(tables: readonly TablePlan[]): Promise<ReadonlyMap<TablePlan, Found>> {
     const batch = await this.#start({ batch: true, commitIntervalMs: 5, commitTurns: 0 })
     await batch.done
@@ -129,7 +129,7 @@ export class TimeWorld {
     return views
   }
 
-  /** A container; none if it is cut off by what it commits at its start. */
+  /** Starts a container and returns it; returns none if a commit at its start cuts it off. */
   async #startOrDie(phase: RandomPhase, cut: RandomPhase['cut']): Promise<Container[]> {
     try {
       return [await this.#start(phase, cut)]
@@ -166,7 +166,7 @@ export class TimeWorld {
     }
   }
 
-  /** Resolves when all that the source topics hold is processed, or no container is left. */
+  /** Resolves when all records of the source topics are processed, or no container is left. */
   async #processed(containers: readonly Container[]): Promise<void> {
     const ends: { topic: string; partition: number; end: number }[] = []
     for (const topic of this.#sources) {
@@ -188,7 +188,7 @@ export class TimeWorld {
     await firstValueFrom(merge(...statuses).pipe(filter(isThrough)), { defaultValue: undefined })
   }
 
-  /** Lets time pass, and gives containers some turns in which they may notice. */
+  /** Moves the clock forward, and gives containers some turns of the event loop to notice it. */
   async #pass(ms: number): Promise<void> {
     if (ms === 0) return
     this.#passedMs += ms
@@ -201,7 +201,7 @@ export class TimeWorld {
   }
 }
 
-/** Waits for the end of containers. A cut is what the test did; nothing else ends one early. */
+/** Waits for the end of containers. The test itself makes the cuts; no other error may end a container early. */
 async function ended(containers: readonly Container[]): Promise<void> {
   for (const { done } of containers) {
     await done.catch((error: unknown) => {

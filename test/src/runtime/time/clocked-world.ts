@@ -7,10 +7,13 @@ import { type Container, type ContainerOptions, startContainer } from '@millrace
 import { filter, firstValueFrom } from 'rxjs'
 import type { TestRecord } from '../job-world.ts'
 
-/** Timers of a container and its log never wait longer: what it does next does not depend on how long it sleeps. */
+/**
+ * Timers of a container and its log never wait longer than this: what a container does next does not depend on how long it
+ * sleeps.
+ */
 const TIMERS_MS_MAX = 2
 
-/** A memory log, and containers whose clock a test moves on by hand. */
+/** A memory log, and containers whose clock a test moves forward by hand. */
 export class ClockedWorld {
   readonly #directory = mkdtempSync(`${tmpdir()}/millrace-clocked-`)
   readonly #env: Env
@@ -72,13 +75,13 @@ export class ClockedWorld {
     return container
   }
 
-  /** Lets time pass for all that run, and waits until they have come to rest in the new time. */
+  /** Moves the clock of all running containers forward, and waits until they rest at the new time. */
   async pass(ms: number): Promise<void> {
     this.#passedMs += ms
     await this.rested()
   }
 
-  /** Resolves when some container has gone to rest twice more: once, it may have been on its way with what it knew before. */
+  /** Resolves when a container has rested twice more. The first rest may have begun with what the container knew before. */
   async rested(): Promise<void> {
     for (let times = 0; times < 2; times++) {
       await new Promise<void>((resolve) => {
@@ -91,11 +94,11 @@ export class ClockedWorld {
     }
   }
 
-  /** Resolves when a container has processed all that the topics hold, and what it caused. */
+  /** Resolves when a container has processed all records of the topics, and the records that they caused. */
   async processed(container: Container): Promise<void> {
     const isThrough = ({ tasks }: JobStatus) =>
       tasks.every(({ inputs }) => inputs.every(({ offset, endOffset }) => offset >= endOffset))
-    // One status may be from before the records were there, or between two steps of theirs.
+    // One status may be older than the records, or may come between two steps that process them.
     for (let times = 0; times < 2; times++) {
       await this.rested()
       await firstValueFrom(container.status.pipe(filter(isThrough)))
@@ -121,7 +124,7 @@ export class ClockedWorld {
     return records
   }
 
-  /** The log as one container has it; it reports when the container rests. */
+  /** The log that a container gets; it notifies this world when the container rests. */
   #restingLog(): Log {
     const log = this.#log.again()
     return { ...log, openReader: (options) => this.#restingReader(log.openReader(options)) }

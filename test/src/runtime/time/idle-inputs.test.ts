@@ -68,7 +68,8 @@ describe('an input', () => {
       await produce(container, at('one', 300 + second), at('other', second))
       await world.pass(1000)
     }
-    // The slower one decides what is over: four windows of its own. The faster one has its records in later windows.
+    // The slower topic decides which windows have ended: four windows with its records. The records of the faster topic are in
+    // later windows.
     await expectSoon([
       [0, 10],
       [10, 10],
@@ -84,7 +85,7 @@ describe('an input', () => {
     await world.pass(IDLE_MS + 5000)
     const records = Array.from({ length: 4000 }, (_, index) => at('one', index, index % 2))
     await produce(container, ...records)
-    // The other topic may have woken up too: it holds time back until it was silent for as long again.
+    // The other topic may have records again too: it holds the watermark back until it has been silent for as long once more.
     await world.pass(IDLE_MS + 1000)
     await soon(async () => expect((await finalCounts()).reduce((sum, [, count]) => sum + count, 0)).toBe(3990))
     expect(await world.read('late', value)).toEqual([])
@@ -95,7 +96,7 @@ describe('an input', () => {
     const regrouped = countingJob(stream(one).keyBy((_, key) => key, string()))
     const container = await world.start(regrouped, { commitIntervalMs: 1 })
     await world.pass(IDLE_MS + 5000)
-    // The second partition stays behind the first, and comes after it.
+    // The records of the second partition come after those of the first, with the same times.
     const records = [0, 1].flatMap((partition) =>
       Array.from({ length: 2000 }, (_, index) => at('one', index, partition)),
     )
@@ -141,7 +142,7 @@ describe('an input', () => {
     await expectSoon([[0, 2]])
     await produce(container, at('other', 6), at('other', 24))
     await soon(async () => expect((await world.read('late', value)).map(([, , time]) => time)).toEqual([6000]))
-    // It holds back again, with its own time.
+    // It holds the watermark back again, at its own time.
     await produce(container, at('one', 45))
     expect(await finalCounts()).toEqual([[0, 2]])
     await produce(container, at('other', 41))

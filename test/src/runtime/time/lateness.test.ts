@@ -32,7 +32,7 @@ async function timesOf(name: string, partitions = 1): Promise<number[]> {
   return times
 }
 
-/** The values of a view, added up. */
+/** The sum of the values of a view. */
 async function total(theJob: Job, view: string): Promise<number> {
   let sum = 0
   for (const each of (await world.rows(theJob, view)).values()) sum += each as number
@@ -70,7 +70,10 @@ test.each(groupings.flatMap(([name, group]) => intervals.map((interval) => [name
   },
 )
 
-/** How long commits take, in turns of the event loop: a stage is at the end of its input until the one before has committed. */
+/**
+ * How long commits take, in turns of the event loop. Until the stage before it has committed, a stage is at the end of its
+ * input.
+ */
 const commitTurns = [0, 10, 100, 300]
 
 test.each(commitTurns.flatMap((turns) => [1, 20].map((interval) => [turns, interval] as const)))(
@@ -78,7 +81,7 @@ test.each(commitTurns.flatMap((turns) => [1, 20].map((interval) => [turns, inter
   async (turns, commitIntervalMs) => {
     const partitions = 3
     await topics(partitions)
-    // Each partition is in order; the times of the last one go on three times as far as those of the first.
+    // Each partition is in order. The times of the last partition advance three times as fast as those of the first.
     const records = Array.from({ length: 6000 }, (_, index): TestRecord<number> => {
       const partition = index % partitions
       return { key: `k${index % 97}`, value: index, timestamp: 1000 * index * (partition + 1), partition }

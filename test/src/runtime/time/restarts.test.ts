@@ -26,7 +26,7 @@ let world: ClockedWorld
 
 beforeEach(async () => {
   world = new ClockedWorld()
-  // What goes to a and b goes to their first partitions: the others stay empty.
+  // Records for a and b go to their first partitions. The other partitions stay empty.
   for (const name of ['a', 'b', 'finals', 'late']) await world.topic(name, 2)
 })
 
@@ -55,7 +55,7 @@ const jobs = [
   ['behind a repartition with an empty source partition', regrouped, { topic: 'a', partition: 1 }],
 ] as const
 
-/** How a test waits for what must come. */
+/** How a test waits for a result that must come. */
 const SOON = { interval: 2, timeout: 10_000 }
 
 test.each(jobs)('a batch run emits no final that the one before has emitted: %s', async (_, theJob) => {
@@ -143,7 +143,7 @@ test.each(jobs)('time that has passed an idle input stays after a restart: %s', 
   await second.stop()
   await produce(150)
   await (await world.start(theJob, { untilEnd: true })).done
-  // The input that was idle holds back again, at its own time; what is closed stays closed.
+  // The input that was idle holds the watermark back again, at its own time. Closed windows stay closed.
   expect(await finalCounts()).toEqual([[0, 1]])
 })
 

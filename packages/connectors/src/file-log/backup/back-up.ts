@@ -11,21 +11,21 @@ import { copyPartition } from './copy-partition.ts'
 import { type CleanerLocks, type Cut, takeCut } from './cut.ts'
 import { formatManifest, MANIFEST_FILE } from './manifest.ts'
 
-/** What a backup came to. */
+/** The result of a backup. */
 export interface BackedUp {
   readonly topics: number
   readonly partitions: number
   readonly bytes: number
-  /** Bytes of closed segments that got a second name instead of being copied. */
+  /** Bytes of closed segments that got a hard link instead of a copy. */
   readonly linkedBytes: number
-  /** Whether the target can have second names of the data's files. */
+  /** Whether the target supports hard links to the data's files. */
   readonly linkable: boolean
 }
 
 /**
- * Copies a data directory that others may go on writing to, so that the copy is of one moment. Closed segments get a second
- * name where that is possible: nothing ever changes them. The manifest is written last. `target` must be empty or missing,
- * and is so again after a failure. Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TARGET_NOT_EMPTY`, `LOG_FULL`,
+ * Copies a data directory as it is at one moment, while other processes may write to it. Closed segments get a hard link if
+ * that is possible, since nothing ever changes them. The manifest is written last. `target` must be empty or missing, and is
+ * so again after a failure. Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TARGET_NOT_EMPTY`, `LOG_FULL`,
  * `LOG_PARTS_DIFFER`, `LOG_DAMAGED`.
  */
 export async function backUp(env: Env, data: string, target: string): Promise<BackedUp> {
@@ -79,7 +79,7 @@ async function writeRest(target: BackupTarget, data: string, { topics, journals,
   await copyText(target, data, directory, VERSION_FILE)
 }
 
-/** Who was a member: whoever joins after a restore finds them dead, and ends what they left open. */
+/** Copies the members of each group: the process that joins after a restore finds them dead, and ends what they left open. */
 async function writeGroups(target: BackupTarget, data: string): Promise<void> {
   const { files } = target.env
   const groups = files.stat(`${data}/jobs`) === undefined ? [] : files.list(`${data}/jobs`)
@@ -92,7 +92,7 @@ async function writeGroups(target: BackupTarget, data: string): Promise<void> {
   }
 }
 
-/** Copies a small file to the place in the backup that it has in the data directory. */
+/** Copies a small file to the same place in the backup as in the data directory. */
 async function copyText(target: BackupTarget, data: string, directory: string, name: string): Promise<void> {
   const text = readText(target.env.files, `${data}${directory.slice(target.directory.length)}/${name}`)
   if (text !== undefined) await target.write(directory, name, text)
@@ -103,12 +103,12 @@ function unlock(cleaners: CleanerLocks): void {
   cleaners.clear()
 }
 
-/** Frees what a failed backup takes. One that is killed leaves a directory without a manifest. */
+/** Removes what a failed backup has written. A backup that is killed leaves a directory without a manifest. */
 function abandon({ files }: Env, target: string, there: boolean): void {
   try {
     if (!there) files.removeTree(target)
     else for (const name of files.list(target)) files.removeTree(`${target}/${name}`)
   } catch {
-    // What failed first is what must be reported.
+    // The first failure is the one to report.
   }
 }

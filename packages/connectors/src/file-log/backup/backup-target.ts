@@ -4,16 +4,16 @@ import { systemCode } from '../errors.ts'
 import { checksumFile } from './copy-file.ts'
 import type { BackupFile } from './manifest.ts'
 
-/** Codes of file systems that cannot give a file a second name there. */
+/** Error codes of file systems that cannot make a hard link to a file there. */
 const NOT_LINKABLE = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 /** The directory that a backup is written to, and what was written. */
 export class BackupTarget {
   readonly env: Env
   readonly directory: string
-  /** Bytes of files that got a second name instead of being copied. */
+  /** Bytes of files that got a hard link instead of a copy. */
   linkedBytes = 0
-  /** Whether files of the data can have second names here, as far as is known. */
+  /** Whether the data's files can have hard links here, as far as is known. */
   linkable = true
   readonly #paths: string[] = []
 
@@ -22,12 +22,12 @@ export class BackupTarget {
     this.directory = directory
   }
 
-  /** A file that stands in the backup as it will stay. */
+  /** Adds a file of the backup that does not change any more. */
   add(path: string): void {
     this.#paths.push(path)
   }
 
-  /** Gives a file that never changes a second name; false where that is not possible. */
+  /** Makes a hard link to a file that never changes; false if that is not possible. */
   link(path: string, name: string): boolean {
     if (!this.linkable) return false
     const { files } = this.env
@@ -42,13 +42,13 @@ export class BackupTarget {
     return true
   }
 
-  /** A small file, whole and durable. */
+  /** Writes a small file, whole and durable. */
   async write(directory: string, name: string, text: string): Promise<void> {
     await writeText(this.env.files, directory, name, text, 'next')
     this.add(`${directory}/${name}`)
   }
 
-  /** Reads all that was written. */
+  /** Reads all files that were written. */
   async checksums(): Promise<BackupFile[]> {
     const written: BackupFile[] = []
     for (const path of this.#paths) {

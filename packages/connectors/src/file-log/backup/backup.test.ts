@@ -110,7 +110,7 @@ test('nothing that happens to the data or to what was restored changes a backup'
   }
   const [first = ''] = segmentsIn(backup)
   expect(readFileSync(`${partition(data)}/${first}`)).not.toEqual(readFileSync(`${partition(backup)}/${first}`))
-  // The end of a dead appender, which recovery cuts off.
+  // The torn end that a dead appender left, which recovery cuts off.
   appendFileSync(`${partition(data)}/${segmentsIn(data).at(-1)}`, 'torn')
   await append('t', 1)
   expect(bytesOf()).toEqual(before)
@@ -131,7 +131,7 @@ test('a repair of a closed segment leaves the backup that shares it as it was', 
   await repairPartition(nodeEnv(), data, 't', 0)
   expect(readFileSync(`${partition(`${backup}-damaged`)}/${first}`)).toEqual(damaged)
   expect(readFileSync(path)).not.toEqual(damaged)
-  // What was damaged when it was backed up is not restored as if it were whole.
+  // Data that was damaged when it was backed up is not restored as if it were whole.
   await expect(restore(nodeEnv(), `${backup}-damaged`, `${restored}-damaged`)).rejects.toMatchObject({
     code: 'BACKUP_DAMAGED',
   })

@@ -4,18 +4,18 @@ import { syncFile } from '../sync.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** What was read of a file. */
+/** The part of a file that was read. */
 export interface ReadBytes {
   readonly bytes: number
   readonly crc32c: number
 }
 
-/** Copies a file, or its first `limit` bytes, to a new one, durably. Throws `ENOENT` before anything is made. */
+/** Copies a file, or its first `limit` bytes, to a new one, durably. Throws `ENOENT` before anything is created. */
 export async function copyFile(env: Env, from: string, to: string, limit = Number.POSITIVE_INFINITY): Promise<void> {
   await copyWithChecksum(env, from, to, limit)
 }
 
-/** As `copyFile`; says what was copied. */
+/** As `copyFile`; returns what was copied. */
 export async function copyWithChecksum(
   env: Env,
   from: string,

@@ -9,8 +9,8 @@ import { copyFile } from './copy-file.ts'
 import type { PartitionCut } from './cut.ts'
 
 /**
- * Puts a partition, up to its cut, into a backup. Its segments are not compacted meanwhile; retention may take the first ones
- * away, and then the partition in the backup starts later.
+ * Writes a partition, up to its cut, to a backup. Its segments are not compacted meanwhile. Retention may remove the first
+ * ones; then the partition in the backup starts later.
  */
 export async function copyPartition(target: BackupTarget, cut: PartitionCut): Promise<void> {
   const { env } = target
@@ -23,7 +23,7 @@ export async function copyPartition(target: BackupTarget, cut: PartitionCut): Pr
     const copied =
       base === tail.activeBase ? await copyActive(env, from, to, tail) : await copyClosed(target, from, to, base)
     if (copied) kept.push(base)
-    // Retention goes from the front: what was copied before is gone by now, too.
+    // Retention deletes from the front: what was copied before is deleted by now, too.
     else for (const gone of kept.splice(0)) env.files.remove(segmentPath(to, gone))
   }
   for (const base of kept) {
@@ -37,7 +37,7 @@ export async function copyPartition(target: BackupTarget, cut: PartitionCut): Pr
   await syncNames(env.files, to)
 }
 
-/** False where it is gone. */
+/** False if the segment was deleted. */
 async function copyClosed(target: BackupTarget, from: string, to: string, base: number): Promise<boolean> {
   const { env } = target
   const path = segmentPath(from, base)
@@ -47,18 +47,18 @@ async function copyClosed(target: BackupTarget, from: string, to: string, base: 
   })
 }
 
-/** Others go on appending to it: it is copied, and no second name of it is ever made. */
+/** Other processes continue to append to it: it is copied, and never gets a hard link. */
 async function copyActive(env: Env, from: string, to: string, { activeBase, activeBytes }: Tail): Promise<boolean> {
   const path = segmentPath(to, activeBase)
   if (activeBytes === 0) {
-    // Whoever rolled may not have made it yet.
+    // The process that rolled may not have made the file yet.
     env.files.open(path, 'create').close()
     return true
   }
   return ifThere(() => copyFile(env, segmentPath(from, activeBase), path, activeBytes))
 }
 
-/** An index is a help: what is missing in it is found by looking through the segment. */
+/** An index is optional: what is missing in it is found by a scan of the segment. */
 async function copyIndex(target: BackupTarget, from: string, to: string): Promise<void> {
   if (await ifThere(() => copyFile(target.env, from, to))) target.add(to)
 }
@@ -73,7 +73,7 @@ async function ifThere(copy: () => Promise<void>): Promise<boolean> {
   }
 }
 
-/** All that it speaks of is durable in the backup. */
+/** Everything that the tail refers to is durable in the backup. */
 async function writeNewTail(target: BackupTarget, path: string, tail: Tail): Promise<void> {
   const file = target.env.files.open(path, 'create')
   try {
@@ -91,7 +91,7 @@ function startingAt(tail: Tail, first: number): Tail {
   return { ...tail, startOffset: Math.max(tail.startOffset, first) }
 }
 
-/** The tail of a partition that has lost all its segments: retention deletes nothing that is not decided. */
+/** The tail of a partition that has lost all its segments: retention deletes only what is decided. */
 function emptied(tail: Tail): Tail {
   const { nextOffset } = tail
   return { ...tail, activeBase: nextOffset, activeBytes: 0, startOffset: nextOffset, maxTimestamp: -1, open: [] }

@@ -9,12 +9,15 @@ import { readClosed } from '../transactions/closed-writers.ts'
 import { type JournalRecord, TransactionJournal } from '../transactions/journal.ts'
 import { journalNames } from '../transactions/journals.ts'
 
-/** A writer or a topic may come or go meanwhile; more often in a row than this would be no accident. */
+/** A writer or a topic may come or go during a try; more than this many in a row are not a coincidence. */
 const CUT_TRIES = 20
-/** A changelog says how far its job has read: it is looked at before the topics that it speaks of, which may only be further. */
+/**
+ * A changelog records how far its job has read. It is looked at before the topics that the job reads, since those may only be
+ * further.
+ */
 const CHANGELOG = /\.changelog$/
 
-/** A partition as it goes into a backup: up to where its tail says. */
+/** A partition as it is in a backup: up to the end in its tail. */
 export interface PartitionCut {
   readonly topic: TopicDescription
   readonly partition: number
@@ -22,7 +25,7 @@ export interface PartitionCut {
   readonly tail: Tail
 }
 
-/** What belongs together of a data directory that others write to. */
+/** A consistent state of a data directory that others write to. */
 export interface Cut {
   readonly topics: readonly TopicDescription[]
   readonly partitions: readonly PartitionCut[]
@@ -34,14 +37,15 @@ export interface Cut {
 export type CleanerLocks = Map<string, OpenFile>
 
 /**
- * Finds a place in every partition such that a transaction is before it in all, or in none. Nothing is decided while all
- * journals are locked, and meanwhile the tails are read: writers that commit wait for so long. What is open there stays
- * open, and is ended by whoever restores it. `cleaners` gets the lock of every partition that is compacted.
+ * Finds a place in every partition such that a transaction is before it in all partitions, or in none. All journals are
+ * locked while the tails are read, so that nothing is decided meanwhile; writers that commit wait for that time. What is open
+ * there stays open, and the process that restores the backup ends it. `cleaners` gets the lock of every partition that is
+ * compacted.
  */
 export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): Promise<Cut> {
   let different: Error | undefined
   for (let tries = 0; tries < CUT_TRIES; tries++) {
-    // Whoever comes or goes must get its turn.
+    // Writers and topics that come or go must get their turn.
     await env.timers.turn()
     try {
       const topics = new TopicStore(env, data).list()
@@ -59,7 +63,7 @@ export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): P
   throw different ?? new Error(`The topics of ${data} come and go too fast for a backup`)
 }
 
-/** Lets partitions recover where an appender died, and waits for compactions that are under way. */
+/** Recovers partitions whose appender died, and waits for compactions that are in progress. */
 async function prepare(
   env: Env,
   data: string,
@@ -100,12 +104,12 @@ async function withJournalsLocked<T>(
     }
     return look(journals)
   } finally {
-    // Their locks go with them.
+    // Closing a journal also releases its lock.
     for (const journal of locked) journal.close()
   }
 }
 
-/** Synchronous: nobody of this process comes in between, and the others wait for the journals. */
+/** Synchronous: no other step of this process runs in between, and other processes wait for the journals. */
 function lookAt(
   env: Env,
   data: string,
@@ -118,14 +122,14 @@ function lookAt(
     const files = new PartitionFiles(env.files, data, place.topic.name, place.partition)
     try {
       const tail = files.readTail()
-      // An appender died since they were prepared.
+      // An appender died after the partition was prepared.
       if (tail === undefined || tail.boot !== bootMark(env.files.boot)) return undefined
       partitions.push({ ...place, tail })
     } finally {
       files.close()
     }
   }
-  // A transaction may have written to a topic that was made since.
+  // A transaction may have written to a topic that was created since.
   const ids = (all: readonly TopicDescription[]) => all.map(({ id }) => id).join()
   if (ids(new TopicStore(env, data).list()) !== ids(topics)) return undefined
   return { topics, partitions, journals, records }

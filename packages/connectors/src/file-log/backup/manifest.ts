@@ -8,13 +8,13 @@ const FORMAT = 1
 
 /** A file of a backup, as it was written. */
 export interface BackupFile {
-  /** From the backup's directory. */
+  /** Relative to the backup's directory. */
   readonly path: string
   readonly bytes: number
   readonly crc32c: number
 }
 
-/** What a backup holds. Written last: a directory without it holds no whole backup. */
+/** The contents of a backup. Written last: a directory without it is not a whole backup. */
 export interface BackupManifest {
   readonly format: number
   /** The version of the data directory. */

@@ -10,7 +10,7 @@ import { refuseFilled } from './backup-target.ts'
 import { copyWithChecksum } from './copy-file.ts'
 import { type BackupFile, backupDamaged, readManifest } from './manifest.ts'
 
-/** What a restore came to. */
+/** The result of a restore. */
 export interface Restored {
   readonly files: number
   readonly bytes: number
@@ -19,8 +19,8 @@ export interface Restored {
 }
 
 /**
- * Makes a data directory of a backup. Every file is copied and compared with the manifest, and the log is verified; only
- * then the directory gets its name. The backup is not changed, nor will it be by what happens to the data. Throws
+ * Makes a data directory from a backup. Every file is copied and compared with the manifest, and the log is verified; only
+ * then the directory gets its name. The backup is not changed, now or by later changes of the data. Throws
  * `BACKUP_INCOMPLETE`, `BACKUP_DAMAGED`, `DATA_VERSION`, `TARGET_NOT_EMPTY`, `LOG_FULL`.
  */
 export async function restore(env: Env, backup: string, data: string): Promise<Restored> {
@@ -65,7 +65,7 @@ async function syncDirectories(env: Env, directory: string): Promise<void> {
   await syncNames(files, directory)
 }
 
-/** Throws where the log is damaged though each file is as it was: then it was so when it was backed up. */
+/** Throws if the log is damaged although each file matches the manifest: then it was damaged when it was backed up. */
 async function verify(env: Env, data: string, backup: string): Promise<void> {
   for await (const { problems } of verifyLog(env, data, {})) {
     const damage = problems.find(({ severity }) => severity === 'damage')
@@ -90,6 +90,6 @@ function abandon({ files }: Env, making: string): void {
   try {
     files.removeTree(making)
   } catch {
-    // What failed first is what must be reported.
+    // The first failure is the one to report.
   }
 }

@@ -20,7 +20,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** A log whose topic `t` has one closed segment, in which each key stands once. */
+/** A log whose topic `t` has one closed segment with each key once. */
 async function fill(log: Log, cleanup: 'delete' | 'compact'): Promise<void> {
   await log.admin.createTopic('t', { segmentBytes: 1024, cleanup })
   const changes = await log.openTransactionalWriter('w')
@@ -32,7 +32,7 @@ async function fill(log: Log, cleanup: 'delete' | 'compact'): Promise<void> {
   await writer.flush()
 }
 
-/** An environment in which every look at the monotonic clock takes a millisecond. */
+/** An environment in which every read of the monotonic clock takes a millisecond. */
 function slowClock(): { env: Env; turns: () => number; looks: () => number } {
   const env = nodeEnv()
   let [turns, looks] = [0, 0]
@@ -88,7 +88,7 @@ test('a compaction that takes long is cut off when its log is closed, and the ne
   await fill(log, 'compact')
   await turned.promise
   const closed = log.close()
-  // It has waited for as long as it does.
+  // Closing has waited as long as it may.
   const { ms, cutOff } = await waiting.promise
   expect(ms).toBe(5000)
   cutOff()

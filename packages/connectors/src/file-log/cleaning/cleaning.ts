@@ -2,15 +2,18 @@ import { type ErrorPlace, MillraceError, RetriableError, type Timers, type Topic
 import { BehaviorSubject, type Observable } from 'rxjs'
 import { messageOf } from '../errors.ts'
 
-/** How long closing a log waits for the cleaning under way; what is cut off goes on when a segment is closed again. */
+/**
+ * How long closing a log waits for the cleaning in progress; a cleaning that is cut off continues when a segment is closed
+ * again.
+ */
 const CLOSE_WAIT_MS = 5000
 
 /** Cleans a partition: compacts it, or deletes what is too old. Rejects with the signal's reason if that is aborted. */
 type Clean = (topic: TopicDescription, partition: number, signal: AbortSignal) => Promise<void>
 
 /**
- * The cleaning of partitions that goes on behind appends, beside whatever else does: one partition after the other, so
- * that the memory that it takes is that of one.
+ * The cleaning of partitions in the background, after appends: one partition after the other, so that it takes the memory of
+ * one only.
  */
 export class Cleaning {
   readonly #clean: Clean
@@ -27,15 +30,18 @@ export class Cleaning {
     this.#timers = timers
   }
 
-  /** Why partitions could not be cleaned, each until it could. */
+  /** Why partitions could not be cleaned; each error stays until the partition is cleaned. */
   get failures(): Observable<readonly MillraceError[]> {
     return this.#failures
   }
 
-  /** Cleans a partition that has closed a segment. What fails is tried again when the next one is closed, except a sync. */
+  /**
+   * Cleans a partition that has closed a segment. After a failure, it is tried again when the next segment is closed, except
+   * after a failed sync.
+   */
   behind(topic: TopicDescription, partition: number): void {
     const name = `${topic.id}/${partition}`
-    // One that has not begun will find this segment, too.
+    // A cleaning that has not begun will find this segment, too.
     if (this.#waiting.has(name)) return
     this.#waiting.add(name)
     this.#last = this.#last.then(() => {
@@ -44,12 +50,15 @@ export class Cleaning {
     })
   }
 
-  /** Throws a sync that failed: it was of the log's own files, and whoever relies on their being durable must not go on. */
+  /**
+   * Throws the error of a failed sync: it concerns the log's own files, and a caller that relies on their being durable must
+   * not continue.
+   */
   check(): void {
     if (this.#syncFailure !== undefined) throw this.#syncFailure.error
   }
 
-  /** Resolves when nothing runs any more; what takes too long is cut off. Throws as `check` does. */
+  /** Resolves when no cleaning runs any more; a cleaning that takes too long is cut off. Throws as `check` does. */
   async settle(): Promise<void> {
     const timer = this.#timers.after(CLOSE_WAIT_MS, () => this.#closing.abort())
     await this.#last

@@ -33,7 +33,7 @@ test('compaction behind appends writes each byte a bounded number of times, howe
     }
     await writer.flush()
     await writer.close()
-    // Waits for what goes on behind the appends.
+    // Waits for the cleaning after the appends.
     await log.close()
   }
   expect(written / appended).toBeLessThan(5)

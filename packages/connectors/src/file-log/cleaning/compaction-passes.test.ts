@@ -12,7 +12,7 @@ import { withoutSyncs } from '../testing/unsynced-files.ts'
 import { compact } from './compaction.ts'
 
 const DAY_MS = 86_400_000 + 1
-/** The same records go to a topic that is compacted and to one that keeps all. */
+/** The same records are written to a topic that is compacted and to one that keeps all of them. */
 const TOPICS = ['compacted', 'mirror']
 
 const key = fc.oneof({ weight: 9, arbitrary: fc.nat(9) }, { weight: 1, arbitrary: fc.constant(null) })
@@ -39,7 +39,7 @@ type Plain = typeof record extends fc.Arbitrary<infer T> ? T : never
 class History {
   readonly directory = mkdtempSync(`${tmpdir()}/millrace-passes-`)
   readonly calmEnv: Env
-  /** Where calls to the disk may fail. */
+  /** The environment, in which calls to the disk may fail. */
   readonly #env: Env
   #aheadMs = 0
   #failAt = -1
@@ -55,7 +55,7 @@ class History {
     this.#aheadMs += DAY_MS
   }
 
-  /** Compacts with room for so few keys; the call to the disk of that number fails. */
+  /** Compacts with room for `keysMax` keys; the call to the disk with the number `failAt` fails. */
   async compact(keysMax: number, failAt = -1): Promise<void> {
     this.#failAt = failAt
     const files = new PartitionFiles(this.#env.files, this.directory, 'compacted', 0)
@@ -77,7 +77,7 @@ class History {
   }
 }
 
-/** One that folds a topic, and may be stopped for long: what a job's input does. */
+/** A reader that folds a topic, and may be stopped for long, like the input of a job. */
 class Follower {
   readonly #log: Log
   readonly rows = new Map<string, string>()
@@ -150,7 +150,7 @@ async function run(steps: readonly Step[], check: Check): Promise<void> {
 
 async function runIn(history: History, steps: readonly Step[], check: Check): Promise<void> {
   const log = await openFileLog({ directory: history.directory, env: history.calmEnv, durability: 'os' })
-  // Nothing but the test's own steps compacts.
+  // Only the test's own steps compact.
   for (const topic of TOPICS) await log.admin.createTopic(topic, { segmentBytes: 1024 })
   const [plain, writer, opener] = [
     log.openWriter(),
@@ -189,7 +189,7 @@ async function runIn(history: History, steps: readonly Step[], check: Check): Pr
   await log.close()
 }
 
-/** Steps of the kinds named, as often as the weights say. */
+/** Steps of the given kinds, as often as the weights say. */
 function histories(weights: Record<keyof typeof STEPS, number>) {
   const kinds = Object.entries(weights).map(([kind, weight]) => {
     return { weight, arbitrary: STEPS[kind as keyof typeof STEPS] as fc.Arbitrary<Step> }
@@ -199,7 +199,7 @@ function histories(weights: Record<keyof typeof STEPS, number>) {
 
 test('compaction in any number of passes leaves what a naive one does, also after one that failed', async () => {
   let compactions = 0
-  // Tombstones stay: no time passes.
+  // Tombstones stay, since no time passes.
   const timeless = histories({
     append: 6,
     commit: 4,
@@ -221,7 +221,7 @@ test('compaction in any number of passes leaves what a naive one does, also afte
     ),
     { numRuns: 20 },
   )
-  // Else nothing was tried.
+  // Otherwise the test would have tried nothing.
   expect(compactions).toBeGreaterThan(20)
 })
 

@@ -44,7 +44,7 @@ test('whatever is written and whenever it is compacted, the latest of each key i
           follow(follower.poll())
           await log.admin.clean('t')
         } else {
-          // Tombstones of now: none is old enough to go.
+          // Tombstones with the present time: none is old enough to be dropped.
           write(to, `k${step.key}`, step.value === null ? null : step.value.padEnd(150), Date.now())
           latest.set(`k${step.key}`, [offset++, step.value === null ? null : step.value.padEnd(150)])
         }

@@ -14,21 +14,22 @@ import { Slices } from './slices.ts'
 
 export interface CompactOptions {
   readonly segmentBytes: number
-  /** Nothing is done while the bytes that were never compacted are less than this part of those that were. */
+  /** Nothing is compacted while the bytes that were never compacted are less than this fraction of those that were. */
   readonly dirtyRatioMin: number
-  /** How many keys are remembered at once. Default `COMPACTION_KEYS_MAX`. */
+  /** The maximum number of keys in memory at once. Default `COMPACTION_KEYS_MAX`. */
   readonly keysMax?: number
-  /** Cuts the compaction off, between two slices; it rejects with the signal's reason. */
+  /** Cuts the compaction off, between two slices; the compaction then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Rewrites the closed segments of a partition so that each key's latest record among them stays, at its offset; a
- * tombstone goes too, 24 hours after it was first compacted. Appending and reading go on meanwhile.
+ * Rewrites the closed segments of a partition so that each key's latest record among them stays, at its offset; a tombstone
+ * is dropped too, 24 hours after it was first compacted. Appending and reading continue meanwhile.
  *
- * What was compacted before holds each key once. So it takes one pass for each run of new records whose keys fit into
- * memory: note their keys, then rewrite everything up to the end of the run without what they supersede. How far that has
- * come is noted in the tail after each pass, so that a compaction that was cut off goes on there.
+ * The part that was compacted before holds each key once. So one pass is enough for each run of new records whose keys fit
+ * into memory: it notes their keys, then rewrites everything up to the end of the run without the records that they
+ * supersede. The tail records how far compaction has come after each pass, so that a compaction that was cut off continues
+ * there.
  */
 export async function compact(env: Env, files: PartitionFiles, options: CompactOptions): Promise<void> {
   const { segmentBytes, dirtyRatioMin, keysMax = COMPACTION_KEYS_MAX, signal } = options
@@ -41,7 +42,7 @@ export async function compact(env: Env, files: PartitionFiles, options: CompactO
     const end = files.segments().find((base) => base > (closed.at(-1) ?? 0)) ?? tail.activeBase
     if (first === undefined || tail.compactedBefore >= end) return
     if (!isDirty(files, closed, tail, dirtyRatioMin)) return
-    // What is rewritten tells of transactions no more: the markers that stand behind must not be lost.
+    // Rewritten batches are not part of a transaction any more, so the markers after them must not be lost.
     if (tail.synced.nextOffset < tail.nextOffset) await syncActive(files)
     const slices = new Slices(env, signal)
     let from = Math.max(tail.compactedBefore, first)
@@ -64,7 +65,7 @@ export async function compact(env: Env, files: PartitionFiles, options: CompactO
   }
 }
 
-/** The closed segments all of whose transactions are over: their markers stand before the tail. */
+/** The closed segments in which all transactions are over: their markers are before the tail. */
 function decidedSegments(files: PartitionFiles, tail: Tail): number[] {
   const segments = files.segments().filter((base) => base <= tail.activeBase)
   return segments.slice(0, -1).filter((_, index) => (segments[index + 1] ?? 0) <= stableOffset(tail))
@@ -82,7 +83,7 @@ function isDirty(
   return bytesOf(closed) - clean >= dirtyRatioMin * clean
 }
 
-/** Durably: only then tombstones before it may go, and whoever begins to read then must know. */
+/** Durably: only after that may tombstones before it be dropped, and a reader that begins then must know about it. */
 async function setCompactedBefore(files: PartitionFiles, compactedBefore: number): Promise<void> {
   await files.lock()
   try {
@@ -102,7 +103,7 @@ interface NoteKeys {
   readonly slices: Slices
 }
 
-/** Notes the keys of the segments' records from an offset on. Returns the offset of the first that did not fit, if any. */
+/** Notes the keys of the segments' records from an offset on. Returns the offset of the first record that did not fit, if any. */
 async function noteKeys({ files, segments, from, keys, tail, slices }: NoteKeys): Promise<number | undefined> {
   const cursor = new RecordCursor(files.topic, files.partition)
   const outcomes = new TransactionOutcomes(files)
@@ -111,7 +112,7 @@ async function noteKeys({ files, segments, from, keys, tail, slices }: NoteKeys)
     let next = from
     let until: number | undefined
     for (const base of segments) {
-      // A compaction that was cut off left it: all of it stands in the segment before.
+      // A compaction that was cut off left this segment: all of it is in the segment before.
       if (base < next && base !== holding) continue
       await eachClosedBatch(files, base, slices, async (batch) => {
         if (batch.nextOffset <= from) return true

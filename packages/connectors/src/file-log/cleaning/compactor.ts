@@ -21,30 +21,30 @@ export interface CompactorSpec {
   readonly files: PartitionFiles
   /** An output that reached this size is closed. */
   readonly segmentBytes: number
-  /** Of the records before this each key stands once. */
+  /** Among the records before this offset, each key is there once. */
   readonly from: number
-  /** Of the records from there up to this: the latest offset of each key. */
+  /** The latest offset of each key, among the records from there up to this offset. */
   readonly keys: KeyOffsets
   readonly until: number
   readonly tail: Tail
   readonly slices: Slices
 }
 
-/** Offsets of which nothing stays, from `from` up to what comes next. */
+/** Offsets of which no record stays, from `from` up to the next batch. */
 interface Gap {
   readonly from: number
   readonly tombstonesGone: boolean
 }
 
 /**
- * Rewrites closed segments without what is superseded. Where whole batches go, an empty one stands for their offsets, as
- * Kafka's cleaner leaves them: a segment has no gaps, so that every reader can check each base offset. Small neighbours are
+ * Rewrites closed segments without superseded records. If whole batches are dropped, an empty one takes their offsets, as
+ * Kafka's cleaner does it: a segment has no gaps, so that every reader can check each base offset. Small neighbours are
  * merged.
  *
- * A compacted segment is written under another name, made durable, and renamed over the first of those it replaces;
- * then the others are removed. A crash in between leaves segments whose records stand in the merged one as well: readers
- * pass over offsets that they have had, and the next compaction removes them. Segments are replaced in the order of their
- * offsets, so that what a tombstone deletes is gone before the tombstone's time begins.
+ * A compacted segment is written under another name, made durable, and renamed over the first of the segments that it
+ * replaces; then the others are removed. A crash in between leaves segments whose records are in the merged one as well:
+ * readers skip offsets that they have already read, and the next compaction removes the segments. Segments are replaced in
+ * the order of their offsets, so that the records that a tombstone deletes are removed before the tombstone's time begins.
  */
 export class Compactor {
   readonly #spec: CompactorSpec
@@ -52,14 +52,14 @@ export class Compactor {
   readonly #cursor: RecordCursor
   /** The segment that is being read. */
   #source = 0
-  /** The segments that the one being written replaces. */
+  /** The segments that the output replaces. */
   #sources: number[] = []
   #output: OpenFile | undefined
   #bytes = 0
   /** The offset after the last batch that was copied. */
   #nextOffset = 0
   #gap: Gap | undefined
-  /** For each record of a batch, 1 if a later one of its key stands in what is compacted. */
+  /** For each record of a batch, 1 if a later one of its key is in the range that is compacted. */
   #superseded = new Uint8Array(0)
 
   constructor(spec: CompactorSpec) {
@@ -72,7 +72,7 @@ export class Compactor {
     const { files, segmentBytes, slices } = this.#spec
     for (const base of closed) {
       if (base < this.#nextOffset) {
-        // A compaction that was cut off left it: all of it stands in the segment before.
+        // A compaction that was cut off left this segment: all of it is in the segment before.
         await this.#remove(base)
         continue
       }
@@ -84,7 +84,7 @@ export class Compactor {
     if (this.#sources.length > 0) await this.#finish()
   }
 
-  /** Gives up an output that was not finished. */
+  /** Drops an output that was not finished. */
   close(): void {
     this.#outcomes.close()
     const output = this.#output
@@ -92,10 +92,10 @@ export class Compactor {
     if (output === undefined) return
     try {
       output.close()
-      // The next compaction would write over it; until then it takes room.
+      // The next compaction would overwrite it; until then it takes space.
       this.#spec.files.files.remove(output.path)
     } catch {
-      // Why it was not finished is what is reported.
+      // The error to report is why it was not finished.
     }
   }
 
@@ -119,7 +119,7 @@ export class Compactor {
     return true
   }
 
-  /** Looks the keys of a batch up, slice by slice: what follows is no more than copying. */
+  /** Looks up the keys of a batch, slice by slice: what follows only copies. */
   async #lookUp({ buffer, at }: ScannedBatch): Promise<void> {
     const { keys, slices } = this.#spec
     const count = recordCount(buffer, at)
@@ -136,9 +136,10 @@ export class Compactor {
   }
 
   #put({ kept, tombstonesGone }: CompactedBatch, baseOffset: number): void {
-    // A gap says of all its offsets whether tombstones are gone: it must not say so of more.
+    // A gap has one mark for all its offsets, whether tombstones are gone, so a batch with another mark starts a new gap.
     if (kept !== undefined || this.#gap?.tombstonesGone !== tombstonesGone) this.#fillGap(baseOffset)
-    // Its transaction is over: without the bit nobody looks for a marker, and markers need not be kept.
+    // The batch's transaction is over: without the transaction bit no reader looks for a marker, and markers need not be
+    // kept.
     if (kept !== undefined) this.#write(withoutTransaction(kept))
     else this.#gap ??= { from: baseOffset, tombstonesGone }
   }
@@ -178,12 +179,12 @@ export class Compactor {
     const [first = 0, ...others] = this.#sources
     this.#fillGap(this.#nextOffset)
     const output = this.#open()
-    // Where this fails the output is thrown away, and the log is as it was.
+    // If this fails, the output is dropped, and the log is unchanged.
     await output.sync()
     output.close()
     this.#output = undefined
     this.#outcomes.reset()
-    // An index of what was there would point into the middle of other batches.
+    // An index of the replaced segments would point into the middle of other batches.
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
     await syncNames(files, directory)
@@ -192,7 +193,7 @@ export class Compactor {
     this.#bytes = 0
   }
 
-  /** Durably, one after the other: were one of the midst left by a power cut, what it goes on with would be missing. */
+  /** Durably, one after the other: if a power cut left one from the middle, the segment that continues it would be missing. */
   async #remove(base: number): Promise<void> {
     const { files, directory } = this.#spec.files
     files.remove(indexPath(directory, base))

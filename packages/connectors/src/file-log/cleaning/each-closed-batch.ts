@@ -3,7 +3,7 @@ import type { PartitionFiles } from '../partition/partition-files.ts'
 import { type ScannedBatch, scanBatches } from '../partition/scan.ts'
 import type { Slices } from './slices.ts'
 
-/** Others get their turn after so many batches at the latest: each may be a megabyte that is read and verified. */
+/** Other work gets its turn after so many batches at the latest: each may be a megabyte that is read and verified. */
 const BATCHES_PER_SLICE = 16
 
 /** Calls for every batch of a closed segment, until a call returns false. All batches must be whole. */

@@ -5,7 +5,7 @@ import type { Slices } from './slices.ts'
 /** Four words of hash, and the offset. */
 const SLOT_WORDS = 5
 const SLOT_BYTES = 4 * SLOT_WORDS
-/** A look-up in a table as full as this looks at 2.5 slots on average, if the key is there. */
+/** A look-up in a table that is this full reads 2.5 slots on average, if the key is there. */
 const LOAD_MAX = 0.75
 /** An offset is kept as its difference from the first, plus one, in 32 bits; 0 is a free slot. */
 const OFFSETS_MAX = 2 ** 32 - 1
@@ -13,17 +13,17 @@ const OFFSETS_MAX = 2 ** 32 - 1
 const CLEARED_WORDS = 64 * 1024
 
 /**
- * What a compaction remembers of keys takes so much memory at most, however many there are: Kafka's
- * `log.cleaner.dedupe.buffer.size`. A process compacts one partition at a time behind its appends.
+ * The maximum memory for the keys of a compaction, however many there are: Kafka's `log.cleaner.dedupe.buffer.size`. A
+ * process compacts one partition at a time in the background, after its appends.
  */
 const KEY_BYTES_MAX = 128 * 1024 * 1024
 
-/** So many keys fit: 128 MiB / 20 B × 0.75. More keys take more passes. */
+/** The number of keys that fit: 128 MiB / 20 B × 0.75. More keys take more passes. */
 export const COMPACTION_KEYS_MAX = Math.floor((KEY_BYTES_MAX / SLOT_BYTES) * LOAD_MAX)
 
 /**
- * The latest offset of each key of some consecutive records, for a bounded number of keys: an open-addressed table of
- * 128-bit hashes. The hash is keyed anew for every table, so that nobody can choose keys that collide.
+ * The latest offset of each key of some consecutive records, for a bounded number of keys: an open-addressed table of 128-bit
+ * hashes. Every table gets a new hash key, so that no one can choose record keys that collide.
  */
 export class KeyOffsets {
   readonly #keysMax: number
@@ -46,7 +46,7 @@ export class KeyOffsets {
     return this.#words.byteLength
   }
 
-  /** Forgets all; offsets from `firstOffset` on follow. */
+  /** Removes all keys; offsets from `firstOffset` on follow. */
   async clear(firstOffset: number, slices: Slices): Promise<void> {
     this.#firstOffset = firstOffset
     if (this.#keys === 0) return
@@ -57,7 +57,10 @@ export class KeyOffsets {
     }
   }
 
-  /** Notes the offset of a key, `bytes[start, end)`; in offset order. False if it does not fit any more: nothing was noted. */
+  /**
+   * Notes the offset of a key, `bytes[start, end)`; in offset order. False if it does not fit any more: then nothing is
+   * noted.
+   */
   note(bytes: Buffer, start: number, end: number, offset: number): boolean {
     const difference = offset - this.#firstOffset
     if (difference >= OFFSETS_MAX) return false
@@ -76,20 +79,20 @@ export class KeyOffsets {
     return true
   }
 
-  /** The latest offset noted of a key; -1 if there is none. */
+  /** The latest noted offset of a key; -1 if there is none. */
   latest(bytes: Buffer, start: number, end: number): number {
     const noted = this.#words[this.#slotOf(bytes, start, end) + 4] ?? 0
     return noted === 0 ? -1 : this.#firstOffset + noted - 1
   }
 
-  /** Where the key's slot begins, or the free one that it would get. */
+  /** The start of the key's slot, or of the free one that it would get. */
   #slotOf(bytes: Buffer, start: number, end: number): number {
     const hash = this.#hash
     hash.hash(bytes, start, end)
     const words = this.#words
     const [h0, h1, h2, h3] = [hash.h0 >>> 0, hash.h1 >>> 0, hash.h2 >>> 0, hash.h3 >>> 0]
     let at = Math.floor((h0 * this.#slots) / 2 ** 32) * SLOT_WORDS
-    // The table is never full, as at least one key in four is missing: a free slot comes.
+    // The table is never full, since at least one slot in four is free: the loop reaches a free slot.
     while (words[at + 4] !== 0) {
       if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) return at
       at += SLOT_WORDS

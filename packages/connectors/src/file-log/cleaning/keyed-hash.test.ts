@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { KeyedHash } from './keyed-hash.ts'
 
-/** Of the reference implementation: the hash of the bytes 0, 1, … as many as stated. */
+/** From the reference implementation: the hash of the bytes 0, 1, … for each number of bytes. */
 const VECTORS: readonly (readonly [bytes: number, hash: string])[] = [
   [0, '43cb1f41 51eba0c2 ff0a8ac3 7ee3f642'],
   [1, 'f9ac2067 9c35a846 441aad3d 777b7330'],

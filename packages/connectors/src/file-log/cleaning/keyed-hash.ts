@@ -2,11 +2,11 @@
 const ROUNDS = 12
 
 /**
- * A keyed 128-bit hash of bytes: Chaskey-12 (Mouha et al., "Chaskey: An Efficient MAC Algorithm for 32-bit
- * Microcontrollers", SAC 2014). It needs no more than 32-bit additions, rotations and XORs, which JavaScript does fast.
+ * A keyed 128-bit hash of bytes: Chaskey-12 (Mouha et al., "Chaskey: An Efficient MAC Algorithm for 32-bit Microcontrollers",
+ * SAC 2014). It only needs 32-bit additions, rotations and XORs, which are fast in JavaScript.
  *
- * Two different inputs have the same hash with a probability of 2^-128, also where somebody chooses them: without the key
- * no such pair can be found. So whoever compares hashes needs no look at the inputs.
+ * Two different inputs have the same hash with a probability of 2^-128, even if an attacker chooses them: without the key no
+ * such pair can be found. So code that compares hashes does not need to compare the inputs.
  */
 export class KeyedHash {
   /** The hash of the last call. */

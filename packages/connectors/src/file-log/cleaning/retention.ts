@@ -14,8 +14,8 @@ interface ClosedSegment {
 }
 
 /**
- * Deletes the oldest closed segments that the topic's settings let go: whole segments, from the front, never the active
- * one. A segment goes by time when its greatest record timestamp is older than `retentionMs`, and by size while the
+ * Deletes the oldest closed segments that exceed the topic's settings: whole segments, from the front, never the active one.
+ * A segment is deleted by time when its greatest record timestamp is older than `retentionMs`, and by size while the
  * partition stays at least as large as `retentionBytes` without it.
  */
 export async function applyRetention(env: Env, files: PartitionFiles, topic: TopicDescription): Promise<void> {
@@ -44,14 +44,14 @@ async function deleteWhile(
     let bytes = segments.reduce((sum, segment) => sum + segment.bytes, tail.activeBytes)
     const stable = stableOffset(tail)
     for (const segment of segments) {
-      // What is not decided yet is kept: its end is still to be told.
+      // What is not decided yet is kept, since readers do not know yet how it ends.
       if (segment.next > stable || !goes(segment, bytes)) break
-      // The start moves first: a reader that comes too late is told so, and finds no file missing.
+      // The start moves first: then a reader that comes too late gets the right error, instead of a missing file.
       tail = { ...tail, startOffset: segment.next }
       files.writeTail(tail)
       files.files.remove(indexPath(files.directory, segment.base))
       files.files.remove(segmentPath(files.directory, segment.base))
-      // Were one left by a power cut and the next one gone, there would be a gap.
+      // If a power cut left this segment but not the next one, there would be a gap.
       await syncNames(files.files, files.directory)
       bytes -= segment.bytes
     }

@@ -1,11 +1,11 @@
 import type { Env } from '@millrace/core'
 
-/** A container's own slices take 5 ms: whoever waits for both waits for 7, and the container gets most of the time. */
+/** A container's own slices take 5 ms: what waits for both waits 7 ms, and the container gets most of the time. */
 const SLICE_MS = 2
 /** Steps between two looks at the clock: 64 × 1 µs is far below a slice. */
 const STEPS_PER_CLOCK_LOOK = 64
 
-/** Long work beside whatever else a process does, cut into slices. */
+/** Long work beside other work of a process, cut into slices. */
 export class Slices {
   readonly #env: Env
   readonly #signal: AbortSignal | undefined
@@ -18,12 +18,12 @@ export class Slices {
     this.#untilMs = env.clock.monotonic() + SLICE_MS
   }
 
-  /** Whether the slice is over, so that `next` is to be awaited. */
+  /** Whether the slice is over, so that the caller must await `next`. */
   get over(): boolean {
     return this.#env.clock.monotonic() >= this.#untilMs
   }
 
-  /** The same after one of very many small steps: it seldom looks at the clock. */
+  /** The same after one of very many small steps: it rarely reads the clock. */
   overAfterStep(): boolean {
     return ++this.#steps % STEPS_PER_CLOCK_LOOK === 0 && this.over
   }

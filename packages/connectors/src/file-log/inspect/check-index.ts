@@ -5,10 +5,13 @@ import type { PartitionProblem } from './problem.ts'
 import { openIfThere } from './snapshot.ts'
 import type { WalkedBatch, WalkedDamage } from './walk-segment.ts'
 
-/** Compares a segment's index with the batches of a walk through the segment. Whatever is wrong is harmless: look-ups verify. */
+/**
+ * Compares a segment's index with the batches of a walk through the segment. Every error of an index is harmless: look-ups
+ * verify.
+ */
 export class IndexCheck {
   readonly #path: string
-  /** Entries that no batch has confirmed yet, by the position that they name, and where they stand themselves. */
+  /** Entries that no batch has confirmed yet, by the position in them, and where the entries themselves are. */
   readonly #open = new Map<number, { readonly entry: IndexEntry; readonly at: number }>()
   readonly #problems: PartitionProblem[] = []
 
@@ -19,7 +22,7 @@ export class IndexCheck {
     try {
       const bytes = Buffer.alloc(file.size())
       const held = file.read(bytes, 0, bytes.length, 0)
-      // A shorter rest is an entry on its way, or a torn one that the next is written over.
+      // A shorter rest is an entry that is being written, or a torn one that the next entry overwrites.
       for (let at = 0; at + ENTRY_BYTES <= held; at += ENTRY_BYTES) {
         const entry = readIndexEntry(bytes, at)
         if (entry === undefined) this.#report(at, 'the checksum of the entry there is wrong')

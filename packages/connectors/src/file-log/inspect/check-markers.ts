@@ -13,7 +13,10 @@ interface TransactionStart {
   readonly producer: Producer
 }
 
-/** Looks, along a walk through a partition, for the markers of its transactions: without one nobody can tell how it ended. */
+/**
+ * Looks, during a walk through a partition, for the markers of its transactions: without its marker, a transaction's outcome
+ * is unknown.
+ */
 export class MarkerCheck {
   /** The first batch of every transaction that has no marker yet. */
   readonly #unmarked = new Map<string, TransactionStart>()
@@ -28,7 +31,7 @@ export class MarkerCheck {
     }
   }
 
-  /** What has no marker and is not open either, unless the marker may be among what is damaged. */
+  /** Transactions that have no marker and are not open either, unless the marker may be in a damaged part. */
   problems(open: readonly OpenTransaction[], others: readonly PartitionProblem[]): PartitionProblem[] {
     return [...this.#unmarked.values()].flatMap(({ path, position, end, offset, producer }) => {
       const isOpen = open.some((each) => sameTransaction(each, producer))

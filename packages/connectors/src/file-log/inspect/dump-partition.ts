@@ -29,32 +29,35 @@ export interface DumpedBatch {
   /** When compaction may drop its tombstones; 0 once some are dropped, null while there are none to drop. */
   readonly deleteHorizonMs: number | null
   readonly maxTimestamp: number
-  /** -1 where there is none. */
+  /** -1 if the batch has no producer. */
   readonly producerId: number
   readonly producerEpoch: number
   readonly transactional: boolean
   readonly control: boolean
   readonly compressed: boolean
-  /** Stands before the batch's first record that was asked for, until the dump goes on; not to be read where compressed. */
+  /**
+   * Positioned before the first requested record of the batch, until the dump continues. The caller must not read it if the batch
+   * is compressed.
+   */
   readonly cursor: RecordCursor
 }
 
-/** Bytes that are no whole batch of the partition. */
+/** Bytes that are not a whole batch of the partition. */
 export interface DumpedDamage {
   readonly kind: 'damage' | 'torn'
   readonly file: string
   readonly position: number
   readonly end: number
-  /** The offset that should stand there. */
+  /** The offset that should be there. */
   readonly offset: number
-  /** The offset at which whole batches go on; undefined where none follows. */
+  /** The offset of the next whole batch; undefined if none follows. */
   readonly nextOffset: number | undefined
   readonly what: string
 }
 
 /**
- * Everything in a partition from the batch on that holds `offset`, past whatever is damaged; nothing is changed. Throws
- * `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TOPIC_MISSING`, `PARTITION_MISSING`.
+ * Returns everything in a partition from the batch that holds `offset`, and continues after damage; nothing is changed.
+ * Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TOPIC_MISSING`, `PARTITION_MISSING`.
  */
 export async function* dumpPartition(
   env: Env,
@@ -71,7 +74,7 @@ export async function* dumpPartition(
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]
     const isBefore = next !== undefined && next.base <= Math.max(offset, tail?.startOffset ?? 0)
-    // What a compaction left that was cut off stands in the segment before, too.
+    // What a cut-off compaction left is also in the segment before.
     if (isBefore || segment.base < expected) continue
     const file = openIfThere(env.files, segment.path)
     if (file === undefined) continue

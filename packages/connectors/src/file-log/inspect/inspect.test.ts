@@ -31,7 +31,7 @@ afterEach(async () => {
 const partition = () => `${directory}/topics/t/0`
 const segment = (base = 0) => `${partition()}/${String(base).padStart(20, '0')}.log`
 
-/** Appends batches of so many records each. */
+/** Appends one batch for each list of records. */
 async function append(...batches: string[][]): Promise<void> {
   const writer = log.openWriter()
   const to = await writer.openPartition('t', 0)
@@ -59,7 +59,7 @@ async function dump(offset = 0): Promise<{ readonly whole: number[][]; readonly 
   return { whole, damaged }
 }
 
-/** Calls with every byte of a segment flipped, one at a time, in turn; puts the segment back. */
+/** Calls `each` with every byte of a segment flipped, one at a time; restores the segment afterwards. */
 async function flipped(base: number, each: (at: number) => Promise<void>): Promise<void> {
   const content = readFileSync(segment(base))
   for (let at = 0; at < content.length; at++) {
@@ -71,7 +71,7 @@ async function flipped(base: number, each: (at: number) => Promise<void>): Promi
   writeFileSync(segment(base), content)
 }
 
-/** A file that can be looked at and not read. */
+/** A file whose size can be read, but not its content. */
 function unreadable(file: OpenFile): OpenFile {
   return {
     path: file.path,
@@ -332,9 +332,9 @@ describe('dump', () => {
   })
 
   test.each([
-    // Header and content agree where the next batch stands, whatever the content looks like.
+    // Header and content agree where the next batch is, whatever the content looks like.
     { what: 'the content of a batch', at: 65, inner: 2 },
-    // The header says nothing: a batch must lead to the next one to be believed.
+    // The header is useless here: a batch counts only if it leads to the next one.
     { what: 'the length of a batch', at: 9, inner: 1 },
   ])('does not take batches that a record holds for ones of the log: damage in $what', async ({ at, inner }) => {
     await log.admin.createTopic('t')
@@ -342,7 +342,7 @@ describe('dump', () => {
     const content = readFileSync(segment())
     const held = Array.from({ length: inner }, (_, index) => {
       const batch = Buffer.from(content.subarray(content.length / 2))
-      // As if they were the batches that follow the one that holds them.
+      // As if they were the batches that follow the one that contains them.
       setBaseOffset(batch, 4 + index)
       return batch
     })

@@ -34,8 +34,8 @@ export async function keepDamaged(
 }
 
 /**
- * Gives a closed segment a file of its own, with the same bytes: a backup may have a second name for the one that it had, and
- * nothing of a backup may change.
+ * Gives a closed segment a separate file with the same bytes: a backup may have a hard link to the old file, and nothing in a
+ * backup may change.
  */
 export async function ownCopy(files: FileSystem, directory: string, path: string): Promise<void> {
   const from = files.open(path, 'read')

@@ -6,12 +6,12 @@ import { sameTransaction } from '../partition/open-transactions.ts'
 import { listSegments } from '../partition/segments.ts'
 import { segmentPath, topicsDirectory } from '../paths.ts'
 
-/** Markers are small: what is larger is none, whatever its header says. */
+/** Markers are small: a larger batch is not a marker, whatever is in its header. */
 const MARKER_BYTES_MAX = 4096
 
 /**
- * How a transaction ended, going by the first marker of it that stands anywhere in the log; undefined where there is none. It
- * goes from header to header through every segment.
+ * How a transaction ended, according to its first marker anywhere in the log; undefined if there is none. It reads header
+ * after header of every segment.
  */
 export function findMarker(files: FileSystem, data: string, producer: Producer): Outcome | undefined {
   for (const topic of files.list(topicsDirectory(data))) {

@@ -13,14 +13,14 @@ const OFFSET_MAX = Number.MAX_SAFE_INTEGER
 const NONE: Mend = { kind: 'none' }
 const RECOVER: Mend = { kind: 'recover' }
 
-/** Goes through everything in a partition once, and gathers what is not as it should be. */
+/** Reads everything in a partition once, and collects everything that is wrong. */
 export class PartitionWalk {
   readonly problems: PartitionProblem[] = []
   batches = 0
   bytes = 0
   readonly #files: FileSystem
   readonly #snapshot: PartitionSnapshot
-  /** The offset that committed transactions are known to reach. */
+  /** The highest offset that a committed transaction is known to reach. */
   readonly #decidedEnd: number
   /** The offset that must come next; undefined before the first segment. */
   #expected: number | undefined
@@ -36,7 +36,7 @@ export class PartitionWalk {
   run(): void {
     this.#checkSegments()
     const { tail, quiet } = this.#snapshot
-    // While somebody appends, or where recovery has yet to look, what has no marker is open.
+    // While a process appends, or if recovery is still to come, a transaction without a marker counts as open.
     if (tail !== undefined && quiet && agrees(this.#snapshot)) {
       this.problems.push(...this.#markers.problems(tail.open, this.problems))
     }
@@ -97,7 +97,7 @@ export class PartitionWalk {
     })
   }
 
-  /** The part that must be there is checked as a closed segment is; what stands behind it is what recovery deals with. */
+  /** The part that must be there is checked as a closed segment is; recovery deals with what is after it. */
   #checkLast(segment: SegmentFile): void {
     const { tail, tailPath, boot, quiet } = this.#snapshot
     const required = requiredOf(tail, boot, segment.base)
@@ -123,7 +123,10 @@ export class PartitionWalk {
     })
   }
 
-  /** Behind what must be there recovery keeps whole batches and cuts off the rest, unless a decided transaction had more. */
+  /**
+   * After the part that must be there, recovery keeps whole batches and cuts off the rest, unless a decided transaction had
+   * more.
+   */
   #checkBehind(segment: SegmentFile, file: OpenFile | undefined, position: number, index: IndexCheck): void {
     const { tail, boot } = this.#snapshot
     const ofBoot = tail !== undefined && isOfBoot(tail, boot)
@@ -135,7 +138,8 @@ export class PartitionWalk {
       if (walked.kind === 'batch') {
         this.#batch(segment, walked)
       } else if (walked.offset >= this.#decidedEnd && (walked.nextOffset === undefined || !ofBoot)) {
-        // After a power cut, whole batches may stand behind one that never reached the disk: nobody was told of them.
+        // After a power cut, there may be whole batches after one that never reached the disk: none of them was ever reported
+        // as durable.
         const what = `${walked.what}: an append was cut off; whoever opens the partition next removes it`
         this.#report('torn', segment.path, walked.position, limit, what, RECOVER)
         return
@@ -205,7 +209,7 @@ export class PartitionWalk {
     this.problems.push({ severity, file, position, end, what, mend })
   }
 
-  /** A file that the disk does not read is damage, too. */
+  /** A file that the disk cannot read is damage, too. */
   #withFile(segment: SegmentFile, use: (file: OpenFile | undefined) => void): void {
     const file = openIfThere(this.#files, segment.path)
     try {

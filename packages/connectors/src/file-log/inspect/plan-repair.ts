@@ -10,13 +10,13 @@ export interface OffsetRange {
 
 /** What repairing a partition would do. */
 export interface RepairPlan {
-  /** Everything that is not as it should be. */
+  /** Everything that is wrong. */
   readonly problems: readonly PartitionProblem[]
   /** Whether there is anything to do. */
   readonly needed: boolean
-  /** The offsets whose records would be given up. */
+  /** The offsets whose records would be lost. */
   readonly lost: readonly OffsetRange[]
-  /** Damage that no repair is known for: with any of it, nothing is repaired. */
+  /** Damage that cannot be repaired: with any of it, nothing is repaired. */
   readonly impossible: readonly PartitionProblem[]
 }
 
@@ -40,8 +40,9 @@ function lostBy(mend: Mend): OffsetRange[] {
 }
 
 /**
- * What is written in place of damaged bytes: empty batches for the lost offsets, as long as what was there, so that nothing
- * behind moves and whoever has the file open is not disturbed. Undefined where they do not fit: bytes vanished, or came in between.
+ * The bytes to write in place of damaged ones: empty batches for the lost offsets, as long as what was there. So nothing
+ * after them moves, and processes that have the file open are not disturbed. Undefined if they do not fit, because bytes are
+ * missing or were inserted.
  */
 export function fillingOf({ position, end, last, from, to }: Fill): Buffer | undefined {
   const batches: Buffer[] = []

@@ -1,45 +1,45 @@
 /**
- * What a problem means. `damage`: readers refuse what is there, or records are missing. `torn`: an append that was cut off,
- * which whoever appends next repairs. `harmless`: nothing reads it, or it is made again by itself.
+ * What a problem means. `damage`: readers reject what is there, or records are missing. `torn`: an append was cut off; the
+ * process that appends next repairs it. `harmless`: nothing reads it, or it is rebuilt automatically.
  */
 export type Severity = 'damage' | 'torn' | 'harmless'
 
-/** Something in a data directory that is not as it should be. */
+/** Something that is wrong in a data directory. */
 export interface LogProblem {
   readonly severity: Severity
   readonly topic?: string
   readonly partition?: number
   readonly file: string
-  /** The bytes that it is about: `[position, end)`; equal where something is missing there. */
+  /** The damaged bytes: `[position, end)`; both are equal if something is missing there. */
   readonly position: number
   readonly end: number
-  /** The offset that should stand at `position`. */
+  /** The offset that should be at `position`. */
   readonly offset?: number
-  /** The offset at which whole batches go on. */
+  /** The offset of the next whole batch. */
   readonly nextOffset?: number
   readonly what: string
 }
 
 /** What repairing does about a problem of a partition. */
 export type Mend =
-  /** Nothing: it is harmless, or no repair is known. */
+  /** Nothing: the problem is harmless, or no repair is known. */
   | { readonly kind: 'none' }
-  /** What an append would do first: a torn end is cut off, the tail is made from the files. */
+  /** The same as the next append would do: a torn end is cut off, or the tail is rebuilt from the files. */
   | { readonly kind: 'recover' }
-  /** The bytes of a segment give way to an empty batch for the offsets `[from, to)`. */
+  /** An empty batch for the offsets `[from, to)` replaces the bytes of a segment. */
   | {
       readonly kind: 'fill'
       readonly base: number
       readonly position: number
       readonly end: number
-      /** Nothing stands behind `end`. */
+      /** Nothing follows `end`. */
       readonly last: boolean
       readonly from: number
       readonly to: number
     }
-  /** A batch gets the base offset that the batches around it say. Nothing is lost. */
+  /** A batch gets the base offset that follows from the batches around it. Nothing is lost. */
   | { readonly kind: 'baseOffset'; readonly base: number; readonly position: number; readonly offset: number }
-  /** The partition starts later: what stood before is gone. */
+  /** The partition starts later: what was before is lost. */
   | { readonly kind: 'start'; readonly offset: number; readonly lostFrom: number }
 
 /** A problem of one partition, and what repairing does about it. */

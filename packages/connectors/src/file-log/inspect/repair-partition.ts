@@ -22,22 +22,22 @@ import { partitionInUse, refuseUsers } from './users.ts'
 import { checkDataDirectory, countPartitions } from './verify-log.ts'
 import { verifyPartition } from './verify-partition.ts'
 
-/** A transaction whose marker was lost, and what it is taken for now. */
+/** A transaction whose marker was lost, and the outcome that it has now. */
 export interface ReplacedMarker extends OpenTransaction {
   readonly outcome: Outcome
-  /** Whether anything says so; else it counts as aborted. */
+  /** Whether the outcome was found somewhere; if not, the transaction counts as aborted. */
   readonly known: boolean
 }
 
 /** What was done. */
 export interface Repaired {
   readonly plan: RepairPlan
-  /** Where the files as they were before stand now. */
+  /** Where the copies of the files from before the repair are. */
   readonly kept: readonly string[]
   readonly markers: readonly ReplacedMarker[]
 }
 
-/** What repairing a partition would do; nothing is changed. Throws as `dumpPartition` does. */
+/** Returns what repairing a partition would do; nothing is changed. Throws as `dumpPartition` does. */
 export async function inspectPartition(env: Env, data: string, topic: string, partition: number): Promise<RepairPlan> {
   await checkDataDirectory(env, data)
   checkPartition(topic, partition, countPartitions(env, data, topic))
@@ -45,9 +45,8 @@ export async function inspectPartition(env: Env, data: string, topic: string, pa
 }
 
 /**
- * Makes a damaged partition readable again, at the price of what cannot be read: empty batches stand for the lost offsets.
- * Every file that is changed is copied to `<data>/damaged` first. Throws `PARTITION_IN_USE`, and `LOG_DAMAGED` where no
- * repair is known.
+ * Makes a damaged partition readable again; what cannot be read is lost: empty batches replace the lost offsets. Every file
+ * that is changed is copied to `<data>/damaged` first. Throws `PARTITION_IN_USE`, and `LOG_DAMAGED` if no repair is known.
  */
 export async function repairPartition(env: Env, data: string, topic: string, partition: number): Promise<Repaired> {
   await checkDataDirectory(env, data)
@@ -142,20 +141,20 @@ class Repair {
     }
   }
 
-  /** Lets recovery look at every segment again: what is open, what comes next and what is durable may have changed. */
+  /** Makes recovery look at every segment again: what is open, what comes next and what is durable may have changed. */
   async #forgetTail(tail: Tail | undefined): Promise<void> {
     const { files, directory } = this.#files
     const segments = this.#files.segments()
     const file = this.#files.openSegment(segments.at(-1) ?? 0, 'write')
     try {
-      // What recovery reads, it takes for durable: also what others wrote, and a sync of theirs that failed has lost.
+      // Recovery takes what it reads for durable: also what other processes wrote and a failed sync of theirs has lost.
       rewrite(file, 0, file.size())
       await syncFile(file)
     } finally {
       file.close()
     }
     await syncNames(files, directory)
-    // What retention deleted, and did not live to remove, is nobody's.
+    // Segments that retention deleted, but did not remove before its process died, do not count.
     const base = segments.findLast((each) => each <= (tail?.startOffset ?? 0)) ?? segments[0] ?? 0
     const boot = (bootMark(files.boot) ^ 1) >>> 0
     const committed = NO_PRODUCERS
@@ -163,12 +162,12 @@ class Repair {
     this.#files.writeTail({ ...(tail ?? EMPTY_TAIL), maxTimestamp: -1, boot, open: [], committed, synced })
   }
 
-  /** Ends the transactions whose markers were among what was lost: another partition's marker or the journal says how. */
+  /** Ends the transactions whose markers were lost: another partition's marker or the journal has the outcome. */
   async #replaceMarkers(tail: Tail, before: Tail | undefined): Promise<ReplacedMarker[]> {
     const markers: ReplacedMarker[] = []
     let last = tail
     for (const open of tail.open) {
-      // What was open before is none of ours, and so is what its owner may still decide.
+      // A transaction that was open before the repair is left alone, and so is one that its owner may still decide.
       if (before?.open.some((each) => sameTransaction(each, open)) === true) continue
       const ended = this.#outcomeOf(open)
       if (ended === undefined) continue
@@ -187,7 +186,7 @@ class Repair {
     const journal = new TransactionJournal(files, data, name)
     try {
       const outcome = outcomeIn(journal.read(), open)
-      // An older transaction counts as aborted in the journal, which tells of the last one only.
+      // An older transaction counts as aborted in the journal, which only knows the last one.
       return outcome && { outcome, known: outcome === 'committed' }
     } finally {
       journal.close()

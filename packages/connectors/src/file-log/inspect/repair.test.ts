@@ -39,7 +39,7 @@ async function append(...batches: string[][]): Promise<void> {
   await writer.close()
 }
 
-/** What a newly opened log reads, each record as `<offset> <value>`, or the code of its refusal. */
+/** What a newly opened log reads, each record as `<offset> <value>`, or the code of its error. */
 async function read(number = 0): Promise<string[] | string> {
   const anew = await openFileLog({ directory, env })
   try {

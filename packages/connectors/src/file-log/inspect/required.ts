@@ -1,19 +1,19 @@
 import { bootMark, type Tail } from '../partition/tail.ts'
 
-/** What the last segment of a partition must hold, going by its tail. */
+/** What the last segment of a partition must hold, according to its tail. */
 export interface Required {
-  /** Less is damage. What stands behind is the business of recovery, which may cut it off. */
+  /** If there are fewer, that is damage. Recovery deals with the bytes after them, and may cut them off. */
   readonly bytes: number
-  /** The offset behind it. */
+  /** The offset after these bytes. */
   readonly nextOffset: number
 }
 
-/** Whether a tail was written in the present boot of the machine: then everything that it tells of was written. */
+/** Whether a tail was written in the present boot of the machine: if so, everything that it refers to was written. */
 export function isOfBoot(tail: Tail, boot: string): boolean {
   return tail.boot === bootMark(boot)
 }
 
-/** What the segment that is appended to must hold, as recovery sees it: in another boot, only what was synced. */
+/** What the active segment must hold, as recovery sees it: in another boot, only what was synced. */
 export function requiredOf(tail: Tail | undefined, boot: string, base: number): Required {
   const nothing = { bytes: 0, nextOffset: base }
   if (tail === undefined) return nothing

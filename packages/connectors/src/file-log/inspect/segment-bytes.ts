@@ -4,7 +4,7 @@ import { HEADER_BYTES, MAGIC, MAGIC_AT } from '../../record-batch/format.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** Where a whole batch stands, and what its header says. */
+/** Where a whole batch is, and the content of its header. */
 export interface FoundBatch {
   readonly position: number
   readonly bytes: number
@@ -33,21 +33,21 @@ export class SegmentBytes {
     return this.#buffer.subarray(at, Math.min(at + wanted, this.#held))
   }
 
-  /** The whole batch at `position`, with offsets within `[offsetMin, offsetMax]`; undefined where there is none. */
+  /** The whole batch at `position`, with offsets within `[offsetMin, offsetMax]`; undefined if there is none. */
   wholeAt(position: number, offsetMin: number, offsetMax: number): FoundBatch | undefined {
     const head = this.view(position, HEADER_BYTES)
     if (head.length < HEADER_BYTES) return undefined
     const bytes = batchBytes(head, 0)
     if (bytes === undefined || position + bytes > this.limit) return undefined
     const [base, next] = [baseOffset(head, 0), nextOffset(head, 0)]
-    // The offsets come first: among other bytes they are the rarest to be right, and a checksum costs.
+    // The offsets come first: in bytes that are not a batch they are almost never right, and a checksum takes longer.
     if (base < offsetMin || next > offsetMax || next <= base) return undefined
     const batch = this.view(position, bytes)
     if (batch.length < bytes || !isWhole(batch, 0, bytes)) return undefined
     return { position, bytes, baseOffset: base, nextOffset: next }
   }
 
-  /** The first position from `position` on at which a batch could start, going by its format's version alone. */
+  /** The first position from `position` on at which a batch could start, judged only by the version of its format. */
   nextCandidate(position: number): number | undefined {
     for (let from = position + MAGIC_AT; from < this.limit; ) {
       const piece = this.view(from, CHUNK_BYTES)

@@ -9,7 +9,7 @@ import { isOfBoot } from './required.ts'
 export interface SegmentFile {
   readonly base: number
   readonly path: string
-  /** 0 where the file is missing. */
+  /** 0 if the file is missing. */
   readonly bytes: number
   readonly modifiedMs: number
 }
@@ -20,17 +20,17 @@ export interface PartitionSnapshot {
   readonly tailPath: string
   /** The machine's boot when it was taken. */
   readonly boot: string
-  /** Undefined where it is missing or cannot be read. */
+  /** Undefined if it is missing or cannot be read. */
   readonly tail: Tail | undefined
   /** Ascending; the last is the one that is appended to. */
   readonly segments: readonly SegmentFile[]
-  /** Whether nobody was appending. If not, nothing is known of what stands behind the tail. */
+  /** Whether no process was appending. If one was, nothing is known of the bytes after the tail. */
   readonly quiet: boolean
 }
 
 /**
- * Looks at a partition. Where its tail and its files disagree it looks again under the partition's lock, if that is free,
- * so that an append under way is not taken for one that was cut off; `locked` says that the caller has the lock.
+ * Reads the state of a partition. If its tail and its files disagree, it reads again under the partition's lock, if that is
+ * free, so that an append in progress is not taken for one that was cut off. `locked`: the caller has the lock.
  */
 export function takeSnapshot(files: FileSystem, directory: string, locked: boolean): PartitionSnapshot {
   const tailPath = `${directory}/tail`
@@ -45,7 +45,7 @@ export function takeSnapshot(files: FileSystem, directory: string, locked: boole
   })
 }
 
-/** Opens a file to read it; undefined where it is missing. Retention and compaction may be faster than whoever looked for it. */
+/** Opens a file to read it; undefined if it is missing. Retention or compaction may have removed it since it was listed. */
 export function openIfThere(files: FileSystem, path: string): OpenFile | undefined {
   try {
     return files.open(path, 'read')
@@ -55,14 +55,14 @@ export function openIfThere(files: FileSystem, path: string): OpenFile | undefin
   }
 }
 
-/** Whether the tail says of the files what they are. Of another boot's it is not known. */
+/** Whether tail and files agree. For a tail from another boot, this is not known. */
 export function agrees({ tail, segments, boot }: PartitionSnapshot): boolean {
   const active = segments.at(-1)
   if (tail === undefined || !isOfBoot(tail, boot)) return false
   return active?.base === tail.activeBase && active.bytes === tail.activeBytes
 }
 
-/** Whether nothing was rewritten, removed or begun between two snapshots; appending to the last segment is nothing of that. */
+/** Whether nothing was rewritten, removed or begun between two snapshots; appends to the last segment do not count. */
 export function sameSegments(one: PartitionSnapshot, other: PartitionSnapshot): boolean {
   const closed = ({ segments }: PartitionSnapshot) =>
     segments.map(({ base, bytes, modifiedMs }, index) =>
@@ -73,7 +73,7 @@ export function sameSegments(one: PartitionSnapshot, other: PartitionSnapshot): 
 
 function lookAt(files: FileSystem, directory: string, tail: Tail | undefined, quiet: boolean): PartitionSnapshot {
   const bases = listSegments(files, directory)
-  // Whoever rolls moves the tail first and makes the file then. What was synced must be there in any boot.
+  // A process that rolls first moves the tail, and then makes the file. What was synced must be there in any boot.
   const known = tail === undefined || isOfBoot(tail, files.boot) ? tail?.activeBase : tail.synced.base
   if (known !== undefined && known > (bases.at(-1) ?? -1)) bases.push(known)
   const segments = bases.map((base) => {
@@ -88,7 +88,7 @@ function withFile<T>(file: OpenFile, use: (file: OpenFile) => T): T {
   try {
     return use(file)
   } finally {
-    // Closing frees its lock, too.
+    // Closing also releases the lock.
     file.close()
   }
 }

@@ -1,10 +1,13 @@
 import { type FileSystem, RefusedError } from '@millrace/core'
 import { transactionsDirectory } from '../paths.ts'
 
-/** Owners' locks; journals themselves are locked for moments only. */
+/** Owners' locks; journals themselves are only locked for moments. */
 const OWNER = /^\.owner-/
 
-/** Throws `PARTITION_IN_USE` where a job runs on the data directory, or a transactional writer lives: any may use the partition. */
+/**
+ * Throws `PARTITION_IN_USE` if a job runs on the data directory, or if a transactional writer lives: either may use the
+ * partition.
+ */
 export function refuseUsers(files: FileSystem, data: string, topic: string, partition: number): void {
   const locks = [
     ...filesUnder(files, `${data}/jobs`).filter((path) => path.endsWith('.lock') || path.includes('/members/')),
@@ -29,7 +32,7 @@ function isHeld(files: FileSystem, path: string): boolean {
   try {
     return !file.tryLock()
   } finally {
-    // Its lock goes with it.
+    // Closing the file also releases the lock.
     file.close()
   }
 }

@@ -4,11 +4,14 @@ import { TransactionJournal } from '../transactions/journal.ts'
 import { journalNames } from '../transactions/journals.ts'
 import type { LogProblem } from './problem.ts'
 
-/** What is wrong with the journals that decide transactions. Each is looked at again under its lock before anything is said. */
+/**
+ * The problems of the journals that decide transactions. Each problem is checked again under the journal's lock before it is
+ * reported.
+ */
 export async function verifyJournals(files: FileSystem, data: string): Promise<LogProblem[]> {
   const problems: LogProblem[] = []
   for (const name of journalNames(files, data)) {
-    // Opening would make it anew.
+    // Opening the journal would create it again.
     if (files.stat(journalPath(data, name)) === undefined) continue
     const journal = new TransactionJournal(files, data, name)
     try {
@@ -22,7 +25,7 @@ export async function verifyJournals(files: FileSystem, data: string): Promise<L
         problems.push({ severity: isLost ? 'damage' : 'torn', file: journal.path, position, end: position, what })
       }
     } finally {
-      // Its lock goes with it.
+      // Closing the journal also releases the lock.
       journal.close()
     }
   }

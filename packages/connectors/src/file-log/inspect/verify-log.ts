@@ -9,20 +9,20 @@ import type { LogProblem } from './problem.ts'
 import { verifyJournals } from './verify-journals.ts'
 import { type VerifiedPartition, verifyPartition } from './verify-partition.ts'
 
-/** What is verified: all there is, one topic, or one partition. */
+/** What is verified: the whole log, one topic, or one partition. */
 export interface Verification {
   readonly topic?: string
   readonly partition?: number
 }
 
-/** What verifying one thing came to: a partition, or the files that stand beside partitions. */
+/** The result of verifying one part: a partition, or the files beside the partitions. */
 export type Verified =
   | ({ readonly kind: 'partition' } & VerifiedPartition)
   | { readonly kind: 'files'; readonly problems: readonly LogProblem[] }
 
 /**
- * Verifies a file log part by part, as far as it is asked; nothing is changed. Throws `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`,
- * `TOPIC_MISSING`, `PARTITION_MISSING`.
+ * Verifies a file log part by part, one part each time the caller takes the next result; nothing is changed. Throws
+ * `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `TOPIC_MISSING`, `PARTITION_MISSING`.
  */
 export async function* verifyLog(
   env: Env,
@@ -32,7 +32,7 @@ export async function* verifyLog(
   await checkDataDirectory(env, data)
   const topics = wanted.topic === undefined ? topicNames(env, data) : [existing(env, data, wanted.topic)]
   for (const topic of topics) {
-    // It may be deleted meanwhile.
+    // The topic may be deleted meanwhile.
     if (wanted.topic === undefined && env.files.stat(topicDirectory(data, topic)) === undefined) continue
     const { partitions, problems } = topicFile(env, data, topic)
     if (wanted.partition !== undefined) checkPartition(topic, wanted.partition, partitions)
@@ -57,7 +57,7 @@ export async function checkDataDirectory(env: Env, data: string): Promise<void> 
   await openDataDirectory(env, data)
 }
 
-/** The number of partitions that there are: going by its settings, or where those are damaged by its directory. */
+/** The number of partitions: from the topic's settings, or from its directory if those are damaged. */
 export function countPartitions(env: Env, data: string, topic: string): number {
   return topicFile(env, data, existing(env, data, topic)).partitions
 }
@@ -79,7 +79,7 @@ function verifyOne(env: Env, data: string, topic: string, partition: number): Ve
   }
 }
 
-/** Undamaged settings say how many partitions there are; else the directory does. */
+/** Undamaged settings have the number of partitions; otherwise the directory shows it. */
 function topicFile(env: Env, data: string, topic: string): { partitions: number; problems: LogProblem[] } {
   const file = `${topicDirectory(data, topic)}/topic.json`
   const place = { topic, file, position: 0, end: env.files.stat(file)?.bytes ?? 0 }

@@ -28,7 +28,7 @@ async function damagedPartition(): Promise<string> {
   return directory
 }
 
-/** Files whose segments change under each of the first so many looks at the partition. */
+/** Files whose segments change during each of the first `looks` looks at the partition. */
 function disturbed(looks: number): { readonly files: FileSystem; lists: number } {
   const { files } = nodeEnv()
   const world = { files, lists: 0 }

@@ -5,10 +5,10 @@ import { PartitionWalk } from './partition-walk.ts'
 import type { PartitionProblem } from './problem.ts'
 import { sameSegments, takeSnapshot } from './snapshot.ts'
 
-/** Retention or compaction may change the files under the walk: so often it begins anew. */
+/** Retention or compaction may change the files during the walk: the walk starts from scratch this many times at most. */
 const TRIES = 5
 
-/** What was looked at, and what was found. */
+/** What was verified, and the problems that were found. */
 export interface VerifiedPartition {
   readonly topic: string
   readonly partition: number
@@ -19,8 +19,8 @@ export interface VerifiedPartition {
 }
 
 /**
- * Reads everything in a partition and says what is not as it should be. It changes nothing and may run beside jobs: what
- * stands behind the tail while somebody appends is not looked at. `locked`: the caller holds the partition's lock.
+ * Reads everything in a partition and returns everything that is wrong. It changes nothing and may run beside jobs: while a
+ * process appends, the bytes after the tail are not read. `locked`: the caller holds the partition's lock.
  */
 export function verifyPartition(
   files: FileSystem,
@@ -31,7 +31,7 @@ export function verifyPartition(
 ): VerifiedPartition {
   const directory = partitionDirectory(data, topic, partition)
   for (let tries = 1; ; tries++) {
-    // Before the snapshot: what is decided later need not be in it.
+    // Before the snapshot: the snapshot need not contain what is decided later.
     const decided = decidedIn(files, data, topic, partition)
     const before = takeSnapshot(files, directory, locked)
     const walk = new PartitionWalk(files, before, decided)
@@ -48,7 +48,7 @@ function decidedIn(files: FileSystem, data: string, topic: string, partition: nu
   try {
     return decidedEnd({ files, data, topic, partition })
   } catch {
-    // Damaged settings or a damaged journal are told as such.
+    // Damaged settings or a damaged journal are reported separately.
     return 0
   }
 }

@@ -4,43 +4,43 @@ import { HEADER_BYTES, LAST_OFFSET_DELTA_AT, MAGIC, MAGIC_AT } from '../../recor
 import { RecordCursor } from '../../record-batch/record-cursor.ts'
 import { type FoundBatch, SegmentBytes } from './segment-bytes.ts'
 
-/** A batch that is as it should be. */
+/** A batch without problems. */
 export interface WalkedBatch extends FoundBatch {
   readonly kind: 'batch'
-  /** The batch's bytes, until the walk goes on. */
+  /** The batch's bytes, until the walk continues. */
   readonly buffer: Buffer
 }
 
-/** Bytes that are no batch, or not the one that should be there; none where batches are missing. */
+/** Bytes that are not a batch, or not the batch that should be there; no bytes if batches are missing. */
 export interface WalkedDamage {
   readonly kind: 'damage'
   readonly position: number
   readonly end: number
-  /** The offset that should stand at `position`, and the one at which whole batches go on where that is known. */
+  /** The offset that should be at `position`, and the offset of the next whole batch if that is known. */
   readonly offset: number
   readonly nextOffset: number | undefined
   readonly what: string
-  /** Only the base offset is wrong: the batches around say which is right. */
+  /** Only the base offset is wrong: the right one follows from the batches around it. */
   readonly baseOffsetOnly: boolean
 }
 
-/** What a walk through a segment must know of what surrounds it. */
+/** What a walk through a segment must know about the rest of the partition. */
 export interface SegmentWalk {
-  /** Where the walk begins, and the offset that should stand there. */
+  /** Where the walk begins, and the offset that should be there. */
   readonly position: number
   readonly offset: number
-  /** How many bytes of the file are looked at. */
+  /** How many bytes of the file are read. */
   readonly limit: number
-  /** The offset behind the segment; undefined where nobody knows. */
+  /** The offset after the segment; undefined if it is not known. */
   readonly nextBase: number | undefined
-  /** No offset of the partition is higher: what says so is no batch of it. */
+  /** No offset of the partition is higher: bytes with a higher one are not a batch of it. */
   readonly offsetMax: number
 }
 
 /**
- * Goes through a segment, past damage: behind what is no whole batch it searches the next one. Bytes are taken
- * for a batch of the segment only where their checksum is right, their offsets are possible, and what the damaged batch says
- * of itself or the batch behind them agrees: a record's value may hold a batch, too.
+ * Reads through a segment, and continues after damage: after bytes that are not a whole batch, it searches for the next one.
+ * Bytes are taken for a batch of the segment only if their checksum is right, their offsets are possible, and the header of
+ * the damaged batch or the batch after them agrees: a record's value may also contain a batch.
  */
 export function* walkSegment(
   file: OpenFile,
@@ -111,7 +111,7 @@ function wrongOffset(bytes: SegmentBytes, walk: SegmentWalk, found: FoundBatch, 
   return resync(bytes, walk, position, expected)
 }
 
-/** What is broken at `position`, up to the next batch of the segment. */
+/** The damage at `position`, up to the next batch of the segment. */
 function resync(bytes: SegmentBytes, walk: SegmentWalk, position: number, expected: number): WalkedDamage {
   const { limit, nextBase, offsetMax } = walk
   const head = bytes.view(position, HEADER_BYTES)
@@ -119,7 +119,7 @@ function resync(bytes: SegmentBytes, walk: SegmentWalk, position: number, expect
   const ownBytes = head.length < HEADER_BYTES ? undefined : batchBytes(head, 0)
   const ownEnd = ownBytes === undefined ? undefined : position + ownBytes
   if (ownEnd !== undefined) {
-    // Where length and last offset of the damaged batch both lead to the next, only its content is damaged.
+    // If the length and the last offset of the damaged batch both lead to the next one, only its content is damaged.
     const ownNext = expected + head.readInt32BE(LAST_OFFSET_DELTA_AT) + 1
     const landing = ownEnd === limit ? nextBase : bytes.wholeAt(ownEnd, expected, offsetMax)?.baseOffset
     if (landing === ownNext) return damage(position, ownEnd, expected, ownNext, what)
@@ -156,7 +156,7 @@ function recordsFit(batch: Buffer): boolean {
     while (cursor.next());
     return true
   } catch (error) {
-    // What another program compressed is whole, though it cannot be read here.
+    // A batch that another program compressed is whole, although it cannot be read here.
     return error instanceof MillraceError && error.code === 'UNSUPPORTED'
   }
 }

@@ -96,7 +96,7 @@ describe('a transaction that a member has open for longer than its time limit', 
     await writer.flush()
     const env = nodeEnv()
     let looks = 0
-    // From one look of the reader to the next, more time passes than a transaction may be open.
+    // Between two looks of the reader, more time passes than a transaction may stay open.
     const clock = { ...env.clock, monotonic: () => 61_000 * looks }
     const other = await openFileLog({ directory, env: { ...env, clock }, durability: 'os' })
     logs.push(other)
@@ -144,7 +144,7 @@ test('a member whose process beats while its thread is in a callback keeps its t
     onNotice: named.resolve,
   }
   const other = await (await open()).join('group', options)
-  // Nothing of its thread goes on: it cannot even release what the other is to get.
+  // Its thread does nothing: it cannot even release the tasks that the other member is to get.
   const resume = timers.pause()
   expect(await named.promise).toMatch(
     /^The process \d+ of the job group runs, and has not come back from a callback for 500 ms/,

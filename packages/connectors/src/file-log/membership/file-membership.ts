@@ -17,26 +17,26 @@ import type { MemberFile } from './member-file.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
 
-/** What a group needs of the log that it lives in. */
+/** What a group needs from the log that it belongs to. */
 export interface GroupOptions extends JoinOptions {
   readonly env: Env
   /** The data directory. */
   readonly data: string
   readonly group: string
-  /** Makes sure that a member that is gone, or is taken for gone, can write nothing more, and ends what it left open. */
+  /** Makes sure that a member that is dead, or is taken for dead, can write nothing more, and ends what it left open. */
   readonly fence: (member: string) => Promise<void>
   /** Opens the transactional writer of a member. */
   readonly openWriter: (member: string) => Promise<TransactionalWriter>
   /** Whether a member has written something that only its writer, or a fence, can end. */
   readonly owes: (member: string) => boolean
-  /** Throws `JOB_RUNNING` where somebody has claimed the name for himself alone. */
+  /** Throws `JOB_RUNNING` if another process has claimed the name for itself alone. */
   readonly checkUnclaimed: () => void
 }
 
 /**
- * Membership by files: the kernel tells who lives (each member's file is locked by it), a heartbeat which process is only
- * stopped, and whichever member notices that another is gone fences it before its tasks go to others. There is no leader:
- * every change is made under the group's lock, by the member that it concerns or the first that notices.
+ * Membership by files. The kernel knows which members live: each holds a lock on its file. A heartbeat shows which process is
+ * only stopped. The first member that finds another one dead fences it, before its tasks go to others. There is no leader:
+ * every change is made under the group's lock, by the member that it concerns or by the first that notices.
  */
 export class FileMembership implements Membership {
   readonly member: string
@@ -81,7 +81,7 @@ export class FileMembership implements Membership {
   }
 
   async release(assignment: Assignment): Promise<void> {
-    // Each assignment is owed a release, and few of them take anything.
+    // Every assignment must be released, but few of them take a task away.
     if (this.#feed.owes)
       await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
@@ -92,7 +92,7 @@ export class FileMembership implements Membership {
 
   async openWriter(): Promise<TransactionalWriter> {
     const writer = await this.#options.openWriter(this.member)
-    // Whoever takes this member for gone from here on also fences the writer; whoever did so before has found none.
+    // A process that takes this member for dead from here on also fences the writer; one that did so before found no writer.
     try {
       await this.#change((state) => state)
       if (this.#ended) throw memberFenced(this.#options.group)
@@ -111,12 +111,12 @@ export class FileMembership implements Membership {
   async #enter(): Promise<void> {
     const { env, group, checkUnclaimed } = this.#options
     try {
-      // Ready before the others can wait for its first beat.
+      // The heartbeat must run before the others can wait for its first beat.
       const failed = (error: unknown) => this.#fail(this.#problem(error))
       this.#heartbeat = await env.heartbeats.start(this.#files.pathOf(this.member), BEAT_INTERVAL_MS, failed)
       await this.#locked(async () => {
         checkUnclaimed()
-        // Under the lock, so that whoever has it knows: a member's file that the group does not name is none of a newcomer.
+        // Under the lock, so that its holder knows: a member's file that the group does not name is not that of a new member.
         this.#file = this.#files.enter(this.member)
         const found = this.#files.read() ?? EMPTY_GROUP
         await this.#fenceStrays(found)
@@ -136,7 +136,8 @@ export class FileMembership implements Membership {
     if (this.#ended) return
     this.#timer?.cancel()
     try {
-      // A writer that failed has left what it could not end: whoever finds this member dead ends it, as after a crash.
+      // A writer that failed has left open what it could not end: the process that finds this member dead ends it, as after a
+      // crash.
       if (!this.#options.owes(this.member)) await this.#change((state) => withoutMembers(state, [this.member]))
     } finally {
       this.#end()
@@ -144,7 +145,7 @@ export class FileMembership implements Membership {
     }
   }
 
-  /** Changes the group, unless it has gone on without this member. */
+  /** Changes the group, unless it continues without this member. */
   #change(change: (state: GroupState) => GroupState | Promise<GroupState>): Promise<void> {
     return this.#locked(async () => {
       const state = this.#files.read()
@@ -154,7 +155,7 @@ export class FileMembership implements Membership {
     })
   }
 
-  /** Runs a step under the group's lock; this member's steps wait for one another. */
+  /** Runs a step under the group's lock; this member's steps run one after the other. */
   async #locked(step: () => Promise<void>): Promise<void> {
     const done = this.#changing.then(async () => {
       if (!this.#ended) await this.#files.locked(step)
@@ -193,7 +194,7 @@ export class FileMembership implements Membership {
       })
   }
 
-  /** The group without its dead, each of which is fenced first. Under the lock. */
+  /** The group without its dead members, each of which is fenced first. Under the lock. */
   async #withoutGone(state: GroupState): Promise<GroupState> {
     const gone = this.#goneIn(state)
     for (const member of gone) await this.#fence(member)
@@ -206,7 +207,7 @@ export class FileMembership implements Membership {
     return [...gone]
   }
 
-  /** A member that is in a long call keeps its tasks: others would come to the same record, and be in the same call. */
+  /** A member in a long call keeps its tasks: other members would reach the same record, and be stuck in the same call. */
   #noticeBusy(member: string): void {
     const { group, onNotice } = this.#options
     const process = this.#files.signOf(member)?.process
@@ -218,8 +219,8 @@ export class FileMembership implements Membership {
   }
 
   /**
-   * Fences whoever has a member's file that the group does not name: it died as it joined, or belongs to a group whose file
-   * was lost, and may still have tasks. Under the lock.
+   * Fences every process that holds a member's file that the group does not name: it died while it joined, or belongs to a
+   * group whose file was lost, and may still have tasks. Under the lock.
    */
   async #fenceStrays(state: GroupState): Promise<void> {
     for (const member of this.#files.members()) {
@@ -254,15 +255,15 @@ export class FileMembership implements Membership {
     this.#timer?.cancel()
     this.#heartbeat?.stop()
     if (this.#file !== undefined) {
-      // The file goes with its lock; one that was removed by others stays removed.
+      // The file is removed with its lock; if another process removed it already, it stays removed.
       try {
         this.#files.remove(this.member)
       } catch {
-        // Whoever joins next removes it: nobody holds its lock.
+        // The next member that joins removes it: no process holds its lock.
       }
       this.#file.close()
     }
-    // A change that is under way holds the group's lock.
+    // A change in progress holds the group's lock.
     this.#changing.finally(() => this.#files.close())
   }
 }

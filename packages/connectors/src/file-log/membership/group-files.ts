@@ -7,8 +7,8 @@ import { type LifeSign, lifeSignIn, MemberFile } from './member-file.ts'
 const STATE_FILE = 'group.json'
 
 /**
- * A group's directory, `<data>/jobs/<group>`: `lock`, under which the group changes; `group.json`, what it is; and a file
- * for each member, which that one holds locked for its life and beats in.
+ * A group's directory, `<data>/jobs/<group>`: `lock`, under which the group changes; `group.json`, its state; and a file for
+ * each member, which the member keeps locked for its life and writes its beats to.
  */
 export class GroupFiles {
   readonly directory: string
@@ -26,7 +26,7 @@ export class GroupFiles {
     this.#lock = env.files.open(`${this.directory}/lock`, 'write')
   }
 
-  /** Runs one change of the group; others wait meanwhile. Not to be called by two steps of one member at once. */
+  /** Runs one change of the group; others wait meanwhile. One member must not call it for two steps at once. */
   async locked<T>(change: () => Promise<T>): Promise<T> {
     await this.#lock.lock()
     try {
@@ -37,25 +37,25 @@ export class GroupFiles {
   }
 
   /**
-   * The group as it is; undefined where there is none, or where it cannot be read: it is put in place whole and durable, so
-   * that only damage or a stranger's hand leaves such a file.
+   * The group's state; undefined if there is none, or if it cannot be read. The file is put in place whole and durable, so
+   * that only damage or an edit from outside makes it unreadable.
    */
   read(): GroupState | undefined {
     const text = readText(this.#env.files, `${this.directory}/${STATE_FILE}`)
     return text === undefined ? undefined : parseGroup(text)
   }
 
-  /** Under the lock: so the file in the making needs no name of its own, and one that was left behind is written over. */
+  /** Under the lock: so the temporary file needs no unique name, and one that was left behind is overwritten. */
   async write(state: GroupState): Promise<void> {
     await writeText(this.#env.files, this.directory, STATE_FILE, JSON.stringify(state), 'next')
   }
 
-  /** All who have a file, members or not, this moment dead or alive. */
+  /** All that have a file, members or not, dead or alive. */
   members(): string[] {
     return this.#env.files.list(`${this.directory}/members`)
   }
 
-  /** Whether anybody lives who is a member. */
+  /** Whether any member lives. */
   get inUse(): boolean {
     return Object.keys(this.read()?.members ?? {}).some((member) => this.signOf(member) !== undefined)
   }
@@ -65,7 +65,7 @@ export class GroupFiles {
     return MemberFile.make(this.#env.files, this.pathOf(member))
   }
 
-  /** A member's last sign of life; undefined where it is dead. */
+  /** A member's last sign of life; undefined if it is dead. */
   signOf(member: string): LifeSign | undefined {
     return lifeSignIn(this.#env.files, this.pathOf(member))
   }
@@ -84,7 +84,7 @@ export class GroupFiles {
   }
 }
 
-/** The checked boundary to a file that others wrote. */
+/** Validates a file that other processes wrote. */
 function parseGroup(text: string): GroupState | undefined {
   let found: unknown
   try {

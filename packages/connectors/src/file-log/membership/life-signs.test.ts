@@ -14,7 +14,7 @@ beforeEach(() => {
   ownBeats = 0
   members = new Map()
   for (const member of ['a', 'b']) members.set(member, { beats: 0, turns: 0, process: 1 })
-  // The wall clock says nothing.
+  // The wall clock must not matter.
   const clock = { now: () => Math.random() * 1e12, monotonic: () => nowMs }
   signs = new LifeSigns(
     clock,
@@ -40,7 +40,10 @@ function pass(forMs: number, beating: readonly string[]): void {
   }
 }
 
-/** The same, looking as often as a member does, while those who beat also come back from their callbacks; gives the last verdict. */
+/**
+ * The same, looking as often as a member does, while the beating members also return from their callbacks; returns the last
+ * verdict.
+ */
 function lookOn(forMs: number, beating: readonly string[]) {
   let verdict = look()
   for (let passed = 0; passed < forMs; passed += BEAT_INTERVAL_MS) {

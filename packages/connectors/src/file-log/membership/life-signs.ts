@@ -3,22 +3,28 @@ import type { LifeSign } from './member-file.ts'
 
 /** How often a member beats, and looks at the others: a death is noticed within two looks. */
 export const BEAT_INTERVAL_MS = 100
-/** A member that beats as it should is seen to within two beats of the looker; fewer than three are no silence. */
+/**
+ * Of a member that beats normally, a new beat is seen within two beats of the looker; so fewer than three do not count as
+ * silence.
+ */
 const SILENT_BEATS_MIN = 3
-/** A looker whose beats miss so much time was stopped itself, and what it remembers of others is no evidence. */
+/** If the looker's beats miss this much time, its own process was stopped, and what it remembers of others proves nothing. */
 const STOPPED_MS = 1000
 
-/** What a look at the other members finds. */
+/** The result of a look at the other members. */
 export interface Verdict {
-  /** Those who are dead, or whose process stood still for the session's time-out. */
+  /** Members that are dead, or whose process stood still for the session's time-out. */
   readonly gone: readonly string[]
-  /** Those whose process runs, and whose thread has been in one call for the session's time-out since they were last named here. */
+  /**
+   * Members whose process runs, but whose thread has been in one call for the session's time-out since they were last listed
+   * here.
+   */
   readonly busy: readonly string[]
 }
 
 interface Seen {
   readonly sign: LifeSign
-  /** The looker's own beats when this count of beats was seen first. */
+  /** The looker's own beats when it first saw this count of beats. */
   readonly beatAt: number
   /** The same for this count of turns. */
   readonly turnAt: number
@@ -26,8 +32,8 @@ interface Seen {
 }
 
 /**
- * What a member remembers of the others' signs. How long one has been silent is counted in the looker's own beats: while the
- * looker is stopped, or starved by a busy machine, it does not count; while it is in a long callback, it does.
+ * What a member remembers of the others' signs of life. The time without a sign is counted in the looker's own beats. It does
+ * not count while the looker is stopped, or gets no time on a busy machine; it counts while the looker is in a long callback.
  */
 export class LifeSigns {
   readonly #clock: Clock
@@ -39,7 +45,7 @@ export class LifeSigns {
   #lookedAtMs: number
   #lookedAtBeat = 0
 
-  /** `signOf` gives a member's last sign, and undefined where it is dead. */
+  /** `signOf` gives a member's last sign, and undefined if it is dead. */
   constructor(
     clock: Clock,
     ownBeats: () => number,

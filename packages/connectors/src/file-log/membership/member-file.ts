@@ -1,13 +1,13 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { systemCode } from '../errors.ts'
 
-/** What a living member shows of itself. */
+/** What a living member writes into its file. */
 export interface LifeSign {
   /** Grows while the process runs, whatever its code is doing. */
   readonly beats: number
-  /** Grows while the thread that runs the tasks also gets to other things: not during a long callback. */
+  /** Grows while the thread that runs the tasks also gets to other work: not during a long callback. */
   readonly turns: number
-  /** The id of its process. */
+  /** The id of the member's process. */
   readonly process: number
 }
 
@@ -16,7 +16,7 @@ const TURNS_AT = 8
 const PROCESS_AT = 16
 const SIGN_BYTES = 24
 
-/** A member's own file, which it holds locked for its life. */
+/** A member's own file, which it keeps locked for its life. */
 export class MemberFile {
   readonly #file: OpenFile
   #turns = 0
@@ -43,7 +43,7 @@ export class MemberFile {
     return readSign(this.#file).beats
   }
 
-  /** Shows that the thread gets to other things than callbacks. */
+  /** Shows that the thread gets to other work than callbacks. */
   turn(): void {
     writeNumber(this.#file, ++this.#turns, TURNS_AT)
   }
@@ -53,7 +53,7 @@ export class MemberFile {
   }
 }
 
-/** The last sign of the member that has the file; undefined where it is dead. */
+/** The last sign of life of the member that has the file; undefined if it is dead. */
 export function lifeSignIn(files: FileSystem, path: string): LifeSign | undefined {
   if (files.stat(path) === undefined) return undefined
   let file: OpenFile

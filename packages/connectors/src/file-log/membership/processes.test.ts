@@ -39,7 +39,7 @@ class Worker {
   readonly #child: ChildProcess
   readonly #exited: Promise<void>
   readonly #lines = new ReplaySubject<string>()
-  /** The member that it is; another one each time it joins. */
+  /** Its member; a new one each time it joins. */
   member = ''
 
   constructor() {
@@ -81,7 +81,7 @@ class Worker {
 
 type Owners = readonly (string | null)[]
 
-/** What was committed for each task, as it comes in. */
+/** The commits of each task, in the order in which they arrive. */
 class Journal {
   readonly #reader: LogReader
   readonly #tasks: readonly { readonly from: PartitionReader; readonly records: ReadRecord[] }[]
@@ -98,12 +98,15 @@ class Journal {
     return new Journal(reader, readers)
   }
 
-  /** Who committed last for each task; null where nobody did yet, which is no process that has not joined. */
+  /**
+   * The member that committed last for each task; null if none did yet, which differs from the member of a process that has
+   * not joined.
+   */
   get owners(): Owners {
     return this.#tasks.map(({ records }) => records.at(-1)?.key ?? null)
   }
 
-  /** Reads on until the owners are such. */
+  /** Reads until `reached` accepts the owners. */
   async until(reached: (owners: Owners) => boolean): Promise<void> {
     for (;;) {
       for (const { from, records } of this.#tasks) records.push(...readAll(from))
@@ -112,7 +115,7 @@ class Journal {
     }
   }
 
-  /** Owners of a task come one after the other: nothing of one is behind anything of the next. */
+  /** A task has one owner after the other: no record of one owner comes after a record of the next. */
   expectOneOwnerAtATime(): void {
     for (const { records } of this.#tasks) {
       const generations = records.map(({ value }) => Number(value))
@@ -144,7 +147,7 @@ test('the tasks of a killed process are taken over within two seconds, and never
     await journal.until(evenly)
   }
   journal.expectOneOwnerAtATime()
-  // One slow look of a busy machine says nothing; that all are slow does.
+  // One slow look on a busy machine proves nothing; only if all are slow, something is wrong.
   expect(Math.min(...takeoversMs)).toBeLessThan(2000)
 })
 

@@ -22,7 +22,7 @@ test('a member whose process is stopped loses its tasks after ten seconds, unles
   }
   const stopped: Heartbeats = { start: async () => ({ stop: () => undefined }) }
   await join({ ...nodeEnv(), heartbeats: stopped })
-  // A beat stands for 100 ms, and silence is counted in beats.
+  // A beat counts as 100 ms, and silence is counted in beats.
   const { heartbeats, ...rest } = nodeEnv()
   const fast: Heartbeats = { start: (path, _intervalMs, failed) => heartbeats.start(path, 2, failed) }
   const other = await join({ ...rest, heartbeats: fast })

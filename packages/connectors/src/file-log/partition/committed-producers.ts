@@ -3,26 +3,27 @@ import { outcomeOf } from '../../record-batch/control-batch.ts'
 import { type Producer, readInt64, writeInt64 } from '../../record-batch/format.ts'
 
 /**
- * The producers whose commits stand in a partition, the latest at the end, each with the epoch of its last one: what is
- * compared with what their journals say. Kept as the bytes that stand in the tail, which is read and written far more often
- * than it changes.
+ * The producers whose commits are in a partition, the latest at the end, each with the epoch of its last commit. They are
+ * compared with their journals. They are kept as the bytes of the tail, since the tail is read and written far more often
+ * than they change.
  */
 export type CommittedProducers = Buffer
 
 /**
- * So many producers are known in each partition; of the others a journal that is older than the partition is not noticed. A
- * job has one for each container, and a new one whenever a container joins: 64 are more than run on one machine at once.
+ * How many producers each partition knows. For other producers, a journal that is older than the partition is not noticed. A
+ * job has one producer for each container, and a new one whenever a container joins: 64 are more than run on one machine at
+ * once.
  */
 export const KNOWN_PRODUCERS_MAX = 64
 export const COMMITTED_BYTES = 12
 
 export const NO_PRODUCERS: CommittedProducers = Buffer.alloc(0)
 
-/** What a partition's commits are behind a batch, of what they were before it. */
+/** A partition's committed producers after a batch, from those before it. */
 export function committedAfter(committed: CommittedProducers, buffer: Buffer, at: number): CommittedProducers {
   if (!isControl(buffer, at) || outcomeOf(buffer, at) !== 'committed') return committed
   const { id, epoch } = producerOf(buffer, at)
-  // A marker that a repair has written again may stand behind those of later transactions.
+  // A marker that a repair has written again may come after those of later transactions.
   const latest = Math.max(epoch, epochIn(committed, id) ?? 0)
   const last = committed.length - COMMITTED_BYTES
   if (last >= 0 && readInt64(committed, last) === id) {
@@ -40,7 +41,7 @@ export function committedAfter(committed: CommittedProducers, buffer: Buffer, at
   return after
 }
 
-/** The epoch of a producer's last commit; undefined where none is known. */
+/** The epoch of a producer's last commit; undefined if none is known. */
 export function epochIn(committed: CommittedProducers, id: number): number | undefined {
   for (let at = 0; at < committed.length; at += COMMITTED_BYTES) {
     if (readInt64(committed, at) === id) return committed.readInt32BE(at + 8)

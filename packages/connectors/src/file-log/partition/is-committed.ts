@@ -5,7 +5,7 @@ import type { PartitionFiles } from './partition-files.ts'
 import type { ScannedBatch } from './scan.ts'
 import type { Tail } from './tail.ts'
 
-/** Whether a batch holds records that count: no marker, and not of an aborted transaction. */
+/** Whether a batch holds records that count: it is not a marker, and not part of an aborted transaction. */
 export function isCommitted(
   outcomes: TransactionOutcomes,
   files: PartitionFiles,

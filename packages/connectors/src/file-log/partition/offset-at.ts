@@ -7,7 +7,7 @@ import { findEntry, SegmentIndex } from './segment-index.ts'
 import { stableOffset, type Tail } from './tail.ts'
 
 /**
- * The offset of the first committed record whose timestamp is at least `timestamp`; where there is none, the end of what is
+ * The offset of the first committed record whose timestamp is at least `timestamp`; if there is none, the end of what is
  * committed.
  */
 export async function offsetAt(files: PartitionFiles, timestamp: number): Promise<number> {

@@ -6,7 +6,7 @@ export function sameTransaction(left: Producer, right: Producer): boolean {
   return left.id === right.id && left.epoch === right.epoch
 }
 
-/** What is open behind a batch that stands at `offset`, of what was open before it. */
+/** The transactions that are open after a batch at `offset`, from those that were open before it. */
 export function openAfter(
   open: readonly OpenTransaction[],
   buffer: Buffer,

@@ -9,7 +9,7 @@ import type { SegmentFiles } from './segment-files.ts'
 import { listSegments } from './segments.ts'
 import { bootMark, readTail, type Tail, writeTail } from './tail.ts'
 
-/** One partition's directory as a process has it open: its tail, which is also its lock, and the segments. */
+/** The files of one partition as a process has them open: its tail, which is also its lock, and the segments. */
 export class PartitionFiles implements SegmentFiles {
   readonly topic: string
   readonly partition: number
@@ -18,7 +18,7 @@ export class PartitionFiles implements SegmentFiles {
   /** The data directory. */
   readonly data: string
   readonly #tailFile: OpenFile
-  /** Settles when the holder of the lock, or who waits for it, in this process is done; undefined while there is none. */
+  /** Settles when the step of this process that holds the lock, or waits for it, is done; undefined while there is none. */
   #released: PromiseWithResolvers<void> | undefined
 
   /** Throws `TOPIC_MISSING`, `BAD_NAME`. */
@@ -33,9 +33,9 @@ export class PartitionFiles implements SegmentFiles {
     this.#tailFile = openTail(files, this.directory, topic)
   }
 
-  /** Takes the partition's lock if it is free. While it is held nobody else appends, rolls or deletes segments. */
+  /** Takes the partition's lock if it is free. While it is held, no other process appends, rolls or deletes segments. */
   tryLock(): boolean {
-    // To the kernel the lock is this open file's: it would be granted again to another step of this process.
+    // For the kernel, this open file holds the lock: it would grant it again to another step of this process.
     if (this.#released !== undefined || !this.#tailFile.tryLock()) return false
     this.#released = Promise.withResolvers()
     return true
@@ -44,7 +44,7 @@ export class PartitionFiles implements SegmentFiles {
   /** Waits for the partition's lock. */
   async lock(): Promise<void> {
     while (this.#released !== undefined) await this.#released.promise
-    // Mostly it is free, and waiting in the kernel would cost a thread's turn.
+    // Usually it is free, and waiting in the kernel would cost a turn of a thread.
     if (this.tryLock()) return
     this.#released = Promise.withResolvers()
     try {
@@ -65,7 +65,7 @@ export class PartitionFiles implements SegmentFiles {
     return this.#tailFile.path
   }
 
-  /** The tail as it stands; undefined where it cannot be read. Throws `TOPIC_MISSING` for a deleted topic. */
+  /** The tail in the file; undefined if it cannot be read. Throws `TOPIC_MISSING` for a deleted topic. */
   readTail(): Tail | undefined {
     const tail = readTail(this.#tailFile)
     if (tail?.deleted === true) throw topicMissing(this.topic)
@@ -81,7 +81,7 @@ export class PartitionFiles implements SegmentFiles {
     return segmentPath(this.directory, base)
   }
 
-  /** Makes the tail as it stands survive a power cut: then no more has to be looked at than what came after. */
+  /** Makes the present tail survive a power cut: then recovery only needs to look at what came after. */
   syncTail(): Promise<void> {
     return syncFile(this.#tailFile)
   }
@@ -94,7 +94,7 @@ export class PartitionFiles implements SegmentFiles {
     return listSegments(this.files, this.directory)
   }
 
-  /** Looks, without the lock, whether tail and files agree; recovers under it where they do not. */
+  /** Checks, without the lock, whether tail and files agree; recovers under it if they do not. */
   async settle(): Promise<Tail> {
     const tail = this.readTail()
     if (tail !== undefined && this.#agrees(tail)) return tail
@@ -106,7 +106,7 @@ export class PartitionFiles implements SegmentFiles {
     }
   }
 
-  /** The tail, recovered where an appender died or the power went. Under the lock. */
+  /** The tail, recovered if an appender died or the power failed. Under the lock. */
   async currentTail(): Promise<Tail> {
     const tail = this.readTail()
     if (tail !== undefined && this.#agrees(tail)) return tail

@@ -10,7 +10,7 @@ import { holdsBatchAfter, scanBatches } from './scan.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
 
-/** How far a scan has come: what a tail would say there. */
+/** How far a scan has come: what a tail would contain there. */
 interface Scanned {
   base: number
   bytes: number
@@ -18,17 +18,17 @@ interface Scanned {
   open: readonly OpenTransaction[]
   committed: CommittedProducers
   maxTimestamp: number
-  /** Past every batch whose tombstones are gone: so far the partition has been compacted. */
+  /** Past every batch whose tombstones were dropped: up to here the partition has been compacted. */
   compactedBefore: number
 }
 
 /**
- * Makes a tail that says what a partition's files hold. Under the partition's lock.
+ * Makes a tail that agrees with a partition's files. Under the partition's lock.
  *
- * In the boot that wrote the tail, only an append can have been cut off behind it: whole batches there are kept (a dead
- * appender may have told somebody), a torn one is cut off, and whatever else is found is damage. In another boot anything
- * behind the synced point may be missing, or zeros, with whole batches after it that nobody was told of: the first batch
- * that is not whole is the end, unless a transaction that was decided says that there was more.
+ * In the boot that wrote the tail, only an append can have been cut off after it. Whole batches there are kept, since a dead
+ * appender may have reported them; a torn one is cut off; anything else is damage. In another boot, anything after the synced
+ * point may be missing, or zeros, with whole batches after it that were never reported. So the first batch that is not whole
+ * is the end, unless a decided transaction shows that there was more.
  */
 export async function recoverTail(partition: SegmentFiles, tail: Tail | undefined): Promise<Tail> {
   for (;;) {
@@ -36,7 +36,7 @@ export async function recoverTail(partition: SegmentFiles, tail: Tail | undefine
     try {
       return await recover(partition, tail, [...segments])
     } catch (error) {
-      // Compaction takes no part in the lock: it may have replaced segments while they were looked at.
+      // Compaction does not take the lock: it may have replaced segments while they were read.
       if (`${segments}` === `${partition.segments()}`) throw error
     }
   }
@@ -45,13 +45,13 @@ export async function recoverTail(partition: SegmentFiles, tail: Tail | undefine
 async function recover(partition: SegmentFiles, tail: Tail | undefined, segments: number[]): Promise<Tail> {
   const boot = bootMark(partition.files.boot)
   const sameBoot = tail?.boot === boot
-  // A process may have moved the tail to a new segment and died before that was made.
+  // A process may have moved the tail to a new segment, and died before it made the segment.
   const activeBase = Math.max(segments.at(-1) ?? 0, sameBoot ? tail.activeBase : 0)
   if (segments.at(-1) !== activeBase) segments.push(activeBase)
   const from = startOf(partition, tail, sameBoot, segments)
   const scanned: Scanned = { ...from }
   for (const base of segments) {
-    // Before the start, or left by a compaction that was cut off: all of it stands in the segment before.
+    // Before the start, or left by a cut-off compaction: all of it is in the segment before.
     if (base < from.base || (base !== from.base && base < scanned.nextOffset)) continue
     if (base !== from.base) enterSegment(partition, scanned, base)
     const file = partition.openSegment(base, base === activeBase ? 'write' : 'read')
@@ -71,9 +71,9 @@ async function recover(partition: SegmentFiles, tail: Tail | undefined, segments
         }
         file.truncate(scanned.bytes)
       }
-      // Were the cut not durable, what was cut off could stand behind a later append after the next power cut. And without
-      // a tail nothing says whether what was read came from the disk or was written just now, and whether a sync of that has
-      // failed; closed segments are durable.
+      // If the cut were not durable, the bytes that were cut off could reappear after a later append and a second power cut.
+      // And without a tail it is not known whether the bytes that were read came from the disk or were only just written, and
+      // whether a sync of them has failed; closed segments are durable.
       const lost = tail === undefined && base === activeBase
       if (lost) rewrite(file, 0, scanned.bytes)
       if (torn || lost) await syncFile(file)
@@ -93,12 +93,12 @@ async function recover(partition: SegmentFiles, tail: Tail | undefined, segments
     compactedBefore: Math.max(tail?.compactedBefore ?? 0, scanned.compactedBefore),
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
-    // What was read in a new boot came from the disk, or was made durable here.
+    // In a new boot, what was read came from the disk, or was made durable here.
     synced: sameBoot ? tail.synced : pointOf(scanned),
   }
 }
 
-/** Where looking begins: nothing before it is in doubt. */
+/** Where the scan begins: everything before it is known to be good. */
 function startOf(
   partition: SegmentFiles,
   tail: Tail | undefined,
@@ -118,7 +118,7 @@ function startOf(
       )
     }
     const { synced } = tail
-    // The tail may be old: compaction may have rewritten, or retention deleted, what is a closed segment by now.
+    // The tail may be old: the segment may be closed by now, and rewritten by compaction or deleted by retention.
     if (synced.base === segments.at(-1)) {
       const size = sizeOf(synced.base)
       const { base, bytes, nextOffset, open, committed } = synced
@@ -159,7 +159,7 @@ function scanSegment(file: OpenFile, scanned: Scanned): void {
   }
 }
 
-/** Throws unless what stands behind the last whole batch may be cut off. */
+/** Throws unless the bytes after the last whole batch may be cut off. */
 function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, sameBoot: boolean): void {
   const { synced } = tail ?? EMPTY_TAIL
   if (synced.base === scanned.base && scanned.bytes < synced.bytes) {
@@ -171,8 +171,9 @@ function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, same
 }
 
 /**
- * A decided transaction had made its records durable: their end is known, whatever became of the tail. A partition that ends
- * before it, and with a whole batch, is an older copy; or durability `os` has lost the end in a power cut.
+ * A decided transaction has made its records durable, so the journals know where they end, even if the tail is lost. A
+ * partition that ends before that, and with a whole batch, is an older copy; or durability `os` has lost the end in a power
+ * cut.
  */
 function checkDecided({ nextOffset }: Scanned, partition: SegmentFiles): void {
   const end = decidedEnd(partition)

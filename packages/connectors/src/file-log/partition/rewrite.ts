@@ -4,10 +4,11 @@ import type { Tail } from './tail.ts'
 const CHUNK_BYTES = 1024 * 1024
 
 /**
- * Writes a file's bytes from one position to another again, as they are, and its length, so that the next sync through `file`
- * means them. They may have been written before `file` was opened, and a sync since may have failed: the kernel then takes for
- * written what never was, and reports it only to those who had the file open (errseq_t in Linux; "Can Applications Recover from fsync
- * Failures?", Rebello et al., USENIX ATC 2020). No other process may write the file meanwhile.
+ * Writes a file's bytes from one position to another again, unchanged, and its length, so that the next sync through `file`
+ * covers them. They may have been written before `file` was opened, and a sync since then may have failed. The kernel then
+ * takes bytes for written that never were, and reports the error only to processes that had the file open (errseq_t in Linux;
+ * "Can Applications Recover from fsync Failures?", Rebello et al., USENIX ATC 2020). No other process may write the file
+ * meanwhile.
  */
 export function rewrite(file: OpenFile, from: number, to: number): void {
   const size = file.size()
@@ -20,7 +21,7 @@ export function rewrite(file: OpenFile, from: number, to: number): void {
     file.write(chunk, 0, read, at)
     at += read
   }
-  // The length may be among what was lost, and a write below it does not make it dirty again.
+  // The length may also have been lost, and a write below it does not mark it as changed.
   file.truncate(size + 1)
   file.truncate(size)
 }

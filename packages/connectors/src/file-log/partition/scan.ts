@@ -4,7 +4,7 @@ import { HEADER_BYTES, LENGTH_OVERHEAD_BYTES } from '../../record-batch/format.t
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** A whole batch, where it stands in its segment. */
+/** A whole batch, and where it is in its segment. */
 export interface ScannedBatch {
   readonly position: number
   readonly bytes: number
@@ -17,9 +17,9 @@ export interface ScannedBatch {
 }
 
 /**
- * The batches of a segment from `position` on, each verified, up to `limit` or to the first that is not whole. The
- * checksum does not cover a batch's base offset; it is right where it is the offset after the batch before, `offset` for
- * the first: a segment has no gaps.
+ * The batches of a segment from `position` on, each verified, up to `limit` or to the first that is not whole. The checksum
+ * does not cover a batch's base offset. The base offset is right if it is the offset after the batch before (`offset` for the
+ * first one), since a segment has no gaps.
  */
 export function* scanBatches(
   file: OpenFile,
@@ -33,7 +33,7 @@ export function* scanBatches(
   let at = 0
   for (;;) {
     const known = held - at >= LENGTH_OVERHEAD_BYTES ? batchBytes(buffer, at) : HEADER_BYTES
-    // No batch can be so long as to pass the limit.
+    // No batch can be so long that it passes the limit.
     if (known === undefined || position + known > limit) return
     if (held - at < known || held - at < HEADER_BYTES) {
       buffer.copyWithin(0, at, held)
@@ -66,7 +66,7 @@ export function* scanBatches(
   }
 }
 
-/** Whether a whole batch stands anywhere from `position` on: then what is broken before it is no torn end. */
+/** Whether there is a whole batch anywhere from `position` on: if so, what is broken before it is not a torn end. */
 export function holdsBatchAfter(file: OpenFile, position: number): boolean {
   const size = file.size()
   if (size - position <= HEADER_BYTES) return false

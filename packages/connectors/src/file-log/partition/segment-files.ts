@@ -1,6 +1,6 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 
-/** The segments of one partition, as what reads and repairs them sees them. */
+/** The segments of one partition, for the code that reads and repairs them. */
 export interface SegmentFiles {
   readonly topic: string
   readonly partition: number

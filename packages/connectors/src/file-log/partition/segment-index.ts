@@ -5,11 +5,11 @@ import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../../record-batch
 import { indexPath } from '../paths.ts'
 import { scanBatches } from './scan.ts'
 
-/** About one entry for so many bytes of a segment: a look-up scans little more. */
+/** About one entry for so many bytes of a segment: a look-up scans little more than that. */
 const INDEX_INTERVAL_BYTES = 64 * 1024
-/** An index that lags its closed segment by more than this is made anew. */
+/** An index that is further than this behind its closed segment is rebuilt. */
 const INDEX_LAG_BYTES_MAX = 1024 * 1024
-/** Bytes of an entry, which stand one behind the other from the file's start. */
+/** Bytes of an entry; entries follow one another from the file's start. */
 export const ENTRY_BYTES = 32
 const CRC_AT = 24
 
@@ -20,7 +20,7 @@ export interface IndexEntry {
   readonly maxTimestampBefore: number
 }
 
-/** The entry that stands at `at`; undefined where its checksum is wrong. */
+/** The entry that stands at `at`; undefined if its checksum is wrong. */
 export function readIndexEntry(bytes: Buffer, at: number): IndexEntry | undefined {
   if (bytes.readUInt32BE(at + CRC_AT) !== crc32c(bytes, at, at + CRC_AT)) return undefined
   return {
@@ -31,8 +31,8 @@ export function readIndexEntry(bytes: Buffer, at: number): IndexEntry | undefine
 }
 
 /**
- * A segment's sparse index: entries of 32 bytes, each with its own checksum. Every entry is a fact on its own, so that a
- * missing or torn one only makes a look-up scan further; the whole file can be deleted and is made again.
+ * A segment's sparse index: entries of 32 bytes, each with its own checksum. Each entry is valid by itself: if one is missing
+ * or torn, a look-up only scans further. The whole file can be deleted, and is rebuilt.
  */
 export class SegmentIndex {
   readonly #base: number
@@ -46,7 +46,7 @@ export class SegmentIndex {
     this.#indexedTo = this.entries().at(-1)?.position ?? 0
   }
 
-  /** Whether the segment has grown enough since the last entry for one at this position. */
+  /** Whether the segment has grown enough since the last entry to need one for this position. */
   wants(position: number): boolean {
     return position - this.#indexedTo >= INDEX_INTERVAL_BYTES
   }
@@ -58,18 +58,18 @@ export class SegmentIndex {
     writeInt64(buffer, entry.position, 8)
     writeInt64(buffer, entry.maxTimestampBefore, 16)
     buffer.writeUInt32BE(crc32c(buffer, 0, CRC_AT), CRC_AT)
-    // A torn entry at the end is written over.
+    // A torn entry at the end is overwritten.
     const end = Math.floor(this.#file.size() / ENTRY_BYTES) * ENTRY_BYTES
     this.#file.write(buffer, 0, ENTRY_BYTES, end)
     this.#indexedTo = entry.position
   }
 
-  /** The segment's first batch, which has no entry of its own. */
+  /** The segment's first batch, which has no entry. */
   get start(): IndexEntry {
     return { offset: this.#base, position: 0, maxTimestampBefore: -1 }
   }
 
-  /** The entries that can be believed, ascending. */
+  /** The valid entries, ascending. */
   entries(): IndexEntry[] {
     const bytes = Buffer.allocUnsafe(this.#file.size())
     const held = this.#file.read(bytes, 0, bytes.length, 0)
@@ -84,7 +84,7 @@ export class SegmentIndex {
     return entries
   }
 
-  /** Makes the index of a closed segment anew where it is too far behind. */
+  /** Rebuilds the index of a closed segment if it is too far behind. */
   mend(segment: OpenFile): void {
     const bytes = segment.size()
     if (bytes - (this.entries().at(-1)?.position ?? 0) <= INDEX_LAG_BYTES_MAX) return
@@ -104,7 +104,7 @@ export class SegmentIndex {
   }
 }
 
-/** The last entry for which `fits`, where a whole batch with its offset really stands; else the segment's start. */
+/** The last entry for which `fits`, if a whole batch with its offset is really there; else the segment's start. */
 export function findEntry(index: SegmentIndex, segment: OpenFile, fits: (entry: IndexEntry) => boolean): IndexEntry {
   const entry = index.entries().findLast(fits)
   return entry !== undefined && standsThere(segment, entry) ? entry : index.start

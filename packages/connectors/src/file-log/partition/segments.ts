@@ -9,7 +9,7 @@ export function listSegments(files: FileSystem, directory: string): number[] {
     .sort((a, b) => a - b)
 }
 
-/** The segment that holds an offset: the last that starts at or before it; undefined where all start later. */
+/** The segment that holds an offset: the last that starts at or before it; undefined if all start later. */
 export function segmentHolding(segments: readonly number[], offset: number): number | undefined {
   return segments.findLast((base) => base <= offset)
 }

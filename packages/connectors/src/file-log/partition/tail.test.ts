@@ -2,7 +2,7 @@ import type { OpenFile } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { EMPTY_TAIL, readTail, writeTail } from './tail.ts'
 
-/** A file whose first reads meet a tail that is half written. */
+/** A file whose first reads return a half-written tail. */
 function tailFile(tornReads: number): { readonly file: OpenFile; reads: number } {
   let whole = Buffer.alloc(0)
   const write: OpenFile['write'] = (buffer, offset, length) => {

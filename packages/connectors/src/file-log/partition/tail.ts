@@ -9,24 +9,25 @@ export interface OpenTransaction extends Producer {
   readonly firstOffset: number
 }
 
-/** A place in a partition of which it is known that everything before it survives a power cut. */
+/** A place in a partition: everything before it is known to survive a power cut. */
 export interface SyncedPoint {
   /** The base offset of the segment, and the bytes of it that are durable, with all segments before it. */
   readonly base: number
   readonly bytes: number
   readonly nextOffset: number
-  /** The transactions that were open there. */
+  /** The transactions that were open at this place. */
   readonly open: readonly OpenTransaction[]
   readonly committed: CommittedProducers
 }
 
 /**
- * What a partition's file `tail` says: where appending goes on, and what of it is decided. The same file is the
- * partition's lock: whoever holds its advisory lock may append, and rewrites it after every append. Readers read it
- * without the lock; a checksum tells them when they caught it half written.
+ * The content of a partition's file `tail`: where the next append goes, and how much of the partition is decided. The same
+ * file is the partition's lock: the process that holds its advisory lock may append, and rewrites the file after every
+ * append. Readers read it without the lock; a checksum shows them that they read it half written.
  *
- * It is a hint about files, never their judge: it is not synced with every append, so that after a power cut it may be
- * older than they are, newer, or missing. Whoever opens a partition compares, and recovers under the lock where it must.
+ * The tail is only a hint about the segment files. It is not synced with every append, so that after a power cut it may be
+ * older than they are, newer, or missing. A process that opens a partition compares them, and recovers under the lock if it
+ * must.
  */
 export interface Tail {
   /** The base offset of the segment that is appended to. */
@@ -37,22 +38,22 @@ export interface Tail {
   readonly nextOffset: number
   /** The offset of the first record that is kept. */
   readonly startOffset: number
-  /** The greatest record timestamp in the active segment; -1 where it is empty. */
+  /** The greatest record timestamp in the active segment; -1 if it is empty. */
   readonly maxTimestamp: number
   /** Segments that start before this have been compacted. */
   readonly compactedBefore: number
-  /** The topic was deleted: whoever still has the file open must stop. */
+  /** The topic was deleted: a process that still has the file open must stop. */
   readonly deleted: boolean
-  /** The boot that it was written in (`bootMark`): in another one the files must be looked at first. */
+  /** The boot that it was written in (`bootMark`): in another boot, recovery must read the files first. */
   readonly boot: number
-  /** What is not decided yet, by first offset. */
+  /** The transactions that are not decided yet, by first offset. */
   readonly open: readonly OpenTransaction[]
-  /** Whose commits stand here. */
+  /** The producers whose commits are here. */
   readonly committed: CommittedProducers
   readonly synced: SyncedPoint
 }
 
-/** Of one partition, so many transactions may be open at once: as many writers as one machine can run, several times. */
+/** So many transactions may be open in one partition at once: several times the number of writers that one machine can run. */
 export const OPEN_TRANSACTIONS_MAX = 256
 
 export const EMPTY_TAIL: Tail = {
@@ -69,12 +70,12 @@ export const EMPTY_TAIL: Tail = {
   synced: { base: 0, bytes: 0, nextOffset: 0, open: [], committed: NO_PRODUCERS },
 }
 
-/** Where what is committed ends: at the first record whose transaction is not decided. */
+/** The end of what is committed: the first record whose transaction is not decided. */
 export function stableOffset(tail: Tail): number {
   return tail.open[0]?.firstOffset ?? tail.nextOffset
 }
 
-/** A boot's name as a tail keeps it. */
+/** A boot's id as a number, as a tail keeps it. */
 export function bootMark(boot: string): number {
   return crc32c(Buffer.from(boot), 0, boot.length)
 }
@@ -91,7 +92,7 @@ const READ_TRIES = 5
 
 const buffer = Buffer.alloc(TAIL_BYTES_MAX)
 
-/** Reads a tail; undefined where there is none or it is damaged. */
+/** Reads a tail; undefined if there is none or it is damaged. */
 export function readTail(file: OpenFile): Tail | undefined {
   for (let tries = 0; tries < READ_TRIES; tries++) {
     const held = file.read(buffer, 0, TAIL_BYTES_MAX, 0)

@@ -7,11 +7,11 @@ import type { Durability } from '../writing/partition-appender.ts'
 import { FilePartitionReader } from './file-partition-reader.ts'
 
 /**
- * Changes are announced by the kernel; should one announcement be lost (a network file system, a watch limit that is
- * used up), this is how late it is noticed.
+ * The kernel reports changes. If a report is lost (a network file system, a watch limit that is used up), the change is
+ * noticed with this delay.
  */
 const SAFETY_POLL_MS = 1000
-/** A death is not announced: so often a reader that waits behind an open transaction looks whether its owner lives. */
+/** A death is not reported: a reader that waits behind an open transaction checks this often whether its owner lives. */
 const HELD_BACK_POLL_MS = 100
 
 /** Reads any number of partitions, and sleeps until one of them has more. */
@@ -22,9 +22,9 @@ export class FileLogReader implements LogReader {
   readonly #durability: Durability
   readonly #finisher: TransactionFinisher
   readonly #readers = new Set<FilePartitionReader>()
-  /** When to look after the transactions that hold a reader back; undefined while none does. Most are over before. */
+  /** When to check the transactions that hold a reader back; undefined while none does. Most are over before. */
   #nextMeetMs: number | undefined
-  /** Ends the wait that is under way. */
+  /** Ends the current wait. */
   #wake: (() => void) | undefined
 
   readonly #closed: (reader: FileLogReader) => void
@@ -78,7 +78,7 @@ export class FileLogReader implements LogReader {
     this.#closed(this)
   }
 
-  /** Ends the transactions of dead writers that hold a reader back; says whether any reader is held back. */
+  /** Ends the transactions of dead writers that hold a reader back; returns whether any reader is held back. */
   async #finishOthers(): Promise<boolean> {
     const held = [...this.#readers].filter((reader) => reader.heldBack)
     if (held.length === 0) {
@@ -98,7 +98,7 @@ export class FileLogReader implements LogReader {
     return false
   }
 
-  /** Sleeps until a tail changes, the time is over or the signal aborts; true where it was woken. */
+  /** Sleeps until a tail changes, the time is over or the signal aborts; true if it was woken. */
   async #sleep(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { files, timers } = this.#env
     const woken = Promise.withResolvers<boolean>()
@@ -108,14 +108,14 @@ export class FileLogReader implements LogReader {
       try {
         return [files.watch(reader.tailPath, wake)]
       } catch {
-        // The limit of watches is used up, or the topic was just deleted: the next look comes in time.
+        // The watch limit is used up, or the topic was just deleted: the safety poll notices the change.
         return []
       }
     })
     const timer = timers.after(ms, () => woken.resolve(false))
     signal?.addEventListener('abort', wake)
     try {
-      // Between the last look and the watch something may have come.
+      // Something may have come between the last look and the watch.
       if (signal?.aborted || this.#hasMore()) return true
       return await woken.promise
     } finally {

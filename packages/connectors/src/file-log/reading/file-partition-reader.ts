@@ -20,9 +20,9 @@ import { TransactionOutcomes } from '../transactions/outcomes.ts'
 import type { Durability } from '../writing/partition-appender.ts'
 import { syncActive } from '../writing/sync-active.ts'
 
-/** One read: large enough that the call's cost vanishes, small enough to stay in the processor's outer cache. */
+/** One read: large enough that the cost of the call does not matter, small enough to stay in the processor's outer cache. */
 const READ_BYTES_MAX = 4 * 1024 * 1024
-/** What a reader starts with; it doubles up to the maximum while there is that much to read. */
+/** The size of a reader's first buffer; it doubles up to the maximum while there is that much to read. */
 const READ_BYTES_MIN = 64 * 1024
 
 interface ReadSegment {
@@ -31,9 +31,9 @@ interface ReadSegment {
 }
 
 /**
- * Reads one partition without a lock. It passes the tail only where the tail says that batches are whole, so it never
- * sees an append under way; what is broken before that is damage, and an error. Where it reads what is committed it also
- * stops at the first record that is not decided, and passes over those of aborted transactions.
+ * Reads one partition without a lock. It reads only what is whole according to the tail, so it never sees an unfinished
+ * append; what is broken before that is damage, and an error. If it reads committed records only, it also stops at the first
+ * record that is not decided, and skips those of aborted transactions.
  */
 export class FilePartitionReader implements PartitionReader {
   readonly topic: string
@@ -42,26 +42,26 @@ export class FilePartitionReader implements PartitionReader {
   readonly #cursor: RecordCursor
   readonly #closed: (reader: FilePartitionReader) => void
   readonly #durability: Durability
-  /** Undefined where everything is read. */
+  /** Undefined if the reader returns everything, also what is not committed. */
   readonly #outcomes: TransactionOutcomes | undefined
-  /** As last read. */
+  /** The tail that was read last. */
   #tail: Tail | undefined
-  /** The offset at which a transaction's end was looked for in vain. */
+  /** The offset at which a transaction's end was searched and not found. */
   #unknownAt = -1
   #position: number
-  /** The offset after the last batch that was given. */
+  /** The offset after the last batch that was returned. */
   #given = 0
   #segment: ReadSegment | undefined
-  /** Bytes of the segment: `buffer[at, held)` stands at `filePosition`. */
+  /** Bytes of the segment: `buffer[at, held)` is at `filePosition` of the file. */
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES_MIN)
   #at = 0
   #held = 0
   #filePosition = 0
   /** The base offset that the next batch of the segment must have. */
   #expected = 0
-  /** The position at which the segment was entered. */
+  /** The position at which reading of this segment began. */
   #enteredAt = -1
-  /** The segment is whole up to here, as last heard. */
+  /** The segment is whole up to here, as far as was last read. */
   #limit = 0
 
   constructor(
@@ -86,7 +86,8 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   get endOffset(): number {
-    // A tail that cannot be read is being recovered by whoever appends; nothing is known to be past us.
+    // A tail that cannot be read is being recovered by the process that appends; this reader assumes that there is nothing
+    // after its position.
     const tail = this.#readTail()
     if (tail === undefined) return this.#position
     return this.#outcomes === undefined ? tail.nextOffset : stableOffset(tail)
@@ -96,7 +97,7 @@ export class FilePartitionReader implements PartitionReader {
     return this.#readTail()?.compactedBefore ?? 0
   }
 
-  /** Whether records stand at the position that are not decided yet. */
+  /** Whether records at the position are not decided yet. */
   get heldBack(): boolean {
     const tail = this.#outcomes && this.#readTail()
     return tail !== undefined && tail.open.length > 0 && this.#position >= stableOffset(tail)
@@ -113,7 +114,7 @@ export class FilePartitionReader implements PartitionReader {
   seek(offset: number): void {
     this.#position = offset
     this.#unknownAt = -1
-    // What was passed is forgotten, and may be ahead again.
+    // Outcomes that the reader has passed were forgotten, and may be needed again.
     this.#outcomes?.reset()
     this.#leaveSegment()
   }
@@ -149,7 +150,7 @@ export class FilePartitionReader implements PartitionReader {
       this.#expected = next
       this.#at += bytes
       this.#filePosition += bytes
-      // Before the position: a seek into the middle.
+      // The batch is before the position: a seek went to the middle of it.
       if (next <= this.#position || !shown) {
         this.#position = Math.max(this.#position, next)
         continue
@@ -166,7 +167,7 @@ export class FilePartitionReader implements PartitionReader {
     if (tail !== undefined && tail.synced.nextOffset < this.#given) await syncActive(this.#files)
   }
 
-  /** Whether the batch at the position belongs to what is decided. */
+  /** Whether the batch at the position is decided. */
   #isDecided(): boolean {
     if (this.#tail !== undefined && this.#position < stableOffset(this.#tail)) return true
     const tail = this.#readTail()
@@ -174,8 +175,8 @@ export class FilePartitionReader implements PartitionReader {
   }
 
   /**
-   * Whether the batch holds records for our reader; undefined where the segment must be entered again to know. Control
-   * batches mark transactions: nobody's records.
+   * Whether the batch holds records for this reader; undefined if the segment must be opened again to find out. Control
+   * batches mark transactions: they hold no records for readers.
    */
   #isShown(at: number): boolean | undefined {
     if (isControl(this.#buffer, at)) {
@@ -189,7 +190,7 @@ export class FilePartitionReader implements PartitionReader {
     if (this.#unknownAt === place.offset) {
       throw this.#damaged('the batch there is of a transaction that is over, and no marker says how it ended')
     }
-    // Compaction may have rewritten what follows, and this file with it: entered again, it says so itself.
+    // Compaction may have rewritten what follows, and this file too: the reader opens it again to find out.
     this.#unknownAt = place.offset
     this.#outcomes.reset()
     this.#leaveSegment()
@@ -202,7 +203,7 @@ export class FilePartitionReader implements PartitionReader {
     return tail
   }
 
-  /** Makes `buffer` hold the next whole batch at `at`; returns its bytes, or undefined at the segment's end. */
+  /** Makes `buffer` hold the next whole batch at `at`; returns its length in bytes, or undefined at the segment's end. */
   #nextBatch(): number | undefined {
     for (;;) {
       const held = this.#held - this.#at
@@ -211,7 +212,7 @@ export class FilePartitionReader implements PartitionReader {
         if (bytes === undefined) throw this.#damaged('no batch has such a length')
         if (held >= bytes) {
           if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')
-          // The checksum does not cover the base offset; a segment without gaps does.
+          // The checksum does not cover the base offset; but a segment has no gaps, so the expected offset is known.
           const base = baseOffset(this.#buffer, this.#at)
           if (base !== this.#expected) throw this.#damaged(`offset ${this.#expected} should be there, not ${base}`)
           return bytes
@@ -228,7 +229,7 @@ export class FilePartitionReader implements PartitionReader {
     }
   }
 
-  /** How far the segment is whole; asked anew when everything before was read. */
+  /** Up to where the segment is whole; read again when everything before that was read. */
   #knownLimit(): number {
     const segment = this.#segment
     const heldTo = this.#filePosition + this.#held - this.#at
@@ -251,7 +252,7 @@ export class FilePartitionReader implements PartitionReader {
     if (read === wanted && this.#buffer.length < READ_BYTES_MAX && this.#limit - heldTo > wanted) this.#grow()
   }
 
-  /** Moves what is held to the front, and enlarges the buffer where a batch needs more. */
+  /** Moves the bytes in the buffer to its front, and enlarges it if a batch needs more. */
   #makeRoom(bytes: number): void {
     if (this.#at > 0) {
       this.#buffer.copyWithin(0, this.#at, this.#held)
@@ -273,7 +274,7 @@ export class FilePartitionReader implements PartitionReader {
     this.#buffer = larger
   }
 
-  /** Opens the segment that holds the position; false where there is none yet. */
+  /** Opens the segment that holds the position; false if there is none yet. */
   #enterSegment(): boolean {
     const tail = this.#readTail()
     if (tail === undefined) return false
@@ -283,7 +284,7 @@ export class FilePartitionReader implements PartitionReader {
     if (this.#position >= tail.nextOffset) return false
     const base = segmentHolding(this.#files.segments(), this.#position)
     if (base === undefined) {
-      // Retention may have been faster than our look.
+      // Retention may have deleted the segment meanwhile.
       const start = this.#readTail()?.startOffset ?? tail.startOffset
       if (this.#position < start) throw offsetGone(this.topic, this.partition, this.#position, start)
       throw this.#damaged(`no segment holds offset ${this.#position}, which was not deleted`)
@@ -318,26 +319,26 @@ export class FilePartitionReader implements PartitionReader {
     try {
       return this.#files.openSegment(base, 'read')
     } catch (error) {
-      // Retention or compaction was faster; the next look finds what is there now.
+      // Retention or compaction removed it meanwhile; the next look finds what is there now.
       if (systemCode(error) === 'ENOENT') return undefined
       throw error
     }
   }
 
-  /** Goes on behind a segment that was read to its end; false where that is the active one. */
+  /** Continues after a segment that was read to its end; false if that is the active one. */
   #nextSegment(): boolean {
     const segment = this.#segment
     const tail = this.#readTail()
     if (segment === undefined || tail === undefined || tail.activeBase <= segment.base) return false
-    // It was active when its end was asked for, and grew until it was closed.
+    // The segment was active when its end was read, and grew until it was closed.
     if (this.#filePosition < segment.file.size()) return true
     const segments = this.#files.segments()
     if (!segments.includes(this.#position)) {
       if (this.#position < tail.startOffset) {
         throw offsetGone(this.topic, this.partition, this.#position, tail.startOffset)
       }
-      // Compaction may have merged the segments that follow into this one, under the same name: then it is entered
-      // again, once. Otherwise what should follow is missing.
+      // Compaction may have merged the segments that follow into this one, under the same name: then it is opened again,
+      // once. Otherwise the next segment is missing.
       if (this.#enteredAt === this.#position) {
         throw this.#damaged(`no segment goes on at offset ${this.#position}: what should follow is missing`)
       }

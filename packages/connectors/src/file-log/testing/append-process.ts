@@ -1,6 +1,6 @@
 /**
- * A process of its own that appends numbered records to a topic until it is killed, and says which of them were
- * acknowledged: one line with the last number after every flush.
+ * A separate process that appends numbered records to a topic until it is killed, and prints which of them were acknowledged:
+ * one line with the last number after every flush.
  *
  * Arguments: data directory, topic, its name (the records' key), first number, records per flush.
  */

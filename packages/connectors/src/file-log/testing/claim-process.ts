@@ -1,7 +1,8 @@
 /**
- * A process of its own that makes a topic, or else claims a job and holds it until it is killed; one line says how it went.
+ * A separate process that creates a topic, or else claims a job and holds it until it is killed; it prints one line with the
+ * result.
  *
- * Arguments: data directory, job, and the topic, if one is to be made.
+ * Arguments: data directory, job, and the topic, if it has to create one.
  */
 import { writeSync } from 'node:fs'
 import { MillraceError } from '@millrace/core'

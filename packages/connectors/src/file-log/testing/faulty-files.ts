@@ -6,7 +6,10 @@ export type DiskCall = 'open' | 'write' | 'truncate' | 'sync' | 'rename' | 'link
 /** Decides, for each call that changes the disk, whether it fails: with the file system's error code, or not. */
 export type Fault = (call: DiskCall, path: string) => string | undefined
 
-/** An environment whose file system fails where `fault` says so, before it does anything; a write leaves half of itself. */
+/**
+ * An environment whose file system fails a call if `fault` returns an error code, before it does anything; a failed write
+ * writes half of its bytes.
+ */
 export function withFaults(env: Env, fault: Fault): Env {
   const check = (call: DiskCall, path: string) => {
     const code = fault(call, path)

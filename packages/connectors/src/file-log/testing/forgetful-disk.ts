@@ -1,6 +1,6 @@
 import type { Env, FileSystem, OpenFile, OpenMode } from '@millrace/core'
 
-/** What a file has on the disk, and which of its bytes stand only in the page cache. */
+/** The bytes of a file on the disk, and those that are only in the page cache. */
 class Pages {
   durable = Buffer.alloc(0)
   dirty: { readonly from: number; readonly to: number }[] = []
@@ -19,7 +19,7 @@ class Pages {
     this.forget()
   }
 
-  /** Takes for written what never was. */
+  /** Takes all bytes for written, although they are not. */
   forget(): void {
     this.dirty = []
     this.lengthDirty = false
@@ -28,8 +28,8 @@ class Pages {
 
 /**
  * A disk whose syncs can fail as those of Linux do: the kernel takes the bytes for written, although they never will be, and
- * reports the failure once through each file that is open then. A power cut takes everything that no sync has made durable; names
- * are always durable.
+ * reports the failure once through each file that is open then. A power cut loses everything that no sync has made durable;
+ * names are always durable.
  */
 export class ForgetfulDisk {
   readonly #env: Env
@@ -41,17 +41,17 @@ export class ForgetfulDisk {
     this.#env = env
   }
 
-  /** What a process of the present boot works with. */
+  /** The environment of a process of the present boot. */
   get env(): Env {
     return { ...this.#env, files: this.#files() }
   }
 
-  /** Lets the next sync fail that is of such a file. */
+  /** Makes the next sync of a file with such a path fail. */
   failSync(of: (path: string) => boolean): void {
     this.#failing = of
   }
 
-  /** What is open now must not be used any more. */
+  /** Files that are open now must not be used any more. */
   cutPower(): void {
     this.#boots++
     for (const [path, pages] of this.#pages) {
@@ -73,7 +73,7 @@ export class ForgetfulDisk {
       stat: (path) => files.stat(path),
       rename: (from, to) => {
         files.rename(from, to)
-        // A directory takes its files along.
+        // A directory's files move with it.
         for (const [path, pages] of [...this.#pages]) {
           if (path !== from && !path.startsWith(`${from}/`)) continue
           this.#pages.delete(path)

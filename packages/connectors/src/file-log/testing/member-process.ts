@@ -1,10 +1,10 @@
 /**
- * A process of its own that shares the tasks of a group, as a container does, until it is killed: for each task that it has
- * it commits record after record to the task's partition, with its member's id as the key and the generation that it follows
- * as the value. One line says each member that it becomes, and each error that took its tasks.
+ * A separate process that shares the tasks of a group, as a container does, until it is killed. For each of its tasks it
+ * commits record after record to the task's partition, with its member's id as the key and the generation that it follows as
+ * the value. It prints a line for each member that it becomes, and for each error that took its tasks.
  *
- * Arguments: data directory, group, topic, number of tasks, the session's time-out. Input: `stop` has it stop itself
- * (SIGSTOP) between two commits; `leave` has it leave and end.
+ * Arguments: data directory, group, topic, number of tasks, the session's time-out. Input: `stop` makes it stop itself
+ * (SIGSTOP) between two commits; `leave` makes it leave and end.
  */
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -68,7 +68,7 @@ async function share(): Promise<void> {
         asked = ''
         writeSync(1, 'stopping\n')
         process.kill(process.pid, 'SIGSTOP')
-        // It goes on at once, before it can notice anything.
+        // The loop continues at once, before the process can notice anything.
         continue
       }
       await new Promise<void>((resolve) => void env.timers.after(5, resolve))

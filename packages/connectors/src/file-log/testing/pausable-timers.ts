@@ -2,13 +2,13 @@ import type { Env, Timer, Timers } from '@millrace/core'
 import { timerHeartbeats } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 
-/** An environment that stands still, heartbeats and all, while its timers are paused. */
+/** An environment in which everything stops, including heartbeats, while its timers are paused. */
 export function pausableEnv(timers: PausableTimers): Env {
   const env = nodeEnv()
   return { ...env, timers, heartbeats: timerHeartbeats(timers, env.files) }
 }
 
-/** Timers that stand still while they are paused, as those of a stopped process; what is due then runs afterwards. */
+/** Timers that stop while they are paused, as those of a stopped process; what is due then runs afterwards. */
 export class PausableTimers implements Timers {
   readonly #timers: Timers
   #due: (() => void)[] | undefined
@@ -37,7 +37,7 @@ export class PausableTimers implements Timers {
     return this.#timers.turn()
   }
 
-  /** The returned function lets them go on. */
+  /** The returned function resumes the timers. */
   pause(): () => void {
     this.#due = []
     return () => {

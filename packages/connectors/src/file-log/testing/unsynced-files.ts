@@ -1,6 +1,6 @@
 import type { Env, OpenFile } from '@millrace/core'
 
-/** An environment whose file system syncs nothing: for tests that do much and lose no power. */
+/** An environment whose file system syncs nothing: for tests that write much and never lose power. */
 export function withoutSyncs(env: Env): Env {
   const { files } = env
   return {

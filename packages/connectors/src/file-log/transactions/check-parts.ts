@@ -12,25 +12,25 @@ import { type ClosedRecord, NO_COMMIT, readClosed } from './closed-writers.ts'
 import type { CommittedPartition, JournalRecord } from './journal.ts'
 import { readJournals } from './journals.ts'
 
-/** A journal that is written twice between the two reads of its slots looks empty: so often it is read again. */
+/** If a journal is written twice between the two reads of its slots, it looks empty: so it is read again this many times. */
 const CHECK_TRIES = 5
 
-/** What the files beside the partitions say of commits. */
+/** The commits that the files beside the partitions record. */
 export interface CommitRecords {
   readonly journals: readonly JournalRecord[]
   readonly closed: ClosedRecord
 }
 
-/** In this order: a journal is removed after what it said has been added to what closed writers have committed. */
+/** In this order: before a journal is removed, its content is added to the commits of closed writers. */
 export function readCommitRecords(files: FileSystem, data: string): CommitRecords {
   const journals = readJournals(files, data)
   return { journals, closed: readClosed(files, data) }
 }
 
 /**
- * Throws `LOG_PARTS_DIFFER` where a partition does not belong with what the journals say: one of them is a copy from another
- * moment. Others may commit meanwhile: a journal changes before the markers that it decides, and after the records. So what
- * the tail knew before, the journals must know, and what they know, the tail must know after.
+ * Throws `LOG_PARTS_DIFFER` if a partition does not match the journals: one of them is a copy from another moment. Others may
+ * commit meanwhile: a journal changes before the markers that it decides, and after the records. So the journals must know
+ * what the tail knew before them, and the tail must know afterwards what the journals know.
  */
 export function checkParts(partition: PartitionFiles): void {
   const { files, data, topic } = partition
@@ -38,12 +38,12 @@ export function checkParts(partition: PartitionFiles): void {
   for (let tries = 0; tries < CHECK_TRIES; tries++) {
     const before = partition.readTail()
     const records = readCommitRecords(files, data)
-    // One that cannot be read is recovered by whoever opens the partition, and checked then.
+    // A tail that cannot be read is recovered by the process that opens the partition, and checked then.
     if (before === undefined) return
     const named = commitsIn(records).some((each) => each.topic === topic)
     const topicId = named ? readDescription(files, data, topic)?.id : undefined
     const difference = (after: Tail) => differenceIn(before, after, records, topicId, partition.partition)
-    // Mostly the tail knew before what the journals know.
+    // Usually the tail already knew what the journals know.
     if (difference(before) === undefined) return
     const after = partition.readTail()
     if (after === undefined) return
@@ -53,7 +53,7 @@ export function checkParts(partition: PartitionFiles): void {
   throw partsDiffer(data, `${topic}/${partition.partition}`, problem ?? '', { topic, partition: partition.partition })
 }
 
-/** In what a partition differs from what the journals said between two looks at its tail; undefined where in nothing. */
+/** How a partition differs from the journals, which were read between two looks at its tail; undefined if it does not. */
 export function differenceIn(
   before: Tail,
   after: Tail,
@@ -65,7 +65,7 @@ export function differenceIn(
   return unknownCommit(before, records) ?? missingCommit(after, commits)
 }
 
-/** Throws `LOG_PARTS_DIFFER` where a topic is missing or is another one, and committed transactions have written to it. */
+/** Throws `LOG_PARTS_DIFFER` if committed transactions have written to a topic, and it is missing or is a different one. */
 export function checkTopic(
   files: FileSystem,
   data: string,
@@ -91,18 +91,18 @@ export function checkTopic(
   throw partsDiffer(data, `the topic ${name}`, what, { topic: name })
 }
 
-/** Whether a committed transaction has written to a topic of that name, which was not deleted since. */
+/** Whether a committed transaction has written to a topic with that name, and the topic was not deleted since then. */
 export function namesTopic(files: FileSystem, data: string, name: string): boolean {
   return commitsIn(readCommitRecords(files, data)).some(({ topic }) => topic === name)
 }
 
-/** What was committed, in partitions of topics that were not deleted. */
+/** The commits in partitions of topics that were not deleted. */
 function commitsIn({ journals, closed }: CommitRecords): CommittedPartition[] {
   const all = [...closed.partitions, ...journals.flatMap(({ decided }) => decided?.partitions ?? [])]
   return all.filter(({ topicId }) => !closed.deletedTopics.includes(topicId))
 }
 
-/** What a partition holds and no journal knows of. */
+/** A commit that a partition holds and no journal knows. */
 function unknownCommit({ committed, open }: Tail, records: CommitRecords): string | undefined {
   for (const { id, epoch } of committedBy(committed)) {
     const known = lastCommitOf(id, records)
@@ -118,7 +118,7 @@ function unknownCommit({ committed, open }: Tail, records: CommitRecords): strin
   return undefined
 }
 
-/** What the journals say that a partition holds, and it does not. */
+/** A commit that is in the journals, but not in the partition. */
 function missingCommit(
   { nextOffset, committed, open }: Tail,
   commits: readonly CommittedPartition[],
@@ -127,7 +127,7 @@ function missingCommit(
     if (commit.end > nextOffset) {
       return `it ends at offset ${nextOffset}, and a committed transaction reaches offset ${commit.end} there: the partition is older`
     }
-    // A producer that the partition does not know may have been forgotten, with markers that compaction has removed.
+    // The partition may have forgotten a producer that it does not know, together with markers that compaction removed.
     const epoch = epochIn(committed, commit.id)
     if (epoch === undefined || epoch >= commit.epoch || open.some((each) => sameTransaction(each, commit))) continue
     return `it goes on to offset ${nextOffset} without the transaction of producer ${commit.id}, epoch ${commit.epoch}, that was committed there up to offset ${commit.end}: the partition is of another history`

@@ -10,34 +10,34 @@ import { partitionDirectory, topicDirectory, topicsDirectory, transactionsDirect
 import type { CommittedPartition, Decided } from './journal.ts'
 import { readJournals } from './journals.ts'
 
-/** No transactional id starts with a dot. */
+/** A transactional id never starts with a dot. */
 export const CLOSED_FILE = '.closed-writers'
 const LOCK_FILE = '.closed-writers-lock'
 
 /**
- * A producer is two numbers, some 30 bytes. Every container has one for each hour or so that it runs; those that no
- * partition knows any more are removed above so many.
+ * A producer is two numbers, some 30 bytes. Every container has one for each hour or so that it runs. With more than this
+ * number, those that no partition knows any more are removed.
  */
 const PRODUCERS_MAX = 1000
 
-/** Stands for the last commit of a producer that has none: less than every epoch. */
+/** Used as the last commit of a producer that has none: less than every epoch. */
 export const NO_COMMIT = -1
 
-/** What writers without a journal have committed. */
+/** The commits of writers that have no journal any more. */
 export interface ClosedRecord {
-  /** The last commit of each: its producer's id, and the epoch; -1 for one that has committed nothing. */
+  /** The last commit of each: its producer's id, and the epoch; -1 for a producer that has committed nothing. */
   readonly producers: readonly Producer[]
-  /** Of every partition, the commit that reached furthest. */
+  /** For every partition, the commit with the highest end. */
   readonly partitions: readonly CommittedPartition[]
-  /** Ids of deleted topics that a journal still names. */
+  /** Ids of deleted topics that are still in a journal. */
   readonly deletedTopics: readonly string[]
 }
 
 const NOTHING: ClosedRecord = { producers: [], partitions: [], deletedTopics: [] }
 
 /**
- * The file that keeps what journals said when they are removed or begin again: how far committed transactions reach in each
- * partition, and whose they are. With the journals it is what every partition must fit to.
+ * The file that keeps the commits of journals that are removed or overwritten: how far committed transactions reach in each
+ * partition, and which producers they belong to. Every partition must match it and the journals.
  */
 export class ClosedWriters {
   readonly #env: Env
@@ -48,14 +48,14 @@ export class ClosedWriters {
     this.#data = data
   }
 
-  /** Takes over what a journal says of its commits, durably: afterwards the journal may forget it. */
+  /** Adds a journal's commits, durably: afterwards the journal may drop them. */
   async add({ id, epoch, partitions }: Decided): Promise<void> {
     await this.#add([{ id, epoch }], partitions)
   }
 
   /**
    * As `add`, for a journal that is taken from its owner, which may have committed nothing. The owner may be stopped in the
-   * middle of an append, which it then makes when the journal is gone: by this it is known to be aborted.
+   * middle of an append, and finish it after the journal is removed: this entry shows that such an append is aborted.
    */
   async addFenced({ id }: Producer, decided: Decided | null): Promise<void> {
     const before = decided === null ? [] : [{ id: decided.id, epoch: decided.epoch }]
@@ -76,7 +76,7 @@ export class ClosedWriters {
     }))
   }
 
-  /** Forgets the topics of a name: the one there is about to be deleted, and others were removed by a person. */
+  /** Removes the topics with a name: the present one is about to be deleted, and a user has removed the others. */
   async forgetTopic(topic: string): Promise<void> {
     const goes = (each: CommittedPartition) => each.topic === topic
     await this.#change((record) => ({
@@ -114,7 +114,7 @@ export class ClosedWriters {
     return readJournals(this.#env.files, this.#data).flatMap(({ decided }) => decided?.partitions ?? [])
   }
 
-  /** The producers that some partition knows. */
+  /** The producers that at least one partition knows. */
   #knownOf(producers: readonly Producer[]): Producer[] {
     const { files } = this.#env
     const known = new Set<number>()
@@ -125,7 +125,7 @@ export class ClosedWriters {
         const file = files.open(path, 'read')
         const tail = readTail(file)
         file.close()
-        // A partition whose tail has to be made again may know any of them.
+        // A partition whose tail must be rebuilt may know any of them.
         if (tail === undefined) return [...producers]
         for (const { id } of committedBy(tail.committed)) known.add(id)
       }
@@ -134,14 +134,14 @@ export class ClosedWriters {
   }
 }
 
-/** How a transaction ended whose journal was removed in order; undefined where nothing tells. */
+/** How a transaction ended whose journal was removed in order; undefined if it is not known. */
 export function closedOutcome({ producers }: ClosedRecord, { id, epoch }: Producer): Outcome | undefined {
   const last = producers.find((each) => each.id === id)
   if (last === undefined || last.epoch > epoch) return undefined
   return last.epoch === epoch ? 'committed' : 'aborted'
 }
 
-/** What the file says; nothing where there is none. Throws `LOG_DAMAGED`. */
+/** The content of the file; empty if there is none. Throws `LOG_DAMAGED`. */
 export function readClosed(files: FileSystem, data: string): ClosedRecord {
   const path = `${transactionsDirectory(data)}/${CLOSED_FILE}`
   const text = readText(files, path)
@@ -159,7 +159,7 @@ export function readClosed(files: FileSystem, data: string): ClosedRecord {
   }
 }
 
-/** Who was fenced may come later with what others have taken over before. */
+/** A fenced writer may add later what other processes have already taken over. */
 function latest(producers: readonly Producer[], producer: Producer): Producer {
   const known = producers.find(({ id }) => id === producer.id)
   return known !== undefined && known.epoch > producer.epoch ? known : producer

@@ -26,12 +26,12 @@ import { newProducerId } from './producer-id.ts'
 import { TransactionGroup } from './transaction-group.ts'
 
 /**
- * A journal names so many partitions at most; when there are more, it keeps those of the present transaction. Names of 201
+ * The maximum number of partitions in a journal; with more, it keeps those of the present transaction. Names of 201
  * characters make entries of some 350 bytes, of which 1 MiB holds 2,995.
  */
 const NAMED_PARTITIONS_MAX = 2900
 
-/** What a transactional writer works with: the log's own. */
+/** The parts of the log that a transactional writer uses. */
 export interface TransactionContext {
   readonly env: Env
   readonly data: string
@@ -39,7 +39,7 @@ export interface TransactionContext {
   readonly durability: Durability
   readonly finisher: TransactionFinisher
   readonly closed: ClosedWriters
-  /** How many partitions its journal names at most. Default 2900. */
+  /** The maximum number of partitions in its journal. Default 2900. */
   readonly namedPartitionsMax?: number
   readonly cleaning: Cleaning
 }
@@ -57,9 +57,9 @@ interface SealedGroup {
 }
 
 /**
- * Writes transactions, one after the other. What decides each is one record of the journal, made durable after the
- * records are: before it nothing of the transaction is visible, whatever happens; after it all of it will be. Markers
- * follow, and are made durable by the next commit: until then the journal still knows.
+ * Writes transactions, one after the other. One record of the journal decides each transaction; it is made durable after the
+ * transaction's records. Before that, nothing of the transaction is visible, even after a failure; after that, all of it will
+ * be. Markers follow, and the next commit makes them durable: until then the journal keeps the decision.
  */
 export class FileTransactionalWriter implements TransactionalWriter {
   readonly transactionalId: string
@@ -69,13 +69,13 @@ export class FileTransactionalWriter implements TransactionalWriter {
   readonly #partitions = new Map<string, Promise<WrittenPartition>>()
   readonly #open: WrittenPartition[] = []
   readonly #session: TransactionSession
-  /** What was committed in each partition: by topic id and number. */
+  /** The commits in each partition: by topic id and number. */
   readonly #committed = new Map<string, CommittedPartition>()
   #decided: Decided | undefined
   #producer: Producer
-  /** A commit is on its way: what belongs to the next transaction waits. */
+  /** A commit is in progress: records of the next transaction wait. */
   #committing = false
-  /** Settles when nothing is being appended or committed. */
+  /** Settles when no append or commit is in progress. */
   #working: Promise<unknown> = Promise.resolve()
   #failure: { readonly error: unknown } | undefined
   #closed: Promise<void> | undefined
@@ -130,7 +130,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   async commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]> {
     // It may reject before it is waited for.
     ready?.catch(() => undefined)
-    // From here to the first wait nothing else runs: this is where one transaction ends and the next begins.
+    // Up to the first wait, nothing else runs: here one transaction ends and the next begins.
     this.#checkOpen()
     if (this.#committing) throw new Error('The commit before is still on its way')
     const producer = this.#producer
@@ -149,7 +149,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
       this.#committing = false
       return positions
     })
-    // What was appended meanwhile goes on to the files; whoever calls next learns of a failure.
+    // What was appended meanwhile is written to the files now; the next call reports a failure.
     this.#work(() => this.#drain()).catch(() => undefined)
     return committed
   }
@@ -171,7 +171,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
       for (const { writer } of this.#open) writer?.discard()
       if (!this.#open.some((each) => hasPart(each, producer))) return
       this.#producer = this.#next(producer)
-      // The record still tells of the last commit, whose markers may not be durable yet.
+      // The journal keeps the last commit, whose markers may not be durable yet.
       await this.#write(producer, undefined)
       await this.#end(producer, 'aborted')
     })
@@ -184,7 +184,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
         await this.#work(() => this.#retire())
       }
     } catch (error) {
-      // Whoever fenced this writer has the id, and has ended what was left of it.
+      // The process that fenced this writer has the id, and has ended what the writer left open.
       if (!(error instanceof FencedError)) throw error
     } finally {
       await this.#working
@@ -200,7 +200,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     await settleAll(this.#open.map(async ({ writer }) => writer?.drain()))
   }
 
-  /** Puts a sealed transaction into the partitions' files; returns where its groups stand. */
+  /** Writes a sealed transaction to the partitions' files; returns the positions of its groups. */
   async #append(producer: Producer, sealed: readonly SealedGroup[]): Promise<GroupPosition[]> {
     const check = () => this.#checkOwner(producer)
     const positions: GroupPosition[] = []
@@ -215,10 +215,10 @@ export class FileTransactionalWriter implements TransactionalWriter {
     return positions
   }
 
-  /** Makes an appended transaction durable, decides it, and tells its partitions. */
+  /** Makes an appended transaction durable, decides it, and marks that in its partitions. */
   async #decide(producer: Producer, ready: Promise<unknown> | undefined): Promise<void> {
     const { durability } = this.#context
-    // Also where only the markers of the commit before are new: the record that tells of them is about to be replaced.
+    // Also if only the markers of the last commit are new: the journal's record of that commit is about to be replaced.
     await settleAll<unknown>([ready ?? Promise.resolve(), ...this.#open.map((each) => this.#sync(each, durability))])
     const written = this.#partitionsOf(producer)
     await this.#handOver(producer, written)
@@ -229,7 +229,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     await this.#end(producer, 'committed')
   }
 
-  /** What a transaction has written to, by topic id and number. */
+  /** The partitions that a transaction has written to, by topic id and number. */
   #partitionsOf(producer: Producer): Map<string, CommittedPartition> {
     const written = new Map<string, CommittedPartition>()
     for (const { topic, partition, appender } of this.#open) {
@@ -241,7 +241,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     return written
   }
 
-  /** What the journal is about to forget is kept with what closed writers have committed. */
+  /** Adds what the journal is about to drop to the commits of closed writers. */
   async #handOver({ id }: Producer, written: ReadonlyMap<string, CommittedPartition>): Promise<void> {
     const before = this.#decided
     const { closed, namedPartitionsMax = NAMED_PARTITIONS_MAX } = this.#context
@@ -252,7 +252,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     if (full) this.#committed.clear()
   }
 
-  /** Makes the journal say that a transaction is over: committed as `decided` says, else aborted. */
+  /** Records in the journal that a transaction is over: committed if `decided` is given, else aborted. */
   async #write(producer: Producer, decided: Decided | undefined): Promise<void> {
     const journal = this.#journal
     const { durability } = this.#context
@@ -270,8 +270,8 @@ export class FileTransactionalWriter implements TransactionalWriter {
     } finally {
       journal.unlock()
     }
-    // Whoever gets the lock now, though we be stopped here, makes the decision durable before acting on it. An abort lasts,
-    // too: nothing of the next transaction may be in a partition while the journal knows nothing of it.
+    // If this process is stopped here, the next one that gets the lock makes the decision durable before it acts on it. An
+    // abort must be durable too: nothing of the next transaction may be in a partition while the journal does not know of it.
     if (durability === 'fsync') await journal.sync()
   }
 
@@ -304,7 +304,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     return epoch < EPOCH_MAX ? { id, epoch: epoch + 1 } : { id: newProducerId(this.#context.env), epoch: 0 }
   }
 
-  /** One step after the other; after a failure none. */
+  /** Runs the steps one after the other; none after a failure. */
   #work<T>(step: () => Promise<T>): Promise<T> {
     const done = this.#working.then(async () => {
       this.#check()
@@ -320,7 +320,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     return done
   }
 
-  /** For callers: nothing begins any more once it is being closed. */
+  /** For callers: nothing can begin once the writer is being closed. */
   #checkOpen(): void {
     this.#check()
     if (this.#closed !== undefined) throw new Error(`The writer ${this.transactionalId} is closed`)
@@ -351,7 +351,7 @@ function seal(group: RecordGroup, producer: Producer): SealedGroup {
   throw new Error('The group belongs to another writer')
 }
 
-/** Whether a transaction has records in a partition, in its file or on their way there. */
+/** Whether a transaction has records in a partition, in its file or still in memory. */
 function hasPart({ appender, writer }: WrittenPartition, producer: Producer): boolean {
   return appender.endOf(producer) !== undefined || writer?.isPending(producer) === true
 }

@@ -16,14 +16,14 @@ import { findJournal } from './journals.ts'
 import { OwnerLock } from './owner-lock.ts'
 
 /**
- * A transaction whose owner shows no sign of life for so long is taken from it: it may be stopped, and others wait. A group's
- * member shows one as long as its process runs; another owner only by ending the transaction.
+ * A transaction is taken from its owner after this time without a sign of life: the owner may be stopped, and others wait. A
+ * group's member shows a sign of life as long as its process runs; any other owner only when it ends the transaction.
  */
 const TRANSACTION_TIMEOUT_MS = 60_000
 
 /**
- * Finishes transactions whose owners did not: for readers that wait behind one, for whoever opens the same id again, and
- * for a group whose member is gone. It decides nothing that the journal has decided.
+ * Ends transactions whose owners did not: for readers that wait behind one, for a process that opens the same id again, and
+ * for a group whose member is dead. It never changes a decision that the journal holds.
  */
 export class TransactionFinisher {
   readonly #env: Env
@@ -31,7 +31,7 @@ export class TransactionFinisher {
   readonly #topics: TopicStore
   readonly #durability: Durability
   readonly #closed: ClosedWriters
-  /** When an undecided transaction of a living owner was first met with the owner's present heartbeat, monotonic ms. */
+  /** When an undecided transaction of a living owner was first seen with the owner's present heartbeat, monotonic ms. */
   readonly #met = new Map<string, { readonly sinceMs: number; readonly beats: number | undefined }>()
 
   constructor(env: Env, data: string, topics: TopicStore, durability: Durability, closed: ClosedWriters) {
@@ -42,7 +42,7 @@ export class TransactionFinisher {
     this.#closed = closed
   }
 
-  /** Ends what is open in a partition and can be ended: decided, or its owner dead or silent for too long. */
+  /** Ends each open transaction of a partition that can be ended: it is decided, or its owner is dead or silent for too long. */
   async meet(partition: PartitionFiles): Promise<void> {
     try {
       for (const open of partition.readTail()?.open ?? []) {
@@ -56,8 +56,8 @@ export class TransactionFinisher {
   }
 
   /**
-   * Takes a journal from its owner: it can append nothing more, and everything that it left is ended, durably; what it had
-   * committed is kept elsewhere. Under the journal's lock.
+   * Takes a journal from its owner: the owner can append nothing more, and everything that it left open is ended, durably;
+   * what it had committed is kept elsewhere. Under the journal's lock.
    */
   async takeOver(journal: TransactionJournal): Promise<void> {
     const record = journal.read()
@@ -68,19 +68,19 @@ export class TransactionFinisher {
     await this.#sync(journal)
     for (const { name, partitions } of this.#topics.list()) {
       for (let partition = 0; partition < partitions; partition++) {
-        // A marker may be there already and not be durable, and the journal is about to forget what it says.
+        // A marker may be there already without being durable, and the journal is about to drop its record of it.
         if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
       }
     }
     await this.#closed.addFenced(producer, record.decided)
   }
 
-  /** Whether an id has a journal: its writer did not close in peace. */
+  /** Whether an id has a journal: if so, its writer did not close normally. */
   owes(transactionalId: string): boolean {
     return this.#env.files.stat(journalPath(this.#data, transactionalId)) !== undefined
   }
 
-  /** Takes over a journal that nobody is going to open again, and removes it. One that is not there is no error. */
+  /** Takes over a journal that no process is going to open again, and removes it. A journal that is missing is not an error. */
   async retire(transactionalId: string): Promise<void> {
     if (!this.owes(transactionalId)) return
     const { files } = this.#env
@@ -96,7 +96,7 @@ export class TransactionFinisher {
     }
   }
 
-  /** Removes a journal that has nothing open. Under its lock: whoever waits for that finds it retired. */
+  /** Removes a journal that has nothing open. Under its lock: a process that waits for the lock finds the journal retired. */
   remove(journal: TransactionJournal): void {
     const record = journal.read()
     const { files } = this.#env
@@ -112,9 +112,10 @@ export class TransactionFinisher {
     const { files } = this.#env
     const name = findJournal(files, this.#data, open.id)
     if (name === undefined) {
-      // It was finished between the two looks, and its journal removed.
+      // Another process ended the transaction between the two looks, and removed its journal.
       if (partition.readTail()?.open.some((each) => sameTransaction(each, open)) !== true) return undefined
-      // Or its owner was stopped in the middle of this append, and made it when others had taken the journal and removed it.
+      // Or its owner was stopped in the middle of this append, and finished it after others had taken and removed the
+      // journal.
       const outcome = closedOutcome(readClosed(files, this.#data), open)
       if (outcome === undefined) throw this.#journalMissing(partition, open)
       return outcome
@@ -131,7 +132,7 @@ export class TransactionFinisher {
     }
   }
 
-  /** Decides for an owner that does not, or makes sure of what it has decided. */
+  /** Decides for an owner that does not, or makes sure that its decision is durable. */
   async #decide(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
     let known: Outcome | undefined
     await journal.lock()
@@ -139,8 +140,8 @@ export class TransactionFinisher {
       const record = journal.read()
       known = outcomeIn(record, open)
       if (known === 'aborted' || record === undefined) return known
-      // The owner may have died, or failed, making its decision durable, and a failed sync leaves what a second one does
-      // not write: it is written again. Nobody may see what a power cut could still take back.
+      // The owner may have died, or failed, while it made its decision durable. After a failed sync, a second one does not
+      // write the lost bytes, so they are written again. No reader may see what a power cut could still undo.
       const producer = known === 'committed' ? record.producer : { id: open.id, epoch: open.epoch + 1 }
       await this.#secure(journal)
       journal.write({ ...record, producer })
@@ -165,7 +166,7 @@ export class TransactionFinisher {
     return true
   }
 
-  /** The heartbeat of the group's member that has an id, `<group>.<member>`; undefined where none has it. */
+  /** The heartbeat of the group's member with an id, `<group>.<member>`; undefined if no member has it. */
   #beatsOf(transactionalId: string): number | undefined {
     const dot = transactionalId.lastIndexOf('.')
     if (dot < 0) return undefined
@@ -173,7 +174,7 @@ export class TransactionFinisher {
     return lifeSignIn(this.#env.files, path)?.beats
   }
 
-  /** Ends what a producer left open in a partition; says whether the partition has anything that may not be durable. */
+  /** Ends what a producer left open in a partition; returns whether the partition has anything that may not be durable. */
   async #endIn(topic: string, partition: number, record: JournalRecord): Promise<boolean> {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
     let tail: Tail
@@ -192,7 +193,7 @@ export class TransactionFinisher {
 
   async #mark(topic: string, partition: number, producer: Producer, outcome: Outcome): Promise<void> {
     const files = new PartitionFiles(this.#env.files, this.#data, topic, partition)
-    // It never syncs, so it never begins a segment.
+    // This appender never syncs, so it never begins a segment.
     const appender = new PartitionAppender(files, Number.POSITIVE_INFINITY)
     try {
       await appender.appendMarker(producer, outcome)
@@ -230,7 +231,7 @@ export class TransactionFinisher {
   }
 }
 
-/** What a journal says of a transaction; undefined where it is not decided. */
+/** A transaction's outcome in a journal; undefined if it is not decided. */
 export function outcomeIn(record: JournalRecord | undefined, open: Producer): Outcome | undefined {
   if (record === undefined) return undefined
   if (record.decided !== null && sameTransaction(record.decided, open)) return 'committed'

@@ -5,10 +5,10 @@ import { rewrite } from '../partition/rewrite.ts'
 import { journalPath } from '../paths.ts'
 import { syncFile } from '../sync.ts'
 
-/** A partition, the last transaction that a writer has committed there, and the offset after its last record. */
+/** A partition, the last transaction that a writer has committed there, and the offset after that transaction's last record. */
 export interface CommittedPartition extends Producer {
   readonly topic: string
-  /** Another topic of the same name has another id. */
+  /** A different topic with the same name has a different id. */
   readonly topicId: string
   readonly partition: number
   readonly end: number
@@ -16,19 +16,19 @@ export interface CommittedPartition extends Producer {
 
 /** A transaction that was committed, whose markers may not all be durable yet. */
 export interface Decided extends Producer {
-  /** All that the writer has committed to, in this transaction or before. */
+  /** All partitions that the writer has committed to, in this transaction or before. */
   readonly partitions: readonly CommittedPartition[]
 }
 
-/** What a journal says. */
+/** The content of a journal. */
 export interface JournalRecord {
-  /** Who may write: the owner's present transaction. Whatever has a lower epoch of this id is decided. */
+  /** The producer that may write: the owner's present transaction. Everything with a lower epoch of this id is decided. */
   readonly producer: Producer
   /** Names the owner's lock. */
   readonly owner: string
-  /** The last committed transaction; whatever else has a lower epoch was aborted. */
+  /** The last committed transaction; every other one with a lower epoch was aborted. */
   readonly decided: Decided | null
-  /** The owner is gone for good, with nothing left open: the file is about to be removed. */
+  /** The owner is closed for good, with nothing left open: the file is about to be removed. */
   readonly retired: boolean
 }
 
@@ -39,13 +39,16 @@ const EPOCH_AT = 12
 const SEQUENCE_AT = 16
 const ID_AT = 24
 const HEAD_BYTES = 32
-/** The second slot starts here, and ends the file; a decision names each partition in some 350 bytes at most: 2,995 of them. */
+/**
+ * The second slot starts here, and ends the file; in a decision, each partition takes some 350 bytes at most: 2,995 of them
+ * fit.
+ */
 const SLOT_BYTES = 1024 * 1024
 
-/** Two records that change while they are read, five times one after the other, are damaged ones. */
+/** If both records change during each of five reads in a row, they are damaged. */
 const JOURNAL_READS_MAX = 5
 
-/** A whole record, and where it stands. */
+/** A whole record, and where it is. */
 interface Slot {
   readonly record: JournalRecord
   readonly sequence: number
@@ -54,9 +57,9 @@ interface Slot {
 }
 
 /**
- * The file that decides a writer's transactions. It has two slots, which are written in turn, so that a torn write leaves
- * the record before; the whole one with the higher sequence counts. It changes under its own advisory lock only, so that
- * owner and whoever fences it come one after the other.
+ * The file that decides a writer's transactions. It has two slots, which are written in turn, so that a torn write leaves the
+ * record before; of the whole records, the one with the higher sequence counts. It changes only under its own advisory lock,
+ * so that the owner and a process that fences it change it one after the other.
  */
 export class TransactionJournal {
   readonly transactionalId: string
@@ -66,12 +69,12 @@ export class TransactionJournal {
   /** The sequence of the last record that this object made durable. */
   #durable = -1
 
-  /** To write it, makes the file where it is missing; to read it, throws `ENOENT`. */
+  /** Opened to write, it creates a missing file; opened to read, it throws `ENOENT`. */
   constructor(files: FileSystem, data: string, transactionalId: string, mode: 'read' | 'write' = 'write') {
     this.transactionalId = transactionalId
     this.#file = files.open(journalPath(data, transactionalId), mode)
     try {
-      // Its whole length from the start: what is written into it later is durable without a new length.
+      // The file has its whole length from the start: later writes become durable without a new length.
       if (mode === 'write' && this.#file.size() < 2 * SLOT_BYTES) this.#file.truncate(2 * SLOT_BYTES)
     } catch (error) {
       this.#file.close()
@@ -84,7 +87,7 @@ export class TransactionJournal {
   }
 
   async lock(): Promise<void> {
-    // To the kernel the lock is this open file's: it would be granted again to another step of this process.
+    // For the kernel, this open file holds the lock: it would grant it again to another step of this process.
     while (this.#released !== undefined) await this.#released.promise
     this.#released = Promise.withResolvers()
     try {
@@ -100,12 +103,12 @@ export class TransactionJournal {
     this.#release()
   }
 
-  /** The record that counts; undefined where none is whole: then the journal is new. */
+  /** The record that counts; undefined if none is whole: then the journal is new. */
   read(): JournalRecord | undefined {
     return this.#latest()?.record
   }
 
-  /** Where a record stands that is not whole: its write was cut off, or it was damaged since. */
+  /** The positions of records that are not whole: their write was cut off, or they were damaged later. */
   brokenRecords(): number[] {
     return [0, SLOT_BYTES].filter((at) => {
       const held = this.#file.read(this.#head, 0, HEAD_BYTES, at)
@@ -114,8 +117,8 @@ export class TransactionJournal {
   }
 
   /**
-   * Whether this producer may still write: two short reads, made under the lock of the partition that is written to.
-   * Whoever fences it changes the journal first, and looks into the partitions then.
+   * Whether this producer may still write: two short reads, made under the lock of the partition that is written to. A
+   * process that fences the producer changes the journal first, and reads the partitions after that.
    */
   allows({ id, epoch }: Producer): boolean {
     let sequence = -1
@@ -132,9 +135,9 @@ export class TransactionJournal {
   }
 
   /**
-   * Makes the record that counts durable, unless that is known. Under the lock, before `write`: that one takes the place of the
-   * record before, and a power cut may tear it, so the newer one must be there to stay. It is written again in its place, as
-   * its owner's sync may have failed: bytes that are the same cannot be torn.
+   * Makes the record that counts durable, unless that is known. Under the lock, before `write`: the new record replaces the
+   * older one, and a power cut may tear it, so the newer one that is there must be durable. It is written again in its place,
+   * since its owner's sync may have failed: a write of the same bytes cannot tear them.
    */
   async secure(): Promise<void> {
     const latest = this.#latest()
@@ -185,7 +188,7 @@ export class TransactionJournal {
     for (let tries = 1; ; tries++) {
       const [first, second] = [this.#slot(0), this.#slot(SLOT_BYTES)]
       if (first !== undefined && second !== undefined) return first.sequence > second.sequence ? first : second
-      // Its owner may have written both records, each while it was read here; damaged ones stay as they are.
+      // The owner may have written both records, each while it was read here; damaged ones stay as they are.
       if (first !== undefined || second !== undefined || tries === JOURNAL_READS_MAX || this.#isNew())
         return first ?? second
     }

@@ -4,7 +4,7 @@ import { transactionsDirectory } from '../paths.ts'
 import { readDescription } from '../topic-store.ts'
 import { type JournalRecord, TransactionJournal } from './journal.ts'
 
-/** The transactional ids that have a journal. Owners' locks and files in the making start with a dot, which no id does. */
+/** The transactional ids that have a journal. Owners' locks and temporary files start with a dot, which no id does. */
 export function journalNames(files: FileSystem, data: string): string[] {
   try {
     return files.list(transactionsDirectory(data)).filter((name) => !name.startsWith('.'))
@@ -14,7 +14,7 @@ export function journalNames(files: FileSystem, data: string): string[] {
   }
 }
 
-/** The transactional id whose journal knows a producer id, now or as the one it had before; undefined where none does. */
+/** The transactional id whose journal holds a producer id, as its present or its last one; undefined if none does. */
 export function findJournal(files: FileSystem, data: string, producerId: number): string | undefined {
   return journalNames(files, data).find((name) => {
     const record = readRecord(files, data, name)
@@ -22,7 +22,7 @@ export function findJournal(files: FileSystem, data: string, producerId: number)
   })
 }
 
-/** The offset that committed transactions, whose journals still tell of them, reach in a partition; 0 where none does. */
+/** The offset in a partition that the committed transactions in the journals reach; 0 if there are none. */
 export function decidedEnd(partition: {
   readonly files: FileSystem
   readonly data: string
@@ -40,7 +40,7 @@ export function decidedEnd(partition: {
   return end
 }
 
-/** What all journals say. */
+/** The records of all journals. */
 export function readJournals(files: FileSystem, data: string): JournalRecord[] {
   return journalNames(files, data).flatMap((name) => readRecord(files, data, name) ?? [])
 }
@@ -50,7 +50,7 @@ function readRecord(files: FileSystem, data: string, name: string): JournalRecor
   try {
     journal = new TransactionJournal(files, data, name, 'read')
   } catch (error) {
-    // It was removed between the two looks.
+    // The journal was removed between the two looks.
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }

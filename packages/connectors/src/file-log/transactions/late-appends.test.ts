@@ -8,7 +8,7 @@ import { openFileLog } from '../file-log.ts'
 import { TransactionJournal } from './journal.ts'
 import { findJournal } from './journals.ts'
 
-/** An object of which some methods are others. */
+/** An object with some methods replaced. */
 function over<T extends object>(target: T, methods: Partial<T>): T {
   return new Proxy(target, {
     get(_, name) {
@@ -20,7 +20,7 @@ function over<T extends object>(target: T, methods: Partial<T>): T {
 }
 
 /**
- * An env in which one journal reads as it was once `freeze` is called: what a process has seen that is stopped between its look
+ * An env in which one journal reads as it was when `freeze` was called: what a process sees that is stopped between its look
  * at the journal and its append.
  */
 function envThatLooksEarly(id: string): { env: Env; freeze: () => void } {
@@ -121,7 +121,7 @@ test('a journal that is written between the reads of its two records is found al
       const file = real.files.open(...args)
       const read = (buffer: Buffer, offset: number, length: number, position: number): number => {
         const bytes = file.read(buffer, offset, length, position)
-        // A whole record, and not only its head.
+        // A whole record, not only its header.
         if (length > 32 && torn > 0) {
           torn--
           buffer.fill(0, offset + 32)

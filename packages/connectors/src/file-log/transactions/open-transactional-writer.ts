@@ -8,7 +8,7 @@ import { TransactionJournal } from './journal.ts'
 import { OwnerLock } from './owner-lock.ts'
 import { newProducerId } from './producer-id.ts'
 
-/** Fences a transactional id's former owner, ends what that one left, and opens the id under a new producer id. */
+/** Fences a transactional id's former owner, ends what it left open, and opens the id under a new producer id. */
 export async function openTransactionalWriter(
   context: TransactionContext,
   transactionalId: string,
@@ -43,13 +43,13 @@ export async function openTransactionalWriter(
   }
 }
 
-/** The id's journal, locked, and still the file of that name. */
+/** The id's journal, locked, and still the file with that name. */
 async function lockedJournal({ files }: Env, data: string, transactionalId: string): Promise<TransactionJournal> {
   for (;;) {
     const journal = new TransactionJournal(files, data, transactionalId)
     await journal.lock()
     if (journal.read()?.retired !== true) return journal
-    // Whoever retired it has removed it, or died just before.
+    // The process that retired it has removed it, or died just before.
     files.remove(journal.path)
     journal.close()
   }

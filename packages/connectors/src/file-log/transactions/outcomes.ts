@@ -6,10 +6,10 @@ import type { PartitionFiles } from '../partition/partition-files.ts'
 import { segmentHolding } from '../partition/segments.ts'
 import type { Tail } from '../partition/tail.ts'
 
-/** Enough for the headers of many small batches, and one read of a large one's. */
+/** Enough for the headers of many small batches, and for one read of a large batch's header. */
 const CHUNK_BYTES = 4096
 
-/** A place in a partition: a batch starts there. */
+/** A place in a partition where a batch starts. */
 export interface BatchPlace {
   readonly base: number
   readonly position: number
@@ -17,13 +17,13 @@ export interface BatchPlace {
 }
 
 /**
- * Tells how the transactions of a partition ended, by looking ahead for their markers: from header to header, each one
- * once, however long the partition is. What the headers say is checked by the offsets, which have no gaps, and a marker by
- * its checksum; there is no index that could be lost or wrong.
+ * Finds how the transactions of a partition ended: it reads ahead for their markers, from header to header, each one once,
+ * however long the partition is. Offsets, which have no gaps, check the headers, and a checksum checks each marker; there is
+ * no index that could be lost or wrong.
  */
 export class TransactionOutcomes {
   readonly #files: PartitionFiles
-  /** Of the markers that were passed: by `<producer id>:<epoch>`. */
+  /** The markers that were passed: by `<producer id>:<epoch>`. */
   readonly #known = new Map<string, { readonly outcome: Outcome; readonly offset: number }>()
   #segment: { readonly base: number; readonly file: OpenFile } | undefined
   #position = 0
@@ -38,7 +38,7 @@ export class TransactionOutcomes {
     this.#files = files
   }
 
-  /** How a transaction that has a batch at `from` ended; undefined where no marker of it stands before the end. */
+  /** How a transaction that has a batch at `from` ended; undefined if it has no marker before the end. */
   of(producer: Producer, from: BatchPlace, tail: Tail): Outcome | undefined {
     const name = `${producer.id}:${producer.epoch}`
     const known = this.#known.get(name)
@@ -52,12 +52,12 @@ export class TransactionOutcomes {
     return undefined
   }
 
-  /** A transaction's marker was passed: nobody will ask for it again. */
+  /** A transaction's marker was passed: its outcome is not needed any more. */
   forget({ id, epoch }: Producer): void {
     this.#known.delete(`${id}:${epoch}`)
   }
 
-  /** Looks anew from wherever it is asked next: the files are other ones now. */
+  /** Makes the next look-up start from scratch at its own position: the files have changed. */
   reset(): void {
     this.close()
     this.#known.clear()
@@ -80,7 +80,7 @@ export class TransactionOutcomes {
     if (!this.#hold(HEADER_BYTES, tail)) return this.#nextSegment(tail) ? '' : undefined
     const at = this.#position - this.#heldAt
     const bytes = batchBytes(this.#buffer, at)
-    // What does not fit is found, and told, by whoever reads it.
+    // The reader finds and reports a batch that does not fit.
     if (bytes === undefined || baseOffset(this.#buffer, at) !== this.#offset) return undefined
     let ended = ''
     if (isControl(this.#buffer, at)) {
@@ -97,13 +97,13 @@ export class TransactionOutcomes {
     return ended
   }
 
-  /** Makes the buffer hold so many bytes from the position on; false where the segment has fewer. */
+  /** Makes the buffer hold so many bytes from the position on; false if the segment has fewer. */
   #hold(bytes: number, { activeBase, activeBytes }: Tail): boolean {
     const at = this.#position - this.#heldAt
     if (at >= 0 && at + bytes <= this.#held) return true
     const segment = this.#segment
     if (segment === undefined) return false
-    // Past the tail an append may be under way.
+    // After the tail, an append may be in progress.
     const left = segment.base === activeBase ? activeBytes - this.#position : CHUNK_BYTES
     this.#heldAt = this.#position
     this.#held = segment.file.read(this.#buffer, 0, Math.min(CHUNK_BYTES, Math.max(0, left)), this.#position)

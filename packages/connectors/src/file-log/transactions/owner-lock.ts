@@ -2,7 +2,7 @@ import type { FileSystem, OpenFile } from '@millrace/core'
 import { diskFailed } from '../errors.ts'
 import { ownerPath } from '../paths.ts'
 
-/** The lock that a journal's owner holds for its life: whoever gets it knows that the owner is dead. */
+/** The lock that a journal's owner holds for its life: a process that gets it knows that the owner is dead. */
 export class OwnerLock {
   readonly name: string
   readonly #files: FileSystem
@@ -14,7 +14,7 @@ export class OwnerLock {
     this.#file = file
   }
 
-  /** Makes and takes a lock; `name` is one that nobody else has. */
+  /** Makes and takes a lock; no other lock has this `name`. */
   static take(files: FileSystem, data: string, name: string): OwnerLock {
     const file = files.open(ownerPath(data, name), 'create')
     if (file.tryLock()) return new OwnerLock(files, name, file)
@@ -22,7 +22,7 @@ export class OwnerLock {
     throw new Error(`The owner's lock ${name} is taken`)
   }
 
-  /** Whether the owner lives. A lock that is not there has no owner. */
+  /** Whether the owner lives. A lock that is missing has no owner. */
   static isHeld(files: FileSystem, data: string, name: string): boolean {
     const path = ownerPath(data, name)
     if (files.stat(path) === undefined) return false

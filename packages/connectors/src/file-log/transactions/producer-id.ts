@@ -1,6 +1,6 @@
 import type { Env } from '@millrace/core'
 
-/** Drawn from 2^52: that two ids are the same is as likely as that a disk errs unnoticed. */
+/** Drawn from 2^52: two equal ids are as likely as an unnoticed error of a disk. */
 const PRODUCER_IDS = 2 ** 52
 
 /** An id that no producer has had. */

@@ -1,7 +1,7 @@
 import { GroupBuilder } from '../../record-batch/group-builder.ts'
 import type { PartitionAppender } from '../writing/partition-appender.ts'
 
-/** A group of a transaction, and where it goes. */
+/** A group of a transaction, and the partition that it is written to. */
 export class TransactionGroup extends GroupBuilder {
   readonly appender: PartitionAppender
 

@@ -11,7 +11,7 @@ let directory: string
 let log: Log
 const logs: Log[] = []
 
-/** What a test changes of the world: how far its clock is ahead, and what it watches. */
+/** What a test changes in the environment: how far the clock is ahead, and what is watched. */
 class ChangedWorld {
   aheadMs = 0
   readonly opened: string[] = []
@@ -75,7 +75,7 @@ describe('a transaction whose owner lives', () => {
 
 test('a reader that is not told of an append looks by itself every second', async () => {
   const { timers, files, ...rest } = nodeEnv()
-  // A second is over at once, and longer waits never are.
+  // A wait of a second ends at once, and longer waits never end.
   const after: Timers['after'] = (ms, callback) =>
     ms <= 1000 ? timers.after(0, callback) : { cancel: () => undefined }
   const watch: FileSystem['watch'] = () => ({ close: () => undefined })

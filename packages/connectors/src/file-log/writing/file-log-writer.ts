@@ -14,7 +14,7 @@ export class FileLogWriter implements LogWriter {
   readonly #durability: Durability
   readonly #cleaning: Cleaning
   readonly #partitions = new Map<string, Promise<FilePartitionWriter>>()
-  /** The open ones, for the calls that cannot wait. */
+  /** The open writers, for the calls that cannot wait. */
   readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
   #flushing: Promise<void> = Promise.resolve()
   #closed = false
@@ -48,7 +48,7 @@ export class FileLogWriter implements LogWriter {
     this.#checkOpen()
     const left = this.#open.filter(({ writer }) => !writer.tryDrain())
     if (left.length === 0) return
-    // Who holds a lock lets go of it soon. The partition's writer keeps what goes wrong, for the next call.
+    // A process that holds a lock releases it soon. The partition's writer keeps an error for the next call.
     this.#flushing = this.#flushing
       .then(() => settleAll(left.map(({ writer }) => writer.drain())))
       .then(() => undefined)
@@ -57,7 +57,7 @@ export class FileLogWriter implements LogWriter {
 
   async flush(): Promise<void> {
     this.#checkOpen()
-    // One after the other: a flush that overtook another would sync what that one has not written yet.
+    // One after the other: a flush that overtook another would sync bytes that the other has not written yet.
     this.#flushing = this.#flushing.then(() => this.#flush())
     return this.#flushing
   }

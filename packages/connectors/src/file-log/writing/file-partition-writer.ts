@@ -4,17 +4,17 @@ import type { Producer } from '../../record-batch/format.ts'
 import { Stretch } from '../../record-batch/stretch.ts'
 import type { Durability, Guard, PartitionAppender } from './partition-appender.ts'
 
-/** What a transactional writer tells the writers of its partitions. */
+/** What the writers of a transactional writer's partitions need to know from it. */
 export interface TransactionSession {
   /** The transaction that records belong to now: one object for each. */
   readonly producer: Producer
-  /** The transaction before is on its way: what belongs to this one waits in memory. */
+  /** The last transaction is being committed: records of this one wait in memory. */
   readonly waits: boolean
-  /** Throws `WRITER_FENCED` where this transaction may not be appended to any more. */
+  /** Throws `WRITER_FENCED` if this transaction may not be appended to any more. */
   check(producer: Producer): void
 }
 
-/** What a writer holds in memory until it is waited for; 16 batches of the usual size. */
+/** How much a writer holds in memory before the caller must wait; 16 batches of the usual size. */
 export const QUEUED_BYTES_MAX = 16 * 1024 * 1024
 
 interface QueuedBatch {
@@ -23,8 +23,8 @@ interface QueuedBatch {
 }
 
 /**
- * Appends to one partition: records gather in a batch; a full batch goes to the file at once where the partition's lock
- * is free, and else waits in a queue for the next flush. Order is that of the calls.
+ * Appends to one partition: records gather in a batch. A full batch is written to the file at once if the partition's lock is
+ * free; otherwise it waits in a queue for the next flush. The order is that of the calls.
  */
 export class FilePartitionWriter implements PartitionWriter {
   readonly topic: string
@@ -87,7 +87,7 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#stretch.rewind()
   }
 
-  /** Puts everything appended so far into the file if the partition's lock is free; false if something is left. */
+  /** Writes everything appended so far to the file if the partition's lock is free; false if something is left. */
   tryDrain(): boolean {
     this.#appender.check()
     this.#stretch.check()
@@ -95,16 +95,16 @@ export class FilePartitionWriter implements PartitionWriter {
     return this.#queue.length === 0
   }
 
-  /** Puts everything appended so far into the file; durable after `sync`. */
+  /** Writes everything appended so far to the file; durable after `sync`. */
   async drain(): Promise<void> {
     this.#appender.check()
     this.#stretch.check()
     if (this.#builder.count > 0) this.#closeBatch()
-    // What is queued while this waits is not asked for; the queue may be longer at the end.
+    // This call does not write what is queued while it waits; the queue may be longer at the end.
     for (let left = this.#queue.length; left > 0; left--) await this.#appendFirst()
   }
 
-  /** Closes what was appended so far as part of the present transaction; `drainSealed` puts it into the file. */
+  /** Closes what was appended so far as part of the present transaction; `drainSealed` writes it to the file. */
   seal(): void {
     this.#appender.check()
     this.#stretch.check()
@@ -118,13 +118,13 @@ export class FilePartitionWriter implements PartitionWriter {
     return this.#builder.count > 0 || this.#queue.some((each) => each.producer === producer)
   }
 
-  /** Puts a sealed transaction into the file. */
+  /** Writes a sealed transaction to the file. */
   async drainSealed(producer: Producer): Promise<void> {
     this.#appender.check()
     while (this.#queue[0]?.producer === producer) await this.#appendFirst()
   }
 
-  /** Forgets what is in memory. */
+  /** Drops what is in memory. */
   discard(): void {
     this.#builder.clear()
     this.#queue.length = 0
@@ -139,7 +139,7 @@ export class FilePartitionWriter implements PartitionWriter {
     this.#appender.close()
   }
 
-  /** Ends the batch that is being built: on its way to the file at once if it can be. */
+  /** Ends the batch that is being built, and writes it to the file at once if possible. */
   #closeBatch(): void {
     const batch = this.#finish()
     if (!this.#trySend(batch)) this.#enqueue(Buffer.from(batch))

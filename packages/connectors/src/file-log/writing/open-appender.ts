@@ -4,7 +4,7 @@ import { PartitionFiles } from '../partition/partition-files.ts'
 import { checkParts } from '../transactions/check-parts.ts'
 import { PartitionAppender } from './partition-appender.ts'
 
-/** Opens a partition for appending, repaired where its last appender died. Throws `LOG_PARTS_DIFFER`. */
+/** Opens a partition for appending; repairs it first if its last appender died. Throws `LOG_PARTS_DIFFER`. */
 export async function openAppender(
   env: Env,
   data: string,

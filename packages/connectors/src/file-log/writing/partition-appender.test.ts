@@ -20,7 +20,7 @@ test('appends that go on while a flush begins a new segment are neither lost nor
       flushed = true
     })
     while (!flushed) {
-      // A full batch goes to the file at once, in the middle of the flush.
+      // A full batch is written to the file at once, in the middle of the flush.
       for (let index = 0; index < 5; index++) write(partition, `${count++}`, large)
       await env.timers.turn()
     }

@@ -14,35 +14,35 @@ import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from '../partition
 import { syncFile, syncNames } from '../sync.ts'
 import { rewriteUnsynced } from './rewrite-unsynced.ts'
 
-/** What a writer wants of durability: `fsync` survives a power cut, `os` the death of every process. */
+/** A writer's durability: `fsync` survives a power cut, `os` survives the death of every process. */
 export type Durability = 'fsync' | 'os'
 
-/** Throws where the writer may not append any more; asked under the partition's lock, before each append. */
+/** Throws if the writer may not append any more; called under the partition's lock, before each append. */
 export type Guard = () => void
 
 interface ActiveSegment {
   readonly base: number
   readonly file: OpenFile
   readonly index: SegmentIndex
-  /** Up to here the bytes are of others, and a sync of ours says nothing of them yet. */
+  /** Other processes wrote the bytes up to here, and a sync of ours does not cover them yet. */
   foreignTo: number
 }
 
 /**
- * Appends finished batches to one partition, among other processes that do the same. Under the partition's lock it finds
- * the tail, repairs a torn one, sets the batch's offset, writes, and moves the tail.
+ * Appends finished batches to one partition, while other processes may do the same. Under the partition's lock it finds the
+ * tail, repairs a torn one, sets the batch's offset, writes, and moves the tail.
  *
- * Whatever fails, it is done for: what it wrote may or may not be in the log, and a sync that is tried again says nothing
+ * After any failure it cannot be used any more: what it wrote may or may not be in the log, and a second sync proves nothing
  * about the pages that the first one lost.
  */
 export class PartitionAppender {
   readonly #partition: PartitionFiles
   readonly #segmentBytes: number
   #active: ActiveSegment | undefined
-  /** Segments with bytes of ours that were not synced, and up to where. */
+  /** Segments with bytes of ours that are not synced, and up to which position. */
   readonly #unsynced = new Map<OpenFile, SyncedPoint>()
   readonly #retired: ActiveSegment[] = []
-  /** Whether a segment was opened whose name may not be durable: who rolled may have died before it was. */
+  /** Whether a segment was opened whose name may not be durable: the process that rolled may have died before it was. */
   #newNames = false
   #lastTransaction: { readonly producer: Producer; readonly end: number } | undefined
   #failure: { readonly error: unknown } | undefined
@@ -52,7 +52,7 @@ export class PartitionAppender {
     this.#segmentBytes = segmentBytes
   }
 
-  /** Throws what went wrong once. */
+  /** Throws the error of an earlier failure, if there was one. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
@@ -87,24 +87,27 @@ export class PartitionAppender {
     }
   }
 
-  /** The offset after the last record that a transaction has got here; undefined where it has none. */
+  /** The offset after a transaction's last record here; undefined if it has none. */
   endOf(producer: Producer): number | undefined {
     const last = this.#lastTransaction
     return last !== undefined && sameTransaction(last.producer, producer) ? last.end : undefined
   }
 
-  /** Ends a transaction in this partition, unless somebody has done so: whoever meets one that is decided may. */
+  /**
+   * Ends a transaction in this partition, unless that is done already: any process that finds a decided transaction may do
+   * it.
+   */
   async appendMarker(producer: Producer, outcome: Outcome): Promise<void> {
     this.check()
     await this.#partition.lock()
     try {
       const tail = this.#readTail() ?? (await this.#partition.currentTail())
       if (!tail.open.some((each) => sameTransaction(each, producer))) {
-        // Whoever did so may not have made it durable, and the caller is going to rely on it.
+        // The process that ended it may not have made the marker durable, and the caller is going to rely on it.
         this.#notSynced(this.#segment(tail), tail)
         return
       }
-      // A marker's time is nobody's: it must not keep a segment from its retention.
+      // A marker's time is not a record's time: it must not keep a segment from its retention.
       this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
     } catch (error) {
       this.#fail(error)
@@ -114,8 +117,8 @@ export class PartitionAppender {
   }
 
   /**
-   * Makes everything appended so far durable, and begins a new segment where the active one is large enough. Closed
-   * segments are synced before, always: damage in one is never the torn end of an append. Says whether it rolled.
+   * Makes everything appended so far durable, and begins a new segment if the active one is large enough. Closed segments are
+   * always synced before, so that damage in one is never the torn end of an append. Returns whether it rolled.
    */
   async sync(durability: Durability): Promise<boolean> {
     this.check()
@@ -162,7 +165,7 @@ export class PartitionAppender {
     }
   }
 
-  /** Lets the next sync mean what others wrote before the segment was opened. */
+  /** Makes the next sync cover what other processes wrote before the segment was opened. */
   async #takeForeign(segment: ActiveSegment): Promise<void> {
     const { base, file, foreignTo } = segment
     if (foreignTo > 0) await rewriteUnsynced(this.#partition, base, file, foreignTo)
@@ -187,10 +190,10 @@ export class PartitionAppender {
     throw this.#failure.error
   }
 
-  /** The tail and its segment, unless something must be repaired first. Under the lock. */
+  /** The tail and its segment; undefined if something must be repaired first. Under the lock. */
   #readTail(): Tail | undefined {
     const tail = this.#partition.readTail()
-    // One look at the file's size tells whether the last appender died between its write and the tail.
+    // The file's size shows whether the last appender died between its write and the tail.
     return tail !== undefined && this.#segment(tail).file.size() === tail.activeBytes ? tail : undefined
   }
 
@@ -245,29 +248,29 @@ export class PartitionAppender {
         maxTimestampBefore: tail.maxTimestamp,
       })
     } catch {
-      // The index can be made again at any time; the batch is in the log.
+      // The index can be rebuilt at any time; the batch is in the log.
     }
   }
 
-  /** What part of a batch was written is taken away, so that a reader of the file's size is not misled. */
+  /** Removes the written part of a batch, so that the file's size does not mislead a reader. */
   #cutBack(file: OpenFile, bytes: number): void {
     try {
       file.truncate(bytes)
     } catch {
-      // Whoever appends next finds the torn end and repairs it.
+      // The process that appends next finds the torn end and repairs it.
     }
   }
 
   #segment({ activeBase: base }: Tail): ActiveSegment {
     const active = this.#active
     if (active?.base === base) return active
-    // Another process began a new segment; ours may hold bytes that are to be synced yet.
+    // Another process began a new segment; ours may hold bytes that are not synced yet.
     if (active !== undefined) this.#retired.push(active)
     this.#active = undefined
     const { files, directory } = this.#partition
     const file = this.#partition.openSegment(base, 'write')
     try {
-      // Also behind the tail: a process that died there may have left whole batches, which are kept.
+      // Also after the tail: a process that died there may have left whole batches, which are kept.
       this.#active = { base, file, index: new SegmentIndex(files, directory, base), foreignTo: file.size() }
       this.#newNames = true
       return this.#active
@@ -284,8 +287,9 @@ export class PartitionAppender {
     await syncFile(active.file)
     const { nextOffset, open, committed } = tail
     active.index.add({ offset: nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
-    // The tail moves first. Were the file there first, a process that died in between would leave an empty segment that
-    // others, who follow the tail, append past: whoever recovers would take it for the end and give their offsets twice.
+    // The tail moves first. If the file were made first, a process that dies in between would leave an empty segment. Others
+    // follow the tail and would append to the old one; recovery would take the empty segment for the end, and give their
+    // offsets twice.
     this.#partition.writeTail({
       ...tail,
       activeBase: nextOffset,

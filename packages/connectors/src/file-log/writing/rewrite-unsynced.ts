@@ -2,7 +2,10 @@ import type { OpenFile } from '@millrace/core'
 import type { PartitionFiles } from '../partition/partition-files.ts'
 import { rewriteSegment } from '../partition/rewrite.ts'
 
-/** Rewrites what may not be durable of a segment, up to `to`: see `rewrite`. For a caller that does not hold the partition's lock. */
+/**
+ * Rewrites the bytes of a segment that may not be durable, up to `to`: see `rewrite`. For a caller that does not hold the
+ * partition's lock.
+ */
 export async function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
   await files.lock()
   try {

@@ -1,6 +1,6 @@
 /**
  * A second decoder of Kafka's RecordBatch v2, for tests only: written from the format's description, byte by byte and with
- * BigInt, and sharing nothing with the codec that it judges. https://kafka.apache.org/documentation/#recordbatch
+ * BigInt. It shares nothing with the codec that it checks. https://kafka.apache.org/documentation/#recordbatch
  */
 
 export interface DecodedRecord {
@@ -13,11 +13,11 @@ export interface DecodedRecord {
 
 export interface DecodedSegment {
   readonly records: DecodedRecord[]
-  /** Bytes of whole batches from the start; what follows is torn or damaged. */
+  /** Bytes of whole batches from the start; the rest is torn or damaged. */
   readonly wholeBytes: number
 }
 
-/** Decodes batches until the end, or until one is not whole. Throws where a whole one is malformed. */
+/** Decodes batches until the end, or until one is not whole. Throws if a whole batch is malformed. */
 export function decodeSegment(segment: Uint8Array): DecodedSegment {
   const records: DecodedRecord[] = []
   let at = 0

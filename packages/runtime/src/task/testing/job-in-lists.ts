@@ -63,7 +63,7 @@ export class JobInLists {
     this.topic(topic.name).append(timestamp, bytes, 0, bytes?.length ?? 0, value, topic.value, [])
   }
 
-  /** Lets every task do all that there is; those that stand behind others have what these sent once they commit. */
+  /** Lets every task do all that there is to do; tasks behind others get what these sent once they commit. */
   run(): void {
     for (const { pipeline } of this.tasks) {
       while (pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK) > 0);
@@ -72,7 +72,7 @@ export class JobInLists {
     }
   }
 
-  /** A topic; it is made if there is none of the name. */
+  /** A topic; it is created if no topic has the name. */
   topic(name: string): ListedPartition {
     const topic = this.#topics.get(name) ?? new ListedPartition(name)
     this.#topics.set(name, topic)

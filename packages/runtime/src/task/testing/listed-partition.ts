@@ -22,7 +22,7 @@ export class ListedPartition implements PartitionWriter {
   readonly partition: number
   readonly records: ListedRecord[] = []
   readonly nextOffset = -1
-  /** Called before a record is appended: what it throws is what the append throws. */
+  /** Called before a record is appended: an error that it throws is thrown by the append. */
   refuse: (record: ListedRecord) => void = () => undefined
   #marked: number | undefined
 
@@ -63,7 +63,7 @@ export class ListedPartition implements PartitionWriter {
     this.#marked = undefined
   }
 
-  /** Reads from an offset on. Each record is a batch of its own. */
+  /** Reads from an offset on. Each record is one batch. */
   read(position = 0): PartitionReader {
     const { topic, partition, records } = this
     let at = position
@@ -97,7 +97,7 @@ export function bytesOf<V>(serde: Serde<V>, value: V): Buffer {
   return Buffer.from(out.toBytes())
 }
 
-/** A batch of one record; its key, value and the header that was found last stand one after another in `bytes`. */
+/** A batch of one record; its key, value and the header that was found last follow one another in `bytes`. */
 class ListedBatch implements Batch {
   readonly topic: string
   readonly partition: number

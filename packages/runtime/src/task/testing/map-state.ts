@@ -7,7 +7,7 @@ interface MutableEntry extends Entry<unknown, unknown> {
   time: number
 }
 
-/** A task's stores in maps, for testing what tasks do alone. Nothing of it survives. */
+/** A task's stores in maps, for testing what tasks do alone. Nothing in it is kept. */
 export class MapState implements PipelineState {
   readonly #stores = new Map<string, MapStore>()
   readonly #windowed = new Map<string, MapWindowStore<unknown, unknown>>()

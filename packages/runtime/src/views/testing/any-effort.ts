@@ -1,4 +1,4 @@
 import type { PageEffort } from '../read-view.ts'
 
-/** A page may cost what it likes. */
+/** A page without limits on its cost. */
 export const ANY_EFFORT: PageEffort = { enough: () => false, holds: () => {}, turn: async () => {} }

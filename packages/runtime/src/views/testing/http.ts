@@ -20,7 +20,7 @@ export function rawRequest(url: string, options: { method?: string; headers?: Re
   })
 }
 
-/** What an answer may hold; which of it is there is for the test to say. */
+/** What an answer may hold; the test decides which of it is there. */
 type AnswerField =
   | 'job'
   | 'views'

@@ -16,7 +16,7 @@ export interface MemoryViewOptions {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   readonly windowMs?: number
-  /** Each part's first position; their number is the view's. */
+  /** Each part's first position; their number is the view's number of parts. */
   readonly positions: readonly Position[]
   readonly completeFrom?: Position
 }
@@ -45,14 +45,14 @@ export class MemoryView implements ServedView {
     this.parts = positions.map((position, partition) => new MemoryPart(partition, this.key, position))
   }
 
-  /** Commits changes to one part, as a task does: visible first, then told. */
+  /** Commits changes to one part, as a task does: first visible, then notified. */
   commit(partition: number, position: Position, changes: readonly StoreChange[]): void {
     const part = this.parts.find((candidate) => candidate.partition === partition)
     if (part === undefined) throw new Error(`no part ${partition}`)
     part.commit(position, changes)
   }
 
-  /** Clients that follow changes hold one subscription together. */
+  /** Clients that follow changes share one subscription. */
   get followed(): boolean {
     return this.parts.some((part) => part.changes.observed)
   }
@@ -157,7 +157,7 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
     const start = Buffer.alloc(10)
     start.writeBigInt64BE(BigInt(windowStart) ^ (-1n << 63n), 2)
     start[1] = 1
-    // A key's zeros are told from its end.
+    // Escaped, so that the zeros in a key can be distinguished from its end.
     const escaped = this.#ordered(key).toString('latin1').replaceAll('\0', '\0\xff')
     return Buffer.concat([Buffer.from(escaped, 'latin1'), start])
   }

@@ -12,7 +12,7 @@ export const TOKEN = 'token-of-more-than-twenty-characters'
 /** A process that serves some parts of a view. */
 export interface ServingProcess {
   readonly url: string
-  /** Where the others ask it. */
+  /** Where the other processes send their queries. */
   readonly address: string
   /** The parts that it has. */
   readonly here: number[]
@@ -26,7 +26,7 @@ export interface Processes {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Starts a process for each list of parts, each of which knows the others. Every second one is asked on a socket. */
+/** Starts a process for each list of parts, each of which knows the others. Every second one is queried on a socket. */
 export async function serveParts(whole: MemoryView, placed: readonly (readonly number[])[]): Promise<Processes> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
   const list: ServingProcess[] = []
@@ -74,7 +74,7 @@ export function viewOf(whole: MemoryView, here: readonly number[], elsewhere: re
   }
 }
 
-/** Asks a process for something of the view. */
+/** Requests something of the view from a process. */
 export async function askProcess(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } })
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
