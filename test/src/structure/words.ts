@@ -2,7 +2,7 @@ import { parseSync } from 'oxc-parser'
 import type { SourceFile } from './parse-module.ts'
 
 /** Words that prose here does without, each with what to write instead. */
-export const WORDS: readonly { readonly word: RegExp; readonly instead: string }[] = [
+const WORDS: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /\bwho(so)?ever\b/i, instead: 'whichever process, anyone who' },
   { word: /\banew\b/i, instead: 'again, from scratch' },
   { word: /\bmend(s|ed|ing)?\b/i, instead: 'fix, repair' },

@@ -45,7 +45,7 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
 }
 
 /** Whether a request wants only what is in this process. Throws `BAD_REQUEST`. */
-export function asksHereOnly(query: Query): boolean {
+function asksHereOnly(query: Query): boolean {
   const asked = query.get(PARTS_PARAMETER)
   if (asked === undefined || asked === 'here') return asked === 'here'
   throw badRequest(
