@@ -130,7 +130,7 @@ function textOf(value: unknown): string {
   throw badInput(`text that is not UTF-8 (${base64Of(value)} in base64)`)
 }
 
-/** JSON of a column of JSON, as it stands but for its line breaks, of which a line of JSON may have none. */
+/** The JSON text of a JSON column, unchanged except for the space around it. */
 function checkedJson(text: string): string {
   try {
     JSON.parse(text)
