@@ -4,7 +4,7 @@ import { filesUnder, repository, sourceFiles } from './source-files.ts'
 import { wordsIn, wordsInComments } from './words.ts'
 
 const documents = [
-  { path: 'README.md', text: readFileSync(new URL('README.md', repository), 'utf8') },
+  ...['README.md', 'CONTRIBUTING.md'].map((path) => ({ path, text: readFileSync(new URL(path, repository), 'utf8') })),
   ...filesUnder(['docs'], '.md'),
 ]
 
