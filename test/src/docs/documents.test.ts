@@ -8,7 +8,10 @@ import { codeBlocks, relativeLinks } from './markdown.ts'
 
 const top = fileURLToPath(repository)
 const documents = [
-  ...['README.md', 'CONTRIBUTING.md'].map((path) => ({ path, text: readFileSync(join(top, path), 'utf8') })),
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].map((path) => ({
+    path,
+    text: readFileSync(join(top, path), 'utf8'),
+  })),
   ...filesUnder(['docs', 'packages', 'jobs', 'bench'], '.md'),
 ]
 const examples = documents.flatMap(({ path, text }) =>

@@ -4,7 +4,10 @@ import { filesUnder, repository, sourceFiles } from './source-files.ts'
 import { wordsIn, wordsInComments } from './words.ts'
 
 const documents = [
-  ...['README.md', 'CONTRIBUTING.md'].map((path) => ({ path, text: readFileSync(new URL(path, repository), 'utf8') })),
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].map((path) => ({
+    path,
+    text: readFileSync(new URL(path, repository), 'utf8'),
+  })),
   ...filesUnder(['docs'], '.md'),
 ]
 
