@@ -22,6 +22,7 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
         member: membership.member,
         assignments: membership.assignments,
         release: (assignment) => membership.release(assignment),
+        reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
         openWriter: async () => timedTransactions(await membership.openWriter(), commitsMs),
         leave: () => membership.leave(),
       }

@@ -93,7 +93,9 @@ test('in a view with windows an entry has its window, alone and in the windows o
   expect(await readWindow(found, 'a', WINDOW_MS, {})).toEqual({ key: 'a', window, value: { of: 'a' } })
   expect(await readWindow(found, 'b', WINDOW_MS, {})).toBeUndefined()
   const entries = readEntries(found, { ...ALL, key: 'a', windowFrom: 0, windowTo: 50 }, {})
-  expect(await Array.fromAsync(entries)).toEqual([{ key: 'a', window, value: { of: 'a' } }])
+  const read: FoundEntry[] = []
+  for await (const entry of entries) read.push(entry)
+  expect(read).toEqual([{ key: 'a', window, value: { of: 'a' } }])
   expect(asked.at(-1)?.pathname).toBe('/views/sums/windows')
   expect(Object.fromEntries(asked.at(-1)?.searchParams ?? [])).toMatchObject({
     key: 'a',
