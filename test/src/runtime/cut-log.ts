@@ -59,6 +59,7 @@ export function withWriters(log: Log, wrap: (writer: TransactionalWriter) => Tra
       member: membership.member,
       assignments: membership.assignments,
       release: (assignment) => membership.release(assignment),
+      reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
       openWriter: async () => wrap(await membership.openWriter()),
       leave: () => membership.leave(),
     }
