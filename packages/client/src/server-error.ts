@@ -1,28 +1,15 @@
 import {
   ERROR_CODES,
   type ErrorCode,
-  FatalError,
-  FencedError,
+  errorWithCode,
   type MillraceError,
-  RecordError,
   RefusedError,
   RetriableError,
-  StateDamagedError,
 } from '@millrace/core'
-
-/** The class by what happens next. The server's errors arrive as the class that the server threw. */
-const CLASSES = {
-  refused: RefusedError,
-  record: RecordError,
-  retry: RetriableError,
-  fenced: FencedError,
-  rebuild: StateDamagedError,
-  fatal: FatalError,
-}
 
 /** The error in a server's body. A body without one gives `BAD_ANSWER`, or `SERVER_UNREACHABLE` if it is from a gateway. */
 export function serverError(url: string, status: number, body: unknown): MillraceError {
-  if (isErrorBody(body)) return new CLASSES[ERROR_CODES[body.code]](body.code, body.message)
+  if (isErrorBody(body)) return errorWithCode(body.code, body.message)
   if (status >= 502 && status <= 504) {
     return new RetriableError(
       'SERVER_UNREACHABLE',

@@ -67,6 +67,7 @@ export { ERROR_CODES, type ErrorCode, type ErrorConsequence } from './errors/cod
 export {
   type ErrorDetails,
   type ErrorPlace,
+  errorWithCode,
   FatalError,
   FencedError,
   MillraceError,

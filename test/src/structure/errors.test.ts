@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ERROR_CODES } from '@millrace/core'
+import { ERROR_CODES, type ErrorCode, errorWithCode } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { filesUnder, repository } from './source-files.ts'
 
@@ -10,8 +10,10 @@ test('docs/errors.md explains every error code, each once, and no other', () => 
   expect(titles.toSorted()).toEqual(Object.keys(ERROR_CODES).toSorted())
 })
 
-test.each(titles)('%s is explained in words', (title) => {
-  const text = sections[titles.indexOf(title)]?.slice(title.length).trim() ?? ''
+test.each(titles)('%s is explained in words, under the class that its code determines', (title) => {
+  const [, code, className, text = ''] =
+    /^(\w+)\n\nClass: `(\w+)`\n\n(.*)$/s.exec(sections[titles.indexOf(title)] ?? '') ?? []
+  expect(className).toBe(errorWithCode(code as ErrorCode, '').name)
   expect(text.split(/\s+/).length).toBeGreaterThan(12)
 })
 

@@ -1,8 +1,8 @@
 import {
   type Env,
+  FatalError,
   type FileSystem,
   MillraceError,
-  RefusedError,
   type TopicDescription,
   type TopicSettings,
 } from '@millrace/core'
@@ -106,10 +106,10 @@ export class TopicStore {
   }
 
   /** Another process created the topic meanwhile; or its directory is there, but the file that describes it is missing. */
-  #takenName(name: string): RefusedError {
+  #takenName(name: string): MillraceError {
     if (this.describe(name) !== undefined) return topicExists(name)
     const file = topicFile(this.#data, name)
-    return new RefusedError(
+    return new FatalError(
       'LOG_DAMAGED',
       `The topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove ` +
         `the directory to give its records up`,
@@ -209,7 +209,7 @@ function parseDescription(name: string, path: string, text: string): TopicDescri
     return { ...description, name }
   } catch (cause) {
     if (cause instanceof MillraceError && cause.code !== 'BAD_TOPIC_SETTINGS') throw cause
-    throw new RefusedError('LOG_DAMAGED', `${path} is damaged: ${cause}. Restore it from a copy`, {
+    throw new FatalError('LOG_DAMAGED', `${path} is damaged: ${cause}. Restore it from a copy`, {
       topic: name,
       file: path,
       cause,

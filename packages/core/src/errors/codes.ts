@@ -89,3 +89,8 @@ export type ErrorConsequence = 'refused' | 'record' | 'retry' | 'fenced' | 'rebu
 
 /** A stable error code. */
 export type ErrorCode = keyof typeof ERROR_CODES
+
+/** The codes after which the same happens next: a class of errors accepts these, and no others. */
+export type ErrorCodeOf<Consequence extends ErrorConsequence> = {
+  [Code in ErrorCode]: (typeof ERROR_CODES)[Code] extends Consequence ? Code : never
+}[ErrorCode]

@@ -1,24 +1,10 @@
-import {
-  type Batch,
-  ByteWriter,
-  ERROR_CODES,
-  type Header,
-  MillraceError,
-  type PartitionWriter,
-  RecordError,
-  type Serde,
-} from '@millrace/core'
+import { type Batch, ByteWriter, type Header, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
 import type { ErrorPolicies } from '@millrace/core/internal'
 import { rawBytes } from './raw-bytes.ts'
 import type { RunningCounts } from './task-counts.ts'
 
-/** Whether an error is about one record, so that the policy decides; all others stop the task. */
-export function isRecordError(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && ERROR_CODES[error.code] === 'record'
-}
-
 /** The error, with the record that it is about: the first that can be read from that position is where to look. */
-function located(error: MillraceError, batch: Batch): MillraceError {
+function located(error: RecordError, batch: Batch): RecordError {
   if (error.place.offset !== undefined) return error
   const { topic, partition, offset } = batch
   const message = `${error.message} (for the record at ${topic}/${partition} offset ${offset})`
@@ -49,7 +35,7 @@ export class ErrorPolicyKeeper {
   }
 
   /** The record under the cursor does not decode, or has no key though its topic is read with keys. */
-  refused(error: MillraceError, batch: Batch): void {
+  refused(error: RecordError, batch: Batch): void {
     const kind = error.code === 'KEY_MISSING' ? 'keyless' : 'undecodable'
     const policy = this.#policies[kind]
     if (policy === 'fail') throw error
@@ -58,7 +44,7 @@ export class ErrorPolicyKeeper {
   }
 
   /** A callback, or the encoding of its result, failed for the record under the cursor. */
-  failed(error: MillraceError, batch: Batch): void {
+  failed(error: RecordError, batch: Batch): void {
     const policy = this.#policies.callback
     if (policy === 'fail') throw located(error, batch)
     this.#counts.failed++
@@ -67,7 +53,7 @@ export class ErrorPolicyKeeper {
 
   /** As `failed`, for a result that time emitted: its dead letter is the result's key and value. */
   resultFailed(
-    error: MillraceError,
+    error: RecordError,
     { step, key, value }: ResultSource,
     k: unknown,
     v: unknown,
@@ -93,7 +79,7 @@ export class ErrorPolicyKeeper {
     return writer
   }
 
-  #bury(topic: string, error: MillraceError, batch: Batch): void {
+  #bury(topic: string, error: RecordError, batch: Batch): void {
     const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
     const value = valueStart < 0 ? null : { bytes, start: valueStart, end: valueEnd }
     const headers = [...batch.headers(), ...reason(error), ...placeOf(batch)]
@@ -102,7 +88,7 @@ export class ErrorPolicyKeeper {
   }
 }
 
-function reason(error: MillraceError): Header[] {
+function reason(error: RecordError): Header[] {
   return [header('millrace.error', error.code), header('millrace.message', error.message)]
 }
 

@@ -1,12 +1,4 @@
-import {
-  type Batch,
-  FatalError,
-  type MillraceError,
-  type PartitionReader,
-  type Position,
-  RecordError,
-  type Serde,
-} from '@millrace/core'
+import { type Batch, FatalError, type PartitionReader, type Position, RecordError, type Serde } from '@millrace/core'
 import { type BatchMark, type InputCheckpoint, isKeyless } from '@millrace/core/internal'
 import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
@@ -24,7 +16,7 @@ export interface InputSpec {
 }
 
 /** Decides what happens with a record that cannot be taken: returns to skip it, throws to stop. */
-export type RefuseRecord = (error: MillraceError, batch: Batch) => void
+export type RefuseRecord = (error: RecordError, batch: Batch) => void
 
 /**
  * What an input has next: a record for the operators; a notice, which is anything else that has an effect (a watermark, a

@@ -1,8 +1,8 @@
-import type { Batch, MillraceError } from '@millrace/core'
+import { type Batch, RecordError } from '@millrace/core'
 import type { TableOperator } from '../operators/operator.ts'
 import { TopicOpening } from '../operators/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
-import { type ErrorPolicyKeeper, isRecordError, type ResultSource } from './error-policy.ts'
+import type { ErrorPolicyKeeper, ResultSource } from './error-policy.ts'
 import { Hold } from './hold.ts'
 import type { TaskInput } from './input.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -43,7 +43,7 @@ export class UnitRunner {
   }
 
   /** A record that cannot be taken from its input. */
-  refused(error: MillraceError, batch: Batch): void {
+  refused(error: RecordError, batch: Batch): void {
     this.#policy.refused(error, batch)
   }
 
@@ -89,7 +89,7 @@ export class UnitRunner {
     } catch (error) {
       this.#unit.undo()
       if (error instanceof TopicOpening) return false
-      if (!isRecordError(error)) throw error
+      if (!(error instanceof RecordError)) throw error
       this.#policy.failed(error, input.batch)
       return true
     }
@@ -105,7 +105,7 @@ export class UnitRunner {
     } catch (error) {
       this.#unit.undo()
       if (error instanceof TopicOpening) return false
-      if (!isRecordError(error)) throw error
+      if (!(error instanceof RecordError)) throw error
       this.#policy.resultFailed(error, from, key, value, timestamp)
       return true
     }

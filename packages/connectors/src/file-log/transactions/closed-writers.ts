@@ -1,4 +1,4 @@
-import { type Env, type FileSystem, RefusedError } from '@millrace/core'
+import { type Env, FatalError, type FileSystem } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
@@ -151,7 +151,7 @@ export function readClosed(files: FileSystem, data: string): ClosedRecord {
     if (checksum !== checksumOf(record)) throw new Error('its checksum is wrong')
     return record
   } catch (cause) {
-    throw new RefusedError(
+    throw new FatalError(
       'LOG_DAMAGED',
       `${path}, which says how far committed transactions reach, is damaged: ${messageOf(cause)}. Restore it from a copy`,
       { file: path, cause },
