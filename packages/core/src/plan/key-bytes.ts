@@ -5,21 +5,21 @@ import type { PlanNode, RepartitionNode, SourceNode } from './node.ts'
 /** Whether the records that leave a step, when they are written with `key`, may keep the key bytes that they were read with. */
 export function keepsKeyBytes(node: PlanNode, key: Serde<never>): boolean {
   if (isKeyless(key)) return false
-  const origin = keyOrigin(node)
-  return origin !== undefined && keySerde(origin).name === key.name
+  const source = keySource(node)
+  return source !== undefined && keySerde(source).name === key.name
 }
 
 /**
  * The input whose key bytes a record still has when it leaves `node`, or undefined if the key may be another. Inputs that are
  * merged count as one if their serdes are the same.
  */
-function keyOrigin(node: PlanNode): SourceNode | RepartitionNode | undefined {
+function keySource(node: PlanNode): SourceNode | RepartitionNode | undefined {
   if (node.kind === 'source' || node.kind === 'repartition') return node
   if (!node.flow.keepsKey) return undefined
-  const origins = node.inputs.map(keyOrigin)
-  const [first] = origins
+  const sources = node.inputs.map(keySource)
+  const [first] = sources
   if (first === undefined) return undefined
-  const same = origins.every((origin) => origin !== undefined && keySerde(origin).name === keySerde(first).name)
+  const same = sources.every((source) => source !== undefined && keySerde(source).name === keySerde(first).name)
   return same ? first : undefined
 }
 

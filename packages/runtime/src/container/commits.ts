@@ -43,7 +43,7 @@ export class Commits {
   }
 
   /** The stores that the last commit did not reach; the caller must restore them. */
-  takeBehind(): readonly FailedApply[] {
+  takeStaleStores(): readonly FailedApply[] {
     const behind = this.#behind
     this.#behind = []
     return behind

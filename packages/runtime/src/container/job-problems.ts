@@ -9,7 +9,7 @@ export class JobProblems {
 
   constructor(log: Log, notice: (message: string) => void) {
     this.#notice = notice
-    this.#subscription = log.cleaningFailures.subscribe((failures) => this.#hear(failures))
+    this.#subscription = log.cleaningFailures.subscribe((failures) => this.#report(failures))
   }
 
   get list(): readonly JobProblem[] {
@@ -20,7 +20,7 @@ export class JobProblems {
     this.#subscription.unsubscribe()
   }
 
-  #hear(failures: readonly MillraceError[]): void {
+  #report(failures: readonly MillraceError[]): void {
     const known = new Set(this.#list.map(({ message }) => message))
     this.#list = failures.map(({ code, message }) => ({ code, message }))
     for (const { message } of failures) if (!known.has(message)) this.#notice(message)

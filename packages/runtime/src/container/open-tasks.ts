@@ -5,7 +5,7 @@ import type { TaskSession } from '../task/task-spec.ts'
 import type { ServedView } from '../views/served-view.ts'
 import type { Failure } from './commits.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
-import { ContainerViews, type Elsewhere } from './view-parts.ts'
+import { ContainerViews, type OtherMember } from './view-parts.ts'
 
 /** What a container opens its tasks with. */
 export interface OpenTasksOptions {
@@ -16,7 +16,7 @@ export interface OpenTasksOptions {
   /** The position from which a store counts. */
   readonly completeFrom: (store: string) => Position
   /** Where the tasks of other processes are. */
-  readonly elsewhere: () => readonly Elsewhere[]
+  readonly otherMembers: () => readonly OtherMember[]
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Called when the tasks that were being opened are all open; or, with the error, when one of them cannot be opened. */
@@ -34,7 +34,7 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom, options.elsewhere)
+    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom, options.otherMembers)
   }
 
   /** The ids of all tasks of the job, open here or not. */
@@ -55,8 +55,8 @@ export class OpenTasks implements Iterable<Task> {
   }
 
   /** They settle when the held tasks may continue; empty while no task is held. */
-  get held(): readonly Promise<void>[] {
-    return this.#open.flatMap((task) => task.held ?? [])
+  get blocked(): readonly Promise<void>[] {
+    return this.#open.flatMap((task) => task.blocked ?? [])
   }
 
   /** Whether there is something to commit. */

@@ -7,13 +7,13 @@ import type { ServedView } from '../views/served-view.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
-import { elsewhere } from './elsewhere.ts'
 import { JobProblems } from './job-problems.ts'
 import { LoopRest } from './loop-rest.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
+import { otherMembers } from './other-members.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
-import { openSession, type Session, whetherFenced } from './session.ts'
+import { fencingError, openSession, type Session } from './session.ts'
 import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
 import { StatusReports } from './status-reports.ts'
@@ -72,7 +72,7 @@ export class RunningContainer {
       tasks: makeTasks(options, topology, topics),
       rebuilds: this.#rebuilds,
       completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
-      elsewhere: () => elsewhere(this.#assigned, this.#session?.membership.member),
+      otherMembers: () => otherMembers(this.#assigned, this.#session?.membership.member),
       untilEnd,
       opened: wake,
     })
@@ -232,7 +232,7 @@ export class RunningContainer {
 
   /** Gives everything up if the error is there because the group went on without this container; otherwise throws the error. */
   async #abandonIfFenced(error: unknown): Promise<void> {
-    const fenced = error instanceof FencedError ? error : await whetherFenced(this.#session)
+    const fenced = error instanceof FencedError ? error : await fencingError(this.#session)
     if (fenced === undefined) throw error
     this.#options.onNotice?.(`${fenced.message}. This container ${this.#stopping ? 'stops' : 'joins again'}`)
     await this.#abandon()
@@ -244,7 +244,7 @@ export class RunningContainer {
     await this.#tasks.close([...this.#tasks])
     await this.#leave().catch(() => undefined)
     this.#failure = undefined
-    this.#commits.takeBehind()
+    this.#commits.takeStaleStores()
   }
 
   async #leave(): Promise<void> {
@@ -274,7 +274,7 @@ export class RunningContainer {
       } catch (error) {
         if (!(error instanceof StateDamagedError)) throw error
         await this.#commits.underWay
-        await this.#goBack([...this.#commits.takeBehind(), { task, error }])
+        await this.#rollBack([...this.#commits.takeStaleStores(), { task, error }])
         return true
       }
       if (this.#nowMs < untilMs) continue
@@ -300,9 +300,9 @@ export class RunningContainer {
 
   /** Waits for something to do; true if there will be nothing more. */
   async #restOrEnd(): Promise<boolean> {
-    const { held } = this.#tasks
-    if (held.length > 0) {
-      await Promise.all(held)
+    const { blocked } = this.#tasks
+    if (blocked.length > 0) {
+      await Promise.all(blocked)
       return false
     }
     const { dirty } = this.#tasks
@@ -334,7 +334,7 @@ export class RunningContainer {
   }
 
   async #commitWhenDue(): Promise<void> {
-    await this.#throwOrGoBack()
+    await this.#throwOrRollBack()
     if (this.#tasks.dirty) await this.#joined.end.left()
     const { dirtyBytesMax = DIRTY_BYTES_MAX } = this.#options
     let dirtyBytes = 0
@@ -352,36 +352,36 @@ export class RunningContainer {
   /** Commits everything that was processed, and waits for the commit. */
   async #commitAll(): Promise<void> {
     await this.#commits.underWay
-    await this.#throwOrGoBack()
-    await this.#unheld()
+    await this.#throwOrRollBack()
+    await this.#unblocked()
     this.#startCommit()
     await this.#commits.underWay
-    await this.#throwOrGoBack()
+    await this.#throwOrRollBack()
   }
 
   #startCommit(): void {
     // A held task is in the middle of a record: what it has appended for that record would be committed without the rest.
-    if (this.#tasks.held.length === 0) this.#commits.start(this.#joined.outputs, [...this.#tasks])
+    if (this.#tasks.blocked.length === 0) this.#commits.start(this.#joined.outputs, [...this.#tasks])
   }
 
   /** Waits until no task is in the middle of a record. */
-  async #unheld(): Promise<void> {
-    for (let { held } = this.#tasks; held.length > 0; held = this.#tasks.held) await Promise.all(held)
+  async #unblocked(): Promise<void> {
+    for (let { blocked } = this.#tasks; blocked.length > 0; blocked = this.#tasks.blocked) await Promise.all(blocked)
   }
 
-  async #throwOrGoBack(): Promise<void> {
+  async #throwOrRollBack(): Promise<void> {
     this.#throwFailure()
-    const behind = this.#commits.takeBehind()
-    if (behind.length > 0) await this.#goBack(behind)
+    const behind = this.#commits.takeStaleStores()
+    if (behind.length > 0) await this.#rollBack(behind)
   }
 
   /**
    * Rolls back to the last commit, because some stores cannot be trusted: they are opened again from their changelog. What
    * the other tasks have appended since then is in the same transaction, and is given up with it.
    */
-  async #goBack(failed: readonly FailedApply[]): Promise<void> {
+  async #rollBack(failed: readonly FailedApply[]): Promise<void> {
     this.#rebuilds.spend(failed)
-    await this.#unheld()
+    await this.#unblocked()
     const session = this.#joined
     await session.outputs.abort()
     await this.#tasks.opening

@@ -93,7 +93,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
  * Whether the group went on without this member. If so, any failure meanwhile is a consequence: what it reads may have been
  * removed.
  */
-export async function whetherFenced(session: Session | undefined): Promise<FencedError | undefined> {
+export async function fencingError(session: Session | undefined): Promise<FencedError | undefined> {
   let fenced: FencedError | undefined
   const note = (error: unknown) => {
     if (error instanceof FencedError) fenced ??= error

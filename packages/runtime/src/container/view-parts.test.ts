@@ -2,7 +2,7 @@ import { json, string } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import { expect, test, vi } from 'vitest'
 import type { Task, TaskCommit } from '../task/task.ts'
-import { ContainerViews, type Elsewhere } from './view-parts.ts'
+import { ContainerViews, type OtherMember } from './view-parts.ts'
 
 const topology = {
   views: [{ name: 'totals', store: { name: 'totals', key: string(), value: json() }, subtopology: 'flights' }],
@@ -20,13 +20,13 @@ function commitOf(task: Task, offset: number): TaskCommit {
   return { task, frozen: { changes: () => [{ key: 'ATL', value: offset }] }, position } as unknown as TaskCommit
 }
 
-function twoTasks(elsewhere: readonly Elsewhere[] = []) {
+function twoTasks(otherMembers: readonly OtherMember[] = []) {
   const tasks = [taskOf(0), taskOf(1)] as const
   const views = new ContainerViews(
     topology,
     tasks,
     () => ({}),
-    () => elsewhere,
+    () => otherMembers,
   )
   const [view] = views.views
   if (view === undefined) throw new Error('no view')
@@ -44,7 +44,7 @@ test('a part is served once its task is restored, at the position of its checkpo
 test('a view says which other processes have parts of it', () => {
   const here = { address: 'http://127.0.0.1:1', tasks: ['other-0', 'flights-1', 'other-1'] }
   const { view } = twoTasks([here, { address: 'http://127.0.0.1:2', tasks: ['other-2'] }])
-  expect(view.elsewhere).toEqual([{ address: here.address, partitions: [1] }])
+  expect(view.remoteOwners).toEqual([{ address: here.address, partitions: [1] }])
 })
 
 test('a part whose store is rebuilt is not served meanwhile, also to those who have it at hand', () => {

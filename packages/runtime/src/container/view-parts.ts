@@ -6,7 +6,7 @@ import type { Task, TaskCommit } from '../task/task.ts'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
 
 /** Another process of the job: where it answers, and the ids of its tasks. */
-export interface Elsewhere {
+export interface OtherMember {
   readonly address: string
   readonly tasks: readonly string[]
 }
@@ -14,14 +14,14 @@ export interface Elsewhere {
 /** The views of a container's tasks, kept in step with their commits. */
 export class ContainerViews {
   readonly views: readonly ServedView[]
-  readonly #parts = new Map<Task, LivePart[]>()
+  readonly #parts = new Map<Task, TaskViewPart[]>()
 
-  /** `elsewhere`: where the tasks of other processes are. */
+  /** `otherMembers`: where the tasks of other processes are. */
   constructor(
     topology: Topology,
     tasks: readonly Task[],
     completeFrom: (store: string) => Position,
-    elsewhere: () => readonly Elsewhere[],
+    otherMembers: () => readonly OtherMember[],
   ) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
@@ -39,8 +39,8 @@ export class ContainerViews {
         get parts() {
           return parts.filter((part) => part.serving)
         },
-        get elsewhere() {
-          return ownersAmong(elsewhere(), owners)
+        get remoteOwners() {
+          return ownersAmong(otherMembers(), owners)
         },
       }
     })
@@ -73,8 +73,8 @@ export class ContainerViews {
     }
   }
 
-  #addPart(task: Task, storeName: string): LivePart {
-    const part = new LivePart(task, storeName)
+  #addPart(task: Task, storeName: string): TaskViewPart {
+    const part = new TaskViewPart(task, storeName)
     const parts = this.#parts.get(task)
     if (parts === undefined) this.#parts.set(task, [part])
     else parts.push(part)
@@ -83,14 +83,14 @@ export class ContainerViews {
 }
 
 /** The processes that have some of these tasks, each with the numbers of its tasks. */
-function ownersAmong(elsewhere: readonly Elsewhere[], tasks: readonly Task[]): RemoteOwner[] {
-  return elsewhere.flatMap(({ address, tasks: ids }) => {
+function ownersAmong(otherMembers: readonly OtherMember[], tasks: readonly Task[]): RemoteOwner[] {
+  return otherMembers.flatMap(({ address, tasks: ids }) => {
     const partitions = tasks.filter(({ id }) => ids.includes(id)).map(({ spec }) => spec.partition)
     return partitions.length === 0 ? [] : [{ address, partitions }]
   })
 }
 
-class LivePart implements ViewPart {
+class TaskViewPart implements ViewPart {
   readonly partition: number
   readonly storeName: string
   position: Position

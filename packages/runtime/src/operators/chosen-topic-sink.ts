@@ -1,7 +1,7 @@
 import { type RecordContext, RecordError } from '@millrace/core'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
-import type { HoldTask } from './step-context.ts'
+import type { BlockTask } from './step-context.ts'
 import { TopicOpening } from './topic-opening.ts'
 
 /** Makes the operator that appends to a topic. Rejects with `TOPIC_MISSING`. */
@@ -16,17 +16,17 @@ export class ChosenTopicSinkOperator extends StreamOperator {
   readonly #choose: UserCallback<string>
   readonly #context: RecordContext
   readonly #open: OpenSink
-  readonly #hold: HoldTask
+  readonly #block: BlockTask
   readonly #topics = new Map<string, StreamOperator>()
   readonly #opening = new Set<string>()
 
-  constructor(step: string, choose: UserCallback<string>, context: RecordContext, open: OpenSink, hold: HoldTask) {
+  constructor(step: string, choose: UserCallback<string>, context: RecordContext, open: OpenSink, block: BlockTask) {
     super()
     this.#step = step
     this.#choose = choose
     this.#context = context
     this.#open = open
-    this.#hold = hold
+    this.#block = block
   }
 
   process(key: unknown, value: unknown, timestamp: number): void {
@@ -39,7 +39,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
     }
     if (!this.#opening.has(name)) {
       this.#opening.add(name)
-      this.#hold(this.#openTopic(name))
+      this.#block(this.#openTopic(name))
     }
     throw new TopicOpening(name)
   }

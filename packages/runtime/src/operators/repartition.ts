@@ -1,6 +1,6 @@
 import type { RepartitionNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
-import type { OriginHeader } from '../task/origin.ts'
+import type { IdentityHeader } from '../task/record-identity.ts'
 import { anySerde } from './any-serde.ts'
 import { appendTo, type Output } from './append.ts'
 import { KeyEncoder } from './key-encoder.ts'
@@ -12,23 +12,23 @@ export const compileRepartition: CompileStep<RepartitionNode> = (node, context) 
   const output = context.outputTo(node.label, context.repartitionTopic(node), node.value)
   context.sendMarkers(context.timeBefore(node), output.writers)
   const keys = new KeyEncoder(node.label, anySerde(node.key), output.writers.length)
-  return () => [new RepartitionOperator(context.record, context.origin, keys, output)]
+  return () => [new RepartitionOperator(context.record, context.identity, keys, output)]
 }
 
 /**
- * Sends records through one of the job's own topics, to the partition of their key, each with its origin, so that the
+ * Sends records through one of the job's own topics, to the partition of their key, each with its identity, so that the
  * reading task can drop what it gets twice.
  */
 class RepartitionOperator extends StreamOperator {
   readonly #record: CurrentRecord
-  readonly #origin: OriginHeader
+  readonly #identity: IdentityHeader
   readonly #keys: KeyEncoder
   readonly #output: Output
 
-  constructor(record: CurrentRecord, origin: OriginHeader, keys: KeyEncoder, output: Output) {
+  constructor(record: CurrentRecord, identity: IdentityHeader, keys: KeyEncoder, output: Output) {
     super()
     this.#record = record
-    this.#origin = origin
+    this.#identity = identity
     this.#keys = keys
     this.#output = output
   }
@@ -39,8 +39,8 @@ class RepartitionOperator extends StreamOperator {
     const keys = this.#keys
     keys.encode(key)
     const record = this.#record
-    this.#origin.set(record.inputId, record.offset, record.outputs++, record.watermark - timestamp)
+    this.#identity.set(record.inputId, record.offset, record.outputs++, record.watermark - timestamp)
     const writer = output.writers[keys.partition] ?? output.home
-    appendTo(output, writer, timestamp, keys.bytes, 0, keys.end, value, this.#origin.headers)
+    appendTo(output, writer, timestamp, keys.bytes, 0, keys.end, value, this.#identity.headers)
   }
 }

@@ -19,7 +19,7 @@ export const compileSink: CompileStep<SinkNode> = (node, context) => {
       : new SinkOperator(new KeyEncoder(label, key, output.writers.length), output)
   if ('choose' in topic) {
     const open = async (name: string) => sinkTo(await context.openOutput(label, name, topic.value))
-    return () => [new ChosenTopicSinkOperator(label, userCallback(topic.choose), context.record, open, context.hold)]
+    return () => [new ChosenTopicSinkOperator(label, userCallback(topic.choose), context.record, open, context.block)]
   }
   const output = context.outputTo(label, topic.name, topic.value)
   return () => [node.keepsBytes ? new SameKeySinkOperator(context.record, output) : sinkTo(output)]

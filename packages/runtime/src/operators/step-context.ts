@@ -1,8 +1,8 @@
 import type { PartitionWriter, Serde } from '@millrace/core'
 import type { KeyValueStore, RepartitionNode, StepNode, StorePlan, WindowStore } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
-import type { EventTime, OwesResults } from '../task/event-time.ts'
-import type { OriginHeader } from '../task/origin.ts'
+import type { EventTime, PendingResults } from '../task/event-time.ts'
+import type { IdentityHeader } from '../task/record-identity.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { UnitRunner } from '../task/unit-runner.ts'
@@ -21,7 +21,7 @@ export type CompileStep<N extends StepNode> = (node: N, context: StepContext) =>
 export type Connect = () => readonly (StreamOperator | TableOperator)[]
 
 /** Lets an operator hold its task: no record is taken, and nothing committed, until the promise settles. */
-export type HoldTask = (until: Promise<unknown>) => void
+export type BlockTask = (until: Promise<unknown>) => void
 
 /** What a step's operator is made from. */
 export interface StepContext {
@@ -29,13 +29,13 @@ export interface StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
-  readonly origin: OriginHeader
-  readonly hold: HoldTask
+  readonly identity: IdentityHeader
+  readonly block: BlockTask
 
   /** The event time of what comes to a step. */
   timeBefore(node: StepNode): EventTime
   /** The results of `node` come later than the records that they are computed from, and hold time back until then. */
-  holdBack(node: StepNode, name: string, before: EventTime, step: OwesResults): void
+  holdBack(node: StepNode, name: string, before: EventTime, step: PendingResults): void
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>

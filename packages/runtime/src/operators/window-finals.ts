@@ -1,7 +1,7 @@
 import { firstOpenWindowStart, type WindowScan, type WindowSpec, type WindowStore } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
-import { type EventTime, NO_WATERMARK, type OwesResults } from '../task/event-time.ts'
-import { inputIdOf } from '../task/origin.ts'
+import { type EventTime, NO_WATERMARK, type PendingResults } from '../task/event-time.ts'
+import { inputIdOf } from '../task/record-identity.ts'
 import type { ClockedOperator } from './clocked.ts'
 import type { TableOperator } from './operator.ts'
 
@@ -26,7 +26,7 @@ interface SavedFinals {
  * keys delays nothing else. A final has the last time inside its window, and carries that time as its watermark too: until
  * the last result of a window is emitted, the time behind this step does not pass it.
  */
-export class WindowFinals implements ClockedOperator, OwesResults {
+export class WindowFinals implements ClockedOperator, PendingResults {
   readonly name: string
   readonly time: EventTime
   readonly emits = true
@@ -63,7 +63,7 @@ export class WindowFinals implements ClockedOperator, OwesResults {
     return this.#emittedBefore === NOT_BEGUN ? NOT_BEGUN : this.#emittedBefore + sizeMs + graceMs
   }
 
-  get owedFrom(): number {
+  get pendingFrom(): number {
     const start = this.#scan?.windowStart ?? this.#emittedBefore
     return start === NOT_BEGUN ? NO_WATERMARK : start + this.#windows.sizeMs - 1
   }

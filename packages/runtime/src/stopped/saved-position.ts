@@ -6,11 +6,11 @@ import type { RepartitionProgress } from '../task/repartition-input.ts'
 /** The source positions that a task's checkpoint stands for, as the task itself would report them: see `Pipeline.position`. */
 export function savedPosition(checkpoint: Checkpoint, partition: number): Position {
   const inputs = [...checkpoint]
-  const owing = inputs.flatMap(([, { time }]): readonly Position[] => {
+  const pending = inputs.flatMap(([, { time }]): readonly Position[] => {
     const position = (time as SavedTime | undefined)?.position
     return position === undefined ? [] : [position]
   })
-  if (owing.length > 0) return maximumPosition(owing)
+  if (pending.length > 0) return maximumPosition(pending)
   return maximumPosition(
     inputs.flatMap(([topic, { offset, progress }]): readonly Position[] =>
       isRepartition(progress)

@@ -83,7 +83,7 @@ export async function openStoppedView(options: StoppedViewOptions): Promise<Stop
       completeFrom: store.completeFrom,
       sources: maximumPosition(parts.map(({ position }) => position)),
       parts,
-      elsewhere: [],
+      remoteOwners: [],
     }
     return { view, committedAtMs, close }
   } catch (error) {

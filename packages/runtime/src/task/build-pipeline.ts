@@ -1,12 +1,12 @@
 import type { PartitionWriter } from '@millrace/core'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
-import { ErrorPolicyKeeper } from './error-policy.ts'
+import { ErrorPolicyHandler } from './error-policy.ts'
 import { wakingMs } from './event-time.ts'
 import { makeInput } from './make-input.ts'
-import { OriginHeader } from './origin.ts'
 import { Pipeline } from './pipeline.ts'
 import type { PipelineState } from './pipeline-state.ts'
+import { IdentityHeader } from './record-identity.ts'
 import { TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskSpec } from './task-spec.ts'
@@ -37,7 +37,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
   const { topology, subtopology, partition, state, counts, idleAfterMs, sources } = wiring
   const record = new CurrentRecord()
   const unit = new UnitOfWork({ state, record, counts }, needsUndo(topology, subtopology))
-  const units = new UnitRunner(unit, record, new ErrorPolicyKeeper(topology.errors, counts, wiring.deadLetters))
+  const units = new UnitRunner(unit, record, new ErrorPolicyHandler(topology.errors, counts, wiring.deadLetters))
   const inputs = new Map(
     subtopology.inputs.map((input) => [
       input.node,
@@ -64,8 +64,8 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     times,
     unit,
     units,
-    origin: new OriginHeader(partition),
-    hold: (until) => units.hold.begin(until),
+    identity: new IdentityHeader(partition),
+    block: (until) => units.block.begin(until),
   })
   for (const [node, input] of inputs) {
     const root = roots.get(node)

@@ -15,14 +15,14 @@ import type { ClockedOperator } from '../operators/clocked.ts'
 import { compileStep } from '../operators/compilers.ts'
 import { FanOutOperator, TableFanOutOperator } from '../operators/fan-out.ts'
 import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts'
-import type { Connect, HoldTask, StepContext } from '../operators/step-context.ts'
+import type { BlockTask, Connect, StepContext } from '../operators/step-context.ts'
 import { WindowRetention } from '../operators/window-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type Edge, type Followers, followersIn } from './edges.ts'
-import type { EventTime, OwesResults } from './event-time.ts'
+import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
-import type { OriginHeader } from './origin.ts'
 import type { PipelineState } from './pipeline-state.ts'
+import type { IdentityHeader } from './record-identity.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskTimes } from './times.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -40,14 +40,14 @@ export interface Wiring {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
-  readonly origin: OriginHeader
+  readonly identity: IdentityHeader
   /** By topic name: the writers of all partitions of every topic that the plan names. */
   readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>
   /** The name of a repartition node's topic. */
   readonly repartitionTopic: (node: RepartitionNode) => string
   /** Opens a topic that a record chose. */
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
-  readonly hold: HoldTask
+  readonly block: BlockTask
 }
 
 /** A task's operators: the entry point of each input's records, and the operators that time moves. */
@@ -75,8 +75,8 @@ class Compilation implements StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
-  readonly origin: OriginHeader
-  readonly hold: HoldTask
+  readonly identity: IdentityHeader
+  readonly block: BlockTask
   readonly driven: ClockedOperator[] = []
   readonly markers: MarkerSender[] = []
   readonly #wiring: Wiring
@@ -85,13 +85,13 @@ class Compilation implements StepContext {
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
-    const { record, counts, unit, units, origin, hold, subtopology } = wiring
+    const { record, counts, unit, units, identity, block, subtopology } = wiring
     this.record = record
     this.counts = counts
     this.unit = unit
     this.units = units
-    this.origin = origin
-    this.hold = hold
+    this.identity = identity
+    this.block = block
     this.#wiring = wiring
     this.#after = followersIn(subtopology)
     // In the order of the plan: the steps behind a step that emits late depend on the time that it holds back.
@@ -102,7 +102,7 @@ class Compilation implements StepContext {
     return this.#wiring.times.before(node)
   }
 
-  holdBack(node: StepNode, name: string, before: EventTime, step: OwesResults): void {
+  holdBack(node: StepNode, name: string, before: EventTime, step: PendingResults): void {
     this.#wiring.times.hold(node, name, before, step)
   }
 

@@ -22,7 +22,7 @@ export interface ResultSource {
  * Carries out a job's error policies: `fail` throws the error again, `skip` counts, a dead letter counts and appends the
  * record, as it was read, to a topic, with headers that hold the error and the record's source.
  */
-export class ErrorPolicyKeeper {
+export class ErrorPolicyHandler {
   readonly #policies: ErrorPolicies
   readonly #counts: RunningCounts
   readonly #deadLetters: ReadonlyMap<string, PartitionWriter>
@@ -40,7 +40,7 @@ export class ErrorPolicyKeeper {
     const policy = this.#policies[kind]
     if (policy === 'fail') throw error
     this.#counts[kind]++
-    if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
+    if (policy !== 'skip') this.#sendToDeadLetters(policy.deadLetter, error, batch)
   }
 
   /** A callback, or the encoding of its result, failed for the record under the cursor. */
@@ -48,7 +48,7 @@ export class ErrorPolicyKeeper {
     const policy = this.#policies.callback
     if (policy === 'fail') throw located(error, batch)
     this.#counts.failed++
-    if (policy !== 'skip') this.#bury(policy.deadLetter, error, batch)
+    if (policy !== 'skip') this.#sendToDeadLetters(policy.deadLetter, error, batch)
   }
 
   /** As `failed`, for a result that time emitted: its dead letter is the result's key and value. */
@@ -79,7 +79,7 @@ export class ErrorPolicyKeeper {
     return writer
   }
 
-  #bury(topic: string, error: RecordError, batch: Batch): void {
+  #sendToDeadLetters(topic: string, error: RecordError, batch: Batch): void {
     const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
     const value = valueStart < 0 ? null : { bytes, start: valueStart, end: valueEnd }
     const headers = [...batch.headers(), ...reason(error), ...placeOf(batch)]

@@ -105,9 +105,9 @@ export function wakingMs(idleAfterMs: number): number {
 }
 
 /** A step that emits results later than their own time. */
-export interface OwesResults {
+export interface PendingResults {
   /** No result that the step still emits has an earlier time. */
-  readonly owedFrom: number
+  readonly pendingFrom: number
   /** The watermark from which on the step has results to emit at once. */
   readonly dueAt: number
 }
@@ -121,9 +121,9 @@ export class HeldTime implements EventTime {
   watermark = NO_WATERMARK
   idle = false
   readonly #input: EventTime
-  readonly #step: OwesResults
+  readonly #step: PendingResults
 
-  constructor(name: string, input: EventTime, step: OwesResults) {
+  constructor(name: string, input: EventTime, step: PendingResults) {
     this.name = name
     this.#input = input
     this.#step = step
@@ -131,7 +131,7 @@ export class HeldTime implements EventTime {
 
   update(): boolean {
     const input = this.#input
-    const watermark = Math.min(input.watermark, this.#step.owedFrom)
+    const watermark = Math.min(input.watermark, this.#step.pendingFrom)
     const before = this.idle
     // A step with results to emit is not idle, even if its input is.
     this.idle = input.idle && this.#step.dueAt > input.watermark

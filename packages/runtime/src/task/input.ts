@@ -2,7 +2,7 @@ import { type Batch, FatalError, type PartitionReader, type Position, RecordErro
 import { type BatchMark, type InputCheckpoint, isKeyless } from '@millrace/core/internal'
 import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
-import { inputIdOf } from './origin.ts'
+import { inputIdOf } from './record-identity.ts'
 
 /** How an input of a task is read, according to the plan. */
 export interface InputSpec {
@@ -28,7 +28,7 @@ export type Head = 'record' | 'notice' | 'none'
  * One input partition of a task: what is next, and how far the task has come.
  *
  * Looking at the `head` has no effect on the task. The task takes a record with `announce`, which moves time to it, and
- * `consume`; it takes a notice with `heed`. `offset` is then the checkpoint: everything before it has been processed.
+ * `consume`; it takes a notice with `takeNotice`. `offset` is then the checkpoint: everything before it has been processed.
  */
 export abstract class TaskInput implements Progress {
   readonly topic: string
@@ -214,7 +214,7 @@ export abstract class TaskInput implements Progress {
   }
 
   /** The head, a notice, has its effect: `offset` moves past it. Throws if it is a record that stops the task. */
-  heed(): void {
+  takeNotice(): void {
     const { batch } = this
     if (this.#refusal === undefined) this.note(batch)
     else this.#refuse(this.#refusal, batch)

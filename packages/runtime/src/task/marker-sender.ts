@@ -1,7 +1,7 @@
 import type { PartitionWriter, Position } from '@millrace/core'
 import { NO_WATERMARK, type Progress } from './event-time.ts'
 import { rawBytes } from './raw-bytes.ts'
-import { MARKER_HEADER, type Marker } from './upstream.ts'
+import { MARKER_HEADER, type Marker } from './watermark-protocol.ts'
 
 /** Reports to the tasks behind one repartition topic how far a task has come: a marker to every partition. */
 export class MarkerSender {

@@ -9,10 +9,10 @@ test('a state that is held is opened beside it, eight times at most', async () =
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const open = () =>
     openLocalState({ directory: `${directory}/0`, job: 'job', task: '0', stores: [], inputs: [], env: nodeEnv() })
-  const held = []
-  for (let copy = 1; copy <= 8; copy++) held.push(await open())
+  const inUse = []
+  for (let copy = 1; copy <= 8; copy++) inUse.push(await open())
   await expect(open()).rejects.toMatchObject({ code: 'JOB_RUNNING' })
-  await held[3]?.state.close()
-  held[3] = await open()
-  for (const { state } of held) await state.close()
+  await inUse[3]?.state.close()
+  inUse[3] = await open()
+  for (const { state } of inUse) await state.close()
 })

@@ -15,8 +15,8 @@ export async function openLocalState(options: TaskStateOptions): Promise<OpenedS
     try {
       return await openTaskState({ ...options, directory })
     } catch (error) {
-      const held = error instanceof MillraceError && error.code === 'JOB_RUNNING'
-      if (!held || copy === COPIES_MAX) throw error
+      const inUse = error instanceof MillraceError && error.code === 'JOB_RUNNING'
+      if (!inUse || copy === COPIES_MAX) throw error
     }
   }
 }

@@ -13,7 +13,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import type { ClockedOperator } from '../operators/clocked.ts'
 import { CurrentRecord } from './current-record.ts'
-import { ErrorPolicyKeeper } from './error-policy.ts'
+import { ErrorPolicyHandler } from './error-policy.ts'
 import { CombinedTime } from './event-time.ts'
 import { Pipeline } from './pipeline.ts'
 import { TaskClock } from './task-clock.ts'
@@ -126,7 +126,7 @@ test('a step that goes by the wall clock has its turn amid records, however many
   const record = new CurrentRecord()
   const counts = new RunningCounts()
   const unit = new UnitOfWork({ state: new MapState(), record, counts }, false)
-  const units = new UnitRunner(unit, record, new ErrorPolicyKeeper(run.job.errors, counts, new Map()))
+  const units = new UnitRunner(unit, record, new ErrorPolicyHandler(run.job.errors, counts, new Map()))
   const clock = new TaskClock([], [operator])
   const inputs = input === undefined ? [] : [input]
   const pipeline = new Pipeline({ inputs, clock, time: operator.time, units, record, counts, markers: [], sources: {} })
@@ -270,7 +270,7 @@ async function runWithChosenTopics(lists: JobInLists): Promise<void> {
   for (const { pipeline } of lists.tasks) {
     do {
       pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK)
-      await pipeline.held
+      await pipeline.blocked
     } while (!pipeline.atEnd)
   }
   lists.run()

@@ -77,8 +77,8 @@ export class Pipeline {
   }
 
   /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
-  get held(): Promise<void> | undefined {
-    return this.#units.hold.until
+  get blocked(): Promise<void> | undefined {
+    return this.#units.block.until
   }
 
   /** Whether a commit would record anything new, apart from the state. */
@@ -102,7 +102,7 @@ export class Pipeline {
    * it stays where it was before: an answer has everything that its position says.
    */
   get position(): Position {
-    if (!this.#clock.owes) {
+    if (!this.#clock.hasPending) {
       this.#settled = maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)])
     }
     return this.#settled
@@ -141,12 +141,12 @@ export class Pipeline {
    * returns how much it did, in records. Throws what stops the task.
    */
   run(untilMs: number, { monotonic, now }: Clock): number {
-    const { hold } = this.#units
-    hold.throwFailure()
+    const { block } = this.#units
+    block.throwFailure()
     this.#clock.reach(now())
     let done = 0
     let nextLook = 1
-    while (hold.until === undefined) {
+    while (block.until === undefined) {
       const cost = this.#step()
       if (cost === 0) break
       done += cost
@@ -172,10 +172,10 @@ export class Pipeline {
 
   /** What a commit takes: the inputs' offsets, and how far time is. Sends markers with the same, if steps behind need them. */
   freeze(): FrozenPipeline {
-    this.#units.hold.throwFailure()
+    this.#units.block.throwFailure()
     const { position } = this
     for (const markers of this.#markers) markers.send(position)
-    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.owes && { position }) }
+    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.hasPending && { position }) }
     const checkpoint = new Map<string, InputCheckpoint>()
     for (const input of this.inputs) checkpoint.set(input.topic, { ...input.checkpoint(), time })
     return { position, checkpoint }
@@ -201,7 +201,7 @@ export class Pipeline {
         this.#process(input)
         return 1
       case 'notice':
-        input.heed()
+        input.takeNotice()
         clock.advance()
         return 1
       default:

@@ -1,6 +1,6 @@
 import { type Batch, type Headers, type PartitionReader, string } from '@millrace/core'
 import { expect, test } from 'vitest'
-import { OriginHeader } from './origin.ts'
+import { IdentityHeader } from './record-identity.ts'
 import { RepartitionInput } from './repartition-input.ts'
 
 const KEY = Buffer.from('k')
@@ -20,14 +20,14 @@ class SentBatch implements Batch {
   readonly headerStart = KEY.length
   offset = -1
   bytes: Buffer = Buffer.alloc(0)
-  readonly #origins: readonly number[]
+  readonly #identities: readonly number[]
 
-  constructor(origins: readonly number[]) {
-    this.#origins = origins
+  constructor(identities: readonly number[]) {
+    this.#identities = identities
   }
 
   get nextOffset(): number {
-    return this.#origins.length
+    return this.#identities.length
   }
 
   get headerEnd(): number {
@@ -39,10 +39,10 @@ class SentBatch implements Batch {
   }
 
   next(): boolean {
-    const origin = this.#origins[++this.offset]
-    if (origin === undefined) return false
-    const header = new OriginHeader(2)
-    header.set(7, origin, 0, 0)
+    const identity = this.#identities[++this.offset]
+    if (identity === undefined) return false
+    const header = new IdentityHeader(2)
+    header.set(7, identity, 0, 0)
     this.bytes = Buffer.concat([KEY, header.headers[0][1] ?? KEY])
     return true
   }
@@ -122,7 +122,7 @@ test('what a sender sent again after a crash is dropped, also after a restart of
   before.load(undefined)
   let taken = 0
   for (let { head } = before; head !== 'none'; head = before.head) {
-    if (head === 'notice') before.heed()
+    if (head === 'notice') before.takeNotice()
     else {
       before.consume()
       taken++
@@ -133,7 +133,7 @@ test('what a sender sent again after a crash is dropped, also after a restart of
   const after = inputOver(new SentBatch([11, 12]), repeats)
   after.load(JSON.parse(JSON.stringify(before.checkpoint())))
   expect(after.head).toBe('notice')
-  after.heed()
+  after.takeNotice()
   expect(after.head).toBe('record')
   expect(after.batch.offset).toBe(1)
   expect(repeats.count).toBe(3)

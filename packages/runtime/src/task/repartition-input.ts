@@ -1,7 +1,14 @@
 import { type Batch, FatalError, type Position } from '@millrace/core'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
-import { type LastSeen, ORIGIN_BYTES, ORIGIN_BYTES_MAX, ORIGIN_HEADER, RepeatFilter, readAhead } from './origin.ts'
-import { MARKER_HEADER, type Marker, UpstreamProgress } from './upstream.ts'
+import {
+  IDENTITY_BYTES,
+  IDENTITY_BYTES_MAX,
+  IDENTITY_HEADER,
+  type LastSeen,
+  RepeatFilter,
+  readAhead,
+} from './record-identity.ts'
+import { MARKER_HEADER, type Marker, SendersProgress } from './watermark-protocol.ts'
 
 /** What a repartition input's checkpoint remembers beside the offset. */
 export interface RepartitionProgress {
@@ -24,22 +31,22 @@ export interface RepartitionEvents {
  */
 export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
-  readonly #upstream: UpstreamProgress
+  readonly #senders: SendersProgress
   readonly #repeats = new RepeatFilter()
 
   /** `idleAfterMs`: how long idle senders hold time back when another one becomes active after all were idle; 0: not at all. */
   constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents, idleAfterMs: number) {
     super(spec, refuse)
-    this.#upstream = new UpstreamProgress(idleAfterMs)
+    this.#senders = new SendersProgress(idleAfterMs)
     this.#events = events
   }
 
   get watermark(): number {
-    return this.#upstream.watermark
+    return this.#senders.watermark
   }
 
   get idle(): boolean {
-    return this.#upstream.idle
+    return this.#senders.idle
   }
 
   get headWatermark(): number {
@@ -48,21 +55,21 @@ export class RepartitionInput extends TaskInput {
   }
 
   get positions(): readonly Position[] {
-    return this.#upstream.positions
+    return this.#senders.positions
   }
 
   checkIdle(nowMs: number): void {
-    this.#upstream.tick(nowMs)
+    this.#senders.tick(nowMs)
   }
 
   announce(): boolean {
     const { batch } = this
-    return this.#upstream.wake(batch.bytes.readUInt32BE(batch.headerStart))
+    return this.#senders.wake(batch.bytes.readUInt32BE(batch.headerStart))
   }
 
   protected isRecord(batch: Batch): boolean {
     if (isMarker(batch)) return false
-    if (!batch.findHeader(ORIGIN_HEADER) || !isOrigin(batch)) {
+    if (!batch.findHeader(IDENTITY_HEADER) || !isIdentity(batch)) {
       throw new FatalError(
         'REPARTITION_FOREIGN',
         `${this.topic}/${this.partition} holds a record at offset ${batch.offset} that this job did not send: a ` +
@@ -75,7 +82,7 @@ export class RepartitionInput extends TaskInput {
 
   protected note(batch: Batch): void {
     if (!isMarker(batch)) this.#events.repeat()
-    else this.#upstream.hear(JSON.parse(batch.bytes.utf8Slice(batch.headerStart, batch.headerEnd)) as Marker)
+    else this.#senders.receive(JSON.parse(batch.bytes.utf8Slice(batch.headerStart, batch.headerEnd)) as Marker)
   }
 
   protected taken(batch: Batch): void {
@@ -88,20 +95,20 @@ export class RepartitionInput extends TaskInput {
   }
 
   protected saveProgress(): RepartitionProgress {
-    return { markers: this.#upstream.save(), seen: this.#repeats.save() }
+    return { markers: this.#senders.save(), seen: this.#repeats.save() }
   }
 
   protected loadProgress(progress: unknown): void {
     const saved = progress as RepartitionProgress | undefined
-    this.#upstream.load(saved?.markers ?? [])
+    this.#senders.load(saved?.markers ?? [])
     this.#repeats.load(saved?.seen ?? [])
   }
 }
 
 /** Whether the header that was found last has the length of one that a task sends. */
-function isOrigin({ headerStart, headerEnd }: Batch): boolean {
+function isIdentity({ headerStart, headerEnd }: Batch): boolean {
   const bytes = headerEnd - headerStart
-  return bytes >= ORIGIN_BYTES && bytes <= ORIGIN_BYTES_MAX
+  return bytes >= IDENTITY_BYTES && bytes <= IDENTITY_BYTES_MAX
 }
 
 /** Whether the record at the cursor is a marker; the cursor is then at its header. */

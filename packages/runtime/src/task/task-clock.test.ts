@@ -137,13 +137,13 @@ test('time behind a step that owes results is held back to the earliest of them,
   const input = source(100)
   const before = new CombinedTime('a', [input], 1000)
   before.update()
-  const step = { owedFrom: 29, dueAt: 90 }
+  const step = { pendingFrom: 29, dueAt: 90 }
   const behind = new HeldTime('final w', before, step)
   input.idle = true
   before.update()
   behind.update()
   expect([behind.watermark, behind.idle]).toEqual([29, false])
-  step.owedFrom = 500
+  step.pendingFrom = 500
   step.dueAt = 600
   behind.update()
   expect([behind.watermark, behind.idle]).toEqual([100, true])
@@ -200,7 +200,7 @@ test('a step that goes by the wall clock has its turns as that moves on, also af
   clock.reach(999)
   expect(clock.due).toBe(false)
   clock.reach(1015)
-  expect(clock.owes).toBe(false)
+  expect(clock.hasPending).toBe(false)
   while (clock.due) clock.step()
   expect(log).toEqual(['wall@1000 at 1015', 'wall@1010 at 1015'])
   clock.reach(500)

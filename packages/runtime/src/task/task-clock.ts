@@ -17,7 +17,7 @@ export class TaskClock {
   readonly #hasWallTimers: boolean
   #wallMs = NO_WATERMARK
   #due: ClockedOperator | undefined
-  #owes = false
+  #hasPending = false
   #changed = false
 
   constructor(times: readonly EventTime[], operators: readonly ClockedOperator[]) {
@@ -32,8 +32,8 @@ export class TaskClock {
   }
 
   /** Whether a step has results to emit that the time which is reached has caused. */
-  get owes(): boolean {
-    return this.#owes
+  get hasPending(): boolean {
+    return this.#hasPending
   }
 
   /** Whether there is anything that the last checkpoint does not hold. */
@@ -45,16 +45,16 @@ export class TaskClock {
   advance(): void {
     for (const time of this.#times) if (time.update()) this.#changed = true
     let due: ClockedOperator | undefined
-    let owes = false
+    let hasPending = false
     for (const operator of this.#operators) {
       const { dueAt, wallDueAt = Number.POSITIVE_INFINITY } = operator
       const reached = dueAt <= operator.time.watermark
       if (!reached && wallDueAt > this.#wallMs) continue
-      owes ||= reached && operator.emits
+      hasPending ||= reached && operator.emits
       if (due === undefined || dueAt < due.dueAt) due = operator
     }
     this.#due = due
-    this.#owes = owes
+    this.#hasPending = hasPending
   }
 
   /** Takes the monotonic time, ms, for what depends on it, and moves time accordingly; called now and then. */

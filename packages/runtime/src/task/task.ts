@@ -54,8 +54,8 @@ export class Task {
   }
 
   /** Settles when the task may continue; undefined while it may. A held task takes no records and cannot commit. */
-  get held(): Promise<void> | undefined {
-    return this.#pipeline?.held
+  get blocked(): Promise<void> | undefined {
+    return this.#pipeline?.blocked
   }
 
   /** Changed bytes that wait for a commit, roughly. */

@@ -1,5 +1,5 @@
 import type { PlanNode, StepNode } from '@millrace/core/internal'
-import { CombinedTime, type EventTime, HeldTime, type OwesResults } from './event-time.ts'
+import { CombinedTime, type EventTime, HeldTime, type PendingResults } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 
 /**
@@ -46,7 +46,7 @@ export class TaskTimes {
   }
 
   /** The results of `node` come later than the records that they are computed from. */
-  hold(node: PlanNode, name: string, before: EventTime, step: OwesResults): void {
+  hold(node: PlanNode, name: string, before: EventTime, step: PendingResults): void {
     this.#held.set(
       node,
       this.#named(`final ${name}`, () => new HeldTime(`final ${name}`, before, step)),

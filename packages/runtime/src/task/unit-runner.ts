@@ -2,9 +2,9 @@ import { type Batch, RecordError } from '@millrace/core'
 import type { TableOperator } from '../operators/operator.ts'
 import { TopicOpening } from '../operators/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
-import type { ErrorPolicyKeeper, ResultSource } from './error-policy.ts'
-import { Hold } from './hold.ts'
+import type { ErrorPolicyHandler, ResultSource } from './error-policy.ts'
 import type { TaskInput } from './input.ts'
+import { TaskBlock } from './task-block.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** A step whose results time emits. */
@@ -31,12 +31,12 @@ interface TimedResult {
 export class UnitRunner {
   readonly #unit: UnitOfWork
   readonly #record: CurrentRecord
-  readonly #policy: ErrorPolicyKeeper
+  readonly #policy: ErrorPolicyHandler
   #waiting: TaskInput | TimedResult | undefined
   /** Blocks the task while a unit waits. */
-  readonly hold = new Hold(() => this.#resume())
+  readonly block = new TaskBlock(() => this.#resume())
 
-  constructor(unit: UnitOfWork, record: CurrentRecord, policy: ErrorPolicyKeeper) {
+  constructor(unit: UnitOfWork, record: CurrentRecord, policy: ErrorPolicyHandler) {
     this.#unit = unit
     this.#record = record
     this.#policy = policy

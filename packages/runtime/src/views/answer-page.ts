@@ -13,11 +13,11 @@ import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
-  partsAsked,
+  queriedParts,
   requireFound,
   requireReflected,
   WAIT_PARAMETERS,
-  waitAsAsked,
+  waitAsRequested,
 } from './view-request.ts'
 
 const PAGE_PARAMETERS = [
@@ -67,11 +67,11 @@ async function answerPage(
     ...(bytes !== undefined && { bytesMax: bytes }),
   }
   const client = c.req.raw.signal
-  const wanted = await waitAsAsked(view, sources, query, client)
-  requireFound(partsAsked(view, sources, query, client))
+  const wanted = await waitAsRequested(view, sources, query, client)
+  requireFound(queriedParts(view, sources, query, client))
   const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
   // The sources that the page is read from: they may have changed during the wait for room.
-  const { here, remote, said } = requireFound(partsAsked(view, sources, query, client))
+  const { here, remote, answerFields } = requireFound(queriedParts(view, sources, query, client))
   const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
   const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
   requireReflected(view, wanted, position)
@@ -79,7 +79,7 @@ async function answerPage(
     next: page.next === null ? null : encodeCursor(view.name, page.next),
     position: formatPosition(position),
     ...completeness(view),
-    ...said,
+    ...answerFields,
   }
   // The entries are JSON already: encoding them showed how large the page is.
   return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position, share)

@@ -10,11 +10,11 @@ import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
-  partsAsked,
+  queriedParts,
   requireFound,
   requireReflected,
   WAIT_PARAMETERS,
-  waitAsAsked,
+  waitAsRequested,
 } from './view-request.ts'
 
 /** `GET /views/:view/value`: the value of one key, or of one key and window. */
@@ -23,14 +23,14 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   const key = keyParameter(view, 'key', required(query, 'key', 'the key whose value is wanted'))
   const window = windowAt(view, timeMs(query, 'window'))
   const client = c.req.raw.signal
-  const wanted = await waitAsAsked(view, sources, query, client)
+  const wanted = await waitAsRequested(view, sources, query, client)
   const share = await budgetOf(sources, query).admit(c.env.outgoing, VALUE_RESERVED_BYTES)
-  const asked = partsAsked(view, sources, query, client)
-  const { value, position } = await findValue(view, key, window?.start, [...asked.here, ...asked.remote])
+  const queried = queriedParts(view, sources, query, client)
+  const { value, position } = await findValue(view, key, window?.start, [...queried.here, ...queried.remote])
   // If the value is found here, no other part is needed.
-  if (value === undefined) requireFound(asked)
+  if (value === undefined) requireFound(queried)
   requireReflected(view, wanted, position)
-  const more = { ...completeness(view), ...asked.said }
+  const more = { ...completeness(view), ...queried.answerFields }
   if (value === undefined) {
     return answerError(c, valueMissing(view, query.get('key'), window?.start), position, more)
   }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { json, msgpack, type Position, type Serde, string } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { MemoryView } from './testing/memory-view.ts'
-import { askProcess, serveParts } from './testing/several-processes.ts'
+import { queryProcess, serveParts } from './testing/several-processes.ts'
 
 /** A view over partitions of `flights`, one for each part. */
 function viewOver(positions: readonly Position[], value: Serde<unknown> = json()): MemoryView {
@@ -19,7 +19,7 @@ test('processes that ask each other at once never wait for room that the other h
   await using processes = await serveParts(whole, TWO_PROCESSES)
   // Three pages fill the budget of a process.
   const asked = processes.list.flatMap(({ url }) =>
-    Array.from({ length: 6 }, () => askProcess(`${url}/views/v/entries`)),
+    Array.from({ length: 6 }, () => queryProcess(`${url}/views/v/entries`)),
   )
   expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(asked.map(() => 200))
 })
@@ -28,8 +28,10 @@ test('queries that wait for a position in another process hold nothing that othe
   const whole = viewOver(TWO_PARTS)
   await using processes = await serveParts(whole, TWO_PROCESSES)
   const [{ url } = { url: '' }] = processes.list
-  const waiting = Array.from({ length: 8 }, () => askProcess(`${url}/views/v/entries?after=flights/1=9&timeout=20000`))
-  expect((await askProcess(`${url}/views/v/entries`)).status).toBe(200)
+  const waiting = Array.from({ length: 8 }, () =>
+    queryProcess(`${url}/views/v/entries?after=flights/1=9&timeout=20000`),
+  )
+  expect((await queryProcess(`${url}/views/v/entries`)).status).toBe(200)
   whole.commit(1, { flights: { 1: 9 } }, [])
   for (const { status, body } of await Promise.all(waiting)) expect({ status, ...body }).toMatchObject({ status: 200 })
 })
@@ -37,9 +39,9 @@ test('queries that wait for a position in another process hold nothing that othe
 test('a position that no view depends on is refused, whichever parts are here', async () => {
   await using processes = await serveParts(viewOver(TWO_PARTS), TWO_PROCESSES)
   for (const { url } of processes.list) {
-    const { status, body } = await askProcess(`${url}/views/v/entries?after=nosuch/0=1`)
+    const { status, body } = await queryProcess(`${url}/views/v/entries?after=nosuch/0=1`)
     expect({ status, ...body }).toMatchObject({ status: 400, code: 'BAD_POSITION' })
-    expect((await askProcess(`${url}/views/v/entries?after=flights/1=0`)).status).toBe(200)
+    expect((await queryProcess(`${url}/views/v/entries?after=flights/1=0`)).status).toBe(200)
   }
 })
 
@@ -56,8 +58,8 @@ test('an answer never says less than the position that was waited for, though a 
   const place = owner.address()
   try {
     const port = typeof place === 'object' && place !== null ? place.port : 0
-    here?.elsewhere.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
-    const { status, body } = await askProcess(`${here?.url}/views/v/entries?after=flights/1=99`)
+    here?.remoteOwners.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
+    const { status, body } = await queryProcess(`${here?.url}/views/v/entries?after=flights/1=99`)
     expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
     expect(body['message']).toContain('does not reflect flights/1=99')
   } finally {
@@ -72,8 +74,8 @@ test('a value is the same JSON from every process, also where its serde does not
   await using processes = await serveParts(whole, TWO_PROCESSES)
   const entries = [{ key: 'k', value: null }]
   for (const { url } of processes.list) {
-    expect(await askProcess(`${url}/views/v/entries`)).toMatchObject({ status: 200, body: { entries } })
-    expect(await askProcess(`${url}/views/v/value?key=k`)).toMatchObject({ status: 200, body: { value: null } })
+    expect(await queryProcess(`${url}/views/v/entries`)).toMatchObject({ status: 200, body: { entries } })
+    expect(await queryProcess(`${url}/views/v/value?key=k`)).toMatchObject({ status: 200, body: { value: null } })
   }
 })
 
@@ -81,7 +83,7 @@ test('of a key that is in two parts every process gives the value in its home', 
   const whole = viewOver(TWO_PARTS)
   for (const part of [0, 1]) whole.commit(part, { flights: { [part]: 1 } }, [{ key: 'k', value: part }])
   await using processes = await serveParts(whole, TWO_PROCESSES)
-  const values = await Promise.all(processes.list.map(({ url }) => askProcess(`${url}/views/v/value?key=k`)))
+  const values = await Promise.all(processes.list.map(({ url }) => queryProcess(`${url}/views/v/value?key=k`)))
   expect(values[0]?.body['value']).toBe(values[1]?.body['value'])
 })
 
@@ -93,7 +95,7 @@ test('a position in a thousand partitions passes on to the other processes', asy
     .map((partition) => `${topic}/${partition}=7`)
     .join(',')
   for (const { url } of processes.list) {
-    const { status, body } = await askProcess(`${url}/views/v/entries?after=${after}`)
+    const { status, body } = await queryProcess(`${url}/views/v/entries?after=${after}`)
     expect({ status, code: body['code'] }).toEqual({ status: 200, code: undefined })
   }
 })
@@ -108,8 +110,8 @@ test('what another process refuses for good is said as it is, not as parts that 
   const place = other.address()
   try {
     const port = typeof place === 'object' && place !== null ? place.port : 0
-    here?.elsewhere.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
-    const { status, body } = await askProcess(`${here?.url}/views/v/entries`)
+    here?.remoteOwners.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
+    const { status, body } = await queryProcess(`${here?.url}/views/v/entries`)
     expect({ status, ...body }).toMatchObject({ status: 500, code: 'QUERY_FAILED' })
     expect(body['message']).toContain('with the same token')
   } finally {

@@ -3,6 +3,7 @@ import { socketFetch } from '@millrace/core/node'
 import { PEER_MS } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
 import { type RemoteOwner, type ServedView, SOCKET_SCHEME } from './served-view.ts'
+import { serverClosing } from './server-closing.ts'
 
 /** How to query another process of the job. */
 export interface PeerOptions {
@@ -47,7 +48,7 @@ export interface PeerRequest {
  * Queries a process for the parts of a view that it has. Returns its answer, which may be `VALUE_MISSING`. Throws
  * `VIEW_INCOMPLETE` if it does not answer in time, or has other parts by now; and throws its refusal if it refuses.
  */
-export async function askPeer(
+export async function queryPeer(
   view: ServedView,
   owner: RemoteOwner,
   { token, signal, timers }: PeerOptions,
@@ -68,7 +69,7 @@ export async function askPeer(
     answer = JSON.parse(await textOf(response, holds)) as PeerAnswer
   } catch (cause) {
     if (cause instanceof RetriableError) throw cause
-    if (signal.aborted) throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+    if (signal.aborted) throw serverClosing()
     const reason = late.signal.aborted ? 'in time' : cause instanceof Error ? cause.message : String(cause)
     throw incomplete(view, owner, `does not answer (${reason})`, cause)
   } finally {

@@ -22,7 +22,7 @@ export async function findValue(
   sources: readonly PartSource[] = localSources(view),
 ): Promise<Reflecting<unknown>> {
   const passed: Position[] = []
-  for (const source of likeliestFirst(view, key, sources)) {
+  for (const source of mostLikelyFirst(view, key, sources)) {
     const found = await source.value(key, windowStart)
     if (found.value !== undefined) return found
     passed.push(found.position)
@@ -66,10 +66,10 @@ export async function findPage(
     })
   // Queries all other processes at once, and the parts of this process one after the other: what they hold together is
   // checked in between.
-  const asked = sources.map((source, at) => (source.remote ? read(source, at) : undefined))
-  for (const each of asked) each?.catch(() => undefined)
+  const requests = sources.map((source, at) => (source.remote ? read(source, at) : undefined))
+  for (const each of requests) each?.catch(() => undefined)
   const found: Reflecting<PartPage>[] = []
-  for (const [at, source] of sources.entries()) found.push(await (asked[at] ?? read(source, at)))
+  for (const [at, source] of sources.entries()) found.push(await (requests[at] ?? read(source, at)))
   const pages = found.map(({ value }) => value)
   return {
     value: await encodePage(mergePages(pages, range.reverse === true), range.limit, effort),
@@ -122,7 +122,7 @@ function localSources(view: ServedView): PartSource[] {
   return view.parts.map((part) => localSource(view, part))
 }
 
-function likeliestFirst(view: ServedView, key: unknown, sources: readonly PartSource[]): readonly PartSource[] {
+function mostLikelyFirst(view: ServedView, key: unknown, sources: readonly PartSource[]): readonly PartSource[] {
   if (sources.length === 1) return sources
   const out = new ByteWriter()
   view.key.encode(key, out)

@@ -11,7 +11,7 @@ import { PEER_MS } from './limits.ts'
 import { HandTimers } from './testing/hand-timers.ts'
 import { MemoryView } from './testing/memory-view.ts'
 import { STATUS } from './testing/served.ts'
-import { askProcess, serveParts, TOKEN, viewOf } from './testing/several-processes.ts'
+import { queryProcess, serveParts, TOKEN, viewOf } from './testing/several-processes.ts'
 import { startViewServer } from './view-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
@@ -66,7 +66,7 @@ describe('a view whose parts are in several processes', () => {
       const [model] = alone.list
       const parameters = Object.entries(range).map(([name, value]): [string, string] => [name, `${value}`])
       const unlimited = parameters.filter(([name]) => name !== 'limit')
-      const expected = (await askProcess(`${model?.url}/views/v/entries?${new URLSearchParams(unlimited)}`)).body
+      const expected = (await queryProcess(`${model?.url}/views/v/entries?${new URLSearchParams(unlimited)}`)).body
       const found: unknown[] = []
       let cursor: string | null = null
       let turn = first
@@ -76,7 +76,7 @@ describe('a view whose parts are in several processes', () => {
           ...(cursor === null ? [] : [['cursor', cursor] as [string, string]]),
         ])
         // Each page by another process: a cursor is a place in the view, whichever process made it.
-        const { status, body } = await askProcess(`${started[turn++ % 3]?.url}/views/v/entries?${query}`)
+        const { status, body } = await queryProcess(`${started[turn++ % 3]?.url}/views/v/entries?${query}`)
         expect({ status, body }).toMatchObject({ status: 200 })
         expect(body['position']).toBe(expected['position'])
         found.push(...(body['entries'] as unknown[]))
@@ -85,15 +85,15 @@ describe('a view whose parts are in several processes', () => {
       expect(found).toEqual(expected['entries'])
       for (const [key, hour] of all.slice(0, 3)) {
         const query = new URLSearchParams({ key, window: `${hour * HOUR}` })
-        const { body } = await askProcess(`${started[first]?.url}/views/v/value?${query}`)
+        const { body } = await queryProcess(`${started[first]?.url}/views/v/value?${query}`)
         expect(body).toMatchObject({ key, value: `${key}@${hour}` })
         const windows = new URLSearchParams({ key, reverse: 'true' })
         const answers = await Promise.all(
-          [started[first], model].map((each) => askProcess(`${each?.url}/views/v/windows?${windows}`)),
+          [started[first], model].map((each) => queryProcess(`${each?.url}/views/v/windows?${windows}`)),
         )
         expect(answers[0]?.body['entries']).toEqual(answers[1]?.body['entries'])
       }
-      const missing = await askProcess(`${started[first]?.url}/views/v/value?key=none&window=0`)
+      const missing = await queryProcess(`${started[first]?.url}/views/v/value?key=none&window=0`)
       expect(missing).toMatchObject({ status: 404, body: { code: 'VALUE_MISSING', position: expected['position'] } })
     })
     await fc.assert(property, { numRuns: 25 })
@@ -103,10 +103,10 @@ describe('a view whose parts are in several processes', () => {
     const whole = emptyView()
     await using processes = await serveParts(whole, [[0, 1], [2, 3, 4], []])
     const [here] = processes.list
-    const waiting = askProcess(`${here?.url}/views/v/value?key=k&after=flights/3=9&timeout=4000`)
+    const waiting = queryProcess(`${here?.url}/views/v/value?key=k&after=flights/3=9&timeout=4000`)
     whole.commit(3, { flights: { 3: 9 } }, [{ key: 'k', value: 1 }])
     expect(await waiting).toMatchObject({ status: 200, body: { value: 1, position: 'flights/3=9' } })
-    const late = await askProcess(`${here?.url}/views/v/entries?after=flights/3=10&timeout=1`)
+    const late = await queryProcess(`${here?.url}/views/v/entries?after=flights/3=10&timeout=1`)
     expect(late).toMatchObject({ status: 504, body: { code: 'POSITION_NOT_REACHED' } })
     expect(late.body['position']).toContain('flights/3=9')
   })
@@ -115,19 +115,19 @@ describe('a view whose parts are in several processes', () => {
     await using processes = await serveParts(emptyView(), [[0, 1], [2, 3, 4], []])
     const [here, other, third] = processes.list
     const incomplete = async (reason: RegExp) => {
-      const { status, body } = await askProcess(`${here?.url}/views/v/entries`)
+      const { status, body } = await queryProcess(`${here?.url}/views/v/entries`)
       expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
       expect(body['message']).toMatch(reason)
     }
-    expect((await askProcess(`${here?.url}/views/v/entries`)).status).toBe(200)
-    const known = here?.elsewhere.splice(0) ?? []
+    expect((await queryProcess(`${here?.url}/views/v/entries`)).status).toBe(200)
+    const known = here?.remoteOwners.splice(0) ?? []
     await incomplete(/2 of them are served \(0, 1\)/)
-    here?.elsewhere.push(
+    here?.remoteOwners.push(
       { address: other?.address ?? '', partitions: [2, 3] },
       { address: third?.address ?? '', partitions: [4] },
     )
     await incomplete(/serves the parts 2,3,4 by now/)
-    here?.elsewhere.splice(0, 2, ...known)
+    here?.remoteOwners.splice(0, 2, ...known)
     await other?.close()
     await incomplete(/which has the parts 2, 3, 4 of view "v", does not answer/)
   })
@@ -150,7 +150,7 @@ describe('a view whose parts are in several processes', () => {
     })
     try {
       expect(server.address).toBe(`unix:${join(directory, 'its.sock')}`)
-      expect((await askProcess(`${server.url}/views/v/entries`)).status).toBe(200)
+      expect((await queryProcess(`${server.url}/views/v/entries`)).status).toBe(200)
       expect(seen).toEqual([undefined])
     } finally {
       await server.close()
@@ -174,7 +174,7 @@ describe('a view whose parts are in several processes', () => {
     })
     try {
       const asked = new Promise((resolve) => silent.once('request', resolve))
-      const answer = askProcess(`${server.url}/views/v/entries`)
+      const answer = queryProcess(`${server.url}/views/v/entries`)
       await asked
       timers.advance(PEER_MS)
       expect(await answer).toMatchObject({ status: 503, body: { code: 'VIEW_INCOMPLETE' } })

@@ -3,7 +3,7 @@ import { keyToText, type StoreRange } from '@millrace/core/internal'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_MAX } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
 import type { PartPage, PartSource, Reflecting } from './part-source.ts'
-import { askPeer, type PeerOptions, type PeerRequest } from './peer-request.ts'
+import { type PeerOptions, type PeerRequest, queryPeer } from './peer-request.ts'
 import type { RemoteOwner, ServedView } from './served-view.ts'
 
 /** The parts of a view that one other process serves, queried over HTTP. Keys and values stay the JSON that they are there. */
@@ -24,11 +24,11 @@ export class RemoteParts implements PartSource {
   /** Resolves once that process reflects a position. Throws `PositionNotReached` when that takes too long. */
   async wait(wanted: Position, waitMs: number): Promise<void> {
     const parameters = { after: formatPosition(wanted), timeout: `${waitMs}`, limit: '1' }
-    await this.#ask({ what: 'entries', parameters, waitMs, wanted })
+    await this.#query({ what: 'entries', parameters, waitMs, wanted })
   }
 
   async value(key: unknown, windowStart: number | undefined): Promise<Reflecting<unknown>> {
-    const { code, value, position } = await this.#ask({
+    const { code, value, position } = await this.#query({
       what: 'value',
       parameters: {
         key: keyToText(this.#view.key, key),
@@ -44,7 +44,7 @@ export class RemoteParts implements PartSource {
       entries = [],
       next = null,
       position = '',
-    } = await this.#ask({
+    } = await this.#query({
       what: range.key === undefined ? 'entries' : 'windows',
       parameters: this.#parametersOf(range),
       holds: (held) => {
@@ -86,7 +86,7 @@ export class RemoteParts implements PartSource {
     }
   }
 
-  #ask(request: PeerRequest) {
-    return askPeer(this.#view, this.#owner, this.#options, request)
+  #query(request: PeerRequest) {
+    return queryPeer(this.#view, this.#owner, this.#options, request)
   }
 }

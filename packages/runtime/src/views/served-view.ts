@@ -20,7 +20,7 @@ export interface ServedView {
   readonly sources: Position
   readonly parts: readonly ViewPart[]
   /** The processes that have the other parts, as far as they are known. */
-  readonly elsewhere: readonly RemoteOwner[]
+  readonly remoteOwners: readonly RemoteOwner[]
 }
 
 /** The prefix of the address of a process that answers on a socket in the file system. */

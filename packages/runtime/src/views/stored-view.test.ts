@@ -38,7 +38,7 @@ function storedView(model: MemoryView, states: readonly TaskState[]): ServedView
     changes: NEVER,
     positions: NEVER,
   }))
-  return { name, key, value, windowMs, partitions, completeFrom: {}, sources: {}, elsewhere: [], parts }
+  return { name, key, value, windowMs, partitions, completeFrom: {}, sources: {}, remoteOwners: [], parts }
 }
 
 async function openStates(run: number): Promise<TaskState[]> {

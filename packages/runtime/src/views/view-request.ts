@@ -8,6 +8,7 @@ import { badRequest, integer, type Query } from './query-parameters.ts'
 import { RemoteParts } from './remote-parts.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
+import { serverClosing } from './server-closing.ts'
 import { waitForPosition } from './wait-for-position.ts'
 
 /** The parameters of every request that may wait for a position. */
@@ -45,12 +46,12 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
 }
 
 /** Whether a request wants only what is in this process. Throws `BAD_REQUEST`. */
-function asksHereOnly(query: Query): boolean {
-  const asked = query.get(PARTS_PARAMETER)
-  if (asked === undefined || asked === 'here') return asked === 'here'
+function isForHereOnly(query: Query): boolean {
+  const queried = query.get(PARTS_PARAMETER)
+  if (queried === undefined || queried === 'here') return queried === 'here'
   throw badRequest(
     PARTS_PARAMETER,
-    `${JSON.stringify(asked)} is not "here", which asks for the parts of this process only`,
+    `${JSON.stringify(queried)} is not "here", which asks for the parts of this process only`,
   )
 }
 
@@ -59,41 +60,46 @@ function asksHereOnly(query: Query): boolean {
  * request with `parts=here` wants only what is here: returns the fields for its answer about that.
  */
 export function requireParts(view: ServedView, query: Query): { readonly parts?: readonly number[] } {
-  if (asksHereOnly(query)) return { parts: partsHere(view) }
+  if (isForHereOnly(query)) return { parts: partsHere(view) }
   if (isComplete(view)) return {}
   throw partsMissing(view, partsHere(view), 'follow each process of the job with parts=here, as "millrace watch" does')
 }
 
 /** What a request is answered from, as of one moment. */
-export interface AskedParts {
+export interface QueriedParts {
   /** The parts that this process serves. */
   readonly here: readonly PartSource[]
   /** The parts that other processes serve, as far as the request wants them. */
   readonly remote: readonly RemoteParts[]
   /** The fields of the answer about its parts. */
-  readonly said: { readonly parts?: readonly number[] }
+  readonly answerFields: { readonly parts?: readonly number[] }
   /** The error if the request wants some parts, and no process is known to have them. */
   readonly missing: RetriableError | undefined
 }
 
 /** The parts that a request wants: with `parts=here` those of this process; else all, including those of other processes. */
-export function partsAsked(view: ServedView, sources: RouteSources, query: Query, clientGone: AbortSignal): AskedParts {
+export function queriedParts(
+  view: ServedView,
+  sources: RouteSources,
+  query: Query,
+  clientGone: AbortSignal,
+): QueriedParts {
   const here = view.parts.map((part) => localSource(view, part))
-  if (asksHereOnly(query)) return { here, remote: [], said: { parts: partsHere(view) }, missing: undefined }
-  if (isComplete(view)) return { here, remote: [], said: {}, missing: undefined }
+  if (isForHereOnly(query)) return { here, remote: [], answerFields: { parts: partsHere(view) }, missing: undefined }
+  if (isComplete(view)) return { here, remote: [], answerFields: {}, missing: undefined }
   const signal = AbortSignal.any([sources.closing, clientGone])
   const peer = { token: sources.token, signal, timers: sources.env.timers }
-  const remote = view.elsewhere.map((owner) => new RemoteParts(view, owner, peer))
+  const remote = view.remoteOwners.map((owner) => new RemoteParts(view, owner, peer))
   const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
   // A part that appears twice is on its way from one process to another.
   const isWhole = found.length === view.partitions && found.every((part, index) => part === index)
-  return { here, remote, said: {}, missing: isWhole ? undefined : partsMissing(view, found, 'ask again') }
+  return { here, remote, answerFields: {}, missing: isWhole ? undefined : partsMissing(view, found, 'ask again') }
 }
 
 /** Throws `VIEW_INCOMPLETE` if no process has some of the parts. */
-export function requireFound(asked: AskedParts): AskedParts {
-  if (asked.missing !== undefined) throw asked.missing
-  return asked
+export function requireFound(queried: QueriedParts): QueriedParts {
+  if (queried.missing !== undefined) throw queried.missing
+  return queried
 }
 
 /**
@@ -101,7 +107,7 @@ export function requireFound(asked: AskedParts): AskedParts {
  * processes which query each other never wait for room that the other's query holds.
  */
 export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
-  return asksHereOnly(query) ? sources.hereBudget : sources.budget
+  return isForHereOnly(query) ? sources.hereBudget : sources.budget
 }
 
 function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {
@@ -123,7 +129,7 @@ export function partsHere(view: ServedView): number[] {
  * processes. Throws `PositionNotReached` when that takes too long, `SERVER_CLOSING` when the server closes,
  * `VIEW_INCOMPLETE` for parts that no process has, and `BAD_POSITION` for a position that no view of the job ever reaches.
  */
-export async function waitAsAsked(
+export async function waitAsRequested(
   view: ServedView,
   sources: RouteSources,
   query: Query,
@@ -135,7 +141,7 @@ export async function waitAsAsked(
   const wanted = parsePosition(after)
   requireReachable(wanted, sources.views)
   const signal = AbortSignal.any([sources.closing, clientGone])
-  const { remote } = requireFound(partsAsked(view, sources, query, clientGone))
+  const { remote } = requireFound(queriedParts(view, sources, query, clientGone))
   const [waited] = await sources.waits.hold(() =>
     Promise.all([
       waitForPosition(view.parts, wanted, timeoutMs, sources.env.timers, signal),
@@ -143,7 +149,7 @@ export async function waitAsAsked(
     ]),
   )
   if (waited === 'timeout') throw new PositionNotReached(view, wanted, positionHere(view))
-  if (waited === 'aborted') throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+  if (waited === 'aborted') throw serverClosing()
   return wanted
 }
 

@@ -14,6 +14,7 @@ import { PositionNotReached } from './position-not-reached.ts'
 import { parseQuery } from './query-parameters.ts'
 import type { Http, HttpContext, RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
+import { serverClosing } from './server-closing.ts'
 import { PARTS_PARAMETER, partsHere, requireParts, viewNamed } from './view-request.ts'
 
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
@@ -21,8 +22,7 @@ export function viewRoutes(sources: RouteSources): Hono<Http> {
   const app = new Hono<Http>()
   const named = (c: HttpContext) => viewNamed(sources.views, c.req.param('view') ?? '')
   app.use(async (_c, next) => {
-    if (sources.closing.aborted)
-      throw new RetriableError('SERVER_CLOSING', 'the job is stopping; ask again once it runs')
+    if (sources.closing.aborted) throw serverClosing()
     await next()
   })
   app.onError((error, c) => answerError(c, error, error instanceof PositionNotReached ? error.position : undefined))

@@ -31,7 +31,7 @@ export class MemoryView implements ServedView {
   readonly completeFrom: Position
   readonly sources: Position
   parts: readonly MemoryPart[]
-  elsewhere: readonly RemoteOwner[] = []
+  remoteOwners: readonly RemoteOwner[] = []
 
   constructor(options: MemoryViewOptions) {
     const { name, key, value, windowMs, positions, completeFrom = {} } = options

@@ -16,7 +16,7 @@ export interface ServingProcess {
   readonly address: string
   /** The parts that it has. */
   readonly here: number[]
-  readonly elsewhere: RemoteOwner[]
+  readonly remoteOwners: RemoteOwner[]
   close(): Promise<void>
 }
 
@@ -31,20 +31,20 @@ export async function serveParts(whole: MemoryView, placed: readonly (readonly n
   const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
   const list: ServingProcess[] = []
   for (const [index, parts] of placed.entries()) {
-    const [here, elsewhere] = [[...parts], [] as RemoteOwner[]]
+    const [here, remoteOwners] = [[...parts], [] as RemoteOwner[]]
     const server = await startViewServer({
       job: STATUS.job,
-      views: [viewOf(whole, here, elsewhere)],
+      views: [viewOf(whole, here, remoteOwners)],
       status: () => STATUS,
       env: nodeEnv(),
       token: TOKEN,
       ...(index % 2 === 1 && { socket: join(directory, `${index}.sock`) }),
     })
-    list.push({ url: server.url, address: server.address, here, elsewhere, close: () => server.close() })
+    list.push({ url: server.url, address: server.address, here, remoteOwners, close: () => server.close() })
   }
   for (const process of list) {
     for (const { address, here } of list) {
-      if (address !== process.address && here.length > 0) process.elsewhere.push({ address, partitions: [...here] })
+      if (address !== process.address && here.length > 0) process.remoteOwners.push({ address, partitions: [...here] })
     }
   }
   return {
@@ -57,7 +57,7 @@ export async function serveParts(whole: MemoryView, placed: readonly (readonly n
 }
 
 /** What one process serves of a view, and where the rest is; both may change. */
-export function viewOf(whole: MemoryView, here: readonly number[], elsewhere: readonly RemoteOwner[]): ServedView {
+export function viewOf(whole: MemoryView, here: readonly number[], remoteOwners: readonly RemoteOwner[]): ServedView {
   const { name, key, value, windowMs, partitions, completeFrom, sources } = whole
   return {
     name,
@@ -67,7 +67,7 @@ export function viewOf(whole: MemoryView, here: readonly number[], elsewhere: re
     partitions,
     completeFrom,
     sources,
-    elsewhere,
+    remoteOwners,
     get parts() {
       return whole.parts.filter(({ partition }) => here.includes(partition))
     },
@@ -75,7 +75,7 @@ export function viewOf(whole: MemoryView, here: readonly number[], elsewhere: re
 }
 
 /** Requests something of the view from a process. */
-export async function askProcess(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
+export async function queryProcess(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } })
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }

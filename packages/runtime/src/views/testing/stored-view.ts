@@ -35,7 +35,7 @@ export async function openStoredView(name: string, directory: string, windowMs: 
   }
   const view = { name, key: string() as Serde<unknown>, value: json() as Serde<unknown>, windowMs, partitions: 1 }
   return {
-    view: { ...view, completeFrom: {}, sources: {}, elsewhere: [], parts: [part] },
+    view: { ...view, completeFrom: {}, sources: {}, remoteOwners: [], parts: [part] },
     commit: (rows) => commit(state, name, rows),
     [Symbol.asyncDispose]: () => state.close(),
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inputIdOf, ORIGIN_BYTES, OriginHeader, RepeatFilter, readAhead } from './origin.ts'
+import { IDENTITY_BYTES, IdentityHeader, inputIdOf, RepeatFilter, readAhead } from './record-identity.ts'
 
 interface Sent {
   readonly partition: number
@@ -10,7 +10,7 @@ interface Sent {
 }
 
 function bytesOf({ partition, input, offset, number }: Sent): Buffer {
-  const header = new OriginHeader(partition)
+  const header = new IdentityHeader(partition)
   header.set(input, offset, number, 0)
   return Buffer.from(header.headers[0][1] ?? [])
 }
@@ -72,14 +72,14 @@ test('a watermark travels with a record at any distance, and costs nothing where
   const far = { min: -8.64e15, max: 8.64e15 }
   fc.assert(
     fc.property(fc.oneof(fc.integer({ min: -200, max: 20_000 }), fc.integer(far)), fc.nat(), (ahead, number) => {
-      const header = new OriginHeader(3)
+      const header = new IdentityHeader(3)
       header.set(7, 2 ** 40, number, ahead)
       const bytes = Buffer.concat([Buffer.of(0xff), header.headers[0][1] ?? Buffer.of()])
       expect(readAhead(bytes, 1, bytes.length)).toBe(ahead)
-      if (ahead === 0) expect(bytes.length).toBe(1 + ORIGIN_BYTES)
-      if (Math.abs(ahead) < 64 * 128) expect(bytes.length).toBeLessThanOrEqual(1 + ORIGIN_BYTES + 2)
+      if (ahead === 0) expect(bytes.length).toBe(1 + IDENTITY_BYTES)
+      if (Math.abs(ahead) < 64 * 128) expect(bytes.length).toBeLessThanOrEqual(1 + IDENTITY_BYTES + 2)
       header.set(7, 1, number, 0)
-      expect(header.headers[0][1]).toHaveLength(ORIGIN_BYTES)
+      expect(header.headers[0][1]).toHaveLength(IDENTITY_BYTES)
     }),
   )
 })

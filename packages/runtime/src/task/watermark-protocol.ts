@@ -37,11 +37,11 @@ class Sender implements Progress {
 }
 
 /** What the tasks that send to one repartition partition have reported. */
-export class UpstreamProgress implements Progress {
+export class SendersProgress implements Progress {
   #senders: Sender[] = []
   readonly #idleAfterMs: number
   #time: CombinedTime
-  #allHeard = false
+  #allReported = false
 
   /** `idleAfterMs`: see `CombinedTime`. */
   constructor(idleAfterMs: number) {
@@ -55,7 +55,7 @@ export class UpstreamProgress implements Progress {
   }
 
   get idle(): boolean {
-    return this.#allHeard && this.#time.idle
+    return this.#allReported && this.#time.idle
   }
 
   /** The positions up to which the senders' inputs had been read. */
@@ -63,17 +63,17 @@ export class UpstreamProgress implements Progress {
     return this.#senders.map(({ marker }) => marker.position)
   }
 
-  hear(marker: Marker): void {
+  receive(marker: Marker): void {
     const known = this.#find(marker.partition)
     if (known === undefined) {
       this.#senders.push(new Sender(marker))
       this.#time = this.#combine()
-    } else if (isNews(marker, known)) {
+    } else if (isNewer(marker, known)) {
       known.marker = marker
       known.idle = marker.idle
     }
-    this.#allHeard = this.#senders.length >= marker.of
-    if (this.#allHeard) this.#time.update()
+    this.#allReported = this.#senders.length >= marker.of
+    if (this.#allReported) this.#time.update()
   }
 
   /** A record of a sender came. True if the sender was idle: from now on it holds back the watermark. */
@@ -81,7 +81,7 @@ export class UpstreamProgress implements Progress {
     const sender = this.#find(partition)
     if (sender === undefined || !sender.idle) return false
     sender.idle = false
-    if (this.#allHeard) this.#time.update()
+    if (this.#allReported) this.#time.update()
     return true
   }
 
@@ -92,15 +92,15 @@ export class UpstreamProgress implements Progress {
   load(markers: readonly Marker[]): void {
     this.#senders = []
     this.#time = this.#combine()
-    this.#allHeard = false
-    for (const marker of markers) this.hear(marker)
+    this.#allReported = false
+    for (const marker of markers) this.receive(marker)
     // A sender that was idle may have become active just before.
     this.#time.wake()
   }
 
   /** Takes the monotonic time, ms, for what depends on it. */
   tick(nowMs: number): void {
-    if (this.#allHeard) this.#time.tick(nowMs)
+    if (this.#allReported) this.#time.tick(nowMs)
   }
 
   #combine(): CombinedTime {
@@ -113,6 +113,6 @@ export class UpstreamProgress implements Progress {
 }
 
 /** A task that restarted from an older checkpoint sends older markers first. */
-function isNews(marker: Marker, known: Sender): boolean {
+function isNewer(marker: Marker, known: Sender): boolean {
   return (marker.watermark ?? NO_WATERMARK) >= known.watermark && reaches(marker.position, known.marker.position)
 }

@@ -2,7 +2,7 @@
  * Blocks a task while a step waits for something: the task takes no record, and nothing is committed. The waiting work
  * continues before the hold is over, so that no commit comes between.
  */
-export class Hold {
+export class TaskBlock {
   readonly #resume: () => void
   #until: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
