@@ -1,7 +1,8 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
-import { batchBytes, isControl, isWhole, producerOf } from '../../record-batch/batch-header.ts'
+import { isControl, producerOf } from '../../record-batch/batch-header.ts'
 import { type Outcome, outcomeOf } from '../../record-batch/control-batch.ts'
-import { HEADER_BYTES, type Producer } from '../../record-batch/format.ts'
+import type { Producer } from '../../record-batch/format.ts'
+import { BatchScanner } from '../partition/batch-scanner.ts'
 import { sameTransaction } from '../partition/open-transactions.ts'
 import { listSegments } from '../partition/segments.ts'
 import { segmentPath, topicsDirectory } from '../paths.ts'
@@ -33,15 +34,21 @@ export function findMarker(files: FileSystem, data: string, producer: Producer):
 }
 
 function markerIn(file: OpenFile, producer: Producer): Outcome | undefined {
-  const buffer = Buffer.allocUnsafe(MARKER_BYTES_MAX)
-  for (let position = 0; ; ) {
-    const held = file.read(buffer, 0, MARKER_BYTES_MAX, position)
-    const bytes = held < HEADER_BYTES ? undefined : batchBytes(buffer, 0)
-    if (bytes === undefined) return undefined
-    if (bytes <= held && isControl(buffer, 0) && sameTransaction(producerOf(buffer, 0), producer)) {
-      const outcome = isWhole(buffer, 0, bytes) ? outcomeOf(buffer, 0) : undefined
+  const scanner = new BatchScanner(file, Buffer.allocUnsafeSlow(MARKER_BYTES_MAX), MARKER_BYTES_MAX)
+  scanner.limitTo(file.size())
+  for (;;) {
+    const found = scanner.findHeader()
+    if (found !== 'whole' && found !== 'offset') return undefined
+    const { buffer, at, bytes } = scanner
+    if (bytes <= MARKER_BYTES_MAX && isControl(buffer, at) && sameTransaction(producerOf(buffer, at), producer)) {
+      const outcome = markerHere(scanner)
       if (outcome !== undefined) return outcome
     }
-    position += bytes
+    scanner.pass()
   }
+}
+
+function markerHere(scanner: BatchScanner): Outcome | undefined {
+  const found = scanner.find()
+  return found === 'whole' || found === 'offset' ? outcomeOf(scanner.buffer, scanner.at) : undefined
 }

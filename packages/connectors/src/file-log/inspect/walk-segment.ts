@@ -1,8 +1,17 @@
 import { MillraceError, type OpenFile } from '@millrace/core'
-import { baseOffset, batchBytes } from '../../record-batch/batch-header.ts'
-import { HEADER_BYTES, LAST_OFFSET_DELTA_AT, MAGIC, MAGIC_AT } from '../../record-batch/format.ts'
+import { baseOffset } from '../../record-batch/batch-header.ts'
+import { LAST_OFFSET_DELTA_AT } from '../../record-batch/format.ts'
 import { RecordCursor } from '../../record-batch/record-cursor.ts'
-import { type FoundBatch, SegmentBytes } from './segment-bytes.ts'
+import { type BatchScanner, describeDamage, type Found } from '../partition/batch-scanner.ts'
+import { segmentScanner } from '../partition/scan.ts'
+
+/** Where a whole batch is, and the content of its header. */
+interface FoundBatch {
+  readonly position: number
+  readonly bytes: number
+  readonly baseOffset: number
+  readonly nextOffset: number
+}
 
 /** A batch without problems. */
 export interface WalkedBatch extends FoundBatch {
@@ -47,26 +56,31 @@ export function* walkSegment(
   walk: SegmentWalk,
 ): Generator<WalkedBatch | WalkedDamage, void, undefined> {
   const { limit, nextBase } = walk
-  const bytes = new SegmentBytes(file, limit)
+  const scanner = segmentScanner(file, limit, limit - walk.position)
   let { position, offset: expected } = walk
   while (position < limit) {
-    const found = bytes.wholeAt(position, 0, Number.MAX_SAFE_INTEGER)
-    if (found?.baseOffset === expected) {
-      const buffer = bytes.view(position, found.bytes)
-      const end = position + found.bytes
+    scanner.moveTo(position, expected)
+    const found = scanner.find()
+    if (found === 'whole') {
+      const { bytes, nextOffset } = scanner
+      const buffer = scanner.buffer.subarray(scanner.at, scanner.at + bytes)
+      const end = position + bytes
       if (recordsFit(buffer)) {
-        yield { kind: 'batch', ...found, buffer }
+        yield { kind: 'batch', position, bytes, baseOffset: expected, nextOffset, buffer }
       } else {
         const what =
           'the checksum of the batch there is right, but its records do not fit into it: it was written wrong'
-        yield damage(position, end, expected, found.nextOffset, what)
+        yield damage(position, end, expected, nextOffset, what)
       }
       position = end
-      expected = found.nextOffset
+      expected = nextOffset
       continue
     }
+    const other = found === 'offset' ? foundBatch(scanner) : undefined
     const damaged =
-      found === undefined ? resync(bytes, walk, position, expected) : wrongOffset(bytes, walk, found, expected)
+      other !== undefined && other.nextOffset > other.baseOffset
+        ? wrongOffset(scanner, walk, other, expected)
+        : resync(scanner, walk, position, expected)
     yield damaged
     if (damaged.nextOffset === undefined) return
     position = damaged.end
@@ -94,11 +108,35 @@ function damage(
   return { kind: 'damage', position, end, offset, nextOffset, what, baseOffsetOnly }
 }
 
+function foundBatch(scanner: BatchScanner): FoundBatch {
+  const { position, bytes, nextOffset } = scanner
+  return { position, bytes, baseOffset: baseOffset(scanner.buffer, scanner.at), nextOffset }
+}
+
+/** The whole batch at `position`, with offsets within `[offsetMin, offsetMax]`; undefined if there is none. */
+function wholeAt(
+  scanner: BatchScanner,
+  position: number,
+  offsetMin: number,
+  offsetMax: number,
+): FoundBatch | undefined {
+  scanner.moveTo(position, offsetMin)
+  if (!isWithin(scanner.findHeader())) return undefined
+  const found = foundBatch(scanner)
+  // The offsets come first: in bytes that are not a batch they are almost never right, and a checksum takes longer.
+  if (found.baseOffset < offsetMin || found.nextOffset > offsetMax || found.nextOffset <= found.baseOffset)
+    return undefined
+  return isWithin(scanner.find()) ? found : undefined
+}
+
+/** Whether it is a batch as far as it was checked, whatever its base offset. */
+const isWithin = (found: Found) => found === 'whole' || found === 'offset'
+
 /** A whole batch with another base offset than the one that follows from the batch before. */
-function wrongOffset(bytes: SegmentBytes, walk: SegmentWalk, found: FoundBatch, expected: number): WalkedDamage {
+function wrongOffset(scanner: BatchScanner, walk: SegmentWalk, found: FoundBatch, expected: number): WalkedDamage {
   const { position } = found
   const end = position + found.bytes
-  const follower = end === walk.limit ? walk.nextBase : bytes.wholeAt(end, 0, Number.MAX_SAFE_INTEGER)?.baseOffset
+  const follower = end === walk.limit ? walk.nextBase : wholeAt(scanner, end, 0, Number.MAX_SAFE_INTEGER)?.baseOffset
   if (follower !== found.nextOffset) {
     const next = expected + found.nextOffset - found.baseOffset
     const what = `offset ${expected} should be there, not ${found.baseOffset}: the batch is whole but for its base offset`
@@ -108,45 +146,37 @@ function wrongOffset(bytes: SegmentBytes, walk: SegmentWalk, found: FoundBatch, 
     const what = `${offsets(expected, found.baseOffset)} are missing before the batch there`
     return damage(position, position, expected, found.baseOffset, what)
   }
-  return resync(bytes, walk, position, expected)
+  return resync(scanner, walk, position, expected)
 }
 
 /** The damage at `position`, up to the next batch of the segment. */
-function resync(bytes: SegmentBytes, walk: SegmentWalk, position: number, expected: number): WalkedDamage {
+function resync(scanner: BatchScanner, walk: SegmentWalk, position: number, expected: number): WalkedDamage {
   const { limit, nextBase, offsetMax } = walk
-  const head = bytes.view(position, HEADER_BYTES)
-  const what = whatIsBroken(head, position, expected, limit)
-  const ownBytes = head.length < HEADER_BYTES ? undefined : batchBytes(head, 0)
-  const ownEnd = ownBytes === undefined ? undefined : position + ownBytes
+  scanner.moveTo(position, expected)
+  const found = scanner.find()
+  const hasHeader = found !== 'cut' && found !== 'short'
+  const stated = hasHeader ? baseOffset(scanner.buffer, scanner.at) : expected
+  const what =
+    describeDamage(found, scanner) + (found === 'checksum' && stated !== expected ? ` (it says offset ${stated})` : '')
+  const ownEnd = hasHeader && found !== 'length' ? position + scanner.bytes : undefined
   if (ownEnd !== undefined) {
     // If the length and the last offset of the damaged batch both lead to the next one, only its content is damaged.
-    const ownNext = expected + head.readInt32BE(LAST_OFFSET_DELTA_AT) + 1
-    const landing = ownEnd === limit ? nextBase : bytes.wholeAt(ownEnd, expected, offsetMax)?.baseOffset
+    const ownNext = expected + scanner.buffer.readInt32BE(scanner.at + LAST_OFFSET_DELTA_AT) + 1
+    const landing = ownEnd === limit ? nextBase : wholeAt(scanner, ownEnd, expected, offsetMax)?.baseOffset
     if (landing === ownNext) return damage(position, ownEnd, expected, ownNext, what)
   }
-  for (let at = bytes.nextCandidate(position + 1); at !== undefined; at = bytes.nextCandidate(at + 1)) {
-    const found = bytes.wholeAt(at, expected, offsetMax)
-    if (found === undefined || (at !== ownEnd && !isFollowed(bytes, walk, found))) continue
-    return damage(position, at, expected, found.baseOffset, what)
+  for (let at = scanner.candidateFrom(position + 1); at !== undefined; at = scanner.candidateFrom(at + 1)) {
+    const next = wholeAt(scanner, at, expected, offsetMax)
+    if (next === undefined || (at !== ownEnd && !isFollowed(scanner, walk, next))) continue
+    return damage(position, at, expected, next.baseOffset, what)
   }
   return damage(position, limit, expected, nextBase, what)
 }
 
-function isFollowed(bytes: SegmentBytes, walk: SegmentWalk, found: FoundBatch): boolean {
+function isFollowed(scanner: BatchScanner, walk: SegmentWalk, found: FoundBatch): boolean {
   const end = found.position + found.bytes
   if (end === walk.limit) return walk.nextBase === undefined || walk.nextBase === found.nextOffset
-  return bytes.wholeAt(end, found.nextOffset, walk.offsetMax)?.baseOffset === found.nextOffset
-}
-
-function whatIsBroken(head: Buffer, position: number, expected: number, limit: number): string {
-  if (head.length < HEADER_BYTES) return 'the segment ends in the middle of a batch'
-  const bytes = batchBytes(head, 0)
-  if (bytes === undefined) return 'no batch has such a length'
-  if (position + bytes > limit) return `a batch of ${bytes} bytes does not fit before the segment's end`
-  if (head.readInt8(MAGIC_AT) !== MAGIC) return 'the batch there is of no known format'
-  const base = baseOffset(head, 0)
-  const stated = base === expected ? '' : ` (it says offset ${base})`
-  return `the checksum of the batch there is wrong${stated}`
+  return wholeAt(scanner, end, found.nextOffset, walk.offsetMax)?.baseOffset === found.nextOffset
 }
 
 function recordsFit(batch: Buffer): boolean {

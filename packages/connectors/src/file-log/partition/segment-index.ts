@@ -1,14 +1,15 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
-import { baseOffset, batchBytes, isWhole } from '../../record-batch/batch-header.ts'
-import { LENGTH_OVERHEAD_BYTES, readInt64, writeInt64 } from '../../record-batch/format.ts'
+import { readInt64, writeInt64 } from '../../record-batch/format.ts'
 import { indexPath } from '../paths.ts'
-import { scanBatches } from './scan.ts'
+import { scanBatches, segmentScanner } from './scan.ts'
 
 /** About one entry for so many bytes of a segment: a look-up scans little more than that. */
 const INDEX_INTERVAL_BYTES = 64 * 1024
 /** An index that is further than this behind its closed segment is rebuilt. */
 const INDEX_LAG_BYTES_MAX = 1024 * 1024
+/** Read to check that the batch of an entry is there: most batches are no larger. */
+const CHUNK_BYTES = 4096
 /** Bytes of an entry; entries follow one another from the file's start. */
 export const ENTRY_BYTES = 32
 const CRC_AT = 24
@@ -110,12 +111,8 @@ export function findEntry(index: SegmentIndex, segment: OpenFile, fits: (entry: 
   return entry !== undefined && standsThere(segment, entry) ? entry : index.start
 }
 
-function standsThere(segment: OpenFile, entry: IndexEntry): boolean {
-  const head = Buffer.allocUnsafe(LENGTH_OVERHEAD_BYTES)
-  if (segment.read(head, 0, head.length, entry.position) < head.length) return false
-  const bytes = batchBytes(head, 0)
-  if (bytes === undefined || entry.position + bytes > segment.size()) return false
-  const batch = Buffer.allocUnsafe(bytes)
-  if (segment.read(batch, 0, bytes, entry.position) < bytes) return false
-  return isWhole(batch, 0, bytes) && baseOffset(batch, 0) === entry.offset
+function standsThere(segment: OpenFile, { position, offset }: IndexEntry): boolean {
+  const scanner = segmentScanner(segment, segment.size(), CHUNK_BYTES)
+  scanner.moveTo(position, offset)
+  return scanner.find() === 'whole'
 }
