@@ -70,6 +70,7 @@ export {
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
+export { strictUtf8 } from './serdes/utf8.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'
 export { timerHeartbeats } from './timer-heartbeats.ts'

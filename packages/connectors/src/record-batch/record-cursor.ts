@@ -8,6 +8,7 @@ import {
   recordCount,
   recordsChecksum,
 } from './batch-header.ts'
+import { BatchText } from './batch-text.ts'
 import { tombstonesGone } from './delete-horizon.ts'
 import { CRC_AT, HEADER_BYTES } from './format.ts'
 
@@ -40,6 +41,7 @@ export class RecordCursor implements Batch {
   #at = 0
   #left = 0
   #headersAt = 0
+  readonly #text = new BatchText()
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -53,6 +55,7 @@ export class RecordCursor implements Batch {
    */
   open(bytes: Buffer, at: number, fromOffset: number): void {
     this.bytes = bytes
+    this.#text.begin(bytes)
     this.#batchOffset = baseOffset(bytes, at)
     this.baseOffset = Math.max(this.#batchOffset, fromOffset)
     this.nextOffset = nextOffset(bytes, at)
@@ -80,6 +83,10 @@ export class RecordCursor implements Batch {
       this.#readRecord()
     } while (this.offset < this.baseOffset)
     return true
+  }
+
+  valueText(): string {
+    return this.#text.read(this.valueStart, this.valueEnd, this.#end)
   }
 
   recordsChecksum(): number {

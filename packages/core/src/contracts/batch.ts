@@ -44,6 +44,12 @@ export interface Batch {
   readonly valueStart: number
   readonly valueEnd: number
 
+  /**
+   * The current record's value as text, which it must have. Throws if it is not UTF-8. The text may share the memory of other
+   * values' texts: a caller that keeps a part of it keeps all of them.
+   */
+  valueText(): string
+
   /** The current record's headers, decoded; an empty list if it has none. */
   headers(): Headers
   /** Finds the current record's first header of that name: fills `headerStart` and `headerEnd`, or returns false. */

@@ -33,6 +33,11 @@ export interface Serde<T> {
   normalize?(value: T): T
   /** Reads the value from `bytes[start, end)`. */
   decode(bytes: Buffer, start: number, end: number): T
+  /**
+   * Reads the value from its bytes as text, for a serde whose bytes are UTF-8: a batch has the text of many values at less
+   * cost than `decode` has that of one. The value must not keep the text, nor a part of it. Absent: `decode` is called.
+   */
+  decodeText?(text: string): T
   /** The value as plain JSON, for views and the terminal. */
   toJson(value: T): unknown
   /** The inverse of `toJson`. Throws for JSON that is not such a value. */

@@ -29,7 +29,9 @@ const asyncSchema: StandardSchemaV1<string> = {
 
 function decode<T>(serde: Serde<T>, text: string): T {
   const bytes = Buffer.from(text)
-  return serde.decode(bytes, 0, bytes.length)
+  const value = serde.decode(bytes, 0, bytes.length)
+  expect(serde.decodeText?.(text)).toEqual(value)
+  return value
 }
 
 describe('json with a schema', () => {

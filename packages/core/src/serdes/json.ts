@@ -55,6 +55,8 @@ function jsonSerde<T>(data: PlainData, check: (value: unknown) => T): Serde<T> {
       out.utf8(JSON.stringify(value))
     },
     decode: (bytes: Buffer, start: number, end: number): T => accept(JSON.parse(strictUtf8(bytes, start, end))),
+    // Parsing copies all strings.
+    decodeText: (text: string): T => accept(JSON.parse(text)),
     toJson: (value) => value,
     fromJson: accept,
   }

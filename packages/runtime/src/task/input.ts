@@ -228,6 +228,12 @@ export abstract class TaskInput implements Progress {
     return batch
   }
 
+  #decodeValue(batch: Batch): unknown {
+    const { value } = this.spec
+    if (value.decodeText !== undefined) return value.decodeText(batch.valueText())
+    return value.decode(batch.bytes, batch.valueStart, batch.valueEnd)
+  }
+
   /** Decodes the record at the cursor. Returns the reason if that fails. */
   #decode(batch: Batch): RecordError | undefined {
     const { spec } = this
@@ -239,7 +245,7 @@ export abstract class TaskInput implements Progress {
       else this.key = spec.readsKey ? spec.key.decode(batch.bytes, batch.keyStart, batch.keyEnd) : undefined
       part = 'value'
       if (batch.valueStart < 0) this.value = null
-      else if (spec.readsValue) this.value = spec.value.decode(batch.bytes, batch.valueStart, batch.valueEnd)
+      else if (spec.readsValue) this.value = this.#decodeValue(batch)
       else this.value = undefined
       part = 'timestamp'
       this.timestamp = this.eventTime(batch)

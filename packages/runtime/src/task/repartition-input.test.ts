@@ -47,6 +47,10 @@ class SentBatch implements Batch {
     return true
   }
 
+  valueText(): string {
+    return KEY.toString()
+  }
+
   headers(): Headers {
     return []
   }

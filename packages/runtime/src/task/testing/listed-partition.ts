@@ -7,6 +7,7 @@ import {
   type PartitionWriter,
   type Serde,
 } from '@millrace/core'
+import { strictUtf8 } from '@millrace/core/internal'
 
 /** A record of a partition that is a list. */
 export interface ListedRecord {
@@ -147,6 +148,10 @@ class ListedBatch implements Batch {
     const first = !this.#given
     this.#given = true
     return first
+  }
+
+  valueText(): string {
+    return strictUtf8(this.bytes, this.valueStart, this.valueEnd)
   }
 
   headers(): Headers {
