@@ -262,6 +262,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'cli/SLICE_ROWS',
     'connectors/CHUNK_BYTES',
     'connectors/READ_BYTES_MIN',
+    'connectors/WINDOW_BYTES',
     'core/INITIAL_BYTES',
     'runtime/CATALOG_SEGMENT_BYTES',
     'runtime/CHANGELOG_SEGMENT_BYTES',
