@@ -1,13 +1,13 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openFileLog } from '@millrace/connectors/file'
-import { json } from '@millrace/core'
+import { json, openTopicWriter, string, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import type { Flight } from './flight.ts'
 import { readFlights } from './read-flights.ts'
 
 const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url))
-const FLIGHT = json<Flight>()
+const flights = topic('flights', { key: string(), value: json<Flight>(), timestamp: ({ date }) => date })
 
 /** A data directory whose topic `flights` holds the first so many flights. It is made once and kept beside the benchmarks. */
 export async function prepareFlights(records: number): Promise<string> {
@@ -17,14 +17,10 @@ export async function prepareFlights(records: number): Promise<string> {
   rmSync(making, { recursive: true, force: true })
   const log = await openFileLog({ directory: making, env: nodeEnv(), durability: 'os' })
   await log.admin.createTopic('flights')
-  const writer = log.openWriter()
-  const topic = await writer.openPartition('flights', 0)
+  const writer = await openTopicWriter(log, flights)
   for await (const flight of readFlights(records)) {
-    const key = Buffer.from(flight.origin)
-    topic.append(flight.date, key, 0, key.length, flight, FLIGHT, [])
-    if (writer.backlogged) await writer.flush()
+    if (!writer.send({ key: flight.origin, value: flight })) await writer.flush()
   }
-  await writer.flush()
   await writer.close()
   await log.close()
   try {

@@ -10,6 +10,7 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
     kind: log.kind,
     location: log.location,
     capabilities: log.capabilities,
+    clock: log.clock,
     admin: log.admin,
     cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),

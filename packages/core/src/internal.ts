@@ -68,6 +68,7 @@ export {
   lastWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
+export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export { strictUtf8 } from './serdes/utf8.ts'

@@ -1,7 +1,7 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openFileLog } from '@millrace/connectors/file'
-import { type Log, NO_HEADERS } from '@millrace/core'
+import { type Log, openTopicWriter } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, startContainer } from '@millrace/runtime'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -105,14 +105,13 @@ test('a job is refused when an input was replaced by an older copy that has grow
 }, async () => {
   using mix = mixed(later, earlier, 'topics/orders')
   const log = await openFileLog({ directory: mix.path, env: nodeEnv() })
-  const writer = log.openWriter()
-  const key = Buffer.from('zoe')
+  const writer = await openTopicWriter(log, orders)
   const order = { number: 0, customer: 'zoe', product: 'figs', cents: 1 }
   for (const partition of [0, 1]) {
-    const to = await writer.openPartition(orders.name, partition)
-    for (let count = 0; count < 2 * LATER; count++) to.append(1, key, 0, key.length, order, orders.value, NO_HEADERS)
+    for (let count = 0; count < 2 * LATER; count++) {
+      writer.send({ key: 'zoe', value: order, timestamp: 1, partition })
+    }
   }
-  await writer.flush()
   await writer.close()
   await expect(starting(log, mix)).rejects.toMatchObject({ code: 'LOG_PARTS_DIFFER', place: { topic: 'orders' } })
   await log.close()

@@ -1,5 +1,4 @@
-import type { Batch, Log } from '@millrace/core'
-import { NO_HEADERS } from '@millrace/core'
+import { type Batch, type Log, openTopicWriter } from '@millrace/core'
 import { partitionOf } from '@millrace/core/internal'
 import { type Order, orders, PARTITIONS } from './crash-job.ts'
 
@@ -36,16 +35,13 @@ export function ordersOf(partition: number, count: number): Order[] {
  * when it returns.
  */
 export async function appendOrders(log: Log, count: number): Promise<void> {
-  const writer = log.openWriter()
+  const writer = await openTopicWriter(log, orders)
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const { end } = await log.admin.offsets(orders.name, partition)
-    const to = await writer.openPartition(orders.name, partition)
     for (const missing of ordersOf(partition, count).slice(end)) {
-      const key = Buffer.from(missing.customer)
-      to.append(timeOf(missing), key, 0, key.length, missing, orders.value, NO_HEADERS)
+      writer.send({ key: missing.customer, value: missing, timestamp: timeOf(missing) })
     }
   }
-  await writer.flush()
   await writer.close()
 }
 

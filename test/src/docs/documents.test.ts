@@ -34,7 +34,11 @@ function node(...args: readonly string[]): { status: number | null; output: stri
 
 test('the TypeScript examples of all documents compile', () => {
   const options = { composite: false, noEmit: true, noUnusedLocals: false }
-  const config = { extends: '../../tsconfig.base.json', compilerOptions: options, include: ['*.ts'] }
+  const config = {
+    extends: '../../tsconfig.base.json',
+    compilerOptions: options,
+    include: ['*.ts', '../../packages/core/src/node/*.d.ts'],
+  }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   expect(examples.length).toBeGreaterThan(0)
   expect(node(join(top, 'node_modules/typescript/bin/tsc'), '-p', '.')).toEqual({ status: 0, output: '' })

@@ -279,6 +279,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
   ...because('how often a display is drawn', ['cli/PLAIN_LINE_MS', 'cli/RATE_WINDOW_MS', 'cli/REDRAW_MS']),
   ...because('a sleep that whatever it waits for ends at once', [
     'cli/WAIT_MS',
+    'core/WAIT_MS',
     'runtime/END_REST_MS',
     'runtime/IDLE_WAIT_MS',
     'runtime/RESTORE_WAIT_MS',

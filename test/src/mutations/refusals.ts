@@ -7,6 +7,7 @@ const CORE = 'packages/core/src'
 const FILE_LOG = 'packages/connectors/src/file-log'
 const MEMORY_LOG = 'packages/connectors/src/memory-log/memory-log.test.ts'
 const RECORD_BATCH = 'packages/connectors/src/record-batch'
+const RECORDS = 'test/src/records'
 const RUNTIME = 'packages/runtime/src'
 const JOBS = 'test/src/runtime'
 const STATE = 'packages/state/src'
@@ -81,8 +82,12 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'connectors/WRITER_FENCED': [`${FILE_LOG}/transactions/transactions.test.ts`, MEMORY_LOG],
   'core/BAD_NAME': [`${CORE}/serdes/serde.test.ts`, MEMORY_LOG],
   'core/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
+  'core/KEY_MISSING': [`${RECORDS}/topic-writer.test.ts`, `${RECORDS}/read-topic.test.ts`],
+  'core/PARTITION_MISSING': [`${RECORDS}/topic-writer.test.ts`],
+  'core/RECORD_UNDECODABLE': [`${RECORDS}/read-topic.test.ts`],
+  'core/RECORD_UNENCODABLE': [`${RECORDS}/topic-writer.test.ts`],
   'core/JOB_INVALID': [`${CORE}/topology/validate.test.ts`],
-  'core/TOPIC_MISSING': [`${CORE}/topology/resolve-partitions.test.ts`],
+  'core/TOPIC_MISSING': [`${CORE}/topology/resolve-partitions.test.ts`, `${RECORDS}/topic-writer.test.ts`],
   'core/VIEW_MISSING': [`${CORE}/dsl/plan.test.ts`],
   'runtime/LOG_PARTS_DIFFER': ['test/src/crash/older-parts.test.ts#replaced by an older copy'],
   'runtime/ADDRESS_REFUSED': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/views/connection-limits.test.ts`],

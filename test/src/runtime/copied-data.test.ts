@@ -1,10 +1,11 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { openFileLog } from '@millrace/connectors/file'
-import { job, json, stream, string, topic } from '@millrace/core'
+import { job, json, openTopicWriter, stream, string, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { recordsOf } from '../records/two-logs.ts'
 import { JobWorld } from './job-world.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
@@ -31,17 +32,11 @@ test('a copy that was made while nothing ran replaces data that is all gone, on 
   const env = nodeEnv()
   const elsewhere = { ...env, files: { ...env.files, boot: 'of another machine' } }
   const log = await openFileLog({ directory: copy, env: elsewhere, durability: 'os' })
-  const writer = log.openWriter()
-  const to = await writer.openPartition('numbers', 0)
-  for (const { value, timestamp } of records(10)) to.append(timestamp, Buffer.from('k'), 0, 1, value, numbers.value, [])
-  await writer.flush()
+  await (await openTopicWriter(log, numbers)).sendAll(records(10))
   const container = await startContainer({ job: theJob, log, env, stateDirectory: `${copy}/state`, untilEnd: true })
   await container.done
-  const told: number[] = []
-  const reader = await log.openReader().assign('out', 0, 0)
-  for (let batch = reader.poll(); batch !== undefined; batch = reader.poll()) {
-    while (batch.next()) told.push(out.value.decode(batch.bytes, batch.valueStart, batch.valueEnd))
-  }
-  expect(told).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  expect((await recordsOf(log, out)).map(({ value }) => value)).toEqual(
+    Array.from({ length: 20 }, (_, index) => index + 1),
+  )
   await log.close()
 })

@@ -40,6 +40,7 @@ export function passLog(log: Log): Log {
     kind: log.kind,
     location: log.location,
     capabilities: log.capabilities,
+    clock: log.clock,
     admin: log.admin,
     cleaningFailures: log.cleaningFailures,
     openReader: (options) => log.openReader(options),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryLog } from '@millrace/connectors/memory'
-import { int64, job, NO_HEADERS, stream, string, topic, tumbling, windowed } from '@millrace/core'
+import { int64, job, openTopicWriter, stream, string, topic, tumbling, windowed } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
@@ -19,11 +19,8 @@ test('tasks of several subtopologies that share a changelog partition commit gro
     .groupBy((n) => String(n % 3), string())
     .count('counts')
   await log.admin.createTopic('numbers')
-  const writer = log.openWriter()
-  const partition = await writer.openPartition('numbers', 0)
-  const key = Buffer.from('a')
-  for (let n = 0; n < 100; n++) partition.append(n, key, 0, 1, n, int64(), NO_HEADERS)
-  await writer.flush()
+  const writer = await openTopicWriter(log, numbers)
+  await writer.sendAll(Array.from({ length: 100 }, (_, n) => ({ key: 'a', value: n, timestamp: n })))
 
   const made = job('shared', latest, counts)
   const container = await startContainer({ job: made, log, env, stateDirectory, untilEnd: true })

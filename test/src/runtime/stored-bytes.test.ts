@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { ByteWriter, bytes, job, NO_HEADERS, table, topic } from '@millrace/core'
+import { bytes, job, openTopicWriter, table, topic } from '@millrace/core'
 import { sample, uint8Array } from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
@@ -22,14 +22,8 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 async function produce(rows: readonly (readonly [Uint8Array, Uint8Array])[]): Promise<void> {
-  const writer = world.log.openWriter()
-  const to = await writer.openPartition('images', 0)
-  for (const [key, value] of rows) {
-    const out = new ByteWriter()
-    images.key.encode(key, out)
-    to.append(1, out.buffer, 0, out.position, value, images.value, NO_HEADERS)
-  }
-  await writer.flush()
+  const writer = await openTopicWriter(world.log, images)
+  await writer.sendAll(rows.map(([key, value]) => ({ key, value, timestamp: 1 })))
   await writer.close()
 }
 

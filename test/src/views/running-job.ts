@@ -4,19 +4,17 @@ import { join } from 'node:path'
 import { MillraceClient } from '@millrace/client'
 import { openFileLog } from '@millrace/connectors/file'
 import {
-  ByteWriter,
   type JobStatus,
   job,
   json,
   type Log,
-  NO_HEADERS,
+  openTopicWriter,
   type Position,
   stream,
   string,
   topic,
   tumbling,
 } from '@millrace/core'
-import { partitionOf } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { startContainer, startViewServer } from '@millrace/runtime'
 
@@ -113,14 +111,8 @@ export async function run(commitIntervalMs = 5): Promise<Running> {
 }
 
 async function produce(log: Log, records: readonly Flight[]): Promise<Position> {
-  const writer = log.openWriter()
-  for (const flight of records) {
-    const key = new ByteWriter()
-    flights.key.encode(flight.origin, key)
-    const partition = await writer.openPartition('flights', partitionOf(key.buffer, 0, key.position, PARTITIONS))
-    partition.append(flight.at, key.buffer, 0, key.position, flight, flights.value, NO_HEADERS)
-  }
-  await writer.flush()
+  const writer = await openTopicWriter(log, flights)
+  await writer.sendAll(records.map((flight) => ({ key: flight.origin, value: flight, timestamp: flight.at })))
   await writer.close()
   const ends: Record<number, number> = {}
   for (let partition = 0; partition < PARTITIONS; partition++) {

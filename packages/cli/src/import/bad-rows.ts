@@ -1,6 +1,15 @@
-import { bytes, type Header, type Log, type MillraceError, RecordError, type TopicDescription } from '@millrace/core'
+import {
+  bytes,
+  type Header,
+  type Log,
+  type MillraceError,
+  openTopicWriter,
+  RecordError,
+  type TopicDescription,
+  type TopicWriter,
+  topic as topicOf,
+} from '@millrace/core'
 import { count } from '../terminal/amounts.ts'
-import { TopicAppender } from '../topic-appender.ts'
 import { openResume, type Resume } from './resume.ts'
 import type { RowSource } from './row-source.ts'
 
@@ -20,8 +29,6 @@ const HEADER_OVERHEAD = 10
 
 /** The maximum bytes of a record beside its value and headers, including the header for the row's size. */
 const RECORD_OVERHEAD = 128
-
-const BYTES = bytes()
 
 /** Rows that cannot be used. By policy they end the import, are counted, or are appended to a topic with what was wrong. */
 export class BadRows {
@@ -65,13 +72,17 @@ export class BadRows {
 export class DeadLetters {
   readonly topic: string
   readonly #recordBytesMax: number
-  readonly #appender: TopicAppender
+  readonly #writer: TopicWriter<null, Uint8Array>
   readonly #resume: Resume | undefined
 
-  private constructor({ name, recordBytesMax }: TopicDescription, appender: TopicAppender, resume: Resume | undefined) {
+  private constructor(
+    { name, recordBytesMax }: TopicDescription,
+    writer: TopicWriter<null, Uint8Array>,
+    resume: Resume | undefined,
+  ) {
     this.topic = name
     this.#recordBytesMax = recordBytesMax
-    this.#appender = appender
+    this.#writer = writer
     this.#resume = resume
   }
 
@@ -79,7 +90,7 @@ export class DeadLetters {
   static async open(log: Log, name: string, files: string, resumes: boolean): Promise<DeadLetters> {
     const topic = (await log.admin.describeTopic(name)) ?? (await log.admin.createTopic(name, { partitions: 1 }))
     const resume = resumes ? await openResume(log, topic, files) : undefined
-    return new DeadLetters(topic, await TopicAppender.open(log, name, topic.partitions), resume)
+    return new DeadLetters(topic, await openTopicWriter(log, topicOf(name, { value: bytes() })), resume)
   }
 
   append(
@@ -101,7 +112,7 @@ export class DeadLetters {
     if (!fits) headers.push(header('millrace.bytes', String(row.length)))
     if (this.#resume?.skips(0, { key: null, timestamp: undefined, value }) === true) return
     try {
-      this.#appender.append(0, Date.now(), null, value, BYTES, headers)
+      this.#writer.send({ value, headers, partition: 0 })
     } catch (cause) {
       throw this.#refused(cause, where)
     }
@@ -123,11 +134,11 @@ export class DeadLetters {
   }
 
   flush(): Promise<void> {
-    return this.#appender.flush()
+    return this.#writer.flush()
   }
 
   close(): Promise<void> {
-    return this.#appender.close()
+    return this.#writer.close()
   }
 }
 

@@ -2,21 +2,24 @@ import {
   type ErrorCode,
   type Log,
   MillraceError,
-  NO_HEADERS,
+  openTopicWriter,
   RecordError,
   string,
   type TopicDescription,
+  type TopicWriter,
+  topic as topicOf,
 } from '@millrace/core'
 import type { AppendReport } from '../append-report.ts'
 import { EventTimeField } from '../event-time/event-time-field.ts'
 import { badInput } from '../input-error.ts'
-import { TopicAppender } from '../topic-appender.ts'
+import { RAW_CONTENT } from '../raw-content.ts'
 import type { ExpiryCheck } from '../topics/expiry-check.ts'
 import type { BadRows, DeadLetters } from './bad-rows.ts'
 import { openResume, type Resume } from './resume.ts'
 import type { ImportedRow, ReadRow, RowSource } from './row-source.ts'
 
-const TEXT = string()
+/** Writes the records that rows become. */
+type RowWriter = TopicWriter<string | Uint8Array, string>
 
 /** Rows between two turns of the event loop. Progress is shown as often. */
 const SLICE_ROWS = 5000
@@ -64,8 +67,8 @@ export async function importRows(
   plan: ImportPlan,
 ): Promise<ImportReport> {
   const resume = plan.resume ? await openResume(log, topic, plan.files) : undefined
-  const appender = await TopicAppender.open(log, topic.name, topic.partitions)
-  const run = new ImportRun(topic, appender, plan, resume)
+  const writer = await openTopicWriter(log, topicOf(topic.name, { key: RAW_CONTENT, value: string() }))
+  const run = new ImportRun(topic, writer, plan, resume)
   try {
     await run.appendAll(sources)
     resume?.finish()
@@ -79,7 +82,7 @@ export async function importRows(
 
 class ImportRun implements ImportReport {
   readonly #topic: TopicDescription
-  readonly #appender: TopicAppender
+  readonly #writer: RowWriter
   readonly #plan: ImportPlan
   readonly #resume: Resume | undefined
   #rows = 0
@@ -88,9 +91,9 @@ class ImportRun implements ImportReport {
   skipped = 0
   failure: unknown
 
-  constructor(topic: TopicDescription, appender: TopicAppender, plan: ImportPlan, resume: Resume | undefined) {
+  constructor(topic: TopicDescription, writer: RowWriter, plan: ImportPlan, resume: Resume | undefined) {
     this.#topic = topic
-    this.#appender = appender
+    this.#writer = writer
     this.#plan = plan
     this.#resume = resume
   }
@@ -102,8 +105,7 @@ class ImportRun implements ImportReport {
         for (let from = 0; from < piece.length; from += SLICE_ROWS) {
           for (const row of piece.slice(from, from + SLICE_ROWS)) {
             if (this.#rows++ >= rowsMax) return
-            this.#take(row, source)
-            if (this.#appender.backlogged) await this.#flush()
+            if (!this.#take(row, source)) await this.#flush()
           }
           progress(source)
           await new Promise(setImmediate)
@@ -120,7 +122,7 @@ class ImportRun implements ImportReport {
     for (const step of [
       () => this.#flush(),
       () => deadLetters?.flush(),
-      () => this.#appender.close(),
+      () => this.#writer.close(),
       () => deadLetters?.close(),
     ]) {
       try {
@@ -133,37 +135,41 @@ class ImportRun implements ImportReport {
 
   async #flush(): Promise<void> {
     const { appended } = this
-    await this.#appender.flush()
+    await this.#writer.flush()
     this.flushed = appended
   }
 
-  #take(row: ImportedRow, source: RowSource): void {
+  /** Returns whether there is room for the next row. */
+  #take(row: ImportedRow, source: RowSource): boolean {
     const where = `${source.file}, ${source.counts} ${row.line}`
     try {
       if (row.error !== undefined) throw row.error
       const key = this.#keyOf(row, where)
       const time = this.#timeOf(row, where)
       this.#checkSize(key, row.json, where)
-      this.#append(key, time, row.json, where)
+      const room = this.#append(key, time, row.json, where)
       source.taken?.(row)
       if (time !== undefined && this.#plan.time instanceof EventTimeField) this.#plan.time.taken(time)
+      return room
     } catch (error) {
       // Whether a record has expired depends on the time of the import, but every import must skip the same rows.
       if (!(error instanceof MillraceError) || !BAD_ROW.has(error.code)) throw error
       this.#plan.badRows.add(error, row.raw, source, row.line)
+      return true
     }
   }
 
-  #append(key: string | Uint8Array, time: number | undefined, json: string, where: string): void {
-    const partition = this.#appender.partitionOf(key)
+  #append(key: string | Uint8Array, time: number | undefined, json: string, where: string): boolean {
+    const partition = this.#writer.partitionOf(key)
     if (this.#resume?.skips(partition, { key, timestamp: time, value: json }) === true) {
       this.skipped++
-      return
+      return true
     }
     const timestamp = time ?? Date.now()
     this.#plan.expiry.check(timestamp, where)
-    this.#appender.append(partition, timestamp, key, json, TEXT, NO_HEADERS)
+    const room = this.#writer.send({ key, value: json, timestamp, partition })
     this.appended++
+    return room
   }
 
   #keyOf({ key }: ReadRow, where: string): string | Uint8Array {

@@ -1,5 +1,5 @@
 import { addAbortSignal } from 'node:stream'
-import { bytes, type Log, NO_HEADERS, string, type TopicDescription } from '@millrace/core'
+import type { Log, TopicDescription } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
 import { Command } from 'commander'
 import { type AppendReport, appendedText, errorAt } from '../append-report.ts'
@@ -11,16 +11,13 @@ import { badUsage } from '../input-error.ts'
 import { blocksOfLines, byteLines, textLines } from '../lines.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
-import { TopicAppender } from '../topic-appender.ts'
 import { eventTimeMs, positiveNumber } from '../values.ts'
 import { allowExpiredOption, ExpiryCheck } from './expiry-check.ts'
 import { retentionOutcome } from './kept-records.ts'
-import { type LineOptions, type LineRecord, lineName, readsJson, recordOfLine } from './line-record.ts'
+import { type LineOptions, lineName, readsJson, recordOfLine } from './line-record.ts'
+import { LineWriter } from './line-writer.ts'
 import { endInterrupted, isStop } from './stopped.ts'
 import { existingTopic, topicPartitions } from './topic-partitions.ts'
-
-const TEXT = string()
-const BYTES = bytes()
 
 interface ProduceOptions extends DataOptions {
   readonly key?: string
@@ -92,10 +89,10 @@ async function produce(io: Io, name: string, options: ProduceOptions): Promise<v
       options.create === true ? await madeTopic(log, name, options.partitions) : await existingTopic(log, name)
     const before = await topicPartitions(log, topic)
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
-    const appender = await TopicAppender.open(log, name, topic.partitions)
-    const report = await appendAll(io, appender, { ...options, time, expiry })
+    const writer = await LineWriter.open(log, name)
+    const report = await appendAll(io, writer, { ...options, time, expiry })
     // After a failed write, closing the writer fails too. The failed write is the error to report.
-    await appender.close().catch((cause) => {
+    await writer.close().catch((cause) => {
       if (report.failure === undefined) throw cause
     })
     return { topic, before, report, records: report.flushed, expired: expiry.expired }
@@ -128,18 +125,18 @@ async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicD
 }
 
 /** Appends lines up to the end or the first line that fails. The lines before it are in the topic. */
-async function appendAll(io: Io, appender: TopicAppender, plan: ProducePlan): Promise<AppendReport> {
+async function appendAll(io: Io, writer: LineWriter, plan: ProducePlan): Promise<AppendReport> {
   const counts = { lines: 0, appended: 0 }
   let flushed = 0
   let failure: unknown
   try {
     for await (const block of blocksOfLines(io.stdin, () => lineName(counts.lines + 1))) {
       try {
-        appendLines(appender, readsJson(plan) ? textLines(block) : byteLines(block), counts, plan)
+        appendLines(writer, readsJson(plan) ? textLines(block) : byteLines(block), counts, plan)
       } catch (error) {
         failure = error
       }
-      await appender.flush()
+      await writer.flush()
       flushed = counts.appended
       if (failure !== undefined) break
     }
@@ -150,7 +147,7 @@ async function appendAll(io: Io, appender: TopicAppender, plan: ProducePlan): Pr
 }
 
 function appendLines(
-  appender: TopicAppender,
+  writer: LineWriter,
   lines: readonly (string | Buffer)[],
   counts: { lines: number; appended: number },
   plan: ProducePlan,
@@ -161,23 +158,12 @@ function appendLines(
     const record = recordOfLine(line, counts.lines, plan)
     const timestamp = record.timestamp ?? Date.now()
     plan.expiry.check(timestamp, lineName(counts.lines))
-    appendRecord(appender, record, timestamp, counts.lines)
+    try {
+      writer.send(record, timestamp)
+    } catch (error) {
+      throw errorAt(error, lineName(counts.lines))
+    }
     plan.time?.taken(timestamp)
     counts.appended++
-  }
-}
-
-function appendRecord(
-  appender: TopicAppender,
-  { key, value, headers = NO_HEADERS }: LineRecord,
-  timestamp: number,
-  line: number,
-): void {
-  const partition = appender.partitionOf(key)
-  try {
-    if (value instanceof Uint8Array) appender.append(partition, timestamp, key, value, BYTES, headers)
-    else appender.append(partition, timestamp, key, value, TEXT, headers)
-  } catch (error) {
-    throw errorAt(error, lineName(line))
   }
 }

@@ -1,5 +1,6 @@
 import type {
   Claim,
+  Clock,
   Env,
   JoinOptions,
   Log,
@@ -69,6 +70,7 @@ class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
   readonly capabilities = { transactions: 'all', membership: true } as const
+  readonly clock: Clock
   readonly admin: FileLogAdmin
   readonly #env: Env
   readonly #durability: Durability
@@ -80,6 +82,7 @@ class FileLog implements Log {
 
   constructor(directory: string, env: Env, durability: Durability, topics: TopicStore) {
     this.location = directory
+    this.clock = env.clock
     this.#env = env
     this.#durability = durability
     this.#topics = topics

@@ -42,6 +42,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
     kind: 'memory',
     location: 'memory',
     capabilities: { transactions: 'all', membership: true },
+    clock: env.clock,
     admin: adminOf(topics),
     // It cleans only on request.
     cleaningFailures: of([]),

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { MillraceError } from '../errors/millrace-error.ts'
 import type { Batch } from './batch.ts'
+import type { Clock } from './env.ts'
 import type { JoinOptions, Membership } from './membership.ts'
 import type { LogWriter, TransactionalWriter } from './writers.ts'
 
@@ -16,6 +17,8 @@ export interface Log {
   /** Where it is, for messages: a directory, a list of brokers. */
   readonly location: string
   readonly capabilities: LogCapabilities
+  /** The clock that the log goes by: its retention, and the time of records that a program appends without a time. */
+  readonly clock: Clock
   readonly admin: LogAdmin
   /**
    * Why partitions could not be compacted or shortened behind the appends of this log, as a live value. Each error (code
