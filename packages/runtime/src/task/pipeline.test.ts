@@ -1,15 +1,4 @@
-import {
-  deadLetter,
-  int32,
-  job,
-  type Output,
-  RecordError,
-  type Stream,
-  stream,
-  string,
-  topic,
-  tumbling,
-} from '@millrace/core'
+import { int32, job, stream, string, topic, tumbling } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
 import type { ClockedOperator } from '../operators/clocked.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -19,17 +8,13 @@ import { Pipeline } from './pipeline.ts'
 import { TaskClock } from './task-clock.ts'
 import { RunningCounts } from './task-counts.ts'
 import { JobInLists, STOPPED_CLOCK } from './testing/job-in-lists.ts'
-import type { ListedRecord } from './testing/listed-partition.ts'
+import { valuesOf } from './testing/listed-partition.ts'
 import { MapState } from './testing/map-state.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 import { UnitRunner } from './unit-runner.ts'
 
 const numbers = topic('numbers', { key: string(), value: int32(), aheadMax: 'unlimited' })
 const out = topic('out', { key: string(), value: int32() })
-
-function valuesOf(records: readonly ListedRecord[]): number[] {
-  return records.map(({ value }) => value?.readInt32BE(0) ?? Number.NaN)
-}
 
 describe('a pipeline', () => {
   test('runs a job of several tasks without a log, a disk or a clock', () => {
@@ -136,142 +121,3 @@ test('a step that goes by the wall clock has its turn amid records, however many
   expect(turns[0]).toBeGreaterThan(0)
   expect(turns[0]).toBeLessThan(500)
 })
-
-/** Makes records for three keys: of source records, or when a window closes. The value of `b` is the bad one. */
-const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: RegExp }> = {
-  'a record causes': {
-    records: () => stream(numbers).filter((_value, key) => key !== 'z'),
-    place: /for the record at numbers\/0 offset 1/,
-  },
-  'the end of a window causes': {
-    records: () =>
-      stream(numbers)
-        .groupByKey()
-        .window(tumbling(10))
-        .reduce('sums', (a, b) => a + b, { emit: 'final' })
-        .changes()
-        .map((sum, { key }) => [key, sum], { key: string(), value: int32() }),
-    place: /for the result of reduce "sums" for \{"key":"b","window":\{"start":0,"end":10\}\}/,
-  },
-}
-
-const BAD = 2
-const failing = {
-  ...int32(),
-  encode: (...[value, into]: Parameters<ReturnType<typeof int32>['encode']>) => {
-    if (value === BAD) throw new Error('bad value')
-    int32().encode(value, into)
-  },
-}
-const failingKey = {
-  ...string(),
-  name: 'failing',
-  encode: (...[key, into]: Parameters<ReturnType<typeof string>['encode']>) => {
-    if (key === 'b') throw new Error('bad key')
-    string().encode(key, into)
-  },
-}
-
-/** Ways in which one record fails, each at the end of a stream; the message contains `step`. */
-const FAILURES: Record<string, { end: (from: Stream<string, number>) => Output; step: string; code: string }> = {
-  'a callback that throws': {
-    end: (from) => from.mapValues((value) => (value === BAD ? fail() : value), int32()).to(out),
-    step: 'mapValues',
-    code: 'CALLBACK_FAILED',
-  },
-  'a serde of values that throws': {
-    end: (from) => from.to(topic('out', { key: string(), value: failing })),
-    step: 'to "out"',
-    code: 'RECORD_UNENCODABLE',
-  },
-  'a serde of keys that throws': {
-    end: (from) => from.to(topic('out', { key: failingKey, value: int32() })),
-    step: 'to "out"',
-    code: 'RECORD_UNENCODABLE',
-  },
-  'a sink that refuses the record': {
-    end: (from) => from.to(out),
-    step: 'out',
-    code: 'RECORD_TOO_LARGE',
-  },
-  'a sink that names no topic': {
-    end: (from) => from.to((value) => (value === BAD ? fail() : 'out'), { key: string(), value: int32() }),
-    step: 'to a chosen topic',
-    code: 'CALLBACK_FAILED',
-  },
-}
-
-function fail(): never {
-  throw new Error('bad value')
-}
-
-/** A job whose second output fails at one record; the first has what the same record caused before. */
-function setUp(emission: string, failure: string) {
-  const { records, place } = EMISSIONS[emission] ?? expect.fail()
-  const { end, step, code } = FAILURES[failure] ?? expect.fail()
-  const from = records()
-  const made = job('j', from.to(topic('first', { key: string(), value: int32() })), end(from))
-  return {
-    made,
-    place,
-    step,
-    code,
-    run: (policy: Parameters<typeof made.onError>[0]) => {
-      const lists = new JobInLists(made.onError(policy))
-      const target = lists.topic('out')
-      if (code === 'RECORD_TOO_LARGE') {
-        target.refuse = ({ value }) => {
-          if (value?.readInt32BE(0) === BAD) throw new RecordError('RECORD_TOO_LARGE', 'too large for out')
-        }
-      }
-      for (const [at, key] of ['a', 'b', 'c'].entries()) lists.append(numbers, key, at + 1, at)
-      lists.append(numbers, 'z', 9, 20)
-      return lists
-    },
-  }
-}
-
-describe.each(Object.keys(EMISSIONS))('what %s', (emission) => {
-  describe.each(Object.keys(FAILURES))('fails by %s', (failure) => {
-    test('stops the task under fail, and says at which step, and for which record or result', async () => {
-      const { run, step, code, place } = setUp(emission, failure)
-      const stopped = expect.objectContaining({ code, message: expect.stringMatching(place) })
-      await expect(runWithChosenTopics(run({}))).rejects.toThrow(stopped)
-      await expect(runWithChosenTopics(run({}))).rejects.toThrow(step)
-    })
-
-    test('is left out under skip, with all that it has caused; the others come', async () => {
-      const { run } = setUp(emission, failure)
-      const lists = run({ callback: 'skip' })
-      await runWithChosenTopics(lists)
-      expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
-      expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
-      expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 0, emitted: 4 })
-    })
-
-    test('becomes a dead letter, whole, with the reason', async () => {
-      const { run, code } = setUp(emission, failure)
-      const lists = run({ callback: deadLetter('dead') })
-      await runWithChosenTopics(lists)
-      expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
-      expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
-      const [letter, ...more] = lists.topic('dead').records
-      expect(more).toEqual([])
-      expect(letter?.value?.readInt32BE(0)).toBe(BAD)
-      const headers = Object.fromEntries(letter?.headers.map(([name, value]) => [name, `${value}`]) ?? [])
-      expect(headers['millrace.error']).toBe(code)
-      expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 1, emitted: 4 })
-    })
-  })
-})
-
-/** Opening a topic that a record names takes a turn. */
-async function runWithChosenTopics(lists: JobInLists): Promise<void> {
-  for (const { pipeline } of lists.tasks) {
-    do {
-      pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK)
-      await pipeline.blocked
-    } while (!pipeline.atEnd)
-  }
-  lists.run()
-}

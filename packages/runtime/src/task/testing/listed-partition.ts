@@ -91,6 +91,11 @@ export class ListedPartition implements PartitionWriter {
   }
 }
 
+/** The values of records whose serde is `int32`. */
+export function valuesOf(records: readonly ListedRecord[]): number[] {
+  return records.map(({ value }) => value?.readInt32BE(0) ?? Number.NaN)
+}
+
 /** The bytes of a value. */
 export function bytesOf<V>(serde: Serde<V>, value: V): Buffer {
   const out = new ByteWriter()
