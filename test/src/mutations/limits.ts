@@ -82,6 +82,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     ],
     tests: [MEMORY_LOG, `${FILE_LOG}/transactions/epochs.test.ts`],
   },
+  'connectors/FENCE_LOOKS_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/membership/lost-members.test.ts`] },
   'connectors/HELD_BACK_POLL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`] },
   'connectors/INDEX_INTERVAL_BYTES': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },
   'connectors/INDEX_LAG_BYTES_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },

@@ -102,7 +102,17 @@ interface GroupOnDisk {
   readonly tasks: Record<string, unknown>
 }
 
-const groupFile = () => `${world.directory}/jobs/shared/group.json`
+const groupDirectory = () => `${world.directory}/jobs/shared`
+const groupNumbers = () =>
+  readdirSync(groupDirectory()).flatMap((name) => {
+    const number = /^group\.(\d+)\.json$/.exec(name)?.[1]
+    return number === undefined ? [] : [Number(number)]
+  })
+const groupFile = () => `${groupDirectory()}/group.${Math.max(...groupNumbers())}.json`
+
+function deleteGroupFiles(): void {
+  for (const number of groupNumbers()) rmSync(`${groupDirectory()}/group.${number}.json`)
+}
 const members = () => readdirSync(`${world.directory}/jobs/shared/members`)
 
 /** Begins a transaction in every changelog, behind which each restore waits. */
@@ -195,7 +205,7 @@ describe('containers that share a job', () => {
     const containers = [await start({ onNotice }), await start({ onNotice })]
     await Promise.all(containers.map((container) => hasTasks(container, 2)))
     await produce(400)
-    rmSync(groupFile())
+    deleteGroupFiles()
     while (notices.length < 2) await setTimeout(LOOK_MS)
     await Promise.all(containers.map((container) => hasTasks(container, 2)))
     await produce(400)
@@ -219,7 +229,7 @@ describe('containers that share a job', () => {
       onNotice: fenced.resolve,
     })
     await restoring.promise
-    rmSync(groupFile())
+    deleteGroupFiles()
     expect(await Promise.race([fenced.promise, starting])).toContain('This container joins again')
     await stuck.close()
     await hasTasks(await starting, 4)

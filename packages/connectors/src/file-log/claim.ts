@@ -18,19 +18,15 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
     file.close()
     throw jobRunning(files, data, job, path)
   }
-  const group = new GroupFiles(env, data, job)
-  try {
-    if (await group.locked(async () => group.inUse)) {
-      file.close()
-      throw new RefusedError(
-        'JOB_RUNNING',
-        `The job ${job} is running already in ${data}, and this container cannot share it: stop the others first, or run it ` +
-          `with exactly-once outputs`,
-        { job, file: path },
-      )
-    }
-  } finally {
-    group.close()
+  // A member that joins looks at the claim after the group names it.
+  if (new GroupFiles(env, data, job).inUse) {
+    file.close()
+    throw new RefusedError(
+      'JOB_RUNNING',
+      `The job ${job} is running already in ${data}, and this container cannot share it: stop the others first, or run it ` +
+        `with exactly-once outputs`,
+      { job, file: path },
+    )
   }
   signLock(file)
   let released = false
@@ -44,13 +40,13 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
   }
 }
 
-/** Throws `JOB_RUNNING` if a job's name is claimed. Under its group's lock. */
+/** Throws `JOB_RUNNING` if a job's name is claimed. */
 export function checkUnclaimed(files: FileSystem, data: string, job: string): void {
   const path = `${data}/jobs/${job}.lock`
   if (files.stat(path) === undefined) return
-  const file = files.open(path, 'write')
+  const file = files.open(path, 'read')
   try {
-    if (!file.tryLock()) throw jobRunning(files, data, job, path)
+    if (file.isLocked()) throw jobRunning(files, data, job, path)
   } finally {
     file.close()
   }

@@ -38,7 +38,7 @@ test('a data directory is made for its user alone, and says its version', async 
   const data = `${directory}/made`
   await (await open(data)).close()
   expect(statSync(data).mode & 0o777).toBe(0o700)
-  expect(JSON.parse(readFileSync(`${data}/millrace.json`, 'utf8'))).toEqual({ version: 3 })
+  expect(JSON.parse(readFileSync(`${data}/millrace.json`, 'utf8'))).toEqual({ version: 4 })
   await (await open(data)).close()
 })
 

@@ -4,7 +4,7 @@ import { messageOf, systemCode, writeFailed } from './errors.ts'
 import { topicsDirectory, transactionsDirectory } from './paths.ts'
 
 /** The layout that this version writes and reads. */
-export const DATA_VERSION = 3
+export const DATA_VERSION = 4
 export const VERSION_FILE = 'millrace.json'
 
 /**

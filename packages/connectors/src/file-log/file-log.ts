@@ -141,7 +141,7 @@ class FileLog implements Log {
       data: this.location,
       openWriter: (member) => this.openTransactionalWriter(`${group}.${member}`),
       fence: (member) => this.#finisher.retire(`${group}.${member}`),
-      owes: (member) => this.#finisher.owes(`${group}.${member}`),
+      needsFence: (member) => this.#finisher.hasJournal(`${group}.${member}`),
       checkUnclaimed: () => checkUnclaimed(this.#env.files, this.location, group),
     })
     this.#open.add({ close: () => membership.leave() })

@@ -16,6 +16,8 @@ export interface MemberState {
   readonly untilEnd?: boolean
   /** The generation with which it last reported that it is at its end; absent while it is not. */
   readonly atEnd?: number
+  /** Set once it counts as dead: it gets nothing more, and is removed when it is fenced. */
+  readonly lost?: true
 }
 
 /**
@@ -68,8 +70,28 @@ export function withMember(
   return balanced({ ...state, members: { ...state.members, [member]: { address, untilEnd } } })
 }
 
-/** The group without members that left, or that are dead and fenced: their tasks are free. */
+/** Whether a process is a member that the group counts on. */
+export function isMember(state: GroupState, member: string): boolean {
+  const found = state.members[member]
+  return found !== undefined && found.lost !== true
+}
+
+/** The group in which members count as dead; the same object if that is not new. Their tasks are theirs until they are fenced. */
+export function withLost(state: GroupState, gone: readonly string[]): GroupState {
+  const lost = gone.filter((member) => isMember(state, member))
+  if (lost.length === 0) return state
+  const members = Object.entries(state.members).map(([name, member]) =>
+    lost.includes(name) ? [name, { ...member, lost: true as const }] : [name, member],
+  )
+  return { ...state, generation: state.generation + 1, members: Object.fromEntries(members) }
+}
+
+/**
+ * The group without members that left, or that are dead and fenced: their tasks are free. The same object if they are removed
+ * already.
+ */
 export function withoutMembers(state: GroupState, gone: readonly string[]): GroupState {
+  if (!gone.some((member) => state.members[member] !== undefined)) return state
   const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
   const left = Object.values(members)
   const others = { ...state, members }
@@ -156,7 +178,8 @@ function balanced(state: GroupState): GroupState {
       return owner === null ? [] : [[task, owner] as const]
     }),
   )
-  const wanted = assignTasks(ids, Object.keys(state.members).sort(), owners)
+  const present = Object.keys(state.members).filter((member) => isMember(state, member))
+  const wanted = assignTasks(ids, present.sort(), owners)
   const tasks = mapTasks(state, (task, { owner }) => {
     const next = wanted.get(task)
     if (next === undefined) return { owner: null }

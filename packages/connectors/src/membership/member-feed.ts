@@ -7,27 +7,34 @@ export class MemberFeed {
   readonly assignments = new ReplaySubject<Assignment>(1)
   readonly #member: string
   /** The generation in which the member last received each task. */
-  readonly #told = new Map<string, number>()
+  readonly #given = new Map<string, number>()
   #generation = -1
-  #owes = false
+  #mustRelease = false
 
   constructor(member: string) {
     this.#member = member
   }
 
   /** Gives the member the state of its group; a state that it already received is not repeated. */
-  tell(state: GroupState): void {
+  update(state: GroupState): void {
     if (state.generation <= this.#generation) return
     this.#generation = state.generation
-    this.#owes = Object.values(state.tasks).some(({ owner, next }) => owner === this.#member && next !== undefined)
+    this.#mustRelease = Object.values(state.tasks).some(
+      ({ owner, next }) => owner === this.#member && next !== undefined,
+    )
     const assignment = assignmentOf(state, this.#member)
-    for (const task of assignment.tasks) this.#told.set(task, state.generation)
+    for (const task of assignment.tasks) this.#given.set(task, state.generation)
     this.assignments.next(assignment)
   }
 
+  /** Whether the member has already received a later state: then this one is that of another group. */
+  isPast(state: GroupState): boolean {
+    return state.generation < this.#generation
+  }
+
   /** Whether the member has to release something according to its last assignment. */
-  get owes(): boolean {
-    return this.#owes
+  get mustRelease(): boolean {
+    return this.#mustRelease
   }
 
   /**
@@ -35,7 +42,7 @@ export class MemberFeed {
    * one.
    */
   keeps(assignment: Assignment, task: string): boolean {
-    return assignment.tasks.includes(task) || (this.#told.get(task) ?? -1) > assignment.generation
+    return assignment.tasks.includes(task) || (this.#given.get(task) ?? -1) > assignment.generation
   }
 }
 

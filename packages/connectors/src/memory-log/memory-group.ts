@@ -2,14 +2,14 @@ import { EMPTY_GROUP, type GroupState } from '../membership/group-state.ts'
 
 /** A member that receives each state of a group. */
 export interface GroupMember {
-  tell(state: GroupState): void
+  update(state: GroupState): void
 }
 
 /** A group and its living members, which are all of its members: a member that shares memory dies together with it. */
 export class MemoryGroup {
   readonly #members = new Set<GroupMember>()
   #state: GroupState = EMPTY_GROUP
-  #telling = false
+  #updating = false
 
   get inUse(): boolean {
     return this.#members.size > 0
@@ -19,7 +19,7 @@ export class MemoryGroup {
     // This may throw: then no member has entered.
     this.#state = change(this.#state)
     this.#members.add(member)
-    this.#tellAll()
+    this.#updateAll()
   }
 
   exit(member: GroupMember, change: (state: GroupState) => GroupState): void {
@@ -29,18 +29,18 @@ export class MemoryGroup {
 
   change(change: (state: GroupState) => GroupState): void {
     this.#state = change(this.#state)
-    this.#tellAll()
+    this.#updateAll()
   }
 
   /** A member that receives the state may change the group at once: then all receive the new state, in order. */
-  #tellAll(): void {
-    if (this.#telling) return
-    this.#telling = true
-    let told: GroupState | undefined
-    while (told !== this.#state) {
-      told = this.#state
-      for (const member of this.#members) member.tell(told)
+  #updateAll(): void {
+    if (this.#updating) return
+    this.#updating = true
+    let last: GroupState | undefined
+    while (last !== this.#state) {
+      last = this.#state
+      for (const member of this.#members) member.update(last)
     }
-    this.#telling = false
+    this.#updating = false
   }
 }

@@ -28,8 +28,8 @@ export class MemoryMembership implements Membership, GroupMember {
     return this.#feed.assignments
   }
 
-  tell(state: GroupState): void {
-    if (state.members[this.member] !== undefined) this.#feed.tell(state)
+  update(state: GroupState): void {
+    if (state.members[this.member] !== undefined) this.#feed.update(state)
   }
 
   async release(assignment: Assignment): Promise<void> {

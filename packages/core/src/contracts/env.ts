@@ -117,6 +117,11 @@ export interface OpenFile {
   tryLock(): boolean
   /** Waits for the lock. */
   lock(): Promise<void>
+  /**
+   * Whether another open file holds the lock. Processes that look at the same time, or are stopped while they look, are not
+   * taken for holders by one another. The caller must not hold the lock itself.
+   */
+  isLocked(): boolean
   unlock(): void
   close(): void
 }

@@ -71,6 +71,23 @@ test('a file that is closed while something waits for its lock lets go of it onc
   next.close()
 })
 
+test('a lock is seen by those that do not hold it, and looking at it takes it from no one', () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  const holder = files.open(`${directory}/lock`, 'write')
+  const [reads, writes] = [files.open(`${directory}/lock`, 'read'), files.open(`${directory}/lock`, 'write')]
+  const seen = () => [reads.isLocked(), writes.isLocked(), reads.isLocked()]
+  expect(seen()).toEqual([false, false, false])
+  expect(holder.tryLock()).toBe(true)
+  expect(seen()).toEqual([true, true, true])
+  expect(writes.tryLock()).toBe(false)
+  holder.unlock()
+  expect(seen()).toEqual([false, false, false])
+  expect(writes.tryLock()).toBe(true)
+  for (const file of [holder, reads, writes]) file.close()
+})
+
 test('a directory is made with those above it, and is let be where it is there', () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))

@@ -152,6 +152,12 @@ class NodeFile implements OpenFile {
     await this.#elsewhere(waitForLock(this.#fd))
   }
 
+  isLocked(): boolean {
+    if (!tryLock(this.#fd, { shared: true })) return true
+    unlock(this.#fd)
+    return false
+  }
+
   unlock(): void {
     unlock(this.#fd)
   }

@@ -17,6 +17,11 @@ export class FileLock {
     return true
   }
 
+  /** Whether another open file holds the lock. */
+  isTakenBeside(holder: LockHolder): boolean {
+    return this.#holder !== undefined && this.#holder !== holder
+  }
+
   /** Notifies the holder when the lock is freed. */
   wait(holder: LockHolder): void {
     this.#waiting.add(holder)

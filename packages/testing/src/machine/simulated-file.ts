@@ -97,6 +97,11 @@ export class SimulatedFile implements OpenFile, LockHolder {
     return this.#wanted.promise
   }
 
+  isLocked(): boolean {
+    this.#check('fcntl')
+    return this.#node.lock.isTakenBeside(this)
+  }
+
   unlock(): void {
     this.#check('fcntl')
     this.#node.lock.free(this)

@@ -2,10 +2,12 @@ import type { Env } from '@millrace/core'
 import { readText, VERSION_FILE, writeText } from '../data-directory.ts'
 import { diskFailed } from '../errors.ts'
 import { checkDataDirectory } from '../inspect/verify-log.ts'
-import { topicDirectory, topicsDirectory, transactionsDirectory } from '../paths.ts'
+import { GROUP_FILE } from '../membership/group-files.ts'
+import { groupDirectory, topicDirectory, topicsDirectory, transactionsDirectory } from '../paths.ts'
 import { TOPIC_FILE } from '../topic-store.ts'
 import { CLOSED_FILE, formatClosed } from '../transactions/closed-writers.ts'
 import { TransactionJournal } from '../transactions/journal.ts'
+import { VersionedFile, versionName } from '../versioned-file.ts'
 import { BackupTarget, refuseFilled } from './backup-target.ts'
 import { copyPartition } from './copy-partition.ts'
 import { type CleanerLocks, type Cut, takeCut } from './cut.ts'
@@ -84,10 +86,14 @@ async function writeGroups(target: BackupTarget, data: string): Promise<void> {
   const { files } = target.env
   const groups = files.stat(`${data}/jobs`) === undefined ? [] : files.list(`${data}/jobs`)
   for (const group of groups) {
-    if (files.stat(`${data}/jobs/${group}/group.json`) === undefined) continue
-    const directory = `${target.directory}/jobs/${group}`
+    const from = groupDirectory(data, group)
+    // A claim has a file there.
+    if (files.stat(from)?.directory !== true) continue
+    const { text } = new VersionedFile(target.env, from, GROUP_FILE).read()
+    if (text === undefined) continue
+    const directory = groupDirectory(target.directory, group)
     files.makeDirectory(directory)
-    await copyText(target, data, directory, 'group.json')
+    await target.write(directory, versionName(GROUP_FILE, 1), text)
     await files.syncDirectory(`${target.directory}/jobs`)
   }
 }

@@ -83,6 +83,7 @@ function unreadable(file: OpenFile): OpenFile {
     size: () => file.size(),
     sync: () => file.sync(),
     tryLock: () => file.tryLock(),
+    isLocked: () => file.isLocked(),
     lock: () => file.lock(),
     unlock: () => file.unlock(),
     close: () => file.close(),

@@ -28,11 +28,10 @@ export function partitionInUse(topic: string, partition: number, why: string): R
 }
 
 function isHeld(files: FileSystem, path: string): boolean {
-  const file = files.open(path, 'write')
+  const file = files.open(path, 'read')
   try {
-    return !file.tryLock()
+    return file.isLocked()
   } finally {
-    // Closing the file also releases the lock.
     file.close()
   }
 }

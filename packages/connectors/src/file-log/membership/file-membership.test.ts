@@ -34,7 +34,11 @@ async function open(timers = new PausableTimers(nodeEnv().timers)): Promise<Log>
 
 const join = (log: Log) =>
   log.join('group', { tasks: TASKS, description: 'this job', address: null, sessionTimeoutMs: SESSION_TIMEOUT_MS })
-const groupFile = () => `${directory}/jobs/group/group.json`
+const groupFiles = () => readdirSync(`${directory}/jobs/group`).filter((name) => name.startsWith('group.'))
+const groupFile = () => {
+  const numbers = groupFiles().map((name) => Number(name.split('.')[1]))
+  return `${directory}/jobs/group/group.${Math.max(...numbers)}.json`
+}
 
 test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}'])(
   'a group file that says %j does not stop the next start where nobody lives',
@@ -46,6 +50,16 @@ test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"
   },
 )
 
+test('members whose newest group file is deleted give up: the one before it describes another moment', async () => {
+  const log = await open()
+  const first = await join(log)
+  const second = await join(await open())
+  await firstValueFrom(first.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))
+  rmSync(groupFile())
+  await expect(lastValueFrom(first.assignments)).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
+  await expect(lastValueFrom(second.assignments)).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
+})
+
 test.each(['damaged', 'gone'])(
   'who lives is fenced where the group file is %s: nobody knows what it has',
   async (how) => {
@@ -55,7 +69,7 @@ test.each(['damaged', 'gone'])(
     const first = await join(log)
     const writer = await first.openWriter()
     const resume = timers.pause()
-    if (how === 'gone') rmSync(groupFile())
+    if (how === 'gone') for (const name of groupFiles()) rmSync(`${directory}/jobs/group/${name}`)
     else writeFileSync(groupFile(), readFileSync(groupFile()).subarray(0, 30))
     const second = await join(await open())
     expect((await firstValueFrom(second.assignments)).tasks).toEqual(TASKS)
@@ -163,7 +177,7 @@ test('who has left leaves nothing behind', async () => {
   const leaving = [member.leave(), member.leave()]
   await Promise.all([...leaving, log.close()])
   expect(readdirSync(`${directory}/jobs/group/members`)).toEqual([])
-  expect(readdirSync(`${directory}/jobs/group`)).toEqual(['group.json', 'lock', 'members'])
+  expect(readdirSync(`${directory}/jobs/group`)).toEqual(['group.1.json', 'group.2.json', 'members'])
   await expect(lastValueFrom(member.assignments, { defaultValue: undefined })).resolves.toBeDefined()
 })
 

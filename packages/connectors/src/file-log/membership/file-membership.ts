@@ -3,9 +3,11 @@ import { checkName } from '@millrace/core/internal'
 import {
   EMPTY_GROUP,
   type GroupState,
+  isMember,
   released,
   reported,
   running,
+  withLost,
   withMember,
   withoutMembers,
 } from '../../membership/group-state.ts'
@@ -13,6 +15,7 @@ import { MemberFeed, memberFenced } from '../../membership/member-feed.ts'
 import { diskFailed } from '../errors.ts'
 import { GroupFiles } from './group-files.ts'
 import { BEAT_INTERVAL_MS, LifeSigns } from './life-signs.ts'
+import { LostMembers } from './lost-members.ts'
 import type { MemberFile } from './member-file.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
@@ -23,20 +26,27 @@ export interface GroupOptions extends JoinOptions {
   /** The data directory. */
   readonly data: string
   readonly group: string
-  /** Makes sure that a member that is dead, or is taken for dead, can write nothing more, and ends what it left open. */
+  /**
+   * Makes sure that a member that is dead, or counts as dead, can write nothing more, and ends what it left open. Several
+   * processes may do it at once, and one may go on with what another began.
+   */
   readonly fence: (member: string) => Promise<void>
   /** Opens the transactional writer of a member. */
   readonly openWriter: (member: string) => Promise<TransactionalWriter>
   /** Whether a member has written something that only its writer, or a fence, can end. */
-  readonly owes: (member: string) => boolean
+  readonly needsFence: (member: string) => boolean
   /** Throws `JOB_RUNNING` if another process has claimed the name for itself alone. */
   readonly checkUnclaimed: () => void
 }
 
 /**
  * Membership by files. The kernel knows which members live: each holds a lock on its file. A heartbeat shows which process is
- * only stopped. The first member that finds another one dead fences it, before its tasks go to others. There is no leader:
- * every change is made under the group's lock, by the member that it concerns or by the first that notices.
+ * only stopped. There is no leader, and no lock under which the group changes: every change publishes a new version of the
+ * group's state, by the member that it concerns or by the first that notices. So a process that is stopped at any instruction
+ * blocks no change.
+ *
+ * A member that counts as dead is first marked as lost. From then on, it gives itself up if it runs. Then it is fenced, and
+ * only then removed, and its tasks go to others. If the process that does this is stopped, the others go on with it.
  */
 export class FileMembership implements Membership {
   readonly member: string
@@ -44,12 +54,12 @@ export class FileMembership implements Membership {
   readonly #files: GroupFiles
   readonly #feed: MemberFeed
   readonly #signs: LifeSigns
+  readonly #lost = new LostMembers()
   readonly #sessionTimeoutMs: number
   #file: MemberFile | undefined
   #heartbeat: Heartbeat | undefined
   #timer: Timer | undefined
   #changing: Promise<unknown> = Promise.resolve()
-  #burying = false
   #leaving: Promise<void> | undefined
   #ended = false
 
@@ -82,7 +92,7 @@ export class FileMembership implements Membership {
 
   async release(assignment: Assignment): Promise<void> {
     // Every assignment must be released, but few of them take a task away.
-    if (this.#feed.owes)
+    if (this.#feed.mustRelease)
       await this.#change((state) => released(state, this.member, (task) => this.#feed.keeps(assignment, task)))
   }
 
@@ -92,7 +102,7 @@ export class FileMembership implements Membership {
 
   async openWriter(): Promise<TransactionalWriter> {
     const writer = await this.#options.openWriter(this.member)
-    // A process that takes this member for dead from here on also fences the writer; one that did so before found no writer.
+    // A process that marks this member as lost from here on also fences the writer; one that did so before found no writer.
     try {
       await this.#change((state) => state)
       if (this.#ended) throw memberFenced(this.#options.group)
@@ -109,27 +119,50 @@ export class FileMembership implements Membership {
   }
 
   async #enter(): Promise<void> {
-    const { env, group, checkUnclaimed } = this.#options
+    const { env, checkUnclaimed } = this.#options
     try {
+      checkUnclaimed()
       // The heartbeat must run before the others can wait for its first beat.
       const failed = (error: unknown) => this.#fail(this.#problem(error))
       this.#heartbeat = await env.heartbeats.start(this.#files.pathOf(this.member), BEAT_INTERVAL_MS, failed)
-      await this.#locked(async () => {
-        checkUnclaimed()
-        // Under the lock, so that its holder knows: a member's file that the group does not name is not that of a new member.
-        this.#file = this.#files.enter(this.member)
-        const found = this.#files.read() ?? EMPTY_GROUP
-        await this.#fenceStrays(found)
-        const alive = await this.#withoutGone(found)
-        const state = withMember(running(alive, group, this.#options), this.member, this.#options)
-        await this.#files.write(state)
-        this.#feed.tell(state)
-      })
+      this.#file = this.#files.enter(this.member)
+      const state = await this.#join()
+      this.#file.joined()
+      // A process that claims the name from here on finds this member.
+      await this.#leaveIfClaimed()
+      this.#feed.update(state)
     } catch (error) {
       this.#end()
       throw error
     }
     this.#lookLater()
+  }
+
+  async #join(): Promise<GroupState> {
+    for (;;) {
+      // In this order: a process that has joined when its file is seen is named in the state that is read after that.
+      const files = this.#files.members()
+      const { number, state: found = EMPTY_GROUP } = this.#files.read()
+      await this.#fenceUnnamed(files, found)
+      const gone = [...lostIn(found), ...this.#goneIn(found)]
+      if (gone.length > 0) {
+        // A description of theirs must not keep this member out.
+        await this.#mark(gone)
+        await this.#remove(gone)
+        continue
+      }
+      const state = withMember(running(found, this.#options.group, this.#options), this.member, this.#options)
+      if (await this.#files.publish(number, state, this.member)) return state
+    }
+  }
+
+  async #leaveIfClaimed(): Promise<void> {
+    try {
+      this.#options.checkUnclaimed()
+    } catch (error) {
+      await this.#update((state) => withoutMembers(state, [this.member]))
+      throw error
+    }
   }
 
   async #leave(): Promise<void> {
@@ -138,31 +171,36 @@ export class FileMembership implements Membership {
     try {
       // A writer that failed has left open what it could not end: the process that finds this member dead ends it, as after a
       // crash.
-      if (!this.#options.owes(this.member)) await this.#change((state) => withoutMembers(state, [this.member]))
+      if (!this.#options.needsFence(this.member)) await this.#change((state) => withoutMembers(state, [this.member]))
     } finally {
       this.#end()
       this.assignments.complete()
     }
   }
 
-  /** Changes the group, unless it continues without this member. */
-  #change(change: (state: GroupState) => GroupState | Promise<GroupState>): Promise<void> {
-    return this.#locked(async () => {
-      const state = this.#files.read()
-      const next = state?.members[this.member] === undefined ? undefined : await change(state)
-      if (next !== undefined && next !== state) await this.#files.write(next)
-      if (this.#leaving === undefined) this.#follow(next)
-    })
+  /** Changes the group, unless it continues without this member. The change may be made more than once. */
+  async #change(change: (state: GroupState) => GroupState): Promise<void> {
+    const state = await this.#update((found) => (isMember(found, this.member) ? change(found) : found))
+    if (this.#leaving === undefined) this.#follow(state)
   }
 
-  /** Runs a step under the group's lock; this member's steps run one after the other. */
-  async #locked(step: () => Promise<void>): Promise<void> {
+  /**
+   * Makes a change to the newest state, again to each newer one until it is published; returns the result. This member's
+   * changes are made one after the other.
+   */
+  async #update(change: (state: GroupState) => GroupState): Promise<GroupState | undefined> {
     const done = this.#changing.then(async () => {
-      if (!this.#ended) await this.#files.locked(step)
+      for (;;) {
+        if (this.#ended) return undefined
+        const { number, state } = this.#files.read()
+        const next = state && change(state)
+        if (next === undefined || next === state) return next
+        if (await this.#files.publish(number, next, this.member)) return next
+      }
     })
     this.#changing = done.catch(() => undefined)
     try {
-      await done
+      return await done
     } catch (error) {
       throw this.#problem(error)
     }
@@ -179,30 +217,45 @@ export class FileMembership implements Membership {
   #look(): void {
     try {
       this.#file?.turn()
-      const state = this.#files.read()
-      this.#follow(state)
-      if (this.#ended || state === undefined || this.#goneIn(state).length === 0 || this.#burying) return
+      const { state } = this.#files.read()
+      this.#follow(state !== undefined && this.#feed.isPast(state) ? undefined : state)
+      if (this.#ended || state === undefined) return
+      const gone = this.#goneIn(state)
+      const overdue = this.#lost.overdue(lostIn(state))
+      if (gone.length + overdue.length > 0) this.#fenceSoon(gone, overdue)
     } catch (error) {
       this.#fail(this.#problem(error))
-      return
     }
-    this.#burying = true
-    this.#change((group) => this.#withoutGone(group))
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#burying = false
-      })
   }
 
-  /** The group without its dead members, each of which is fenced first. Under the lock. */
-  async #withoutGone(state: GroupState): Promise<GroupState> {
-    const gone = this.#goneIn(state)
-    for (const member of gone) await this.#fence(member)
-    return gone.length === 0 ? state : withoutMembers(state, gone)
+  #fenceSoon(gone: readonly string[], overdue: readonly string[]): void {
+    const fenced = this.#lost.whileFencing([...gone, ...overdue], async () => {
+      const marked = await this.#mark(gone)
+      await this.#remove([...marked, ...overdue])
+    })
+    fenced.catch((error: unknown) => this.#fail(this.#problem(error)))
+  }
+
+  /** Marks members as lost; returns those that no other process had marked before. */
+  async #mark(gone: readonly string[]): Promise<readonly string[]> {
+    let marked: readonly string[] = []
+    await this.#update((state) => {
+      marked = gone.filter((member) => isMember(state, member))
+      return withLost(state, gone)
+    })
+    return marked
+  }
+
+  /** Fences members that are marked as lost, and removes them from the group. */
+  async #remove(lost: readonly string[]): Promise<void> {
+    if (lost.length === 0) return
+    for (const member of lost) await this.#fence(member)
+    await this.#update((state) => withoutMembers(state, lost))
   }
 
   #goneIn(state: GroupState): string[] {
-    const { gone, busy } = this.#signs.look(Object.keys(state.members).filter((member) => member !== this.member))
+    const others = Object.keys(state.members).filter((member) => member !== this.member && isMember(state, member))
+    const { gone, busy } = this.#signs.look(others)
     for (const member of busy) this.#noticeBusy(member)
     return [...gone]
   }
@@ -219,12 +272,15 @@ export class FileMembership implements Membership {
   }
 
   /**
-   * Fences every process that holds a member's file that the group does not name: it died while it joined, or belongs to a
-   * group whose file was lost, and may still have tasks. Under the lock.
+   * Fences every process that has a member's file, and that the group does not name although it was a member: it belongs to a
+   * group whose state was lost, and may still have tasks. Removes the files of those that died before they joined.
    */
-  async #fenceStrays(state: GroupState): Promise<void> {
-    for (const member of this.#files.members()) {
-      if (member !== this.member && state.members[member] === undefined) await this.#fence(member)
+  async #fenceUnnamed(files: readonly string[], state: GroupState): Promise<void> {
+    for (const member of files) {
+      if (member === this.member || state.members[member] !== undefined) continue
+      const found = this.#files.unnamed(member)
+      if (found === 'former') await this.#fence(member)
+      else if (found === 'dead') this.#files.remove(member)
     }
   }
 
@@ -235,8 +291,8 @@ export class FileMembership implements Membership {
 
   #follow(state: GroupState | undefined): void {
     if (this.#ended) return
-    if (state?.members[this.member] === undefined) this.#fail(memberFenced(this.#options.group))
-    else this.#feed.tell(state)
+    if (state === undefined || !isMember(state, this.member)) this.#fail(memberFenced(this.#options.group))
+    else this.#feed.update(state)
   }
 
   #problem(error: unknown): unknown {
@@ -254,16 +310,17 @@ export class FileMembership implements Membership {
     this.#ended = true
     this.#timer?.cancel()
     this.#heartbeat?.stop()
-    if (this.#file !== undefined) {
-      // The file is removed with its lock; if another process removed it already, it stays removed.
-      try {
-        this.#files.remove(this.member)
-      } catch {
-        // The next member that joins removes it: no process holds its lock.
-      }
-      this.#file.close()
+    if (this.#file === undefined) return
+    // The file is removed with its lock; if another process removed it already, it stays removed.
+    try {
+      this.#files.remove(this.member)
+    } catch {
+      // The next member that joins removes it: no process holds its lock.
     }
-    // A change in progress holds the group's lock.
-    this.#changing.finally(() => this.#files.close())
+    this.#file.close()
   }
+}
+
+function lostIn(state: GroupState): string[] {
+  return Object.keys(state.members).filter((member) => !isMember(state, member))
 }

@@ -1,21 +1,28 @@
-import type { Env, OpenFile } from '@millrace/core'
+import type { Env } from '@millrace/core'
 import type { GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
-import { readText, writeText } from '../data-directory.ts'
 import { groupDirectory, memberPath } from '../paths.ts'
-import { type LifeSign, lifeSignIn, MemberFile } from './member-file.ts'
+import { VersionedFile } from '../versioned-file.ts'
+import { type LifeSign, lifeSignIn, MemberFile, type UnnamedFile, unnamedFileIn } from './member-file.ts'
 
-const STATE_FILE = 'group.json'
+export const GROUP_FILE = 'group'
+
+/** A state of the group, and the number of its version. */
+export interface GroupVersion {
+  readonly number: number
+  /** Undefined if there is none, or if it cannot be read: only damage or an edit from outside makes it unreadable. */
+  readonly state: GroupState | undefined
+}
 
 /**
- * A group's directory, `<data>/jobs/<group>`: `lock`, under which the group changes; `group.json`, its state; and a file for
- * each member, which the member keeps locked for its life and writes its beats to.
+ * A group's directory, `<data>/jobs/<group>`: `group.<number>.json`, its states; and a file for each member, which the member
+ * keeps locked for its life and writes its beats to.
  */
 export class GroupFiles {
   readonly directory: string
   readonly #env: Env
   readonly #data: string
   readonly #group: string
-  readonly #lock: OpenFile
+  readonly #states: VersionedFile
 
   constructor(env: Env, data: string, group: string) {
     this.#env = env
@@ -23,31 +30,18 @@ export class GroupFiles {
     this.#group = group
     this.directory = groupDirectory(data, group)
     env.files.makeDirectory(`${this.directory}/members`)
-    this.#lock = env.files.open(`${this.directory}/lock`, 'write')
+    this.#states = new VersionedFile(env, this.directory, GROUP_FILE)
   }
 
-  /** Runs one change of the group; others wait meanwhile. One member must not call it for two steps at once. */
-  async locked<T>(change: () => Promise<T>): Promise<T> {
-    await this.#lock.lock()
-    try {
-      return await change()
-    } finally {
-      this.#lock.unlock()
-    }
+  /** The newest state. */
+  read(): GroupVersion {
+    const { number, text } = this.#states.read()
+    return { number, state: text === undefined ? undefined : parseGroup(text) }
   }
 
-  /**
-   * The group's state; undefined if there is none, or if it cannot be read. The file is put in place whole and durable, so
-   * that only damage or an edit from outside makes it unreadable.
-   */
-  read(): GroupState | undefined {
-    const text = readText(this.#env.files, `${this.directory}/${STATE_FILE}`)
-    return text === undefined ? undefined : parseGroup(text)
-  }
-
-  /** Under the lock: so the temporary file needs no unique name, and one that was left behind is overwritten. */
-  async write(state: GroupState): Promise<void> {
-    await writeText(this.#env.files, this.directory, STATE_FILE, JSON.stringify(state), 'next')
+  /** Makes a state follow the version `before`; see `VersionedFile`. A member must not call it for two states at once. */
+  publish(before: number, state: GroupState, member: string): Promise<boolean> {
+    return this.#states.publish(before, JSON.stringify(state), member)
   }
 
   /** All that have a file, members or not, dead or alive. */
@@ -57,7 +51,7 @@ export class GroupFiles {
 
   /** Whether any member lives. */
   get inUse(): boolean {
-    return Object.keys(this.read()?.members ?? {}).some((member) => this.signOf(member) !== undefined)
+    return Object.keys(this.read().state?.members ?? {}).some((member) => this.signOf(member) !== undefined)
   }
 
   /** Makes a member's file and takes its lock. */
@@ -70,12 +64,15 @@ export class GroupFiles {
     return lifeSignIn(this.#env.files, this.pathOf(member))
   }
 
-  remove(member: string): void {
-    this.#env.files.remove(this.pathOf(member))
+  /** What a member's file is that the group does not name. */
+  unnamed(member: string): UnnamedFile {
+    return unnamedFileIn(this.#env.files, this.pathOf(member))
   }
 
-  close(): void {
-    this.#lock.close()
+  /** Removes a member's files. */
+  remove(member: string): void {
+    this.#states.abandon(member)
+    this.#env.files.remove(this.pathOf(member))
   }
 
   /** The path of a member's file. */
@@ -112,7 +109,8 @@ function isGroup(found: unknown): found is GroupState {
 
 function isMember(found: unknown): found is MemberState {
   if (!isObject(found)) return false
-  return isTextOr(null, found['address']) && isFlagIfAny(found['untilEnd']) && isGenerationIfAny(found['atEnd'])
+  const { address, untilEnd, atEnd, lost } = found
+  return isTextOr(null, address) && isFlagIfAny(untilEnd) && isGenerationIfAny(atEnd) && isFlagIfAny(lost)
 }
 
 function isGenerationIfAny(found: unknown): boolean {

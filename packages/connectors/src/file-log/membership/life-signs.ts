@@ -28,7 +28,7 @@ interface Seen {
   readonly beatAt: number
   /** The same for this count of turns. */
   readonly turnAt: number
-  readonly toldBusy: boolean
+  readonly namedBusy: boolean
 }
 
 /**
@@ -73,8 +73,8 @@ export class LifeSigns {
       }
       const seen = this.#follow(member, sign, beat)
       if (beat - seen.beatAt > this.#silentBeats) gone.push(member)
-      else if (!seen.toldBusy && beat - seen.turnAt > this.#silentBeats) {
-        this.#seen.set(member, { ...seen, toldBusy: true })
+      else if (!seen.namedBusy && beat - seen.turnAt > this.#silentBeats) {
+        this.#seen.set(member, { ...seen, namedBusy: true })
         busy.push(member)
       }
     }
@@ -98,7 +98,7 @@ export class LifeSigns {
       sign,
       beatAt: before === undefined || before.sign.beats !== sign.beats ? beat : before.beatAt,
       turnAt: before === undefined || turned ? beat : before.turnAt,
-      toldBusy: before !== undefined && !turned && before.toldBusy,
+      namedBusy: before !== undefined && !turned && before.namedBusy,
     }
     this.#seen.set(member, seen)
     return seen

@@ -11,10 +11,20 @@ export interface LifeSign {
   readonly process: number
 }
 
+/** A file of a process that the group does not name. */
+export type UnnamedFile =
+  /** The process is about to join, and has no tasks yet. */
+  | 'joining'
+  /** The process died before it joined. */
+  | 'dead'
+  /** The process was a member, and may still have tasks: the group's state was lost, or it is leaving. */
+  | 'former'
+
 /** The heartbeat's thread writes the beats; the other numbers are written by the thread of the member. */
 const TURNS_AT = 8
 const PROCESS_AT = 16
-const SIGN_BYTES = 24
+const JOINED_AT = 24
+const SIGN_BYTES = 32
 
 /** A member's own file, which it keeps locked for its life. */
 export class MemberFile {
@@ -29,6 +39,7 @@ export class MemberFile {
   static make(files: FileSystem, path: string): MemberFile {
     const file = files.open(path, 'create')
     try {
+      // No process looks at the lock of a file before a process is named in it.
       if (!file.tryLock()) throw new Error(`The member of ${path} is there already`)
       writeNumber(file, process.pid, PROCESS_AT)
     } catch (error) {
@@ -40,7 +51,12 @@ export class MemberFile {
 
   /** How often this process has beaten. */
   get beats(): number {
-    return readSign(this.#file).beats
+    return readNumbers(this.#file).beats
+  }
+
+  /** Shows that the group names this member, which may have tasks from now on. */
+  joined(): void {
+    writeNumber(this.#file, 1, JOINED_AT)
   }
 
   /** Shows that the thread gets to other work than callbacks. */
@@ -55,28 +71,43 @@ export class MemberFile {
 
 /** The last sign of life of the member that has the file; undefined if it is dead. */
 export function lifeSignIn(files: FileSystem, path: string): LifeSign | undefined {
-  if (files.stat(path) === undefined) return undefined
+  return withFile(files, path, (file) => (file.isLocked() ? readNumbers(file) : undefined))
+}
+
+/** What a file is that the group does not name. */
+export function unnamedFileIn(files: FileSystem, path: string): UnnamedFile {
+  const found = withFile(files, path, (file): UnnamedFile => {
+    const { process, joined } = readNumbers(file)
+    if (joined !== 0) return 'former'
+    // Its process takes the lock before it names itself: it might not get it now.
+    return process === 0 || file.isLocked() ? 'joining' : 'dead'
+  })
+  return found ?? 'dead'
+}
+
+function withFile<T>(files: FileSystem, path: string, read: (file: OpenFile) => T): T | undefined {
   let file: OpenFile
   try {
-    file = files.open(path, 'write')
+    file = files.open(path, 'read')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
   try {
-    return file.tryLock() ? undefined : readSign(file)
+    return read(file)
   } finally {
     file.close()
   }
 }
 
-function readSign(file: OpenFile): LifeSign {
+function readNumbers(file: OpenFile): LifeSign & { readonly joined: number } {
   const bytes = Buffer.alloc(SIGN_BYTES)
   file.read(bytes, 0, SIGN_BYTES, 0)
   return {
     beats: bytes.readDoubleBE(0),
     turns: bytes.readDoubleBE(TURNS_AT),
     process: bytes.readDoubleBE(PROCESS_AT),
+    joined: bytes.readDoubleBE(JOINED_AT),
   }
 }
 

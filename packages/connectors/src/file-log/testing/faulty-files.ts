@@ -72,6 +72,7 @@ function faultyFile(file: OpenFile, check: (call: DiskCall, path: string) => voi
       await file.sync()
     },
     tryLock: () => file.tryLock(),
+    isLocked: () => file.isLocked(),
     lock: () => file.lock(),
     unlock: () => file.unlock(),
     close: () => file.close(),

@@ -127,6 +127,7 @@ export class ForgetfulDisk {
         throw Object.assign(new Error(`EIO: fdatasync ${path}`), { code: 'EIO' })
       },
       tryLock: () => file.tryLock(),
+      isLocked: () => file.isLocked(),
       lock: () => file.lock(),
       unlock: () => file.unlock(),
       close: () => file.close(),

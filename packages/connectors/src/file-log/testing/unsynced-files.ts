@@ -30,6 +30,7 @@ function withoutSync(file: OpenFile): OpenFile {
     size: () => file.size(),
     sync: async () => undefined,
     tryLock: () => file.tryLock(),
+    isLocked: () => file.isLocked(),
     lock: () => file.lock(),
     unlock: () => file.unlock(),
     close: () => file.close(),

@@ -76,13 +76,13 @@ export class TransactionFinisher {
   }
 
   /** Whether an id has a journal: if so, its writer did not close normally. */
-  owes(transactionalId: string): boolean {
+  hasJournal(transactionalId: string): boolean {
     return this.#env.files.stat(journalPath(this.#data, transactionalId)) !== undefined
   }
 
   /** Takes over a journal that no process is going to open again, and removes it. A journal that is missing is not an error. */
   async retire(transactionalId: string): Promise<void> {
-    if (!this.owes(transactionalId)) return
+    if (!this.hasJournal(transactionalId)) return
     const { files } = this.#env
     const journal = new TransactionJournal(files, this.#data, transactionalId)
     try {

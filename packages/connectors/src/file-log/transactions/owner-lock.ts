@@ -26,9 +26,9 @@ export class OwnerLock {
   static isHeld(files: FileSystem, data: string, name: string): boolean {
     const path = ownerPath(data, name)
     if (files.stat(path) === undefined) return false
-    const file = files.open(path, 'write')
+    const file = files.open(path, 'read')
     try {
-      return !file.tryLock()
+      return file.isLocked()
     } finally {
       file.close()
     }
