@@ -84,7 +84,7 @@ function newHour(origin: string, start: number): Hour {
   writeTime(times, start + HOUR_MS, 10)
   const name = Buffer.from(origin)
   return {
-    key: Buffer.concat([STORE_PREFIX, name, times.subarray(0, 10)]),
+    key: Buffer.concat([STORE_PREFIX, name, times]),
     outputKey: Buffer.concat([name, times]),
     total: { flights: 0, minutes: 0 },
   }

@@ -14,7 +14,16 @@ afterEach(() => {
 
 function serve(): ScriptedServer {
   const server = new ScriptedServer()
-  const view = { name: 'totals', key: 'string', value: 'json', windowMs: null, partitions: 1, parts: [0], position: '' }
+  const view = {
+    name: 'totals',
+    key: 'string',
+    value: 'json',
+    shape: 'key',
+    windowMs: null,
+    partitions: 1,
+    parts: [0],
+    position: '',
+  }
   server.answer('/views', { views: [view] })
   server.stream(CHANGES)
   return server

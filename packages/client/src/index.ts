@@ -12,6 +12,7 @@ export type {
   ViewEntry,
   ViewEvent,
   ViewStart,
+  WindowedAnswer,
   WindowedEntry,
   WindowedRangeOptions,
   WindowOptions,

@@ -35,7 +35,9 @@ export interface ViewDescription {
   readonly key: string
   /** The name of the serde of its values. */
   readonly value: string
-  /** The window's size in ms; null for a view by key alone. */
+  /** `key`: one entry for each key. `window`: one for each key and window. */
+  readonly shape: string
+  /** The size of the windows in ms, if they all have the same; otherwise null. */
   readonly windowMs: number | null
   /** How many parts the view has, and which of them the server holds. */
   readonly partitions: number
@@ -71,7 +73,7 @@ export class MillraceClient {
     if (typeof source === 'string') return new KeyedView(this.#named(source))
     const access = viewOf(source)
     const reader = new ViewReader(access.name, this.#transport, async () => access)
-    if (access.windowMs !== undefined) return new WindowedView(reader)
+    if (access.shape.kind !== 'key') return new WindowedView(reader)
     requirePlainKeys(access.name, access.key.name)
     return new KeyedView(reader)
   }
@@ -131,6 +133,7 @@ function describedView(json: unknown): ViewDescription {
     name: textField(json, 'name'),
     key: textField(json, 'key'),
     value: textField(json, 'value'),
+    shape: textField(json, 'shape'),
     windowMs: field(json, 'windowMs') === null ? null : Number(field(json, 'windowMs')),
     partitions: Number(field(json, 'partitions')),
     parts: listField(json, 'parts').map(Number),

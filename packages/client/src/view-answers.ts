@@ -9,6 +9,12 @@ export interface Answer<V> {
   readonly completeFrom?: Position
 }
 
+/** As `Answer`, of a view with windows. */
+export interface WindowedAnswer<V> extends Answer<V> {
+  /** The value's window; absent if there is no value. */
+  readonly window?: Window
+}
+
 export interface ViewEntry<K, V> {
   readonly key: K
   readonly value: V

@@ -13,7 +13,14 @@ import {
   windowField,
 } from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
-import type { Answer, Page, PartsOptions, ReadOptions, ViewEvent, WindowedRangeOptions } from './view-answers.ts'
+import type {
+  Page,
+  PartsOptions,
+  ReadOptions,
+  ViewEvent,
+  WindowedAnswer,
+  WindowedRangeOptions,
+} from './view-answers.ts'
 import type { ViewCodec } from './view-codec.ts'
 
 /** An entry of either kind of view; a change's value may be null. */
@@ -35,16 +42,20 @@ export class ViewReader<K, V> {
     this.#codec = codec
   }
 
-  async value(key: K, window: number | undefined, options: ReadOptions): Promise<Answer<V>> {
+  async value(key: K, window: number | undefined, options: ReadOptions): Promise<WindowedAnswer<V>> {
     const codec = await this.#codec()
     const parameters = { key: keyToText(codec.key, key), window, ...waitParameters(options) }
     const { body, error } = await this.#transport.ask(this.#path('value'), parameters, options.signal)
     if (error !== undefined && error.code !== 'VALUE_MISSING') throw error
-    return this.#checked(() => ({
-      value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
-      position: positionField(body),
-      ...completeFromField(body),
-    }))
+    return this.#checked(() => {
+      const found = windowField(body)
+      return {
+        value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
+        ...(found && { window: found }),
+        position: positionField(body),
+        ...completeFromField(body),
+      }
+    })
   }
 
   /** A page of entries; if `key` is given, of the windows of that key. */

@@ -12,7 +12,8 @@ function client(server: ScriptedServer, url = URL_BASE): MillraceClient {
 }
 
 function described(name: string, windowMs: number | null) {
-  return { name, key: 'string', value: 'json', windowMs, partitions: 1, parts: [0], position: 'flights/0=3' }
+  const shape = windowMs === null ? 'key' : 'window'
+  return { name, key: 'string', value: 'json', shape, windowMs, partitions: 1, parts: [0], position: 'flights/0=3' }
 }
 
 async function taken<T>(entries: AsyncIterable<T>): Promise<T[]> {
@@ -65,6 +66,14 @@ test('a read waits for a position where it is told to', async () => {
   const view = client(server).windowedView<string, number>('delays')
   await view.get('ATL', -HOUR, { after: { flights: { 0: 8, 1: 2 } }, timeoutMs: 70 })
   expect(lastAsked(server)).toEqual({ key: 'ATL', window: '-3600000', after: 'flights/0=8,flights/1=2', timeout: '70' })
+})
+
+test('an answer of a view with windows has the window, start and end', async () => {
+  const server = new ScriptedServer()
+  const window = { start: HOUR, end: 2 * HOUR }
+  server.answer('/views/delays/value', { key: 'ATL', window, value: 1, position: 'flights/0=9' })
+  const view = client(server).windowedView<string, number>('delays')
+  expect(await view.lookup('ATL', HOUR)).toEqual({ value: 1, window, position: { flights: { 0: 9 } } })
 })
 
 test('keys that are no strings are asked for as JSON', async () => {
@@ -123,8 +132,8 @@ test('the list of views and the status are told', async () => {
   server.answer('/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
   const asked = client(server)
   expect(await asked.views()).toMatchObject([
-    { name: 'delays', windowMs: HOUR, position: { flights: { 0: 3 } } },
-    { name: 'totals', windowMs: null },
+    { name: 'delays', shape: 'window', windowMs: HOUR, position: { flights: { 0: 3 } } },
+    { name: 'totals', shape: 'key', windowMs: null },
   ])
   expect(await asked.status()).toMatchObject({ phase: 'running' })
 })

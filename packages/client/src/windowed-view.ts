@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs'
 import type {
-  Answer,
   Page,
   PartsOptions,
   ReadOptions,
   ViewEvent,
+  WindowedAnswer,
   WindowedEntry,
   WindowedRangeOptions,
   WindowOptions,
@@ -28,8 +28,8 @@ export class WindowedView<K, V> {
     return (await this.lookup(key, windowStart, options)).value
   }
 
-  /** As `get`, with the position that the answer reflects. */
-  lookup(key: K, windowStart: number, options: ReadOptions = {}): Promise<Answer<V>> {
+  /** As `get`, with the window, and with the position that the answer reflects. */
+  lookup(key: K, windowStart: number, options: ReadOptions = {}): Promise<WindowedAnswer<V>> {
     return this.#reader.value(key, windowStart, options)
   }
 

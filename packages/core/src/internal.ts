@@ -17,10 +17,10 @@ export type {
   StorePage,
   StoreRange,
   TaskState,
-  WindowBounds,
   WindowScan,
   WindowStore,
 } from './contracts/store.ts'
+export { type StoreShape, type WindowBounds, windowMsOf } from './contracts/store-shape.ts'
 export { durationText } from './describe/duration-text.ts'
 export { dictionary, ownValue } from './dictionary.ts'
 export { textMs } from './dsl/duration.ts'

@@ -1,5 +1,5 @@
 import { ByteWriter } from '@millrace/core'
-import type { CommittedStore, StoredEntry, StorePage, StoreRange } from '@millrace/core/internal'
+import type { CommittedStore, StoredEntry, StorePage, StoreRange, StoreShape } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import { type KeyCodec, writeEscaped } from './key-codec.ts'
 import type { TypedStore } from './store-serdes.ts'
@@ -25,21 +25,24 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
-  readonly #windowMs: number | undefined
+  readonly #shape: StoreShape
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
     this.#database = database
     this.#codec = codec
     this.#values = new ValueCodec(serdes)
-    this.#windowMs = serdes.windowMs
+    this.#shape = serdes.shape
   }
 
   async get(key: K): Promise<V | undefined> {
     return this.#read(this.#bytes((out) => this.#codec.write(out, key)))
   }
 
-  async getWindow(key: K, windowStart: number): Promise<V | undefined> {
-    return this.#read(this.#bytes((out) => this.#codec.writeWindowed(out, key, windowStart)))
+  async getWindow(key: K, windowStart: number): Promise<StoredEntry<K, V> | undefined> {
+    if (this.#shape.kind !== 'window') throw new Error('A store by key has no windows')
+    const window = { start: windowStart, end: windowStart + this.#shape.sizeMs }
+    const value = this.#read(this.#bytes((out) => this.#codec.writeTimed(out, key, window.start, window.end)))
+    return value === undefined ? undefined : { key, window, value }
   }
 
   async range(range: StoreRange<K>): Promise<StorePage<K, V>> {
@@ -104,14 +107,13 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
         return values.read(stored, CHECKSUM_BYTES, stored.length)
       },
     }
-    const windowMs = this.#windowMs
-    if (windowMs === undefined) return Object.assign(value, { key: this.#codec.read(key, 0, key.length) })
-    const { key: decoded, windowStart: start } = this.#codec.readWindowed(key, 0, key.length)
-    return Object.assign(value, { key: decoded, window: { start, end: start + windowMs } })
+    if (!this.#codec.timed) return Object.assign(value, { key: this.#codec.read(key, 0, key.length) })
+    const { key: decoded, start, end } = this.#codec.readTimed(key, 0, key.length)
+    return Object.assign(value, { key: decoded, window: { start, end } })
   }
 
   #hasWindowBounds({ windowFrom, windowTo }: StoreRange<K>): boolean {
-    return this.#codec.windowed && (windowFrom !== undefined || windowTo !== undefined)
+    return this.#codec.timed && (windowFrom !== undefined || windowTo !== undefined)
   }
 
   /**
@@ -119,10 +121,11 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
    * reverse at the last one, or before the key. A range over few windows of each key costs what it finds, not what it skips.
    */
   #nextWanted(stored: Buffer, { windowFrom, windowTo, reverse }: StoreRange<K>): Buffer {
-    const { key, windowStart } = this.#codec.readWindowed(stored, 0, stored.length)
-    const tooEarly = windowFrom !== undefined && windowStart < windowFrom
+    const { key, start } = this.#codec.readTimed(stored, 0, stored.length)
+    const tooEarly = windowFrom !== undefined && start < windowFrom
     if (reverse !== true && tooEarly) return this.#windowBound(key, windowFrom)
-    if (reverse === true && !tooEarly && windowTo !== undefined) return this.#windowBound(key, Math.ceil(windowTo) - 1)
+    if (reverse === true && !tooEarly && windowTo !== undefined)
+      return this.#windowBound(key, Math.ceil(windowTo) - 1, BOUND_MAX)
     const ofKey = this.#bytes((out) => {
       this.#writePart(out, key)
       this.#codec.writeEnd(out)
@@ -134,7 +137,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   #isWanted(key: Buffer, range: StoreRange<K>): boolean {
     if (!this.#hasWindowBounds(range)) return true
     const { windowFrom, windowTo } = range
-    const start = this.#codec.windowStart(key, key.length)
+    const start = this.#codec.startIn(key, key.length)
     return (windowFrom === undefined || start >= windowFrom) && (windowTo === undefined || start < windowTo)
   }
 
@@ -154,7 +157,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     if (prefix !== undefined) {
       const first = this.#bytes((out) => {
         out.bytes(codec.prefix)
-        if (codec.windowed) writeEscaped(out, prefix)
+        if (codec.timed) writeEscaped(out, prefix)
         else out.bytes(prefix)
       })
       froms.push(first)
@@ -163,22 +166,22 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     if (key !== undefined) {
       const exact = this.#bytes((out) => {
         this.#writePart(out, key)
-        if (codec.windowed) codec.writeEnd(out)
+        if (codec.timed) codec.writeEnd(out)
       })
       froms.push(exact)
-      tos.push(codec.windowed ? afterPrefix(exact) : Buffer.concat([exact, ZERO]))
-      if (codec.windowed && range.windowFrom !== undefined) froms.push(this.#windowBound(key, range.windowFrom))
-      if (codec.windowed && range.windowTo !== undefined) tos.push(this.#windowBound(key, range.windowTo))
+      tos.push(codec.timed ? afterPrefix(exact) : Buffer.concat([exact, ZERO]))
+      if (codec.timed && range.windowFrom !== undefined) froms.push(this.#windowBound(key, range.windowFrom))
+      if (codec.timed && range.windowTo !== undefined) tos.push(this.#windowBound(key, range.windowTo))
     }
     froms.sort(Buffer.compare)
     tos.sort(Buffer.compare)
     return [froms.at(-1) ?? codec.prefix, tos[0] ?? codec.end]
   }
 
-  #windowBound(key: K, start: number): Buffer {
-    return this.#bytes((out) =>
-      this.#codec.writeWindowed(out, key, Math.max(-BOUND_MAX, Math.min(BOUND_MAX, Math.ceil(start)))),
-    )
+  /** The place of a key's window that starts at `start` or, if that is between whole times, at the next one. */
+  #windowBound(key: K, start: number, end = -BOUND_MAX): Buffer {
+    const bound = Math.max(-BOUND_MAX, Math.min(BOUND_MAX, Math.ceil(start)))
+    return this.#bytes((out) => this.#codec.writeTimed(out, key, bound, end))
   }
 
   #writePart(out: ByteWriter, key: K): void {

@@ -1,15 +1,19 @@
 import { RefusedError } from '@millrace/core'
-import { type StoreDescription, storeKeyName } from '@millrace/core/internal'
+import { type StoreDescription, type StoreShape, storeKeyName, windowMsOf } from '@millrace/core/internal'
 
 /** The version of the layout of keys and values in LevelDB; a state with another version is rebuilt. */
-export const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 3
 /** The key of the identity record. No store's key begins with a zero byte, because no store name does. */
 export const IDENTITY_KEY = Buffer.from('\0identity')
 
 /** What wrote a store's entries, and so what can read them. */
 export interface StoreIdentity {
+  /** The version of the layout of keys and values, also in the changelog. */
+  readonly version: number
   readonly key: string
   readonly value: string
+  readonly shape: StoreShape['kind']
+  /** Null unless all windows have the same size. */
   readonly windowMs: number | null
   readonly timed: boolean
 }
@@ -25,7 +29,14 @@ export interface StateIdentity {
 }
 
 export function storeIdentity(store: StoreDescription): StoreIdentity {
-  return { key: store.key.name, value: store.value.name, windowMs: store.windowMs ?? null, timed: store.timed }
+  return {
+    version: FORMAT_VERSION,
+    key: store.key.name,
+    value: store.value.name,
+    shape: store.shape.kind,
+    windowMs: windowMsOf(store.shape) ?? null,
+    timed: store.timed,
+  }
 }
 
 export function stateIdentity(
@@ -55,13 +66,25 @@ export function identityDifference(found: StateIdentity, wanted: StateIdentity):
   return undefined
 }
 
-/** Throws `STATE_SERDE_CHANGED` if a store's entries were not written by what would read them. */
+/**
+ * Throws `STATE_SERDE_CHANGED` if a store's entries were not written by what would read them, and `DATA_VERSION` if another
+ * version of Millrace laid them out.
+ */
 export function checkStore(name: string, found: StoreIdentity, wanted: StoreIdentity, job: string, task: string): void {
+  if (found.version !== wanted.version) {
+    throw new RefusedError(
+      'DATA_VERSION',
+      `The changelog of job ${job} holds store ${name} in layout version ${found.version ?? 'before 3'}, and this Millrace reads ` +
+        `version ${wanted.version}. Use the Millrace that wrote it, or delete what the job has computed with ` +
+        `"millrace reset ${job}" to compute everything from the start of its inputs`,
+      { job, task, store: name },
+    )
+  }
   const changes = [
     found.key === wanted.key ? [] : `keys by '${found.key}', now '${wanted.key}'`,
     found.value === wanted.value ? [] : `values by '${found.value}', now '${wanted.value}'`,
     found.timed === wanted.timed ? [] : `values ${timeText(found)} times, now ${timeText(wanted)}`,
-    found.windowMs === wanted.windowMs ? [] : `windows of ${windowText(found)}, now ${windowText(wanted)}`,
+    shapeText(found) === shapeText(wanted) ? [] : `${shapeText(found)}, now ${shapeText(wanted)}`,
   ].flat()
   if (changes.length === 0) return
   throw new RefusedError(
@@ -81,6 +104,6 @@ function timeText({ timed }: StoreIdentity): string {
   return timed ? 'with' : 'without'
 }
 
-function windowText({ windowMs }: StoreIdentity): string {
-  return windowMs === null ? 'no window' : `${windowMs} ms`
+function shapeText({ shape, windowMs }: StoreIdentity): string {
+  return windowMs === null ? `entries by ${shape}` : `entries by ${shape} of ${windowMs} ms`
 }

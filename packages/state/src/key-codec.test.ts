@@ -60,8 +60,8 @@ function checkOrder<K>(serde: Serde<K>, keys: fc.Arbitrary<K>, compare: (a: K, b
         const other = windowed ? windowedBytes(codec, b, start) : keyBytes(codec, b)
         expect(Math.sign(bytes.compare(other))).toBe(Math.sign(compare(a, b)))
         expect(bytes.compare(codec.prefix) >= 0 && bytes.compare(codec.end) < 0).toBe(true)
-        if (windowed) expect(codec.readWindowed(bytes, 0, bytes.length).windowStart).toBe(start)
-        const back = windowed ? codec.readWindowed(bytes, 0, bytes.length).key : codec.read(bytes, 0, bytes.length)
+        if (windowed) expect(codec.readTimed(bytes, 0, bytes.length)).toMatchObject({ start, end: 0 - start })
+        const back = windowed ? codec.readTimed(bytes, 0, bytes.length).key : codec.read(bytes, 0, bytes.length)
         expect(compare(back, a)).toBe(0)
       }),
       { numRuns: 500 },
@@ -77,7 +77,7 @@ function keyBytes<K>(codec: KeyCodec<K>, key: K): Buffer {
 
 function windowedBytes<K>(codec: KeyCodec<K>, key: K, start: number): Buffer {
   const out = new ByteWriter(1)
-  codec.writeWindowed(out, key, start)
+  codec.writeTimed(out, key, start, 0 - start)
   return out.toBytes()
 }
 

@@ -7,37 +7,39 @@ const ESCAPED_ZERO = 0xff
 /** Follows the zero byte that ends an escaped key. */
 const END = 0x01
 const END_BYTES = 2
-/** The bytes of a windowed key after the escaped key: its end and the window's start. */
-const WINDOW_BYTES = END_BYTES + TIME_BYTES
+/** The bytes of a timed key after the escaped key: its end, and two times. */
+const TAIL_BYTES = END_BYTES + 2 * TIME_BYTES
 
-/** A decoded key of a windowed store. */
-export interface WindowedKey<K> {
+/** A decoded key of a store by key and time. */
+export interface TimedKey<K> {
   readonly key: K
-  readonly windowStart: number
+  readonly start: number
+  readonly end: number
 }
 
 /**
  * The keys of one store as bytes, the same in LevelDB and in the changelog:
  *
  * - by key: `<store> 00 <ordered key>`
- * - windowed: `<store> 00 <ordered key, each 00 as 00 FF> 00 01 <window start, 8 bytes>`
+ * - by key and time: `<store> 00 <ordered key, each 00 as 00 FF> 00 01 <start, 8 bytes> <end, 8 bytes>`
  *
- * An ordered key is the serde's bytes, adjusted so that comparing bytes compares values. A windowed key is escaped so that no
- * key is the beginning of another: otherwise the windows of one key could be between those of another.
+ * An ordered key is the serde's bytes, adjusted so that comparing bytes compares values. A timed key is escaped so that no key
+ * is the beginning of another: otherwise the windows of one key could be between those of another.
  */
 export class KeyCodec<K> {
   /** `<store> 00`: the prefix of all keys of the store. */
   readonly prefix: Buffer
   /** The first key after all keys of the store. */
   readonly end: Buffer
-  readonly windowed: boolean
+  /** Whether keys have a start and an end. */
+  readonly timed: boolean
   readonly #serde: Serde<K>
   readonly #scratch = new ByteWriter()
 
-  constructor(store: string, serde: Serde<K>, windowed: boolean) {
+  constructor(store: string, serde: Serde<K>, timed: boolean) {
     this.prefix = Buffer.from(`${store}\0`)
     this.end = Buffer.from(`${store}\x01`)
-    this.windowed = windowed
+    this.timed = timed
     this.#serde = serde
   }
 
@@ -47,27 +49,24 @@ export class KeyCodec<K> {
     this.writeOrdered(out, key)
   }
 
-  /** Appends the whole key of a windowed store. */
-  writeWindowed(out: ByteWriter, key: K, windowStart: number): void {
+  /** Appends the whole key of a store by key and time. */
+  writeTimed(out: ByteWriter, key: K, start: number, end: number): void {
     out.bytes(this.prefix)
     this.writeOrdered(out, key)
-    this.writeWindow(out, windowStart)
+    this.writeEnd(out)
+    writeTime(out, start)
+    writeTime(out, end)
   }
 
-  /** Appends the ordered key alone; in a windowed store escaped, without its end. */
+  /** Appends the ordered key alone; in a store by key and time escaped, without its end. */
   writeOrdered(out: ByteWriter, key: K): void {
     const start = out.position
     this.#serde.encode(key, out)
     makeSortable(this.#serde.order, out.buffer, start, out.position)
-    if (this.windowed) escapeZeros(out, start)
+    if (this.timed) escapeZeros(out, start)
   }
 
-  /** Appends what follows an escaped key: its end and the window's start. */
-  writeWindow(out: ByteWriter, windowStart: number): void {
-    this.writeEnd(out)
-    writeTime(out, windowStart)
-  }
-
+  /** Appends the end of an escaped key. */
   writeEnd(out: ByteWriter): void {
     out.reserve(END_BYTES)
     out.buffer[out.position++] = ESCAPE
@@ -79,16 +78,16 @@ export class KeyCodec<K> {
     return this.readOrdered(bytes, start + this.prefix.length, end)
   }
 
-  /** Decodes a whole key, `bytes[start, end)`, of a windowed store. */
-  readWindowed(bytes: Buffer, start: number, end: number): WindowedKey<K> {
+  /** Decodes a whole key, `bytes[start, end)`, of a store by key and time. */
+  readTimed(bytes: Buffer, start: number, end: number): TimedKey<K> {
     const key = this.readOrdered(bytes, start + this.prefix.length, this.orderedEnd(end))
-    return { key, windowStart: this.windowStart(bytes, end) }
+    return { key, start: this.startIn(bytes, end), end: this.endIn(bytes, end) }
   }
 
   /** Decodes what `writeOrdered` wrote. */
   readOrdered(bytes: Buffer, start: number, end: number): K {
     const { order } = this.#serde
-    const escaped = this.windowed && bytes.subarray(start, end).includes(ESCAPE)
+    const escaped = this.timed && bytes.subarray(start, end).includes(ESCAPE)
     if (!escaped && (order === 'bytes' || order === 'none')) return this.#serde.decode(bytes, start, end)
     const scratch = this.#scratch
     scratch.clear()
@@ -98,24 +97,23 @@ export class KeyCodec<K> {
     return this.#serde.decode(scratch.buffer, 0, scratch.position)
   }
 
-  /** Whether a windowed key that ends at `end` has the right form. */
-  isWindowed(bytes: Buffer, start: number, end: number): boolean {
-    const at = end - WINDOW_BYTES
-    return at >= start + this.prefix.length && bytes[at] === ESCAPE && bytes[at + 1] === END
-  }
-
-  /** Where the escaped key ends in a windowed key that ends at `end`. */
+  /** Where the escaped key ends in a timed key whose bytes end at `end`. */
   orderedEnd(end: number): number {
-    return end - WINDOW_BYTES
+    return end - TAIL_BYTES
   }
 
-  /** The window start of a windowed key that ends at `end`. */
-  windowStart(bytes: Buffer, end: number): number {
+  /** The start in a timed key whose bytes end at `end`. */
+  startIn(bytes: Buffer, end: number): number {
+    return readTime(bytes, end - 2 * TIME_BYTES)
+  }
+
+  /** The end in a timed key whose bytes end at `end`. */
+  endIn(bytes: Buffer, end: number): number {
     return readTime(bytes, end - TIME_BYTES)
   }
 }
 
-/** Appends `bytes` in the form of a windowed key: each 00 as 00 FF. */
+/** Appends `bytes` in the form of a timed key: each 00 as 00 FF. */
 export function writeEscaped(out: ByteWriter, bytes: Uint8Array): void {
   const start = out.position
   out.bytes(bytes)

@@ -95,9 +95,9 @@ export class LevelRestorer implements StateRestorer {
     buffer.endValue()
     const { index, codec } = store
     if (index === undefined) return
-    const start = codec.windowStart(key, key.length)
+    const start = codec.startIn(key, key.length)
     // The index has the key already if an earlier run, or the state before, had it.
     if (index.has(start) && this.#target.stored(key) !== undefined) return
-    index.addEncoded(start, key.subarray(codec.prefix.length, codec.orderedEnd(key.length)), buffer)
+    index.add(start, key, codec.prefix.length, codec.orderedEnd(key.length))
   }
 }

@@ -6,21 +6,24 @@ import type { ValueCodec } from './value-codec.ts'
 export class LiveEntry<K, V> implements Entry<K, V> {
   readonly key: K
   /** 0 in a store by key. */
-  readonly windowStart: number
+  readonly start: number
+  /** 0 in a store by key. */
+  readonly end: number
   value: V | undefined
   time: number
   /** Changed since the last freeze. */
   dirty = false
   /** LevelDB may hold a value for this key, or will hold one when the commit under way is applied. */
   stored: boolean
-  /** The window index holds the key. */
+  /** The time index holds the entry. */
   indexed: boolean
   /** Used since the eviction last looked at it. */
   used = true
 
-  constructor(key: K, windowStart: number, value: V | undefined, time: number) {
+  constructor(key: K, start: number, end: number, value: V | undefined, time: number) {
     this.key = key
-    this.windowStart = windowStart
+    this.start = start
+    this.end = end
     this.value = value
     this.time = time
     this.stored = value !== undefined
@@ -31,13 +34,14 @@ export class LiveEntry<K, V> implements Entry<K, V> {
 /** The entry for the bytes that LevelDB holds under a key, checksum first; an entry without a value if it holds nothing. */
 export function liveEntry<K, V>(
   key: K,
-  windowStart: number,
+  start: number,
+  end: number,
   stored: Buffer | undefined,
   values: ValueCodec<V>,
 ): LiveEntry<K, V> {
-  if (stored === undefined) return new LiveEntry<K, V>(key, windowStart, undefined, 0)
+  if (stored === undefined) return new LiveEntry<K, V>(key, start, end, undefined, 0)
   const value = values.read(stored, CHECKSUM_BYTES, stored.length)
-  return new LiveEntry(key, windowStart, value, values.readTime(stored, CHECKSUM_BYTES))
+  return new LiveEntry(key, start, end, value, values.readTime(stored, CHECKSUM_BYTES))
 }
 
 /** Casts the contract's type to the entry behind it. Only stores make entries. */

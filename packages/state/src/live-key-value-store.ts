@@ -120,7 +120,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
 
   #load(id: K | string, key: K): LiveEntry<K, V> {
     const stored = this.#maybeStored ? this.#read(key) : undefined
-    const entry = liveEntry(key, 0, stored, this.#values)
+    const entry = liveEntry(key, 0, 0, stored, this.#values)
     this.#entries.set(id, entry)
     return entry
   }

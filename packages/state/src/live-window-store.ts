@@ -5,10 +5,12 @@ import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
+import { SortedList } from './sorted-list.ts'
 import type { TypedStore } from './store-serdes.ts'
+import { TimeIndex } from './time-index.ts'
+import type { EachEntry, PagePlace } from './time-page.ts'
 import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
-import { WindowIndex } from './window-index.ts'
 import { GroupedScan } from './window-scan.ts'
 
 /** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
@@ -18,12 +20,15 @@ type LiveWindow<K, V> = Map<K | string, LiveEntry<K, V>>
 
 /** A windowed store: decoded values over LevelDB, by window start, then by key. */
 export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
-  readonly index: WindowIndex<K>
+  readonly index: TimeIndex
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
   readonly #primitive: boolean
+  readonly #sizeMs: number
   readonly #windows = new Map<number, LiveWindow<K, V>>()
+  /** The starts of the windows in memory. */
+  readonly #starts = new SortedList<number>((a, b) => a - b)
   readonly #changed: LiveEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
@@ -33,15 +38,16 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   #size = 0
   /** All windows that start before this have expired. */
   #expiredBefore = Number.NEGATIVE_INFINITY
-  /** The window that is being deleted. */
-  #expiring: { readonly start: number; readonly live: Iterator<LiveEntry<K, V>>; nextPage: number } | undefined
+  /** The window whose entries in memory are being deleted. */
+  #expiring: { readonly start: number; readonly live: Iterator<LiveEntry<K, V>> } | undefined
 
-  constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
+  constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>, sizeMs: number) {
     this.#database = database
     this.#codec = codec
     this.#values = new ValueCodec(serdes)
     this.#primitive = serdes.key.primitive
-    this.index = new WindowIndex(database, codec)
+    this.#sizeMs = sizeMs
+    this.index = new TimeIndex(database, codec)
   }
 
   get size(): number {
@@ -66,27 +72,28 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     live.value = value
     live.time = time
     // A window may come back: the next expiry finds it again.
-    if (live.windowStart < this.#expiredBefore) this.#expiredBefore = live.windowStart
+    if (live.start < this.#expiredBefore && value !== undefined) this.#expiredBefore = live.start
     if (live.dirty) return
     live.dirty = true
     this.#changed.push(live)
   }
 
   firstWindow(from: number): number | undefined {
-    let first = Number.POSITIVE_INFINITY
-    for (const start of this.index.starts) if (start >= from && start < first) first = start
-    for (const start of this.#windows.keys()) if (start >= from && start < first) first = start
-    return first === Number.POSITIVE_INFINITY ? undefined : first
+    const stored = this.index.firstTime(from)
+    const live = this.#starts.atOrAfter(from)
+    return stored === undefined || (live !== undefined && live < stored) ? live : stored
   }
 
   scan(windowStart: number, after?: string): WindowScan<K, V> {
-    let page = 0
+    let page: PagePlace | undefined
     return new GroupedScan(
       {
         start: windowStart,
         live: this.#liveIds(windowStart),
-        nextPage: (each) =>
-          this.index.readPage(windowStart, page++, (bytes, from, to) => each(bytes.latin1Slice(from, to))),
+        nextPage: (each) => {
+          page = this.index.readPage(windowStart, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
+          return page !== undefined
+        },
         read: (id) => this.#entryOf(windowStart, id),
       },
       after,
@@ -95,25 +102,20 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   expire(before: number): boolean {
     if (this.#expiring === undefined) {
-      const start = this.firstWindow(this.#expiredBefore)
-      if (start === undefined || start >= before) return false
-      this.#expiring = { start, live: this.#windowOf(start).values(), nextPage: 0 }
+      const start = this.#starts.atOrAfter(this.#expiredBefore)
+      // Memory comes first: a commit between two steps may move entries from memory to the pages, and never back.
+      if (start === undefined || start >= before) return this.index.expire(before, this.#expireStored)
+      this.#expiring = { start, live: this.#windowOf(start).values() }
     }
     const { start, live } = this.#expiring
     for (let count = 0; count < ENTRIES_PER_STEP; count++) {
       const { value: entry, done } = live.next()
-      if (done !== true) {
-        entry.indexed = false
-        if (entry.value !== undefined) this.set(entry, undefined)
-      } else {
-        // Memory comes first: a commit between two steps may move entries from memory to the pages, and never back.
-        if (this.index.readPage(start, this.#expiring.nextPage++, (...key) => this.#expireStored(start, ...key)))
-          return true
-        this.index.drop(start)
+      if (done === true) {
         this.#expiredBefore = start + 1
         this.#expiring = undefined
         return true
       }
+      if (entry.value !== undefined) this.set(entry, undefined)
     }
     return true
   }
@@ -150,7 +152,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue
       buffer.beginKey(owner)
-      this.#codec.writeWindowed(buffer.out, entry.key, entry.windowStart)
+      this.#codec.writeTimed(buffer.out, entry.key, entry.start, entry.end)
       if (entry.value === undefined) buffer.endDeletion()
       else {
         buffer.beginValue()
@@ -163,12 +165,18 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   settle(buffer: CommitBuffer): void {
     const { index } = this
-    index.flushDropped(buffer)
+    const id = this.#scratch
     for (const entry of this.#changed) {
       entry.dirty = false
       entry.stored = entry.value !== undefined
+      if (entry.stored || !entry.indexed) continue
+      if (index.remove(entry.start, this.#idOf(entry.key))) entry.indexed = false
+    }
+    for (const entry of this.#changed) {
       if (!entry.stored || entry.indexed) continue
-      index.add(entry.windowStart, entry.key, buffer)
+      id.clear()
+      this.#codec.writeOrdered(id, entry.key)
+      index.add(entry.start, id.buffer, 0, id.position)
       entry.indexed = true
     }
     this.#changed.length = 0
@@ -177,6 +185,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   async load(): Promise<void> {
     this.#windows.clear()
+    this.#starts.clear()
     this.#changed.length = 0
     this.#size = 0
     this.#lastStart = Number.NaN
@@ -197,6 +206,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     if (window === undefined) {
       window = new Map()
       this.#windows.set(start, window)
+      this.#starts.add(start)
     }
     this.#lastStart = start
     this.#last = window
@@ -205,7 +215,8 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   #load(window: LiveWindow<K, V>, id: K | string, key: K, start: number): LiveEntry<K, V> {
     // If the index does not have the window, LevelDB has nothing of it: the first look at most keys costs no read.
-    const entry = liveEntry(key, start, this.index.has(start) ? this.#read(key, start) : undefined, this.#values)
+    const stored = this.index.has(start) ? this.#read(key, start) : undefined
+    const entry = liveEntry(key, start, start + this.#sizeMs, stored, this.#values)
     window.set(id, entry)
     this.#size++
     return entry
@@ -214,7 +225,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   #read(key: K, start: number): Buffer | undefined {
     const scratch = this.#scratch
     scratch.clear()
-    this.#codec.writeWindowed(scratch, key, start)
+    this.#codec.writeTimed(scratch, key, start, start + this.#sizeMs)
     return this.#database.get(scratch.buffer.subarray(0, scratch.position))
   }
 
@@ -228,20 +239,23 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     const bytes = Buffer.from(id, 'latin1')
     const key = this.#codec.readOrdered(bytes, 0, bytes.length)
     const entry = this.#windows.get(start)?.get(this.#primitive ? key : id)
-    const { value } = entry ?? liveEntry(key, start, this.#read(key, start), this.#values)
+    const { value } = entry ?? liveEntry(key, start, start + this.#sizeMs, this.#read(key, start), this.#values)
     return value === undefined ? undefined : { key, value }
   }
 
-  #expireStored(start: number, bytes: Buffer, from: number, to: number): void {
+  readonly #expireStored: EachEntry = (start, bytes, from, to) => {
     const window = this.#windowOf(start)
     const key = this.#codec.readOrdered(bytes, from, to)
     const id = this.#primitive ? key : bytes.latin1Slice(from, to)
-    if (window.has(id)) return
-    // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
-    const entry = new LiveEntry<K, V>(key, start, undefined, 0)
-    entry.stored = true
-    window.set(id, entry)
-    this.#size++
+    let entry = window.get(id)
+    if (entry === undefined) {
+      // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
+      entry = new LiveEntry<K, V>(key, start, start + this.#sizeMs, undefined, 0)
+      entry.stored = true
+      window.set(id, entry)
+      this.#size++
+    }
+    entry.indexed = false
     this.set(entry, undefined)
   }
 
@@ -259,6 +273,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   #removeWindow(start: number): void {
     this.#windows.delete(start)
+    this.#starts.remove(start)
     if (start === this.#lastStart) this.#lastStart = Number.NaN
   }
 }

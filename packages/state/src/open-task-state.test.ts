@@ -3,6 +3,8 @@ import type { MillraceError } from '@millrace/core'
 import type { StoreDescription, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test, vi } from 'vitest'
+import { withChecksum } from './database.ts'
+import { IDENTITY_KEY } from './identity.ts'
 import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState, type TaskStateOptions } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
@@ -67,7 +69,7 @@ test('A state that another opener holds is refused, and left as it is', async ()
 test.each<[string, StoreDescription, RegExp]>([
   ['key serde', store('totals', int32, json), /keys by 'string', now 'int32'/],
   ['value serde', store('totals', text, int32), /values by 'json', now 'int32'/],
-  ['window', store('totals', text, json, 10), /windows of no window, now 10 ms/],
+  ['shape', store('totals', text, json, 10), /entries by key, now entries by window of 10 ms/],
 ])('A changed %s is refused, by the local state and by the changelog alone', async (_, changed, message) => {
   const directory = temporaryDirectory()
   const changelog = new MemoryChangelog()
@@ -83,6 +85,46 @@ test.each<[string, StoreDescription, RegExp]>([
   const unchanged = await openWith(directory, [TOTALS])
   expect(unchanged.opened).toBe('reused')
   await unchanged.state.close()
+})
+
+test('a changelog whose entries an older version laid out is refused before any of them is read', async () => {
+  const changelog = new MemoryChangelog()
+  const record = (key: string, value: string) => {
+    changelog.append(0, Buffer.from(key, 'latin1'), 0, key.length, value, text)
+  }
+  // A window's key had its start alone.
+  record('windows\0a\0\x01\x80\0\0\0\0\0\0\x0a', '1')
+  record('\0\0windows', JSON.stringify({ key: 'string', value: 'json', windowMs: 10, timed: false }))
+  changelog.commitNow()
+  const { state } = await openWith(temporaryDirectory(), [store('windows', text, json, 10)])
+  const refused = await changelog.restore(state).catch((error: MillraceError) => error)
+  expect(refused).toMatchObject({ code: 'DATA_VERSION', place: { job: 'job', task: '0-0', store: 'windows' } })
+  expect(String(refused)).toMatch(/store windows in layout version before 3.*millrace reset job/)
+  expect(state.position.nextOffset).toBe(0)
+  await state.close()
+})
+
+test('A local state of an older version is rebuilt, whatever it says of its stores', async () => {
+  const directory = temporaryDirectory()
+  const { state } = await openWith(directory, [TOTALS])
+  await commitOne(state, new MemoryChangelog())
+  await state.close()
+  const level = await levelDb.open(directory)
+  const identity = {
+    version: 2,
+    job: 'job',
+    task: '0-0',
+    inputs: ['input'],
+    stores: { totals: { key: 'string', value: 'json', windowMs: null, timed: false } },
+  }
+  const batch = level.batch()
+  batch.put(IDENTITY_KEY, withChecksum(IDENTITY_KEY, Buffer.from(JSON.stringify(identity))))
+  await batch.write()
+  await level.close()
+  const again = await openWith(directory, [TOTALS])
+  expect([again.opened, again.state.position.nextOffset]).toEqual(['rebuilt', 0])
+  expect(again.note).toMatch(/format version 2, not 3/)
+  await again.state.close()
 })
 
 test.each<[string, Partial<TaskStateOptions>, RegExp]>([

@@ -104,6 +104,8 @@ async function openTrusted(
     if (identityBytes === undefined || positionBytes === undefined) return 'its identity or position is missing'
     const found: StateIdentity = JSON.parse(identityBytes.toString())
     const difference = identityDifference(found, identity)
+    // Another version describes its stores in another way.
+    if (found.version !== identity.version) return difference
     for (const [name, wanted] of Object.entries(identity.stores)) {
       const before = ownValue(found.stores, name)
       if (before !== undefined && found.job === identity.job)

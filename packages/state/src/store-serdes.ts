@@ -1,12 +1,12 @@
 import type { Serde } from '@millrace/core'
-import type { StoreDescription } from '@millrace/core/internal'
+import type { StoreDescription, StoreShape } from '@millrace/core/internal'
 
 /** A store's description, with its types. */
 export interface TypedStore<K, V> {
   readonly name: string
   readonly key: Serde<K>
   readonly value: Serde<V>
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
   readonly timed: boolean
 }
 

@@ -318,7 +318,8 @@ async function committedOf(state: TaskState): Promise<unknown[]> {
       for (const { key, window, value } of page.entries) {
         model.set(JSON.stringify([name, Buffer.isBuffer(key) ? key.toString('hex') : key, window?.start ?? 0]), value)
         const got = window === undefined ? await store.get(key) : await store.getWindow(key, window.start)
-        expect(got).toEqual(value)
+        expect(got).toEqual(window === undefined ? value : { key, window, value })
+        if (window !== undefined) expect(window.end - window.start).toBe(WINDOW_MS)
       }
       after = page.next ?? undefined
     } while (after !== undefined)

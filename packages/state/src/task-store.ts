@@ -14,8 +14,8 @@ import { LiveKeyValueStore } from './live-key-value-store.ts'
 import type { LiveStore } from './live-store.ts'
 import { LiveWindowStore } from './live-window-store.ts'
 import { typedStore } from './store-serdes.ts'
+import type { TimeIndex } from './time-index.ts'
 import { ValueCodec } from './value-codec.ts'
-import type { WindowIndex } from './window-index.ts'
 
 /** One store of a task: its live side, its committed side, and the codec of its bytes. */
 export class TaskStore {
@@ -28,11 +28,10 @@ export class TaskStore {
   readonly codec: KeyCodec<unknown>
   readonly live: LiveStore
   readonly committed: CommittedStore<unknown, unknown>
-  readonly index: WindowIndex<unknown> | undefined
+  readonly index: TimeIndex | undefined
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
   readonly windowed: WindowStore<unknown, unknown> | undefined
   readonly #values: ValueCodec<unknown>
-  readonly #windowMs: number
 
   constructor(description: StoreDescription, owner: number, database: Database) {
     const store = typedStore<unknown, unknown>(description)
@@ -40,16 +39,15 @@ export class TaskStore {
     this.keyName = storeKeyName(description)
     this.owner = owner
     this.identity = storeIdentity(description)
-    this.codec = new KeyCodec(this.keyName, store.key, store.windowMs !== undefined)
+    this.codec = new KeyCodec(this.keyName, store.key, store.shape.kind !== 'key')
     this.committed = new LevelCommittedStore(database, this.codec, store)
     this.#values = new ValueCodec(store)
-    this.#windowMs = store.windowMs ?? 0
-    if (store.windowMs === undefined) {
+    if (store.shape.kind === 'key') {
       const live = new LiveKeyValueStore(database, this.codec, store)
       this.live = live
       this.keyValue = live
     } else {
-      const live = new LiveWindowStore(database, this.codec, store)
+      const live = new LiveWindowStore(database, this.codec, store, store.shape.sizeMs)
       this.live = live
       this.windowed = live
       this.index = live.index
@@ -59,8 +57,8 @@ export class TaskStore {
   /** Decodes one operation of a commit. */
   readChange(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): StoreChange {
     const value = valueStart < 0 ? null : this.#values.read(bytes, valueStart, valueEnd)
-    if (!this.codec.windowed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
-    const { key, windowStart } = this.codec.readWindowed(bytes, keyStart, keyEnd)
-    return { key, window: { start: windowStart, end: windowStart + this.#windowMs }, value }
+    if (!this.codec.timed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
+    const { key, start, end } = this.codec.readTimed(bytes, keyStart, keyEnd)
+    return { key, window: { start, end }, value }
   }
 }

@@ -8,7 +8,16 @@ const PARTS = 4
 /** A process that reports that it serves some parts. Its stream of changes starts with the parts that it has by then. */
 function process(name: string, parts: readonly number[], moved = parts): ServingProcess & { readonly asked: string[] } {
   const asked: string[] = []
-  const view = { name: 'sums', key: 'string', value: 'json', windowMs: null, partitions: PARTS, parts, position: {} }
+  const view = {
+    name: 'sums',
+    key: 'string',
+    value: 'json',
+    shape: 'key',
+    windowMs: null,
+    partitions: PARTS,
+    parts,
+    position: {},
+  }
   const client = new MillraceClient('http://localhost', {
     fetch: async (input) => {
       const url = new URL(String(input))

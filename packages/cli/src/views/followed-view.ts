@@ -37,10 +37,10 @@ export function changesOf(followed: FollowedView): Observable<ViewEvent<FoundEnt
 }
 
 function changesOfProcess({ client, view }: ServingProcess, isPart: boolean): Observable<ViewEvent<FoundEntry>> {
-  const { name, windowMs, parts } = view
+  const { name, shape, parts } = view
   const options = isPart ? { parts: 'here' as const } : {}
   const changes: Observable<ViewEvent<FoundEntry>> =
-    windowMs === null
+    shape === 'key'
       ? client.view<unknown, unknown>(name).changes(options)
       : client.windowedView<unknown, unknown>(name).changes(options)
   return changes.pipe(

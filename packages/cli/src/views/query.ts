@@ -102,7 +102,7 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
     ...(options.after !== undefined && { after: parsePosition(options.after) }),
     ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
   }
-  const windowed = found.view.windowMs !== null
+  const windowed = found.view.shape !== 'key'
   if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
     throw badUsage(`View ${name} has no windows: leave --window, --window-from and --window-to out`)
   }

@@ -23,7 +23,8 @@ function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs 
     ...(windowMs !== null && { window: { start: WINDOW_MS, end: WINDOW_MS + windowMs } }),
     value: { of: key },
   })
-  const view = { name: 'sums', key: keySerde, value: 'json', windowMs, partitions: 1, parts: [0] }
+  const shape = windowMs === null ? 'key' : 'window'
+  const view = { name: 'sums', key: keySerde, value: 'json', shape, windowMs, partitions: 1, parts: [0] }
   const answer = (url: URL): Response => {
     if (url.pathname === '/views') return Response.json({ views: [{ ...view, position: '' }] })
     asked.push(url)

@@ -33,9 +33,9 @@ export async function readWindow(
   wait: ReadOptions,
 ): Promise<FoundEntry | undefined> {
   const typed = keyOf(found.view, key)
-  const value = await found.client.windowedView<unknown, unknown>(found.view.name).get(typed, start, wait)
-  if (value === undefined) return undefined
-  return { key: typed, window: { start, end: start + (found.view.windowMs ?? 0) }, value }
+  const view = found.client.windowedView<unknown, unknown>(found.view.name)
+  const { window, value } = await view.lookup(typed, start, wait)
+  return window === undefined ? undefined : { key: typed, window, value }
 }
 
 /** The entries of a range, page by page, in the order of the view or in reverse. */
@@ -70,7 +70,7 @@ function readPage(
   }
   const prefix = query.prefix === undefined ? {} : { prefix: query.prefix }
   const range = { ...windows, ...bound('from'), ...bound('to'), ...prefix }
-  return view.windowMs === null
+  return view.shape === 'key'
     ? client.view<unknown, unknown>(view.name).range(range)
     : client.windowedView<unknown, unknown>(view.name).range(range)
 }

@@ -42,10 +42,13 @@ test('a data directory is made for its user alone, and says its version', async 
   await (await open(data)).close()
 })
 
-test.each(['{"version":1}', '{}', '', 'x'])('a data directory of version %j is refused', async (text) => {
-  writeFileSync(`${directory}/millrace.json`, text)
-  await expect(open()).rejects.toMatchObject({ code: 'DATA_VERSION', message: expect.stringContaining(directory) })
-})
+test.each(['{"version":1}', '{"version":3}', '{}', '', 'x'])(
+  'a data directory of version %j is refused',
+  async (text) => {
+    writeFileSync(`${directory}/millrace.json`, text)
+    await expect(open()).rejects.toMatchObject({ code: 'DATA_VERSION', message: expect.stringContaining(directory) })
+  },
+)
 
 test('a file in the place of a data directory is refused', async () => {
   writeFileSync(`${directory}/file`, '')

@@ -1,4 +1,5 @@
 import type { Serde } from './serde.ts'
+import type { StoreShape, WindowBounds } from './store-shape.ts'
 import type { GroupPosition, RecordGroup } from './writers.ts'
 
 /**
@@ -97,12 +98,6 @@ export interface StoreChange {
   readonly value: unknown
 }
 
-/** A window: from `start` (inclusive) to `end` (exclusive), ms since the epoch. */
-export interface WindowBounds {
-  readonly start: number
-  readonly end: number
-}
-
 export interface StateRestorer {
   /** Takes one record of the changelog. Records of stores that this task does not have, and other tasks' checkpoints, are skipped. */
   add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
@@ -130,7 +125,7 @@ export interface KeyValueStore<K, V> {
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void
 }
 
-/** A store by key and window start. Its windows' size is fixed; only start is stored. */
+/** A store by key and window. All its windows have the same size. */
 export interface WindowStore<K, V> {
   find(key: K, windowStart: number): Entry<K, V>
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void
@@ -221,7 +216,8 @@ export interface StorePage<K, V> {
  */
 export interface CommittedStore<K, V> {
   get(key: K): Promise<V | undefined>
-  getWindow(key: K, windowStart: number): Promise<V | undefined>
+  /** The entry of the key's window that starts at `windowStart`. */
+  getWindow(key: K, windowStart: number): Promise<StoredEntry<K, V> | undefined>
   range(range: StoreRange<K>): Promise<StorePage<K, V>>
 }
 
@@ -230,8 +226,7 @@ export interface StoreDescription {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
-  /** Window size in ms for a windowed store; undefined for one by key alone. */
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
   /** Whether the store keeps `Entry.time` with each value. */
   readonly timed: boolean
   /** The store's incarnation, counted from 1: a store that was started empty again has nothing of the one before. Default 1. */

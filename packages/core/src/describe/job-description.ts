@@ -1,3 +1,4 @@
+import { windowMsOf } from '../contracts/store-shape.ts'
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic } from '../topology/steps.ts'
@@ -99,7 +100,8 @@ function outputTopic(job: string, node: PlanNode): string | undefined {
   return node.kind === 'sink' && !('choose' in node.topic) ? node.topic.name : undefined
 }
 
-function summaryOf({ views }: Topology, { name, key, value, windowMs, retentionMs }: StorePlan): StoreSummary {
+function summaryOf({ views }: Topology, { name, key, value, shape, retentionMs }: StorePlan): StoreSummary {
+  const windowMs = windowMsOf(shape)
   return {
     name,
     key: key.name,

@@ -114,11 +114,15 @@ describe('a view', () => {
       name: 'counts',
       key: { name: 'string' },
       value: { name: 'int64' },
-      windowMs: 3_600_000,
+      shape: { kind: 'window', sizeMs: 3_600_000 },
     })
     const named = windowedCount.mapValues(String, { name: 'texts', value: string() })
-    expect(viewOf(named)).toMatchObject({ name: 'texts', key: { name: 'string' }, windowMs: 3_600_000 })
-    expect(viewOf(source.toTable('latest')).windowMs).toBeUndefined()
+    expect(viewOf(named)).toMatchObject({
+      name: 'texts',
+      key: { name: 'string' },
+      shape: { kind: 'window', sizeMs: 3_600_000 },
+    })
+    expect(viewOf(source.toTable('latest')).shape).toEqual({ kind: 'key' })
   })
 
   test('is refused of a table that keeps no rows', () => {

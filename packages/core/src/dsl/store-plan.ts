@@ -14,7 +14,7 @@ export function storePlan<V>(
     name,
     key,
     value: planSerde(value),
-    windowMs: window?.sizeMs,
+    shape: window === undefined ? { kind: 'key' as const } : { kind: 'window' as const, sizeMs: window.sizeMs },
     retentionMs: window?.retentionMs,
     timed,
   })

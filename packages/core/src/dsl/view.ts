@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { StoreShape } from '../contracts/store-shape.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { StorePlan } from '../plan/node.ts'
 import { PLAN } from './plan-value.ts'
@@ -21,8 +22,7 @@ export interface ViewAccess<K, V> {
   /** How keys are written; without their window. */
   readonly key: Serde<K>
   readonly value: Serde<V>
-  /** The windows' size for a windowed view. */
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
 }
 
 /** A table as its readers address it. Throws `VIEW_MISSING` for a table that keeps no rows. */

@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { StoreShape } from '../contracts/store-shape.ts'
 import type { Headers } from '../headers.ts'
 import type { StepFlow } from './step-flow.ts'
 import type { WindowSpec } from './window.ts'
@@ -229,8 +230,7 @@ export interface StorePlan {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
-  /** The window's size in ms for a windowed store; the store's key is then (key, window start). */
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
   /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined
   /** Whether each value is stored with the highest event time of what it was computed from: the time of its next change. */

@@ -1,3 +1,4 @@
+import { type StoreShape, windowMsOf } from '../contracts/store-shape.ts'
 import { dictionary } from '../dictionary.ts'
 import type { PlanNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
@@ -23,6 +24,7 @@ export interface StoreMeaning {
   /** The serdes of keys and values, by name. */
   readonly key: string
   readonly value: string
+  readonly shape: StoreShape['kind']
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
   readonly windows: 'tumbling' | 'hopping' | null
   readonly windowMs: number | null
@@ -62,7 +64,8 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     key: store.key.name,
     value: store.value.name,
     windows: window?.kind ?? null,
-    windowMs: store.windowMs ?? null,
+    shape: store.shape.kind,
+    windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window?.advanceMs ?? null,
     graceMs: window?.graceMs ?? null,
     times: window === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',

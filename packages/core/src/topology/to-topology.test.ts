@@ -50,7 +50,7 @@ describe('a topology', () => {
       ['arrivals', 'counts.arrivals.repartition'],
     ])
     expect(topology.subtopologies[1]?.stores).toEqual([topology.views[0]?.store])
-    expect(topology.views[0]?.store.windowMs).toBe(3_600_000)
+    expect(topology.views[0]?.store.shape).toEqual({ kind: 'window', sizeMs: 3_600_000 })
   })
 
   test('reads a topic once, however often it is named', () => {

@@ -30,7 +30,7 @@ export class ContainerViews {
         name,
         key: anySerde(store.key),
         value: anySerde(store.value),
-        windowMs: store.windowMs,
+        shape: store.shape,
         partitions: owners[0]?.spec.tasks ?? 0,
         sources: maximumPosition(owners.map((task) => task.spec.sources)),
         get completeFrom() {

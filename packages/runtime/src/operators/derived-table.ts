@@ -27,7 +27,7 @@ function compileDerived(
 function rowStore(step: string, store: StorePlan, time: EventTime, context: StepContext): RowStore {
   const serde = anySerde(store.value)
   const kept = (key: unknown, value: unknown) => (value === null ? undefined : storedValue(step, serde, value, key))
-  if (store.windowMs === undefined) {
+  if (store.shape.kind === 'key') {
     const rows = context.keyValueStore(store)
     return {
       put: (key, value) => {

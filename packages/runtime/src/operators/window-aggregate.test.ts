@@ -238,7 +238,14 @@ describe('a windowed aggregate', () => {
   test('deletes windows whose retention is over, and no others', () => {
     const { store, take, time } = setUp({ ...TUMBLING, retentionMs: 20 }, false)
     for (const at of [5, 15, 25, 40]) take({ key: 'a', value: 1, at })
-    const plan = { name: 's', key: json<never>(), value: json<never>(), windowMs: 10, retentionMs: 20, timed: false }
+    const plan = {
+      name: 's',
+      key: json<never>(),
+      value: json<never>(),
+      shape: { kind: 'window', sizeMs: 10 } as const,
+      retentionMs: 20,
+      timed: false,
+    }
     const retention = WindowRetention.of(plan, time, store)
     retention?.look()
     while (retention !== undefined && retention.dueAt <= time.watermark) retention.step()

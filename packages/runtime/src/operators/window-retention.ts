@@ -25,12 +25,12 @@ export class WindowRetention implements ClockedOperator {
 
   /** The retention that a store's plan states; undefined for a store that keeps everything. */
   static of(
-    { name, windowMs, retentionMs }: StorePlan,
+    { name, shape, retentionMs }: StorePlan,
     time: EventTime,
     store: WindowStore<unknown, unknown>,
   ): WindowRetention | undefined {
-    if (windowMs === undefined || retentionMs === undefined) return undefined
-    return new WindowRetention(name, windowMs + retentionMs, time, store)
+    if (shape.kind !== 'window' || retentionMs === undefined) return undefined
+    return new WindowRetention(name, shape.sizeMs + retentionMs, time, store)
   }
 
   get dueAt(): number {

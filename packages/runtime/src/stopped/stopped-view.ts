@@ -72,13 +72,13 @@ export async function openStoppedView(options: StoppedViewOptions): Promise<Stop
       const atMs = await lastCommit(log, changelogTopic(job.job), partition, state.position.nextOffset)
       if (atMs !== undefined) committedAtMs = Math.max(atMs, committedAtMs ?? 0)
     }
-    const { windowMs } = description
+    const { shape } = description
     const [key, value] = [anySerde(description.key), anySerde(description.value)]
     const view: ServedView = {
       name,
       key,
       value,
-      windowMs,
+      shape,
       partitions,
       completeFrom: store.completeFrom,
       sources: maximumPosition(parts.map(({ position }) => position)),
@@ -202,7 +202,7 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     name,
     key: key as Serde<never>,
     value: value as Serde<never>,
-    windowMs: meaning.windowMs ?? undefined,
+    shape: meaning.windowMs === null ? { kind: 'key' } : { kind: 'window', sizeMs: meaning.windowMs },
     timed: TIMED_STEPS.has(meaning.step),
     incarnation,
   }

@@ -117,5 +117,5 @@ function windowBounds(view: ServedView, query: Query): Bounds {
 }
 
 function requireWindows(view: ServedView): void {
-  if (view.windowMs === undefined) throw badRequest('view', `"${view.name}" has no windows; ask /entries or /value`)
+  if (view.shape.kind === 'key') throw badRequest('view', `"${view.name}" has no windows; ask /entries or /value`)
 }

@@ -1,5 +1,5 @@
 import type { Position } from '@millrace/core'
-import type { StoreRange } from '@millrace/core/internal'
+import type { StoredEntry, StoreRange } from '@millrace/core/internal'
 import { type JsonEntry, jsonEntry } from './entry-json.ts'
 import type { ServedView, ViewPart } from './served-view.ts'
 
@@ -24,10 +24,20 @@ export interface PartSource {
   readonly partitions: readonly number[]
   /** Whether they are in another process. */
   readonly remote: boolean
-  /** The value of a key (and window) as JSON, or undefined. */
-  value(key: unknown, windowStart: number | undefined): Promise<Reflecting<unknown>>
+  /** The entry of a key (and window) as JSON; undefined if there is none. */
+  entry(key: unknown, windowStart: number | undefined): Promise<Reflecting<JsonEntry | undefined>>
   /** A page of a range. `holds` is called with its size in memory, in bytes, as that grows, and throws to end the page. */
   page(range: StoreRange<unknown>, holds: (bytes: number) => void): Promise<Reflecting<PartPage>>
+}
+
+async function entryIn(
+  store: ViewPart['store'],
+  key: unknown,
+  windowStart: number | undefined,
+): Promise<StoredEntry<unknown, unknown> | undefined> {
+  if (windowStart !== undefined) return store.getWindow(key, windowStart)
+  const value = await store.get(key)
+  return value === undefined ? undefined : { key, value }
 }
 
 /** A part that this process serves. */
@@ -35,11 +45,11 @@ export function localSource(view: ServedView, part: ViewPart): PartSource {
   return {
     partitions: [part.partition],
     remote: false,
-    async value(key, windowStart) {
-      // Read before the value: a commit in between makes the value newer than the position says, never older.
+    async entry(key, windowStart) {
+      // Read before the entry: a commit in between makes the entry newer than the position says, never older.
       const { position } = part
-      const value = await (windowStart === undefined ? part.store.get(key) : part.store.getWindow(key, windowStart))
-      return { value: value === undefined ? undefined : view.value.toJson(value), position }
+      const entry = await entryIn(part.store, key, windowStart)
+      return { value: entry && jsonEntry(view, entry), position }
     },
     async page(range, holds) {
       const { position } = part

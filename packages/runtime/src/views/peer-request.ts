@@ -1,4 +1,5 @@
 import { type Position, parsePosition, RefusedError, RetriableError, type Timers } from '@millrace/core'
+import type { WindowBounds } from '@millrace/core/internal'
 import { socketFetch } from '@millrace/core/node'
 import { PEER_MS } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
@@ -20,6 +21,8 @@ export interface PeerAnswer {
   readonly message?: string
   readonly position?: string
   readonly parts?: readonly number[]
+  readonly key?: unknown
+  readonly window?: WindowBounds
   readonly value?: unknown
   readonly entries?: readonly PeerEntry[]
   readonly next?: string | null
@@ -27,7 +30,7 @@ export interface PeerAnswer {
 
 export interface PeerEntry {
   readonly key: unknown
-  readonly window?: { readonly start: number; readonly end: number }
+  readonly window?: WindowBounds
   readonly value: unknown
   readonly order: string
 }

@@ -12,7 +12,7 @@ import {
   uniqueArray,
 } from 'fast-check'
 import { expect, test } from 'vitest'
-import { findPage, findValue } from './read-view.ts'
+import { findEntry, findPage } from './read-view.ts'
 import { ANY_EFFORT } from './testing/any-effort.ts'
 import { MemoryView } from './testing/memory-view.ts'
 
@@ -133,14 +133,17 @@ test('a key is found in whichever part it stands', async () => {
   for (let part = 0; part < PARTS; part++) {
     const view = new MemoryView({ name: 'counts', key: string(), value: json(), positions })
     view.commit(part, { input: { [part]: 5 } }, [{ key: 'ATL', value: 7 }])
-    expect(await findValue(view, 'ATL', undefined)).toEqual({ value: 7, position: { input: { [part]: 5 } } })
+    expect(await findEntry(view, 'ATL', undefined)).toEqual({
+      value: { key: 'ATL', value: 7 },
+      position: { input: { [part]: 5 } },
+    })
   }
 })
 
 test('the answer for a key that is nowhere reflects what every part has reached', async () => {
   const view = new MemoryView({ name: 'counts', key: string(), value: json(), positions })
   view.commit(1, { input: { 1: 8 } }, [])
-  expect(await findValue(view, 'ATL', undefined)).toEqual({
+  expect(await findEntry(view, 'ATL', undefined)).toEqual({
     value: undefined,
     position: { input: { 0: 0, 1: 8, 2: 0 } },
   })
@@ -149,7 +152,7 @@ test('the answer for a key that is nowhere reflects what every part has reached'
 test('an answer never says that it reflects a commit which came after the read', async () => {
   const view = new MemoryView({ name: 'counts', key: string(), value: json(), positions: [{ input: { 0: 1 } }] })
   view.commit(0, { input: { 0: 1 } }, [{ key: 'ATL', value: 1 }])
-  const value = findValue(view, 'ATL', undefined)
+  const value = findEntry(view, 'ATL', undefined)
   const page = findPage(view, { limit: 10 }, ANY_EFFORT)
   view.commit(0, { input: { 0: 2 } }, [{ key: 'ATL', value: 2 }])
   expect((await value).position).toEqual({ input: { 0: 1 } })

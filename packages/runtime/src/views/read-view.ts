@@ -1,5 +1,6 @@
 import { ByteWriter, type Position } from '@millrace/core'
 import { minimumPosition, partitionOf, type StoreRange } from '@millrace/core/internal'
+import type { JsonEntry } from './entry-json.ts'
 import {
   ENCODED_CHARS_PER_TURN,
   PAGE_BYTES_MAX,
@@ -12,18 +13,18 @@ import { localSource, type PartPage, type PartSource, type Reflecting } from './
 import type { ServedView } from './served-view.ts'
 
 /**
- * The value of a key (and window) as JSON, or undefined. Queries the part in which the default partitioner puts the key, and
+ * The entry of a key (and window) as JSON; undefined if there is none. Queries the part in which the default partitioner puts the key, and
  * then the others: a producer may have used another partitioner.
  */
-export async function findValue(
+export async function findEntry(
   view: ServedView,
   key: unknown,
   windowStart: number | undefined,
   sources: readonly PartSource[] = localSources(view),
-): Promise<Reflecting<unknown>> {
+): Promise<Reflecting<JsonEntry | undefined>> {
   const passed: Position[] = []
   for (const source of mostLikelyFirst(view, key, sources)) {
-    const found = await source.value(key, windowStart)
+    const found = await source.entry(key, windowStart)
     if (found.value !== undefined) return found
     passed.push(found.position)
   }

@@ -1,5 +1,6 @@
 import { formatPosition, type Position, parsePosition } from '@millrace/core'
 import { keyToText, type StoreRange } from '@millrace/core/internal'
+import type { JsonEntry } from './entry-json.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_MAX } from './limits.ts'
 import { decodeCursor, encodeCursor } from './page-cursor.ts'
 import type { PartPage, PartSource, Reflecting } from './part-source.ts'
@@ -27,15 +28,22 @@ export class RemoteParts implements PartSource {
     await this.#query({ what: 'entries', parameters, waitMs, wanted })
   }
 
-  async value(key: unknown, windowStart: number | undefined): Promise<Reflecting<unknown>> {
-    const { code, value, position } = await this.#query({
+  async entry(key: unknown, windowStart: number | undefined): Promise<Reflecting<JsonEntry | undefined>> {
+    const {
+      code,
+      key: found,
+      window,
+      value,
+      position,
+    } = await this.#query({
       what: 'value',
       parameters: {
         key: keyToText(this.#view.key, key),
         ...(windowStart !== undefined && { window: `${windowStart}` }),
       },
     })
-    return { value: code === 'VALUE_MISSING' ? undefined : value, position: parsePosition(position ?? '') }
+    const entry = code === 'VALUE_MISSING' ? undefined : { key: found, ...(window && { window }), value }
+    return { value: entry, position: parsePosition(position ?? '') }
   }
 
   async page(range: StoreRange<unknown>, holds: (bytes: number) => void): Promise<Reflecting<PartPage>> {

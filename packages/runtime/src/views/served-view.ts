@@ -1,5 +1,5 @@
 import type { Position, Serde } from '@millrace/core'
-import type { CommittedStore, StoreChange } from '@millrace/core/internal'
+import type { CommittedStore, StoreChange, StoreShape } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 
 /** A view as the server sees it: the tasks of this container that hold a part of it. */
@@ -7,8 +7,7 @@ export interface ServedView {
   readonly name: string
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  /** The window's size in ms; undefined for a view by key alone. */
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
   /** How many parts the view has, over all tasks; a key is in part `partitionOf(key bytes) % parts`, as its topic's producer put it. */
   readonly partitions: number
   /**

@@ -9,7 +9,7 @@ import { openTaskState } from '@millrace/state'
 import { asyncProperty, assert as check, constantFrom, integer, nat, option, record, uniqueArray } from 'fast-check'
 import { NEVER } from 'rxjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findPage, findValue } from './read-view.ts'
+import { findEntry, findPage } from './read-view.ts'
 import type { ServedView } from './served-view.ts'
 import { ANY_EFFORT } from './testing/any-effort.ts'
 import { MemoryView } from './testing/memory-view.ts'
@@ -30,7 +30,7 @@ const maybe = <T>(arbitrary: Parameters<typeof option<T>>[0]) => option(arbitrar
 
 /** The view over real stores: what a container serves. */
 function storedView(model: MemoryView, states: readonly TaskState[]): ServedView {
-  const { name, key, value, windowMs, partitions } = model
+  const { name, key, value, shape, partitions } = model
   const parts = states.map((state, partition) => ({
     partition,
     store: state.committed<unknown, unknown>(name),
@@ -38,12 +38,12 @@ function storedView(model: MemoryView, states: readonly TaskState[]): ServedView
     changes: NEVER,
     positions: NEVER,
   }))
-  return { name, key, value, windowMs, partitions, completeFrom: {}, sources: {}, remoteOwners: [], parts }
+  return { name, key, value, shape, partitions, completeFrom: {}, sources: {}, remoteOwners: [], parts }
 }
 
 async function openStates(run: number): Promise<TaskState[]> {
   const serdes = { key: string() as Serde<never>, value: json() as Serde<never> }
-  const store = { name: 'delays', ...serdes, windowMs: WINDOW, timed: false }
+  const store = { name: 'delays', ...serdes, shape: { kind: 'window', sizeMs: WINDOW } as const, timed: false }
   const opened = Array.from({ length: PARTS }, (_, part) =>
     openTaskState({
       directory: join(directory, `${run}-${part}`),
@@ -126,8 +126,8 @@ test('a view over real stores answers as its model does, page by page', async ()
         )
         expect(await walk(view, given, limit)).toEqual(await walk(model, given, 1000))
         for (const each of all) {
-          const found = await findValue(view, each.key, each.start)
-          expect(found.value).toBe((await findValue(model, each.key, each.start)).value)
+          const found = await findEntry(view, each.key, each.start)
+          expect(found.value).toEqual((await findEntry(model, each.key, each.start)).value)
         }
       } finally {
         for (const state of states) await state.close()

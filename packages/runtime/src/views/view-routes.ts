@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
-import { minimumPosition } from '@millrace/core/internal'
+import { minimumPosition, windowMsOf } from '@millrace/core/internal'
 import { Hono } from 'hono'
 import { answer, answerError } from './answer.ts'
 import { answerEntries, answerWindows } from './answer-page.ts'
@@ -62,7 +62,8 @@ function describeView(view: ServedView) {
     name: view.name,
     key: view.key.name,
     value: view.value.name,
-    windowMs: view.windowMs ?? null,
+    shape: view.shape.kind,
+    windowMs: windowMsOf(view.shape) ?? null,
     partitions: view.partitions,
     parts: partsHere(view),
     position: formatPosition(minimumPosition(view.parts.map((part) => part.position))),

@@ -18,6 +18,7 @@ test('the list of views says what each is, and what it reflects', async () => {
     name: 'delays',
     key: 'string',
     value: 'json',
+    shape: 'window',
     windowMs: HOUR,
     partitions: 2,
     parts: [0, 1],

@@ -9,5 +9,11 @@ export function store<K, V>(
   windowMs?: number,
   timed = false,
 ): StoreDescription {
-  return { name, key: key as unknown as Serde<never>, value: value as unknown as Serde<never>, windowMs, timed }
+  return {
+    name,
+    key: key as unknown as Serde<never>,
+    value: value as unknown as Serde<never>,
+    shape: windowMs === undefined ? { kind: 'key' } : { kind: 'window', sizeMs: windowMs },
+    timed,
+  }
 }

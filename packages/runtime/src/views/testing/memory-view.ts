@@ -7,6 +7,7 @@ import {
   type StoredEntry,
   type StorePage,
   type StoreRange,
+  type StoreShape,
 } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../served-view.ts'
@@ -26,7 +27,7 @@ export class MemoryView implements ServedView {
   readonly name: string
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  readonly windowMs: number | undefined
+  readonly shape: StoreShape
   readonly partitions: number
   readonly completeFrom: Position
   readonly sources: Position
@@ -38,7 +39,7 @@ export class MemoryView implements ServedView {
     this.name = name
     this.key = key
     this.value = value
-    this.windowMs = windowMs
+    this.shape = windowMs === undefined ? { kind: 'key' } : { kind: 'window', sizeMs: windowMs }
     this.partitions = positions.length
     this.completeFrom = completeFrom
     this.sources = maximumPosition(positions)
@@ -112,10 +113,10 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
   }
 
   async get(key: unknown): Promise<unknown> {
-    return this.#find(this.#order(key, undefined))
+    return this.#find(this.#order(key, undefined))?.value
   }
 
-  async getWindow(key: unknown, windowStart: number): Promise<unknown> {
+  async getWindow(key: unknown, windowStart: number): Promise<StoredEntry<unknown, unknown> | undefined> {
     return this.#find(this.#order(key, windowStart))
   }
 
@@ -133,8 +134,8 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
     }
   }
 
-  #find(order: Buffer): unknown {
-    return this.#placed.find((placed) => placed.order.equals(order))?.entry.value
+  #find(order: Buffer): StoredEntry<unknown, unknown> | undefined {
+    return this.#placed.find((placed) => placed.order.equals(order))?.entry
   }
 
   #isIn(range: StoreRange<unknown>, { entry, keyBytes, order }: Placed): boolean {

@@ -58,12 +58,12 @@ export async function serveParts(whole: MemoryView, placed: readonly (readonly n
 
 /** What one process serves of a view, and where the rest is; both may change. */
 export function viewOf(whole: MemoryView, here: readonly number[], remoteOwners: readonly RemoteOwner[]): ServedView {
-  const { name, key, value, windowMs, partitions, completeFrom, sources } = whole
+  const { name, key, value, shape, partitions, completeFrom, sources } = whole
   return {
     name,
     key,
     value,
-    windowMs,
+    shape,
     partitions,
     completeFrom,
     sources,

@@ -17,12 +17,13 @@ export interface StoredView extends AsyncDisposable {
 }
 
 export async function openStoredView(name: string, directory: string, windowMs: number): Promise<StoredView> {
+  const shape = { kind: 'window', sizeMs: windowMs } as const
   const serdes = { key: string() as Serde<never>, value: json() as Serde<never> }
   const { state } = await openTaskState({
     directory: join(directory, name),
     job: 'job',
     task: 'flights-0',
-    stores: [{ name, ...serdes, windowMs, timed: false }],
+    stores: [{ name, ...serdes, shape, timed: false }],
     inputs: ['flights'],
     env: nodeEnv(),
   })
@@ -33,7 +34,7 @@ export async function openStoredView(name: string, directory: string, windowMs: 
     changes: NEVER,
     positions: NEVER,
   }
-  const view = { name, key: string() as Serde<unknown>, value: json() as Serde<unknown>, windowMs, partitions: 1 }
+  const view = { name, key: string() as Serde<unknown>, value: json() as Serde<unknown>, shape, partitions: 1 }
   return {
     view: { ...view, completeFrom: {}, sources: {}, remoteOwners: [], parts: [part] },
     commit: (rows) => commit(state, name, rows),
