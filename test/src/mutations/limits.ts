@@ -248,7 +248,6 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'state/END_BYTES',
     'state/FOOTER_BYTES',
     'state/HEADER_BYTES',
-    'state/LENGTH_BITS',
     'state/PART_BYTES',
     'state/RESTART_BYTES',
     'state/TAIL_BYTES',
