@@ -11,7 +11,7 @@ const CASES: readonly Case[] = [
     what: 'a data directory that is not there',
     args: () => ['topics', 'tail', 'nothing'],
     code: 4,
-    says: ['FILE_MISSING', 'There is no data directory', '--data', 'millrace topics create'],
+    message: ['FILE_MISSING', 'There is no data directory', '--data', 'millrace topics create'],
   },
   {
     what: 'a missing topic',
@@ -20,7 +20,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'tail', 'nothing']
     },
     code: 4,
-    says: ['TOPIC_MISSING', '"nothing"', 'millrace topics create nothing'],
+    message: ['TOPIC_MISSING', '"nothing"', 'millrace topics create nothing'],
   },
   {
     what: 'a partition to tail that is not there',
@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'tail', 'a', '--partition', '1']
     },
     code: 4,
-    says: ['PARTITION_MISSING', 'a has no partition 1', 'it has 1, counted from 0'],
+    message: ['PARTITION_MISSING', 'a has no partition 1', 'it has 1, counted from 0'],
   },
   ...['parquet', 'ndjson', 'csv'].map((kind) => ({
     what: `an import of a ${kind} that is a folder`,
@@ -38,31 +38,31 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', directory, '--key', 'k', '--timestamp', 't']
     },
     code: 1,
-    says: ['BAD_INPUT', `a.${kind} cannot be read`, 'EISDIR'],
+    message: ['BAD_INPUT', `a.${kind} cannot be read`, 'EISDIR'],
   })),
   {
     what: 'a setting that no topic can have',
     args: () => ['topics', 'create', 'a', '--segment-bytes', '1'],
     code: 2,
-    says: ['BAD_TOPIC_SETTINGS', 'a cannot be made: --segment-bytes is 1, not a whole number from 1024'],
+    message: ['BAD_TOPIC_SETTINGS', 'a cannot be made: --segment-bytes is 1, not a whole number from 1024'],
   },
   {
     what: 'a malformed address',
     args: () => ['query', 'sums', '--url', 'ftp://localhost'],
     code: 2,
-    says: ['BAD_USAGE', '--url', 'http://127.0.0.1:4711'],
+    message: ['BAD_USAGE', '--url', 'http://127.0.0.1:4711'],
   },
   {
     what: 'an unknown command',
     args: () => ['topics', 'lst'],
     code: 2,
-    says: ['BAD_USAGE', "unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],
+    message: ['BAD_USAGE', "unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],
   },
   {
     what: 'a topic name that leads out of the data directory',
     args: () => ['topics', 'create', '../x'],
     code: 2,
-    says: ['BAD_NAME', '"../x"', 'letters'],
+    message: ['BAD_NAME', '"../x"', 'letters'],
   },
   {
     what: 'a topic that is there already',
@@ -71,19 +71,19 @@ const CASES: readonly Case[] = [
       return ['topics', 'create', 'a']
     },
     code: 5,
-    says: ['TOPIC_EXISTS', 'a'],
+    message: ['TOPIC_EXISTS', 'a'],
   },
   {
     what: 'an option that is none',
     args: () => ['topics', 'list', '--jsn'],
     code: 2,
-    says: ["unknown option '--jsn'", '--json', 'millrace topics list --help'],
+    message: ["unknown option '--jsn'", '--json', 'millrace topics list --help'],
   },
   {
     what: 'a number that is none',
     args: () => ['topics', 'create', 'a', '--partitions', 'many'],
     code: 2,
-    says: ['--partitions', "'many'", 'whole number'],
+    message: ['--partitions', "'many'", 'whole number'],
   },
   ...[
     ['topics', 'create', 'a', '--retention', '7'],
@@ -93,13 +93,13 @@ const CASES: readonly Case[] = [
     what: `a time without a unit in ${args[0]} ${args[1]}`,
     args: () => args,
     code: 2,
-    says: [String(args.at(-2)), 'State the unit: 7ms, 7s, 7m (minutes), 7h or 7d'],
+    message: [String(args.at(-2)), 'State the unit: 7ms, 7s, 7m (minutes), 7h or 7d'],
   })),
   {
     what: 'partitions for a topic that is not made',
     args: () => ['topics', 'produce', 'a', '--partitions', '3'],
     code: 2,
-    says: ['BAD_USAGE', '--create'],
+    message: ['BAD_USAGE', '--create'],
   },
   {
     what: 'a line of input that is no JSON',
@@ -109,7 +109,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"id":"1"}\n{"id":\n',
     code: 1,
-    says: ['1 record appended to a', 'BAD_INPUT', 'line 2 of stdin', '{"id":'],
+    message: ['1 record appended to a', 'BAD_INPUT', 'line 2 of stdin', '{"id":'],
   },
   {
     what: 'a line without the field that is the key',
@@ -119,7 +119,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"name":"1"}\n',
     code: 1,
-    says: ['BAD_INPUT', 'line 1 of stdin', '"id"'],
+    message: ['BAD_INPUT', 'line 1 of stdin', '"id"'],
   },
   {
     what: 'a record over the limit',
@@ -129,13 +129,13 @@ const CASES: readonly Case[] = [
     },
     stdin: `${'x'.repeat(2000)}\n`,
     code: 1,
-    says: ['RECORD_TOO_LARGE: line 1 of stdin', /1,?024/, '0 records appended to a'],
+    message: ['RECORD_TOO_LARGE: line 1 of stdin', /1,?024/, '0 records appended to a'],
   },
   {
     what: 'a file to import that is not there',
     args: () => ['topics', 'import', 'a', 'nowhere.parquet', '--key', 'k', '--timestamp', 't'],
     code: 4,
-    says: ['FILE_MISSING', 'nowhere.parquet'],
+    message: ['FILE_MISSING', 'nowhere.parquet'],
   },
   {
     what: 'a file to import of another kind than its name says',
@@ -144,7 +144,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'k', '--timestamp', 't']
     },
     code: 1,
-    says: ['BAD_INPUT', 'a.parquet', 'parquet'],
+    message: ['BAD_INPUT', 'a.parquet', 'parquet'],
   },
   {
     what: 'a column that the imported file does not have',
@@ -153,7 +153,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'name', '--timestamp', 'at']
     },
     code: 1,
-    says: ['BAD_INPUT', 'a.csv has no column "name" for the key', '"id", "at"'],
+    message: ['BAD_INPUT', 'a.csv has no column "name" for the key', '"id", "at"'],
   },
   {
     what: 'an import of seconds that are not said to be seconds',
@@ -162,7 +162,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
     },
     code: 1,
-    says: ['BAD_INPUT', 'a.csv, line 2: at is 978307260', 'looks like seconds', '--timestamp-unit s'],
+    message: ['BAD_INPUT', 'a.csv, line 2: at is 978307260', 'looks like seconds', '--timestamp-unit s'],
   },
   {
     what: 'a line whose event time is a year',
@@ -172,25 +172,25 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"year":2001}\n',
     code: 1,
-    says: ['BAD_INPUT', 'line 1 of stdin: year is 2001', 'looks like a year', '0 records appended'],
+    message: ['BAD_INPUT', 'line 1 of stdin: year is 2001', 'looks like a year', '0 records appended'],
   },
   {
     what: 'an event time on the command line that is in seconds',
     args: () => ['topics', 'produce', 'a', '--timestamp', '978307260'],
     code: 2,
-    says: ['--timestamp', 'looks like seconds', '2001-01-31T08:00'],
+    message: ['--timestamp', 'looks like seconds', '2001-01-31T08:00'],
   },
   {
     what: 'a unit of time that is none',
     args: () => ['topics', 'produce', 'a', '--timestamp-field', 'at', '--timestamp-unit', 'min'],
     code: 2,
-    says: ['--timestamp-unit', 's, ms, us, ns'],
+    message: ['--timestamp-unit', 's, ms, us, ns'],
   },
   {
     what: 'a unit of time without the field that it is of',
     args: () => ['topics', 'produce', 'a', '--timestamp-unit', 's'],
     code: 2,
-    says: ['BAD_USAGE', '--timestamp-field'],
+    message: ['BAD_USAGE', '--timestamp-field'],
   },
   {
     what: "an import of history that is older than the topic's retention",
@@ -200,7 +200,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at']
     },
     code: 5,
-    says: ['RECORD_EXPIRED', 'a.csv, line 2', '2001-01-01T00:00', '7d', '--allow-expired'],
+    message: ['RECORD_EXPIRED', 'a.csv, line 2', '2001-01-01T00:00', '7d', '--allow-expired'],
   },
   {
     what: "a line that is older than the topic's retention",
@@ -210,7 +210,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"value":"now"}\n{"value":"then","timestamp":978307260000}\n',
     code: 5,
-    says: ['1 record appended to a', 'RECORD_EXPIRED', 'line 2 of stdin', '--allow-expired'],
+    message: ['1 record appended to a', 'RECORD_EXPIRED', 'line 2 of stdin', '--allow-expired'],
   },
   {
     what: 'an import that resumes into a topic of other records',
@@ -222,19 +222,19 @@ const CASES: readonly Case[] = [
       return ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at', '--resume']
     },
     code: 5,
-    says: ['IMPORT_DIFFERS', 'a', 'a.csv', 'partition 0'],
+    message: ['IMPORT_DIFFERS', 'a', 'a.csv', 'partition 0'],
   },
   {
     what: 'a query where no job runs',
     args: () => ['query', 'sums'],
     code: 4,
-    says: ['JOB_NOT_RUNNING', 'data', 'millrace run', '--url'],
+    message: ['JOB_NOT_RUNNING', 'data', 'millrace run', '--url'],
   },
   {
     what: 'a query of a URL where nothing answers',
     args: () => ['query', 'sums', '--url', 'http://127.0.0.1:9'],
     code: 1,
-    says: ['SERVER_UNREACHABLE', 'http://127.0.0.1:9'],
+    message: ['SERVER_UNREACHABLE', 'http://127.0.0.1:9'],
   },
   {
     what: 'a partition to look into that is not there',
@@ -243,13 +243,13 @@ const CASES: readonly Case[] = [
       return ['log', 'dump', 'a', '1']
     },
     code: 4,
-    says: ['PARTITION_MISSING', 'a has no partition 1'],
+    message: ['PARTITION_MISSING', 'a has no partition 1'],
   },
   {
     what: 'a log to verify that is not there',
     args: () => ['log', 'verify'],
     code: 4,
-    says: ['FILE_MISSING', 'no data directory', '--data'],
+    message: ['FILE_MISSING', 'no data directory', '--data'],
   },
   {
     what: 'a data directory of another version',
@@ -258,7 +258,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'list']
     },
     code: 5,
-    says: ['DATA_VERSION', '99', 'data'],
+    message: ['DATA_VERSION', '99', 'data'],
   },
 ]
 
@@ -281,14 +281,14 @@ describe('bad input is reported in one message that names it, with the right exi
     const args = () => ['run', folder.write('job.ts', SUMMING_JOB), '--port', String(port)]
     const ended = await bad({ args }, folder)
     server.close()
-    expectError(ended, { code: 5, says: ['PORT_IN_USE', String(port), 'another port'] })
+    expectError(ended, { code: 5, message: ['PORT_IN_USE', String(port), 'another port'] })
   })
 
   test('a data directory of another owner', { timeout: 30_000 }, async (context) => {
     if (process.getuid?.() !== 0) context.skip('only root can give a directory away')
     using folder = new UserFolder()
     chownSync(folder.directory('data'), 12_345, 12_345)
-    expectError(await bad({ args: () => ['topics', 'list'] }, folder), { code: 5, says: ['DATA_OWNER', 'data'] })
+    expectError(await bad({ args: () => ['topics', 'list'] }, folder), { code: 5, message: ['DATA_OWNER', 'data'] })
   })
 
   test('MILLRACE_DEBUG adds the stack', { timeout: 30_000 }, async () => {

@@ -14,7 +14,7 @@ const CASES: readonly Case[] = [
     what: 'a job file that is not there',
     args: () => ['run', 'nowhere.ts'],
     code: 4,
-    says: ['FILE_MISSING', 'nowhere.ts'],
+    message: ['FILE_MISSING', 'nowhere.ts'],
   },
   {
     what: 'a job file with a type error',
@@ -26,25 +26,25 @@ const CASES: readonly Case[] = [
       ),
     ],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', "'nothing' does not exist", '--no-check'],
+    message: ['JOB_FILE_BROKEN', 'job.ts', "'nothing' does not exist", '--no-check'],
   },
   {
     what: 'a job file with a syntax error',
     args: (folder) => ['run', folder.write('job.ts', 'export default job(')],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', /TS1\d{3}|TS2\d{3}/],
+    message: ['JOB_FILE_BROKEN', 'job.ts', /TS1\d{3}|TS2\d{3}/],
   },
   {
     what: 'a job file with a syntax error that is not checked first',
     args: (folder) => ['run', '--no-check', folder.write('job.ts', 'export default job(')],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'SyntaxError'],
+    message: ['JOB_FILE_BROKEN', 'job.ts', 'SyntaxError'],
   },
   {
     what: 'a job file that never finishes loading',
     args: (folder) => ['run', '--no-check', folder.write('job.ts', 'await new Promise(() => {})\nexport default 1\n')],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'never finishes loading'],
+    message: ['JOB_FILE_BROKEN', 'job.ts', 'never finishes loading'],
   },
   {
     what: 'a promise that rejects, and that nothing waits for',
@@ -54,7 +54,7 @@ const CASES: readonly Case[] = [
       return ['run', '--no-check', folder.write('job.ts', SUMMING_JOB + stray)]
     },
     code: 1,
-    says: [/^UNCAUGHT_ERROR: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
+    message: [/^UNCAUGHT_ERROR: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
   },
   {
     what: 'an async callback that throws',
@@ -66,25 +66,25 @@ const CASES: readonly Case[] = [
       return ['run', '--no-check', '--until-end', folder.write('job.ts', LOSING_JOB)]
     },
     code: 1,
-    says: ['CALLBACK_FAILED', 'peek returned a promise'],
+    message: ['CALLBACK_FAILED', 'peek returned a promise'],
   },
   {
     what: 'a job file without a default export',
     args: (folder) => ['run', folder.write('job.ts', 'export const job = 1\n')],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'no default export', 'export default job('],
+    message: ['JOB_FILE_BROKEN', 'job.ts', 'no default export', 'export default job('],
   },
   {
     what: 'a job file whose default export is no job',
     args: (folder) => ['run', folder.write('job.ts', 'export default { name: "x" }\n')],
     code: 5,
-    says: ['JOB_FILE_BROKEN', 'job.ts', 'something else than a job', 'object'],
+    message: ['JOB_FILE_BROKEN', 'job.ts', 'something else than a job', 'object'],
   },
   {
     what: 'a job that reads a topic that is not there',
     args: (folder) => ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)],
     code: 4,
-    says: ['TOPIC_MISSING', '"numbers"', 'millrace topics create numbers'],
+    message: ['TOPIC_MISSING', '"numbers"', 'millrace topics create numbers'],
   },
   {
     what: 'a record that the serde of the job does not fit',
@@ -95,7 +95,7 @@ const CASES: readonly Case[] = [
       return ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)]
     },
     code: 1,
-    says: ['RECORD_UNDECODABLE', 'numbers', 'int32', /offset 0/],
+    message: ['RECORD_UNDECODABLE', 'numbers', 'int32', /offset 0/],
   },
   {
     what: 'a job in a package that npm init made',
@@ -104,7 +104,7 @@ const CASES: readonly Case[] = [
       return ['run', folder.write('job.ts', SUMMING_JOB), '--no-check']
     },
     code: 5,
-    says: [
+    message: [
       'JOB_FILE_BROKEN',
       /package\.json has "type": "commonjs"/,
       'npm pkg set type=module',

@@ -54,15 +54,15 @@ test('an import says what retention leaves of history that is imported all the s
   const row = (index: number) => `${JSON.stringify({ id: 'k', at: 978_307_260 + index, text: 'x'.repeat(500) })}\n`
   const file = folder.write('a.ndjson', Array.from({ length: 20_000 }, (_, index) => row(index)).join(''))
   const time = ['--timestamp', 'at', '--timestamp-unit', 's']
-  const said = await succeed(['topics', 'import', 'a', file, '--key', 'id', ...time, '--allow-expired', ...data])
+  const output = await succeed(['topics', 'import', 'a', file, '--key', 'id', ...time, '--allow-expired', ...data])
   const { offsets: records } = JSON.parse(await succeed(['topics', 'describe', 'a', '--json', ...data]))
   expect(records).toBeLessThan(20_000)
   const [remain, gone] = [records.toLocaleString('en-US'), (20_000 - records).toLocaleString('en-US')]
   const going = records > 0 ? `; ${remain} are older than its retention, and go when their segment is closed` : ''
-  expect(said).toContain(
+  expect(output).toContain(
     `20,000 records imported into a; the topic's retention has deleted ${gone} of them, ${remain} remain${going} (`,
   )
-  expect(said).toContain(
+  expect(output).toContain(
     'event time: at, seconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T05:34:19.000Z',
   )
 })
@@ -178,8 +178,8 @@ test('a job that is started again is joined, and taken over from who dies', { ti
   expect(other.code).toBe(5)
   job.child.kill('SIGKILL')
   await job.ended
-  const asked = async () => (await run(['query', 'sums', '--data', folder.data])).code
-  await expect.poll(asked, { timeout: 10_000 }).toBe(0)
+  const answer = async () => (await run(['query', 'sums', '--data', folder.data])).code
+  await expect.poll(answer, { timeout: 10_000 }).toBe(0)
   second.child.kill('SIGTERM')
   expect((await second.ended).code).toBe(0)
 })
@@ -248,9 +248,9 @@ test('a view that is added is refused, started empty, and says so; a reset compu
   expect((await run(['reset', 'summing', '--yes', ...data])).stderr).toContain('JOB_RUNNING')
   job.child.kill('SIGTERM')
   await job.ended
-  const asked = await run(['reset', 'summing', ...data])
-  expect(asked.stdout).toContain('Would delete topic summing.changelog')
-  expect(asked.code).toBe(1)
+  const answer = await run(['reset', 'summing', ...data])
+  expect(answer.stdout).toContain('Would delete topic summing.changelog')
+  expect(answer.code).toBe(1)
   expect(await succeed(['reset', 'summing', '--yes', ...data])).toContain('Deleted topic summing.changelog')
   expect((await runOnce(more)).code).toBe(0)
   const whole = start(['run', '--no-check', folder.write('job.ts', more), ...data])

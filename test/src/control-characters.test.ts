@@ -82,7 +82,7 @@ test('what files and folders are named, and what stands in them, controls no ter
   const name = 'a\x1b[31mb'
   const data = ['--data', folder.directory(`data-${name}`)]
   const file = folder.write(`${name}.csv`, `id,${name}\n1,2\n`)
-  const said = [
+  const output = [
     await run(['topics', 'import', 'texts', file, '--key', 'id', '--event-time', 'now', ...data]),
     await run(['topics', 'produce', 'texts', '--timestamp-field', name, ...data], { stdin: `{"${name}":5}\n` }),
     await run(['topics', 'import', 'texts', file, '--key', name, '--event-time', 'now', ...data]),
@@ -91,6 +91,6 @@ test('what files and folders are named, and what stands in them, controls no ter
     await run(['topics', 'list', '--data', folder.directory(`empty-${name}`)]),
     await run(['reset', 'nothing', ...data]),
   ]
-  for (const { stdout, stderr } of said) expectHarmless(stdout + stderr)
-  expect(said[0]?.stderr).toContain('a\\u001b[31mb')
+  for (const { stdout, stderr } of output) expectHarmless(stdout + stderr)
+  expect(output[0]?.stderr).toContain('a\\u001b[31mb')
 })

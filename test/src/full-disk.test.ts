@@ -19,9 +19,9 @@ test('a full disk ends an import with a message that says so, and what was there
     const stdin = `${'x'.repeat(10_000)}\n`.repeat(1000)
     const { code, stderr } = await run(['topics', 'produce', 'lines', '--data', data], { stdin })
     // A record that the log rejected is not counted.
-    const said = Number(/^(?:at least )?([\d,]+) records? appended to lines/.exec(stderr)?.[1]?.replaceAll(',', ''))
+    const output = Number(/^(?:at least )?([\d,]+) records? appended to lines/.exec(stderr)?.[1]?.replaceAll(',', ''))
     const { offsets } = JSON.parse(await succeed(['topics', 'describe', 'lines', '--json', '--data', data]))
-    expect(said).toBeLessThanOrEqual(offsets - 1)
+    expect(output).toBeLessThanOrEqual(offsets - 1)
     expect(stderr).toMatch(/LOG_FULL.*(space|room)/)
     expect(stderr).not.toMatch(/^\s+at /m)
     expect(code).toBe(1)

@@ -6,7 +6,7 @@ import { SUMMING_JOB, UserFolder } from './command/job-files.ts'
 import { run, start, succeed } from './flights/command.ts'
 
 const TIMEOUT_MS = 60_000
-const NOBODY = 65_534
+const OTHER_USER = 65_534
 
 /** Connects to a socket as another user of the machine, and returns the result. */
 function connectAs(uid: number, socket: string): string {
@@ -55,11 +55,13 @@ test('views are read on a socket of the owner, and on the port with the token on
   ] as const) {
     expect((await fetch(`${url}/views`, { headers: { authorization: shown } })).status).toBe(status)
   }
-  const elsewhere = join(folder.data, 'elsewhere')
-  const asked = await run(['query', 'sums', '--url', url, '--data', elsewhere])
-  expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('TOKEN_REFUSED')])
+  const otherDirectory = join(folder.data, 'elsewhere')
+  const answer = await run(['query', 'sums', '--url', url, '--data', otherDirectory])
+  expect([answer.code, answer.stderr]).toEqual([1, expect.stringContaining('TOKEN_REFUSED')])
   expect(
-    await succeed(['query', 'sums', '--json', '--url', url, '--data', elsewhere], { env: { MILLRACE_TOKEN: token } }),
+    await succeed(['query', 'sums', '--json', '--url', url, '--data', otherDirectory], {
+      env: { MILLRACE_TOKEN: token },
+    }),
   ).toBe('{"key":"k","value":1}\n')
   expect(await succeed(['query', 'sums', '--json', '--url', url, '--data', folder.data])).toBe(
     '{"key":"k","value":1}\n',
@@ -77,7 +79,7 @@ test('another user of the machine cannot connect to the socket, whatever the dir
   const { job, jobs } = await startSumming(folder)
   // As if the permissions were widened by mistake, or the directories were made by hand.
   for (const path of [folder.path, folder.data, jobs]) chmodSync(path, 0o777)
-  expect(connectAs(NOBODY, join(jobs, `@${job.child.pid}.sock`))).toBe('EACCES')
+  expect(connectAs(OTHER_USER, join(jobs, `@${job.child.pid}.sock`))).toBe('EACCES')
   expect(connectAs(0, join(jobs, `@${job.child.pid}.sock`))).toBe('connected')
   job.child.kill('SIGTERM')
   await job.ended

@@ -85,7 +85,7 @@ test('a copy that starts from the pages and follows the changes is right at ever
   const before: Flight[] = [{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }]
   await running.produce(before)
   const copy = new Map<string, Delays>()
-  const told: ViewEvent<WindowedEntry<string, Delays | null>>[] = []
+  const events: ViewEvent<WindowedEntry<string, Delays | null>>[] = []
   const later: Flight[] = Array.from({ length: 500 }, (_, index) => ({
     origin: airports[index % airports.length] ?? '',
     destination: 'BOS',
@@ -96,7 +96,7 @@ test('a copy that starts from the pages and follows the changes is right at ever
   const reached = new Promise<void>((resolve, reject) => {
     const subscription = view.changes().subscribe({
       async next(event) {
-        told.push(event)
+        events.push(event)
         if (event.kind === 'start') {
           for await (const entry of view.all()) copy.set(nameOf(entry), entry.value)
           target = await running.produce(later)
@@ -113,8 +113,8 @@ test('a copy that starts from the pages and follows the changes is right at ever
     })
   })
   await reached
-  expect(told[0]?.kind).toBe('start')
-  expect(told.filter((event) => event.kind === 'start')).toHaveLength(1)
+  expect(events[0]?.kind).toBe('start')
+  expect(events.filter((event) => event.kind === 'start')).toHaveLength(1)
   expect(copy).toEqual(delaysOf([...before, ...later]))
 })
 
@@ -132,23 +132,23 @@ test('what is processed and not yet committed is not told', async () => {
 
 test('a follower survives a restart of the server, and knows that it may have missed something', async () => {
   await using running = await run()
-  const told: string[] = []
+  const events: string[] = []
   const subscription = running.client
     .view(arrivals)
     .changes()
-    .subscribe((event) => told.push(event.kind === 'start' ? 'start' : `${event.entry.key} ${event.entry.value}`))
-  await vi.waitUntil(() => told.length === 1)
+    .subscribe((event) => events.push(event.kind === 'start' ? 'start' : `${event.entry.key} ${event.entry.value}`))
+  await vi.waitUntil(() => events.length === 1)
   await running.produce([{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }])
-  await vi.waitUntil(() => told.length === 2)
+  await vi.waitUntil(() => events.length === 2)
   await running.restartServer(async (other) => {
     const after = await running.produce([{ origin: 'ATL', destination: 'DEN', at: 0, delay: 1 }])
     await other.view(arrivals).get('DEN', { after })
   })
-  await vi.waitUntil(() => told.length === 3)
+  await vi.waitUntil(() => events.length === 3)
   await running.produce([{ origin: 'ATL', destination: 'JFK', at: 0, delay: 1 }])
-  await vi.waitUntil(() => told.length === 4)
+  await vi.waitUntil(() => events.length === 4)
   subscription.unsubscribe()
-  expect(told).toEqual(['start', 'BOS 1', 'start', 'JFK 1'])
+  expect(events).toEqual(['start', 'BOS 1', 'start', 'JFK 1'])
 })
 
 test('the status and the list of views tell of the running job', async () => {

@@ -40,7 +40,7 @@ export async function runThroughput(valueBytes: number, records: number, repeats
       for (const [each, known] of rates) known.push(await runLine(each, source, valueBytes, records))
     }
     const rows = [...rates].map(([{ name, kind, processes }, values]) => {
-      const bare = [...rates].find(([other]) => isYardstick(other, kind, processes))?.[1] ?? []
+      const bare = [...rates].find(([other]) => isBaseline(other, kind, processes))?.[1] ?? []
       return [
         name,
         spread(
@@ -61,13 +61,13 @@ export async function runThroughput(valueBytes: number, records: number, repeats
 function line(
   kind: Line['kind'],
   processes: number,
-  who: string,
+  label: string,
   work: string,
   bare: boolean,
   options: Options = {},
 ): Line {
   return {
-    name: `${kind}, ${processes === 1 ? 'one process' : 'two processes'}: ${who}`,
+    name: `${kind}, ${processes === 1 ? 'one process' : 'two processes'}: ${label}`,
     work,
     options,
     kind,
@@ -76,7 +76,7 @@ function line(
   }
 }
 
-function isYardstick({ kind, processes, bare, options }: Line, wantedKind: string, wantedProcesses: number): boolean {
+function isBaseline({ kind, processes, bare, options }: Line, wantedKind: string, wantedProcesses: number): boolean {
   return bare && options?.['checksums'] === true && kind === wantedKind && processes === wantedProcesses
 }
 

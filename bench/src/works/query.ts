@@ -12,12 +12,12 @@ const work: Work = {
     const latencies: number[] = []
     return {
       async run() {
-        let asked = 0
+        let sent = 0
         const connection = async () => {
-          while (asked < requests) {
-            const path = paths[asked++ % paths.length] ?? ''
+          while (sent < requests) {
+            const path = paths[sent++ % paths.length] ?? ''
             const before = performance.now()
-            await ask(agent, `${url}${path}`)
+            await request(agent, `${url}${path}`)
             latencies.push(performance.now() - before)
           }
         }
@@ -30,7 +30,7 @@ const work: Work = {
   },
 }
 
-function ask(agent: Agent, url: string): Promise<void> {
+function request(agent: Agent, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     get(url, { agent }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${url} was answered with ${response.statusCode}`))

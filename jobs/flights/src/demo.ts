@@ -64,7 +64,7 @@ async function demo(): Promise<void> {
     if (!caughtUp && importing.finished() && isQuiet(moment.tasks)) {
       caughtUp = true
       draw.done()
-      process.stdout.write(invitation())
+      process.stdout.write(nextSteps())
       draw.clear()
     }
     await Promise.race([pause(PICTURE_MS, ended.signal), failed(job.done), failed(importing.done)])
@@ -110,7 +110,7 @@ function startJob() {
   return { ...running, url: address.promise }
 }
 
-function invitation(): string {
+function nextSteps(): string {
   const { bold, cyan, dim } = colors
   const commands = [
     'npx millrace query delays ATL --window 2001-06-30T17:00',

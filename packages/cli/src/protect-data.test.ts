@@ -15,27 +15,27 @@ beforeEach(() => {
 })
 
 /** The message about a directory of that mode, and its mode afterwards. */
-function protectedWith(mode: number): { readonly said: string; readonly mode: string } {
+function protectedWith(mode: number): { readonly output: string; readonly mode: string } {
   chmodSync(data, mode)
   const stderr = new PassThrough()
   const io: Io = { ...processIo(), stderr }
   protectData(io, data)
-  return { said: stderr.read()?.toString() ?? '', mode: (statSync(data).mode & 0o777).toString(8) }
+  return { output: stderr.read()?.toString() ?? '', mode: (statSync(data).mode & 0o777).toString(8) }
 }
 
 test.each([0o777, 0o755, 0o750, 0o701])(
   'a data directory of mode %o is closed to other users, with a message',
   (mode) => {
     writeFileSync(join(data, 'millrace.json'), '{}')
-    const { said, mode: after } = protectedWith(mode)
-    expect(said).toContain(`was open to other users (mode 0${mode.toString(8)})`)
+    const { output, mode: after } = protectedWith(mode)
+    expect(output).toContain(`was open to other users (mode 0${mode.toString(8)})`)
     expect(after).toBe('700')
   },
 )
 
 test('an empty directory is closed before anything is written to it; one that is closed is left alone', () => {
   expect(protectedWith(0o777).mode).toBe('700')
-  expect(protectedWith(0o700)).toEqual({ said: '', mode: '700' })
+  expect(protectedWith(0o700)).toEqual({ output: '', mode: '700' })
 })
 
 test('an open directory that holds other files is refused, and stays as it is', () => {

@@ -6,13 +6,13 @@ import { expect, test } from 'vitest'
 import { EXIT } from './exit-codes.ts'
 import { reportError } from './report-error.ts'
 
-function reported(error: unknown): { readonly code: number; readonly said: string } {
+function reported(error: unknown): { readonly code: number; readonly output: string } {
   const stderr = new PassThrough({ encoding: 'utf8' })
   const [stdin, stdout] = [new PassThrough(), new PassThrough()]
   const { signal } = new AbortController()
   const io = { stdin, stdout, stderr, env: {}, colors: pc.createColors(false), interactive: false }
   const code = reportError({ ...io, stopSignal: () => signal }, error)
-  return { code, said: String(stderr.read()) }
+  return { code, output: String(stderr.read()) }
 }
 
 test('what the system refuses has a code, and the reason that the system gives', () => {
@@ -22,20 +22,20 @@ test('what the system refuses has a code, and the reason that the system gives',
   } catch (error) {
     refused = error
   }
-  const { code, said } = reported(refused)
-  expect(said).toMatch(/^SYSTEM_CALL_FAILED: .*ENOENT.*'\/missing\/millrace'\n$/)
+  const { code, output } = reported(refused)
+  expect(output).toMatch(/^SYSTEM_CALL_FAILED: .*ENOENT.*'\/missing\/millrace'\n$/)
   expect(code).toBe(EXIT.failed)
 })
 
 test.each([[new TypeError('x is not a function')], ['a string that was thrown']])('%s has a code too', (error) => {
-  const { code, said } = reported(error)
-  expect(said).toMatch(/^INTERNAL_ERROR: .*please report it/)
+  const { code, output } = reported(error)
+  expect(output).toMatch(/^INTERNAL_ERROR: .*please report it/)
   expect(code).toBe(EXIT.failed)
 })
 
 test('settings of a topic are named as options, and words that are like them stay', () => {
   const message = 'the topic has 3 partitions: recordBytesMax is 5, partitions is 0; cleanup goes on'
-  expect(reported(new RefusedError('BAD_TOPIC_SETTINGS', message)).said).toBe(
+  expect(reported(new RefusedError('BAD_TOPIC_SETTINGS', message)).output).toBe(
     'BAD_TOPIC_SETTINGS: the topic has 3 partitions: --record-bytes-max is 5, --partitions is 0; cleanup goes on\n',
   )
 })

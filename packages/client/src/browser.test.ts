@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const SOURCES = resolve(import.meta.dirname, '../../..', 'packages')
 
 /** The sibling packages' entry points that the client may use. */
-const DOORS: Record<string, string> = {
+const ENTRY_POINTS: Record<string, string> = {
   '@millrace/core': resolve(SOURCES, 'core/src/index.ts'),
   '@millrace/core/internal': resolve(SOURCES, 'core/src/internal.ts'),
 }
@@ -28,7 +28,7 @@ function foreignImports(entry: string): { visited: number; foreign: string[] } {
     if (visited.has(file)) return
     visited.add(file)
     for (const specifier of importsOf(readFileSync(file, 'utf8'))) {
-      const target = specifier.startsWith('.') ? resolve(dirname(file), specifier) : DOORS[specifier]
+      const target = specifier.startsWith('.') ? resolve(dirname(file), specifier) : ENTRY_POINTS[specifier]
       if (target !== undefined && existsSync(target)) visit(target)
       else if (!PACKAGES.some((name) => specifier === name || specifier.startsWith(`${name}/`))) {
         foreign.push(`${file}: ${specifier}`)

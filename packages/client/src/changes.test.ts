@@ -31,18 +31,18 @@ function serve(): ScriptedServer {
 
 /** Follows the view; events, error and completion go into one list. */
 function follow(server: ScriptedServer) {
-  const told: unknown[] = []
+  const events: unknown[] = []
   const client = new MillraceClient('http://127.0.0.1:4711', { fetch: server.fetch })
   const subscription = client
     .view<string, number>('totals')
     .changes()
     .subscribe({
       next: (event) =>
-        told.push(event.kind === 'start' ? offset(event) : [event.entry.key, event.entry.value, offset(event)]),
-      error: (error) => told.push(error.code),
-      complete: () => told.push('complete'),
+        events.push(event.kind === 'start' ? offset(event) : [event.entry.key, event.entry.value, offset(event)]),
+      error: (error) => events.push(error.code),
+      complete: () => events.push('complete'),
     })
-  return { told, subscription }
+  return { events, subscription }
 }
 
 function offset(event: { position: Position }): string {
@@ -65,31 +65,31 @@ async function settle(): Promise<void> {
 
 test('the start is told, then each commit whole', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   change(server.streams[0], 'ATL', 1)
   await settle()
-  expect(told).toEqual(['@5'])
+  expect(events).toEqual(['@5'])
   change(server.streams[0], 'BOS', null, 7)
   await settle()
-  expect(told).toEqual(['@5', ['ATL', 1, '@7'], ['BOS', null, '@7']])
+  expect(events).toEqual(['@5', ['ATL', 1, '@7'], ['BOS', null, '@7']])
 })
 
 test('events may be cut anywhere, also inside a character', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   const bytes = new TextEncoder().encode('event: change\nid: flights/0=6\ndata: {"key":"é𝄞","value":1}\n\n')
   for (const byte of bytes) server.streams[0]?.send(Uint8Array.of(byte))
   await settle()
-  expect(told).toEqual(['@5', ['é𝄞', 1, '@6']])
+  expect(events).toEqual(['@5', ['é𝄞', 1, '@6']])
 })
 
 test.each(['end', 'break'] as const)('a connection that meets its %s is made again', async (how) => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   change(server.streams[0], 'half a commit', 1)
@@ -101,12 +101,12 @@ test.each(['end', 'break'] as const)('a connection that meets its %s is made aga
   start(server.streams[1], 9)
   change(server.streams[1], 'ATL', 1, 10)
   await settle()
-  expect(told).toEqual(['@5', '@9', ['ATL', 1, '@10']])
+  expect(events).toEqual(['@5', '@9', ['ATL', 1, '@10']])
 })
 
 test('a new connection at which nothing was missed goes unnoticed', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   change(server.streams[0], 'ATL', 1, 6)
@@ -116,7 +116,7 @@ test('a new connection at which nothing was missed goes unnoticed', async () => 
   start(server.streams[1], 6)
   change(server.streams[1], 'ATL', 2, 7)
   await settle()
-  expect(told).toEqual(['@5', ['ATL', 1, '@6'], ['ATL', 2, '@7']])
+  expect(events).toEqual(['@5', ['ATL', 1, '@6'], ['ATL', 2, '@7']])
 })
 
 test('tries get rarer, up to a bound, and a connection that stands makes them frequent again', async () => {
@@ -127,7 +127,7 @@ test('tries get rarer, up to a bound, and a connection that stands makes them fr
   await settle()
   server.stop(CHANGES)
   server.streams[0]?.break()
-  const tries = () => server.asked.filter((url) => url.pathname === CHANGES).length - 1
+  const tries = () => server.requests.filter((url) => url.pathname === CHANGES).length - 1
   await vi.advanceTimersByTimeAsync(200 + 400 + 800)
   expect(tries()).toBe(3)
   await vi.advanceTimersByTimeAsync(60_000)
@@ -160,7 +160,7 @@ test('a connection that has gone silent is made again; one that shows signs of l
 
 test('unsubscribing closes the connection, and nothing is tried again', async () => {
   const server = serve()
-  const { told, subscription } = follow(server)
+  const { events, subscription } = follow(server)
   await settle()
   start(server.streams[0], 5)
   await settle()
@@ -168,42 +168,42 @@ test('unsubscribing closes the connection, and nothing is tried again', async ()
   expect(server.streams[0]?.aborted).toBe(true)
   await vi.advanceTimersByTimeAsync(60_000)
   expect(server.streams).toHaveLength(1)
-  expect(told).toEqual(['@5'])
+  expect(events).toEqual(['@5'])
 })
 
 test('a first connection that fails is an error', async () => {
   const server = serve()
   server.stop(CHANGES)
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
-  expect(told).toEqual(['SERVER_UNREACHABLE'])
+  expect(events).toEqual(['SERVER_UNREACHABLE'])
 })
 
 test.each(['ends', 'says nothing'])('a first connection that %s before its start is an error', async (how) => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   if (how === 'ends') server.streams[0]?.end()
   else await vi.advanceTimersByTimeAsync(45_000)
   await settle()
-  expect(told).toEqual(['SERVER_UNREACHABLE'])
+  expect(events).toEqual(['SERVER_UNREACHABLE'])
 })
 
 test('what the server refuses for good ends it', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   await settle()
   server.answer(CHANGES, { code: 'VIEW_MISSING', message: 'gone' }, 404)
   server.streams[0]?.end()
   await vi.advanceTimersByTimeAsync(200)
-  expect(told).toEqual(['@5', 'VIEW_MISSING'])
+  expect(events).toEqual(['@5', 'VIEW_MISSING'])
 })
 
 test('what the server refuses for now is tried again', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   await settle()
@@ -214,26 +214,26 @@ test('what the server refuses for now is tried again', async () => {
   await vi.advanceTimersByTimeAsync(400)
   start(server.streams[1], 8)
   await settle()
-  expect(told).toEqual(['@5', '@8'])
+  expect(events).toEqual(['@5', '@8'])
 })
 
 test("a fault in the stream is an error with the server's reason", async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
   server.streams[0]?.send('event: error\ndata: {"code":"QUERY_FAILED","message":"no JSON"}\n\n')
   await settle()
-  expect(told).toEqual(['@5', 'QUERY_FAILED'])
+  expect(events).toEqual(['@5', 'QUERY_FAILED'])
 })
 
 test('an event that never ends is an error before it fills the memory', async () => {
   const server = serve()
-  const { told } = follow(server)
+  const { events } = follow(server)
   await settle()
   const piece = 'x'.repeat(16 * 1024 * 1024)
   server.streams[0]?.send('data: ')
   for (let piecesSent = 0; piecesSent < 4; piecesSent++) server.streams[0]?.send(piece)
   await settle()
-  expect(told).toEqual(['SERVER_UNREACHABLE'])
+  expect(events).toEqual(['SERVER_UNREACHABLE'])
 })

@@ -24,7 +24,7 @@ export class HttpTransport {
   }
 
   /** Throws if there is no answer, or if it is not from a Millrace server. */
-  async ask(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Answered> {
+  async request(path: string, parameters: Parameters, signal?: AbortSignal): Promise<Answered> {
     const url = `${this.url}${path}${queryText(parameters)}`
     const response = await this.#open(url, 'application/json', signal)
     if (response.status !== 200) return refused(url, response)
@@ -36,9 +36,9 @@ export class HttpTransport {
     }
   }
 
-  /** As `ask`, but throws the error in the answer. */
+  /** As `request`, but throws the error in the answer. */
   async read(path: string, parameters: Parameters, signal?: AbortSignal): Promise<unknown> {
-    const { body, error } = await this.ask(path, parameters, signal)
+    const { body, error } = await this.request(path, parameters, signal)
     if (error !== undefined) throw error
     return body
   }

@@ -49,7 +49,7 @@ test("a table's view is asked for with the table's serdes, and not for its descr
   const server = new ScriptedServer()
   server.answer('/views/gates/value', { key: 7, value: 3, position: '' })
   expect(await client(server).view(gates).get(7)).toBe(3)
-  expect(server.asked.map((url) => `${url.pathname}${url.search}`)).toEqual(['/views/gates/value?key=7'])
+  expect(server.requests.map((url) => `${url.pathname}${url.search}`)).toEqual(['/views/gates/value?key=7'])
 })
 
 test("a key that is none of the table's is refused", async () => {

@@ -45,7 +45,7 @@ export class ViewReader<K, V> {
   async value(key: K, window: number | undefined, options: ReadOptions): Promise<WindowedAnswer<V>> {
     const codec = await this.#codec()
     const parameters = { key: keyToText(codec.key, key), window, ...waitParameters(options) }
-    const { body, error } = await this.#transport.ask(this.#path('value'), parameters, options.signal)
+    const { body, error } = await this.#transport.request(this.#path('value'), parameters, options.signal)
     if (error !== undefined && error.code !== 'VALUE_MISSING') throw error
     return this.#checked(() => {
       const found = windowField(body)

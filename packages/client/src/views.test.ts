@@ -23,8 +23,8 @@ async function taken<T>(entries: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** The parameters of the last request. */
-function lastAsked(server: ScriptedServer): Record<string, string> {
-  return Object.fromEntries(server.asked.at(-1)?.searchParams ?? [])
+function lastRequest(server: ScriptedServer): Record<string, string> {
+  return Object.fromEntries(server.requests.at(-1)?.searchParams ?? [])
 }
 
 test('a value is asked for by key, and comes with what it reflects', async () => {
@@ -32,7 +32,7 @@ test('a value is asked for by key, and comes with what it reflects', async () =>
   server.answer('/views/totals/value', { key: 'a&b=ü', value: { minutes: 3 }, position: 'flights/0=3' })
   const view = client(server).view<string, { minutes: number }>('totals')
   expect(await view.get('a&b=ü')).toEqual({ minutes: 3 })
-  expect(lastAsked(server)).toEqual({ key: 'a&b=ü' })
+  expect(lastRequest(server)).toEqual({ key: 'a&b=ü' })
   expect(await view.lookup('a&b=ü')).toEqual({ value: { minutes: 3 }, position: { flights: { 0: 3 } } })
 })
 
@@ -65,7 +65,12 @@ test('a read waits for a position where it is told to', async () => {
   server.answer('/views/delays/value', { key: 'ATL', value: 1, position: 'flights/0=9' })
   const view = client(server).windowedView<string, number>('delays')
   await view.get('ATL', -HOUR, { after: { flights: { 0: 8, 1: 2 } }, timeoutMs: 70 })
-  expect(lastAsked(server)).toEqual({ key: 'ATL', window: '-3600000', after: 'flights/0=8,flights/1=2', timeout: '70' })
+  expect(lastRequest(server)).toEqual({
+    key: 'ATL',
+    window: '-3600000',
+    after: 'flights/0=8,flights/1=2',
+    timeout: '70',
+  })
 })
 
 test('an answer of a view with windows has the window, start and end', async () => {
@@ -82,14 +87,14 @@ test('keys that are no strings are asked for as JSON', async () => {
   server.answer('/views', { views: [{ ...described('totals', null), key: 'json' }] })
   server.answer('/views/totals/value', { key: '1', value: 1, position: '' })
   await views.view<string, number>('totals').get('1')
-  expect(lastAsked(server)).toEqual({ key: '"1"' })
+  expect(lastRequest(server)).toEqual({ key: '"1"' })
 })
 
 test('a page of a range, and all of it, page by page', async () => {
   const server = new ScriptedServer()
   const window = { start: 0, end: HOUR }
   server.respond('/views/delays/entries', () => {
-    const { cursor } = lastAsked(server)
+    const { cursor } = lastRequest(server)
     const entries = [{ key: cursor ?? 'first', window, value: 1 }]
     return Response.json({ entries, next: cursor === undefined ? 'second' : null, position: 'flights/0=3' })
   })
@@ -100,7 +105,7 @@ test('a page of a range, and all of it, page by page', async () => {
     next: 'second',
     position: { flights: { 0: 3 } },
   })
-  expect(lastAsked(server)).toEqual({
+  expect(lastRequest(server)).toEqual({
     from: 'a',
     to: 'b',
     prefix: 'a',
@@ -110,7 +115,7 @@ test('a page of a range, and all of it, page by page', async () => {
   })
   const all = await taken(view.all({ prefix: 'a' }))
   expect(all.map((entry) => entry.key)).toEqual(['first', 'second'])
-  expect(lastAsked(server)).toEqual({ prefix: 'a', limit: '1000', cursor: 'second' })
+  expect(lastRequest(server)).toEqual({ prefix: 'a', limit: '1000', cursor: 'second' })
 })
 
 test("a key's windows are walked to the end, and no further than they are taken", async () => {
@@ -124,25 +129,25 @@ test("a key's windows are walked to the end, and no further than they are taken"
   const view = client(server).windowedView<string, number>('delays')
   for await (const entry of view.windows('ATL')) if (entry.value === 3) break
   expect(pages).toBe(3)
-  expect(lastAsked(server)).toEqual({ key: 'ATL', limit: '1000', cursor: '2' })
+  expect(lastRequest(server)).toEqual({ key: 'ATL', limit: '1000', cursor: '2' })
 })
 
 test('the list of views and the status are told', async () => {
   const server = new ScriptedServer()
   server.answer('/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
-  const asked = client(server)
-  expect(await asked.views()).toMatchObject([
+  const requests = client(server)
+  expect(await requests.views()).toMatchObject([
     { name: 'delays', shape: 'window', windowMs: HOUR, position: { flights: { 0: 3 } } },
     { name: 'totals', shape: 'key', windowMs: null },
   ])
-  expect(await asked.status()).toMatchObject({ phase: 'running' })
+  expect(await requests.status()).toMatchObject({ phase: 'running' })
 })
 
 test('a slash at the end of the URL and a path before the API do no harm', async () => {
   const server = new ScriptedServer()
   server.answer('/jobs/flights/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
   await client(server, `${URL_BASE}/jobs/flights/`).status()
-  expect(server.asked.at(-1)?.pathname).toBe('/jobs/flights/status')
+  expect(server.requests.at(-1)?.pathname).toBe('/jobs/flights/status')
 })
 
 test.each([

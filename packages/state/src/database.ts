@@ -78,7 +78,7 @@ export class Database {
   damaged(what: string, cause?: unknown): StateDamagedError {
     // Removing a file needs no room on a full disk, and without `CURRENT` LevelDB ignores all other files.
     this.#env.files.remove(`${this.directory}/CURRENT`)
-    return this.#poison(
+    return this.#fail(
       new StateDamagedError(
         'STATE_DAMAGED',
         `The local state of task ${this.#task} in ${this.directory} is damaged: ${what}. It is rebuilt from the changelog`,
@@ -91,7 +91,7 @@ export class Database {
   fail(what: string, cause: unknown): StateDamagedError {
     if (this.#failure !== undefined) return this.#failure
     const reason = cause instanceof Error ? cause.message : String(cause)
-    return this.#poison(
+    return this.#fail(
       new StateDamagedError(
         'STATE_WRITE_FAILED',
         `The local state of task ${this.#task} in ${this.directory} cannot be used any more: ${what} (${reason}). It is reopened ` +
@@ -127,7 +127,7 @@ export class Database {
     this.#env.files.removeTree(this.directory)
   }
 
-  #poison(failure: StateDamagedError): StateDamagedError {
+  #fail(failure: StateDamagedError): StateDamagedError {
     this.#failure ??= failure
     return failure
   }

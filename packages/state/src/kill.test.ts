@@ -14,12 +14,12 @@ test('A process killed at any moment leaves a state whose content is that of its
   const directory = join(temporaryDirectory(), 'state')
   let before = 0
   for (let round = 0; round < 6; round++) {
-    const said = await commitUntilKilled(directory, 150 + ((round * 37) % 100))
+    const line = await commitUntilKilled(directory, 150 + ((round * 37) % 100))
     const { state, opened } = await openLoopState(directory)
     const { nextOffset } = state.position
     expect(opened).toBe('reused')
     // Everything that was reported as applied is there: the kernel has what a dead process wrote.
-    expect(nextOffset).toBeGreaterThan(Math.max(said, before))
+    expect(nextOffset).toBeGreaterThan(Math.max(line, before))
     expect(state.checkpoint.get('input')?.offset).toBe(nextOffset)
     const { totals, windows } = await contentOf(state)
     const expected = expectedAt(nextOffset)
@@ -44,10 +44,10 @@ test.skipIf(process.platform === 'win32')(
     ])
     expect(code).toBe(1)
     expect(errors).toMatch(/STATE_WRITE_FAILED/)
-    const said = Number(output.split('\n').at(-2))
+    const line = Number(output.split('\n').at(-2))
     const { state, opened } = await openLoopState(directory)
-    expect([opened, state.position.nextOffset]).toEqual(['reused', said + 1])
-    expect(await contentOf(state)).toEqual(expectedAt(said + 1))
+    expect([opened, state.position.nextOffset]).toEqual(['reused', line + 1])
+    expect(await contentOf(state)).toEqual(expectedAt(line + 1))
     await state.close()
   },
   30_000,

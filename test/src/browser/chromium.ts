@@ -26,16 +26,16 @@ export async function openPage<T>(command: string, url: string, until: Promise<T
   // Its sandbox does not work for root.
   const flags = ['--headless', '--no-sandbox', '--disable-dev-shm-usage', `--user-data-dir=${profile}`, ...quiet]
   const browser = spawn(command, [...flags, url], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
+  let chunk = ''
   browser.stderr.on('data', (text) => {
-    said += text
+    chunk += text
   })
   const exited = once(browser, 'exit')
   try {
     return await Promise.race([
       until,
       exited.then(() => {
-        throw new Error(`${command} ended before the page had done its work: ${said}`)
+        throw new Error(`${command} ended before the page had done its work: ${chunk}`)
       }),
     ])
   } finally {

@@ -9,7 +9,7 @@ export interface Case {
   readonly args: (folder: UserFolder) => string[] | Promise<string[]>
   readonly stdin?: string
   readonly code: number
-  readonly says: readonly (string | RegExp)[]
+  readonly message: readonly (string | RegExp)[]
 }
 
 /** Runs the command of a case in a user's folder. */
@@ -20,8 +20,8 @@ export async function bad({ args, stdin }: Pick<Case, 'args' | 'stdin'>, folder:
 }
 
 /** Expects one message with a code and the expected text, without a stack, and the right exit code. */
-export function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'says'>): void {
-  for (const text of expected.says) expect(stderr).toMatch(text)
+export function expectError({ code, stderr }: Ended, expected: Pick<Case, 'code' | 'message'>): void {
+  for (const text of expected.message) expect(stderr).toMatch(text)
   expect(stderr, 'a code').toMatch(/^[A-Z]+(_[A-Z]+)+: /m)
   expect(stderr, 'a stack trace').not.toMatch(/^\s+at /m)
   expect(code, stderr).toBe(expected.code)

@@ -95,7 +95,7 @@ async function backUpAndCheck(count: number, random: () => number, outcomes: Out
     const refusal = await restoring(`${scratch.path}/backup`, `${scratch.path}/data`)
     if (refusal === undefined) {
       outcomes.count(killed ? 'killed when it was whole' : 'restored')
-      outcomes.judge(
+      outcomes.classify(
         where,
         await check(`${scratch.path}/data`, { acknowledged, orders: orders + ORDERS_A_ROUND, rebuild: EVERYTHING }),
       )

@@ -29,7 +29,7 @@ test('a clock that is set an hour forward and back all the time changes no resul
     else if (first.code !== 0) outcomes.violation(where, first.output)
     const second = await startJob(scratch.path, { clock: 'jumping' }).end
     if (second.code !== 0) outcomes.violation(where, second.output)
-    outcomes.judge(where, await check(scratch.path, { orders: ORDERS + 20, acknowledged: ORDERS, clock: 'jumping' }))
+    outcomes.classify(where, await check(scratch.path, { orders: ORDERS + 20, acknowledged: ORDERS, clock: 'jumping' }))
   })
   outcomes.report()
   expect(outcomes.violations).toEqual([])

@@ -82,7 +82,7 @@ async function copyAndCheck(unit: Unit, count: number, random: () => number, out
     const boot = index % 2 === 0 ? undefined : 'another boot'
     const verdict = await check(copy.path, { orders: orders + ORDERS_A_ROUND, rebuild: false, boot })
     if (verdict.refusal === undefined) outcomes.count('right')
-    outcomes.judge(`copy ${index}, ${seed}`, verdict, REFUSALS)
+    outcomes.classify(`copy ${index}, ${seed}`, verdict, REFUSALS)
     copy[Symbol.dispose]()
   })
 }

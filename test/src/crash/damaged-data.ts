@@ -70,8 +70,8 @@ export async function abandonedData(): Promise<ScratchDirectory> {
     const data = new ScratchDirectory()
     const { child, end } = startJob(data.path, { orders: DAMAGED_ORDERS })
     let acknowledged = false
-    child.stdout?.on('data', (said) => {
-      acknowledged ||= `${said}`.includes(`acknowledged ${DAMAGED_ORDERS}`)
+    child.stdout?.on('data', (chunk) => {
+      acknowledged ||= `${chunk}`.includes(`acknowledged ${DAMAGED_ORDERS}`)
     })
     const looking = setInterval(() => {
       if (acknowledged && hasJournal(data.path)) child.kill('SIGKILL')

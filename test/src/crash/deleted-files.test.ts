@@ -25,7 +25,7 @@ test.for([
       const { name, deleted } = kindOf(file)
       outcomes.tried()
       const verdict = await check(copy.path, { acknowledged: DAMAGED_ORDERS, orders: DAMAGED_ORDERS + 20 })
-      outcomes.judge(`${file} (${name})`, verdict, deleted)
+      outcomes.classify(`${file} (${name})`, verdict, deleted)
     })
     outcomes.report()
     expect(outcomes.violations).toEqual([])

@@ -45,7 +45,7 @@ describe.each(['ENOSPC', 'EIO'] as const)('a disk that answers %s', (error) => {
       if (ended.code === 0) outcomes.count('went on')
       else if (STOPS[error].some((code) => code === ended.stopped)) outcomes.count(`stopped with ${ended.stopped}`)
       else outcomes.violation(where, ended.output)
-      outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+      outcomes.classify(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
     })
     outcomes.report()
     expect(outcomes.violations).toEqual([])
@@ -72,7 +72,7 @@ test('a sync of the log that fails stops the process, and is never tried again',
       ({ call, path }) => SYNCS.includes(call) && path === point.path,
     )
     if (again.length > 0) outcomes.violation(where, `synced again ${again.length} times`)
-    outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+    outcomes.classify(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
   })
   outcomes.report()
   expect(outcomes.violations).toEqual([])

@@ -47,7 +47,7 @@ test.for(kinds)(
         orders: DAMAGED_ORDERS + 20,
         rebuild: kind.name !== 'state',
       })
-      outcomes.judge(`bit ${bit} of ${file}`, verdict, kind.flipped)
+      outcomes.classify(`bit ${bit} of ${file}`, verdict, kind.flipped)
     })
     outcomes.report()
     expect(outcomes.violations).toEqual([])

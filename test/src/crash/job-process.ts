@@ -48,8 +48,8 @@ export interface Ended {
 /** Starts the crash job in its own process; `end` resolves when the process has ended. */
 export function startJob(directory: string, options: RunOptions = {}): { child: ChildProcess; end: Promise<Ended> } {
   const { durability = 'fsync', orders = ORDERS, under = [], environment = {}, ...world } = options
-  const told: JobArguments = { ...world, directory, durability, orders, perRound: ORDERS_A_ROUND }
-  const node = [process.execPath, '--conditions=millrace-source', PROGRAM, JSON.stringify(told)]
+  const given: JobArguments = { ...world, directory, durability, orders, perRound: ORDERS_A_ROUND }
+  const node = [process.execPath, '--conditions=millrace-source', PROGRAM, JSON.stringify(given)]
   const [program = '', ...args] = [...under, ...node]
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

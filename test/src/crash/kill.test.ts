@@ -47,5 +47,5 @@ async function killAt(points: readonly CallPoint[], outcomes: Outcomes): Promise
     else if (ended.code === 0) outcomes.count('ended before')
     else outcomes.violation(where, ended.output)
   }
-  outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged }))
+  outcomes.classify(where, await check(scratch.path, { orders: ORDERS, acknowledged }))
 }

@@ -19,8 +19,8 @@ export class Member {
       env: { ...process.env, NODE_OPTIONS: '' },
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on('data', (said) => {
-        this.output += said
+      stream?.on('data', (chunk) => {
+        this.output += chunk
         this.#changed()
       })
     }

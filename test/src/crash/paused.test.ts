@@ -40,10 +40,10 @@ test('a process that was stopped until another took its tasks over spoils nothin
   await makeTopics(log)
   const join = () => new Member(scratch.path, SESSION_TIMEOUT_MS)
   const members = [join(), join()]
-  const everybody = [...members]
+  const everyMember = [...members]
   const soon = async (what: string, promise: Promise<unknown>) => {
     if ((await within(SOON_MS, promise)) !== undefined) return
-    throw new Error(`${what} takes too long (SEED=${seed}): ${everybody.map(({ output }) => output).join('\n')}`)
+    throw new Error(`${what} takes too long (SEED=${seed}): ${everyMember.map(({ output }) => output).join('\n')}`)
   }
   let orders = 0
   let longestMs = 0
@@ -74,7 +74,7 @@ test('a process that was stopped until another took its tasks over spoils nothin
       await soon('appending', Promise.all([appending, flowing]))
       const next = kill ? join() : victim
       if (kill) {
-        everybody.push(next)
+        everyMember.push(next)
         await soon('joining', next.joined())
       }
       // The member that was stopped is the next to take over.
@@ -85,13 +85,13 @@ test('a process that was stopped until another took its tasks over spoils nothin
     for (const member of members) member.signal('SIGTERM')
     await soon('stopping', Promise.all(members.map((member) => member.ended)))
   } finally {
-    for (const member of everybody) member.signal('SIGKILL')
-    await Promise.all(everybody.map((member) => member.ended))
+    for (const member of everyMember) member.signal('SIGKILL')
+    await Promise.all(everyMember.map((member) => member.ended))
     await log.close()
   }
-  for (const { failure } of everybody) if (failure !== undefined) outcomes.violation('a member', failure)
-  outcomes.judge(`SEED=${seed}`, await check(scratch.path, { acknowledged: orders, orders }))
-  for (const { rejoined } of everybody) for (let time = 0; time < rejoined; time++) outcomes.count('fenced')
+  for (const { failure } of everyMember) if (failure !== undefined) outcomes.violation('a member', failure)
+  outcomes.classify(`SEED=${seed}`, await check(scratch.path, { acknowledged: orders, orders }))
+  for (const { rejoined } of everyMember) for (let time = 0; time < rejoined; time++) outcomes.count('fenced')
   outcomes.report()
   console.log(
     `the longest take-over was over after ${Math.round(longestMs)} ms, of which ${SESSION_TIMEOUT_MS} are for stopped members`,

@@ -36,7 +36,7 @@ test('after a power cut at any moment everything that was acknowledged is there,
     if (existsSync(directory)) cpSync(directory, copy.path, { recursive: true })
     const where = `SEED=${seed}, cut ${cut}`
     const options = { acknowledged, orders: acknowledged + 2 * ORDERS_A_ROUND, boot: `boot ${cut + 1}` }
-    outcomes.judge(where, await check(copy.path, options))
+    outcomes.classify(where, await check(copy.path, options))
   }
   outcomes.report()
   expect(outcomes.violations).toEqual([])

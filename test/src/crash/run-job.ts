@@ -17,9 +17,9 @@ import { appendOrders, countOrders } from './orders.ts'
 /** Every slice of work is followed by a commit: more commits give more points to break. */
 const COMMIT_INTERVAL_MS = 1
 
-const told: JobArguments = JSON.parse(process.argv[2] ?? '')
-const { directory, durability, orders, perRound } = told
-const env = crashWorld(told)
+const given: JobArguments = JSON.parse(process.argv[2] ?? '')
+const { directory, durability, orders, perRound } = given
+const env = crashWorld(given)
 
 try {
   await run(env)

@@ -16,7 +16,7 @@ const LOOK_MS = 20
 
 const [directory = '', sessionTimeoutMs = '1000'] = process.argv.slice(2)
 const env = nodeEnv()
-let told = ''
+let printed = ''
 
 try {
   const log = await openFileLog({ directory, env })
@@ -30,7 +30,7 @@ try {
     onNotice: (notice) => writeSync(1, `notice ${notice}\n`),
   })
   process.on('SIGTERM', () => void container.stop())
-  const looking = setInterval(() => void tell(container), LOOK_MS)
+  const looking = setInterval(() => void print(container), LOOK_MS)
   await container.done
   clearInterval(looking)
   await log.close()
@@ -40,13 +40,13 @@ try {
   process.exit(1)
 }
 
-async function tell(container: Container): Promise<void> {
+async function print(container: Container): Promise<void> {
   try {
     const rows = await rowsOf(container)
     const counts = ['by-customer', 'by-product'].map((view) => ordersIn(rows.get(view) ?? new Map()))
     const now = `holds ${counts.join(' ')}`
-    if (now !== told) writeSync(1, `${now}\n`)
-    told = now
+    if (now !== printed) writeSync(1, `${now}\n`)
+    printed = now
   } catch (error) {
     // A part may close while it is read, if its task has just moved.
     if (!(error instanceof MillraceError)) throw error

@@ -28,7 +28,7 @@ test.for([
     if (ended.signal === 'SIGKILL') outcomes.count('killed')
     else if (ended.code === 0) outcomes.count('went on')
     else outcomes.violation(where, ended.output)
-    outcomes.judge(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
+    outcomes.classify(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
   })
   outcomes.report()
   expect(outcomes.violations).toEqual([])

@@ -55,7 +55,7 @@ async function runLine(line: string): Promise<{ code: number | null; stdout: str
 }
 
 /** The first output of a running command that matches. */
-function said(child: ChildProcess, pattern: RegExp): Promise<string> {
+function outputOf(child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
@@ -80,7 +80,7 @@ test('the job of the README runs in a fresh clone, with the commands as they are
   const lines = commands.code.trim().split('\n')
   const at = lines.findIndex((line) => line.startsWith('npx millrace run'))
   for (const line of lines.slice(0, at)) expect(await runLine(line), line).toMatchObject({ code: 0 })
-  await said(startLine(lines[at] ?? ''), /served at http/)
+  await outputOf(startLine(lines[at] ?? ''), /served at http/)
   const queries = lines.slice(at + 1)
   expect(queries).toHaveLength(1)
   // The record may not be committed yet.
@@ -99,7 +99,7 @@ test('every other command of the documents runs in a clone that has the topics a
   ]) {
     expect(await runLine(line), line).toMatchObject({ code: 0 })
   }
-  const serving = await said(startLine('npx millrace run job.ts'), /served at http\S+/)
+  const serving = await outputOf(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
     // npm run published tries the commands of the project's guide, with the packages. Benchmarks take long, and the rest

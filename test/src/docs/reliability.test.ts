@@ -9,10 +9,10 @@ const rows = tableRows(document, 'Faults that other systems had')
 
 test('the faults that other systems had are listed, each with what holds it', () => {
   expect(rows).toHaveLength(31)
-  for (const [fault = '', held = ''] of rows) expect(namedTests(held), fault).not.toEqual([])
+  for (const [fault = '', evidence = ''] of rows) expect(namedTests(evidence), fault).not.toEqual([])
 })
 
-test.each(rows.flatMap(([, held = '']) => namedTests(held)))('$path has "$name"', ({ path, name }) => {
+test.each(rows.flatMap(([, evidence = '']) => namedTests(evidence)))('$path has "$name"', ({ path, name }) => {
   const file = fileURLToPath(new URL(path, repository))
   expect(existsSync(file), path).toBe(true)
   expect(isTestFile(path), `${path} holds no tests`).toBe(true)

@@ -22,29 +22,29 @@ const ALIVE_MS = 20_000
 export interface FuzzResult {
   readonly requests: number
   /** The longest time that the thread of the job was blocked, ms. */
-  readonly heldMs: number
+  readonly blockedMs: number
 }
 
 /** Sends the requests that a seed generates to a job's views. Throws if an answer is wrong, or the process does not survive. */
 export async function fuzzViews(
   seed: number,
   count: number,
-  told: (done: number) => void = () => {},
+  onProgress: (done: number) => void = () => {},
 ): Promise<FuzzResult> {
   const server = await FuzzedServer.start()
   const requests = new ViewRequests(seededRandom(seed), TOKEN)
-  let heldMs = 0
+  let blockedMs = 0
   try {
     for (let done = 0; done < count; done += CLIENTS) {
       const round = Array.from({ length: Math.min(CLIENTS, count - done) }, () => requests.next())
-      const problems = await Promise.all(round.map((request) => server.ask(request)))
+      const problems = await Promise.all(round.map((request) => server.request(request)))
       const [problem] = problems.filter((each) => each !== undefined)
       if (problem !== undefined) throw new Error(`seed ${seed}, requests ${done} to ${done + CLIENTS}: ${problem}`)
-      heldMs = Math.max(heldMs, await server.alive(`seed ${seed}, after ${done + CLIENTS} requests`))
-      told(done + round.length)
+      blockedMs = Math.max(blockedMs, await server.alive(`seed ${seed}, after ${done + CLIENTS} requests`))
+      onProgress(done + round.length)
     }
     await server.expectRoom()
-    return { requests: count, heldMs }
+    return { requests: count, blockedMs }
   } finally {
     await server.end()
   }
@@ -74,7 +74,7 @@ class FuzzedServer {
   }
 
   /** Sends a request; returns the problem of the answer. */
-  async ask(request: FuzzedRequest): Promise<string | undefined> {
+  async request(request: FuzzedRequest): Promise<string | undefined> {
     const received = await exchange(Number(new URL(this.#url).port), request)
     const problem = wrongAnswer(received, request.text.includes('HEAD'))
     return problem === undefined ? undefined : `${problem}\n${JSON.stringify(request.text.slice(0, 1000))}`
@@ -83,12 +83,12 @@ class FuzzedServer {
   /** Checks that the process and its job still work. Returns how long its thread was blocked. */
   async alive(when: string): Promise<number> {
     this.#child.stdin?.write('.\n')
-    const held = this.#line()
+    const blocked = this.#line()
     const value = this.#json('/views/sums/value?key=k1500&window=1000')
-    const answers = await within(Promise.all([value, held]), `${when}: the server does not answer`)
-    const [{ value: sum }, heldMs] = answers
+    const answers = await within(Promise.all([value, blocked]), `${when}: the server does not answer`)
+    const [{ value: sum }, blockedMs] = answers
     if (sum !== 1) throw new Error(`${when}: a sum is ${JSON.stringify(sum)}, and not 1`)
-    return Number(heldMs)
+    return Number(blockedMs)
   }
 
   /** Checks that queries have released their room: as many pages at once as there is room for are all answered. */

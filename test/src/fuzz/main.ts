@@ -12,12 +12,12 @@ const { values } = parseArgs({
   },
 })
 const started = performance.now()
-let toldAtMs = started
+let reportedAtMs = started
 console.log(`seed ${values.seed}`)
-const { requests, heldMs } = await fuzzViews(Number(values.seed), Number(values.count), (done) => {
-  if (performance.now() - toldAtMs < 10_000) return
-  toldAtMs = performance.now()
+const { requests, blockedMs } = await fuzzViews(Number(values.seed), Number(values.count), (done) => {
+  if (performance.now() - reportedAtMs < 10_000) return
+  reportedAtMs = performance.now()
   console.log(`${done} requests`)
 })
 const seconds = Math.round((performance.now() - started) / 1000)
-console.log(`${requests} requests in ${seconds} s; the thread of the job was held for ${heldMs} ms at most`)
+console.log(`${requests} requests in ${seconds} s; the thread of the job was held for ${blockedMs} ms at most`)

@@ -47,10 +47,10 @@ const allowOrigins = ['https://ops.example.com']
 const views = container.views
 const server = await startViewServer({ job: 'fuzzed', views, status, env: world.env, token, allowOrigins })
 
-let [beforeMs, heldMs] = [performance.now(), 0]
+let [beforeMs, blockedMs] = [performance.now(), 0]
 const watching = setInterval(() => {
   const now = performance.now()
-  heldMs = Math.max(heldMs, now - beforeMs)
+  blockedMs = Math.max(blockedMs, now - beforeMs)
   beforeMs = now
 }, 5)
 process.stdout.write(`${server.url}\n`)
@@ -58,8 +58,8 @@ process.stdout.write(`${server.url}\n`)
 let produced = 0
 for await (const _ of process.stdin) {
   await world.produce('counts', counts.value, [{ key: `n${produced++}`, value: 1, timestamp: 0 }])
-  process.stdout.write(`${Math.round(heldMs)}\n`)
-  heldMs = 0
+  process.stdout.write(`${Math.round(blockedMs)}\n`)
+  blockedMs = 0
 }
 clearInterval(watching)
 await server.close()

@@ -63,7 +63,7 @@ export class UserProject {
     this.#write('all.mts', `${imports}\nconsole.log([${uses}].length)\n`)
     this.#checkTypes('nodenext', 'nodenext', 'all.mts')
     run('node', ['all.mts'], { cwd: this.folder, env: this.#env })
-    this.#say(`${all.length} entry points are found, with types`)
+    this.#report(`${all.length} entry points are found, with types`)
   }
 
   /** Follows `docs/guide/project.md`, with a free port. */
@@ -87,7 +87,7 @@ export class UserProject {
     await this.#stop()
     if (!/^k +42$/m.test(printed) || !/^42$/m.test(printed))
       throw new Error(`The guide's commands printed:\n${printed}`)
-    this.#say('the guide leads to a job whose view is read from the command line and from a program')
+    this.#report('the guide leads to a job whose view is read from the command line and from a program')
   }
 
   /** Checks that a bundler finds the client for a page, and that types are found as bundlers resolve them. */
@@ -100,7 +100,7 @@ export class UserProject {
     })
     const page = readFileSync(join(this.folder, 'page.js'), 'utf8')
     if (/from\s*"node:|require\("/.test(page)) throw new Error('The bundle for a page needs Node')
-    this.#say(`the client is bundled for a page: ${Math.ceil(page.length / 1024)} kB`)
+    this.#report(`the client is bundled for a page: ${Math.ceil(page.length / 1024)} kB`)
   }
 
   /** Runs a shell command, as a user whose Node is the project's. */
@@ -112,7 +112,7 @@ export class UserProject {
   async #start(line: string): Promise<void> {
     const job = spawn('bash', ['-c', line], { cwd: this.folder, env: { ...process.env, ...this.#env }, detached: true })
     this.#running = job
-    for await (const said of createInterface(job.stderr)) if (said.includes('served at')) return
+    for await (const line of createInterface(job.stderr)) if (line.includes('served at')) return
     throw new Error(`${line} ended before it served its views`)
   }
 
@@ -146,7 +146,7 @@ export class UserProject {
     writeFileSync(join(this.folder, name), content)
   }
 
-  #say(what: string): void {
+  #report(what: string): void {
     console.log(`${this.#manager}, Node ${this.#nodeVersion}: ${what}`)
   }
 }

@@ -158,14 +158,14 @@ describe('a record that fails has no effect', () => {
         fc.nat(9),
         fc.array(fc.integer({ min: -2, max: 9 }), { minLength: 1, maxLength: 12 }),
         fc.boolean(),
-        async (names, failure, place, values, buried) => {
+        async (names, failure, place, values, deadLettered) => {
           const results = (clean: boolean) => {
             const all = stream(numbers)
             const source = clean ? all.filter((value) => !isBad(value)) : all
             const outputs = names.map((name) => BRANCHES[name]?.(source, name) ?? [])
             outputs.splice(place % (names.length + 1), 0, FAILURES[failure]?.(source, 'failing') ?? [])
             const theJob = job('branches', ...(outputs.flat() as Output[]))
-            return resultsOf(theJob.onError({ callback: buried ? deadLetter('dead') : 'skip' }), values)
+            return resultsOf(theJob.onError({ callback: deadLettered ? deadLetter('dead') : 'skip' }), values)
           }
           const bad = values.filter(isBad)
           const clean = await results(true)
@@ -173,7 +173,7 @@ describe('a record that fails has no effect', () => {
           expect(failing.views).toEqual(clean.views)
           expect(failing.outputs).toEqual(clean.outputs)
           expect(failing.counts).toEqual({ emitted: clean.counts.emitted, late: 0, failed: bad.length })
-          expect(failing.dead).toEqual(buried ? bad : [])
+          expect(failing.dead).toEqual(deadLettered ? bad : [])
         },
       ),
       { numRuns: Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 10) },

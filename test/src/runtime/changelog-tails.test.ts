@@ -31,19 +31,19 @@ function produce(...values: number[]): Promise<void> {
 /** Runs the job to its end, and returns what it restored and reported. */
 async function run(options: Partial<ContainerOptions> = {}) {
   const notices: string[] = []
-  const told: RestoreProgress[] = []
+  const reports: RestoreProgress[] = []
   let restored = 0
   const container = await world.start(theJob, {
     untilEnd: true,
     onNotice: (notice) => notices.push(notice),
-    onRestore: (progress) => told.push(progress),
+    onRestore: (progress) => reports.push(progress),
     ...options,
   })
   container.status.subscribe(({ tasks }) => {
     restored = tasks[0]?.counts.restored ?? restored
   })
   await container.done
-  return { notices, told, restored }
+  return { notices, reports, restored }
 }
 
 /** A transaction on the changelog that is aborted: its records and the marker that ends it stay, and no reader gets them. */
@@ -72,8 +72,8 @@ describe('a changelog that ends in what nobody reads', () => {
       const { end } = await world.log.admin.offsets(CHANGELOG, 0)
       for (let round = 0; round < 3; round++) {
         rmSync(world.stateDirectory, { recursive: true })
-        const { told, restored } = await run()
-        expect(told.at(-1)).toMatchObject({ done: end, total: end })
+        const { reports, restored } = await run()
+        expect(reports.at(-1)).toMatchObject({ done: end, total: end })
         expect(restored).toBeGreaterThan(0)
         // The local state is kept, however much of the tail the job skips.
         expect(await run()).toMatchObject({ notices: [], restored: 0 })

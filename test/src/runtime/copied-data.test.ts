@@ -30,8 +30,8 @@ test('a copy that was made while nothing ran replaces data that is all gone, on 
   rmSync(world.directory, { recursive: true })
 
   const env = nodeEnv()
-  const elsewhere = { ...env, files: { ...env.files, boot: 'of another machine' } }
-  const log = await openFileLog({ directory: copy, env: elsewhere, durability: 'os' })
+  const otherMachine = { ...env, files: { ...env.files, boot: 'of another machine' } }
+  const log = await openFileLog({ directory: copy, env: otherMachine, durability: 'os' })
   await (await openTopicWriter(log, numbers)).sendAll(records(10))
   const container = await startContainer({ job: theJob, log, env, stateDirectory: `${copy}/state`, untilEnd: true })
   await container.done

@@ -106,8 +106,8 @@ for (const point of COMMIT_POINTS) {
         }
         // Each count of a destination is sent once, in order.
         for (const [destination, total] of destinations) {
-          const told = (await world.read('counts', counts.value)).filter(([key]) => key === destination)
-          expect(told.map(([, count]) => count)).toEqual(Array.from({ length: total }, (_, index) => index + 1))
+          const found = (await world.read('counts', counts.value)).filter(([key]) => key === destination)
+          expect(found.map(([, count]) => count)).toEqual(Array.from({ length: total }, (_, index) => index + 1))
         }
       }
       await world.close()

@@ -65,9 +65,9 @@ test('a row that was deleted or filtered out and comes again is back in every ta
       expect(await world.rows(tables, 'large')).toEqual(expected.large)
       expect(await world.rows(tables, 'halves')).toEqual(expected.halves)
       // The changes of a table, applied in order, give the table.
-      const told = new Map<string | null, number | null>()
-      for (const [key, value] of await world.read('out', out.value)) told.set(key, value)
-      expect(new Map([...told].filter(([, value]) => value !== null))).toEqual(expected.halves)
+      const found = new Map<string | null, number | null>()
+      for (const [key, value] of await world.read('out', out.value)) found.set(key, value)
+      expect(new Map([...found].filter(([, value]) => value !== null))).toEqual(expected.halves)
     }),
     { numRuns: 4 },
   )

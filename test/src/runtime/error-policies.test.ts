@@ -44,10 +44,12 @@ describe('error policies', () => {
     await world.topic('dead')
     await produce(1, 2, 3)
     const undecodable = topic('numbers', { key: string(), value: int32() })
-    const buried = job('buried', stream(undecodable).to(topic('out', { key: string(), value: int32() }))).onError({
-      undecodable: deadLetter('dead'),
-    })
-    const container = await world.start(buried, { untilEnd: true })
+    const deadLettered = job('buried', stream(undecodable).to(topic('out', { key: string(), value: int32() }))).onError(
+      {
+        undecodable: deadLetter('dead'),
+      },
+    )
+    const container = await world.start(deadLettered, { untilEnd: true })
     let counts = { undecodable: 0, deadLettered: 0 }
     container.status.subscribe(({ tasks }) => {
       counts = tasks[0]?.counts ?? counts

@@ -96,6 +96,6 @@ describe('an event time that no log can hold with its windows', () => {
 })
 
 test('a limit for future times that is no duration is refused when the job is built', () => {
-  const nonsense = topic('readings', { ...options, aheadMax: Number.NaN })
-  expect(() => jobOver(nonsense)).toThrow(/aheadMax must be a duration/)
+  const invalid = topic('readings', { ...options, aheadMax: Number.NaN })
+  expect(() => jobOver(invalid)).toThrow(/aheadMax must be a duration/)
 })

@@ -184,13 +184,13 @@ describe('a record is refused', () => {
     const nothing = stream(numbers)
       .groupByKey()
       .aggregate('totals', { init: () => 0, add: () => undefined as never, value: json<number>() })
-    for (const [name, output, says] of [
+    for (const [name, output, expected] of [
       ['topic', nowhere, 'it must name a topic'],
       ['total', nothing, 'it must return the new total'],
     ] as const) {
       await expect(world.runToEnd(job(name, output)), name).rejects.toMatchObject({
         code: 'CALLBACK_FAILED',
-        message: expect.stringContaining(says),
+        message: expect.stringContaining(expected),
       })
     }
   })

@@ -67,7 +67,7 @@ test('outputs and steps in another order, and tasks of another name, keep state,
   }
   expect((await world.read('copies', copies.value)).map(([, value]) => value)).toEqual(produced)
   // Each window that the data has closed was sent once, with all its records.
-  const told = (await world.read('finals', finals.value)).map(([key, value, timestamp]) => [key, timestamp, value])
-  expect(new Set(told.map(([key, timestamp]) => `${key} ${timestamp}`)).size).toBe(told.length)
-  expect(told.reduce((sum, [, , value]) => sum + Number(value), 0)).toBe(Math.floor((produced.length - 1) / 10) * 10)
+  const found = (await world.read('finals', finals.value)).map(([key, value, timestamp]) => [key, timestamp, value])
+  expect(new Set(found.map(([key, timestamp]) => `${key} ${timestamp}`)).size).toBe(found.length)
+  expect(found.reduce((sum, [, , value]) => sum + Number(value), 0)).toBe(Math.floor((produced.length - 1) / 10) * 10)
 })

@@ -85,9 +85,9 @@ test('a restore tells how far it is, up to its end', async () => {
   await produce(1, 2, 3)
   await world.runToEnd(theJob)
   rmSync(world.stateDirectory, { recursive: true })
-  const told: RestoreProgress[] = []
-  await world.runToEnd(theJob, { onRestore: (progress) => told.push(progress) })
-  expect(told.length).toBeGreaterThan(0)
-  expect(told.every(({ task, done, total }) => task === 'numbers-0' && done <= total)).toBe(true)
-  expect(told.at(-1)?.done).toBe(told.at(-1)?.total)
+  const reports: RestoreProgress[] = []
+  await world.runToEnd(theJob, { onRestore: (progress) => reports.push(progress) })
+  expect(reports.length).toBeGreaterThan(0)
+  expect(reports.every(({ task, done, total }) => task === 'numbers-0' && done <= total)).toBe(true)
+  expect(reports.at(-1)?.done).toBe(reports.at(-1)?.total)
 })

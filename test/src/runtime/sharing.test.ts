@@ -129,18 +129,18 @@ async function stickChangelog(): Promise<TransactionalWriter> {
 
 /** The totals of every key that were sent: each once, in order. */
 async function outputs(): Promise<number[][]> {
-  const told: number[][] = []
+  const found: number[][] = []
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    told.push((await world.read('out', out.value, partition)).map(([, value]) => value ?? 0))
+    found.push((await world.read('out', out.value, partition)).map(([, value]) => value ?? 0))
   }
-  return told
+  return found
 }
 
 async function expectExact(): Promise<void> {
   const each = produced / PARTITIONS
-  const told = (await outputs()).flat().sort((a, b) => a - b)
+  const found = (await outputs()).flat().sort((a, b) => a - b)
   const expected = Array.from({ length: each }, (_, index) => Array<number>(PARTITIONS).fill(index + 1)).flat()
-  expect(told).toEqual(expected)
+  expect(found).toEqual(expected)
 }
 
 describe('containers that share a job', () => {

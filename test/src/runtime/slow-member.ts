@@ -32,10 +32,10 @@ const container = await startContainer({
   sessionTimeoutMs: Number(sessionTimeoutMs),
   onNotice: (notice) => writeSync(1, `notice ${notice}\n`),
 })
-let told = -1
+let printed = -1
 container.status.subscribe(({ tasks }) => {
-  if (tasks.length !== told) writeSync(1, `tasks ${tasks.length}\n`)
-  told = tasks.length
+  if (tasks.length !== printed) writeSync(1, `tasks ${tasks.length}\n`)
+  printed = tasks.length
 })
 process.on('SIGTERM', () => void container.stop())
 await container.done

@@ -18,7 +18,7 @@ test.each(titles)('%s is explained in words, under the class that its code deter
 })
 
 /** The code whose errors users see: the command, the client, the views' server, and what reads a user's file or option. */
-const USERS_MEET = ['packages/cli/src', 'packages/client/src', 'packages/runtime/src/views', 'packages/core/src/dsl']
+const USER_FACING = ['packages/cli/src', 'packages/client/src', 'packages/runtime/src/views', 'packages/core/src/dsl']
 
 /** Files there that throw errors without a code: the code that catches them adds one, or they are faults of this program. */
 const CAUGHT = new Map([
@@ -28,7 +28,7 @@ const CAUGHT = new Map([
 ])
 
 test('no error without a code reaches a user', () => {
-  const found = filesUnder(USERS_MEET, '.ts')
+  const found = filesUnder(USER_FACING, '.ts')
     .filter(({ path }) => !/\.test\.ts$|\/testing\//.test(path))
     .filter(({ text }) => /\bnew (?:Type|Range|Syntax)?Error\(/.test(text))
     .map(({ path }) => path)

@@ -6,7 +6,7 @@ export interface Workspace {
   readonly folder: string
   readonly name: string
   /** Its entry points: `.`, `./internal`, … and the source file of each. */
-  readonly doors: Readonly<Record<string, string>>
+  readonly entryPoints: Readonly<Record<string, string>>
   readonly dependencies: readonly string[]
   readonly devDependencies: readonly string[]
 }
@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Entry points that are not public: `./internal` is for the packages that are published together. */
-const SIBLING_DOORS = ['./internal']
+const SIBLING_ENTRY_POINTS = ['./internal']
 
 /** A file that only tests load: a test, or something in a folder `testing`. */
 export function isForTests(path: string): boolean {
@@ -60,10 +60,10 @@ function problemOf(
   }
   const other = workspaces.find(({ name }) => specifier === name || specifier.startsWith(`${name}/`))
   if (other === undefined) return undefined
-  const door = `.${specifier.slice(other.name.length)}`
+  const entryPoint = `.${specifier.slice(other.name.length)}`
   if (other === home) return 'a package imports its own files by their paths'
-  if (other.doors[door] === undefined) return `${other.name} has no such door`
-  if (SIBLING_DOORS.includes(door) && !home.folder.startsWith('packages/') && !isForTests(module.path)) {
+  if (other.entryPoints[entryPoint] === undefined) return `${other.name} has no such door`
+  if (SIBLING_ENTRY_POINTS.includes(entryPoint) && !home.folder.startsWith('packages/') && !isForTests(module.path)) {
     return 'that door is for the packages, not for their users'
   }
   const declared = isForTests(module.path) ? [...home.dependencies, ...home.devDependencies] : home.dependencies
@@ -76,7 +76,7 @@ function problemOf(
 }
 
 /** Here types may refer to each other in circles, since streams and tables are duals: each makes the other. */
-const DUALS = 'packages/core/src/dsl/'
+const CYCLIC_TYPES = 'packages/core/src/dsl/'
 
 /** Files that import each other in a circle, if only for types; each circle once, as its path. */
 export function importCycles(modules: readonly ParsedModule[]): string[] {
@@ -92,7 +92,7 @@ export function importCycles(modules: readonly ParsedModule[]): string[] {
     const module = byPath.get(path)
     if (module === undefined || done.has(path)) return
     for (const { specifier, typeOnly } of module.imports) {
-      if (specifier.startsWith('.') && !(typeOnly && path.startsWith(DUALS)))
+      if (specifier.startsWith('.') && !(typeOnly && path.startsWith(CYCLIC_TYPES)))
         follow(resolved(path, specifier), [...trail, path])
     }
     done.add(path)

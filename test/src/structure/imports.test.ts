@@ -18,7 +18,7 @@ describe('the check of imports', () => {
   const workspace = (folder: string, name: string, dependencies: readonly string[]): Workspace => ({
     folder,
     name,
-    doors: { '.': './src/index.ts', './internal': './src/internal.ts' },
+    entryPoints: { '.': './src/index.ts', './internal': './src/internal.ts' },
     dependencies,
     devDependencies: ['@millrace/connectors'],
   })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type Lockfile, lockfileProblems, mendedLockfile, platformOf } from './lockfile.ts'
+import { completedLockfile, type Lockfile, lockfileProblems, platformOf } from './lockfile.ts'
 
 const repository = new URL('../../../', import.meta.url)
 
@@ -36,18 +36,18 @@ describe('a lockfile', () => {
   })
 
   test('is mended by adding exactly that, and by nothing when it is whole', () => {
-    const mended = mendedLockfile(lock)
-    expect(lockfileProblems(mended)).toEqual([])
-    expect(mended.packages['node_modules/@tool/linux-x64-musl']).toEqual({
+    const completed = completedLockfile(lock)
+    expect(lockfileProblems(completed)).toEqual([])
+    expect(completed.packages['node_modules/@tool/linux-x64-musl']).toEqual({
       version: '1.0.0',
       cpu: ['x64'],
       libc: ['musl'],
       optional: true,
       os: ['linux'],
     })
-    expect(mended.packages['node_modules/own']).toEqual(lock.packages['node_modules/own'])
-    expect(mended.packages['node_modules/plain']?.engines).toEqual({ node: '>=22' })
-    expect(mendedLockfile(mended)).toEqual(mended)
+    expect(completed.packages['node_modules/own']).toEqual(lock.packages['node_modules/own'])
+    expect(completed.packages['node_modules/plain']?.engines).toEqual({ node: '>=22' })
+    expect(completedLockfile(completed)).toEqual(completed)
   })
 })
 

@@ -42,7 +42,7 @@ export function lockfileProblems(lock: Lockfile): string[] {
  * The same lockfile without its problems. Binaries that the registry lacked are added with the platform that their name
  * states.
  */
-export function mendedLockfile<T extends Lockfile>(lock: T): T {
+export function completedLockfile<T extends Lockfile>(lock: T): T {
   const packages: Record<string, LockedPackage> = {}
   for (const [location, locked] of Object.entries(lock.packages)) {
     const kept = Object.entries(locked).filter(

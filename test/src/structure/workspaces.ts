@@ -31,14 +31,14 @@ export function manifests(): ManifestFile[] {
 }
 
 export function workspaceOf({ folder, manifest }: ManifestFile): Workspace {
-  const doors = Object.entries(manifest.exports ?? {}).map(([door, targets]) => [
-    door,
+  const entryPoints = Object.entries(manifest.exports ?? {}).map(([entryPoint, targets]) => [
+    entryPoint,
     targets['millrace-source'] ?? '',
   ])
   return {
     folder,
     name: manifest.name,
-    doors: Object.fromEntries(doors),
+    entryPoints: Object.fromEntries(entryPoints),
     dependencies: Object.keys(manifest.dependencies ?? {}),
     devDependencies: Object.keys(manifest.devDependencies ?? {}),
   }

@@ -145,12 +145,12 @@ test('whatever bounds meet in one query, its pages have every row that fits, onc
   const ofOneKey = record({ key: constantFrom(...KEYS), windowFrom: time, windowTo: time })
   for (const bounds of [keyRange, ofOneKey]) {
     await check(
-      asyncProperty(bounds, limits, async (asked, limit) => {
+      asyncProperty(bounds, limits, async (query, limit) => {
         // The order of rows of one key and window in several partitions is not guaranteed.
-        const found = await pages(asked, limit, after)
+        const found = await pages(query, limit, after)
         const inOrder = found.map(({ key, start }) => ({ key, start }))
-        expect(inOrder).toEqual(expected(asked).map(({ key, start }) => ({ key, start })))
-        expect(found.sort(compareRows)).toEqual(expected(asked))
+        expect(inOrder).toEqual(expected(query).map(({ key, start }) => ({ key, start })))
+        expect(found.sort(compareRows)).toEqual(expected(query))
       }),
       { numRuns: 60 },
     )
@@ -160,8 +160,8 @@ test('whatever bounds meet in one query, its pages have every row that fits, onc
 test('a row that fits is on one page, also if rows before and behind it come and change between the pages', async () => {
   const after = await add(allRows())
   await check(
-    asyncProperty(keyRange, limits, async (asked, limit) => {
-      const stays = expected(asked).map(({ key, start }) => JSON.stringify([key, start]))
+    asyncProperty(keyRange, limits, async (query, limit) => {
+      const stays = expected(query).map(({ key, start }) => JSON.stringify([key, start]))
       let round = 0
       const between = () => {
         const at = KEYS[(round * 7) % KEYS.length] ?? ''
@@ -169,7 +169,7 @@ test('a row that fits is on one page, also if rows before and behind it come and
         const fresh = { key: `${at}~${round}`, start: 0, partition: round % PARTITIONS }
         return add([fresh, { key: at, start: STARTS[round++ % STARTS.length] ?? 0, partition: 0 }])
       }
-      const found = (await pages(asked, limit, after, between)).map(({ key, start }) => JSON.stringify([key, start]))
+      const found = (await pages(query, limit, after, between)).map(({ key, start }) => JSON.stringify([key, start]))
       const count = (rows: readonly string[], row: string) => rows.filter((each) => each === row).length
       for (const row of new Set(stays)) {
         // A row that was in one partition may by now be in another too.

@@ -12,15 +12,15 @@ export interface Running {
 }
 
 /**
- * Starts `millrace …`; `said` gets every line that it prints. The command does not get the terminal's Ctrl-C: the process
+ * Starts `millrace …`; `onLine` gets every line that it prints. The command does not get the terminal's Ctrl-C: the process
  * that started it ends it.
  */
-export function millrace(args: readonly string[], said: (line: string) => void = () => undefined): Running {
+export function millrace(args: readonly string[], onLine: (line: string) => void = () => undefined): Running {
   const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let last = ''
   const listen = chunks((line) => {
     if (line !== '') last = line
-    said(line)
+    onLine(line)
   })
   child.stdout.on('data', listen)
   child.stderr.on('data', listen)

@@ -7,8 +7,8 @@ async function imported(name: string, content: string | Uint8Array, options: rea
   using folder = new DataFolder()
   const file = folder.write(name, content)
   const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, ...options])
-  if (code !== 0) return { code, said: `${stdout}${stderr}`, values: [], keys: [] }
-  return { code, said: `${stdout}${stderr}`, values: await folder.values('a'), keys: await folder.keys('a') }
+  if (code !== 0) return { code, output: `${stdout}${stderr}`, values: [], keys: [] }
+  return { code, output: `${stdout}${stderr}`, values: await folder.values('a'), keys: await folder.keys('a') }
 }
 
 describe('bad rows', () => {
@@ -25,21 +25,21 @@ describe('bad rows', () => {
   })
 
   test('are skipped, named and counted', async () => {
-    const { values, said } = await imported('a.csv', CSV, [...BY_ID, '--on-error', 'skip'])
+    const { values, output } = await imported('a.csv', CSV, [...BY_ID, '--on-error', 'skip'])
     expect(values).toEqual(['{"id":1,"n":"2"}', '{"id":4,"n":"x\\ny"}', '{"id":7,"n":"8"}'])
-    expect(said.match(/skipped: .*line \d/g)?.map((line) => line.slice(-6))).toEqual([
+    expect(output.match(/skipped: .*line \d/g)?.map((line) => line.slice(-6))).toEqual([
       'line 2',
       'line 4',
       'line 7',
       'line 8',
     ])
-    expect(said).toContain('3 records imported into a; 4 bad rows skipped')
+    expect(output).toContain('3 records imported into a; 4 bad rows skipped')
   })
 
   test('are named only up to a limit', async () => {
-    const { said } = await imported('a.csv', `id,n\n1,2\n${'3\n'.repeat(50)}`, [...BY_ID, '--on-error', 'skip'])
-    expect(said.match(/skipped: /g)?.length).toBe(10)
-    expect(said).toContain('1 record imported into a; 50 bad rows skipped')
+    const { output } = await imported('a.csv', `id,n\n1,2\n${'3\n'.repeat(50)}`, [...BY_ID, '--on-error', 'skip'])
+    expect(output.match(/skipped: /g)?.length).toBe(10)
+    expect(output).toContain('1 record imported into a; 50 bad rows skipped')
   })
 
   test('are dead letters, once however often the import is resumed', async () => {

@@ -33,13 +33,13 @@ const RECORD_OVERHEAD = 128
 /** Rows that cannot be used. By policy they end the import, are counted, or are appended to a topic with what was wrong. */
 export class BadRows {
   readonly #onError: OnError
-  readonly #say: (text: string) => void
+  readonly #printNote: (text: string) => void
   readonly #deadLetters: DeadLetters | undefined
   #count = 0
 
-  constructor(onError: OnError, say: (text: string) => void, deadLetters: DeadLetters | undefined) {
+  constructor(onError: OnError, printNote: (text: string) => void, deadLetters: DeadLetters | undefined) {
     this.#onError = onError
-    this.#say = say
+    this.#printNote = printNote
     this.#deadLetters = deadLetters
   }
 
@@ -53,8 +53,8 @@ export class BadRows {
     this.#deadLetters?.append(error, raw, source, line)
     this.#count++
     if (this.#count <= BAD_ROWS_SHOWN)
-      this.#say(`${this.#deadLetters === undefined ? 'skipped' : 'dead letter'}: ${shortened(error.message)}`)
-    if (this.#count === BAD_ROWS_SHOWN) this.#say('further bad rows are only counted')
+      this.#printNote(`${this.#deadLetters === undefined ? 'skipped' : 'dead letter'}: ${shortened(error.message)}`)
+    if (this.#count === BAD_ROWS_SHOWN) this.#printNote('further bad rows are only counted')
   }
 
   /** For a person; empty if there were none. */

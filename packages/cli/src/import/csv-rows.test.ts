@@ -90,7 +90,7 @@ test('a quote that is never closed is a bad row before it fills the memory, and 
     columns: STRINGS,
     delimiter: undefined,
     encoding: undefined,
-    say: () => undefined,
+    printNote: () => undefined,
   }
   const input = { file: 'a.csv', total: undefined, done: () => 0, chunks }
   for await (const [first, ...others] of csvRows(input, plan, ',').pieces) {

@@ -72,8 +72,8 @@ function columnsOf(
     (name, index) => plan.columns.get(name) ?? typeOfCells(fitting.map(({ cells }) => cells[index] ?? '')),
   )
   const stated = names.filter((name) => plan.columns.has(name)).length
-  const whence = stated === names.length ? 'as stated' : 'by the first megabyte; --columns states others'
-  plan.say(`${file}: ${names.map((name, index) => `${name} ${types[index]}`).join(', ')} (${whence})`)
+  const source = stated === names.length ? 'as stated' : 'by the first megabyte; --columns states others'
+  plan.printNote(`${file}: ${names.map((name, index) => `${name} ${types[index]}`).join(', ')} (${source})`)
   return {
     names,
     types,

@@ -9,8 +9,8 @@ async function imported(name: string, content: string | Uint8Array, options: rea
   using folder = new DataFolder()
   const file = folder.write(name, content)
   const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, ...options])
-  if (code !== 0) return { code, said: `${stdout}${stderr}`, values: [], keys: [] }
-  return { code, said: `${stdout}${stderr}`, values: await folder.values('a'), keys: await folder.keys('a') }
+  if (code !== 0) return { code, output: `${stdout}${stderr}`, values: [], keys: [] }
+  return { code, output: `${stdout}${stderr}`, values: await folder.values('a'), keys: await folder.keys('a') }
 }
 
 describe('lines of JSON', () => {
@@ -27,19 +27,24 @@ describe('lines of JSON', () => {
   })
 
   test('with numbers that JavaScript rounds are imported whole, and the import says so', async () => {
-    const { said } = await imported('a.ndjson', '{"id":1,"n":0.1}\n{"id":2,"n":9007199254740993}\n{"id":3,"n":1e999}\n')
-    expect(said).toContain('a.ndjson: 2 rows hold numbers that JavaScript rounds (first line 2: n is 9007199254740993)')
-    expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).said).not.toContain('rounds')
+    const { output } = await imported(
+      'a.ndjson',
+      '{"id":1,"n":0.1}\n{"id":2,"n":9007199254740993}\n{"id":3,"n":1e999}\n',
+    )
+    expect(output).toContain(
+      'a.ndjson: 2 rows hold numbers that JavaScript rounds (first line 2: n is 9007199254740993)',
+    )
+    expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).output).not.toContain('rounds')
   })
 
   test('are named with the path to the first number that JavaScript rounds, and only if they are imported', async () => {
     const nested = '{"id":1,"order":{"items":[{"id":1},{"id":9007199254740993}]}}'
     const bad = '{"other":9007199254740993}\n'
-    const { said } = await imported('a.ndjson', `${bad}${nested}\n${bad}`, [...BY_ID, '--on-error', 'skip'])
-    expect(said).toContain(
+    const { output } = await imported('a.ndjson', `${bad}${nested}\n${bad}`, [...BY_ID, '--on-error', 'skip'])
+    expect(output).toContain(
       '1 row holds a number that JavaScript rounds (first line 2: order.items[1].id is 9007199254740993)',
     )
-    expect((await imported('a.ndjson', `${nested}\n${nested}\n`, [...BY_ID, '--limit', '1'])).said).toContain(
+    expect((await imported('a.ndjson', `${nested}\n${nested}\n`, [...BY_ID, '--limit', '1'])).output).toContain(
       '1 row holds',
     )
   })
@@ -48,8 +53,8 @@ describe('lines of JSON', () => {
     const line = '{"id":9007199254740993, "price": 1.50, "n":"12", "yes":"true", "none":null, "rest": 1.0}'
     const types = ['--columns', 'id:string,price:decimal,n:number,yes:boolean,none:string']
     const { values } = await imported('a.ndjson', line, [...BY_ID, ...types])
-    const { said } = await imported('a.ndjson', '{"id":1}\n', [...BY_ID, '--columns', 'id:string,nam:string'])
-    expect(said).toContain('a.ndjson: no line has a field "nam", which --columns names')
+    const { output } = await imported('a.ndjson', '{"id":1}\n', [...BY_ID, '--columns', 'id:string,nam:string'])
+    expect(output).toContain('a.ndjson: no line has a field "nam", which --columns names')
     expect(values).toEqual(['{"id":"9007199254740993", "price": "1.50", "n":12, "yes":true, "none":null, "rest": 1.0}'])
   })
 
@@ -64,19 +69,19 @@ describe('lines of JSON', () => {
       'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8). State its encoding, such as --encoding latin1',
     ],
   ])('are refused by their number: %s', async (_, content, message) => {
-    const { said, code } = await imported('a.ndjson', content)
-    expect(said).toContain(message)
+    const { output, code } = await imported('a.ndjson', content)
+    expect(output).toContain(message)
     expect(code).toBe(1)
   })
 })
 
 describe('a CSV file', () => {
   test('has one type for each column, which is printed', async () => {
-    const { values, said } = await imported(
+    const { values, output } = await imported(
       'a.csv',
       'id,amount,code,big\n1,10.50,007,9007199254740993\n2,9.99,8,1\n3,,x,2\n',
     )
-    expect(said).toContain('a.csv: id number, amount number, code string, big string (by the first megabyte')
+    expect(output).toContain('a.csv: id number, amount number, code string, big string (by the first megabyte')
     expect(values).toEqual([
       '{"id":1,"amount":10.50,"code":"007","big":"9007199254740993"}',
       '{"id":2,"amount":9.99,"code":"8","big":"1"}',
@@ -86,8 +91,8 @@ describe('a CSV file', () => {
 
   test('has the types that are stated', async () => {
     const types = ['--columns', 'amount:decimal,id:string']
-    const { values, said } = await imported('a.csv', 'id,amount\n1,10.50\n2,\n', [...BY_ID, ...types])
-    expect(said).toContain('a.csv: id string, amount decimal (as stated)')
+    const { values, output } = await imported('a.csv', 'id,amount\n1,10.50\n2,\n', [...BY_ID, ...types])
+    expect(output).toContain('a.csv: id string, amount decimal (as stated)')
     expect(values).toEqual(['{"id":"1","amount":"10.50"}', '{"id":"2","amount":null}'])
   })
 
@@ -101,7 +106,7 @@ describe('a CSV file', () => {
       '{"id":1,"n":"2;5"}',
     ])
     expect((await imported('a.tsv', 'id\tn\n1\t2\n')).values).toEqual(['{"id":1,"n":2}'])
-    expect((await imported('a.csv', 'id;n\n1;2\n')).said).toContain(
+    expect((await imported('a.csv', 'id;n\n1;2\n')).output).toContain(
       'its columns are "id;n". If the columns are not divided by ","',
     )
   })
@@ -121,27 +126,27 @@ describe('a CSV file', () => {
 
   test('of another encoding is read in that, and otherwise refused by its line', async () => {
     const latin1 = Buffer.from('id,n\nM\xfcller,1\nM\xf6ller,2\n', 'latin1')
-    expect((await imported('a.csv', latin1)).said).toContain(
+    expect((await imported('a.csv', latin1)).output).toContain(
       'a.csv, line 2 is not UTF-8 (byte 0xfc at 2). State its encoding',
     )
     expect((await imported('a.csv', latin1, [...BY_ID, '--encoding', 'latin1'])).keys).toEqual(['Müller', 'Möller'])
     const utf16 = Buffer.from('\ufeffid,n\nMüller,1\n', 'utf16le')
-    expect((await imported('a.csv', utf16)).said).toContain('is UTF-16. Give --encoding utf-16le')
+    expect((await imported('a.csv', utf16)).output).toContain('is UTF-16. Give --encoding utf-16le')
     expect((await imported('a.csv', utf16, [...BY_ID, '--encoding', 'utf-16le'])).keys).toEqual(['Müller'])
   })
 
   test('of another encoding has bad rows by their lines', async () => {
     const content = Buffer.concat([Buffer.from('id,n\n1,'), Buffer.of(0x82, 0x0a), Buffer.from('2,x\n')])
     const options = [...BY_ID, '--encoding', 'shift_jis']
-    expect((await imported('a.csv', content, options)).said).toContain(
+    expect((await imported('a.csv', content, options)).output).toContain(
       'a.csv, line 2 is not shift_jis. State the right',
     )
-    const { keys, said } = await imported('a.csv', content, [...options, '--on-error', 'skip'])
+    const { keys, output } = await imported('a.csv', content, [...options, '--on-error', 'skip'])
     expect(keys).toEqual(['2'])
-    expect(said).toContain('1 bad row skipped')
+    expect(output).toContain('1 bad row skipped')
     const lines = Buffer.from('{"id":1}\n{"id":"\ud800"}\n{"id":3}\n', 'utf16le')
     const utf16 = [...BY_ID, '--encoding', 'utf-16le', '--on-error', 'skip']
-    const { said: skipped, keys: ids } = await imported('a.ndjson', lines, utf16)
+    const { output: skipped, keys: ids } = await imported('a.ndjson', lines, utf16)
     expect(skipped).toContain('a.ndjson, line 2 is not utf-16le')
     expect(ids).toEqual(['1', '3'])
   })
@@ -190,17 +195,17 @@ describe('a CSV file', () => {
       'a.csv is damaged or cut off',
     ],
   ])('is refused by line and column: %s', async (_, content, message, options: string[] = []) => {
-    const { said, code } = await imported('a.csv', content, [...BY_ID, ...options])
-    expect(said).toContain(message)
-    expect(said).not.toMatch(/^\s+at /m)
+    const { output, code } = await imported('a.csv', content, [...BY_ID, ...options])
+    expect(output).toContain(message)
+    expect(output).not.toMatch(/^\s+at /m)
     expect(code).toBe(1)
   })
 
   test('whose types change after the first megabyte is refused there', async () => {
     const rows = Array.from({ length: 12_000 }, (_, index) => `${index},5,${'x'.repeat(100)}`)
-    const { said, code } = await imported('a.csv', `id,n,x\n${rows.join('\n')}\n7,many,x\n`)
-    expect(said).toContain('a.csv, line 12002, column 2: n is "many", not a number')
-    expect(said).toContain('12,000 records imported into a')
+    const { output, code } = await imported('a.csv', `id,n,x\n${rows.join('\n')}\n7,many,x\n`)
+    expect(output).toContain('a.csv, line 12002, column 2: n is "many", not a number')
+    expect(output).toContain('12,000 records imported into a')
     expect(code).toBe(1)
   })
 })
@@ -310,8 +315,8 @@ describe('an import', () => {
     const rows = ['id,at', '1,2001-01-02', ',2001-01-01', '2,2001-01-03', ',2001-01-04', '3,2001-01-05']
     const file = folder.write('a.csv', `${rows.join('\n')}\n`)
     const options = ['--key', 'id', '--timestamp', 'at', '--on-error', 'skip', '--limit', '4']
-    const said = await folder.succeed(['topics', 'import', 'a', file, ...options])
-    expect(said.toString()).toContain('from 2001-01-02T00:00:00.000Z to 2001-01-03T00:00:00.000Z')
+    const output = await folder.succeed(['topics', 'import', 'a', file, ...options])
+    expect(output.toString()).toContain('from 2001-01-02T00:00:00.000Z to 2001-01-03T00:00:00.000Z')
   })
 
   test('stops after --limit rows, and goes on from there', async () => {
@@ -340,8 +345,8 @@ describe('an import', () => {
     ['a type of a column twice', [...BY_ID, '--columns', 'id:string,id:number'], 'It has the column "id" twice'],
     ['JSON as parquet', [...BY_ID, '--format', 'parquet'], 'is not a parquet file'],
   ])('refuses %s', async (_, options, message) => {
-    const { said, code } = await imported('a.ndjson', LINES, options)
-    expect(said).toContain(message)
+    const { output, code } = await imported('a.ndjson', LINES, options)
+    expect(output).toContain(message)
     expect(code).not.toBe(0)
   })
 })

@@ -94,14 +94,14 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   checkOptions(options, files)
   const deadTopic = deadLettersTopic(name, options)
   const formats = files.map((file) => options.format ?? formatOf(file))
-  const say = (text: string) => io.stderr.write(`${printableLines(text)}\n`)
+  const printNote = (text: string) => io.stderr.write(`${printableLines(text)}\n`)
   const plan: RowPlan = {
     key: options.key,
     timestamp: options.timestamp,
     columns: options.columns ?? new Map(),
     delimiter: options.delimiter,
     encoding: options.encoding,
-    say,
+    printNote,
   }
   const open = (index: number) => openRows(files[index] ?? STDIN, formats[index] ?? 'ndjson', io.stdin, plan)
   const first = await open(0)
@@ -130,7 +130,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
     const expiry = new ExpiryCheck(topic, options.allowExpired === true)
     const deadLetters =
       deadTopic === undefined ? undefined : await DeadLetters.open(log, deadTopic, label, options.resume === true)
-    const badRows = new BadRows(options.onError, say, deadLetters)
+    const badRows = new BadRows(options.onError, printNote, deadLetters)
     const progress = new Progress(io, first.unit)
     const report = await importRows(log, topic, sources(), {
       files: label,
@@ -156,7 +156,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   const speed = rate((report.flushed * 1000) / Math.max(1, performance.now() - startMs))
   const sums = `${appendedText(report)} imported into ${name}${already}${badRows.summary}${kept} (${speed})\n`
   const understood = time instanceof EventTimeField && time.summary !== undefined ? `${time.summary}\n` : ''
-  for (const note of notes.flatMap((each) => each())) say(note)
+  for (const note of notes.flatMap((each) => each())) printNote(note)
   const stopped = isStop(report.failure) ? 'Interrupted: ' : ''
   const to = report.failure === undefined ? io.stdout : io.stderr
   to.write(`${stopped}${sums}${understood}`)

@@ -10,12 +10,12 @@ import { firstColumn, readRows } from '../testing/read-rows.ts'
 const FILES = fileURLToPath(new URL('../testing/parquet/', import.meta.url))
 
 /** Files that one of the two readers rejects, with the text of the error. */
-const REFUSED: Readonly<Record<string, { readonly ours?: string; readonly theirs?: string }>> = {
-  'arrow-rs-gh-6229-levels.parquet': { ours: 'is damaged' },
+const REFUSED: Readonly<Record<string, { readonly own?: string; readonly theirs?: string }>> = {
+  'arrow-rs-gh-6229-levels.parquet': { own: 'is damaged' },
   'map-no-value.parquet': { theirs: 'requires two children' },
-  'map-with-a-key-twice.parquet': { ours: 'has the key "k" twice' },
-  'parquet-1481.parquet': { ours: 'is not a parquet file', theirs: 'Invalid' },
-  'text-that-is-not-utf-8.parquet': { ours: 'text that is not UTF-8', theirs: 'Invalid string encoding' },
+  'map-with-a-key-twice.parquet': { own: 'has the key "k" twice' },
+  'parquet-1481.parquet': { own: 'is not a parquet file', theirs: 'Invalid' },
+  'text-that-is-not-utf-8.parquet': { own: 'text that is not UTF-8', theirs: 'Invalid string encoding' },
 }
 
 beforeEach((context) => {
@@ -33,14 +33,14 @@ test('parquet files of many writers have the values that DuckDB reads', { timeou
   for (const { path, rows: theirs, error: theirError } of await readWithDuckDb(paths)) {
     const name = basename(path)
     const refused = REFUSED[name]
-    const key = refused?.ours === 'is not a parquet file' ? '' : await firstColumn(path)
+    const key = refused?.own === 'is not a parquet file' ? '' : await firstColumn(path)
     const { rows, error } = await readRows(path, key)
-    const ourError = error ?? rows.find((row) => row.error !== undefined)?.error
+    const ownError = error ?? rows.find((row) => row.error !== undefined)?.error
     expect.soft(theirError ?? '', name).toMatch(refused?.theirs ?? /^$/)
-    expect.soft(ourError?.message ?? '', name).toMatch(refused?.ours ?? /^$/)
+    expect.soft(ownError?.message ?? '', name).toMatch(refused?.own ?? /^$/)
     if (refused !== undefined) continue
-    const ours = rows.map((row) => (row.error === undefined ? JSON.parse(row.json) : row.error))
-    expect.soft(ours, name).toEqual(theirs)
+    const own = rows.map((row) => (row.error === undefined ? JSON.parse(row.json) : row.error))
+    expect.soft(own, name).toEqual(theirs)
   }
 })
 
@@ -57,10 +57,10 @@ test('CSV files have the cells that DuckDB reads', { timeout: 60_000 }, async ()
   const columns = new Map(['id', 'text', 'number'].map((name) => [name, 'string' as const]))
   for (const { path, rows: theirs = [], error } of await readWithDuckDb(csv)) {
     const { rows } = await readRows(path, 'id', columns)
-    const ours = rows.map((each) => (each.error === undefined ? JSON.parse(each.json) : each.error.message))
+    const own = rows.map((each) => (each.error === undefined ? JSON.parse(each.json) : each.error.message))
     expect(error).toBeUndefined()
     // DuckDB reads an empty cell as a missing value.
-    expect(ours).toEqual(
+    expect(own).toEqual(
       theirs.map((each) =>
         Object.fromEntries(Object.entries(Object(each)).map(([name, value]) => [name, value ?? ''])),
       ),

@@ -7,8 +7,8 @@ import { MillraceError } from '@millrace/core'
  */
 export function reasonOf(cause: unknown): string {
   if (cause instanceof MillraceError) return cause.message
-  const isStumble = cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError
-  if (!(cause instanceof Error) || isStumble || /undefined|NaN|out of range/.test(cause.message))
+  const isParserFault = cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError
+  if (!(cause instanceof Error) || isParserFault || /undefined|NaN|out of range/.test(cause.message))
     return 'what it holds is not what it says of itself'
   return cause.message.replace(/^parquet /, '')
 }

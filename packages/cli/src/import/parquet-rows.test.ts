@@ -19,15 +19,15 @@ async function imported(name: string, key: string, options: readonly string[] = 
     key,
     ...options,
   ])
-  const said = `${stdout}${stderr}`
+  const output = `${stdout}${stderr}`
   return code === 0
-    ? { said, code, values: await folder.values('a'), keys: await folder.keys('a'), lines: await folder.tail('a') }
-    : { said, code, values: [], keys: [], lines: [] }
+    ? { output, code, values: await folder.values('a'), keys: await folder.keys('a'), lines: await folder.tail('a') }
+    : { output, code, values: [], keys: [], lines: [] }
 }
 
 describe('a parquet file', () => {
   test('gives each type one form, with every digit, wherever it stands in a row', async () => {
-    const { values, said } = await imported('types', 'id')
+    const { values, output } = await imported('types', 'id')
     expect(values).toEqual([
       '{"id":"/wE=","fixed":"AAECAwQFBgcICQoLDA0ODw==","uuid":"00010203-0405-0607-0809-0a0b0c0d0e0f",' +
         '"dec20":"12345678901234567890","dec10":"10.50","big":"9007199254740993","ubig":"18446744073709551615","u32":4294967295,' +
@@ -41,7 +41,7 @@ describe('a parquet file', () => {
         '"ts_us":-0.001,"ts_ns":null,"day":null,"time":86399999,"float":-0,"double":"-Infinity","yes":null,"text":null,"list":null,' +
         '"group":{"day":null,"dec":null,"bytes":null,"ts":null},"map":null}',
     ])
-    expect(said).toContain(
+    expect(output).toContain(
       'big holds integers that JavaScript rounds, which are strings. --columns big:string makes all of them strings',
     )
   })
@@ -62,14 +62,14 @@ describe('a parquet file', () => {
     const { values } = await imported('types', 'big', [...NOW, '--limit', '2', '--columns', 'big:string,dec10:number'])
     expect(values[0]).toContain('"dec10":10.50,"big":"9007199254740993"')
     expect(values[1]).toContain('"dec10":9.99,"big":"1"')
-    expect((await imported('types', 'big', [...NOW, '--columns', 'id:string'])).said).toMatch(
+    expect((await imported('types', 'big', [...NOW, '--columns', 'id:string'])).output).toMatch(
       /row 1, column 1 \(id\): the bytes are not UTF-8/,
     )
   })
 
   test('is refused for a stated type of a column that it does not have', async () => {
-    const { said, code } = await imported('types', 'big', [...NOW, '--columns', 'Big:string'])
-    expect(said).toContain('types.parquet has no column "Big", which --columns names: its columns are "id", "fixed"')
+    const { output, code } = await imported('types', 'big', [...NOW, '--columns', 'Big:string'])
+    expect(output).toContain('types.parquet has no column "Big", which --columns names: its columns are "id", "fixed"')
     expect(code).toBe(1)
   })
 
@@ -115,16 +115,16 @@ describe('a parquet file', () => {
     ['levels that do not fit', 'arrow-rs-gh-6229-levels', 'outer', /is damaged: row group 0 cannot be read/],
     ['an unknown type', 'parquet-1481', 'c', /is not a parquet file/],
   ])('is refused for %s', async (_, name, key, message) => {
-    const { said, code } = await imported(name, key)
-    expect(said).toMatch(message)
-    expect(said).not.toMatch(/^\s+at /m)
+    const { output, code } = await imported(name, key)
+    expect(output).toMatch(message)
+    expect(output).not.toMatch(/^\s+at /m)
     expect(code).toBe(1)
   })
 
   test('has bad rows that can be skipped', async () => {
-    const { keys, said } = await imported('text-that-is-not-utf-8', 'id', [...NOW, '--on-error', 'skip'])
+    const { keys, output } = await imported('text-that-is-not-utf-8', 'id', [...NOW, '--on-error', 'skip'])
     expect(keys).toEqual(['1', '3'])
-    expect(said).toContain('2 records imported into a; 1 bad row skipped')
+    expect(output).toContain('2 records imported into a; 1 bad row skipped')
   })
 
   test('has dead letters with the bytes of text that is not UTF-8, and of every other cell', async () => {

@@ -32,7 +32,9 @@ export interface Resume {
 /** `files` is for messages. */
 export async function openResume(log: Log, topic: TopicDescription, files: string): Promise<Resume> {
   const offsets = await topicPartitions(log, topic)
-  const lasts = await Promise.all(offsets.map(({ end }, partition) => recordAt(log, topic.name, partition, end - 1)))
+  const lastRecords = await Promise.all(
+    offsets.map(({ end }, partition) => recordAt(log, topic.name, partition, end - 1)),
+  )
   const seen = offsets.map(() => 0)
   return {
     skips(partition, record) {
@@ -40,7 +42,7 @@ export async function openResume(log: Log, topic: TopicDescription, files: strin
       const offset = seen[partition] ?? 0
       if (offset >= end) return false
       seen[partition] = offset + 1
-      const last = lasts[partition]
+      const last = lastRecords[partition]
       if (start > 0 || (offset === end - 1 && !(last !== undefined && isSame(last, record)))) {
         throw differs(topic.name, partition, end - 1, files)
       }

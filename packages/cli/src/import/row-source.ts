@@ -57,7 +57,7 @@ export interface RowPlan {
   /** The encoding of text; undefined is UTF-8. */
   readonly encoding: string | undefined
   /** Reports to a person what was decided. */
-  readonly say: (text: string) => void
+  readonly printNote: (text: string) => void
 }
 
 /** What the cells of a column become: see `column-type.ts`. */

@@ -66,9 +66,9 @@ test('where there is no socket the token of the data directory is shown, and now
 })
 
 test('a process with a socket is asked on it alone: another program may have its port', async () => {
-  let asked = 0
+  let answers = 0
   await announce('one', (request, response) => {
-    asked++
+    answers++
     running('one')(request, response)
   })
   keptToken(data)
@@ -82,5 +82,5 @@ test('a process with a socket is asked on it alone: another program may have its
   onTestFinished(() => void server.close())
   const [found] = await findRunningJob(data, undefined)
   expect(await found?.client.status()).toMatchObject({ job: 'one' })
-  expect(asked).toBe(0)
+  expect(answers).toBe(0)
 })

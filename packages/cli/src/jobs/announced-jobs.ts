@@ -47,8 +47,8 @@ export function announceJob(data: string, announced: AnnouncedJob): { withdraw()
  */
 export async function findRunningJob(data: string, name: string | undefined): Promise<readonly RunningProcess[]> {
   const announced = announcedJobs(data).filter(({ job }) => name === undefined || job === name)
-  const asked = await Promise.all(announced.map((process) => running(data, process)))
-  const found = asked.filter((process) => process !== undefined)
+  const answers = await Promise.all(announced.map((process) => running(data, process)))
+  const found = answers.filter((process) => process !== undefined)
   const jobs = new Set(found.map(({ job }) => job))
   if (found.length === 0) {
     throw new RefusedError(

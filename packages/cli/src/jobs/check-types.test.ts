@@ -8,7 +8,7 @@ import { checkTypes } from './check-types.ts'
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url))
 
 /** One mistake a line, after a few correct lines. */
-const MISTAKES: readonly (readonly [code: string, marked: string, said: RegExp])[] = [
+const MISTAKES: readonly (readonly [code: string, marked: string, output: RegExp])[] = [
   ['stream(flights).to(others)', 'others', /Type 'string' is not assignable to type 'number'/],
   ['stream(flights).to(delays)', 'delays', /'delay' is missing in type 'Flight'|Property 'minutes' is missing/],
   [
@@ -74,22 +74,22 @@ describe('a mistake in a job is reported at its place, with what does not fit', 
     message = await checked(BEFORE + MISTAKES.map(([code]) => `${code}\n`).join(''))
   })
 
-  test.each(MISTAKES)('%s', (code, marked, said) => {
+  test.each(MISTAKES)('%s', (code, marked, output) => {
     const line = BEFORE.split('\n').length + MISTAKES.findIndex((mistake) => mistake[0] === code)
     const column = code.lastIndexOf(marked) + 1
     const sections = message.split(/^ {2}(?=job\.ts:)/m)
     const section = sections.find((text) => text.startsWith(`job.ts:${line}:`)) ?? message
     expect(section).toMatch(new RegExp(`^job\\.ts:${line}:${column} - error TS`))
-    expect(section).toMatch(said)
+    expect(section).toMatch(output)
     expect(section).toContain(`${line} ${code}\n`)
     expect(section).toMatch(/^ +~+$/m)
   })
 
   test('and leads to no other one behind it', async () => {
     const wrong = "topic('d', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.origin })"
-    const said = await checked(`${BEFORE}stream(${wrong}).groupByKey().count('e')\n`)
-    expect(said).toContain("Type 'string' is not assignable to type 'number'")
-    expect(said.match(/- error TS/g)).toHaveLength(1)
+    const output = await checked(`${BEFORE}stream(${wrong}).groupByKey().count('e')\n`)
+    expect(output).toContain("Type 'string' is not assignable to type 'number'")
+    expect(output.match(/- error TS/g)).toHaveLength(1)
   })
 
   test('and with nothing else around it', () => {
@@ -171,8 +171,8 @@ test.each([
     { 'a.ts': 'export const a = 1', 'package.json': '{ "type": "module" }' },
     /TS2835.*Node runs files as they are named.*'\.\/types\.ts'/s,
   ],
-])('%s is refused as Node refuses it, with what to write instead', async (_what, line, files, said) => {
-  expect(await checked(`${line}\n${RIGHT}`, files)).toMatch(said)
+])('%s is refused as Node refuses it, with what to write instead', async (_what, line, files, output) => {
+  expect(await checked(`${line}\n${RIGHT}`, files)).toMatch(output)
 })
 
 test('a folder for temporary files that is not there is named', async () => {

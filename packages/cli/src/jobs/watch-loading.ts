@@ -33,7 +33,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
   const { promise: cut, reject } = Promise.withResolvers<never>()
   // The caller decides whether to await it.
   cut.catch(() => {})
-  const onStuck = () => reject(brokenJobFile(path, 'never finishes loading: it awaits something that does not come'))
+  const onSlow = () => reject(brokenJobFile(path, 'never finishes loading: it awaits something that does not come'))
   const onExit = (code: number) => {
     if (SIGNAL_CODES.includes(code)) return
     const error = brokenJobFile(
@@ -55,7 +55,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
   note.unref()
   const loaded = () => {
     clearTimeout(note)
-    process.off('beforeExit', onStuck)
+    process.off('beforeExit', onSlow)
     process.off('exit', onExit)
     process.off('uncaughtExceptionMonitor', loaded)
   }
@@ -63,7 +63,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
     loaded()
     stop?.removeEventListener('abort', onStop)
   }
-  process.once('beforeExit', onStuck)
+  process.once('beforeExit', onSlow)
   process.once('exit', onExit)
   // The command reports it, and ends the process itself.
   process.once('uncaughtExceptionMonitor', loaded)

@@ -1,5 +1,5 @@
 /** A number that JavaScript may round: it has more digits than a double always keeps, or an exponent of three digits. */
-const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/
+const MAY_BE_ROUNDED = /[\d.]{16}|[eE][+-]?\d{3}/
 
 const INTEGER = /^-?\d+$/
 const NUMBER = /^-?(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
@@ -20,7 +20,7 @@ export function isExactNumber(text: string): boolean {
  * them.
  */
 export function roundedNumber(json: string): string | undefined {
-  if (!SUSPECT.test(json)) return undefined
+  if (!MAY_BE_ROUNDED.test(json)) return undefined
   let found: string | undefined
   JSON.parse(json, function (this: unknown, name: string, value: unknown, context?: { readonly source?: string }) {
     const source = context?.source

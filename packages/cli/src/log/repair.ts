@@ -36,23 +36,23 @@ Examples:
 async function repair(io: Io, topic: string, partition: number, options: RepairOptions): Promise<void> {
   const data = resolve(options.data)
   const env = nodeEnv()
-  const say = (text: string) => io.stdout.write(`${printableLines(text)}\n`)
+  const print = (text: string) => io.stdout.write(`${printableLines(text)}\n`)
   const { inspectPartition, repairPartition } = await import('@millrace/connectors/internal')
   const found = await inspectPartition(env, data, topic, partition)
-  for (const problem of found.problems) say(problemLine(problem, io.colors))
+  for (const problem of found.problems) print(problemLine(problem, io.colors))
   if (!found.needed) {
-    say(`${topic}/${partition} needs no repair`)
+    print(`${topic}/${partition} needs no repair`)
     return
   }
   if (options.yes !== true) {
-    for (const text of losses(found, 'Would give up')) say(text)
+    for (const text of losses(found, 'Would give up')) print(text)
     throw notDone(found, topic, partition, data)
   }
   const { plan, kept, markers } = await repairPartition(env, data, topic, partition)
-  for (const text of losses(plan, 'Gave up')) say(text)
-  for (const marker of markers) say(markerText(marker))
-  for (const path of kept) say(`As it was before: ${path}`)
-  say(`${topic}/${partition} is repaired`)
+  for (const text of losses(plan, 'Gave up')) print(text)
+  for (const marker of markers) print(markerText(marker))
+  for (const path of kept) print(`As it was before: ${path}`)
+  print(`${topic}/${partition} is repaired`)
 }
 
 function losses({ lost, impossible }: RepairPlan, verb: string): string[] {

@@ -20,7 +20,7 @@ export class Progress {
   #nextMs = 0
   #marks: { readonly atMs: number; readonly done: number }[] = []
   #last = 0
-  #told = 0
+  #reported = 0
   #drawn = false
 
   /** `what` is what is counted: `records`. */
@@ -41,8 +41,8 @@ export class Progress {
     while (this.#marks.length > 2 && (this.#marks[1]?.atMs ?? now) < now - RATE_WINDOW_MS) this.#marks.shift()
     const line = progressLine(this.#what, done, total, this.#perSecond(now))
     // A log need not report again that no record has come.
-    if (!this.#io.interactive && done === this.#told) return
-    this.#told = done
+    if (!this.#io.interactive && done === this.#reported) return
+    this.#reported = done
     if (this.#io.interactive) this.#draw(`  ${this.#io.colors.dim(line)}`)
     else this.#io.stderr.write(`${line}\n`)
     this.#drawn = true

@@ -18,7 +18,14 @@ export async function readRows(
   columns: ReadonlyMap<string, ColumnType> = new Map(),
 ): Promise<ReadFile> {
   const rows: ImportedRow[] = []
-  const plan = { key, timestamp: undefined, columns, delimiter: undefined, encoding: undefined, say: () => undefined }
+  const plan = {
+    key,
+    timestamp: undefined,
+    columns,
+    delimiter: undefined,
+    encoding: undefined,
+    printNote: () => undefined,
+  }
   try {
     const source = await openRows(path, formatOf(path), Readable.from([]), plan)
     for await (const piece of source.pieces) for (const row of piece) rows.push(row)

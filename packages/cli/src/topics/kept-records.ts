@@ -21,12 +21,14 @@ export async function retentionOutcome(options: DataOptions, appended: Appended)
   const { topic, records, expired } = appended
   if (topic.cleanup !== 'delete' || (topic.retentionMs === null && topic.retentionBytes === null)) return ''
   const kept = await withLog(options, 'refuse', (log) => keptOf(log, appended))
-  const gone = Math.max(0, records - kept)
+  const deletedCount = Math.max(0, records - kept)
   const deleted =
-    gone > 0 ? `; the topic's retention has deleted ${count(gone)} of them, ${count(records - gone)} remain` : ''
-  const going = expired - gone
-  return going > 0
-    ? `${deleted}; ${count(going)} are older than its retention, and go when their segment is closed`
+    deletedCount > 0
+      ? `; the topic's retention has deleted ${count(deletedCount)} of them, ${count(records - deletedCount)} remain`
+      : ''
+  const expiring = expired - deletedCount
+  return expiring > 0
+    ? `${deleted}; ${count(expiring)} are older than its retention, and go when their segment is closed`
     : deleted
 }
 

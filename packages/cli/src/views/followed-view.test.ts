@@ -6,8 +6,12 @@ import { changesOf, chooseProcesses, type ServingProcess } from './followed-view
 const PARTS = 4
 
 /** A process that reports that it serves some parts. Its stream of changes starts with the parts that it has by then. */
-function process(name: string, parts: readonly number[], moved = parts): ServingProcess & { readonly asked: string[] } {
-  const asked: string[] = []
+function process(
+  name: string,
+  parts: readonly number[],
+  moved = parts,
+): ServingProcess & { readonly requests: string[] } {
+  const requests: string[] = []
   const view = {
     name: 'sums',
     key: 'string',
@@ -22,7 +26,7 @@ function process(name: string, parts: readonly number[], moved = parts): Serving
     fetch: async (input) => {
       const url = new URL(String(input))
       if (url.pathname === '/views') return Response.json({ views: [{ ...view, position: '' }] })
-      asked.push(url.search)
+      requests.push(url.search)
       const start = JSON.stringify({ position: 'numbers/0=1', parts: moved })
       const change = JSON.stringify({ key: name, value: 1 })
       return new Response(
@@ -31,7 +35,7 @@ function process(name: string, parts: readonly number[], moved = parts): Serving
       )
     },
   })
-  return { client, view, asked }
+  return { client, view, requests }
 }
 
 test('one process that has the whole view is followed alone, with the whole of it', async () => {
@@ -40,7 +44,7 @@ test('one process that has the whole view is followed alone, with the whole of i
   expect(followed.processes).toEqual([whole])
   const first = await lastValueFrom(changesOf(followed).pipe(take(1)))
   expect(first.kind).toBe('start')
-  expect(whole.asked.every((query) => !query.includes('parts'))).toBe(true)
+  expect(whole.requests.every((query) => !query.includes('parts'))).toBe(true)
 })
 
 test('the changes of every process that has some part of the view come together', async () => {
@@ -50,7 +54,7 @@ test('the changes of every process that has some part of the view come together'
   const events = await lastValueFrom(changesOf(followed).pipe(take(4), toArray()))
   const keys = events.flatMap((event) => (event.kind === 'change' ? [event.entry.key] : []))
   expect(keys.sort()).toEqual(['a', 'b'])
-  expect([...first.asked, ...second.asked].every((query) => query.includes('parts=here'))).toBe(true)
+  expect([...first.requests, ...second.requests].every((query) => query.includes('parts=here'))).toBe(true)
 })
 
 test('parts that no process serves are named', () => {

@@ -17,7 +17,7 @@ const WINDOW_MS = 10
 
 /** A process that serves the view `sums` in pages of two entries, and records the requests that it got. */
 function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs = null as number | null } = {}) {
-  const asked: URL[] = []
+  const requests: URL[] = []
   const entryOf = (key: unknown) => ({
     key,
     ...(windowMs !== null && { window: { start: WINDOW_MS, end: WINDOW_MS + windowMs } }),
@@ -27,7 +27,7 @@ function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs 
   const view = { name: 'sums', key: keySerde, value: 'json', shape, windowMs, partitions: 1, parts: [0] }
   const answer = (url: URL): Response => {
     if (url.pathname === '/views') return Response.json({ views: [{ ...view, position: '' }] })
-    asked.push(url)
+    requests.push(url)
     if (url.pathname.endsWith('/value')) {
       const text = url.searchParams.get('key')
       const key = keys.find((each) => (typeof each === 'string' ? each : JSON.stringify(each)) === text)
@@ -41,7 +41,7 @@ function process(keys: readonly unknown[], { key: keySerde = 'string', windowMs 
   }
   const client = new MillraceClient('http://localhost', { fetch: async (input) => answer(new URL(String(input))) })
   const found: FoundView = { view: { ...view, position: {} }, client, close: async () => {} }
-  return { found, asked }
+  return { found, requests }
 }
 
 async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
@@ -52,24 +52,24 @@ async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
 
 test('a range comes page by page to its end, in the order that was asked for', async () => {
   const keys = ['a', 'b', 'c', 'd', 'e']
-  const { found, asked } = process(keys)
+  const { found, requests } = process(keys)
   expect(await keysOf(readEntries(found, ALL, {}))).toEqual(keys)
-  expect(asked.map((url) => url.searchParams.get('cursor'))).toEqual([null, '2', '4'])
+  expect(requests.map((url) => url.searchParams.get('cursor'))).toEqual([null, '2', '4'])
   expect(await keysOf(readEntries(found, { ...ALL, reverse: true }, {}))).toEqual(keys.toReversed())
 })
 
 test('no page is read beyond what is taken', async () => {
-  const { found, asked } = process(['a', 'b', 'c', 'd', 'e'])
+  const { found, requests } = process(['a', 'b', 'c', 'd', 'e'])
   for await (const { key } of readEntries(found, ALL, {})) if (key === 'b') break
-  expect(asked).toHaveLength(1)
+  expect(requests).toHaveLength(1)
 })
 
 test('every page has the bounds of the range, with keys in the type of the view, and the wait', async () => {
-  const { found, asked } = process([1, 2, 3], { key: 'json' })
+  const { found, requests } = process([1, 2, 3], { key: 'json' })
   const range = { ...ALL, from: '1', to: '{"a":[4]}', prefix: '[' }
   await keysOf(readEntries(found, range, { after: { numbers: { 0: 7 } }, timeoutMs: 100 }))
-  expect(asked).toHaveLength(2)
-  for (const url of asked) {
+  expect(requests).toHaveLength(2)
+  for (const url of requests) {
     expect(url.pathname).toBe('/views/sums/entries')
     expect(Object.fromEntries(url.searchParams)).toMatchObject({
       from: '1',
@@ -89,7 +89,7 @@ test('a key alone is its value, and undefined where there is none', async () => 
 })
 
 test('in a view with windows an entry has its window, alone and in the windows of its key', async () => {
-  const { found, asked } = process(['a'], { windowMs: WINDOW_MS })
+  const { found, requests } = process(['a'], { windowMs: WINDOW_MS })
   const window = { start: WINDOW_MS, end: 2 * WINDOW_MS }
   expect(await readWindow(found, 'a', WINDOW_MS, {})).toEqual({ key: 'a', window, value: { of: 'a' } })
   expect(await readWindow(found, 'b', WINDOW_MS, {})).toBeUndefined()
@@ -97,8 +97,8 @@ test('in a view with windows an entry has its window, alone and in the windows o
   const read: FoundEntry[] = []
   for await (const entry of entries) read.push(entry)
   expect(read).toEqual([{ key: 'a', window, value: { of: 'a' } }])
-  expect(asked.at(-1)?.pathname).toBe('/views/sums/windows')
-  expect(Object.fromEntries(asked.at(-1)?.searchParams ?? [])).toMatchObject({
+  expect(requests.at(-1)?.pathname).toBe('/views/sums/windows')
+  expect(Object.fromEntries(requests.at(-1)?.searchParams ?? [])).toMatchObject({
     key: 'a',
     windowFrom: '0',
     windowTo: '50',

@@ -1,13 +1,13 @@
 /** A `fetch` whose answers the test gives, and the requests that it received. */
 export class ScriptedServer {
-  readonly asked: URL[] = []
+  readonly requests: URL[] = []
   readonly #answers = new Map<string, () => Response | Promise<Response>>()
   /** The stream of each connection that was opened, in order. */
   readonly streams: ScriptedStream[] = []
 
   readonly fetch: typeof fetch = async (input, init) => {
     const url = new URL(String(input))
-    this.asked.push(url)
+    this.requests.push(url)
     const answer = this.#answers.get(url.pathname)
     if (answer === undefined) throw new TypeError('fetch failed')
     const response = await answer()

@@ -37,15 +37,15 @@ async function append(...values: string[]): Promise<void> {
 }
 
 /** What a newly opened log reads, or the code of its error. */
-async function readAnew(): Promise<ReadRecord[] | string> {
-  const anew = await open()
+async function readAgain(): Promise<ReadRecord[] | string> {
+  const reopened = await open()
   try {
-    return readAll(await anew.openReader().assign('t', 0, 0))
+    return readAll(await reopened.openReader().assign('t', 0, 0))
   } catch (error) {
     if (error instanceof MillraceError) return error.code
     throw error
   } finally {
-    await anew.close()
+    await reopened.close()
   }
 }
 
@@ -60,10 +60,10 @@ describe('a torn append', () => {
     for (let bytes = whole.length; bytes < torn.length; bytes++) {
       writeFileSync(segment(), torn.subarray(0, bytes))
       writeFileSync(`${partition()}/tail`, tail)
-      const records = await readAnew()
+      const records = await readAgain()
       expect(records, `torn at byte ${bytes}`).toHaveLength(2)
       await append('four')
-      expect(await readAnew(), `torn at byte ${bytes}`).toMatchObject([
+      expect(await readAgain(), `torn at byte ${bytes}`).toMatchObject([
         { value: 'one', offset: 0 },
         { value: 'two', offset: 1 },
         { value: 'four', offset: 2 },
@@ -77,14 +77,14 @@ describe('a torn append', () => {
     const tail = readFileSync(`${partition()}/tail`)
     await append('two')
     writeFileSync(`${partition()}/tail`, tail)
-    expect(await readAnew()).toMatchObject([{ value: 'one' }, { value: 'two' }])
+    expect(await readAgain()).toMatchObject([{ value: 'one' }, { value: 'two' }])
   })
 
   test('of zeros, as a power cut leaves them, is cut off', async () => {
     await log.admin.createTopic('t')
     await append('one')
     writeFileSync(segment(), Buffer.concat([readFileSync(segment()), Buffer.alloc(5000)]))
-    expect(await readAnew()).toMatchObject([{ value: 'one' }])
+    expect(await readAgain()).toMatchObject([{ value: 'one' }])
   })
 })
 
@@ -99,7 +99,7 @@ describe('a damaged segment', () => {
       const flipped = Buffer.from(whole)
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
       writeFileSync(segment(), flipped)
-      const records = await readAnew()
+      const records = await readAgain()
       if (typeof records === 'string') {
         expect(records, `bit ${bit}`).toBe('LOG_DAMAGED')
         refused++
@@ -116,9 +116,9 @@ describe('a damaged segment', () => {
     await append('one', 'two')
     const whole = readFileSync(segment())
     writeFileSync(segment(), whole.subarray(0, whole.length - 1))
-    expect(await readAnew()).toBe('LOG_DAMAGED')
+    expect(await readAgain()).toBe('LOG_DAMAGED')
     writeFileSync(segment(), '')
-    expect(await readAnew()).toBe('LOG_DAMAGED')
+    expect(await readAgain()).toBe('LOG_DAMAGED')
   })
 
   test('names file, byte, offset, and the command that shows it', async () => {
@@ -137,7 +137,7 @@ describe('a damaged segment', () => {
     await log.admin.createTopic('t', { segmentBytes: 1024 })
     await append(...['a', 'b', 'c', 'd'].map((value) => value.repeat(1100)))
     rmSync(segment(1))
-    expect(await readAnew()).toBe('LOG_DAMAGED')
+    expect(await readAgain()).toBe('LOG_DAMAGED')
   })
 })
 
@@ -151,12 +151,12 @@ describe('files beside the segments', () => {
       const flipped = Buffer.from(tail)
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
       writeFileSync(`${partition()}/tail`, flipped)
-      expect(await readAnew(), `bit ${bit}`).toEqual(expected)
+      expect(await readAgain(), `bit ${bit}`).toEqual(expected)
     }
     writeFileSync(`${partition()}/tail`, '')
-    expect(await readAnew()).toEqual(expected)
+    expect(await readAgain()).toEqual(expected)
     rmSync(`${partition()}/tail`)
-    expect(await readAnew()).toEqual(expected)
+    expect(await readAgain()).toEqual(expected)
   })
 
   test('an index that is missing or wrong changes no answer', async () => {
@@ -203,10 +203,10 @@ test('a flipped bit never gives a topic other settings: they are refused, or wha
     damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
     writeFileSync(path, damaged)
     const topics = new TopicStore(nodeEnv(), directory)
-    const said = attempt(() => topics.describe('t'))
-    if (said instanceof MillraceError) refused++
-    expect(said, `bit ${bit}`).toEqual(
-      said instanceof MillraceError
+    const answer = attempt(() => topics.describe('t'))
+    if (answer instanceof MillraceError) refused++
+    expect(answer, `bit ${bit}`).toEqual(
+      answer instanceof MillraceError
         ? expect.objectContaining({ code: 'LOG_DAMAGED', place: { topic: 't', file: path } })
         : made,
     )

@@ -71,17 +71,17 @@ async function fill(cleanup: Cleanup): Promise<void> {
 
 /** Deletes, compacts and repairs in a log; damage may cause errors. */
 async function useAll(): Promise<void> {
-  const anew = await open().catch(refused)
-  if (anew === undefined) return
+  const reopened = await open().catch(refused)
+  if (reopened === undefined) return
   const acts = [
-    () => anew.openReader().assign('t', 0, 0),
-    () => anew.openWriter().openPartition('t', 0),
-    () => anew.openTransactionalWriter('id'),
-    () => anew.admin.clean('t'),
-    () => anew.admin.listTopics(),
+    () => reopened.openReader().assign('t', 0, 0),
+    () => reopened.openWriter().openPartition('t', 0),
+    () => reopened.openTransactionalWriter('id'),
+    () => reopened.admin.clean('t'),
+    () => reopened.admin.listTopics(),
   ]
   for (const act of acts) await act().catch(refused)
-  await anew.close().catch(refused)
+  await reopened.close().catch(refused)
 }
 
 function refused(error: unknown): undefined {

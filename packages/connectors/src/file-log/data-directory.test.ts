@@ -25,12 +25,12 @@ const open = (data = directory) => openFileLog({ directory: data, env: nodeEnv()
 function start(program: string, ...args: string[]) {
   const child = spawn(process.execPath, ['--conditions=millrace-source', program, directory, ...args])
   onTestFinished(() => void child.kill('SIGKILL'))
-  let complaint = ''
+  let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString()
+    stderr += chunk.toString()
   })
   const line = new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())))
-  const ended = new Promise<string>((resolve) => child.once('close', () => resolve(complaint)))
+  const ended = new Promise<string>((resolve) => child.once('close', () => resolve(stderr)))
   return { child, line, ended }
 }
 

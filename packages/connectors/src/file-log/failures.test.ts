@@ -156,9 +156,9 @@ describe('a transactional writer', () => {
       message: expect.stringContaining(`${directory}/transactions/${name}`),
     })
     expect(openFiles()).toEqual([])
-    const anew = await open()
-    await anew.openTransactionalWriter('w')
-    await anew.close()
+    const reopened = await open()
+    await reopened.openTransactionalWriter('w')
+    await reopened.close()
   })
 })
 

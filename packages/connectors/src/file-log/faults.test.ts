@@ -156,23 +156,23 @@ test('whichever call to the disk fails, what was acknowledged is there afterward
       await history.run(log).catch((error: unknown) => error)
       await log.close().catch((error: unknown) => error)
     }
-    const anew = await open()
+    const reopened = await open()
     for (const topic of history.acknowledged.keys()) {
-      const records = await readTopic(anew, topic)
+      const records = await readTopic(reopened, topic)
       const values = records.filter(({ key }) => key !== 'same').map(({ value }) => value)
       expect(history.allowed(topic), `call ${failing}, topic ${topic}`).toContainEqual(values)
-      const writer = anew.openWriter()
+      const writer = reopened.openWriter()
       write(await writer.openPartition(topic, 0), 'end', 'end')
       await writer.flush()
-      expect((await readTopic(anew, topic)).at(-1)?.value, `call ${failing}, topic ${topic}`).toBe('end')
+      expect((await readTopic(reopened, topic)).at(-1)?.value, `call ${failing}, topic ${topic}`).toBe('end')
     }
-    await anew.close()
+    await reopened.close()
   }
 })
 
 test('whichever step of appending and beginning a segment a writer dies at, the others lose nothing', async () => {
-  let deaths = 0
-  for (let steps = 0; deaths === steps; steps++) {
+  let crashes = 0
+  for (let steps = 0; crashes === steps; steps++) {
     const topic = `t${steps}`
     const log = await open()
     await log.admin.createTopic(topic, { segmentBytes: 1024 })
@@ -183,40 +183,40 @@ test('whichever step of appending and beginning a segment a writer dies at, the 
 
     // A dead process does none of its remaining steps.
     let left = steps
-    let died = false
+    let crashed = false
     let opened = false
-    const dying = await open(() => {
+    const failingLog = await open(() => {
       if (!opened || left-- > 0) return undefined
-      died = true
+      crashed = true
       return 'EIO'
     })
     opened = true
     try {
-      const doomed = dying.openWriter()
-      write(await doomed.openPartition(topic, 0), 'doomed', 'x'.repeat(2000))
-      await doomed.flush()
+      const failing = failingLog.openWriter()
+      write(await failing.openPartition(topic, 0), 'doomed', 'x'.repeat(2000))
+      await failing.flush()
     } catch (error) {
-      if (!died) throw error
+      if (!crashed) throw error
     }
-    if (died) deaths++
+    if (crashed) crashes++
     for (const value of ['1', '2', '3']) {
       write(to, 'live', value)
       await writer.flush()
     }
 
-    const anew = await open()
-    const records = await readTopic(anew, topic)
+    const reopened = await open()
+    const records = await readTopic(reopened, topic)
     const live = records.flatMap(({ key, value }) => (key === 'live' ? [value] : []))
     expect(live, `died after ${steps} steps`).toEqual(['0', '1', '2', '3'])
     expect(records.map(({ offset }) => offset)).toEqual([...records.keys()])
     for (const { offset } of records) {
-      const rest = readAll(await anew.openReader().assign(topic, 0, offset))
+      const rest = readAll(await reopened.openReader().assign(topic, 0, offset))
       expect(rest, `from ${offset}, died after ${steps} steps`).toEqual(records.slice(offset))
     }
-    await anew.close()
+    await reopened.close()
     await log.close()
   }
-  expect(deaths).toBeGreaterThan(5)
+  expect(crashes).toBeGreaterThan(5)
 })
 
 test('a reader that can watch nothing still notices appends, by looking now and then', async () => {
@@ -243,16 +243,16 @@ test('a deletion that its process did not live to finish is finished by whoever 
   const writer = log.openWriter()
   const to = await writer.openPartition('t', 1)
   let renamed = false
-  const dying = await open((call) => {
+  const failingLog = await open((call) => {
     if (call === 'rename') renamed = true
     return renamed && call !== 'rename' ? 'EIO' : undefined
   })
-  await expect(dying.admin.deleteTopic('t')).rejects.toBeInstanceOf(MillraceError)
-  const anew = await open()
-  expect(await anew.admin.listTopics()).toEqual([])
+  await expect(failingLog.admin.deleteTopic('t')).rejects.toBeInstanceOf(MillraceError)
+  const reopened = await open()
+  expect(await reopened.admin.listTopics()).toEqual([])
   expect(readdirSync(`${directory}/topics`)).toEqual([])
   write(to, 'k', 'into nothing')
   await expect(writer.flush()).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
-  await anew.close()
+  await reopened.close()
   await log.close()
 })

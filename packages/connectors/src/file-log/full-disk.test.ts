@@ -105,13 +105,13 @@ describe.runIf(process.platform === 'linux')('a limit on the size of files', () 
     // 100 blocks of 512 or 1024 bytes, depending on the shell. Node ignores SIGXFSZ, so the write fails.
     const child = spawn('sh', ['-c', 'ulimit -f 100; exec "$@"', 'sh', ...program])
     let acknowledged = ''
-    let complaint = ''
+    let stderr = ''
     child.stdout.on('data', (chunk: Buffer) => (acknowledged += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
     const closed = new Promise((resolve) => child.once('close', resolve))
     onTestFinished(() => void child.kill('SIGKILL'))
     await closed
-    expect(complaint).toMatch(/The disk is full \(EFBIG\)/)
+    expect(stderr).toMatch(/The disk is full \(EFBIG\)/)
     const last = Number(acknowledged.trim().split('\n').at(-1))
     expect(last).toBeGreaterThan(0)
     const values = await valuesIn(directory)

@@ -32,7 +32,7 @@ class Producer {
   readonly #exited: Promise<void>
   acknowledged: number
   #text = ''
-  #heard = Promise.withResolvers<void>()
+  #received = Promise.withResolvers<void>()
 
   constructor(name: string, first: number) {
     this.name = name
@@ -45,15 +45,15 @@ class Producer {
       const lines = this.#text.split('\n')
       this.#text = lines.pop() ?? ''
       for (const line of lines) this.acknowledged = Number(line)
-      this.#heard.resolve()
-      this.#heard = Promise.withResolvers()
+      this.#received.resolve()
+      this.#received = Promise.withResolvers()
     })
   }
 
   /** Resolves when so many more of its records have been acknowledged. */
   async appends(records: number): Promise<void> {
     const until = this.acknowledged + records
-    while (this.acknowledged < until) await this.#heard.promise
+    while (this.acknowledged < until) await this.#received.promise
   }
 
   async kill(): Promise<void> {

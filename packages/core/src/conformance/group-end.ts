@@ -86,14 +86,14 @@ export function groupEndConformance({ test, factory }: LogTests): void {
 
   shared('a member that goes on without an end is not waited for', async (log, other) => {
     const ending = await join(log)
-    const goingOn = await join(other, false)
+    const endless = await join(other, false)
     const assignment = await assigned(ending, ({ tasks }) => tasks.length === 1)
     await ending.release(assignment)
     const settled = await assigned(ending, ({ members }) => members.every(({ tasks }) => tasks.length === 1))
     await ending.reportEnd(settled, true)
     await assigned(ending, ({ ended }) => ended)
     await ending.leave()
-    const all = await assigned(goingOn, ({ tasks }) => tasks.length === 2)
+    const all = await assigned(endless, ({ tasks }) => tasks.length === 2)
     assert.equal(all.ended, false)
   })
 }

@@ -141,7 +141,7 @@ class NodeFile implements OpenFile {
   }
 
   async sync(): Promise<void> {
-    await this.#elsewhere(fdatasyncAsync(this.#fd))
+    await this.#pendingCall(fdatasyncAsync(this.#fd))
   }
 
   tryLock(): boolean {
@@ -149,7 +149,7 @@ class NodeFile implements OpenFile {
   }
 
   async lock(): Promise<void> {
-    await this.#elsewhere(waitForLock(this.#fd))
+    await this.#pendingCall(waitForLock(this.#fd))
   }
 
   isLocked(): boolean {
@@ -173,7 +173,7 @@ class NodeFile implements OpenFile {
     throw Object.assign(new Error(`EBADF: ${this.path} is closed`), { code: 'EBADF' })
   }
 
-  async #elsewhere(call: Promise<void>): Promise<void> {
+  async #pendingCall(call: Promise<void>): Promise<void> {
     this.#pending++
     try {
       await call

@@ -64,11 +64,11 @@ test('changes end where a store is rebuilt, since the commit that failed is neve
   const { tasks, views, view } = twoTasks()
   for (const task of tasks) views.opened(task)
   const [part] = view.parts
-  const told: unknown[] = []
+  const events: unknown[] = []
   const follow = (name: string) =>
     part?.changes.subscribe({
-      next: ({ position }) => told.push([name, position]),
-      complete: () => told.push([name, 'ended']),
+      next: ({ position }) => events.push([name, position]),
+      complete: () => events.push([name, 'ended']),
     })
   follow('before')
   views.committed(commitOf(tasks[0], 6))
@@ -77,7 +77,7 @@ test('changes end where a store is rebuilt, since the commit that failed is neve
   follow('after')
   views.committed(commitOf(tasks[0], 8))
   views.close()
-  expect(told).toEqual([
+  expect(events).toEqual([
     ['before', { flights: { 0: 6 } }],
     ['before', 'ended'],
     ['after', { flights: { 0: 8 } }],

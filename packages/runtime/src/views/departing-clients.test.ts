@@ -16,7 +16,7 @@ const REQUESTS = [
 const CLIENTS = 300
 
 /** Sends a request, or a part of it, and disconnects after some bytes of the answer; `null`: without waiting for one. */
-function askAndLeave(url: string, request: string, bytesMax: number | null): Promise<void> {
+function queryAndLeave(url: string, request: string, bytesMax: number | null): Promise<void> {
   return new Promise((resolve) => {
     let bytes = 0
     const socket = connect(Number(new URL(url).port), '127.0.0.1', () => {
@@ -45,8 +45,8 @@ test('clients that go amid a request or an answer leave nothing behind, and othe
   for (let client = 0; client < CLIENTS; client++) {
     const { path, bytes } = REQUESTS[client % REQUESTS.length] ?? REQUESTS[0]
     const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
-    if (client % 7 === 0) clients.push(askAndLeave(served.url, request.slice(0, 1 + ((client * 5) % 40)), null))
-    else clients.push(askAndLeave(served.url, request, bytes))
+    if (client % 7 === 0) clients.push(queryAndLeave(served.url, request.slice(0, 1 + ((client * 5) % 40)), null))
+    else clients.push(queryAndLeave(served.url, request, bytes))
     // Changes are sent to the followers meanwhile.
     served.totals.commit(client % 2, {}, [{ key: `k${client}`, value: `${client} ${value}` }])
     if (client % 20 === 19) await Promise.all(clients.splice(0))

@@ -150,13 +150,13 @@ test.each([
     const page = { entries: [], order: [], bytes: 0, next: null }
     store.range = () => new Promise((resolve) => answers.push(() => resolve(page)))
   }
-  const asked = Array.from({ length: places + 1 }, () => getJson(`${served.url}/views/totals/${path}`))
+  const pending = Array.from({ length: places + 1 }, () => getJson(`${served.url}/views/totals/${path}`))
   // The waiting query has a timer.
   await vi.waitUntil(() => served.timers.waiting === 1)
   await vi.waitUntil(() => answers.length === places)
   const answering = setInterval(() => answers.shift()?.(), 1)
   onTestFinished(() => clearInterval(answering))
-  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(places + 1).fill(200))
+  expect((await Promise.all(pending)).map(({ status }) => status)).toEqual(Array(places + 1).fill(200))
 })
 
 test('a page ends after its time, however slow the reading is', async () => {

@@ -18,10 +18,10 @@ test('processes that ask each other at once never wait for room that the other h
   for (const part of whole.parts) part.store.readMs = 5
   await using processes = await serveParts(whole, TWO_PROCESSES)
   // Three pages fill the budget of a process.
-  const asked = processes.list.flatMap(({ url }) =>
+  const pending = processes.list.flatMap(({ url }) =>
     Array.from({ length: 6 }, () => queryProcess(`${url}/views/v/entries`)),
   )
-  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(asked.map(() => 200))
+  expect((await Promise.all(pending)).map(({ status }) => status)).toEqual(pending.map(() => 200))
 })
 
 test('queries that wait for a position in another process hold nothing that others need', async () => {

@@ -173,9 +173,9 @@ describe('a view whose parts are in several processes', () => {
       token: TOKEN,
     })
     try {
-      const asked = new Promise((resolve) => silent.once('request', resolve))
+      const pending = new Promise((resolve) => silent.once('request', resolve))
       const answer = queryProcess(`${server.url}/views/v/entries`)
-      await asked
+      await pending
       timers.advance(PEER_MS)
       expect(await answer).toMatchObject({ status: 503, body: { code: 'VIEW_INCOMPLETE' } })
     } finally {

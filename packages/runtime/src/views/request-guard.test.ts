@@ -196,8 +196,8 @@ test('a page of an allowed origin may read, also what an error says, and no othe
 
 test('a browser may ask what an allowed page may send, without the token', async () => {
   const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
-  const asking = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
-  const allowed = await rawRequest(`${url}/status`, { method: 'OPTIONS', headers: { origin: PAGE, ...asking } })
+  const requester = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
+  const allowed = await rawRequest(`${url}/status`, { method: 'OPTIONS', headers: { origin: PAGE, ...requester } })
   expect(allowed).toMatchObject({ status: 204, body: '' })
   expect(allowed.headers).toMatchObject({
     'access-control-allow-origin': PAGE,
@@ -206,7 +206,7 @@ test('a browser may ask what an allowed page may send, without the token', async
   })
   const other = await rawRequest(`${url}/status`, {
     method: 'OPTIONS',
-    headers: { origin: 'https://b.example', ...asking },
+    headers: { origin: 'https://b.example', ...requester },
   })
   expect(other.status).toBe(403)
 })

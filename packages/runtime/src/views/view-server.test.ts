@@ -233,11 +233,11 @@ test.each([
   ['/views/totals/changes?from=a', 400, 'BAD_REQUEST', 'from: '],
   ['/status?x=1', 400, 'BAD_REQUEST', 'x: '],
   [`/views?${'x'.repeat(URL_BYTES_MAX)}`, 400, 'BAD_REQUEST', 'bytes'],
-])('%s is refused by name', async (path, status, code, says) => {
+])('%s is refused by name', async (path, status, code, expected) => {
   await using served = await serve()
   const answer = await getJson(`${served.url}${path}`)
   expect(answer.status).toBe(status)
-  expect(answer.body).toEqual({ code, message: expect.stringContaining(says) })
+  expect(answer.body).toEqual({ code, message: expect.stringContaining(expected) })
   expect(answer.headers.get('content-type')).toContain('application/json')
 })
 

@@ -57,12 +57,12 @@ export class LogHistory {
    * stays up to the last record that was acknowledged, or that was read as part of a transaction.
    */
   cutReadings(): void {
-    const lasting = new Set<string>()
+    const durable = new Set<string>()
     for (const [writer, numbers] of [...this.acknowledged, ...this.seen]) {
-      for (const number of numbers) lasting.add(asValue(writer, number))
+      for (const number of numbers) durable.add(asValue(writer, number))
     }
     for (const { records } of this.readings) {
-      records.length = records.findLastIndex(({ value }) => lasting.has(value ?? '')) + 1
+      records.length = records.findLastIndex(({ value }) => durable.has(value ?? '')) + 1
     }
   }
 

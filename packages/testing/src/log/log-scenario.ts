@@ -50,9 +50,9 @@ export async function runLogScenario(seed: number, options: LogScenarioOptions):
   await prepare(machine)
   for (let act = 0; act < ACTS; act++) {
     for (const name of NAMES) {
-      const living = machine.processes.find((process) => process.name === name)
-      if (living === undefined) start(machine.process(name), options, history, failures)
-      else if (random.chance(0.7)) living.resume()
+      const running = machine.processes.find((process) => process.name === name)
+      if (running === undefined) start(machine.process(name), options, history, failures)
+      else if (random.chance(0.7)) running.resume()
     }
     machine.faults = () => {
       if (random.chance(CRASH_PER_CALL)) return random.chance(0.5) ? 'torn' : 'crash'

@@ -188,21 +188,21 @@ test('a watch tells of changes by others, several at once, until it is closed', 
   const machine = new Machine(1)
   const [a, b] = [machine.process('a'), machine.process('b')]
   const file = b.env.files.open('/file', 'write')
-  let told = 0
-  const watcher = a.env.files.watch('/file', () => told++)
+  let notified = 0
+  const watcher = a.env.files.watch('/file', () => notified++)
   for (let write = 0; write < 3; write++) file.write(Buffer.from('x'), 0, 1, write)
   await machine.run()
-  expect(told).toBe(1)
+  expect(notified).toBe(1)
   b.env.files.rename('/file', '/other')
   await machine.run()
-  expect(told).toBe(2)
+  expect(notified).toBe(2)
   b.env.files.remove('/other')
   await machine.run()
-  expect(told).toBe(3)
+  expect(notified).toBe(3)
   watcher.close()
   file.write(Buffer.from('x'), 0, 1, 0)
   await machine.run()
-  expect(told).toBe(3)
+  expect(notified).toBe(3)
 })
 
 test('a hundred thousand events take seconds at most', async () => {

@@ -17,7 +17,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
   readonly #closed: (file: SimulatedFile) => void
   #open = true
   /** How many failed syncs of the file it has reported. Those before it was opened count as reported. */
-  #failuresTold: number
+  #failuresReported: number
   /** Waits for the lock. */
   #wanted: PromiseWithResolvers<void> | undefined
 
@@ -26,7 +26,7 @@ export class SimulatedFile implements OpenFile, LockHolder {
     this.#kernel = kernel
     this.#node = node
     this.#writable = mode !== 'read'
-    this.#failuresTold = node.syncFailures
+    this.#failuresReported = node.syncFailures
     this.#closed = closed
   }
 
@@ -75,10 +75,10 @@ export class SimulatedFile implements OpenFile, LockHolder {
       if (failure === undefined) node.endSync(change)
       else node.failSync(change, kernel.random.chance(0.5))
       // Linux reports a failed sync through every file that was open then (errseq_t): this one may report another file's.
-      const untold = node.syncFailures > this.#failuresTold
-      this.#failuresTold = node.syncFailures
+      const unreported = node.syncFailures > this.#failuresReported
+      this.#failuresReported = node.syncFailures
       kernel.deliver(0, 'sync', () => {
-        if (untold) synced.reject(new DiskError(failure ?? 'EIO', 'fdatasync', this.path))
+        if (unreported) synced.reject(new DiskError(failure ?? 'EIO', 'fdatasync', this.path))
         else synced.resolve()
       })
     })

@@ -63,18 +63,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Does the steps, and returns the result of each, with paths relative to `root`. */
 function results(files: FileSystem, root: string, steps: readonly Step[]): unknown[] {
   const open: OpenFile[] = []
-  const told: unknown[] = []
+  const outcomes: unknown[] = []
   for (const [index, each] of steps.entries()) {
     try {
-      told.push(doStep(files, root, each, index, open))
+      outcomes.push(doStep(files, root, each, index, open))
     } catch (error) {
       if (!(error instanceof Error && 'code' in error)) throw error
       // Errors of an open file have no path in Node.
-      told.push(`${error.code} ${'path' in each && 'path' in error ? `${error.path}`.replace(root, '') : ''}`)
+      outcomes.push(`${error.code} ${'path' in each && 'path' in error ? `${error.path}`.replace(root, '') : ''}`)
     }
   }
   for (const each of open) each.close()
-  return told
+  return outcomes
 }
 
 function doStep(files: FileSystem, root: string, step: Step, index: number, open: OpenFile[]): unknown {

@@ -85,13 +85,13 @@ export class SimulatedFiles implements FileSystem {
     const kernel = this.#kernel
     const node = this.#act('watch', 'watch', path, () => kernel.disk.find(path))
     if (node === undefined) throw new DiskError('ENOENT', 'watch', path)
-    let told = true
+    let notified = true
     let open = true
     const notice = () => {
-      if (!told) return
-      told = false
+      if (!notified) return
+      notified = false
       kernel.deliver(kernel.random.between(0, WATCH_DELAY_MS_MAX), 'watch', () => {
-        told = true
+        notified = true
         if (open) changed()
       })
     }

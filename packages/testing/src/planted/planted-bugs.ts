@@ -228,7 +228,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'time does not wait for finals',
     file: `${RUNTIME}/task/event-time.ts`,
-    from: 'Math.min(input.watermark, this.#step.owedFrom)',
+    from: 'Math.min(input.watermark, this.#step.pendingFrom)',
     to: 'input.watermark',
     job: 'times',
   },

@@ -11,7 +11,7 @@ export type FoundTables = ReadonlyMap<TablePlan, Found>
  */
 export function lostOrDoubled(tables: FoundTables, sources: Sources): string[] {
   return [...tables].flatMap(([table, found]) => {
-    const input = cameTo(table.input, sources, tables)
+    const input = recordsOf(table.input, sources, tables)
     if (table.kind === 'total') return rowProblems(table, input, found)
     const finals = table.emit === 'final' ? impossibleFinals(table, found) : []
     return [...finals, ...conservationProblems(table, input, found)]
@@ -19,7 +19,7 @@ export function lostOrDoubled(tables: FoundTables, sources: Sources): string[] {
 }
 
 /** The records that came by a stream, as written by the step before it. */
-function cameTo(plan: StreamPlan, sources: Sources, tables: FoundTables): Output[] {
+function recordsOf(plan: StreamPlan, sources: Sources, tables: FoundTables): Output[] {
   const records = (stream: StreamPlan): FoldRecord[] => {
     switch (stream.kind) {
       case 'source':

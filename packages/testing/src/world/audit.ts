@@ -2,7 +2,7 @@ import { openFileLog } from '@millrace/connectors/file'
 import type { Log, Serde } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { hold } from './invariants.ts'
-import { copies, type Order, orders, type Total, told, WINDOW_MS } from './orders-job.ts'
+import { copies, type Order, orders, type Total, totalChanges, WINDOW_MS } from './orders-job.ts'
 
 export const DATA = '/data'
 export const CHANGELOG = 'orders.changelog'
@@ -18,20 +18,20 @@ interface ReadRecord<V> {
 /** What an audit has read of the outputs, partition by partition; the next audit must read it again. */
 export interface Seen {
   readonly copies: readonly (readonly number[])[]
-  readonly told: readonly (readonly string[])[]
+  readonly totalChanges: readonly (readonly string[])[]
 }
 
-export const NOTHING_SEEN: Seen = { copies: [], told: [] }
+export const NOTHING_SEEN: Seen = { copies: [], totalChanges: [] }
 
 /** Reads what is committed, as a separate process, and checks what must hold at any moment. */
 export async function audit(process: SimulatedProcess, partitions: number, before: Seen): Promise<Seen> {
   const log = await openFileLog({ directory: DATA, env: process.env, durability: 'fsync' })
-  const seen: { copies: number[][]; told: string[][] } = { copies: [], told: [] }
+  const seen: { copies: number[][]; totalChanges: string[][] } = { copies: [], totalChanges: [] }
   const counts = new Map<string, number>()
   for (let partition = 0; partition < partitions; partition++) {
     const checkpointBefore = await checkpointOf(log, partition)
     const copied = (await read(log, copies.name, partition, copies.value)).map(({ value }) => value ?? -1)
-    const changes = await read(log, told.name, partition, told.value)
+    const changes = await read(log, totalChanges.name, partition, totalChanges.value)
     const checkpointAfter = await checkpointOf(log, partition)
     // After another container's open transaction, checkpoints that are committed cannot be read yet.
     const undecided = await isUndecided(log, partition)
@@ -56,9 +56,9 @@ export async function audit(process: SimulatedProcess, partitions: number, befor
       counts.set(key ?? '', last + 1)
     }
     seen.copies.push(copied)
-    seen.told.push(changes.map(({ key, value }) => `${key} ${value?.count}`))
+    seen.totalChanges.push(changes.map(({ key, value }) => `${key} ${value?.count}`))
     checkPrefix(before.copies[partition] ?? [], copied, `copies of ${place}`)
-    checkPrefix(before.told[partition] ?? [], seen.told[partition] ?? [], `told of ${place}`)
+    checkPrefix(before.totalChanges[partition] ?? [], seen.totalChanges[partition] ?? [], `told of ${place}`)
     await checkWatermarks(log, partition)
   }
   await log.close()
@@ -121,11 +121,11 @@ async function changelogOf(log: Log, partition: number): Promise<Map<string, str
   return latest
 }
 
-/** Calls `told` for each committed record of a partition of the changelog. */
+/** Calls `totalChanges` for each committed record of a partition of the changelog. */
 export async function eachChange(
   log: Log,
   partition: number,
-  told: (key: string, value: string | null, offset: number) => void,
+  totalChanges: (key: string, value: string | null, offset: number) => void,
 ): Promise<void> {
   // The topic does not exist until a container makes it.
   if ((await log.admin.describeTopic(CHANGELOG)) === undefined) return
@@ -135,7 +135,7 @@ export async function eachChange(
     while (batch.next()) {
       const { bytes, valueStart, valueEnd } = batch
       const key = bytes.latin1Slice(batch.keyStart, batch.keyEnd)
-      told(key, valueStart < 0 ? null : storedText(key, bytes, valueStart, valueEnd), batch.offset)
+      totalChanges(key, valueStart < 0 ? null : storedText(key, bytes, valueStart, valueEnd), batch.offset)
     }
   }
   await reader.close()

@@ -12,7 +12,7 @@ export const INVARIANTS = {
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   liveness: 'once faults stop, lag reaches zero',
-  'refusals are honest': 'a process ends only for what was done to it',
+  'refusals are expected': 'a process ends only for what was done to it',
 } as const
 
 export type Invariant = keyof typeof INVARIANTS

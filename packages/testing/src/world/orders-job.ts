@@ -18,7 +18,7 @@ export const orders = topic('orders', { key: string(), value: json<Order>() })
 /** Every order as it came: an output without state. */
 export const copies = topic('copies', { key: string(), value: json<number>() })
 /** Every change of a customer's total: an output after a repartition and a store. */
-export const told = topic('told', { key: string(), value: json<Total>() })
+export const totalChanges = topic('total-changes', { key: string(), value: json<Total>() })
 
 const totals = stream(orders)
   .groupBy((order) => order.customer, string())
@@ -40,6 +40,6 @@ export const ordersJob = job(
     .mapValues((order) => order.id)
     .to(copies),
   totals,
-  totals.changes().to(told),
+  totals.changes().to(totalChanges),
   windows,
 )

@@ -3,7 +3,7 @@ import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, NOTHING_SEEN, type Seen } from './audit.ts'
 import { auditStores, auditStoresAmid, type ContentOf, type LeftStores } from './audit-stores.ts'
-import { copies, orders, ordersJob, told } from './orders-job.ts'
+import { copies, orders, ordersJob, totalChanges } from './orders-job.ts'
 import { produceOrders } from './produce.ts'
 import type { Scenario } from './scenario.ts'
 import { Witness } from './witness.ts'
@@ -33,7 +33,8 @@ export class OrdersWorkload implements Workload {
 
   async makeTopics(log: Log): Promise<void> {
     const { partitions, segmentBytes } = this.#scenario
-    for (const { name } of [orders, copies, told]) await log.admin.createTopic(name, { partitions, segmentBytes })
+    for (const { name } of [orders, copies, totalChanges])
+      await log.admin.createTopic(name, { partitions, segmentBytes })
     // The job would make its own topics with large segments, which never close in such a short life.
     await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
     await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes })
@@ -69,7 +70,7 @@ export class OrdersWorkload implements Workload {
       return records
     }
     const all = await count(orders.name)
-    if ((await count(copies.name)) !== all || (await count(told.name)) !== all) return false
+    if ((await count(copies.name)) !== all || (await count(totalChanges.name)) !== all) return false
     // The witness stays and has read from the start: it must reach the end, as a process must that opens the log now.
     return done && this.#witness?.hasRead(all) !== false
   }

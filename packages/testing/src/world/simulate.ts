@@ -33,10 +33,10 @@ const limitMs = Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000
 const started = performance.now()
 let next = from
 let done = 0
-let toldAtMs = started
+let reportedAtMs = started
 
 await Promise.all(Array.from({ length: Number(values.workers) }, () => work()))
-tell()
+report()
 if (done < end - from) console.log(`Stopped after ${values.minutes} minutes: ${end - from - done} seeds were not tried`)
 
 async function work(): Promise<void> {
@@ -50,7 +50,7 @@ async function work(): Promise<void> {
       process.exit(1)
     }
     done += count
-    if (performance.now() - toldAtMs > 10_000) tell()
+    if (performance.now() - reportedAtMs > 10_000) report()
   }
 }
 
@@ -61,19 +61,19 @@ function runChunk(first: number, count: number): Promise<string | undefined> {
   const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, RUN_SEEDS, ...given], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  let said = ''
+  let reported = ''
   child.stderr.on('data', (text) => {
-    said += text
+    reported += text
   })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => resolve(code === 0 ? undefined : said || `seeds from ${first}: exit code ${code}`))
+    child.on('close', (code) => resolve(code === 0 ? undefined : reported || `seeds from ${first}: exit code ${code}`))
   })
 }
 
-function tell(): void {
-  toldAtMs = performance.now()
-  const seconds = (toldAtMs - started) / 1000
+function report(): void {
+  reportedAtMs = performance.now()
+  const seconds = (reportedAtMs - started) / 1000
   console.log(
     `${done} seeds from ${from}: no violation; ${(done / seconds).toFixed(1)} seeds/s in ${values.workers} processes`,
   )

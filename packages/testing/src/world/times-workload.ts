@@ -83,8 +83,8 @@ export class TimesWorkload implements Workload {
   }
 
   get allProduced(): boolean {
-    const goOnMs = Number.isFinite(this.#importAtMs) ? IMPORT_CALM_MS : 0
-    return this.#machine.nowMs >= this.#scenario.calmAtMs + goOnMs
+    const resumeMs = Number.isFinite(this.#importAtMs) ? IMPORT_CALM_MS : 0
+    return this.#machine.nowMs >= this.#scenario.calmAtMs + resumeMs
   }
 
   async makeTopics(log: Log): Promise<void> {

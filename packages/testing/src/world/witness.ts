@@ -3,9 +3,9 @@ import type { Batch, PartitionReader, Topic } from '@millrace/core'
 import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
-import { isHonest } from './honest.ts'
+import { isExpectedRefusal } from './expected-refusals.ts'
 import { hold } from './invariants.ts'
-import { copies, orders, told } from './orders-job.ts'
+import { copies, orders, totalChanges } from './orders-job.ts'
 
 export const WITNESS = 'witness'
 
@@ -13,7 +13,7 @@ export const WITNESS = 'witness'
 interface Reading {
   readonly orders: PartitionReader
   readonly copies: PartitionReader
-  readonly told: PartitionReader
+  readonly totalChanges: PartitionReader
   /** The ids of the orders in their topic. */
   readonly ids: number[]
   /** How many copies, and how many totals, it has read. */
@@ -28,7 +28,7 @@ interface Reading {
 export class Witness {
   readonly #machine: Machine
   readonly #copies: number[][]
-  readonly #told: string[][]
+  readonly #totalChanges: string[][]
   #process: SimulatedProcess | undefined
   #readings: readonly Reading[] = []
   /** How many changes of each customer's total were read. */
@@ -38,7 +38,7 @@ export class Witness {
   constructor(machine: Machine, partitions: number) {
     this.#machine = machine
     this.#copies = Array.from({ length: partitions }, () => [])
-    this.#told = Array.from({ length: partitions }, () => [])
+    this.#totalChanges = Array.from({ length: partitions }, () => [])
   }
 
   /** Reads what is new. Throws `Violation`. */
@@ -48,7 +48,7 @@ export class Witness {
     for (const [partition, reading] of this.#readings.entries()) {
       eachRecord(reading.orders, orders, (_key, order) => reading.ids.push(order.id))
       eachRecord(reading.copies, copies, (_key, id) => this.#seeCopy(partition, reading, id))
-      eachRecord(reading.told, told, (key, { count }) => this.#seeTotal(partition, reading, key, count))
+      eachRecord(reading.totalChanges, totalChanges, (key, { count }) => this.#seeTotal(partition, reading, key, count))
     }
   }
 
@@ -72,7 +72,12 @@ export class Witness {
     const last = this.#counts.get(customer) ?? 0
     hold('no double count', count === last + 1, () => `${customer}: count ${count} is told after ${last}`)
     this.#counts.set(customer, count)
-    seeAgain(this.#told[partition] ?? [], reading.totals++, `${customer} ${count}`, `total of partition ${partition}`)
+    seeAgain(
+      this.#totalChanges[partition] ?? [],
+      reading.totals++,
+      `${customer} ${count}`,
+      `total of partition ${partition}`,
+    )
   }
 
   /** Starts a process that reads from the start. */
@@ -81,7 +86,7 @@ export class Witness {
     this.#process = process
     this.#readings = []
     this.#open(process).catch((error: unknown) => {
-      if (process.state !== 'crashed' && !isHonest(error)) this.#failure ??= { error }
+      if (process.state !== 'crashed' && !isExpectedRefusal(error)) this.#failure ??= { error }
       process.crash()
     })
   }
@@ -92,7 +97,7 @@ export class Witness {
     const readings = this.#copies.map(async (_, partition) => ({
       orders: await reader.assign(orders.name, partition, 0),
       copies: await reader.assign(copies.name, partition, 0),
-      told: await reader.assign(told.name, partition, 0),
+      totalChanges: await reader.assign(totalChanges.name, partition, 0),
       ids: [],
       copied: 0,
       totals: 0,

@@ -8,7 +8,7 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { isHonest } from './honest.ts'
+import { isExpectedRefusal } from './expected-refusals.ts'
 import { hold, Violation } from './invariants.ts'
 import { OrdersWorkload } from './orders-workload.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
@@ -112,7 +112,7 @@ export class World {
       () => this.#ended(process, name),
       (error: unknown) => {
         if (process.state === 'crashed') this.#ended(process, name)
-        else if (isHonest(error)) this.#ended(process, name)
+        else if (isExpectedRefusal(error)) this.#ended(process, name)
         else this.#fail(error)
       },
     )
@@ -165,7 +165,7 @@ export class World {
     this.#machine.after(this.#machine.random.between(1, 80), () => {
       const process = this.#machine.process(`producer-${++this.#names}`)
       let over = false
-      const goOn = () => {
+      const continueOnce = () => {
         if (over) return
         over = true
         process.crash()
@@ -174,11 +174,11 @@ export class World {
       this.#workload
         .produce(process)
         .catch((error: unknown) => {
-          if (process.state !== 'crashed' && !isHonest(error)) this.#fail(error)
+          if (process.state !== 'crashed' && !isExpectedRefusal(error)) this.#fail(error)
         })
-        .finally(goOn)
+        .finally(continueOnce)
       // A process that was killed never settles its promise.
-      this.#machine.after(PRODUCER_LIFE_MS, goOn)
+      this.#machine.after(PRODUCER_LIFE_MS, continueOnce)
     })
   }
 
@@ -348,10 +348,10 @@ export class World {
 
   async #audit(): Promise<void> {
     const process = this.#machine.process(`auditor-${++this.#names}`)
-    await this.#settle(this.#workload.audit(process).catch(ignoreHonest))
+    await this.#settle(this.#workload.audit(process).catch(ignoreExpectedRefusal))
     if (this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES) {
       const contentOf = (directory: string) => this.#levels.contentOf(directory)
-      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignoreHonest))
+      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignoreExpectedRefusal))
     }
     process.crash()
   }
@@ -378,11 +378,11 @@ export class World {
     const { error } = this.#failure
     if (error instanceof Violation) throw error
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new Violation('refusals are honest', text)
+    throw new Violation('refusals are expected', text)
   }
 }
 
 /** An auditor also gets the error of a failed sync through files that it had open. */
-function ignoreHonest(error: unknown): void {
-  if (!isHonest(error)) throw error
+function ignoreExpectedRefusal(error: unknown): void {
+  if (!isExpectedRefusal(error)) throw error
 }

@@ -38,7 +38,7 @@ type Plain = typeof record extends fc.Arbitrary<infer T> ? T : never
 /** A history of two topics with the same records, one of which is compacted. */
 class History {
   readonly directory = mkdtempSync(`${tmpdir()}/millrace-passes-`)
-  readonly calmEnv: Env
+  readonly faultlessEnv: Env
   /** The environment, in which calls to the disk may fail. */
   readonly #env: Env
   #aheadMs = 0
@@ -47,8 +47,8 @@ class History {
   constructor() {
     const { clock, ...others } = nodeEnv()
     const ahead = { now: () => clock.now() + this.#aheadMs, monotonic: () => clock.monotonic() }
-    this.calmEnv = withoutSyncs({ ...others, clock: ahead })
-    this.#env = withFaults(this.calmEnv, () => (this.#failAt-- === 0 ? 'EIO' : undefined))
+    this.faultlessEnv = withoutSyncs({ ...others, clock: ahead })
+    this.#env = withFaults(this.faultlessEnv, () => (this.#failAt-- === 0 ? 'EIO' : undefined))
   }
 
   passDay(): void {
@@ -68,7 +68,7 @@ class History {
   }
 
   tail() {
-    const files = new PartitionFiles(this.calmEnv.files, this.directory, 'compacted', 0)
+    const files = new PartitionFiles(this.faultlessEnv.files, this.directory, 'compacted', 0)
     try {
       return files.readTail() ?? expect.fail('there is a tail')
     } finally {
@@ -149,7 +149,7 @@ async function run(steps: readonly Step[], check: Check): Promise<void> {
 }
 
 async function runIn(history: History, steps: readonly Step[], check: Check): Promise<void> {
-  const log = await openFileLog({ directory: history.directory, env: history.calmEnv, durability: 'os' })
+  const log = await openFileLog({ directory: history.directory, env: history.faultlessEnv, durability: 'os' })
   // Only the test's own steps compact.
   for (const topic of TOPICS) await log.admin.createTopic(topic, { segmentBytes: 1024 })
   const [plain, writer, opener] = [

@@ -107,13 +107,13 @@ interface NoteKeys {
 async function noteKeys({ files, segments, from, keys, tail, slices }: NoteKeys): Promise<number | undefined> {
   const cursor = new RecordCursor(files.topic, files.partition)
   const outcomes = new TransactionOutcomes(files)
-  const holding = segmentHolding(segments, from) ?? from
+  const holdingBase = segmentHolding(segments, from) ?? from
   try {
     let next = from
     let until: number | undefined
     for (const base of segments) {
       // A compaction that was cut off left this segment: all of it is in the segment before.
-      if (base < next && base !== holding) continue
+      if (base < next && base !== holdingBase) continue
       await eachClosedBatch(files, base, slices, async (batch) => {
         if (batch.nextOffset <= from) return true
         next = batch.nextOffset

@@ -81,8 +81,8 @@ export class KeyOffsets {
 
   /** The latest noted offset of a key; -1 if there is none. */
   latest(bytes: Buffer, start: number, end: number): number {
-    const noted = this.#words[this.#slotOf(bytes, start, end) + 4] ?? 0
-    return noted === 0 ? -1 : this.#firstOffset + noted - 1
+    const recorded = this.#words[this.#slotOf(bytes, start, end) + 4] ?? 0
+    return recorded === 0 ? -1 : this.#firstOffset + recorded - 1
   }
 
   /** The start of the key's slot, or of the free one that it would get. */

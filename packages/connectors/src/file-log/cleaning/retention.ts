@@ -35,7 +35,7 @@ export async function purgeBefore(files: PartitionFiles, offset: number): Promis
 
 async function deleteWhile(
   files: PartitionFiles,
-  goes: (segment: ClosedSegment, partitionBytes: number) => boolean,
+  isExpired: (segment: ClosedSegment, partitionBytes: number) => boolean,
 ): Promise<void> {
   await files.lock()
   try {
@@ -45,7 +45,7 @@ async function deleteWhile(
     const stable = stableOffset(tail)
     for (const segment of segments) {
       // What is not decided yet is kept, since readers do not know yet how it ends.
-      if (segment.next > stable || !goes(segment, bytes)) break
+      if (segment.next > stable || !isExpired(segment, bytes)) break
       // The start moves first: then a reader that comes too late gets the right error, instead of a missing file.
       tail = { ...tail, startOffset: segment.next }
       files.writeTail(tail)

@@ -61,7 +61,7 @@ export class IndexCheck {
       position: at,
       end: at + ENTRY_BYTES,
       what: `${what}; look-ups pass over it`,
-      mend: { kind: 'none' },
+      fix: { kind: 'none' },
     })
   }
 }

@@ -35,11 +35,11 @@ export class MarkerCheck {
   problems(open: readonly OpenTransaction[], others: readonly PartitionProblem[]): PartitionProblem[] {
     return [...this.#unmarked.values()].flatMap(({ path, position, end, offset, producer }) => {
       const isOpen = open.some((each) => sameTransaction(each, producer))
-      const mayBeDamaged = others.some(({ mend }) => mend.kind === 'fill' && mend.to > offset)
+      const mayBeDamaged = others.some(({ fix }) => fix.kind === 'fill' && fix.to > offset)
       if (isOpen || mayBeDamaged) return []
       const { id, epoch } = producer
       const what = `no marker says how the transaction of the batch there ended (producer ${id}, epoch ${epoch})`
-      return { severity: 'damage', file: path, position, end, offset, what, mend: { kind: 'recover' } }
+      return { severity: 'damage', file: path, position, end, offset, what, fix: { kind: 'recover' } }
     })
   }
 }

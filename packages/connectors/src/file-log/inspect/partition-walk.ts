@@ -3,15 +3,15 @@ import { LEADER_EPOCH_AT, MAGIC_AT } from '../../record-batch/format.ts'
 import { messageOf, systemCode } from '../errors.ts'
 import { IndexCheck } from './check-index.ts'
 import { MarkerCheck } from './check-markers.ts'
-import type { Mend, PartitionProblem } from './problem.ts'
+import type { Fix, PartitionProblem } from './problem.ts'
 import { isOfBoot, requiredOf } from './required.ts'
 import { agrees, openIfThere, type PartitionSnapshot, type SegmentFile } from './snapshot.ts'
 import { offsets, type SegmentWalk, type WalkedBatch, type WalkedDamage, walkSegment } from './walk-segment.ts'
 
 const OFFSET_MAX = Number.MAX_SAFE_INTEGER
 
-const NONE: Mend = { kind: 'none' }
-const RECOVER: Mend = { kind: 'recover' }
+const NONE: Fix = { kind: 'none' }
+const RECOVER: Fix = { kind: 'recover' }
 
 /** Reads everything in a partition once, and collects everything that is wrong. */
 export class PartitionWalk {
@@ -83,7 +83,7 @@ export class PartitionWalk {
       offset: startOffset,
       nextOffset: base,
       what: `${offsets(startOffset, base)} should stand in a segment before this one, which is missing`,
-      mend: { kind: 'start', offset: base, lostFrom: startOffset },
+      fix: { kind: 'start', offset: base, lostFrom: startOffset },
     })
   }
 
@@ -191,11 +191,11 @@ export class PartitionWalk {
     const { position, end, offset, nextOffset, what, baseOffsetOnly = false } = walked
     const to = nextOffset ?? offset
     this.#expected = to
-    const mend: Mend = baseOffsetOnly
+    const fix: Fix = baseOffsetOnly
       ? { kind: 'baseOffset', base, position, offset }
       : { kind: 'fill', base, position, end, last, from: offset, to }
     const place = { file: path, position, end, offset, ...(nextOffset !== undefined && { nextOffset }) }
-    this.problems.push({ severity: 'damage', ...place, what, mend })
+    this.problems.push({ severity: 'damage', ...place, what, fix })
   }
 
   #report(
@@ -204,9 +204,9 @@ export class PartitionWalk {
     position: number,
     end: number,
     what: string,
-    mend: Mend,
+    fix: Fix,
   ): void {
-    this.problems.push({ severity, file, position, end, what, mend })
+    this.problems.push({ severity, file, position, end, what, fix })
   }
 
   /** A file that the disk cannot read is damage, too. */

@@ -1,6 +1,6 @@
 import { EMPTY_OFFSETS_MAX, emptyBatch } from '../../record-batch/filter-batch.ts'
 import { HEADER_BYTES } from '../../record-batch/format.ts'
-import type { Mend, PartitionProblem } from './problem.ts'
+import type { Fix, PartitionProblem } from './problem.ts'
 
 /** The offsets `[from, to)`. */
 export interface OffsetRange {
@@ -20,23 +20,23 @@ export interface RepairPlan {
   readonly impossible: readonly PartitionProblem[]
 }
 
-export type Fill = Extract<Mend, { kind: 'fill' }>
+export type Fill = Extract<Fix, { kind: 'fill' }>
 
 export function planRepair(problems: readonly PartitionProblem[]): RepairPlan {
   const damage = problems.filter(({ severity }) => severity === 'damage')
   return {
     problems,
-    needed: problems.some(({ severity, mend }) => severity !== 'harmless' || mend.kind === 'recover'),
-    lost: damage.flatMap(({ mend }) => lostBy(mend)),
+    needed: problems.some(({ severity, fix }) => severity !== 'harmless' || fix.kind === 'recover'),
+    lost: damage.flatMap(({ fix }) => lostBy(fix)),
     impossible: damage.filter(
-      ({ mend }) => mend.kind === 'none' || (mend.kind === 'fill' && fillingOf(mend) === undefined),
+      ({ fix }) => fix.kind === 'none' || (fix.kind === 'fill' && fillingOf(fix) === undefined),
     ),
   }
 }
 
-function lostBy(mend: Mend): OffsetRange[] {
-  if (mend.kind === 'start') return [{ from: mend.lostFrom, to: mend.offset }]
-  return mend.kind === 'fill' && mend.from < mend.to ? [{ from: mend.from, to: mend.to }] : []
+function lostBy(fix: Fix): OffsetRange[] {
+  if (fix.kind === 'start') return [{ from: fix.lostFrom, to: fix.offset }]
+  return fix.kind === 'fill' && fix.from < fix.to ? [{ from: fix.from, to: fix.to }] : []
 }
 
 /**

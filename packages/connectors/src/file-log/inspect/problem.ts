@@ -21,7 +21,7 @@ export interface LogProblem {
 }
 
 /** What repairing does about a problem of a partition. */
-export type Mend =
+export type Fix =
   /** Nothing: the problem is harmless, or no repair is known. */
   | { readonly kind: 'none' }
   /** The same as the next append would do: a torn end is cut off, or the tail is rebuilt from the files. */
@@ -44,5 +44,5 @@ export type Mend =
 
 /** A problem of one partition, and what repairing does about it. */
 export interface PartitionProblem extends LogProblem {
-  readonly mend: Mend
+  readonly fix: Fix
 }

@@ -17,7 +17,7 @@ import { findJournal } from '../transactions/journals.ts'
 import { keepDamaged, ownCopy } from './keep-damaged.ts'
 import { findMarker } from './marker-search.ts'
 import { fillingOf, planRepair, type RepairPlan } from './plan-repair.ts'
-import type { Mend } from './problem.ts'
+import type { Fix } from './problem.ts'
 import { partitionInUse, refuseUsers } from './users.ts'
 import { checkDataDirectory, countPartitions } from './verify-log.ts'
 import { verifyPartition } from './verify-partition.ts'
@@ -93,9 +93,9 @@ class Repair {
     const damaged = plan.problems.filter(({ severity }) => severity === 'damage')
     if (damaged.length > 0) {
       await this.#keep(
-        damaged.flatMap(({ mend }) => (mend.kind === 'fill' || mend.kind === 'baseOffset' ? [mend.base] : [])),
+        damaged.flatMap(({ fix }) => (fix.kind === 'fill' || fix.kind === 'baseOffset' ? [fix.base] : [])),
       )
-      for (const { mend } of damaged) await this.#mend(mend)
+      for (const { fix } of damaged) await this.#fix(fix)
       await this.#forgetTail(before)
     }
     const tail = await this.#files.currentTail()
@@ -118,22 +118,22 @@ class Repair {
     }
   }
 
-  async #mend(mend: Mend): Promise<void> {
-    if (mend.kind !== 'fill' && mend.kind !== 'baseOffset') return
+  async #fix(fix: Fix): Promise<void> {
+    if (fix.kind !== 'fill' && fix.kind !== 'baseOffset') return
     const { files, directory } = this.#files
-    const path = this.#files.segmentPath(mend.base)
-    const isClosed = mend.base !== this.#files.segments().at(-1)
+    const path = this.#files.segmentPath(fix.base)
+    const isClosed = fix.base !== this.#files.segments().at(-1)
     if (isClosed && files.stat(path) !== undefined) await ownCopy(files, directory, path)
-    const file = this.#files.openSegment(mend.base, 'write')
+    const file = this.#files.openSegment(fix.base, 'write')
     try {
-      if (mend.kind === 'baseOffset') {
+      if (fix.kind === 'baseOffset') {
         const offset = Buffer.alloc(8)
-        writeInt64(offset, mend.offset, 0)
-        file.write(offset, 0, offset.length, mend.position + BASE_OFFSET_AT)
+        writeInt64(offset, fix.offset, 0)
+        file.write(offset, 0, offset.length, fix.position + BASE_OFFSET_AT)
       } else {
-        const filling = fillingOf(mend) ?? Buffer.alloc(0)
-        if (filling.length > 0) file.write(filling, 0, filling.length, mend.position)
-        if (mend.last) file.truncate(mend.position + filling.length)
+        const filling = fillingOf(fix) ?? Buffer.alloc(0)
+        if (filling.length > 0) file.write(filling, 0, filling.length, fix.position)
+        if (fix.last) file.truncate(fix.position + filling.length)
       }
       await syncFile(file)
     } finally {

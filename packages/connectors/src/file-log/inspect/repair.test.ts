@@ -41,15 +41,15 @@ async function append(...batches: string[][]): Promise<void> {
 
 /** What a newly opened log reads, each record as `<offset> <value>`, or the code of its error. */
 async function read(number = 0): Promise<string[] | string> {
-  const anew = await openFileLog({ directory, env })
+  const reopened = await openFileLog({ directory, env })
   try {
-    const records = readAll(await anew.openReader().assign('t', number, 0))
+    const records = readAll(await reopened.openReader().assign('t', number, 0))
     return records.map(({ offset, value }) => `${offset} ${value}`)
   } catch (error) {
     if (error instanceof MillraceError) return error.code
     throw error
   } finally {
-    await anew.close()
+    await reopened.close()
   }
 }
 

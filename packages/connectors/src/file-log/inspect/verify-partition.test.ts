@@ -29,7 +29,7 @@ async function damagedPartition(): Promise<string> {
 }
 
 /** Files whose segments change during each of the first `looks` looks at the partition. */
-function disturbed(looks: number): { readonly files: FileSystem; lists: number } {
+function affected(looks: number): { readonly files: FileSystem; lists: number } {
   const { files } = nodeEnv()
   const world = { files, lists: 0 }
   world.files = {
@@ -40,8 +40,8 @@ function disturbed(looks: number): { readonly files: FileSystem; lists: number }
     },
     stat: (path) => {
       const found = files.stat(path)
-      const disturbs = found !== undefined && path.endsWith('.log') && world.lists <= looks
-      return disturbs ? { ...found, modifiedMs: found.modifiedMs + world.lists } : found
+      const affects = found !== undefined && path.endsWith('.log') && world.lists <= looks
+      return affects ? { ...found, modifiedMs: found.modifiedMs + world.lists } : found
     },
   }
   return world
@@ -49,18 +49,18 @@ function disturbed(looks: number): { readonly files: FileSystem; lists: number }
 
 test('damage that was met while segments changed is looked at again, and told once they stand still', async () => {
   const data = await damagedPartition()
-  const still = disturbed(0)
+  const still = affected(0)
   expect(verifyPartition(still.files, data, 't', 0).problems).toHaveLength(1)
-  const once = disturbed(still.lists)
+  const once = affected(still.lists)
   expect(verifyPartition(once.files, data, 't', 0).problems).toHaveLength(1)
   expect(once.lists).toBe(2 * still.lists)
 })
 
 test('a partition whose segments never stand still is told of after five looks', async () => {
   const data = await damagedPartition()
-  const still = disturbed(0)
+  const still = affected(0)
   verifyPartition(still.files, data, 't', 0)
-  const always = disturbed(Number.POSITIVE_INFINITY)
+  const always = affected(Number.POSITIVE_INFINITY)
   expect(verifyPartition(always.files, data, 't', 0).problems).toHaveLength(1)
   expect(always.lists).toBe(5 * still.lists)
 })

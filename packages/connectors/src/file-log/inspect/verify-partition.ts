@@ -36,8 +36,8 @@ export function verifyPartition(
     const before = takeSnapshot(files, directory, locked)
     const walk = new PartitionWalk(files, before, decided)
     walk.run()
-    const undisturbed = walk.problems.length === 0 || sameSegments(before, takeSnapshot(files, directory, locked))
-    if (!undisturbed && tries < TRIES) continue
+    const unchanged = walk.problems.length === 0 || sameSegments(before, takeSnapshot(files, directory, locked))
+    if (!unchanged && tries < TRIES) continue
     const { batches, bytes } = walk
     const problems = walk.problems.map((problem) => ({ ...problem, topic, partition }))
     return { topic, partition, segments: before.segments.length, batches, bytes, problems }

@@ -36,7 +36,7 @@ function offsetInSegment(
   const segment = files.openSegment(base, 'read')
   const index = new SegmentIndex(files.files, files.directory, base)
   try {
-    if (limit === undefined) index.mend(segment)
+    if (limit === undefined) index.repair(segment)
     const from = findEntry(index, segment, (entry) => entry.maxTimestampBefore < timestamp)
     for (const batch of scanBatches(segment, from.position, from.offset, limit ?? segment.size())) {
       if (batch.baseOffset >= stableOffset(tail)) break

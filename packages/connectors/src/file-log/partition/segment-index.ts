@@ -86,7 +86,7 @@ export class SegmentIndex {
   }
 
   /** Rebuilds the index of a closed segment if it is too far behind. */
-  mend(segment: OpenFile): void {
+  repair(segment: OpenFile): void {
     const bytes = segment.size()
     if (bytes - (this.entries().at(-1)?.position ?? 0) <= INDEX_LAG_BYTES_MAX) return
     this.#file.truncate(0)
@@ -108,10 +108,10 @@ export class SegmentIndex {
 /** The last entry for which `fits`, if a whole batch with its offset is really there; else the segment's start. */
 export function findEntry(index: SegmentIndex, segment: OpenFile, fits: (entry: IndexEntry) => boolean): IndexEntry {
   const entry = index.entries().findLast(fits)
-  return entry !== undefined && standsThere(segment, entry) ? entry : index.start
+  return entry !== undefined && isAtBatch(segment, entry) ? entry : index.start
 }
 
-function standsThere(segment: OpenFile, { position, offset }: IndexEntry): boolean {
+function isAtBatch(segment: OpenFile, { position, offset }: IndexEntry): boolean {
   const scanner = segmentScanner(segment, segment.size(), CHUNK_BYTES)
   scanner.moveTo(position, offset)
   return scanner.find() === 'whole'

@@ -2,7 +2,7 @@ import { type ErrorCode, MillraceError } from '@millrace/core'
 import { ProcessCrashed } from '../machine/disk-error.ts'
 
 /** The error codes with which a process may end after a fault. */
-const HONEST: readonly ErrorCode[] = [
+const EXPECTED_REFUSALS: readonly ErrorCode[] = [
   'LOG_FULL',
   'LOG_WRITE_FAILED',
   'LOG_SYNC_FAILED',
@@ -12,6 +12,6 @@ const HONEST: readonly ErrorCode[] = [
 ]
 
 /** Whether an error is one that a fault justifies. */
-export function isHonest(error: unknown): boolean {
-  return error instanceof ProcessCrashed || (error instanceof MillraceError && HONEST.includes(error.code))
+export function isExpectedRefusal(error: unknown): boolean {
+  return error instanceof ProcessCrashed || (error instanceof MillraceError && EXPECTED_REFUSALS.includes(error.code))
 }
