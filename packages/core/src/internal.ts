@@ -29,7 +29,7 @@ export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
-export { partitionOf } from './partitioner.ts'
+export { murmur2, partitionOf } from './partitioner.ts'
 export type {
   Add,
   AggregateNode,

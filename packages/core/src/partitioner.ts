@@ -10,8 +10,8 @@ export function partitionOf(bytes: Uint8Array, start: number, end: number, parti
   return (murmur2(bytes, start, end) & 0x7fffffff) % partitions
 }
 
-/** Austin Appleby's MurmurHash2, 32 bits, with Kafka's seed; signed. */
-function murmur2(bytes: Uint8Array, start: number, end: number): number {
+/** Austin Appleby's MurmurHash2, 32 bits, with Kafka's seed; signed. The key is `bytes[start, end)`. */
+export function murmur2(bytes: Uint8Array, start: number, end: number): number {
   let hash = SEED ^ (end - start)
   let at = start
   for (; at + 4 <= end; at += 4) {

@@ -85,11 +85,13 @@ export class LevelRestorer implements StateRestorer {
   #encode({ store, key, value }: RestoredEntry): void {
     const buffer = this.#buffer
     buffer.beginKey(store.owner)
+    const keyStart = buffer.out.position
     buffer.out.bytes(key)
     if (value === undefined) {
       buffer.endDeletion()
       return
     }
+    store.filter?.add(buffer.out.buffer, keyStart, buffer.out.position)
     buffer.beginValue()
     buffer.out.bytes(value)
     buffer.endValue()

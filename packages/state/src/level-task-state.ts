@@ -178,7 +178,7 @@ export class LevelTaskState implements TaskState {
     const unchanged = [...this.#record.checkpoint].filter(([topic]) => !checkpoint.has(topic))
     const merged = new Map([...unchanged, ...checkpoint])
     await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })
-    for (const { live, keyValue } of this.#stores.values()) if (keyValue !== undefined) await live.load()
+    for (const live of this.#live) live.forget()
   }
 
   async #write(buffer: CommitBuffer, record: PositionRecord): Promise<void> {

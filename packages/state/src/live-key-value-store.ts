@@ -3,6 +3,7 @@ import type { Entry, KeyValueStore } from '@millrace/core/internal'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
+import { KeyFilter } from './key-filter.ts'
 import { type LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
 import type { TypedStore } from './store-serdes.ts'
@@ -11,6 +12,8 @@ import { ValueCodec } from './value-codec.ts'
 
 /** A store by key: decoded values over LevelDB. */
 export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
+  /** The keys that LevelDB holds, or will hold when the commit under way is applied. */
+  readonly filter = new KeyFilter()
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -20,8 +23,6 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #changed: LiveEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
-  /** False as long as LevelDB certainly has no entry of this store. */
-  #maybeStored = true
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
     this.#database = database
@@ -82,10 +83,12 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue
+      const keyStart = buffer.out.position
       buffer.beginKey(owner)
       this.#codec.write(buffer.out, entry.key)
       if (entry.value === undefined) buffer.endDeletion()
       else {
+        if (!entry.stored) this.filter.add(buffer.out.buffer, keyStart, buffer.out.position)
         buffer.beginValue()
         this.#values.write(buffer.out, entry.value, entry.time)
         buffer.endValue()
@@ -98,17 +101,21 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     for (const entry of this.#changed) {
       entry.dirty = false
       entry.stored = entry.value !== undefined
-      if (entry.stored) this.#maybeStored = true
     }
     this.#changed.length = 0
   }
 
-  async load(): Promise<void> {
+  forget(): void {
     this.#entries.clear()
     this.#changed.length = 0
+  }
+
+  async load(): Promise<void> {
+    this.forget()
     const { prefix, end } = this.#codec
     const first = await this.#database.level.keys({ gte: prefix, lt: end, limit: 1 }).all()
-    this.#maybeStored = first.length > 0
+    if (first.length === 0) this.filter.startEmpty()
+    else this.filter.giveUp()
   }
 
   #idOf(key: K): string {
@@ -119,8 +126,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   #load(id: K | string, key: K): LiveEntry<K, V> {
-    const stored = this.#maybeStored ? this.#read(key) : undefined
-    const entry = liveEntry(key, 0, 0, stored, this.#values)
+    const entry = liveEntry(key, 0, 0, this.#read(key), this.#values)
     this.#entries.set(id, entry)
     return entry
   }
@@ -129,6 +135,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     const scratch = this.#scratch
     scratch.clear()
     this.#codec.write(scratch, key)
+    if (!this.filter.mayHold(scratch.buffer, 0, scratch.position)) return undefined
     return this.#database.get(scratch.buffer.subarray(0, scratch.position))
   }
 }

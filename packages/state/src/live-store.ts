@@ -19,6 +19,8 @@ export interface LiveStore {
   encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void
   /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
+  /** Drops all entries in memory: LevelDB has newer ones. */
+  forget(): void
   /** Drops everything in memory, and reads again what LevelDB holds. Throws if a rebuild is necessary. */
   load(): Promise<void>
 }

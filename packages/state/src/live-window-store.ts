@@ -183,7 +183,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     index.flush(buffer)
   }
 
-  async load(): Promise<void> {
+  forget(): void {
     this.#windows.clear()
     this.#starts.clear()
     this.#changed.length = 0
@@ -191,6 +191,10 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     this.#lastStart = Number.NaN
     this.#expiredBefore = Number.NEGATIVE_INFINITY
     this.#expiring = undefined
+  }
+
+  async load(): Promise<void> {
+    this.forget()
     await this.index.load()
   }
 

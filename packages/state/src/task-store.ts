@@ -10,6 +10,7 @@ import { LevelCommittedStore } from './committed-store.ts'
 import type { Database } from './database.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
 import { KeyCodec } from './key-codec.ts'
+import type { KeyFilter } from './key-filter.ts'
 import { LiveKeyValueStore } from './live-key-value-store.ts'
 import type { LiveStore } from './live-store.ts'
 import { LiveWindowStore } from './live-window-store.ts'
@@ -29,6 +30,7 @@ export class TaskStore {
   readonly live: LiveStore
   readonly committed: CommittedStore<unknown, unknown>
   readonly index: TimeIndex | undefined
+  readonly filter: KeyFilter | undefined
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
   readonly windowed: WindowStore<unknown, unknown> | undefined
   readonly #values: ValueCodec<unknown>
@@ -46,6 +48,7 @@ export class TaskStore {
       const live = new LiveKeyValueStore(database, this.codec, store)
       this.live = live
       this.keyValue = live
+      this.filter = live.filter
     } else {
       const live = new LiveWindowStore(database, this.codec, store, store.shape.sizeMs)
       this.live = live

@@ -211,6 +211,19 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/BOUND_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
   'state/DIRTY_BYTES_MAX': { becomes: '1', tests: [`${STATE}/open-task-state.test.ts`] },
   'state/ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/open-task-state.test.ts`] },
+  'state/FILTER_BYTES_MAX': {
+    uses: [['this.#bytes + bytes > FILTER_BYTES_MAX', 'this.#bytes < 0']],
+    tests: [`${STATE}/key-filter.test.ts#gives up`],
+  },
+  'state/FIRST_PART_BYTES': {
+    // The keys of a smaller part, of a commit and of a restore must not get lost when a filter grows.
+    uses: [
+      ['parts.unshift(part)', 'parts.splice(0, 1, part)'],
+      ['if (!entry.stored) this.filter.add', 'if (entry.stored) this.filter.add'],
+      ['store.filter?.add', 'store.filter?.mayHold'],
+    ],
+    tests: [`${STATE}/key-filter.test.ts#never calls`, `${STATE}/task-state.test.ts#equals a plain map`],
+  },
   'state/PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/time-index.test.ts`] },
   'state/PAGES_KEPT_MAX': { becomes: NO_BOUND, tests: [`${STATE}/time-index.test.ts`] },
   'state/READ_ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
