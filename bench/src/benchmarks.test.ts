@@ -5,6 +5,7 @@ import { runCost } from './guarantee/cost.ts'
 import { STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runProducer } from './producer/producer.ts'
 import { runQueries } from './views/queries.ts'
 
 // Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
@@ -15,6 +16,16 @@ test(
   async () => {
     const report = await runThroughput(100, 6000, 1)
     expect(report.split('\n').filter((line) => line.includes(': file log'))).toHaveLength(4)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a typed writer and a loop by hand leave the same records',
+  async () => {
+    const report = await runProducer(6000, 1)
+    expect(report.split('\n').filter((line) => line.includes(': TopicWriter'))).toHaveLength(2)
     expect(report).not.toContain('NaN')
   },
   TEST_MS_MAX,

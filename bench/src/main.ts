@@ -6,6 +6,7 @@ import { runCost } from './guarantee/cost.ts'
 import { runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runProducer } from './producer/producer.ts'
 import { runQueries } from './views/queries.ts'
 
 /** How much each benchmark does. */
@@ -15,6 +16,8 @@ interface Sizes {
   readonly pairs: number
   /** The commit intervals at which guarantees are compared. */
   readonly intervalsMs: readonly number[]
+  /** How many records a program sends. */
+  readonly produced: number
   /** Bytes of values that the file log's benchmarks append in a run. */
   readonly logBytes: number
   /** Keys of the partition that is compacted. */
@@ -30,6 +33,7 @@ const FULL: Sizes = {
   flights: 3_000_000,
   pairs: 5,
   intervalsMs: [10, 100, 1000],
+  produced: 3_000_000,
   logBytes: 256_000_000,
   keys: 20_000_000,
   wakeUps: 1000,
@@ -42,6 +46,7 @@ const QUICK: Sizes = {
   flights: 20_000,
   pairs: 1,
   intervalsMs: [100],
+  produced: 20_000,
   logBytes: 4_000_000,
   keys: 20_000,
   wakeUps: 50,
@@ -60,6 +65,7 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   stateful: ({ flights, pairs }) => runPairs(STATEFUL, flights, pairs),
   'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
+  producer: ({ produced, pairs }) => runProducer(produced, pairs),
   'log-100': ({ logBytes, pairs }) => runThroughput(100, logBytes / 100, pairs),
   'log-1000': ({ logBytes, pairs }) => runThroughput(1000, logBytes / 1000, pairs),
   compaction: ({ keys }) => runCompaction(keys),
