@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import type { Job, Log } from '@millrace/core'
-import { nodeEnv } from '@millrace/core/node'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
@@ -89,14 +88,12 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
 }
 
 async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
-  const { startProcess } = await import('@millrace/runtime')
+  const { runJob } = await import('@millrace/runtime')
   const display = new JobDisplay(io, job.name, options.untilEnd === true)
   const socket = freeSocketPath(options.data)
   try {
-    const running = await startProcess({
-      job,
+    const running = await runJob(job, {
       log,
-      env: nodeEnv(),
       stateDirectory: resolve(options.data, 'state'),
       ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
       guarantee: options.guarantee,
@@ -109,14 +106,9 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
         token: chosenToken(io.env) ?? keptToken(options.data),
         allowOrigins: options.allowOrigin,
         ...(socket !== undefined && { socket }),
+        announce: (url) =>
+          announceJob(options.data, { job: job.name, url, pid: process.pid, ...(socket !== undefined && { socket }) }),
       },
-      announce: (url) =>
-        announceJob(options.data, {
-          job: job.name,
-          url,
-          pid: process.pid,
-          ...(socket !== undefined && { socket }),
-        }),
     })
     display.started(running.url, running.views, options.data)
     const end = () => void running.stop()

@@ -1,4 +1,4 @@
-import type { JobStatus } from '@millrace/core'
+import { type JobStatus, RefusedError } from '@millrace/core'
 import type { Observable } from 'rxjs'
 import type { ServedView } from '../views/served-view.ts'
 import type { ContainerOptions } from './container-options.ts'
@@ -9,6 +9,12 @@ export interface Container {
   /** The job's condition, reported a few times a second; late subscribers get the last report at once. Completes at the end. */
   readonly status: Observable<JobStatus>
   readonly views: readonly ServedView[]
+  /**
+   * Resolves when this container's tasks have processed and committed everything that their inputs had at the call, and what
+   * that has caused; a status is reported before. Records that do not stop coming may delay it. Rejects as `done` does, and
+   * with `JOB_NOT_RUNNING` if the container stops before.
+   */
+  caughtUp(): Promise<void>
   /**
    * Resolves when the container has stopped: after `stop`, or with `untilEnd` when everything that was there at the start is
    * processed and committed by all containers that run with `untilEnd`. Otherwise rejects with the error that stopped the
@@ -43,10 +49,16 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   return {
     status: container.status,
     views: container.views,
+    caughtUp: () => Promise.race([container.caughtUp(), stopped(options.job.name, done)]),
     done,
     stop: async () => {
       container.requestStop()
       await done.catch(() => undefined)
     },
   }
+}
+
+async function stopped(job: string, done: Promise<void>): Promise<never> {
+  await done
+  throw new RefusedError('JOB_NOT_RUNNING', `Job ${job} has stopped in this process. Start it again`, { job })
 }

@@ -64,8 +64,19 @@ export class OpenTasks implements Iterable<Task> {
     return this.#open.some((task) => task.dirty)
   }
 
+  /** Whether no task is being opened, and every open task has processed what its inputs have now. */
+  get atEnds(): boolean {
+    if (this.#opening !== undefined) return false
+    return this.#open.every((task) => task.status().inputs.every(({ offset, endOffset }) => offset >= endOffset))
+  }
+
   [Symbol.iterator](): Iterator<Task> {
     return this.#open[Symbol.iterator]()
+  }
+
+  /** Waits until no task is in the middle of a record. */
+  async unblocked(): Promise<void> {
+    for (let { blocked } = this; blocked.length > 0; blocked = this.blocked) await Promise.all(blocked)
   }
 
   /** Begins to open tasks, one after the other, in the background. */

@@ -4,6 +4,7 @@ import type { Observable, Subscription } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { requireStores } from '../catalog/refuse-stores.ts'
 import type { ServedView } from '../views/served-view.ts'
+import { CatchUp } from './catch-up.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
@@ -12,6 +13,7 @@ import { LoopRest } from './loop-rest.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { otherMembers } from './other-members.ts'
+import { Purges } from './purges.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
 import { fencingError, openSession, type Session } from './session.ts'
 import { sessionOptions } from './session-options.ts'
@@ -25,8 +27,6 @@ const SLICE_MS = 5
 const IDLE_WAIT_MS = 1000
 /** How long a container that is at its end, while others are not, sleeps before it checks whether they have sent something. */
 const END_REST_MS = 50
-/** Committed records are removed from repartition topics this often; it bounds disk, not correctness. */
-const PURGE_INTERVAL_MS = 5000
 
 /**
  * One process's part of a job. Its loop does one step after the other: it follows the assignment, gives every task a slice,
@@ -41,6 +41,8 @@ export class RunningContainer {
   readonly #commits: Commits
   readonly #problems: JobProblems
   readonly #reports: StatusReports
+  readonly #purges: Purges
+  readonly #catchUp = new CatchUp(() => this.#reports.enter(this.#reports.phase))
   #session: Session | undefined
   #catalog: Catalog | undefined
   #subscription: Subscription | undefined
@@ -51,7 +53,6 @@ export class RunningContainer {
   #stopping = false
   /** An error that happened beside the loop. */
   #failure: Failure | undefined
-  #nextPurgeMs = 0
 
   private constructor(options: ContainerOptions, topology: Topology, topics: JobTopics) {
     const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
@@ -76,6 +77,7 @@ export class RunningContainer {
       untilEnd,
       opened: wake,
     })
+    this.#purges = new Purges(env.clock, this.#tasks)
     this.#commits = new Commits({
       clock: env.clock,
       intervalMs: commitIntervalMs,
@@ -105,6 +107,12 @@ export class RunningContainer {
 
   get views(): readonly ServedView[] {
     return this.#tasks.views
+  }
+
+  /** See `Container.caughtUp`. */
+  caughtUp(): Promise<void> {
+    this.#wake()
+    return this.#catchUp.wait()
   }
 
   requestStop(): void {
@@ -164,7 +172,7 @@ export class RunningContainer {
     }
     await this.#tasks.giveUpOpening()
     await this.#commitAll()
-    await this.#purge()
+    await this.#purges.now()
   }
 
   get #nowMs(): number {
@@ -307,6 +315,8 @@ export class RunningContainer {
     }
     const { dirty } = this.#tasks
     const committing = this.#commits.underWay !== undefined
+    const isQuiet = () => !dirty && !committing && this.#assigned === this.#followed && this.#tasks.atEnds
+    if (this.#catchUp.mustGoRound(isQuiet)) return false
     if (this.#options.untilEnd === true && this.#tasks.opening === undefined) {
       if (committing || dirty) {
         await this.#commitAll()
@@ -341,19 +351,14 @@ export class RunningContainer {
     for (const task of this.#tasks) dirtyBytes += task.dirtyBytes
     if (dirtyBytes >= dirtyBytesMax) await this.#commitAll()
     else if (this.#commits.dueInMs <= 0 && this.#commits.underWay === undefined) this.#startCommit()
-    if (this.#nowMs >= this.#nextPurgeMs) await this.#purge()
-  }
-
-  async #purge(): Promise<void> {
-    this.#nextPurgeMs = this.#nowMs + PURGE_INTERVAL_MS
-    for (const task of this.#tasks) await task.purgeInputs()
+    await this.#purges.whenDue()
   }
 
   /** Commits everything that was processed, and waits for the commit. */
   async #commitAll(): Promise<void> {
     await this.#commits.underWay
     await this.#throwOrRollBack()
-    await this.#unblocked()
+    await this.#tasks.unblocked()
     this.#startCommit()
     await this.#commits.underWay
     await this.#throwOrRollBack()
@@ -362,11 +367,6 @@ export class RunningContainer {
   #startCommit(): void {
     // A held task is in the middle of a record: what it has appended for that record would be committed without the rest.
     if (this.#tasks.blocked.length === 0) this.#commits.start(this.#joined.outputs, [...this.#tasks])
-  }
-
-  /** Waits until no task is in the middle of a record. */
-  async #unblocked(): Promise<void> {
-    for (let { blocked } = this.#tasks; blocked.length > 0; blocked = this.#tasks.blocked) await Promise.all(blocked)
   }
 
   async #throwOrRollBack(): Promise<void> {
@@ -381,7 +381,7 @@ export class RunningContainer {
    */
   async #rollBack(failed: readonly FailedApply[]): Promise<void> {
     this.#rebuilds.spend(failed)
-    await this.#unblocked()
+    await this.#tasks.unblocked()
     const session = this.#joined
     await session.outputs.abort()
     await this.#tasks.opening
