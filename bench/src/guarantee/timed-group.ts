@@ -14,6 +14,10 @@ export class TimedGroup implements RecordGroup {
     return this.inner.bytes
   }
 
+  get room(): number {
+    return this.inner.room
+  }
+
   append<V>(
     timestamp: number,
     keyBytes: Buffer | null,
@@ -25,6 +29,10 @@ export class TimedGroup implements RecordGroup {
   ): void {
     if (this.inner.bytes === 0) this.startedMs = performance.now()
     this.inner.append(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
+  }
+
+  endBatch(): void {
+    this.inner.endBatch()
   }
 
   discard(): void {

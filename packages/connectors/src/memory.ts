@@ -1,1 +1,1 @@
-export { type MemoryLog, memoryLog } from './memory-log/memory-log.ts'
+export { type MemoryLog, type MemoryLogOptions, memoryLog } from './memory-log/memory-log.ts'

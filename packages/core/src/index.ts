@@ -33,6 +33,7 @@ export type {
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
 export type {
+  AfterFlush,
   GroupPosition,
   LogWriter,
   PartitionWriter,

@@ -1,5 +1,6 @@
-import { ByteWriter, NO_HEADERS, type RecordGroup, type Serde } from '@millrace/core'
+import { ByteWriter, type Serde } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
+import type { ChangelogRun } from './changelog-run.ts'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { BytesBatch } from './level-engine.ts'
 
@@ -61,8 +62,8 @@ export class CommitBuffer {
     this.#operations.push(this.#owner, this.#keyStart, this.out.position, -1, -1)
   }
 
-  /** Appends the last operation to the changelog's group. */
-  appendLast(group: RecordGroup, timestamp: number): void {
+  /** Appends the last operation to the changelog. */
+  appendLast(run: ChangelogRun): void {
     const operations = this.#operations
     const at = operations.length - FIELDS
     const slice = this.#slice
@@ -70,7 +71,7 @@ export class CommitBuffer {
     slice.end = operations[at + 4] ?? -1
     const value = slice.start < 0 ? null : slice
     const keyStart = operations[at + 1] ?? 0
-    group.append(timestamp, this.out.buffer, keyStart, operations[at + 2] ?? 0, value, slice, NO_HEADERS)
+    run.append(this.out.buffer, keyStart, operations[at + 2] ?? 0, value, slice.end - slice.start, slice)
   }
 
   /** Puts every operation into a LevelDB batch; LevelDB copies the bytes. */

@@ -11,6 +11,7 @@ import type {
   WindowStore,
 } from '@millrace/core/internal'
 import { appendCheckpoint, appendIdentity } from './changelog-records.ts'
+import { ChangelogRun } from './changelog-run.ts'
 import { CommitBuffer } from './commit-buffer.ts'
 import { type Database, withChecksum } from './database.ts'
 import { FrozenState } from './frozen-commit.ts'
@@ -129,8 +130,9 @@ export class LevelTaskState implements TaskState {
     this.#frozen?.end()
     this.#evict()
     buffer.clear()
+    const run = new ChangelogRun(group, this.#identity.task, timestamp)
     try {
-      for (const store of this.#stores.values()) encodeStore(store, buffer, group, timestamp)
+      for (const store of this.#stores.values()) encodeStore(store, buffer, run)
     } catch (error) {
       group.discard()
       throw error
@@ -139,10 +141,11 @@ export class LevelTaskState implements TaskState {
     if (entries > 0) this.#entryBytes = Math.ceil(buffer.bytes / entries)
     if (!this.#record.described) {
       for (const { keyName, identity } of this.#stores.values()) {
-        appendIdentity(buffer, group, timestamp, keyName, identity)
+        appendIdentity(buffer, run, keyName, identity)
       }
     }
-    appendCheckpoint(buffer, group, timestamp, checkpoint)
+    appendCheckpoint(buffer, run, checkpoint)
+    run.close()
     for (const { live } of this.#stores.values()) live.settle(buffer)
     this.#frozen = new FrozenState(buffer, entries, checkpoint, this.#stores)
     this.#pending = true
@@ -207,14 +210,9 @@ export class LevelTaskState implements TaskState {
   }
 }
 
-function encodeStore(
-  { name, live, owner }: TaskStore,
-  buffer: CommitBuffer,
-  group: RecordGroup,
-  timestamp: number,
-): void {
+function encodeStore({ name, live, owner }: TaskStore, buffer: CommitBuffer, run: ChangelogRun): void {
   try {
-    live.encode(buffer, owner, group, timestamp)
+    live.encode(buffer, owner, run)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
     // Each value could be encoded when it was set.

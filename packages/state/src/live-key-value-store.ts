@@ -1,5 +1,6 @@
-import { ByteWriter, type RecordGroup } from '@millrace/core'
+import { ByteWriter } from '@millrace/core'
 import type { Entry, KeyValueStore } from '@millrace/core/internal'
+import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
@@ -80,7 +81,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     }
   }
 
-  encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
+  encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue
       const keyStart = buffer.out.position
@@ -93,7 +94,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
         this.#values.write(buffer.out, entry.value, entry.time)
         buffer.endValue()
       }
-      buffer.appendLast(group, timestamp)
+      buffer.appendLast(run)
     }
   }
 

@@ -1,4 +1,4 @@
-import type { RecordGroup } from '@millrace/core'
+import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 
 /** What a task's state does with its live stores of any kind. */
@@ -15,8 +15,8 @@ export interface LiveStore {
   rewind(): void
   /** Drops entries that are the same in LevelDB, those not used recently first, until at most `sizeMax` are left, if it can. */
   evict(sizeMax: number): void
-  /** Encodes the changes into `buffer` and `group`. Changes nothing else: it may throw half-way. */
-  encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void
+  /** Encodes the changes into `buffer` and `run`. Changes nothing else: it may throw half-way. */
+  encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void
   /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
   /** Drops all entries in memory: LevelDB has newer ones. */

@@ -1,5 +1,6 @@
-import { ByteWriter, type RecordGroup } from '@millrace/core'
+import { ByteWriter } from '@millrace/core'
 import type { Entry, WindowScan, WindowStore } from '@millrace/core/internal'
+import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
@@ -148,7 +149,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     }
   }
 
-  encode(buffer: CommitBuffer, owner: number, group: RecordGroup, timestamp: number): void {
+  encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
     for (const entry of this.#changed) {
       if (entry.value === undefined && !entry.stored) continue
       buffer.beginKey(owner)
@@ -159,7 +160,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
         this.#values.write(buffer.out, entry.value, entry.time)
         buffer.endValue()
       }
-      buffer.appendLast(group, timestamp)
+      buffer.appendLast(run)
     }
   }
 

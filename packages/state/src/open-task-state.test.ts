@@ -183,7 +183,7 @@ test('The changelog is told once what wrote the stores', async () => {
   await commitOne(state, changelog)
   await state.close()
   const keys = changelog.groups.map(
-    ({ records }) => records.filter(({ key }) => key.toString() === '\0\0totals').length,
+    ({ batches }) => batches.flat().filter(({ key }) => key.toString() === '\0\0totals').length,
   )
   expect(keys).toEqual([1, 0, 0, 0])
 })

@@ -59,7 +59,9 @@ test('A state equals a plain map through any changes, commits, evictions, restar
   let run = 0
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
-      const world = new World(join(root, String(run++)))
+      // Every other run has groups of several batches.
+      const changelog = new MemoryChangelog(run % 2 === 0 ? undefined : 300)
+      const world = new World(join(root, String(run++)), changelog)
       await world.open()
       for (const each of steps) await world.take(each)
       await world.commitAll()
@@ -104,7 +106,7 @@ test('A value that was changed after it came in, so that it cannot be written, i
 /** A state, its changelog, and the maps that they must equal. */
 class World {
   readonly #directory: string
-  readonly #changelog = new MemoryChangelog()
+  readonly #changelog: MemoryChangelog
   #state: TaskState | undefined
   #live: Model = new Map()
   /** As of the last group that the changelog has. */
@@ -113,8 +115,9 @@ class World {
   #copies = 0
   #commits = 0
 
-  constructor(directory: string) {
+  constructor(directory: string, changelog: MemoryChangelog) {
     this.#directory = directory
+    this.#changelog = changelog
   }
 
   get state(): TaskState {

@@ -28,12 +28,14 @@ export class JobWorld {
     this.#ahead = ahead
   }
 
-  static async open(): Promise<JobWorld> {
+  /** With a bound on the batches of a commit's groups, if one is given. */
+  static async open(groupBatchBytesMax?: number): Promise<JobWorld> {
     const directory = mkdtempSync(`${tmpdir()}/millrace-job-`)
     const ahead = { ms: 0 }
     const { clock, ...others } = nodeEnv()
     const env: Env = { ...others, clock: { now: () => clock.now() + ahead.ms, monotonic: () => clock.monotonic() } }
-    return new JobWorld(directory, env, await openFileLog({ directory, env, durability: 'os' }), ahead)
+    const bound = groupBatchBytesMax === undefined ? {} : { groupBatchBytesMax }
+    return new JobWorld(directory, env, await openFileLog({ directory, env, durability: 'os', ...bound }), ahead)
   }
 
   /** Moves the wall clock forward. */

@@ -8,6 +8,9 @@ import { openFileLog } from './file-log.ts'
 import { PausableTimers, pausableEnv } from './testing/pausable-timers.ts'
 import { SkewedClock } from './testing/skewed-clock.ts'
 
+/** So small that the suite's larger groups are runs of batches. */
+const GROUP_BATCH_BYTES = 1000
+
 const root = mkdtempSync(`${tmpdir()}/millrace-file-log-`)
 let count = 0
 
@@ -19,7 +22,11 @@ const clockOf = new WeakMap<Log, SkewedClock>()
 async function open(directory: string): Promise<Log> {
   const timers = new PausableTimers(nodeEnv().timers)
   const clock = new SkewedClock(nodeEnv().clock)
-  const log = await openFileLog({ directory, env: { ...pausableEnv(timers), clock } })
+  const log = await openFileLog({
+    directory,
+    env: { ...pausableEnv(timers), clock },
+    groupBatchBytesMax: GROUP_BATCH_BYTES,
+  })
   timersOf.set(log, timers)
   clockOf.set(log, clock)
   return log

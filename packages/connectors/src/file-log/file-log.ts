@@ -5,6 +5,7 @@ import type {
   JoinOptions,
   Log,
   LogAdmin,
+  LogCapabilities,
   LogReader,
   LogWriter,
   Membership,
@@ -17,6 +18,7 @@ import type {
 } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
+import { GROUP_BATCH_BYTES_MAX } from '../record-batch/group-builder.ts'
 import { checkPartition } from '../topic-errors.ts'
 import { checkUnclaimed, claimJob } from './claim.ts'
 import { Cleaning } from './cleaning/cleaning.ts'
@@ -52,6 +54,11 @@ export interface FileLogOptions {
   readonly env: Env
   /** `fsync`: a flush survives a power cut. `os`: it survives the death of any process. Default `fsync`. */
   readonly durability?: Durability
+  /**
+   * The largest batch in which a commit writes a task's changes, bytes: more changes go into several batches. Default 1 MiB,
+   * which is what a broker of Kafka takes.
+   */
+  readonly groupBatchBytesMax?: number
 }
 
 /**
@@ -59,17 +66,17 @@ export interface FileLogOptions {
  * daemon. Throws `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`.
  */
 export async function openFileLog(options: FileLogOptions): Promise<Log> {
-  const { directory, env, durability = 'fsync' } = options
+  const { directory, env, durability = 'fsync', groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   await openDataDirectory(env, directory)
   const topics = new TopicStore(env, directory)
   await topics.finishDeletions()
-  return new FileLog(directory, env, durability, topics)
+  return new FileLog(directory, env, durability, topics, groupBatchBytesMax)
 }
 
 class FileLog implements Log {
   readonly kind = 'file'
   readonly location: string
-  readonly capabilities = { transactions: 'all', membership: true } as const
+  readonly capabilities: LogCapabilities
   readonly clock: Clock
   readonly admin: FileLogAdmin
   readonly #env: Env
@@ -80,8 +87,9 @@ class FileLog implements Log {
   readonly #cleaning: Cleaning
   readonly #open = new Set<{ close(): Promise<void> }>()
 
-  constructor(directory: string, env: Env, durability: Durability, topics: TopicStore) {
+  constructor(directory: string, env: Env, durability: Durability, topics: TopicStore, groupBatchBytesMax: number) {
     this.location = directory
+    this.capabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
     this.clock = env.clock
     this.#env = env
     this.#durability = durability
@@ -118,6 +126,7 @@ class FileLog implements Log {
       data: this.location,
       topics: this.#topics,
       durability: this.#durability,
+      groupBatchBytesMax: this.capabilities.groupBatchBytesMax,
       finisher: this.#finisher,
       closed: this.#closed,
       cleaning: this.#cleaning,

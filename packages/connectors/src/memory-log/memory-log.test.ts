@@ -6,19 +6,26 @@ import { isTransactional, producerOf } from '../record-batch/batch-header.ts'
 import { EPOCH_MAX } from '../record-batch/format.ts'
 import { memoryLog } from './memory-log.ts'
 
+/** So small that the suite's larger groups are runs of batches. */
+const GROUP_BATCH_BYTES = 1000
+
 const clock = new SkewedClock(nodeEnv().clock)
 let latest = memoryLog(nodeEnv())
 
 logConformance({ describe, test }, 'memory', {
   async open() {
     clock.skewMs = 0
-    latest = memoryLog({ ...nodeEnv(), clock })
+    latest = memoryLog({ ...nodeEnv(), clock }, { groupBatchBytesMax: GROUP_BATCH_BYTES })
     return latest
   },
   again: async () => latest.again(),
   advance: (_, ms) => {
     clock.skewMs += ms
   },
+})
+
+test('a log states how large a batch of a group is at most', async () => {
+  expect(memoryLog(nodeEnv()).capabilities.groupBatchBytesMax).toBe(1_048_576)
 })
 
 test("a marker takes an offset, and a transaction's batches name their producer", async () => {

@@ -3,6 +3,7 @@ import type {
   Env,
   Log,
   LogAdmin,
+  LogCapabilities,
   LogReader,
   LogWriter,
   Membership,
@@ -10,6 +11,7 @@ import type {
   TransactionalWriter,
 } from '@millrace/core'
 import { of } from 'rxjs'
+import { GROUP_BATCH_BYTES_MAX } from '../record-batch/group-builder.ts'
 import { MemoryGroups } from './memory-groups.ts'
 import { MemoryLogReader } from './memory-log-reader.ts'
 import { MemoryLogWriter } from './memory-log-writer.ts'
@@ -22,17 +24,31 @@ export interface MemoryLog extends Log {
   again(): MemoryLog
 }
 
+/** The options of `memoryLog`. */
+export interface MemoryLogOptions {
+  /** See `LogCapabilities.groupBatchBytesMax`. Default 1 MiB. */
+  readonly groupBatchBytesMax?: number
+}
+
 /**
  * Makes an empty log in memory, with the same batches as the file log and everything that the contract requires: for tests of
  * jobs. Flushed records are kept as long as the log is referenced; records that were not flushed are lost with their writer.
  * A purge is exact to the record, so that a test finds a reader that relies on older records.
  */
-export function memoryLog(env: Env): MemoryLog {
+export function memoryLog(env: Env, options: MemoryLogOptions = {}): MemoryLog {
+  const { groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   const topics = new MemoryTopics(env)
-  return openOver(env, topics, new MemoryTransactions(topics), new MemoryGroups(env))
+  const capabilities: LogCapabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
+  return openOver(env, topics, new MemoryTransactions(topics, groupBatchBytesMax), new MemoryGroups(env), capabilities)
 }
 
-function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactions, groups: MemoryGroups): MemoryLog {
+function openOver(
+  env: Env,
+  topics: MemoryTopics,
+  transactions: MemoryTransactions,
+  groups: MemoryGroups,
+  capabilities: LogCapabilities,
+): MemoryLog {
   const open = new Set<{ close(): Promise<void> }>()
   const opened = <T extends { close(): Promise<void> }>(made: T): T => {
     open.add(made)
@@ -41,7 +57,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
   return {
     kind: 'memory',
     location: 'memory',
-    capabilities: { transactions: 'all', membership: true },
+    capabilities,
     clock: env.clock,
     admin: adminOf(topics),
     // It cleans only on request.
@@ -65,7 +81,7 @@ function openOver(env: Env, topics: MemoryTopics, transactions: MemoryTransactio
       for (const each of open) await each.close()
       open.clear()
     },
-    again: () => openOver(env, topics, transactions, groups),
+    again: () => openOver(env, topics, transactions, groups, capabilities),
   }
 }
 

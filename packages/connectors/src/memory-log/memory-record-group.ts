@@ -9,16 +9,19 @@ import type { MemoryTransaction } from './memory-transaction.ts'
 export class MemoryRecordGroup extends GroupBuilder {
   readonly #to: MemoryPartition
 
-  constructor(to: MemoryPartition, recordBytesMax: number) {
-    super(recordBytesMax)
+  constructor(to: MemoryPartition, recordBytesMax: number, batchBytesMax: number) {
+    super(recordBytesMax, batchBytesMax)
     this.#to = to
   }
 
   /** Writes the group to the partition, where it is visible at once unless a transaction decides that. */
   put(transaction?: MemoryTransaction): GroupPosition {
-    const batch = this.seal(transaction?.producer)
+    const batches = this.seal(transaction?.producer)
     if (this.#to.deleted) throw topicMissing(this.#to.topic)
-    const position = { nextOffset: this.#to.append(batch, transaction), checksum: recordsChecksum(batch, 0) }
+    let position: GroupPosition = { nextOffset: 0, checksum: 0 }
+    for (const batch of batches) {
+      position = { nextOffset: this.#to.append(batch, transaction), checksum: recordsChecksum(batch, 0) }
+    }
     this.discard()
     return position
   }

@@ -1,4 +1,5 @@
 import {
+  type AfterFlush,
   FencedError,
   type GroupPosition,
   type PartitionWriter,
@@ -29,6 +30,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   readonly backlogged = false
   readonly #topics: MemoryTopics
   readonly #owners: TransactionOwners
+  readonly #groupBatchBytesMax: number
   readonly #partitions = new Map<string, MemoryPartitionWriter>()
   #transaction: MemoryTransaction
   #committing: MemoryTransaction | undefined
@@ -37,10 +39,11 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   /** The error that ended this writer. */
   #failure: { readonly error: unknown } | undefined
 
-  constructor(transactionalId: string, topics: MemoryTopics, owners: TransactionOwners) {
+  constructor(transactionalId: string, topics: MemoryTopics, owners: TransactionOwners, groupBatchBytesMax: number) {
     this.transactionalId = transactionalId
     this.#topics = topics
     this.#owners = owners
+    this.#groupBatchBytesMax = groupBatchBytesMax
     this.#transaction = new MemoryTransaction(owners.next())
   }
 
@@ -60,13 +63,16 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
   async openGroup(topic: string, partition: number): Promise<RecordGroup> {
     this.#check()
     const to = this.#topics.partition(topic, partition)
-    return new MemoryRecordGroup(to, this.#topics.require(topic).description.recordBytesMax)
+    const { recordBytesMax } = this.#topics.require(topic).description
+    return new MemoryRecordGroup(to, recordBytesMax, this.#groupBatchBytesMax)
   }
 
-  async flush(): Promise<void> {
+  /** A transaction here may take any time and any size: it never needs an early commit. */
+  async flush(): Promise<AfterFlush> {
     this.#check()
     try {
       this.#drain()
+      return 'continue'
     } catch (error) {
       throw this.#fail(error)
     }

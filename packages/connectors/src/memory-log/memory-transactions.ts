@@ -6,18 +6,20 @@ import { MemoryTransactionalWriter, type TransactionOwners } from './memory-tran
 /** The owners of transactional ids. Several logs may share it, as processes share a directory. */
 export class MemoryTransactions implements TransactionOwners {
   readonly #topics: MemoryTopics
+  readonly #groupBatchBytesMax: number
   readonly #owners = new Map<string, MemoryTransactionalWriter>()
   #producers = 0
 
-  constructor(topics: MemoryTopics) {
+  constructor(topics: MemoryTopics, groupBatchBytesMax: number) {
     this.#topics = topics
+    this.#groupBatchBytesMax = groupBatchBytesMax
   }
 
   /** Fences the id's owner, if it has one. Throws `BAD_NAME`. */
   open(transactionalId: string): MemoryTransactionalWriter {
     checkName('transactional id', transactionalId)
     this.#owners.get(transactionalId)?.fence()
-    const writer = new MemoryTransactionalWriter(transactionalId, this.#topics, this)
+    const writer = new MemoryTransactionalWriter(transactionalId, this.#topics, this, this.#groupBatchBytesMax)
     this.#owners.set(transactionalId, writer)
     return writer
   }

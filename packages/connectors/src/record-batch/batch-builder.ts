@@ -29,7 +29,7 @@ import {
 import { varintBytes, writeVarint } from './varint.ts'
 
 /** Attributes, timestamp and offset differences, key length, value length, header count: at most 1 + 5 × 8 bytes. */
-const RECORD_OVERHEAD_BYTES = 48
+export const RECORD_OVERHEAD_BYTES = 48
 
 /**
  * Builds one RecordBatch in a buffer that is used again for the next one. Records are written in place. A length before its

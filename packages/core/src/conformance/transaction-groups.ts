@@ -42,6 +42,117 @@ export function transactionGroupsConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['kept'])
   })
 
+  test('a large group is a run of batches within the bound, and its position is that of the last one', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    const bytesMax = log.capabilities.groupBatchBytesMax
+    const value = 'x'.repeat(Math.ceil(bytesMax / 10))
+    const written: string[] = []
+    for (const round of [1, 2]) {
+      for (let index = 0; index < 35; index++) {
+        const name = `${round} ${index}`
+        write(group, name, value)
+        written.push(name)
+      }
+      assert.ok(group.bytes > 3 * bytesMax)
+      const [position] = await writer.commit([group])
+      assert.equal(group.bytes, 0)
+      const batches = await batchesIn(log)
+      assert.ok(batches.length > 3 * round)
+      for (const { bytes } of batches) assert.ok(bytes <= bytesMax)
+      const last = batches.at(-1)
+      assert.deepEqual(position, last && { nextOffset: last.nextOffset, checksum: last.checksum })
+      assert.deepEqual(
+        batches.flatMap(({ keys }) => keys),
+        written,
+      )
+    }
+  })
+
+  test('a batch of a group ends where the caller ends it, and takes the record that has room in it', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    group.endBatch()
+    write(group, 'a', '1')
+    write(group, 'b', '2')
+    group.endBatch()
+    group.endBatch()
+    assert.ok(group.room < log.capabilities.groupBatchBytesMax)
+    write(group, 'c', 'x'.repeat(100))
+    write(group, 'd', 'x'.repeat(group.room - 1))
+    assert.ok(group.room < 0)
+    await writer.commit([group])
+    assert.deepEqual(
+      (await batchesIn(log)).map(({ keys }) => keys),
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    )
+  })
+
+  test('a record that is larger than the bound is alone in its batch', async (log) => {
+    const bytesMax = log.capabilities.groupBatchBytesMax
+    await log.admin.createTopic('t', { recordBytesMax: 2 * bytesMax + 1000 })
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    for (const [key, bytes] of [
+      ['a', 1],
+      ['b', 2 * bytesMax],
+      ['c', 1],
+    ] as const) {
+      write(group, key, 'x'.repeat(bytes))
+    }
+    await writer.commit([group])
+    assert.deepEqual(
+      (await batchesIn(log)).map(({ keys }) => keys),
+      [['a'], ['b'], ['c']],
+    )
+  })
+
+  test('a discarded run of batches leaves nothing, and one that was aborted is written again as it was', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    for (const key of ['forgotten', 'forgotten too']) {
+      write(group, key, '1')
+      group.endBatch()
+    }
+    group.discard()
+    assert.equal(group.bytes, 0)
+    for (const key of ['a', 'b', 'c']) {
+      write(group, key, '1')
+      group.endBatch()
+    }
+    await writer.abort()
+    await writer.commit([group])
+    assert.deepEqual(
+      (await batchesIn(log)).map(({ keys }) => keys),
+      [['a'], ['b'], ['c']],
+    )
+  })
+
+  test('nothing of a run of batches is visible before its transaction is decided', async (log) => {
+    await log.admin.createTopic('t')
+    const writer = await log.openTransactionalWriter('id')
+    const group = await writer.openGroup('t', 0)
+    for (const key of ['a', 'b', 'c']) {
+      write(group, key, '1')
+      group.endBatch()
+    }
+    const ready = Promise.withResolvers<void>()
+    const committed = writer.commit([group], ready.promise)
+    const reader = log.openReader({ isolation: 'uncommitted' })
+    const written = await reader.assign('t', 0, 0)
+    while (written.endOffset < 3) await reader.wait(1000)
+    assert.deepEqual(await valuesIn(log), [])
+    ready.resolve()
+    await committed
+    assert.equal((await valuesIn(log)).length, 3)
+  })
+
   test('a group is whole, however large', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
@@ -103,6 +214,24 @@ export function transactionGroupsConformance({ test }: LogTests): void {
     assert.deepEqual(await endingAt(log, 0, position), ['group'])
     assert.deepEqual(await valuesIn(log), ['group'])
   })
+}
+
+/** The batches of a partition, by what they hold; a compacted or aborted one is left out. */
+async function batchesIn(log: Log) {
+  const reader = log.openReader()
+  const assigned = await reader.assign('t', 0, 0)
+  const found: { keys: string[]; bytes: number; nextOffset: number; checksum: number }[] = []
+  for (let batch = assigned.poll(); batch !== undefined; batch = assigned.poll()) {
+    const keys: string[] = []
+    let bytes = 0
+    while (batch.next()) {
+      keys.push(batch.bytes.toString('utf8', batch.keyStart, batch.keyEnd))
+      bytes += batch.keyEnd - batch.keyStart + batch.valueEnd - batch.valueStart
+    }
+    found.push({ keys, bytes, nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() })
+  }
+  await reader.close()
+  return found
 }
 
 /** The values of the batch that ends at a position and has its checksum. */

@@ -59,6 +59,8 @@ export interface LogCapabilities {
   readonly transactions: TransactionReach
   /** Several processes share the tasks of a group. */
   readonly membership: boolean
+  /** The largest batch of a group (`RecordGroup`), bytes. A larger record is alone in its batch, if the log takes it. */
+  readonly groupBatchBytesMax: number
 }
 
 /**

@@ -99,8 +99,12 @@ export interface StoreChange {
 }
 
 export interface StateRestorer {
+  /** What is added from here on is in another batch of the changelog. */
+  beginBatch(): void
   /** Takes one record of the changelog. Records of stores that this task does not have, and other tasks' checkpoints, are skipped. */
   add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
+  /** Whether every group that this task needs is added to its end. Only then may `apply` be called. */
+  readonly whole: boolean
   /**
    * Closes a group (or a run of whole groups): what was added becomes state, in one atomic batch with its position. Called
    * often enough to bound memory.

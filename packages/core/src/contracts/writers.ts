@@ -59,10 +59,23 @@ export interface RecordAppender {
   ): void
 }
 
-/** Records of one partition that become visible together or not at all, however many they are. */
+/**
+ * Records of one partition that become visible together or not at all, however many they are. The log writes them as a run of
+ * batches, one after the other, each of at most `LogCapabilities.groupBatchBytesMax`, or of one record that is larger. Batches
+ * of other writers may come between them.
+ *
+ * A reader gets a run as whole as its transaction, but not at one moment: it may have to wait, in the middle of a run, for
+ * another transaction that has records there. A caller whose readers may not act on a part of a run ends its batches itself:
+ * with a record that states that more follows, appended while `room` is left for it, and `endBatch`; and the last batch with a
+ * record that closes the run.
+ */
 export interface RecordGroup extends RecordAppender {
   /** Bytes appended since the last commit. */
   readonly bytes: number
+  /** How many bytes of key and value the next record may have and surely be in the same batch. Negative if the batch is full. */
+  readonly room: number
+  /** Ends the batch: the next record begins another one. Nothing happens if the batch has no records. */
+  endBatch(): void
   /** Empties the group: discards what was appended since the last commit. */
   discard(): void
 }
@@ -81,9 +94,15 @@ export interface TransactionalWriter {
   openPartition(topic: string, partition: number): Promise<PartitionWriter>
   /** A new group for every call; one partition may have several. Throws `TOPIC_MISSING`. */
   openGroup(topic: string, partition: number): Promise<RecordGroup>
-  /** Resolves when what was appended before the call no longer takes memory. It promises nothing about durability. */
-  flush(): Promise<void>
-  /** Whether more waits to be sent than the writer's bound: then call `flush` before the next `append`. */
+  /**
+   * Resolves when what was appended before the call no longer takes memory. It promises nothing about durability. Resolves
+   * with what the caller must do next.
+   */
+  flush(): Promise<AfterFlush>
+  /**
+   * Whether the writer needs a `flush` before the next `append`: more waits to be sent than its bound, or the transaction has
+   * come near to a limit of the log.
+   */
   readonly backlogged: boolean
   /**
    * Ends the transaction: everything appended before the call, and the content of these groups, becomes visible together,
@@ -100,6 +119,12 @@ export interface TransactionalWriter {
    */
   close(): Promise<void>
 }
+
+/**
+ * `continue`: the transaction may grow. `commit`: the caller must commit before it appends more, because the log would end the
+ * transaction soon: it is near the log's limit of time, or of size.
+ */
+export type AfterFlush = 'continue' | 'commit'
 
 /** Identifies a committed group. A store records it to know which prefix of its changelog it equals. */
 export interface GroupPosition {

@@ -112,8 +112,8 @@ export class TopicWriter<K, V> {
    * resolves when that takes no more memory; the commit makes it durable. After it rejects, the writer is unusable, and what it
    * holds may or may not be in the log: close it and open another one.
    */
-  flush(): Promise<void> {
-    return this.#shared.to.flush()
+  async flush(): Promise<void> {
+    await this.#shared.to.flush()
   }
 
   /** The partition of a key; for a topic without keys, the one whose turn it is. */

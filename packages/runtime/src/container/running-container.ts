@@ -276,7 +276,7 @@ export class RunningContainer {
     let records = 0
     let untilMs = this.#nowMs + SLICE_MS
     for (const task of this.#tasks) {
-      if (outputs.backlogged) await outputs.flush()
+      if (outputs.backlogged && (await outputs.flush()) === 'commit') await this.#commitAll()
       try {
         records += task.runSlice(untilMs)
       } catch (error) {

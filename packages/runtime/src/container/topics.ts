@@ -8,7 +8,7 @@ import {
   type Subtopology,
   type Topology,
 } from '@millrace/core/internal'
-import { requireWholeChangelog } from '../task/changelog-start.ts'
+import { requireWholeChangelog } from '../task/changelog-cut.ts'
 import { findOrCreate, type OwnTopic } from './own-topics.ts'
 
 /** The topics of a job as its log has them. */

@@ -1,6 +1,6 @@
 import { FatalError, type GroupPosition, type Log, type PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
-import { type Changelog, requireWholeChangelog } from './changelog-start.ts'
+import { type Changelog, changelogEndCut, requireWholeChangelog } from './changelog-cut.ts'
 import { wholeLog } from './whole-log.ts'
 
 /** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
@@ -64,7 +64,10 @@ export class ChangelogFollower {
     const rebuilt = await this.#checkPosition(ends.end)
     if (rebuilt !== undefined) await this.#state.discard()
     if (this.#state.position.nextOffset >= ends.end) return { records: 0, rebuilt }
-    return this.#apply(ends.end, rebuilt, progress, signal)
+    const { records, whole, rebuilt: why } = await this.#apply(ends.end, rebuilt, progress, signal)
+    // All that the task's former owners have committed is before the end, and a transaction is visible as a whole.
+    if (to === 'all' && !whole) throw changelogEndCut(this.#changelog, this.#partition, ends.end)
+    return { records, rebuilt: why }
   }
 
   /**
@@ -84,8 +87,8 @@ export class ChangelogFollower {
     discarded: string | undefined,
     progress: (done: number, total: number) => void,
     signal: AbortSignal | undefined,
-    applied: () => void = () => undefined,
-  ): Promise<RestoreResult> {
+    moved: () => void = () => undefined,
+  ): Promise<RestoreResult & Applied> {
     const { changelog } = this.#changelog
     const state = this.#state
     const reader = this.#log.openReader()
@@ -102,8 +105,8 @@ export class ChangelogFollower {
           progress(done, total)
           signal?.throwIfAborted()
         }
-        const records = await applyChanges(state, changes, end, { wait, progress: step, applied })
-        if (records !== undefined) return { records, rebuilt }
+        const applied = await applyChanges(state, changes, end, { wait, progress: step, applied: moved })
+        if (applied !== undefined) return { ...applied, rebuilt }
         // A restore from the start does not meet this unless it takes more than a day.
         if (state.position.nextOffset === 0 || rebuilt !== undefined) throw tombstonesGone(changelog, this.#partition)
         rebuilt = `compaction has dropped deletions from ${changelog}/${this.#partition} that the store has not seen`
@@ -140,25 +143,33 @@ interface Steps {
   readonly applied: () => void
 }
 
+interface Applied {
+  readonly records: number
+  /** Whether no group is cut off at the end. What there is of such a group is not applied. */
+  readonly whole: boolean
+}
+
 /**
- * Applies the changelog up to `end`, or without end; returns the number of records. Returns undefined if the changelog lacks
- * tombstones for entries that the state may hold: the state must be discarded.
+ * Applies the whole groups of the changelog up to `end`, or without end. Returns undefined if the changelog lacks tombstones
+ * for entries that the state may hold: the state must be discarded.
  */
 async function applyChanges(
   state: TaskState,
   changes: PartitionReader,
   end: number,
   { wait, progress, applied }: Steps,
-): Promise<number | undefined> {
+): Promise<Applied | undefined> {
   const start = changes.position
   // A state that begins empty never held what tombstones before this deleted.
   const compactedBefore = state.position.nextOffset === 0 ? changes.compactedBefore : 0
   const restorer = state.restorer()
   let records = 0
   let bytes = 0
+  /** Where everything that was added is whole groups. */
   let position: GroupPosition | undefined
   const apply = async () => {
-    if (position === undefined) return
+    // In the middle of a group there is nothing that could be applied alone.
+    if (position === undefined || !restorer.whole) return
     await restorer.apply(position)
     bytes = 0
     position = undefined
@@ -176,17 +187,18 @@ async function applyChanges(
       continue
     }
     if (batch.tombstonesGone && batch.nextOffset > compactedBefore) return undefined
+    restorer.beginBatch()
     while (batch.next()) {
       restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
       bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
       records++
     }
-    position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
+    if (restorer.whole) position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
     progress(Math.min(end, batch.nextOffset) - start, end - start)
     if (bytes >= RESTORE_BATCH_BYTES) await apply()
   }
   await apply()
-  return records
+  return { records, whole: restorer.whole }
 }
 
 function tombstonesGone(topic: string, partition: number): FatalError {

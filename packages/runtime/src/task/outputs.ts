@@ -1,4 +1,11 @@
-import type { GroupPosition, LogWriter, PartitionWriter, RecordGroup, TransactionalWriter } from '@millrace/core'
+import type {
+  AfterFlush,
+  GroupPosition,
+  LogWriter,
+  PartitionWriter,
+  RecordGroup,
+  TransactionalWriter,
+} from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 
 /** How a job's outputs relate to its state after a crash. */
@@ -41,7 +48,7 @@ export class CommittedOutputs implements Outputs {
 
   show(): void {}
 
-  flush(): Promise<void> {
+  flush(): Promise<AfterFlush> {
     return this.transactions.flush()
   }
 
@@ -82,8 +89,10 @@ export class EarlyOutputs extends CommittedOutputs {
     this.#early.send()
   }
 
-  override async flush(): Promise<void> {
-    await settleAll([super.flush(), this.#early.flush()])
+  override async flush(): Promise<AfterFlush> {
+    const after = super.flush()
+    await settleAll<unknown>([after, this.#early.flush()])
+    return after
   }
 
   override commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]> {

@@ -24,7 +24,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-const dropped: RecordGroup = { bytes: 0, append: () => {}, discard: () => {} }
+const dropped: RecordGroup = {
+  bytes: 0,
+  room: Number.POSITIVE_INFINITY,
+  endBatch: () => {},
+  append: () => {},
+  discard: () => {},
+}
 
 const maybe = <T>(arbitrary: Parameters<typeof option<T>>[0]) => option(arbitrary, { nil: undefined })
 

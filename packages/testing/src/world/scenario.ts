@@ -34,6 +34,8 @@ export interface Scenario {
   readonly durability: Durability
   /** Small segments roll, are compacted and purged in a short life; large ones are what most logs have. */
   readonly segmentBytes: number
+  /** Small batches: most groups of a commit have several. */
+  readonly groupBatchBytesMax: number
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
   /** When troubles stop. */
   readonly calmAtMs: number
@@ -45,6 +47,10 @@ export interface Scenario {
 
 /** The smallest size allowed: a few commits fill a segment, and it is compacted. */
 export const SMALL_SEGMENT_BYTES = 1024
+
+/** Two or three records of a changelog. */
+const SMALL_GROUP_BATCH_BYTES = 384
+const SMALL_GROUP_BATCHES = 0.4
 
 const ACTIVE_MS = 1500
 /** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
@@ -62,6 +68,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,
     durability,
     segmentBytes: random.chance(0.25) ? SMALL_SEGMENT_BYTES : 65_536,
+    groupBatchBytesMax: random.fork('group batches').chance(SMALL_GROUP_BATCHES) ? SMALL_GROUP_BATCH_BYTES : 65_536,
     troubles: Array.from({ length: count }, () => ({
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',

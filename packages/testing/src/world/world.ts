@@ -123,9 +123,9 @@ export class World {
   }
 
   async #open(process: SimulatedProcess, untilEnd: boolean): Promise<Container> {
-    const { commitIntervalMs, durability } = this.#scenario
+    const { commitIntervalMs, durability, groupBatchBytesMax } = this.#scenario
     const { job, idleAfterMs } = this.#workload
-    const log = await openFileLog({ directory: DATA, env: process.env, durability })
+    const log = await openFileLog({ directory: DATA, env: process.env, durability, groupBatchBytesMax })
     const container = await startContainer({
       job,
       log,

@@ -191,7 +191,17 @@ test('what a journal has no room for is kept with what closed writers have commi
   const closed = new ClosedWriters(env, data)
   const finisher = new TransactionFinisher(env, data, topics, 'os', closed)
   const cleaning = new Cleaning(async () => undefined, env.timers)
-  const context = { env, data, topics, durability: 'os', finisher, closed, cleaning, namedPartitionsMax: 1 } as const
+  const context = {
+    env,
+    data,
+    topics,
+    durability: 'os',
+    finisher,
+    closed,
+    cleaning,
+    namedPartitionsMax: 1,
+    groupBatchBytesMax: 1000,
+  } as const
   const writer = await openTransactionalWriter(context, 'w')
   await commit(writer, 0)
   await commit(writer, 0)

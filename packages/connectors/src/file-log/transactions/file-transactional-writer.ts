@@ -1,4 +1,5 @@
 import {
+  type AfterFlush,
   type Env,
   FencedError,
   type GroupPosition,
@@ -37,6 +38,7 @@ export interface TransactionContext {
   readonly data: string
   readonly topics: TopicStore
   readonly durability: Durability
+  readonly groupBatchBytesMax: number
   readonly finisher: TransactionFinisher
   readonly closed: ClosedWriters
   /** The maximum number of partitions in its journal. Default 2900. */
@@ -53,7 +55,7 @@ interface WrittenPartition {
 
 interface SealedGroup {
   readonly group: TransactionGroup
-  readonly batch: Buffer
+  readonly batches: readonly Buffer[]
 }
 
 /**
@@ -116,15 +118,17 @@ export class FileTransactionalWriter implements TransactionalWriter {
   async openGroup(topic: string, partition: number): Promise<RecordGroup> {
     this.#checkOpen()
     const written = await this.#partition(topic, partition)
-    return new TransactionGroup(written.appender, written.topic.recordBytesMax)
+    return new TransactionGroup(written.appender, written.topic.recordBytesMax, this.#context.groupBatchBytesMax)
   }
 
-  async flush(): Promise<void> {
+  /** A transaction here may take any time and any size: it never needs an early commit. */
+  async flush(): Promise<AfterFlush> {
     this.#checkOpen()
-    return this.#work(async () => {
+    await this.#work(async () => {
       this.#checkOwner(this.#producer)
       await this.#drain()
     })
+    return 'continue'
   }
 
   async commit(groups: readonly RecordGroup[], ready?: Promise<unknown>): Promise<readonly GroupPosition[]> {
@@ -206,9 +210,11 @@ export class FileTransactionalWriter implements TransactionalWriter {
     const positions: GroupPosition[] = []
     await settleAll([
       ...this.#open.map(async ({ writer }) => writer?.drainSealed(producer)),
-      ...sealed.map(async ({ group, batch }, index) => {
-        const nextOffset = await group.appender.append(batch, check)
-        positions[index] = { nextOffset, checksum: recordsChecksum(batch, 0) }
+      ...sealed.map(async ({ group, batches }, index) => {
+        for (const batch of batches) {
+          const nextOffset = await group.appender.append(batch, check)
+          positions[index] = { nextOffset, checksum: recordsChecksum(batch, 0) }
+        }
         group.discard()
       }),
     ])
@@ -347,7 +353,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
 }
 
 function seal(group: RecordGroup, producer: Producer): SealedGroup {
-  if (group instanceof TransactionGroup) return { group, batch: group.seal(producer) }
+  if (group instanceof TransactionGroup) return { group, batches: group.seal(producer) }
   throw new Error('The group belongs to another writer')
 }
 

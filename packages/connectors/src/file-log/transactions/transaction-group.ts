@@ -5,8 +5,8 @@ import type { PartitionAppender } from '../writing/partition-appender.ts'
 export class TransactionGroup extends GroupBuilder {
   readonly appender: PartitionAppender
 
-  constructor(appender: PartitionAppender, recordBytesMax: number) {
-    super(recordBytesMax)
+  constructor(appender: PartitionAppender, recordBytesMax: number, batchBytesMax: number) {
+    super(recordBytesMax, batchBytesMax)
     this.appender = appender
   }
 }

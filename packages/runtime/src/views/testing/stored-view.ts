@@ -7,7 +7,13 @@ import { openTaskState } from '@millrace/state'
 import { NEVER } from 'rxjs'
 import type { ServedView } from '../served-view.ts'
 
-const DROPPED: RecordGroup = { bytes: 0, append: () => {}, discard: () => {} }
+const DROPPED: RecordGroup = {
+  bytes: 0,
+  room: Number.POSITIVE_INFINITY,
+  endBatch: () => {},
+  append: () => {},
+  discard: () => {},
+}
 
 /** A view with string keys over one store on disk, as a container serves it. */
 export interface StoredView extends AsyncDisposable {

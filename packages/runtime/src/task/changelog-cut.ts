@@ -15,3 +15,14 @@ export function requireWholeChangelog({ job, changelog: topic }: Changelog, part
     { job, topic, partition, offset: start },
   )
 }
+
+/** The error that a partition of a changelog ends in the middle of a commit. */
+export function changelogEndCut({ job, changelog: topic }: Changelog, partition: number, end: number): RefusedError {
+  return new RefusedError(
+    'CHANGELOG_CUT',
+    `The changelog ${topic}/${partition} of job ${job} ends at offset ${end}, in the middle of a commit: the log has lost what ` +
+      `followed, or a repair removed it. Restore the log from a backup, or delete what the job has computed with "millrace ` +
+      `reset ${job}" to compute everything from the start of its inputs`,
+    { job, topic, partition, offset: end },
+  )
+}
