@@ -77,8 +77,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'reader stays at the end that it saw first',
     file: `${LOG}/reading/file-partition-reader.ts`,
-    from: 'const tail = this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
-    to: 'const tail = this.#tail ?? this.#readTail()\n    return tail !== undefined && this.#position < stableOffset(tail)',
+    from: 'const now = this.#batches.readTail()',
+    to: 'const now = this.#batches.tail ?? this.#batches.readTail()',
   },
   {
     name: 'position of the input before is kept in the store',
@@ -95,14 +95,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'skipping a bad batch',
-    file: `${LOG}/reading/file-partition-reader.ts`,
-    from: "if (!isWhole(this.#buffer, this.#at, bytes)) throw this.#damaged('the checksum of the batch there is wrong')",
-    to: `if (!isWhole(this.#buffer, this.#at, bytes)) {
-            this.#expected = nextOffset(this.#buffer, this.#at)
-            this.#at += bytes
-            this.#filePosition += bytes
-            continue
-          }`,
+    file: `${LOG}/partition/batch-cursor.ts`,
+    from: "if (found !== 'end') throw this.damaged(describeDamage(found, scanner))",
+    to: `if (found === 'checksum') {
+        this.pass(scanner)
+        continue
+      }
+      if (found !== 'end') throw this.damaged(describeDamage(found, scanner))`,
   },
   {
     name: 'files trusted in another boot',
