@@ -86,7 +86,7 @@ class LocalView implements WindowedJobView<unknown, unknown> {
 
   async get(key: unknown, windowStart?: number): Promise<unknown> {
     for (const { store } of this.#parts()) {
-      const found = await (windowStart === undefined ? store.get(key) : store.getWindow(key, windowStart))
+      const found = windowStart === undefined ? await store.get(key) : (await store.getWindow(key, windowStart))?.value
       if (found !== undefined) return found
     }
     return undefined
