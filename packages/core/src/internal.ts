@@ -23,7 +23,7 @@ export type {
 export { type StoreShape, type WindowBounds, windowMsOf } from './contracts/store-shape.ts'
 export { durationText } from './describe/duration-text.ts'
 export { dictionary, ownValue } from './dictionary.ts'
-export { textMs } from './dsl/duration.ts'
+export { durationMs, textMs } from './dsl/duration.ts'
 export { isJob, type Job } from './dsl/job.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'

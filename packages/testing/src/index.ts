@@ -1,3 +1,4 @@
+export { openTestDriver, type TestDriver, type TestDriverOptions } from './driver/test-driver.ts'
 export { DiskError, type DiskErrorCode, ProcessCrashed } from './machine/disk-error.ts'
 export type { DiskCall, Fault, FaultHook } from './machine/faults.ts'
 export { Machine, type RunEnd, type RunLimits } from './machine/machine.ts'

@@ -1,3 +1,4 @@
+export { MemoryLevels } from './driver/memory-levels.ts'
 export { lostOrDoubled } from './time/conservation.ts'
 export { differences, differencesBesidesRepeats, type Found } from './time/differences.ts'
 export { JobFold, type Sources, withWatermarks } from './time/fold.ts'

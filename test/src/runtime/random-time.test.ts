@@ -7,7 +7,6 @@ import {
   lostOrDoubled,
   type Sources,
   type TablePlan,
-  withWatermarks,
 } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -19,6 +18,7 @@ import {
   randomRecords,
   recordsOf,
   type SourceRecord,
+  sourcesOf,
 } from './random-time/random-run.ts'
 import { type TimeOptions, TimeWorld } from './random-time/time-world.ts'
 
@@ -118,14 +118,4 @@ async function runPhase(
 
 function placeOf({ topic, partition }: SourceRecord): string {
   return `${topic}/${partition}`
-}
-
-/** The records of each source partition, in order. */
-function sourcesOf(records: readonly SourceRecord[], topics: readonly string[], partitions: number): Sources {
-  const sourceOf = (topic: string) =>
-    Array.from({ length: partitions }, (_, partition) => {
-      const there = records.filter((record) => record.topic === topic && record.partition === partition)
-      return withWatermarks(there.map(({ key, id, time, deletion }) => ({ key, ids: deletion ? null : [id], time })))
-    })
-  return new Map(topics.map((topic) => [topic, sourceOf(topic)]))
 }

@@ -1,13 +1,18 @@
 import type { Log, Serde, Topic } from '@millrace/core'
-import type { Container } from '@millrace/runtime'
+import type { ServedView } from '@millrace/runtime'
 import type { Found, Output, Result } from './differences.ts'
 import { type Ids, lateTopic, resultsTopic, totalsTopic } from './ids-job.ts'
 import type { TablePlan } from './plan.ts'
 
-/** Finds what a job has written for a table; `container` runs the job, and serves its view. */
-export async function findTable(log: Log, container: Container, plan: TablePlan): Promise<Found> {
+/** What runs a job and serves its views. */
+interface Serving {
+  readonly views: readonly ServedView[]
+}
+
+/** Finds what a job has written for a table; `serving` runs the job, and serves its view. */
+export async function findTable(log: Log, serving: Serving, plan: TablePlan): Promise<Found> {
   const late = plan.kind === 'window' ? await readTopic(log, lateTopic(plan.name)) : []
-  return { results: await findResults(log, plan), late, rows: await viewRows(container, plan.name) }
+  return { results: await findResults(log, plan), late, rows: await viewRows(serving, plan.name) }
 }
 
 /** The committed results of a table, partition by partition. */
@@ -44,9 +49,9 @@ function decode(value: Serde<Ids>, bytes: Buffer, start: number, end: number): I
 }
 
 /** The committed rows of a view: `key` or `key start`, and the value. */
-async function viewRows(container: Container, name: string): Promise<Map<string, unknown>> {
+async function viewRows({ views }: Serving, name: string): Promise<Map<string, unknown>> {
   const rows = new Map<string, unknown>()
-  const view = container.views.find((each) => each.name === name)
+  const view = views.find((each) => each.name === name)
   if (view === undefined) throw new Error(`There is no view ${name}`)
   for (const { store } of view.parts) {
     let after: Buffer | undefined

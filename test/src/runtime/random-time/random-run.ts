@@ -1,4 +1,5 @@
 import type { Guarantee } from '@millrace/runtime'
+import { type Sources, withWatermarks } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { COMMIT_POINTS, type CommitPoint, guaranteeAt } from '../cut-log.ts'
 
@@ -72,6 +73,16 @@ export function recordsOf(random: RandomRecords, topics: readonly string[], part
   })
   // The sort is stable: records of one partition stay in order.
   return ordered.sort((one, other) => one.at - other.at).map(({ record }) => record)
+}
+
+/** The records of each source partition, in order. */
+export function sourcesOf(records: readonly SourceRecord[], topics: readonly string[], partitions: number): Sources {
+  const sourceOf = (topic: string) =>
+    Array.from({ length: partitions }, (_, partition) => {
+      const there = records.filter((record) => record.topic === topic && record.partition === partition)
+      return withWatermarks(there.map(({ key, id, time, deletion }) => ({ key, ids: deletion ? null : [id], time })))
+    })
+  return new Map(topics.map((topic) => [topic, sourceOf(topic)]))
 }
 
 /** A part of a run: containers start, records are appended, containers end. */

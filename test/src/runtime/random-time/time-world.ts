@@ -12,13 +12,13 @@ import {
   ids,
   type JobPlan,
   lateTopic,
+  MemoryLevels,
   resultsTopic,
   type TablePlan,
 } from '@millrace/testing/internal'
 import { filter, firstValueFrom, merge, tap } from 'rxjs'
 import { Cut, cutLog } from '../cut-log.ts'
 import { slowLog } from '../slow-log.ts'
-import { MemoryLevels } from './memory-levels.ts'
 import type { RandomPhase, SourceRecord } from './random-run.ts'
 
 /** A container reports its status, and rests when it has no work, at least this often: the tests wait for both. */

@@ -1,0 +1,250 @@
+import { type MemoryLog, memoryLog } from '@millrace/connectors/memory'
+import {
+  type Duration,
+  type Job,
+  type JobStatus,
+  type Log,
+  type NewRecord,
+  openTopicWriter,
+  type Position,
+  readTopic,
+  type Table,
+  type Topic,
+  type TopicRecord,
+} from '@millrace/core'
+import { durationMs, namedTopics, type PlanNode, toTopology } from '@millrace/core/internal'
+import { type JobView, type RunningJob, type RunOptions, runJob, type ServedView } from '@millrace/runtime'
+import { MemoryLevels } from './memory-levels.ts'
+import { StillEnv } from './still-env.ts'
+
+/** Later than nearly all test data, so that no event time is ahead of the clock. */
+const START_MS = Date.UTC(2030, 0, 1)
+
+const STATE_DIRECTORY = '/state'
+
+/** What a test may choose; the rest is as in `RunOptions`. */
+export interface TestDriverOptions extends Pick<RunOptions, 'guarantee' | 'idleAfterMs'> {
+  /** How many partitions each topic of the job gets. Default 1. */
+  readonly partitions?: number
+  /** Where the wall clock begins, ms since the epoch. Default: the year 2030. */
+  readonly startMs?: number
+}
+
+/**
+ * Runs a job in memory for a test: the real tasks, commits, stores and topics, with a clock that only the test moves. Nothing
+ * is on disk, no port is open, and nothing waits. Made by `openTestDriver`.
+ */
+export class TestDriver {
+  /** The log of the job, in memory; for topics that the job does not name, and for what this class has no method for. */
+  readonly log: Log
+  /** What the job has reported to its user: a store that was rebuilt, an output that belongs to no job. */
+  readonly notices: string[] = []
+  readonly #still: StillEnv
+  readonly #levels = new MemoryLevels()
+  readonly #options: TestDriverOptions
+  /** By topic: where `read` continues. */
+  readonly #positions = new Map<string, Position>()
+  #job: Job
+  #running: RunningJob | undefined
+  #status: JobStatus | undefined
+
+  private constructor(job: Job, still: StillEnv, log: MemoryLog, options: TestDriverOptions) {
+    this.#job = job
+    this.#still = still
+    this.log = log
+    this.#options = options
+  }
+
+  /** See `openTestDriver`. */
+  static async open(job: Job, options: TestDriverOptions = {}): Promise<TestDriver> {
+    const still = new StillEnv(options.startMs ?? START_MS)
+    const driver = new TestDriver(job, still, memoryLog(still.env), options)
+    await driver.start()
+    return driver
+  }
+
+  /** The wall clock, ms since the epoch. A record without a time gets it. */
+  get nowMs(): number {
+    return this.#still.nowMs
+  }
+
+  /** The job's last report. While the job runs, it reflects everything that was sent. */
+  get status(): JobStatus | undefined {
+    return this.#status
+  }
+
+  /**
+   * Sends records to a topic, and waits until the job has processed and committed them, with all that they cause. While the
+   * job does not run, the records wait in the topic. Throws what `TopicWriter.send` throws, and rejects with the error that
+   * stops the job.
+   *
+   * ```ts
+   * await driver.send(orders, { key: 'ann', value: { cents: 1200 } }, { key: 'bob', value: { cents: 300 } })
+   * ```
+   */
+  async send<K, V>(topic: Topic<K, V>, ...records: readonly NewRecord<K, V>[]): Promise<void> {
+    const writer = await openTopicWriter(this.log, topic)
+    try {
+      await writer.sendAll(records)
+    } finally {
+      await writer.close()
+    }
+    await this.#settle()
+  }
+
+  /**
+   * The records that a topic has got since the last `read` of it, partition by partition. Only committed records are there, so
+   * the records of a job that has failed are those up to its last commit.
+   */
+  async read<K, V>(topic: Topic<K, V>): Promise<TopicRecord<K, V>[]> {
+    const from = this.#positions.get(topic.name) ?? 'start'
+    const records: TopicRecord<K, V>[] = []
+    for await (const record of readTopic(this.log, topic, { from, untilEnd: true })) records.push(record)
+    this.#positions.set(topic.name, { [topic.name]: await this.#ends(topic.name) })
+    return records.sort((one, other) => one.partition - other.partition)
+  }
+
+  /**
+   * The rows of a table that is kept under a name, whether it is an output of the job or not. Throws `VIEW_MISSING` if the job
+   * does not have it.
+   *
+   * ```ts
+   * expect(await driver.view(totals).get('ann')).toBe(1200)
+   * ```
+   */
+  view<T extends Table<unknown, unknown>>(table: T): JobView<T> {
+    return this.#started.view(table)
+  }
+
+  /** All tables of the job that are kept, as the view server sees them. */
+  get views(): readonly ServedView[] {
+    return this.#started.views
+  }
+
+  /**
+   * Moves the clock forward, and waits until the job has done what is due then. A step as `'1h'` is one jump, as for a process
+   * that was suspended.
+   *
+   * ```ts
+   * await driver.advance('31s')
+   * ```
+   */
+  async advance(duration: Duration): Promise<void> {
+    const ms = durationMs(duration)
+    if (!(ms >= 0)) throw new Error(`The clock cannot advance by ${duration}`)
+    this.#still.advance(ms)
+    await this.#settle()
+  }
+
+  /** Stops the job: it commits, and ends. The topics stay, and so does the local state. */
+  async stop(): Promise<void> {
+    await this.#running?.stop()
+    this.#running = undefined
+  }
+
+  /**
+   * Starts the job again after `stop`, or another version of it: it restores its state, and processes what has been sent
+   * meanwhile. Throws what `runJob` throws.
+   */
+  async start(job: Job = this.#job): Promise<void> {
+    if (this.#running !== undefined) throw new Error('The job runs already: stop it first')
+    this.#job = job
+    await this.#makeTopics(job)
+    this.#running = await this.#run(false)
+    await this.#settle()
+  }
+
+  /**
+   * Processes what the topics hold as `millrace run --until-end` does, and starts the job again. An input that is empty then
+   * does not hold time back, so windows close that a running job would keep open until the input is idle.
+   */
+  async runUntilEnd(): Promise<void> {
+    await this.stop()
+    const running = await this.#run(true)
+    await running.done
+    await this.start()
+  }
+
+  /** Deletes the local state of a job that does not run, as a new machine would: the next start restores it from the changelog. */
+  loseState(): void {
+    if (this.#running !== undefined) throw new Error('The job runs: stop it before its state is deleted')
+    this.#levels.clear()
+    this.#still.env.files.removeTree(STATE_DIRECTORY)
+  }
+
+  /** Stops the job, and forgets everything. */
+  async close(): Promise<void> {
+    await this.stop()
+    await this.log.close()
+  }
+
+  get #started(): RunningJob {
+    if (this.#running === undefined) throw new Error('The job does not run: start it to read its tables')
+    return this.#running
+  }
+
+  async #run(untilEnd: boolean): Promise<RunningJob> {
+    const running = await runJob(withAllViews(this.#job), {
+      ...this.#options,
+      log: this.log,
+      env: this.#still.env,
+      stateDirectory: STATE_DIRECTORY,
+      engine: this.#levels,
+      // The clock stands still: what is processed is committed at once.
+      commitIntervalMs: 0,
+      untilEnd,
+      onNotice: (message) => this.notices.push(message),
+    })
+    running.status.subscribe((status) => {
+      this.#status = status
+    })
+    return running
+  }
+
+  async #settle(): Promise<void> {
+    await this.#running?.caughtUp()
+  }
+
+  async #makeTopics(job: Job): Promise<void> {
+    for (const name of namedTopics(toTopology(job))) {
+      if ((await this.log.admin.describeTopic(name)) !== undefined) continue
+      await this.log.admin.createTopic(name, { partitions: this.#options.partitions ?? 1 })
+    }
+  }
+
+  async #ends(topic: string): Promise<Record<number, number>> {
+    const { partitions } = (await this.log.admin.describeTopic(topic)) ?? { partitions: 0 }
+    const ends = new Map<number, number>()
+    for (let partition = 0; partition < partitions; partition++) {
+      ends.set(partition, (await this.log.admin.offsets(topic, partition)).end)
+    }
+    return Object.fromEntries(ends)
+  }
+}
+
+/**
+ * Opens a driver for a job, and starts the job. The topics that the job reads and writes are made.
+ *
+ * ```ts
+ * const driver = await openTestDriver(job, { partitions: 2 })
+ * await driver.send(orders, { key: 'ann', value: { cents: 1200 } })
+ * expect(await driver.read(bigOrders)).toEqual([])
+ * await driver.close()
+ * ```
+ */
+export function openTestDriver(job: Job, options?: TestDriverOptions): Promise<TestDriver> {
+  return TestDriver.open(job, options)
+}
+
+/** The same job, with all its named tables as views. Views are only read, so its tasks are the same. */
+function withAllViews(job: Job): Job {
+  const steps = new Set<PlanNode>()
+  const visit = (node: PlanNode): void => {
+    if (steps.has(node)) return
+    steps.add(node)
+    node.inputs.forEach(visit)
+  }
+  job.outputs.forEach(visit)
+  const kept = [...steps].filter((step) => step.stores.length > 0 && !job.outputs.includes(step))
+  return { ...job, outputs: [...job.outputs, ...kept] }
+}
