@@ -64,7 +64,7 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     expect((await run(['query', 'sums', 'x', ...data])).code).toBe(4)
     expect((await run(['query', 'none', ...data])).stderr).toContain('VIEW_MISSING')
     const own = await run(['query', 'last', ...data])
-    expect(own.stderr).toMatch(/JOB_NOT_RUNNING.*the serde "own"/)
+    expect(own.stderr).toMatch(/JOB_NOT_RUNNING.*its serde "own"/)
   })
 
   test('is queried without what queries left behind that were killed a day ago', async () => {

@@ -28,10 +28,14 @@ export async function findTraces({ job, log, env, stateDirectory }: ResetOptions
   const own = [changelogTopic(job), ...Object.keys(catalog?.repartitions ?? {}), catalogTopic(job)]
   const topics = own.filter((topic) => there.has(topic))
   if (topics.length === 0) {
-    throw new RefusedError('TOPIC_MISSING', `Job ${job} has never run on ${log.location}: it has no changelog there`, {
-      job,
-      topic: changelogTopic(job),
-    })
+    throw new RefusedError(
+      'TOPIC_MISSING',
+      `Job ${job} cannot be reset: it has never run on ${log.location}. Check its name, or name its data directory with --data`,
+      {
+        job,
+        topic: changelogTopic(job),
+      },
+    )
   }
   return { topics, stateDirectory: `${stateDirectory}/${job}` }
 }

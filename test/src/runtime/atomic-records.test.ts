@@ -232,7 +232,7 @@ describe('a unit', () => {
       const to = topic(name, { key: string(), value: json<number>() })
       const theJob = job(`results-${name}`, all.to(to), bad.to(to)).onError({ callback })
       if (callback === 'fail') {
-        const message = /bad.*for the result of reduce "sums" for .*"k1"/
+        const message = /bad.*result of reduce "sums" for key .*"k1"/
         await expect(world.runToEnd(theJob)).rejects.toThrow(message)
         expect(await world.read('fail', numbers.value)).toEqual([])
         continue

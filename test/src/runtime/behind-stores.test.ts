@@ -68,7 +68,7 @@ describe('a store that was away while its inputs moved on', () => {
     const notices: string[] = []
     const both = job('j', one, two)
     await world.runToEnd(both, { startEmpty: ['two'], onNotice: (notice) => notices.push(notice) })
-    expect(notices.join('\n')).toContain('Store two starts empty: it counts from numbers/0=20 on')
+    expect(notices.join('\n')).toContain('Store two starts empty. It counts from numbers/0=20 on')
     expect(await world.rows(both, 'two')).toEqual(new Map([['k', 1]]))
     expect(await world.rows(both, 'one')).toEqual(new Map([['k', 21]]))
     // The same option again, as in a service's file, does not change anything.

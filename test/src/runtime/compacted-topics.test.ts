@@ -99,7 +99,7 @@ describe('the changelog', () => {
     await writer.close()
     const notices: string[] = []
     await world.runToEnd(theJob, { onNotice: (notice) => notices.push(notice) })
-    expect(notices.join('\n')).toMatch(/rebuilt: compaction has dropped deletions from copy\.changelog\/0/)
+    expect(notices.join('\n')).toMatch(/rebuilt its local state: compaction removed deletions from copy\.changelog\/0/)
     expect(await world.rows(theJob, 'table')).toEqual(new Map([['last', 'v']]))
   })
 

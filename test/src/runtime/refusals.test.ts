@@ -82,7 +82,7 @@ describe('a start is refused', () => {
     await world.produce('counting.catalog', string(), [{ key: null, value: 'mine', timestamp: 0 }])
     await expect(world.start(job('counting', counts))).rejects.toMatchObject({
       code: 'JOB_TOPIC_UNFIT',
-      message: expect.stringMatching(/counting\.catalog holds a record that is no catalog/),
+      message: expect.stringMatching(/counting\.catalog holds a record that is not a catalog/),
     })
   })
 
@@ -109,14 +109,14 @@ describe('a start is refused', () => {
   test('if a store is to start empty that the job does not have', async () => {
     await expect(world.start(job('counting', counts), { startEmpty: ['sums'] })).rejects.toMatchObject({
       code: 'JOB_INVALID',
-      message: expect.stringMatching(/no store sums .* it has counts/),
+      message: expect.stringMatching(/no store sums .* Its stores: counts/),
     })
   })
 })
 
 describe('a job stops', () => {
   test.each([
-    ['complete', stream(numbers).pipe(take(1)), /completed: records after it would be lost/],
+    ['complete', stream(numbers).pipe(take(1)), /completed, so later records would be lost/],
     [
       'fail',
       stream(numbers).pipe(
@@ -184,8 +184,8 @@ describe('a record is refused', () => {
       .groupByKey()
       .aggregate('totals', { init: () => 0, add: () => undefined as never, value: json<number>() })
     for (const [name, output, expected] of [
-      ['topic', nowhere, 'it must name a topic'],
-      ['total', nothing, 'it must return the new total'],
+      ['topic', nowhere, 'It must return the name of a topic'],
+      ['total', nothing, 'It must return the new total'],
     ] as const) {
       await expect(world.runToEnd(job(name, output)), name).rejects.toMatchObject({
         code: 'CALLBACK_FAILED',

@@ -45,7 +45,7 @@ test('local state that is ahead of its changelog is thrown away', async () => {
   await world.log.admin.deleteTopic('summing.changelog')
   const notices: string[] = []
   await world.runToEnd(theJob, { onNotice: (notice) => notices.push(notice) })
-  expect(notices.join('\n')).toMatch(/rebuilt: .* but the log ends at 0/)
+  expect(notices.join('\n')).toMatch(/rebuilt its local state: .* but the log ends at 0/)
   expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 6]]))
 })
 

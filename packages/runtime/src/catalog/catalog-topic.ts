@@ -19,7 +19,7 @@ export async function readCatalog(from: ReadFrom, topic: string): Promise<Catalo
   if (last === undefined || isCatalog(last)) return last
   throw new RefusedError(
     'JOB_TOPIC_UNFIT',
-    `Topic ${topic} holds a record that is no catalog: it is the job's own, and nothing else may append to it. Restore it from ` +
+    `Topic ${topic} holds a record that is not a catalog. The topic is the job's own, and nothing else may append to it. Restore it from ` +
       'a backup, or run the job under another name',
     { topic },
   )

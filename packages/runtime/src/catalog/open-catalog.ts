@@ -74,11 +74,11 @@ function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefine
   return [
     ...emptied.map((store) => {
       const from = formatPosition(ownValue(catalog.stores, store)?.completeFrom ?? {})
-      return `Store ${store} starts empty: it counts from ${from || 'the start of its inputs'} on`
+      return `Store ${store} starts empty. It counts from ${from || 'the start of its inputs'} on`
     }),
     ...removed.map(
       ([name]) =>
-        `Store ${name} is no longer part of the job: it keeps what it holds, and cannot go on with that once the job has ` +
+        `Store ${name} is no longer part of the job. It keeps its content, and cannot continue from it once the job has ` +
         'processed records without it',
     ),
   ]
@@ -99,9 +99,9 @@ async function requireKnown(
   if (before === undefined && !(await isEmpty(log, described(topics, changelog)))) {
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
-      `Topic ${changelog} holds state, and topic ${catalogTopic(job)}, which says what that is, does not tell of it: one of ` +
-        `them was deleted, or comes from another copy of the data. Restore both from one copy, or delete what the job has ` +
-        `computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
+      `Topic ${changelog} holds state, and topic ${catalogTopic(job)} does not describe it. One of them was deleted, or comes ` +
+        `from another copy of the data. Restore both from one copy, or run "millrace reset ${job}" to compute everything ` +
+        `from the start of the inputs`,
       { job, topic: changelog },
     )
   }
@@ -113,8 +113,8 @@ async function requireKnown(
       continue
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
-      `Topic ${topic} holds records that job ${job} has not sent, or had sent before its changelog was deleted: they would ` +
-        `be counted with what it sends now. Delete it with "millrace topics delete ${topic}", or run the job under another name`,
+      `Topic ${topic} holds records that job ${job} did not send, or sent before its changelog was deleted. They would be ` +
+        `counted together with what it sends now. Delete it with "millrace topics delete ${topic}", or run the job under another name`,
       { job, topic },
     )
   }
@@ -129,6 +129,6 @@ async function isEmpty(log: Log, { name, partitions }: TopicDescription): Promis
 
 function described({ descriptions }: JobTopics, topic: string): TopicDescription {
   const description = descriptions.get(topic)
-  if (description === undefined) throw new Error(`Topic ${topic} is not among those of the job`)
+  if (description === undefined) throw new Error(`Topic ${topic} is not one of the job's topics`)
   return description
 }

@@ -9,7 +9,7 @@ export function requireStores({ job, subtopologies }: Topology, names: readonly 
   if (unknown.length === 0) return
   throw new RefusedError(
     'JOB_INVALID',
-    `Job ${job} has no store ${unknown.join(' and no store ')} that could start empty; it has ${stores.join(', ') || 'none'}`,
+    `Job ${job} has no store ${unknown.join(' and no store ')} that could start empty. Its stores: ${stores.join(', ') || 'none'}`,
     { job },
   )
 }
@@ -32,21 +32,21 @@ export function refuseStores(job: string, { problems, changedTopics }: CatalogPl
   const { store, subtopology, missed } = changed ?? first
   throw new RefusedError(
     changed === undefined ? 'STORE_BEHIND' : 'STORE_CHANGED',
-    `Job ${job} cannot go on with its stores:${lines}\nEither compute everything from the start of the inputs ("millrace ` +
-      `reset ${job}", then start it); or start ${problems.length === 1 ? 'the store' : 'these stores'} empty from now on ` +
-      `(${flags}), and their views say from which position they count; or run the version of the job that ran last` +
-      (changed === undefined ? '' : '; or give the step a new name'),
+    `Job ${job} cannot continue with its stores:${lines}\nChoose one. Compute everything from the start of the inputs: run ` +
+      `"millrace reset ${job}", then start the job. Start ${problems.length === 1 ? 'the store' : 'these stores'} empty ` +
+      `from now on (${flags}): the views then report from which position they count. Run the version of the job that ran last` +
+      (changed === undefined ? '' : '. Give the step a new name'),
     { job, store, task: `${subtopology}-${missed[0]?.partition ?? 0}` },
   )
 }
 
 function problemText({ store, subtopology, changes, missed, emptied }: StoreProblem): string {
   const texts = [
-    ...(changes.length === 0 ? [] : [`is computed otherwise: ${changes.join('; ')}`]),
+    ...(changes.length === 0 ? [] : [`is computed in another way: ${changes.join('; ')}`]),
     ...(missed.length === 0 ? [] : [`missed ${gapsText(missed)}, which the job processed without it`]),
     ...(emptied.length === 0 ? [] : [`is computed from ${emptied.join(' and ')}, which would start empty`]),
   ]
-  return `store ${store} of the tasks ${subtopology}-… ${texts.join(', and ')}`
+  return `Store ${store} of the tasks ${subtopology}-… ${texts.join(', and ')}`
 }
 
 function gapsText(missed: readonly Gap[]): string {
@@ -60,9 +60,9 @@ function gapsText(missed: readonly Gap[]): string {
 function topicChanged(job: string, { topic, changes }: CatalogPlan['changedTopics'][number]): RefusedError {
   return new RefusedError(
     'STORE_CHANGED',
-    `Job ${job} cannot go on with its topic ${topic}: ${changes.join('; ')}. Records of the former kind may still stand in ` +
-      `it. Put it back; or give the step a new name; or compute everything from the start of the inputs ("millrace reset ` +
-      `${job}", then start it)`,
+    `Job ${job} cannot continue with its topic ${topic}: ${changes.join('; ')}. Records of the former kind may still be in ` +
+      `it. Choose one. Undo the change. Give the step a new name. Run "millrace reset ${job}" to compute everything from ` +
+      `the start of the inputs`,
     { job, topic },
   )
 }

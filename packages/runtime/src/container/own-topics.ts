@@ -24,18 +24,19 @@ export async function findOrCreate(
   const there = descriptions.get(own.topic) ?? (await createOrFind(log, own))
   const problems = [
     there.cleanup === own.cleanup ? [] : `its cleanup is ${there.cleanup}, and must be ${own.cleanup}`,
-    there.retentionMs === null ? [] : `it deletes records after ${there.retentionMs} ms, and must keep them`,
-    there.retentionBytes === null ? [] : `it deletes records past ${there.retentionBytes} bytes, and must keep them`,
+    there.retentionMs === null ? [] : `it deletes records after ${there.retentionMs} ms, and must keep all of them`,
+    there.retentionBytes === null
+      ? []
+      : `it deletes records past ${there.retentionBytes} bytes, and must keep all of them`,
     there.partitions === own.partitions
       ? []
-      : `it has ${amount(there.partitions, 'partition')}, and the job needs ${own.partitions}: keys would move`,
+      : `it has ${amount(there.partitions, 'partition')}, and the job needs ${own.partitions}`,
   ].flat()
   if (problems.length === 0) return there
   throw new RefusedError(
     'JOB_TOPIC_UNFIT',
-    `Topic ${own.topic} cannot serve job ${job} as its own: ${problems.join('; ')}. Run the job under another name, or ` +
-      `delete what it has computed with "millrace reset ${job}": the job then creates the topic itself, and computes ` +
-      'everything from the start of its inputs',
+    `Topic ${own.topic} cannot be used by job ${job} as its own: ${problems.join('; ')}. Run the job under another name, or run ` +
+      `"millrace reset ${job}". The job then creates the topic itself, and computes everything from the start of its inputs`,
     { job, topic: own.topic },
   )
 }

@@ -10,7 +10,7 @@ test('a store that fails again after three rebuilds without a commit stops the j
   const notices: string[] = []
   const budget = new RebuildBudget('summing', (notice) => notices.push(notice))
   for (let rebuild = 0; rebuild < 3; rebuild++) budget.spend(FAILED)
-  expect(notices).toEqual(Array(3).fill('numbers-0: the store is opened again: the disk is gone'))
+  expect(notices).toEqual(Array(3).fill('Task numbers-0 opens its store again: the disk is gone'))
   expect(() => budget.spend(FAILED)).toThrow(
     expect.objectContaining({ code: 'STATE_REBUILD_FAILED', message: expect.stringContaining('the disk is gone') }),
   )

@@ -23,11 +23,11 @@ export class RebuildBudget {
       if (this.#rebuilds > REBUILDS_MAX) {
         throw new FatalError(
           'STATE_REBUILD_FAILED',
-          `The state of task ${task.id} failed again after rebuilding: ${reason}`,
+          `The state of task ${task.id} failed again after it was rebuilt: ${reason}. Check the disk`,
           { job: this.#job, task: task.id, cause: error },
         )
       }
-      this.#notice(`${task.id}: the store is opened again: ${reason}`)
+      this.#notice(`Task ${task.id} opens its store again: ${reason}`)
     }
   }
 

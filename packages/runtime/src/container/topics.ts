@@ -28,7 +28,7 @@ const CHANGELOG_SEGMENT_BYTES = 64 * 1024 * 1024
 const CATALOG_SEGMENT_BYTES = 16 * 1024 * 1024
 
 /**
- * The largest record of the job's own topics. A record that an input allows must fit together with its origin, and a store
+ * The largest record of the job's own topics. A record that an input allows must fit together with its identity, and a store
  * takes values of any size; the bound is what a batch can hold with room to spare.
  */
 const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
@@ -36,11 +36,11 @@ const OWN_RECORD_BYTES_MAX = 256 * 1024 * 1024
 /** Throws `UNSUPPORTED` for a log that cannot commit state, input positions and outputs together. */
 function requireTransactions(job: string, { kind, location, capabilities: { transactions } }: Log): void {
   if (transactions === 'all') return
-  const reach = transactions === 'none' ? 'has no transactions' : 'has transactions within one slot only'
+  const reach = transactions === 'none' ? 'has no transactions' : 'has transactions only within one slot'
   throw new RefusedError(
     'UNSUPPORTED',
-    `The ${kind} log at ${location} ${reach}, and job ${job} commits its state, its input positions and its outputs together. Run it on a ` +
-      'log with transactions over all topics',
+    `Job ${job} cannot run on the ${kind} log at ${location}, which ${reach}: a job commits its state, input positions and ` +
+      'outputs together. Run it on a log with transactions over all topics',
     { job },
   )
 }
@@ -74,7 +74,7 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
     tasks: plan.tasks,
     repartitionTopic: (node) => {
       const topic = byNode.get(node)
-      if (topic === undefined) throw new Error(`${node.label} has no topic`)
+      if (topic === undefined) throw new Error(`Step ${node.label} has no topic`)
       return topic
     },
   }

@@ -111,7 +111,7 @@ class TaskViewPart implements ViewPart {
     if (this.serving) return this.#task.state.committed<unknown, unknown>(this.storeName)
     throw new RetriableError(
       'VIEW_INCOMPLETE',
-      `part ${this.partition} of view "${this.storeName}" is being restored; ask again`,
+      `Part ${this.partition} of view ${this.storeName} is being restored. Retry in a moment`,
       { task: this.#task.id, store: this.storeName },
     )
   }

@@ -37,7 +37,7 @@ export function appendTo(
     if (cause instanceof MillraceError) throw cause
     throw new RecordError(
       'RECORD_UNENCODABLE',
-      `${output.step} cannot write a value as ${output.value.name}: ${cause instanceof Error ? cause.message : cause}`,
+      `Step ${output.step} cannot write a value as ${output.value.name}: ${cause instanceof Error ? cause.message : cause}`,
       { step: output.step, topic: writer.topic, cause },
     )
   }

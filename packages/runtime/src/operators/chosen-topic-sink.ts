@@ -52,9 +52,13 @@ export class ChosenTopicSinkOperator extends StreamOperator {
       throw callbackFailed(this.#step, error)
     }
     if (typeof name === 'string') return name
-    throw new RecordError('CALLBACK_FAILED', `The callback of ${this.#step} returned ${name}: it must name a topic`, {
-      step: this.#step,
-    })
+    throw new RecordError(
+      'CALLBACK_FAILED',
+      `The callback of ${this.#step} returned ${name}. It must return the name of a topic`,
+      {
+        step: this.#step,
+      },
+    )
   }
 
   async #openTopic(name: string): Promise<void> {

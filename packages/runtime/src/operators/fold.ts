@@ -42,7 +42,7 @@ export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unkn
     ignoreRejection(next)
     throw new RecordError(
       'CALLBACK_FAILED',
-      `The callback of ${fold.step} returned ${describeValue(next)}: it must return the new total`,
+      `The callback of ${fold.step} returned ${describeValue(next)}. It must return the new total`,
       {
         step: fold.step,
       },

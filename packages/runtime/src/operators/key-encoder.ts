@@ -43,10 +43,14 @@ export class KeyEncoder {
     try {
       this.#serde.encode(key, writer)
     } catch (cause) {
-      throw new RecordError('RECORD_UNENCODABLE', `${this.#step} cannot write a key as ${this.#serde.name}: ${cause}`, {
-        step: this.#step,
-        cause,
-      })
+      throw new RecordError(
+        'RECORD_UNENCODABLE',
+        `Step ${this.#step} cannot write a key as ${this.#serde.name}: ${cause}`,
+        {
+          step: this.#step,
+          cause,
+        },
+      )
     }
     this.bytes = writer.buffer
     this.end = writer.position

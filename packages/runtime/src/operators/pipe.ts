@@ -45,7 +45,10 @@ class PipeOperator extends StreamOperator {
         this.#ended ??= ended(step, `failed: ${String(error)}`, error)
       },
       complete: () => {
-        this.#ended ??= ended(step, 'completed: records after it would be lost')
+        this.#ended ??= ended(
+          step,
+          'completed, so later records would be lost. Use operators that continue as long as records come',
+        )
       },
     })
   }
@@ -93,7 +96,7 @@ function ended(step: string, how: string, cause?: unknown): FatalError {
 function emittedOutside(step: string): FatalError {
   return new FatalError(
     'PIPE_ASYNC',
-    `The operators of ${step} emitted outside of a record: only synchronous operators can stand in a job`,
+    `The operators of ${step} emitted while no record was processed. Use only synchronous operators`,
     { step },
   )
 }
@@ -101,7 +104,7 @@ function emittedOutside(step: string): FatalError {
 function emittedNothing(step: string): RecordError {
   return new RecordError(
     'CALLBACK_FAILED',
-    `The operators of ${step} emitted undefined: they must emit a value, or null for a deletion`,
+    `The operators of ${step} emitted undefined. They must emit a value, or null for a deletion`,
     { step },
   )
 }

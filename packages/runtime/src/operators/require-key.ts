@@ -5,7 +5,7 @@ export function requireKey(step: string, key: unknown): void {
   if (key !== null && key !== undefined) return
   throw new RecordError(
     'KEY_MISSING',
-    `A record without a key came to ${step}, which needs one: choose it with groupBy or keyBy`,
+    `Step ${step} needs a key, and got a record without one. Choose a key with groupBy or keyBy`,
     {
       step,
     },

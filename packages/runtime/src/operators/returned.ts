@@ -22,19 +22,19 @@ export function listed<T>(step: string, values: Iterable<T>): readonly T[] {
   // Array.from would make an empty list from a value that is not iterable.
   const iterable: unknown = values
   if (iterable === undefined || iterable === null || !(Symbol.iterator in Object(iterable))) {
-    throw notReturnable(step, values, 'it must return an iterable, such as an array')
+    throw notReturnable(step, values, 'It must return an iterable, such as an array')
   }
   return Array.from(values)
 }
 
 /** The key and value that a callback returned. */
 export function pair(step: string, value: readonly [unknown, unknown]): readonly [unknown, unknown] {
-  if (!Array.isArray(value)) throw notReturnable(step, value, 'it must return [key, value]')
+  if (!Array.isArray(value)) throw notReturnable(step, value, 'It must return [key, value]')
   if (value[0] === undefined || value[1] === undefined) {
     throw new RecordError(
       'CALLBACK_FAILED',
-      `The callback of ${step} returned a key or a value that is undefined: it must return [key, value]; a value of null stands ` +
-        'for a deletion',
+      `The callback of ${step} returned a key or a value that is undefined. It must return [key, value], and null as ` +
+        'the value for a deletion',
       { step },
     )
   }
@@ -50,9 +50,9 @@ export function ignoreRejection(value: unknown): void {
 
 function notReturnable(step: string, value: unknown, rule?: string): RecordError {
   ignoreRejection(value)
-  const what = rule ?? 'it must return a value; null stands for a deletion'
-  const reason = value instanceof Promise ? 'callbacks are synchronous, not async' : what
-  return new RecordError('CALLBACK_FAILED', `The callback of ${step} returned ${describeValue(value)}: ${reason}`, {
+  const what = rule ?? 'It must return a value, or null for a deletion'
+  const reason = value instanceof Promise ? 'Callbacks are synchronous, not async' : what
+  return new RecordError('CALLBACK_FAILED', `The callback of ${step} returned ${describeValue(value)}. ${reason}`, {
     step,
   })
 }

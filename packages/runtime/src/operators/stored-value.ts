@@ -11,7 +11,7 @@ export function storedValue(step: string, serde: Serde<unknown>, value: unknown,
   } catch (cause) {
     throw new RecordError(
       'RECORD_UNENCODABLE',
-      `${step} cannot keep the value of the key ${JSON.stringify(key)} as ${serde.name}: ` +
+      `Step ${step} cannot store the value of key ${JSON.stringify(key)} as ${serde.name}: ` +
         `${cause instanceof Error ? cause.message : cause}`,
       { step, cause },
     )

@@ -6,6 +6,6 @@ export class TopicOpening extends Error {
   override readonly name = 'TopicOpening'
 
   constructor(topic: string) {
-    super(`The topic ${topic} is being opened`)
+    super(`Topic ${topic} is being opened`)
   }
 }

@@ -193,8 +193,8 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     const own = key === undefined ? meaning.key : meaning.value
     throw new RefusedError(
       'JOB_NOT_RUNNING',
-      `Job ${job} does not run, and view ${name} is written with the serde ${JSON.stringify(own)}, which only the job's own code can ` +
-        'read. Start the job ("millrace run <job.ts>") to query it',
+      `View ${name} of job ${job} cannot be read while the job does not run: its serde ${JSON.stringify(own)} is part of the ` +
+        "job's code. Start the job (millrace run <job.ts>) to query it",
       { job, store: name },
     )
   }
@@ -211,7 +211,7 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
 function viewMissing({ job, stores }: KnownJob, name: string): RefusedError {
   return new RefusedError(
     'VIEW_MISSING',
-    `Job ${job} has no view ${JSON.stringify(name)}; it has ${stores.length === 0 ? 'none' : stores.join(', ')}`,
+    `Job ${job} has no view ${JSON.stringify(name)}. Its views: ${stores.length === 0 ? 'none' : stores.join(', ')}`,
     { job },
   )
 }

@@ -9,9 +9,9 @@ export function requireWholeChangelog({ job, changelog: topic }: Changelog, part
   if (start === 0) return
   throw new RefusedError(
     'CHANGELOG_CUT',
-    `The changelog ${topic}/${partition} of job ${job} begins at offset ${start}: retention, a purge or a repair removed ` +
-      `the records before it, and the job's state cannot be restored without them. Restore the log from a backup, or ` +
-      `delete what the job has computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
+    `The changelog ${topic}/${partition} of job ${job} begins at offset ${start}. Retention, a purge or a repair removed ` +
+      `the records before it, and the job's state cannot be restored without them. Restore the log from a backup, or run ` +
+      `"millrace reset ${job}" to compute everything from the start of its inputs`,
     { job, topic, partition, offset: start },
   )
 }

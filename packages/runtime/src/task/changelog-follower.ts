@@ -109,7 +109,7 @@ export class ChangelogFollower {
         if (applied !== undefined) return { ...applied, rebuilt }
         // A restore from the start does not meet this unless it takes more than a day.
         if (state.position.nextOffset === 0 || rebuilt !== undefined) throw tombstonesGone(changelog, this.#partition)
-        rebuilt = `compaction has dropped deletions from ${changelog}/${this.#partition} that the store has not seen`
+        rebuilt = `compaction removed deletions from ${changelog}/${this.#partition} that the store had not read`
         changes.close()
         await state.discard()
       }
@@ -124,13 +124,13 @@ export class ChangelogFollower {
     if (nextOffset === 0) return undefined
     const { changelog } = this.#changelog
     const place = `${changelog}/${this.#partition}`
-    if (end < nextOffset) return `the store has ${place} up to offset ${nextOffset}, but the log ends at ${end}`
+    if (end < nextOffset) return `the store reflects ${place} up to offset ${nextOffset}, but the log ends at ${end}`
     // The store's content was committed, so this look need not wait for open transactions of others.
     const reader = this.#log.openReader({ isolation: 'uncommitted' })
     try {
       const batch = (await reader.assign(changelog, this.#partition, nextOffset - 1)).poll()
       if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
-      return `${place} has another group before offset ${nextOffset} than the one that the store ends with`
+      return `${place} has another group before offset ${nextOffset} than the last one in the store`
     } finally {
       await reader.close()
     }
@@ -204,8 +204,8 @@ async function applyChanges(
 function tombstonesGone(topic: string, partition: number): FatalError {
   return new FatalError(
     'TOMBSTONES_GONE',
-    `Compaction has dropped deletions from ${topic}/${partition} while the state was restored from its start: the restore takes ` +
-      `more than 24 hours, or the partition's files are of different copies. Start again, or restore one copy of the data`,
+    `The state cannot be restored from ${topic}/${partition}: compaction removed deletions during the restore. The restore took ` +
+      `more than 24 hours, or the partition's files are from different copies. Start again, or restore one copy of the data`,
     { topic, partition },
   )
 }

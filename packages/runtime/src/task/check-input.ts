@@ -22,9 +22,9 @@ export async function checkInput(
   }
   throw new RefusedError(
     'LOG_PARTS_DIFFER',
-    `The job has processed ${topic}/${partition} up to a batch that ends at offset ${mark.nextOffset}, and the log has another ` +
-      `one there: the input was replaced by a copy from another moment, and has grown since. Restore all of the data from one ` +
-      `backup, or "millrace reset" the job and delete its outputs, to compute everything from scratch`,
+    `The job has processed ${topic}/${partition} up to a batch that ends at offset ${mark.nextOffset}, but the log has another ` +
+      `batch there: a copy from another moment replaced the input, and has grown since. Restore all of the data from one ` +
+      `backup. Or run "millrace reset" for the job and delete its outputs, to compute everything from scratch`,
     { topic, partition, offset: mark.nextOffset },
   )
 }

@@ -127,7 +127,7 @@ class Compilation implements StepContext {
 
   outputTo(step: string, topic: string, value: Serde<never>): Output {
     const writers = this.#wiring.writers.get(topic)
-    if (writers === undefined) throw new Error(`The topic ${topic} was not opened`)
+    if (writers === undefined) throw new Error(`Topic ${topic} was not opened`)
     return this.#output(step, writers, value)
   }
 
@@ -174,13 +174,13 @@ class Compilation implements StepContext {
       this.#ports.set(node, ports)
     }
     const operator = ports[port]
-    if (operator === undefined) throw new Error(`${node.label} has no port ${port}`)
+    if (operator === undefined) throw new Error(`Step ${node.label} has no port ${port}`)
     return operator
   }
 
   #output(step: string, writers: readonly PartitionWriter[], value: Serde<never>): Output {
     const home = writers[this.#wiring.partition % writers.length]
-    if (home === undefined) throw new Error(`${step} has a topic without partitions`)
+    if (home === undefined) throw new Error(`Step ${step} has a topic without partitions`)
     const { counts, unit } = this.#wiring
     return { step, value: anySerde(value), writers, home, counter: counts, unit }
   }
@@ -188,10 +188,10 @@ class Compilation implements StepContext {
 
 function asStream({ node }: Edge, operator: Operator): StreamOperator {
   if (operator instanceof StreamOperator) return operator
-  throw new Error(`${node.label} takes no stream`)
+  throw new Error(`Step ${node.label} takes no stream`)
 }
 
 function asTable({ node }: Edge, operator: Operator): TableOperator {
   if (operator instanceof TableOperator) return operator
-  throw new Error(`${node.label} takes no table`)
+  throw new Error(`Step ${node.label} takes no table`)
 }

@@ -7,7 +7,7 @@ import type { RunningCounts } from './task-counts.ts'
 function located(error: RecordError, batch: Batch): RecordError {
   if (error.place.offset !== undefined) return error
   const { topic, partition, offset } = batch
-  const message = `${error.message} (for the record at ${topic}/${partition} offset ${offset})`
+  const message = `${error.message} (record at ${topic}/${partition} offset ${offset})`
   return new RecordError(error.code, message, { ...error.place, topic, partition, offset, cause: error.cause })
 }
 
@@ -61,7 +61,7 @@ export class ErrorPolicyHandler {
   ): void {
     const policy = this.#policies.callback
     if (policy === 'fail') {
-      const message = `${error.message} (for the result of ${step} for ${JSON.stringify(key.toJson(k))})`
+      const message = `${error.message} (result of ${step} for key ${JSON.stringify(key.toJson(k))})`
       throw new RecordError(error.code, message, { ...error.place, cause: error.cause })
     }
     this.#counts.failed++
@@ -75,7 +75,7 @@ export class ErrorPolicyHandler {
 
   #writer(topic: string): PartitionWriter {
     const writer = this.#deadLetters.get(topic)
-    if (writer === undefined) throw new Error(`The dead-letter topic ${topic} was not opened`)
+    if (writer === undefined) throw new Error(`Dead-letter topic ${topic} was not opened`)
     return writer
   }
 

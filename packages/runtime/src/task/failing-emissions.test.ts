@@ -32,15 +32,15 @@ function sums(name: string): Stream<string, number> {
 const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: RegExp }> = {
   'a record causes': {
     records: () => stream(numbers).filter((_value, key) => key !== 'z'),
-    place: /for the record at numbers\/0 offset 1/,
+    place: /record at numbers\/0 offset 1/,
   },
   'the end of a window causes': {
     records: () => sums('sums'),
-    place: /for the result of reduce "sums" for \{"key":"b","window":\{"start":0,"end":10\}\}/,
+    place: /result of reduce "sums" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
   },
   'a wall-clock timer causes': {
     records: () => sums(TIMED),
-    place: /for the result of reduce "timed" for \{"key":"b","window":\{"start":0,"end":10\}\}/,
+    place: /result of reduce "timed" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
   },
 }
 

@@ -14,9 +14,9 @@ export function inputLost(place: InputPlace, end: number): RefusedError {
   const { job, topic, partition, offset } = place
   return new RefusedError(
     'INPUT_LOST',
-    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}: records that the ` +
-      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or ` +
-      `delete what the job has computed with "millrace reset ${job}" to compute everything from what is there`,
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}. Records that the ` +
+      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or run ` +
+      `"millrace reset ${job}" to compute everything from what is there`,
     place,
   )
 }
@@ -26,9 +26,9 @@ export function inputGone(place: InputPlace, start: number): RefusedError {
   const { job, topic, partition, offset } = place
   return new RefusedError(
     'INPUT_GONE',
-    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now starts at ${start}: retention or a ` +
-      `purge deleted ${amount(start - offset, 'record')} before the job had read them. Restore the log, give the topic a longer ` +
-      `retention, and delete what the job has computed with "millrace reset ${job}" to compute everything from what is there`,
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now starts at ${start}. Retention or a ` +
+      `purge deleted ${amount(start - offset, 'record')} before the job had read them. Restore the log. Or give the topic a ` +
+      `longer retention, and run "millrace reset ${job}" to compute everything from what is there`,
     place,
   )
 }
@@ -36,7 +36,7 @@ export function inputGone(place: InputPlace, start: number): RefusedError {
 /** A notice for the user of a new job that does not begin with its input's first record. */
 export function startsLate({ topic, partition, offset }: InputPlace): string {
   return (
-    `${topic}/${partition} starts at offset ${offset}: retention or a purge deleted ${amount(offset, 'record')} before, and the ` +
+    `Partition ${topic}/${partition} starts at offset ${offset}. Retention or a purge deleted ${amount(offset, 'record')}, and the ` +
     "job's results do not count them"
   )
 }

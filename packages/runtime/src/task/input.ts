@@ -97,7 +97,7 @@ export abstract class TaskInput implements Progress {
 
   /** The batch whose cursor is at the head. */
   get batch(): Batch {
-    if (this.#batch === undefined) throw new Error(`${this.topic}/${this.partition} has no head`)
+    if (this.#batch === undefined) throw new Error(`Input ${this.topic}/${this.partition} has no head`)
     return this.#batch
   }
 
@@ -257,7 +257,7 @@ export abstract class TaskInput implements Progress {
       return new RecordError(
         'RECORD_UNDECODABLE',
         `The ${part} of the record at ${this.topic}/${this.partition} offset ${batch.offset} does not decode as ` +
-          `${serde}: ${cause instanceof Error ? cause.message : cause}. Correct the topic's serde, or leave such records out with ` +
+          `${serde}: ${cause instanceof Error ? cause.message : cause}. Correct the topic's serde, or leave out such records with ` +
           'the policy onError({ undecodable: … })',
         { ...place, cause },
       )
@@ -268,7 +268,7 @@ export abstract class TaskInput implements Progress {
 function tombstonesGone({ topic, partition, baseOffset, nextOffset }: Batch): FatalError {
   return new FatalError(
     'TOMBSTONES_GONE',
-    `The job reads ${topic}/${partition} more than 24 hours behind: compaction has dropped deletions at offsets ${baseOffset} ` +
+    `The job reads ${topic}/${partition} more than 24 hours behind. Compaction removed deletions at offsets ${baseOffset} ` +
       `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Delete the job's changelog topic ` +
       `and its state to compute everything from scratch`,
     { topic, partition, offset: baseOffset },
@@ -279,7 +279,7 @@ function keyMissing({ topic, partition, key }: InputSpec, { offset }: Batch): Re
   return new RecordError(
     'KEY_MISSING',
     `The record at ${topic}/${partition} offset ${offset} has no key, but the job reads the topic with keys (${key.name}). If its ` +
-      `records have none, define the topic without \`key\`; to leave single ones out, set the policy onError({ keyless: … })`,
+      `records have none, define the topic without \`key\`. To leave out single records, set the policy onError({ keyless: … })`,
     { topic, partition, offset },
   )
 }

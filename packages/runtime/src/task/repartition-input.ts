@@ -72,8 +72,8 @@ export class RepartitionInput extends TaskInput {
     if (!batch.findHeader(IDENTITY_HEADER) || !isIdentity(batch)) {
       throw new FatalError(
         'REPARTITION_FOREIGN',
-        `${this.topic}/${this.partition} holds a record at offset ${batch.offset} that this job did not send: a ` +
-          `repartition topic is the job's own, and nothing else may append to it`,
+        `Repartition topic ${this.topic}/${this.partition} holds a record at offset ${batch.offset} that this job did not send. ` +
+          `Let nothing else append to the topic, and run the job under another name`,
         { topic: this.topic, partition: this.partition, offset: batch.offset },
       )
     }

@@ -119,9 +119,9 @@ export class SourceInput extends TaskInput {
       throw this.#refusal(
         'TIMESTAMP_AHEAD',
         batch,
-        `has the event time ${time}, which is ${time - nowMs} ms ahead of the clock; the topic allows ` +
-          `${this.#aheadMaxMs} ms (aheadMax). A clock is wrong, or the time is not in milliseconds: correct what writes the ` +
-          'topic, or state a larger aheadMax if the time is meant',
+        `has the event time ${time}, which is ${time - nowMs} ms ahead of the clock. The topic allows ` +
+          `${this.#aheadMaxMs} ms (aheadMax). A clock is wrong, or the time is not in milliseconds. Correct what writes the ` +
+          'topic, or set a larger aheadMax if the time is right',
       )
     }
   }
@@ -135,8 +135,8 @@ export class SourceInput extends TaskInput {
     if (saved !== undefined && saved.topicId !== this.#topicId) {
       throw new RefusedError(
         'TOPIC_REPLACED',
-        `The topic ${this.topic} is not the one that this job has read: it was deleted and made again. The job's state ` +
-          `counts records of the old one. Run the job under another name, or delete what it has computed with "millrace reset <job>" to compute everything from the start`,
+        `Topic ${this.topic} was deleted and created again since this job read it, and the job's state counts records of the ` +
+          `former topic. Run the job under another name, or run "millrace reset <job>" to compute everything from the start`,
         { topic: this.topic },
       )
     }

@@ -192,11 +192,11 @@ export class Task {
       ...(engine !== undefined && { engine }),
     })
     this.#state = state
-    if (note !== undefined) notice(`${this.id}: ${note}`)
+    if (note !== undefined) notice(`Task ${this.id} ${note}`)
     const progress = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
     const restored = await new ChangelogFollower(log, state, topology, partition).catchUp({ progress, signal })
     this.counts.restored += restored.records
-    if (restored.rebuilt !== undefined) notice(`${this.id}: local state was rebuilt: ${restored.rebuilt}`)
+    if (restored.rebuilt !== undefined) notice(`Task ${this.id} rebuilt its local state: ${restored.rebuilt}`)
     return state
   }
 

@@ -34,7 +34,7 @@ export class TaskTimes {
     if (input !== undefined) return this.#ofInput(input)
     const held = this.#held.get(node)
     if (held !== undefined) return held
-    if (node.kind === 'source') throw new Error(`${node.label} is not read by this task`)
+    if (node.kind === 'source') throw new Error(`Source ${node.label} is not read by this task`)
     return this.before(node)
   }
 

@@ -1,4 +1,4 @@
-import { formatPosition } from '@millrace/core'
+import { formatPosition, RefusedError } from '@millrace/core'
 import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
 import { answer } from './answer.ts'
 import { completeness } from './completeness.ts'
@@ -100,7 +100,10 @@ function keyBounds(view: ServedView, query: Query): Bounds {
   const to = query.get('to')
   const prefix = query.get('prefix')
   if (prefix !== undefined && !hasTextKeys(view.key)) {
-    throw badRequest('prefix', `view "${view.name}" has ${view.key.name} keys; a prefix is for string keys`)
+    throw badRequest(
+      'prefix',
+      `cannot be used: view ${view.name} has ${view.key.name} keys, and a prefix is for string keys`,
+    )
   }
   return {
     ...(from !== undefined && { from: keyParameter(view, 'from', from) }),
@@ -117,5 +120,6 @@ function windowBounds(view: ServedView, query: Query): Bounds {
 }
 
 function requireWindows(view: ServedView): void {
-  if (view.shape.kind === 'key') throw badRequest('view', `"${view.name}" has no windows; ask /entries or /value`)
+  if (view.shape.kind === 'key')
+    throw new RefusedError('BAD_REQUEST', `View ${view.name} has no windows. Request /entries or /value`)
 }

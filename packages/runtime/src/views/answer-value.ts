@@ -42,16 +42,16 @@ function windowAt(view: ServedView, start: number | undefined): number | undefin
   const windowed = view.shape.kind !== 'key'
   if (windowed === (start !== undefined)) return start
   throw !windowed
-    ? badRequest('window', `view "${view.name}" has no windows; leave window out`)
+    ? badRequest('window', `cannot be used: view ${view.name} has no windows. Leave it out`)
     : badRequest(
         'window',
-        `missing: view "${view.name}" has windows; give the window's start in ms since the epoch, or ask /windows for all of the key's`,
+        `is missing: view ${view.name} has windows. Give the window's start in ms since the epoch, or request /windows for all windows of the key`,
       )
 }
 
 function valueMissing(view: ServedView, key: string | undefined, windowStart: number | undefined): RefusedError {
   const window = windowStart === undefined ? '' : ` in the window that starts at ${windowStart}`
-  return new RefusedError('VALUE_MISSING', `view "${view.name}" has no value for key ${JSON.stringify(key)}${window}`, {
+  return new RefusedError('VALUE_MISSING', `View ${view.name} has no value for key ${JSON.stringify(key)}${window}`, {
     store: view.name,
   })
 }

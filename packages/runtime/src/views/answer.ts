@@ -47,7 +47,7 @@ export function sendError(response: ServerResponse, error: RefusedError): void {
 /** As `answerError`, for a request whose URL cannot be read. */
 export function answerUnreadable(cause: unknown): Response {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const body = errorBody(new RefusedError('BAD_REQUEST', `the request cannot be read: ${reason}`, { cause }))
+  const body = errorBody(new RefusedError('BAD_REQUEST', `The request cannot be read: ${reason}`, { cause }))
   return new Response(JSON.stringify(body), { status: statusOf(body.code), headers: errorHeaders(body) })
 }
 

@@ -12,7 +12,7 @@ export function answerBrokenRequests(server: Server): void {
     else answerRaw(socket, ...reasonOf(error))
   })
   server.on('connect', (_request, socket: Duplex) => {
-    const refusal = new RefusedError('METHOD_REFUSED', 'CONNECT is not taken; everything here is read with GET or HEAD')
+    const refusal = new RefusedError('METHOD_REFUSED', 'Method CONNECT is not accepted. Use GET or HEAD')
     answerRaw(socket, '405 Method Not Allowed', refusal)
   })
 }
@@ -24,16 +24,16 @@ function reasonOf(error: NodeJS.ErrnoException): [status: string, refusal: Refus
       return [
         '431 Request Header Fields Too Large',
         refusal(
-          `the request's line and headers have more than ${HEADER_BYTES_MAX} bytes, which is the most that is taken`,
+          `The request's line and headers have more than the maximum of ${HEADER_BYTES_MAX} bytes. Send fewer or shorter headers`,
         ),
       ]
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return [
         '408 Request Timeout',
-        refusal(`the request did not arrive within ${REQUEST_MS_MAX / 1000} s; send it again`),
+        refusal(`The request did not arrive within ${REQUEST_MS_MAX / 1000} s. Send it again`),
       ]
     default:
-      return ['400 Bad Request', refusal(`the request is not HTTP/1.1: ${error.message}`)]
+      return ['400 Bad Request', refusal(`The request is not HTTP/1.1: ${error.message}`)]
   }
 }
 

@@ -86,7 +86,7 @@ function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedE
   if ('socket' in place) {
     return new RefusedError(
       'ADDRESS_REFUSED',
-      `Cannot listen on the socket ${place.socket}: ${cause.message}; choose a data directory on a file system that has sockets`,
+      `Cannot listen on the socket ${place.socket}: ${cause.message}. Choose a data directory on a file system that supports sockets`,
       { file: place.socket, cause },
     )
   }
@@ -94,13 +94,13 @@ function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedE
   if (cause.code === 'EADDRINUSE') {
     return new RefusedError(
       'PORT_IN_USE',
-      `port ${port} on ${address} is taken by another program; stop it, or choose another port (0 takes a free one)`,
+      `Port ${port} on ${address} is in use by another program. Stop it, or choose another port (0 for any free port)`,
       { cause },
     )
   }
   return new RefusedError(
     'ADDRESS_REFUSED',
-    `cannot listen on ${address}, port ${port}: ${cause.message}; choose another port (0 takes a free one)`,
+    `Cannot listen on ${address}, port ${port}: ${cause.message}. Choose another port (0 for any free port)`,
     { cause },
   )
 }

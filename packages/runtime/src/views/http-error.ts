@@ -41,5 +41,5 @@ export function statusOf(code: ErrorCode): ContentfulStatusCode {
 export function errorBody(error: unknown): ErrorBody {
   if (error instanceof MillraceError) return { code: error.code, message: error.message }
   const reason = error instanceof Error ? error.message : String(error)
-  return { code: 'QUERY_FAILED', message: `the query failed: ${reason}` }
+  return { code: 'QUERY_FAILED', message: `The query failed: ${reason}` }
 }

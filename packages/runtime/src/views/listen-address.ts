@@ -11,7 +11,7 @@ export function loopbackAddress(host: string): string {
   if (host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host
   throw new RefusedError(
     'ADDRESS_REFUSED',
-    `views are served on this machine only, not on ${JSON.stringify(host)}: there is no TLS yet; ` +
-      'listen on 127.0.0.1, and reach it from elsewhere through an SSH tunnel',
+    `The view server listens only on addresses of this machine, not on ${JSON.stringify(host)}, because it has no TLS yet. ` +
+      'Listen on 127.0.0.1, and reach it from another machine through an SSH tunnel',
   )
 }

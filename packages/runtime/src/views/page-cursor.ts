@@ -23,8 +23,8 @@ export function decodeCursor(view: string, text: string): Buffer {
   if (intact && bytes.readUInt32BE(0) === checksum(view, order)) return order
   throw new RefusedError(
     'BAD_REQUEST',
-    `cursor: ${JSON.stringify(text)} was not given by a page of view "${view}"; pass on the page's "next" unchanged, ` +
-      'or leave cursor out to start at the beginning',
+    `Parameter cursor must be the unchanged "next" of a page of view ${view}, not ${JSON.stringify(text)}. Leave it out to ` +
+      'start at the beginning',
     { store: view },
   )
 }

@@ -80,7 +80,7 @@ export async function queryPeer(
   }
   if (status !== 200 && answer.code !== 'VALUE_MISSING') throw refusal(view, owner, request, answer)
   const expected = owner.partitions.toSorted((a, b) => a - b)
-  if (`${answer.parts}` !== `${expected}`) throw incomplete(view, owner, `serves the parts ${answer.parts} by now`)
+  if (`${answer.parts}` !== `${expected}`) throw incomplete(view, owner, `now serves the parts ${answer.parts}`)
   return answer
 }
 
@@ -99,7 +99,7 @@ function refusal(view: ServedView, owner: RemoteOwner, { wanted }: PeerRequest, 
       return incomplete(view, owner, `answers ${code}: ${message}`)
     default: {
       const hint = code === 'TOKEN_REFUSED' ? '. Start all processes of the job with the same token' : ''
-      return new RefusedError('QUERY_FAILED', `the process at ${owner.address} answers ${code}: ${message}${hint}`, {
+      return new RefusedError('QUERY_FAILED', `The process at ${owner.address} answers ${code}: ${message}${hint}`, {
         store: view.name,
       })
     }
@@ -109,7 +109,7 @@ function refusal(view: ServedView, owner: RemoteOwner, { wanted }: PeerRequest, 
 function incomplete({ name }: ServedView, owner: RemoteOwner, what: string, cause?: unknown): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `the process at ${owner.address}, which has the parts ${owner.partitions.join(', ')} of view "${name}", ${what}; ask again`,
+    `The process at ${owner.address}, which has the parts ${owner.partitions.join(', ')} of view ${name}, ${what}. Retry in a moment`,
     { store: name, cause },
   )
 }

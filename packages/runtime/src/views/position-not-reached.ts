@@ -8,8 +8,8 @@ export class PositionNotReached extends RetriableError {
   constructor(view: ServedView, wanted: Position, position: Position) {
     super(
       'POSITION_NOT_REACHED',
-      `view "${view.name}" does not reflect ${formatPosition(wanted)} yet, it is at ${formatPosition(position)}; ` +
-        'ask again, or with a longer timeout',
+      `View ${view.name} does not reflect ${formatPosition(wanted)} yet. It is at ${formatPosition(position)}. ` +
+        'Retry, or use a longer timeout',
       { store: view.name },
     )
     this.position = position

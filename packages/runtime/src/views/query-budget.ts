@@ -131,8 +131,8 @@ export class QueryShare {
 function tooManyQueries(): RetriableError {
   return new RetriableError(
     'TOO_MANY_QUERIES',
-    'the queries that are being answered hold as much memory as all of them may, and no room came free in time; try again ' +
-      'in a moment, with fewer at a time or a smaller limit',
+    'The queries that are being answered use all memory that queries may use, and not enough was freed in time. Retry in ' +
+      'a moment, with fewer queries at a time or a smaller limit',
   )
 }
 
@@ -140,6 +140,6 @@ function tooManyQueries(): RetriableError {
 export function tooManyWaits(): RetriableError {
   return new RetriableError(
     'TOO_MANY_QUERIES',
-    `${WAITS_MAX} queries wait for a position already, which is the most that one server takes; try again in a moment`,
+    `The server accepts ${WAITS_MAX} queries that wait for a position, and has that many. Retry in a moment`,
   )
 }

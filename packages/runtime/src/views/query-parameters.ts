@@ -13,12 +13,13 @@ export function parseQuery(url: string, names: readonly string[]): Query {
   if (start < 0 || start === url.length - 1) return query
   for (const pair of url.slice(start + 1).split('&')) {
     const equals = pair.indexOf('=')
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals), 'a name')
+    const given = equals < 0 ? pair : pair.slice(0, equals)
+    const name = decode(given, given)
     if (!names.includes(name)) {
-      const known = names.length === 0 ? 'none is taken here' : `there are ${names.join(', ')}`
-      throw badRequest(name, `no such parameter; ${known}`)
+      const known = names.length === 0 ? 'This path has no parameters' : `This path has ${names.join(', ')}`
+      throw badRequest(name, `is unknown. ${known}`)
     }
-    if (query.has(name)) throw badRequest(name, 'given twice')
+    if (query.has(name)) throw badRequest(name, 'is given twice')
     query.set(name, decode(equals < 0 ? '' : pair.slice(equals + 1), name))
   }
   return query
@@ -27,7 +28,7 @@ export function parseQuery(url: string, names: readonly string[]): Query {
 /** A parameter that must be there. */
 export function required(query: Query, name: string, meaning: string): string {
   const text = query.get(name)
-  if (text === undefined) throw badRequest(name, `missing; give ${meaning}`)
+  if (text === undefined) throw badRequest(name, `is missing. Give ${meaning}`)
   return text
 }
 
@@ -37,14 +38,14 @@ export function integer(query: Query, name: string, meaning: string, min: number
   if (text === undefined) return undefined
   const value = Number(text)
   if (/^-?\d{1,16}$/.test(text) && value >= min && value <= max) return value
-  throw badRequest(name, `${JSON.stringify(text)} is not ${meaning}`)
+  throw badRequest(name, `must be ${meaning}, not ${JSON.stringify(text)}`)
 }
 
 /** Whether a parameter is `true`; false if it is absent. */
 export function flag(query: Query, name: string): boolean {
   const text = query.get(name) ?? 'false'
   if (text === 'true' || text === 'false') return text === 'true'
-  throw badRequest(name, `${JSON.stringify(text)} is neither true nor false`)
+  throw badRequest(name, `must be true or false, not ${JSON.stringify(text)}`)
 }
 
 /** A time in ms since the epoch; undefined if it is absent. */
@@ -54,13 +55,13 @@ export function timeMs(query: Query, name: string): number | undefined {
 
 /** The error for a parameter that cannot be used. */
 export function badRequest(name: string, message: string, cause?: unknown): RefusedError {
-  return new RefusedError('BAD_REQUEST', `${name}: ${message}`, { cause })
+  return new RefusedError('BAD_REQUEST', `Parameter ${name} ${message}`, { cause })
 }
 
 function decode(text: string, name: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch (cause) {
-    throw badRequest(name, `${JSON.stringify(text)} is not percent-encoded UTF-8`, cause)
+    throw badRequest(name, `is not percent-encoded UTF-8: ${JSON.stringify(text)}`, cause)
   }
 }

@@ -126,10 +126,10 @@ describe('a view whose parts are in several processes', () => {
       { address: other?.address ?? '', partitions: [2, 3] },
       { address: third?.address ?? '', partitions: [4] },
     )
-    await incomplete(/serves the parts 2,3,4 by now/)
+    await incomplete(/now serves the parts 2,3,4/)
     here?.remoteOwners.splice(0, 2, ...known)
     await other?.close()
-    await incomplete(/which has the parts 2, 3, 4 of view "v", does not answer/)
+    await incomplete(/which has the parts 2, 3, 4 of view v, does not answer/)
   })
 
   test('asks on the socket of a process that has one, without the token', async () => {

@@ -162,9 +162,9 @@ test.each([
   const { body } = await rawRequest(`${await guardedServer({})}/status`, { headers: { origin } })
   const { message } = JSON.parse(body)
   const advised = /--allow-origin (\S+)/.exec(message)?.[1]
-  expect(message).toMatch(advised === undefined ? /only pages that come from a web server/ : `start`)
+  expect(message).toMatch(advised === undefined ? /Only pages of a web server/ : `start`)
   const url = await guardedServer({ allowOrigins: advised === undefined ? [] : [advised] })
-  const sent = /: send (\S+),/.exec(message)?.[1] ?? origin
+  const sent = /, send (\S+),/.exec(message)?.[1] ?? origin
   const { status } = await rawRequest(`${url}/status`, { headers: { origin: sent } })
   expect(status).toBe(advised === undefined ? 403 : 200)
 })

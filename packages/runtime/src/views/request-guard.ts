@@ -38,7 +38,7 @@ export function requireOrigins(origins: readonly string[]): void {
     if (meant === origin) continue
     throw new RefusedError(
       'BAD_REQUEST',
-      `${JSON.stringify(origin)} is not the origin of a web page; give a scheme, a host and maybe a port, such as ` +
+      `${JSON.stringify(origin)} is not the origin of a web page. Give a scheme, a host and perhaps a port, such as ` +
         `${meant ?? 'https://ops.example.com'}`,
     )
   }
@@ -53,11 +53,11 @@ function originIn(address: string): string | undefined {
 
 function originAdvice(origin: string): string {
   const meant = originIn(origin)
-  if (meant === origin) return `start it with --allow-origin ${origin} if they should`
+  if (meant === origin) return `If they should, start the job with --allow-origin ${origin}`
   if (meant !== undefined) {
-    return `no browser sends this as an origin: send ${meant}, and start the job with --allow-origin ${meant} if they should`
+    return `No browser sends this as an origin. If the pages should read it, send ${meant}, and start the job with --allow-origin ${meant}`
   }
-  return 'only pages that come from a web server can be allowed, such as those of http://localhost:8080, and no files or sandboxed frames'
+  return 'Only pages of a web server can be allowed, such as those of http://localhost:8080, and not files or sandboxed frames'
 }
 
 /** The request that a browser sends before it lets a page send the token. */
@@ -82,7 +82,7 @@ function originRefusal(
   if (!allowOrigins.includes(origin)) {
     return new RefusedError(
       'ORIGIN_REFUSED',
-      `web pages of ${JSON.stringify(origin)} may not read this job; ${originAdvice(origin)}`,
+      `Web pages of ${JSON.stringify(origin)} may not read this job. ${originAdvice(origin)}`,
     )
   }
   response.setHeader('access-control-allow-origin', origin)
@@ -94,7 +94,7 @@ function originRefusal(
 /** OPTIONS is for a browser that sends the request for a page. */
 function methodRefusal({ method = '' }: IncomingMessage, fromPage: boolean): RefusedError | undefined {
   if (method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && fromPage)) return undefined
-  return new RefusedError('METHOD_REFUSED', `${method} is not taken; everything here is read with GET or HEAD`)
+  return new RefusedError('METHOD_REFUSED', `Method ${method} is not accepted. Use GET or HEAD`)
 }
 
 function bearer({ headers }: IncomingMessage): string {
@@ -102,10 +102,10 @@ function bearer({ headers }: IncomingMessage): string {
 }
 
 function tokenRefused({ headers }: IncomingMessage): RefusedError {
-  const shown = headers.authorization === undefined ? 'shows no token' : 'shows another token than that of this job'
+  const shown = headers.authorization === undefined ? 'has no token' : 'has another token than this job'
   return new RefusedError(
     'TOKEN_REFUSED',
-    `the request ${shown}; send the header "Authorization: Bearer <token>", with the token in the file "token" of the ` +
+    `The request ${shown}. Send the header "Authorization: Bearer <token>", with the token in the file "token" of the ` +
       "job's data directory",
   )
 }
@@ -127,15 +127,15 @@ function refusalOf(request: IncomingMessage): RefusedError | undefined {
   if (hosts.length !== 1 || !isThisMachine(host)) {
     return new RefusedError(
       'HOST_REFUSED',
-      `the Host header is ${hosts.length > 1 ? 'given twice' : JSON.stringify(host)}; this server answers to localhost, ` +
-        '127.0.0.1 and [::1] only',
+      `The Host header is ${hosts.length > 1 ? 'given twice' : JSON.stringify(host)}. This server accepts localhost, ` +
+        '127.0.0.1 and [::1]',
     )
   }
   if (url.length > URL_BYTES_MAX) {
-    return new RefusedError('BAD_REQUEST', `the URL has ${url.length} bytes; at most ${URL_BYTES_MAX} are taken`)
+    return new RefusedError('BAD_REQUEST', `The URL has ${url.length} bytes. The maximum is ${URL_BYTES_MAX}`)
   }
   if (!url.startsWith('/')) {
-    return new RefusedError('BAD_REQUEST', `the request is for ${JSON.stringify(url)}; give a path, such as /views`)
+    return new RefusedError('BAD_REQUEST', `The request is for ${JSON.stringify(url)}. Give a path, such as /views`)
   }
   return undefined
 }

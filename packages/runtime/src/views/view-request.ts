@@ -24,7 +24,7 @@ export function viewNamed(views: readonly ServedView[], name: string): ServedVie
   const names = views.map((candidate) => candidate.name).sort()
   throw new RefusedError(
     'VIEW_MISSING',
-    `there is no view ${JSON.stringify(name)}; ${names.length === 0 ? 'the job has none' : `there are ${names.join(', ')}`}`,
+    `The job has no view ${JSON.stringify(name)}. Its views: ${names.join(', ') || 'none'}`,
   )
 }
 
@@ -39,7 +39,7 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw badRequest(
       name,
-      `${JSON.stringify(text)} is no key of view "${view.name}" (${view.key.name}): ${reason}`,
+      `is not a key of view ${view.name} (${view.key.name}): ${JSON.stringify(text)}, ${reason}`,
       cause,
     )
   }
@@ -49,10 +49,7 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
 function isForHereOnly(query: Query): boolean {
   const queried = query.get(PARTS_PARAMETER)
   if (queried === undefined || queried === 'here') return queried === 'here'
-  throw badRequest(
-    PARTS_PARAMETER,
-    `${JSON.stringify(queried)} is not "here", which asks for the parts of this process only`,
-  )
+  throw badRequest(PARTS_PARAMETER, `must be "here" (only the parts of this process), not ${JSON.stringify(queried)}`)
 }
 
 /**
@@ -62,7 +59,7 @@ function isForHereOnly(query: Query): boolean {
 export function requireParts(view: ServedView, query: Query): { readonly parts?: readonly number[] } {
   if (isForHereOnly(query)) return { parts: partsHere(view) }
   if (isComplete(view)) return {}
-  throw partsMissing(view, partsHere(view), 'follow each process of the job with parts=here, as "millrace watch" does')
+  throw partsMissing(view, partsHere(view), 'Follow each process of the job with parts=here, as "millrace watch" does')
 }
 
 /** What a request is answered from, as of one moment. */
@@ -93,7 +90,12 @@ export function queriedParts(
   const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
   // A part that appears twice is on its way from one process to another.
   const isWhole = found.length === view.partitions && found.every((part, index) => part === index)
-  return { here, remote, answerFields: {}, missing: isWhole ? undefined : partsMissing(view, found, 'ask again') }
+  return {
+    here,
+    remote,
+    answerFields: {},
+    missing: isWhole ? undefined : partsMissing(view, found, 'Retry in a moment'),
+  }
 }
 
 /** Throws `VIEW_INCOMPLETE` if no process has some of the parts. */
@@ -113,8 +115,8 @@ export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
 function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `view "${view.name}" has ${amount(view.partitions, 'part')}, and ${served.length} of them are served ` +
-      `(${served.join(', ') || 'none'}): the others are elsewhere, or being restored or moved; ${remedy}`,
+    `View ${view.name} has ${amount(view.partitions, 'part')}, and ${served.length} of them are served ` +
+      `(${served.join(', ') || 'none'}). The others are in other processes, or are being restored or moved. ${remedy}`,
     { store: view.name },
   )
 }
@@ -161,7 +163,7 @@ export function requireReflected(view: ServedView, wanted: Position | undefined,
   if (wanted === undefined || reflects(position, wanted)) return
   throw new RetriableError(
     'VIEW_INCOMPLETE',
-    `a part of view "${view.name}" moved or was restored during the query, and does not reflect ${formatPosition(wanted)} yet; ask again`,
+    `A part of view ${view.name} moved or was restored during the query, and does not reflect ${formatPosition(wanted)} yet. Retry in a moment`,
     { store: view.name },
   )
 }
@@ -176,7 +178,10 @@ function requireReachable(wanted: Position, views: readonly ServedView[]): void 
     views.map((view) => view.sources),
   )
   if (unknown === undefined) return
-  throw new RefusedError('BAD_POSITION', `after: no view of this job depends on ${unknown}, so none ever reflects it`)
+  throw new RefusedError(
+    'BAD_POSITION',
+    `Parameter after names ${unknown}, on which no view of this job depends. Use a position as an earlier answer gave it`,
+  )
 }
 
 function isComplete(view: ServedView): boolean {

@@ -74,7 +74,7 @@ function describeView(view: ServedView) {
 function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
-    `there is nothing at ${JSON.stringify(path)}; there are /status, /views, and under /views/<name>: ` +
+    `Nothing is at ${JSON.stringify(path)}. The paths are /status, /views, and under /views/<name>: ` +
       '/value, /windows, /entries, /changes',
   )
 }
@@ -82,6 +82,6 @@ function noSuchPath(path: string): RefusedError {
 function tooManyStreams(): RetriableError {
   return new RetriableError(
     'TOO_MANY_STREAMS',
-    `${STREAMS_MAX} clients follow changes already, which is the most that one server takes; close one, then try again`,
+    `The server accepts ${STREAMS_MAX} clients that follow changes, and has that many. Close one, then retry`,
   )
 }
