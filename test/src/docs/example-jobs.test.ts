@@ -1,0 +1,113 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isJob, json, string, table, topic, windowed } from '@millrace/core'
+import { openTestDriver, type TestDriver } from '@millrace/testing'
+import { afterAll, expect, test } from 'vitest'
+import { filesUnder, repository } from '../structure/source-files.ts'
+import { codeBlocks } from './markdown.ts'
+
+const top = fileURLToPath(repository)
+const HOUR_MS = 3_600_000
+const START_MS = Date.UTC(2026, 0, 1, 8)
+
+const folder = mkdtempSync(join(top, 'docs/.jobs-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const examples = [
+  { path: 'README.md', text: readFileSync(join(top, 'README.md'), 'utf8') },
+  ...filesUnder(['docs'], '.md'),
+].flatMap(({ text }) =>
+  codeBlocks(text).flatMap(({ language, code }) => {
+    const name = /^export default job\(\s*'([^']+)'/m.exec(code)?.[1]
+    return language === 'ts' && name !== undefined ? [{ name, code }] : []
+  }),
+)
+
+/** A topic of JSON under text keys. */
+const plain = (name: string) => topic(name, { key: string(), value: json<object | number>() })
+
+/** A topic of JSON under text keys and windows. */
+const windows = (name: string) => topic(name, { key: windowed(string()), value: json<object | number>() })
+
+/** The row of a table that keeps text keys. */
+const row = (driver: TestDriver, name: string, key: string) => driver.view(table(plain('any'), name)).get(key)
+
+/** What each job of the documents does with some records: the name of the job, and the test. */
+const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>> = {
+  async 'late-departures'(driver) {
+    const delayed = (delay: number) => ({
+      key: 'ATL',
+      value: { origin: 'ATL', date: START_MS + delay, delay },
+      timestamp: START_MS + delay,
+    })
+    await driver.send(plain('departures'), delayed(5), ...Array.from({ length: 22 }, () => delayed(16)))
+    expect((await driver.read(windows('busy-hours'))).map(({ key, value }) => [key.key, value])).toEqual([
+      ['ATL', { flights: 21, minutes: 21 * 16 }],
+      ['ATL', { flights: 22, minutes: 22 * 16 }],
+    ])
+  },
+  async 'flight-delays'(driver) {
+    const value = { origin: 'ATL', destination: 'LAX', date: START_MS, delay: 20 }
+    await driver.send(plain('flights'), { key: 'ATL', value }, { key: 'SFO', value: { ...value, delay: 3 } })
+    expect((await driver.read(windows('hourly-delays'))).map(({ key, value: total }) => [key, total])).toEqual([
+      [
+        { key: 'LAX', window: { start: START_MS, end: START_MS + HOUR_MS } },
+        { flights: 1, minutes: 20 },
+      ],
+    ])
+  },
+  async 'log-errors'(driver) {
+    const lines = topic('log-lines', { value: json<object>() })
+    const [error, info] = ['error', 'info'].map((level) => ({ value: { host: 'a', level } }))
+    await driver.send(lines, ...[error, info, error].flatMap((line) => line ?? []))
+    expect(await driver.read(topic('errors', { value: json<object>() }))).toHaveLength(2)
+    expect(await row(driver, 'by-host', 'a')).toBe(2)
+  },
+  async 'route-orders'(driver) {
+    await driver.log.admin.createTopic('orders-NL')
+    const order = (cents: number) => ({ key: 'ann', value: { customer: 'ann', cents, country: 'NL' } })
+    await driver.send(plain('orders'), order(100_001), order(5))
+    expect((await driver.read(plain('big-orders'))).map(({ value }) => value)).toEqual([order(100_001).value])
+    expect((await driver.read(plain('orders-NL'))).map(({ value }) => value)).toEqual([order(5).value])
+  },
+  async trends(driver) {
+    const click = (timestamp: number) => ({ key: 'user', value: { page: 'home' }, timestamp })
+    await driver.send(plain('clicks'), click(START_MS), click(START_MS + 3 * HOUR_MS), click(START_MS))
+    await driver.runUntilEnd()
+    const trends = await driver.read(windows('trends'))
+    // An hour that starts every ten minutes: six of them have the first click, and close before the last one.
+    expect(trends.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1, 1])
+    expect(await driver.read(plain('late-clicks'))).toHaveLength(1)
+  },
+  async readings(driver) {
+    const texts = topic('readings', { key: string(), value: string() })
+    await driver.send(texts, { key: 'a', value: '5' }, { key: 'a', value: 'not JSON' })
+    expect(await row(driver, 'latest', 'a')).toBe(5)
+    const letters = await driver.read(topic('readings-undecodable', { key: string(), value: string() }))
+    expect(letters.map(({ value }) => value)).toEqual(['not JSON'])
+  },
+  async summing(driver) {
+    await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
+    expect(await row(driver, 'sums', 'k')).toBe(42)
+  },
+}
+
+test('every job of the documents has a scenario', () => {
+  expect(examples.map(({ name }) => name).sort()).toEqual(Object.keys(SCENARIOS).sort())
+})
+
+test.each(examples)(
+  'the job $name of the documents does what its page says, on one partition and on three',
+  async ({ name, code }) => {
+    const file = join(folder, `${name}.ts`)
+    writeFileSync(file, code)
+    const module: { readonly default: unknown } = await import(pathToFileURL(file).href)
+    if (!isJob(module.default)) throw new Error(`${name} is not a job`)
+    for (const partitions of [1, 3]) {
+      const driver = await openTestDriver(module.default, { partitions })
+      await SCENARIOS[name]?.(driver)
+      await driver.close()
+    }
+  },
+)
