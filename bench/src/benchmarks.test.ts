@@ -6,6 +6,8 @@ import { STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runProducer } from './producer/producer.ts'
+import { runRestore } from './state/restore.ts'
+import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
 
 // Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
@@ -66,6 +68,26 @@ test.each([STATELESS, STATEFUL])(
   async (contest) => {
     const report = await runCost(contest, 12_000, 1, [10])
     expect(report).toContain('exactly-once, a commit each 10 ms')
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a restored state is the same as before',
+  async () => {
+    const report = await runRestore(12_000, 1)
+    expect(report).toContain('bare loop')
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'random updates of a large store come to the same totals by hand and on Millrace',
+  async () => {
+    const report = await runUpdates(1000, 3000, 1)
+    expect(report).toContain('on Millrace')
     expect(report).not.toContain('NaN')
   },
   TEST_MS_MAX,

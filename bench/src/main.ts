@@ -3,15 +3,23 @@ import { parseArgs } from 'node:util'
 import { runCompaction } from './file-log/compaction.ts'
 import { runThroughput } from './file-log/throughput.ts'
 import { runCost } from './guarantee/cost.ts'
-import { runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
+import { NEW_KEYS, runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runProducer } from './producer/producer.ts'
+import { runRestore } from './state/restore.ts'
+import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
 
 /** How much each benchmark does. */
 interface Sizes {
   readonly flights: number
+  /** Flights whose keys are mostly new. */
+  readonly routes: number
+  /** Keys of the stores whose keys are updated in random order, and how many updates there are. */
+  readonly fewAccounts: number
+  readonly accounts: number
+  readonly updates: number
   /** How often each measurement is repeated. */
   readonly pairs: number
   /** The commit intervals at which guarantees are compared. */
@@ -31,6 +39,10 @@ interface Sizes {
 
 const FULL: Sizes = {
   flights: 3_000_000,
+  routes: 2_000_000,
+  fewAccounts: 100_000,
+  accounts: 10_000_000,
+  updates: 1_000_000,
   pairs: 5,
   intervalsMs: [10, 100, 1000],
   produced: 3_000_000,
@@ -44,6 +56,10 @@ const FULL: Sizes = {
 /** Only shows that everything runs; its figures mean nothing. */
 const QUICK: Sizes = {
   flights: 20_000,
+  routes: 20_000,
+  fewAccounts: 1000,
+  accounts: 20_000,
+  updates: 5000,
   pairs: 1,
   intervalsMs: [100],
   produced: 20_000,
@@ -63,6 +79,7 @@ const ALONE_PAUSE_MS = 130
 const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = {
   stateless: ({ flights, pairs }) => runPairs(STATELESS, flights, pairs),
   stateful: ({ flights, pairs }) => runPairs(STATEFUL, flights, pairs),
+  'new-keys': ({ routes, pairs }) => runPairs(NEW_KEYS, routes, pairs),
   'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   producer: ({ produced, pairs }) => runProducer(produced, pairs),
@@ -73,12 +90,18 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   visible: ({ passedOn, pairs, intervalsMs }) => runVisible(passedOn, STREAM_PAUSE_MS, pairs, intervalsMs),
   'visible-alone': ({ passedOnAlone, pairs, intervalsMs }) =>
     runVisible(passedOnAlone, ALONE_PAUSE_MS, pairs, intervalsMs),
+  restore: ({ routes, pairs }) => runRestore(routes, pairs),
+  updates: ({ fewAccounts, updates, pairs }) => runUpdates(fewAccounts, updates, pairs),
+  'updates-large': ({ accounts, updates, pairs }) => runUpdates(accounts, updates, pairs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
 }
 
+/** It takes half an hour, so it runs only if it is named. */
+const ONLY_NAMED = 'updates-large'
+
 const HELP = `Usage: npm run bench -- [options] [benchmark...]
 
-Benchmarks (all, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
+Benchmarks (all except ${ONLY_NAMED}, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
 
   --quick      little data, one run: shows that everything works, measures nothing
   --pairs <n>  how often each is repeated (default ${FULL.pairs})
@@ -112,7 +135,9 @@ if (values.help) {
   process.stderr.write(`${problem}\n\n${HELP}`)
   process.exitCode = 2
 } else {
-  await runBenchmarks(positionals.length > 0 ? positionals : Object.keys(BENCHMARKS))
+  await runBenchmarks(
+    positionals.length > 0 ? positionals : Object.keys(BENCHMARKS).filter((name) => name !== ONLY_NAMED),
+  )
 }
 
 function problemWith(): string | undefined {

@@ -1,7 +1,6 @@
 import { deepStrictEqual } from 'node:assert'
 import type { Guarantee } from '@millrace/runtime'
 import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
-import { prepareFlights } from '../flights/prepare.ts'
 import type { Contest } from '../jobs/pairs.ts'
 import { onlyTask, type Results, readResults } from '../jobs/results.ts'
 import { withRunDirectory } from '../run-directory.ts'
@@ -24,7 +23,7 @@ export async function runCost(
   pairs: number,
   intervalsMs: readonly number[],
 ): Promise<string> {
-  const input = await prepareFlights(records)
+  const input = await contest.prepare(records)
   const rows: string[][] = []
   for (const intervalMs of intervalsMs) {
     const sides = new Map<Guarantee, Side[]>(GUARANTEES.map((guarantee) => [guarantee, []]))
@@ -55,14 +54,14 @@ export async function runCost(
 }
 
 async function runSide(
-  { job, output }: Contest,
-  input: string,
+  { job, input, output, store }: Contest,
+  from: string,
   guarantee: Guarantee,
   commitIntervalMs: number,
 ): Promise<Side> {
-  return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
+  return withRunDirectory({ from, topics: [input] }, async (data) => ({
     measured: await measure('works/guaranteed.ts', { data, job, output, guarantee, commitIntervalMs }),
-    results: await readResults(data, output, onlyTask(data, job), 0),
+    results: await readResults(data, output, onlyTask(data, job), store, 0),
   }))
 }
 

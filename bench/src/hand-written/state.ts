@@ -10,6 +10,12 @@ export async function openState(directory: string): Promise<State> {
   return state
 }
 
+/** The input position up to which the state holds; 0 if it is new. */
+export function readPosition(state: State): number {
+  const position = state.getSync(POSITION_KEY)
+  return position === undefined ? 0 : JSON.parse(position.toString()).offset
+}
+
 /** Adds the input position that a commit stands for to the commit's batch, and writes the batch. */
 export async function writePosition(batch: ReturnType<State['batch']>, offset: number): Promise<void> {
   await batch.put(POSITION_KEY, Buffer.from(JSON.stringify({ offset }))).write()

@@ -27,7 +27,7 @@ export class TopicReader {
   keyEnd = 0
   valueStart = 0
   valueEnd = 0
-  /** Records read so far. This is the next offset if the topic begins at 0 and has no markers of transactions. */
+  /** Records read so far. With `from`, this is the next offset if the topic has no markers of transactions. */
   records = 0
   readonly #segments: string[]
   #file = -1
@@ -37,17 +37,24 @@ export class TopicReader {
   #next = 0
   #baseTimestamp = 0
   #isControl = false
+  #baseOffset = 0
+  readonly #from: number
 
-  constructor(directory: string) {
-    this.#segments = readdirSync(directory)
+  /** Reads from the batch that begins at offset `from`. */
+  constructor(directory: string, from = 0) {
+    const bases = readdirSync(directory)
       .filter((name) => name.endsWith('.log'))
-      .sort()
-      .map((name) => `${directory}/${name}`)
+      .map((name) => Number.parseInt(name, 10))
+      .sort((a, b) => a - b)
+    this.#segments = bases
+      .filter((_, index) => (bases[index + 1] ?? Number.POSITIVE_INFINITY) > from)
+      .map((base) => `${directory}/${String(base).padStart(20, '0')}.log`)
+    this.#from = from
   }
 
   /** Moves to the next batch of records; false at the end of the last segment. */
   nextBatch(): boolean {
-    while (this.#enterBatch()) if (!this.#isControl) return true
+    while (this.#enterBatch()) if (!this.#isControl && this.#baseOffset >= this.#from) return true
     return false
   }
 
@@ -80,6 +87,7 @@ export class TopicReader {
     this.#next = at + LENGTH_OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT)
     const crc = crc32c(bytes.subarray(at + ATTRIBUTES_AT, this.#next))
     if (bytes[at + MAGIC_AT] !== MAGIC || crc !== bytes.readUInt32BE(at + CRC_AT)) throw new Error('Damaged batch')
+    this.#baseOffset = readInt64(bytes, at)
     // A transaction's marker is not a record for a job.
     this.#isControl = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CONTROL_BIT) !== 0
     this.#baseTimestamp = readInt64(bytes, at + BASE_TIMESTAMP_AT)

@@ -18,6 +18,30 @@ export const delayedFlights: Job = job(
     .to(topic('delayed', { key: string(), value: json<Delayed>() })),
 )
 
+const routes = topic('routes', { key: string(), value: json<Flight>() })
+
+/** A total by key, as the job and the loop of a benchmark write it. */
+export interface Total {
+  readonly count: number
+  readonly sum: number
+}
+
+const init = (): Total => ({ count: 0, sum: 0 })
+
+const routeTotals = stream(routes)
+  .groupByKey()
+  .aggregate('totals', {
+    init,
+    add: (total, { delay }) => ({ count: total.count + 1, sum: total.sum + delay }),
+  })
+
+/** The job with mostly new keys: flights and minutes of delay by route and hour, an output per record. */
+export const routeTotalsJob: Job = job(
+  'route-totals',
+  routeTotals,
+  routeTotals.changes().to(topic('totals', { key: string(), value: json<Total>() })),
+)
+
 interface Delays {
   readonly flights: number
   readonly minutes: number
@@ -36,4 +60,22 @@ export const hourlyDelays: Job = job(
   'hourly-delays',
   delays,
   delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() })),
+)
+
+/** A payment of an account. */
+export interface Payment {
+  readonly amount: number
+}
+
+export const payments = topic('payments', { key: string(), value: json<Payment>() })
+
+/** The job with many keys: count and sum of payments by account; a view, no output. */
+export const accountTotalsJob: Job = job(
+  'account-totals',
+  stream(payments)
+    .groupByKey()
+    .aggregate('totals', {
+      init,
+      add: (total, { amount }) => ({ count: total.count + 1, sum: total.sum + amount }),
+    }),
 )

@@ -1,18 +1,19 @@
 import { deepStrictEqual } from 'node:assert'
 import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
-import { prepareFlights } from '../flights/prepare.ts'
+import { prepareFlights, prepareRoutes } from '../flights/prepare.ts'
 import { withRunDirectory } from '../run-directory.ts'
 import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
-import { onlyTask, type Results, readResults } from './results.ts'
-
-/** In Millrace's state, a checksum and a time precede each total. In the loop's state, nothing precedes it. */
-const PREFIX_BYTES = 12
+import { onlyTask, PREFIX_BYTES, type Results, readResults } from './results.ts'
 
 export interface Contest {
   /** What is done, for the table. */
   readonly title: string
+  /** Makes a data directory with so many records in the topic `input`. */
+  readonly prepare: (records: number) => Promise<string>
+  readonly input: string
   readonly job: string
+  readonly store: string
   readonly output: string
   readonly byHand: string
   readonly onMillrace: string
@@ -20,7 +21,10 @@ export interface Contest {
 
 export const STATELESS: Contest = {
   title: 'stateless: filter and project',
+  prepare: prepareFlights,
+  input: 'flights',
   job: 'delayed-flights',
+  store: 'delays',
   output: 'delayed',
   byHand: 'works/delayed-by-hand.ts',
   onMillrace: 'works/delayed-on-millrace.ts',
@@ -28,10 +32,24 @@ export const STATELESS: Contest = {
 
 export const STATEFUL: Contest = {
   title: 'stateful: hourly aggregate by origin, an output per record',
+  prepare: prepareFlights,
+  input: 'flights',
   job: 'hourly-delays',
+  store: 'delays',
   output: 'delays',
   byHand: 'works/hourly-by-hand.ts',
   onMillrace: 'works/hourly-on-millrace.ts',
+}
+
+export const NEW_KEYS: Contest = {
+  title: 'mostly new keys: total by route and hour, an output per record',
+  prepare: prepareRoutes,
+  input: 'routes',
+  job: 'route-totals',
+  store: 'totals',
+  output: 'totals',
+  byHand: 'works/routes-by-hand.ts',
+  onMillrace: 'works/routes-on-millrace.ts',
 }
 
 interface Side {
@@ -44,7 +62,7 @@ interface Side {
  * the warm machine does not always favour the same one. Throws if the two have different results.
  */
 export async function runPairs(contest: Contest, records: number, pairs: number): Promise<string> {
-  const input = await prepareFlights(records)
+  const input = await contest.prepare(records)
   const byHand: Side[] = []
   const onMillrace: Side[] = []
   for (let pair = 0; pair < pairs; pair++) {
@@ -58,17 +76,17 @@ export async function runPairs(contest: Contest, records: number, pairs: number)
   return report(contest, byHand, onMillrace)
 }
 
-async function runByHand({ byHand, output }: Contest, input: string): Promise<Side> {
-  return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
+async function runByHand({ byHand, output, store, input }: Contest, from: string): Promise<Side> {
+  return withRunDirectory({ from, topics: [input] }, async (data) => ({
     measured: await measure(byHand, { data }),
-    results: await readResults(data, output, `${data}/state/by-hand`, 0),
+    results: await readResults(data, output, `${data}/state/by-hand`, store, 0),
   }))
 }
 
-async function runOnMillrace({ onMillrace, output, job }: Contest, input: string): Promise<Side> {
-  return withRunDirectory({ from: input, topics: ['flights'] }, async (data) => ({
+async function runOnMillrace({ onMillrace, output, store, job, input }: Contest, from: string): Promise<Side> {
+  return withRunDirectory({ from, topics: [input] }, async (data) => ({
     measured: await measure(onMillrace, { data }),
-    results: await readResults(data, output, onlyTask(data, job), PREFIX_BYTES),
+    results: await readResults(data, output, onlyTask(data, job), store, PREFIX_BYTES),
   }))
 }
 

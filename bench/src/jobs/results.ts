@@ -3,6 +3,9 @@ import { readdirSync } from 'node:fs'
 import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 
+/** In Millrace's state, a checksum and a time precede each total. In the loop's state, nothing precedes it. */
+export const PREFIX_BYTES = 12
+
 /** The results of a run, in a form in which two runs can be compared. */
 export interface Results {
   readonly outputs: number
@@ -14,8 +17,17 @@ export interface Results {
   readonly stateDigest: string
 }
 
-/** Reads the results of a run. `state` is the state's directory. `prefixBytes` bytes before each of its values are skipped. */
-export async function readResults(data: string, output: string, state: string, prefixBytes: number): Promise<Results> {
+/**
+ * Reads the results of a run. `state` is the state's directory, and `store` the store in it. `prefixBytes` bytes before each of
+ * its values are skipped.
+ */
+export async function readResults(
+  data: string,
+  output: string,
+  state: string,
+  store: string,
+  prefixBytes: number,
+): Promise<Results> {
   const outputs = new TopicReader(`${data}/topics/${output}/0`)
   const outputHash = createHash('sha256')
   while (outputs.nextBatch()) {
@@ -25,20 +37,29 @@ export async function readResults(data: string, output: string, state: string, p
       outputHash.update(outputs.bytes.subarray(outputs.valueStart, outputs.valueEnd))
     }
   }
+  return {
+    outputs: outputs.records,
+    outputDigest: outputHash.digest('hex'),
+    ...(await readTotals(state, `${store}\0`, `${store}\x01`, prefixBytes)),
+  }
+}
+
+/** Reads the totals from one key on and before another. */
+export async function readTotals(
+  state: string,
+  gte: string,
+  lt: string,
+  prefixBytes: number,
+): Promise<Pick<Results, 'totals' | 'stateDigest'>> {
   const stateHash = createHash('sha256')
   let totals = 0
   const level = await openState(state)
-  for await (const [key, value] of level.iterator({ gte: Buffer.from('delays\0'), lt: Buffer.from('delays\x01') })) {
+  for await (const [key, value] of level.iterator({ gte: Buffer.from(gte), lt: Buffer.from(lt) })) {
     stateHash.update(key).update(value.subarray(prefixBytes))
     totals++
   }
   await level.close()
-  return {
-    outputs: outputs.records,
-    outputDigest: outputHash.digest('hex'),
-    totals,
-    stateDigest: stateHash.digest('hex'),
-  }
+  return { totals, stateDigest: stateHash.digest('hex') }
 }
 
 /** The state directory of the job's only task. */

@@ -11,12 +11,13 @@ export interface RunOptions extends Pick<ContainerOptions, 'guarantee' | 'commit
 }
 
 /** Runs a job to the end of its input, as `millrace run --until-end` does; returns how many records it processed. */
-export async function runJob(data: string, job: Job, output: string, options: RunOptions = {}): Promise<number> {
+export async function runJob(data: string, job: Job, output?: string, options: RunOptions = {}): Promise<number> {
   const { commitsMs, ...settings } = options
   const env = nodeEnv()
   const opened = await openFileLog({ directory: data, env })
   const log = commitsMs === undefined ? opened : timedLog(opened, commitsMs)
-  await log.admin.createTopic(output)
+  const isMissing = output !== undefined && (await log.admin.describeTopic(output)) === undefined
+  if (isMissing) await log.admin.createTopic(output)
   const container = await startContainer({
     job,
     log,
