@@ -84,7 +84,7 @@ const CASES: readonly Case[] = [
     what: 'a job that reads a topic that is not there',
     args: (folder) => ['run', '--until-end', folder.write('job.ts', SUMMING_JOB)],
     code: 4,
-    message: ['TOPIC_MISSING', '"numbers"', 'millrace topics create numbers'],
+    message: ['TOPIC_MISSING', 'Topic numbers does not exist', 'millrace topics create numbers'],
   },
   {
     what: 'a record that the serde of the job does not fit',

@@ -32,7 +32,7 @@ export function eventConnection(url: string, open: OpenStream): Observable<Recei
         if (done || subscriber.closed) break
         parser.feed(decoder.decode(value, { stream: true }))
       }
-      throw new RetriableError('SERVER_UNREACHABLE', `${url} ended the stream of changes`)
+      throw new RetriableError('SERVER_UNREACHABLE', `The server at ${url} ended the stream of changes`)
     }
     read().catch((error) => subscriber.error(error))
     return () => stop.abort()

@@ -101,5 +101,5 @@ function isPassing(error: unknown): boolean {
 }
 
 function silent(url: string): RetriableError {
-  return new RetriableError('SERVER_UNREACHABLE', `${url} has said nothing for ${SILENCE_MS_MAX} ms`)
+  return new RetriableError('SERVER_UNREACHABLE', `The server at ${url} has sent nothing for ${SILENCE_MS_MAX} ms`)
 }

@@ -32,7 +32,7 @@ export class HttpTransport {
       return { body: await response.json(), error: undefined }
     } catch (cause) {
       if (signal?.aborted === true) throw cause
-      throw cause instanceof SyntaxError ? badAnswer(url, 'the body is no JSON', cause) : unreachable(url, cause)
+      throw cause instanceof SyntaxError ? badAnswer(url, 'the body is not JSON', cause) : unreachable(url, cause)
     }
   }
 
@@ -50,7 +50,7 @@ export class HttpTransport {
     if (response.status !== 200) throw (await refused(url, response)).error
     const type = response.headers.get('content-type') ?? ''
     if (response.body === null || !type.startsWith('text/event-stream')) {
-      throw badAnswer(url, `it answered with "${type}" where events were asked for`)
+      throw badAnswer(url, `it answered a request for events with "${type}"`)
     }
     return response.body
   }

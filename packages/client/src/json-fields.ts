@@ -2,19 +2,19 @@ import { type Position, parsePosition, type Window } from '@millrace/core'
 
 /** A field of an answer's object; throws if the answer is not an object. */
 export function field(json: unknown, name: string): unknown {
-  if (typeof json !== 'object' || json === null) throw new Error(`${JSON.stringify(json)} is no object`)
+  if (typeof json !== 'object' || json === null) throw new Error(`${JSON.stringify(json)} is not an object`)
   return Object.hasOwn(json, name) ? Reflect.get(json, name) : undefined
 }
 
 export function textField(json: unknown, name: string): string {
   const text = field(json, name)
-  if (typeof text !== 'string') throw new Error(`"${name}" is no text`)
+  if (typeof text !== 'string') throw new Error(`"${name}" is not text`)
   return text
 }
 
 export function listField(json: unknown, name: string): readonly unknown[] {
   const list = field(json, name)
-  if (!Array.isArray(list)) throw new Error(`"${name}" is no list`)
+  if (!Array.isArray(list)) throw new Error(`"${name}" is not a list`)
   return list
 }
 

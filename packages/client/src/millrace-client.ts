@@ -89,7 +89,7 @@ export class MillraceClient {
     try {
       return listField(body, 'views').map(describedView)
     } catch (cause) {
-      throw badAnswer(this.#transport.url, 'its list of views does not fit', cause)
+      throw badAnswer(this.#transport.url, 'its list of views has another form', cause)
     }
   }
 
@@ -97,7 +97,7 @@ export class MillraceClient {
   async status(): Promise<JobStatus> {
     const body = await this.#transport.read('/status', {})
     if (isStatus(body)) return body
-    throw badAnswer(this.#transport.url, 'its status does not fit')
+    throw badAnswer(this.#transport.url, 'its status has another form')
   }
 
   #named<K, V>(name: string): ViewReader<K, V> {
@@ -114,7 +114,7 @@ export class MillraceClient {
     const view = views.find((candidate) => candidate.name === name)
     if (view !== undefined) return jsonCodec(view.key)
     const names = views.map((candidate) => candidate.name).join(', ')
-    throw new RefusedError('VIEW_MISSING', `the job has no view ${JSON.stringify(name)}; it has ${names || 'none'}`)
+    throw new RefusedError('VIEW_MISSING', `The job has no view ${JSON.stringify(name)}. Its views: ${names || 'none'}`)
   }
 }
 
@@ -123,8 +123,8 @@ function requirePlainKeys(name: string, keySerde: string): void {
   if (!keySerde.startsWith('windowed(')) return
   throw new RefusedError(
     'UNSUPPORTED',
-    `view "${name}" has windows in its keys and none of its own, which its type does not tell apart: ` +
-      `read it by name, client.view<Windowed<…>, …>('${name}')`,
+    `View ${name} has windowed keys but no windows, so it cannot be read as a table with windows. Read it by name: ` +
+      `client.view<Windowed<…>, …>('${name}')`,
   )
 }
 

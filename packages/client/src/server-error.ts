@@ -11,28 +11,25 @@ import {
 export function serverError(url: string, status: number, body: unknown): MillraceError {
   if (isErrorBody(body)) return errorWithCode(body.code, body.message)
   if (status >= 502 && status <= 504) {
-    return new RetriableError(
-      'SERVER_UNREACHABLE',
-      `${url} answered ${status}: what stands before the job cannot reach it`,
-    )
+    return new RetriableError('SERVER_UNREACHABLE', `The gateway at ${url} answered ${status}: it cannot reach the job`)
   }
-  return badAnswer(url, `its answer (status ${status}) is not one`)
+  return badAnswer(url, `its answer (status ${status}) has another form`)
 }
 
 /** The server at the URL does not speak Millrace's protocol. */
 export function badAnswer(url: string, reason: string, cause?: unknown): RefusedError {
-  return new RefusedError('BAD_ANSWER', `${url} is no Millrace server's: ${reason}; check the URL`, { cause })
+  return new RefusedError(
+    'BAD_ANSWER',
+    `The answer from ${url} is not from a Millrace server: ${reason}. Check the URL`,
+    { cause },
+  )
 }
 
 /** No server answers at the URL. */
 export function unreachable(url: string, cause: unknown): RetriableError {
-  return new RetriableError(
-    'SERVER_UNREACHABLE',
-    `nothing answers at ${url}: is the job running, and is the URL right?`,
-    {
-      cause,
-    },
-  )
+  return new RetriableError('SERVER_UNREACHABLE', `Nothing answers at ${url}. Start the job, or correct the URL`, {
+    cause,
+  })
 }
 
 function isErrorBody(body: unknown): body is { code: ErrorCode; message: string } {

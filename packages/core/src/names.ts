@@ -12,7 +12,7 @@ export function checkName(what: 'topic' | 'job' | 'store' | 'view' | 'transactio
   if (typeof name === 'string' && isValidName(name)) return
   throw new RefusedError(
     'BAD_NAME',
-    `${JSON.stringify(name)} cannot name a ${what}: a name starts with a letter or digit, goes on with letters, digits, ` +
+    `Text ${JSON.stringify(name)} is not a valid name for a ${what}. A name starts with a letter or digit, continues with letters, digits, ` +
       `".", "_" or "-", and has at most 201 characters`,
   )
 }

@@ -30,7 +30,7 @@ export function parsePosition(text: string): Position {
     if (match === null || !Number.isSafeInteger(offset)) {
       throw new RefusedError(
         'BAD_POSITION',
-        `${JSON.stringify(part)} is no position: write topic/partition=offset, several separated by commas`,
+        `Text ${JSON.stringify(part)} is not a position. Write topic/partition=offset, several separated by commas`,
       )
     }
     const [, topic = '', partition = ''] = match

@@ -94,8 +94,8 @@ export class Database {
     return this.#fail(
       new StateDamagedError(
         'STATE_WRITE_FAILED',
-        `The local state of task ${this.#task} in ${this.directory} cannot be used any more: ${what} (${reason}). It is reopened ` +
-          'and brought up to date from the changelog; if this repeats, look at the disk',
+        `The local state of task ${this.#task} in ${this.directory} cannot be used: ${what} (${reason}). It is opened again, ` +
+          'and brought up to date from the changelog. If this repeats, check the disk',
         { task: this.#task, file: this.directory, cause },
       ),
     )

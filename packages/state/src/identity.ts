@@ -75,8 +75,8 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
     throw new RefusedError(
       'DATA_VERSION',
       `The changelog of job ${job} holds store ${name} in layout version ${found.version ?? 'before 3'}, and this Millrace reads ` +
-        `version ${wanted.version}. Use the Millrace that wrote it, or delete what the job has computed with ` +
-        `"millrace reset ${job}" to compute everything from the start of its inputs`,
+        `version ${wanted.version}. Use the Millrace that wrote it, or run "millrace reset ${job}" to ` +
+        `compute everything from the start of the inputs`,
       { job, task, store: name },
     )
   }
@@ -89,9 +89,9 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
   if (changes.length === 0) return
   throw new RefusedError(
     'STATE_SERDE_CHANGED',
-    `Store ${name} of job ${job} was written with ${changes.join('; ')}: its state cannot be read any more. Give the ` +
-      'step a new name to begin a new store, or put the old serde and window back, or delete ' +
-      `what the job has computed with "millrace reset ${job}" to compute everything from the start of its inputs`,
+    `Store ${name} of job ${job} cannot be read: it was written with ${changes.join('; ')}. Restore the former serde and ` +
+      `window. Or give the step a new name, which makes a new store. Or run "millrace reset ${job}" to compute everything ` +
+      'from the start of the inputs',
     { job, task, store: name },
   )
 }

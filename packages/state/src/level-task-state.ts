@@ -113,7 +113,7 @@ export class LevelTaskState implements TaskState {
   }
 
   restorer(): StateRestorer {
-    if (this.#pending) throw new Error('A state is restored before it is processed on')
+    if (this.#pending) throw new Error('A state must be restored before it is used')
     return new LevelRestorer({
       job: this.#identity.job,
       task: this.#identity.task,
@@ -125,7 +125,7 @@ export class LevelTaskState implements TaskState {
   }
 
   freeze(group: RecordGroup, timestamp: number, checkpoint: Checkpoint): FrozenCommit {
-    if (this.#pending) throw new Error('The commit before is not applied yet')
+    if (this.#pending) throw new Error('The previous commit is not applied yet')
     const buffer = this.#buffer
     this.#frozen?.end()
     this.#evict()
@@ -218,8 +218,8 @@ function encodeStore({ name, live, owner }: TaskStore, buffer: CommitBuffer, run
     // Each value could be encoded when it was set.
     throw new RecordError(
       'RECORD_UNENCODABLE',
-      `The store ${name} cannot write a value any more: ${cause instanceof Error ? cause.message : cause}. A callback changed ` +
-        `it after it had returned it: return a new value instead of changing an old one`,
+      `Store ${name} cannot write a value: ${cause instanceof Error ? cause.message : cause}. A callback changed the value ` +
+        `after it had returned it. Return a new value instead of changing an old one`,
       { store: name, cause },
     )
   }

@@ -43,7 +43,7 @@ test('A disk that takes no new state is told of by code, task and place', async 
   const env = { ...nodeEnv(), files: { ...nodeEnv().files, makeDirectory: full } }
   const refused = openTaskState({ directory, job: 'job', task: 'task-0', stores: [TOTALS], inputs: [], env })
   await expect(refused).rejects.toMatchObject({ code: 'STATE_REBUILD_FAILED', place: { task: 'task-0' } })
-  await expect(refused).rejects.toThrow(/task-0.*could not be made.*ENOSPC/)
+  await expect(refused).rejects.toThrow(/task-0.*cannot be created.*ENOSPC/)
 })
 
 test('A state that is closed answers nothing, also to who still has one of its stores', async () => {

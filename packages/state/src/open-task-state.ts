@@ -54,14 +54,14 @@ export async function openTaskState(options: TaskStateOptions): Promise<OpenedSt
   const state = new LevelTaskState(database, identity, stores, limits)
   const fresh = isEmpty(env, directory)
   try {
-    const reason = fresh ? 'there was none' : await openTrusted(database, engine, identity, state, env)
+    const reason = fresh ? 'it did not exist' : await openTrusted(database, engine, identity, state, env)
     if (reason === undefined) return { state, opened: 'reused', note: undefined }
     await openEmpty(database, state, task)
     if (fresh) return { state, opened: 'fresh', note: undefined }
     return {
       state,
       opened: 'rebuilt',
-      note: `The local state in ${directory} is rebuilt from the changelog: ${reason}`,
+      note: `The local state of task ${task} in ${directory} is rebuilt from the changelog: ${reason}`,
     }
   } catch (error) {
     await database.close()
@@ -79,8 +79,8 @@ async function openEmpty(database: Database, state: LevelTaskState, task: string
     if (error instanceof MillraceError) throw error
     throw new FatalError(
       'STATE_REBUILD_FAILED',
-      `The local state of task ${task} could not be made in ${database.directory}: ` +
-        `${error instanceof Error ? messageOf(error) : String(error)}. Look at the disk, and start again: nothing is lost`,
+      `The local state of task ${task} cannot be created in ${database.directory}: ` +
+        `${error instanceof Error ? messageOf(error) : String(error)}. Check the disk, and start again. Nothing is lost`,
       { task, file: database.directory, cause: error },
     )
   }

@@ -82,7 +82,7 @@ test('A change that was taken back is in no commit', async () => {
   totals.set(totals.find(0), undefined)
   totals.set(totals.find(1), 'other')
   windows.set(windows.find('a', 0), 1)
-  expect(() => state.mark()).toThrow(/stretch/)
+  expect(() => state.mark()).toThrow(/marked section/)
   state.rewind()
   const frozen = state.freeze(new MemoryChangelog(), 0, new Map())
   expect([...frozen.changes('totals')]).toEqual([{ key: 0, value: 'kept' }])

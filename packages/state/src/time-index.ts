@@ -156,7 +156,7 @@ export class TimeIndex {
     const { length } = this.#prefix
     for await (const key of this.#database.level.keys({ gte: this.#prefix, lt: this.#end })) {
       if (key.length !== length + TIME_BYTES + PART_BYTES)
-        throw this.#database.damaged('a key of the time index has no such form')
+        throw this.#database.damaged('a key of the time index is malformed')
       this.#pages.add(new TimePage(readTime(key, length), key.readUInt32BE(length + TIME_BYTES)))
     }
   }

@@ -17,7 +17,7 @@ export class UndoLog<K, V> {
   #length = 0
 
   mark(): void {
-    if (this.open) throw new Error('A stretch that was marked is still open: release or rewind it first')
+    if (this.open) throw new Error('A marked section is still open. Release or rewind it first')
     this.open = true
   }
 
@@ -50,7 +50,7 @@ export class UndoLog<K, V> {
       entry.time = this.#times[at] ?? 0
       if (this.#dirty[at] === true) continue
       entry.dirty = false
-      if (changed.pop() !== entry) throw new Error('The changes of a store were not noted in their order')
+      if (changed.pop() !== entry) throw new Error('The changes of a store were not recorded in their order')
     }
     this.release()
   }

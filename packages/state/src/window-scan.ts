@@ -82,7 +82,7 @@ export class GroupedScan<K, V> implements WindowScan<K, V> {
   }
 
   get #current(): { readonly key: K; readonly value: V } {
-    if (this.#entry === undefined) throw new Error('The scan stands on no entry')
+    if (this.#entry === undefined) throw new Error('The scan is not at an entry')
     return this.#entry
   }
 

@@ -97,5 +97,5 @@ describe('an event time that no log can hold with its windows', () => {
 
 test('a limit for future times that is no duration is refused when the job is built', () => {
   const invalid = topic('readings', { ...options, aheadMax: Number.NaN })
-  expect(() => jobOver(invalid)).toThrow(/aheadMax must be a duration/)
+  expect(() => jobOver(invalid)).toThrow(/no usable aheadMax. It must be a duration/)
 })

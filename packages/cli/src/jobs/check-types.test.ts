@@ -30,8 +30,8 @@ const MISTAKES: readonly (readonly [code: string, marked: string, output: RegExp
   ['stream(flights).filterNot((flight) => flight.late)', 'late', /'late' does not exist on type 'Flight'/],
   ["topic('a', { key: string(), vale: json() })", 'vale', /'vale' does not exist.*Did you mean to write 'value'/],
   ["topic('b', { key: 'text', value: json() })", 'key', /'string' is not assignable to type 'Serde</],
-  ['stream(lines).groupByKey()', 'stream(lines)', /these records may have no key: choose one with groupBy or keyBy/],
-  ["table(lines, 'last')", 'lines', /these records may have no key: choose one with groupBy or keyBy/],
+  ['stream(lines).groupByKey()', 'stream(lines)', /These records may have no key. Choose one with groupBy or keyBy/],
+  ["table(lines, 'last')", 'lines', /These records may have no key. Choose one with groupBy or keyBy/],
   ["job('c', stream(flights))", 'stream(flights)', /not assignable to parameter of type 'Output \| Table/],
 ]
 

@@ -5,5 +5,5 @@
 export type Keyed<K, S> = unknown extends K ? S : null extends K ? KeyNeeded : S
 
 export interface KeyNeeded {
-  readonly 'these records may have no key: choose one with groupBy or keyBy first': never
+  readonly 'These records may have no key. Choose one with groupBy or keyBy first': never
 }

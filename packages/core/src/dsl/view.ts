@@ -33,6 +33,6 @@ export function viewOf(table: Table<unknown, unknown>): StorePlan {
   if (store !== undefined) return store
   throw new RefusedError(
     'VIEW_MISSING',
-    `${node.label} keeps no rows to be read: give it a name, as in { name: 'my-view' }`,
+    `Step ${node.label} cannot be read as a view, because it does not keep its rows. Give it a name, as in { name: 'my-view' }`,
   )
 }

@@ -14,12 +14,14 @@ export function windowProblems(step: PlanNode): string[] {
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
   ]
-  return problems.flatMap((problem) => (problem === undefined ? [] : [`${step.label}: the windows' ${problem}`]))
+  return problems.flatMap((problem) =>
+    problem === undefined ? [] : [`The windows of ${step.label} are not possible: ${problem}`],
+  )
 }
 
 function advanceProblem(sizeMs: number, advanceMs: number): string | undefined {
   if (!isLength(advanceMs)) return `advance must be ${DURATION}, more than 0`
-  if (advanceMs > sizeMs) return 'advance must not be more than their size, or records would fall between them'
+  if (advanceMs > sizeMs) return 'advance must not be more than the size, because records would fall between windows'
   if (sizeMs / advanceMs <= WINDOWS_PER_RECORD_MAX) return undefined
   return `advance must be longer: each record would be in more than ${WINDOWS_PER_RECORD_MAX} of them`
 }
@@ -27,7 +29,7 @@ function advanceProblem(sizeMs: number, advanceMs: number): string | undefined {
 function retentionProblem(retentionMs: number, graceMs: number): string | undefined {
   if (!isDuration(retentionMs)) return `retention must be ${DURATION}`
   return retentionMs < graceMs
-    ? 'retention must be at least their grace, during which they still take records'
+    ? 'retention must be at least the grace, because they accept records until then'
     : undefined
 }
 

@@ -147,7 +147,7 @@ export class TopicWriter<K, V> {
     if (writer !== undefined) return writer
     throw new RefusedError(
       'PARTITION_MISSING',
-      `Topic ${this.topic} has no partition ${number}: it has ${this.#partitions.length}, counted from 0`,
+      `Topic ${this.topic} has no partition ${number}. It has ${this.#partitions.length} partitions, counted from 0`,
       { topic: this.topic, partition: number },
     )
   }

@@ -15,7 +15,7 @@ const BYTES: Serde<Uint8Array> = {
   decode: (buffer: Buffer, start: number, end: number) => new Uint8Array(buffer.subarray(start, end)),
   toJson: (value) => btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')),
   fromJson(json) {
-    if (typeof json !== 'string') throw new Error(`bytes as base64 are needed, not ${describeValue(json)}`)
+    if (typeof json !== 'string') throw new Error(`Bytes as base64 are needed, not ${describeValue(json)}`)
     return Uint8Array.from(atob(json), (character) => character.charCodeAt(0))
   },
 }
@@ -33,5 +33,5 @@ export function bytes(): Serde<Uint8Array> {
 
 function checked(value: Uint8Array): Uint8Array {
   if (value instanceof Uint8Array) return value
-  throw new Error(`bytes are needed, not ${describeValue(value)}`)
+  throw new Error(`Bytes are needed, not ${describeValue(value)}`)
 }

@@ -43,7 +43,7 @@ export function json(schema?: StandardSchemaV1): Serde<unknown> {
 function jsonSerde<T>(data: PlainData, check: (value: unknown) => T): Serde<T> {
   const accept = (value: unknown): T => {
     const checked = check(value)
-    if (checked === null) throw new Error('JSON null is no value: a deletion is a record without a value')
+    if (checked === null) throw new Error('JSON null is not a value: a deletion is a record without a value')
     return checked
   }
   return {
@@ -73,7 +73,7 @@ function schemaSerde(schema: StandardSchemaV1): Serde<unknown> {
       serde.encode(value, bytes)
       const read = serde.decode(bytes.buffer, 0, bytes.position)
       if (sameData(value, read)) return read
-      throw new Error('the schema reads the value back as another one')
+      throw new Error('the schema reads the written value as another value')
     },
   }
 }

@@ -21,7 +21,7 @@ const MSGPACK: Serde<unknown> = {
     // With a Buffer, the decoder would make the bytes inside a value Buffers too.
     const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start)
     const value: unknown = PACKR.unpack(bytes)
-    if (value === null) throw new Error('MessagePack nil is no value: a deletion is a record without a value')
+    if (value === null) throw new Error('MessagePack nil is not a value: a deletion is a record without a value')
     return value
   },
   toJson: (value) => value,

@@ -21,5 +21,5 @@ export function isKeyless(key: Pick<Serde<never>, 'name'>): boolean {
 }
 
 function refuse(): never {
-  throw new Error('The topic has no keys: nothing can be kept by them')
+  throw new Error('The topic has no keys')
 }

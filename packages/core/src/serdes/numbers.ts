@@ -113,7 +113,7 @@ function numberSerde({ name, order, bytes, needed, fits, write, read }: NumberFo
     // Adding zero makes -0 the 0 that it is read back as.
     normalize: (value) => check(value) + 0,
     decode(buffer: Buffer, start: number, end: number): number {
-      if (end - start !== bytes) throw new Error(`${name} takes ${bytes} bytes, not ${end - start}`)
+      if (end - start !== bytes) throw new Error(`${name} has ${bytes} bytes, not ${end - start}`)
       return check(read(buffer, start))
     },
     toJson: (value) => value,

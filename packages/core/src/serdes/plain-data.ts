@@ -44,8 +44,8 @@ export class PlainData {
     if (value === 0) return 0
     if (isExact(value, this.#binary, depth)) return value
     if (typeof value === 'string') throw new NotCarried('has half a surrogate pair, which UTF-8 cannot carry')
-    if (typeof value === 'number') throw new NotCarried(`is ${value}, which ${this.#format} cannot say`)
-    throw new NotCarried(`is ${describeValue(value)}, which ${this.#format} cannot say`)
+    if (typeof value === 'number') throw new NotCarried(`is ${value}, which ${this.#format} cannot express`)
+    throw new NotCarried(`is ${describeValue(value)}, which ${this.#format} cannot express`)
   }
 
   #copyObject(value: object, depth: number): unknown {
@@ -76,14 +76,14 @@ export class PlainData {
   }
 
   #copySpecial(value: object, depth: number): unknown {
-    if (value instanceof Promise) throw new NotCarried('is a promise: what makes it must be synchronous')
+    if (value instanceof Promise) throw new NotCarried('is a promise: what creates it must be synchronous')
     if (this.#binary && value instanceof Uint8Array) return new Uint8Array(value)
     if (this.#binary && isDate(value)) return value
     if (this.#toJson && 'toJSON' in value && typeof value.toJSON === 'function') {
       const json: unknown = value.toJSON()
       if (json !== null) return this.#copy(json, depth + 1)
     }
-    throw new NotCarried(`is ${describeValue(value)}, which would not come back from ${this.#format} as what it is`)
+    throw new NotCarried(`is ${describeValue(value)}, which ${this.#format} would read as something else`)
   }
 }
 

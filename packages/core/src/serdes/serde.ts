@@ -41,7 +41,7 @@ export function serde<T>(options: SerdeOptions<T>): Serde<T> {
   if (!isValidName(name) || TAKEN.has(name)) {
     throw new RefusedError(
       'BAD_NAME',
-      `${JSON.stringify(name)} cannot name a serde: it ${TAKEN.has(name) ? "is one of Millrace's own" : 'needs letters and digits'}`,
+      `Text ${JSON.stringify(name)} is not a valid name for a serde: it ${TAKEN.has(name) ? 'names a serde of Millrace' : 'must have letters or digits'}. Choose another name`,
     )
   }
   return {

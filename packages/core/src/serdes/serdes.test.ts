@@ -149,12 +149,14 @@ describe('any value of any kind', () => {
 
   test('says where in the value it stands, and what is wrong with it', () => {
     const refused = (value: unknown) => () => json<unknown>().normalize?.(value)
-    expect(refused({ average: Number.NaN })).toThrow('value.average is NaN, which JSON cannot say')
-    expect(refused({ a: [1, { 'b c': 1n }] })).toThrow('value.a[1]["b c"] is a BigInt, which JSON cannot say')
-    expect(refused([1, undefined])).toThrow('value[1] is undefined, which JSON cannot say')
-    expect(refused(Number.NEGATIVE_INFINITY)).toThrow('the value is -Infinity, which JSON cannot say')
-    expect(refused({ at: new Date(5) })).toThrow('value.at is an instance of Date, which would not come back')
-    expect(refused(Promise.resolve(1))).toThrow('the value is a promise: what makes it must be synchronous')
+    expect(refused({ average: Number.NaN })).toThrow('value.average is NaN, which JSON cannot express')
+    expect(refused({ a: [1, { 'b c': 1n }] })).toThrow('value.a[1]["b c"] is a BigInt, which JSON cannot express')
+    expect(refused([1, undefined])).toThrow('value[1] is undefined, which JSON cannot express')
+    expect(refused(Number.NEGATIVE_INFINITY)).toThrow('the value is -Infinity, which JSON cannot express')
+    expect(refused({ at: new Date(5) })).toThrow(
+      'value.at is an instance of Date, which JSON would read as something else',
+    )
+    expect(refused(Promise.resolve(1))).toThrow('the value is a promise: what creates it must be synchronous')
     const endless: unknown[] = []
     endless.push(endless)
     expect(refused(endless)).toThrow(/contains itself/)

@@ -65,13 +65,13 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
   decode(bytes: Buffer, start: number, end: number): Windowed<K> {
     const keyEnd = end - TAIL_BYTES
     if (keyEnd < start || bytes[keyEnd] !== 0 || bytes[keyEnd + 1] !== 1)
-      throw new Error('the bytes are no windowed key')
+      throw new Error('the bytes are not a windowed key')
     const scratch = this.#scratch
     scratch.clear()
     scratch.reserve(keyEnd - start)
     for (let at = start; at < keyEnd; at++) {
       const byte = bytes[at] ?? 0
-      if (byte === 0 && bytes[++at] !== 0xff) throw new Error('the bytes are no windowed key')
+      if (byte === 0 && bytes[++at] !== 0xff) throw new Error('the bytes are not a windowed key')
       scratch.buffer[scratch.position++] = byte
     }
     unmakeSortable(this.#key.order, scratch.buffer, 0, scratch.position)
@@ -100,7 +100,7 @@ function checked(time: number): number {
 function readBound(bytes: Buffer, at: number): number {
   const time = readTime(bytes, at)
   if (Number.isSafeInteger(time)) return time
-  throw new Error('the bytes are no windowed key: its window is beyond the safe integers')
+  throw new Error('the bytes are not a windowed key: its window is beyond the safe integers')
 }
 
 interface WindowedJson {

@@ -62,5 +62,5 @@ test('topics that are missing are all named, each with the command that creates 
 
 test('missing topics and unequal ones are told together', () => {
   const made = job('j', a.merge(b).to(numbers('out')))
-  expect(() => resolve(made, { a: 1, b: 2 })).toThrow(/"out" does not exist(?:.|\n)*"a" has 1, "b" has 2/)
+  expect(() => resolve(made, { a: 1, b: 2 })).toThrow(/Topic out does not exist(?:.|\n)*"a" has 1, "b" has 2/)
 })

@@ -63,8 +63,8 @@ function partitionsOf(
   return {
     count,
     problem:
-      `topics that are read together must have equally many partitions, and ${list}: send the others through ` +
-      `.repartition('…', { partitions: ${most} }) before they are merged, or create them anew with equal numbers`,
+      `Topics that are read together must have the same number of partitions, and ${list}. Send the others through ` +
+      `.repartition('…', { partitions: ${most} }) before they are merged, or create them again with the same number`,
   }
 }
 
@@ -80,11 +80,11 @@ function throwMissing(
   const missing = namedTopics(topology).filter((topic) => countOf(topic) === undefined)
   if (missing.length === 0) return
   const problems = missing.map(
-    (topic) => `the topic "${topic}" does not exist: create it with  millrace topics create ${topic} --partitions 4`,
+    (topic) => `Topic ${topic} does not exist. Create it with  millrace topics create ${topic} --partitions 4`,
   )
   if (others.length > 0) throwProblems(topology.job, [...problems, ...others])
   const list = problems.map((problem) => `\n- ${problem}`).join('')
-  throw new RefusedError('TOPIC_MISSING', `The job ${JSON.stringify(topology.job)} cannot start:${list}`, {
+  throw new RefusedError('TOPIC_MISSING', `Job ${topology.job} cannot start:${list}`, {
     job: topology.job,
   })
 }

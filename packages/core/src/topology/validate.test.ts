@@ -25,21 +25,21 @@ function problems(make: () => Job): string[] {
 }
 
 const refused: readonly (readonly [string, () => Job, string])[] = [
-  ['has no outputs', () => job('j'), 'it has no outputs'],
-  ['has a bad name', () => job('../j', count('a')), '"../j" cannot name a job'],
+  ['has no outputs', () => job('j'), 'The job has no outputs'],
+  ['has a bad name', () => job('../j', count('a')), 'Text "../j" is not a valid name for a job'],
   [
     'reads a topic with a bad name',
     () => job('j', stream(numbers('a/b')).groupByKey().count('a')),
-    'cannot name a topic',
+    'is not a valid name for a topic',
   ],
-  ['writes a topic with a bad name', () => job('j', source.to(numbers(''))), '"" cannot name a topic'],
-  ['has a store with a bad name', () => job('j', count('a b')), '"a b" cannot name a store'],
+  ['writes a topic with a bad name', () => job('j', source.to(numbers(''))), 'Text "" is not a valid name for a topic'],
+  ['has a store with a bad name', () => job('j', count('a b')), 'Text "a b" is not a valid name for a store'],
   ['has a dead-letter topic with a bad name', () => job('j', count('a')).onError({ callback: deadLetter('?') }), '"?"'],
-  ['gives two stores one name', () => job('j', count('a'), source.toTable('a')), 'under the name "a"'],
+  ['gives two stores one name', () => job('j', count('a'), source.toTable('a')), 'Store a has 2 steps'],
   [
     'gives two repartition topics one name',
     () => job('j', source.repartition('a').toTable('b'), source.keyBy((n) => n).toTable('a')),
-    'repartition topic of the name "a"',
+    'Repartition topic a has 2 steps',
   ],
   [
     'has a view without a name',
@@ -53,12 +53,12 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
   [
     'reads a topic with two serdes',
     () => job('j', count('a'), table(topic('input', { key: string(), value: string() }), 'b')),
-    'the topic "input" is read by two definitions',
+    'Topic input is read by two definitions',
   ],
   [
     'writes a topic that it reads',
     () => job('j', source.to(input)),
-    'to "input" writes "input", which the job also reads',
+    'Step to "input" writes input, which the job also reads',
   ],
   [
     'keeps by key what has no key',
@@ -74,18 +74,18 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
   [
     'buries records in a topic that it reads',
     () => job('j', count('a')).onError({ undecodable: deadLetter(input) }),
-    'onError writes "input"',
+    'The policy onError writes input',
   ],
   [
     'writes its own repartition topic',
     () => job('j', source.keyBy(String).toTable('a'), source.to(numbers('j.a.repartition'))),
-    'writes the job\'s own topic "j.a.repartition"',
+    "writes j.a.repartition, a topic of the job's own",
   ],
-  ['reads its own changelog', () => job('j', table(numbers('j.changelog'), 'a')), "reads the job's own topic"],
+  ['reads its own changelog', () => job('j', table(numbers('j.changelog'), 'a')), "reads a topic of the job's own"],
   [
     'asks for no partitions',
     () => job('j', source.repartition('a', { partitions: 0 }).to(numbers('b'))),
-    'asks for 0 partitions',
+    'cannot have 0 partitions',
   ],
   [
     'merges a stream with what was computed from it behind a repartition topic',
@@ -105,16 +105,16 @@ const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])
   ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
   ['no advance', hopping('1h', { advance: 0 }), 'advance must be'],
-  ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than their size'],
+  ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
   ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 of them'],
   ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
-  ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least their grace'],
+  ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least the grace'],
 ]
 
 test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
   const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
   expect(found).toHaveLength(1)
-  expect(found[0]).toContain(`count "a": `)
+  expect(found[0]).toContain(`The windows of count "a" are not possible: `)
   expect(found[0]).toContain(problem)
 })
 
@@ -152,7 +152,7 @@ describe('a job', () => {
   test('refuses what is no output, and says which it was', () => {
     const outputs = [count('a'), source] as unknown as [ReturnType<typeof count>]
     expect(problems(() => job('j', ...outputs))).toEqual([
-      expect.stringContaining('output 2 is no table and no stream'),
+      expect.stringContaining('Output 2 is neither a table nor a stream'),
     ])
   })
 })

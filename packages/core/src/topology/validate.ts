@@ -42,11 +42,15 @@ export function throwProblems(job: string, problems: readonly string[]): void {
   if (problems.length === 0) return
   const list = problems.map((problem) => `\n- ${problem}`).join('')
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  throw new RefusedError('JOB_INVALID', `The job ${JSON.stringify(job)} has ${count}:${list}`, { job })
+  throw new RefusedError(
+    'JOB_INVALID',
+    `Job ${JSON.stringify(job)} cannot run as it is written. It has ${count}:${list}`,
+    { job },
+  )
 }
 
 const NAME_RULE =
-  'a name starts with a letter or digit, goes on with letters, digits, ".", "_" or "-", and has at most 201'
+  'A name starts with a letter or digit, continues with letters, digits, ".", "_" or "-", and has at most 201 characters'
 
 function nameProblems({ name, steps, errors }: Draft): string[] {
   const names = [
@@ -56,7 +60,9 @@ function nameProblems({ name, steps, errors }: Draft): string[] {
     ...deadLetterTopics(errors).map((topic) => ({ what: 'dead-letter topic', name: topic })),
   ]
   const problems = names.flatMap((each) =>
-    isValidName(each.name) ? [] : [`${JSON.stringify(each.name)} cannot name a ${each.what}: ${NAME_RULE}`],
+    isValidName(each.name)
+      ? []
+      : [`Text ${JSON.stringify(each.name)} is not a valid name for a ${each.what}. ${NAME_RULE}`],
   )
   return [...new Set(problems)]
 }
@@ -71,14 +77,15 @@ function stepNames(job: string, step: PlanNode): { what: string; name: string }[
 }
 
 function outputProblems({ outputs }: Draft): string[] {
-  if (outputs.length === 0) return ['it has no outputs: give it a table to view, or a stream that ends in .to(topic)']
+  if (outputs.length === 0)
+    return ['The job has no outputs. Give it a table to view, or a stream that ends in .to(topic)']
   return outputs.flatMap((output, index) => {
     if (output === undefined) {
-      return [`output ${index + 1} is no table and no stream that ends in .to(topic): only these can be outputs`]
+      return [`Output ${index + 1} is neither a table nor a stream that ends in .to(topic). Only these can be outputs`]
     }
     if (output.kind === 'sink' || output.stores.length > 0) return []
     const example = `${output.word}(…, { name: 'my-view' })`
-    return [`${output.label} is an output, but its rows are not kept: give it a name, as in ${example}`]
+    return [`Step ${output.label} is an output, but it does not keep its rows. Give it a name, as in ${example}`]
   })
 }
 
@@ -88,17 +95,19 @@ function sourceProblems({ name, steps }: Draft): string[] {
   return steps.flatMap((step) => {
     if (step.kind !== 'source') return []
     const { topic } = step
-    if (own.has(topic.name)) return [`${step.label} reads the job's own topic: no job may name it`]
+    if (own.has(topic.name)) return [`Step ${step.label} reads a topic of the job's own. Read another topic`]
     const problems: string[] = []
     if (!(topic.aheadMaxMs >= 0)) {
-      problems.push(`the topic "${topic.name}": aheadMax must be a duration such as '1h' or '1d', or 'unlimited'`)
+      problems.push(
+        `Topic ${topic.name} has no usable aheadMax. It must be a duration such as '1h' or '1d', or 'unlimited'`,
+      )
     }
     const known = first.get(topic.name)
     if (known === undefined) first.set(topic.name, step)
     else if (!readAlike(known.topic, topic)) {
       problems.push(
-        `the topic "${topic.name}" is read by two definitions that differ in serdes, timestamp or aheadMax: define it once, ` +
-          'and use that',
+        `Topic ${topic.name} is read by two definitions that differ in serdes, timestamp or aheadMax. Define it once, and ` +
+          'use that definition',
       )
     }
     return problems
@@ -115,9 +124,7 @@ function storeProblems({ steps }: Draft): string[] {
     for (const { name } of step.stores) byName.set(name, [...(byName.get(name) ?? []), step])
   }
   return [...byName].flatMap(([name, sharing]) =>
-    sharing.length === 1
-      ? []
-      : [`${sharing.length} steps keep their state under the name "${name}": rename all but one (${labels(sharing)})`],
+    sharing.length === 1 ? [] : [`Store ${name} has ${sharing.length} steps: ${labels(sharing)}. Rename all but one`],
   )
 }
 
@@ -129,14 +136,14 @@ function repartitionProblems({ steps }: Draft): string[] {
     byName.set(step.name, [...(byName.get(step.name) ?? []), step])
     const { partitions } = step
     if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions >= 1)) {
-      problems.push(`${step.label} asks for ${partitions} partitions: it needs a whole number, at least 1`)
+      problems.push(`Step ${step.label} cannot have ${partitions} partitions. Give a whole number, at least 1`)
     }
   }
   for (const [name, sharing] of byName) {
     if (sharing.length === 1) continue
     problems.push(
-      `${sharing.length} steps send records through a repartition topic of the name "${name}" (a store's own topic has the ` +
-        "store's name): rename all but one",
+      `Repartition topic ${name} has ${sharing.length} steps that send records through it. Rename all but one (a store's own ` +
+        "topic has the store's name)",
     )
   }
   return problems
@@ -147,7 +154,7 @@ function keyProblems({ steps }: Draft): string[] {
   return steps.flatMap((step) => {
     const keys = step.kind === 'repartition' ? [step.key] : step.stores.map(({ key }) => key)
     if (!keys.some(isKeyless)) return []
-    return [`${step.label} works by key, but its records have none: choose one with groupBy or keyBy first`]
+    return [`Step ${step.label} works by key, but its records have none. Choose a key with groupBy or keyBy first`]
   })
 }
 
@@ -156,15 +163,15 @@ function cycleProblems({ name, steps, errors }: Draft): string[] {
   const read = new Set(steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])))
   const own = ownTopics(name, steps)
   const check = (label: string, topic: string) => {
-    if (own.has(topic)) return [`${label} writes the job's own topic "${topic}": no job may name it`]
+    if (own.has(topic)) return [`${label} writes ${topic}, a topic of the job's own. Write to another topic`]
     if (!read.has(topic)) return []
-    return [`${label} writes "${topic}", which the job also reads: write to another topic, or read it in another job`]
+    return [`${label} writes ${topic}, which the job also reads. Write to another topic, or read it in another job`]
   }
   return [
     ...steps.flatMap((step) =>
-      step.kind === 'sink' && !('choose' in step.topic) ? check(step.label, step.topic.name) : [],
+      step.kind === 'sink' && !('choose' in step.topic) ? check(`Step ${step.label}`, step.topic.name) : [],
     ),
-    ...deadLetterTopics(errors).flatMap((topic) => check('onError', topic)),
+    ...deadLetterTopics(errors).flatMap((topic) => check('The policy onError', topic)),
   ]
 }
 

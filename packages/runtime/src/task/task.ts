@@ -192,7 +192,7 @@ export class Task {
       ...(engine !== undefined && { engine }),
     })
     this.#state = state
-    if (note !== undefined) notice(`Task ${this.id} ${note}`)
+    if (note !== undefined) notice(note)
     const progress = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
     const restored = await new ChangelogFollower(log, state, topology, partition).catchUp({ progress, signal })
     this.counts.restored += restored.records

@@ -68,7 +68,7 @@ export class JobViews {
     const names = this.#views.map((each) => each.name).join(', ')
     throw new RefusedError(
       'VIEW_MISSING',
-      `Job ${this.#job} has no view ${JSON.stringify(name)}; it has ${names || 'none'}. Pass the table to job(…)`,
+      `Job ${this.#job} has no view ${JSON.stringify(name)}. Its views: ${names || 'none'}. Pass the table to job(…)`,
       { job: this.#job, store: name },
     )
   }
@@ -118,8 +118,8 @@ class LocalView implements WindowedJobView<unknown, unknown> {
     if (parts.length === partitions) return parts
     throw new RetriableError(
       'VIEW_INCOMPLETE',
-      `This process has ${parts.length} of ${partitions} parts of view "${name}". The others are being restored, or other processes ` +
-        'have them: read the view over HTTP to read all of them',
+      `This process has ${parts.length} of ${partitions} parts of view ${name}. The others are being restored, or other processes ` +
+        'have them. Read the view over HTTP to read all of them',
       { job: this.#job, store: name },
     )
   }

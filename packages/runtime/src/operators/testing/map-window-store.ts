@@ -104,7 +104,7 @@ class SortedScan<K, V> implements WindowScan<K, V> {
 
   get #current(): MutableEntry<K, V> {
     const entry = this.#entries[this.#next - 1]
-    if (entry === undefined) throw new Error('The scan stands on no entry')
+    if (entry === undefined) throw new Error('The scan is not at an entry')
     return entry
   }
 }
