@@ -1,4 +1,5 @@
 import type { Env, Job, JobStatus, Table } from '@millrace/core'
+import { unusedOutputs } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { BehaviorSubject, type Observable } from 'rxjs'
 import { type Container, startContainer } from './container/container.ts'
@@ -19,7 +20,7 @@ export interface JobServerOptions extends Omit<ViewServerOptions, 'job' | 'views
 }
 
 /** What a process runs a job with. The caller keeps the log, and closes it when the job has ended in this process. */
-export interface RunOptions extends Omit<ContainerOptions, 'job' | 'env' | 'address'> {
+export interface RunOptions extends Omit<ContainerOptions, 'job' | 'env' | 'address' | 'onNotice'> {
   /** The outside world. Default: Node's. */
   readonly env?: Env
   /**
@@ -27,6 +28,11 @@ export interface RunOptions extends Omit<ContainerOptions, 'job' | 'env' | 'addr
    * the job can answer for that part.
    */
   readonly server?: JobServerOptions
+  /**
+   * Called with what the user should know, one line each: a store that was rebuilt, and why; an output that belongs to no job.
+   * Default: a warning of the process, which Node prints.
+   */
+  readonly onNotice?: (message: string) => void
 }
 
 /** A job that runs in this process, or this process's part of it. */
@@ -73,10 +79,16 @@ export interface ServedJob extends RunningJob {
  */
 export function runJob(job: Job, options: RunOptions & { readonly server: JobServerOptions }): Promise<ServedJob>
 export function runJob(job: Job, options: RunOptions): Promise<RunningJob>
-export async function runJob(job: Job, { env = nodeEnv(), server, ...options }: RunOptions): Promise<RunningJob> {
+export async function runJob(job: Job, options: RunOptions): Promise<RunningJob> {
+  const { env = nodeEnv(), server, onNotice = warn, ...others } = options
+  for (const message of unusedOutputs(job)) onNotice(message)
   const start = (address?: string) =>
-    startContainer({ ...options, job, env, ...(address !== undefined && { address }) })
+    startContainer({ ...others, job, env, onNotice, ...(address !== undefined && { address }) })
   return server === undefined ? unserved(job, await start()) : runServed(job, env, server, start)
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, 'MillraceWarning')
 }
 
 function unserved(job: Job, container: Container): RunningJob {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -163,6 +164,21 @@ test('all entries of a large view are read', async () => {
   const found = await collected(running.view(sums).all())
   expect(found.map(({ value }) => value).sort((a, b) => a - b)).toEqual(Array.from({ length: 2100 }, (_, n) => n))
   await running.stop()
+})
+
+test('an output that belongs to no job is a notice when a job runs that reads its topic; by default a warning of the process', async () => {
+  const options = await optionsOf()
+  stream(numbers)
+    .filter((value) => value > 5)
+    .to(topic('forgotten', { key: string(), value: int32() }))
+  const notices: string[] = []
+  const first = await runJob(summing, { ...options, onNotice: (message) => notices.push(message) })
+  await first.stop()
+  expect(notices).toEqual([expect.stringContaining('The output to "forgotten" (behind filter')])
+  const warned = once(process, 'warning')
+  const second = await runJob(summing, options)
+  await second.stop()
+  expect((await warned)[0]).toMatchObject({ name: 'MillraceWarning', message: notices[0] })
 })
 
 test('waiting for a job ends when the job does: with its error, or with JOB_NOT_RUNNING', async () => {

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path'
 import type { Job, Log } from '@millrace/core'
+import { unusedOutputs } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
 import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
@@ -79,6 +81,11 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
     if (!stop.aborted) throw error
   })
   if (job === undefined || stop.aborted) return
+  // `runJob` reports those that read a topic of the job.
+  const reported = unusedOutputs(job)
+  for (const message of unusedOutputs()) {
+    if (!reported.includes(message)) io.stderr.write(printableLines(`${message}\n`))
+  }
   const log = await openLog(options.data)
   try {
     await runOn(io, job, options, stop, log)

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { describe } from '@millrace/core'
+import { unusedOutputs } from '@millrace/core/internal'
 import { Command, Option } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
@@ -27,6 +28,7 @@ Examples:
     )
     .action(async (file: string, { format, json, check }: TopologyOptions) => {
       const job = await readJob(resolve(file), check)
+      for (const message of unusedOutputs()) io.stderr.write(printableLines(`${message}\n`))
       const text =
         json === true || format === 'json' ? JSON.stringify(describe(job, 'json'), null, 2) : describe(job, format)
       const shown = printableLines(text)

@@ -1,6 +1,7 @@
 import type { PlanNode } from '../plan/node.ts'
 import type { ErrorPolicies, ErrorPolicy } from '../topology/topology.ts'
 import { checkJob } from '../topology/validate.ts'
+import { noteUse } from './made-outputs.ts'
 import type { Output } from './output.ts'
 import { planOf } from './plan-value.ts'
 import type { Table } from './table.ts'
@@ -58,6 +59,7 @@ export function isJob(value: unknown): value is Job {
 
 function makeJob(name: string, outputs: readonly (PlanNode | undefined)[], errors: ErrorPolicies): Job {
   const valid = checkJob(name, outputs, errors)
+  noteUse(valid)
   return Object.freeze({
     [JOB]: JOB_VERSION,
     name,

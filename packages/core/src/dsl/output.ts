@@ -3,6 +3,7 @@ import type { DynamicTopic, PlanNode, SinkNode, TopicPlan } from '../plan/node.t
 import { READS_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import { isKeyless } from '../serdes/no-key.ts'
+import { noteOutput } from './made-outputs.ts'
 import { type OutputPlan, PLAN } from './plan-value.ts'
 
 /** A stream that goes to a topic: an output of a job. Made by `stream.to(…)`. */
@@ -17,5 +18,6 @@ export function outputTo(input: PlanNode, topic: TopicPlan | DynamicTopic): Outp
   const keepsBytes = !chosen && keepsKeyBytes(input, topic.key)
   const flow = { ...READS_ALL, readsKey: chosen || !(keepsBytes || isKeyless(topic.key)) }
   const node: SinkNode = Object.freeze({ ...recordStep('to', input, flow), label, kind: 'sink', topic, keepsBytes })
+  noteOutput(node)
   return Object.freeze({ [PLAN]: Object.freeze({ kind: 'output', node } as const) })
 }

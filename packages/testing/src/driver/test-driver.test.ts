@@ -198,6 +198,14 @@ test('a topic that is chosen for each record is made through the log', async () 
   expect(await driver.read(big)).toHaveLength(1)
 })
 
+test('an output that belongs to no job is among the notices', async () => {
+  const forgetful = topic('forgetful', { key: string(), value: json<Order>() })
+  const kept = stream(forgetful).toTable('kept')
+  stream(forgetful).to(topic('forgotten', { key: string(), value: json<Order>() }))
+  const driver = await opened(job('forgetful', kept))
+  expect(driver.notices).toEqual([expect.stringContaining('The output to "forgotten"')])
+})
+
 test('the same test gives the same records each time, with their times', async () => {
   const run = async () => {
     const driver = await opened(shop, { partitions: 2, startMs: 5000 })
