@@ -32,14 +32,14 @@ export const FILE_KINDS: readonly FileKind[] = [
   },
   {
     name: 'closed writers',
-    files: /^transactions\/\.closed-writers$/,
+    files: /^transactions\/\.closed-writers\.\d+\.json$/,
     flipped: ['LOG_DAMAGED'],
     deleted: ['LOG_PARTS_DIFFER'],
   },
   { name: 'group', files: /^jobs\/.*\.json$/, flipped: [], deleted: [] },
   {
     name: 'lock',
-    files: /^(jobs\/.*(lock|members\/.*)|transactions\/\.(owner-.*|closed-writers-lock)|.*\/cleaner)$/,
+    files: /^(jobs\/.*(lock|members\/.*)|transactions\/\.backup|.*\/cleaner)$/,
     flipped: [],
     deleted: [],
   },

@@ -83,6 +83,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [MEMORY_LOG, `${FILE_LOG}/transactions/epochs.test.ts`],
   },
   'connectors/FENCE_LOOKS_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/membership/lost-members.test.ts`] },
+  'connectors/GATE_LOOK_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/backup-gate.test.ts`] },
+  'connectors/GATE_WAIT_MS_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/transactions/backup-gate.test.ts`] },
   'connectors/HELD_BACK_POLL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`] },
   'connectors/GROUP_BATCH_BYTES_MAX': { becomes: NO_BOUND, tests: [MEMORY_LOG] },
   'connectors/INDEX_INTERVAL_BYTES': { becomes: NO_BOUND, tests: [`${FILE_LOG}/file-log-limits.test.ts`] },

@@ -103,17 +103,22 @@ export async function writeText(
 ): Promise<void> {
   const path = `${directory}/${name}`
   const temporary = `${directory}/.${name}-${unique}`
-  const bytes = Buffer.from(text)
-  const file = files.open(temporary, 'write')
+  await writeDurably(files, temporary, Buffer.from(text))
+  files.rename(temporary, path)
+  await files.syncDirectory(directory)
+}
+
+/** Makes bytes the durable content of a file whose name need not be durable. */
+export async function writeDurably(files: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const file = files.open(path, 'write')
   try {
+    // A process that died may have left a longer one.
     file.truncate(0)
     file.write(bytes, 0, bytes.length, 0)
     await file.sync()
   } finally {
     file.close()
   }
-  files.rename(temporary, path)
-  await files.syncDirectory(directory)
 }
 
 function checkOwner(files: FileSystem, directory: string): void {

@@ -7,7 +7,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type FileLogOptions, openFileLog } from './file-log.ts'
 import { repairPartition } from './inspect/repair-partition.ts'
 import { ForgetfulDisk } from './testing/forgetful-disk.ts'
-import { type JournalRecord, TransactionJournal } from './transactions/journal.ts'
+import { TransactionJournal } from './transactions/journal.ts'
+import type { JournalRecord } from './transactions/journal-record.ts'
+import { readSealed, sealJournal } from './transactions/seal-journal.ts'
 
 let directory: string
 let disk: ForgetfulDisk
@@ -112,46 +114,25 @@ describe('what another process left unsynced, and a failed sync has lost, is wri
 })
 
 describe('a record of a journal whose sync has failed', () => {
-  const record = (epoch: number): JournalRecord => {
-    return { producer: { id: 1, epoch }, owner: 'owner', decided: null, retired: false }
-  }
-  const openJournal = () => {
+  const NAME = 'id@1-1'
+  const record = (epoch: number): JournalRecord => ({ producer: { id: 1, epoch }, decided: null })
+
+  test.each([1, 2])('is durable once another process has sealed the journal: record %d', async (last) => {
     disk.env.files.makeDirectory(`${directory}/transactions`)
-    return new TransactionJournal(disk.env.files, directory, 'id')
-  }
-
-  test('is durable once another process has secured it', async () => {
-    const owner = openJournal()
-    owner.write(record(1))
-    await owner.sync()
-    owner.write(record(2))
+    const owner = new TransactionJournal(disk.env.files, directory, NAME, 'create')
+    for (let epoch = 1; epoch < last; epoch++) {
+      owner.write(record(epoch))
+      await owner.sync()
+    }
+    owner.write(record(last))
     disk.failSync(() => true)
     await expect(owner.sync()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
     owner.close()
-    const other = openJournal()
-    await other.secure()
-    other.close()
+    const journal = new TransactionJournal(disk.env.files, directory, NAME, 'update')
+    expect(await sealJournal(disk.env, directory, journal)).toEqual(record(last))
+    journal.close()
     disk.cutPower()
-    const reopened = openJournal()
-    expect(reopened.read()).toEqual(record(2))
-    reopened.close()
-  })
-
-  test('takes no later record along, although it is the first one and the length of the file is lost with it', async () => {
-    const owner = openJournal()
-    owner.write(record(1))
-    disk.failSync(() => true)
-    await expect(owner.sync()).rejects.toMatchObject({ code: 'LOG_SYNC_FAILED' })
-    owner.close()
-    const other = openJournal()
-    await other.secure()
-    other.write(record(2))
-    await other.sync()
-    other.close()
-    disk.cutPower()
-    const reopened = openJournal()
-    expect(reopened.read()).toEqual(record(2))
-    reopened.close()
+    expect(readSealed(disk.env.files, directory, NAME)).toEqual(record(last))
   })
 })
 

@@ -21,13 +21,13 @@ export function transactionsDirectory(data: string): string {
   return `${data}/transactions`
 }
 
-export function journalPath(data: string, transactionalId: string): string {
-  return `${data}/transactions/${transactionalId}`
+export function journalPath(data: string, journal: string): string {
+  return `${data}/transactions/${journal}`
 }
 
-/** A transactional id never starts with a dot. */
-export function ownerPath(data: string, owner: string): string {
-  return `${data}/transactions/.owner-${owner}`
+/** The final record of a journal that was taken from its owner. */
+export function sealedPath(data: string, journal: string): string {
+  return `${data}/transactions/${journal}.sealed`
 }
 
 export function groupDirectory(data: string, group: string): string {

@@ -16,7 +16,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const open = (files = env.files) => new VersionedFile({ ...env, files }, directory, 'state')
+const open = (files = env.files) => new VersionedFile(files, directory, 'state')
 
 /** A publisher that stops after its look at the directory and before its link, until it is resumed. */
 function stopped(before: number, text: string): { resume: () => Promise<boolean> } {

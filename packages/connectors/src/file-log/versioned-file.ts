@@ -1,5 +1,5 @@
-import type { Env } from '@millrace/core'
-import { readText } from './data-directory.ts'
+import type { FileSystem } from '@millrace/core'
+import { readText, writeDurably } from './data-directory.ts'
 import { systemCode } from './errors.ts'
 
 /**
@@ -22,12 +22,12 @@ export interface Version {
  * with `link(2)`, which only one process can do for each number. The others read that version, and make their change to it.
  */
 export class VersionedFile {
-  readonly #env: Env
+  readonly #files: FileSystem
   readonly #directory: string
   readonly #name: string
 
-  constructor(env: Env, directory: string, name: string) {
-    this.#env = env
+  constructor(files: FileSystem, directory: string, name: string) {
+    this.#files = files
     this.#directory = directory
     this.#name = name
   }
@@ -36,7 +36,7 @@ export class VersionedFile {
   read(): Version {
     for (;;) {
       const number = this.#numbers().at(-1) ?? 0
-      const text = number === 0 ? undefined : readText(this.#env.files, this.#pathOf(number))
+      const text = number === 0 ? undefined : readText(this.#files, this.#pathOf(number))
       // Otherwise newer ones were published, and this one was removed, between the two looks.
       if (number === 0 || text !== undefined) return { number, text }
     }
@@ -48,11 +48,11 @@ export class VersionedFile {
    * `unique` makes the name of a temporary file differ from those of other processes.
    */
   async publish(before: number, text: string, unique: string): Promise<boolean> {
-    const { files } = this.#env
+    const files = this.#files
     const number = before + 1
     if ((this.#numbers().at(-1) ?? 0) !== before) return false
     const temporary = this.#temporary(unique)
-    await this.#writeDurably(temporary, text)
+    await writeDurably(files, temporary, Buffer.from(text))
     try {
       files.link(temporary, this.#pathOf(number))
     } catch (error) {
@@ -72,34 +72,21 @@ export class VersionedFile {
 
   /** Removes what a process may have left that died, or counts as dead, in `publish`. */
   abandon(unique: string): void {
-    this.#env.files.remove(this.#temporary(unique))
+    this.#files.remove(this.#temporary(unique))
   }
 
   #temporary(unique: string): string {
     return `${this.#directory}/.${this.#name}-${unique}`
   }
 
-  async #writeDurably(path: string, text: string): Promise<void> {
-    const bytes = Buffer.from(text)
-    const file = this.#env.files.open(path, 'write')
-    try {
-      // A process that died may have left a longer one.
-      file.truncate(0)
-      file.write(bytes, 0, bytes.length, 0)
-      await file.sync()
-    } finally {
-      file.close()
-    }
-  }
-
   #removeBefore(end: number): void {
-    for (const number of this.#numbers()) if (number <= end) this.#env.files.remove(this.#pathOf(number))
+    for (const number of this.#numbers()) if (number <= end) this.#files.remove(this.#pathOf(number))
   }
 
   /** Ascending. */
   #numbers(): number[] {
     const start = `${this.#name}.`
-    return this.#env.files
+    return this.#files
       .list(this.#directory)
       .flatMap((name) => (name.startsWith(start) ? (/^(\d+)\.json$/.exec(name.slice(start.length))?.[1] ?? []) : []))
       .map(Number)

@@ -51,8 +51,8 @@ export interface Random {
   uuid(): string
 }
 
-/** Reading; reading and writing; reading and writing a file that must not exist yet. */
-export type OpenMode = 'read' | 'write' | 'create'
+/** Reading; reading and writing; the same for a file that must exist; the same for a file that must not exist yet. */
+export type OpenMode = 'read' | 'write' | 'update' | 'create'
 
 /**
  * The file operations that a log needs. The page cache answers synchronous calls in microseconds. A call that waits for the
@@ -64,7 +64,10 @@ export interface FileSystem {
    * the platform does not report it.
    */
   readonly boot: string
-  /** `write` creates the file if it is missing, and never truncates it. New files have mode 0600. */
+  /**
+   * `write` creates the file if it is missing, and never truncates it. New files have mode 0600. Throws `ENOENT`, and for
+   * `create` `EEXIST`.
+   */
   open(path: string, mode: OpenMode): OpenFile
   /** Creates the directory and its parents, with mode 0700. Content that is already there stays. */
   makeDirectory(path: string): void

@@ -29,6 +29,7 @@ const fsyncAsync = promisify(fsync)
 const FLAGS: Record<OpenMode, number> = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR | constants.O_CREAT,
+  update: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 }
 

@@ -39,7 +39,7 @@ export class Disk {
     if (place.node !== undefined && mode === 'create') throw new DiskError('EEXIST', 'open', path)
     if (place.node?.kind === 'directory') throw new DiskError('EISDIR', 'open', path)
     if (place.node !== undefined) return place.node
-    if (mode === 'read') throw new DiskError('ENOENT', 'open', path)
+    if (mode === 'read' || mode === 'update') throw new DiskError('ENOENT', 'open', path)
     const node = new FileNode(this.#nowMs())
     this.#rename([{ ...place, node }])
     return node

@@ -43,7 +43,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'missing epoch check',
     file: `${LOG}/transactions/file-transactional-writer.ts`,
-    from: 'if (!this.#journal.allows(producer)) throw writerFenced(this.transactionalId)',
+    from: 'if (this.#journal.isFenced) throw writerFenced(this.transactionalId)',
     to: '',
     seed: 9,
   },

@@ -66,7 +66,7 @@ async function writeRest(target: BackupTarget, data: string, { topics, journals,
   for (const { name } of topics) await copyText(target, data, topicDirectory(directory, name), TOPIC_FILE)
   for (const each of [topicsDirectory(directory), transactionsDirectory(directory)]) files.makeDirectory(each)
   for (const [name, record] of journals) {
-    const journal = new TransactionJournal(files, directory, name)
+    const journal = new TransactionJournal(files, directory, name, 'create')
     try {
       journal.write(record)
       await journal.sync()
@@ -75,7 +75,7 @@ async function writeRest(target: BackupTarget, data: string, { topics, journals,
     }
     target.add(journal.path)
   }
-  await target.write(transactionsDirectory(directory), CLOSED_FILE, formatClosed(records.closed))
+  await target.write(transactionsDirectory(directory), versionName(CLOSED_FILE, 1), formatClosed(records.closed))
   await files.syncDirectory(topicsDirectory(directory))
   await writeGroups(target, data)
   await copyText(target, data, directory, VERSION_FILE)
@@ -89,7 +89,7 @@ async function writeGroups(target: BackupTarget, data: string): Promise<void> {
     const from = groupDirectory(data, group)
     // A claim has a file there.
     if (files.stat(from)?.directory !== true) continue
-    const { text } = new VersionedFile(target.env, from, GROUP_FILE).read()
+    const { text } = new VersionedFile(files, from, GROUP_FILE).read()
     if (text === undefined) continue
     const directory = groupDirectory(target.directory, group)
     files.makeDirectory(directory)

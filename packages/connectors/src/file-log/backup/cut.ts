@@ -4,12 +4,13 @@ import { PartitionFiles } from '../partition/partition-files.ts'
 import { bootMark, type Tail } from '../partition/tail.ts'
 import { partitionDirectory } from '../paths.ts'
 import { TopicStore } from '../topic-store.ts'
+import { BackupGate } from '../transactions/backup-gate.ts'
 import { type CommitRecords, differenceIn } from '../transactions/check-parts.ts'
 import { readClosed } from '../transactions/closed-writers.ts'
-import { type JournalRecord, TransactionJournal } from '../transactions/journal.ts'
-import { journalNames } from '../transactions/journals.ts'
+import type { JournalRecord } from '../transactions/journal-record.ts'
+import { journalsIn } from '../transactions/journals.ts'
 
-/** A writer or a topic may come or go during a try; more than this many in a row are not a coincidence. */
+/** Something may be decided, or come or go, during a try; more than this many in a row are not a coincidence. */
 const CUT_TRIES = 20
 /**
  * A changelog records how far its job has read. It is looked at before the topics that the job reads, since those may only be
@@ -29,6 +30,7 @@ export interface PartitionCut {
 export interface Cut {
   readonly topics: readonly TopicDescription[]
   readonly partitions: readonly PartitionCut[]
+  /** By the name of the journal's file. */
   readonly journals: ReadonlyMap<string, JournalRecord>
   readonly records: CommitRecords
 }
@@ -37,10 +39,10 @@ export interface Cut {
 export type CleanerLocks = Map<string, OpenFile>
 
 /**
- * Finds a place in every partition such that a transaction is before it in all partitions, or in none. All journals are
- * locked while the tails are read, so that nothing is decided meanwhile; writers that commit wait for that time. What is open
- * there stays open, and the process that restores the backup ends it. `cleaners` gets the lock of every partition that is
- * compacted.
+ * Finds a place in every partition such that a transaction is before it in all partitions, or in none. The
+ * journals are read before and after the tails: if they are the same, nothing was decided meanwhile. Writers that commit wait
+ * for that time. What is open there stays open, and the process that restores the backup ends it. `cleaners` gets the lock of
+ * every partition that is compacted.
  */
 export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): Promise<Cut> {
   let different: Error | undefined
@@ -50,7 +52,7 @@ export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): P
     try {
       const topics = new TopicStore(env, data).list()
       await prepare(env, data, topics, cleaners)
-      const cut = await withJournalsLocked(env, data, (journals) => lookAt(env, data, topics, journals))
+      const cut = await lookAt(env, data, topics)
       if (cut === undefined) continue
       different = differenceOf(data, cut)
       if (different === undefined) return cut
@@ -85,38 +87,38 @@ async function prepare(
   }
 }
 
-async function withJournalsLocked<T>(
-  { files }: Env,
-  data: string,
-  look: (journals: ReadonlyMap<string, JournalRecord>) => T,
-): Promise<T> {
-  const locked: TransactionJournal[] = []
+async function lookAt(env: Env, data: string, topics: readonly TopicDescription[]): Promise<Cut | undefined> {
+  const gate = await BackupGate.close(env, data)
   try {
-    for (const name of journalNames(files, data)) {
-      const journal = new TransactionJournal(files, data, name)
-      locked.push(journal)
-      await journal.lock()
-    }
-    const journals = new Map<string, JournalRecord>()
-    for (const journal of locked) {
-      const record = journal.read()
-      if (record !== undefined && !record.retired) journals.set(journal.transactionalId, record)
-    }
-    return look(journals)
+    // Synchronous from here on: no other step of this process runs in between.
+    const decided = readDecided(env, data)
+    const cut = readTails(env, data, topics, decided)
+    return decided.state === readDecided(env, data).state ? cut : undefined
   } finally {
-    // Closing a journal also releases its lock.
-    for (const journal of locked) journal.close()
+    gate.open()
   }
 }
 
-/** Synchronous: no other step of this process runs in between, and other processes wait for the journals. */
-function lookAt(
+interface Decisions {
+  readonly journals: ReadonlyMap<string, JournalRecord>
+  readonly records: CommitRecords
+  /** Differs when anything was decided. */
+  readonly state: string
+}
+
+function readDecided({ files }: Env, data: string): Decisions {
+  // In this order: before a journal is removed, its content is added to the commits of closed writers.
+  const journals = new Map(journalsIn(files, data).map(({ name, record }) => [name, record]))
+  const records = { journals: [...journals.values()], closed: readClosed(files, data) }
+  return { journals, records, state: JSON.stringify([[...journals], records.closed]) }
+}
+
+function readTails(
   env: Env,
   data: string,
   topics: readonly TopicDescription[],
-  journals: ReadonlyMap<string, JournalRecord>,
+  { journals, records }: Decisions,
 ): Cut | undefined {
-  const records = { journals: [...journals.values()], closed: readClosed(env.files, data) }
   const partitions: PartitionCut[] = []
   for (const place of eachPartition(data, topics)) {
     const files = new PartitionFiles(env.files, data, place.topic.name, place.partition)

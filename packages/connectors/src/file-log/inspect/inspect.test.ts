@@ -282,7 +282,8 @@ describe('verify', () => {
       write(await writer.openPartition('t', 0), 'k', 'value')
       await writer.commit([])
     }
-    const path = `${directory}/transactions/id`
+    const [name] = readdirSync(`${directory}/transactions`).filter((each) => each.startsWith('id@'))
+    const path = `${directory}/transactions/${name}`
     const content = readFileSync(path)
     const second = 1024 * 1024
     expect(content.length).toBeGreaterThan(second)

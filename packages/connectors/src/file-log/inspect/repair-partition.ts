@@ -12,7 +12,6 @@ import { rewrite } from '../partition/rewrite.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type Tail } from '../partition/tail.ts'
 import { syncFile, syncNames } from '../sync.ts'
 import { outcomeIn } from '../transactions/finisher.ts'
-import { TransactionJournal } from '../transactions/journal.ts'
 import { findJournal } from '../transactions/journals.ts'
 import { keepDamaged, ownCopy } from './keep-damaged.ts'
 import { findMarker } from './marker-search.ts'
@@ -181,16 +180,11 @@ class Repair {
     const { files, data } = this.#files
     const marker = findMarker(files, data, open)
     if (marker !== undefined) return { outcome: marker, known: true }
-    const name = findJournal(files, data, open.id)
-    if (name === undefined) return { outcome: 'aborted', known: false }
-    const journal = new TransactionJournal(files, data, name)
-    try {
-      const outcome = outcomeIn(journal.read(), open)
-      // An older transaction counts as aborted in the journal, which only knows the last one.
-      return outcome && { outcome, known: outcome === 'committed' }
-    } finally {
-      journal.close()
-    }
+    const journal = findJournal(files, data, open.id)
+    if (journal === undefined) return { outcome: 'aborted', known: false }
+    const outcome = outcomeIn(journal.record, open)
+    // An older transaction counts as aborted in the journal, which only knows the last one.
+    return outcome && { outcome, known: outcome === 'committed' }
   }
 
   async #append(tail: Tail, transaction: OpenTransaction, outcome: Outcome): Promise<Tail> {

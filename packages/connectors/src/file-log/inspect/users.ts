@@ -1,8 +1,6 @@
 import { type FileSystem, RefusedError } from '@millrace/core'
-import { transactionsDirectory } from '../paths.ts'
-
-/** Owners' locks; journals themselves are only locked for moments. */
-const OWNER = /^\.owner-/
+import { journalPath } from '../paths.ts'
+import { journalNames } from '../transactions/journal-names.ts'
 
 /**
  * Throws `PARTITION_IN_USE` if a job runs on the data directory, or if a transactional writer lives: either may use the
@@ -11,9 +9,7 @@ const OWNER = /^\.owner-/
 export function refuseUsers(files: FileSystem, data: string, topic: string, partition: number): void {
   const locks = [
     ...filesUnder(files, `${data}/jobs`).filter((path) => path.endsWith('.lock') || path.includes('/members/')),
-    ...filesUnder(files, transactionsDirectory(data)).filter((path) =>
-      OWNER.test(path.slice(path.lastIndexOf('/') + 1)),
-    ),
+    ...journalNames(files, data).map(({ name }) => journalPath(data, name)),
   ]
   const user = locks.find((path) => isHeld(files, path))
   if (user !== undefined) throw partitionInUse(topic, partition, `a living process holds ${user}`)

@@ -45,7 +45,7 @@ export async function* verifyLog(
     }
   }
   if (wanted.topic !== undefined) return
-  const problems = await verifyJournals(env.files, data)
+  const problems = verifyJournals(env.files, data)
   if (problems.length > 0) yield { kind: 'files', problems }
 }
 

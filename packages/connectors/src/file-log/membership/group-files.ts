@@ -30,7 +30,7 @@ export class GroupFiles {
     this.#group = group
     this.directory = groupDirectory(data, group)
     env.files.makeDirectory(`${this.directory}/members`)
-    this.#states = new VersionedFile(env, this.directory, GROUP_FILE)
+    this.#states = new VersionedFile(env.files, this.directory, GROUP_FILE)
   }
 
   /** The newest state. */

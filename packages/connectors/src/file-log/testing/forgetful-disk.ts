@@ -80,7 +80,11 @@ export class ForgetfulDisk {
           this.#pages.set(`${to}${path.slice(from.length)}`, pages)
         }
       },
-      link: (path, name) => files.link(path, name),
+      link: (path, name) => {
+        files.link(path, name)
+        const pages = this.#pages.get(path)
+        if (pages !== undefined) this.#pages.set(name, pages)
+      },
       remove: (path) => {
         files.remove(path)
         this.#pages.delete(path)

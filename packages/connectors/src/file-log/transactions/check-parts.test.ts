@@ -12,6 +12,7 @@ import { withoutSyncs } from '../testing/unsynced-files.ts'
 import { TopicStore } from '../topic-store.ts'
 import { ClosedWriters, readClosed } from './closed-writers.ts'
 import { TransactionFinisher } from './finisher.ts'
+import { journalNames } from './journal-names.ts'
 import { readJournals } from './journals.ts'
 import { openTransactionalWriter } from './open-transactional-writer.ts'
 
@@ -32,6 +33,12 @@ afterEach(async () => {
   await log.close()
   rmSync(scratch, { recursive: true, force: true })
 })
+
+/** The path of a writer's journal in the data directory. */
+function journalOf(transactionalId: string): string {
+  const [found = expect.fail()] = journalNames(env.files, data, transactionalId)
+  return `transactions/${found.name}`
+}
 
 /** The data as it is now, and as it would be after the power of the machine was lost. */
 function snapshot(): string {
@@ -66,7 +73,7 @@ test('of two writers to one partition, the older journal of either is refused', 
   const earlier = snapshot()
   await commit(one, 0, 1)
   await commit(other, 0)
-  for (const parts of [['transactions/one', 'topics/t/1'], ['transactions/other']]) {
+  for (const parts of [[journalOf('one'), 'topics/t/1'], [journalOf('other')]]) {
     const mix = snapshot()
     for (const part of parts) putBack(earlier, mix, part)
     const again = await reopened(mix)
@@ -117,7 +124,7 @@ test('a journal that has not come to a transaction that is open in a partition i
   write(await writer.openPartition('t', 0), 'k', 'open')
   await writer.flush()
   const mix = snapshot()
-  putBack(earlier, mix, 'transactions/w')
+  putBack(earlier, mix, journalOf('w'))
   await expect((await reopened(mix)).openReader().assign('t', 0, 0)).rejects.toEqual(differs)
   await (await reopened(snapshot())).openReader().assign('t', 0, 0)
 })
@@ -230,12 +237,12 @@ test('a damaged record of closed writers is refused with its file', async () => 
   await commit(writer, 0)
   await writer.close()
   const copy = snapshot()
-  expect(readdirSync(`${copy}/transactions`)).toContain('.closed-writers')
-  const file = env.files.open(`${copy}/transactions/.closed-writers`, 'write')
+  expect(readdirSync(`${copy}/transactions`)).toContain('.closed-writers.1.json')
+  const file = env.files.open(`${copy}/transactions/.closed-writers.1.json`, 'write')
   file.write(Buffer.from('9'), 0, 1, 20)
   file.close()
   await expect((await reopened(copy)).openReader().assign('t', 0, 0)).rejects.toMatchObject({
     code: 'LOG_DAMAGED',
-    message: expect.stringContaining('.closed-writers'),
+    message: expect.stringContaining('.closed-writers.1.json'),
   })
 })

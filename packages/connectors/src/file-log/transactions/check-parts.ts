@@ -9,7 +9,7 @@ import type { Tail } from '../partition/tail.ts'
 import { topicDirectory } from '../paths.ts'
 import { readDescription } from '../topic-store.ts'
 import { type ClosedRecord, NO_COMMIT, readClosed } from './closed-writers.ts'
-import type { CommittedPartition, JournalRecord } from './journal.ts'
+import type { CommittedPartition, JournalRecord } from './journal-record.ts'
 import { readJournals } from './journals.ts'
 
 /** If a journal is written twice between the two reads of its slots, it looks empty: so it is read again this many times. */
@@ -111,7 +111,7 @@ function unknownCommit({ committed, open }: Tail, records: CommitRecords): strin
     return `it holds a committed transaction of producer ${id}, epoch ${epoch}, and the journals know ${last}: they are older`
   }
   for (const { id, epoch, firstOffset } of open) {
-    const journal = records.journals.find(({ producer, retired }) => producer.id === id && !retired)
+    const journal = records.journals.find(({ producer }) => producer.id === id)
     if (journal === undefined || journal.producer.epoch >= epoch) continue
     return `it holds a transaction of producer ${id}, epoch ${epoch}, from offset ${firstOffset} on, and its journal has only come to epoch ${journal.producer.epoch}: the journal is older`
   }

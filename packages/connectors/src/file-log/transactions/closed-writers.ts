@@ -2,17 +2,16 @@ import { type Env, FatalError, type FileSystem } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
 import type { Outcome } from '../../record-batch/control-batch.ts'
 import type { Producer } from '../../record-batch/format.ts'
-import { readText, writeText } from '../data-directory.ts'
 import { messageOf, writeFailed } from '../errors.ts'
 import { committedBy } from '../partition/committed-producers.ts'
 import { readTail } from '../partition/tail.ts'
 import { partitionDirectory, topicDirectory, topicsDirectory, transactionsDirectory } from '../paths.ts'
-import type { CommittedPartition, Decided } from './journal.ts'
+import { type Version, VersionedFile, versionName } from '../versioned-file.ts'
+import type { CommittedPartition, Decided } from './journal-record.ts'
 import { readJournals } from './journals.ts'
 
 /** A transactional id never starts with a dot. */
 export const CLOSED_FILE = '.closed-writers'
-const LOCK_FILE = '.closed-writers-lock'
 
 /**
  * A producer is two numbers, some 30 bytes. Every container has one for each hour or so that it runs. With more than this
@@ -89,24 +88,28 @@ export class ClosedWriters {
     }))
   }
 
+  /** A change may be made more than once: again to the record that another process has published meanwhile. */
   async #change(change: (record: ClosedRecord) => ClosedRecord): Promise<void> {
     const { files, random } = this.#env
     const directory = transactionsDirectory(this.#data)
-    const lock = files.open(`${directory}/${LOCK_FILE}`, 'write')
+    const versions = new VersionedFile(files, directory, CLOSED_FILE)
     try {
-      await lock.lock()
-      const record = change(readClosed(files, this.#data))
-      const named = new Set(this.#namedByJournals().map(({ topicId }) => topicId))
-      const pruned: ClosedRecord = {
-        producers: record.producers.length > PRODUCERS_MAX ? this.#knownOf(record.producers) : record.producers,
-        partitions: record.partitions,
-        deletedTopics: [...new Set(record.deletedTopics)].filter((id) => named.has(id)),
+      for (;;) {
+        const found = versions.read()
+        const next = formatClosed(this.#pruned(change(parseClosed(directory, found))))
+        if (await versions.publish(found.number, next, random.uuid())) return
       }
-      await writeText(files, directory, CLOSED_FILE, formatClosed(pruned), random.uuid())
     } catch (error) {
       throw writeFailed(`${directory}/${CLOSED_FILE}`, error)
-    } finally {
-      lock.close()
+    }
+  }
+
+  #pruned({ producers, partitions, deletedTopics }: ClosedRecord): ClosedRecord {
+    const named = new Set(this.#namedByJournals().map(({ topicId }) => topicId))
+    return {
+      producers: producers.length > PRODUCERS_MAX ? this.#knownOf(producers) : producers,
+      partitions,
+      deletedTopics: [...new Set(deletedTopics)].filter((id) => named.has(id)),
     }
   }
 
@@ -143,9 +146,14 @@ export function closedOutcome({ producers }: ClosedRecord, { id, epoch }: Produc
 
 /** The content of the file; empty if there is none. Throws `LOG_DAMAGED`. */
 export function readClosed(files: FileSystem, data: string): ClosedRecord {
-  const path = `${transactionsDirectory(data)}/${CLOSED_FILE}`
-  const text = readText(files, path)
+  const directory = transactionsDirectory(data)
+  if (files.stat(directory) === undefined) return NOTHING
+  return parseClosed(directory, new VersionedFile(files, directory, CLOSED_FILE).read())
+}
+
+function parseClosed(directory: string, { number, text }: Version): ClosedRecord {
   if (text === undefined) return NOTHING
+  const path = `${directory}/${versionName(CLOSED_FILE, number)}`
   try {
     const { crc32c: checksum, ...record } = JSON.parse(text) as ClosedRecord & { readonly crc32c: unknown }
     if (checksum !== checksumOf(record)) throw new Error('its checksum is wrong')

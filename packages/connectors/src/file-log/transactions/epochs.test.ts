@@ -5,7 +5,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type * as Format from '../../record-batch/format.ts'
 import { openFileLog } from '../file-log.ts'
-import { TransactionJournal } from './journal.ts'
+import { readJournals } from './journals.ts'
 
 // 32,767 transactions of one writer take too long for a test.
 vi.mock('../../record-batch/format.ts', async (original) => ({ ...(await original<typeof Format>()), EPOCH_MAX: 3 }))
@@ -19,16 +19,14 @@ test('a writer whose epochs are used up goes on with a new producer id, and lose
   })
   await log.admin.createTopic('t')
   const writer = await log.openTransactionalWriter('id')
-  const journal = new TransactionJournal(nodeEnv().files, directory, 'id', 'read')
   const ids = new Set<number>()
   for (let commit = 0; commit < 10; commit++) {
     write(await writer.openPartition('t', 0), 'k', `${commit}`)
     await writer.commit([])
-    const { id, epoch } = journal.read()?.producer ?? { id: -1, epoch: -1 }
+    const { id, epoch } = readJournals(nodeEnv().files, directory)[0]?.producer ?? expect.fail()
     ids.add(id)
     expect(epoch).toBeLessThanOrEqual(3)
   }
-  journal.close()
   await writer.close()
   expect(ids.size).toBe(3)
   const reader = log.openReader()

@@ -19,10 +19,11 @@ import type { TopicStore } from '../topic-store.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX, type TransactionSession } from '../writing/file-partition-writer.ts'
 import { openAppender } from '../writing/open-appender.ts'
 import type { Durability, PartitionAppender } from '../writing/partition-appender.ts'
+import { passGate } from './backup-gate.ts'
 import type { ClosedWriters } from './closed-writers.ts'
 import type { TransactionFinisher } from './finisher.ts'
-import type { CommittedPartition, Decided, TransactionJournal } from './journal.ts'
-import type { OwnerLock } from './owner-lock.ts'
+import type { TransactionJournal } from './journal.ts'
+import type { CommittedPartition, Decided } from './journal-record.ts'
 import { newProducerId } from './producer-id.ts'
 import { TransactionGroup } from './transaction-group.ts'
 
@@ -67,7 +68,6 @@ export class FileTransactionalWriter implements TransactionalWriter {
   readonly transactionalId: string
   readonly #context: TransactionContext
   readonly #journal: TransactionJournal
-  readonly #owner: OwnerLock
   readonly #partitions = new Map<string, Promise<WrittenPartition>>()
   readonly #open: WrittenPartition[] = []
   readonly #session: TransactionSession
@@ -82,11 +82,10 @@ export class FileTransactionalWriter implements TransactionalWriter {
   #failure: { readonly error: unknown } | undefined
   #closed: Promise<void> | undefined
 
-  constructor(context: TransactionContext, journal: TransactionJournal, owner: OwnerLock, producer: Producer) {
+  constructor(context: TransactionContext, journal: TransactionJournal, producer: Producer) {
     this.transactionalId = journal.transactionalId
     this.#context = context
     this.#journal = journal
-    this.#owner = owner
     this.#producer = producer
     const current = () => this.#producer
     const waits = () => this.#committing
@@ -97,7 +96,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
       get waits() {
         return waits()
       },
-      check: (each) => this.#checkOwner(each),
+      check: () => this.#checkOwner(),
     }
   }
 
@@ -125,7 +124,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   async flush(): Promise<AfterFlush> {
     this.#checkOpen()
     await this.#work(async () => {
-      this.#checkOwner(this.#producer)
+      this.#checkOwner()
       await this.#drain()
     })
     return 'continue'
@@ -141,7 +140,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     const sealed = groups.map((group) => seal(group, producer))
     for (const { writer } of this.#open) writer?.seal()
     if (sealed.length === 0 && !this.#open.some((each) => hasPart(each, producer))) {
-      this.#checkOwner(producer)
+      this.#checkOwner()
       await ready
       return []
     }
@@ -171,7 +170,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   #abort(): Promise<void> {
     return this.#work(async () => {
       const producer = this.#producer
-      this.#checkOwner(producer)
+      this.#checkOwner()
       for (const { writer } of this.#open) writer?.discard()
       if (!this.#open.some((each) => hasPart(each, producer))) return
       this.#producer = this.#next(producer)
@@ -196,7 +195,6 @@ export class FileTransactionalWriter implements TransactionalWriter {
       this.#open.length = 0
       this.#partitions.clear()
       this.#journal.close()
-      this.#owner.release()
     }
   }
 
@@ -206,7 +204,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
 
   /** Writes a sealed transaction to the partitions' files; returns the positions of its groups. */
   async #append(producer: Producer, sealed: readonly SealedGroup[]): Promise<GroupPosition[]> {
-    const check = () => this.#checkOwner(producer)
+    const check = () => this.#checkOwner()
     const positions: GroupPosition[] = []
     await settleAll([
       ...this.#open.map(async ({ writer }) => writer?.drainSealed(producer)),
@@ -230,6 +228,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     await this.#handOver(producer, written)
     for (const [name, each] of written) this.#committed.set(name, each)
     const decided = { ...producer, partitions: [...this.#committed.values()] }
+    await passGate(this.#context.env, this.#context.data)
     await this.#write(producer, decided)
     this.#decided = decided
     await this.#end(producer, 'committed')
@@ -261,23 +260,16 @@ export class FileTransactionalWriter implements TransactionalWriter {
   /** Records in the journal that a transaction is over: committed if `decided` is given, else aborted. */
   async #write(producer: Producer, decided: Decided | undefined): Promise<void> {
     const journal = this.#journal
-    const { durability } = this.#context
-    await journal.lock()
-    try {
-      this.#checkOwner(producer)
-      if (durability === 'fsync') await journal.secure()
-      const before = journal.read()
-      journal.write({
-        producer: this.#producer,
-        owner: this.#owner.name,
-        decided: decided ?? before?.decided ?? null,
-        retired: false,
-      })
-    } finally {
-      journal.unlock()
+    const { durability, finisher } = this.#context
+    this.#checkOwner()
+    journal.write({ producer: this.#producer, decided: decided ?? this.#decided ?? null })
+    // A process that fences this writer from here on finds the record. If one has begun before, the journal's final record
+    // decides.
+    if (journal.isFenced && (decided === undefined || (await finisher.outcomeOf(journal, producer)) !== 'committed')) {
+      throw writerFenced(this.transactionalId)
     }
-    // If this process is stopped here, the next one that gets the lock makes the decision durable before it acts on it. An
-    // abort must be durable too: nothing of the next transaction may be in a partition while the journal does not know of it.
+    // If this process is stopped here, the next one makes the decision durable before it acts on it. An abort must be durable
+    // too: nothing of the next transaction may be in a partition while the journal does not know of it.
     if (durability === 'fsync') await journal.sync()
   }
 
@@ -288,16 +280,12 @@ export class FileTransactionalWriter implements TransactionalWriter {
 
   /** Makes the last markers durable, and then removes the journal: nothing needs it any more. */
   async #retire(): Promise<void> {
-    const { durability, finisher, closed } = this.#context
+    const { durability, closed, env } = this.#context
     await settleAll(this.#open.map((each) => this.#sync(each, durability)))
     if (this.#decided !== undefined) await closed.add(this.#decided)
-    await this.#journal.lock()
-    try {
-      this.#checkOwner(this.#producer)
-      finisher.remove(this.#journal)
-    } finally {
-      this.#journal.unlock()
-    }
+    // Whichever process has fenced this writer removes it.
+    this.#checkOwner()
+    env.files.remove(this.#journal.path)
   }
 
   async #sync({ topic, partition, appender }: WrittenPartition, durability: Durability): Promise<void> {
@@ -336,8 +324,8 @@ export class FileTransactionalWriter implements TransactionalWriter {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #checkOwner(producer: Producer): void {
-    if (!this.#journal.allows(producer)) throw writerFenced(this.transactionalId)
+  #checkOwner(): void {
+    if (this.#journal.isFenced) throw writerFenced(this.transactionalId)
   }
 
   #partition(topic: string, partition: number): Promise<WrittenPartition> {

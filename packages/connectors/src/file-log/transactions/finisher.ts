@@ -6,14 +6,17 @@ import { lifeSignIn } from '../membership/member-file.ts'
 import { sameTransaction } from '../partition/open-transactions.ts'
 import { PartitionFiles } from '../partition/partition-files.ts'
 import type { OpenTransaction, Tail } from '../partition/tail.ts'
-import { journalPath, memberPath, ownerPath } from '../paths.ts'
+import { memberPath, sealedPath, transactionsDirectory } from '../paths.ts'
+import { syncNames } from '../sync.ts'
 import type { TopicStore } from '../topic-store.ts'
 import { type Durability, PartitionAppender } from '../writing/partition-appender.ts'
 import { syncActive } from '../writing/sync-active.ts'
 import { type ClosedWriters, closedOutcome, readClosed } from './closed-writers.ts'
-import { type JournalRecord, TransactionJournal } from './journal.ts'
-import { findJournal } from './journals.ts'
-import { OwnerLock } from './owner-lock.ts'
+import type { TransactionJournal } from './journal.ts'
+import { journalNames, journalsBefore } from './journal-names.ts'
+import type { JournalRecord } from './journal-record.ts'
+import { findJournal, openIfThere } from './journals.ts'
+import { sealJournal } from './seal-journal.ts'
 
 /**
  * A transaction is taken from its owner after this time without a sign of life: the owner may be stopped, and others wait. A
@@ -23,7 +26,8 @@ const TRANSACTION_TIMEOUT_MS = 60_000
 
 /**
  * Ends transactions whose owners did not: for readers that wait behind one, for a process that opens the same id again, and
- * for a group whose member is dead. It never changes a decision that the journal holds.
+ * for a group whose member is dead. It never changes a decision that a journal holds, and waits for no other process, except
+ * for the lock of a partition during an append.
  */
 export class TransactionFinisher {
   readonly #env: Env
@@ -55,63 +59,61 @@ export class TransactionFinisher {
     }
   }
 
-  /**
-   * Takes a journal from its owner: the owner can append nothing more, and everything that it left open is ended, durably;
-   * what it had committed is kept elsewhere. Under the journal's lock.
-   */
-  async takeOver(journal: TransactionJournal): Promise<void> {
-    const record = journal.read()
-    if (record === undefined || record.retired) return
-    const { producer } = record
-    await this.#secure(journal)
-    journal.write({ ...record, producer: { id: producer.id, epoch: producer.epoch + 1 } })
-    await this.#sync(journal)
-    for (const { name, partitions } of this.#topics.list()) {
-      for (let partition = 0; partition < partitions; partition++) {
-        // A marker may be there already without being durable, and the journal is about to drop its record of it.
-        if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
-      }
-    }
-    await this.#closed.addFenced(producer, record.decided)
-  }
-
   /** Whether an id has a journal: if so, its writer did not close normally. */
   hasJournal(transactionalId: string): boolean {
-    return this.#env.files.stat(journalPath(this.#data, transactionalId)) !== undefined
+    return journalNames(this.#env.files, this.#data, transactionalId).length > 0
   }
 
-  /** Takes over a journal that no process is going to open again, and removes it. A journal that is missing is not an error. */
-  async retire(transactionalId: string): Promise<void> {
-    if (!this.hasJournal(transactionalId)) return
+  /**
+   * Fences the owners of an id, and ends, durably, what they left open: all of them, or those whose journal comes before
+   * another one. Several processes may do this at once, and one may continue what another began.
+   */
+  async retire(transactionalId: string, before?: string): Promise<void> {
     const { files } = this.#env
-    const journal = new TransactionJournal(files, this.#data, transactionalId)
-    try {
-      await journal.lock()
-      await this.takeOver(journal)
-      this.remove(journal)
-    } catch (error) {
-      throw diskFailed(journal.path, error)
-    } finally {
-      journal.close()
+    const found = journalNames(files, this.#data, transactionalId)
+    for (const { name } of before === undefined ? found : journalsBefore(before, found)) {
+      const journal = openIfThere(files, this.#data, name, 'update')
+      if (journal === undefined) continue
+      try {
+        await this.#retire(journal)
+      } catch (error) {
+        throw diskFailed(journal.path, error)
+      } finally {
+        journal.close()
+      }
     }
   }
 
-  /** Removes a journal that has nothing open. Under its lock: a process that waits for the lock finds the journal retired. */
-  remove(journal: TransactionJournal): void {
-    const record = journal.read()
+  /** How a transaction ended of an owner that is fenced, according to its journal, or to what was kept of it. */
+  async outcomeOf(journal: TransactionJournal, transaction: Producer): Promise<Outcome | undefined> {
+    const record = await sealJournal(this.#env, this.#data, journal)
+    if (record !== undefined) return outcomeIn(record, transaction) ?? 'aborted'
+    return closedOutcome(readClosed(this.#env.files, this.#data), transaction)
+  }
+
+  async #retire(journal: TransactionJournal): Promise<void> {
     const { files } = this.#env
+    const record = await sealJournal(this.#env, this.#data, journal)
     if (record !== undefined) {
-      journal.write({ ...record, decided: null, retired: true })
-      files.remove(ownerPath(this.#data, record.owner))
+      for (const { name, partitions } of this.#topics.list()) {
+        for (let partition = 0; partition < partitions; partition++) {
+          // A marker may be there already without being durable, and the journal is about to be removed.
+          if (await this.#endIn(name, partition, record)) await this.#syncActive(name, partition)
+        }
+      }
+      await this.#closed.addFenced(record.producer, record.decided)
     }
     files.remove(journal.path)
+    // A journal that reappeared without its final record could get another one.
+    await syncNames(files, transactionsDirectory(this.#data))
+    files.remove(sealedPath(this.#data, journal.name))
   }
 
-  /** How an open transaction ends; undefined while its owner may still decide. */
+  /** How an open transaction ends; undefined while its owner may still decide, or has decided and may still end it itself. */
   async #judge(partition: PartitionFiles, open: OpenTransaction): Promise<Outcome | undefined> {
     const { files } = this.#env
-    const name = findJournal(files, this.#data, open.id)
-    if (name === undefined) {
+    const found = findJournal(files, this.#data, open.id)
+    if (found === undefined) {
       // Another process ended the transaction between the two looks, and removed its journal.
       if (partition.readTail()?.open.some((each) => sameTransaction(each, open)) !== true) return undefined
       // Or its owner was stopped in the middle of this append, and finished it after others had taken and removed the
@@ -120,36 +122,19 @@ export class TransactionFinisher {
       if (outcome === undefined) throw this.#journalMissing(partition, open)
       return outcome
     }
-    const journal = new TransactionJournal(files, this.#data, name)
+    const { name, transactionalId, record, sealed } = found
+    if (outcomeIn(record, open) === 'aborted') return 'aborted'
+    const journal = openIfThere(files, this.#data, name, 'update')
+    if (journal === undefined) return this.#judge(partition, open)
     try {
-      const record = journal.read()
-      const known = outcomeIn(record, open)
-      if (known === 'aborted' || record === undefined) return known
-      const mayDecide = OwnerLock.isHeld(files, this.#data, record.owner) && !this.#isOverdue(open, name)
-      return known === undefined && mayDecide ? undefined : await this.#decide(journal, open)
+      if (!sealed && journal.isOwned && !this.#isOverdue(open, transactionalId)) return undefined
+      // No reader may see what a power cut could still undo: the owner may not have made its decision durable.
+      const outcome = await this.outcomeOf(journal, open)
+      if (outcome === undefined) throw this.#journalMissing(partition, open)
+      return outcome
     } finally {
       journal.close()
     }
-  }
-
-  /** Decides for an owner that does not, or makes sure that its decision is durable. */
-  async #decide(journal: TransactionJournal, open: OpenTransaction): Promise<Outcome | undefined> {
-    let known: Outcome | undefined
-    await journal.lock()
-    try {
-      const record = journal.read()
-      known = outcomeIn(record, open)
-      if (known === 'aborted' || record === undefined) return known
-      // The owner may have died, or failed, while it made its decision durable. After a failed sync, a second one does not
-      // write the lost bytes, so they are written again. No reader may see what a power cut could still undo.
-      const producer = known === 'committed' ? record.producer : { id: open.id, epoch: open.epoch + 1 }
-      await this.#secure(journal)
-      journal.write({ ...record, producer })
-    } finally {
-      journal.unlock()
-    }
-    await this.#sync(journal)
-    return known ?? 'aborted'
   }
 
   #isOverdue(open: OpenTransaction, transactionalId: string): boolean {
@@ -212,14 +197,6 @@ export class TransactionFinisher {
     }
   }
 
-  async #sync(journal: TransactionJournal): Promise<void> {
-    if (this.#durability === 'fsync') await journal.sync()
-  }
-
-  async #secure(journal: TransactionJournal): Promise<void> {
-    if (this.#durability === 'fsync') await journal.secure()
-  }
-
   #journalMissing({ topic, partition, directory }: PartitionFiles, open: OpenTransaction): Error {
     return logDamaged(
       `${directory}/tail`,
@@ -232,9 +209,8 @@ export class TransactionFinisher {
 }
 
 /** A transaction's outcome in a journal; undefined if it is not decided. */
-export function outcomeIn(record: JournalRecord | undefined, open: Producer): Outcome | undefined {
-  if (record === undefined) return undefined
+export function outcomeIn(record: JournalRecord, open: Producer): Outcome | undefined {
   if (record.decided !== null && sameTransaction(record.decided, open)) return 'committed'
-  if (record.retired || record.producer.id !== open.id || record.producer.epoch > open.epoch) return 'aborted'
+  if (record.producer.id !== open.id || record.producer.epoch > open.epoch) return 'aborted'
   return undefined
 }

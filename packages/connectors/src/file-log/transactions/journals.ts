@@ -1,24 +1,22 @@
 import type { FileSystem } from '@millrace/core'
 import { systemCode } from '../errors.ts'
-import { transactionsDirectory } from '../paths.ts'
 import { readDescription } from '../topic-store.ts'
-import { type JournalRecord, TransactionJournal } from './journal.ts'
+import { TransactionJournal } from './journal.ts'
+import { type JournalName, journalNames } from './journal-names.ts'
+import type { JournalRecord } from './journal-record.ts'
+import { readSealed } from './seal-journal.ts'
 
-/** The transactional ids that have a journal. Owners' locks and temporary files start with a dot, which no id does. */
-export function journalNames(files: FileSystem, data: string): string[] {
-  try {
-    return files.list(transactionsDirectory(data)).filter((name) => !name.startsWith('.'))
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
+/** A journal that holds a record. */
+export interface FoundJournal extends JournalName {
+  readonly record: JournalRecord
+  /** Whether the record is final. */
+  readonly sealed: boolean
 }
 
-/** The transactional id whose journal holds a producer id, as its present or its last one; undefined if none does. */
-export function findJournal(files: FileSystem, data: string, producerId: number): string | undefined {
-  return journalNames(files, data).find((name) => {
-    const record = readRecord(files, data, name)
-    return record?.producer.id === producerId || record?.decided?.id === producerId
+/** The journal that holds a producer id, as its present or its last one; undefined if none does. */
+export function findJournal(files: FileSystem, data: string, producerId: number): FoundJournal | undefined {
+  return journalsIn(files, data).find(({ record: { producer, decided } }) => {
+    return producer.id === producerId || decided?.id === producerId
   })
 }
 
@@ -32,8 +30,8 @@ export function decidedEnd(partition: {
   const { files, data } = partition
   const topicId = readDescription(files, data, partition.topic)?.id
   let end = 0
-  for (const name of journalNames(files, data)) {
-    for (const each of readRecord(files, data, name)?.decided?.partitions ?? []) {
+  for (const { decided } of readJournals(files, data)) {
+    for (const each of decided?.partitions ?? []) {
       if (each.topicId === topicId && each.partition === partition.partition) end = Math.max(end, each.end)
     }
   }
@@ -42,21 +40,40 @@ export function decidedEnd(partition: {
 
 /** The records of all journals. */
 export function readJournals(files: FileSystem, data: string): JournalRecord[] {
-  return journalNames(files, data).flatMap((name) => readRecord(files, data, name) ?? [])
+  return journalsIn(files, data).map(({ record }) => record)
+}
+
+/** All journals that hold a record. */
+export function journalsIn(files: FileSystem, data: string): FoundJournal[] {
+  return journalNames(files, data).flatMap((each) => {
+    const written = readRecord(files, data, each.name)
+    if (written === undefined) return []
+    // In this order: if a process sealed the journal before the first look, it is seen.
+    const final = readSealed(files, data, each.name)
+    return { ...each, record: final ?? written, sealed: final !== undefined }
+  })
 }
 
 function readRecord(files: FileSystem, data: string, name: string): JournalRecord | undefined {
-  let journal: TransactionJournal
+  const journal = openIfThere(files, data, name, 'read')
   try {
-    journal = new TransactionJournal(files, data, name, 'read')
+    return journal?.read()
+  } finally {
+    journal?.close()
+  }
+}
+
+/** Opens a journal; undefined if it was removed since it was listed. */
+export function openIfThere(
+  files: FileSystem,
+  data: string,
+  name: string,
+  mode: 'read' | 'update',
+): TransactionJournal | undefined {
+  try {
+    return new TransactionJournal(files, data, name, mode)
   } catch (error) {
-    // The journal was removed between the two looks.
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
-  }
-  try {
-    return journal.read()
-  } finally {
-    journal.close()
   }
 }

@@ -5,8 +5,7 @@ import { readAll, write } from '@millrace/core/conformance'
 import { nodeEnv } from '@millrace/core/node'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openFileLog } from '../file-log.ts'
-import { TransactionJournal } from './journal.ts'
-import { findJournal } from './journals.ts'
+import { findJournal, journalsIn } from './journals.ts'
 
 /** An object with some methods replaced. */
 function over<T extends object>(target: T, methods: Partial<T>): T {
@@ -41,7 +40,7 @@ function envThatLooksEarly(id: string): { env: Env; freeze: () => void } {
   const files = over(real.files, {
     open: (...args: Parameters<FileSystem['open']>) => {
       const file = real.files.open(...args)
-      return args[0].endsWith(`/${id}`) ? early(file) : file
+      return args[0].includes(`/${id}@`) ? early(file) : file
     },
   })
   return {
@@ -131,9 +130,7 @@ test('a journal that is written between the reads of its two records is found al
       return over(file, { read })
     },
   })
-  const journal = new TransactionJournal(real.files, directory, 'id', 'read')
-  const { id } = journal.read()?.producer ?? expect.fail()
-  journal.close()
-  expect(findJournal(files, directory, id)).toBe('id')
+  const [found = expect.fail()] = journalsIn(real.files, directory)
+  expect(findJournal(files, directory, found.record.producer.id)).toEqual(found)
   expect(torn).toBe(0)
 })

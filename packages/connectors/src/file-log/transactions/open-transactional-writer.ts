@@ -1,14 +1,13 @@
-import type { Env } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
-import { diskFailed } from '../errors.ts'
-import { ownerPath, transactionsDirectory } from '../paths.ts'
+import { diskFailed, writerFenced } from '../errors.ts'
+import { transactionsDirectory } from '../paths.ts'
 import { syncNames } from '../sync.ts'
 import { FileTransactionalWriter, type TransactionContext } from './file-transactional-writer.ts'
 import { TransactionJournal } from './journal.ts'
-import { OwnerLock } from './owner-lock.ts'
+import { isLastJournal, journalName, journalNames } from './journal-names.ts'
 import { newProducerId } from './producer-id.ts'
 
-/** Fences a transactional id's former owner, ends what it left open, and opens the id under a new producer id. */
+/** Opens a transactional id under a new producer id, fences its former owners, and ends what they left open. */
 export async function openTransactionalWriter(
   context: TransactionContext,
   transactionalId: string,
@@ -18,23 +17,18 @@ export async function openTransactionalWriter(
   const directory = transactionsDirectory(data)
   try {
     env.files.makeDirectory(directory)
-    const journal = await lockedJournal(env, data, transactionalId)
+    const journal = ownJournal(context, transactionalId)
     try {
-      await finisher.takeOver(journal)
       const producer = { id: newProducerId(env), epoch: 0 }
-      const before = journal.read()?.owner
-      const owner = OwnerLock.take(env.files, data, env.random.uuid())
-      try {
-        journal.write({ producer, owner: owner.name, decided: null, retired: false })
-        if (before !== undefined) env.files.remove(ownerPath(data, before))
-        if (durability === 'fsync') await settleAll([journal.sync(), syncNames(env.files, directory)])
-      } catch (error) {
-        owner.release()
-        throw error
-      }
-      journal.unlock()
-      return new FileTransactionalWriter(context, journal, owner, producer)
+      journal.write({ producer, decided: null })
+      if (durability === 'fsync') await settleAll([journal.sync(), syncNames(env.files, directory)])
+      await finisher.retire(transactionalId, journal.name)
+      // Another process opened the id after this one.
+      if (journal.isFenced) throw writerFenced(transactionalId)
+      return new FileTransactionalWriter(context, journal, producer)
     } catch (error) {
+      // Nothing was written under it.
+      env.files.remove(journal.path)
       journal.close()
       throw error
     }
@@ -43,13 +37,16 @@ export async function openTransactionalWriter(
   }
 }
 
-/** The id's journal, locked, and still the file with that name. */
-async function lockedJournal({ files }: Env, data: string, transactionalId: string): Promise<TransactionJournal> {
+/** A new journal of this process, which is the last one of its id. */
+function ownJournal({ env, data }: TransactionContext, transactionalId: string): TransactionJournal {
+  const { files } = env
   for (;;) {
-    const journal = new TransactionJournal(files, data, transactionalId)
-    await journal.lock()
-    if (journal.read()?.retired !== true) return journal
-    // The process that retired it has removed it, or died just before.
+    const before = journalNames(files, data, transactionalId)
+    const number = 1 + before.reduce((highest, each) => Math.max(highest, each.number), 0)
+    const name = journalName(transactionalId, number, newProducerId(env))
+    const journal = new TransactionJournal(files, data, name, 'create')
+    // Otherwise a process looks at its lock, or another one opens the id at the same time, and its journal comes later.
+    if (journal.own() && isLastJournal(name, journalNames(files, data, transactionalId))) return journal
     files.remove(journal.path)
     journal.close()
   }

@@ -95,7 +95,7 @@ test('a reader that is not told of an append looks by itself every second', asyn
 describe('a journal', () => {
   const journal = () => {
     mkdirSync(`${directory}/transactions`, { recursive: true })
-    return new TransactionJournal(nodeEnv().files, directory, 'id')
+    return new TransactionJournal(nodeEnv().files, directory, 'id@1-1', 'create')
   }
 
   test('refuses a transaction that it has no room to name the partitions of', () => {
@@ -103,7 +103,7 @@ describe('a journal', () => {
     const partition = { topic: 't'.repeat(201), topicId: 'i'.repeat(36), partition: 0, end: 1 }
     const producer = { id: 1, epoch: 0 }
     const decided = { ...producer, partitions: Array(5000).fill(partition) }
-    expect(() => opened.write({ producer, owner: '', decided, retired: false })).toThrow(
+    expect(() => opened.write({ producer, decided })).toThrow(
       expect.objectContaining({ code: 'TRANSACTION_TOO_LARGE', message: expect.stringContaining('5000 partitions') }),
     )
     opened.close()
