@@ -95,3 +95,4 @@ export type {
   Topology,
   ViewPlan,
 } from './topology/topology.ts'
+export { choicesOf, isMeant, jobVersion, versionedName } from './versioned-name.ts'

@@ -1,8 +1,9 @@
 import { type Env, type Log, RefusedError } from '@millrace/core'
-import { catalogTopic, changelogTopic, checkName } from '@millrace/core/internal'
+import { catalogTopic, changelogTopic, checkName, jobVersion, versionedName } from '@millrace/core/internal'
 import { readCatalog } from './catalog/catalog-topic.ts'
 
 export interface ResetOptions {
+  /** The job's name, for version 1; the name of another version, such as `flight-delays.version-2`. */
   readonly job: string
   readonly log: Log
   readonly env: Env
@@ -21,8 +22,8 @@ export interface JobTraces {
 }
 
 /** Finds what a reset would delete. Throws `TOPIC_MISSING` for a job that never ran. */
-export async function findTraces({ job, log, env, stateDirectory }: ResetOptions): Promise<JobTraces> {
-  checkName('job', job)
+export async function findTraces({ log, env, stateDirectory, ...options }: ResetOptions): Promise<JobTraces> {
+  const job = ownName(options.job)
   const there = new Set((await log.admin.listTopics()).map(({ name }) => name))
   const catalog = there.has(catalogTopic(job)) ? await readCatalog({ log, env }, catalogTopic(job)) : undefined
   const own = [changelogTopic(job), ...Object.keys(catalog?.repartitions ?? {}), catalogTopic(job)]
@@ -46,8 +47,8 @@ export async function findTraces({ job, log, env, stateDirectory }: ResetOptions
  * an interrupted reset, call it again: until the reset is complete, the job's start is refused.
  */
 export async function resetJob(options: ResetOptions): Promise<JobTraces> {
-  const { job, log, env } = options
-  const claim = await log.claim(job)
+  const { log, env } = options
+  const claim = await log.claim(ownName(options.job))
   try {
     const traces = await findTraces(options)
     for (const topic of traces.topics) await log.admin.deleteTopic(topic)
@@ -56,4 +57,10 @@ export async function resetJob(options: ResetOptions): Promise<JobTraces> {
   } finally {
     await claim.release()
   }
+}
+
+function ownName(typed: string): string {
+  checkName('job', typed)
+  const { job: name, version } = jobVersion(typed)
+  return versionedName({ name, version })
 }

@@ -1,5 +1,5 @@
 import type { Env, Job, JobStatus, Table } from '@millrace/core'
-import { unusedOutputs } from '@millrace/core/internal'
+import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { BehaviorSubject, type Observable } from 'rxjs'
 import { type Container, startContainer } from './container/container.ts'
@@ -108,7 +108,7 @@ async function runServed(
 ): Promise<ServedJob> {
   const views: ServedView[] = []
   const restoring: JobStatus = {
-    job: job.name,
+    job: versionedName(job),
     phase: 'restoring',
     atMs: env.clock.monotonic(),
     tasks: [],
@@ -116,7 +116,7 @@ async function runServed(
   }
   const status = new BehaviorSubject(restoring)
   // The server comes first, so that a port in use stops the start before anything is processed.
-  const server = await startViewServer({ ...options, job: job.name, views, status: () => status.value, env })
+  const server = await startViewServer({ ...options, job: versionedName(job), views, status: () => status.value, env })
   try {
     const container = await start(server.address)
     views.push(...container.views)

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join, resolve } from 'node:path'
 import type { MillraceClient } from '@millrace/client'
 import { RefusedError } from '@millrace/core'
+import { choicesOf, isMeant } from '@millrace/core/internal'
 import { socketFetch } from '@millrace/core/node'
 import { storedToken } from './job-token.ts'
 
@@ -41,12 +42,12 @@ export function announceJob(data: string, announced: AnnouncedJob): { withdraw()
 }
 
 /**
- * The processes that run a job on a data directory: the job of that name, or the only job. A killed process leaves its file
- * behind, so a request to each process checks that it runs. Throws `JOB_NOT_RUNNING` if there is none, `BAD_INPUT` if one of
+ * The processes that run a job on a data directory: the job of that name, or the only job; and of that the only version that
+ * runs, if the name means several. A killed process leaves its file behind, so a request to each process checks that it runs. Throws `JOB_NOT_RUNNING` if there is none, `BAD_INPUT` if one of
  * several must be chosen.
  */
 export async function findRunningJob(data: string, name: string | undefined): Promise<readonly RunningProcess[]> {
-  const announced = announcedJobs(data).filter(({ job }) => name === undefined || job === name)
+  const announced = announcedJobs(data).filter(({ job }) => name === undefined || isMeant(job, name))
   const answers = await Promise.all(announced.map((process) => running(data, process)))
   const found = answers.filter((process) => process !== undefined)
   const jobs = new Set(found.map(({ job }) => job))
@@ -60,7 +61,7 @@ export async function findRunningJob(data: string, name: string | undefined): Pr
   if (jobs.size === 1) return found
   throw new RefusedError(
     'BAD_INPUT',
-    `Several jobs run on ${resolve(data)}: ${[...jobs].join(', ')}. Choose one with --job`,
+    `Several jobs run on ${resolve(data)}: ${choicesOf([...jobs]).join(', ')}. Choose one with --job`,
   )
 }
 

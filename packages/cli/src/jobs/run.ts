@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Job, Log } from '@millrace/core'
-import { unusedOutputs } from '@millrace/core/internal'
+import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
@@ -96,7 +96,7 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
 
 async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
   const { runJob } = await import('@millrace/runtime')
-  const display = new JobDisplay(io, job.name, options.untilEnd === true)
+  const display = new JobDisplay(io, versionedName(job), options.untilEnd === true)
   const socket = freeSocketPath(options.data)
   try {
     const running = await runJob(job, {
@@ -114,7 +114,12 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
         allowOrigins: options.allowOrigin,
         ...(socket !== undefined && { socket }),
         announce: (url) =>
-          announceJob(options.data, { job: job.name, url, pid: process.pid, ...(socket !== undefined && { socket }) }),
+          announceJob(options.data, {
+            job: versionedName(job),
+            url,
+            pid: process.pid,
+            ...(socket !== undefined && { socket }),
+          }),
       },
     })
     display.started(running.url, running.views, options.data)

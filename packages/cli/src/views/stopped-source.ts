@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type JobStatus, type Log, RefusedError } from '@millrace/core'
+import { choicesOf } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
@@ -44,7 +45,7 @@ async function openOn(
   const [first] = having.length > 0 ? having : known
   if (first === undefined || (having.length === 0 && known.length > 1)) throw notRunning
   if (having.length > 1) {
-    const names = having.map((each) => each.job).join(', ')
+    const names = choicesOf(having.map((each) => each.job)).join(', ')
     throw new RefusedError(
       'BAD_INPUT',
       `No job runs on ${resolve(data)}, and several have had a view ${name}: ${names}. Choose one with --job`,

@@ -10,12 +10,14 @@ import type { Table } from './table.ts'
 const JOB: unique symbol = Symbol.for('millrace.job')
 
 /** Increased when a job of one copy of this package could be misread by another copy. */
-const JOB_VERSION = 3
+const JOB_VERSION = 4
 
 /** A named set of outputs, and all that they are computed from. Immutable, and always valid: an invalid job cannot be made. */
 export interface Job {
   readonly [JOB]: typeof JOB_VERSION
   readonly name: string
+  /** A whole number from 1 up; see `withVersion`. Default 1. */
+  readonly version: number
   /** The plan's last steps: sinks and tables. */
   readonly outputs: readonly PlanNode[]
   readonly errors: ErrorPolicies
@@ -27,6 +29,16 @@ export interface Job {
    * ```
    */
   onError(policies: Partial<ErrorPolicies>): Job
+  /**
+   * Another version of the same job: it runs beside the other versions, on the same inputs, with its own group, changelog and
+   * state, from the start of the inputs. Each version appends to the outputs that it names. Throws `JOB_INVALID` for anything but
+   * a whole number from 1 up.
+   *
+   * ```ts
+   * export default job('flight-delays', delays).withVersion(2)
+   * ```
+   */
+  withVersion(version: number): Job
 }
 
 /**
@@ -38,7 +50,11 @@ export interface Job {
  * ```
  */
 export function job(name: string, ...outputs: readonly (Output | Table<unknown, unknown>)[]): Job {
-  return makeJob(name, outputs.map(outputNode), { undecodable: 'fail', keyless: 'fail', callback: 'fail' })
+  return makeJob({ name, version: 1 }, outputs.map(outputNode), {
+    undecodable: 'fail',
+    keyless: 'fail',
+    callback: 'fail',
+  })
 }
 
 /**
@@ -57,15 +73,21 @@ export function isJob(value: unknown): value is Job {
   return typeof value === 'object' && value !== null && JOB in value && value[JOB] === JOB_VERSION
 }
 
-function makeJob(name: string, outputs: readonly (PlanNode | undefined)[], errors: ErrorPolicies): Job {
-  const valid = checkJob(name, outputs, errors)
+function makeJob(
+  { name, version }: Pick<Job, 'name' | 'version'>,
+  outputs: readonly (PlanNode | undefined)[],
+  errors: ErrorPolicies,
+): Job {
+  const valid = checkJob({ name, version }, outputs, errors)
   noteUse(valid)
   return Object.freeze({
     [JOB]: JOB_VERSION,
     name,
+    version,
     outputs: Object.freeze(valid),
     errors: Object.freeze(errors),
-    onError: (policies: Partial<ErrorPolicies>) => makeJob(name, valid, { ...errors, ...policies }),
+    onError: (policies: Partial<ErrorPolicies>) => makeJob({ name, version }, valid, { ...errors, ...policies }),
+    withVersion: (other: number) => makeJob({ name, version: other }, valid, errors),
   } as const)
 }
 

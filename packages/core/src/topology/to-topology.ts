@@ -1,5 +1,6 @@
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode } from '../plan/node.ts'
+import { versionedName } from '../versioned-name.ts'
 import { type Group, groupSteps } from './group-steps.ts'
 import { changelogTopic, repartitionTopic, stepsOf } from './steps.ts'
 import type { InputPlan, Subtopology, Topology, ViewPlan } from './topology.ts'
@@ -11,10 +12,11 @@ type InputNode = InputPlan['node']
 export function toTopology(job: Job): Topology {
   const outputs = unifySources(job.outputs)
   const groups = groupSteps(stepsOf(outputs))
-  const subtopologies = inFlowOrder(groups).map((group) => subtopologyOf(job.name, group))
+  const name = versionedName(job)
+  const subtopologies = inFlowOrder(groups).map((group) => subtopologyOf(name, group))
   return {
-    job: job.name,
-    changelog: changelogTopic(job.name),
+    job: name,
+    changelog: changelogTopic(name),
     subtopologies,
     views: outputs.flatMap((node) => viewOf(node, subtopologies)),
     errors: job.errors,

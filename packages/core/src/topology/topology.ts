@@ -2,6 +2,7 @@ import type { RepartitionNode, SinkNode, SourceNode, StepNode, StorePlan } from 
 
 /** A job's graph, cut at its repartition topics; what `runtime` compiles tasks from. Pure data, no partition counts. */
 export interface Topology {
+  /** The name of the job's version: see `versionedName`. */
   readonly job: string
   /** `<job>.changelog`. */
   readonly changelog: string

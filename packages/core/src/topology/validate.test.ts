@@ -7,6 +7,7 @@ import { hopping, tumbling } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
+import { toTopology } from './to-topology.ts'
 
 const numbers = (name: string) => topic(name, { key: string(), value: int32() })
 const input = numbers('input')
@@ -140,10 +141,39 @@ describe('a job', () => {
     expect(changed.errors).toEqual({ callback: 'skip', keyless: 'fail', undecodable: { deadLetter: 'dead' } })
   })
 
+  test('has version 1 unless it is given another one, which every change of it keeps', () => {
+    const made = job('j', count('a'))
+    expect(made.version).toBe(1)
+    expect(toTopology(made)).toMatchObject({ job: 'j', changelog: 'j.changelog' })
+    const second = made.withVersion(2).onError({ callback: 'skip' })
+    expect(second).toMatchObject({ name: 'j', version: 2, errors: { callback: 'skip' } })
+    expect(toTopology(second)).toMatchObject({ job: 'j.version-2', changelog: 'j.version-2.changelog' })
+    expect(toTopology(second.withVersion(1)).job).toBe('j')
+  })
+
+  test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('cannot have the version %d', (version) => {
+    expect(problems(() => job('j', count('a')).withVersion(version))).toContainEqual(
+      `its version is ${version}: it must be a whole number, at least 1`,
+    )
+  })
+
+  test('cannot have the name of a version of another job', () => {
+    expect(problems(() => job('j.version-2', count('a')))).toEqual([
+      'its name is that of version 2 of a job "j": choose another one, or use .withVersion(2)',
+    ])
+    expect(problems(() => job('j.version-x', count('a')))).toEqual([])
+  })
+
+  test("reads no topic of the version's own", () => {
+    const own = stream(numbers('j.version-2.changelog')).groupByKey().count('a')
+    expect(problems(() => job('j', own))).toEqual([])
+    expect(problems(() => job('j', own).withVersion(2))).toEqual([expect.stringContaining("reads the job's own topic")])
+  })
+
   test('is recognised by its mark, whichever copy of the package made it', () => {
     const made = job('j', count('a'))
     expect(isJob(made)).toBe(true)
-    expect(isJob({ [Symbol.for('millrace.job')]: 3 })).toBe(true)
+    expect(isJob({ [Symbol.for('millrace.job')]: 4 })).toBe(true)
     for (const other of [undefined, null, {}, source, count('a'), { [Symbol.for('millrace.job')]: 1 }]) {
       expect(isJob(other)).toBe(false)
     }

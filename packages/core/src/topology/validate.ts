@@ -3,6 +3,7 @@ import { isValidName } from '../names.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
+import { jobVersion, versionedName } from '../versioned-name.ts'
 import { feedbackProblems } from './feedback.ts'
 import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './steps.ts'
 import type { ErrorPolicies } from './topology.ts'
@@ -17,13 +18,15 @@ interface Draft {
 
 /** The outputs of a job that can run. Throws `JOB_INVALID` with every problem at once. */
 export function checkJob(
-  name: string,
+  job: { readonly name: string; readonly version: number },
   outputs: readonly (PlanNode | undefined)[],
   errors: ErrorPolicies,
 ): readonly PlanNode[] {
   const valid = outputs.filter((output) => output !== undefined)
+  const name = versionedName(job)
   const draft = { name, outputs, steps: stepsOf(valid), errors }
   throwProblems(name, [
+    ...versionProblems(job),
     ...nameProblems(draft),
     ...outputProblems(draft),
     ...sourceProblems(draft),
@@ -47,6 +50,19 @@ export function throwProblems(job: string, problems: readonly string[]): void {
     `Job ${JSON.stringify(job)} cannot run as it is written. It has ${count}:${list}`,
     { job },
   )
+}
+
+function versionProblems({ name, version }: { readonly name: string; readonly version: number }): string[] {
+  const problems =
+    Number.isSafeInteger(version) && version >= 1
+      ? []
+      : [`its version is ${version}: it must be a whole number, at least 1`]
+  const other = jobVersion(String(name))
+  if (other.job === name) return problems
+  return [
+    ...problems,
+    `its name is that of version ${other.version} of a job "${other.job}": choose another one, or use .withVersion(${other.version})`,
+  ]
 }
 
 const NAME_RULE =

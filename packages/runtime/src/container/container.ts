@@ -1,4 +1,5 @@
 import { type JobStatus, RefusedError } from '@millrace/core'
+import { versionedName } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 import type { ServedView } from '../views/served-view.ts'
 import type { ContainerOptions } from './container-options.ts'
@@ -49,7 +50,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   return {
     status: container.status,
     views: container.views,
-    caughtUp: () => Promise.race([container.caughtUp(), stopped(options.job.name, done)]),
+    caughtUp: () => Promise.race([container.caughtUp(), stopped(versionedName(options.job), done)]),
     done,
     stop: async () => {
       container.requestStop()
