@@ -153,13 +153,13 @@ describe('a job', () => {
 
   test.each([0, -1, 1.5, Number.NaN, 2 ** 53])('cannot have the version %d', (version) => {
     expect(problems(() => job('j', count('a')).withVersion(version))).toContainEqual(
-      `its version is ${version}: it must be a whole number, at least 1`,
+      `The version cannot be ${version}. Give a whole number, at least 1`,
     )
   })
 
   test('cannot have the name of a version of another job', () => {
     expect(problems(() => job('j.version-2', count('a')))).toEqual([
-      'its name is that of version 2 of a job "j": choose another one, or use .withVersion(2)',
+      'The name is that of version 2 of job j. Choose another name, or use .withVersion(2)',
     ])
     expect(problems(() => job('j.version-x', count('a')))).toEqual([])
   })
@@ -167,7 +167,9 @@ describe('a job', () => {
   test("reads no topic of the version's own", () => {
     const own = stream(numbers('j.version-2.changelog')).groupByKey().count('a')
     expect(problems(() => job('j', own))).toEqual([])
-    expect(problems(() => job('j', own).withVersion(2))).toEqual([expect.stringContaining("reads the job's own topic")])
+    expect(problems(() => job('j', own).withVersion(2))).toEqual([
+      expect.stringContaining("reads a topic of the job's own"),
+    ])
   })
 
   test('is recognised by its mark, whichever copy of the package made it', () => {

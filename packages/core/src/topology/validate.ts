@@ -56,12 +56,12 @@ function versionProblems({ name, version }: { readonly name: string; readonly ve
   const problems =
     Number.isSafeInteger(version) && version >= 1
       ? []
-      : [`its version is ${version}: it must be a whole number, at least 1`]
+      : [`The version cannot be ${version}. Give a whole number, at least 1`]
   const other = jobVersion(String(name))
   if (other.job === name) return problems
   return [
     ...problems,
-    `its name is that of version ${other.version} of a job "${other.job}": choose another one, or use .withVersion(${other.version})`,
+    `The name is that of version ${other.version} of job ${other.job}. Choose another name, or use .withVersion(${other.version})`,
   ]
 }
 
