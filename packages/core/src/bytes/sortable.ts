@@ -11,9 +11,18 @@ export const TIME_BYTES = 8
 export function writeTime(out: ByteWriter, time: number): void {
   out.reserve(TIME_BYTES)
   const high = Math.floor(time / TWO_TO_32)
-  out.buffer.writeUInt32BE((high ^ 0x80000000) >>> 0, out.position)
-  out.buffer.writeUInt32BE(time - high * TWO_TO_32, out.position + 4)
-  out.position += TIME_BYTES
+  const low = time - high * TWO_TO_32
+  const { buffer, position } = out
+  // A store keeps the low eight bits. The methods of a Buffer check what is known here.
+  buffer[position] = (high >>> 24) ^ SIGN
+  buffer[position + 1] = high >>> 16
+  buffer[position + 2] = high >>> 8
+  buffer[position + 3] = high
+  buffer[position + 4] = low >>> 24
+  buffer[position + 5] = low >>> 16
+  buffer[position + 6] = low >>> 8
+  buffer[position + 7] = low
+  out.position = position + TIME_BYTES
 }
 
 /** The inverse of `writeTime`, at `at`. */

@@ -46,13 +46,16 @@ class WindowedSerde<K> implements Serde<Windowed<K>> {
     const end = scratch.position
     makeSortable(this.#key.order, bytes, 0, end)
     out.reserve(2 * end + TAIL_BYTES)
+    const { buffer } = out
+    let to = out.position
     for (let at = 0; at < end; at++) {
       const byte = bytes[at] ?? 0
-      out.buffer[out.position++] = byte
-      if (byte === 0) out.buffer[out.position++] = 0xff
+      buffer[to++] = byte
+      if (byte === 0) buffer[to++] = 0xff
     }
-    out.buffer[out.position++] = 0
-    out.buffer[out.position++] = 1
+    buffer[to++] = 0
+    buffer[to++] = 1
+    out.position = to
     writeTime(out, checked(window.start))
     writeTime(out, checked(window.end))
   }
