@@ -44,7 +44,7 @@ const CASES: readonly Case[] = [
     what: 'a setting that no topic can have',
     args: () => ['topics', 'create', 'a', '--segment-bytes', '1'],
     code: 2,
-    message: ['BAD_TOPIC_SETTINGS', 'a cannot be made: --segment-bytes is 1, not a whole number from 1024'],
+    message: ['BAD_TOPIC_SETTINGS', 'a cannot be created: --segment-bytes is 1, not a whole number from 1024'],
   },
   {
     what: 'a malformed address',
@@ -249,7 +249,7 @@ const CASES: readonly Case[] = [
     what: 'a log to verify that is not there',
     args: () => ['log', 'verify'],
     code: 4,
-    message: ['FILE_MISSING', 'no data directory', '--data'],
+    message: ['FILE_MISSING', 'Data directory', 'does not exist', '--data'],
   },
   {
     what: 'a data directory of another version',

@@ -3,13 +3,17 @@ import { FatalError, RefusedError } from '@millrace/core'
 export function topicMissing(topic: string): RefusedError {
   return new RefusedError(
     'TOPIC_MISSING',
-    `There is no topic ${topic}. Create it: millrace topics create ${topic} --partitions <n>`,
+    `Topic ${topic} does not exist. Create it with "millrace topics create ${topic} --partitions <n>"`,
     { topic },
   )
 }
 
 export function topicExists(topic: string): RefusedError {
-  return new RefusedError('TOPIC_EXISTS', `There is a topic ${topic} already`, { topic })
+  return new RefusedError(
+    'TOPIC_EXISTS',
+    `Topic ${topic} already exists. Choose another name, or delete it with "millrace topics delete ${topic}"`,
+    { topic },
+  )
 }
 
 /** Throws `PARTITION_MISSING` if a topic with so many partitions has no partition of that number. */
@@ -17,7 +21,7 @@ export function checkPartition(topic: string, partition: number, partitions: num
   if (Number.isSafeInteger(partition) && partition >= 0 && partition < partitions) return
   throw new RefusedError(
     'PARTITION_MISSING',
-    `${topic} has no partition ${partition}: it has ${partitions}, from 0 to ${partitions - 1}`,
+    `Topic ${topic} has no partition ${partition}. It has ${partitions}, from 0 to ${partitions - 1}`,
     { topic, partition },
   )
 }
@@ -25,7 +29,7 @@ export function checkPartition(topic: string, partition: number, partitions: num
 export function offsetGone(topic: string, partition: number, offset: number, start: number): FatalError {
   return new FatalError(
     'OFFSET_GONE',
-    `${topic}/${partition} starts at offset ${start}; offset ${offset}, where reading should go on, was deleted by retention`,
+    `Partition ${topic}/${partition} cannot be read from offset ${offset}: retention or a purge deleted its records before offset ${start}`,
     { topic, partition, offset },
   )
 }

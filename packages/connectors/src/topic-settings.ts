@@ -34,5 +34,5 @@ export function fillSettings(topic: string, given: Partial<TopicSettings>): Topi
     problems.push(`cleanup is ${JSON.stringify(settings.cleanup)}, neither "delete" nor "compact"`)
   }
   if (problems.length === 0) return settings
-  throw new RefusedError('BAD_TOPIC_SETTINGS', `The topic ${topic} cannot be made: ${problems.join('; ')}`, { topic })
+  throw new RefusedError('BAD_TOPIC_SETTINGS', `Topic ${topic} cannot be created: ${problems.join('; ')}`, { topic })
 }

@@ -120,7 +120,7 @@ describe('the changelog', () => {
     expect(problems).toEqual([
       {
         code: 'CLEANING_FAILED',
-        message: expect.stringMatching(/^copy\.changelog\/0 could not be cleaned, and grows: /),
+        message: expect.stringMatching(/^Partition copy\.changelog\/0 cannot be cleaned, and grows: /),
       },
     ])
     await commitSegment('b')

@@ -23,8 +23,8 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
     file.close()
     throw new RefusedError(
       'JOB_RUNNING',
-      `The job ${job} is running already in ${data}, and this container cannot share it: stop the others first, or run it ` +
-        `with exactly-once outputs`,
+      `Job ${job} already runs in ${data}, and this process cannot share it. Stop the other processes first, or run the job ` +
+        `with the guarantee exactly-once`,
       { job, file: path },
     )
   }
@@ -56,7 +56,7 @@ function jobRunning(files: FileSystem, data: string, job: string, path: string):
   const owner = readText(files, path)?.trim()
   return new RefusedError(
     'JOB_RUNNING',
-    `The job ${job} is running already${owner ? ` (process ${owner})` : ''} in ${data}, for itself alone: stop it first, or run ` +
+    `Job ${job} already runs in ${data}${owner ? ` (process ${owner})` : ''}, and does not share the job. Stop it first, or run ` +
       `this one under another name`,
     { job, file: path },
   )

@@ -34,12 +34,12 @@ export async function openDataDirectory({ files, random }: Env, directory: strin
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
       throw new RefusedError(
         'DATA_OWNER',
-        `The data directory ${directory} cannot be written (${code}): choose another with --data, or give it to this user`,
+        `The data directory ${directory} cannot be written (${code}). Choose another with --data, or make this user its owner`,
         { file: directory, cause: error },
       )
     }
     if (code === 'ENOTDIR' || code === 'EEXIST') {
-      throw new RefusedError('DATA_VERSION', `${directory} is not a directory: choose another with --data`, {
+      throw new RefusedError('DATA_VERSION', `Path ${directory} is not a directory. Choose another with --data`, {
         file: directory,
       })
     }
@@ -127,8 +127,8 @@ function checkOwner(files: FileSystem, directory: string): void {
   if (uid === -1 || own === -1 || uid === own) return
   throw new RefusedError(
     'DATA_OWNER',
-    `The data directory ${directory} belongs to user ${uid}, and this process runs as user ${own}: files of two owners in ` +
-      `one directory lock each other out. Run as its owner, or choose another directory with --data`,
+    `The data directory ${directory} belongs to user ${uid}, and this process runs as user ${own}. Files of two owners in ` +
+      `one directory block each other. Run as its owner, or choose another directory with --data`,
     { file: directory },
   )
 }
@@ -144,7 +144,7 @@ function checkVersion(directory: string, text: string): void {
   throw new RefusedError(
     'DATA_VERSION',
     `The data directory ${directory} has version ${JSON.stringify(version)}, and this Millrace works with version ` +
-      `${DATA_VERSION}: use the Millrace that made it, or choose another directory with --data`,
+      `${DATA_VERSION}. Use the Millrace that wrote it, or choose another directory with --data`,
     { file: directory },
   )
 }

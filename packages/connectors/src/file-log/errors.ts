@@ -17,16 +17,20 @@ export function writeFailed(file: string, cause: unknown, place: ErrorPlace = {}
   if (code !== undefined && FULL.has(code)) {
     return new FatalError(
       'LOG_FULL',
-      `The disk is full (${code}): ${file} could not be written. Nothing that was acknowledged is lost. Free space, or ` +
+      `File ${file} cannot be written: the disk is full (${code}). Nothing that was acknowledged is lost. Free some space, or ` +
         `shorten the retention of topics, and start again`,
       { ...place, file, cause },
     )
   }
-  return new FatalError('LOG_WRITE_FAILED', `${file} could not be written: ${messageOf(cause)}`, {
-    ...place,
-    file,
-    cause,
-  })
+  return new FatalError(
+    'LOG_WRITE_FAILED',
+    `File ${file} cannot be written: ${messageOf(cause)}. Fix the cause, and start again`,
+    {
+      ...place,
+      file,
+      cause,
+    },
+  )
 }
 
 /** The error for a failed disk operation, for a caller that did not ask for the write itself; other errors pass unchanged. */
@@ -38,8 +42,8 @@ export function diskFailed(file: string, cause: unknown, place: ErrorPlace = {})
 export function syncFailed(file: string, cause: unknown): FatalError {
   return new FatalError(
     'LOG_SYNC_FAILED',
-    `${file} could not be made durable: ${messageOf(cause)}. What was appended since the last flush may be lost; check the ` +
-      `disk, and start again: work goes on from the last commit`,
+    `File ${file} cannot be made durable: ${messageOf(cause)}. Appends since the last flush may be lost. Check the disk, and ` +
+      `start again: work continues from the last commit`,
     { file, cause },
   )
 }
@@ -58,8 +62,8 @@ export function logDamaged(file: string, position: number, what: string, place: 
       : ` "millrace log dump ${topic} ${partition} --offset ${offset ?? 0} --data ${data}" shows what is there.`
   return new FatalError(
     'LOG_DAMAGED',
-    `${file} is damaged at byte ${position}: ${what}${offset === undefined ? '' : ` (offset ${offset})`}. It is not the torn ` +
-      `end of an append, so nothing is skipped or repaired.${shows} Restore the file from a copy if there is one`,
+    `File ${file} is damaged at byte ${position}: ${what}${offset === undefined ? '' : ` (offset ${offset})`}. It is not the torn ` +
+      `end of an append, so nothing is skipped or repaired.${shows} Restore the file from a copy`,
     { ...known, file },
   )
 }
@@ -71,9 +75,9 @@ export function logDamaged(file: string, position: number, what: string, place: 
 export function partsDiffer(data: string, part: string, what: string, place: ErrorPlace): RefusedError {
   return new RefusedError(
     'LOG_PARTS_DIFFER',
-    `In ${data}, ${part} does not belong with the rest: ${what}. Some of the files were copied or put back at another moment ` +
-      `than the others, and results would be missing or doubled. Restore all of the directory from one backup; without one, ` +
-      `"millrace reset" the jobs that wrote it and delete their outputs, to compute everything from scratch`,
+    `Files of ${data} are not from one moment: ${part} does not fit the rest: ${what}. Some files were copied or restored at ` +
+      `another moment, and results would be missing or doubled. Restore the whole directory from one backup. Without one, run ` +
+      `"millrace reset" for the jobs that wrote it and delete their outputs, to compute everything from scratch`,
     place,
   )
 }
@@ -81,7 +85,7 @@ export function partsDiffer(data: string, part: string, what: string, place: Err
 export function tooManyTransactions(topic: string, partition: number): RefusedError {
   return new RefusedError(
     'TOO_MANY_TRANSACTIONS',
-    `${topic}/${partition} has ${OPEN_TRANSACTIONS_MAX} open transactions, as many as one partition takes: run fewer writers at once`,
+    `Partition ${topic}/${partition} has ${OPEN_TRANSACTIONS_MAX} open transactions, which is the maximum. Run fewer writers at once`,
     { topic, partition },
   )
 }
@@ -89,8 +93,8 @@ export function tooManyTransactions(topic: string, partition: number): RefusedEr
 export function writerFenced(transactionalId: string): FencedError {
   return new FencedError(
     'WRITER_FENCED',
-    `The writer ${transactionalId} is fenced: another process opened the same id, or gave this one up for dead after it was ` +
-      `silent for too long. What it had not committed is aborted; open a new writer to go on`,
+    `Writer ${transactionalId} is fenced: another process opened the same id, or treated this one as dead because it showed no ` +
+      `sign of life for too long. What it had not committed is aborted. Open a new writer`,
   )
 }
 

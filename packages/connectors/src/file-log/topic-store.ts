@@ -11,7 +11,7 @@ import { checkName } from '@millrace/core/internal'
 import { topicExists, topicMissing } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
-import { systemCode, writeFailed } from './errors.ts'
+import { messageOf, systemCode, writeFailed } from './errors.ts'
 import { once } from './once.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './partition/tail.ts'
 import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
@@ -111,8 +111,8 @@ export class TopicStore {
     const file = topicFile(this.#data, name)
     return new FatalError(
       'LOG_DAMAGED',
-      `The topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove ` +
-        `the directory to give its records up`,
+      `Topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove the ` +
+        `directory and lose its records`,
       { topic: name, file },
     )
   }
@@ -209,7 +209,7 @@ function parseDescription(name: string, path: string, text: string): TopicDescri
     return { ...description, name }
   } catch (cause) {
     if (cause instanceof MillraceError && cause.code !== 'BAD_TOPIC_SETTINGS') throw cause
-    throw new FatalError('LOG_DAMAGED', `${path} is damaged: ${cause}. Restore it from a copy`, {
+    throw new FatalError('LOG_DAMAGED', `File ${path} is damaged: ${messageOf(cause)}. Restore it from a copy`, {
       topic: name,
       file: path,
       cause,

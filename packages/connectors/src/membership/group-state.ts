@@ -53,8 +53,8 @@ export function running(
   if (Object.keys(state.members).length > 0) {
     throw new RefusedError(
       'JOB_CHANGED',
-      `The job ${group} runs already, and is not the job that was to join it: steps, stores, topics, partitions or the guarantee differ. ` +
-        'The running one goes on. Stop it first, or give this job another name',
+      `Job ${group} already runs, and differs from the job that this process runs: in steps, stores, topics, partitions or the guarantee. ` +
+        'The running job continues. Stop it first, or give this job another name',
       { job: group },
     )
   }

@@ -49,8 +49,8 @@ export class MemberFeed {
 export function memberFenced(group: string): FencedError {
   return new FencedError(
     'MEMBER_FENCED',
-    `The job ${group} went on without this process, which gave no sign of life for too long, or whose group file was ` +
-      'deleted: others have its tasks',
+    `Job ${group} continued without this process, which showed no sign of life for too long, or whose group file was ` +
+      'deleted. Other processes have its tasks',
     { job: group },
   )
 }

@@ -39,5 +39,5 @@ export class MemoryGroups {
 }
 
 function jobRunning(job: string): RefusedError {
-  return new RefusedError('JOB_RUNNING', `The job ${job} is running already: stop it first`, { job })
+  return new RefusedError('JOB_RUNNING', `Job ${job} already runs. Stop it first`, { job })
 }

@@ -36,7 +36,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     headers: Headers,
   ): void {
     this.#transaction?.()
-    if (this.#closed) throw new Error(`The writer of ${this.topic}/${this.partition} is closed`)
+    if (this.#closed) throw new Error(`Writer of ${this.topic}/${this.partition} is closed`)
     const builder = this.#builder
     const { open } = this.#stretch
     if (open && builder.full) this.#stretch.putAside(builder.finish(0, this.#transaction?.().producer))

@@ -93,7 +93,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
 
   async close(): Promise<void> {
     await this.#committed
-    this.#fail(new Error(`The writer ${this.transactionalId} is closed`))
+    this.#fail(new Error(`Writer ${this.transactionalId} is closed`))
     this.#owners.release(this)
     this.#partitions.clear()
   }
@@ -103,8 +103,8 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
     this.#fail(
       new FencedError(
         'WRITER_FENCED',
-        `The writer ${this.transactionalId} is fenced: another one opened the same id. What it had not committed is ` +
-          `aborted; open a new writer to go on`,
+        `Writer ${this.transactionalId} is fenced: another writer opened the same id. What it had not committed is aborted. ` +
+          'Open a new writer',
       ),
     )
   }
@@ -113,7 +113,7 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
     // It may reject before it is waited for.
     ready?.catch(() => undefined)
     this.#check()
-    if (this.#committing !== undefined) throw new Error('The commit before is still on its way')
+    if (this.#committing !== undefined) throw new Error('The previous commit is still in progress')
     const own = groups.map(ownGroup)
     const transaction = this.#transaction
     try {

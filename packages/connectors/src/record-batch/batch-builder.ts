@@ -237,13 +237,13 @@ export function setBaseOffset(batch: Buffer, baseOffset: number): void {
 function badTimestamp(timestamp: number): RecordError {
   return new RecordError(
     'BAD_TIMESTAMP',
-    `${timestamp} is no timestamp: it must be a whole number of milliseconds since the epoch, from 0 to ${TIMESTAMP_MAX}`,
+    `Timestamp ${timestamp} is not valid. It must be a whole number of milliseconds since 1970, from 0 to ${TIMESTAMP_MAX}`,
   )
 }
 
 function tooLarge(bytes: number, bytesMax: number): RecordError {
   return new RecordError(
     'RECORD_TOO_LARGE',
-    `A record of ${bytes} bytes is larger than its topic allows (${bytesMax} bytes): split it, or create the topic with a larger recordBytesMax`,
+    `A record of ${bytes} bytes is larger than its topic allows (${bytesMax} bytes). Split it, or create the topic with a larger recordBytesMax`,
   )
 }

@@ -215,7 +215,7 @@ export class RecordCursor implements Batch {
     const offset = this.#batchOffset
     return new RefusedError(
       'UNSUPPORTED',
-      `${topic}/${partition} holds a compressed batch at offset ${offset}, which another program wrote: Millrace reads uncompressed ones`,
+      `Partition ${topic}/${partition} has a compressed batch at offset ${offset}, which another program wrote. Millrace reads only uncompressed batches`,
       { topic, partition, offset },
     )
   }
@@ -225,7 +225,7 @@ export class RecordCursor implements Batch {
     const offset = this.#batchOffset
     return new FatalError(
       'LOG_DAMAGED',
-      `${topic}/${partition}: the batch at offset ${offset} has the right checksum, but its records do not fit into it: it was written wrong`,
+      `The batch of ${topic}/${partition} at offset ${offset} has the right checksum, but its records do not fit into it: its writer was faulty`,
       { topic, partition, offset },
     )
   }

@@ -25,7 +25,7 @@ export class Stretch {
 
   /** Throws if a stretch is open: the caller would write to the log what may still be removed. */
   check(): void {
-    if (this.#open) throw new Error('A stretch that was marked is still open: release or rewind it first')
+    if (this.#open) throw new Error('A marked section is still open. Release or rewind it first')
   }
 
   /** Sets the builder's batch aside, finished as `batch`, and empties the builder. */

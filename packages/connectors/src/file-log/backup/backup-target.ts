@@ -65,7 +65,7 @@ export function refuseFilled({ files }: Env, target: string): void {
   if (stat === undefined || (stat.directory && files.list(target).length === 0)) return
   throw new RefusedError(
     'TARGET_NOT_EMPTY',
-    `${target} is not an empty directory, and nothing is written over. Name one that is not there yet`,
+    `Target ${target} is not an empty directory, and nothing is overwritten. Name a directory that does not exist yet`,
     { file: target },
   )
 }

@@ -62,7 +62,10 @@ export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): P
       different = error
     }
   }
-  throw different ?? new Error(`The topics of ${data} come and go too fast for a backup`)
+  throw (
+    different ??
+    new Error(`Topics of ${data} are created and deleted too fast for a backup. Stop that, and start the backup again`)
+  )
 }
 
 /** Recovers partitions whose appender died, and waits for compactions that are in progress. */

@@ -36,8 +36,8 @@ export function readManifest(files: FileSystem, backup: string): BackupManifest 
   if (text === undefined) {
     throw new RefusedError(
       'BACKUP_INCOMPLETE',
-      `${backup} holds no whole backup: ${MANIFEST_FILE}, which is written last, is not there. It is another directory, or its ` +
-        `backup was interrupted`,
+      `Directory ${backup} is not a complete backup: ${MANIFEST_FILE}, which a backup writes last, is missing. Name another ` +
+        `backup`,
       { file: path },
     )
   }
@@ -46,8 +46,8 @@ export function readManifest(files: FileSystem, backup: string): BackupManifest 
   if (format === FORMAT && dataVersion === DATA_VERSION) return manifest
   throw new RefusedError(
     'DATA_VERSION',
-    `The backup ${backup} has format ${format} and data of version ${dataVersion}, and this Millrace works with format ` +
-      `${FORMAT} and version ${DATA_VERSION}: restore it with the Millrace that made it`,
+    `Backup ${backup} has format ${format} and data of version ${dataVersion}, and this Millrace reads format ${FORMAT} and ` +
+      `version ${DATA_VERSION}. Restore it with the Millrace that made it`,
     { file: path },
   )
 }
@@ -63,10 +63,14 @@ function parse(path: string, text: string): BackupManifest {
 }
 
 export function backupDamaged(file: string, what: string, cause?: unknown): RefusedError {
-  return new RefusedError('BACKUP_DAMAGED', `${file} is not as it was backed up: ${what}. Restore another backup`, {
-    file,
-    ...(cause !== undefined && { cause }),
-  })
+  return new RefusedError(
+    'BACKUP_DAMAGED',
+    `File ${file} differs from what was backed up: ${what}. Restore another backup`,
+    {
+      file,
+      ...(cause !== undefined && { cause }),
+    },
+  )
 }
 
 function checksumOf(manifest: BackupManifest): string {

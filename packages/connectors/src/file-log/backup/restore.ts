@@ -26,7 +26,7 @@ export interface Restored {
 export async function restore(env: Env, backup: string, data: string): Promise<Restored> {
   const { files } = env
   if (files.stat(backup) === undefined) {
-    throw new RefusedError('FILE_MISSING', `There is no backup ${backup}`, { file: backup })
+    throw new RefusedError('FILE_MISSING', `Backup ${backup} does not exist. Check the path`, { file: backup })
   }
   const manifest = readManifest(files, backup)
   refuseFilled(env, data)
@@ -53,7 +53,7 @@ async function restoreFile(env: Env, backup: string, data: string, file: BackupF
   env.files.makeDirectory(dirname(`${data}/${file.path}`))
   const { bytes, crc32c } = await copyWithChecksum(env, from, `${data}/${file.path}`)
   if (bytes !== file.bytes) throw backupDamaged(from, `it has ${bytes} bytes, and had ${file.bytes}`)
-  if (crc32c !== file.crc32c) throw backupDamaged(from, 'its checksum is another one')
+  if (crc32c !== file.crc32c) throw backupDamaged(from, 'its checksum differs')
 }
 
 async function syncDirectories(env: Env, directory: string): Promise<void> {

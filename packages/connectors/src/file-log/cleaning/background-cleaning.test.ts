@@ -114,7 +114,9 @@ test('a compaction that fails is reported with its cause, until one succeeds, an
   const [failure] = await failures(1)
   expect(failure).toMatchObject({
     code: 'CLEANING_FAILED',
-    message: expect.stringMatching(/^t\/0 could not be cleaned, and grows: The disk is full \(ENOSPC\)/),
+    message: expect.stringMatching(
+      /^Partition t\/0 cannot be cleaned, and grows: File .* cannot be written: the disk is full \(ENOSPC\)/,
+    ),
     cause: expect.objectContaining({ code: 'LOG_FULL' }),
   })
   expect(existsSync(`${directory}/topics/t/0/compacting`)).toBe(false)

@@ -89,7 +89,7 @@ function isOf(place: ErrorPlace, topic: string, partition: number): boolean {
 function cleaningFailed(topic: string, partition: number, cause: unknown): RetriableError {
   return new RetriableError(
     'CLEANING_FAILED',
-    `${topic}/${partition} could not be cleaned, and grows: ${messageOf(cause)}. It is tried again when its next segment is closed`,
+    `Partition ${topic}/${partition} cannot be cleaned, and grows: ${messageOf(cause)}. Millrace retries when its next segment is closed`,
     { topic, partition, cause },
   )
 }

@@ -51,7 +51,7 @@ export class IndexCheck {
   }
 
   #reportEntry(at: number, { offset, position }: IndexEntry): void {
-    this.#report(at, `the entry says that offset ${offset} stands at byte ${position}, where it does not`)
+    this.#report(at, `the entry states that offset ${offset} is at byte ${position}, and it is not there`)
   }
 
   #report(at: number, what: string): void {
@@ -60,7 +60,7 @@ export class IndexCheck {
       file: this.#path,
       position: at,
       end: at + ENTRY_BYTES,
-      what: `${what}; look-ups pass over it`,
+      what: `${what}; look-ups skip it`,
       fix: { kind: 'none' },
     })
   }

@@ -38,7 +38,7 @@ export class MarkerCheck {
       const mayBeDamaged = others.some(({ fix }) => fix.kind === 'fill' && fix.to > offset)
       if (isOpen || mayBeDamaged) return []
       const { id, epoch } = producer
-      const what = `no marker says how the transaction of the batch there ended (producer ${id}, epoch ${epoch})`
+      const what = `no marker states how the transaction of the batch there ended (producer ${id}, epoch ${epoch})`
       return { severity: 'damage', file: path, position, end, offset, what, fix: { kind: 'recover' } }
     })
   }

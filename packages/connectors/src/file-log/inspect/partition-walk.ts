@@ -45,7 +45,7 @@ export class PartitionWalk {
   #checkSegments(): void {
     const { tail, tailPath, segments } = this.#snapshot
     if (tail === undefined) {
-      this.#report('harmless', tailPath, 0, 0, 'it is missing or damaged; opening the partition makes it anew', RECOVER)
+      this.#report('harmless', tailPath, 0, 0, 'it is missing or damaged; opening the partition rebuilds it', RECOVER)
     }
     const startOffset = tail?.startOffset ?? 0
     for (const [index, segment] of segments.entries()) {
@@ -56,13 +56,13 @@ export class PartitionWalk {
           segment.path,
           0,
           segment.bytes,
-          'retention deleted it and died before the file was gone',
+          'retention deleted its records, and was interrupted before it removed the file',
           NONE,
         )
         continue
       }
       if (this.#expected !== undefined && segment.base < this.#expected) {
-        const what = 'it stands in the segment before, too: a compaction was cut off; the next one removes it'
+        const what = 'the segment before has its records too: a compaction was interrupted; the next one removes it'
         this.#report('harmless', segment.path, 0, segment.bytes, what, NONE)
         continue
       }
@@ -82,7 +82,7 @@ export class PartitionWalk {
       end: 0,
       offset: startOffset,
       nextOffset: base,
-      what: `${offsets(startOffset, base)} should stand in a segment before this one, which is missing`,
+      what: `${offsets(startOffset, base)} should be in a segment before this one, which is missing`,
       fix: { kind: 'start', offset: base, lostFrom: startOffset },
     })
   }
@@ -115,7 +115,7 @@ export class PartitionWalk {
       }
       this.#walk(segment, file, whole, index)
       if (this.#expected !== nextOffset) {
-        const what = `it says that offset ${nextOffset} comes next, but the batches go on to ${this.#expected}`
+        const what = `it states that offset ${nextOffset} comes next, but the batches continue to ${this.#expected}`
         this.#report('damage', tailPath, 0, 0, what, RECOVER)
       }
       if (quiet && !agrees(this.#snapshot)) this.#checkBehind(segment, file, limit, index)
@@ -140,7 +140,7 @@ export class PartitionWalk {
       } else if (walked.offset >= this.#decidedEnd && (walked.nextOffset === undefined || !ofBoot)) {
         // After a power cut, there may be whole batches after one that never reached the disk: none of them was ever reported
         // as durable.
-        const what = `${walked.what}: an append was cut off; whoever opens the partition next removes it`
+        const what = `${walked.what}: an append was interrupted; the process that opens the partition next removes it`
         this.#report('torn', segment.path, walked.position, limit, what, RECOVER)
         return
       } else {
@@ -153,14 +153,15 @@ export class PartitionWalk {
       this.#damage(segment, { position: limit, end: limit, offset, nextOffset: this.#decidedEnd, what }, true)
     }
     if (this.batches === before || !ofBoot) return
-    const what = 'the tail does not know the whole batches from there on; whoever opens the partition next keeps them'
+    const what =
+      'the tail does not list the whole batches from there on; the process that opens the partition next keeps them'
     this.#report('harmless', segment.path, position, limit, what, RECOVER)
   }
 
   #walk(segment: SegmentFile, file: OpenFile | undefined, walk: SegmentWalk, index: IndexCheck): void {
     if (file === undefined) {
       if (walk.nextBase === undefined || walk.nextBase <= walk.offset) return
-      const what = `the file is missing, which should hold ${offsets(walk.offset, walk.nextBase)}`
+      const what = `the file with ${offsets(walk.offset, walk.nextBase)} is missing`
       this.#damage(segment, { position: 0, end: 0, offset: walk.offset, nextOffset: walk.nextBase, what }, true)
       return
     }
@@ -179,7 +180,7 @@ export class PartitionWalk {
     this.#expected = nextOffset
     if (buffer.readInt32BE(LEADER_EPOCH_AT) === 0) return
     const at = position + LEADER_EPOCH_AT
-    const what = 'the leader epoch there is not 0, as it was written: nothing reads it, but a byte was changed'
+    const what = 'the leader epoch there is not 0, as it was written: nothing reads it, but a byte has changed'
     this.#report('harmless', path, at, position + MAGIC_AT, what, NONE)
   }
 
@@ -216,7 +217,7 @@ export class PartitionWalk {
       use(file)
     } catch (error) {
       if (systemCode(error) === undefined) throw error
-      this.#report('damage', segment.path, 0, segment.bytes, `the disk does not read it: ${messageOf(error)}`, NONE)
+      this.#report('damage', segment.path, 0, segment.bytes, `it cannot be read: ${messageOf(error)}`, NONE)
     } finally {
       file?.close()
     }

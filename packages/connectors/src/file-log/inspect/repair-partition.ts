@@ -53,7 +53,7 @@ export async function repairPartition(env: Env, data: string, topic: string, par
   refuseUsers(env.files, data, topic, partition)
   const files = new PartitionFiles(env.files, data, topic, partition)
   try {
-    if (!files.tryLock()) throw partitionInUse(topic, partition, 'somebody appends to it')
+    if (!files.tryLock()) throw partitionInUse(topic, partition, 'a process appends to it')
     try {
       return await new Repair(files).run()
     } finally {
@@ -83,7 +83,7 @@ class Repair {
       throw logDamaged(
         file,
         position,
-        `${what}, and no repair is known for that`,
+        `${what}, and no repair for that is known`,
         offset === undefined ? {} : { offset },
       )
     }

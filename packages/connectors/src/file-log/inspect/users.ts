@@ -12,13 +12,13 @@ export function refuseUsers(files: FileSystem, data: string, topic: string, part
     ...journalNames(files, data).map(({ name }) => journalPath(data, name)),
   ]
   const user = locks.find((path) => isHeld(files, path))
-  if (user !== undefined) throw partitionInUse(topic, partition, `a living process holds ${user}`)
+  if (user !== undefined) throw partitionInUse(topic, partition, `a running process holds ${user}`)
 }
 
 export function partitionInUse(topic: string, partition: number, why: string): RefusedError {
   return new RefusedError(
     'PARTITION_IN_USE',
-    `${topic}/${partition} cannot be repaired while it may be in use: ${why}. Stop the jobs and writers of this data directory first`,
+    `Partition ${topic}/${partition} cannot be repaired while it may be in use: ${why}. Stop the jobs and writers of this data directory first`,
     { topic, partition },
   )
 }

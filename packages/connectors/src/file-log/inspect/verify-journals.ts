@@ -24,8 +24,8 @@ export function verifyJournals(files: FileSystem, data: string): LogProblem[] {
       const isLost = journal.read() === undefined
       for (const position of broken) {
         const what = isLost
-          ? 'no record of the journal is whole: nothing says which of its transactions were committed'
-          : 'the record there is not whole; the other one counts, as after a write that was cut off'
+          ? 'no record of the journal is whole: it is unknown which of its transactions were committed'
+          : 'the record there is not whole; the other one counts, as after an interrupted write'
         problems.push({ severity: isLost ? 'damage' : 'torn', file: journal.path, position, end: position, what })
       }
     } finally {

@@ -52,7 +52,7 @@ export async function* verifyLog(
 /** Throws unless there is a data directory of this version and of this user. */
 export async function checkDataDirectory(env: Env, data: string): Promise<void> {
   if (env.files.stat(data) === undefined) {
-    throw new RefusedError('FILE_MISSING', `There is no data directory ${data}. Name it with --data`, { file: data })
+    throw new RefusedError('FILE_MISSING', `Data directory ${data} does not exist. Name it with --data`, { file: data })
   }
   await openDataDirectory(env, data)
 }
@@ -86,10 +86,10 @@ function topicFile(env: Env, data: string, topic: string): { partitions: number;
   try {
     const description = new TopicStore(env, data).describe(topic)
     if (description !== undefined) return { partitions: description.partitions, problems: [] }
-    const what = 'the file is missing, without which there is no topic'
+    const what = 'the file is missing, so the topic cannot be opened'
     return { partitions: directories(env, data, topic), problems: [{ severity: 'damage', ...place, what }] }
   } catch (error) {
-    const what = `it is no topic's settings: ${reasonOf(env, file, error)}`
+    const what = `it does not hold the settings of a topic: ${reasonOf(env, file, error)}`
     return { partitions: directories(env, data, topic), problems: [{ severity: 'damage', ...place, what }] }
   }
 }

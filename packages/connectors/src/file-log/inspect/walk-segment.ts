@@ -69,7 +69,7 @@ export function* walkSegment(
         yield { kind: 'batch', position, bytes, baseOffset: expected, nextOffset, buffer }
       } else {
         const what =
-          'the checksum of the batch there is right, but its records do not fit into it: it was written wrong'
+          'the checksum of the batch there is right, but its records do not fit into it: its writer was faulty'
         yield damage(position, end, expected, nextOffset, what)
       }
       position = end
@@ -139,7 +139,7 @@ function wrongOffset(scanner: BatchScanner, walk: SegmentWalk, found: FoundBatch
   const follower = end === walk.limit ? walk.nextBase : wholeAt(scanner, end, 0, Number.MAX_SAFE_INTEGER)?.baseOffset
   if (follower !== found.nextOffset) {
     const next = expected + found.nextOffset - found.baseOffset
-    const what = `offset ${expected} should be there, not ${found.baseOffset}: the batch is whole but for its base offset`
+    const what = `offset ${expected} should be there, not ${found.baseOffset}: only the base offset of the batch is wrong`
     return damage(position, end, expected, next, what, true)
   }
   if (found.baseOffset > expected) {
@@ -157,7 +157,8 @@ function resync(scanner: BatchScanner, walk: SegmentWalk, position: number, expe
   const hasHeader = found !== 'cut' && found !== 'short'
   const stated = hasHeader ? baseOffset(scanner.buffer, scanner.at) : expected
   const what =
-    describeDamage(found, scanner) + (found === 'checksum' && stated !== expected ? ` (it says offset ${stated})` : '')
+    describeDamage(found, scanner) +
+    (found === 'checksum' && stated !== expected ? ` (it states offset ${stated})` : '')
   const ownEnd = hasHeader && found !== 'length' ? position + scanner.bytes : undefined
   if (ownEnd !== undefined) {
     // If the length and the last offset of the damaged batch both lead to the next one, only its content is damaged.

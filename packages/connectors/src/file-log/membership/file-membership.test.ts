@@ -161,9 +161,7 @@ test('a member whose process beats while its thread is in a callback keeps its t
   const other = await (await open()).join('group', options)
   // Its thread does nothing: it cannot even release the tasks that the other member is to get.
   const resume = timers.pause()
-  expect(await named.promise).toMatch(
-    /^The process \d+ of the job group runs, and has not come back from a callback for 500 ms/,
-  )
+  expect(await named.promise).toMatch(/^Process \d+ of job group runs, and has not returned from a callback for 500 ms/)
   expect((await firstValueFrom(other.assignments)).tasks).toEqual([])
   resume()
   await busy.openWriter()

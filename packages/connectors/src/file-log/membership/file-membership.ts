@@ -266,8 +266,8 @@ export class FileMembership implements Membership {
     const process = this.#files.signOf(member)?.process
     if (process === undefined) return
     onNotice?.(
-      `The process ${process} of the job ${group} runs, and has not come back from a callback for ${this.#sessionTimeoutMs} ms: ` +
-        `its tasks wait for it. If it hangs, end it (kill -9 ${process}): the others then take its tasks`,
+      `Process ${process} of job ${group} runs, and has not returned from a callback for ${this.#sessionTimeoutMs} ms. ` +
+        `Its tasks wait for it. If it hangs, end it (kill -9 ${process}), and other processes take its tasks`,
     )
   }
 

@@ -40,7 +40,7 @@ export class MemberFile {
     const file = files.open(path, 'create')
     try {
       // No process looks at the lock of a file before a process is named in it.
-      if (!file.tryLock()) throw new Error(`The member of ${path} is there already`)
+      if (!file.tryLock()) throw new Error(`Member file ${path} already exists`)
       writeNumber(file, process.pid, PROCESS_AT)
     } catch (error) {
       file.close()

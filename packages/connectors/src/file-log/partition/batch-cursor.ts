@@ -190,7 +190,7 @@ export class BatchCursor {
       // Compaction may have merged the segments that follow into this one, under the same name: then it is opened again, once.
       // Otherwise the next segment is missing.
       if (this.#enteredAt === this.#position) {
-        throw this.damaged(`no segment goes on at offset ${this.#position}: what should follow is missing`)
+        throw this.damaged(`no segment continues at offset ${this.#position}: what should follow is missing`)
       }
     }
     this.leaveSegment()

@@ -21,10 +21,14 @@ describe('a scanner of batches', () => {
 
   test.each<[string, string, (bytes: Buffer) => number]>([
     ['a limit in the middle of a header', 'the segment ends in the middle of a batch', () => HEADER_BYTES - 1],
-    ['a length that no batch has', 'no batch has such a length', (bytes) => set(bytes, LENGTH_AT + 3, 1)],
+    [
+      'a length that no batch has',
+      'the length of the batch there is impossible',
+      (bytes) => set(bytes, LENGTH_AT + 3, 1),
+    ],
     ['a length beyond the limit', 'does not fit before the segment', (bytes) => set(bytes, LENGTH_AT + 1, 1)],
     ['a file that is shorter than its limit', 'the file is shorter than', (bytes) => bytes.length + HEADER_BYTES],
-    ['another format', 'of no known format', (bytes) => set(bytes, MAGIC_AT, 1)],
+    ['another format', 'has no known format', (bytes) => set(bytes, MAGIC_AT, 1)],
     ['another checksum', 'the checksum of the batch there is wrong', (bytes) => set(bytes, CRC_AT, 0)],
     ['another base offset', 'offset 0 should be there, not 7', (bytes) => set(bytes, BASE_OFFSET_AT + 7, 7)],
   ])('describes what it finds instead of a batch: %s', (_case, what, damage) => {

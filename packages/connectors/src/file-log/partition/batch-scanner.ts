@@ -159,13 +159,13 @@ export function describeDamage(found: Found, scanner: BatchScanner): string {
     case 'cut':
       return 'the segment ends in the middle of a batch'
     case 'length':
-      return 'no batch has such a length'
+      return 'the length of the batch there is impossible'
     case 'room':
       return `a batch of ${scanner.bytes} bytes does not fit before the segment's end`
     case 'short':
       return `the file is shorter than the ${scanner.limit} bytes that it had`
     case 'format':
-      return 'the batch there is of no known format'
+      return 'the batch there has no known format'
     case 'checksum':
       return 'the checksum of the batch there is wrong'
     default:

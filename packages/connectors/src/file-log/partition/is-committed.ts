@@ -21,7 +21,7 @@ export function isCommitted(
   throw logDamaged(
     files.segmentPath(base),
     position,
-    'the batch there is of a transaction that is over, and no marker says how it ended',
+    'the batch there belongs to a transaction that has ended, and no marker states how',
     { topic: files.topic, partition: files.partition, offset },
   )
 }

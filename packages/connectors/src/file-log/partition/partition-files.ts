@@ -137,10 +137,14 @@ function openTail(files: FileSystem, directory: string, topic: string): OpenFile
   } catch (error) {
     if (systemCode(error) === 'ENOENT') throw topicMissing(topic)
     if (systemCode(error) === 'EACCES') {
-      throw new RefusedError('DATA_OWNER', `${directory} belongs to another user: it cannot be opened for appending`, {
-        topic,
-        file: directory,
-      })
+      throw new RefusedError(
+        'DATA_OWNER',
+        `Partition ${directory} cannot be opened for appending, because it belongs to another user`,
+        {
+          topic,
+          file: directory,
+        },
+      )
     }
     throw diskFailed(`${directory}/tail`, error, { topic })
   }

@@ -111,11 +111,7 @@ function startOf(
       const { activeBase: base, activeBytes: bytes, nextOffset, open, committed, maxTimestamp } = tail
       const size = sizeOf(base)
       if (size >= bytes) return { base, bytes, nextOffset, open, committed, maxTimestamp, compactedBefore: 0 }
-      throw logDamaged(
-        partition.segmentPath(base),
-        size,
-        `the file ends here, but ${bytes} bytes of it had been written`,
-      )
+      throw logDamaged(partition.segmentPath(base), size, `the file ends here, but ${bytes} bytes of it were written`)
     }
     const { synced } = tail
     // The tail may be old: the segment may be closed by now, and rewritten by compaction or deleted by retention.
@@ -127,7 +123,7 @@ function startOf(
       throw logDamaged(
         partition.segmentPath(base),
         size,
-        `the file ends here, but ${bytes} bytes of it had been made durable`,
+        `the file ends here, but ${bytes} bytes of it were made durable`,
       )
     }
   }
@@ -140,7 +136,7 @@ function enterSegment(partition: SegmentFiles, scanned: Scanned, base: number): 
     throw logDamaged(
       partition.segmentPath(base),
       0,
-      `offset ${scanned.nextOffset} should come next: what stood before is missing`,
+      `offset ${scanned.nextOffset} should come next: what was before is missing`,
     )
   }
   scanned.base = base
@@ -163,7 +159,7 @@ function scanSegment(file: OpenFile, scanned: Scanned): void {
 function checkCut(file: OpenFile, scanned: Scanned, tail: Tail | undefined, sameBoot: boolean): void {
   const { synced } = tail ?? EMPTY_TAIL
   if (synced.base === scanned.base && scanned.bytes < synced.bytes) {
-    throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and it had been made durable')
+    throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and it was made durable')
   }
   if (sameBoot && holdsBatchAfter(file, scanned.bytes)) {
     throw logDamaged(file.path, scanned.bytes, 'the batch there is not whole, and whole ones follow')

@@ -150,7 +150,7 @@ export class FilePartitionReader implements PartitionReader {
     const outcome = this.#outcomes.of(producerOf(buffer, at), place, tail)
     if (outcome !== undefined) return outcome === 'committed'
     if (this.#unknownAt === place.offset) {
-      throw this.#batches.damaged('the batch there is of a transaction that is over, and no marker says how it ended')
+      throw this.#batches.damaged('the batch there belongs to a transaction that has ended, and no marker states how')
     }
     // Compaction may have rewritten what follows, and this file too: the reader opens it again to find out.
     this.#unknownAt = place.offset

@@ -77,18 +77,18 @@ export function checkTopic(
   if (lost !== undefined) {
     throw partsDiffer(
       data,
-      `the topic ${name}`,
+      `topic ${name}`,
       `a committed transaction reaches offset ${lost.end} in ${name}/${lost.partition}, and ` +
-        `${topic === undefined ? 'there is no such topic' : 'the topic is another one of the same name'} ` +
-        `("millrace topics delete ${name}" says that it was removed on purpose)`,
+        `${topic === undefined ? 'the topic does not exist' : 'it is another topic of the same name'} ` +
+        `(if it was removed on purpose, run "millrace topics delete ${name}")`,
       { topic: name, partition: lost.partition },
     )
   }
   if (topic === undefined) return
   const found = files.list(topicDirectory(data, name)).filter((entry) => /^\d+$/.test(entry)).length
   if (found === topic.partitions) return
-  const what = `topic.json says ${amount(topic.partitions, 'partition')}, and ${found} ${found === 1 ? 'is' : 'are'} there`
-  throw partsDiffer(data, `the topic ${name}`, what, { topic: name })
+  const what = `topic.json states ${amount(topic.partitions, 'partition')}, and ${found} ${found === 1 ? 'exists' : 'exist'}`
+  throw partsDiffer(data, `topic ${name}`, what, { topic: name })
 }
 
 /** Whether a committed transaction has written to a topic with that name, and the topic was not deleted since then. */
@@ -107,13 +107,13 @@ function unknownCommit({ committed, open }: Tail, records: CommitRecords): strin
   for (const { id, epoch } of committedBy(committed)) {
     const known = lastCommitOf(id, records)
     if (known !== undefined && known >= epoch) continue
-    const last = known === undefined ? 'nothing of that producer' : `its commits up to epoch ${known}`
-    return `it holds a committed transaction of producer ${id}, epoch ${epoch}, and the journals know ${last}: they are older`
+    const last = known === undefined ? 'no commit of that producer' : `its commits up to epoch ${known}`
+    return `it holds a committed transaction of producer ${id}, epoch ${epoch}, and the journals have ${last}: they are older`
   }
   for (const { id, epoch, firstOffset } of open) {
     const journal = records.journals.find(({ producer }) => producer.id === id)
     if (journal === undefined || journal.producer.epoch >= epoch) continue
-    return `it holds a transaction of producer ${id}, epoch ${epoch}, from offset ${firstOffset} on, and its journal has only come to epoch ${journal.producer.epoch}: the journal is older`
+    return `it holds a transaction of producer ${id}, epoch ${epoch}, from offset ${firstOffset} on, and its journal is at epoch ${journal.producer.epoch}: the journal is older`
   }
   return undefined
 }
@@ -130,7 +130,7 @@ function missingCommit(
     // The partition may have forgotten a producer that it does not know, together with markers that compaction removed.
     const epoch = epochIn(committed, commit.id)
     if (epoch === undefined || epoch >= commit.epoch || open.some((each) => sameTransaction(each, commit))) continue
-    return `it goes on to offset ${nextOffset} without the transaction of producer ${commit.id}, epoch ${commit.epoch}, that was committed there up to offset ${commit.end}: the partition is of another history`
+    return `it continues to offset ${nextOffset} without the transaction of producer ${commit.id}, epoch ${commit.epoch}, that was committed there up to offset ${commit.end}: the partition has another history`
   }
   return undefined
 }

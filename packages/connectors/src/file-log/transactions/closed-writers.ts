@@ -161,7 +161,7 @@ function parseClosed(directory: string, { number, text }: Version): ClosedRecord
   } catch (cause) {
     throw new FatalError(
       'LOG_DAMAGED',
-      `${path}, which says how far committed transactions reach, is damaged: ${messageOf(cause)}. Restore it from a copy`,
+      `File ${path}, which records how far committed transactions reach, is damaged: ${messageOf(cause)}. Restore it from a copy`,
       { file: path, cause },
     )
   }

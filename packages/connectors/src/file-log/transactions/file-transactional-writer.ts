@@ -135,7 +135,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     ready?.catch(() => undefined)
     // Up to the first wait, nothing else runs: here one transaction ends and the next begins.
     this.#checkOpen()
-    if (this.#committing) throw new Error('The commit before is still on its way')
+    if (this.#committing) throw new Error('The previous commit is still in progress')
     const producer = this.#producer
     const sealed = groups.map((group) => seal(group, producer))
     for (const { writer } of this.#open) writer?.seal()
@@ -317,7 +317,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   /** For callers: nothing can begin once the writer is being closed. */
   #checkOpen(): void {
     this.#check()
-    if (this.#closed !== undefined) throw new Error(`The writer ${this.transactionalId} is closed`)
+    if (this.#closed !== undefined) throw new Error(`Writer ${this.transactionalId} is closed`)
   }
 
   #check(): void {

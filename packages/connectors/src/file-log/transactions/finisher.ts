@@ -201,8 +201,8 @@ export class TransactionFinisher {
     return logDamaged(
       `${directory}/tail`,
       0,
-      `producer ${open.id} has a transaction here since offset ${open.firstOffset}, and its journal is missing: nothing ` +
-        `says whether it was committed`,
+      `producer ${open.id} has a transaction here since offset ${open.firstOffset}, and its journal is missing: it is ` +
+        `unknown whether it was committed`,
       { topic, partition, offset: open.firstOffset },
     )
   }

@@ -174,7 +174,7 @@ export class PartitionAppender {
 
   close(): void {
     const { topic, partition } = this.#partition
-    this.#failure ??= { error: new Error(`The writer of ${topic}/${partition} is closed`) }
+    this.#failure ??= { error: new Error(`Writer of ${topic}/${partition} is closed`) }
     for (const { file, index } of [...this.#retired, ...(this.#active === undefined ? [] : [this.#active])]) {
       file.close()
       index.close()
@@ -205,7 +205,7 @@ export class PartitionAppender {
     setBaseOffset(batch, tail.nextOffset)
     const next = nextOffset(batch, 0)
     if (!Number.isSafeInteger(next)) {
-      throw logDamaged(active.file.path, tail.activeBytes, `the offsets ran past ${Number.MAX_SAFE_INTEGER}`)
+      throw logDamaged(active.file.path, tail.activeBytes, `its offsets would exceed ${Number.MAX_SAFE_INTEGER}`)
     }
     const open = openAfter(tail.open, batch, 0, tail.nextOffset)
     const committed = committedAfter(tail.committed, batch, 0)
