@@ -19,7 +19,9 @@ const examples = [
   ...filesUnder(['docs'], '.md'),
 ].flatMap(({ text }) =>
   codeBlocks(text).flatMap(({ language, code }) => {
-    const name = /^export default job\(\s*'([^']+)'/m.exec(code)?.[1]
+    const job = /^export default job\(\s*'([^']+)'/m.exec(code)?.[1]
+    const version = /^export default .*\.withVersion\((\d+)\)/m.exec(code)?.[1]
+    const name = version === undefined ? job : `${job}.version-${version}`
     return language === 'ts' && name !== undefined ? [{ name, code }] : []
   }),
 )
@@ -56,6 +58,11 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
         { flights: 1, minutes: 20 },
       ],
     ])
+  },
+  async 'flight-delays.version-2'(driver) {
+    const delayed = (delay: number) => ({ key: 'ATL', value: { delay } })
+    await driver.send(plain('flights'), delayed(20), delayed(35), delayed(5))
+    expect(await row(driver, 'delays', 'ATL')).toBe(35)
   },
   async 'log-errors'(driver) {
     const lines = topic('log-lines', { value: json<object>() })
