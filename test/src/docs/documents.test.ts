@@ -14,18 +14,26 @@ const documents = [
   })),
   ...filesUnder(['docs', 'packages', 'jobs', 'bench'], '.md'),
 ]
-const examples = documents.flatMap(({ path, text }) =>
-  codeBlocks(text)
-    .filter(({ language }) => language === 'ts')
-    .map(({ code, line, marks }) => ({ place: `${path}:${line}`, code, runs: !marks.includes('no-run') })),
-)
+const examples = documents.flatMap(({ path, text }) => {
+  const blocks = codeBlocks(text).filter(({ language }) => language === 'ts')
+  const files = blocks.map(({ line }) => `${`${path}:${line}`.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.ts`)
+  return blocks.map(({ code, line, marks }, index) => ({
+    place: `${path}:${line}`,
+    file: files[index] ?? '',
+    // A block that begins with the name of a file is that file for the other blocks of its page.
+    code: code.replace(/'\.\/([\w.-]+\.ts)'/g, (text, name) => {
+      const named = blocks.findIndex((other) => other.code.startsWith(`// ${name}\n`))
+      return named < 0 ? text : `'./${files[named]}'`
+    }),
+    runs: !marks.includes('no-run'),
+  }))
+})
 
 // The folder is inside the repository, so that an example imports the packages as a job here does.
 const folder = mkdtempSync(join(top, 'docs/.examples-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const files = new Map(examples.map(({ place }) => [place, `${place.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.ts`]))
-for (const { place, code } of examples) writeFileSync(join(folder, files.get(place) ?? ''), code)
+for (const { file, code } of examples) writeFileSync(join(folder, file), code)
 
 function node(...args: readonly string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
@@ -45,8 +53,8 @@ test('the TypeScript examples of all documents compile', () => {
 })
 
 // An example that needs a running job is marked `no-run`: it is only compiled.
-test.each(examples.filter(({ runs }) => runs))('the example at $place runs', ({ place }) => {
-  expect(node('--conditions=millrace-source', files.get(place) ?? '')).toEqual({ status: 0, output: '' })
+test.each(examples.filter(({ runs }) => runs))('the example at $place runs', ({ file }) => {
+  expect(node('--conditions=millrace-source', file)).toEqual({ status: 0, output: '' })
 })
 
 test.each(documents)('the links of $path lead somewhere', ({ path, text }) => {

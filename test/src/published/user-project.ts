@@ -85,9 +85,12 @@ export class UserProject {
       else printed += this.#shell(line)
     }
     await this.#stop()
-    if (!/^k +42$/m.test(printed) || !/^42$/m.test(printed))
+    for (const { marks, code } of blocks) if (marks.includes('stopped')) printed += this.#shell(code)
+    if (!/^k +42$/m.test(printed) || !/^42$/m.test(printed) || !/^written: 7$/m.test(printed))
       throw new Error(`The guide's commands printed:\n${printed}`)
-    this.#report('the guide leads to a job whose view is read from the command line and from a program')
+    this.#report(
+      'the guide leads to a job with a test, and to programs that write its topic, read its view, and run it themselves',
+    )
   }
 
   /** Checks that a bundler finds the client for a page, and that types are found as bundlers resolve them. */

@@ -17,6 +17,7 @@ import type {
   TransactionalWriter,
 } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
 import type { Observable } from 'rxjs'
 import { GROUP_BATCH_BYTES_MAX } from '../record-batch/group-builder.ts'
 import { checkPartition } from '../topic-errors.ts'
@@ -51,7 +52,8 @@ const DIRTY_RATIO_MIN = 0.5
 export interface FileLogOptions {
   /** The data directory; made if it is missing, for this user alone (0700). */
   readonly directory: string
-  readonly env: Env
+  /** The clock, the timers and the disk. Default: Node's. */
+  readonly env?: Env
   /** `fsync`: a flush survives a power cut. `os`: it survives the death of any process. Default `fsync`. */
   readonly durability?: Durability
   /**
@@ -66,7 +68,7 @@ export interface FileLogOptions {
  * daemon. Throws `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`.
  */
 export async function openFileLog(options: FileLogOptions): Promise<Log> {
-  const { directory, env, durability = 'fsync', groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
+  const { directory, env = nodeEnv(), durability = 'fsync', groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   await openDataDirectory(env, directory)
   const topics = new TopicStore(env, directory)
   await topics.finishDeletions()

@@ -10,6 +10,7 @@ import type {
   ReaderOptions,
   TransactionalWriter,
 } from '@millrace/core'
+import { nodeEnv } from '@millrace/core/node'
 import { of } from 'rxjs'
 import { GROUP_BATCH_BYTES_MAX } from '../record-batch/group-builder.ts'
 import { MemoryGroups } from './memory-groups.ts'
@@ -33,9 +34,10 @@ export interface MemoryLogOptions {
 /**
  * Makes an empty log in memory, with the same batches as the file log and everything that the contract requires: for tests of
  * jobs. Flushed records are kept as long as the log is referenced; records that were not flushed are lost with their writer.
- * A purge is exact to the record, so that a test finds a reader that relies on older records.
+ * A purge is exact to the record, so that a test finds a reader that relies on older records. `env`: the clock and the timers;
+ * default: Node's.
  */
-export function memoryLog(env: Env, options: MemoryLogOptions = {}): MemoryLog {
+export function memoryLog(env: Env = nodeEnv(), options: MemoryLogOptions = {}): MemoryLog {
   const { groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   const topics = new MemoryTopics(env)
   const capabilities: LogCapabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
