@@ -2,25 +2,34 @@ export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
 export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
 export type {
+  CommittedStore,
+  StoredEntry,
+  StorePage,
+  StoreRange,
+} from './contracts/committed-store.ts'
+export type {
+  Entry,
+  InstantEntry,
+  InstantStore,
+  IntervalStore,
+  KeyValueStore,
+  TimedStore,
+  TimeScan,
+  WindowEntry,
+  WindowStore,
+} from './contracts/live-store.ts'
+export type {
   BatchMark,
   Checkpoint,
-  CommittedStore,
-  Entry,
   FrozenCommit,
   InputCheckpoint,
-  KeyValueStore,
   StatePosition,
   StateRestorer,
   StoreChange,
   StoreDescription,
-  StoredEntry,
-  StorePage,
-  StoreRange,
   TaskState,
-  WindowScan,
-  WindowStore,
 } from './contracts/store.ts'
-export { type StoreShape, type WindowBounds, windowMsOf } from './contracts/store-shape.ts'
+export { type Instant, type StoreShape, type WindowBounds, windowMsOf } from './contracts/store-shape.ts'
 export { durationText } from './describe/duration-text.ts'
 export { dictionary, ownValue } from './dictionary.ts'
 export { durationMs, textMs } from './dsl/duration.ts'

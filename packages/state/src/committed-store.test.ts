@@ -1,10 +1,11 @@
-import type { CommittedStore, StorePage, StoreRange, TaskState } from '@millrace/core/internal'
+import type { StorePage, StoreShape, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { allPages, expected, rowText, setRows } from './testing/rows.ts'
 import { int32, rawBytes } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
@@ -12,13 +13,11 @@ import { temporaryDirectory } from './testing/temporary-directory.ts'
 // Hundreds of databases are opened, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
 
-interface Row {
-  readonly key: Buffer
-  readonly start: number
-}
-
 const bytes = fc.array(fc.constantFrom(0, 1, 7, 0xff), { maxLength: 3 }).map((content) => Buffer.from(content))
-const rows = fc.array(fc.record({ key: bytes, start: fc.integer({ min: -3, max: 3 }) }), { maxLength: 25 })
+const rows = fc.array(
+  fc.record({ key: bytes, start: fc.integer({ min: -3, max: 3 }), length: fc.integer({ min: 1, max: 3 }) }),
+  { maxLength: 25 },
+)
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 const ranges = fc.record({
   key: optional(bytes),
@@ -35,31 +34,41 @@ const ranges = fc.record({
   enough: optional(fc.constant(() => true)),
 })
 
-test.each([false, true])(
-  'Pages of a range hold what a filter of everything leaves, in order (windowed: %s)',
-  async (windowed) => {
+const SHAPES: readonly StoreShape[] = [
+  { kind: 'key' },
+  { kind: 'window', sizeMs: 2 },
+  { kind: 'interval' },
+  { kind: 'instant' },
+]
+const orders = SHAPES.flatMap((shape) =>
+  (shape.kind === 'key' ? (['key'] as const) : (['key', 'time'] as const)).map(
+    (by) => [shape.kind, by, shape] as const,
+  ),
+)
+
+test.each(orders)(
+  'Pages of a range hold what a filter of everything leaves, in order (entries by %s, order by %s)',
+  async (_, by, shape) => {
     const { state } = await openTaskState({
       directory: temporaryDirectory(),
       job: 'job',
       task: '0-0',
       // Neighbours, whose entries must not be returned.
-      stores: [0, 1, 2].map((n) => store(`s${n}`, rawBytes, int32, windowed ? 10 : undefined)),
+      stores: [0, 1, 2].map((n) => store(`s${n}`, rawBytes, int32, shape)),
       inputs: ['input'],
       env: nodeEnv(),
     })
     const changelog = new MemoryChangelog()
     await fc.assert(
       fc.asyncProperty(rows, ranges, async (content, wanted) => {
-        const unique = [
-          ...new Map(content.map((row) => [`${row.key.toString('hex')} ${windowed ? row.start : 0}`, row])).values(),
-        ]
-        for (const name of ['s0', 's1', 's2']) set(state, name, unique, 1, windowed)
+        const unique = [...new Map(content.map((row) => [rowText(row, shape), row])).values()]
+        for (const name of ['s0', 's1', 's2']) setRows(state, name, unique, 1, shape)
         await commit(state, changelog)
         const range = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
-        const got = await allPages(state.committed<Buffer, number>('s1'), { limit: wanted.limit, ...range })
-        const ascending = expected(unique, wanted, windowed)
+        const got = await allPages(state.committed<Buffer, number>('s1'), { limit: wanted.limit, by, ...range })
+        const ascending = expected(unique, wanted, shape, by)
         expect(got).toEqual(wanted.reverse === true ? ascending.toReversed() : ascending)
-        for (const name of ['s0', 's1', 's2']) set(state, name, unique, undefined, windowed)
+        for (const name of ['s0', 's1', 's2']) setRows(state, name, unique, undefined, shape)
       }),
       { numRuns: 150 },
     )
@@ -77,8 +86,9 @@ test('A few windows of each of many are found, whatever is passed over between t
     env: nodeEnv(),
   })
   const keys = ['', '\0', 'a', 'a\0', 'b', '\xff', '\xff\xff'].map((text) => Buffer.from(text, 'latin1'))
-  const all = keys.flatMap((key) => Array.from({ length: 100 }, (_, at) => ({ key, start: at - 50 })))
-  for (const name of ['s0', 's1', 's2']) set(state, name, all, 1, true)
+  const all = keys.flatMap((key) => Array.from({ length: 100 }, (_, at) => ({ key, start: at - 50, length: 1 })))
+  const shape = { kind: 'window', sizeMs: 1 } as const
+  for (const name of ['s0', 's1', 's2']) setRows(state, name, all, 1, shape)
   await commit(state, new MemoryChangelog())
   const committed = state.committed<Buffer, number>('s1')
   const anyKey = { key: undefined, from: undefined, to: undefined, prefix: undefined }
@@ -95,7 +105,7 @@ test('A few windows of each of many are found, whatever is passed over between t
   for (const [windowFrom, windowTo] of windows) {
     for (const limit of [1, 3, 1000]) {
       const range = { windowFrom, windowTo, limit }
-      const ascending = expected(all, { ...anyKey, ...range }, true)
+      const ascending = expected(all, { ...anyKey, ...range }, shape, 'key')
       expect(await allPages(committed, range)).toEqual(ascending)
       expect(await allPages(committed, { ...range, reverse: true })).toEqual(ascending.toReversed())
     }
@@ -113,9 +123,13 @@ test('A range is of one commit, also where another is applied while it is read',
     env: nodeEnv(),
   })
   const changelog = new MemoryChangelog()
-  const all = Array.from({ length: 3000 }, (_, at) => ({ key: Buffer.from(String(at).padStart(4, '0')), start: 0 }))
+  const all = Array.from({ length: 3000 }, (_, at) => ({
+    key: Buffer.from(String(at).padStart(4, '0')),
+    start: 0,
+    length: 1,
+  }))
   for (let round = 1; round <= 5; round++) {
-    set(state, 's1', all, round, false)
+    setRows(state, 's1', all, round, { kind: 'key' })
     const [page] = await Promise.all([
       state.committed<Buffer, number>('s1').range({ limit: 5000 }),
       commit(state, changelog),
@@ -148,12 +162,12 @@ test('A range reads at most 1000 entries at once, and 16 where it passes over wi
   const place = { directory: temporaryDirectory(), job: 'job', task: '0-0' }
   const { state } = await openTaskState({ ...place, stores, inputs: ['input'], env: nodeEnv(), engine })
   const key = Buffer.from('k')
-  set(
+  setRows(
     state,
     's1',
-    Array.from({ length: 1500 }, (_, start) => ({ key, start })),
+    Array.from({ length: 1500 }, (_, start) => ({ key, start, length: 1 })),
     1,
-    true,
+    { kind: 'window', sizeMs: 1 },
   )
   await commit(state, new MemoryChangelog())
   const committed = state.committed<Buffer, number>('s1')
@@ -250,53 +264,6 @@ test('A limit below 1 is refused', async () => {
   await expect(state.committed('s1').range({ limit: 0 })).rejects.toThrow(RangeError)
   await state.close()
 })
-
-type Range = typeof ranges extends fc.Arbitrary<infer R> ? R : never
-type Bounds = 'key' | 'from' | 'to' | 'prefix' | 'windowFrom' | 'windowTo'
-
-function expected(content: readonly Row[], range: Pick<Range, Bounds>, windowed: boolean) {
-  const { key, from, to, prefix, windowFrom, windowTo } = range
-  return content
-    .filter((row) => key === undefined || row.key.equals(key))
-    .filter((row) => from === undefined || row.key.compare(from) >= 0)
-    .filter((row) => to === undefined || row.key.compare(to) < 0)
-    .filter((row) => prefix === undefined || row.key.subarray(0, prefix.length).equals(prefix))
-    .filter((row) => !windowed || windowFrom === undefined || row.start >= windowFrom)
-    .filter((row) => !windowed || windowTo === undefined || row.start < windowTo)
-    .sort((a, b) => a.key.compare(b.key) || a.start - b.start)
-    .map((row) => `${row.key.toString('hex')} ${windowed ? row.start : 0}`)
-}
-
-async function allPages(committed: CommittedStore<Buffer, number>, range: StoreRange<Buffer>): Promise<string[]> {
-  const got: string[] = []
-  let after: Buffer | null = null
-  do {
-    const page = await committed.range(after === null ? range : { ...range, after })
-    expect(page.entries.length).toBeLessThanOrEqual(range.limit)
-    expect(page.order.length).toBe(page.entries.length)
-    got.push(...page.entries.map(({ key, window }) => `${key.toString('hex')} ${window?.start ?? 0}`))
-    after = page.next
-  } while (after !== null)
-  return got
-}
-
-function set(
-  state: TaskState,
-  name: string,
-  content: readonly Row[],
-  value: number | undefined,
-  windowed: boolean,
-): void {
-  for (const { key, start } of content) {
-    if (windowed) {
-      const windows = state.windowStore<Buffer, number>(name)
-      windows.set(windows.find(key, start), value)
-    } else {
-      const byKey = state.keyValueStore<Buffer, number>(name)
-      byKey.set(byKey.find(key), value)
-    }
-  }
-}
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {
   const frozen = state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]]))

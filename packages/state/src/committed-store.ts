@@ -1,7 +1,10 @@
 import { ByteWriter } from '@millrace/core'
 import type { CommittedStore, StoredEntry, StorePage, StoreRange, StoreShape } from '@millrace/core/internal'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
-import { type KeyCodec, writeEscaped } from './key-codec.ts'
+import { placeOf } from './entry-place.ts'
+import { BOUND_MAX, type KeyCodec, writeEscaped } from './key-codec.ts'
+import { PageUnderWay } from './page-under-way.ts'
+import { RangeByTime } from './range-by-time.ts'
 import type { TypedStore } from './store-serdes.ts'
 import { ValueCodec } from './value-codec.ts'
 
@@ -39,7 +42,10 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 
   async getWindow(key: K, windowStart: number): Promise<StoredEntry<K, V> | undefined> {
-    if (this.#shape.kind !== 'window') throw new Error('A store by key has no windows')
+    if (this.#shape.kind !== 'window') {
+      const bounds = { key, windowFrom: windowStart, windowTo: windowStart + 1 }
+      return (await this.range({ ...bounds, reverse: true, limit: 1 })).entries[0]
+    }
     const window = { start: windowStart, end: windowStart + this.#shape.sizeMs }
     const value = this.#read(this.#bytes((out) => this.#codec.writeTimed(out, key, window.start, window.end)))
     return value === undefined ? undefined : { key, window, value }
@@ -47,8 +53,14 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
 
   async range(range: StoreRange<K>): Promise<StorePage<K, V>> {
     if (!(range.limit >= 1)) throw new RangeError(`A range's limit is at least 1, not ${range.limit}`)
-    const [from, to] = this.#bounds(range)
     const page = new PageUnderWay<K, V>(range)
+    if (range.by === 'time') {
+      const { windowFrom: _from, windowTo: _to, after: _after, ...keys } = range
+      const source = { database: this.#database, prefix: this.#codec.prefix, shape: this.#shape }
+      const read = new RangeByTime(source, range, this.#bounds(keys))
+      return read.into(page, (key, stored) => this.#entry(key, stored))
+    }
+    const [from, to] = this.#bounds(range)
     if (from.compare(to) >= 0) return page.ended(null)
     // An iterator sees LevelDB as it was when the iterator was made: a commit in between changes nothing.
     const iterator = this.#database.level.iterator({ gte: from, lt: to, reverse: range.reverse === true })
@@ -109,7 +121,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
     }
     if (!this.#codec.timed) return Object.assign(value, { key: this.#codec.read(key, 0, key.length) })
     const { key: decoded, start, end } = this.#codec.readTimed(key, 0, key.length)
-    return Object.assign(value, { key: decoded, window: { start, end } })
+    return Object.assign(value, { key: decoded, ...placeOf(this.#shape, start, end) })
   }
 
   #hasWindowBounds({ windowFrom, windowTo }: StoreRange<K>): boolean {
@@ -196,52 +208,7 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   }
 }
 
-/** A page that is being read: its entries, and its cost so far. */
-class PageUnderWay<K, V> {
-  readonly entries: StoredEntry<K, V>[] = []
-  readonly order: Buffer[] = []
-  readonly #range: StoreRange<K>
-  #bytes = 0
-  #looks = 0
-  #lookBytes = 0
-
-  constructor(range: StoreRange<K>) {
-    this.#range = range
-  }
-
-  /** How many more entries it may take. */
-  get room(): number {
-    return this.#range.limit - this.entries.length
-  }
-
-  /** Whether it ends before its limit of entries. */
-  get isFull(): boolean {
-    const { bytesMax = NO_BOUND, looksMax = NO_BOUND, lookBytesMax = NO_BOUND } = this.#range
-    return this.#bytes >= bytesMax || this.#looks >= looksMax || this.#lookBytes >= lookBytesMax
-  }
-
-  add(entry: StoredEntry<K, V>, order: Buffer, bytes: number): void {
-    this.entries.push(entry)
-    this.order.push(Buffer.from(order))
-    this.#bytes += bytes
-    this.passOver(bytes)
-  }
-
-  passOver(bytes: number): void {
-    this.#looks++
-    this.#lookBytes += bytes
-  }
-
-  ended(next: Buffer | null): StorePage<K, V> {
-    const { entries, order } = this
-    return { entries, order, bytes: this.#bytes, next: next === null ? null : Buffer.from(next) }
-  }
-}
-
-const NO_BOUND = Number.POSITIVE_INFINITY
 const ZERO = Buffer.from([0])
-/** Bounds may be infinite, but stored times may not. */
-const BOUND_MAX = Number.MAX_SAFE_INTEGER
 
 /** The first bytes after all that begin with `prefix`. The prefix has a byte that is not FF: it is a store's name. */
 function afterPrefix(prefix: Buffer): Buffer {

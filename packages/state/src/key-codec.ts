@@ -10,6 +10,9 @@ const END_BYTES = 2
 /** The bytes of a timed key after the escaped key: its end, and two times. */
 const TAIL_BYTES = END_BYTES + 2 * TIME_BYTES
 
+/** The latest time that can be stored. Bounds of a range may be infinite; they become this. */
+export const BOUND_MAX = Number.MAX_SAFE_INTEGER
+
 /** A decoded key of a store by key and time. */
 export interface TimedKey<K> {
   readonly key: K

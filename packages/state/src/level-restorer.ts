@@ -25,8 +25,6 @@ export interface RestoreTarget {
   readonly inputs: readonly string[]
   /** By the prefix of their keys. */
   readonly stores: ReadonlyMap<string, TaskStore>
-  /** The value that LevelDB holds under a key. */
-  stored(key: Buffer): Buffer | undefined
   apply(run: RestoredRun): Promise<void>
 }
 
@@ -92,7 +90,7 @@ export class LevelRestorer implements StateRestorer {
     const buffer = this.#buffer
     buffer.clear()
     for (const entry of this.#entries.values()) this.#encode(entry)
-    for (const { index } of this.#target.stores.values()) index?.flush(buffer)
+    for (const { live } of this.#target.stores.values()) live.settleRestored(buffer)
     await this.#target.apply({
       buffer,
       position,
@@ -105,22 +103,15 @@ export class LevelRestorer implements StateRestorer {
 
   #encode({ store, key, value }: RestoredEntry): void {
     const buffer = this.#buffer
+    store.live.restored(key, value)
     buffer.beginKey(store.owner)
-    const keyStart = buffer.out.position
     buffer.out.bytes(key)
     if (value === undefined) {
       buffer.endDeletion()
       return
     }
-    store.filter?.add(buffer.out.buffer, keyStart, buffer.out.position)
     buffer.beginValue()
     buffer.out.bytes(value)
     buffer.endValue()
-    const { index, codec } = store
-    if (index === undefined) return
-    const start = codec.startIn(key, key.length)
-    // The index has the key already if an earlier run, or the state before, had it.
-    if (index.has(start) && this.#target.stored(key) !== undefined) return
-    index.add(start, key, codec.prefix.length, codec.orderedEnd(key.length))
   }
 }

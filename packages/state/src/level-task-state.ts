@@ -3,6 +3,8 @@ import type {
   Checkpoint,
   CommittedStore,
   FrozenCommit,
+  InstantStore,
+  IntervalStore,
   KeyValueStore,
   StatePosition,
   StateRestorer,
@@ -78,7 +80,7 @@ export class LevelTaskState implements TaskState {
 
   keyValueStore<K, V>(name: string): KeyValueStore<K, V> {
     const { keyValue } = this.#storeOf(name)
-    if (keyValue === undefined) throw new Error(`Store ${name} is windowed`)
+    if (keyValue === undefined) throw new Error(`Store ${name} is not by key alone`)
     return keyValue as KeyValueStore<K, V>
   }
 
@@ -86,6 +88,18 @@ export class LevelTaskState implements TaskState {
     const { windowed } = this.#storeOf(name)
     if (windowed === undefined) throw new Error(`Store ${name} has no windows`)
     return windowed as WindowStore<K, V>
+  }
+
+  intervalStore<K, V>(name: string): IntervalStore<K, V> {
+    const { intervals } = this.#storeOf(name)
+    if (intervals === undefined) throw new Error(`Store ${name} has no intervals`)
+    return intervals as IntervalStore<K, V>
+  }
+
+  instantStore<K, V>(name: string): InstantStore<K, V> {
+    const { instants } = this.#storeOf(name)
+    if (instants === undefined) throw new Error(`Store ${name} has no instants`)
+    return instants as InstantStore<K, V>
   }
 
   committed<K, V>(name: string): CommittedStore<K, V> {
@@ -119,7 +133,6 @@ export class LevelTaskState implements TaskState {
       task: this.#identity.task,
       inputs: this.#identity.inputs,
       stores: new Map(Array.from(this.#stores.values(), (store) => [store.keyName, store])),
-      stored: (key) => this.#database.get(key),
       apply: (run) => this.#applyRun(run),
     })
   }
@@ -191,7 +204,7 @@ export class LevelTaskState implements TaskState {
     // Not synced: the changelog is synced, and the position shows whether a state lost its last batches.
     await this.#database.write(batch)
     this.#record = record
-    for (const { index } of this.#stores.values()) index?.applied()
+    for (const live of this.#live) live.applied()
   }
 
   /** Every unchanged entry is in LevelDB now, as the previous commit was applied. */

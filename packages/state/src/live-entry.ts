@@ -1,13 +1,13 @@
-import type { Entry } from '@millrace/core/internal'
+import type { Entry, InstantEntry, WindowEntry } from '@millrace/core/internal'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { ValueCodec } from './value-codec.ts'
 
 /** An entry of the write-back layer: a decoded value, and what is known about its stored value. */
-export class LiveEntry<K, V> implements Entry<K, V> {
+export class LiveEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {
   readonly key: K
-  /** 0 in a store by key. */
+  /** In a store by instant, the instant; in a store by key, 0. */
   readonly start: number
-  /** 0 in a store by key. */
+  /** In a store by instant, the sequence; in a store by key, 0. */
   readonly end: number
   value: V | undefined
   time: number
@@ -28,6 +28,14 @@ export class LiveEntry<K, V> implements Entry<K, V> {
     this.time = time
     this.stored = value !== undefined
     this.indexed = this.stored
+  }
+
+  get at(): number {
+    return this.start
+  }
+
+  get sequence(): number {
+    return this.end
   }
 }
 

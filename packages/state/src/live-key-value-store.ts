@@ -14,7 +14,7 @@ import { ValueCodec } from './value-codec.ts'
 /** A store by key: decoded values over LevelDB. */
 export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   /** The keys that LevelDB holds, or will hold when the commit under way is applied. */
-  readonly filter = new KeyFilter()
+  readonly #filter = new KeyFilter()
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -89,7 +89,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
       this.#codec.write(buffer.out, entry.key)
       if (entry.value === undefined) buffer.endDeletion()
       else {
-        if (!entry.stored) this.filter.add(buffer.out.buffer, keyStart, buffer.out.position)
+        if (!entry.stored) this.#filter.add(buffer.out.buffer, keyStart, buffer.out.position)
         buffer.beginValue()
         this.#values.write(buffer.out, entry.value, entry.time)
         buffer.endValue()
@@ -106,6 +106,14 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     this.#changed.length = 0
   }
 
+  restored(key: Buffer, value: Buffer | undefined): void {
+    if (value !== undefined) this.#filter.add(key, 0, key.length)
+  }
+
+  settleRestored(): void {}
+
+  applied(): void {}
+
   forget(): void {
     this.#entries.clear()
     this.#changed.length = 0
@@ -115,8 +123,8 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     this.forget()
     const { prefix, end } = this.#codec
     const first = await this.#database.level.keys({ gte: prefix, lt: end, limit: 1 }).all()
-    if (first.length === 0) this.filter.startEmpty()
-    else this.filter.giveUp()
+    if (first.length === 0) this.#filter.startEmpty()
+    else this.#filter.giveUp()
   }
 
   #idOf(key: K): string {
@@ -136,7 +144,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     const scratch = this.#scratch
     scratch.clear()
     this.#codec.write(scratch, key)
-    if (!this.filter.mayHold(scratch.buffer, 0, scratch.position)) return undefined
+    if (!this.#filter.mayHold(scratch.buffer, 0, scratch.position)) return undefined
     return this.#database.get(scratch.buffer.subarray(0, scratch.position))
   }
 }

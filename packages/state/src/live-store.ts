@@ -19,7 +19,16 @@ export interface LiveStore {
   encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void
   /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
-  /** Drops all entries in memory: LevelDB has newer ones. */
+  /**
+   * Notes that a restore gives a key, as it is in LevelDB, this value, `bytes[start, end)`; undefined deletes. Only before
+   * anything is processed.
+   */
+  restored(key: Buffer, value: Buffer | undefined): void
+  /** Adds what LevelDB needs besides the restored entries. */
+  settleRestored(buffer: CommitBuffer): void
+  /** What was settled last is in LevelDB. */
+  applied(): void
+  /** Drops the entries in memory: a restore has written others. */
   forget(): void
   /** Drops everything in memory, and reads again what LevelDB holds. Throws if a rebuild is necessary. */
   load(): Promise<void>

@@ -1,5 +1,5 @@
 import { ByteWriter } from '@millrace/core'
-import type { Entry, WindowScan, WindowStore } from '@millrace/core/internal'
+import type { Entry, TimeScan, WindowEntry, WindowStore } from '@millrace/core/internal'
 import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
@@ -10,9 +10,9 @@ import { SortedList } from './sorted-list.ts'
 import type { TypedStore } from './store-serdes.ts'
 import { TimeIndex } from './time-index.ts'
 import type { EachEntry, PagePlace } from './time-page.ts'
+import { GroupedScan } from './time-scan.ts'
 import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
-import { GroupedScan } from './window-scan.ts'
 
 /** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
 const ENTRIES_PER_STEP = 256
@@ -21,7 +21,7 @@ type LiveWindow<K, V> = Map<K | string, LiveEntry<K, V>>
 
 /** A windowed store: decoded values over LevelDB, by window start, then by key. */
 export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
-  readonly index: TimeIndex
+  readonly #index: TimeIndex
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -48,7 +48,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     this.#values = new ValueCodec(serdes)
     this.#primitive = serdes.key.primitive
     this.#sizeMs = sizeMs
-    this.index = new TimeIndex(database, codec)
+    this.#index = new TimeIndex(database, codec)
   }
 
   get size(): number {
@@ -59,7 +59,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     return this.#changed.length
   }
 
-  find(key: K, windowStart: number): Entry<K, V> {
+  find(key: K, windowStart: number): WindowEntry<K, V> {
     const id = this.#primitive ? key : this.#idOf(key)
     const window = windowStart === this.#lastStart ? this.#last : this.#windowOf(windowStart)
     const entry = window.get(id)
@@ -79,20 +79,26 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     this.#changed.push(live)
   }
 
-  firstWindow(from: number): number | undefined {
-    const stored = this.index.firstTime(from)
+  firstTime(from: number): number | undefined {
+    const stored = this.#index.firstTime(from)
     const live = this.#starts.atOrAfter(from)
     return stored === undefined || (live !== undefined && live < stored) ? live : stored
   }
 
-  scan(windowStart: number, after?: string): WindowScan<K, V> {
+  lastTime(before: number): number | undefined {
+    const stored = this.#index.lastTime(before)
+    const live = this.#starts.before(before)
+    return stored === undefined || (live !== undefined && live > stored) ? live : stored
+  }
+
+  scan(windowStart: number, after?: string): TimeScan<WindowEntry<K, V>> {
     let page: PagePlace | undefined
     return new GroupedScan(
       {
-        start: windowStart,
+        time: windowStart,
         live: this.#liveIds(windowStart),
         nextPage: (each) => {
-          page = this.index.readPage(windowStart, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
+          page = this.#index.readPage(windowStart, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
           return page !== undefined
         },
         read: (id) => this.#entryOf(windowStart, id),
@@ -105,7 +111,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     if (this.#expiring === undefined) {
       const start = this.#starts.atOrAfter(this.#expiredBefore)
       // Memory comes first: a commit between two steps may move entries from memory to the pages, and never back.
-      if (start === undefined || start >= before) return this.index.expire(before, this.#expireStored)
+      if (start === undefined || start >= before) return this.#index.expire(before, this.#expireStored)
       this.#expiring = { start, live: this.#windowOf(start).values() }
     }
     const { start, live } = this.#expiring
@@ -165,7 +171,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   }
 
   settle(buffer: CommitBuffer): void {
-    const { index } = this
+    const index = this.#index
     const id = this.#scratch
     for (const entry of this.#changed) {
       entry.dirty = false
@@ -184,6 +190,22 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     index.flush(buffer)
   }
 
+  restored(key: Buffer, value: Buffer | undefined): void {
+    if (value === undefined) return
+    const start = this.#codec.startIn(key, key.length)
+    // The index has the entry already if an earlier run, or the state before, had it.
+    if (this.#index.has(start) && this.#database.get(key) !== undefined) return
+    this.#index.add(start, key, this.#codec.prefix.length, this.#codec.orderedEnd(key.length))
+  }
+
+  settleRestored(buffer: CommitBuffer): void {
+    this.#index.flush(buffer)
+  }
+
+  applied(): void {
+    this.#index.applied()
+  }
+
   forget(): void {
     this.#windows.clear()
     this.#starts.clear()
@@ -196,7 +218,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   async load(): Promise<void> {
     this.forget()
-    await this.index.load()
+    await this.#index.load()
   }
 
   #idOf(key: K): string {
@@ -220,7 +242,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
 
   #load(window: LiveWindow<K, V>, id: K | string, key: K, start: number): LiveEntry<K, V> {
     // If the index does not have the window, LevelDB has nothing of it: the first look at most keys costs no read.
-    const stored = this.index.has(start) ? this.#read(key, start) : undefined
+    const stored = this.#index.has(start) ? this.#read(key, start) : undefined
     const entry = liveEntry(key, start, start + this.#sizeMs, stored, this.#values)
     window.set(id, entry)
     this.#size++
@@ -240,12 +262,12 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     }
   }
 
-  #entryOf(start: number, id: string): { readonly key: K; readonly value: V } | undefined {
+  #entryOf(start: number, id: string): LiveEntry<K, V> | undefined {
     const bytes = Buffer.from(id, 'latin1')
     const key = this.#codec.readOrdered(bytes, 0, bytes.length)
-    const entry = this.#windows.get(start)?.get(this.#primitive ? key : id)
-    const { value } = entry ?? liveEntry(key, start, start + this.#sizeMs, this.#read(key, start), this.#values)
-    return value === undefined ? undefined : { key, value }
+    const live = this.#windows.get(start)?.get(this.#primitive ? key : id)
+    const entry = live ?? liveEntry(key, start, start + this.#sizeMs, this.#read(key, start), this.#values)
+    return entry.value === undefined ? undefined : entry
   }
 
   readonly #expireStored: EachEntry = (start, bytes, from, to) => {

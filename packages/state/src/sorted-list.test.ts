@@ -24,6 +24,7 @@ test('a sorted list finds what a sorted array finds, however many items come and
         expect(list.first).toBe(sorted[0])
         for (const probe of [-1, item, item * 17 + 500, 1e6]) {
           expect(list.atOrAfter(probe)).toBe(sorted.find((each) => each >= probe))
+          expect(list.after(probe)).toBe(sorted.find((each) => each > probe))
           expect(list.before(probe)).toBe(sorted.findLast((each) => each < probe))
         }
       }

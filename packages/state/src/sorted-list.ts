@@ -46,6 +46,17 @@ export class SortedList<T> {
     return chunk?.[this.#indexIn(chunk, probe)]
   }
 
+  /** The first item that is after `probe`. */
+  after(probe: T): T | undefined {
+    const at = this.#chunkFor(probe)
+    const chunk = this.#chunks[at]
+    if (chunk === undefined) return undefined
+    const index = this.#indexIn(chunk, probe)
+    const found = chunk[index]
+    if (found === undefined || this.#compare(found, probe) !== 0) return found
+    return chunk[index + 1] ?? this.#chunks[at + 1]?.[0]
+  }
+
   /** The last item that is before `probe`. */
   before(probe: T): T | undefined {
     const at = this.#chunkFor(probe)

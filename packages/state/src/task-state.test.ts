@@ -8,6 +8,7 @@ import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { float64, json, rawBytes, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { timedOf } from './testing/timed-entries.ts'
 import { entriesOf } from './testing/window-entries.ts'
 
 // Hundreds of databases are opened, perhaps on a busy machine.
@@ -19,20 +20,24 @@ const STORES = [
   store('byBytes', rawBytes, json),
   store('windows', text, json, WINDOW_MS),
   store('byteWindows', rawBytes, json, WINDOW_MS),
+  store('intervals', text, json, { kind: 'interval' }),
+  store('instants', rawBytes, json, { kind: 'instant' }),
 ]
 const NUMBERS = [-2.5, 0, 1, 3e300]
 const TEXTS = ['', 'a', 'a\0', 'ÿ']
 const BYTES = [Buffer.of(), Buffer.of(0), Buffer.of(0, 0xff), Buffer.of(0, 1)]
 const STARTS = [-10, 0, 5_000_000_000]
+const LENGTHS = [1, 5, 10]
 
-/** What a state must hold: JSON of [store, key, start] → value. */
+/** What a state must hold: JSON of [store, key, start], or [store, key, start, end], → value. */
 type Model = Map<string, unknown>
 
 const set = fc.record({
   kind: fc.constant('set' as const),
-  store: fc.constantFrom(0, 1, 2, 3),
+  store: fc.constantFrom(0, 1, 2, 3, 4, 5),
   key: fc.nat(3),
   start: fc.nat(2),
+  length: fc.nat(2),
   value: fc.option(fc.nat(99), { nil: undefined }),
 })
 const step = fc.oneof(
@@ -209,7 +214,7 @@ class World {
     await this.state.close()
   }
 
-  #set({ store: which, key, start, value }: SetStep): void {
+  #set({ store: which, key, start, length, value }: SetStep): void {
     const number = NUMBERS[key % NUMBERS.length] ?? 0
     const string = TEXTS[key] ?? ''
     const bytes = BYTES[key] ?? Buffer.of()
@@ -225,11 +230,29 @@ class World {
       keys.set(entry, value)
       return
     }
+    if (which >= 4) {
+      this.#setTimed(which === 4 ? string : bytes, at, LENGTHS[length] ?? 1, value)
+      return
+    }
     const name = which === 2 ? 'windows' : 'byteWindows'
     const windows = this.state.windowStore(name)
     const entry = windows.find(which === 2 ? string : bytes, at)
     this.#model([name, which === 2 ? string : bytes.toString('hex'), at], entry.value, value)
     windows.set(entry, value)
+  }
+
+  #setTimed(key: string | Buffer, start: number, length: number, value: unknown): void {
+    if (typeof key === 'string') {
+      const intervals = this.state.intervalStore<string, unknown>('intervals')
+      const entry = intervals.find(key, start, start + length)
+      this.#model(['intervals', key, start, start + length], entry.value, value)
+      intervals.set(entry, value)
+    } else {
+      const instants = this.state.instantStore<Buffer, unknown>('instants')
+      const entry = instants.find(key, start, length)
+      this.#model(['instants', key.toString('hex'), start, length], entry.value, value)
+      instants.set(entry, value)
+    }
   }
 
   #model(id: readonly unknown[], found: unknown, value: unknown): void {
@@ -246,6 +269,12 @@ class World {
         const [store, , start] = JSON.parse(id)
         if (store === name && start < before) this.#live.delete(id)
       }
+    }
+    while (this.state.intervalStore('intervals').expire(before));
+    while (this.state.instantStore('instants').expire(before));
+    for (const id of this.#live.keys()) {
+      const [store, , start, end] = JSON.parse(id)
+      if ((store === 'intervals' && end < before) || (store === 'instants' && start < before)) this.#live.delete(id)
     }
   }
 
@@ -303,6 +332,7 @@ function liveOf(state: TaskState): unknown[] {
       expect(byteWindows.find(key, start).value).toEqual(model.get(id))
     }
   }
+  for (const [id, value] of timedOf(state, TEXTS, BYTES)) put(model, id, value)
   const totals = state.keyValueStore<number, unknown>('totals')
   for (const key of NUMBERS) put(model, ['totals', key, 0], totals.find(key).value)
   const byBytes = state.keyValueStore<Buffer, unknown>('byBytes')
@@ -318,8 +348,19 @@ async function committedOf(state: TaskState): Promise<unknown[]> {
     do {
       const page = await store.range({ limit: 2, ...(after === undefined ? {} : { after }) })
       expect(page.order.map(String)).toEqual([...page.order].sort(Buffer.compare).map(String))
-      for (const { key, window, value } of page.entries) {
-        model.set(JSON.stringify([name, Buffer.isBuffer(key) ? key.toString('hex') : key, window?.start ?? 0]), value)
+      for (const { key, window, instant, value } of page.entries) {
+        const id = Buffer.isBuffer(key) ? key.toString('hex') : key
+        if (instant !== undefined) {
+          model.set(JSON.stringify([name, id, instant.at, instant.sequence]), value)
+          continue
+        }
+        if (name === 'intervals') {
+          model.set(JSON.stringify([name, id, window?.start, window?.end]), value)
+          const longest = await store.getWindow(key, window?.start ?? 0)
+          expect(longest?.window?.end).toBeGreaterThanOrEqual(window?.end ?? 0)
+          continue
+        }
+        model.set(JSON.stringify([name, id, window?.start ?? 0]), value)
         const got = window === undefined ? await store.get(key) : await store.getWindow(key, window.start)
         expect(got).toEqual(window === undefined ? value : { key, window, value })
         if (window !== undefined) expect(window.end - window.start).toBe(WINDOW_MS)

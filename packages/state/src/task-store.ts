@@ -1,21 +1,24 @@
 import {
   type CommittedStore,
+  type InstantStore,
+  type IntervalStore,
   type KeyValueStore,
   type StoreChange,
   type StoreDescription,
+  type StoreShape,
   storeKeyName,
   type WindowStore,
 } from '@millrace/core/internal'
 import { LevelCommittedStore } from './committed-store.ts'
 import type { Database } from './database.ts'
+import { placeOf } from './entry-place.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
 import { KeyCodec } from './key-codec.ts'
-import type { KeyFilter } from './key-filter.ts'
 import { LiveKeyValueStore } from './live-key-value-store.ts'
 import type { LiveStore } from './live-store.ts'
+import { LiveTimedStore } from './live-timed-store.ts'
 import { LiveWindowStore } from './live-window-store.ts'
 import { typedStore } from './store-serdes.ts'
-import type { TimeIndex } from './time-index.ts'
 import { ValueCodec } from './value-codec.ts'
 
 /** One store of a task: its live side, its committed side, and the codec of its bytes. */
@@ -29,11 +32,12 @@ export class TaskStore {
   readonly codec: KeyCodec<unknown>
   readonly live: LiveStore
   readonly committed: CommittedStore<unknown, unknown>
-  readonly index: TimeIndex | undefined
-  readonly filter: KeyFilter | undefined
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
   readonly windowed: WindowStore<unknown, unknown> | undefined
+  readonly intervals: IntervalStore<unknown, unknown> | undefined
+  readonly instants: InstantStore<unknown, unknown> | undefined
   readonly #values: ValueCodec<unknown>
+  readonly #shape: StoreShape
 
   constructor(description: StoreDescription, owner: number, database: Database) {
     const store = typedStore<unknown, unknown>(description)
@@ -44,16 +48,20 @@ export class TaskStore {
     this.codec = new KeyCodec(this.keyName, store.key, store.shape.kind !== 'key')
     this.committed = new LevelCommittedStore(database, this.codec, store)
     this.#values = new ValueCodec(store)
+    this.#shape = store.shape
     if (store.shape.kind === 'key') {
       const live = new LiveKeyValueStore(database, this.codec, store)
       this.live = live
       this.keyValue = live
-      this.filter = live.filter
-    } else {
+    } else if (store.shape.kind === 'window') {
       const live = new LiveWindowStore(database, this.codec, store, store.shape.sizeMs)
       this.live = live
       this.windowed = live
-      this.index = live.index
+    } else {
+      const live = new LiveTimedStore(database, this.codec, store)
+      this.live = live
+      if (store.shape.kind === 'interval') this.intervals = live
+      else this.instants = live
     }
   }
 
@@ -62,6 +70,6 @@ export class TaskStore {
     const value = valueStart < 0 ? null : this.#values.read(bytes, valueStart, valueEnd)
     if (!this.codec.timed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
     const { key, start, end } = this.codec.readTimed(bytes, keyStart, keyEnd)
-    return { key, window: { start, end }, value }
+    return { key, ...placeOf(this.#shape, start, end), value }
   }
 }

@@ -234,7 +234,7 @@ test('A thousand windows with one key each share pages: the index does not grow 
   const windows = state.windowStore<string, number>('windows')
   for (let start = 0; start < 10_000; start += 10) windows.set(windows.find('key', start), 1)
   await commit(state, new MemoryChangelog())
-  expect(windows.firstWindow(5001)).toBe(5010)
+  expect(windows.firstTime(5001)).toBe(5010)
   await state.close()
   expect((await pagesIn(directory)).length).toBeLessThan(10)
 })

@@ -67,6 +67,21 @@ export class TimeIndex {
     return undefined
   }
 
+  /** The last time before `before` that may have entries. */
+  lastTime(before: number): number | undefined {
+    for (let page = this.#pageBefore(before); page !== undefined; page = this.#pageBefore(page.time, page.part)) {
+      const { min, max } = this.#measured(page)
+      if (max < before) return max
+      if (min >= before) continue
+      let last = min
+      this.#visit(page, (time) => {
+        if (time < before && time > last) last = time
+      })
+      return last
+    }
+    return undefined
+  }
+
   /** Adds an entry; `flush` writes it. */
   add(time: number, bytes: Buffer, start: number, end: number): void {
     this.#applyRemovals()
@@ -241,6 +256,10 @@ export class TimeIndex {
   /** The first page that may have entries at or after a time. */
   #firstPage(time: number): TimePage | undefined {
     return this.#found(this.#pages.before({ time, part: 0 }) ?? this.#pages.first)
+  }
+
+  #pageBefore(time: number, part = 0): TimePage | undefined {
+    return this.#found(this.#pages.before({ time, part }))
   }
 
   #pageAfter({ time, part }: PagePlace): TimePage | undefined {

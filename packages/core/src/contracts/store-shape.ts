@@ -1,5 +1,5 @@
 /** What identifies an entry of a store, besides its key. */
-export type StoreShape = KeyShape | WindowShape
+export type StoreShape = KeyShape | WindowShape | IntervalShape | InstantShape
 
 /** One entry for each key. */
 export interface KeyShape {
@@ -13,10 +13,27 @@ export interface WindowShape {
   readonly sizeMs: number
 }
 
+/** Any number of entries for each key: one for each interval. What sessions need, whose windows have no fixed size. */
+export interface IntervalShape {
+  readonly kind: 'interval'
+}
+
+/** Any number of entries for each key: one for each instant and sequence. What join buffers, timers and versions need. */
+export interface InstantShape {
+  readonly kind: 'instant'
+}
+
 /** A window: from `start` (inclusive) to `end` (exclusive), ms since the epoch. */
 export interface WindowBounds {
   readonly start: number
   readonly end: number
+}
+
+/** A time, and what distinguishes the entries of a key that have the same. */
+export interface Instant {
+  /** Ms since the epoch. */
+  readonly at: number
+  readonly sequence: number
 }
 
 /** The size of a store's windows, if they all have the same. */

@@ -1,5 +1,7 @@
+import type { CommittedStore } from './committed-store.ts'
+import type { InstantStore, IntervalStore, KeyValueStore, WindowStore } from './live-store.ts'
 import type { Serde } from './serde.ts'
-import type { StoreShape, WindowBounds } from './store-shape.ts'
+import type { Instant, StoreShape, WindowBounds } from './store-shape.ts'
 import type { GroupPosition, RecordGroup } from './writers.ts'
 
 /**
@@ -17,6 +19,8 @@ export interface TaskState {
   /** The live store of a step. Two calls with the same name return the same store. */
   keyValueStore<K, V>(name: string): KeyValueStore<K, V>
   windowStore<K, V>(name: string): WindowStore<K, V>
+  intervalStore<K, V>(name: string): IntervalStore<K, V>
+  instantStore<K, V>(name: string): InstantStore<K, V>
   /** Committed state only, for queries. */
   committed<K, V>(name: string): CommittedStore<K, V>
   /**
@@ -93,8 +97,10 @@ export interface FrozenCommit {
 
 export interface StoreChange {
   readonly key: unknown
-  /** The window of a windowed store's key. */
+  /** In a store by window or interval. */
   readonly window?: WindowBounds
+  /** In a store by instant. */
+  readonly instant?: Instant
   readonly value: unknown
 }
 
@@ -110,119 +116,6 @@ export interface StateRestorer {
    * often enough to bound memory.
    */
   apply(position: GroupPosition): Promise<void>
-}
-
-/** A live value and its key. Made by the store; only the store writes its fields. */
-export interface Entry<K, V> {
-  readonly key: K
-  /** Undefined if the key has no value. */
-  readonly value: V | undefined
-  /** The highest event time of what the value was computed from, ms. Stores that are `timed` keep it; else it is 0. */
-  readonly time: number
-}
-
-/** A store by key, as an operator uses it: synchronous, decoded, over the write-back layer. */
-export interface KeyValueStore<K, V> {
-  /** The entry of a key, loaded if needed; the same object until the next freeze at least. */
-  find(key: K): Entry<K, V>
-  /** Gives the entry a value; undefined deletes. `time` is for `timed` stores: see `Entry.time`. Default 0. */
-  set(entry: Entry<K, V>, value: V | undefined, time?: number): void
-}
-
-/** A store by key and window. All its windows have the same size. */
-export interface WindowStore<K, V> {
-  find(key: K, windowStart: number): Entry<K, V>
-  set(entry: Entry<K, V>, value: V | undefined, time?: number): void
-  /** The start of the first window at or after `from` that may have entries; undefined if there is none. */
-  firstWindow(from: number): number | undefined
-  /**
-   * Begins a scan of one window's entries, after `after` if that is given. The window must not get new keys before the scan
-   * ends. Commits may happen between its steps.
-   */
-  scan(windowStart: number, after?: string): WindowScan<K, V>
-  /**
-   * Deletes some of the entries whose windows start before `before`, in one bounded step. Returns true while there are more.
-   * The caller repeats it, and may commit between the steps.
-   */
-  expire(before: number): boolean
-}
-
-/**
- * A walk over the entries of one window, in steps that are short however many entries there are. The order of the entries
- * depends on the keys alone, so that it is the same after a restart. The cost is that of the entries.
- */
-export interface WindowScan<K, V> {
-  readonly windowStart: number
-  /** The entry that the last step reached. */
-  readonly key: K
-  readonly value: V
-  /** The place of that entry in the order, as text, from which `scan` continues; undefined before the first entry. */
-  readonly place: string | undefined
-  /** `entry`: the scan is at the next entry. `gathering`: not there yet, step again. `end`: there are no more. */
-  step(): 'entry' | 'gathering' | 'end'
-}
-
-/** A key and value as a query sees it. */
-export interface StoredEntry<K, V> {
-  readonly key: K
-  readonly window?: WindowBounds
-  readonly value: V
-}
-
-/** Which entries a range query wants. All bounds are by stored order; each is optional. */
-export interface StoreRange<K> {
-  /** Only this key: in a windowed store all its windows. The cost is that of its entries. */
-  readonly key?: K
-  /** First key, inclusive. */
-  readonly from?: K
-  /** Last key, exclusive. */
-  readonly to?: K
-  /** Only keys whose encoded bytes start with these; for string keys, the UTF-8 of a prefix. */
-  readonly prefix?: Buffer
-  /** Windows that start at or after. */
-  readonly windowFrom?: number
-  /** Windows that start before. */
-  readonly windowTo?: number
-  /** From the last entry to the first. Default: false. */
-  readonly reverse?: boolean
-  /** Continue after this place in the page's order: any of `StorePage.order`, also one from another task's store. */
-  readonly after?: Buffer
-  /** At most this many entries; at least 1. */
-  readonly limit: number
-  /** Ends the page once its entries have this many stored bytes. The page has its first entry whatever its size. Default: no bound. */
-  readonly bytesMax?: number
-  /** Ends the page once this many entries were read, skipped ones included; at least 1. Default: no bound. */
-  readonly looksMax?: number
-  /** Ends the page once this many stored bytes were read, skipped ones included. Default: no bound. */
-  readonly lookBytesMax?: number
-  /** Called between two reads, after the first: true ends the page. Default: never. */
-  readonly enough?: () => boolean
-}
-
-export interface StorePage<K, V> {
-  /** Values are decoded when they are read: until then a page holds their stored bytes. */
-  readonly entries: readonly StoredEntry<K, V>[]
-  /**
-   * The place in stored order up to which the page is complete, if more may follow: the next page's `after`. Null at the end.
-   * It is the last entry's `order`, or a later place if entries that were read after it did not match.
-   */
-  readonly next: Buffer | null
-  /** The stored bytes of the entries. */
-  readonly bytes: number
-  /** The stored order of each entry, parallel to `entries`: comparing the bytes merges pages of several tasks. */
-  readonly order: readonly Buffer[]
-}
-
-/**
- * What is committed in one store; never what processing holds in memory. All entries of one call are from one commit: the
- * last one whose `apply` resolved before the call, or a later one. So the answer has reached every position that was noted
- * before the call.
- */
-export interface CommittedStore<K, V> {
-  get(key: K): Promise<V | undefined>
-  /** The entry of the key's window that starts at `windowStart`. */
-  getWindow(key: K, windowStart: number): Promise<StoredEntry<K, V> | undefined>
-  range(range: StoreRange<K>): Promise<StorePage<K, V>>
 }
 
 /** What a task must know about a store to open it. */

@@ -55,7 +55,7 @@ const TUMBLING: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, grac
 function setUp(
   windows: WindowSpec,
   final: boolean,
-  store = new MapWindowStore<unknown, unknown>(),
+  store = new MapWindowStore<unknown, unknown>(windows.sizeMs),
   saved?: SavedClock,
 ) {
   const source = { watermark: NO_WATERMARK, idle: false }
@@ -257,7 +257,15 @@ describe('a windowed aggregate', () => {
     expect(() => operator.process(null, 1, 3)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }))
     const silent = { ...sum, add: () => undefined }
     const late = { count: () => undefined, next: undefined }
-    const bad = new WindowAggregateOperator(silent, TUMBLING, time, record, new MapWindowStore(), late, undefined)
+    const bad = new WindowAggregateOperator(
+      silent,
+      TUMBLING,
+      time,
+      record,
+      new MapWindowStore(TUMBLING.sizeMs),
+      late,
+      undefined,
+    )
     expect(() => bad.process('a', 1, 3)).toThrow(expect.objectContaining({ code: 'CALLBACK_FAILED' }))
   })
 })

@@ -1,4 +1,10 @@
-import { firstOpenWindowStart, type WindowScan, type WindowSpec, type WindowStore } from '@millrace/core/internal'
+import {
+  firstOpenWindowStart,
+  type TimeScan,
+  type WindowEntry,
+  type WindowSpec,
+  type WindowStore,
+} from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import { type EventTime, NO_WATERMARK, type PendingResults } from '../task/event-time.ts'
 import { inputIdOf } from '../task/record-identity.ts'
@@ -10,7 +16,7 @@ import type { TableOperator } from './operator.ts'
  * time is known.
  */
 const NOT_BEGUN = Number.MIN_SAFE_INTEGER
-/** What looking at some hundred keys costs, in records: see `WindowScan.step`. */
+/** What looking at some hundred keys costs, in records: see `TimeScan.step`. */
 const GATHERING_COST = 64
 
 /** What a checkpoint holds about the finals of one step. */
@@ -38,7 +44,7 @@ export class WindowFinals implements ClockedOperator, PendingResults {
   /** Finals are numbered by window, separately, so that records and other steps may come between them. */
   readonly #inputId: number
   #emittedBefore = NOT_BEGUN
-  #scan: WindowScan<unknown, unknown> | undefined
+  #scan: TimeScan<WindowEntry<unknown, unknown>> | undefined
   /** How many records of repartition topics the results of the open window have caused. */
   outputs = 0
 
@@ -59,12 +65,12 @@ export class WindowFinals implements ClockedOperator, PendingResults {
 
   get dueAt(): number {
     const { sizeMs, graceMs } = this.#windows
-    if (this.#scan !== undefined) return this.#scan.windowStart + sizeMs + graceMs
+    if (this.#scan !== undefined) return this.#scan.time + sizeMs + graceMs
     return this.#emittedBefore === NOT_BEGUN ? NOT_BEGUN : this.#emittedBefore + sizeMs + graceMs
   }
 
   get pendingFrom(): number {
-    const start = this.#scan?.windowStart ?? this.#emittedBefore
+    const start = this.#scan?.time ?? this.#emittedBefore
     return start === NOT_BEGUN ? NO_WATERMARK : start + this.#windows.sizeMs - 1
   }
 
@@ -81,7 +87,7 @@ export class WindowFinals implements ClockedOperator, PendingResults {
         this.#emit(scan)
         return 1
       case 'end':
-        this.#emittedBefore = scan.windowStart + this.#windows.advanceMs
+        this.#emittedBefore = scan.time + this.#windows.advanceMs
         this.#scan = undefined
         return 1
     }
@@ -90,7 +96,7 @@ export class WindowFinals implements ClockedOperator, PendingResults {
   save(): SavedFinals {
     const emittedBefore = this.#emittedBefore === NOT_BEGUN ? null : this.#emittedBefore
     if (this.#scan === undefined) return { emittedBefore }
-    const { windowStart: start, place } = this.#scan
+    const { time: start, place } = this.#scan
     return { emittedBefore, open: { start, place, outputs: this.outputs } }
   }
 
@@ -103,7 +109,7 @@ export class WindowFinals implements ClockedOperator, PendingResults {
   }
 
   #openNext(): void {
-    const start = this.#store.firstWindow(this.#emittedBefore)
+    const start = this.#store.firstTime(this.#emittedBefore)
     const firstOpen = firstOpenWindowStart(this.time.watermark, this.#windows)
     if (start === undefined || start >= firstOpen) {
       this.#emittedBefore = firstOpen
@@ -114,9 +120,8 @@ export class WindowFinals implements ClockedOperator, PendingResults {
     this.outputs = 0
   }
 
-  #emit({ windowStart: start, key, value }: WindowScan<unknown, unknown>): void {
-    const { sizeMs, graceMs } = this.#windows
-    const end = start + sizeMs
+  #emit({ entry: { key, value, start, end } }: TimeScan<WindowEntry<unknown, unknown>>): void {
+    const { graceMs } = this.#windows
     const record = this.#record
     record.takeResult(end - 1, this.#inputId, end + graceMs, this.outputs)
     try {

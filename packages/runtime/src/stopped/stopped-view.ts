@@ -4,6 +4,8 @@ import {
   maximumPosition,
   ownValue,
   type StoreDescription,
+  type StoreMeaning,
+  type StoreShape,
   type TaskState,
 } from '@millrace/core/internal'
 import { openStateCopy, openTaskState } from '@millrace/state'
@@ -202,10 +204,14 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     name,
     key: key as Serde<never>,
     value: value as Serde<never>,
-    shape: meaning.windowMs === null ? { kind: 'key' } : { kind: 'window', sizeMs: meaning.windowMs },
+    shape: shapeOf(meaning),
     timed: TIMED_STEPS.has(meaning.step),
     incarnation,
   }
+}
+
+function shapeOf({ shape: kind, windowMs }: StoreMeaning): StoreShape {
+  return kind === 'window' ? { kind, sizeMs: windowMs ?? 0 } : { kind }
 }
 
 function viewMissing({ job, stores }: KnownJob, name: string): RefusedError {

@@ -31,7 +31,7 @@ export class JobInLists {
     const writers = new Map([...named].map((name) => [name, [this.topic(name)]]))
     this.tasks = topology.subtopologies.map((subtopology) => {
       const counts = new RunningCounts()
-      const state = new MapState()
+      const state = new MapState(subtopology.stores)
       const pipeline = buildPipeline({
         topology,
         subtopology,

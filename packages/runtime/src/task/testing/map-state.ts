@@ -1,4 +1,5 @@
-import type { Entry, KeyValueStore } from '@millrace/core/internal'
+import type { Entry, KeyValueStore, StoreShape } from '@millrace/core/internal'
+import { MapTimedStore } from '../../operators/testing/map-timed-store.ts'
 import { MapWindowStore } from '../../operators/testing/map-window-store.ts'
 import type { PipelineState } from '../pipeline-state.ts'
 
@@ -7,39 +8,59 @@ interface MutableEntry extends Entry<unknown, unknown> {
   time: number
 }
 
+type AnyStore = MapStore | MapWindowStore<unknown, unknown> | MapTimedStore<unknown, unknown>
+
 /** A task's stores in maps, for testing what tasks do alone. Nothing in it is kept. */
 export class MapState implements PipelineState {
-  readonly #stores = new Map<string, MapStore>()
-  readonly #windowed = new Map<string, MapWindowStore<unknown, unknown>>()
+  readonly #stores: ReadonlyMap<string, AnyStore>
+
+  constructor(stores: readonly { readonly name: string; readonly shape: StoreShape }[]) {
+    this.#stores = new Map(stores.map(({ name, shape }) => [name, storeOf(shape)]))
+  }
 
   keyValueStore<K, V>(name: string): KeyValueStore<K, V> {
-    const store = this.#stores.get(name) ?? new MapStore()
-    this.#stores.set(name, store)
-    return store as unknown as KeyValueStore<K, V>
+    return this.#store(name, MapStore) as unknown as KeyValueStore<K, V>
   }
 
   windowStore<K, V>(name: string): MapWindowStore<K, V> {
-    const store = this.#windowed.get(name) ?? new MapWindowStore()
-    this.#windowed.set(name, store)
-    return store as unknown as MapWindowStore<K, V>
+    return this.#store(name, MapWindowStore) as unknown as MapWindowStore<K, V>
+  }
+
+  intervalStore<K, V>(name: string): MapTimedStore<K, V> {
+    return this.#store(name, MapTimedStore) as unknown as MapTimedStore<K, V>
+  }
+
+  instantStore<K, V>(name: string): MapTimedStore<K, V> {
+    return this.#store(name, MapTimedStore) as unknown as MapTimedStore<K, V>
   }
 
   /** The rows of a store by key. */
   rows(name: string): Record<string, unknown> {
-    return Object.fromEntries(this.#stores.get(name)?.rows() ?? [])
+    return Object.fromEntries(this.#store(name, MapStore).rows())
   }
 
   mark(): void {
-    for (const store of [...this.#stores.values(), ...this.#windowed.values()]) store.mark()
+    for (const store of this.#stores.values()) store.mark()
   }
 
   release(): void {
-    for (const store of [...this.#stores.values(), ...this.#windowed.values()]) store.release()
+    for (const store of this.#stores.values()) store.release()
   }
 
   rewind(): void {
-    for (const store of [...this.#stores.values(), ...this.#windowed.values()]) store.rewind()
+    for (const store of this.#stores.values()) store.rewind()
   }
+
+  #store<S extends AnyStore>(name: string, type: abstract new (...parameters: never[]) => S): S {
+    const store = this.#stores.get(name)
+    if (store instanceof type) return store
+    throw new Error(`The task has no store ${name} of this shape`)
+  }
+}
+
+function storeOf(shape: StoreShape): AnyStore {
+  if (shape.kind === 'key') return new MapStore()
+  return shape.kind === 'window' ? new MapWindowStore(shape.sizeMs) : new MapTimedStore(shape.kind)
 }
 
 class MapStore implements KeyValueStore<unknown, unknown> {

@@ -1,58 +1,55 @@
 import { crc32c } from '@millrace/core/checksum'
-import type { WindowScan } from '@millrace/core/internal'
+import type { TimeScan } from '@millrace/core/internal'
 
-/** Keys are handled in 4096 groups by their hash: of a million keys about 244 are sorted at once, which takes about 0.1 ms. */
+/** Ids are handled in 4096 groups by their hash: of a million ids about 244 are sorted at once, which takes about 0.1 ms. */
 const GROUP_BITS = 12
-/** Keys in memory that one step looks at: takes about 0.1 ms. */
-const KEYS_PER_STEP = 256
+/** Ids in memory that one step looks at: takes about 0.1 ms. */
+const IDS_PER_STEP = 256
 
-/** The sources from which a scan reads a window. Keys are encoded, as Latin-1 text. */
-export interface ScannedWindow<K, V> {
-  readonly start: number
-  /** Keys of entries in memory. Entries may leave memory during the walk; they are then in the pages. */
+/** The sources from which a scan reads the entries of a time. Their ids are encoded, as Latin-1 text. */
+export interface ScannedTime<E> {
+  readonly time: number
+  /** Ids of entries in memory. Entries may leave memory during the walk; they are then in the pages. */
   readonly live: Iterator<string>
-  /** Calls back with each key of the next page that LevelDB holds; false when there are no more pages. */
+  /** Calls back with each id of the next page that LevelDB holds; false when there are no more pages. */
   nextPage(each: (id: string) => void): boolean
-  /** The entry of a key; undefined if the key has no value any more. */
-  read(id: string): { readonly key: K; readonly value: V } | undefined
+  /** The entry of an id; undefined if it has no value any more. */
+  read(id: string): E | undefined
 }
 
 /**
- * Walks a window's entries by (group of the key's hash, key). LevelDB has no synchronous iterator for Node, and sorting all
- * keys of a window at once would stop everything else. Groups are small, and their order does not depend on where the keys are
- * stored.
+ * Walks the entries of a time by (group of the id's hash, id). LevelDB has no synchronous iterator for Node, and sorting all
+ * ids of a time at once would stop everything else. Groups are small, and their order does not depend on where the
+ * entries are stored.
  */
-export class GroupedScan<K, V> implements WindowScan<K, V> {
-  readonly #window: ScannedWindow<K, V>
+export class GroupedScan<E> implements TimeScan<E> {
+  readonly #source: ScannedTime<E>
   readonly #after: { readonly group: number; readonly id: string } | undefined
   readonly #groups = new Map<number, string[]>()
-  /** The source from which the next steps collect keys. */
+  /** The source from which the next steps collect ids. */
   #gathering: 'memory' | 'pages' | 'done' = 'memory'
   #order: readonly number[] = []
   #nextGroup = 0
   #ids: readonly string[] = []
   #nextId = 0
   #id: string | undefined
-  #entry: { readonly key: K; readonly value: V } | undefined
+  #entry: E | undefined
 
-  constructor(window: ScannedWindow<K, V>, after: string | undefined) {
-    this.#window = window
+  constructor(source: ScannedTime<E>, after: string | undefined) {
+    this.#source = source
     if (after === undefined) return
     const id = Buffer.from(after, 'base64').toString('latin1')
     this.#after = { group: groupOf(id), id }
     this.#id = id
   }
 
-  get windowStart(): number {
-    return this.#window.start
+  get time(): number {
+    return this.#source.time
   }
 
-  get key(): K {
-    return this.#current.key
-  }
-
-  get value(): V {
-    return this.#current.value
+  get entry(): E {
+    if (this.#entry === undefined) throw new Error('The scan is not at an entry')
+    return this.#entry
   }
 
   get place(): string | undefined {
@@ -72,25 +69,20 @@ export class GroupedScan<K, V> implements WindowScan<K, V> {
         this.#enter(group)
         continue
       }
-      // A key may be in memory and in a page, or twice in the pages.
+      // An entry may be in memory and in a page, or twice in the pages.
       if (id === this.#ids[this.#nextId - 2]) continue
-      this.#entry = this.#window.read(id)
+      this.#entry = this.#source.read(id)
       if (this.#entry === undefined) continue
       this.#id = id
       return 'entry'
     }
   }
 
-  get #current(): { readonly key: K; readonly value: V } {
-    if (this.#entry === undefined) throw new Error('The scan is not at an entry')
-    return this.#entry
-  }
-
   /** Memory comes first: a commit between two steps may move entries from memory to the pages, and never back. */
   #gather(): void {
     if (this.#gathering === 'memory') {
-      for (let count = 0; count < KEYS_PER_STEP; count++) {
-        const { value, done } = this.#window.live.next()
+      for (let count = 0; count < IDS_PER_STEP; count++) {
+        const { value, done } = this.#source.live.next()
         if (done === true) {
           this.#gathering = 'pages'
           return
@@ -99,7 +91,7 @@ export class GroupedScan<K, V> implements WindowScan<K, V> {
       }
       return
     }
-    if (this.#window.nextPage((id) => this.#add(id))) return
+    if (this.#source.nextPage((id) => this.#add(id))) return
     this.#gathering = 'done'
     this.#order = [...this.#groups.keys()].sort((a, b) => a - b)
   }

@@ -1,0 +1,365 @@
+import { ByteWriter } from '@millrace/core'
+import { type Entry, type InstantStore, type IntervalStore, type TimeScan, writeTime } from '@millrace/core/internal'
+import type { ChangelogRun } from './changelog-run.ts'
+import type { CommitBuffer } from './commit-buffer.ts'
+import { CHECKSUM_BYTES, type Database } from './database.ts'
+import type { KeyCodec } from './key-codec.ts'
+import { KeyTimes } from './key-times.ts'
+import { LiveEntry } from './live-entry.ts'
+import type { LiveStore } from './live-store.ts'
+import { SortedList } from './sorted-list.ts'
+import type { TypedStore } from './store-serdes.ts'
+import { TimeIndex } from './time-index.ts'
+import type { EachEntry, PagePlace } from './time-page.ts'
+import { GroupedScan } from './time-scan.ts'
+import { type EntryPlace, TimedOrder } from './timed-order.ts'
+import { UndoLog } from './undo-log.ts'
+import { ValueCodec } from './value-codec.ts'
+
+/** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
+const ENTRIES_PER_STEP = 256
+
+/** An entry of a store by interval or instant, as the layer holds it. */
+class TimedLiveEntry<K, V> extends LiveEntry<K, V> implements EntryPlace {
+  /** The escaped key, as Latin-1 text. */
+  readonly keyId: string
+  /** The times of its key have its place, in memory at least. */
+  placed: boolean
+
+  constructor(key: K, keyId: string, start: number, end: number, value: V | undefined, time: number) {
+    super(key, start, end, value, time)
+    this.keyId = keyId
+    this.placed = this.stored
+  }
+}
+
+/** A store by key and interval, or by key and instant: decoded values over LevelDB. */
+export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K, V>, LiveStore {
+  readonly #database: Database
+  readonly #codec: KeyCodec<K>
+  readonly #values: ValueCodec<V>
+  readonly #order: TimedOrder
+  readonly #index: TimeIndex
+  readonly #times: KeyTimes
+  /** By start, end and the escaped key, as Latin-1 text. */
+  readonly #entries = new Map<string, TimedLiveEntry<K, V>>()
+  /** The same entries in the order of time. */
+  readonly #inOrder: SortedList<EntryPlace>
+  readonly #changed: TimedLiveEntry<K, V>[] = []
+  /** Entries whose place was added since the last freeze. */
+  readonly #placed: TimedLiveEntry<K, V>[] = []
+  readonly #undo = new UndoLog<K, V>()
+  readonly #scratch = new ByteWriter()
+  /** All entries in memory up to this place have expired. */
+  #expiredUpTo: EntryPlace
+
+  constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
+    this.#database = database
+    this.#codec = codec
+    this.#values = new ValueCodec(serdes)
+    const byEnd = serdes.shape.kind === 'interval'
+    this.#order = new TimedOrder(byEnd)
+    this.#index = new TimeIndex(database, codec)
+    this.#times = new KeyTimes(database, codec, byEnd ? (_, end) => end - 1 : (start) => start)
+    this.#inOrder = new SortedList((a, b) => this.#order.compare(a, b))
+    this.#expiredUpTo = this.#order.placeAt(Number.NEGATIVE_INFINITY)
+  }
+
+  get size(): number {
+    return this.#entries.size + this.#times.size
+  }
+
+  get dirty(): number {
+    return this.#changed.length
+  }
+
+  find(key: K, start: number, end: number): TimedLiveEntry<K, V> {
+    if (this.#order.byEnd && !(start < end))
+      throw new RangeError(`An interval ends after it starts: ${start} to ${end} does not`)
+    return this.#entryOf(key, this.#keyIdOf(key), start, end)
+  }
+
+  set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
+    const live = timedEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(live)
+    live.value = value
+    live.time = time
+    if (value !== undefined) this.#place(live)
+    if (live.dirty) return
+    live.dirty = true
+    this.#changed.push(live)
+  }
+
+  *ofKey(key: K, from: number, to: number, reverse = false): Generator<TimedLiveEntry<K, V>, void> {
+    const keyId = this.#keyIdOf(key)
+    const places = this.#times.between(keyId, from, to)
+    for (let at = 0; at < places.length; at += 2) {
+      const place = reverse ? places.length - 2 - at : at
+      const entry = this.#entryOf(key, keyId, places[place] ?? 0, places[place + 1] ?? 0)
+      if (entry.value !== undefined) yield entry
+    }
+  }
+
+  firstTime(from: number): number | undefined {
+    const stored = this.#index.firstTime(from)
+    const place = this.#inOrder.atOrAfter(this.#order.placeAt(from))
+    const live = place && this.#order.timeOf(place)
+    return stored === undefined || (live !== undefined && live < stored) ? live : stored
+  }
+
+  lastTime(before: number): number | undefined {
+    const stored = this.#index.lastTime(before)
+    const place = this.#inOrder.before(this.#order.placeAt(before))
+    const live = place && this.#order.timeOf(place)
+    return stored === undefined || (live !== undefined && live > stored) ? live : stored
+  }
+
+  scan(time: number, after?: string): TimeScan<TimedLiveEntry<K, V>> {
+    let page: PagePlace | undefined
+    const nextPage = (each: (id: string) => void) => {
+      page = this.#index.readPage(time, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
+      return page !== undefined
+    }
+    return new GroupedScan({ time, live: this.#liveIds(time), nextPage, read: (id) => this.#scanned(time, id) }, after)
+  }
+
+  expire(before: number): boolean {
+    let place = this.#inOrder.after(this.#expiredUpTo)
+    // Memory comes first: a commit between two steps may move entries from memory to the pages, and never back.
+    if (place === undefined || this.#order.timeOf(place) >= before)
+      return this.#index.expire(before, this.#expireStored)
+    for (let count = 0; count < ENTRIES_PER_STEP; count++) {
+      if (place === undefined || this.#order.timeOf(place) >= before) return true
+      this.#expiredUpTo = place
+      if (place instanceof TimedLiveEntry && place.value !== undefined) this.set(place, undefined)
+      place = this.#inOrder.after(place)
+    }
+    return true
+  }
+
+  mark(): void {
+    this.#undo.mark()
+  }
+
+  release(): void {
+    this.#undo.release()
+  }
+
+  rewind(): void {
+    this.#undo.rewind(this.#changed)
+  }
+
+  evict(sizeMax: number): void {
+    this.#evictExpired()
+    if (this.size <= sizeMax) return
+    this.#times.evict()
+    // Two rounds: the first keeps every entry that was used since the last eviction, and clears its mark.
+    for (let round = 0; round < 2; round++) {
+      for (const [id, entry] of this.#entries) {
+        if (this.size <= sizeMax) return
+        if (entry.used) entry.used = false
+        else if (!entry.dirty) this.#drop(id, entry)
+      }
+    }
+  }
+
+  encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
+    for (const entry of this.#changed) {
+      if (entry.value === undefined && !entry.stored) continue
+      buffer.beginKey(owner)
+      this.#codec.writeTimed(buffer.out, entry.key, entry.start, entry.end)
+      if (entry.value === undefined) buffer.endDeletion()
+      else {
+        buffer.beginValue()
+        this.#values.write(buffer.out, entry.value, entry.time)
+        buffer.endValue()
+      }
+      buffer.appendLast(run)
+    }
+  }
+
+  settle(buffer: CommitBuffer): void {
+    for (const entry of this.#changed) {
+      entry.dirty = false
+      entry.stored = entry.value !== undefined
+      if (entry.stored) continue
+      this.#removePlace(entry)
+      if (entry.indexed && this.#index.remove(this.#order.timeOf(entry), this.#order.indexIdOf(entry)))
+        entry.indexed = false
+    }
+    // A change that was taken back leaves a place without an entry.
+    for (const entry of this.#placed) if (!entry.stored) this.#removePlace(entry)
+    for (const entry of this.#changed) {
+      if (!entry.stored || entry.indexed) continue
+      const id = this.#order.indexIdOf(entry)
+      this.#index.add(this.#order.timeOf(entry), Buffer.from(id, 'latin1'), 0, id.length)
+      entry.indexed = true
+    }
+    this.#changed.length = 0
+    this.#placed.length = 0
+    this.#index.flush(buffer)
+    this.#times.flush(buffer)
+  }
+
+  restored(key: Buffer, value: Buffer | undefined): void {
+    const [from, to] = [this.#codec.prefix.length, this.#codec.orderedEnd(key.length)]
+    const place = {
+      keyId: key.latin1Slice(from, to),
+      start: this.#codec.startIn(key, key.length),
+      end: this.#codec.endIn(key, key.length),
+    }
+    const time = this.#order.timeOf(place)
+    const stored = this.#index.has(time) && this.#database.get(key) !== undefined
+    // The indexes have the entry already if an earlier run, or the state before, had it.
+    if (stored === (value !== undefined)) return
+    const id = this.#order.indexIdOf(place)
+    if (stored) {
+      this.#index.remove(time, id)
+      this.#times.remove(place.keyId, place.start, place.end)
+    } else {
+      this.#index.add(time, Buffer.from(id, 'latin1'), 0, id.length)
+      this.#times.add(place.keyId, place.start, place.end)
+    }
+  }
+
+  settleRestored(buffer: CommitBuffer): void {
+    this.#index.flush(buffer)
+    this.#times.flush(buffer)
+  }
+
+  applied(): void {
+    this.#index.applied()
+  }
+
+  forget(): void {
+    this.#entries.clear()
+    this.#inOrder.clear()
+    this.#times.clear()
+    this.#changed.length = 0
+    this.#placed.length = 0
+    this.#expiredUpTo = this.#order.placeAt(Number.NEGATIVE_INFINITY)
+  }
+
+  async load(): Promise<void> {
+    this.forget()
+    await this.#index.load()
+  }
+
+  #entryOf(key: K, keyId: string, start: number, end: number): TimedLiveEntry<K, V> {
+    const id = this.#idOf(keyId, start, end)
+    const found = this.#entries.get(id)
+    if (found !== undefined) {
+      found.used = true
+      return found
+    }
+    const entry = this.#read(key, keyId, start, end)
+    this.#keep(id, entry)
+    return entry
+  }
+
+  /** The entry as LevelDB has it; without a value if it has none. */
+  #read(key: K, keyId: string, start: number, end: number): TimedLiveEntry<K, V> {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#codec.writeTimed(scratch, key, start, end)
+    // If the index does not have the time, LevelDB has nothing of it: the first look at most entries costs no read.
+    const isThere = this.#index.has(this.#order.byEnd ? end : start)
+    const stored = isThere ? this.#database.get(scratch.buffer.subarray(0, scratch.position)) : undefined
+    if (stored === undefined) return new TimedLiveEntry<K, V>(key, keyId, start, end, undefined, 0)
+    const value = this.#values.read(stored, CHECKSUM_BYTES, stored.length)
+    return new TimedLiveEntry(key, keyId, start, end, value, this.#values.readTime(stored, CHECKSUM_BYTES))
+  }
+
+  #keep(id: string, entry: TimedLiveEntry<K, V>): void {
+    this.#entries.set(id, entry)
+    this.#inOrder.add(entry)
+  }
+
+  #drop(id: string, entry: TimedLiveEntry<K, V>): void {
+    this.#entries.delete(id)
+    this.#inOrder.remove(entry)
+  }
+
+  /** Makes an entry that gets a value visible to those who look for it by time. */
+  #place(entry: TimedLiveEntry<K, V>): void {
+    // It may have expired before: the next expiry finds it again.
+    if (this.#order.compare(entry, this.#expiredUpTo) <= 0)
+      this.#expiredUpTo = this.#order.placeAt(this.#order.timeOf(entry))
+    if (entry.placed) return
+    this.#times.add(entry.keyId, entry.start, entry.end)
+    entry.placed = true
+    this.#placed.push(entry)
+  }
+
+  #removePlace(entry: TimedLiveEntry<K, V>): void {
+    if (!entry.placed) return
+    this.#times.remove(entry.keyId, entry.start, entry.end)
+    entry.placed = false
+  }
+
+  /** The entry of an id of the index, to be read; undefined if it has no value. */
+  #scanned(time: number, indexId: string): TimedLiveEntry<K, V> | undefined {
+    const place = this.#order.placeOf(time, indexId)
+    const live = this.#entries.get(this.#idOf(place.keyId, place.start, place.end))
+    const entry = live ?? this.#read(this.#keyOf(place.keyId), place.keyId, place.start, place.end)
+    return entry.value === undefined ? undefined : entry
+  }
+
+  readonly #expireStored: EachEntry = (time, bytes, from, to) => {
+    const { keyId, start, end } = this.#order.placeOf(time, bytes.latin1Slice(from, to))
+    const id = this.#idOf(keyId, start, end)
+    let entry = this.#entries.get(id)
+    if (entry === undefined) {
+      // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
+      entry = new TimedLiveEntry<K, V>(this.#keyOf(keyId), keyId, start, end, undefined, 0)
+      entry.stored = true
+      entry.placed = true
+      this.#keep(id, entry)
+    }
+    entry.indexed = false
+    this.set(entry, undefined)
+  }
+
+  #evictExpired(): void {
+    let place = this.#inOrder.first
+    while (place instanceof TimedLiveEntry && this.#order.compare(place, this.#expiredUpTo) <= 0) {
+      const next = this.#inOrder.after(place)
+      if (!place.dirty) this.#drop(this.#idOf(place.keyId, place.start, place.end), place)
+      place = next
+    }
+  }
+
+  *#liveIds(time: number): Generator<string, void> {
+    let place = this.#inOrder.atOrAfter(this.#order.placeAt(time))
+    while (place !== undefined && this.#order.timeOf(place) === time) {
+      yield this.#order.indexIdOf(place)
+      place = this.#inOrder.after(place)
+    }
+  }
+
+  #idOf(keyId: string, start: number, end: number): string {
+    const scratch = this.#scratch
+    scratch.clear()
+    writeTime(scratch, start)
+    writeTime(scratch, end)
+    return scratch.buffer.latin1Slice(0, scratch.position) + keyId
+  }
+
+  #keyIdOf(key: K): string {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#codec.writeOrdered(scratch, key)
+    return scratch.buffer.latin1Slice(0, scratch.position)
+  }
+
+  #keyOf(keyId: string): K {
+    const bytes = Buffer.from(keyId, 'latin1')
+    return this.#codec.readOrdered(bytes, 0, bytes.length)
+  }
+}
+
+/** Casts the contract's type to the entry behind it. Only stores make entries. */
+function timedEntryOf<K, V>(entry: Entry<K, V>): TimedLiveEntry<K, V> {
+  if (entry instanceof TimedLiveEntry) return entry
+  throw new TypeError('This entry was not made by a store of this shape')
+}
