@@ -10,6 +10,8 @@ const FIELDS = 5
 export const LOCAL = -1
 /** The owner of what is in the changelog but not in LevelDB. */
 export const CHANGELOG_ONLY = -2
+/** The owner of an operation that is not to be written. */
+const CANCELLED = -3
 
 /**
  * One commit's entries, encoded one after another in a buffer that the next commit uses again. A value has room for its
@@ -62,6 +64,18 @@ export class CommitBuffer {
     this.#operations.push(this.#owner, this.#keyStart, this.out.position, -1, -1)
   }
 
+  /** Drops an operation, by its number. */
+  cancel(operation: number): void {
+    this.#operations[operation * FIELDS] = CANCELLED
+  }
+
+  /** Whether an operation, by its number, has the key `bytes[start, end)`. */
+  hasKey(operation: number, bytes: Buffer, start: number, end: number): boolean {
+    const at = operation * FIELDS
+    const [keyStart = 0, keyEnd = 0] = [this.#operations[at + 1], this.#operations[at + 2]]
+    return keyEnd - keyStart === end - start && this.out.buffer.compare(bytes, start, end, keyStart, keyEnd) === 0
+  }
+
   /** Appends the last operation to the changelog. */
   appendLast(run: ChangelogRun): void {
     const operations = this.#operations
@@ -79,7 +93,7 @@ export class CommitBuffer {
     const operations = this.#operations
     const { buffer } = this.out
     for (let at = 0; at < operations.length; at += FIELDS) {
-      if (operations[at] === CHANGELOG_ONLY) continue
+      if (operations[at] === CHANGELOG_ONLY || operations[at] === CANCELLED) continue
       const key = buffer.subarray(operations[at + 1] ?? 0, operations[at + 2] ?? 0)
       const valueStart = operations[at + 3] ?? -1
       if (valueStart < 0) batch.del(key)
@@ -95,8 +109,8 @@ export class CommitBuffer {
     const operations = this.#operations
     for (let at = 0; at < operations.length; at += FIELDS) {
       if (operations[at] !== owner) continue
-      const [keyStart = 0, keyEnd = 0, valueStart = -1, valueEnd = -1] = operations.slice(at + 1, at + FIELDS)
-      each(this.out.buffer, keyStart, keyEnd, valueStart, valueEnd)
+      const [keyStart = 0, keyEnd = 0] = [operations[at + 1], operations[at + 2]]
+      each(this.out.buffer, keyStart, keyEnd, operations[at + 3] ?? -1, operations[at + 4] ?? -1)
     }
   }
 }

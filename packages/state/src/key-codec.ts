@@ -87,6 +87,14 @@ export class KeyCodec<K> {
     return { key, start: this.startIn(bytes, end), end: this.endIn(bytes, end) }
   }
 
+  /** Whether `bytes[start, end)` is a key of this store. */
+  isKey(bytes: Buffer, start: number, end: number): boolean {
+    const { prefix } = this
+    if (end - start < prefix.length) return false
+    for (let at = 0; at < prefix.length; at++) if (bytes[start + at] !== prefix[at]) return false
+    return true
+  }
+
   /** Decodes what `writeOrdered` wrote. */
   readOrdered(bytes: Buffer, start: number, end: number): K {
     const { order } = this.#serde

@@ -1,22 +1,17 @@
 import type { GroupPosition } from '@millrace/core'
-import type { Checkpoint, InputCheckpoint, StateRestorer } from '@millrace/core/internal'
+import type { Checkpoint, StateRestorer } from '@millrace/core/internal'
 import { isLastPart, readChangelogKey, readCheckpoint, readIdentity } from './changelog-records.ts'
-import { CommitBuffer } from './commit-buffer.ts'
+import type { CommitBuffer } from './commit-buffer.ts'
 import { checkStore } from './identity.ts'
+import { RestoredRun } from './restored-run.ts'
 import type { TaskStore } from './task-store.ts'
 
-/** A run of whole groups, ready to be written: its entries in the order of a commit, and its other records. */
-export interface RestoredRun {
+/** A run of whole groups, ready to be written: its entries, and its other records. */
+export interface RestoredCommit {
   readonly buffer: CommitBuffer
   readonly position: GroupPosition
   readonly checkpoint: Checkpoint
   readonly described: boolean
-}
-
-interface RestoredEntry {
-  readonly store: TaskStore
-  readonly key: Buffer
-  readonly value: Buffer | undefined
 }
 
 export interface RestoreTarget {
@@ -25,16 +20,18 @@ export interface RestoreTarget {
   readonly inputs: readonly string[]
   /** By the prefix of their keys. */
   readonly stores: ReadonlyMap<string, TaskStore>
-  apply(run: RestoredRun): Promise<void>
+  apply(commit: RestoredCommit): Promise<void>
 }
 
 /** Turns a changelog's records into state. Of each key, it writes only the last value in a run. */
 export class LevelRestorer implements StateRestorer {
   readonly #target: RestoreTarget
-  readonly #entries = new Map<string, RestoredEntry>()
-  readonly #inputs = new Map<string, InputCheckpoint>()
   readonly #identified = new Set<string>()
-  readonly #buffer = new CommitBuffer()
+  /** What is being added; the other run may still be written. */
+  #run = new RestoredRun()
+  #otherRun = new RestoredRun()
+  /** The store of the last entry: mostly that of the next one too. */
+  #lastStore: TaskStore | undefined
   /** The tasks that wrote groups of which only the first batches were added, and which concern this task. */
   readonly #openGroups = new Set<string>()
   /** Whether the present batch has held anything that this task needs. */
@@ -54,6 +51,12 @@ export class LevelRestorer implements StateRestorer {
 
   add(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
     if (keyStart < 0 || keyStart === keyEnd) return
+    const last = this.#lastStore
+    if (last?.codec.isKey(bytes, keyStart, keyEnd) === true) {
+      this.#run.put(last.owner, bytes, keyStart, keyEnd, valueStart, valueEnd)
+      this.#concerned = true
+      return
+    }
     const about = readChangelogKey(bytes, keyStart, keyEnd)
     if (about.kind === 'part') {
       if (valueStart < 0 || isLastPart(bytes, valueStart, valueEnd)) this.#openGroups.delete(about.task)
@@ -64,8 +67,9 @@ export class LevelRestorer implements StateRestorer {
       if (valueStart < 0 || !this.#target.inputs.includes(about.topic)) return
       this.#concerned = true
       // Deleted first, so that this input comes after those of other topics that came before it.
-      this.#inputs.delete(about.topic)
-      this.#inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
+      const { inputs } = this.#run
+      inputs.delete(about.topic)
+      inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
       return
     }
     const store = this.#target.stores.get(about.store)
@@ -78,40 +82,29 @@ export class LevelRestorer implements StateRestorer {
       this.#concerned = true
       return
     }
-    // Copied, because the reader uses the batch's bytes again.
-    const value = valueStart < 0 ? undefined : Buffer.from(bytes.subarray(valueStart, valueEnd))
-    const key = Buffer.from(bytes.subarray(keyStart, keyEnd))
-    this.#entries.set(bytes.latin1Slice(keyStart, keyEnd), { store, key, value })
+    this.#lastStore = store
+    this.#run.put(store.owner, bytes, keyStart, keyEnd, valueStart, valueEnd)
     this.#concerned = true
   }
 
   async apply(position: GroupPosition): Promise<void> {
     if (!this.whole) throw new Error('A part of a group cannot be applied')
-    const buffer = this.#buffer
-    buffer.clear()
-    for (const entry of this.#entries.values()) this.#encode(entry)
-    for (const { live } of this.#target.stores.values()) live.settleRestored(buffer)
+    const run = this.#run
+    const { buffer } = run
+    this.#run = this.#otherRun
+    this.#otherRun = run
+    for (const { owner, live } of this.#target.stores.values()) {
+      buffer.forEach(owner, (bytes, keyStart, keyEnd, valueStart) =>
+        live.restored(bytes, keyStart, keyEnd, valueStart >= 0),
+      )
+      live.settleRestored(buffer)
+    }
     await this.#target.apply({
       buffer,
       position,
-      checkpoint: new Map(this.#inputs),
+      checkpoint: new Map(run.inputs),
       described: this.#identified.size === this.#target.stores.size,
     })
-    this.#entries.clear()
-    this.#inputs.clear()
-  }
-
-  #encode({ store, key, value }: RestoredEntry): void {
-    const buffer = this.#buffer
-    store.live.restored(key, value)
-    buffer.beginKey(store.owner)
-    buffer.out.bytes(key)
-    if (value === undefined) {
-      buffer.endDeletion()
-      return
-    }
-    buffer.beginValue()
-    buffer.out.bytes(value)
-    buffer.endValue()
+    run.clear()
   }
 }

@@ -18,7 +18,7 @@ import { CommitBuffer } from './commit-buffer.ts'
 import { type Database, withChecksum } from './database.ts'
 import { FrozenState } from './frozen-commit.ts'
 import { IDENTITY_KEY, type StateIdentity } from './identity.ts'
-import { LevelRestorer, type RestoredRun } from './level-restorer.ts'
+import { LevelRestorer, type RestoredCommit } from './level-restorer.ts'
 import type { LiveStore } from './live-store.ts'
 import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
 import { TaskStore } from './task-store.ts'
@@ -190,7 +190,7 @@ export class LevelTaskState implements TaskState {
     await this.#database.write(batch)
   }
 
-  async #applyRun({ buffer, position, checkpoint, described }: RestoredRun): Promise<void> {
+  async #applyRun({ buffer, position, checkpoint, described }: RestoredCommit): Promise<void> {
     const unchanged = [...this.#record.checkpoint].filter(([topic]) => !checkpoint.has(topic))
     const merged = new Map([...unchanged, ...checkpoint])
     await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })

@@ -106,8 +106,8 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     this.#changed.length = 0
   }
 
-  restored(key: Buffer, value: Buffer | undefined): void {
-    if (value !== undefined) this.#filter.add(key, 0, key.length)
+  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
+    if (exists) this.#filter.add(bytes, start, end)
   }
 
   settleRestored(): void {}

@@ -20,10 +20,10 @@ export interface LiveStore {
   /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
   /**
-   * Notes that a restore gives a key, as it is in LevelDB, this value, `bytes[start, end)`; undefined deletes. Only before
-   * anything is processed.
+   * Notes that a restore gives the key `bytes[start, end)`, as it is in LevelDB, a value if `exists`, and otherwise deletes
+   * it. Only before anything is processed, and while LevelDB has what was restored before.
    */
-  restored(key: Buffer, value: Buffer | undefined): void
+  restored(bytes: Buffer, start: number, end: number, exists: boolean): void
   /** Adds what LevelDB needs besides the restored entries. */
   settleRestored(buffer: CommitBuffer): void
   /** What was settled last is in LevelDB. */

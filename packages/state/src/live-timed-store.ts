@@ -201,17 +201,16 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     this.#times.flush(buffer)
   }
 
-  restored(key: Buffer, value: Buffer | undefined): void {
-    const [from, to] = [this.#codec.prefix.length, this.#codec.orderedEnd(key.length)]
+  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
     const place = {
-      keyId: key.latin1Slice(from, to),
-      start: this.#codec.startIn(key, key.length),
-      end: this.#codec.endIn(key, key.length),
+      keyId: bytes.latin1Slice(start + this.#codec.prefix.length, this.#codec.orderedEnd(end)),
+      start: this.#codec.startIn(bytes, end),
+      end: this.#codec.endIn(bytes, end),
     }
     const time = this.#order.timeOf(place)
-    const stored = this.#index.has(time) && this.#database.get(key) !== undefined
+    const stored = this.#index.has(time) && this.#database.get(bytes.subarray(start, end)) !== undefined
     // The indexes have the entry already if an earlier run, or the state before, had it.
-    if (stored === (value !== undefined)) return
+    if (stored === exists) return
     const id = this.#order.indexIdOf(place)
     if (stored) {
       this.#index.remove(time, id)

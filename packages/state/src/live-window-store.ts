@@ -190,12 +190,12 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     index.flush(buffer)
   }
 
-  restored(key: Buffer, value: Buffer | undefined): void {
-    if (value === undefined) return
-    const start = this.#codec.startIn(key, key.length)
+  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
+    if (!exists) return
+    const windowStart = this.#codec.startIn(bytes, end)
     // The index has the entry already if an earlier run, or the state before, had it.
-    if (this.#index.has(start) && this.#database.get(key) !== undefined) return
-    this.#index.add(start, key, this.#codec.prefix.length, this.#codec.orderedEnd(key.length))
+    if (this.#index.has(windowStart) && this.#database.get(bytes.subarray(start, end)) !== undefined) return
+    this.#index.add(windowStart, bytes, start + this.#codec.prefix.length, this.#codec.orderedEnd(end))
   }
 
   settleRestored(buffer: CommitBuffer): void {

@@ -224,7 +224,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     uses: [
       ['parts.unshift(part)', 'parts.splice(0, 1, part)'],
       ['if (!entry.stored) this.#filter.add', 'if (entry.stored) this.#filter.add'],
-      ['if (value !== undefined) this.#filter.add', 'if (value !== undefined) this.#filter.mayHold'],
+      ['if (exists) this.#filter.add', 'if (exists) this.#filter.mayHold'],
     ],
     tests: [`${STATE}/key-filter.test.ts#never calls`, `${STATE}/task-state.test.ts#equals a plain map`],
   },
@@ -290,9 +290,11 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/CHANGELOG_SEGMENT_BYTES',
     'runtime/REPARTITION_SEGMENT_BYTES',
     'state/NOTES_KEPT_MAX',
+    'state/SLOTS_MIN',
   ]),
   ...because('which of two ways to the same result is the faster one', [
     'connectors/LOAD_MAX',
+    'core/COPIED_BY_CALL_MIN',
     'core/NATIVE_BYTES_MIN',
     'connectors/RECORD_OVERHEAD_BYTES',
     'state/CHUNK_MAX',

@@ -1,6 +1,8 @@
 import './buffer-strings.ts'
 
 const INITIAL_BYTES = 1024
+/** Fewer bytes than this are copied one by one, which takes less than a call. */
+const COPIED_BY_CALL_MIN = 32
 
 /**
  * A growing buffer that serdes and batch builders write into. `buffer` is replaced when it grows: read it again after
@@ -32,9 +34,12 @@ export class ByteWriter {
 
   /** Appends `bytes[start, end)`. */
   bytes(bytes: Uint8Array, start = 0, end = bytes.length): void {
-    this.reserve(end - start)
-    this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.position)
-    this.position += end - start
+    const length = end - start
+    this.reserve(length)
+    const { buffer, position } = this
+    if (length < COPIED_BY_CALL_MIN) for (let at = 0; at < length; at++) buffer[position + at] = bytes[start + at] ?? 0
+    else buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), position)
+    this.position = position + length
   }
 
   /** A copy of everything written so far. */

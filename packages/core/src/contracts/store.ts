@@ -113,7 +113,7 @@ export interface StateRestorer {
   readonly whole: boolean
   /**
    * Closes a group (or a run of whole groups): what was added becomes state, in one atomic batch with its position. Called
-   * often enough to bound memory.
+   * often enough to bound memory. Until it resolves, the next run may be added, but not applied.
    */
   apply(position: GroupPosition): Promise<void>
 }

@@ -167,38 +167,49 @@ async function applyChanges(
   let bytes = 0
   /** Where everything that was added is whole groups. */
   let position: GroupPosition | undefined
+  let applying: Promise<void> = Promise.resolve()
+  // Begins to write what was added. The next run is read meanwhile.
   const apply = async () => {
     // In the middle of a group there is nothing that could be applied alone.
     if (position === undefined || !restorer.whole) return
-    await restorer.apply(position)
+    await applying
+    applying = restorer.apply(position).then(applied)
+    // The next wait for it throws its error.
+    applying.catch(() => undefined)
     bytes = 0
     position = undefined
-    applied()
   }
-  while (changes.position < end) {
-    const batch = changes.poll()
-    if (batch === undefined) {
-      // Offsets of aborted transactions and of markers are passed without a batch.
-      if (changes.position >= end) progress(end - start, end - start)
-      else {
-        await apply()
-        await wait()
+  try {
+    while (changes.position < end) {
+      const batch = changes.poll()
+      if (batch === undefined) {
+        // Offsets of aborted transactions and of markers are passed without a batch.
+        if (changes.position >= end) progress(end - start, end - start)
+        else {
+          await apply()
+          await applying
+          await wait()
+        }
+        continue
       }
-      continue
+      if (batch.tombstonesGone && batch.nextOffset > compactedBefore) return undefined
+      restorer.beginBatch()
+      while (batch.next()) {
+        restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
+        bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
+        records++
+      }
+      if (restorer.whole) position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
+      progress(Math.min(end, batch.nextOffset) - start, end - start)
+      if (bytes >= RESTORE_BATCH_BYTES) await apply()
     }
-    if (batch.tombstonesGone && batch.nextOffset > compactedBefore) return undefined
-    restorer.beginBatch()
-    while (batch.next()) {
-      restorer.add(batch.bytes, batch.keyStart, batch.keyEnd, batch.valueStart, batch.valueEnd)
-      bytes += Math.max(0, batch.keyEnd - batch.keyStart) + Math.max(0, batch.valueEnd - batch.valueStart)
-      records++
-    }
-    if (restorer.whole) position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
-    progress(Math.min(end, batch.nextOffset) - start, end - start)
-    if (bytes >= RESTORE_BATCH_BYTES) await apply()
+    await apply()
+    await applying
+    return { records, whole: restorer.whole }
+  } finally {
+    // The caller may close or discard the state.
+    await applying.catch(() => undefined)
   }
-  await apply()
-  return { records, whole: restorer.whole }
 }
 
 function tombstonesGone(topic: string, partition: number): FatalError {

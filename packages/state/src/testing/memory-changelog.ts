@@ -79,14 +79,17 @@ export class MemoryChangelog implements RecordGroup {
     const restorer = state.restorer()
     let added = 0
     let last: GroupPosition | undefined
+    let applying = Promise.resolve()
     for (const { position, batches } of this.groups) {
       if (position.nextOffset <= state.position.nextOffset) continue
       for (const batch of batches) addBatch(restorer, batch)
       last = position
       if (++added % groupsPerRun !== 0) continue
-      await restorer.apply(position)
+      await applying
+      applying = restorer.apply(position)
       last = undefined
     }
+    await applying
     if (last !== undefined) await restorer.apply(last)
   }
 }
