@@ -139,7 +139,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/COPIES_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/open-local-state.test.ts`] },
   'runtime/DIRTY_BYTES_MAX': {
-    uses: [['if (dirtyBytes >= dirtyBytesMax) await', 'if (false) await']],
+    uses: [['if (this.#tasks.dirtyBytes >= dirtyBytesMax) await', 'if (false) await']],
     tests: [`${JOBS}/limits.test.ts`],
   },
   'runtime/HEADER_BYTES_MAX': {

@@ -20,6 +20,7 @@ interface RunOptions extends DataOptions {
   readonly guarantee: Guarantee
   readonly startEmpty: readonly string[]
   readonly allowOrigin: readonly string[]
+  readonly upgrade?: boolean
   readonly check: boolean
 }
 
@@ -54,6 +55,7 @@ export function runCommand(io: Io): Command {
       (store: string, before: readonly string[]) => [...before, store],
       [],
     )
+    .option('--upgrade', 'replace processes that run the job as it was before a change: wait until they have ended')
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
     .addHelpText(
@@ -106,6 +108,8 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       guarantee: options.guarantee,
       startEmpty: options.startEmpty,
       untilEnd: options.untilEnd === true,
+      upgrade: options.upgrade === true,
+      signal: stop,
       onNotice: (message) => display.notice(message),
       onRestore: (progress) => display.restoring(progress),
       server: {
@@ -131,6 +135,8 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
     display.ended()
   } catch (error) {
     display.clear()
+    // It was stopped while it waited: it has changed nothing.
+    if (stop.aborted && error === stop.reason) return
     throw error
   }
 }

@@ -4,14 +4,14 @@ import {
   assignmentOf,
   EMPTY_GROUP,
   type GroupState,
+  joined,
   released,
   reported,
-  running,
-  withMember,
   withoutMembers,
 } from './group-state.ts'
 
 const TASKS = ['a-0', 'a-1', 'b-0', 'b-1']
+const JOB = { tasks: TASKS, description: 'job', address: null }
 
 /** A member like a container: it follows assignments, processes the records that wait for its tasks, and reports. */
 interface Worker {
@@ -26,7 +26,7 @@ interface Worker {
 
 /** A group whose members send each other work, one action at a time. */
 class Model {
-  state: GroupState = running(EMPTY_GROUP, 'group', { tasks: TASKS, description: 'job' })
+  state: GroupState = EMPTY_GROUP
   readonly workers: Worker[] = []
   /** Records that wait for each task; each, once processed, may send another. */
   readonly waiting = new Map(TASKS.map((task, index) => [task, index === 0 ? 1 : 0]))
@@ -36,7 +36,7 @@ class Model {
 
   join(): void {
     const name = `m${this.#names++}`
-    this.state = withMember(this.state, name, { address: null, untilEnd: true })
+    this.state = joined(this.state, 'group', name, { ...JOB, untilEnd: true })
     this.workers.push({ name, seen: -1, tasks: [], reported: false })
   }
 
@@ -129,8 +129,8 @@ test('a group has ended only if nothing waits for any task, and it comes to its 
 })
 
 test('at the end members leave one after the other, and no task moves', () => {
-  let state = running(EMPTY_GROUP, 'group', { tasks: TASKS, description: 'job' })
-  for (const name of ['x', 'y', 'z']) state = withMember(state, name, { address: null, untilEnd: true })
+  let state = EMPTY_GROUP
+  for (const name of ['x', 'y', 'z']) state = joined(state, 'group', name, { ...JOB, untilEnd: true })
   for (const name of ['x', 'y', 'z'])
     state = released(state, name, (task) => assignmentOf(state, name).tasks.includes(task))
   for (let round = 0; round < 2; round++) {
@@ -143,14 +143,14 @@ test('at the end members leave one after the other, and no task moves', () => {
   state = withoutMembers(state, ['z'])
   expect(assignmentOf(state, 'y')).toMatchObject({ tasks, ended: true })
   // A member that joins after that starts again, with all tasks.
-  state = withMember(withoutMembers(state, ['y']), 'new', { address: null, untilEnd: true })
+  state = joined(withoutMembers(state, ['y']), 'group', 'new', { ...JOB, untilEnd: true })
   expect(assignmentOf(state, 'new')).toMatchObject({ tasks: TASKS, ended: false })
 })
 
 test('a member that goes on without an end is not waited for, and takes the tasks of those that have ended', () => {
-  let state = running(EMPTY_GROUP, 'group', { tasks: TASKS, description: 'job' })
-  state = withMember(state, 'ends', { address: null, untilEnd: true })
-  state = withMember(state, 'goes-on', { address: null })
+  let state = EMPTY_GROUP
+  state = joined(state, 'group', 'ends', { ...JOB, untilEnd: true })
+  state = joined(state, 'group', 'goes-on', JOB)
   state = released(state, 'ends', (task) => assignmentOf(state, 'ends').tasks.includes(task))
   state = reported(state, 'ends', state.generation, true)
   expect(assignmentOf(state, 'ends').ended).toBe(true)

@@ -18,6 +18,14 @@ export interface MemberState {
   readonly atEnd?: number
   /** Set once it counts as dead: it gets nothing more, and is removed when it is fenced. */
   readonly lost?: true
+  /** Set while it waits for the group's upgrade: it has no tasks, and does not count for the end. */
+  readonly waits?: true
+}
+
+/** What the members of a group run. */
+export interface GroupJob {
+  readonly description: string
+  readonly tasks: readonly string[]
 }
 
 /**
@@ -30,6 +38,8 @@ export interface GroupState {
   readonly description: string
   readonly members: Readonly<Record<string, MemberState>>
   readonly tasks: Readonly<Record<string, TaskPlace>>
+  /** What the members that wait run, once no other member is left. */
+  readonly upgrade?: GroupJob
   /** Since this generation, all members that run until the end have been at it, without a break. */
   readonly quietSince?: number
   /** Whether each of them has checked again since then. */
@@ -39,35 +49,55 @@ export interface GroupState {
 export const EMPTY_GROUP: GroupState = { generation: 0, description: '', members: {}, tasks: {} }
 
 /**
- * The group with the description and the tasks of a new member. Throws `JOB_CHANGED` while others run something else, or
- * other tasks.
+ * The group with another member, which may get tasks at once if they are free. A member of another job waits, if it may, until
+ * no member of the present one is left; until then it gets no tasks. Throws `JOB_CHANGED` for a member of another job that may not
+ * wait, or while members of a third one wait.
  */
-export function running(
+export function joined(
   state: GroupState,
   group: string,
-  { tasks, description }: Pick<JoinOptions, 'tasks' | 'description'>,
+  member: string,
+  { tasks, description, address, untilEnd = false, upgrade = false }: JoinOptions,
 ): GroupState {
-  const sameTasks =
-    tasks.length === Object.keys(state.tasks).length && tasks.every((task) => state.tasks[task] !== undefined)
-  if (sameTasks && description === state.description) return state
-  if (Object.keys(state.members).length > 0) {
-    throw new RefusedError(
-      'JOB_CHANGED',
-      `Job ${group} already runs, and differs from the job that this process runs: in steps, stores, topics, partitions or the guarantee. ` +
-        'The running job continues. Stop it first, or give this job another name',
-      { job: group },
-    )
+  const job: GroupJob = { description, tasks }
+  const present: GroupJob = { description: state.description, tasks: Object.keys(state.tasks) }
+  const others = Object.values(state.members)
+  const isFree = others.length === 0
+  if (isFree || isSame(job, present)) {
+    const begun = isSame(job, present) ? state : withJob(state, job)
+    return balanced({ ...begun, members: { ...state.members, [member]: { address, untilEnd } } })
   }
+  if (!upgrade || (state.upgrade !== undefined && !isSame(job, state.upgrade))) {
+    throw jobChanged(group, upgrade)
+  }
+  const generation = state.generation + 1
+  const members = { ...state.members, [member]: { address, untilEnd, waits: true as const } }
+  return { ...state, generation, upgrade: job, members }
+}
+
+function isSame(a: GroupJob, b: GroupJob): boolean {
+  return (
+    a.description === b.description &&
+    a.tasks.length === b.tasks.length &&
+    a.tasks.every((task) => b.tasks.includes(task))
+  )
+}
+
+function withJob(state: GroupState, { description, tasks }: GroupJob): GroupState {
   return { ...state, description, tasks: Object.fromEntries(tasks.map((task) => [task, { owner: null }])) }
 }
 
-/** The group with another member, which may get tasks at once if they are free. */
-export function withMember(
-  state: GroupState,
-  member: string,
-  { address, untilEnd = false }: Pick<JoinOptions, 'address' | 'untilEnd'>,
-): GroupState {
-  return balanced({ ...state, members: { ...state.members, [member]: { address, untilEnd } } })
+function jobChanged(group: string, upgrade: boolean): RefusedError {
+  return new RefusedError(
+    'JOB_CHANGED',
+    upgrade
+      ? `Job ${group} cannot be upgraded to the job that this process runs: other processes already wait to upgrade it to a job that ` +
+          'differs. Stop these processes first'
+      : `Job ${group} already runs, and differs from the job that this process runs: in steps, stores, topics, partitions or the guarantee. ` +
+          'The running job continues. Stop it first, or start this job as an upgrade, which waits until the running one has ' +
+          'ended, or give it another version or another name',
+    { job: group },
+  )
 }
 
 /** Whether a process is a member that the group counts on. */
@@ -93,12 +123,33 @@ export function withLost(state: GroupState, gone: readonly string[]): GroupState
 export function withoutMembers(state: GroupState, gone: readonly string[]): GroupState {
   if (!gone.some((member) => state.members[member] !== undefined)) return state
   const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
-  const left = Object.values(members)
-  const others = { ...state, members }
-  if (state.ended !== true || left.length === 0 || left.some(goesOn)) return balanced(others)
+  const others = upgraded({ ...state, members })
+  const left = Object.values(others.members).filter(runs)
+  if (others.ended !== true || left.length === 0 || left.some(goesOn)) return balanced(others)
   // The remaining members leave too, so their tasks do not move.
-  const tasks = mapTasks(state, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
+  const tasks = mapTasks(others, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
   return { ...others, generation: state.generation + 1, tasks }
+}
+
+/**
+ * The group after its upgrade, if that is due: a member that waits is left, and no other. Members that counted as dead have been
+ * fenced before they were removed, so nothing more comes from what the group ran until now.
+ */
+function upgraded(state: GroupState): GroupState {
+  const { upgrade, ...others } = state
+  const members = Object.entries(state.members)
+  if (upgrade === undefined || (members.some(([, member]) => runs(member)) && members.some(([, { waits }]) => waits))) {
+    return state
+  }
+  if (members.some(([, member]) => runs(member)) || members.length === 0) return others
+  const admitted = members.map(([name, { waits: _, ...member }]) => [name, member] as const)
+  const { quietSince: _since, ended: _ended, ...begun } = withJob(others, upgrade)
+  return { ...begun, members: Object.fromEntries(admitted) }
+}
+
+/** Whether a member runs what the group runs now. */
+function runs({ waits }: MemberState): boolean {
+  return waits !== true
 }
 
 /**
@@ -108,7 +159,7 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
  */
 export function reported(state: GroupState, member: string, seen: number, atEnd: boolean): GroupState {
   const self = state.members[member]
-  if (self === undefined || state.ended === true) return state
+  if (self === undefined || self.waits === true || state.ended === true) return state
   const { quietSince, ...restless } = state
   const generation = state.generation + 1
   if (!atEnd) {
@@ -119,7 +170,7 @@ export function reported(state: GroupState, member: string, seen: number, atEnd:
   if (!isNews) return state
   const members = { ...state.members, [member]: { ...self, atEnd: seen } }
   const next = { ...state, generation, members }
-  const ends = Object.values(members).flatMap((each) => (goesOn(each) ? [] : [each.atEnd]))
+  const ends = Object.values(members).flatMap((each) => (goesOn(each) || !runs(each) ? [] : [each.atEnd]))
   if (ends.includes(undefined)) return next
   if (quietSince === undefined) return { ...next, quietSince: generation }
   return ends.every((end = -1) => end >= quietSince) ? { ...next, ended: true } : next
@@ -148,8 +199,8 @@ export function released(state: GroupState, member: string, keeps: (task: string
 
 /** A member's assignment in its group. */
 export function assignmentOf(state: GroupState, member: string): Assignment {
-  const members = Object.values(state.members)
-  const { atEnd } = state.members[member] ?? {}
+  const running = Object.values(state.members).filter(runs)
+  const { atEnd, waits = false } = state.members[member] ?? {}
   return {
     generation: state.generation,
     tasks: tasksOf(state, member),
@@ -158,7 +209,8 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
       address,
       tasks: tasksOf(state, each),
     })),
-    ended: state.ended === true || (atEnd !== undefined && members.some(goesOn)),
+    ended: !waits && (state.ended === true || (atEnd !== undefined && running.some(goesOn))),
+    waits,
   }
 }
 
@@ -178,7 +230,9 @@ function balanced(state: GroupState): GroupState {
       return owner === null ? [] : [[task, owner] as const]
     }),
   )
-  const present = Object.keys(state.members).filter((member) => isMember(state, member))
+  const present = Object.entries(state.members).flatMap(([name, member]) =>
+    isMember(state, name) && runs(member) ? name : [],
+  )
   const wanted = assignTasks(ids, present.sort(), owners)
   const tasks = mapTasks(state, (task, { owner }) => {
     const next = wanted.get(task)

@@ -1,6 +1,6 @@
 import { type Env, type JoinOptions, type Membership, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { running, withMember } from '../membership/group-state.ts'
+import { joined } from '../membership/group-state.ts'
 import { MemoryGroup } from './memory-group.ts'
 import { MemoryMembership, type OpenWriter } from './memory-membership.ts'
 
@@ -33,7 +33,7 @@ export class MemoryGroups {
     const group = this.#groups.get(name) ?? new MemoryGroup()
     this.#groups.set(name, group)
     const member = new MemoryMembership(group, name, this.#env.random.uuid(), open)
-    group.enter(member, (state) => withMember(running(state, name, options), member.member, options))
+    group.enter(member, (state) => joined(state, name, member.member, options))
     return member
   }
 }

@@ -13,8 +13,15 @@ const SESSION_TIMEOUT_MS = 1000
 const join = (log: Log, address: string | null = null, tasks = TASKS, description = 'this job') =>
   log.join('group', { tasks, description, address, sessionTimeoutMs: SESSION_TIMEOUT_MS })
 
+const joinUpgrade = (log: Log, tasks: readonly string[], description: string) =>
+  log.join('group', { tasks, description, address: null, upgrade: true, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+
 const assigned = (member: Membership, fits: (assignment: Assignment) => boolean = () => true) =>
   firstValueFrom(member.assignments.pipe(filter(fits)))
+
+/** The tasks of a member once it waits, or no longer waits, for members that run something else. */
+const waits = async (member: Membership, wanted: boolean) =>
+  (await assigned(member, (each) => each.waits === wanted)).tasks
 
 const withTasks = (member: Membership, count: number) => assigned(member, ({ tasks }) => tasks.length === count)
 
@@ -140,6 +147,36 @@ export function membershipConformance({ test, factory }: LogTests): void {
       await rejects('JOB_CHANGED', join(log))
     },
   )
+
+  shared('a group changes to other tasks when the last member of the former ones has left', async (log, other) => {
+    const first = await join(log)
+    const tasks = ['t0', 't1', 'new']
+    const waiting = [await joinUpgrade(other, tasks, 'upgrade'), await joinUpgrade(other, tasks, 'upgrade')]
+    for (const member of waiting) assert.deepEqual(await waits(member, true), [])
+    await rejects('JOB_CHANGED', joinUpgrade(other, tasks, 'another upgrade'))
+    await rejects('JOB_CHANGED', join(other, null, tasks, 'upgrade'))
+    const second = await join(log)
+    await first.release(await withTasks(first, 2))
+    await withTasks(second, 2)
+    await first.leave()
+    await withTasks(second, 4)
+    for (const member of waiting) assert.deepEqual(await waits(member, true), [])
+    await second.leave()
+    const taken = await Promise.all(waiting.map((member) => waits(member, false)))
+    assert.deepEqual(taken.flat().sort(), [...tasks].sort())
+    await rejects('JOB_CHANGED', join(log))
+  })
+
+  shared('a group takes another upgrade when no member waits for the former one any more', async (log, other) => {
+    const first = await join(log)
+    const given = await joinUpgrade(other, ['t0'], 'given up')
+    await given.leave()
+    const next = await joinUpgrade(other, ['t9'], 'upgrade')
+    assert.deepEqual((await assigned(first, ({ members }) => members.length === 2)).tasks, TASKS)
+    await first.leave()
+    assert.deepEqual(await waits(next, false), ['t9'])
+    await next.openWriter()
+  })
 
   shared('a claim and a group of the same name exclude each other', async (log, other) => {
     const member = await join(log)

@@ -40,8 +40,8 @@ export interface Log {
   claim(name: string): Promise<Claim>
   /**
    * Joins the group of that name (a job's). Its members share the tasks. Throws `UNSUPPORTED` without the capability
-   * `membership`, `JOB_CHANGED` while other members run something else under that name, and `JOB_RUNNING` while a process has
-   * claimed the name.
+   * `membership`, `JOB_CHANGED` while other members run something else under that name (see `JoinOptions.upgrade`), and
+   * `JOB_RUNNING` while a process has claimed the name.
    */
   join(group: string, options: JoinOptions): Promise<Membership>
   /** Ends readers, writers and claims. Records that were appended and not flushed may be lost. */

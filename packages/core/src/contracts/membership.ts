@@ -3,13 +3,21 @@ import type { TransactionalWriter } from './writers.ts'
 
 /** How a container joins the group that runs a job. */
 export interface JoinOptions {
-  /** All tasks of the group, the same for every member, in a fixed order. */
+  /** All tasks of what the member runs, the same for every member that runs it, in a fixed order. */
   readonly tasks: readonly string[]
   /**
-   * What the members run, in short. All members of one group at one time have the same. `join` throws `JOB_CHANGED` if the
-   * others run something else, or have other tasks. A member that finds the group empty sets its own.
+   * What the member runs, in short. All members of one group that have tasks have the same, and the same tasks. `join` throws
+   * `JOB_CHANGED` if the others run something else, unless the member is an `upgrade`. A member that finds the group empty sets
+   * its own.
    */
   readonly description: string
+  /**
+   * Whether the member may replace members that run something else. It then waits as a member without tasks
+   * (`Assignment.waits`), while the others go on and may be joined by members that run the same. When the last of them has left,
+   * or is fenced, the group changes to what the waiting members run, in one step. All members that wait at one time run the
+   * same: `join` throws `JOB_CHANGED` for others. Default false.
+   */
+  readonly upgrade?: boolean
   /** Where the member answers the other members: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`; null if nowhere. */
   readonly address: string | null
   /**
@@ -88,6 +96,11 @@ export interface Assignment {
    * task moves.
    */
   readonly ended: boolean
+  /**
+   * Whether the member waits for members that run something else: see `JoinOptions.upgrade`. Until an assignment does not say
+   * so, the member has no tasks, and changes nothing that the others use. Once it has not, it is never true again.
+   */
+  readonly waits: boolean
 }
 
 export interface GroupMember {

@@ -10,13 +10,16 @@ import type { ReadFrom } from './read-partition.ts'
 import { readProcessed, readStarts } from './read-progress.ts'
 import { refuseStores } from './refuse-stores.ts'
 
-export interface OpenCatalogOptions extends ReadFrom {
+export interface CheckCatalogOptions extends ReadFrom {
   readonly topology: Topology
   readonly topics: JobTopics
-  /** The container's own writer: fenced with the container. */
-  readonly outputs: Outputs
   /** Stores that may start empty, if they cannot continue from where they are. */
   readonly startEmpty: readonly string[]
+}
+
+export interface OpenCatalogOptions extends CheckCatalogOptions {
+  /** The container's own writer: fenced with the container. */
+  readonly outputs: Outputs
   readonly notice: (message: string) => void
 }
 
@@ -46,8 +49,19 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   }
 }
 
+/**
+ * Throws what `openCatalog` would throw now, and changes nothing: while other containers still run the job as it was. What a
+ * store has missed by now, it will have missed when they have stopped.
+ */
+export async function checkCatalog(options: CheckCatalogOptions): Promise<void> {
+  const { topology, topics } = options
+  const found = await readCatalog(options, catalogTopic(topology.job))
+  if (found !== undefined && isCurrent(found, described(topics, topology.changelog).id, jobMeaning(topology))) return
+  await planFrom(options, found)
+}
+
 /** What the catalog becomes. Throws if the start is refused. */
-async function planFrom(options: OpenCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
+async function planFrom(options: CheckCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
   const { topology, topics, log } = options
   const changelog = described(topics, topology.changelog)
   const meaning = jobMeaning(topology)
@@ -91,7 +105,7 @@ function refusalOrThrow(error: unknown): RefusedError {
 
 /** Throws if the job's own topics hold records that the catalog does not list. */
 async function requireKnown(
-  { topology, topics, log }: OpenCatalogOptions,
+  { topology, topics, log }: CheckCatalogOptions,
   before: Catalog | undefined,
   repartitions: readonly string[],
 ): Promise<void> {

@@ -43,6 +43,13 @@ export interface ContainerOptions {
    * none; then the start is refused.
    */
   readonly startEmpty?: readonly string[]
+  /**
+   * Whether the container may replace containers that run the same job as it was before a change. It then waits until they
+   * have stopped, and goes on with their state. Default false: the start is refused while they run.
+   */
+  readonly upgrade?: boolean
+  /** Gives up a start that waits, as an upgrade does: the start then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
   /** Where the container answers the job's other containers: see `JoinOptions.address`. Default: nowhere. */
   readonly address?: string
   /**

@@ -8,6 +8,7 @@ const assignment = (generation: number, more: Partial<Assignment> = {}): Assignm
   tasks: ['a'],
   members: [member('a'), member('b')],
   ended: false,
+  waits: false,
   ...more,
 })
 

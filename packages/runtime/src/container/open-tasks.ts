@@ -59,6 +59,13 @@ export class OpenTasks implements Iterable<Task> {
     return this.#open.flatMap((task) => task.blocked ?? [])
   }
 
+  /** Changed bytes of all tasks that wait for a commit, roughly. */
+  get dirtyBytes(): number {
+    let bytes = 0
+    for (const task of this) bytes += task.dirtyBytes
+    return bytes
+  }
+
   /** Whether there is something to commit. */
   get dirty(): boolean {
     return this.#open.some((task) => task.dirty)

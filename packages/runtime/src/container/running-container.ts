@@ -50,13 +50,13 @@ export class RunningContainer {
   /** The assignment that was followed last. */
   #followed: Assignment | undefined
   readonly #rest: LoopRest
-  #stopping = false
+  readonly #stop = new AbortController()
   /** An error that happened beside the loop. */
   #failure: Failure | undefined
 
   private constructor(options: ContainerOptions, topology: Topology, topics: JobTopics) {
     const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
-    this.#options = options
+    this.#options = { ...options, signal: AbortSignal.any([this.#stop.signal, options.signal ?? this.#stop.signal]) }
     this.#topology = topology
     this.#topics = topics
     this.#rebuilds = new RebuildBudget(topology.job, onNotice)
@@ -117,7 +117,7 @@ export class RunningContainer {
 
   requestStop(): void {
     if (this.#reports.phase === 'running') this.#reports.enter('stopping')
-    this.#stopping = true
+    this.#stop.abort()
     this.#wake()
   }
 
@@ -130,12 +130,14 @@ export class RunningContainer {
         } catch (error) {
           await this.#abandonIfFenced(error)
           // The processes that have its tasks now, or the next one to start, process again what it had not committed.
-          if (this.#stopping) break
+          if (this.#stop.signal.aborted) break
           await this.#join()
         }
       }
       this.#reports.leaveAs('stopped')
     } catch (error) {
+      // It was stopped while it waited to join again.
+      if (error === this.#stop.signal.reason) return this.#reports.leaveAs('stopped')
       this.#reports.leaveAs('failed')
       throw error
     }
@@ -162,7 +164,7 @@ export class RunningContainer {
   }
 
   async #runSession(): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#stop.signal.aborted) {
       await this.#followAssignment()
       for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
@@ -242,7 +244,7 @@ export class RunningContainer {
   async #abandonIfFenced(error: unknown): Promise<void> {
     const fenced = error instanceof FencedError ? error : await fencingError(this.#session)
     if (fenced === undefined) throw error
-    this.#options.onNotice?.(`${fenced.message}. This container ${this.#stopping ? 'stops' : 'joins again'}`)
+    this.#options.onNotice?.(`${fenced.message}. This container ${this.#stop.signal.aborted ? 'stops' : 'joins again'}`)
     await this.#abandon()
   }
 
@@ -347,9 +349,7 @@ export class RunningContainer {
     await this.#throwOrRollBack()
     if (this.#tasks.dirty) await this.#joined.end.left()
     const { dirtyBytesMax = DIRTY_BYTES_MAX } = this.#options
-    let dirtyBytes = 0
-    for (const task of this.#tasks) dirtyBytes += task.dirtyBytes
-    if (dirtyBytes >= dirtyBytesMax) await this.#commitAll()
+    if (this.#tasks.dirtyBytes >= dirtyBytesMax) await this.#commitAll()
     else if (this.#commits.dueInMs <= 0 && this.#commits.underWay === undefined) this.#startCommit()
     await this.#purges.whenDue()
   }

@@ -1,5 +1,5 @@
 import type { Topology } from '@millrace/core/internal'
-import { openCatalog } from '../catalog/open-catalog.ts'
+import { checkCatalog, openCatalog } from '../catalog/open-catalog.ts'
 import type { ContainerOptions } from './container-options.ts'
 import { descriptionOf } from './job-description.ts'
 import type { SessionOptions } from './session.ts'
@@ -19,6 +19,8 @@ export function sessionOptions(
     guarantee = 'exactly-once',
     address = null,
     untilEnd = false,
+    upgrade = false,
+    signal,
     sessionTimeoutMs,
     startEmpty = [],
     onNotice,
@@ -32,9 +34,12 @@ export function sessionOptions(
     description: descriptionOf(job, topology, guarantee),
     address,
     untilEnd,
+    upgrade,
+    signal,
     clock: env.clock,
     sessionTimeoutMs,
     onNotice,
+    checkCatalog: () => checkCatalog({ topology, topics, log, env, startEmpty }),
     openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),
   }
 }

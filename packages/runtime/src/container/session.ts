@@ -1,6 +1,6 @@
 import { type Assignment, type Clock, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
-import { NEVER, startWith } from 'rxjs'
+import { filter, firstValueFrom, merge, NEVER, Observable, startWith } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { CommittedOutputs, EarlyOutputs, type Guarantee, type Outputs } from '../task/outputs.ts'
 import { JobEnd } from './job-end.ts'
@@ -15,9 +15,15 @@ export interface SessionOptions {
   readonly description: string
   readonly address: string | null
   readonly untilEnd: boolean
+  /** Whether the container may wait for others that run the job as it was before a change. */
+  readonly upgrade: boolean
+  /** Ends the wait. */
+  readonly signal: AbortSignal | undefined
   readonly clock: Clock
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
+  /** Throws if the job's stores will be refused; called while other members run the job as it was. */
+  readonly checkCatalog: () => Promise<void>
   /** Finds out which stores the job has, or refuses them; called once no other member can run another job. */
   readonly openCatalog: (outputs: Outputs) => Promise<Catalog>
 }
@@ -46,13 +52,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, description, address, untilEnd, clock, sessionTimeoutMs, onNotice } = options
+  const { log, job, guarantee, tasks, description, address, untilEnd, upgrade, clock, sessionTimeoutMs, onNotice } =
+    options
   const membership = log.capabilities.membership
     ? await log.join(job, {
         tasks,
         description,
         address,
         untilEnd,
+        upgrade,
         ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
         ...(onNotice !== undefined && { onNotice }),
       })
@@ -60,6 +68,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
   let outputs: Outputs | undefined
   let catalog: Catalog
   try {
+    await admission(membership, options)
     const transactions = await membership.openWriter()
     outputs =
       guarantee === 'exactly-once'
@@ -89,6 +98,26 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
   }
 }
 
+/** Waits, as a member of an upgrade, until the others that run the job as it was have left. */
+async function admission(
+  { assignments }: Membership,
+  { job, signal, checkCatalog, onNotice }: SessionOptions,
+): Promise<void> {
+  const { waits } = await firstValueFrom(assignments)
+  if (!waits) return
+  await checkCatalog()
+  onNotice?.(
+    `Job ${job} runs as it was before a change. This process waits until the processes that run it so have ended`,
+  )
+  const aborted = new Observable<never>((subscriber) => {
+    const abort = () => subscriber.error(signal?.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    return () => signal?.removeEventListener('abort', abort)
+  })
+  await firstValueFrom(merge(assignments, aborted).pipe(filter((assignment) => !assignment.waits)))
+}
+
 /**
  * Whether the group went on without this member. If so, any failure meanwhile is a consequence: what it reads may have been
  * removed.
@@ -108,7 +137,13 @@ export async function fencingError(session: Session | undefined): Promise<Fenced
 async function joinAlone(log: Log, job: string, tasks: readonly string[], address: string | null): Promise<Membership> {
   const claim = await log.claim(job)
   const member = 'only'
-  const assignment: Assignment = { generation: 0, tasks, members: [{ member, address, tasks }], ended: false }
+  const assignment: Assignment = {
+    generation: 0,
+    tasks,
+    members: [{ member, address, tasks }],
+    ended: false,
+    waits: false,
+  }
   return {
     member,
     assignments: NEVER.pipe(startWith(assignment)),

@@ -4,11 +4,10 @@ import {
   EMPTY_GROUP,
   type GroupState,
   isMember,
+  joined,
   released,
   reported,
-  running,
   withLost,
-  withMember,
   withoutMembers,
 } from '../../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../../membership/member-feed.ts'
@@ -151,7 +150,7 @@ export class FileMembership implements Membership {
         await this.#remove(gone)
         continue
       }
-      const state = withMember(running(found, this.#options.group, this.#options), this.member, this.#options)
+      const state = joined(found, this.#options.group, this.member, this.#options)
       if (await this.#files.publish(number, state, this.member)) return state
     }
   }

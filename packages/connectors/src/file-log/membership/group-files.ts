@@ -1,5 +1,5 @@
 import type { Env } from '@millrace/core'
-import type { GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
+import type { GroupJob, GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
 import { groupDirectory, memberPath } from '../paths.ts'
 import { VersionedFile } from '../versioned-file.ts'
 import { type LifeSign, lifeSignIn, MemberFile, type UnnamedFile, unnamedFileIn } from './member-file.ts'
@@ -94,7 +94,7 @@ function parseGroup(text: string): GroupState | undefined {
 
 function isGroup(found: unknown): found is GroupState {
   if (!isObject(found)) return false
-  const { generation, description, members, tasks, quietSince, ended } = found
+  const { generation, description, members, tasks, upgrade, quietSince, ended } = found
   return (
     Number.isSafeInteger(generation) &&
     typeof description === 'string' &&
@@ -102,6 +102,7 @@ function isGroup(found: unknown): found is GroupState {
     Object.values(members).every(isMember) &&
     isObject(tasks) &&
     Object.values(tasks).every(isPlace) &&
+    (upgrade === undefined || isJob(upgrade)) &&
     isGenerationIfAny(quietSince) &&
     isFlagIfAny(ended)
   )
@@ -109,8 +110,14 @@ function isGroup(found: unknown): found is GroupState {
 
 function isMember(found: unknown): found is MemberState {
   if (!isObject(found)) return false
-  const { address, untilEnd, atEnd, lost } = found
-  return isTextOr(null, address) && isFlagIfAny(untilEnd) && isGenerationIfAny(atEnd) && isFlagIfAny(lost)
+  const { address, untilEnd, atEnd, lost, waits } = found
+  return isTextOr(null, address) && isGenerationIfAny(atEnd) && [untilEnd, lost, waits].every(isFlagIfAny)
+}
+
+function isJob(found: unknown): found is GroupJob {
+  if (!isObject(found)) return false
+  const { description, tasks } = found
+  return typeof description === 'string' && Array.isArray(tasks) && tasks.every((task) => typeof task === 'string')
 }
 
 function isGenerationIfAny(found: unknown): boolean {
