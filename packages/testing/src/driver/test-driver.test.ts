@@ -139,6 +139,25 @@ test('stops in the middle and continues, from its local state or from the change
   await expect(driver.start()).rejects.toThrow('stop it')
 })
 
+test('runs until the end as a batch: a window closes that a silent input would keep open', async () => {
+  const other = topic('other', { key: string(), value: json<Order>() })
+  const merged = stream(orders).merge(stream(other)).groupByKey().window(tumbling('1m')).count('all', { emit: 'final' })
+  const finals = topic('finals', { key: windowed(string()), value: json<number>() })
+  const driver = await opened(job('merged', merged.changes().to(finals)))
+  const order = (timestamp: number) => ({ key: 'ann', value: { cents: 1 }, timestamp })
+  const starts = async () => (await driver.read(finals)).map(({ key }) => key.window.start)
+  await driver.send(orders, order(0), order(60_000))
+  expect(await starts()).toEqual([])
+  await driver.runUntilEnd()
+  expect(await starts()).toEqual([0])
+  expect(await driver.view(merged).get('ann', 60_000)).toBe(1)
+  await driver.stop()
+  await driver.send(orders, order(120_000))
+  await driver.runUntilEnd()
+  expect(await starts()).toEqual([60_000])
+  expect(() => driver.view(merged)).toThrow('does not run')
+})
+
 test('starts another version of the job on the topics and state of the one before', async () => {
   const driver = await opened(shop)
   await driver.send(orders, { key: 'ann', value: { cents: 1000 } })

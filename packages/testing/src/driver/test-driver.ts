@@ -155,14 +155,15 @@ export class TestDriver {
   }
 
   /**
-   * Processes what the topics hold as `millrace run --until-end` does, and starts the job again. An input that is empty then
-   * does not hold time back, so windows close that a running job would keep open until the input is idle.
+   * Processes what the topics hold as `millrace run --until-end` does. An input that is empty then does not hold time back, so
+   * windows close that a running job would keep open until the input is idle. A job that was running runs again afterwards.
    */
   async runUntilEnd(): Promise<void> {
+    const wasRunning = this.#running !== undefined
     await this.stop()
     const running = await this.#run(true)
     await running.done
-    await this.start()
+    if (wasRunning) await this.start()
   }
 
   /** Deletes the local state of a job that does not run, as a new machine would: the next start restores it from the changelog. */
