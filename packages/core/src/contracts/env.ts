@@ -118,7 +118,7 @@ export interface OpenFile {
    * and the kernel frees it when the process dies.
    */
   tryLock(): boolean
-  /** Waits for the lock. */
+  /** Waits for the lock. It is taken when the caller continues, and not before: no caller holds it without running. */
   lock(): Promise<void>
   /**
    * Whether another open file holds the lock. Processes that look at the same time, or are stopped while they look, are not

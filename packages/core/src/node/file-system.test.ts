@@ -54,7 +54,7 @@ test('a file that was closed touches no other, though the kernel gave its number
   other.close()
 })
 
-test('a file that is closed while something waits for its lock lets go of it once it has it', async () => {
+test('a file that is closed while something waits for its lock does not take it any more', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()
@@ -65,10 +65,36 @@ test('a file that is closed while something waits for its lock lets go of it onc
   const waiting = waiter.lock()
   waiter.close()
   holder.close()
-  await waiting
+  await expect(waiting).rejects.toMatchObject({ code: 'EBADF' })
   const next = files.open(path, 'write')
   expect(next.tryLock()).toBe(true)
   next.close()
+})
+
+test('a lock that is held for long is taken soon after it is freed, by code that runs', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = nodeFileSystem()
+  const [holder, waiter] = [files.open(`${directory}/lock`, 'write'), files.open(`${directory}/lock`, 'write')]
+  expect(holder.tryLock()).toBe(true)
+  let runs = false
+  const waiting = waiter.lock().then(() => {
+    runs = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  holder.unlock()
+  // A process that looks before the code of the waiter runs finds the lock free.
+  expect(holder.isLocked()).toBe(false)
+  const startedMs = performance.now()
+  while (!runs) {
+    const isLocked = holder.isLocked()
+    await new Promise(setImmediate)
+    if (isLocked) expect(runs).toBe(true)
+  }
+  await waiting
+  expect(performance.now() - startedMs).toBeLessThan(200)
+  expect(holder.isLocked()).toBe(true)
+  for (const file of [holder, waiter]) file.close()
 })
 
 test('a lock is seen by those that do not hold it, and looking at it takes it from no one', () => {

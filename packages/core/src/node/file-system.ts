@@ -19,7 +19,7 @@ import {
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
+import { tryLock, unlock } from 'fs-native-extensions'
 import type { FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
 import { bootId } from './boot.ts'
 
@@ -32,6 +32,11 @@ const FLAGS: Record<OpenMode, number> = {
   update: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 }
+
+/** A lock is usually free again within some 100 microseconds: so many turns of the event loop take longer. */
+const LOCK_TURNS = 20
+/** How often a lock that is held for long is looked at. */
+const LOCK_LOOK_MS_MAX = 20
 
 /** The real disk. */
 export function nodeFileSystem(): FileSystem {
@@ -150,7 +155,9 @@ class NodeFile implements OpenFile {
   }
 
   async lock(): Promise<void> {
-    await this.#pendingCall(waitForLock(this.#fd))
+    // The kernel could wait too, in another thread. But then the lock would be held from that moment until this thread gets to
+    // run the caller's code, and for as long as the process is stopped if it is stopped before that.
+    for (let tries = 0; !this.tryLock(); tries++) await lookAgain(tries)
   }
 
   isLocked(): boolean {
@@ -183,4 +190,13 @@ class NodeFile implements OpenFile {
       if (this.#closed && this.#pending === 0) closeSync(this.#number)
     }
   }
+}
+
+/** Waits for another turn of the event loop, and after many tries for some time. */
+function lookAgain(tries: number): Promise<void> {
+  const waitMs = Math.min(tries - LOCK_TURNS + 1, LOCK_LOOK_MS_MAX)
+  return new Promise((resolve) => {
+    if (waitMs <= 0) setImmediate(resolve)
+    else setTimeout(resolve, waitMs)
+  })
 }

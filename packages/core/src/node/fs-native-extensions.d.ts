@@ -4,6 +4,5 @@ declare module 'fs-native-extensions' {
    * open file holds it.
    */
   export function tryLock(fd: number, options?: { readonly shared: boolean }): boolean
-  export function waitForLock(fd: number): Promise<void>
   export function unlock(fd: number): void
 }

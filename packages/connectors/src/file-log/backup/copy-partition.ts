@@ -78,7 +78,7 @@ async function writeNewTail(target: BackupTarget, path: string, tail: Tail): Pro
   const file = target.env.files.open(path, 'create')
   try {
     const { activeBase: base, activeBytes: bytes, nextOffset, open, committed } = tail
-    writeTail(file, { ...tail, synced: { base, bytes, nextOffset, open, committed } })
+    writeTail(file, { ...tail, pending: null, synced: { base, bytes, nextOffset, open, committed } })
     await syncFile(file)
   } finally {
     file.close()

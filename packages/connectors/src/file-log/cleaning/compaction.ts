@@ -35,7 +35,9 @@ export async function compact(env: Env, files: PartitionFiles, options: CompactO
   const { segmentBytes, dirtyRatioMin, keysMax = COMPACTION_KEYS_MAX, signal } = options
   const lock = files.files.open(`${files.directory}/cleaner`, 'write')
   try {
-    await lock.lock()
+    // In the background, one process is enough; and if that one is stopped, closing this log must not wait for it.
+    if (signal === undefined) await lock.lock()
+    else if (!lock.tryLock()) return
     const tail = await files.settle()
     const closed = decidedSegments(files, tail)
     const [first] = closed
@@ -85,12 +87,7 @@ function isDirty(
 
 /** Durably: only after that may tombstones before it be dropped, and a reader that begins then must know about it. */
 async function setCompactedBefore(files: PartitionFiles, compactedBefore: number): Promise<void> {
-  await files.lock()
-  try {
-    files.writeTail({ ...(await files.currentTail()), compactedBefore })
-  } finally {
-    files.unlock()
-  }
+  await files.withTail((tail) => files.writeTail({ ...tail, compactedBefore }))
   await files.syncTail()
 }
 

@@ -37,27 +37,29 @@ async function deleteWhile(
   files: PartitionFiles,
   isExpired: (segment: ClosedSegment, partitionBytes: number) => boolean,
 ): Promise<void> {
-  await files.lock()
-  try {
-    let tail = await files.currentTail()
+  let removed = false
+  for (;;) {
+    const tail = await files.settle()
     const segments = closedSegments(files, tail)
-    let bytes = segments.reduce((sum, segment) => sum + segment.bytes, tail.activeBytes)
-    const stable = stableOffset(tail)
-    for (const segment of segments) {
-      // What is not decided yet is kept, since readers do not know yet how it ends.
-      if (segment.next > stable || !isExpired(segment, bytes)) break
-      // The start moves first: then a reader that comes too late gets the right error, instead of a missing file.
-      tail = { ...tail, startOffset: segment.next }
-      files.writeTail(tail)
-      files.files.remove(indexPath(files.directory, segment.base))
-      files.files.remove(segmentPath(files.directory, segment.base))
-      // If a power cut left this segment but not the next one, there would be a gap.
-      await syncNames(files.files, files.directory)
-      bytes -= segment.bytes
-    }
-  } finally {
-    files.unlock()
+    const [first] = segments
+    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, tail.activeBytes)
+    // What is not decided yet is kept, since readers do not know yet how it ends.
+    if (first === undefined || first.next > stableOffset(tail) || !isExpired(first, bytes)) break
+    // All segments before this one are gone. If a power cut brought one of them back, and not this one, there would be a gap.
+    await syncNames(files.files, files.directory)
+    removed = (await files.withTail((present) => removeFirst(files, first, present))) || removed
   }
+  if (removed) await syncNames(files.files, files.directory)
+}
+
+/** False if another process has removed it. */
+function removeFirst(files: PartitionFiles, { base, next }: ClosedSegment, tail: Tail): boolean {
+  if (files.segments()[0] !== base) return false
+  // The start moves first: then a reader that comes too late gets the right error, instead of a missing file.
+  files.writeTail({ ...tail, startOffset: Math.max(tail.startOffset, next) })
+  files.files.remove(indexPath(files.directory, base))
+  files.files.remove(segmentPath(files.directory, base))
+  return true
 }
 
 function closedSegments(files: PartitionFiles, tail: Tail): ClosedSegment[] {

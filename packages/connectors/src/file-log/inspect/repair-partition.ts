@@ -97,7 +97,7 @@ class Repair {
       for (const { fix } of damaged) await this.#fix(fix)
       await this.#forgetTail(before)
     }
-    const tail = await this.#files.currentTail()
+    const tail = this.#files.currentTail()
     const markers = damaged.length === 0 ? [] : await this.#replaceMarkers(tail, before)
     const left = this.#verify().problems.find(({ severity }) => severity !== 'harmless')
     if (left !== undefined) throw logDamaged(left.file, left.position, `${left.what}, after the repair`)

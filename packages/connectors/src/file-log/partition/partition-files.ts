@@ -98,19 +98,29 @@ export class PartitionFiles implements SegmentFiles {
   async settle(): Promise<Tail> {
     const tail = this.readTail()
     if (tail !== undefined && this.#agrees(tail)) return tail
-    await this.lock()
+    return this.withTail((recovered) => recovered)
+  }
+
+  /**
+   * Waits for the partition's lock, and runs a step under it, with the present tail. The step is synchronous: no process holds
+   * the lock while it waits for the disk or for another process. `look` returns the tail for a caller that can find out more
+   * cheaply that it agrees with the files, and undefined if it does not.
+   */
+  async withTail<T>(step: (tail: Tail) => T, look?: () => Tail | undefined): Promise<T> {
+    // Without an await in between: a step that can begin now does not hold the lock until others of this turn are done.
+    if (!this.tryLock()) await this.lock()
     try {
-      return await this.currentTail()
+      return step(look?.() ?? this.currentTail())
     } finally {
       this.unlock()
     }
   }
 
   /** The tail, recovered if an appender died or the power failed. Under the lock. */
-  async currentTail(): Promise<Tail> {
+  currentTail(): Tail {
     const tail = this.readTail()
     if (tail !== undefined && this.#agrees(tail)) return tail
-    const recovered = await recoverTail(this, tail)
+    const recovered = recoverTail(this, tail)
     this.writeTail(recovered)
     return recovered
   }

@@ -1,11 +1,9 @@
 import type { OpenFile } from '@millrace/core'
 import { tombstonesGone } from '../../record-batch/delete-horizon.ts'
 import { logDamaged, partsDiffer } from '../errors.ts'
-import { syncFile } from '../sync.ts'
 import { decidedEnd } from '../transactions/journals.ts'
 import { type CommittedProducers, committedAfter, NO_PRODUCERS } from './committed-producers.ts'
 import { openAfter } from './open-transactions.ts'
-import { rewrite } from './rewrite.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
@@ -30,11 +28,11 @@ interface Scanned {
  * point may be missing, or zeros, with whole batches after it that were never reported. So the first batch that is not whole
  * is the end, unless a decided transaction shows that there was more.
  */
-export async function recoverTail(partition: SegmentFiles, tail: Tail | undefined): Promise<Tail> {
+export function recoverTail(partition: SegmentFiles, tail: Tail | undefined): Tail {
   for (;;) {
     const segments = partition.segments()
     try {
-      return await recover(partition, tail, [...segments])
+      return recover(partition, tail, [...segments])
     } catch (error) {
       // Compaction does not take the lock: it may have replaced segments while they were read.
       if (`${segments}` === `${partition.segments()}`) throw error
@@ -42,7 +40,7 @@ export async function recoverTail(partition: SegmentFiles, tail: Tail | undefine
   }
 }
 
-async function recover(partition: SegmentFiles, tail: Tail | undefined, segments: number[]): Promise<Tail> {
+function recover(partition: SegmentFiles, tail: Tail | undefined, segments: number[]): Tail {
   const boot = bootMark(partition.files.boot)
   const sameBoot = tail?.boot === boot
   // A process may have moved the tail to a new segment, and died before it made the segment.
@@ -50,6 +48,9 @@ async function recover(partition: SegmentFiles, tail: Tail | undefined, segments
   if (segments.at(-1) !== activeBase) segments.push(activeBase)
   const from = startOf(partition, tail, sameBoot, segments)
   const scanned: Scanned = { ...from }
+  // Without a tail it is not known whether the bytes that are read came from the disk or were only just written, and whether a
+  // sync of them has failed; closed segments are durable.
+  let mustSettle = tail === undefined
   for (const base of segments) {
     // Before the start, or left by a cut-off compaction: all of it is in the segment before.
     if (base < from.base || (base !== from.base && base < scanned.nextOffset)) continue
@@ -72,11 +73,7 @@ async function recover(partition: SegmentFiles, tail: Tail | undefined, segments
         file.truncate(scanned.bytes)
       }
       // If the cut were not durable, the bytes that were cut off could reappear after a later append and a second power cut.
-      // And without a tail it is not known whether the bytes that were read came from the disk or were only just written, and
-      // whether a sync of them has failed; closed segments are durable.
-      const lost = tail === undefined && base === activeBase
-      if (lost) rewrite(file, 0, scanned.bytes)
-      if (torn || lost) await syncFile(file)
+      mustSettle ||= torn
     } finally {
       file.close()
     }
@@ -93,9 +90,19 @@ async function recover(partition: SegmentFiles, tail: Tail | undefined, segments
     compactedBefore: Math.max(tail?.compactedBefore ?? 0, scanned.compactedBefore),
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
-    // In a new boot, what was read came from the disk, or was made durable here.
-    synced: sameBoot ? tail.synced : pointOf(scanned),
+    pending: pendingAfter(tail, scanned, mustSettle),
+    // In a new boot, what was read came from the disk.
+    synced: sameBoot ? tail.synced : tail === undefined ? EMPTY_TAIL.synced : pointOf(scanned),
   }
+}
+
+/**
+ * What is still to be done. After a cut, a roll that was begun must begin again: a process may be about to finish it, and its
+ * sync does not cover the cut.
+ */
+function pendingAfter(tail: Tail | undefined, { base, bytes }: Scanned, mustSettle: boolean): Tail['pending'] {
+  if (mustSettle) return 'settle'
+  return tail?.activeBase === base && bytes > 0 ? tail.pending : null
 }
 
 /** Where the scan begins: everything before it is known to be good. */

@@ -21,7 +21,12 @@ export function rewrite(file: OpenFile, from: number, to: number): void {
     file.write(chunk, 0, read, at)
     at += read
   }
-  // The length may also have been lost, and a write below it does not mark it as changed.
+  markLength(file)
+}
+
+/** Makes the next sync cover a file's length, which may be lost too: a write below it does not mark it as changed. */
+export function markLength(file: OpenFile): void {
+  const size = file.size()
   file.truncate(size + 1)
   file.truncate(size)
 }

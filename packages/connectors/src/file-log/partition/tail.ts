@@ -44,6 +44,11 @@ export interface Tail {
   readonly compactedBefore: number
   /** The topic was deleted: a process that still has the file open must stop. */
   readonly deleted: boolean
+  /**
+   * What must be done before the next append; any process may do it. `settle`: a torn end was cut off, and the active segment
+   * must be synced, so that it cannot reappear. `roll`: the active segment is full; it must be synced, and the next one begun.
+   */
+  readonly pending: 'settle' | 'roll' | null
   /** The boot that it was written in (`bootMark`): in another boot, recovery must read the files first. */
   readonly boot: number
   /** The transactions that are not decided yet, by first offset. */
@@ -64,6 +69,7 @@ export const EMPTY_TAIL: Tail = {
   maxTimestamp: -1,
   compactedBefore: 0,
   deleted: false,
+  pending: null,
   boot: 0,
   open: [],
   committed: NO_PRODUCERS,
@@ -80,9 +86,13 @@ export function bootMark(boot: string): number {
   return crc32c(Buffer.from(boot), 0, boot.length)
 }
 
-const MAGIC = 0x4d525433 // "MRT3"
+const MAGIC = 0x4d525434 // "MRT4"
 const CRC_AT = 4
 const LENGTH_AT = 8
+const FLAGS_AT = 12
+const DELETED = 1
+const SETTLE = 2
+const ROLL = 4
 const HEAD_BYTES = 100
 const ENTRY_BYTES = 24
 const TAIL_BYTES_MAX = HEAD_BYTES + 2 * (OPEN_TRANSACTIONS_MAX * ENTRY_BYTES + KNOWN_PRODUCERS_MAX * COMMITTED_BYTES)
@@ -103,8 +113,10 @@ export function readTail(file: OpenFile): Tail | undefined {
     const openEnd = HEAD_BYTES + buffer.readUInt16BE(92) * ENTRY_BYTES
     const syncedOpenEnd = openEnd + buffer.readUInt16BE(94) * ENTRY_BYTES
     const committedEnd = syncedOpenEnd + buffer.readUInt16BE(96) * COMMITTED_BYTES
+    const flags = buffer.readUInt32BE(FLAGS_AT)
     return {
-      deleted: buffer.readUInt32BE(12) !== 0,
+      deleted: (flags & DELETED) !== 0,
+      pending: (flags & ROLL) !== 0 ? 'roll' : (flags & SETTLE) !== 0 ? 'settle' : null,
       activeBase: readInt64(buffer, 16),
       activeBytes: readInt64(buffer, 24),
       nextOffset: readInt64(buffer, 32),
@@ -133,7 +145,7 @@ export function writeTail(file: OpenFile, tail: Tail): void {
   const length = HEAD_BYTES + openBytes + committed.length + synced.committed.length
   buffer.writeUInt32BE(MAGIC, 0)
   buffer.writeUInt32BE(length, LENGTH_AT)
-  buffer.writeUInt32BE(tail.deleted ? 1 : 0, 12)
+  buffer.writeUInt32BE((tail.deleted ? DELETED : 0) | flagOf(tail.pending), FLAGS_AT)
   writeInt64(buffer, tail.activeBase, 16)
   writeInt64(buffer, tail.activeBytes, 24)
   writeInt64(buffer, tail.nextOffset, 32)
@@ -154,6 +166,11 @@ export function writeTail(file: OpenFile, tail: Tail): void {
   at += synced.committed.copy(buffer, at)
   buffer.writeUInt32BE(crc32c(buffer, LENGTH_AT, length), CRC_AT)
   file.write(buffer, 0, at, 0)
+}
+
+function flagOf(pending: Tail['pending']): number {
+  if (pending === null) return 0
+  return pending === 'roll' ? ROLL : SETTLE
 }
 
 const NONE: readonly OpenTransaction[] = []

@@ -70,6 +70,8 @@ export class FileTransactionalWriter implements TransactionalWriter {
   readonly #journal: TransactionJournal
   readonly #partitions = new Map<string, Promise<WrittenPartition>>()
   readonly #open: WrittenPartition[] = []
+  /** Those of them that have closed a segment and are not cleaned yet. */
+  readonly #full = new Set<WrittenPartition>()
   readonly #session: TransactionSession
   /** The commits in each partition: by topic id and number. */
   readonly #committed = new Map<string, CommittedPartition>()
@@ -232,6 +234,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
     await this.#write(producer, decided)
     this.#decided = decided
     await this.#end(producer, 'committed')
+    this.#cleanFull()
   }
 
   /** The partitions that a transaction has written to, by topic id and number. */
@@ -282,16 +285,22 @@ export class FileTransactionalWriter implements TransactionalWriter {
   async #retire(): Promise<void> {
     const { durability, closed, env } = this.#context
     await settleAll(this.#open.map((each) => this.#sync(each, durability)))
+    this.#cleanFull()
     if (this.#decided !== undefined) await closed.add(this.#decided)
     // Whichever process has fenced this writer removes it.
     this.#checkOwner()
     env.files.remove(this.#journal.path)
   }
 
-  async #sync({ topic, partition, appender }: WrittenPartition, durability: Durability): Promise<void> {
-    const { cleaning } = this.#context
-    cleaning.check()
-    if (await appender.sync(durability)) cleaning.behind(topic, partition)
+  async #sync(written: WrittenPartition, durability: Durability): Promise<void> {
+    this.#context.cleaning.check()
+    if (await written.appender.sync(durability)) this.#full.add(written)
+  }
+
+  /** Cleans the partitions that have closed a segment: once their transactions are over, since open ones are left alone. */
+  #cleanFull(): void {
+    for (const { topic, partition } of this.#full) this.#context.cleaning.behind(topic, partition)
+    this.#full.clear()
   }
 
   #next({ id, epoch }: Producer): Producer {

@@ -8,7 +8,7 @@ import { diskFailed, logDamaged, tooManyTransactions, writeFailed } from '../err
 import { committedAfter } from '../partition/committed-producers.ts'
 import { openAfter, sameTransaction } from '../partition/open-transactions.ts'
 import type { PartitionFiles } from '../partition/partition-files.ts'
-import { rewriteSegment } from '../partition/rewrite.ts'
+import { markLength, rewriteSegment } from '../partition/rewrite.ts'
 import { SegmentIndex } from '../partition/segment-index.ts'
 import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from '../partition/tail.ts'
 import { syncFile, syncNames } from '../sync.ts'
@@ -65,7 +65,7 @@ export class PartitionAppender {
     if (!this.#partition.tryLock()) return undefined
     try {
       const tail = this.#readTail()
-      return tail && this.#append(batch, tail, guard)
+      return tail?.pending === null ? this.#append(batch, tail, guard) : undefined
     } catch (error) {
       return this.#fail(error)
     } finally {
@@ -75,16 +75,7 @@ export class PartitionAppender {
 
   /** Waits for the lock and appends. Returns the offset after the batch. */
   async append(batch: Buffer, guard?: Guard): Promise<number> {
-    this.check()
-    await this.#partition.lock()
-    try {
-      this.check()
-      return this.#append(batch, this.#readTail() ?? (await this.#partition.currentTail()), guard)
-    } catch (error) {
-      return this.#fail(error)
-    } finally {
-      this.#partition.unlock()
-    }
+    return this.#whenReady((tail) => this.#append(batch, tail, guard))
   }
 
   /** The offset after a transaction's last record here; undefined if it has none. */
@@ -98,21 +89,34 @@ export class PartitionAppender {
    * it.
    */
   async appendMarker(producer: Producer, outcome: Outcome): Promise<void> {
-    this.check()
-    await this.#partition.lock()
-    try {
-      const tail = this.#readTail() ?? (await this.#partition.currentTail())
-      if (!tail.open.some((each) => sameTransaction(each, producer))) {
+    await this.#whenReady((tail) => {
+      if (tail.open.some((each) => sameTransaction(each, producer))) {
+        // A marker's time is not a record's time: it must not keep a segment from its retention.
+        this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
+      } else {
         // The process that ended it may not have made the marker durable, and the caller is going to rely on it.
         this.#notSynced(this.#segment(tail), tail)
-        return
       }
-      // A marker's time is not a record's time: it must not keep a segment from its retention.
-      this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
+    })
+  }
+
+  /** Waits for the lock, and until nothing must be done before the next append; then runs a step with the tail. */
+  async #whenReady<T>(step: (tail: Tail) => T): Promise<T> {
+    try {
+      for (;;) {
+        this.check()
+        const done = await this.#partition.withTail(
+          (tail) => {
+            this.check()
+            return tail.pending === null ? { result: step(tail) } : undefined
+          },
+          () => this.#readTail(),
+        )
+        if (done !== undefined) return done.result
+        await this.#finishPending()
+      }
     } catch (error) {
-      this.#fail(error)
-    } finally {
-      this.#partition.unlock()
+      return this.#fail(error)
     }
   }
 
@@ -149,20 +153,17 @@ export class PartitionAppender {
     const synced = unsynced.find(([file]) => file === active.file)?.[1]
     const large = active.file.size() >= this.#segmentBytes
     if (!large && (durability === 'os' || synced === undefined)) return false
-    await this.#partition.lock()
-    try {
-      const tail = await this.#partition.currentTail()
+    const rolls = await this.#partition.withTail((tail) => {
       if (tail.activeBase !== active.base) return false
-      if (tail.activeBytes >= this.#segmentBytes) {
-        await this.#roll(tail, active)
-        return true
-      }
-      if (durability === 'fsync' && synced !== undefined && synced.nextOffset > tail.synced.nextOffset)
-        this.#partition.writeTail({ ...tail, synced })
-      return false
-    } finally {
-      this.#partition.unlock()
-    }
+      const isNewer = durability === 'fsync' && synced !== undefined && synced.nextOffset > tail.synced.nextOffset
+      const isFull = tail.activeBytes >= this.#segmentBytes
+      if (!isNewer && !isFull) return false
+      const pending = isFull ? 'roll' : tail.pending
+      this.#partition.writeTail({ ...tail, pending, synced: isNewer ? synced : tail.synced })
+      return isFull
+    })
+    if (rolls) await this.#finishPending()
+    return rolls
   }
 
   /** Makes the next sync cover what other processes wrote before the segment was opened. */
@@ -190,7 +191,7 @@ export class PartitionAppender {
     throw this.#failure.error
   }
 
-  /** The tail and its segment; undefined if something must be repaired first. Under the lock. */
+  /** The tail; undefined if something must be repaired first. Under the lock. */
   #readTail(): Tail | undefined {
     const tail = this.#partition.readTail()
     // The file's size shows whether the last appender died between its write and the tail.
@@ -280,13 +281,43 @@ export class PartitionAppender {
     }
   }
 
-  /** Closes the active segment and begins the next. Under the lock. */
-  async #roll(tail: Tail, active: ActiveSegment): Promise<void> {
-    rewriteSegment(tail, active.base, active.file, active.foreignTo)
-    active.foreignTo = 0
-    await syncFile(active.file)
-    const { nextOffset, open, committed } = tail
-    active.index.add({ offset: nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
+  /**
+   * Does what must be done before the next append: syncs the active segment, and begins the next one if it is full. No lock is
+   * held while it syncs, so other processes may do the same at the same time.
+   */
+  async #finishPending(): Promise<void> {
+    const begun = await this.#partition.withTail((tail) => {
+      if (tail.pending === null) return undefined
+      const active = this.#segment(tail)
+      rewriteSegment(tail, active.base, active.file, active.foreignTo)
+      active.foreignTo = 0
+      markLength(active.file)
+      return { tail, file: active.file }
+    })
+    if (begun === undefined) return
+    await syncFile(begun.file)
+    const hasRolled = await this.#partition.withTail((tail) => {
+      // Otherwise another process has finished it, or has cut off a torn end since: then the sync does not cover that.
+      if (tail.pending !== begun.tail.pending || tail.activeBase !== begun.tail.activeBase) return false
+      if (tail.pending === 'roll') this.#roll(tail)
+      else this.#partition.writeTail({ ...tail, pending: null, synced: endOf(tail) })
+      return tail.pending === 'roll'
+    })
+    if (!hasRolled) return
+    await this.#syncNames()
+    await this.#partition.syncTail()
+  }
+
+  /** Closes the active segment, which is durable, and begins the next. Under the lock. */
+  #roll(tail: Tail): void {
+    const { files, directory } = this.#partition
+    const { activeBase, nextOffset, open, committed } = tail
+    const index = new SegmentIndex(files, directory, activeBase)
+    try {
+      index.add({ offset: nextOffset, position: tail.activeBytes, maxTimestampBefore: tail.maxTimestamp })
+    } finally {
+      index.close()
+    }
     // The tail moves first. If the file were made first, a process that dies in between would leave an empty segment. Others
     // follow the tail and would append to the old one; recovery would take the empty segment for the end, and give their
     // offsets twice.
@@ -295,14 +326,18 @@ export class PartitionAppender {
       activeBase: nextOffset,
       activeBytes: 0,
       maxTimestamp: -1,
+      pending: null,
       synced: { base: nextOffset, bytes: 0, nextOffset, open, committed },
     })
     this.#partition.openSegment(nextOffset, 'write').close()
-    await this.#syncNames()
-    await this.#partition.syncTail()
   }
 
   #syncNames(): Promise<void> {
     return syncNames(this.#partition.files, this.#partition.directory)
   }
+}
+
+/** The end of the active segment, as a place. */
+function endOf({ activeBase: base, activeBytes: bytes, nextOffset, open, committed }: Tail): SyncedPoint {
+  return { base, bytes, nextOffset, open, committed }
 }

@@ -6,11 +6,6 @@ import { rewriteSegment } from '../partition/rewrite.ts'
  * Rewrites the bytes of a segment that may not be durable, up to `to`: see `rewrite`. For a caller that does not hold the
  * partition's lock.
  */
-export async function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
-  await files.lock()
-  try {
-    rewriteSegment(await files.currentTail(), base, file, to)
-  } finally {
-    files.unlock()
-  }
+export function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
+  return files.withTail((tail) => rewriteSegment(tail, base, file, to))
 }

@@ -14,13 +14,9 @@ export async function syncActive(files: PartitionFiles): Promise<void> {
   } finally {
     segment.close()
   }
-  await files.lock()
-  try {
-    const tail = await files.currentTail()
+  await files.withTail((tail) => {
     if (tail.activeBase === base && tail.synced.nextOffset < nextOffset) {
       files.writeTail({ ...tail, synced: { base, bytes, nextOffset, open, committed } })
     }
-  } finally {
-    files.unlock()
-  }
+  })
 }
