@@ -20,7 +20,7 @@ test('backup and restore make the same data again, and say what they did', { tim
   const made = await run(['backup', backup, '--data', data])
   expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/holds 1 topic with 1 partition.*linked/) })
   expect(made.stderr).toMatch(/Local state is not part of it/)
-  expect(await succeed(['restore', backup, '--data', restored])).toMatch(/is as it was at \d{4}-/)
+  expect(await succeed(['restore', backup, '--data', restored])).toMatch(/is restored as it was at \d{4}-/)
   expect(await valuesIn(restored)).toEqual(['first', 'second'])
 
   rmSync(`${backup}/backup.json`)

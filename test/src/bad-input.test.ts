@@ -11,7 +11,7 @@ const CASES: readonly Case[] = [
     what: 'a data directory that is not there',
     args: () => ['topics', 'tail', 'nothing'],
     code: 4,
-    message: ['FILE_MISSING', 'There is no data directory', '--data', 'millrace topics create'],
+    message: ['FILE_MISSING', 'Data directory', '--data', 'millrace topics create'],
   },
   {
     what: 'a missing topic',
@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'tail', 'a', '--partition', '1']
     },
     code: 4,
-    message: ['PARTITION_MISSING', 'a has no partition 1', 'it has 1, counted from 0'],
+    message: ['PARTITION_MISSING', 'a has no partition 1', 'It has 1, counted from 0'],
   },
   ...['parquet', 'ndjson', 'csv'].map((kind) => ({
     what: `an import of a ${kind} that is a folder`,
@@ -109,7 +109,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"id":"1"}\n{"id":\n',
     code: 1,
-    message: ['1 record appended to a', 'BAD_INPUT', 'line 2 of stdin', '{"id":'],
+    message: ['1 record appended to a', 'BAD_INPUT', 'Line 2 of stdin', '{"id":'],
   },
   {
     what: 'a line without the field that is the key',
@@ -119,7 +119,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"name":"1"}\n',
     code: 1,
-    message: ['BAD_INPUT', 'line 1 of stdin', '"id"'],
+    message: ['BAD_INPUT', 'Line 1 of stdin', '"id"'],
   },
   {
     what: 'a record over the limit',
@@ -129,7 +129,7 @@ const CASES: readonly Case[] = [
     },
     stdin: `${'x'.repeat(2000)}\n`,
     code: 1,
-    message: ['RECORD_TOO_LARGE: line 1 of stdin', /1,?024/, '0 records appended to a'],
+    message: ['RECORD_TOO_LARGE: Line 1 of stdin', /1,?024/, '0 records appended to a'],
   },
   {
     what: 'a file to import that is not there',
@@ -172,7 +172,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"year":2001}\n',
     code: 1,
-    message: ['BAD_INPUT', 'line 1 of stdin: year is 2001', 'looks like a year', '0 records appended'],
+    message: ['BAD_INPUT', 'Line 1 of stdin: year is 2001', 'looks like a year', '0 records appended'],
   },
   {
     what: 'an event time on the command line that is in seconds',
@@ -210,7 +210,7 @@ const CASES: readonly Case[] = [
     },
     stdin: '{"value":"now"}\n{"value":"then","timestamp":978307260000}\n',
     code: 5,
-    message: ['1 record appended to a', 'RECORD_EXPIRED', 'line 2 of stdin', '--allow-expired'],
+    message: ['1 record appended to a', 'RECORD_EXPIRED', 'Line 2 of stdin', '--allow-expired'],
   },
   {
     what: 'an import that resumes into a topic of other records',

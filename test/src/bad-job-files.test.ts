@@ -54,7 +54,7 @@ const CASES: readonly Case[] = [
       return ['run', '--no-check', folder.write('job.ts', SUMMING_JOB + stray)]
     },
     code: 1,
-    message: [/^UNCAUGHT_ERROR: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
+    message: [/^UNCAUGHT_ERROR: An error was not caught: Error: stray \(at .*job\.ts:\d+:\d+\)/m],
   },
   {
     what: 'an async callback that throws',
@@ -78,7 +78,7 @@ const CASES: readonly Case[] = [
     what: 'a job file whose default export is no job',
     args: (folder) => ['run', folder.write('job.ts', 'export default { name: "x" }\n')],
     code: 5,
-    message: ['JOB_FILE_BROKEN', 'job.ts', 'something else than a job', 'object'],
+    message: ['JOB_FILE_BROKEN', 'job.ts', 'has a default export that is not a job', 'object'],
   },
   {
     what: 'a job that reads a topic that is not there',
@@ -106,7 +106,7 @@ const CASES: readonly Case[] = [
     code: 5,
     message: [
       'JOB_FILE_BROKEN',
-      /package\.json has "type": "commonjs"/,
+      /"type": "commonjs" in .*package\.json/,
       'npm pkg set type=module',
       'name the file job.mts',
     ],

@@ -29,9 +29,9 @@ test('a CSV file is imported a row a record, and resumed without a repeat', { ti
   const imported = await succeed([...args, '--resume'])
   expect(imported).toContain('2 records imported into orders')
   expect(imported).toContain(
-    'event time: placed, ISO dates, from 2001-01-01T00:00:00.000Z to 2001-01-02T10:00:00.000Z\n',
+    'Event time: placed, ISO dates, from 2001-01-01T00:00:00.000Z to 2001-01-02T10:00:00.000Z\n',
   )
-  expect(await succeed([...args, '--resume'])).toContain('0 records imported into orders; 2 were there already')
+  expect(await succeed([...args, '--resume'])).toContain('0 records imported into orders; 2 already existed')
   const tail = ['topics', 'tail', 'orders', '--from', 'start', '--until-end', '--json', '--data', folder.data]
   const records = (await succeed(tail))
     .trim()
@@ -49,7 +49,7 @@ test('an import says what retention leaves of history that is imported all the s
   using folder = new UserFolder()
   const data = ['--data', folder.data]
   const created = await run(['topics', 'create', 'a', '--retention', '7d', '--segment-bytes', '1k', ...data])
-  expect(created.stderr).toMatch(/Retention goes by the time of the records.*older than 7d is deleted/)
+  expect(created.stderr).toMatch(/Retention uses the event times of records.*older than 7d are deleted/)
   // The batches of a slice of rows fill several segments, and the last segment stays open.
   const row = (index: number) => `${JSON.stringify({ id: 'k', at: 978_307_260 + index, text: 'x'.repeat(500) })}\n`
   const file = folder.write('a.ndjson', Array.from({ length: 20_000 }, (_, index) => row(index)).join(''))
@@ -58,12 +58,13 @@ test('an import says what retention leaves of history that is imported all the s
   const { offsets: records } = JSON.parse(await succeed(['topics', 'describe', 'a', '--json', ...data]))
   expect(records).toBeLessThan(20_000)
   const [remain, gone] = [records.toLocaleString('en-US'), (20_000 - records).toLocaleString('en-US')]
-  const going = records > 0 ? `; ${remain} are older than its retention, and go when their segment is closed` : ''
+  const going =
+    records > 0 ? `; ${remain} are older than its retention, and are deleted when their segment is closed` : ''
   expect(output).toContain(
     `20,000 records imported into a; the topic's retention has deleted ${gone} of them, ${remain} remain${going} (`,
   )
   expect(output).toContain(
-    'event time: at, seconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T05:34:19.000Z',
+    'Event time: at, seconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T05:34:19.000Z',
   )
 })
 
@@ -136,17 +137,19 @@ test('a query prints the last entries, in either order, and says how a key was r
   expect(JSON.parse(await query('numbers', '3', '--json'))).toEqual({ key: 3, value: { text: 'b' } })
   const missing = await run(['query', 'numbers', '12345', ...data])
   expect(missing.stderr).toContain(
-    `for key 12345. Keys of this view are json, so 12345 was read as it: if the key is that text, write '"12345"'`,
+    `for key 12345. Keys of this view are json, so 12345 was read as such a key. If the key is text, write '"12345"'`,
   )
   const rounded = await run(['query', 'numbers', '9007199254740993', ...data])
-  expect(rounded.stderr).toContain('BAD_INPUT: JavaScript rounds 9007199254740993 to 9007199254740992')
+  expect(rounded.stderr).toContain(
+    'BAD_INPUT: View numbers has no key 9007199254740993: JavaScript rounds it to 9007199254740992',
+  )
   const one = await run(['query', 'texts', '1', '--last', '1', ...data])
   expect(one.stderr).toMatch(/BAD_USAGE: --last is for several entries/)
   const both = await run(['query', 'texts', '--last', '1', '--all', ...data])
   expect(both.stderr).toMatch(/BAD_USAGE: --last and --all exclude each other/)
   job.child.kill('SIGTERM')
   // Each record counts once, although a second stage reads it again.
-  expect((await job.ended).stderr).toContain('latest has stopped, all committed: 4 records in ')
+  expect((await job.ended).stderr).toContain('latest has stopped: 4 records committed in ')
 })
 
 test('a query prints the first 20 entries, or as many as it is told to', { timeout: TIMEOUT_MS }, async () => {
@@ -195,7 +198,7 @@ test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_
   expect(stderr).toContain('JOB_NOT_RUNNING')
   expect(code).toBe(4)
   expect((await run(['query', 'sums', '--data', folder.data])).stderr).toMatch(
-    /^Job \S+ does not run; it has committed nothing/,
+    /^Job \S+ does not run: it has committed nothing/,
   )
 })
 
@@ -237,7 +240,7 @@ test('a view that is added is refused, started empty, and says so; a reset compu
   expect(refused.stderr).toContain('--start-empty counts')
   expect(refused.code).toBe(5)
   const empty = await runOnce(more, '--start-empty', 'counts')
-  expect(empty.stderr).toContain('view counts counts from numbers/0=1 on')
+  expect(empty.stderr).toContain('View counts counts from numbers/0=1 on')
   expect(empty.code).toBe(0)
   const job = start(['run', '--no-check', folder.write('job.ts', more), ...data])
   await job.line(/served at/)

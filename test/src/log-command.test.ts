@@ -89,18 +89,18 @@ test('repair says what would be lost, does it with --yes, and a job then runs', 
   const args = ['log', 'repair', 'a', '0', '--data', folder.data]
   const answer = await run(args)
   expect(answer.code).toBe(1)
-  expect(answer.stdout).toMatch(/^damage .*\nWould give up offset 1,/)
+  expect(answer.stdout).toMatch(/^damage .*\nWould lose offset 1,/)
   expect(answer.stderr).toMatch(/LOG_DAMAGED.*Nothing was changed/)
   expect(readFileSync(segment)).toEqual(before)
   const done = await succeed([...args, '--yes'])
-  expect(done).toContain('Gave up offset 1,')
+  expect(done).toContain('Lost offset 1,')
   const kept = join(folder.data, 'damaged/a/0/00000000000000000000.log')
   expect(done).toContain(kept)
   expect(readFileSync(kept)).toEqual(before)
   expect(await succeed(['log', 'verify', '--data', folder.data])).toBe('')
   const tail = ['topics', 'tail', 'a', '--from', 'start', '--until-end', '--json', '--data', folder.data]
   expect(lines(await succeed(tail))).toMatchObject([{ offset: 0 }, { offset: 2, valueText: 'three' }])
-  expect(await succeed(args)).toBe('a/0 needs no repair\n')
+  expect(await succeed(args)).toBe('Partition a/0 needs no repair\n')
 })
 
 test('repair is refused while a job runs', { timeout: TIMEOUT_MS }, async () => {
@@ -119,5 +119,5 @@ test('repair is refused while a job runs', { timeout: TIMEOUT_MS }, async () => 
   expect(refused.code).toBe(5)
   job.child.kill('SIGTERM')
   await job.ended
-  expect(await succeed(['log', 'repair', 'numbers', '0', '--yes', ...data])).toContain('Gave up offset 0,')
+  expect(await succeed(['log', 'repair', 'numbers', '0', '--yes', ...data])).toContain('Lost offset 0,')
 })

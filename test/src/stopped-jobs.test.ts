@@ -32,7 +32,7 @@ async function rows(args: readonly string[]): Promise<unknown[]> {
   const { code, stdout, stderr } = await run([...args, '--json'])
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: expect.stringMatching(/does not run; this is what it had committed at 20/),
+    stderr: expect.stringMatching(/does not run: the view is as it was committed at 20/),
   })
   return stdout
     .trim()

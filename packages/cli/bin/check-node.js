@@ -6,7 +6,7 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   const found = `${process.execPath} is ${process.versions.node}`
   process.stderr.write(
-    `NODE_TOO_OLD: Millrace needs Node ${oldest.join('.')} or later, but ${found}: install a newer one, or run it with one that you have.\n`,
+    `NODE_TOO_OLD: Millrace needs Node ${oldest.join('.')} or later, and ${found}. Install a newer Node, or run the command with one that you have\n`,
   )
   process.exit(3)
 }

@@ -58,9 +58,9 @@ export function exitCodeOf(code: ErrorCode): number {
 export const EXIT_HELP = `
 Exit codes:
   0  done
-  1  failed: the message says why
-  2  wrong usage: an option, a name or a value that cannot be
-  3  this Node is too old
-  4  not there: a topic, partition, view, key, file or running job
-  5  refused: the job is wrong or runs already, a port is taken, a data directory of another version or owner or of several
-     moments, a backup that is not whole`
+  1  failed: the message states the reason
+  2  wrong usage: an option, a name or a value is not accepted
+  3  Node is too old
+  4  missing: a topic, partition, view, key, file or running job does not exist
+  5  refused: the job has an error or already runs, a port is in use, the data directory has another version or owner or files
+     of several moments, or a backup is incomplete`

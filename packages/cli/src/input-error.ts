@@ -14,8 +14,8 @@ export function badUsage(message: string): RefusedError {
 export function unreadableFile(path: string, cause: unknown): RefusedError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'ENOENT') {
-    return new RefusedError('FILE_MISSING', `There is no file ${path}. Check the path`, { file: path, cause })
+    return new RefusedError('FILE_MISSING', `File ${path} does not exist. Check the path`, { file: path, cause })
   }
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new RefusedError('BAD_INPUT', `${path} cannot be read: ${reason}`, { file: path, cause })
+  return new RefusedError('BAD_INPUT', `File ${path} cannot be read: ${reason}`, { file: path, cause })
 }

@@ -32,9 +32,7 @@ export async function* blocksOfLines(
     parts.push(buffer.subarray(end))
     bytes += buffer.length - end
     if (bytes > LINE_BYTES_MAX) {
-      throw badInput(
-        `${where()} is longer than ${LINE_BYTES_MAX} bytes, and lines cannot be longer. Check that it has line breaks`,
-      )
+      throw badInput(`${where()} is longer than the maximum of ${LINE_BYTES_MAX} bytes. Check that it has line breaks`)
     }
   }
   if (bytes > 0) yield Buffer.concat(parts)

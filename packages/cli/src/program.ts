@@ -19,7 +19,7 @@ export function program(io: Io): Command {
   const millrace = new Command('millrace')
     .description('Runs stream-processing jobs, manages their topics, queries their views.')
     .version(VERSION, '-v, --version')
-    .addOption(new Option('--data <dir>', 'the data directory, for whichever command'))
+    .addOption(new Option('--data <dir>', 'the data directory, for any command'))
     .hook('preAction', passDataOn)
     .hook('preAction', (_, action) => {
       const { data } = action.opts<{ data?: string }>()
@@ -60,7 +60,9 @@ function throwInsteadOfExiting(command: Command, io: Io): void {
     writeErr: (text) => io.stderr.write(printableLines(text)),
     outputError: (text, write) => write(text.replace(/^error: /, 'BAD_USAGE: ')),
   })
-  command.showHelpAfterError(`(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help says more)`)
+  command.showHelpAfterError(
+    `(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help explains more)`,
+  )
   if (command.commands.length === 0) command.addHelpText('after', EXIT_HELP)
   for (const child of command.commands) throwInsteadOfExiting(child, io)
 }

@@ -21,12 +21,12 @@ export function protectData(io: Io, data: string): void {
   const mode = `mode 0${(found.mode & 0o777).toString(8)}`
   if (!existsSync(join(directory, 'millrace.json')) && readdirSync(directory).length > 0) {
     throw badInput(
-      `${directory} is not a data directory, holds other files, and is open to other users (${mode}): choose an empty or new ` +
+      `Directory ${directory} is not a data directory: it has other files, and is open to other users (${mode}). Choose an empty or new ` +
         'directory with --data',
     )
   }
   chmodSync(directory, found.mode & 0o700)
   io.stderr.write(
-    `note: the data directory ${printable(directory)} was open to other users (${mode}); now it is yours alone (mode 0700)\n`,
+    `note: Data directory ${printable(directory)} was open to other users (${mode}). Now only you can open it (mode 0700)\n`,
   )
 }

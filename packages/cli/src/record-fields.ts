@@ -21,7 +21,9 @@ export function keyOfField(
 /** Throws `BAD_INPUT` for text that cannot be UTF-8: half of a surrogate pair, which only escapes of JSON can hold. */
 export function checkedText(text: string, what: string): string {
   if (text.isWellFormed()) return text
-  throw badInput(`${what} holds half of a surrogate pair (${JSON.stringify(text)}), which UTF-8 cannot. Correct it`)
+  throw badInput(
+    `${what} has half of a surrogate pair (${JSON.stringify(text)}), which UTF-8 cannot express. Correct it`,
+  )
 }
 
 /** The event time of a record as `tail --json` prints it: ms since 1970, or an ISO date. Throws `BAD_INPUT`. */
@@ -31,5 +33,5 @@ export function timestampOf(value: unknown, where: string): number {
     const time = /^-?\d+$/.test(value) ? Number(value) : isoTime(value)
     if (time !== undefined && Number.isSafeInteger(time)) return time
   }
-  throw badInput(`${where}: timestamp is ${JSON.stringify(value)}, and not a time (ms since the epoch or an ISO date)`)
+  throw badInput(`${where}: timestamp is ${JSON.stringify(value)}, not a time. Give ms since 1970 or an ISO date`)
 }

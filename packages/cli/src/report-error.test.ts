@@ -29,7 +29,7 @@ test('what the system refuses has a code, and the reason that the system gives',
 
 test.each([[new TypeError('x is not a function')], ['a string that was thrown']])('%s has a code too', (error) => {
   const { code, output } = reported(error)
-  expect(output).toMatch(/^INTERNAL_ERROR: .*please report it/)
+  expect(output).toMatch(/^INTERNAL_ERROR: Millrace has a fault: .*Please report it/)
   expect(code).toBe(EXIT.failed)
 })
 

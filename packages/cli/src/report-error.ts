@@ -25,10 +25,12 @@ function withCode(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const message = error instanceof Error ? error.message : String(error)
   return error instanceof Error && 'syscall' in error
-    ? new FatalError('SYSTEM_CALL_FAILED', `The system refused what the command needs: ${message}`, { cause: error })
+    ? new FatalError('SYSTEM_CALL_FAILED', `The operating system refused what the command needs: ${message}`, {
+        cause: error,
+      })
     : new FatalError(
         'INTERNAL_ERROR',
-        `${message}. This is a fault of Millrace: please report it with what MILLRACE_DEBUG=1 prints`,
+        `Millrace has a fault: ${message}. Please report it with what MILLRACE_DEBUG=1 prints`,
         { cause: error },
       )
 }

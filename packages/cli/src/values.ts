@@ -19,7 +19,7 @@ export function positiveNumber(text: string): number {
 export function portNumber(text: string): number {
   const value = wholeNumber(text)
   if (value <= 65_535) return value
-  throw new InvalidArgumentError('Give a port from 0 to 65535; 0 takes a free one.')
+  throw new InvalidArgumentError('Give a port from 0 to 65535. 0 is any free port.')
 }
 
 /** An address of HTTP, which may be written without its scheme: `localhost:4711`. */

@@ -9,15 +9,15 @@ import { printable } from '../terminal/printable.ts'
 export function backupCommand(io: Io): Command {
   return new Command('backup')
     .description(
-      'Copies the data directory to another one, as it is at one moment. Jobs and producers go on meanwhile.',
+      'Copies the data directory, as it is at one moment, to another directory. Jobs and producers continue.',
     )
-    .argument('<dir>', 'an empty directory, or one that is not there yet')
+    .argument('<dir>', 'an empty directory, or one that does not exist yet')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-Closed segments of topics get a second name (a hard link) instead of being copied, where the file system can do that. Local state
-is not part of a backup: it is built again from the changelogs.
+If the file system supports hard links, closed segments of topics are linked instead of copied. Local state is not part of a
+backup: it is rebuilt from the changelogs.
 
 Example:
   $ millrace backup /backups/monday`,
@@ -32,11 +32,11 @@ async function backup(io: Io, target: string, options: DataOptions): Promise<voi
   const done = await backUp(nodeEnv(), data, to)
   const linked = done.linkable
     ? `${bytes(done.linkedBytes)} of them linked`
-    : 'copied in full, as no hard links can be made there'
+    : 'all of them copied, because the file system has no hard links'
   io.stdout.write(
     `${printable(to)} holds ${counted(done.topics, 'topic')} with ${counted(done.partitions, 'partition')}, ${bytes(done.bytes)}, ${linked}\n`,
   )
   io.stderr.write(
-    `Local state is not part of it. "millrace restore ${printable(target)} --data <dir>" makes a data directory of it\n`,
+    `Local state is not part of it. "millrace restore ${printable(target)} --data <dir>" creates a data directory from it\n`,
   )
 }

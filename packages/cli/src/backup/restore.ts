@@ -8,15 +8,13 @@ import { printable } from '../terminal/printable.ts'
 
 export function restoreCommand(io: Io): Command {
   return new Command('restore')
-    .description(
-      'Makes a data directory of a backup, once every byte of it has been checked. The backup stays as it is.',
-    )
-    .argument('<dir>', 'the backup')
+    .description('Checks every byte of a backup, and creates a data directory from it. The backup does not change.')
+    .argument('<dir>', 'the directory of the backup')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-The data directory must be empty, or not be there yet.
+The data directory must be empty, or not exist yet.
 
 Example:
   $ millrace restore /backups/monday --data restored`,
@@ -27,7 +25,7 @@ Example:
       const { files, bytes: size, createdMs } = await restore(nodeEnv(), resolve(backup), data)
       const when = new Date(createdMs).toISOString()
       io.stdout.write(
-        `${printable(data)} is as it was at ${when}: ${counted(files, 'file')}, ${bytes(size)}, all as they were backed up\n`,
+        `${printable(data)} is restored as it was at ${when}: ${counted(files, 'file')}, ${bytes(size)}, all checked\n`,
       )
     })
 }

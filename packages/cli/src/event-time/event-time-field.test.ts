@@ -32,9 +32,9 @@ describe('an event time', () => {
     [`${MINUTE}000000`, 'looks like nanoseconds', '--timestamp-unit ns, '],
     [-MINUTE / 1000, 'looks like seconds', '--timestamp-unit s, '],
     [MINUTE + 0.5, 'not a whole number', '--timestamp-unit ms'],
-    ['noon', 'no time', 'ISO date'],
-    ['2001-02-30', 'no time', 'ISO date'],
-    [true, 'no time', 'ISO date'],
+    ['noon', 'is not a time', 'ISO date'],
+    ['2001-02-30', 'is not a time', 'ISO date'],
+    [true, 'is not a time', 'ISO date'],
     [null, 'no field "at"', 'timestamp'],
   ] as const)('%j without a unit is refused: it %s', (at, reason, remedy) => {
     const refused = { code: 'BAD_INPUT', message: expect.stringMatching(new RegExp(`^row 1.*${reason}.*${remedy}`)) }
@@ -62,7 +62,9 @@ describe('an event time', () => {
     )
     const between = jsonTime('980928000999.99999999')
     expect(() => new EventTimeField('at', undefined).read(between, 'row 1')).toThrow('not a whole number')
-    expect(() => new EventTimeField('at', 's').read(jsonTime('1e400'), 'row 1')).toThrow('at is 1e400, and no time')
+    expect(() => new EventTimeField('at', 's').read(jsonTime('1e400'), 'row 1')).toThrow(
+      'at is 1e400, which is not a time',
+    )
   })
 
   test('small numbers are milliseconds, as a stated unit is what it says', () => {
@@ -87,7 +89,7 @@ describe('an event time', () => {
     for (const at of [MINUTE + 60_000, MINUTE, '2001-01-01T00:01:30']) field.taken(field.read(at, 'row'))
     field.read(MINUTE + 120_000, 'a row that was not taken')
     expect(field.summary).toBe(
-      'event time: at, ISO dates and milliseconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T00:02:00.000Z',
+      'Event time: at, ISO dates and milliseconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T00:02:00.000Z',
     )
   })
 })

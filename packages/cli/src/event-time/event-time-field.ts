@@ -18,7 +18,7 @@ import {
 export function timestampUnitOption(): Option {
   return new Option(
     '--timestamp-unit <unit>',
-    'what event times that are numbers count since 1970: s, ms, us or ns (default: ms, if they can be meant so)',
+    'the unit of event times that are numbers since 1970: s, ms, us or ns (default: ms, if that is plausible)',
   ).argParser((text) => {
     const unit = TIME_UNITS.find((each) => each === text)
     if (unit !== undefined) return unit
@@ -75,12 +75,12 @@ export class EventTimeField {
   get summary(): string | undefined {
     if (this.#last < this.#first) return undefined
     const forms = [...this.#forms].toSorted().join(' and ')
-    return `event time: ${this.#field}, ${forms}, from ${isoText(this.#first)} to ${isoText(this.#last)}`
+    return `Event time: ${this.#field}, ${forms}, from ${isoText(this.#first)} to ${isoText(this.#last)}`
   }
 
   #dateOf(value: unknown, where: string): number {
     if (this.#unit !== undefined) {
-      throw this.#refused(value, where, 'and the file says that this is a date. Leave out --timestamp-unit')
+      throw this.#refused(value, where, 'and its column has the type of a date. Leave out --timestamp-unit')
     }
     this.#form = 'dates'
     return Number(value)
@@ -90,7 +90,8 @@ export class EventTimeField {
     const number = numberText(value)
     if (number !== undefined) return this.#numberTime(number, value, where)
     const time = typeof value === 'string' ? isoTime(value) : undefined
-    if (time === undefined) throw this.#refused(value, where, 'and no time (an ISO date, or a number of ms since 1970)')
+    if (time === undefined)
+      throw this.#refused(value, where, 'which is not a time. Give an ISO date, or a number of ms since 1970')
     this.#form = 'ISO dates'
     return time
   }
@@ -116,7 +117,7 @@ export class EventTimeField {
       const remedy = looks === 'year' ? 'Name a field that holds a time' : 'Write it as 2001-01-31'
       throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${asMs}). ${remedy}, ${orMs}`)
     }
-    const readings = `as such it is ${isoText(toMilliseconds(text, looks))}, ${asMs}`
+    const readings = `then it is ${isoText(toMilliseconds(text, looks))}, ${asMs}`
     const remedy = `State its unit: --timestamp-unit ${looks}, ${orMs}`
     throw this.#refused(value, where, `which looks like ${LOOKS[looks]} (${readings}). ${remedy}`)
   }

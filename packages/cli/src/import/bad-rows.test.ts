@@ -27,7 +27,7 @@ describe('bad rows', () => {
   test('are skipped, named and counted', async () => {
     const { values, output } = await imported('a.csv', CSV, [...BY_ID, '--on-error', 'skip'])
     expect(values).toEqual(['{"id":1,"n":"2"}', '{"id":4,"n":"x\\ny"}', '{"id":7,"n":"8"}'])
-    expect(output.match(/skipped: .*line \d/g)?.map((line) => line.slice(-6))).toEqual([
+    expect(output.match(/Skipped: .*line \d/g)?.map((line) => line.slice(-6))).toEqual([
       'line 2',
       'line 4',
       'line 7',
@@ -38,7 +38,7 @@ describe('bad rows', () => {
 
   test('are named only up to a limit', async () => {
     const { output } = await imported('a.csv', `id,n\n1,2\n${'3\n'.repeat(50)}`, [...BY_ID, '--on-error', 'skip'])
-    expect(output.match(/skipped: /g)?.length).toBe(10)
+    expect(output.match(/Skipped: /g)?.length).toBe(10)
     expect(output).toContain('1 record imported into a; 50 bad rows skipped')
   })
 
@@ -49,10 +49,10 @@ describe('bad rows', () => {
     // Half of the file is imported first, as a killed import leaves it.
     await folder.succeed([...args, '--limit', '3'])
     expect((await folder.tail('a.dead-letters')).length).toBe(2)
-    const again = '2 records imported into a; 1 were there already; 4 bad rows in a.dead-letters'
+    const again = '2 records imported into a; 1 already existed; 4 bad rows in a.dead-letters'
     expect((await folder.succeed(args)).toString()).toContain(again)
     expect((await folder.succeed(args)).toString()).toContain(
-      '0 records imported into a; 3 were there already; 4 bad rows',
+      '0 records imported into a; 3 already existed; 4 bad rows',
     )
     const dead = (await folder.tail('a.dead-letters')).map((line) => JSON.parse(line))
     expect(dead.map(({ value, valueText }) => valueText ?? JSON.stringify(value))).toEqual([
@@ -63,7 +63,7 @@ describe('bad rows', () => {
     ])
     expect(dead[1].headers).toEqual([
       { name: 'millrace.error', value: 'BAD_INPUT' },
-      { name: 'millrace.message', value: expect.stringContaining('a quote stands inside a cell') },
+      { name: 'millrace.message', value: expect.stringContaining('a quote is inside a cell') },
       { name: 'millrace.file', value: file },
       { name: 'millrace.line', value: '4' },
     ])
@@ -75,7 +75,7 @@ describe('bad rows', () => {
     const file = folder.write('a.ndjson', lines.join('\n'))
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
     expect((await folder.succeed(args)).toString()).toContain('2 records imported into a; 2 bad rows in a.dead-letters')
-    expect((await folder.succeed(args)).toString()).toContain('0 records imported into a; 2 were there already; 2 bad')
+    expect((await folder.succeed(args)).toString()).toContain('0 records imported into a; 2 already existed; 2 bad')
     const dead = (await folder.tail('a.dead-letters')).map((line) => JSON.parse(line))
     expect(dead).toMatchObject([
       {
@@ -110,7 +110,7 @@ describe('bad rows', () => {
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--dead-letters', 'dead']
     const { code, stderr } = await folder.run(args)
     expect(stderr).toMatch(/^1 record imported into a \(/m)
-    expect(stderr).toMatch(/a\.ndjson, line 2 is a bad row, and topic dead does not take its dead letter/)
+    expect(stderr).toMatch(/a\.ndjson, line 2 is a bad row, and topic dead does not accept its dead letter/)
     expect(stderr).not.toContain('1 bad row in')
     expect(code).not.toBe(0)
   })
@@ -129,7 +129,7 @@ describe('bad rows', () => {
     const args = ['topics', 'import', 'a', file, '--key', 'id', '--timestamp', 'at', '--on-error', 'skip']
     const { stderr, code } = await folder.run(args)
     expect(code).toBe(0)
-    expect(stderr).toMatch(/a\.ndjson, line 2: the row needs \d+ bytes, and topic a takes records of 200/)
+    expect(stderr).toMatch(/a\.ndjson, line 2: the row needs \d+ bytes, and topic a accepts records up to 200/)
     expect(stderr).toMatch(/a\.ndjson, line 3: the event time is before 1970/)
     expect(stderr).toMatch(/a\.ndjson, line 4 has no field "at" for the timestamp/)
     expect(stderr).not.toContain('1969')

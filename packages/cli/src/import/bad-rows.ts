@@ -53,8 +53,8 @@ export class BadRows {
     this.#deadLetters?.append(error, raw, source, line)
     this.#count++
     if (this.#count <= BAD_ROWS_SHOWN)
-      this.#printNote(`${this.#deadLetters === undefined ? 'skipped' : 'dead letter'}: ${shortened(error.message)}`)
-    if (this.#count === BAD_ROWS_SHOWN) this.#printNote('further bad rows are only counted')
+      this.#printNote(`${this.#deadLetters === undefined ? 'Skipped' : 'Dead letter'}: ${shortened(error.message)}`)
+    if (this.#count === BAD_ROWS_SHOWN) this.#printNote('Further bad rows are only counted')
   }
 
   /** For a person; empty if there were none. */
@@ -123,7 +123,7 @@ export class DeadLetters {
     if (!(cause instanceof RecordError)) return cause
     return new RecordError(
       'RECORD_TOO_LARGE',
-      `${where} is a bad row, and topic ${this.topic} does not take its dead letter: ${cause.message}. Name a topic with a larger ` +
+      `${where} is a bad row, and topic ${this.topic} does not accept its dead letter: ${cause.message}. Name a topic with a larger ` +
         '--record-bytes-max with --dead-letters',
       { topic: this.topic, cause },
     )

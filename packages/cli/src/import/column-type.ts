@@ -73,7 +73,7 @@ export function checkStated(stated: ReadonlyMap<string, ColumnType>, names: read
   const missing = [...stated.keys()].find((name) => !names.includes(name))
   if (missing === undefined) return
   const listed = names.map((name) => JSON.stringify(name)).join(', ')
-  throw badInput(`${file} has no column ${JSON.stringify(missing)}, which --columns names: its columns are ${listed}`)
+  throw badInput(`File ${file} has no column ${JSON.stringify(missing)}, which --columns names. Its columns: ${listed}`)
 }
 
 /** How to fix a value that is not of its column's type. */
@@ -81,7 +81,7 @@ export function typeRemedy(column: string, type: ColumnType): string {
   const what = type === 'number' ? 'not a number that JavaScript holds exactly' : `not a ${type}`
   const remedy =
     type === 'number'
-      ? `${column}:decimal keeps all digits, ${column}:string takes anything`
-      : `${column}:string takes anything`
+      ? `${column}:decimal keeps all digits, ${column}:string accepts anything`
+      : `${column}:string accepts anything`
   return `${what}. State another type for the column with --columns (${remedy})`
 }

@@ -26,13 +26,13 @@ const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
 /** The problems with quotes that csv-parse finds, by its code. */
 const PROBLEMS: Readonly<Record<string, string>> = {
-  INVALID_OPENING_QUOTE: 'a quote stands inside a cell that is not quoted',
+  INVALID_OPENING_QUOTE: 'a quote is inside a cell that is not quoted',
   CSV_INVALID_CLOSING_QUOTE: 'text follows the closing quote of a cell',
   CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed',
 }
 /** Some readers end a row at these characters, others do not. */
 const STRAY_RETURN =
-  ': a carriage return stands in a cell that is not quoted, or ends a line alone. End lines with \\n or \\r\\n'
+  ': a carriage return is in a cell that is not quoted, or ends a line alone. End lines with \\n or \\r\\n'
 const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
 
 /**

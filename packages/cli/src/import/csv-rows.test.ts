@@ -73,7 +73,7 @@ test('rows of several lines and bad rows are found wherever a block of the file 
   expect(rows.length).toBe(rounds * expected.length)
   for (const [index, row] of rows.entries()) {
     const wanted = expected[index % expected.length]
-    if (wanted === 'bad') expect(row).toContain('column 2: a quote stands inside a cell')
+    if (wanted === 'bad') expect(row).toContain('column 2: a quote is inside a cell')
     else if (row !== wanted) expect(row).toBe(wanted)
   }
 })

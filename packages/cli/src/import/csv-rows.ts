@@ -63,8 +63,10 @@ function columnsOf(
     const index = names.indexOf(name)
     if (index >= 0) return index
     const hint =
-      names.length === 1 ? `. If the columns are not divided by ${JSON.stringify(delimiter)}, give --delimiter` : ''
-    throw badInput(`${file} has no column ${JSON.stringify(name)} for ${purpose}: its columns are ${listed}${hint}`)
+      names.length === 1
+        ? `. If another character than ${JSON.stringify(delimiter)} divides the columns, give --delimiter`
+        : ''
+    throw badInput(`File ${file} has no column ${JSON.stringify(name)} for ${purpose}. Its columns: ${listed}${hint}`)
   }
   checkStated(plan.columns, names, file)
   const fitting = sample.filter(({ cells, problem }) => problem === undefined && cells.length === names.length)
@@ -72,7 +74,7 @@ function columnsOf(
     (name, index) => plan.columns.get(name) ?? typeOfCells(fitting.map(({ cells }) => cells[index] ?? '')),
   )
   const stated = names.filter((name) => plan.columns.has(name)).length
-  const source = stated === names.length ? 'as stated' : 'by the first megabyte; --columns states others'
+  const source = stated === names.length ? 'as stated' : 'from the first megabyte; --columns overrides them'
   plan.printNote(`${file}: ${names.map((name, index) => `${name} ${types[index]}`).join(', ')} (${source})`)
   return {
     names,
@@ -92,7 +94,7 @@ function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRo
     const column = Math.min(cells.length, names.length) + 1
     const counted = `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}`
     return bad(
-      `, column ${column}: the row has ${counted} and the header ${names.length}. Quote cells that hold the delimiter`,
+      `, column ${column}: the row has ${counted} and the header ${names.length}. Quote cells that contain the delimiter`,
     )
   }
   let json = ''

@@ -185,7 +185,7 @@ class ImportRun implements ImportReport {
     if (ms >= 0) return ms
     throw new RecordError(
       'BAD_TIMESTAMP',
-      `${where}: the event time is before 1970 (${ms} ms), and a log has no place for it`,
+      `${where}: the event time is before 1970 (${ms} ms), which a log cannot store. Correct the time`,
     )
   }
 
@@ -197,7 +197,7 @@ class ImportRun implements ImportReport {
     if (bytes <= recordBytesMax) return
     throw new RecordError(
       'RECORD_TOO_LARGE',
-      `${where}: the row needs ${bytes} bytes, and topic ${name} takes records of ${recordBytesMax}. Create a topic with a ` +
+      `${where}: the row needs ${bytes} bytes, and topic ${name} accepts records up to ${recordBytesMax}. Create a topic with a ` +
         'larger --record-bytes-max',
       { topic: name },
     )

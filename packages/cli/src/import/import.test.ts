@@ -32,7 +32,7 @@ describe('lines of JSON', () => {
       '{"id":1,"n":0.1}\n{"id":2,"n":9007199254740993}\n{"id":3,"n":1e999}\n',
     )
     expect(output).toContain(
-      'a.ndjson: 2 rows hold numbers that JavaScript rounds (first line 2: n is 9007199254740993)',
+      'a.ndjson: 2 rows have numbers that JavaScript rounds (first line 2: n is 9007199254740993)',
     )
     expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).output).not.toContain('rounds')
   })
@@ -42,10 +42,10 @@ describe('lines of JSON', () => {
     const bad = '{"other":9007199254740993}\n'
     const { output } = await imported('a.ndjson', `${bad}${nested}\n${bad}`, [...BY_ID, '--on-error', 'skip'])
     expect(output).toContain(
-      '1 row holds a number that JavaScript rounds (first line 2: order.items[1].id is 9007199254740993)',
+      '1 row has a number that JavaScript rounds (first line 2: order.items[1].id is 9007199254740993)',
     )
     expect((await imported('a.ndjson', `${nested}\n${nested}\n`, [...BY_ID, '--limit', '1'])).output).toContain(
-      '1 row holds',
+      '1 row has',
     )
   })
 
@@ -62,11 +62,11 @@ describe('lines of JSON', () => {
     ['a line that is not JSON', '{"id":1}\n{"id":', 'a.ndjson, line 2, is not JSON'],
     ['a line that is not an object', '[1]\n', 'a.ndjson, line 1, is not a JSON object'],
     ['a line without the key', '{"id":1}\n{}\n', 'a.ndjson, line 2 has no field "id" for the key'],
-    ['a key that UTF-8 cannot hold', '{"id":"\\ud800"}\n', 'a.ndjson, line 1: id holds half of a surrogate pair'],
+    ['a key that UTF-8 cannot hold', '{"id":"\\ud800"}\n', 'a.ndjson, line 1: id has half of a surrogate pair'],
     [
       'a line that is not UTF-8',
       Buffer.from('{"id":"\xe9"}\n', 'latin1'),
-      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8). State its encoding, such as --encoding latin1',
+      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8). Give its encoding, such as --encoding latin1',
     ],
   ])('are refused by their number: %s', async (_, content, message) => {
     const { output, code } = await imported('a.ndjson', content)
@@ -81,7 +81,7 @@ describe('a CSV file', () => {
       'a.csv',
       'id,amount,code,big\n1,10.50,007,9007199254740993\n2,9.99,8,1\n3,,x,2\n',
     )
-    expect(output).toContain('a.csv: id number, amount number, code string, big string (by the first megabyte')
+    expect(output).toContain('a.csv: id number, amount number, code string, big string (from the first megabyte')
     expect(values).toEqual([
       '{"id":1,"amount":10.50,"code":"007","big":"9007199254740993"}',
       '{"id":2,"amount":9.99,"code":"8","big":"1"}',
@@ -107,7 +107,7 @@ describe('a CSV file', () => {
     ])
     expect((await imported('a.tsv', 'id\tn\n1\t2\n')).values).toEqual(['{"id":1,"n":2}'])
     expect((await imported('a.csv', 'id;n\n1;2\n')).output).toContain(
-      'its columns are "id;n". If the columns are not divided by ","',
+      'Its columns: "id;n". If another character than "," divides the columns',
     )
   })
 
@@ -127,7 +127,7 @@ describe('a CSV file', () => {
   test('of another encoding is read in that, and otherwise refused by its line', async () => {
     const latin1 = Buffer.from('id,n\nM\xfcller,1\nM\xf6ller,2\n', 'latin1')
     expect((await imported('a.csv', latin1)).output).toContain(
-      'a.csv, line 2 is not UTF-8 (byte 0xfc at 2). State its encoding',
+      'a.csv, line 2 is not UTF-8 (byte 0xfc at 2). Give its encoding',
     )
     expect((await imported('a.csv', latin1, [...BY_ID, '--encoding', 'latin1'])).keys).toEqual(['Müller', 'Möller'])
     const utf16 = Buffer.from('\ufeffid,n\nMüller,1\n', 'utf16le')
@@ -139,7 +139,7 @@ describe('a CSV file', () => {
     const content = Buffer.concat([Buffer.from('id,n\n1,'), Buffer.of(0x82, 0x0a), Buffer.from('2,x\n')])
     const options = [...BY_ID, '--encoding', 'shift_jis']
     expect((await imported('a.csv', content, options)).output).toContain(
-      'a.csv, line 2 is not shift_jis. State the right',
+      'a.csv, line 2 is not shift_jis. Give the right',
     )
     const { keys, output } = await imported('a.csv', content, [...options, '--on-error', 'skip'])
     expect(keys).toEqual(['2'])
@@ -157,13 +157,13 @@ describe('a CSV file', () => {
     [
       'a stray quote',
       'id,n\n1,2\n3,a"b\n4,5\n',
-      'a.csv, line 3, column 2: a quote stands inside a cell that is not quoted',
+      'a.csv, line 3, column 2: a quote is inside a cell that is not quoted',
     ],
     ['text behind a quoted cell', 'id,n\n"1"x,2\n', 'a.csv, line 2, column 1: text follows the closing quote'],
     ['a quote that is not closed', 'id,n\n1,2\n3,"a\n4,5\n', 'a.csv, line 3, column 2: a quoted cell is not closed'],
-    ['a carriage return in a cell', 'id,n\n1,a\rb\n', 'a.csv, line 2: a carriage return stands in a cell'],
-    ['a carriage return beside a quoted cell', 'id,n\n"1",a\rb\n', 'a.csv, line 2: a carriage return stands in a cell'],
-    ['a file of carriage returns', 'id,n\r1,2\r', 'a.csv, line 1: a carriage return stands in a cell'],
+    ['a carriage return in a cell', 'id,n\n1,a\rb\n', 'a.csv, line 2: a carriage return is in a cell'],
+    ['a carriage return beside a quoted cell', 'id,n\n"1",a\rb\n', 'a.csv, line 2: a carriage return is in a cell'],
+    ['a file of carriage returns', 'id,n\r1,2\r', 'a.csv, line 1: a carriage return is in a cell'],
     ['a comment', 'id,n\n# all orders\n1,2\n', 'a.csv, line 2, column 2: the row has 1 cell'],
     [
       'a cell of another type',
@@ -180,11 +180,11 @@ describe('a CSV file', () => {
     ['a row without a key', 'id,n\n1,2\n,3\n', 'a.csv, line 3 has no field "id" for the key'],
     ['a row with an empty key in quotes', 'id,n\n"",3\n', 'a.csv, line 2 has no field "id" for the key'],
     ['two columns of one name', 'id,n,n\n1,2,3\n', 'a.csv, line 1: two columns are named "n"'],
-    ['a key column that is not there', 'n\n1\n', 'a.csv has no column "id" for the key: its columns are "n"'],
+    ['a key column that is not there', 'n\n1\n', 'a.csv has no column "id" for the key. Its columns: "n"'],
     [
       'a stated column that is not there',
       'id,n\n1,2\n',
-      'a.csv has no column "N", which --columns names: its columns are "id", "n"',
+      'a.csv has no column "N", which --columns names. Its columns: "id", "n"',
       ['--columns', 'N:string'],
     ],
     ['a parquet file', 'PAR1 and so on', 'a.csv is a parquet file. Name it .parquet'],
@@ -192,7 +192,7 @@ describe('a CSV file', () => {
     [
       'a file that is compressed and cut off',
       gzipSync('id,n\n'.repeat(100)).subarray(0, 20),
-      'a.csv is damaged or cut off',
+      'a.csv cannot be decompressed to its end: it is damaged or incomplete',
     ],
   ])('is refused by line and column: %s', async (_, content, message, options: string[] = []) => {
     const { output, code } = await imported('a.csv', content, [...BY_ID, ...options])
@@ -249,7 +249,7 @@ describe('an import', () => {
       '--resume',
     ]
     await folder.succeed(args(2))
-    expect((await folder.succeed(args(3))).toString()).toContain('1 record imported into a; 3 were there already')
+    expect((await folder.succeed(args(3))).toString()).toContain('1 record imported into a; 3 already existed')
     expect(await folder.keys('a')).toEqual(['1', '1', '2', '9'])
   })
 
@@ -257,8 +257,8 @@ describe('an import', () => {
     using folder = new DataFolder()
     const file = folder.write('a.ndjson', LINES)
     for (const [second, message] of [
-      [`${file}.missing.csv`, 'There is no file'],
-      [folder.write('b.txt', LINES), 'is of no kind that can be imported'],
+      [`${file}.missing.csv`, 'does not exist'],
+      [folder.write('b.txt', LINES), 'has an unknown kind'],
       [folder.write('b.parquet', LINES), 'is not a parquet file'],
     ] as const) {
       const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, second, ...BY_ID])
@@ -325,18 +325,18 @@ describe('an import', () => {
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--resume']
     await folder.succeed([...args, '--limit', '2'])
     expect(await folder.keys('a')).toEqual(['1', '2'])
-    expect((await folder.succeed(args)).toString()).toContain('1 record imported into a; 2 were there already')
+    expect((await folder.succeed(args)).toString()).toContain('1 record imported into a; 2 already existed')
   })
 
   test.each([
-    ['no event time', ['--key', 'id'], 'Rows need an event time: give --timestamp <column>, or --event-time'],
+    ['no event time', ['--key', 'id'], 'Rows need an event time. Give --timestamp <column>, or --event-time'],
     ['two event times', [...BY_ID, '--timestamp', 'at'], 'exclude each other'],
-    ['a unit without a column', [...BY_ID, '--timestamp-unit', 's'], '--timestamp-unit says what --timestamp counts'],
-    ['dead letters without the policy', [...BY_ID, '--dead-letters', 'b'], 'give both'],
+    ['a unit without a column', [...BY_ID, '--timestamp-unit', 's'], '--timestamp-unit is the unit of --timestamp'],
+    ['dead letters without the policy', [...BY_ID, '--dead-letters', 'b'], 'Give both'],
     [
       'the topic as its own dead letters',
       [...BY_ID, '--on-error', 'dead-letter', '--dead-letters', 'a'],
-      'name another one',
+      'Name another topic',
     ],
     ['a delimiter of JSON', [...BY_ID, '--delimiter', ';'], 'has no --delimiter'],
     ['an unknown encoding', [...BY_ID, '--encoding', 'none'], 'Give the name of an encoding'],

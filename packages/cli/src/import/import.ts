@@ -43,39 +43,44 @@ interface ImportOptions extends DataOptions {
 export function importCommand(io: Io): Command {
   return new Command('import')
     .description('Appends the rows of files to a topic, as JSON.')
-    .argument('<topic>', 'made if it is not there')
+    .argument('<topic>', 'the name of the topic; it is created if it does not exist')
     .argument('<file...>', '.parquet, .ndjson, .jsonl, .csv or .tsv, text also with .gz or .zst; - is stdin')
     .requiredOption('--key <column>', 'the column that is the key')
     .option('--timestamp <column>', 'the column that is the event time: a date, or a number')
     .addOption(timestampUnitOption())
-    .option(
-      '--event-time <time>',
-      'for files without a time: the event time of every row, an ISO date or now',
-      timeOrNow,
-    )
-    .addOption(new Option('--format <kind>', 'what the files are, whatever their names say').choices(FORMATS))
-    .option('--columns <types>', 'types of columns, such as amount:decimal,id:string', parseColumns)
-    .option('--delimiter <character>', 'what divides the cells of a CSV file (default: a comma; "tab")', oneCharacter)
-    .option('--encoding <name>', 'how text is encoded, such as latin1 (default: utf-8)', knownEncoding)
+    .option('--event-time <time>', 'the event time of every row, for files without one: an ISO date, or now', timeOrNow)
     .addOption(
-      new Option('--on-error <policy>', 'what a row that cannot be used does').choices(ON_ERROR).default('fail'),
+      new Option('--format <kind>', 'the kind of the files, in place of what their names state').choices(FORMATS),
     )
-    .option('--dead-letters <topic>', 'where --on-error dead-letter puts rows (default: <topic>.dead-letters)')
-    .option('--partitions <count>', 'how many partitions a topic that is made gets (default: 1)', positiveNumber)
-    .option('--limit <rows>', 'the first so many rows only', positiveNumber)
-    .option('--resume', 'go on where an import of these files into this topic ended; nothing is imported twice')
+    .option('--columns <types>', 'types of columns, such as amount:decimal,id:string', parseColumns)
+    .option(
+      '--delimiter <character>',
+      'the character that divides the cells of a CSV file, or tab (default: a comma)',
+      oneCharacter,
+    )
+    .option('--encoding <name>', 'the encoding of text files, such as latin1 (default: utf-8)', knownEncoding)
+    .addOption(
+      new Option('--on-error <policy>', 'what happens to a row that cannot be used').choices(ON_ERROR).default('fail'),
+    )
+    .option(
+      '--dead-letters <topic>',
+      'the topic for such rows with --on-error dead-letter (default: <topic>.dead-letters)',
+    )
+    .option('--partitions <count>', 'the number of partitions of a new topic (default: 1)', positiveNumber)
+    .option('--limit <rows>', 'import only this many rows', positiveNumber)
+    .option('--resume', 'continue where an import of these files into this topic ended; no row is imported twice')
     .addOption(allowExpiredOption())
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-Rows keep their order within a partition; a key's partition is the one that Kafka's default partitioner gives it. --resume
-needs a topic that nothing but this import was written to; another topic is refused. Event times that look like seconds,
-microseconds, nanoseconds or years are refused unless --timestamp-unit states what they are.
+Rows keep their order within a partition. Kafka's default partitioner chooses the partition of a key. --resume needs a topic to
+which only this import has written. Event times that look like seconds, microseconds, nanoseconds or years are refused, unless
+--timestamp-unit states their unit.
 
-Lines of JSON keep their text. Columns of a CSV file get a type by its first megabyte, which is printed; types are string, number,
-decimal (a string with all digits) and boolean. A bad row ends the import with its file, line and column, unless --on-error
-says otherwise; what stands before it is in the topic.
+Lines of JSON keep their text. The first megabyte of a CSV file determines the types of its columns, which are printed: string,
+number, decimal (a string with all digits) or boolean. A bad row ends the import, unless --on-error is given. The message names its
+file, line and column, and the rows before it are in the topic.
 
 Examples:
   $ millrace topics import flights flights.parquet --key origin --timestamp date --partitions 4
@@ -152,7 +157,7 @@ async function importFiles(io: Io, name: string, files: readonly string[], optio
   })
   const { report, badRows } = outcome
   const kept = await retentionOutcome(options, outcome)
-  const already = report.skipped > 0 ? `; ${count(report.skipped)} were there already` : ''
+  const already = report.skipped > 0 ? `; ${count(report.skipped)} already existed` : ''
   const speed = rate((report.flushed * 1000) / Math.max(1, performance.now() - startMs))
   const sums = `${appendedText(report)} imported into ${name}${already}${badRows.summary}${kept} (${speed})\n`
   const understood = time instanceof EventTimeField && time.summary !== undefined ? `${time.summary}\n` : ''
@@ -168,19 +173,19 @@ function checkOptions(options: ImportOptions, files: readonly string[]): void {
   const { timestamp, timestampUnit, eventTime } = options
   if (timestamp === undefined && eventTime === undefined) {
     throw badUsage(
-      'Rows need an event time: give --timestamp <column>, or --event-time <date or now> if the files have none',
+      'Rows need an event time. Give --timestamp <column>, or --event-time <date or now> if the files have none',
     )
   }
   if (timestamp !== undefined && eventTime !== undefined) {
-    throw badUsage('--timestamp and --event-time exclude each other: give one of them')
+    throw badUsage('--timestamp and --event-time exclude each other. Give one of them')
   }
   if (timestampUnit !== undefined && timestamp === undefined) {
-    throw badUsage('--timestamp-unit says what --timestamp counts: give both')
+    throw badUsage('--timestamp-unit is the unit of --timestamp. Give both')
   }
   if (options.deadLetters !== undefined && options.onError !== 'dead-letter') {
-    throw badUsage('--dead-letters is the topic of --on-error dead-letter: give both')
+    throw badUsage('--dead-letters is the topic of --on-error dead-letter. Give both')
   }
-  if (files.filter((file) => file === STDIN).length > 1) throw badUsage('stdin (-) can be read once: name it once')
+  if (files.filter((file) => file === STDIN).length > 1) throw badUsage('Stdin (-) can be read only once. Name it once')
 }
 
 /** If a failed import has made a topic and appended nothing to it, the topic is deleted. */
@@ -199,7 +204,7 @@ function deadLettersTopic(topic: string, { onError, deadLetters }: ImportOptions
   if (onError !== 'dead-letter') return undefined
   const name = deadLetters ?? `${topic}.dead-letters`
   checkName('topic', name)
-  if (name === topic) throw badUsage('--dead-letters is the topic that is imported into: name another one')
+  if (name === topic) throw badUsage('--dead-letters names the topic of the import. Name another topic')
   return name
 }
 

@@ -13,7 +13,7 @@ export function lz4Block(input: Uint8Array, length: number): Uint8Array {
   let written = 0
   const next = (): number => {
     const byte = input[read++]
-    if (byte === undefined) throw badInput('the page is cut off')
+    if (byte === undefined) throw badInput('the page is incomplete')
     return byte
   }
   const more = (start: number): number => {
@@ -31,7 +31,7 @@ export function lz4Block(input: Uint8Array, length: number): Uint8Array {
     written += literals
     if (read === input.length) break
     const offset = next() | (next() << 8)
-    if (offset === 0 || offset > written) throw badInput(`a match begins ${offset} bytes before, at ${written}`)
+    if (offset === 0 || offset > written) throw badInput(`a match at byte ${written} begins ${offset} bytes before it`)
     const end = written + more(token & LENGTH_MORE) + MATCH_BYTES_MIN
     if (end > length) throw badInput('a match is too long')
     for (; written < end; written++) output[written] = output[written - offset] ?? 0

@@ -29,7 +29,9 @@ export function ndjsonRows(input: TextInput, plan: RowPlan): RowSource {
   const { total, done } = input
   const notes = () => [
     ...rounded.notes(),
-    ...[...stated].map((name) => `${file}: no line has a field ${JSON.stringify(name)}, which --columns names`),
+    ...[...stated].map(
+      (name) => `${file}: no line has a field ${JSON.stringify(name)}, which --columns names. Correct --columns`,
+    ),
   ]
   const taken = (row: ReadRow) => rounded.see(row)
   return { file, counts: 'line', total, unit: 'bytes', done, pieces: pieces(), taken, notes }

@@ -24,27 +24,25 @@ export const STDIN = '-'
 
 /** The kind of a file by its name, also before `.gz` or `.zst`. Throws `BAD_INPUT` if the name has no known ending. */
 export function formatOf(path: string): Format {
-  if (path === STDIN) throw badUsage(`What stdin holds is not known. Give --format ${FORMATS.join(', --format ')}`)
+  if (path === STDIN) throw badUsage(`The kind of stdin is not known. Give --format ${FORMATS.join(', --format ')}`)
   const extension = extname(path).toLowerCase()
   const inner = COMPRESSED.includes(extension) ? extname(path.slice(0, -extension.length)).toLowerCase() : extension
   const format = Object.hasOwn(EXTENSIONS, inner) ? EXTENSIONS[inner] : undefined
   if (format !== undefined) return format
   const known = Object.keys(EXTENSIONS).join(', ')
-  throw badInput(
-    `${path} is of no kind that can be imported. Name it ${known}, each also with .gz or .zst, or give --format`,
-  )
+  throw badInput(`File ${path} has an unknown kind. Name it ${known}, each also with .gz or .zst, or give --format`)
 }
 
 /** Opens a file, or stdin; throws `FILE_MISSING` and `BAD_INPUT`. */
 export async function openRows(path: string, format: Format, stdin: Readable, plan: RowPlan): Promise<RowSource> {
   if (format === 'parquet') {
     if (plan.delimiter !== undefined || plan.encoding !== undefined) {
-      throw badUsage(`${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
+      throw badUsage(`File ${path} is a parquet file, which has no --delimiter and no --encoding. Leave them out`)
     }
     const { parquetRows } = await import('./parquet-rows.ts')
     if (path !== STDIN && !COMPRESSED.includes(extname(path).toLowerCase())) return parquetRows(path, plan)
     throw badInput(
-      `${path}: a parquet file is not read from its start to its end. Import it from a file that is not compressed`,
+      `File ${path} is a compressed parquet file, which cannot be read piece by piece. Decompress it, and import the result`,
     )
   }
   const input = await openText(path === STDIN ? undefined : path, stdin, plan.encoding)
@@ -53,5 +51,5 @@ export async function openRows(path: string, format: Format, stdin: Readable, pl
     return csvRows(input, plan, plan.delimiter ?? (format === 'tsv' ? '\t' : ','))
   }
   if (plan.delimiter === undefined) return ndjsonRows(input, plan)
-  throw badUsage(`${path} is JSON, which has no --delimiter. Leave it out`)
+  throw badUsage(`File ${path} is JSON, which has no --delimiter. Leave it out`)
 }

@@ -53,9 +53,9 @@ function elementJson(tree: SchemaTree, file: string): ToJson {
 function groupJson(tree: SchemaTree, file: string): ToJson {
   const { converted_type: converted, logical_type: logical } = tree.element
   if (logical?.type === 'VARIANT')
-    throw badInput(`${file}: ${pathText(tree)} is of the type VARIANT, which cannot be imported`)
+    throw badInput(`${file}: column ${pathText(tree)} has the type VARIANT, which cannot be imported`)
   if (tree.children.some(({ element }) => element.name === '__proto__')) {
-    throw badInput(`${file}: ${pathText(tree)} has a field __proto__, which cannot be imported`)
+    throw badInput(`${file}: column ${pathText(tree)} has a field __proto__, which cannot be imported`)
   }
   const [repeated] = tree.children
   if (tree.children.length === 1 && repeated?.element.repetition_type === 'REPEATED') {
@@ -95,7 +95,7 @@ function listJson(tree: SchemaTree, repeated: SchemaTree, file: string): ToJson 
 /** A map as an object. Its keys are texts. A key that occurs twice is refused, because a value would be lost. */
 function mapJson(repeated: SchemaTree, file: string): ToJson {
   const [key, value] = repeated.children
-  if (key === undefined || value === undefined) throw badInput(`${file}: ${pathText(repeated)} is not a map`)
+  if (key === undefined || value === undefined) throw badInput(`${file}: column ${pathText(repeated)} is not a map`)
   const keyJson = fieldJson(key, file)
   const valueJson = fieldJson(value, file)
   return (map) => {
@@ -103,7 +103,8 @@ function mapJson(repeated: SchemaTree, file: string): ToJson {
     const entries = listOf(fieldOf(map, repeated.element.name)).map((entry) => {
       const json = keyJson(fieldOf(entry, key.element.name))
       const name = json.startsWith('"') ? json : JSON.stringify(json)
-      if (names.has(name)) throw badInput(`${pathText(repeated)} has the key ${name} twice, and a JSON object cannot`)
+      if (names.has(name))
+        throw badInput(`${pathText(repeated)} has the key ${name} twice, which a JSON object cannot have`)
       names.add(name)
       return `${name}:${valueJson(fieldOf(entry, value.element.name))}`
     })

@@ -57,7 +57,7 @@ function snappy(input: Uint8Array, length: number): Uint8Array {
   }
   if (stated !== length) throw badInput(`the page has ${stated} bytes, and its header states ${length}`)
   const output = compressors.SNAPPY?.(input, length)
-  if (output === undefined) throw badInput('snappy is not there')
+  if (output === undefined) throw badInput('the snappy decompressor is missing')
   return output
 }
 

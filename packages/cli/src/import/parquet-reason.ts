@@ -9,6 +9,6 @@ export function reasonOf(cause: unknown): string {
   if (cause instanceof MillraceError) return cause.message
   const isParserFault = cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError
   if (!(cause instanceof Error) || isParserFault || /undefined|NaN|out of range/.test(cause.message))
-    return 'what it holds is not what it says of itself'
+    return 'its content does not match its metadata'
   return cause.message.replace(/^parquet /, '')
 }

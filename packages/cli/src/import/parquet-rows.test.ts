@@ -42,7 +42,7 @@ describe('a parquet file', () => {
         '"group":{"day":null,"dec":null,"bytes":null,"ts":null},"map":null}',
     ])
     expect(output).toContain(
-      'big holds integers that JavaScript rounds, which are strings. --columns big:string makes all of them strings',
+      'column big has integers that JavaScript rounds. They become strings. --columns big:string makes all of them strings',
     )
   })
 
@@ -69,7 +69,7 @@ describe('a parquet file', () => {
 
   test('is refused for a stated type of a column that it does not have', async () => {
     const { output, code } = await imported('types', 'big', [...NOW, '--columns', 'Big:string'])
-    expect(output).toContain('types.parquet has no column "Big", which --columns names: its columns are "id", "fixed"')
+    expect(output).toContain('types.parquet has no column "Big", which --columns names. Its columns: "id", "fixed"')
     expect(code).toBe(1)
   })
 
@@ -111,7 +111,7 @@ describe('a parquet file', () => {
       'id',
       /row 2, column 2 \(text\): text that is not UTF-8 \(6Q== in base64\)/,
     ],
-    ['a column that is not there', 'types', 'name', /has no column "name" for the key: its columns are "id", "fixed"/],
+    ['a column that is not there', 'types', 'name', /has no column "name" for the key. Its columns: "id", "fixed"/],
     ['levels that do not fit', 'arrow-rs-gh-6229-levels', 'outer', /is damaged: row group 0 cannot be read/],
     ['an unknown type', 'parquet-1481', 'c', /is not a parquet file/],
   ])('is refused for %s', async (_, name, key, message) => {
@@ -147,6 +147,6 @@ describe('a parquet file', () => {
     expect((await run(cut)).stderr).toContain('a.parquet is not a parquet file')
     const packed = `${cut}.gz`
     copyFileSync(cut, packed)
-    expect((await run(packed)).stderr).toContain('Import it from a file that is not compressed')
+    expect((await run(packed)).stderr).toContain('Decompress it, and import the result')
   })
 })

@@ -65,7 +65,7 @@ export async function parquetRows(path: string, plan: RowPlan): Promise<RowSourc
   const notes = () =>
     [...asText].map(
       (name) =>
-        `${path}: ${name} holds integers that JavaScript rounds, which are strings. --columns ${name}:string makes all of them strings`,
+        `${path}: column ${name} has integers that JavaScript rounds. They become strings. --columns ${name}:string makes all of them strings`,
     )
   return { file: path, counts: 'row', total, unit: 'rows', done: () => done, pieces: pieces(), taken, notes }
 }
@@ -149,7 +149,7 @@ function utf8Json(bytes: Uint8Array): string {
   try {
     return JSON.stringify(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (cause) {
-    throw badInput('the bytes are not UTF-8. Leave the column out of --columns, and it is base64', cause)
+    throw badInput('the bytes are not UTF-8. To get them as base64, leave the column out of --columns', cause)
   }
 }
 
@@ -215,7 +215,7 @@ async function openParquet(path: string): Promise<ParquetFile> {
   } catch (cause) {
     if (cause instanceof RefusedError) throw cause
     if (cause instanceof Error && 'syscall' in cause) throw unreadableFile(path, cause)
-    throw badInput(`${path} is not a parquet file, or its footer is damaged: ${reasonOf(cause)}`, cause)
+    throw badInput(`File ${path} is not a parquet file, or its footer is damaged: ${reasonOf(cause)}`, cause)
   }
 }
 
@@ -233,7 +233,7 @@ function checkGroups(
   for (const [index, { columns, num_rows }] of metadata.row_groups.entries()) {
     const rows = Number(num_rows)
     if (!Number.isSafeInteger(rows) || rows < 0)
-      throw damaged(path, `row group ${index} has ${num_rows ?? 'no count of its'} rows`)
+      throw damaged(path, `row group ${index} has ${num_rows ?? 'no number of'} rows`)
     if (columns.length !== leaves.length)
       throw damaged(path, `row group ${index} has ${columns.length} of ${leaves.length} columns`)
     for (const [position, { meta_data: meta, file_path, crypto_metadata }] of columns.entries()) {
@@ -246,13 +246,13 @@ function checkGroups(
       const start = Number(meta.dictionary_page_offset ?? meta.data_page_offset)
       const inside = start >= 0 && start + Number(meta.total_compressed_size) <= byteLength
       if (meta.path_in_schema.join('.') !== name || !inside || meta.type !== leaf?.element.type) {
-        throw damaged(path, `column ${name} of row group ${index} is not where the file says`)
+        throw damaged(path, `column ${name} of row group ${index} is not where the file's metadata states`)
       }
       const isFlat = leaf.path.length === 1 && leaf.element.repetition_type !== 'REPEATED'
       if (isFlat && Number(meta.num_values) !== rows) {
         throw damaged(
           path,
-          `column ${name} of row group ${index} has ${meta.num_values ?? 'no count of its'} values for ${rows} rows`,
+          `column ${name} of row group ${index} has ${meta.num_values ?? 'no number of'} values for ${rows} rows`,
         )
       }
     }
@@ -263,9 +263,9 @@ function columnIndex({ path, columns }: ParquetFile, name: string, purpose: stri
   const index = columns.findIndex((column) => column.name === name)
   if (index >= 0) return index
   const listed = columns.map((column) => JSON.stringify(column.name)).join(', ')
-  throw badInput(`${path} has no column ${JSON.stringify(name)} for ${purpose}: its columns are ${listed}`)
+  throw badInput(`File ${path} has no column ${JSON.stringify(name)} for ${purpose}. Its columns: ${listed}`)
 }
 
 function damaged(path: string, what: string, cause?: unknown): RefusedError {
-  return badInput(`${path} is damaged: ${what}. Write it again, or take another copy`, cause)
+  return badInput(`File ${path} is damaged: ${what}. Write it again, or use another copy`, cause)
 }

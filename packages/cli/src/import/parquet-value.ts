@@ -48,7 +48,7 @@ export function valueReader(element: SchemaElement): ValueReader {
     case 'FIXED_LEN_BYTE_ARRAY':
       return bytesReader(element)
     default:
-      throw badInput(`The column ${name} has a type that is not known: ${type}`)
+      throw badInput(`Column ${name} has an unknown type: ${type}`)
   }
 }
 
@@ -137,7 +137,7 @@ function checkedJson(text: string): string {
     return text.trim()
   } catch (cause) {
     throw badInput(
-      `the column is JSON by its type, and this is not: ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`,
+      `the column has the type JSON, and this value is not JSON: ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`,
       cause,
     )
   }

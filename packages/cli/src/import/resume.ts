@@ -83,8 +83,8 @@ function bytesOf(content: string | Uint8Array): Buffer {
 function differs(topic: string, partition: number, offset: number, file: string): RefusedError {
   return new RefusedError(
     'IMPORT_DIFFERS',
-    `Topic ${topic} holds something else than the first rows of ${file} (partition ${partition}, offset ${offset}), so the import ` +
-      'cannot go on where it ended: import into another topic, or delete this one first',
+    `Topic ${topic} does not hold the first rows of ${file} (partition ${partition}, offset ${offset} differs), so the import ` +
+      'cannot be resumed. Import into another topic, or delete this one first',
     { topic, partition, offset, file },
   )
 }

@@ -19,8 +19,8 @@ export class RoundedNumbers {
   notes(): string[] {
     if (this.#rows === 0) return []
     return [
-      `${this.#file}: ${this.#rows} ${this.#rows === 1 ? 'row holds a number' : 'rows hold numbers'} that JavaScript rounds (first ${this.#first}). ` +
-        'The topic holds every digit, and json() reads them rounded; --columns <column>:string makes a column strings',
+      `${this.#file}: ${this.#rows} ${this.#rows === 1 ? 'row has a number' : 'rows have numbers'} that JavaScript rounds (first ${this.#first}). ` +
+        'The topic has every digit, and json() reads them rounded. --columns <column>:string makes a column strings',
     ]
   }
 }

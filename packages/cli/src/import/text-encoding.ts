@@ -29,8 +29,8 @@ export function transcoded(
 /** What is wrong with a line that is not UTF-8: it is not of the stated encoding, or not UTF-8 if none is stated. */
 export function notOfEncoding(line: Buffer, encoding: string | undefined): string {
   return encoding === undefined
-    ? `is not UTF-8 (${byteAt(line)}). State its encoding, such as --encoding latin1`
-    : `is not ${encoding}. State the right --encoding`
+    ? `is not UTF-8 (${byteAt(line)}). Give its encoding, such as --encoding latin1`
+    : `is not ${encoding}. Give the right --encoding`
 }
 
 /** Decodes an encoding in which a line feed is one byte that occurs in no other character. */

@@ -71,8 +71,8 @@ describe('compressed text', () => {
     ['a second member of gzip that is cut off', [gzipSync(FIRST), gzipSync(SECOND).subarray(0, -3)]],
   ])('is refused: %s', async (_, parts) => {
     const content = Buffer.concat(parts)
-    await expect(textOf(content)).rejects.toThrow(/is damaged or cut off: it cannot be decompressed to its end/)
-    for (const length of [1, 7]) await expect(textOfChunks(content, length)).rejects.toThrow('is damaged or cut off')
+    await expect(textOf(content)).rejects.toThrow(/cannot be decompressed to its end: it is damaged or incomplete/)
+    for (const length of [1, 7]) await expect(textOfChunks(content, length)).rejects.toThrow('is damaged or incomplete')
   })
 })
 
@@ -120,7 +120,7 @@ test('stdin that is a directory is refused', async () => {
   const fd = openSync(tmpdir(), 'r')
   try {
     const stdin = Object.assign(Readable.from([]), { fd })
-    await expect(openText(undefined, stdin, undefined)).rejects.toThrow('stdin is a directory')
+    await expect(openText(undefined, stdin, undefined)).rejects.toThrow('Stdin is a directory')
   } finally {
     closeSync(fd)
   }

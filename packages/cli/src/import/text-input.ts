@@ -77,7 +77,10 @@ async function* decompressed(
     return
   }
   const damaged = (what: string, cause?: unknown) =>
-    badInput(`${file} is damaged or cut off: it cannot be decompressed to its end (${what})`, cause)
+    badInput(
+      `File ${file} cannot be decompressed to its end: it is damaged or incomplete (${what}). Use another copy`,
+      cause,
+    )
   let first = checked
   try {
     for await (const chunk of unpack(rest, damaged)) {
@@ -119,7 +122,8 @@ function checkMagic(head: Buffer, file: string): void {
 /** The size of a file that can be read. */
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch((cause) => fail(path, cause))
-  if (found.isDirectory()) throw badInput(`${path} cannot be read: it is a directory (EISDIR). Name the files in it`)
+  if (found.isDirectory())
+    throw badInput(`File ${path} cannot be read: it is a directory (EISDIR). Name the files in it`)
   await access(path, constants.R_OK).catch((cause) => fail(path, cause))
   return found.size
 }

@@ -61,7 +61,7 @@ async function* frame(magic: Buffer, bytes: ByteQueue, damaged: (what: string) =
     const fields = header.readUIntLE(0, BLOCK_HEADER_BYTES)
     const type = (fields >> 1) & 3
     last = (fields & 1) === 1
-    if (type === RESERVED_BLOCK) throw damaged('a block is of no known type')
+    if (type === RESERVED_BLOCK) throw damaged('a block has an unknown type')
     yield Buffer.concat([header, await bytes.take(type === RLE_BLOCK ? 1 : fields >> 3)])
   }
   if (hasChecksum) yield await bytes.take(CHECKSUM_BYTES)
@@ -96,7 +96,7 @@ class ByteQueue {
     const parts: Buffer[] = []
     let missing = length
     while (missing > 0) {
-      if (await this.isEmpty()) throw this.#damaged('it is cut off')
+      if (await this.isEmpty()) throw this.#damaged('it is incomplete')
       const part = this.#rest.subarray(0, missing)
       this.#rest = this.#rest.subarray(part.length)
       parts.push(part)

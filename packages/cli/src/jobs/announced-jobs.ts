@@ -55,7 +55,7 @@ export async function findRunningJob(data: string, name: string | undefined): Pr
     throw new RefusedError(
       'JOB_NOT_RUNNING',
       `No job ${name === undefined ? '' : `${name} `}runs on ${resolve(data)}. Start one ("millrace run <job.ts>"), name its data ` +
-        'directory (--data), or say where it answers (--url)',
+        'directory (--data), or give its URL (--url)',
     )
   }
   if (jobs.size === 1) return found

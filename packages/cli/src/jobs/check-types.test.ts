@@ -164,12 +164,12 @@ test('settings about what a build writes do not stop the check', async () => {
 })
 
 test.each([
-  ['an enum', 'enum Kind { early, late }', {}, /TS1294.*Node runs TypeScript by leaving the types out.*"as const"/s],
+  ['an enum', 'enum Kind { early, late }', {}, /TS1294.*Node runs TypeScript by removing the types.*"as const"/s],
   [
     'an import without its extension',
     "import { a } from './a'",
     { 'a.ts': 'export const a = 1', 'package.json': '{ "type": "module" }' },
-    /TS2835.*Node runs files as they are named.*'\.\/types\.ts'/s,
+    /TS2835.*Node needs the exact name of a file.*'\.\/types\.ts'/s,
   ],
 ])('%s is refused as Node refuses it, with what to write instead', async (_what, line, files, output) => {
   expect(await checked(`${line}\n${RIGHT}`, files)).toMatch(output)

@@ -70,7 +70,7 @@ function temporaryDirectory(): string {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new FatalError(
       'SYSTEM_CALL_FAILED',
-      `The type check cannot make a folder in ${parent}: ${reason}. Set TMPDIR to a folder that can be written, or skip the check ` +
+      `The type check cannot create a folder in ${parent}: ${reason}. Set TMPDIR to a writable folder, or skip the check ` +
         'with --no-check',
       { cause },
     )

@@ -30,12 +30,12 @@ export class JobDisplay {
     const [what, are] = names.length === 1 ? ['view', 'is'] : ['views', 'are']
     const served =
       names.length === 0
-        ? `it has no views; its status is served at ${url}`
-        : `its ${what} ${names.map((name) => cyan(name)).join(', ')} ${are} served at ${url}`
-    this.#line(`${bold(this.#job)} is running; ${served}`)
+        ? `It has no views. Its status is served at ${url}`
+        : `Its ${what} ${names.map((name) => cyan(name)).join(', ')} ${are} served at ${url}`
+    this.#line(`${bold(this.#job)} runs. ${served}`)
     for (const { name, completeFrom } of views) {
       const from = formatPosition(completeFrom)
-      if (from !== '') this.notice(`view ${name} counts from ${from} on, not from the start of its inputs`)
+      if (from !== '') this.notice(`View ${name} counts from ${from} on, not from the start of its inputs`)
     }
     const option = data === '.millrace' ? '' : ` --data ${printable(data)}`
     const [first] = names
@@ -67,10 +67,10 @@ export class JobDisplay {
     const perSecond = this.#progress.end()
     const { processed, skipped, late } = this.#totals
     const took = ((performance.now() - this.#startMs) / 1000).toFixed(1)
-    const left = skipped > 0 ? `; ${count(skipped)} were left out by the error policies` : ''
-    const tooLate = late > 0 ? `; ${count(late)} came after their window had closed` : ''
+    const left = skipped > 0 ? `; the error policies left out ${count(skipped)}` : ''
+    const tooLate = late > 0 ? `; ${count(late)} came after their windows had closed` : ''
     this.#line(
-      `${this.#job} has stopped, all committed: ${counted(processed, 'record')} in ${took} s (${rate(perSecond)})${left}${tooLate}`,
+      `${this.#job} has stopped: ${counted(processed, 'record')} committed in ${took} s (${rate(perSecond)})${left}${tooLate}`,
     )
   }
 

@@ -27,7 +27,7 @@ export async function readJob(path: string, check: boolean, options: LoadingOpti
 function requireFile(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) {
-    throw new RefusedError('FILE_MISSING', `There is no job file ${path}. Check the path`, { file: path })
+    throw new RefusedError('FILE_MISSING', `Job file ${path} does not exist. Check the path`, { file: path })
   }
   if (found.isDirectory()) throw brokenJobFile(path, 'is a directory. Give the path of a job file')
 }
@@ -44,8 +44,5 @@ async function importJob(path: string): Promise<Job> {
   if (!('default' in module)) throw brokenJobFile(path, 'has no default export. End it with "export default job(…)"')
   if (isJob(module.default)) return module.default
   const found = module.default === null ? 'null' : typeof module.default
-  throw brokenJobFile(
-    path,
-    `exports something else than a job by default (${found}). End it with "export default job(…)"`,
-  )
+  throw brokenJobFile(path, `has a default export that is not a job (${found}). End it with "export default job(…)"`)
 }

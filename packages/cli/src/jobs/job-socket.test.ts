@@ -45,7 +45,7 @@ test('a folder for temporary files whose path is too long as well is named', () 
   expect(() => freeSocketPath(long())).toThrowError(
     expect.objectContaining({
       code: 'ADDRESS_REFUSED',
-      message: expect.stringMatching(/d{100}.* bytes: systems take 100\. Set TMPDIR/),
+      message: expect.stringMatching(/d{100}.* bytes, and the maximum is 100\. Set TMPDIR/),
     }),
   )
   expect(existsSync(join(long(), `millrace-${process.getuid?.()}`))).toBe(false)
@@ -58,7 +58,7 @@ test('a folder for temporary files in which none can be made is named', () => {
   expect(() => freeSocketPath(long())).toThrowError(
     expect.objectContaining({
       code: 'ADDRESS_REFUSED',
-      message: expect.stringMatching(/cannot be made: .*ENOTDIR.*Set TMPDIR/),
+      message: expect.stringMatching(/cannot be created: .*ENOTDIR.*Set TMPDIR/),
     }),
   )
 })

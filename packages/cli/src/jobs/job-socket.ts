@@ -33,8 +33,8 @@ function pathOutside(jobs: string, uid: number): string {
   if (bytes > SOCKET_PATH_BYTES_MAX) {
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The job's socket would be ${path}, whose path has ${bytes} bytes: systems take ${SOCKET_PATH_BYTES_MAX}. Set TMPDIR to a folder ` +
-        'with a shorter path, or give the data directory one',
+      `The job's socket cannot be at ${path}: the path has ${bytes} bytes, and the maximum is ${SOCKET_PATH_BYTES_MAX}. Set ` +
+        'TMPDIR to a folder with a shorter path, or use a data directory with a shorter path',
       { file: path },
     )
   }
@@ -44,8 +44,8 @@ function pathOutside(jobs: string, uid: number): string {
   if (owner !== uid || (mode & 0o170_077) !== 0o040_000) {
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The folder ${folder}, in which the job's socket would stand, is not this user's alone. Remove it, set TMPDIR, or give the ` +
-        'data directory a shorter path',
+      `The job's socket cannot be in folder ${folder}, because other users can write there. Remove the folder, set TMPDIR, or ` +
+        'use a data directory with a shorter path',
       { file: folder },
     )
   }
@@ -59,8 +59,8 @@ function makeFolder(folder: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The folder ${folder}, in which the job's socket would stand, cannot be made: ${reason}. Set TMPDIR to a folder that can be ` +
-        'written, or give the data directory a shorter path',
+      `The folder ${folder} for the job's socket cannot be created: ${reason}. Set TMPDIR to a writable folder, or use a data ` +
+        'directory with a shorter path',
       { file: folder, cause },
     )
   }

@@ -23,7 +23,7 @@ export function chosenToken(env: Readonly<Record<string, string | undefined>>): 
   if (token === undefined || token === '') return undefined
   if (token.length >= TOKEN_CHARACTERS_MIN && TOKEN.test(token)) return token
   throw badInput(
-    `MILLRACE_TOKEN is not a token: give at least ${TOKEN_CHARACTERS_MIN} letters, digits and any of ._~+/=-, or leave it out`,
+    `MILLRACE_TOKEN is not a valid token. Give at least ${TOKEN_CHARACTERS_MIN} letters, digits and any of ._~+/=-, or leave it out`,
   )
 }
 

@@ -20,7 +20,7 @@ function hintFor(message: string, code: unknown): string {
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return `. ${ERASABLE_HINT}`
   const name = /does not provide an export named '(.+)'/.exec(message)?.[1]
   if (name === undefined || name === 'default') return ''
-  return `. If ${name} is a type, import it with "import type": Node leaves out no other import`
+  return `. If ${name} is a type, import it with "import type": Node removes only such imports`
 }
 
 /**
@@ -30,13 +30,13 @@ function hintFor(message: string, code: unknown): string {
 function missingModule(cause: Error & { readonly url?: unknown }): string {
   const [line = ''] = cause.message.split('\n')
   if (typeof cause.url !== 'string' || !cause.url.startsWith('file:')) {
-    return `${line}. Is it installed where the job file is?`
+    return `${line}. Install it in the project of the job file`
   }
   const found = meantFile(fileURLToPath(cause.url))
   if (found === undefined) return `${line}. Check the path`
   const importer = / imported from (.+)$/.exec(line)?.[1]
   const path = importer === undefined ? found : relative(dirname(importer), found).replaceAll(sep, '/')
-  return `${line}. Write '${path.startsWith('.') ? path : `./${path}`}': Node runs files as they are named`
+  return `${line}. Write '${path.startsWith('.') ? path : `./${path}`}'. Node needs the exact name of a file`
 }
 
 /** The TypeScript file that an import means if it names the file without its extension, a built file, or a folder. */
@@ -57,12 +57,12 @@ function meantFile(path: string): string | undefined {
 function commonJs(path: string): string {
   const file = basename(path)
   if (/\.c[jt]s$/.test(file)) {
-    return `a job is an ES module, and the name says that the file is CommonJS. Name it ${file.replace(/c(?=[jt]s$)/, 'm')}`
+    return `a job is an ES module, and the file's name makes it CommonJS. Name it ${file.replace(/c(?=[jt]s$)/, 'm')}`
   }
   const manifest = findPackageJSON(pathToFileURL(path)) ?? 'its package.json'
   const name = file.replace(/\.([jt]s)$/, '.m$1')
   return (
-    `it is a module, and ${manifest} has "type": "commonjs", so that Node does not read it as one. Set "type": "module" there ` +
+    `a job is an ES module, and "type": "commonjs" in ${manifest} makes the file CommonJS. Set "type": "module" there ` +
     `(npm pkg set type=module), or name the file ${name}`
   )
 }

@@ -13,14 +13,14 @@ interface ResetOptions extends DataOptions {
 export function resetCommand(io: Io): Command {
   return new Command('reset')
     .description('Deletes what a job has computed, so that its next start computes everything again.')
-    .argument('<job>', 'its name')
-    .option('--yes', 'do it; without, it is only said what would be deleted')
+    .argument('<job>', 'the name of the job')
+    .option('--yes', 'delete; without this option, only print what would be deleted')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-Deleted are the job's own topics (changelog, catalog, repartition topics) and its local state. Its inputs and outputs stay: the
-next start reads the inputs from where they start, and appends the outputs again. The job must be stopped.
+Deletes the job's own topics (changelog, catalog, repartition topics) and its local state. Its inputs and outputs stay: the next
+start reads the inputs from their start, and appends the outputs again. The job must be stopped.
 
 Examples:
   $ millrace reset flight-delays
@@ -36,7 +36,7 @@ Examples:
         for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)
         io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
         if (yes) return
-        throw badInput(`Nothing was deleted: "millrace reset ${job} --yes" does it`)
+        throw badInput(`Nothing was deleted. To delete, run "millrace reset ${job} --yes"`)
       }),
     )
 }

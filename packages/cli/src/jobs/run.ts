@@ -29,7 +29,7 @@ export function runCommand(io: Io): Command {
     .description('Runs a job until Ctrl-C, and serves its views on this machine.')
     .argument('<job.ts>', 'a module whose default export is a job')
     .option('--until-end', 'process what is in the topics now, commit, and exit')
-    .option('--port <port>', 'where the views are served; 0 takes a free port', portNumber, 0)
+    .option('--port <port>', 'the port of the view server; 0 for any free port', portNumber, 0)
     .option(
       '--commit-interval <time>',
       'how often state, positions and outputs become durable (default: 100ms)',
@@ -37,21 +37,21 @@ export function runCommand(io: Io): Command {
     )
     .option(
       '--allow-origin <origin>',
-      'web pages of this origin may read the views; more than one: again',
+      'web pages of this origin may read the views; may be repeated',
       (origin: string, before: readonly string[]) => [...before, origin],
       [],
     )
     .addOption(
       new Option(
         '--guarantee <guarantee>',
-        'exactly-once: outputs show at each commit; at-least-once: at once, and again after a crash',
+        'exactly-once: outputs are visible at each commit; at-least-once: at once, and repeated after a crash',
       )
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
     .option(
       '--start-empty <store>',
-      'a store that may start empty if it missed records or was changed; more than one: again',
+      'a store that may start empty if it missed records or was changed; may be repeated',
       (store: string, before: readonly string[]) => [...before, store],
       [],
     )
@@ -61,12 +61,12 @@ export function runCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-The job file is type-checked with the TypeScript that comes with this command, then run as it is; there is no build step.
-Started again on the same data directory it joins the job: the tasks are spread over the processes, and a process that dies
-is replaced by the others within moments. All processes of a job have the same guarantee.
-A store that missed records, or is computed otherwise than what it holds, refuses the start. With --start-empty it starts empty
-from now on, and its view says from which position it counts; "millrace reset <job>" lets everything be computed again.
-SIGTERM and SIGINT commit what was processed and exit with 0; a second one exits at once, which loses nothing either.
+The TypeScript of this command checks the types of the job file. Then the file runs as it is, without a build step.
+Several processes can run a job on one data directory. They share its tasks, and if one dies, the others take its tasks within
+moments. All processes of a job have the same guarantee.
+The start is refused if a store missed records, or is now computed in another way. With --start-empty the store starts empty, and
+its view reports from which position it counts. After "millrace reset <job>" everything is computed again.
+SIGTERM and SIGINT commit what was processed, and exit with 0. A second signal exits at once, and loses nothing either.
 
 Examples:
   $ millrace run job.ts

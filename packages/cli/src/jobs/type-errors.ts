@@ -17,7 +17,7 @@ export interface TypeCheck {
 
 /** What to write instead of the TypeScript that Node does not run. */
 export const ERASABLE_HINT =
-  'Node runs TypeScript by leaving the types out, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
+  'Node runs TypeScript by removing the types, so enums, namespaces, parameter properties and "import =" do not work. Write an ' +
   'object "as const" for an enum, a module for a namespace, fields that the constructor assigns, and "import … from"'
 
 /** How to fix some of the compiler's errors, in addition to its messages. */
@@ -27,7 +27,7 @@ const HINTS: readonly (readonly [codes: RegExp, hint: string])[] = [
     /TS1309:|TS1479:/,
     'A job is an ES module: name the file .mts, or set "type": "module" in package.json (npm pkg set type=module) if its name is .ts',
   ],
-  [/TS283[45]:/, "Node runs files as they are named: write the name of the file that is there, such as './types.ts'"],
+  [/TS283[45]:/, "Node needs the exact name of a file: write './types.ts', not './types' or './types.js'"],
 ]
 
 /** The place where one of the compiler's errors begins. */
@@ -46,7 +46,7 @@ export function typeErrorMessage(check: TypeCheck, output: string): string {
   const end = errors.some((error) => isOfSettings(check, error))
     ? settingsHint(check)
     : 'Correct it, or skip the check with --no-check'
-  return `${check.path} does not pass the type check:\n\n${indented(shown.join(''))}\n\n${hints.join('')}${end}`
+  return `Job file ${check.path} does not pass the type check:\n\n${indented(shown.join(''))}\n\n${hints.join('')}${end}`
 }
 
 function isOfSettings(check: TypeCheck, error: string): boolean {
@@ -67,8 +67,8 @@ function sentence({ settings }: TypeCheck, error: string): string {
 
 function settingsHint({ settings, version }: TypeCheck): string {
   return (
-    `The command checks with TypeScript ${version}, which does not take these settings. Change them` +
-    `${settings === undefined ? '' : ` in ${settings}`}, give the job a folder with a tsconfig.json of its own, or skip the check ` +
+    `The command checks with TypeScript ${version}, which does not accept these settings. Change them` +
+    `${settings === undefined ? '' : ` in ${settings}`}, move the job to a folder with another tsconfig.json, or skip the check ` +
     'with --no-check'
   )
 }

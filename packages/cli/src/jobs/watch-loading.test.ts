@@ -21,7 +21,9 @@ test('a job file that loads for long is noted once', () => {
   vi.advanceTimersByTime(4_999)
   expect(stderr.read()).toBeNull()
   vi.advanceTimersByTime(60_000)
-  expect(stderr.read()).toBe('/a/job.ts is still loading after 5 s: it goes on when what the file awaits has come\n')
+  expect(stderr.read()).toBe(
+    'Job file /a/job.ts is still loading after 5 s. It awaits something that has not come yet\n',
+  )
 })
 
 test('a job file that is loaded is not noted, however long its types are checked', () => {

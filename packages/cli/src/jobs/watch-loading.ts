@@ -33,7 +33,8 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
   const { promise: cut, reject } = Promise.withResolvers<never>()
   // The caller decides whether to await it.
   cut.catch(() => {})
-  const onSlow = () => reject(brokenJobFile(path, 'never finishes loading: it awaits something that does not come'))
+  const onSlow = () =>
+    reject(brokenJobFile(path, 'never finishes loading, because it awaits something that never comes'))
   const onExit = (code: number) => {
     if (SIGNAL_CODES.includes(code)) return
     const error = brokenJobFile(
@@ -48,7 +49,7 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
     reject(stop?.reason)
   }
   const note = setTimeout(() => {
-    const text = `${path} is still loading after ${LOADING_NOTE_MS / 1000} s: it goes on when what the file awaits has come`
+    const text = `Job file ${path} is still loading after ${LOADING_NOTE_MS / 1000} s. It awaits something that has not come yet`
     stderr.write(`${printableLines(text)}\n`)
   }, LOADING_NOTE_MS)
   // The timer must not keep a process alive that has nothing else to wait for.
@@ -74,5 +75,5 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
 
 /** A `JOB_FILE_BROKEN` that states what the file does wrong. */
 export function brokenJobFile(path: string, what: string, cause?: unknown): RefusedError {
-  return new RefusedError('JOB_FILE_BROKEN', `${path} ${what}`, { file: path, cause })
+  return new RefusedError('JOB_FILE_BROKEN', `Job file ${path} ${what}`, { file: path, cause })
 }

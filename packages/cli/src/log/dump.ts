@@ -20,19 +20,19 @@ interface DumpOptions extends DataOptions {
 
 export function dumpCommand(io: Io): Command {
   return new Command('dump')
-    .description('Shows the batches of a partition as its files hold them, past whatever is damaged.')
-    .argument('<topic>', 'its name')
-    .argument('<partition>', 'its number', wholeNumber)
-    .option('--offset <n>', 'begin with the batch that holds this offset', wholeNumber, 0)
-    .option('--limit <count>', 'stop after so many batches, or records', positiveNumber)
-    .option('--records', 'a line for each record instead of each batch')
+    .description('Shows the batches of a partition as they are in its files, and continues after what is damaged.')
+    .argument('<topic>', 'the name of the topic')
+    .argument('<partition>', 'the number of the partition', wholeNumber)
+    .option('--offset <n>', 'begin with the batch that has this offset', wholeNumber, 0)
+    .option('--limit <count>', 'stop after this many batches, or records', positiveNumber)
+    .option('--records', 'print a line for each record instead of each batch')
     .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-What is shown was verified by its checksum; what was not is a line of its own that says where it is and what is wrong. Records
-of transactions that were aborted or are not decided are shown, too.
+What is shown matches its checksum. A separate line reports what does not, where it is, and what is wrong. Records of transactions
+that were aborted or are not decided are shown too.
 
 Examples:
   $ millrace log dump flights 0

@@ -6,7 +6,7 @@ import { verifyCommand } from './verify.ts'
 
 export function logCommand(io: Io): Command {
   return new Command('log')
-    .description('Looks into the files of the log, and repairs them where they are damaged.')
+    .description('Shows and checks the files of the log, and repairs damaged ones.')
     .helpCommand(false)
     .addHelpText(
       'after',

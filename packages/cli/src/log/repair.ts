@@ -15,16 +15,16 @@ interface RepairOptions extends DataOptions {
 
 export function repairCommand(io: Io): Command {
   return new Command('repair')
-    .description('Makes a damaged partition readable again, and gives up what cannot be read.')
-    .argument('<topic>', 'its name')
-    .argument('<partition>', 'its number', wholeNumber)
-    .option('--yes', 'do it; without, it is only said what would be done')
+    .description('Makes a damaged partition readable again. What cannot be read is lost.')
+    .argument('<topic>', 'the name of the topic')
+    .argument('<partition>', 'the number of the partition', wholeNumber)
+    .option('--yes', 'repair; without this option, only print what would be done')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-The records of a damaged batch are lost by this, and nothing brings them back but a copy of the file: look first. The files are
-kept as they were in <data>/damaged. All jobs and writers of the data directory must be stopped.
+A repair loses the records of a damaged batch. Only a copy of the file can restore them, so look first. The damaged files are kept
+in <data>/damaged. All jobs and writers of the data directory must be stopped.
 
 Examples:
   $ millrace log repair flights 0
@@ -41,18 +41,18 @@ async function repair(io: Io, topic: string, partition: number, options: RepairO
   const found = await inspectPartition(env, data, topic, partition)
   for (const problem of found.problems) print(problemLine(problem, io.colors))
   if (!found.needed) {
-    print(`${topic}/${partition} needs no repair`)
+    print(`Partition ${topic}/${partition} needs no repair`)
     return
   }
   if (options.yes !== true) {
-    for (const text of losses(found, 'Would give up')) print(text)
+    for (const text of losses(found, 'Would lose')) print(text)
     throw notDone(found, topic, partition, data)
   }
   const { plan, kept, markers } = await repairPartition(env, data, topic, partition)
-  for (const text of losses(plan, 'Gave up')) print(text)
+  for (const text of losses(plan, 'Lost')) print(text)
   for (const marker of markers) print(markerText(marker))
-  for (const path of kept) print(`As it was before: ${path}`)
-  print(`${topic}/${partition} is repaired`)
+  for (const path of kept) print(`Kept as it was before: ${path}`)
+  print(`Partition ${topic}/${partition} is repaired`)
 }
 
 function losses({ lost, impossible }: RepairPlan, verb: string): string[] {
@@ -63,15 +63,15 @@ function losses({ lost, impossible }: RepairPlan, verb: string): string[] {
 
 function markerText({ id, epoch, firstOffset, outcome, known }: ReplacedMarker): string {
   const transaction = `The transaction of producer ${id}, epoch ${epoch}, which begins at offset ${firstOffset}, had lost its marker`
-  if (known) return `${transaction}; it was ${outcome}, as the rest of the log says`
-  return `${transaction}, and nothing says how it ended: it counts as aborted, and its records here are given up`
+  if (known) return `${transaction}. It was ${outcome}, according to the rest of the log`
+  return `${transaction}. It is unknown how it ended, so it counts as aborted, and its records here are lost`
 }
 
 function notDone({ impossible }: RepairPlan, topic: string, partition: number, data: string): FatalError {
   const [first] = impossible
   const message =
     first === undefined
-      ? `${topic}/${partition} in ${data} needs a repair. Nothing was changed; "millrace log repair ${topic} ${partition} --yes --data ${data}" does it`
-      : `${topic}/${partition} in ${data} is damaged in a way for which no repair is known: ${first.what} (${first.file}, byte ${first.position}). Restore the file from a copy`
+      ? `Partition ${topic}/${partition} in ${data} needs a repair. Nothing was changed. To repair it, run "millrace log repair ${topic} ${partition} --yes --data ${data}"`
+      : `Partition ${topic}/${partition} in ${data} is damaged, and no repair for that is known: ${first.what} (${first.file}, byte ${first.position}). Restore the file from a copy`
   return new FatalError('LOG_DAMAGED', message, { topic, partition })
 }

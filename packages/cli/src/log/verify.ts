@@ -16,16 +16,16 @@ interface VerifyOptions extends DataOptions {
 
 export function verifyCommand(io: Io): Command {
   return new Command('verify')
-    .description('Reads everything in the log and says what is damaged. Changes nothing; jobs may go on.')
-    .argument('[topic]', 'this topic only')
-    .argument('[partition]', 'this partition only', wholeNumber)
+    .description('Reads everything in the log, and reports what is damaged. Changes nothing. Jobs may continue.')
+    .argument('[topic]', 'only this topic')
+    .argument('[partition]', 'only this partition', wholeNumber)
     .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-Each problem is one line: "damage" is what readers refuse, "torn" the end of an append that was cut off, which the next append
-repairs, and "harmless" what nothing depends on. The exit code is 1 where there is damage.
+Each problem is one line. Readers refuse "damage". The next append repairs what is "torn": the end of an interrupted append.
+Nothing depends on what is "harmless". The exit code is 1 if there is damage.
 
 Examples:
   $ millrace log verify

@@ -44,7 +44,7 @@ export function processIo(): Io {
 function outputFailed(cause: Error): FatalError {
   return new FatalError(
     'OUTPUT_FAILED',
-    `Stdout cannot be written, so the output ends before it is whole: ${cause.message}. Make room where it goes, or send it ` +
+    `Stdout cannot be written, so the output is incomplete: ${cause.message}. Free some space, or send the output ` +
       'elsewhere, and run the command again',
     { cause },
   )
@@ -56,8 +56,8 @@ function uncaught(error: unknown): unknown {
   const what = error instanceof Error ? `${error.name}: ${error.message}${placeOf(error)}` : String(error)
   return new FatalError(
     'UNCAUGHT_ERROR',
-    `${what}. Nothing waited for what threw this: a timer, or a promise without await. ` +
-      'The process stops; a job continues from its last commit when it is started again',
+    `An error was not caught: ${what}. A timer, or a promise without await, threw it. The process stops. A job continues ` +
+      'from its last commit when it starts again',
     { cause: error },
   )
 }

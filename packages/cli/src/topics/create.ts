@@ -18,22 +18,26 @@ interface CreateOptions extends DataOptions {
 
 export function createCommand(io: Io): Command {
   return new Command('create')
-    .description('Makes a topic.')
-    .argument('<topic>', 'its name')
-    .option('--partitions <count>', 'how many partitions; it cannot be changed later', positiveNumber, 1)
+    .description('Creates a topic.')
+    .argument('<topic>', 'the name of the topic')
+    .option('--partitions <count>', 'the number of partitions; it cannot be changed later', positiveNumber, 1)
     .addOption(
       new Option(
         '--cleanup <policy>',
-        'delete: old segments go by retention; compact: the latest record of a key stays',
+        'delete: retention deletes old segments; compact: the latest record of each key stays',
       )
         .choices(['delete', 'compact'])
         .default('delete'),
     )
-    .option('--retention <time>', 'delete records that are older, such as 7d (default: keep)', durationMs)
-    .option('--retention-bytes <size>', 'delete the oldest segments of a larger partition (default: keep)', sizeBytes)
+    .option('--retention <time>', 'delete older records; a time such as 7d (default: keep all)', durationMs)
+    .option(
+      '--retention-bytes <size>',
+      'delete the oldest segments of larger partitions (default: keep all)',
+      sizeBytes,
+    )
     .option('--segment-bytes <size>', 'begin a new segment at this size (default: 256m)', sizeBytes)
     .option('--record-bytes-max <size>', 'the largest record that is accepted (default: 1m)', sizeBytes)
-    .option('--if-missing', 'a topic that is there already is fine')
+    .option('--if-missing', 'do nothing if the topic already exists')
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -47,11 +51,11 @@ Examples:
       checkName('topic', name)
       return withLog(options, 'make', async (log) => {
         if (options.ifMissing === true && (await log.admin.describeTopic(name)) !== undefined) {
-          io.stdout.write(`Topic ${name} is there already\n`)
+          io.stdout.write(`Topic ${name} already exists\n`)
           return
         }
         const topic = await log.admin.createTopic(name, settingsOf(options))
-        io.stdout.write(`Topic ${name} is made, with ${counted(topic.partitions, 'partition')}\n`)
+        io.stdout.write(`Topic ${name} is created, with ${counted(topic.partitions, 'partition')}\n`)
         io.stderr.write(retentionNote(topic))
       })
     })
@@ -73,11 +77,11 @@ function settingsOf({ partitions, cleanup, ...limits }: CreateOptions): Partial<
 function retentionNote({ cleanup, retentionMs, retentionBytes }: TopicSettings): string {
   if (cleanup === 'compact') {
     const set = retentionMs !== null || retentionBytes !== null
-    return set ? 'A compacted topic keeps the latest record of every key: its retention has no effect\n' : ''
+    return set ? 'A compacted topic keeps the latest record of every key, so its retention has no effect\n' : ''
   }
   if (retentionMs === null) return ''
   return (
-    `Retention goes by the time of the records, not by when they are appended: history that is older than ` +
-    `${durationText(retentionMs)} is deleted as soon as its segment is closed\n`
+    `Retention uses the event times of records, not when they are appended. Records older than ` +
+    `${durationText(retentionMs)} are deleted as soon as their segment is closed\n`
   )
 }

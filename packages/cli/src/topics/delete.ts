@@ -4,8 +4,8 @@ import type { Io } from '../terminal/io.ts'
 
 export function deleteCommand(io: Io): Command {
   return new Command('delete')
-    .description('Deletes a topic and all that is in it. Jobs that use it stop.')
-    .argument('<topic>', 'its name')
+    .description('Deletes a topic with all of its records. Jobs that use it stop.')
+    .argument('<topic>', 'the name of the topic')
     .addOption(dataOption())
     .addHelpText(
       'after',

@@ -12,7 +12,7 @@ interface DescribeOptions extends DataOptions {
 export function describeCommand(io: Io): Command {
   return new Command('describe')
     .description('Shows the settings of a topic and the offsets of its partitions.')
-    .argument('<topic>', 'its name')
+    .argument('<topic>', 'the name of the topic')
     .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -5,7 +5,7 @@ import { isoText } from '../event-time/time-unit.ts'
 
 /** The option to append records even if retention deletes them at once. */
 export function allowExpiredOption(): Option {
-  return new Option('--allow-expired', "append records that are older than the topic's retention, too")
+  return new Option('--allow-expired', "also append records that are older than the topic's retention")
 }
 
 /**
@@ -35,9 +35,8 @@ export class ExpiryCheck {
     if (this.#allowed) return
     throw new RefusedError(
       'RECORD_EXPIRED',
-      `${where}: the record is of ${isoText(timestamp)}, and topic ${name} keeps records for ` +
-        `${durationText(retentionMs)} from their own time: it would be deleted with its segment. Choose a topic with a longer ` +
-        'retention, or append it all the same with --allow-expired',
+      `${where}: the record's event time is ${isoText(timestamp)}, and topic ${name} deletes records that are older than ` +
+        `${durationText(retentionMs)}. Choose a topic with a longer retention, or append such records with --allow-expired`,
       { topic: name },
     )
   }

@@ -28,7 +28,7 @@ export async function retentionOutcome(options: DataOptions, appended: Appended)
       : ''
   const expiring = expired - deletedCount
   return expiring > 0
-    ? `${deleted}; ${count(expiring)} are older than its retention, and go when their segment is closed`
+    ? `${deleted}; ${count(expiring)} are older than its retention, and are deleted when their segment is closed`
     : deleted
 }
 

@@ -25,7 +25,7 @@ export interface LineOptions {
 
 /** The name of a line in messages. */
 export function lineName(line: number): string {
-  return `line ${line} of stdin`
+  return `Line ${line} of stdin`
 }
 
 /** Whether lines are read as JSON objects. Otherwise each line is a value as it is, whatever its bytes are. */
@@ -51,7 +51,7 @@ export function recordOfLine(given: string | Buffer, line: number, options: Line
 function recordOfObject(fields: Readonly<Record<string, unknown>>, text: string, where: string): LineRecord {
   const { key, keyBase64, timestamp, headers } = fields
   if (key !== undefined && keyBase64 !== undefined) {
-    throw badInput(`${where}: a record has "key" or "keyBase64", and not both`)
+    throw badInput(`${where}: a record has "key" and "keyBase64". Give one of them`)
   }
   return {
     key:
@@ -74,7 +74,9 @@ function statedValue(
 ): string | Uint8Array | null {
   const stated = ['value', 'valueText', 'valueBase64'].filter((name) => fields[name] !== undefined)
   if (stated.length !== 1) {
-    throw badInput(`${where}: a record needs one of "value" (JSON; null deletes), "valueText" and "valueBase64"`)
+    throw badInput(
+      `${where}: a record needs exactly one of "value" (JSON; null deletes), "valueText" and "valueBase64"`,
+    )
   }
   const { value, valueText, valueBase64 } = fields
   if (valueBase64 !== undefined) return bytesOf64(valueBase64, `${where}: valueBase64`)
@@ -115,7 +117,7 @@ function headerOf(json: unknown, where: string): Header {
 
 function badHeaders(where: string): Error {
   return badInput(
-    `${where}: "headers" is an array of {"name":…,"value":…} (a text or null; "valueBase64" for bytes), or an object of texts`,
+    `${where}: "headers" must be an array of {"name":…,"value":…} (text or null; "valueBase64" for bytes), or an object of texts`,
   )
 }
 

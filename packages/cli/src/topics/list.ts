@@ -18,8 +18,8 @@ export function listCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-"offsets" counts those that are in use. Each is a record or a marker, which a transaction leaves in each partition at its end;
-compaction leaves gaps.
+"offsets" is the number of offsets from the first to the last. An offset is a record, a marker that ends a transaction, or a gap
+that compaction left.
 
 Examples:
   $ millrace topics list
@@ -43,7 +43,7 @@ Examples:
         }
         if (rows.length === 0 && !json) {
           io.stderr.write(
-            `There are no topics in ${printable(log.location)}. Make one: millrace topics create <topic>\n`,
+            `${printable(log.location)} has no topics. Create one with "millrace topics create <topic>"\n`,
           )
         }
         printRows(io, rows, json)

@@ -36,22 +36,26 @@ export function produceCommand(io: Io): Command {
     .description('Appends the lines of stdin to a topic, each as the value of a record.')
     .argument('<topic>', 'an existing topic, unless --create is given')
     .option('--key <text>', 'the key of every record (default: no key)')
-    .option('--key-field <field>', 'lines are JSON, and this field is the key')
-    .option('--timestamp <time>', 'event time of every record: ms or an ISO date (default: now)', eventTimeMs)
-    .option('--timestamp-field <field>', 'lines are JSON, and this field is the event time')
+    .option('--key-field <field>', 'the field of each JSON line that is the key')
+    .option('--timestamp <time>', 'the event time of every record: ms or an ISO date (default: now)', eventTimeMs)
+    .option('--timestamp-field <field>', 'the field of each JSON line that is the event time')
     .addOption(timestampUnitOption())
     .option('--records', 'lines are {"key":…,"value":…,"timestamp":…,"headers":…}, as "tail --json" prints them')
-    .option('--create', 'make the topic if it is not there')
-    .option('--partitions <count>', 'how many partitions a topic that is made gets (default: 1)', positiveNumber)
+    .option('--create', 'create the topic if it does not exist')
+    .option(
+      '--partitions <count>',
+      'the number of partitions of a topic that --create creates (default: 1)',
+      positiveNumber,
+    )
     .addOption(allowExpiredOption())
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
-Lines are values as they are, byte by byte, without their line breaks; empty lines are passed over. What was read so far is
-flushed whenever stdin pauses. A key field that is not a string is written as its JSON stands in the line. In --records, "value"
-is JSON and is written as it stands ("text" with its quotes, 1.0 as 1.0), null deletes, "valueText" is any other text, and
-"valueBase64" and "keyBase64" are bytes.
+Each line, without its line break, is a value, byte by byte. Empty lines are skipped. When stdin pauses, what was read so far is
+flushed. A key field that is not a string becomes its JSON, as in the line. With --records, "value" is JSON, which is written
+unchanged ("text" with its quotes, 1.0 as 1.0), and null deletes. "valueText" is any other text. "valueBase64" and "keyBase64" are
+bytes.
 
 Examples:
   $ echo '{"delay":12}' | millrace topics produce flights --key ATL
@@ -69,17 +73,17 @@ interface ProducePlan extends LineOptions {
 async function produce(io: Io, name: string, options: ProduceOptions): Promise<void> {
   const { timestampField, timestampUnit } = options
   if (options.key !== undefined && options.keyField !== undefined) {
-    throw badUsage('--key and --key-field exclude each other: give one of them')
+    throw badUsage('--key and --key-field exclude each other. Give one of them')
   }
   if (options.timestamp !== undefined && timestampField !== undefined) {
-    throw badUsage('--timestamp and --timestamp-field exclude each other: give one of them')
+    throw badUsage('--timestamp and --timestamp-field exclude each other. Give one of them')
   }
   if (options.records === true) checkRecordOptions(options)
   if (timestampUnit !== undefined && timestampField === undefined) {
-    throw badUsage('--timestamp-unit says what --timestamp-field counts: give both')
+    throw badUsage('--timestamp-unit is the unit of --timestamp-field. Give both')
   }
   if (options.partitions !== undefined && options.create !== true) {
-    throw badUsage('--partitions is for a topic that --create makes: give both')
+    throw badUsage('--partitions is for a topic that --create creates. Give both')
   }
   checkStdin(io.stdin)
   addAbortSignal(io.stopSignal(), io.stdin)
@@ -116,7 +120,7 @@ function checkRecordOptions({ key, keyField, timestamp, timestampField }: Produc
   ] as const
   const given = options.find(([, value]) => value !== undefined)
   if (given === undefined) return
-  throw badUsage(`--records takes keys and event times from the lines, and ${given[0]} would not count: leave it out`)
+  throw badUsage(`--records takes keys and event times from the lines, so ${given[0]} has no effect. Leave it out`)
 }
 
 async function madeTopic(log: Log, name: string, partitions = 1): Promise<TopicDescription> {

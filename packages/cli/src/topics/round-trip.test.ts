@@ -161,36 +161,41 @@ test.each([
     'a field that Object has, and the line does not',
     ['--key-field', 'constructor'],
     '{"id":1}\n',
-    'line 1 of stdin has no field "constructor"',
+    'Line 1 of stdin has no field "constructor"',
   ],
   [
     'a key that UTF-8 cannot hold',
     ['--key-field', 'id'],
     '{"id":"\\ud800"}\n',
-    'line 1 of stdin: id holds half of a surrogate pair',
+    'Line 1 of stdin: id has half of a surrogate pair',
   ],
   [
     'a line that is not UTF-8',
     ['--key-field', 'id'],
     Buffer.from('{"id":"x"}\n{"id":"\xe9"}\n', 'latin1'),
-    'line 2 of stdin is not UTF-8 (byte 0xe9 at 8)',
+    'Line 2 of stdin is not UTF-8 (byte 0xe9 at 8)',
   ],
-  ['base64 that is not base64', ['--records'], '{"valueBase64":"!!!"}\n', 'line 1 of stdin: valueBase64 is not base64'],
-  ['two keys', ['--records'], '{"key":"a","keyBase64":"YQ==","value":1}\n', 'line 1 of stdin: a record has "key" or'],
-  ['two values', ['--records'], '{"value":1,"valueText":"1"}\n', 'line 1 of stdin: a record needs one of'],
+  ['base64 that is not base64', ['--records'], '{"valueBase64":"!!!"}\n', 'Line 1 of stdin: valueBase64 is not base64'],
+  ['two keys', ['--records'], '{"key":"a","keyBase64":"YQ==","value":1}\n', 'Line 1 of stdin: a record has "key" and'],
+  ['two values', ['--records'], '{"value":1,"valueText":"1"}\n', 'Line 1 of stdin: a record needs exactly one of'],
   [
     'a valueText that is not a string',
     ['--records'],
     '{"valueText":1}\n',
-    'line 1 of stdin: valueText is not a string',
+    'Line 1 of stdin: valueText is not a string',
   ],
-  ['headers of another form', ['--records'], '{"value":1,"headers":["a"]}\n', 'line 1 of stdin: "headers" is'],
-  ['a time before 1970', ['--records'], '{"value":1,"timestamp":-5}\n', /BAD_TIMESTAMP.* line 1 of stdin: -5/],
+  ['headers of another form', ['--records'], '{"value":1,"headers":["a"]}\n', 'Line 1 of stdin: "headers" must be'],
+  [
+    'a time before 1970',
+    ['--records'],
+    '{"value":1,"timestamp":-5}\n',
+    /BAD_TIMESTAMP.* Line 1 of stdin: Timestamp -5/,
+  ],
   [
     'a timestamp that is not a time',
     ['--records'],
     '{"value":1,"timestamp":1e400}\n',
-    'line 1 of stdin: timestamp is null, and not a time',
+    'Line 1 of stdin: timestamp is null, not a time',
   ],
 ] as const)('produce refuses %s by its line', async (_, options, stdin, message) => {
   using folder = new DataFolder()
@@ -200,10 +205,10 @@ test.each([
 })
 
 test.each([
-  [['--records', '--key-field', 'id'], '--key-field would not count'],
-  [['--records', '--key', 'x'], '--key would not count'],
-  [['--records', '--timestamp-field', 'at'], '--timestamp-field would not count'],
-  [['--records', '--timestamp', '2001-01-31'], '--timestamp would not count'],
+  [['--records', '--key-field', 'id'], '--key-field has no effect'],
+  [['--records', '--key', 'x'], '--key has no effect'],
+  [['--records', '--timestamp-field', 'at'], '--timestamp-field has no effect'],
+  [['--records', '--timestamp', '2001-01-31'], '--timestamp has no effect'],
   [['--timestamp', '2001-01-31', '--timestamp-field', 'at'], 'exclude each other'],
 ])('produce refuses options that it would pass over: %j', async (options, message) => {
   using folder = new DataFolder()
@@ -227,7 +232,7 @@ test('a write that fails is reported with what is in the topic for certain', asy
   await folder.succeed(['topics', 'create', 'a', '--record-bytes-max', '100'])
   const stdin = `first\nsecond\n${'x'.repeat(200)}\nlast\n`
   const { code, stderr } = await folder.run(['topics', 'produce', 'a'], stdin)
-  expect(stderr).toMatch(/^2 records appended to a\nRECORD_TOO_LARGE: line 3 of stdin: A record of 2\d\d bytes/)
+  expect(stderr).toMatch(/^2 records appended to a\nRECORD_TOO_LARGE: Line 3 of stdin: A record of 2\d\d bytes/)
   expect(code).toBe(1)
   expect(await folder.values('a')).toEqual(['"first"', '"second"'])
 })
@@ -258,7 +263,7 @@ test('whatever a line holds is a record, or is refused by its number', () => {
         const { key, value } = recordOfLine(text, 7, { records: true, time: undefined })
         for (const content of [key, value]) if (typeof content === 'string') expect(content.isWellFormed()).toBe(true)
       } catch (error) {
-        expect(error).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('line 7 of stdin') })
+        expect(error).toMatchObject({ code: 'BAD_INPUT', message: expect.stringContaining('Line 7 of stdin') })
       }
     }),
     { numRuns: 2000 },

@@ -22,19 +22,19 @@ interface TailOptions extends DataOptions {
 
 export function tailCommand(io: Io): Command {
   return new Command('tail')
-    .description('Prints the records of a topic as they come, until Ctrl-C.')
-    .argument('<topic>', 'its name')
-    .option('--from <where>', 'start, end, an offset, or an ISO date (default: end)', parseStart)
-    .option('--partition <number>', 'this partition only', wholeNumber)
-    .option('--limit <count>', 'stop after so many records', positiveNumber)
-    .option('--until-end', 'print what is there now and stop')
+    .description('Prints the records of a topic as they are appended, until Ctrl-C.')
+    .argument('<topic>', 'the name of the topic')
+    .option('--from <where>', 'where to begin: start, end, an offset, or an ISO date (default: end)', parseStart)
+    .option('--partition <number>', 'only this partition', wholeNumber)
+    .option('--limit <count>', 'stop after this many records', positiveNumber)
+    .option('--until-end', 'print the present records, and stop')
     .addOption(dataOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-Keys and values are shown as text; bytes that are not UTF-8 as base64. With --json, "produce --records" makes the same records
-again: a value that is JSON stands as it is in "value", other text in "valueText", bytes that are not UTF-8 in "valueBase64".
+Keys and values are shown as text, and as base64 if they are not UTF-8. "produce --records" appends what --json prints as the same
+records: "value" has a value that is JSON, unchanged, "valueText" other text, and "valueBase64" bytes that are not UTF-8.
 
 Examples:
   $ millrace topics tail flights
@@ -90,7 +90,7 @@ function partitionsOf(topic: TopicDescription, wanted: number | undefined): numb
   if (wanted < topic.partitions) return [wanted]
   throw new RefusedError(
     'PARTITION_MISSING',
-    `Topic ${topic.name} has no partition ${wanted}: it has ${topic.partitions}, counted from 0`,
+    `Topic ${topic.name} has no partition ${wanted}. It has ${topic.partitions}, counted from 0`,
     { topic: topic.name, partition: wanted },
   )
 }

@@ -15,8 +15,8 @@ export async function existingTopic(log: Log, name: string): Promise<TopicDescri
   if (topic !== undefined) return topic
   throw new RefusedError(
     'TOPIC_MISSING',
-    `There is no topic ${JSON.stringify(name)} in ${log.location}. "millrace topics list" shows those that are there; ` +
-      `"millrace topics create ${name}" makes it`,
+    `Topic ${JSON.stringify(name)} does not exist in ${log.location}. Correct the name ("millrace topics list" shows the topics), or ` +
+      `create it with "millrace topics create ${name}"`,
     { topic: name },
   )
 }

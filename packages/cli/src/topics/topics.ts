@@ -10,7 +10,7 @@ import { tailCommand } from './tail.ts'
 
 export function topicsCommand(io: Io): Command {
   return new Command('topics')
-    .description('Lists, makes, fills and reads topics.')
+    .description('Lists, creates, fills, reads and deletes topics.')
     .helpCommand(false)
     .addHelpText(
       'after',

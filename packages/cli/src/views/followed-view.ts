@@ -55,7 +55,7 @@ function partsMissing({ name, partitions }: ViewDescription, missing: readonly n
   return new RetriableError(
     'VIEW_INCOMPLETE',
     `View ${name} has ${amount(partitions, 'part')}, and no process that answers serves ${parts} ${missing.join(', ')}, which ` +
-      `${are} being restored or moved; try again in a moment`,
+      `${are} being restored or moved. Retry in a moment`,
     { store: name },
   )
 }
@@ -64,7 +64,7 @@ function partsMissing({ name, partitions }: ViewDescription, missing: readonly n
 function partsMoved(name: string): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `Parts of view ${name} moved to another process while they were followed; try again`,
+    `Parts of view ${name} moved to another process while they were followed. Run the command again`,
     { store: name },
   )
 }

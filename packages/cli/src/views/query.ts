@@ -39,20 +39,20 @@ interface QueryOptions extends DataOptions {
 
 export function queryCommand(io: Io): Command {
   return new Command('query')
-    .description('Reads a view of a job: one key, the windows of a key, or a range. Only committed state.')
-    .argument('<view>', 'its name')
-    .argument('[key]', 'text, or JSON where the keys are no strings; without it, a range')
+    .description('Reads a view of a job: one key, the windows of a key, or a range. Reads only committed state.')
+    .argument('<view>', 'the name of the view')
+    .argument('[key]', 'text, or JSON if the keys are not strings; leave it out to read a range')
     .option('--window <time>', 'the start of one window of the key: ms or an ISO date (UTC)', timeMs)
-    .option('--window-from <time>', 'windows that start then or later', timeMs)
-    .option('--window-to <time>', 'windows that start before', timeMs)
+    .option('--window-from <time>', 'windows that start at this time or later', timeMs)
+    .option('--window-to <time>', 'windows that start before this time', timeMs)
     .option('--all', `all entries (default: the first ${ENTRIES_SHOWN})`)
-    .option('--limit <count>', 'at most so many entries', positiveNumber)
-    .option('--last <count>', 'the last so many entries: the latest windows of a key', positiveNumber)
+    .option('--limit <count>', 'at most this many entries', positiveNumber)
+    .option('--last <count>', 'the last entries: with a key, its latest windows', positiveNumber)
     .option('--reverse', 'from the last entry to the first')
-    .option('--from <key>', 'keys from this one on')
-    .option('--to <key>', 'keys before this one')
-    .option('--prefix <text>', 'keys that start with this')
-    .option('--after <position>', 'wait until the answer reflects this: topic/partition=offset,…')
+    .option('--from <key>', 'keys from this key on')
+    .option('--to <key>', 'keys before this key')
+    .option('--prefix <text>', 'keys that start with this text')
+    .option('--after <position>', 'wait until the answer reflects this position: topic/partition=offset,…')
     .option('--timeout <time>', 'how long to wait for --after, such as 10s (default: 5s)', durationMs)
     .addOption(jsonOption())
     .addOption(dataOption())
@@ -61,9 +61,9 @@ export function queryCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-With --json each line is {"key":…,"window":{"start":…,"end":…},"value":…}; "window" only where the view has windows.
-A key that has no value ends with exit code 4. Of a job that does not run, the view is read as it was committed last, and stderr says
-from when that is.
+With --json each line is {"key":…,"window":{"start":…,"end":…},"value":…}, with "window" only if the view has windows. The exit
+code is 4 if the key has no value. If the job does not run, the view is read as the job committed it last, and stderr reports when
+that was.
 
 Examples:
   $ millrace query delays
@@ -104,7 +104,7 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
   }
   const windowed = found.view.shape !== 'key'
   if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
-    throw badUsage(`View ${name} has no windows: leave --window, --window-from and --window-to out`)
+    throw badUsage(`View ${name} has no windows. Leave out --window, --window-from and --window-to`)
   }
   const json = options.json === true
   if (key !== undefined) refuseRounded(found.view, key)
@@ -156,7 +156,7 @@ async function printEntries(
   await output.flush()
   if (!json) printRows(io, entryRows(shown.map((entry) => shownEntry(view, entry))), false)
   if (more && (last ?? options.limit) === undefined) {
-    io.stderr.write('There are more: --all, --limit, --last, --from, --prefix\n')
+    io.stderr.write('The view has more entries: --all, --limit, --last, --from, --prefix\n')
   }
   return read
 }
@@ -165,19 +165,19 @@ function refuseContradictions(key: string | undefined, options: QueryOptions): v
   const range = options.all === true ? '--all' : options.from !== undefined ? '--from' : undefined
   const other = range ?? (options.to !== undefined ? '--to' : options.prefix !== undefined ? '--prefix' : undefined)
   if (key !== undefined && other !== undefined && other !== '--all') {
-    throw badUsage(`A key and ${other} exclude each other: give one of them`)
+    throw badUsage(`A key and ${other} exclude each other. Give one of them`)
   }
   if (key === undefined && options.window !== undefined) {
-    throw badUsage('--window needs a key; --window-from and --window-to choose windows of all keys')
+    throw badUsage('--window needs a key. For windows of all keys, use --window-from and --window-to')
   }
   if (options.last !== undefined && (options.limit !== undefined || options.all === true)) {
-    throw badUsage(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other: give one of them`)
+    throw badUsage(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other. Give one of them`)
   }
 }
 
 function refuseOrder({ last, reverse }: QueryOptions): void {
   const given = last !== undefined ? '--last' : reverse === true ? '--reverse' : undefined
-  if (given !== undefined) throw badUsage(`${given} is for several entries, and this is one: leave it out`)
+  if (given !== undefined) throw badUsage(`${given} is for several entries, and this query reads one. Leave it out`)
 }
 
 function entriesQuery(key: string | undefined, options: QueryOptions): EntriesQuery {
@@ -193,7 +193,7 @@ function shownEntry(view: ViewDescription, entry: FoundEntry): FoundEntry {
 /** JavaScript would round such a key of digits to another key. */
 function refuseRounded(view: ViewDescription, text: string): void {
   if (hasTextKeys({ name: view.key }) || !isJsonNumber(text) || isExactNumber(text)) return
-  throw badInput(`JavaScript rounds ${text} to ${Number(text)}: no entry of view ${view.name} has such a key`)
+  throw badInput(`View ${view.name} has no key ${text}: JavaScript rounds it to ${Number(text)}`)
 }
 
 function valueMissing(view: ViewDescription, text: string, window: number | undefined): RefusedError {
@@ -203,6 +203,6 @@ function valueMissing(view: ViewDescription, text: string, window: number | unde
   const hint =
     hasTextKeys({ name: view.key }) || typeof key === 'string'
       ? ''
-      : `. Keys of this view are ${view.key}, so ${text} was read as it: if the key is that text, write '${JSON.stringify(text)}'`
+      : `. Keys of this view are ${view.key}, so ${text} was read as such a key. If the key is text, write '${JSON.stringify(text)}'`
   return new RefusedError('VALUE_MISSING', problem + hint)
 }

@@ -48,7 +48,7 @@ async function openOn(
     const names = choicesOf(having.map((each) => each.job)).join(', ')
     throw new RefusedError(
       'BAD_INPUT',
-      `No job runs on ${resolve(data)}, and several have had a view ${name}: ${names}. Choose one with --job`,
+      `No job runs on ${resolve(data)}, and several jobs have had a view ${name}: ${names}. Choose one with --job`,
     )
   }
   const progress = new Progress(io, 'changelog records read')
@@ -69,8 +69,8 @@ async function openOn(
   const when =
     committedAtMs === null
       ? 'it has committed nothing yet'
-      : `this is what it had committed at ${timeText(committedAtMs)}`
-  io.stderr.write(`Job ${printable(first.job)} does not run; ${when}\n`)
+      : `the view is as it was committed at ${timeText(committedAtMs)}`
+  io.stderr.write(`Job ${printable(first.job)} does not run: ${when}\n`)
   return {
     view: described,
     client,

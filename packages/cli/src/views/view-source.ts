@@ -25,10 +25,9 @@ export interface FoundView {
 }
 
 export function urlOption(): Option {
-  return new Option(
-    '--url <url>',
-    'where the job answers (default: the job that runs on the data directory)',
-  ).argParser(httpUrl)
+  return new Option('--url <url>', 'the URL of the job (default: the job that runs on the data directory)').argParser(
+    httpUrl,
+  )
 }
 
 export function jobOption(): Option {
@@ -63,7 +62,7 @@ async function processesWith(
   const names = (described[0] ?? []).map((view) => view.name).join(', ')
   throw new RefusedError(
     'VIEW_MISSING',
-    `The job at ${clients[0]?.url} has no view ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}`,
+    `The job at ${clients[0]?.url} has no view ${JSON.stringify(name)}. Its views: ${names === '' ? 'none' : names}`,
   )
 }
 

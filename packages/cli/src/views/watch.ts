@@ -19,7 +19,7 @@ interface WatchOptions extends DataOptions {
 export function watchCommand(io: Io): Command {
   return new Command('watch')
     .description('Prints the changes of a view as they are committed, until Ctrl-C.')
-    .argument('<view>', 'its name')
+    .argument('<view>', 'the name of the view')
     .addOption(jsonOption())
     .addOption(dataOption())
     .addOption(urlOption())
@@ -27,7 +27,7 @@ export function watchCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-Each line is one entry's new value; a commit's changes come together, each key at most once. A deleted entry is null.
+Each line is the new value of one entry. The changes of a commit come together, each key at most once. A deleted entry is null.
 
 Examples:
   $ millrace watch delays
