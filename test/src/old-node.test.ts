@@ -26,7 +26,7 @@ test('the command, started on a Node that is too old, says so in one line and ex
     return
   }
   const { status, stdout, stderr } = spawnSync(oldNode, [bin('millrace.js'), '--help'], { encoding: 'utf8' })
-  expect(stderr).toMatch(/^NODE_TOO_OLD: Millrace needs Node 22\.22 or later, but .+ is \d+\.\d+\.\d+: .+\n$/)
+  expect(stderr).toMatch(/^NODE_TOO_OLD: Millrace needs Node 22\.22 or later, and .+ is \d+\.\d+\.\d+\. .+\n$/)
   expect({ status, stdout }).toEqual({ status: 3, stdout: '' })
 })
 
