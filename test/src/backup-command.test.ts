@@ -11,7 +11,7 @@ async function valuesIn(data: string): Promise<string[]> {
   return lines.map((line) => JSON.parse(line).valueText)
 }
 
-test('backup and restore make the same data again, and say what they did', { timeout: 60_000 }, async () => {
+test('backup and restore create the same data again, and report what they did', { timeout: 60_000 }, async () => {
   using folder = new UserFolder()
   const data = folder.directory('data')
   const [backup, restored] = [`${data}-backup`, `${data}-restored`]
@@ -28,7 +28,7 @@ test('backup and restore make the same data again, and say what they did', { tim
   expect(incomplete).toMatchObject({ code: 5, stderr: expect.stringContaining('BACKUP_INCOMPLETE') })
 })
 
-test('a backup to a full disk says so, leaves nothing there, and the data as it was', {
+test('a backup to a full disk reports it, leaves nothing there, and the data as it was', {
   timeout: 60_000,
 }, async (context) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {

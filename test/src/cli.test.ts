@@ -43,7 +43,7 @@ test('a CSV file is imported a row a record, and resumed without a repeat', { ti
   ])
 })
 
-test('an import says what retention leaves of history that is imported all the same', {
+test('an import reports what retention leaves of records that are imported with --allow-expired', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()
@@ -110,7 +110,7 @@ export default job(
 )
 `
 
-test('a query prints the last entries, in either order, and says how a key was read', {
+test('a query prints the last entries, in either order, and reports how a key was read', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()
@@ -152,7 +152,7 @@ test('a query prints the last entries, in either order, and says how a key was r
   expect((await job.ended).stderr).toContain('latest has stopped: 4 records committed in ')
 })
 
-test('a query prints the first 20 entries, or as many as it is told to', { timeout: TIMEOUT_MS }, async () => {
+test('a query prints the first 20 entries, or as many as its options state', { timeout: TIMEOUT_MS }, async () => {
   using folder = new UserFolder()
   const data = ['--data', folder.data]
   await succeed(['topics', 'create', 'numbers', ...data])
@@ -187,7 +187,7 @@ test('a job that is started again is joined, and taken over from who dies', { ti
   expect((await second.ended).code).toBe(0)
 })
 
-test('a job that was killed is not taken for a running one', { timeout: TIMEOUT_MS }, async () => {
+test('a job that was killed does not count as running', { timeout: TIMEOUT_MS }, async () => {
   using folder = new UserFolder()
   await succeed(['topics', 'create', 'numbers', '--data', folder.data])
   const job = start(['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--data', folder.data])
@@ -221,7 +221,7 @@ test('the data directory may be named before the command or after it', { timeout
   expect(list.match(/"topic":"\w"/g)).toEqual(['"topic":"a"', '"topic":"b"'])
 })
 
-test('a view that is added is refused, started empty, and says so; a reset computes it whole', {
+test('a view that is added is refused, or started empty with a notice, and a reset computes it whole', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()

@@ -7,7 +7,7 @@ import { run, succeed } from './flights/command.ts'
 
 const DEMO = fileURLToPath(new URL('../../jobs/flights/src/demo.ts', import.meta.url))
 
-test('the demo answers the queries that it prints, and goes on where it was when it is run again', {
+test('the demo answers the queries that it prints, and continues where it was when it is run again', {
   timeout: 300_000,
 }, async (context) => {
   if (process.env['CI'] !== 'true') context.skip('takes a minute; CI=true runs it')

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { UserFolder } from './command/job-files.ts'
 import { run, succeed } from './flights/command.ts'
 
-test('a full disk ends an import with a message that says so, and what was there stays readable', {
+test('a full disk ends an import with a message that states it, and what was there stays readable', {
   timeout: 60_000,
 }, async (context) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {

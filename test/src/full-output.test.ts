@@ -27,7 +27,7 @@ async function runFull(args: readonly string[]): Promise<{ readonly code: number
 }
 
 test.runIf(process.platform === 'linux')(
-  'output to a full disk ends with 1 and says so, whatever form it has',
+  'output to a full disk exits with 1 and reports it, whatever form it has',
   { timeout: 60_000 },
   async () => {
     using folder = new UserFolder()

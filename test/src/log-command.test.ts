@@ -30,7 +30,7 @@ const lines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
-test('verify says what is damaged and where, and ends with 1; else it ends with 0', {
+test('verify reports what is damaged and where, and exits with 1, and otherwise with 0', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()
@@ -81,7 +81,9 @@ test('dump shows the batches and records around damage', { timeout: TIMEOUT_MS }
   expect((await dump('--limit', '1')).trim().split('\n')).toHaveLength(1)
 })
 
-test('repair says what would be lost, does it with --yes, and a job then runs', { timeout: TIMEOUT_MS }, async () => {
+test('repair reports what would be lost, repairs with --yes, and a job then runs', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   using folder = new UserFolder()
   const segment = await threeBatches(folder)
   damage(segment, 'two')

@@ -19,7 +19,7 @@ function findOldNode(): string | undefined {
   })
 }
 
-test('the command, started on a Node that is too old, says so in one line and exits with 3', (context) => {
+test('the command, started on a Node that is too old, reports it in one line and exits with 3', (context) => {
   if (oldNode === undefined) {
     if (process.env['CI'] !== undefined) throw new Error('CI must name an old Node in MILLRACE_OLD_NODE')
     context.skip('no Node older than 22 on this machine')

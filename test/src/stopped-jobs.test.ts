@@ -99,7 +99,7 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     ])
   })
 
-  test('is queried also if it was killed, and goes on as if nothing had been', async () => {
+  test('is queried also if it was killed, and continues with the right result', async () => {
     using folder = new UserFolder()
     const data = await finishedJob(folder)
     const job = start(['run', '--no-check', join(folder.path, 'job.ts'), ...data])

@@ -17,7 +17,7 @@ export default job('batch', totals)${ending}
 `
 }
 
-test('two versions of a job run beside each other, each with its own results, and are told apart', {
+test('two versions of a job run beside each other, each with its own results, and are distinguished by name', {
   timeout: 120_000,
 }, async () => {
   using folder = new UserFolder()

@@ -79,7 +79,7 @@ function byHour([a]: [string, unknown], [b]: [string, unknown]): number {
   return Number(a.split(' ')[1]) - Number(b.split(' ')[1])
 }
 
-test('a copy that starts from the pages and follows the changes is right at every position told', async () => {
+test('a copy that starts from the pages and follows the changes is right at every reported position', async () => {
   await using running = await run()
   const view = running.client.view(delays)
   const before: Flight[] = [{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }]
@@ -118,7 +118,7 @@ test('a copy that starts from the pages and follows the changes is right at ever
   expect(copy).toEqual(delaysOf([...before, ...later]))
 })
 
-test('what is processed and not yet committed is not told', async () => {
+test('what is processed and not yet committed is not reported', async () => {
   await using running = await run(60_000)
   await running.produce([{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }])
   await vi.waitUntil(async () => {
@@ -151,7 +151,7 @@ test('a follower survives a restart of the server, and knows that it may have mi
   expect(events).toEqual(['start', 'BOS 1', 'start', 'JFK 1'])
 })
 
-test('the status and the list of views tell of the running job', async () => {
+test('the status and the list of views describe the running job', async () => {
   await using running = await run()
   const after = await running.produce([{ origin: 'ATL', destination: 'BOS', at: 0, delay: 1 }])
   await running.client.view(arrivals).get('BOS', { after })

@@ -58,7 +58,8 @@ function throwInsteadOfExiting(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout.write(text),
     writeErr: (text) => io.stderr.write(printableLines(text)),
-    outputError: (text, write) => write(text.replace(/^error: /, 'BAD_USAGE: ')),
+    outputError: (text, write) =>
+      write(text.replace(/^error: (.)/, (_, first: string) => `BAD_USAGE: ${first.toUpperCase()}`)),
   })
   command.showHelpAfterError(
     `(${command.name() === 'millrace' ? 'millrace' : commandPath(command)} --help explains more)`,

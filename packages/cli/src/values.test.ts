@@ -24,7 +24,7 @@ test('times are ms or ISO dates, and UTC where they name no zone', () => {
   expect([timeMs('2001-01-31'), timeMs('-5')]).toEqual([Date.UTC(2001, 0, 31), -5])
 })
 
-test('what only looks like a date is none', () => {
+test('text that only looks like a date is refused', () => {
   expect(['2001', '31.1.2001', '2001-13-01', 'now', ''].map(isoTime)).toEqual(Array(5).fill(undefined))
 })
 

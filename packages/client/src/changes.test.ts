@@ -63,7 +63,7 @@ async function settle(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0)
 }
 
-test('the start is told, then each commit whole', async () => {
+test('the stream reports the start, then each commit whole', async () => {
   const server = serve()
   const { events } = follow(server)
   await settle()
@@ -87,7 +87,7 @@ test('events may be cut anywhere, also inside a character', async () => {
   expect(events).toEqual(['@5', ['é𝄞', 1, '@6']])
 })
 
-test.each(['end', 'break'] as const)('a connection that meets its %s is made again', async (how) => {
+test.each(['end', 'break'] as const)('a connection that fails by %s is opened again', async (how) => {
   const server = serve()
   const { events } = follow(server)
   await settle()
@@ -119,7 +119,7 @@ test('a new connection at which nothing was missed goes unnoticed', async () => 
   expect(events).toEqual(['@5', ['ATL', 1, '@6'], ['ATL', 2, '@7']])
 })
 
-test('tries get rarer, up to a bound, and a connection that stands makes them frequent again', async () => {
+test('retries get rarer, up to a bound, and a connection that works makes them frequent again', async () => {
   const server = serve()
   follow(server)
   await settle()
@@ -143,7 +143,7 @@ test('tries get rarer, up to a bound, and a connection that stands makes them fr
   expect(server.streams).toHaveLength(3)
 })
 
-test('a connection that has gone silent is made again; one that shows signs of life is not', async () => {
+test('a silent connection is opened again, and one that shows signs of life is not', async () => {
   const server = serve()
   follow(server)
   await settle()

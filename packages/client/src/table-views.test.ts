@@ -45,14 +45,14 @@ test('reading a view wrongly does not compile', () => {
   expect(wrong).toBeTypeOf('function')
 })
 
-test("a table's view is asked for with the table's serdes, and not for its description", async () => {
+test("a table's view is read with the table's serdes, without a request for its description", async () => {
   const server = new ScriptedServer()
   server.answer('/views/gates/value', { key: 7, value: 3, position: '' })
   expect(await client(server).view(gates).get(7)).toBe(3)
   expect(server.requests.map((url) => `${url.pathname}${url.search}`)).toEqual(['/views/gates/value?key=7'])
 })
 
-test("a key that is none of the table's is refused", async () => {
+test("a key that does not fit the table's serde is refused", async () => {
   const server = new ScriptedServer()
   server.answer('/views/gates/entries', { entries: [{ key: 'x', value: 3 }], next: null, position: '' })
   await expect(client(server).view(gates).range()).rejects.toMatchObject({ code: 'BAD_ANSWER' })
@@ -63,7 +63,7 @@ test('a table that is not kept has no view', () => {
   expect(() => client().view(busy)).toThrow(expect.objectContaining({ code: 'VIEW_MISSING' }))
 })
 
-test('a table by windowed keys, without windows of its own, is to be read by name', () => {
+test('a table by windowed keys, without windows, must be read by name', () => {
   const latest = delays.changes().toTable('latest')
   expect(() => client().view(latest)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
 })

@@ -27,7 +27,7 @@ function lastRequest(server: ScriptedServer): Record<string, string> {
   return Object.fromEntries(server.requests.at(-1)?.searchParams ?? [])
 }
 
-test('a value is asked for by key, and comes with what it reflects', async () => {
+test('a value is requested by key, and comes with the position that it reflects', async () => {
   const server = new ScriptedServer()
   server.answer('/views/totals/value', { key: 'a&b=ü', value: { minutes: 3 }, position: 'flights/0=3' })
   const view = client(server).view<string, { minutes: number }>('totals')
@@ -44,7 +44,7 @@ test('a key without a value is undefined, and has a position too', async () => {
   expect(await view.lookup('ATL')).toEqual({ value: undefined, position: { flights: { 0: 3 } } })
 })
 
-test('an answer of a view that does not count from the start says from where on it does', async () => {
+test('an answer of a view that does not count from the start states the position from which it counts', async () => {
   const server = new ScriptedServer()
   const from = { position: 'flights/0=9', completeFrom: 'flights/0=7' }
   const views = client(server)
@@ -60,7 +60,7 @@ test('an answer of a view that does not count from the start says from where on 
   expect(await view.lookup('ATL')).toMatchObject({ value: undefined, completeFrom })
 })
 
-test('a read waits for a position where it is told to', async () => {
+test('a read waits for the position that its options name', async () => {
   const server = new ScriptedServer()
   server.answer('/views/delays/value', { key: 'ATL', value: 1, position: 'flights/0=9' })
   const view = client(server).windowedView<string, number>('delays')
@@ -81,7 +81,7 @@ test('an answer of a view with windows has the window, start and end', async () 
   expect(await view.lookup('ATL', HOUR)).toEqual({ value: 1, window, position: { flights: { 0: 9 } } })
 })
 
-test('keys that are no strings are asked for as JSON', async () => {
+test('keys that are not strings are requested as JSON', async () => {
   const server = new ScriptedServer()
   const views = client(server)
   server.answer('/views', { views: [{ ...described('totals', null), key: 'json' }] })
@@ -132,7 +132,7 @@ test("a key's windows are walked to the end, and no further than they are taken"
   expect(lastRequest(server)).toEqual({ key: 'ATL', limit: '1000', cursor: '2' })
 })
 
-test('the list of views and the status are told', async () => {
+test('the client returns the list of views and the status', async () => {
   const server = new ScriptedServer()
   server.answer('/status', { job: 'flights', phase: 'running', atMs: 1, tasks: [] })
   const requests = client(server)
@@ -170,7 +170,7 @@ test('a view that the job does not have is refused, with those that it has', asy
   await expect(read).rejects.toMatchObject({ code: 'VIEW_MISSING', message: expect.stringContaining('delays, totals') })
 })
 
-test('a server that cannot be reached is named, and asked again the next time', async () => {
+test('a server that cannot be reached is named, and the next call connects again', async () => {
   const server = new ScriptedServer()
   const view = client(server).view('totals')
   server.stop('/views')
@@ -191,7 +191,7 @@ test.each([
   ['JSON of another kind', () => Response.json([1]), 'BAD_ANSWER'],
   ['an entry without a position', () => Response.json({ key: 'a', value: 1 }), 'BAD_ANSWER'],
   ['null', () => Response.json(null), 'BAD_ANSWER'],
-])('%s instead of an answer is told apart', async (_what, response, code) => {
+])('%s instead of an answer has its own error', async (_what, response, code) => {
   const server = new ScriptedServer()
   server.respond('/views/totals/value', response)
   await expect(client(server).view('totals').get('ATL')).rejects.toMatchObject({ code })

@@ -74,7 +74,7 @@ test('a tombstone gets a delete horizon when it is first compacted, and goes whe
   expect(compacted(first, NOW_MS + TOMBSTONE_KEPT_MS)).toEqual({ kept: undefined, tombstonesGone: true })
 })
 
-test('a batch whose tombstones are gone says so for good', () => {
+test('a batch whose tombstones are deleted records that for good', () => {
   const batch = batchOf([
     ['gone', null, 5],
     ['stays', '1', 7],
@@ -97,7 +97,7 @@ test('a tombstone stays while it is not recorded that its batch has been compact
   expect(compacted(first, 2 * NOW_MS, 1)).toEqual({ kept: undefined, tombstonesGone: true })
 })
 
-test('a superseded tombstone goes at once, and nobody has to know', () => {
+test('a superseded tombstone is deleted at once, without a trace', () => {
   const batch = batchOf([
     ['k', null, 5],
     ['k', 'again', 6],

@@ -28,7 +28,7 @@ test.each<[keyof TopicSettings, number, number]>([
   }
 })
 
-test('everything that is wrong is told at once', () => {
+test('all wrong settings are reported at once', () => {
   const given = { partitions: 0, segmentBytes: 1, cleanup: 'never' as 'delete' }
   expect(() => fillSettings('t', given)).toThrow(/partitions is 0.*segmentBytes is 1.*cleanup is "never"/)
 })

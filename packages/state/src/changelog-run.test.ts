@@ -36,7 +36,7 @@ test('each batch of a larger commit but the last ends with a record that more fo
   expect(keysOf(changelog).flat()).toHaveLength(ENTRIES + 3 + batches.length)
 })
 
-test('an entry that is larger than a batch has one of its own, closed like any other', async () => {
+test('an entry that is larger than a batch gets a batch for itself, closed like any other', async () => {
   const changelog = new MemoryChangelog(600)
   const state = await openState('a')
   await commit(state, changelog, 'x'.repeat(1000))

@@ -227,7 +227,7 @@ test('A page ends at its bytes while it is read: what is behind them is not read
   expect(rest.entries.map(({ key }) => key.readUInt32BE(0))).toEqual([4])
 })
 
-test('A page ends once it has looked at enough, and the next goes on where it stopped', async () => {
+test('A page ends once it has looked at enough, and the next continues where it stopped', async () => {
   const rows = 30_000
   const { store, read, total } = await countedStore(rows, Buffer.from('v'), (row) =>
     row === rows - 1 ? 1000 : row % 5,

@@ -35,7 +35,7 @@ test('A new state is fresh and at 0; opened again it stands where its last commi
   await second.state.close()
 })
 
-test('A disk that takes no new state is told of by code, task and place', async () => {
+test('A disk that accepts no new state is reported by code, task and place', async () => {
   const directory = join(temporaryDirectory(), 'state')
   const full = () => {
     throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
@@ -169,7 +169,7 @@ test('A store that was started empty again reads nothing of the one before, thou
   await first.state.close()
 })
 
-test('The changelog is told once what wrote the stores', async () => {
+test('The changelog records once which serdes wrote the stores', async () => {
   const directory = temporaryDirectory()
   const changelog = new MemoryChangelog()
   let { state } = await openWith(directory, [TOTALS])
@@ -231,7 +231,7 @@ test('What cannot be encoded leaves the group empty and the change in place, so 
   await state.close()
 })
 
-test('An open state asks for a commit once it holds 100,000 entries, and lets a quarter of them go then', async () => {
+test('An open state requests a commit once it holds 100,000 entries, and lets a quarter of them go then', async () => {
   const { state } = await openWith(temporaryDirectory(), [TOTALS])
   const changelog = new MemoryChangelog()
   const totals = state.keyValueStore<string, unknown>('totals')

@@ -12,7 +12,7 @@ test.for([
   ['a finished job', finishedData],
   ['a killed job', abandonedData],
 ] as const)(
-  'a file of %s that is deleted gives no wrong result: it is made again, or refused',
+  'a file of %s that is deleted gives no wrong result: it is created again, or refused',
   {
     timeout: TIMEOUT_MS,
   },

@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 
 describe.each(['ENOSPC', 'EIO'] as const)('a disk that answers %s', (error) => {
-  test('at any call that changes files costs nothing that was acknowledged, and is told by name', {
+  test('at any call that changes files costs nothing that was acknowledged, and is reported by name', {
     timeout: TIMEOUT_MS,
   }, async (context) => {
     needs(context, hasStrace(), 'strace')

@@ -11,7 +11,7 @@ const POINTS = 8
 /** At every so many points, the process that recovers is killed as well. */
 const TWICE_EVERY = 3
 
-test('a job that is killed at any file-system call goes on as if nothing had been, also when it is killed again', {
+test('a job that is killed at any file-system call continues with the right result, also when it is killed again', {
   timeout: TIMEOUT_MS,
 }, async (context) => {
   needs(context, hasStrace(), 'strace')

@@ -78,7 +78,7 @@ test.for([
 })
 
 test.for(['topics/orders', 'state'])(
-  'a job goes on to the right result when %s alone is newer than the rest',
+  'a job continues to the right result when %s alone is newer than the rest',
   { timeout: TIMEOUT_MS },
   async (part) => {
     using mix = mixed(earlier, later, part)
@@ -86,7 +86,7 @@ test.for(['topics/orders', 'state'])(
   },
 )
 
-test('a job goes on to the right result when its local state alone is older than the rest', {
+test('a job continues to the right result when its local state alone is older than the rest', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using mix = mixed(later, earlier, 'state')
@@ -117,7 +117,7 @@ test('a job is refused when an input was replaced by an older copy that has grow
   await log.close()
 })
 
-test('a topic of a job that is missing is refused, until somebody says that it was removed on purpose', {
+test('a topic of a job that is missing is refused, until the user states that it was removed on purpose', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using copy = new ScratchDirectory()

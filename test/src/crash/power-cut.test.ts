@@ -15,7 +15,7 @@ const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : 1
 const CUTS_A_DIRECTORY = 6
 const MOMENT_MS = 200
 
-test('after a power cut at any moment everything that was acknowledged is there, and the job goes on as if nothing had been', {
+test('after a power cut at any moment everything that was acknowledged is there, and the job continues with the right result', {
   timeout: TIMEOUT_MS,
 }, async (context) => {
   const missing = missingForPowerCuts()

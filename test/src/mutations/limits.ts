@@ -126,7 +126,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'connectors/TRIES': { becomes: '1000', tests: [`${FILE_LOG}/inspect/verify-partition.test.ts`] },
   'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
-  'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts#says where`] },
+  'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts#reports the place`] },
   'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
   'core/INT32_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },

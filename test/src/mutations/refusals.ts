@@ -33,7 +33,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
-  'cli/LOG_DAMAGED': ['test/src/log-command.test.ts#verify says|repair says'],
+  'cli/LOG_DAMAGED': ['test/src/log-command.test.ts#verify reports|repair reports'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],

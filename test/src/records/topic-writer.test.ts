@@ -147,7 +147,7 @@ function boundedLog(log: Log, bound: number): { readonly log: Log; readonly most
   return { log: { ...log, openWriter }, most: () => most }
 }
 
-test('a writer that has no room says so, and has room again after a flush', async () => {
+test('a writer that has no room reports it, and has room again after a flush', async () => {
   const memory = await openTestLog('memory')
   await memory.admin.createTopic('lines')
   const writer = await openTopicWriter(boundedLog(memory, 3).log, lines)

@@ -112,14 +112,14 @@ test('a store with more entries than one transaction deletes starts empty, and a
   expect(await world.rows(job('j', one, two), 'two')).toEqual(new Map([['k', 10]]))
 })
 
-test('a store that was away while nothing was processed goes on where it was', async () => {
+test('a store that was away while nothing was processed continues where it was', async () => {
   await run(job('j', one, two))
   await world.runToEnd(job('j', one))
   await run(job('j', one, two))
   expect(await world.rows(job('j', one, two), 'two')).toEqual(new Map([['k', 20]]))
 })
 
-test('a view that is added to a job that has run is refused, or says from where it counts', async () => {
+test('a view that is added to a job that has run is refused, or reports from where it counts', async () => {
   await run(job('j', one))
   await world.produce('numbers', numbers.value, [{ key: 'k', value: 1, timestamp: 5000, partition: 1 }])
   await world.runToEnd(job('j', one))

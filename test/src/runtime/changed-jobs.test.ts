@@ -35,7 +35,7 @@ function produce(...values: number[]): Promise<void> {
   return world.produce('numbers', numbers.value, records)
 }
 
-test('another job under the name of a running one is refused, and the running one goes on', async () => {
+test('another job under the name of a running one is refused, and the running one continues', async () => {
   const theJob = job('shared', sums)
   const other = job('shared', sums, stream(numbers).to(out))
   const running = await world.start(theJob)
@@ -162,7 +162,7 @@ describe('a store whose name means something else now', () => {
     expect(await world.start(before).catch((error: RefusedError) => error)).toMatchObject({ code: 'STORE_CHANGED' })
   })
 
-  test('goes on with other functions, and with windows that are kept longer or shorter', async () => {
+  test('continues with other functions, and with windows that are kept longer or shorter', async () => {
     const kept = (retention: number) => byKey().window(tumbling(10, { retention })).count('s')
     await produce(1, 2)
     await world.runToEnd(job('j', kept(1000)))

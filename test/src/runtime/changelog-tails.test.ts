@@ -56,7 +56,7 @@ async function abortedTransaction(records: number): Promise<void> {
   await writer.close()
 }
 
-describe('a changelog that ends in what nobody reads', () => {
+describe('a changelog that ends in records that no reader shows', () => {
   for (const [tail, compact] of [
     ['an aborted transaction', false],
     ['the marker of one whose records were compacted away', true],

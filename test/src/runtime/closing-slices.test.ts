@@ -50,7 +50,7 @@ test('a window with many keys closes in pieces: queries are answered and commits
   expect(keys).toHaveLength(KEYS)
 })
 
-test('a job that is stopped while a window closes goes on behind the last result that it has committed', async () => {
+test('a job that is stopped while a window closes continues behind the last result that it has committed', async () => {
   await world.produce('numbers', numbers.value, [{ key: 'next', value: 0, timestamp: 1000 }])
   let stops = 0
   for (let before = 0; before < KEYS; before = (await world.read('finals', finals.value)).length) {

@@ -66,7 +66,7 @@ describe('a job that reads a compacted topic into a table', () => {
     expect(await tableOf()).toEqual(new Map([['kept', 'v']]))
   })
 
-  test('goes on after years if it had read the deletion', async () => {
+  test('continues after years if it had read the deletion', async () => {
     await world.runToEnd(theJob)
     await cleanAfter(20_000)
     await world.runToEnd(theJob)

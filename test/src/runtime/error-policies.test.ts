@@ -26,7 +26,7 @@ async function outputs(): Promise<unknown[]> {
 }
 
 describe('error policies', () => {
-  test('fail by default, naming the record, and go on once it is mended', async () => {
+  test('fail by default, naming the record, and continue once it is corrected', async () => {
     await produce(1, 2, 3)
     const make = (fn: (value: number) => number) => job('fails', stream(numbers).mapValues(fn).to(out))
     const failing = make((value) => {
@@ -40,7 +40,7 @@ describe('error policies', () => {
     expect((await outputs()).at(-1)).toEqual(['k', 30])
   })
 
-  test('skip and count, or bury with the reason', async () => {
+  test('skip and count, or send to the dead letters with the reason', async () => {
     await world.topic('dead')
     await produce(1, 2, 3)
     const undecodable = topic('numbers', { key: string(), value: int32() })
@@ -115,7 +115,7 @@ describe('error policies', () => {
     ])
   })
 
-  test('are not asked where the topic is read without keys', async () => {
+  test('do not apply if the topic is read without keys', async () => {
     await world.topic('plain', { partitions: 1 })
     await world.produce('numbers', numbers.value, [
       { key: null, value: 1, timestamp: 1 },

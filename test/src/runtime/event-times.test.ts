@@ -53,7 +53,7 @@ describe('a record from the future', () => {
     expect(await world.read('letters', readings.value)).toHaveLength(1)
   })
 
-  test('stops a job that does not say otherwise, and the message names the record and the setting', async () => {
+  test('stops a job without another policy, and the message names the record and the setting', async () => {
     await produce(Date.now() + 2 * DAY_MS)
     await expect(world.runToEnd(jobOver(readings))).rejects.toMatchObject({
       code: 'TIMESTAMP_AHEAD',
@@ -86,7 +86,7 @@ describe('an event time that no log can hold with its windows', () => {
     },
   )
 
-  test('stops a job that does not say otherwise', async () => {
+  test('stops a job without another policy', async () => {
     await produce(-1)
     await expect(world.runToEnd(jobOver(readings))).rejects.toMatchObject({
       code: 'BAD_TIMESTAMP',
@@ -95,7 +95,7 @@ describe('an event time that no log can hold with its windows', () => {
   })
 })
 
-test('a limit for future times that is no duration is refused when the job is built', () => {
+test('a limit for future times that is not a duration is refused when the job is built', () => {
   const invalid = topic('readings', { ...options, aheadMax: Number.NaN })
   expect(() => jobOver(invalid)).toThrow(/no usable aheadMax. It must be a duration/)
 })

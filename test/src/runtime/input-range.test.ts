@@ -27,7 +27,7 @@ async function purge(before: number): Promise<number> {
   return start
 }
 
-test('a new job says where its input starts, and its view does, if records were deleted before', async () => {
+test('a new job and its view report where the input starts, if records were deleted before', async () => {
   for (let round = 0; round < 10; round++) await produce(50)
   const start = await purge(300)
   expect(start).toBeGreaterThan(0)
@@ -53,7 +53,7 @@ test('a job whose next records were deleted before it had read them is refused',
   await expect(refused).rejects.toThrow(`deleted ${start - 50} records`)
 })
 
-test('a job that has read all that was deleted goes on', async () => {
+test('a job that has read all that was deleted continues', async () => {
   for (let round = 0; round < 10; round++) await produce(50)
   await world.runToEnd(counting)
   expect(await purge(500)).toBeGreaterThan(0)

@@ -31,7 +31,7 @@ test('commits of many batches are restored whole, by all tasks that share a chan
   expect(await batchesOf(world, 'counting.changelog')).toBeGreaterThan(20)
 })
 
-test('a task commits at once when the log asks for it, long before the commit interval is over', async () => {
+test('a task commits at once when the log requests it, long before the commit interval is over', async () => {
   const world = await openWorld()
   await produce(world)
   const log = passLog(world.log)

@@ -57,7 +57,7 @@ describe('a commit comes before its interval is over', () => {
   })
 })
 
-test('a container commits ten times a second unless it is told otherwise', async () => {
+test('a container commits ten times a second unless its options state another interval', async () => {
   const { log, env, stateDirectory } = world
   await produceKeys(1)
   container = await startContainer({ job: job('default', counts), log, env, stateDirectory })

@@ -149,7 +149,7 @@ describe('a job stops', () => {
     await ended
   })
 
-  test('if somebody else has written to its repartition topic', async () => {
+  test('if another process else has written to its repartition topic', async () => {
     await world.runToEnd(repartitioned)
     await world.produce('counting.counts.repartition', string(), [{ key: 'k', value: 'mine', timestamp: 0 }])
     await expect(world.runToEnd(repartitioned)).rejects.toMatchObject({
@@ -160,7 +160,7 @@ describe('a job stops', () => {
 })
 
 describe('a record is refused', () => {
-  test('if its value or its key is none for the serde of the topic that it goes to', async () => {
+  test('if its value or its key does not fit the serde of the topic that it goes to', async () => {
     await produce(1)
     const whole = topic('out', { key: string(), value: int32() })
     const half = stream(numbers).mapValues((value) => value / 2)

@@ -62,13 +62,13 @@ test('a job of which only the changelog was deleted is refused, as what is on it
   expect(await world.rows(theJob, 'by-digit')).toEqual(new Map(Object.entries({ 0: 1, 1: 2 })))
 })
 
-test('a job whose catalog holds a record of somebody else is refused', async () => {
+test('a job whose catalog holds a foreign record is refused', async () => {
   await world.runToEnd(theJob)
   await world.produce('j.catalog', json<unknown>(), [{ key: null, value: { changelog: 1 }, timestamp: 1 }])
   await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_TOPIC_UNFIT', place: { topic: 'j.catalog' } })
 })
 
-test('a job of which only the catalog was deleted is refused: nothing says what its state is', async () => {
+test('a job of which only the catalog was deleted is refused, because nothing describes its state', async () => {
   await world.runToEnd(theJob)
   await world.log.admin.deleteTopic('j.catalog')
   await expect(world.start(theJob)).rejects.toMatchObject({ code: 'JOB_TOPIC_UNFIT', place: { topic: 'j.changelog' } })

@@ -39,7 +39,7 @@ test('a changelog that was put back from an earlier moment is refused', async ()
   await expect(world.runToEnd(theJob)).rejects.toMatchObject({ code: 'LOG_PARTS_DIFFER' })
 })
 
-test('local state that is ahead of its changelog is thrown away', async () => {
+test('local state that is ahead of its changelog is discarded', async () => {
   await produce(1, 2, 3)
   await world.runToEnd(theJob)
   await world.log.admin.deleteTopic('summing.changelog')

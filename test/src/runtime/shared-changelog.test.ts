@@ -8,7 +8,7 @@ import { startContainer } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 
-test('tasks of several subtopologies that share a changelog partition commit groups of their own', async () => {
+test('tasks of several subtopologies that share a changelog partition commit separate groups', async () => {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'millrace-shared-changelog-'))
   onTestFinished(() => rmSync(stateDirectory, { recursive: true }))
   const env = nodeEnv()

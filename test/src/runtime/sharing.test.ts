@@ -185,7 +185,7 @@ describe('containers that share a job', () => {
     expect(notices).toEqual([])
   })
 
-  test('stop at once while a task that they have got waits for a transaction that nobody ends', async () => {
+  test('stop at once while a task that they have got waits for a transaction that no process ends', async () => {
     const [first, second] = [await start(), await start()]
     await Promise.all([hasTasks(first, 2), hasTasks(second, 2)])
     await produce(400)
@@ -238,7 +238,7 @@ describe('containers that share a job', () => {
     await expectExact()
   })
 
-  test('stop in order when they find out, as they stop, that others went on without them', async () => {
+  test('stop in order when they find out, as they stop, that others continued without them', async () => {
     const container = await start({ commitIntervalMs: 60_000 })
     await produce(400)
     await statusOf(container, ({ tasks }) => tasks.reduce((sum, { counts }) => sum + counts.processed, 0) === 400)

@@ -153,7 +153,7 @@ describe('steps', () => {
     expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual([10, 20, 25, 30, 50, 60])
   })
 
-  test('take event time from the value where the topic says so', async () => {
+  test('take event time from the value if the topic has a timestamp callback', async () => {
     const timed = topic('numbers', { key: string(), value: json<number>(), timestamp: (value) => value })
     await produce(5000, 7000)
     await world.runToEnd(job('timed', stream(timed).to(out)))
@@ -162,7 +162,7 @@ describe('steps', () => {
 })
 
 describe('tables', () => {
-  test('keep the latest value, derive rows, and tell deletions', async () => {
+  test('keep the latest value, derive rows, and emit deletions', async () => {
     const rows = table(numbers, 'latest')
     const large = rows.filter((value) => value >= 10, { name: 'large' })
     const doubled = large.mapValues((value) => value * 2, { name: 'doubled' })
@@ -209,7 +209,7 @@ describe('tables', () => {
 })
 
 describe('windows', () => {
-  test('emit only final results where that is asked for, also behind a repartition', async () => {
+  test('emit only final results where that is requested, also behind a repartition', async () => {
     const sums = stream(numbers)
       .groupBy((value) => (value % 2 === 0 ? 'even' : 'odd'), string())
       .window(tumbling('5s'))

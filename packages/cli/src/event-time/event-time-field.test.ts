@@ -67,7 +67,7 @@ describe('an event time', () => {
     )
   })
 
-  test('small numbers are milliseconds, as a stated unit is what it says', () => {
+  test('small numbers are milliseconds, and a stated unit overrides that', () => {
     expect([read(5), read(2001, 'ms'), read(2001, 's')]).toEqual([5, 2001, 2_001_000])
   })
 

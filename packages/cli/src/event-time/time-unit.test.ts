@@ -60,11 +60,11 @@ describe('what a number looks like', () => {
     [22_000_101, 'small'],
     [0, 'small'],
     [5, 'small'],
-  ] as const)('%d is taken for: %s', (value, looks) => {
+  ] as const)('%d looks like: %s', (value, looks) => {
     expect(looksLike(value)).toBe(looks)
   })
 
-  test('no number is taken for milliseconds that would be a time after the year 9999', () => {
+  test('no number that would be a time after the year 9999 counts as milliseconds', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true }), (value) => {
         if (looksLike(value) === 'ms') expect(Math.abs(value)).toBeLessThan(EVENT_TIME_MS_MAX)

@@ -26,7 +26,7 @@ describe('lines of JSON', () => {
     expect(keys).toEqual(['9007199254740993', '9007199254740992', '{"a":[1.0]}', 'y'])
   })
 
-  test('with numbers that JavaScript rounds are imported whole, and the import says so', async () => {
+  test('with numbers that JavaScript rounds are imported with all digits, and the import reports them', async () => {
     const { output } = await imported(
       'a.ndjson',
       '{"id":1,"n":0.1}\n{"id":2,"n":9007199254740993}\n{"id":3,"n":1e999}\n',
@@ -310,7 +310,7 @@ describe('an import', () => {
     expect((await folder.tail('a')).map((line) => JSON.parse(line).timestamp)).toEqual(times)
   })
 
-  test('says of the times of which records it has appended', async () => {
+  test('reports the event times of the records that it has appended', async () => {
     using folder = new DataFolder()
     const rows = ['id,at', '1,2001-01-02', ',2001-01-01', '2,2001-01-03', ',2001-01-04', '3,2001-01-05']
     const file = folder.write('a.csv', `${rows.join('\n')}\n`)
@@ -319,7 +319,7 @@ describe('an import', () => {
     expect(output.toString()).toContain('from 2001-01-02T00:00:00.000Z to 2001-01-03T00:00:00.000Z')
   })
 
-  test('stops after --limit rows, and goes on from there', async () => {
+  test('stops after --limit rows, and continues from there', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.ndjson', '{"id":1}\n{"id":2}\n{"id":3}\n')
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--resume']

@@ -35,7 +35,7 @@ describe('a damaged page', () => {
   })
 
   test.each(['checksums', 'compressed-gzip'])(
-    'never gives other values where a checksum tells: %s',
+    'never gives other values if a checksum covers them: %s',
     {
       timeout: 60_000,
     },

@@ -42,7 +42,7 @@ test('a job that is announced and does not answer within two seconds is passed o
   expect(await findRunningJob(data, undefined)).toMatchObject([{ job: 'alive' }])
 })
 
-test('where several jobs run one must be chosen', async () => {
+test('if several jobs run one must be chosen', async () => {
   await announce('one', running('one'))
   await announce('two', running('two'))
   await expect(findRunningJob(data, undefined)).rejects.toMatchObject({
@@ -53,7 +53,7 @@ test('where several jobs run one must be chosen', async () => {
   await expect(findRunningJob(data, 'three')).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' })
 })
 
-test('where there is no socket the token of the data directory is shown, and nowhere else', async () => {
+test('the token of the data directory is sent only to processes without a socket', async () => {
   const shown: unknown[] = []
   const answer: RequestListener = (request, response) => {
     shown.push(request.headers.authorization)
@@ -65,7 +65,7 @@ test('where there is no socket the token of the data directory is shown, and now
   expect(shown).toEqual([`Bearer ${token}`])
 })
 
-test('a process with a socket is asked on it alone: another program may have its port', async () => {
+test('a process with a socket is queried only on it, because another program may have its port', async () => {
   let answers = 0
   await announce('one', (request, response) => {
     answers++

@@ -105,7 +105,7 @@ test('a job without a mistake passes', async () => {
   expect(await checked(RIGHT)).toBe('')
 })
 
-describe('settings that the compiler does not take are named where the user has them, with what to do', () => {
+describe('settings that the compiler does not accept are named in the file of the user, with what to do', () => {
   const settings = JSON.stringify({ compilerOptions: { moduleResolution: 'node', target: 'es5', baseUrl: '.' } })
 
   test.each([
@@ -134,7 +134,7 @@ describe('settings that the compiler does not take are named where the user has 
   })
 })
 
-describe('a job file is a module for the check where Node takes it for one', () => {
+describe('a job file is a module for the check if it is one for Node', () => {
   const awaiting = `const value = await Promise.resolve(1)\n${RIGHT}console.log(value)\n`
 
   test.each([

@@ -16,7 +16,7 @@ beforeEach(() => {
 const long = () => join(folder, 'd'.repeat(100))
 const outside = () => join(folder, `millrace-${process.getuid?.()}`)
 
-test('a socket stands in the data directory, and what a dead process left there is removed', () => {
+test('a socket is in the data directory, and the socket of a dead process is removed', () => {
   const path = join(folder, 'data/jobs', `@${process.pid}.sock`)
   mkdirSync(join(folder, 'data/jobs'), { recursive: true })
   writeFileSync(path, '')
@@ -24,7 +24,7 @@ test('a socket stands in the data directory, and what a dead process left there 
   expect(existsSync(path)).toBe(false)
 })
 
-test('the socket of a data directory with a long path stands in a folder of this user', () => {
+test('the socket of a data directory with a long path is in a folder of this user', () => {
   const path = freeSocketPath(long()) ?? ''
   expect(path.startsWith(`${outside()}/`)).toBe(true)
   expect(Buffer.byteLength(path)).toBeLessThanOrEqual(100)
@@ -51,7 +51,7 @@ test('a folder for temporary files whose path is too long as well is named', () 
   expect(existsSync(join(long(), `millrace-${process.getuid?.()}`))).toBe(false)
 })
 
-test('a folder for temporary files in which none can be made is named', () => {
+test('a folder for temporary files that is not writable is named', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
   vi.stubEnv('TMPDIR', file)

@@ -2,17 +2,17 @@ import { expect, test } from 'vitest'
 import { bytes, rate, seconds } from './amounts.ts'
 import { progressLine } from './progress.ts'
 
-test('progress says how much of how much, how fast, and how long it will take', () => {
+test('progress shows the amount, the total, the rate and the time left', () => {
   expect(progressLine('rows', 1_500_000, 3_000_000, 300_000)).toBe(
     '1,500,000 of 3,000,000 rows (50 %), 300 k/s, 5 s left',
   )
 })
 
-test('progress without a known end says how much and how fast', () => {
+test('progress without a known end shows the amount and the rate', () => {
   expect(progressLine('records', 1200, undefined, 950.4)).toBe('1,200 records, 950/s')
 })
 
-test('progress that stands still does not say how long it will take', () => {
+test('progress that has stopped does not show the time left', () => {
   expect(progressLine('rows', 0, 10, 0)).toBe('0 of 10 rows (0 %), 0/s')
 })
 

@@ -12,7 +12,7 @@ function printed(rows: readonly Row[]): string[] {
   return String(stdout.read()).trimEnd().split('\n')
 }
 
-test('a table has a column for each field of any row, and nothing where a row has none', () => {
+test('a table has a column for each field of any row, and an empty cell if a row lacks the field', () => {
   expect(
     printed([
       { key: 'a', one: 1 },

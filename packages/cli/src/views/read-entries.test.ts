@@ -50,7 +50,7 @@ async function keysOf(entries: AsyncIterable<FoundEntry>): Promise<unknown[]> {
   return keys
 }
 
-test('a range comes page by page to its end, in the order that was asked for', async () => {
+test('a range comes page by page to its end, in the requested order', async () => {
   const keys = ['a', 'b', 'c', 'd', 'e']
   const { found, requests } = process(keys)
   expect(await keysOf(readEntries(found, ALL, {}))).toEqual(keys)
@@ -81,7 +81,7 @@ test('every page has the bounds of the range, with keys in the type of the view,
   }
 })
 
-test('a key alone is its value, and undefined where there is none', async () => {
+test('a key alone is its value, and undefined if it is missing', async () => {
   const { found } = process(['a', ''])
   expect(await readKey(found, 'a', {})).toEqual({ key: 'a', value: { of: 'a' } })
   expect(await readKey(found, '', {})).toEqual({ key: '', value: { of: '' } })

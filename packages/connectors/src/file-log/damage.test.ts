@@ -50,7 +50,7 @@ async function readAgain(): Promise<ReadRecord[] | string> {
 }
 
 describe('a torn append', () => {
-  test('is cut off by whoever opens the partition next, at whichever byte it was torn', async () => {
+  test('is cut off by the next process that opens the partition, at whichever byte it was torn', async () => {
     await log.admin.createTopic('t')
     await append('one', 'two')
     const whole = readFileSync(segment())
@@ -71,7 +71,7 @@ describe('a torn append', () => {
     }
   })
 
-  test('that is whole is kept: its writer may have been told', async () => {
+  test('that is whole is kept, because it may have been acknowledged', async () => {
     await log.admin.createTopic('t')
     await append('one')
     const tail = readFileSync(`${partition()}/tail`)
@@ -142,7 +142,7 @@ describe('a damaged segment', () => {
 })
 
 describe('files beside the segments', () => {
-  test('the tail is made again from the segments, whichever of its bits is flipped', async () => {
+  test('the tail is created again from the segments, whichever of its bits is flipped', async () => {
     await log.admin.createTopic('t', { segmentBytes: 1024 })
     await append('one', 'x'.repeat(1100), 'three')
     const expected = readAll(await log.openReader().assign('t', 0, 0))

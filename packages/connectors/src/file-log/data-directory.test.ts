@@ -34,7 +34,7 @@ function start(program: string, ...args: string[]) {
   return { child, line, ended }
 }
 
-test('a data directory is made for its user alone, and says its version', async () => {
+test('a data directory is created for its user alone, and states its version', async () => {
   const data = `${directory}/made`
   await (await open(data)).close()
   expect(statSync(data).mode & 0o777).toBe(0o700)
@@ -114,7 +114,7 @@ test('a claim that another process holds is refused with its number, and free wh
   await log.close()
 })
 
-test('of processes that make a topic at once one does, and the others are told', async () => {
+test('of processes that create a topic at once one does, and the others get TOPIC_EXISTS', async () => {
   const claims = Array.from({ length: 3 }, () => start(CLAIM, 'job', 'topic'))
   const lines = await Promise.all(claims.map(({ line }) => line))
   expect(lines.map((line) => line.trim()).sort()).toEqual(['TOPIC_EXISTS', 'TOPIC_EXISTS', 'made'])

@@ -30,7 +30,7 @@ function openFiles(): string[] {
 }
 
 describe('a group', () => {
-  test('whose sync failed never says later that a group is durable', async () => {
+  test('whose sync failed never reports later that a group is durable', async () => {
     let broken = true
     const log = await open((call, path) => (broken && call === 'sync' && path.endsWith('.log') ? 'EIO' : undefined))
     await log.admin.createTopic('t')
@@ -64,7 +64,7 @@ describe('a group', () => {
 })
 
 test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remove'] as const)(
-  'after a failed %s every error is one of ours, and closing leaves no file open',
+  'after a failed %s every error has a code, and closing leaves no file open',
   async (failing) => {
     const made = await open()
     await made.admin.createTopic('plain', { segmentBytes: 1024 })
@@ -100,7 +100,7 @@ test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remo
   },
 )
 
-test('a sync that failed behind the appends stops the writers of the log, and closing it tells too', async () => {
+test('a sync that failed behind the appends stops the writers of the log, and closing it reports the error too', async () => {
   let failed: PromiseWithResolvers<void> | undefined
   let replaced = false
   const log = await open((call, path) => {
@@ -129,7 +129,7 @@ test('a sync that failed behind the appends stops the writers of the log, and cl
 })
 
 describe('a transactional writer', () => {
-  test('says that the disk is full when its journal cannot be written, and has committed nothing', async () => {
+  test('reports that the disk is full when its journal cannot be written, and has committed nothing', async () => {
     let full = false
     const log = await open((call, path) => {
       return full && call === 'write' && path.includes('/transactions/') ? 'ENOSPC' : undefined
@@ -146,7 +146,7 @@ describe('a transactional writer', () => {
     await log.close()
   })
 
-  test('that cannot remove its journal says so, and lets go of its lock', async () => {
+  test('that cannot remove its journal reports it, and releases its lock', async () => {
     const name = 'w@1-'
     const log = await open((call, path) => {
       return call === 'remove' && path.includes(`/transactions/${name}`) ? 'EIO' : undefined
@@ -196,7 +196,7 @@ test('a reader that cannot be announced anything still looks, and leaves no watc
   await log.close()
 })
 
-test('a topic that can neither be made nor cleared away says why it could not be made', async () => {
+test('a topic that can neither be created nor removed reports why it could not be created', async () => {
   const env = nodeEnv()
   const failed = () => {
     throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
@@ -209,7 +209,7 @@ test('a topic that can neither be made nor cleared away says why it could not be
   await log.close()
 })
 
-test('a disk that fails while a partition is read is told of by code', async () => {
+test('a disk that fails while a partition is read is reported by code', async () => {
   let failing = false
   const log = await open((call) => (failing && call === 'open' ? 'EIO' : undefined))
   await log.admin.createTopic('t')

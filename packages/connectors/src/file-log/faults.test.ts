@@ -25,7 +25,7 @@ function readTopic(log: Log, topic: string): Promise<ReadRecord[]> {
 }
 
 describe('a writer that could not write', () => {
-  test('says that the disk is full, and is done for; another goes on where the last acknowledged record is', async () => {
+  test('reports that the disk is full, and stops; another continues at the last acknowledged record', async () => {
     let full = false
     const log = await open((call, path) => (full && call === 'write' && path.endsWith('.log') ? 'ENOSPC' : undefined))
     await log.admin.createTopic('t')
@@ -47,7 +47,7 @@ describe('a writer that could not write', () => {
     await log.close()
   })
 
-  test('says it at the record that filled a batch, too', async () => {
+  test('reports it also at the record that filled a batch', async () => {
     let full = false
     const log = await open((call, path) => (full && call === 'write' && path.endsWith('.log') ? 'EFBIG' : undefined))
     await log.admin.createTopic('t')
@@ -219,7 +219,7 @@ test('whichever step of appending and beginning a segment a writer dies at, the 
   expect(crashes).toBeGreaterThan(5)
 })
 
-test('a reader that can watch nothing still notices appends, by looking now and then', async () => {
+test('a reader that cannot watch files notices appends by polling', async () => {
   const env = nodeEnv()
   const watch = () => {
     throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' })
@@ -237,7 +237,7 @@ test('a reader that can watch nothing still notices appends, by looking now and 
   await log.close()
 })
 
-test('a deletion that its process did not live to finish is finished by whoever opens the log next', async () => {
+test('a deletion whose process died is finished by the next process that opens the log', async () => {
   const log = await open()
   await log.admin.createTopic('t', { partitions: 2 })
   const writer = log.openWriter()

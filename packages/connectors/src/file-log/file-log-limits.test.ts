@@ -53,7 +53,7 @@ function watchingReads(env: Env): Env {
 }
 
 describe('a writer whose batches wait', () => {
-  test.each(['plain', 'transactional'])('asks for a flush past 16 MiB: %s', async (kind) => {
+  test.each(['plain', 'transactional'])('requests a flush past 16 MiB: %s', async (kind) => {
     const writer = kind === 'plain' ? log.openWriter() : await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)
     // Another process appends: full batches wait for the lock.
@@ -83,7 +83,7 @@ async function fill(values: Iterable<string>): Promise<void> {
 }
 
 describe('a reader', () => {
-  test('asks for more and more at once where it reads on, up to 4 MiB', async () => {
+  test('requests more and more at once where it reads on, up to 4 MiB', async () => {
     await fill(Array(60).fill('x'.repeat(MIB / 4)))
     reads.length = 0
     const reader = log.openReader()
@@ -103,7 +103,7 @@ describe('a reader', () => {
   })
 })
 
-test('the index of a closed segment is made again if it ends more than 1 MiB before the segment does', async () => {
+test('the index of a closed segment is created again if it ends more than 1 MiB before the segment does', async () => {
   await log.admin.createTopic('closed', { segmentBytes: 2 * MIB })
   const writer = log.openWriter()
   const partition = await writer.openPartition('closed', 0)

@@ -56,7 +56,7 @@ describe('a full disk', () => {
   })
 
   test.for([1024, 64 * 1024, 16 * 1024 * 1024])(
-    'costs nothing that was acknowledged, and a new writer goes on once there is space (segments of %d bytes)',
+    'costs nothing that was acknowledged, and a new writer continues once there is space (segments of %d bytes)',
     { timeout: 30_000 },
     async (segmentBytes, context) => {
       if (!mountable) {

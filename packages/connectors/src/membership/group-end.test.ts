@@ -147,7 +147,7 @@ test('at the end members leave one after the other, and no task moves', () => {
   expect(assignmentOf(state, 'new')).toMatchObject({ tasks: TASKS, ended: false })
 })
 
-test('a member that goes on without an end is not waited for, and takes the tasks of those that have ended', () => {
+test('a member that continues without an end is not waited for, and takes the tasks of those that have ended', () => {
   let state = EMPTY_GROUP
   state = joined(state, 'group', 'ends', { ...JOB, untilEnd: true })
   state = joined(state, 'group', 'goes-on', JOB)

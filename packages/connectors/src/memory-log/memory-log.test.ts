@@ -51,7 +51,7 @@ test("a marker takes an offset, and a transaction's batches name their producer"
   ])
 })
 
-test('after its last epoch a writer goes on as another producer', async () => {
+test('after its last epoch a writer continues as another producer', async () => {
   const log = memoryLog(nodeEnv())
   await log.admin.createTopic('t')
   const writer = await log.openTransactionalWriter('id')

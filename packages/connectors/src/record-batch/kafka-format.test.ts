@@ -68,7 +68,7 @@ function readSegment(segment: Buffer): { offsets: number[]; wholeBytes: number }
 }
 
 describe('a segment that we write', () => {
-  test("is read by a decoder that shares nothing with ours but Kafka's description", () => {
+  test("is read by an independent decoder, written from Kafka's description", () => {
     fc.assert(
       fc.property(batches, fc.nat(2 ** 31), (groups, from) => {
         const segment = segmentOf(groups, from)

@@ -11,7 +11,7 @@ const plan = fc.record({
   owners: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 30, maxLength: 30 }),
 })
 
-test('every task has one member, and nobody has two more than another', () => {
+test('every task has one member, and no member has two tasks more than another', () => {
   fc.assert(
     fc.property(plan, ({ tasks, members, owners }) => {
       const ids = names('t', tasks)
@@ -42,7 +42,7 @@ test('as few tasks move as an even spread allows', () => {
   )
 })
 
-test('asked again about its own answer, it moves nothing', () => {
+test('a second assignment of the same members moves nothing', () => {
   fc.assert(
     fc.property(plan, ({ tasks, members, owners }) => {
       const ids = names('t', tasks)
@@ -125,6 +125,6 @@ test('as few tasks move as an even spread of every subtopology allows', () => {
   )
 })
 
-test('without members nobody has anything', () => {
+test('without members no task has an owner', () => {
   expect(assignTasks(['a'], [], new Map([['a', 'gone']]))).toEqual(new Map())
 })

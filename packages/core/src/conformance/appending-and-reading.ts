@@ -155,7 +155,7 @@ export function recordsConformance({ test, factory }: LogTests): void {
     assert.deepEqual([records[0]?.value, records[2]?.value], ['before', 'after'])
   })
 
-  test('tells batches where they are', async (log) => {
+  test('batches report their topic, partition and offset', async (log) => {
     const [partition, writer] = await openWriter(log)
     for (let index = 0; index < 10; index++) write(partition, 'k', `v${index}`)
     await writer.flush()

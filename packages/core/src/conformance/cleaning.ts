@@ -24,7 +24,7 @@ export function cleaningConformance({ test }: LogTests): void {
     }
   })
 
-  test('lets nobody read before the start after a purge', async (log) => {
+  test('rejects reads before the start after a purge', async (log) => {
     const [partition, writer] = await openWriter(log, { segmentBytes: 1024 })
     for (let round = 0; round < 5; round++) {
       for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200))

@@ -62,7 +62,7 @@ export function tombstonesConformance({ test, factory }: LogTests): void {
     assert.equal((await recordsOf(log)).filter(({ value }) => value === null).length, 1)
   })
 
-  test('says in which batches tombstones are gone, and up to where a new reader misses none', async (log) => {
+  test('reports in which batches tombstones are gone, and up to where a new reader misses none', async (log) => {
     const [partition, writer] = await openWriter(log, { cleanup: 'compact', segmentBytes: 1024 })
     write(partition, 'a', 'v')
     write(partition, 'b', 'v')

@@ -30,7 +30,7 @@ export function topicsConformance({ test, factory }: LogTests): void {
     assert.equal(await log.admin.describeTopic('bad'), undefined)
   })
 
-  test('that two make at once are made once', async (log) => {
+  test('that two processes create at once are created once', async (log) => {
     const other = await factory.again(log)
     const made = await Promise.allSettled([log.admin.createTopic('a'), other.admin.createTopic('a')])
     assert.deepEqual(made.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])

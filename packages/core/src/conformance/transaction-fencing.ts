@@ -12,7 +12,7 @@ export function transactionFencingConformance({ test, factory }: LogTests): void
     abort: (writer) => writer.abort(),
   }
   for (const [name, call] of Object.entries(calls)) {
-    test(`whoever opens an id fences its owner: whose ${name} then fails`, async (log) => {
+    test(`a writer that opens an id fences its owner, whose ${name} then fails`, async (log) => {
       await log.admin.createTopic('t')
       const other = await factory.again(log)
       const first = await log.openTransactionalWriter('id')
@@ -94,7 +94,7 @@ export function transactionFencingConformance({ test, factory }: LogTests): void
     assert.deepEqual(await valuesIn(log), committed)
   })
 
-  test('writers of other ids, and those without, go on', async (log) => {
+  test('writers of other ids, and those without, continue', async (log) => {
     await log.admin.createTopic('t')
     const other = await log.openTransactionalWriter('other')
     const plain = log.openWriter()
@@ -109,7 +109,7 @@ export function transactionFencingConformance({ test, factory }: LogTests): void
     await rejects('WRITER_FENCED', first.flush())
   })
 
-  test('what a log that was closed left open holds nobody up', async (log) => {
+  test('a transaction that a closed log left open holds up no reader', async (log) => {
     await log.admin.createTopic('t')
     const other = await factory.again(log)
     const writer = await other.openTransactionalWriter('id')

@@ -127,7 +127,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['1'])
   })
 
-  test('what is aborted never becomes visible, and its writer goes on', async (log) => {
+  test('what is aborted never becomes visible, and its writer continues', async (log) => {
     await log.admin.createTopic('t', { partitions: 2 })
     const writer = await log.openTransactionalWriter('id')
     const [first, second] = [await writer.openPartition('t', 0), await writer.openPartition('t', 1)]

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { expect, onTestFinished, test } from 'vitest'
 import { nodeFileSystem } from './file-system.ts'
 
-test('removing a file that is gone is no error, and any other error has its code', () => {
+test('removing a file that does not exist succeeds, and any other error has its code', () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()

@@ -38,7 +38,7 @@ function blockUntil(count: number): void {
 
 const unexpected = (error: unknown) => expect.fail(String(error))
 
-test('a heartbeat goes on while the thread that started it does nothing else', async () => {
+test('a heartbeat continues while the thread that started it does nothing else', async () => {
   writeFileSync(path, '')
   heartbeat = await nodeHeartbeats().start(path, INTERVAL_MS, unexpected)
   blockUntil(5)
@@ -66,7 +66,7 @@ test('a heartbeat that fails leaves the others of its process alone', async () =
   blockUntil(3)
 })
 
-test('a heartbeat that was stopped counts no more, and others go on', async () => {
+test('a heartbeat that was stopped counts no more, and others continue', async () => {
   writeFileSync(path, '')
   const other = `${directory}/other`
   writeFileSync(other, '')

@@ -46,7 +46,7 @@ describe('json with a schema', () => {
     expect(serde.fromJson(JSON.parse(JSON.stringify(serde.toJson(flight))))).toEqual(flight)
   })
 
-  test('refuses what the schema refuses, and says where', () => {
+  test('refuses what the schema refuses, and reports the place', () => {
     expect(() => decode(serde, '{"origin":1}')).toThrow('flight.origin: needs a string')
     expect(() => serde.fromJson({ origin: 1 })).toThrow('flight.origin: needs a string')
   })

@@ -147,7 +147,7 @@ describe('any value of any kind', () => {
     return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, asPlain(field)]))
   }
 
-  test('says where in the value it stands, and what is wrong with it', () => {
+  test('reports the place in the value, and what is wrong with it', () => {
     const refused = (value: unknown) => () => json<unknown>().normalize?.(value)
     expect(refused({ average: Number.NaN })).toThrow('value.average is NaN, which JSON cannot express')
     expect(refused({ a: [1, { 'b c': 1n }] })).toThrow('value.a[1]["b c"] is a BigInt, which JSON cannot express')
@@ -210,7 +210,7 @@ describe('order', () => {
   ordered('float64', float64(), fc.double({ noNaN: true }), byNumber)
 })
 
-describe('what is no such value is refused', () => {
+describe('a value of another type is refused', () => {
   const bad = <T>(what: string, serde: Serde<T>, hex: string) =>
     test(`${serde.name}: ${what}`, () => {
       expect(() => decoded(serde, Buffer.from(hex, 'hex'))).toThrow()

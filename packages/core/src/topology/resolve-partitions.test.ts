@@ -45,7 +45,7 @@ describe('partitions', () => {
     expect(resolve(job('j', merged), { a: 3, b: 3 }).tasks).toEqual({ a: 3 })
   })
 
-  test('that an unequal repartition topic asks for are refused too', () => {
+  test('that an unequal repartition topic requests are refused too', () => {
     const merged = a.repartition('r', { partitions: 4 }).merge(b).toTable('t')
     expect(() => resolve(job('j', merged), { a: 1, b: 3 })).toThrow(/"b" has 3, "j.r.repartition" has 4/)
   })
@@ -60,7 +60,7 @@ test('topics that are missing are all named, each with the command that creates 
   }
 })
 
-test('missing topics and unequal ones are told together', () => {
+test('missing topics and unequal ones are reported together', () => {
   const made = job('j', a.merge(b).to(numbers('out')))
   expect(() => resolve(made, { a: 1, b: 2 })).toThrow(/Topic out does not exist(?:.|\n)*"a" has 1, "b" has 2/)
 })

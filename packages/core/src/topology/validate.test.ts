@@ -120,7 +120,7 @@ test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
 })
 
 describe('a job', () => {
-  test('is told all its problems at once', () => {
+  test('gets all its problems in one error', () => {
     const make = () => job('j', count('a'), source.toTable('a'), source.to(input), source.to(numbers('a/b')))
     expect(problems(make)).toHaveLength(3)
   })
@@ -181,7 +181,7 @@ describe('a job', () => {
     }
   })
 
-  test('refuses what is no output, and says which it was', () => {
+  test('refuses what is not an output, and reports which one it was', () => {
     const outputs = [count('a'), source] as unknown as [ReturnType<typeof count>]
     expect(problems(() => job('j', ...outputs))).toEqual([
       expect.stringContaining('Output 2 is neither a table nor a stream'),

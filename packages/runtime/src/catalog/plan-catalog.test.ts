@@ -50,7 +50,7 @@ describe('the catalog of a job', () => {
     expect(isCurrent(catalog, 'log-1', jobMeaning(toTopology(job('j', one))))).toBe(false)
   })
 
-  test('says from where stores count when records before were deleted from the inputs', () => {
+  test('reports from where stores count when records before were deleted from the inputs', () => {
     const catalog = after([job('j', one, byTen), { starts: { a: { 0: 7, 1: 0 } } }])
     expect(catalog.stores['one']?.completeFrom).toEqual({ a: { 0: 7 } })
     expect(catalog.stores['byTen']?.completeFrom).toEqual({ a: { 0: 7 } })

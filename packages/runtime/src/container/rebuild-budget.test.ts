@@ -6,7 +6,7 @@ const FAILED = [
   { task: { id: 'numbers-0' }, error: new Error('the disk is gone') },
 ] as unknown as readonly FailedApply[]
 
-test('a store that fails again after three rebuilds without a commit stops the job, and says why', () => {
+test('a store that fails again after three rebuilds without a commit stops the job, and reports the reason', () => {
   const notices: string[] = []
   const budget = new RebuildBudget('summing', (notice) => notices.push(notice))
   for (let rebuild = 0; rebuild < 3; rebuild++) budget.spend(FAILED)

@@ -41,7 +41,7 @@ test('a part is served once its task is restored, at the position of its checkpo
   expect(view.parts.map(({ partition, position }) => [partition, position])).toEqual([[1, { flights: { 1: 5 } }]])
 })
 
-test('a view says which other processes have parts of it', () => {
+test('a view lists which other processes have parts of it', () => {
   const here = { address: 'http://127.0.0.1:1', tasks: ['other-0', 'flights-1', 'other-1'] }
   const { view } = twoTasks([here, { address: 'http://127.0.0.1:2', tasks: ['other-2'] }])
   expect(view.remoteOwners).toEqual([{ address: here.address, partitions: [1] }])
@@ -60,7 +60,7 @@ test('a part whose store is rebuilt is not served meanwhile, also to those who h
   expect(part?.store).toBe('store of the open state')
 })
 
-test('changes end where a store is rebuilt, since the commit that failed is never told, and can be followed anew', () => {
+test('changes end when a store is rebuilt, since the failed commit is never reported, and can be followed again', () => {
   const { tasks, views, view } = twoTasks()
   for (const task of tasks) views.opened(task)
   const [part] = view.parts
@@ -85,7 +85,7 @@ test('changes end where a store is rebuilt, since the commit that failed is neve
   ])
 })
 
-test('those who wait for a position hear of one that came with a rebuilt store', () => {
+test('a wait for a position ends with one that came with a rebuilt store', () => {
   const { tasks, views, view } = twoTasks()
   views.opened(tasks[0])
   const positions: unknown[] = []
@@ -95,7 +95,7 @@ test('those who wait for a position hear of one that came with a rebuilt store',
   expect(positions).toEqual([{ flights: { 0: 5 } }])
 })
 
-test('decodes the changes of a commit only while somebody follows them', () => {
+test('decodes the changes of a commit only while a client follows them', () => {
   const { tasks, views, view } = twoTasks()
   for (const task of tasks) views.opened(task)
   const changes = vi.fn(() => [])

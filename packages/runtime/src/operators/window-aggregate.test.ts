@@ -181,7 +181,7 @@ describe('a windowed aggregate', () => {
     )
   })
 
-  test('goes on after a restart, also one amid the results of a window, without emitting one again or losing one', () => {
+  test('continues after a restart, also one amid the results of a window, without emitting one again or losing one', () => {
     fc.assert(
       fc.property(records, windows, fc.nat(), fc.nat(4), (input, times, cut, steps) => {
         const at = input.length === 0 ? 0 : cut % input.length
@@ -212,7 +212,7 @@ describe('a windowed aggregate', () => {
     expect(second.changes.all.map(({ start, value }) => [start, value])).toEqual([[0, 1]])
   })
 
-  test('goes on behind a result whose step downstream throws', () => {
+  test('continues behind a result whose step downstream throws', () => {
     const { take, changes, clock } = setUp(TUMBLING, true)
     for (const key of ['a', 'b', 'c']) take({ key, value: 1, at: 5 })
     const { change } = changes

@@ -5,7 +5,7 @@ import { followersIn, readsKey, readsValue } from './edges.ts'
 
 const numbers = topic('numbers', { key: string(), value: int32() })
 
-test('an edge says into which port of a step it leads, also where one step feeds several', () => {
+test('an edge states into which port of a step it leads, also where one step feeds several', () => {
   const all = stream(numbers)
   const merged = all.merge(
     all.filter((value) => value > 1),

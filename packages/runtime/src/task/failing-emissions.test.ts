@@ -149,7 +149,7 @@ function setUp(emission: string, failure: string) {
 
 describe.each(Object.keys(EMISSIONS))('what %s', (emission) => {
   describe.each(Object.keys(FAILURES))('fails by %s', (failure) => {
-    test('stops the task under fail, and says at which step, and for which record or result', async () => {
+    test('stops the task under fail, and reports the step, and the record or result', async () => {
       const { run, step, code, place } = setUp(emission, failure)
       const stopped = expect.objectContaining({ code, message: expect.stringMatching(place) })
       await expect(runWithChosenTopics(run({}))).rejects.toThrow(stopped)

@@ -24,7 +24,7 @@ function takes(filter: RepeatFilter, sent: Sent): boolean {
 
 const offsets = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
 
-test('each record of an origin is taken once, however often any tail of them is sent again', () => {
+test('each record of an input is taken once, however often any tail of them is sent again', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.tuple(offsets, fc.integer({ min: 0, max: 3 })), { selector: String, minLength: 1 }),
@@ -44,7 +44,7 @@ test('each record of an origin is taken once, however often any tail of them is 
   )
 })
 
-test('origins of other tasks and other inputs are told apart', () => {
+test('identities of other tasks and other inputs are distinguished', () => {
   const filter = new RepeatFilter()
   expect(takes(filter, { partition: 0, input: 1, offset: 5, number: 0 })).toBe(true)
   expect(takes(filter, { partition: 1, input: 1, offset: 5, number: 0 })).toBe(true)
@@ -59,7 +59,7 @@ test('what was only looked at is not remembered', () => {
   expect(filter.isRepeat(bytes, 0)).toBe(false)
 })
 
-test('a saved filter knows after a restart what it knew before', () => {
+test('a saved filter recognizes after a restart the same repeats as before', () => {
   const before = new RepeatFilter()
   takes(before, { partition: 3, input: 1, offset: 2 ** 40, number: 9 })
   const after = new RepeatFilter()
@@ -84,7 +84,7 @@ test('a watermark travels with a record at any distance, and costs nothing where
   )
 })
 
-test('inputs have numbers of their own', () => {
+test('each input has another number', () => {
   expect(inputIdOf('flights')).not.toBe(inputIdOf('weather'))
   expect(inputIdOf('flights')).toBe(inputIdOf('flights'))
 })

@@ -103,7 +103,7 @@ function inputOver(batch: Batch, repeats: { count: number }): RepartitionInput {
   return input
 }
 
-test('a head that was not processed before a checkpoint is no repeat after it', () => {
+test('a head that was not processed before a checkpoint does not count as a repeat after it', () => {
   const repeats = { count: 0 }
   const before = inputOver(new SentBatch([10, 11]), repeats)
   before.load(undefined)

@@ -61,7 +61,7 @@ test('an input remembers over a restart how far its partition was compacted when
   expect(() => third.head).toThrow(expect.objectContaining({ code: 'TOMBSTONES_GONE' }))
 })
 
-test('an input that goes on from a checkpoint stops before a batch whose tombstones are gone', () => {
+test('an input that continues from a checkpoint stops before a batch whose tombstones are gone', () => {
   const input = inputOf()
   input.load({ offset: 3, progress: { watermark: 1, topicId: 'id' } })
   input.start(readerOf(gone(5, 10), 10), false)

@@ -61,7 +61,7 @@ test('time does not go back when an input becomes active again', () => {
   expect(time.watermark).toBe(50)
 })
 
-test('time stands still while everything is idle, and says so', () => {
+test('time does not move while everything is idle, and reports that it is idle', () => {
   const [a, b] = [source(10), source(50)]
   const time = new CombinedTime('a, b', [a, b], 1000)
   time.update()
@@ -133,7 +133,7 @@ describe('when the first of several idle inputs becomes active', () => {
   })
 })
 
-test('time behind a step that owes results is held back to the earliest of them, and is not idle while some are due', () => {
+test('time behind a step with pending results is held back to the earliest of them, and is not idle while some are due', () => {
   const input = source(100)
   const before = new CombinedTime('a', [input], 1000)
   before.update()

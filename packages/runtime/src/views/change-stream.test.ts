@@ -26,7 +26,7 @@ test('a follower learns where it starts, then every change; the last of a commit
   )
 })
 
-test('nobody follows, nothing is encoded; the last follower that goes ends it again', async () => {
+test('without followers nothing is encoded, and the last follower that leaves ends the encoding', async () => {
   await using served = await serve()
   expect(served.totals.followed).toBe(false)
   const first = await follow(`${served.url}/views/totals/changes`)
@@ -85,7 +85,7 @@ test('a follower that breaks off in the middle leaves nothing behind', async () 
   expect(served.timers.waiting).toBe(0)
 })
 
-test('when a task stops the stream ends, so that nobody believes it to be whole', async () => {
+test('when a task stops the stream ends, so that no client takes it for complete', async () => {
   await using served = await serve()
   const followed = await follow(`${served.url}/views/totals/changes`)
   served.totals.parts[1]?.stop()
@@ -113,7 +113,7 @@ test('a follower of the parts that are here learns which they are, and begins ag
   await vi.waitUntil(() => !served.totals.followed)
 })
 
-test('a value that cannot be told ends the stream with the reason, not the task', async () => {
+test('a value that cannot be encoded ends the stream with the reason, and not the task', async () => {
   await using served = await serve()
   const followed = await follow(`${served.url}/views/totals/changes`)
   served.totals.commit(0, {}, [{ key: 'ATL', value: 1n }])

@@ -37,7 +37,7 @@ function views(): MemoryView[] {
   return [delays, totals]
 }
 
-test.each(examples)('the reference says what $path answers', async ({ path, status, body }) => {
+test.each(examples)('the reference reports what $path answers', async ({ path, status, body }) => {
   const options = { job: STATUS.job, views: views(), status: () => STATUS, env: nodeEnv(), token: null }
   const server = await startViewServer(options)
   try {

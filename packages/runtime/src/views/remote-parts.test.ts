@@ -99,7 +99,7 @@ describe('a view whose parts are in several processes', () => {
     await fc.assert(property, { numRuns: 25 })
   })
 
-  test('waits in every process for the position that is asked for', async () => {
+  test('waits in every process for the position that is requested', async () => {
     const whole = emptyView()
     await using processes = await serveParts(whole, [[0, 1], [2, 3, 4], []])
     const [here] = processes.list

@@ -102,7 +102,7 @@ test.each([
   expect(statusAndCode(answer)).toEqual([status, code])
 })
 
-test('a request that expects to be asked for its body is answered without', async () => {
+test('a request that expects to be requested its body is answered without', async () => {
   await using served = await serve()
   const head = 'GET /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n'
   for (const expected of ['100-continue', 'a miracle']) {

@@ -8,7 +8,7 @@ import { MemoryView } from './testing/memory-view.ts'
 import { HOUR, STATUS, serve } from './testing/served.ts'
 import { startViewServer } from './view-server.ts'
 
-test('the list of views says what each is, and what it reflects', async () => {
+test('the list of views reports what each is, and what it reflects', async () => {
   await using served = await serve()
   served.delays.commit(1, { flights: { 1: 40 } }, [])
   const { status, body } = await getJson(`${served.url}/views`)
@@ -84,7 +84,7 @@ test('a page has 100 entries unless the request says otherwise', async () => {
   expect((await getJson(`${served.url}/views/totals/entries?cursor=${body.next}`)).body.entries).toHaveLength(1)
 })
 
-test('a missing key is 404, and says what it was looked for in', async () => {
+test('a missing key is 404, and reports what it was looked for in', async () => {
   await using served = await serve()
   served.totals.commit(1, { flights: { 1: 9 } }, [])
   const { status, body } = await getJson(`${served.url}/views/totals/value?key=ATL`)
@@ -126,7 +126,7 @@ test('entries are found between keys and by prefix', async () => {
   expect(await found('prefix=AB')).toEqual(['ABE', 'ABI'])
 })
 
-test('a query that asks for a position waits until the view reflects it', async () => {
+test('a query that requests a position waits until the view reflects it', async () => {
   await using served = await serve()
   const answer = getJson(`${served.url}/views/totals/value?key=ATL&after=flights/1=2`)
   await vi.waitUntil(() => served.totals.parts[1]?.positions.observed)
@@ -179,7 +179,7 @@ test('a view of which parts are elsewhere answers only what it can know', async 
   expect(await status('changes')).toEqual([503, 'VIEW_INCOMPLETE'])
 })
 
-test('a process that has some parts of a view answers from them if it is asked to, and says which they are', async () => {
+test('a process that has some parts of a view answers from them if it is asked to, and reports which they are', async () => {
   await using served = await serve()
   served.delays.commit(1, {}, [{ key: 'here', window: { start: 0, end: HOUR }, value: 1 }])
   served.delays.parts = served.delays.parts.slice(1)
@@ -307,7 +307,7 @@ test('closing waits for a client that does not take its answer, but only so long
   socket.destroy()
 })
 
-test('every answer of a view that does not count from the start of its inputs says from where on it does', async () => {
+test('every answer of a view that does not count from the start of its inputs states the position from which it counts', async () => {
   const view = new MemoryView({
     name: 'late',
     key: string(),

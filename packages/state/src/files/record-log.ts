@@ -22,7 +22,7 @@ export function readRecordLog(bytes: Buffer): RecordLog {
   while (at < bytes.length) {
     const blockEnd = at - (at % BLOCK_BYTES) + BLOCK_BYTES
     if (blockEnd - at < HEADER_BYTES) {
-      if (bytes.subarray(at, blockEnd).some((byte) => byte !== 0)) throw new Error(`byte ${at} is no padding`)
+      if (bytes.subarray(at, blockEnd).some((byte) => byte !== 0)) throw new Error(`byte ${at} is not padding`)
       at = blockEnd
       continue
     }

@@ -63,7 +63,7 @@ test('sends typed records, and reads what the job has written since the last rea
   expect((await driver.read(big)).map(({ key, timestamp }) => [key, timestamp])).toEqual([['bob', 7]])
 })
 
-test('reads the tables of the job, also those that are no outputs and those behind a repartition topic', async () => {
+test('reads the tables of the job, also those that are not outputs and those behind a repartition topic', async () => {
   const driver = await opened(shop, { partitions: 3 })
   for (let cents = 500; cents < 1500; cents += 100) await driver.send(orders, { key: `k${cents}`, value: { cents } })
   expect(await driver.view(totals).get('k900')).toBe(900)

@@ -172,7 +172,7 @@ describe('a power cut', () => {
   })
 })
 
-test('a sync makes durable what was written before it was asked for, and promises no more', async () => {
+test('a sync makes durable what was written before it was requested, and promises no more', async () => {
   const seen = await outcomes(
     async (files) => {
       put(files, '/file', 'old')
@@ -241,7 +241,7 @@ test('a linked file stays under its second name when the first is removed', () =
 })
 
 describe('a fault', () => {
-  test('is asked for before each call, and fails the call with its code', async () => {
+  test('is requested before each call, and fails the call with its code', async () => {
     const machine = new Machine(1)
     const { files } = machine.process('a').env
     const calls: string[] = []
@@ -296,7 +296,7 @@ describe('a fault', () => {
     expect(sorted(seen)).toEqual(['""', '"written"'])
   })
 
-  test('of a sync is told once to each that has the file open, and to nobody who opens it later', async () => {
+  test('of a sync is reported once to each process that has the file open, and to none that opens it later', async () => {
     const machine = new Machine(1)
     const [a, b] = [machine.process('a').env.files, machine.process('b').env.files]
     const [first, second] = [a.open('/file', 'write'), b.open('/file', 'write')]

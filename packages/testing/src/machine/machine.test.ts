@@ -31,7 +31,7 @@ test('the same seed runs the same, another seed otherwise', async () => {
   expect(other).not.toEqual(first)
 })
 
-test('whoever was called goes on until it waits before anything else happens', async () => {
+test('a process that was called continues until it waits before anything else happens', async () => {
   const machine = new Machine(1)
   const { timers } = machine.process('a').env
   const order: string[] = []

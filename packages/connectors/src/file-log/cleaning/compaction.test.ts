@@ -66,7 +66,7 @@ test('whatever is written and whenever it is compacted, the latest of each key i
   )
 })
 
-test('a reader in the middle of a segment goes on where compaction merges those that follow into it', async () => {
+test('a reader in the middle of a segment continues where compaction merges those that follow into it', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-compaction-`)
   const log = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
   await log.admin.createTopic('t', { cleanup: 'compact', segmentBytes: 1024 })

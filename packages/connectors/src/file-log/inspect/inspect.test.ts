@@ -116,7 +116,7 @@ describe('verify', () => {
     })
   })
 
-  test('tells a torn append from damage, at whichever byte it was torn', async () => {
+  test('distinguishes a torn append from damage, at whichever byte it was torn', async () => {
     await log.admin.createTopic('t')
     await append(['a'])
     const tail = readFileSync(`${partition()}/tail`)
@@ -162,7 +162,7 @@ describe('verify', () => {
     expect(await verify()).toMatchObject([{ severity: 'damage', file: partition() }])
   })
 
-  test('takes a damaged tail or index for what it is: made again, or passed over', async () => {
+  test('reports a damaged tail or index as harmless: it is rebuilt, or skipped', async () => {
     await log.admin.createTopic('t')
     await append(...Array.from({ length: 20 }, (_, index) => [`${index}`.padEnd(10_000)]))
     for (const path of [`${partition()}/tail`, segment().replace('.log', '.index')]) {
@@ -197,7 +197,7 @@ describe('verify', () => {
     expect(segments).toBeGreaterThan(2)
   })
 
-  test('looks again where retention deletes a segment under its eyes', async () => {
+  test('looks again if retention deletes a segment during the check', async () => {
     await log.admin.createTopic('t', { segmentBytes: 1024 })
     await append(...['a', 'b', 'c'].map((value) => [value.repeat(1100)]))
     const before = [segment(0), `${partition()}/tail`].map((path) => ({ path, content: readFileSync(path) }))
@@ -217,7 +217,7 @@ describe('verify', () => {
     expect(found).toEqual([])
   })
 
-  test('tells of a file that the disk does not read', async () => {
+  test('reports a file that cannot be read', async () => {
     await log.admin.createTopic('t')
     await append(['a'])
     const open: FileSystem['open'] = (path, mode) => {
@@ -230,7 +230,7 @@ describe('verify', () => {
     expect(found).toMatchObject([{ severity: 'damage', file: segment(), what: expect.stringContaining('EIO') }])
   })
 
-  test('after a power cut takes for torn what was not synced, though whole batches follow, and no more', async () => {
+  test('after a power cut reports only what was not synced as torn, though whole batches follow', async () => {
     await log.admin.createTopic('t')
     await append(['a'])
     const synced = statSync(segment()).size
@@ -275,7 +275,7 @@ describe('verify', () => {
     ])
   })
 
-  test('tells a journal of which one record is left from one of which none is', async () => {
+  test('distinguishes a journal with one whole record from one without any', async () => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     for (let count = 0; count < 2; count++) {
@@ -307,7 +307,7 @@ describe('verify', () => {
 })
 
 describe('dump', () => {
-  test('goes on past a flipped byte with the next batch, whichever byte it is', async () => {
+  test('continues past a flipped byte with the next batch, whichever byte it is', async () => {
     await log.admin.createTopic('t')
     const batches = [['a', 'b'], ['c', 'd'], ['e'], ['f', 'g', 'h']]
     await append(...batches)

@@ -68,7 +68,7 @@ function damage(path: string, value: string): void {
 }
 
 describe('repair', () => {
-  test('loses the batch that has the flipped byte, or nothing, whichever byte it is; appending goes on', async () => {
+  test('loses the batch that has the flipped byte, or nothing, whichever byte it is; appending continues', async () => {
     await log.admin.createTopic('t')
     await append(['a', 'b'], ['c', 'd'], ['e'], ['f', 'g'])
     await log.close()
@@ -95,7 +95,7 @@ describe('repair', () => {
     expect((await read()).at(-1)).toBe('7 next')
   })
 
-  test('tells before what it would do, and changes nothing by that', async () => {
+  test('reports first what it would do, without a change', async () => {
     await log.admin.createTopic('t')
     await append(['a'], ['b'], ['c'])
     damage(segment(), 'b')
@@ -119,7 +119,7 @@ describe('repair', () => {
     expect(await read()).toEqual(['0 a'])
   })
 
-  test('moves nothing, so that who has the partition open reads and appends on', async () => {
+  test('moves nothing, so that a process that has the partition open continues to read and append', async () => {
     await log.admin.createTopic('t')
     const writer = log.openWriter()
     const to = await writer.openPartition('t', 0)
@@ -139,7 +139,7 @@ describe('repair', () => {
     expect(await read()).toEqual(['0 a', '2 c', '3 d'])
   })
 
-  test('stands in for what is missing: a segment, the end of one, the first, the last', async () => {
+  test('fills what is missing: a segment, the end of one, the first, the last', async () => {
     const values = ['a', 'b', 'c', 'd'].map((value) => value.repeat(1100))
     const cases: [string, () => void, number][] = [
       ['a segment', () => rmSync(segment(1)), 1],
@@ -185,7 +185,7 @@ describe('repair', () => {
     expect(await read()).toEqual(['0 a'])
   })
 
-  test('refuses while a job runs, a transactional writer lives, or somebody appends', async () => {
+  test('refuses while a job runs, a transactional writer is open, or a process appends', async () => {
     await log.admin.createTopic('t')
     await append(['a'], ['b'])
     damage(segment(), 'a')
@@ -233,7 +233,7 @@ describe('repair of transactions', () => {
     await writer.close()
   }
 
-  test('replaces a lost marker by what another partition says, whichever batch is damaged', async () => {
+  test('replaces a lost marker according to another partition, whichever batch is damaged', async () => {
     await threeTransactions()
     const whole = ['0 one', '4 three', '6 four']
     expect(await read(0)).toEqual(whole)
@@ -256,7 +256,7 @@ describe('repair of transactions', () => {
     log = await openFileLog({ directory, env })
   })
 
-  test('says so where nothing tells how a transaction ended, and counts it as aborted', async () => {
+  test('reports a transaction whose outcome is unknown, and counts it as aborted', async () => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const to = await writer.openPartition('t', 0)

@@ -47,7 +47,7 @@ function affected(looks: number): { readonly files: FileSystem; lists: number } 
   return world
 }
 
-test('damage that was met while segments changed is looked at again, and told once they stand still', async () => {
+test('damage that was found while segments changed is checked again, and reported once they stop changing', async () => {
   const data = await damagedPartition()
   const still = affected(0)
   expect(verifyPartition(still.files, data, 't', 0).problems).toHaveLength(1)
@@ -56,7 +56,7 @@ test('damage that was met while segments changed is looked at again, and told on
   expect(once.lists).toBe(2 * still.lists)
 })
 
-test('a partition whose segments never stand still is told of after five looks', async () => {
+test('a partition whose segments never stop changing is reported after five looks', async () => {
   const data = await damagedPartition()
   const still = affected(0)
   verifyPartition(still.files, data, 't', 0)

@@ -42,7 +42,7 @@ const groupFile = () => {
 }
 
 test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}'])(
-  'a group file that says %j does not stop the next start where nobody lives',
+  'a group file that contains %j does not stop the next start if no member runs',
   async (text) => {
     const log = await open()
     await (await join(log)).leave()
@@ -62,7 +62,7 @@ test('members whose newest group file is deleted give up: the one before it desc
 })
 
 test.each(['damaged', 'gone'])(
-  'who lives is fenced where the group file is %s: nobody knows what it has',
+  'a running member is fenced if the group file is %s, because its tasks are unknown',
   async (how) => {
     const timers = new PausableTimers(nodeEnv().timers)
     const log = await open(timers)
@@ -81,7 +81,7 @@ test.each(['damaged', 'gone'])(
   },
 )
 
-test('who was taken for gone before it opened its writer is told so, though nothing fences that writer', async () => {
+test('a member that was treated as dead before it opened its writer learns it, though nothing fences that writer', async () => {
   const timers = new PausableTimers(nodeEnv().timers)
   const log = await open(timers)
   const stopped = await join(log)
@@ -134,7 +134,7 @@ describe('a transaction that a member has open for longer than its time limit', 
     await writer.commit([])
   })
 
-  test('is taken from it when its process stands still', async () => {
+  test('is taken from it when its process is stopped', async () => {
     await untilBeaten()
     const resume = timers.pause()
     await read()
@@ -170,7 +170,7 @@ test('a member whose process beats while its thread is in a callback keeps its t
   await firstValueFrom(other.assignments.pipe(filter(({ tasks }) => tasks.length === 1)))
 })
 
-test('who has left leaves nothing behind', async () => {
+test('a member that has left leaves nothing behind', async () => {
   const log = await open()
   const member = await join(log)
   const leaving = [member.leave(), member.leave()]
@@ -180,7 +180,7 @@ test('who has left leaves nothing behind', async () => {
   await expect(lastValueFrom(member.assignments, { defaultValue: undefined })).resolves.toBeDefined()
 })
 
-test('what a member could not end before it left, whoever takes its tasks ends', async () => {
+test('a transaction that a member could not end before it left is ended by the process that takes its tasks', async () => {
   const log = await open()
   await log.admin.createTopic('t')
   const first = await join(log)

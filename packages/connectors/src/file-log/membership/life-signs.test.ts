@@ -64,7 +64,7 @@ test('a member that is silent is gone after the time of the session, and not bef
   expect(lookOn(BEAT_INTERVAL_MS, ['a']).gone).toEqual(['b'])
 })
 
-test('a member that beats again in time lives on', () => {
+test('a member that beats again in time keeps its tasks', () => {
   lookOn(TIMEOUT_MS, ['a'])
   lookOn(BEAT_INTERVAL_MS, ['a', 'b'])
   expect(lookOn(TIMEOUT_MS, ['a']).gone).toEqual([])
@@ -87,7 +87,7 @@ test('a looker whose own beats come late, on a busy machine, counts fewer of the
   }
 })
 
-test('a looker that comes back from a long callback knows who was silent all that time', () => {
+test('a member that returns from a long callback knows which members were silent all that time', () => {
   look()
   pass(25_000, ['a'])
   expect(look().gone).toEqual(['b'])
@@ -130,7 +130,7 @@ test('a looker that misses more than a second of beats was stopped, however long
   expect(goneAfterGap(1001)).toEqual([])
 })
 
-test('two beats without a sign are no silence, however short the session is', () => {
+test('two beats without a sign do not count as silence, however short the session is', () => {
   const hasty = new LifeSigns(
     { now: () => 0, monotonic: () => nowMs },
     () => ownBeats,

@@ -8,7 +8,7 @@ import { openFileLog } from '../file-log.ts'
 import { memberPath } from '../paths.ts'
 import { lifeSignIn } from './member-file.ts'
 
-test('a member whose process is stopped loses its tasks after ten seconds, unless the group is told otherwise', async () => {
+test('a member whose process is stopped loses its tasks after ten seconds, unless the group sets another time', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-session-`)
   const logs: Log[] = []
   onTestFinished(async () => {

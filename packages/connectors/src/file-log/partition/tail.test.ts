@@ -24,7 +24,7 @@ test('a tail that is read while it is written is read again', () => {
   expect(readTail(tailFile(4).file)?.nextOffset).toBe(42)
 })
 
-test('a tail that is damaged is none after five reads', () => {
+test('a tail that is damaged counts as missing after five reads', () => {
   const damaged = tailFile(Number.POSITIVE_INFINITY)
   expect(readTail(damaged.file)).toBeUndefined()
   expect(damaged.reads).toBe(5)

@@ -10,7 +10,7 @@ import { readJournals } from './journals.ts'
 // 32,767 transactions of one writer take too long for a test.
 vi.mock('../../record-batch/format.ts', async (original) => ({ ...(await original<typeof Format>()), EPOCH_MAX: 3 }))
 
-test('a writer whose epochs are used up goes on with a new producer id, and loses nothing', async () => {
+test('a writer whose epochs are used up continues with a new producer id, and loses nothing', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-epochs-`)
   const log = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
   onTestFinished(async () => {

@@ -64,7 +64,7 @@ describe('what a writer appends that was stopped just before, while others took 
     ['and had committed nothing', false, true],
     ['and another has the id now', true, false],
     ['had committed nothing, and another has the id now', false, false],
-  ])('is aborted by whoever meets it: the journal is gone, %s', async (_name, hasCommitted, retired) => {
+  ])('is aborted by the process that finds it: the journal is missing, %s', async (_name, hasCommitted, retired) => {
     const directory = mkdtempSync(`${tmpdir()}/millrace-late-`)
     const { env, freeze } = envThatLooksEarly('id')
     const stopped = await openFileLog({ directory, env })

@@ -48,7 +48,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-describe('a transaction whose owner lives', () => {
+describe('a transaction whose owner runs', () => {
   test('holds readers back for a minute at most, and is aborted then', async () => {
     const owner = await log.openTransactionalWriter('silent')
     write(await owner.openPartition('t', 0), 'k', 'never')
@@ -73,7 +73,7 @@ describe('a transaction whose owner lives', () => {
   })
 })
 
-test('a reader that is not told of an append looks by itself every second', async () => {
+test('a reader that gets no notification of an append polls every second', async () => {
   const { timers, files, ...rest } = nodeEnv()
   // A wait of a second ends at once, and longer waits never end.
   const after: Timers['after'] = (ms, callback) =>
