@@ -101,6 +101,20 @@ describe.each(LOG_KINDS)('a writer of a topic, on the %s log', (kind) => {
     ])
   })
 
+  test('knows the position behind its records once they are flushed', async () => {
+    const log = await openTestLog(kind)
+    await log.admin.createTopic('numbers', { partitions: 3 })
+    const [writer, other] = [await openTopicWriter(log, numbers), await openTopicWriter(log, numbers)]
+    expect(writer.position).toEqual({})
+    await other.sendAll([{ key: 'k', value: 1, partition: 1 }])
+    await writer.sendAll([
+      { key: 'k', value: 2, partition: 1 },
+      { key: 'k', value: 3, partition: 2 },
+    ])
+    expect(writer.position).toEqual({ numbers: { 1: 2, 2: 1 } })
+    expect(other.position).toEqual({ numbers: { 1: 1 } })
+  })
+
   test('refuses a topic that is not there', async () => {
     const log = await openTestLog(kind)
     const missing = { code: 'TOPIC_MISSING', message: expect.stringContaining('no topic numbers') }

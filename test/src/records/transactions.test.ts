@@ -25,6 +25,7 @@ describe.each(LOG_KINDS)('transactions of a program, on the %s log', (kind) => {
     expect(await values()).toEqual([[], []])
     await till.commit()
     expect(await values()).toEqual([['figs'], [-1]])
+    expect(Object.values(sold.position['orders'] ?? {})).toEqual([1])
     await till.close()
   })
 

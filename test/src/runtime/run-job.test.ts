@@ -92,6 +92,18 @@ test('a port in use stops the start before the job has any topics', async () => 
   expect((await options.log.admin.listTopics()).map(({ name }) => name)).toEqual(['numbers'])
 })
 
+test('a query with the position of a writer reflects what the writer has flushed', async () => {
+  const options = await optionsOf()
+  const running = await runJob(summing, { ...options, server: { token: null } })
+  const client = new MillraceClient(running.url)
+  const writer = await openTopicWriter(options.log, numbers)
+  for (let sum = 1; sum <= 20; sum++) {
+    await writer.sendAll([{ key: 'a', value: 1 }])
+    expect(await client.view(sums).get('a', { after: writer.position })).toBe(sum)
+  }
+  await running.stop()
+})
+
 test('a program reads the views of the job that it runs, with their types, and its status', async () => {
   const options = await optionsOf()
   const running = await runJob(summing, options)

@@ -8,6 +8,7 @@ import type { Topic } from '../dsl/topic.ts'
 import { MillraceError, RecordError, RefusedError } from '../errors/millrace-error.ts'
 import { NO_HEADERS } from '../headers.ts'
 import { partitionOf } from '../partitioner.ts'
+import type { Position } from '../position.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import type { NewRecord } from './new-record.ts'
 
@@ -114,6 +115,21 @@ export class TopicWriter<K, V> {
    */
   async flush(): Promise<void> {
     await this.#shared.to.flush()
+  }
+
+  /**
+   * How far the writer's records are in the log: after `flush`, or the commit of a transaction, behind all that were sent before.
+   * A query of a view with this position as `after` reflects them.
+   *
+   * ```ts
+   * await orders.sendAll([{ key: 'ann', value: order }])
+   * const total = await client.view(totals).get('ann', { after: orders.position })
+   * ```
+   */
+  get position(): Position {
+    const written = this.#partitions.filter(({ nextOffset }) => nextOffset >= 0)
+    if (written.length === 0) return {}
+    return { [this.topic]: Object.fromEntries(written.map(({ partition, nextOffset }) => [partition, nextOffset])) }
   }
 
   /** The partition of a key; for a topic without keys, the one whose turn it is. */

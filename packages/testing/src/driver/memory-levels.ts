@@ -87,19 +87,23 @@ class MemoryLevel implements Bytes {
     }
   }
 
-  iterator(range: BytesRange): BytesIterator {
+  iterator({ limit = Number.POSITIVE_INFINITY, ...range }: BytesRange): BytesIterator {
+    const { gte, lt, reverse } = range
     const entries = this.#stored.range(range)
-    const passes = (key: Buffer, target: Buffer) =>
-      range.reverse ? key.compare(target) <= 0 : key.compare(target) >= 0
+    const passes = (key: Buffer, target: Buffer) => (reverse ? key.compare(target) <= 0 : key.compare(target) >= 0)
     let at = 0
+    let left = limit
     return {
       nextv: async (count) => {
-        const from = at
-        at += count
-        return entries.slice(from, at)
+        const read = entries.slice(at, at + Math.min(count, left))
+        at += read.length
+        left -= read.length
+        return read
       },
       seek: (target) => {
-        const found = entries.findIndex(([key]) => passes(key, target))
+        // As in LevelDB, a place outside of the range is its end.
+        const isInside = target.compare(gte) >= 0 && target.compare(lt) < 0
+        const found = isInside ? entries.findIndex(([key]) => passes(key, target)) : -1
         at = found < 0 ? entries.length : found
       },
       close: async () => {},
