@@ -8,7 +8,7 @@ import {
   type ViewWindow,
   type Window,
 } from '@millrace/core'
-import { viewOf } from '@millrace/core/internal'
+import { hasWindows, viewOf } from '@millrace/core/internal'
 import { HttpTransport } from './http-transport.ts'
 import { completeFromField, field, listField, positionField, textField } from './json-fields.ts'
 import { KeyedView } from './keyed-view.ts'
@@ -35,7 +35,7 @@ export interface ViewDescription {
   readonly key: string
   /** The name of the serde of its values. */
   readonly value: string
-  /** `key`: one entry for each key. `window`: one for each key and window. */
+  /** `key`: one entry for each key. `window`: one for each key and window, all of one size. `interval`: windows of any size. */
   readonly shape: string
   /** The size of the windows in ms, if they all have the same; otherwise null. */
   readonly windowMs: number | null
@@ -73,7 +73,7 @@ export class MillraceClient {
     if (typeof source === 'string') return new KeyedView(this.#named(source))
     const access = viewOf(source)
     const reader = new ViewReader(access.name, this.#transport, async () => access)
-    if (access.shape.kind !== 'key') return new WindowedView(reader)
+    if (hasWindows(access.shape)) return new WindowedView(reader)
     requirePlainKeys(access.name, access.key.name)
     return new KeyedView(reader)
   }

@@ -13,6 +13,9 @@ export type {
   InstantStore,
   IntervalStore,
   KeyValueStore,
+  Sorted,
+  SortedBounds,
+  SortedStore,
   TimedStore,
   TimeScan,
   WindowEntry,
@@ -29,7 +32,14 @@ export type {
   StoreDescription,
   TaskState,
 } from './contracts/store.ts'
-export { type Instant, type StoreShape, type WindowBounds, windowMsOf } from './contracts/store-shape.ts'
+export {
+  hasWindows,
+  type Instant,
+  type SortedShape,
+  type StoreShape,
+  type WindowBounds,
+  windowMsOf,
+} from './contracts/store-shape.ts'
 export { durationText } from './describe/duration-text.ts'
 export { dictionary, ownValue } from './dictionary.ts'
 export { durationMs, textMs } from './dsl/duration.ts'

@@ -66,6 +66,6 @@ export function readCheckpoint(bytes: Buffer, start: number, end: number): Input
 
 /** The value of an identity record. The log has already verified its bytes. */
 export function readIdentity(bytes: Buffer, start: number, end: number): StoreIdentity {
-  const { version, key, value, shape, windowMs, timed } = JSON.parse(bytes.utf8Slice(start, end))
-  return { version, key, value, shape, windowMs, timed }
+  const { version, key, value, shape, order, windowMs, timed } = JSON.parse(bytes.utf8Slice(start, end))
+  return { version, key, value, shape, order, windowMs, timed }
 }

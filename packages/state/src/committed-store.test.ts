@@ -1,3 +1,4 @@
+import type { Serde } from '@millrace/core'
 import type { StorePage, StoreShape, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
@@ -39,12 +40,16 @@ const SHAPES: readonly StoreShape[] = [
   { kind: 'window', sizeMs: 2 },
   { kind: 'interval' },
   { kind: 'instant' },
+  { kind: 'sorted', order: int32 as unknown as Serde<never> },
 ]
-const orders = SHAPES.flatMap((shape) =>
-  (shape.kind === 'key' ? (['key'] as const) : (['key', 'time'] as const)).map(
-    (by) => [shape.kind, by, shape] as const,
-  ),
-)
+const ORDERS = {
+  key: ['key'],
+  sorted: ['key', 'order'],
+  window: ['key', 'time'],
+  interval: ['key', 'time'],
+  instant: ['key', 'time'],
+} as const
+const orders = SHAPES.flatMap((shape) => ORDERS[shape.kind].map((by) => [shape.kind, by, shape] as const))
 
 test.each(orders)(
   'Pages of a range hold what a filter of everything leaves, in order (entries by %s, order by %s)',

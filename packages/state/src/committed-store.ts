@@ -4,9 +4,9 @@ import { CHECKSUM_BYTES, type Database } from './database.ts'
 import { placeOf } from './entry-place.ts'
 import { BOUND_MAX, type KeyCodec, writeEscaped } from './key-codec.ts'
 import { PageUnderWay } from './page-under-way.ts'
+import { RangeByOrder } from './range-by-order.ts'
 import { RangeByTime } from './range-by-time.ts'
-import type { TypedStore } from './store-serdes.ts'
-import { ValueCodec } from './value-codec.ts'
+import { type ReadValue, type TypedStore, valueReader } from './store-serdes.ts'
 
 /** Entries that are read at once: 1000 reach three quarters of the highest rate. */
 const READ_ENTRIES_MAX = 1000
@@ -27,13 +27,13 @@ const SEEK_ENTRIES_MIN = 16
 export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
-  readonly #values: ValueCodec<V>
+  readonly #readValue: ReadValue<V>
   readonly #shape: StoreShape
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
     this.#database = database
     this.#codec = codec
-    this.#values = new ValueCodec(serdes)
+    this.#readValue = valueReader(serdes)
     this.#shape = serdes.shape
   }
 
@@ -59,6 +59,13 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
       const source = { database: this.#database, prefix: this.#codec.prefix, shape: this.#shape }
       const read = new RangeByTime(source, range, this.#bounds(keys))
       return read.into(page, (key, stored) => this.#entry(key, stored))
+    }
+    if (range.by === 'order') {
+      if (this.#shape.kind !== 'sorted') throw new RangeError('Only a sorted store has a second order')
+      const { after: _after, ...keys } = range
+      const source = { database: this.#database, prefix: this.#codec.prefix, end: this.#codec.end }
+      const decode = (key: Buffer, stored: Buffer) => this.#entry(key, stored)
+      return new RangeByOrder(source, range, this.#bounds(keys), page, decode).read()
     }
     const [from, to] = this.#bounds(range)
     if (from.compare(to) >= 0) return page.ended(null)
@@ -108,15 +115,15 @@ export class LevelCommittedStore<K, V> implements CommittedStore<K, V> {
 
   #read(key: Buffer): V | undefined {
     const stored = this.#database.get(key)
-    return stored === undefined ? undefined : this.#values.read(stored, CHECKSUM_BYTES, stored.length)
+    return stored === undefined ? undefined : this.#readValue(stored, CHECKSUM_BYTES, stored.length)
   }
 
   /** A decoded value may take many times the memory of its bytes, so it is decoded only when it is wanted. */
   #entry(key: Buffer, stored: Buffer): StoredEntry<K, V> {
-    const values = this.#values
+    const readValue = this.#readValue
     const value = {
       get value() {
-        return values.read(stored, CHECKSUM_BYTES, stored.length)
+        return readValue(stored, CHECKSUM_BYTES, stored.length)
       },
     }
     if (!this.#codec.timed) return Object.assign(value, { key: this.#codec.read(key, 0, key.length) })

@@ -13,6 +13,8 @@ export interface StoreIdentity {
   readonly key: string
   readonly value: string
   readonly shape: StoreShape['kind']
+  /** The serde of the order of a sorted store; else null. */
+  readonly order: string | null
   /** Null unless all windows have the same size. */
   readonly windowMs: number | null
   readonly timed: boolean
@@ -34,6 +36,7 @@ export function storeIdentity(store: StoreDescription): StoreIdentity {
     key: store.key.name,
     value: store.value.name,
     shape: store.shape.kind,
+    order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     timed: store.timed,
   }
@@ -104,6 +107,7 @@ function timeText({ timed }: StoreIdentity): string {
   return timed ? 'with' : 'without'
 }
 
-function shapeText({ shape, windowMs }: StoreIdentity): string {
+function shapeText({ shape, order, windowMs }: StoreIdentity): string {
+  if (shape === 'sorted') return `entries sorted by '${order}'`
   return windowMs === null ? `entries by ${shape}` : `entries by ${shape} of ${windowMs} ms`
 }

@@ -94,8 +94,8 @@ export class LevelRestorer implements StateRestorer {
     this.#run = this.#otherRun
     this.#otherRun = run
     for (const { owner, live } of this.#target.stores.values()) {
-      buffer.forEach(owner, (bytes, keyStart, keyEnd, valueStart) =>
-        live.restored(bytes, keyStart, keyEnd, valueStart >= 0),
+      buffer.forEach(owner, (bytes, keyStart, keyEnd, valueStart, valueEnd) =>
+        live.restored(bytes, keyStart, keyEnd, valueStart, valueEnd),
       )
       live.settleRestored(buffer)
     }

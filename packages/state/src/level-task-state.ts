@@ -6,6 +6,7 @@ import type {
   InstantStore,
   IntervalStore,
   KeyValueStore,
+  SortedStore,
   StatePosition,
   StateRestorer,
   StoreDescription,
@@ -82,6 +83,12 @@ export class LevelTaskState implements TaskState {
     const { keyValue } = this.#storeOf(name)
     if (keyValue === undefined) throw new Error(`Store ${name} is not by key alone`)
     return keyValue as KeyValueStore<K, V>
+  }
+
+  sortedStore<K, V, O>(name: string): SortedStore<K, V, O> {
+    const { sorted } = this.#storeOf(name)
+    if (sorted === undefined) throw new Error(`Store ${name} is not sorted`)
+    return sorted as SortedStore<K, V, O>
   }
 
   windowStore<K, V>(name: string): WindowStore<K, V> {

@@ -1,6 +1,6 @@
 import type { Entry, InstantEntry, WindowEntry } from '@millrace/core/internal'
 import { CHECKSUM_BYTES } from './database.ts'
-import type { ValueCodec } from './value-codec.ts'
+import type { Values } from './value-codec.ts'
 
 /** An entry of the write-back layer: a decoded value, and what is known about its stored value. */
 export class LiveEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {
@@ -45,7 +45,7 @@ export function liveEntry<K, V>(
   start: number,
   end: number,
   stored: Buffer | undefined,
-  values: ValueCodec<V>,
+  values: Values<V>,
 ): LiveEntry<K, V> {
   if (stored === undefined) return new LiveEntry<K, V>(key, start, end, undefined, 0)
   const value = values.read(stored, CHECKSUM_BYTES, stored.length)

@@ -1,4 +1,4 @@
-import { ByteWriter } from '@millrace/core'
+import { ByteWriter, type Serde } from '@millrace/core'
 import type { Entry, KeyValueStore } from '@millrace/core/internal'
 import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
@@ -7,9 +7,8 @@ import type { KeyCodec } from './key-codec.ts'
 import { KeyFilter } from './key-filter.ts'
 import { type LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
 import type { LiveStore } from './live-store.ts'
-import type { TypedStore } from './store-serdes.ts'
 import { UndoLog } from './undo-log.ts'
-import { ValueCodec } from './value-codec.ts'
+import type { Values } from './value-codec.ts'
 
 /** A store by key: decoded values over LevelDB. */
 export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
@@ -17,7 +16,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #filter = new KeyFilter()
   readonly #database: Database
   readonly #codec: KeyCodec<K>
-  readonly #values: ValueCodec<V>
+  readonly #values: Values<V>
   readonly #primitive: boolean
   /** By the key itself if equal keys are `===`, otherwise by its bytes. */
   readonly #entries = new Map<K | string, LiveEntry<K, V>>()
@@ -25,15 +24,20 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
 
-  constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>) {
+  constructor(database: Database, codec: KeyCodec<K>, key: Serde<K>, values: Values<V>) {
     this.#database = database
     this.#codec = codec
-    this.#values = new ValueCodec(serdes)
-    this.#primitive = serdes.key.primitive
+    this.#values = values
+    this.#primitive = key.primitive
   }
 
   get size(): number {
     return this.#entries.size
+  }
+
+  /** The entries that changed since the last freeze. */
+  protected get changes(): readonly LiveEntry<K, V>[] {
+    return this.#changed
   }
 
   get dirty(): number {
@@ -98,7 +102,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     }
   }
 
-  settle(): void {
+  settle(_buffer: CommitBuffer): void {
     for (const entry of this.#changed) {
       entry.dirty = false
       entry.stored = entry.value !== undefined
@@ -106,11 +110,11 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     this.#changed.length = 0
   }
 
-  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
-    if (exists) this.#filter.add(bytes, start, end)
+  restored(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, _valueEnd: number): void {
+    if (valueStart >= 0) this.#filter.add(bytes, keyStart, keyEnd)
   }
 
-  settleRestored(): void {}
+  settleRestored(_buffer: CommitBuffer): void {}
 
   applied(): void {}
 

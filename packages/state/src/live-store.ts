@@ -20,10 +20,11 @@ export interface LiveStore {
   /** From now on, what was encoded counts as stored. Adds what else LevelDB needs. */
   settle(buffer: CommitBuffer): void
   /**
-   * Notes that a restore gives the key `bytes[start, end)`, as it is in LevelDB, a value if `exists`, and otherwise deletes
-   * it. Only before anything is processed, and while LevelDB has what was restored before.
+   * Notes that a restore gives the key `bytes[keyStart, keyEnd)`, as it is in LevelDB, the value `bytes[valueStart, valueEnd)`,
+   * or deletes it if `valueStart` is negative. Only before anything is processed, and while LevelDB has what was restored
+   * before.
    */
-  restored(bytes: Buffer, start: number, end: number, exists: boolean): void
+  restored(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
   /** Adds what LevelDB needs besides the restored entries. */
   settleRestored(buffer: CommitBuffer): void
   /** What was settled last is in LevelDB. */

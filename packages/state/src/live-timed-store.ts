@@ -201,7 +201,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     this.#times.flush(buffer)
   }
 
-  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
+  restored(bytes: Buffer, start: number, end: number, valueStart: number): void {
     const place = {
       keyId: bytes.latin1Slice(start + this.#codec.prefix.length, this.#codec.orderedEnd(end)),
       start: this.#codec.startIn(bytes, end),
@@ -210,7 +210,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     const time = this.#order.timeOf(place)
     const stored = this.#index.has(time) && this.#database.get(bytes.subarray(start, end)) !== undefined
     // The indexes have the entry already if an earlier run, or the state before, had it.
-    if (stored === exists) return
+    if (stored === valueStart >= 0) return
     const id = this.#order.indexIdOf(place)
     if (stored) {
       this.#index.remove(time, id)

@@ -190,8 +190,8 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     index.flush(buffer)
   }
 
-  restored(bytes: Buffer, start: number, end: number, exists: boolean): void {
-    if (!exists) return
+  restored(bytes: Buffer, start: number, end: number, valueStart: number): void {
+    if (valueStart < 0) return
     const windowStart = this.#codec.startIn(bytes, end)
     // The index has the entry already if an earlier run, or the state before, had it.
     if (this.#index.has(windowStart) && this.#database.get(bytes.subarray(start, end)) !== undefined) return

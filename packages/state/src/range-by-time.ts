@@ -12,6 +12,7 @@ import { CHECKSUM_BYTES, type Database } from './database.ts'
 import { BOUND_MAX } from './key-codec.ts'
 import { Moment } from './moment.ts'
 import type { PageUnderWay } from './page-under-way.ts'
+import { isTimed } from './store-serdes.ts'
 import { eachEntry, type PagePlace } from './time-page.ts'
 
 /** Pages of the index that are read at once: 32 KiB, a few thousand entries. */
@@ -47,8 +48,7 @@ export class RangeByTime<K> {
 
   /** `bounds`: of the stored keys that can be wanted, the first, and the first one after them. */
   constructor(source: TimedSource, range: StoreRange<K>, bounds: readonly [Buffer, Buffer]) {
-    const { kind } = source.shape
-    if (kind === 'key') throw new RangeError('A store by key alone has no order by time')
+    if (!isTimed(source.shape)) throw new RangeError('A store by key alone has no order by time')
     const { windowFrom = -BOUND_MAX, windowTo = BOUND_MAX, after, reverse } = range
     this.#source = source
     this.#range = range

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
+import type { Serde } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { openTaskState } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
-import { float64, json, rawBytes, text } from './testing/serdes.ts'
+import { float64, int32, json, rawBytes, text } from './testing/serdes.ts'
+import { checkRanks } from './testing/sorted-entries.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
 import { timedOf } from './testing/timed-entries.ts'
@@ -22,6 +24,7 @@ const STORES = [
   store('byteWindows', rawBytes, json, WINDOW_MS),
   store('intervals', text, json, { kind: 'interval' }),
   store('instants', rawBytes, json, { kind: 'instant' }),
+  store('ranks', text, json, { kind: 'sorted', order: int32 as unknown as Serde<never> }),
 ]
 const NUMBERS = [-2.5, 0, 1, 3e300]
 const TEXTS = ['', 'a', 'a\0', 'ÿ']
@@ -34,7 +37,7 @@ type Model = Map<string, unknown>
 
 const set = fc.record({
   kind: fc.constant('set' as const),
-  store: fc.constantFrom(0, 1, 2, 3, 4, 5),
+  store: fc.constantFrom(0, 1, 2, 3, 4, 5, 6),
   key: fc.nat(3),
   start: fc.nat(2),
   length: fc.nat(2),
@@ -230,6 +233,14 @@ class World {
       keys.set(entry, value)
       return
     }
+    if (which === 6) {
+      const ranks = this.state.sortedStore<string, unknown, number>('ranks')
+      const entry = ranks.find(string)
+      this.#model(['ranks', string, 0], entry.value?.value, value)
+      ranks.set(entry, value === undefined ? undefined : { value, order: start - 1 })
+      checkRanks(ranks, string, value === undefined ? undefined : start - 1)
+      return
+    }
     if (which >= 4) {
       this.#setTimed(which === 4 ? string : bytes, at, LENGTHS[length] ?? 1, value)
       return
@@ -317,6 +328,7 @@ function sorted(model: Model): unknown[] {
 /** Everything that a state's live stores return. Windows are read twice, by visits and by finds, which must agree. */
 function liveOf(state: TaskState): unknown[] {
   const model: Model = new Map()
+  const ranks = state.sortedStore<string, unknown, number>('ranks')
   const windows = state.windowStore<string, unknown>('windows')
   const byteWindows = state.windowStore<Buffer, unknown>('byteWindows')
   for (const [key, start, value] of entriesOf(windows)) model.set(JSON.stringify(['windows', key, start]), value)
@@ -332,6 +344,7 @@ function liveOf(state: TaskState): unknown[] {
       expect(byteWindows.find(key, start).value).toEqual(model.get(id))
     }
   }
+  for (const { key, value } of ranks.inOrder()) put(model, ['ranks', key, 0], value?.value)
   for (const [id, value] of timedOf(state, TEXTS, BYTES)) put(model, id, value)
   const totals = state.keyValueStore<number, unknown>('totals')
   for (const key of NUMBERS) put(model, ['totals', key, 0], totals.find(key).value)

@@ -3,6 +3,7 @@ import {
   type InstantStore,
   type IntervalStore,
   type KeyValueStore,
+  type SortedStore,
   type StoreChange,
   type StoreDescription,
   type StoreShape,
@@ -15,10 +16,11 @@ import { placeOf } from './entry-place.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
 import { KeyCodec } from './key-codec.ts'
 import { LiveKeyValueStore } from './live-key-value-store.ts'
+import { LiveSortedStore } from './live-sorted-store.ts'
 import type { LiveStore } from './live-store.ts'
 import { LiveTimedStore } from './live-timed-store.ts'
 import { LiveWindowStore } from './live-window-store.ts'
-import { typedStore } from './store-serdes.ts'
+import { isTimed, type ReadValue, sortedValues, typedStore, valueReader } from './store-serdes.ts'
 import { ValueCodec } from './value-codec.ts'
 
 /** One store of a task: its live side, its committed side, and the codec of its bytes. */
@@ -33,10 +35,11 @@ export class TaskStore {
   readonly live: LiveStore
   readonly committed: CommittedStore<unknown, unknown>
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
+  readonly sorted: SortedStore<unknown, unknown, unknown> | undefined
   readonly windowed: WindowStore<unknown, unknown> | undefined
   readonly intervals: IntervalStore<unknown, unknown> | undefined
   readonly instants: InstantStore<unknown, unknown> | undefined
-  readonly #values: ValueCodec<unknown>
+  readonly #readValue: ReadValue<unknown>
   readonly #shape: StoreShape
 
   constructor(description: StoreDescription, owner: number, database: Database) {
@@ -45,14 +48,18 @@ export class TaskStore {
     this.keyName = storeKeyName(description)
     this.owner = owner
     this.identity = storeIdentity(description)
-    this.codec = new KeyCodec(this.keyName, store.key, store.shape.kind !== 'key')
+    this.codec = new KeyCodec(this.keyName, store.key, isTimed(store.shape))
     this.committed = new LevelCommittedStore(database, this.codec, store)
-    this.#values = new ValueCodec(store)
+    this.#readValue = valueReader(store)
     this.#shape = store.shape
     if (store.shape.kind === 'key') {
-      const live = new LiveKeyValueStore(database, this.codec, store)
+      const live = new LiveKeyValueStore(database, this.codec, store.key, new ValueCodec(store))
       this.live = live
       this.keyValue = live
+    } else if (store.shape.kind === 'sorted') {
+      const live = new LiveSortedStore(database, this.codec, store.key, sortedValues(store, store.shape))
+      this.live = live
+      this.sorted = live
     } else if (store.shape.kind === 'window') {
       const live = new LiveWindowStore(database, this.codec, store, store.shape.sizeMs)
       this.live = live
@@ -67,7 +74,7 @@ export class TaskStore {
 
   /** Decodes one operation of a commit. */
   readChange(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): StoreChange {
-    const value = valueStart < 0 ? null : this.#values.read(bytes, valueStart, valueEnd)
+    const value = valueStart < 0 ? null : this.#readValue(bytes, valueStart, valueEnd)
     if (!this.codec.timed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }
     const { key, start, end } = this.codec.readTimed(bytes, keyStart, keyEnd)
     return { key, ...placeOf(this.#shape, start, end), value }

@@ -1,8 +1,15 @@
 import type { ByteWriter, Serde } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 
+/** Reads and writes the values of a live store. */
+export interface Values<V> {
+  write(out: ByteWriter, value: V, time: number): void
+  read(bytes: Buffer, start: number, end: number): V
+  readTime(bytes: Buffer, start: number): number
+}
+
 /** The values of one store as bytes, the same in LevelDB and in the changelog: `<time, 8 bytes, if the store is timed> <value>`. */
-export class ValueCodec<V> {
+export class ValueCodec<V> implements Values<V> {
   readonly #serde: Serde<V>
   readonly #timed: boolean
 

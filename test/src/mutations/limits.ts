@@ -225,7 +225,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     uses: [
       ['parts.unshift(part)', 'parts.splice(0, 1, part)'],
       ['if (!entry.stored) this.#filter.add', 'if (entry.stored) this.#filter.add'],
-      ['if (exists) this.#filter.add', 'if (exists) this.#filter.mayHold'],
+      ['if (valueStart >= 0) this.#filter.add', 'if (valueStart >= 0) this.#filter.mayHold'],
     ],
     tests: [`${STATE}/key-filter.test.ts#never calls`, `${STATE}/task-state.test.ts#equals a plain map`],
   },
@@ -235,6 +235,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/PLACES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/key-times.test.ts`] },
   'state/READ_ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
   'state/SEEK_ENTRIES_MIN': { becomes: '0', tests: [`${STATE}/committed-store.test.ts`] },
+  'state/SORTED_PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/live-sorted-store.test.ts`] },
+  'state/SORTED_PAGES_KEPT_MAX': { becomes: NO_BOUND, tests: [`${STATE}/live-sorted-store.test.ts`] },
   'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
 }
 
@@ -270,6 +272,8 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'state/END_BYTES',
     'state/FOOTER_BYTES',
     'state/HEADER_BYTES',
+    'state/KEY_END_BYTES',
+    'state/LENGTH_BYTES',
     'state/PAGE_PLACE_BYTES',
     'state/PART_BYTES',
     'state/RESTART_BYTES',

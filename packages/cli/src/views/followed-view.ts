@@ -3,6 +3,7 @@ import { RetriableError } from '@millrace/core'
 import { amount } from '@millrace/core/internal'
 import { merge, type Observable, tap } from 'rxjs'
 import type { FoundEntry } from './found-entry.ts'
+import { hasWindows } from './has-windows.ts'
 
 /** A process of a job, and its description of a view. */
 export interface ServingProcess {
@@ -37,12 +38,11 @@ export function changesOf(followed: FollowedView): Observable<ViewEvent<FoundEnt
 }
 
 function changesOfProcess({ client, view }: ServingProcess, isPart: boolean): Observable<ViewEvent<FoundEntry>> {
-  const { name, shape, parts } = view
+  const { name, parts } = view
   const options = isPart ? { parts: 'here' as const } : {}
-  const changes: Observable<ViewEvent<FoundEntry>> =
-    shape === 'key'
-      ? client.view<unknown, unknown>(name).changes(options)
-      : client.windowedView<unknown, unknown>(name).changes(options)
+  const changes: Observable<ViewEvent<FoundEntry>> = hasWindows(view)
+    ? client.windowedView<unknown, unknown>(name).changes(options)
+    : client.view<unknown, unknown>(name).changes(options)
   return changes.pipe(
     tap((event) => {
       if (isPart && event.kind === 'start' && String(event.parts) !== String(parts)) throw partsMoved(name)

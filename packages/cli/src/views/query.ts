@@ -12,6 +12,7 @@ import { printRows } from '../terminal/table.ts'
 import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { entryRows } from './entry-rows.ts'
 import type { FoundEntry } from './found-entry.ts'
+import { hasWindows } from './has-windows.ts'
 import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entries.ts'
 import { openStopped } from './stopped-source.ts'
 import { type FoundView, findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
@@ -102,7 +103,7 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
     ...(options.after !== undefined && { after: parsePosition(options.after) }),
     ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
   }
-  const windowed = found.view.shape !== 'key'
+  const windowed = hasWindows(found.view)
   if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
     throw badUsage(`View ${name} has no windows. Leave out --window, --window-from and --window-to`)
   }

@@ -1,5 +1,6 @@
 import type { Page, ReadOptions } from '@millrace/client'
 import type { FoundEntry } from './found-entry.ts'
+import { hasWindows } from './has-windows.ts'
 import { type FoundView, keyOf } from './view-source.ts'
 
 /** The maximum that a server returns at once: fewer requests for a whole view. */
@@ -70,7 +71,7 @@ function readPage(
   }
   const prefix = query.prefix === undefined ? {} : { prefix: query.prefix }
   const range = { ...windows, ...bound('from'), ...bound('to'), ...prefix }
-  return view.shape === 'key'
-    ? client.view<unknown, unknown>(view.name).range(range)
-    : client.windowedView<unknown, unknown>(view.name).range(range)
+  return hasWindows(view)
+    ? client.windowedView<unknown, unknown>(view.name).range(range)
+    : client.view<unknown, unknown>(view.name).range(range)
 }

@@ -14,9 +14,10 @@ export interface StoredEntry<K, V> {
 export interface StoreRange<K> {
   /**
    * `key`: by key, then by time. `time`: by time over all keys, as `TimedStore` defines it; the cost is that of the entries
-   * between the bounds of time, and of the keys of those that share a time with them. Default: `key`.
+   * between the bounds of time, and of the keys of those that share a time with them. `order`: by the second order of a
+   * sorted store, then by key. Default: `key`.
    */
-  readonly by?: 'key' | 'time'
+  readonly by?: 'key' | 'time' | 'order'
   /** Only this key: in a store by key and time all its entries. By key, the cost is that of its entries. */
   readonly key?: K
   /** First key, inclusive. */

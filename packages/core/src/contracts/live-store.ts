@@ -15,6 +15,32 @@ export interface KeyValueStore<K, V> {
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void
 }
 
+/** A value, and what its entry is sorted by. */
+export interface Sorted<V, O> {
+  readonly value: V
+  readonly order: O
+}
+
+/**
+ * A store by key that also has its entries in a second order. A value that is set takes the place of its order, and the place
+ * of the value before is given up, in the same commit.
+ */
+export interface SortedStore<K, V, O> extends KeyValueStore<K, Sorted<V, O>> {
+  /**
+   * The entries whose order is at least `from` and less than `to`, by order, then by key; in reverse from the last to the
+   * first. Without a bound: all. The cost is that of what is taken. The walk visits an entry where it is when the walk comes
+   * there; an entry that moves forward during the walk may come twice.
+   */
+  inOrder(bounds?: SortedBounds<O>): Iterable<Entry<K, Sorted<V, O>>>
+}
+
+export interface SortedBounds<O> {
+  readonly from?: O
+  readonly to?: O
+  /** Default: false. */
+  readonly reverse?: boolean
+}
+
 /** What the stores by key and time have in common. `E` is their entry. The time of an entry is what their order goes by. */
 export interface TimedStore<K, V, E extends Entry<K, V>> {
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void

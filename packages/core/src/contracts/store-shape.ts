@@ -1,9 +1,18 @@
+import type { Serde } from './serde.ts'
+
 /** What identifies an entry of a store, besides its key. */
-export type StoreShape = KeyShape | WindowShape | IntervalShape | InstantShape
+export type StoreShape = KeyShape | SortedShape | WindowShape | IntervalShape | InstantShape
 
 /** One entry for each key. */
 export interface KeyShape {
   readonly kind: 'key'
+}
+
+/** One entry for each key, and a second order of the entries, which each value has beside it: what a top N needs. */
+export interface SortedShape {
+  readonly kind: 'sorted'
+  /** How the order is written. Its bytes, made sortable, are what entries are sorted by. */
+  readonly order: Serde<never>
 }
 
 /** One entry for each key and window. All windows have the same size, so that a window's start determines its end. */
@@ -34,6 +43,11 @@ export interface Instant {
   /** Ms since the epoch. */
   readonly at: number
   readonly sequence: number
+}
+
+/** Whether the entries of a store have windows, each with a start and an end. */
+export function hasWindows({ kind }: { readonly kind: StoreShape['kind'] }): boolean {
+  return kind === 'window' || kind === 'interval'
 }
 
 /** The size of a store's windows, if they all have the same. */

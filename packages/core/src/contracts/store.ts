@@ -1,5 +1,5 @@
 import type { CommittedStore } from './committed-store.ts'
-import type { InstantStore, IntervalStore, KeyValueStore, WindowStore } from './live-store.ts'
+import type { InstantStore, IntervalStore, KeyValueStore, SortedStore, WindowStore } from './live-store.ts'
 import type { Serde } from './serde.ts'
 import type { Instant, StoreShape, WindowBounds } from './store-shape.ts'
 import type { GroupPosition, RecordGroup } from './writers.ts'
@@ -18,6 +18,7 @@ export interface TaskState {
   readonly checkpoint: Checkpoint
   /** The live store of a step. Two calls with the same name return the same store. */
   keyValueStore<K, V>(name: string): KeyValueStore<K, V>
+  sortedStore<K, V, O>(name: string): SortedStore<K, V, O>
   windowStore<K, V>(name: string): WindowStore<K, V>
   intervalStore<K, V>(name: string): IntervalStore<K, V>
   instantStore<K, V>(name: string): InstantStore<K, V>

@@ -25,6 +25,8 @@ export interface StoreMeaning {
   readonly key: string
   readonly value: string
   readonly shape: StoreShape['kind']
+  /** The serde of the order of a sorted store, by name. */
+  readonly order: string | null
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
   readonly windows: 'tumbling' | 'hopping' | null
   readonly windowMs: number | null
@@ -65,6 +67,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     value: store.value.name,
     windows: window?.kind ?? null,
     shape: store.shape.kind,
+    order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window?.advanceMs ?? null,
     graceMs: window?.graceMs ?? null,

@@ -60,6 +60,7 @@ export function differences<M extends StoreMeaning | RepartitionMeaning>(before:
 const WORDS: Readonly<Record<string, string>> = {
   key: 'key serde',
   value: 'value serde',
+  order: 'order serde',
   windowMs: 'window size',
   advanceMs: 'advance',
   graceMs: 'grace',

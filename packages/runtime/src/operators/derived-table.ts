@@ -1,5 +1,5 @@
 import type { RecordContext } from '@millrace/core'
-import type { StorePlan, TableFilterNode, TableMapValuesNode } from '@millrace/core/internal'
+import { hasWindows, type StorePlan, type TableFilterNode, type TableMapValuesNode } from '@millrace/core/internal'
 import type { EventTime } from '../task/event-time.ts'
 import { anySerde } from './any-serde.ts'
 import { type UserCallback, userCallback } from './callback.ts'
@@ -27,7 +27,7 @@ function compileDerived(
 function rowStore(step: string, store: StorePlan, time: EventTime, context: StepContext): RowStore {
   const serde = anySerde(store.value)
   const kept = (key: unknown, value: unknown) => (value === null ? undefined : storedValue(step, serde, value, key))
-  if (store.shape.kind === 'key') {
+  if (!hasWindows(store.shape)) {
     const rows = context.keyValueStore(store)
     return {
       put: (key, value) => {

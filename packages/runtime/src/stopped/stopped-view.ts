@@ -191,8 +191,9 @@ async function partitionsOf(log: Log, topics: readonly string[]): Promise<number
 
 function describe({ job }: KnownJob, name: string, { meaning, incarnation }: CatalogStore): StoreDescription {
   const [key, value] = [namedSerde(meaning.key), namedSerde(meaning.value)]
-  if (key === undefined || value === undefined) {
-    const own = key === undefined ? meaning.key : meaning.value
+  const order = meaning.order === null ? undefined : namedSerde(meaning.order)
+  if (key === undefined || value === undefined || (meaning.order !== null && order === undefined)) {
+    const own = key === undefined ? meaning.key : value === undefined ? meaning.value : meaning.order
     throw new RefusedError(
       'JOB_NOT_RUNNING',
       `View ${name} of job ${job} cannot be read while the job does not run: its serde ${JSON.stringify(own)} is part of the ` +
@@ -204,13 +205,14 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     name,
     key: key as Serde<never>,
     value: value as Serde<never>,
-    shape: shapeOf(meaning),
+    shape: shapeOf(meaning, order),
     timed: TIMED_STEPS.has(meaning.step),
     incarnation,
   }
 }
 
-function shapeOf({ shape: kind, windowMs }: StoreMeaning): StoreShape {
+function shapeOf({ shape: kind, windowMs }: StoreMeaning, order: Serde<unknown> | undefined): StoreShape {
+  if (kind === 'sorted') return { kind, order: order as Serde<never> }
   return kind === 'window' ? { kind, sizeMs: windowMs ?? 0 } : { kind }
 }
 

@@ -3,5 +3,5 @@ import type { TaskState } from '@millrace/core/internal'
 /** What a pipeline uses of its task's state: the live stores, and the undo of what a unit has changed. */
 export type PipelineState = Pick<
   TaskState,
-  'keyValueStore' | 'windowStore' | 'intervalStore' | 'instantStore' | 'mark' | 'release' | 'rewind'
+  'keyValueStore' | 'sortedStore' | 'windowStore' | 'intervalStore' | 'instantStore' | 'mark' | 'release' | 'rewind'
 >

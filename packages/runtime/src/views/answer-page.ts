@@ -1,5 +1,5 @@
 import { formatPosition, RefusedError } from '@millrace/core'
-import { hasTextKeys, type StoreRange } from '@millrace/core/internal'
+import { hasTextKeys, hasWindows, type StoreRange } from '@millrace/core/internal'
 import { answer } from './answer.ts'
 import { completeness } from './completeness.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
@@ -120,6 +120,6 @@ function windowBounds(view: ServedView, query: Query): Bounds {
 }
 
 function requireWindows(view: ServedView): void {
-  if (view.shape.kind === 'key')
+  if (!hasWindows(view.shape))
     throw new RefusedError('BAD_REQUEST', `View ${view.name} has no windows. Request /entries or /value`)
 }

@@ -1,4 +1,5 @@
 import { formatPosition, RefusedError } from '@millrace/core'
+import { hasWindows } from '@millrace/core/internal'
 import { answer, answerError } from './answer.ts'
 import { completeness } from './completeness.ts'
 import { VALUE_RESERVED_BYTES } from './limits.ts'
@@ -39,7 +40,7 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
 }
 
 function windowAt(view: ServedView, start: number | undefined): number | undefined {
-  const windowed = view.shape.kind !== 'key'
+  const windowed = hasWindows(view.shape)
   if (windowed === (start !== undefined)) return start
   throw !windowed
     ? badRequest('window', `cannot be used: view ${view.name} has no windows. Leave it out`)

@@ -20,9 +20,9 @@ export interface Bounds {
 }
 
 /** What a filter of everything leaves of a store's rows, in order. */
-export function expected(content: readonly Row[], range: Bounds, shape: StoreShape, by: 'key' | 'time') {
+export function expected(content: readonly Row[], range: Bounds, shape: StoreShape, by: 'key' | 'time' | 'order') {
   const { key, from, to, prefix, windowFrom, windowTo } = range
-  const isTimed = shape.kind !== 'key'
+  const isTimed = shape.kind !== 'key' && shape.kind !== 'sorted'
   const timeOf = (row: Row) => (by === 'time' && shape.kind === 'interval' ? endOf(row, shape) : row.start)
   const otherOf = (row: Row) => (by === 'time' && shape.kind === 'interval' ? row.start : endOf(row, shape))
   return content
@@ -34,6 +34,7 @@ export function expected(content: readonly Row[], range: Bounds, shape: StoreSha
     .filter((row) => !isTimed || windowTo === undefined || timeOf(row) < windowTo)
     .sort((a, b) => {
       const byTime = timeOf(a) - timeOf(b) || otherOf(a) - otherOf(b)
+      if (by === 'order') return a.start - b.start || a.key.compare(b.key)
       return by === 'time' ? byTime || a.key.compare(b.key) : a.key.compare(b.key) || byTime
     })
     .map((row) => rowText(row, shape))
@@ -47,7 +48,7 @@ function endOf({ start, length }: Row, shape: StoreShape): number {
 /** A row as `allPages` shows its entry. */
 export function rowText(row: Row, shape: StoreShape): string {
   const key = row.key.toString('hex')
-  return shape.kind === 'key' ? key : `${key} ${row.start} ${endOf(row, shape)}`
+  return shape.kind === 'key' || shape.kind === 'sorted' ? key : `${key} ${row.start} ${endOf(row, shape)}`
 }
 
 /** All entries of a range, page by page. */
@@ -80,23 +81,28 @@ export function setRows(
   value: number | undefined,
   shape: StoreShape,
 ): void {
-  const find = {
+  const setRow = {
     key: () => {
       const store = state.keyValueStore<Buffer, number>(name)
-      return { store, find: ({ key }: Row) => store.find(key) }
+      return ({ key }: Row) => store.set(store.find(key), value)
+    },
+    sorted: () => {
+      const store = state.sortedStore<Buffer, number, number>(name)
+      return ({ key, start }: Row) =>
+        store.set(store.find(key), value === undefined ? undefined : { value, order: start })
     },
     window: () => {
       const store = state.windowStore<Buffer, number>(name)
-      return { store, find: ({ key, start }: Row) => store.find(key, start) }
+      return ({ key, start }: Row) => store.set(store.find(key, start), value)
     },
     interval: () => {
       const store = state.intervalStore<Buffer, number>(name)
-      return { store, find: ({ key, start, length }: Row) => store.find(key, start, start + length) }
+      return ({ key, start, length }: Row) => store.set(store.find(key, start, start + length), value)
     },
     instant: () => {
       const store = state.instantStore<Buffer, number>(name)
-      return { store, find: ({ key, start, length }: Row) => store.find(key, start, length) }
+      return ({ key, start, length }: Row) => store.set(store.find(key, start, length), value)
     },
   }[shape.kind]()
-  for (const row of content) find.store.set(find.find(row), value)
+  for (const row of content) setRow(row)
 }

@@ -1,4 +1,13 @@
-import type { Entry, KeyValueStore, StoreShape } from '@millrace/core/internal'
+import { ByteWriter, type Serde } from '@millrace/core'
+import {
+  type Entry,
+  type KeyValueStore,
+  makeSortable,
+  type Sorted,
+  type SortedBounds,
+  type SortedStore,
+  type StoreShape,
+} from '@millrace/core/internal'
 import { MapTimedStore } from '../../operators/testing/map-timed-store.ts'
 import { MapWindowStore } from '../../operators/testing/map-window-store.ts'
 import type { PipelineState } from '../pipeline-state.ts'
@@ -8,7 +17,7 @@ interface MutableEntry extends Entry<unknown, unknown> {
   time: number
 }
 
-type AnyStore = MapStore | MapWindowStore<unknown, unknown> | MapTimedStore<unknown, unknown>
+type AnyStore = MapStore | MapSortedStore | MapWindowStore<unknown, unknown> | MapTimedStore<unknown, unknown>
 
 /** A task's stores in maps, for testing what tasks do alone. Nothing in it is kept. */
 export class MapState implements PipelineState {
@@ -20,6 +29,10 @@ export class MapState implements PipelineState {
 
   keyValueStore<K, V>(name: string): KeyValueStore<K, V> {
     return this.#store(name, MapStore) as unknown as KeyValueStore<K, V>
+  }
+
+  sortedStore<K, V, O>(name: string): SortedStore<K, V, O> {
+    return this.#store(name, MapSortedStore) as unknown as SortedStore<K, V, O>
   }
 
   windowStore<K, V>(name: string): MapWindowStore<K, V> {
@@ -60,6 +73,7 @@ export class MapState implements PipelineState {
 
 function storeOf(shape: StoreShape): AnyStore {
   if (shape.kind === 'key') return new MapStore()
+  if (shape.kind === 'sorted') return new MapSortedStore(shape.order)
   return shape.kind === 'window' ? new MapWindowStore(shape.sizeMs) : new MapTimedStore(shape.kind)
 }
 
@@ -101,5 +115,40 @@ class MapStore implements KeyValueStore<unknown, unknown> {
     return [...this.#entries.values()].flatMap(({ key, value }): [unknown, unknown][] =>
       value === undefined ? [] : [[key, value]],
     )
+  }
+}
+
+/** Its keys are text. */
+class MapSortedStore extends MapStore implements SortedStore<unknown, unknown, unknown> {
+  readonly #order: Serde<never>
+
+  constructor(order: Serde<never>) {
+    super()
+    this.#order = order
+  }
+
+  override find(key: unknown): Entry<unknown, Sorted<unknown, unknown>> {
+    return super.find(key) as Entry<unknown, Sorted<unknown, unknown>>
+  }
+
+  inOrder({ from, to, reverse = false }: SortedBounds<unknown> = {}): Entry<unknown, Sorted<unknown, unknown>>[] {
+    const placed = this.rows().flatMap(([key, value]) => {
+      const bytes = this.#bytes((value as Sorted<unknown, unknown>).order)
+      const isIn =
+        (from === undefined || bytes.compare(this.#bytes(from)) >= 0) &&
+        (to === undefined || bytes.compare(this.#bytes(to)) < 0)
+      return isIn ? [{ bytes, key }] : []
+    })
+    placed.sort((a, b) => a.bytes.compare(b.bytes) || (String(a.key) < String(b.key) ? -1 : 1))
+    if (reverse) placed.reverse()
+    return placed.map(({ key }) => this.find(key))
+  }
+
+  #bytes(order: unknown): Buffer {
+    const out = new ByteWriter()
+    const serde = this.#order as unknown as Serde<unknown>
+    serde.encode(order, out)
+    makeSortable(serde.order, out.buffer, 0, out.position)
+    return out.toBytes()
   }
 }
