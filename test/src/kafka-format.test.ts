@@ -77,7 +77,7 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     expect(dump.records).toEqual(printed(await read('t')))
   })
 
-  test('reads a group of more records and bytes than an ordinary batch holds as one batch', async () => {
+  test('reads a group of more records and bytes than one batch holds as a run of batches', async () => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('w')
     const group = await writer.openGroup('t', 0)
@@ -85,10 +85,11 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     await writer.commit([group])
     const dump = dumpLogSegments(segments('t'))
     expect(dump.complaints).toEqual([])
-    expect(dump.batches).toEqual([
-      { baseOffset: 0, lastOffset: 11_999, count: 12_000, valid: true, deleteHorizonMs: null },
-      { baseOffset: 12_000, lastOffset: 12_000, count: 1, valid: true, deleteHorizonMs: null },
-    ])
+    expect(dump.batches.filter(({ valid }) => !valid)).toEqual([])
+    const [marker, ...run] = dump.batches.toReversed()
+    expect(marker).toMatchObject({ baseOffset: 12_000, lastOffset: 12_000, count: 1 })
+    expect(run.length).toBeGreaterThan(1)
+    expect(run.reduce((sum, { count }) => sum + count, 0)).toBe(12_000)
     expect(dump.markers).toEqual(['COMMIT'])
     expect(dump.records).toEqual(printed(await read('t')))
   })
