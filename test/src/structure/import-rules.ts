@@ -62,9 +62,9 @@ function problemOf(
   if (other === undefined) return undefined
   const entryPoint = `.${specifier.slice(other.name.length)}`
   if (other === home) return 'a package imports its own files by their paths'
-  if (other.entryPoints[entryPoint] === undefined) return `${other.name} has no such door`
+  if (other.entryPoints[entryPoint] === undefined) return `${other.name} has no such entry point`
   if (SIBLING_ENTRY_POINTS.includes(entryPoint) && !home.folder.startsWith('packages/') && !isForTests(module.path)) {
-    return 'that door is for the packages, not for their users'
+    return 'that entry point is for the packages, not for their users'
   }
   const declared = isForTests(module.path) ? [...home.dependencies, ...home.devDependencies] : home.dependencies
   if (!declared.includes(other.name)) return `${home.folder}/package.json does not name it`

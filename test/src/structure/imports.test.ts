@@ -6,7 +6,7 @@ import { manifests, workspaceOf } from './workspaces.ts'
 
 const modules = sourceFiles().map(parseModule)
 
-test('imports run one way, through declared doors', () => {
+test('imports run one way, through declared entry points', () => {
   expect(importProblems(modules, manifests().map(workspaceOf))).toEqual([])
 })
 
@@ -41,7 +41,12 @@ describe('the check of imports', () => {
     ['of a type, too', 'packages/runtime/src/a.ts', "import type { A } from '@millrace/connectors'", 'may not import'],
     ['when it runs, too', 'packages/runtime/src/a.ts', "await import('@millrace/connectors')", 'may not import'],
     ['by re-export, too', 'packages/runtime/src/a.ts', "export { A } from '@millrace/connectors'", 'may not import'],
-    ['past the door', 'packages/runtime/src/a.ts', "import '@millrace/core/src/names.ts'", 'has no such door'],
+    [
+      'past the entry points',
+      'packages/runtime/src/a.ts',
+      "import '@millrace/core/src/names.ts'",
+      'has no such entry point',
+    ],
     ['by a relative path', 'packages/runtime/src/a.ts', "import '../../core/src/names.ts'", 'leads out of'],
     ['by its own name', 'packages/core/src/a.ts', "import '@millrace/core'", 'by their paths'],
     ['of what it does not depend on', 'jobs/flights/src/a.ts', "import '@millrace/connectors'", 'does not name it'],

@@ -37,7 +37,7 @@ describe.each(published)('$manifest.name', ({ folder, manifest }) => {
     expect(readFileSync(new URL(`${folder}/README.md`, repository), 'utf8')).toContain(`# ${manifest.name}\n`)
   })
 
-  test('opens each door to its source here and to its dist elsewhere', () => {
+  test('opens each entry point to its source here and to its dist elsewhere', () => {
     for (const targets of Object.values(manifest.exports ?? {})) {
       const source = targets['millrace-source'] ?? ''
       const built = source.replace('./src/', './dist/').replace(/\.ts$/, '')

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
-/** The "type" in the package.json that applies to a file; undefined if there is none, and Node decides by the file's syntax. */
+/** The "type" in the package.json that applies to a file; undefined without one: then Node decides by the file's syntax. */
 export function packageTypeOf(path: string): string | undefined {
   const manifest = findPackageJSON(pathToFileURL(path))
   if (manifest === undefined) return undefined
