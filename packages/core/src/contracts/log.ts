@@ -36,6 +36,13 @@ export interface Log {
   /**
    * Claims a name (a job's) for this process alone, until the claim is released or the process dies. Throws `JOB_RUNNING`
    * with the owner if another process holds the name.
+   *
+   * A log that cannot see whether a process is dead may end a claim with a lease instead: when the process has shown no sign
+   * of life for the time of the lease, though it may only be stopped. Then two processes can hold the name at once, and the
+   * first one is not notified. So a claim decides which process begins, and fences none: a caller that must not write beside
+   * another process writes with a transactional id that follows from the name, since the second process fences it by opening
+   * that id. The runtime does so: a container alone writes with `<job>.only`. If its claim was lost, its next commit is fenced,
+   * it claims the name again, and ends with `JOB_RUNNING`. Appends outside of transactions are not protected then.
    */
   claim(name: string): Promise<Claim>
   /**

@@ -28,7 +28,7 @@ export interface JoinOptions {
   /**
    * A member whose process gave no sign of life for this long counts as dead, though it may only be stopped. A member that
    * runs and is busy does not count as dead, however long a callback holds its thread: the others wait for it. Default
-   * 10 000.
+   * 10 000. A log that can see that a process is dead does not wait for this time; one that cannot notices a death by it alone.
    */
   readonly sessionTimeoutMs?: number
   /**
@@ -45,6 +45,9 @@ export interface JoinOptions {
  * 1. An assignment leaves out a task that the member has. The member commits, closes the task, and calls `release`.
  * 2. Only then does an assignment give the task to its next owner. If the former owner is dead, its writer is fenced and what
  *    it left is finished first. The former owner can then write nothing more, even if it does not know this yet.
+ *
+ * No member waits for one that is stopped, at whatever instruction that is, for longer than the session's time-out and what a
+ * log states for what remains: a lock that a stopped process may hold must not be needed for a change of the group.
  *
  * With Kafka's group protocol these are the two rounds of a cooperative rebalance (KIP-429), and the generation is the
  * group's.

@@ -69,6 +69,32 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     seed: 95,
   },
   {
+    name: 'a stopped member blocks its group',
+    file: `${LOG}/versioned-file.ts`,
+    from: '  async publish(before: number, text: string, unique: string): Promise<boolean> {\n',
+    to: `  async publish(before: number, text: string, unique: string): Promise<boolean> {
+    const lock = this.#files.open(\`\${this.#directory}/lock\`, 'write')
+    await lock.lock()
+    try {
+      return await this.#publish(before, text, unique)
+    } finally {
+      lock.close()
+    }
+  }
+
+  async #publish(before: number, text: string, unique: string): Promise<boolean> {
+`,
+  },
+  {
+    name: 'a stopped member blocks a partition',
+    file: `${LOG}/partition/partition-files.ts`,
+    from: '      return step(look?.() ?? this.currentTail())\n',
+    to: `      const result = step(look?.() ?? this.currentTail())
+      await this.syncTail()
+      return result
+`,
+  },
+  {
     name: 'undecided records are read',
     file: `${LOG}/reading/file-partition-reader.ts`,
     from: 'if (this.#outcomes !== undefined && !this.#isDecided()) return undefined',

@@ -15,3 +15,8 @@ const EXPECTED_REFUSALS: readonly ErrorCode[] = [
 export function isExpectedRefusal(error: unknown): boolean {
   return error instanceof ProcessCrashed || (error instanceof MillraceError && EXPECTED_REFUSALS.includes(error.code))
 }
+
+/** An auditor also gets the error of a failed sync through files that it had open. */
+export function ignoreExpectedRefusal(error: unknown): void {
+  if (!isExpectedRefusal(error)) throw error
+}

@@ -11,6 +11,8 @@ export const INVARIANTS = {
     'late records, finals and views are what a fold of each source partition comes to; idle time-outs alone may change them',
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
+  'a stopped member blocks no other':
+    'while a container is stopped for good, the others take its tasks, and lag reaches zero',
   liveness: 'once faults stop, lag reaches zero',
   'refusals are expected': 'a process ends only for what was done to it',
 } as const
@@ -29,4 +31,10 @@ export class Violation extends Error {
 
 export function hold(invariant: Invariant, holds: boolean, detail: () => string): void {
   if (!holds) throw new Violation(invariant, detail())
+}
+
+/** What an error violates that no fault justifies. */
+export function violationOf(error: unknown): Violation {
+  if (error instanceof Violation) return error
+  return new Violation('refusals are expected', error instanceof Error ? (error.stack ?? error.message) : String(error))
 }

@@ -1,4 +1,5 @@
 import type { Durability } from '@millrace/connectors/file'
+import type { DiskCall } from '../machine/faults.ts'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 
 /** What may be done to a running job. */
@@ -15,6 +16,7 @@ export const TROUBLES = [
   'failing store',
   'leave',
   'flipped bit',
+  'stop',
 ] as const
 
 export type Trouble = (typeof TROUBLES)[number]
@@ -22,8 +24,18 @@ export type Trouble = (typeof TROUBLES)[number]
 /** With durability `os`, what is promised does not survive a power cut, and a failed sync is not reported. */
 const FSYNC_ONLY: readonly Trouble[] = ['power cut', 'failing sync']
 
-/** Nothing continues after these: they come at the very end. */
-const LAST: readonly Trouble[] = ['flipped bit']
+/** These have their own place in a scenario: nothing continues after a flipped bit, and a stop lasts until the end. */
+const APART: readonly Trouble[] = ['flipped bit', 'stop']
+
+/** A container stops at a call of the disk. */
+export interface StopPlan {
+  /** From when on calls count, virtual ms. */
+  readonly fromMs: number
+  /** Which calls count; all if it is undefined. */
+  readonly call: DiskCall | undefined
+  /** How many of them come before it. */
+  readonly calls: number
+}
 
 /** One run of the world: everything in it follows from the seed. */
 export interface Scenario {
@@ -41,6 +53,8 @@ export interface Scenario {
   readonly calmAtMs: number
   /** Whether a bit of the log is flipped at the end. */
   readonly flippedBit: boolean
+  /** Undefined if no container is stopped until the end. */
+  readonly stop: StopPlan | undefined
   /** Whether one of the world's own processes observes after every step. */
   readonly watched: boolean
 }
@@ -55,15 +69,19 @@ const SMALL_GROUP_BATCHES = 0.4
 const ACTIVE_MS = 1500
 /** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
 const WATCHED = 0.5
+/** How many of the worlds with several containers stop one of them until the end. */
+const STOPPED = 0.4
 
 export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {
   const durability = random.chance(0.75) ? 'fsync' : 'os'
-  const excluded = durability === 'fsync' ? LAST : [...LAST, ...FSYNC_ONLY]
+  const excluded = durability === 'fsync' ? APART : [...APART, ...FSYNC_ONLY]
   const kinds = troubles.filter((kind) => !excluded.includes(kind))
   const count = kinds.length === 0 ? 0 : random.below(6)
+  const partitions = 1 + random.below(3)
+  const containers = 1 + random.below(3)
   return {
-    partitions: 1 + random.below(3),
-    containers: 1 + random.below(3),
+    partitions,
+    containers,
     orders: 10 + random.below(30),
     commitIntervalMs: [5, 20, 100][random.below(3)] ?? 20,
     durability,
@@ -75,6 +93,18 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     })).sort((a, b) => a.atMs - b.atMs),
     calmAtMs: ACTIVE_MS,
     flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),
+    // If it were the only one, nothing could go on.
+    stop: troubles.includes('stop') && containers > 1 ? stopPlan(random.fork('stop')) : undefined,
     watched: random.fork('watched').chance(WATCHED),
   }
+}
+
+const STOP_CALLS: readonly (DiskCall | undefined)[] = [undefined, 'sync', 'rename', 'syncDirectory']
+
+function stopPlan(random: SeededRandom): StopPlan | undefined {
+  if (!random.chance(STOPPED)) return undefined
+  const fromMs = random.between(0, ACTIVE_MS / 2)
+  // A group changes, and a journal is taken, by few calls among many: links, which count as renames, and what follows them.
+  const call = STOP_CALLS[random.below(STOP_CALLS.length)]
+  return { fromMs, call, calls: random.below(call === undefined ? 60 : 10) }
 }

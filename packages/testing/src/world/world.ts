@@ -2,17 +2,19 @@ import { openFileLog } from '@millrace/connectors/file'
 import type { JobStatus } from '@millrace/core'
 import { toTopology } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'
-import type { Fault } from '../machine/faults.ts'
+import type { DiskCall, Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { isExpectedRefusal } from './expected-refusals.ts'
-import { hold, Violation } from './invariants.ts'
+import { ignoreExpectedRefusal, isExpectedRefusal } from './expected-refusals.ts'
+import { hold, Violation, violationOf } from './invariants.ts'
+import { NextFault } from './next-fault.ts'
 import { OrdersWorkload } from './orders-workload.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
+import { StoppedMember } from './stopped-member.ts'
 import { TimesWorkload } from './times-workload.ts'
 import { WITNESS } from './witness.ts'
 import type { Workload } from './workload.ts'
@@ -49,7 +51,10 @@ export class World {
   readonly #statuses = new Map<string, JobStatus>()
   readonly #workload: Workload
   readonly #subtopologies: number
-  #fault: { readonly fault: Fault; readonly call: string; left: number } | undefined
+  readonly #fault = new NextFault()
+  readonly #stopped: StoppedMember
+  /** If other processes take a stopped one for dead, it learns that by then. */
+  #allKnowAtMs: number
   #allProduced = false
   #calm = false
   #stopping = false
@@ -63,6 +68,8 @@ export class World {
     this.#scenario = scenarioOf(this.#machine.random, troubles)
     this.#workload = new WORKLOADS[job](this.#machine, this.#scenario)
     this.#subtopologies = toTopology(this.#workload.job).subtopologies.length
+    this.#stopped = new StoppedMember(this.#machine, this.#scenario.stop)
+    this.#allKnowAtMs = this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
     this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
   }
 
@@ -81,8 +88,7 @@ export class World {
       withinMs: calmAtMs,
     })
     await this.#end()
-    const { events } = this.#machine
-    return { scenario: this.#scenario, events, crashes: this.#crashes }
+    return { scenario: this.#scenario, events: this.#machine.events, crashes: this.#crashes }
   }
 
   /** Makes the witness check every step. */
@@ -111,8 +117,7 @@ export class World {
     this.#run(process).then(
       () => this.#ended(process, name),
       (error: unknown) => {
-        if (process.state === 'crashed') this.#ended(process, name)
-        else if (isExpectedRefusal(error)) this.#ended(process, name)
+        if (process.state === 'crashed' || isExpectedRefusal(error)) this.#ended(process, name)
         else this.#fail(error)
       },
     )
@@ -193,7 +198,7 @@ export class World {
         break
       case 'pause':
         victim?.pause()
-        if (victim !== undefined) this.#machine.after(random.between(50, 1500), () => victim.resume())
+        if (victim !== undefined) this.#machine.after(random.between(50, 1500), () => this.#stopped.resumeOther(victim))
         break
       case 'power cut':
         this.#powerCut()
@@ -210,19 +215,19 @@ export class World {
         this.#leave(`container-${random.below(this.#scenario.containers)}`)
         break
       case 'full disk':
-        this.#fault = { fault: 'ENOSPC', call: 'write', left: random.below(60) }
+        this.#fault.comesAfter(random.below(60), 'write', 'ENOSPC')
         break
       case 'failing write':
-        this.#fault = { fault: 'EIO', call: 'write', left: random.below(60) }
+        this.#fault.comesAfter(random.below(60), 'write', 'EIO')
         break
       case 'torn write':
-        this.#fault = { fault: 'torn', call: 'write', left: random.below(60) }
+        this.#fault.comesAfter(random.below(60), 'write', 'torn')
         break
       case 'failing store':
         this.#levels.failAfter(random.below(10))
         break
       case 'failing sync':
-        this.#fault = { fault: 'EIO', call: 'sync', left: random.below(20) }
+        this.#fault.comesAfter(random.below(20), 'sync', 'EIO')
         break
     }
     if (random.chance(0.3)) await this.#audit()
@@ -250,32 +255,44 @@ export class World {
     for (let index = 0; index < this.#scenario.containers; index++) this.#startSoon(`container-${index}`)
   }
 
-  #faultAt(call: string, process: string): Fault | undefined {
-    const fault = this.#fault
-    // Processes that only observe have a disk without faults.
-    if (this.#calm || fault?.call !== call || !/^(container|producer)/.test(process)) return undefined
-    if (fault.left-- > 0) return undefined
-    this.#fault = undefined
-    if (fault.fault === 'torn') {
+  #faultAt(call: DiskCall, process: string): Fault | undefined {
+    if (this.#calm) return undefined
+    this.#stopped.note(call, process)
+    const fault = this.#fault.at(call, process)
+    if (fault === 'torn') {
       // The process dies in this call; no event reports its death.
       this.#containers.delete(process)
       if (process.startsWith('container')) this.#startSoon(process)
     }
-    return fault.fault
+    return fault
   }
 
   /** Runs the job until everything is processed, stops it, and checks everything. */
   async #end(): Promise<void> {
     this.#calm = true
     this.#levels.failAfter(undefined)
-    for (const process of this.#machine.processes) process.resume()
+    for (const process of this.#machine.processes) this.#stopped.resumeOther(process)
+    await this.#untilDone()
+    if (this.#stopped.isStopped()) {
+      this.#stopped.resume()
+      this.#allKnowAtMs = this.#machine.nowMs + SESSION_TIMEOUT_MS
+      await this.#untilDone()
+    }
+    await this.#stopAndCheck()
+  }
+
+  async #untilDone(): Promise<void> {
     const endMs = this.#machine.nowMs + LIVENESS_MS
     while (!(await this.#settle(this.#isDone()))) {
-      hold('liveness', this.#machine.nowMs < endMs, () => `after ${LIVENESS_MS} ms without faults there is lag`)
+      const invariant = this.#stopped.isStopped() ? 'a stopped member blocks no other' : 'liveness'
+      hold(invariant, this.#machine.nowMs < endMs, () => `after ${LIVENESS_MS} ms without faults there is lag`)
       const lookMs = this.#machine.nowMs + 250
       await this.#machine.run(() => this.#machine.nowMs >= lookMs || this.#failure !== undefined, { withinMs: 250 })
       this.#check()
     }
+  }
+
+  async #stopAndCheck(): Promise<void> {
     this.#stopping = true
     const { containers } = this.#scenario
     for (let index = 0; index < containers; index++) {
@@ -321,20 +338,22 @@ export class World {
     if (isRight) await this.#workload.auditStores(auditor, { contentOf, complete: true })
   }
 
-  /** The last statuses of the containers that are alive. */
+  /** The last statuses of the containers that run. */
   get #latest(): readonly JobStatus[] {
-    return [...this.#containers.keys()].flatMap((name) => this.#statuses.get(name) ?? [])
+    const running = [...this.#containers.keys()].filter((name) => !this.#stopped.isStopped(name))
+    return running.flatMap((name) => this.#statuses.get(name) ?? [])
   }
 
-  /** Whether every task is open in some container that is alive. */
+  /** Whether every task is open in some container that runs. */
   get #allOpen(): boolean {
-    const tasks = this.#latest.reduce((sum, status) => sum + status.tasks.length, 0)
-    return tasks === this.#subtopologies * this.#scenario.partitions
+    return (
+      this.#latest.reduce((sum, status) => sum + status.tasks.length, 0) ===
+      this.#subtopologies * this.#scenario.partitions
+    )
   }
 
   async #isDone(): Promise<boolean> {
-    // If other processes take a stopped one for dead, it learns that within this time.
-    const allKnow = this.#machine.nowMs >= this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
+    const allKnow = this.#machine.nowMs >= this.#allKnowAtMs
     // Batch runs start and end all the time: their results are checked at the end.
     if (this.#workload.batch) return this.#allProduced && allKnow
     if (!this.#allProduced || !this.#allOpen || !allKnow) return false
@@ -375,14 +394,6 @@ export class World {
 
   #check(): void {
     if (this.#failure === undefined) return
-    const { error } = this.#failure
-    if (error instanceof Violation) throw error
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new Violation('refusals are expected', text)
+    throw violationOf(this.#failure.error)
   }
-}
-
-/** An auditor also gets the error of a failed sync through files that it had open. */
-function ignoreExpectedRefusal(error: unknown): void {
-  if (!isExpectedRefusal(error)) throw error
 }
