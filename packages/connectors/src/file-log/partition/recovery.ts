@@ -91,6 +91,7 @@ function recover(partition: SegmentFiles, tail: Tail | undefined, segments: numb
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
     pending: pendingAfter(tail, scanned, mustSettle),
+    rewrites: (tail?.rewrites ?? 0) + 1,
     // In a new boot, what was read came from the disk.
     synced: sameBoot ? tail.synced : tail === undefined ? EMPTY_TAIL.synced : pointOf(scanned),
   }

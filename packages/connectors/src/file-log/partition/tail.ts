@@ -49,6 +49,11 @@ export interface Tail {
    * must be synced, so that it cannot reappear. `roll`: the active segment is full; it must be synced, and the next one begun.
    */
   readonly pending: 'settle' | 'roll' | null
+  /**
+   * Grows when a process rewrites bytes of the active segment, or its length, while something is pending: another process's
+   * sync that began before does not cover that. Less than 2^24; then it starts again.
+   */
+  readonly rewrites: number
   /** The boot that it was written in (`bootMark`): in another boot, recovery must read the files first. */
   readonly boot: number
   /** The transactions that are not decided yet, by first offset. */
@@ -70,6 +75,7 @@ export const EMPTY_TAIL: Tail = {
   compactedBefore: 0,
   deleted: false,
   pending: null,
+  rewrites: 0,
   boot: 0,
   open: [],
   committed: NO_PRODUCERS,
@@ -93,6 +99,8 @@ const FLAGS_AT = 12
 const DELETED = 1
 const SETTLE = 2
 const ROLL = 4
+const REWRITES_SHIFT = 8
+const REWRITES = 2 ** 24
 const HEAD_BYTES = 100
 const ENTRY_BYTES = 24
 const TAIL_BYTES_MAX = HEAD_BYTES + 2 * (OPEN_TRANSACTIONS_MAX * ENTRY_BYTES + KNOWN_PRODUCERS_MAX * COMMITTED_BYTES)
@@ -117,6 +125,7 @@ export function readTail(file: OpenFile): Tail | undefined {
     return {
       deleted: (flags & DELETED) !== 0,
       pending: (flags & ROLL) !== 0 ? 'roll' : (flags & SETTLE) !== 0 ? 'settle' : null,
+      rewrites: flags >>> REWRITES_SHIFT,
       activeBase: readInt64(buffer, 16),
       activeBytes: readInt64(buffer, 24),
       nextOffset: readInt64(buffer, 32),
@@ -145,7 +154,7 @@ export function writeTail(file: OpenFile, tail: Tail): void {
   const length = HEAD_BYTES + openBytes + committed.length + synced.committed.length
   buffer.writeUInt32BE(MAGIC, 0)
   buffer.writeUInt32BE(length, LENGTH_AT)
-  buffer.writeUInt32BE((tail.deleted ? DELETED : 0) | flagOf(tail.pending), FLAGS_AT)
+  buffer.writeUInt32BE(flagsOf(tail), FLAGS_AT)
   writeInt64(buffer, tail.activeBase, 16)
   writeInt64(buffer, tail.activeBytes, 24)
   writeInt64(buffer, tail.nextOffset, 32)
@@ -168,9 +177,9 @@ export function writeTail(file: OpenFile, tail: Tail): void {
   file.write(buffer, 0, at, 0)
 }
 
-function flagOf(pending: Tail['pending']): number {
-  if (pending === null) return 0
-  return pending === 'roll' ? ROLL : SETTLE
+function flagsOf({ deleted, pending, rewrites }: Tail): number {
+  const what = pending === null ? 0 : pending === 'roll' ? ROLL : SETTLE
+  return (rewrites % REWRITES) * 2 ** REWRITES_SHIFT + what + (deleted ? DELETED : 0)
 }
 
 const NONE: readonly OpenTransaction[] = []

@@ -289,16 +289,21 @@ export class PartitionAppender {
     const begun = await this.#partition.withTail((tail) => {
       if (tail.pending === null) return undefined
       const active = this.#segment(tail)
+      if (active.foreignTo === 0) return { tail, file: active.file }
+      // Once for each process and segment: so they do not make each other begin again for ever.
       rewriteSegment(tail, active.base, active.file, active.foreignTo)
-      active.foreignTo = 0
       markLength(active.file)
-      return { tail, file: active.file }
+      active.foreignTo = 0
+      const touched = { ...tail, rewrites: tail.rewrites + 1 }
+      this.#partition.writeTail(touched)
+      return { tail: touched, file: active.file }
     })
     if (begun === undefined) return
     await syncFile(begun.file)
     const hasRolled = await this.#partition.withTail((tail) => {
-      // Otherwise another process has finished it, or has cut off a torn end since: then the sync does not cover that.
-      if (tail.pending !== begun.tail.pending || tail.activeBase !== begun.tail.activeBase) return false
+      // Otherwise another process has finished it, or has rewritten something since: then the sync does not cover that.
+      const { pending, activeBase, rewrites } = begun.tail
+      if (tail.pending !== pending || tail.activeBase !== activeBase || tail.rewrites !== rewrites) return false
       if (tail.pending === 'roll') this.#roll(tail)
       else this.#partition.writeTail({ ...tail, pending: null, synced: endOf(tail) })
       return tail.pending === 'roll'

@@ -7,5 +7,8 @@ import { rewriteSegment } from '../partition/rewrite.ts'
  * partition's lock.
  */
 export function rewriteUnsynced(files: PartitionFiles, base: number, file: OpenFile, to: number): Promise<void> {
-  return files.withTail((tail) => rewriteSegment(tail, base, file, to))
+  return files.withTail((tail) => {
+    rewriteSegment(tail, base, file, to)
+    if (tail.pending !== null) files.writeTail({ ...tail, rewrites: tail.rewrites + 1 })
+  })
 }
