@@ -143,7 +143,7 @@ export class TestDriver {
   }
 
   /**
-   * Starts the job again after `stop`, or another version of it: it restores its state, and processes what has been sent
+   * Starts the job again after `stop`, or a changed job: it restores its state, and processes what has been sent
    * meanwhile. Throws what `runJob` throws.
    */
   async start(job: Job = this.#job): Promise<void> {
