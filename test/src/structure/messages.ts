@@ -42,7 +42,7 @@ export function proseLiterals({ path, text }: SourceFile): Message[] {
 export function testTitles({ path, text }: SourceFile): Message[] {
   const found: Message[] = []
   walk(parseSync(path, text).program, (node) => {
-    if (node.type !== 'CallExpression' || !/^(?:test|describe|it)$/.test(calledName(node))) return
+    if (node.type !== 'CallExpression' || !/^(?:test|describe|it|shared)$/.test(calledName(node))) return
     const [title] = nodesIn(fieldOf(node, 'arguments'))
     if (title !== undefined && isText(title)) found.push({ line: lineOf(text, title), text: textOf(title) })
   })

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
-import { filter, firstValueFrom } from 'rxjs'
 import type { Log } from '../contracts/log.ts'
-import type { Assignment, Membership } from '../contracts/membership.ts'
+import type { Assignment } from '../contracts/membership.ts'
+import { assigned, sharedTests } from './groups.ts'
 import type { LogTests } from './log-tests.ts'
 
 const TASKS = ['t0', 't1']
 
 const join = (log: Log, untilEnd = true) =>
   log.join('group', { tasks: TASKS, description: 'this job', address: null, untilEnd })
-
-const assigned = (member: Membership, fits: (assignment: Assignment) => boolean) =>
-  firstValueFrom(member.assignments.pipe(filter(fits)))
 
 /** Two members that have a task each, and the first assignments, which give them these tasks. */
 async function twoMembers(log: Log, other: Log) {
@@ -22,19 +19,10 @@ async function twoMembers(log: Log, other: Log) {
 }
 
 /** Members that run until the end find out together that all of them have reached it. */
-export function groupEndConformance({ test, factory }: LogTests): void {
-  const shared = (name: string, body: (log: Log, other: Log) => Promise<void>) =>
-    test(name, async (log) => {
-      if (!log.capabilities.membership) return
-      const other = await factory.again(log)
-      try {
-        await body(log, other)
-      } finally {
-        await other.close()
-      }
-    })
+export function groupEndConformance(tests: LogTests): void {
+  const shared = sharedTests(tests)
 
-  shared('the group has ended when all are at their end and have looked once more', async (log, other) => {
+  shared('the group has ended when all members are at their end and have looked once more', async (log, other) => {
     const { first, second, assignments } = await twoMembers(log, other)
     await first.reportEnd(assignments[0], true)
     await second.reportEnd(assignments[1], true)
@@ -56,7 +44,7 @@ export function groupEndConformance({ test, factory }: LogTests): void {
     await second.leave()
   })
 
-  shared('a member that finds something again is waited for', async (log, other) => {
+  shared('the group waits for a member that finds records again', async (log, other) => {
     const { first, second, assignments } = await twoMembers(log, other)
     await first.reportEnd(assignments[0], true)
     await second.reportEnd(assignments[1], true)
@@ -73,7 +61,7 @@ export function groupEndConformance({ test, factory }: LogTests): void {
     assert.equal(third.ended, false)
   })
 
-  shared('a member that comes begins it again', async (log, other) => {
+  shared('a new member begins the end of the group again', async (log, other) => {
     const first = await join(log)
     const alone = await assigned(first, ({ tasks }) => tasks.length === 2)
     const second = await join(other)
@@ -84,7 +72,7 @@ export function groupEndConformance({ test, factory }: LogTests): void {
     assert.equal((await assigned(second, () => true)).ended, false)
   })
 
-  shared('a member that goes on without an end is not waited for', async (log, other) => {
+  shared('the group does not wait for a member that runs without an end', async (log, other) => {
     const ending = await join(log)
     const endless = await join(other, false)
     const assignment = await assigned(ending, ({ tasks }) => tasks.length === 1)

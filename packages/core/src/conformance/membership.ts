@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { filter, firstValueFrom, lastValueFrom } from 'rxjs'
+import { lastValueFrom } from 'rxjs'
 import type { Log } from '../contracts/log.ts'
-import type { Assignment, Membership } from '../contracts/membership.ts'
+import type { Membership } from '../contracts/membership.ts'
 import { rejects, valuesIn } from './expectations.ts'
+import { assigned, sharedTests } from './groups.ts'
 import type { LogTests } from './log-tests.ts'
 import { write } from './records.ts'
 import { TaskHolders, Worker } from './task-holders.ts'
@@ -16,9 +17,6 @@ const join = (log: Log, address: string | null = null, tasks = TASKS, descriptio
 const joinUpgrade = (log: Log, tasks: readonly string[], description: string) =>
   log.join('group', { tasks, description, address: null, upgrade: true, sessionTimeoutMs: SESSION_TIMEOUT_MS })
 
-const assigned = (member: Membership, fits: (assignment: Assignment) => boolean = () => true) =>
-  firstValueFrom(member.assignments.pipe(filter(fits)))
-
 /** The tasks of a member once it waits, or no longer waits, for members that run something else. */
 const waits = async (member: Membership, wanted: boolean) =>
   (await assigned(member, (each) => each.waits === wanted)).tasks
@@ -26,19 +24,11 @@ const waits = async (member: Membership, wanted: boolean) =>
 const withTasks = (member: Membership, count: number) => assigned(member, ({ tasks }) => tasks.length === count)
 
 /** Members share the tasks of a group, and no task ever has two owners. */
-export function membershipConformance({ test, factory }: LogTests): void {
-  const shared = (name: string, body: (log: Log, other: Log) => Promise<void>) =>
-    test(name, async (log) => {
-      if (!log.capabilities.membership) return
-      const other = await factory.again(log)
-      try {
-        await body(log, other)
-      } finally {
-        await other.close()
-      }
-    })
+export function membershipConformance(tests: LogTests): void {
+  const { factory } = tests
+  const shared = sharedTests(tests)
 
-  shared('the first member has every task, and whoever asks later is told so at once', async (log) => {
+  shared('the first member has every task, and a later subscriber gets its assignment at once', async (log) => {
     const member = await join(log, 'here:1')
     const first = await assigned(member)
     assert.deepEqual(first.tasks, TASKS)
@@ -77,7 +67,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
     await rejects('MEMBER_FENCED', member.openWriter())
   })
 
-  shared('who leaves gives all to the rest', async (log, other) => {
+  shared('a member that leaves gives all of its tasks to the others', async (log, other) => {
     const first = await join(log)
     const second = await join(other)
     await first.release(await withTasks(first, 2))
@@ -108,7 +98,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
     assert.equal((await withTasks(third, 2)).tasks.length, 2)
   })
 
-  shared('a release that comes late takes nothing that was given back meanwhile', async (log, other) => {
+  shared('a late release takes no task that was given back meanwhile', async (log, other) => {
     const first = await join(log)
     const second = await join(other)
     const reduced = await withTasks(first, 2)
@@ -188,7 +178,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
     await join(log)
   })
 
-  shared('who closes its log has left', async (log, other) => {
+  shared('a member whose log is closed has left', async (log, other) => {
     const third = await factory.again(log)
     const first = await join(third)
     await assigned(first)
@@ -219,7 +209,7 @@ export function membershipConformance({ test, factory }: LogTests): void {
   )
 
   shared(
-    'who gives no sign of life is taken for gone, is told so when it wakes, and may join again',
+    'a member without a sign of life counts as dead, learns it when it continues, and may join again',
     async (log, other) => {
       if (factory.pause === undefined) return
       const first = await join(log)

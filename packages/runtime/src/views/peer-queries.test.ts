@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { json, msgpack, type Position, type Serde, string } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { MemoryView } from './testing/memory-view.ts'
 import { queryProcess, serveParts } from './testing/several-processes.ts'
+import { startStandIn } from './testing/stand-in-process.ts'
 
 /** A view over partitions of `flights`, one for each part. */
 function viewOver(positions: readonly Position[], value: Serde<unknown> = json()): MemoryView {
@@ -13,7 +12,7 @@ function viewOver(positions: readonly Position[], value: Serde<unknown> = json()
 const TWO_PARTS: readonly Position[] = [{ flights: { 0: 0 } }, { flights: { 1: 0 } }]
 const TWO_PROCESSES = [[0], [1]] as const
 
-test('processes that ask each other at once never wait for room that the other holds', async () => {
+test('processes that query each other at once never wait for memory that the other holds', async () => {
   const whole = viewOver(TWO_PARTS)
   for (const part of whole.parts) part.store.readMs = 5
   await using processes = await serveParts(whole, TWO_PROCESSES)
@@ -45,27 +44,19 @@ test('a position that no view depends on is refused, whichever parts are here', 
   }
 })
 
-test('an answer never says less than the position that was waited for, though a part has moved here meanwhile', async () => {
+test('an answer never reflects less than the position that was waited for, though a part has moved here meanwhile', async () => {
   const whole = viewOver([{ flights: { 0: 5 } }, { flights: { 1: 3 } }])
   await using processes = await serveParts(whole, [[0], []])
   const [here] = processes.list
   // The owner of the other part has reached the position, and the part then comes here as it was at an older commit.
-  const owner = createServer((_, response) => {
+  await using owner = await startStandIn((_, response) => {
     here?.here.push(1)
     response.end(JSON.stringify({ entries: [], next: null, position: 'flights/1=99', parts: [1] }))
-  }).listen(0, '127.0.0.1')
-  await once(owner, 'listening')
-  const place = owner.address()
-  try {
-    const port = typeof place === 'object' && place !== null ? place.port : 0
-    here?.remoteOwners.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
-    const { status, body } = await queryProcess(`${here?.url}/views/v/entries?after=flights/1=99`)
-    expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
-    expect(body['message']).toContain('does not reflect flights/1=99')
-  } finally {
-    owner.closeAllConnections()
-    owner.close()
-  }
+  })
+  here?.remoteOwners.splice(0, 1, { address: owner.address, partitions: [1] })
+  const { status, body } = await queryProcess(`${here?.url}/views/v/entries?after=flights/1=99`)
+  expect({ status, ...body }).toMatchObject({ status: 503, code: 'VIEW_INCOMPLETE' })
+  expect(body['message']).toContain('does not reflect flights/1=99')
 })
 
 test('a value is the same JSON from every process, also where its serde does not take that back', async () => {
@@ -100,22 +91,14 @@ test('a position in a thousand partitions passes on to the other processes', asy
   }
 })
 
-test('what another process refuses for good is said as it is, not as parts that will come', async () => {
+test('a permanent refusal of another process is reported as such, and not as missing parts', async () => {
   await using processes = await serveParts(viewOver(TWO_PARTS), [[0], []])
   const [here] = processes.list
-  const other = createServer((_, response) => {
+  await using other = await startStandIn((_, response) => {
     response.writeHead(401).end(JSON.stringify({ code: 'TOKEN_REFUSED', message: 'no' }))
-  }).listen(0, '127.0.0.1')
-  await once(other, 'listening')
-  const place = other.address()
-  try {
-    const port = typeof place === 'object' && place !== null ? place.port : 0
-    here?.remoteOwners.splice(0, 1, { address: `http://127.0.0.1:${port}`, partitions: [1] })
-    const { status, body } = await queryProcess(`${here?.url}/views/v/entries`)
-    expect({ status, ...body }).toMatchObject({ status: 500, code: 'QUERY_FAILED' })
-    expect(body['message']).toContain('with the same token')
-  } finally {
-    other.closeAllConnections()
-    other.close()
-  }
+  })
+  here?.remoteOwners.splice(0, 1, { address: other.address, partitions: [1] })
+  const { status, body } = await queryProcess(`${here?.url}/views/v/entries`)
+  expect({ status, ...body }).toMatchObject({ status: 500, code: 'QUERY_FAILED' })
+  expect(body['message']).toContain('with the same token')
 })

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json, string } from '@millrace/core'
@@ -12,6 +10,7 @@ import { HandTimers } from './testing/hand-timers.ts'
 import { MemoryView } from './testing/memory-view.ts'
 import { STATUS } from './testing/served.ts'
 import { queryProcess, serveParts, TOKEN, viewOf } from './testing/several-processes.ts'
+import { startStandIn } from './testing/stand-in-process.ts'
 import { startViewServer } from './view-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-peers-'))
@@ -132,17 +131,16 @@ describe('a view whose parts are in several processes', () => {
     await incomplete(/which has the parts 2, 3, 4 of view v, does not answer/)
   })
 
-  test('asks on the socket of a process that has one, without the token', async () => {
+  test('is read on the socket of a process that has one, without the token', async () => {
     const seen: (string | undefined)[] = []
     const socket = join(directory, 'own.sock')
-    const peer = createServer(({ headers }, response) => {
+    await using peer = await startStandIn(({ headers }, response) => {
       seen.push(headers.authorization)
       response.end(JSON.stringify({ entries: [], next: null, position: '', parts: [1, 2, 3, 4] }))
-    }).listen(socket)
-    await once(peer, 'listening')
+    }, socket)
     const server = await startViewServer({
       job: STATUS.job,
-      views: [viewOf(emptyView(), [0], [{ address: `unix:${socket}`, partitions: [1, 2, 3, 4] }])],
+      views: [viewOf(emptyView(), [0], [{ address: peer.address, partitions: [1, 2, 3, 4] }])],
       status: () => STATUS,
       env: nodeEnv(),
       token: TOKEN,
@@ -154,33 +152,27 @@ describe('a view whose parts are in several processes', () => {
       expect(seen).toEqual([undefined])
     } finally {
       await server.close()
-      peer.close()
     }
   })
 
   test('is incomplete if the owner of a part never answers', async () => {
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
-    await new Promise((resolve) => silent.once('listening', resolve))
-    const place = silent.address()
-    const address = `http://127.0.0.1:${typeof place === 'object' && place !== null ? place.port : 0}`
+    await using silent = await startStandIn(() => undefined)
     const timers = new HandTimers()
     const whole = emptyView()
     const server = await startViewServer({
       job: STATUS.job,
-      views: [viewOf(whole, [0], [{ address, partitions: [1, 2, 3, 4] }])],
+      views: [viewOf(whole, [0], [{ address: silent.address, partitions: [1, 2, 3, 4] }])],
       status: () => STATUS,
       env: { ...nodeEnv(), timers },
       token: TOKEN,
     })
     try {
-      const pending = new Promise((resolve) => silent.once('request', resolve))
+      const pending = new Promise((resolve) => silent.server.once('request', resolve))
       const answer = queryProcess(`${server.url}/views/v/entries`)
       await pending
       timers.advance(PEER_MS)
       expect(await answer).toMatchObject({ status: 503, body: { code: 'VIEW_INCOMPLETE' } })
     } finally {
-      silent.closeAllConnections()
-      silent.close()
       await server.close()
     }
   })

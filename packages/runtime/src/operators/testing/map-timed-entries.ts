@@ -1,4 +1,5 @@
 import type { Entry, InstantEntry, TimedStore, TimeScan, WindowEntry } from '@millrace/core/internal'
+import { MapUndo } from './map-undo.ts'
 
 /** An entry of a store by key and time; in a store by instant, `start` is the instant, and `end` the sequence. */
 export interface MapTimedEntry<K, V> extends WindowEntry<K, V>, InstantEntry<K, V> {
@@ -7,33 +8,20 @@ export interface MapTimedEntry<K, V> extends WindowEntry<K, V>, InstantEntry<K, 
 }
 
 /** The entries of a store by key and time, in a Map. Keys are compared as text. */
-export class MapTimedEntries<K, V> implements TimedStore<K, V, MapTimedEntry<K, V>> {
+export class MapTimedEntries<K, V> extends MapUndo implements TimedStore<K, V, MapTimedEntry<K, V>> {
   readonly #byEnd: boolean
   readonly #entries = new Map<string, MapTimedEntry<K, V>>()
-  #undo: [MapTimedEntry<K, V>, V | undefined, number][] | undefined
 
   /** `byEnd`: the time of an entry is its end. */
   constructor(byEnd: boolean) {
+    super()
     this.#byEnd = byEnd
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const own = this.#own(entry)
-    this.#undo?.push([own, own.value, own.time])
+    this.note(own)
     Object.assign(own, { value, time })
-  }
-
-  mark(): void {
-    this.#undo = []
-  }
-
-  release(): void {
-    this.#undo = undefined
-  }
-
-  rewind(): void {
-    for (const [entry, value, time] of this.#undo?.reverse() ?? []) Object.assign(entry, { value, time })
-    this.#undo = undefined
   }
 
   firstTime(from: number): number | undefined {
@@ -113,7 +101,7 @@ class ListedScan<K, V> implements TimeScan<MapTimedEntry<K, V>> {
 
   get entry(): MapTimedEntry<K, V> {
     const entry = this.#entries[this.#next - 1]
-    if (entry === undefined) throw new Error('The scan stands on no entry')
+    if (entry === undefined) throw new Error('The scan is not at an entry')
     return entry
   }
 

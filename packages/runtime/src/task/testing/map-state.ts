@@ -9,6 +9,7 @@ import {
   type StoreShape,
 } from '@millrace/core/internal'
 import { MapTimedStore } from '../../operators/testing/map-timed-store.ts'
+import { MapUndo } from '../../operators/testing/map-undo.ts'
 import { MapWindowStore } from '../../operators/testing/map-window-store.ts'
 import type { PipelineState } from '../pipeline-state.ts'
 
@@ -77,9 +78,8 @@ function storeOf(shape: StoreShape): AnyStore {
   return shape.kind === 'window' ? new MapWindowStore(shape.sizeMs) : new MapTimedStore(shape.kind)
 }
 
-class MapStore implements KeyValueStore<unknown, unknown> {
+class MapStore extends MapUndo implements KeyValueStore<unknown, unknown> {
   readonly #entries = new Map<unknown, MutableEntry>()
-  #undo: [MutableEntry, unknown, number][] | undefined
 
   find(key: unknown): Entry<unknown, unknown> {
     let entry = this.#entries.get(key)
@@ -93,22 +93,9 @@ class MapStore implements KeyValueStore<unknown, unknown> {
   set({ key }: Entry<unknown, unknown>, value: unknown, time = 0): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) throw new Error(`No entry was found for the key ${key}`)
-    this.#undo?.push([entry, entry.value, entry.time])
+    this.note(entry)
     entry.value = value
     entry.time = time
-  }
-
-  mark(): void {
-    this.#undo = []
-  }
-
-  release(): void {
-    this.#undo = undefined
-  }
-
-  rewind(): void {
-    for (const [entry, value, time] of this.#undo?.reverse() ?? []) Object.assign(entry, { value, time })
-    this.#undo = undefined
   }
 
   rows(): [unknown, unknown][] {
