@@ -107,4 +107,8 @@ export interface WindowOptions extends PageOptions {
   readonly windowTo?: number
 }
 
-export interface WindowedRangeOptions<K> extends RangeOptions<K>, WindowOptions {}
+/** Which keys and windows, and in which order. */
+export interface WindowedRangeOptions<K> extends RangeOptions<K>, WindowOptions {
+  /** `key`: by key, then by window. `time`: by window, then by key; windows of varying length by their end. Default: `key`. */
+  readonly by?: 'key' | 'time'
+}

@@ -69,6 +69,7 @@ export class ViewReader<K, V> {
     const { prefix, windowFrom, windowTo, reverse, limit, cursor } = options
     const keys = { key: text(key), from: text(options.from), to: text(options.to), prefix }
     const parameters = {
+      by: options.by,
       ...keys,
       windowFrom,
       windowTo,

@@ -116,6 +116,8 @@ test('a page of a range, and all of it, page by page', async () => {
   const all = await taken(view.all({ prefix: 'a' }))
   expect(all.map((entry) => entry.key)).toEqual(['first', 'second'])
   expect(lastRequest(server)).toEqual({ prefix: 'a', limit: '1000', cursor: 'second' })
+  await view.range({ by: 'time', reverse: true })
+  expect(lastRequest(server)).toEqual({ by: 'time', reverse: 'true' })
 })
 
 test("a key's windows are walked to the end, and no further than they are taken", async () => {

@@ -207,6 +207,17 @@ test('An index finds the entries of every time, and the next time, whatever come
   )
 })
 
+test('An entry that is added after the last one of its page was removed is in the index', async () => {
+  const database = new Database(temporaryDirectory(), '0-0', nodeEnv(), levelDb)
+  await database.open()
+  const index = new TimeIndex(database, new KeyCodec('windows', text, true))
+  index.add(5, Buffer.from('a'), 0, 1)
+  index.remove(5, 'a')
+  index.add(5, Buffer.from('b'), 0, 1)
+  check(index, new Map([[5, new Map([['b', false]])]]))
+  await database.close()
+})
+
 /** The index has every entry that was not removed, no other one, and no time without entries before the next with some. */
 function check(index: TimeIndex, model: ReadonlyMap<number, ReadonlyMap<string, boolean>>): void {
   const times = [...model.keys()].sort((a, b) => a - b)

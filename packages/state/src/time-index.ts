@@ -36,6 +36,12 @@ export class TimeIndex {
   readonly #dropped: TimePage[] = []
   readonly #removed = new Map<TimePage, Set<string>>()
   readonly #scratch = new ByteWriter(64)
+  /** Entries mostly come in order of time: the answer of the last call is mostly that of the next one. */
+  #lastAsked = Number.NaN
+  #lastAnswer = false
+  /** The page that took the last entry, while it has room. */
+  #lastAdded: TimePage | undefined
+  #lastAddedTime = Number.NaN
 
   constructor(database: Database, codec: Pick<KeyCodec<unknown>, 'prefix' | 'end'>) {
     this.#database = database
@@ -45,11 +51,11 @@ export class TimeIndex {
 
   /** Whether there may be entries of a time. */
   has(time: number): boolean {
-    const page = this.#pageOf(time)
-    if (page === undefined) return false
-    if (page.time === time) return true
-    const { min, max } = this.#measured(page)
-    return min <= time && time <= max
+    if (time !== this.#lastAsked) {
+      this.#lastAnswer = this.#mayHave(time)
+      this.#lastAsked = time
+    }
+    return this.#lastAnswer
   }
 
   /** The first time at or after `from` that may have entries. */
@@ -85,10 +91,16 @@ export class TimeIndex {
   /** Adds an entry; `flush` writes it. */
   add(time: number, bytes: Buffer, start: number, end: number): void {
     this.#applyRemovals()
-    const page = this.#openPage(time)
+    this.#lastAsked = Number.NaN
+    const last = this.#lastAdded
+    const page = time === this.#lastAddedTime && last !== undefined ? last : this.#openPage(time)
     const isLast = page.max === undefined || time >= page.max
     page.append(time, bytes, start, end)
-    if (sizeOf(page) >= PAGE_BYTES) this.#cut(page, isLast)
+    this.#lastAdded = page
+    this.#lastAddedTime = time
+    if (sizeOf(page) < PAGE_BYTES) return
+    this.#lastAdded = undefined
+    this.#cut(page, isLast)
   }
 
   /**
@@ -135,6 +147,7 @@ export class TimeIndex {
   /** Writes what was added, and deletes what was dropped. */
   flush(buffer: CommitBuffer): void {
     this.#applyRemovals()
+    this.#lastAdded = undefined
     // First, as a page of the same place may have been made since.
     for (const page of this.#dropped) {
       buffer.beginKey(LOCAL)
@@ -164,6 +177,8 @@ export class TimeIndex {
 
   /** Reads which pages there are. */
   async load(): Promise<void> {
+    this.#lastAsked = Number.NaN
+    this.#lastAdded = undefined
     this.#pages.clear()
     this.#kept.clear()
     this.#removed.clear()
@@ -174,6 +189,14 @@ export class TimeIndex {
         throw this.#database.damaged('a key of the time index is malformed')
       this.#pages.add(new TimePage(readTime(key, length), key.readUInt32BE(length + TIME_BYTES)))
     }
+  }
+
+  #mayHave(time: number): boolean {
+    const page = this.#pageOf(time)
+    if (page === undefined) return false
+    if (page.time === time) return true
+    const { min, max } = this.#measured(page)
+    return min <= time && time <= max
   }
 
   /** The one page that takes new entries of a time, in memory. */
@@ -214,6 +237,8 @@ export class TimeIndex {
 
   /** Keeps the entries for which `keeps` returns true; drops the page if there are none. */
   #rewrite(page: TimePage, keeps: (time: number, bytes: Buffer, start: number, end: number) => boolean): void {
+    this.#lastAsked = Number.NaN
+    this.#lastAdded = undefined
     this.#keep(page)
     const old = page.content
     const content = page.clear()

@@ -3,7 +3,7 @@ import { hasTextKeys, hasWindows, type StoreRange } from '@millrace/core/interna
 import { answer } from './answer.ts'
 import { completeness } from './completeness.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
-import { decodeCursor, encodeCursor } from './page-cursor.ts'
+import { decodeCursor, encodeCursor, orderName } from './page-cursor.ts'
 import type { QueryShare } from './query-budget.ts'
 import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
 import { findPage, type PageEffort } from './read-view.ts'
@@ -44,8 +44,8 @@ export function answerWindows(c: HttpContext, sources: RouteSources, view: Serve
 
 /** `GET /views/:view/entries`: a page of the entries between two keys, or whose keys start with a prefix. */
 export function answerEntries(c: HttpContext, sources: RouteSources, view: ServedView): Promise<Response> {
-  const query = parseQuery(c.req.url, ['from', 'to', 'prefix', ...PAGE_PARAMETERS])
-  return answerPage(c, sources, view, query, keyBounds(view, query))
+  const query = parseQuery(c.req.url, ['by', 'from', 'to', 'prefix', ...PAGE_PARAMETERS])
+  return answerPage(c, sources, view, query, { ...keyBounds(view, query), by: orderOf(view, query) })
 }
 
 async function answerPage(
@@ -58,11 +58,12 @@ async function answerPage(
   const limit = integer(query, 'limit', `a number of entries from 1 to ${PAGE_LIMIT_MAX}`, 1, PAGE_LIMIT_MAX)
   const bytes = integer(query, 'bytes', `a number of bytes from 1 to ${PAGE_BYTES_MAX}`, 1, PAGE_BYTES_MAX)
   const cursor = query.get('cursor')
+  const order = orderName(view, bounds)
   const range = {
     ...bounds,
     ...windowBounds(view, query),
     reverse: flag(query, 'reverse'),
-    ...(cursor !== undefined && { after: decodeCursor(view.name, cursor) }),
+    ...(cursor !== undefined && { after: decodeCursor(order, cursor) }),
     limit: limit ?? PAGE_LIMIT_DEFAULT,
     ...(bytes !== undefined && { bytesMax: bytes }),
   }
@@ -76,7 +77,7 @@ async function answerPage(
   const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
   requireReflected(view, wanted, position)
   const rest = {
-    next: page.next === null ? null : encodeCursor(view.name, page.next),
+    next: page.next === null ? null : encodeCursor(order, page.next),
     position: formatPosition(position),
     ...completeness(view),
     ...answerFields,
@@ -110,6 +111,18 @@ function keyBounds(view: ServedView, query: Query): Bounds {
     ...(to !== undefined && { to: keyParameter(view, 'to', to) }),
     ...(prefix !== undefined && { prefix: Buffer.from(prefix) }),
   }
+}
+
+/** The order in which the entries come. */
+function orderOf(view: ServedView, query: Query): 'key' | 'time' | 'order' {
+  const by = query.get('by') ?? 'key'
+  if (by === 'key') return by
+  if (by === 'time') requireWindows(view)
+  if (by === 'order' && view.shape.kind !== 'sorted') {
+    throw badRequest('by', `cannot be "order": view ${view.name} is not sorted`)
+  }
+  if (by === 'time' || by === 'order') return by
+  throw badRequest('by', `must be key, time or order, not ${JSON.stringify(by)}`)
 }
 
 function windowBounds(view: ServedView, query: Query): Bounds {

@@ -1,11 +1,20 @@
 import { crc32 } from 'node:zlib'
 import { RefusedError } from '@millrace/core'
+import type { StoreRange } from '@millrace/core/internal'
 
 const CHECK_BYTES = 4
 
+/** The name of a view's order, for its cursors: a cursor of one order means nothing in another. No view's name has a space. */
+export function orderName(
+  { name }: { readonly name: string },
+  { by = 'key' }: Pick<StoreRange<unknown>, 'by'>,
+): string {
+  return by === 'key' ? name : `${name} by ${by}`
+}
+
 /**
  * The end of a page, as text that has a meaning only to this server: the stored order of its last entry, with a checksum
- * over it and the view's name, so that a cut, mistyped or foreign cursor is rejected instead of read.
+ * over it and the name of the view's order, so that a cut, mistyped or foreign cursor is rejected instead of read.
  */
 export function encodeCursor(view: string, order: Buffer): string {
   const bytes = Buffer.allocUnsafe(CHECK_BYTES + order.length)

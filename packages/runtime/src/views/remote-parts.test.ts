@@ -45,6 +45,7 @@ const ranges = fc.record(
     prefix: keys,
     windowFrom: fc.nat(5).map((hour) => hour * HOUR),
     windowTo: fc.nat(5).map((hour) => hour * HOUR),
+    by: fc.constantFrom('key', 'time'),
     reverse: fc.constantFrom('true', 'false'),
     limit: fc.integer({ min: 1, max: 12 }),
   },

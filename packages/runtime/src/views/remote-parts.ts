@@ -2,7 +2,7 @@ import { formatPosition, type Position, parsePosition } from '@millrace/core'
 import { keyToText, type StoreRange } from '@millrace/core/internal'
 import type { JsonEntry } from './entry-json.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_MAX } from './limits.ts'
-import { decodeCursor, encodeCursor } from './page-cursor.ts'
+import { decodeCursor, encodeCursor, orderName } from './page-cursor.ts'
 import type { PartPage, PartSource, Reflecting } from './part-source.ts'
 import { type PeerOptions, type PeerRequest, queryPeer } from './peer-request.ts'
 import type { RemoteOwner, ServedView } from './served-view.ts'
@@ -69,24 +69,25 @@ export class RemoteParts implements PartSource {
               entry,
         ),
         order: entries.map(({ order }) => Buffer.from(order, 'base64url')),
-        next: next === null ? null : decodeCursor(this.#view.name, next),
+        next: next === null ? null : decodeCursor(orderName(this.#view, range), next),
         bytes,
       },
     }
   }
 
   #parametersOf(range: StoreRange<unknown>): Record<string, string> {
-    const { key, from, to, prefix, windowFrom, windowTo, reverse, after, limit, bytesMax } = range
+    const { by = 'key', key, from, to, prefix, windowFrom, windowTo, reverse, after, limit, bytesMax } = range
     const text = (bound: unknown) => keyToText(this.#view.key, bound)
     const parts = this.partitions.length
     return {
+      ...(by !== 'key' && { by }),
       ...(key !== undefined && { key: text(key) }),
       ...(from !== undefined && { from: text(from) }),
       ...(to !== undefined && { to: text(to) }),
       ...(prefix !== undefined && { prefix: prefix.toString() }),
       ...(windowFrom !== undefined && { windowFrom: `${windowFrom}` }),
       ...(windowTo !== undefined && { windowTo: `${windowTo}` }),
-      ...(after !== undefined && { cursor: encodeCursor(this.#view.name, after) }),
+      ...(after !== undefined && { cursor: encodeCursor(orderName(this.#view, range), after) }),
       ...(bytesMax !== undefined && { bytes: `${Math.min(PAGE_BYTES_MAX, bytesMax * parts)}` }),
       reverse: `${reverse === true}`,
       limit: `${Math.min(PAGE_LIMIT_MAX, limit * parts)}`,

@@ -6,7 +6,17 @@ import { json, string } from '@millrace/core'
 import type { StoreRange, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { openTaskState } from '@millrace/state'
-import { asyncProperty, assert as check, constantFrom, integer, nat, option, record, uniqueArray } from 'fast-check'
+import {
+  asyncProperty,
+  boolean,
+  assert as check,
+  constantFrom,
+  integer,
+  nat,
+  option,
+  record,
+  uniqueArray,
+} from 'fast-check'
 import { NEVER } from 'rxjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findEntry, findPage } from './read-view.ts'
@@ -102,6 +112,8 @@ test('a view over real stores answers as its model does, page by page', async ()
     prefix: maybe(constantFrom('', 'a', '\0')),
     windowFrom: start,
     windowTo: start,
+    by: maybe(constantFrom('key' as const, 'time' as const)),
+    reverse: maybe(boolean()),
   })
   let run = 0
   await check(

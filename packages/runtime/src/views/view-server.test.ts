@@ -109,6 +109,25 @@ test("a key's windows come page by page, in order", async () => {
   expect(second.body).toMatchObject({ entries: [{ key: 'ATL', value: 4 }], next: null })
 })
 
+test('entries come by window over all keys, and a cursor is valid for its order alone', async () => {
+  await using served = await serve()
+  const hour = (n: number) => ({ start: n * HOUR, end: (n + 1) * HOUR })
+  served.delays.commit(0, { flights: { 0: 1 } }, [
+    { key: 'ATL', window: hour(2), value: 3 },
+    { key: 'BWI', window: hour(1), value: 1 },
+  ])
+  served.delays.commit(1, { flights: { 1: 1 } }, [{ key: 'ATL', window: hour(1), value: 2 }])
+  const ask = async (query: string) => (await getJson(`${served.url}/views/delays/entries?${query}`)).body
+  const first = await ask('by=time&reverse=true&limit=1')
+  expect(first.entries).toMatchObject([{ key: 'ATL', window: hour(2) }])
+  const rest = await ask(`by=time&reverse=true&cursor=${first.next}`)
+  expect(rest.entries).toMatchObject([
+    { key: 'BWI', window: hour(1) },
+    { key: 'ATL', window: hour(1) },
+  ])
+  expect(await ask(`cursor=${first.next}`)).toMatchObject({ code: 'BAD_REQUEST' })
+})
+
 test('entries are found between keys and by prefix', async () => {
   await using served = await serve()
   const keys = ['ABE', 'ABI', 'ATL', 'BOS']
@@ -234,6 +253,9 @@ test.each([
   ['/views/totals/entries?limit=1001', 400, 'BAD_REQUEST', 'Parameter limit '],
   ['/views/totals/entries?limit=1e2', 400, 'BAD_REQUEST', 'Parameter limit '],
   ['/views/totals/entries?windowFrom=0', 400, 'BAD_REQUEST', 'windows'],
+  ['/views/totals/entries?by=time', 400, 'BAD_REQUEST', 'windows'],
+  ['/views/totals/entries?by=order', 400, 'BAD_REQUEST', 'Parameter by cannot be "order"'],
+  ['/views/delays/entries?by=x', 400, 'BAD_REQUEST', 'Parameter by must be key, time or order'],
   ['/views/totals/entries?cursor=AAAA', 400, 'BAD_REQUEST', 'Parameter cursor '],
   ['/views/totals/windows?key=a', 400, 'BAD_REQUEST', 'windows'],
   ['/views/delays/windows', 400, 'BAD_REQUEST', 'Parameter key is missing'],

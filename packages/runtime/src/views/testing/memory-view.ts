@@ -85,6 +85,8 @@ export class MemoryPart implements ViewPart {
   }
 }
 
+const TIME_BYTES = 8
+
 interface Placed {
   readonly entry: StoredEntry<unknown, unknown>
   readonly keyBytes: Buffer
@@ -122,7 +124,8 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
 
   async range(range: StoreRange<unknown>): Promise<StorePage<unknown, unknown>> {
     if (this.readMs > 0) await setTimeout(this.readMs)
-    const inOrder = range.reverse === true ? this.#placed.toReversed() : this.#placed
+    const placed = range.by === 'time' ? this.#byTime() : this.#placed
+    const inOrder = range.reverse === true ? placed.toReversed() : placed
     const found = inOrder.filter((placed) => this.#isIn(range, placed))
     const page = found.slice(0, range.limit)
     this.read += page.length
@@ -132,6 +135,15 @@ class MemoryStore implements CommittedStore<unknown, unknown> {
       order: page.map((placed) => placed.order),
       next: found.length > page.length ? (page.at(-1)?.order ?? null) : null,
     }
+  }
+
+  /** The entries by window, then by key. */
+  #byTime(): Placed[] {
+    const placed = this.#placed.map((each) => {
+      const times = each.order.subarray(-TIME_BYTES)
+      return { ...each, order: Buffer.concat([times, each.order]) }
+    })
+    return placed.sort((a, b) => a.order.compare(b.order))
   }
 
   #find(order: Buffer): StoredEntry<unknown, unknown> | undefined {
