@@ -138,10 +138,10 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
 function upgraded(state: GroupState): GroupState {
   const { upgrade, ...others } = state
   const members = Object.entries(state.members)
-  if (upgrade === undefined || (members.some(([, member]) => runs(member)) && members.some(([, { waits }]) => waits))) {
-    return state
-  }
-  if (members.some(([, member]) => runs(member)) || members.length === 0) return others
+  const isRunning = members.some(([, member]) => runs(member))
+  const isAwaited = members.some(([, member]) => !runs(member))
+  if (upgrade === undefined || (isRunning && isAwaited)) return state
+  if (!isAwaited) return others
   const admitted = members.map(([name, { waits: _, ...member }]) => [name, member] as const)
   const { quietSince: _since, ended: _ended, ...begun } = withJob(others, upgrade)
   return { ...begun, members: Object.fromEntries(admitted) }

@@ -251,6 +251,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     job: 'times',
   },
   {
+    name: 'upgrade waits for one member only',
+    file: 'packages/connectors/src/membership/group-state.ts',
+    from: 'const isRunning = members.some(([, member]) => runs(member))',
+    to: 'const isRunning = false',
+    seed: 600,
+  },
+  {
     name: 'time does not wait for finals',
     file: `${RUNTIME}/task/event-time.ts`,
     from: 'Math.min(input.watermark, this.#step.pendingFrom)',

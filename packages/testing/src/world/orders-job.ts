@@ -33,13 +33,21 @@ const windows = stream(orders)
   .window(tumbling(WINDOW_MS, { grace: 3_600_000 }))
   .count('windows')
 
-/** One job with everything that a commit must hold together: outputs, a repartition, a plain and a windowed store. */
-export const ordersJob = job(
-  'orders',
+const outputs = [
   stream(orders)
     .mapValues((order) => order.id)
     .to(copies),
   totals,
   totals.changes().to(totalChanges),
   windows,
-)
+]
+
+/** One job with everything that a commit must hold together: outputs, a repartition, a plain and a windowed store. */
+export const ordersJob = job('orders', ...outputs)
+
+const units = stream(orders)
+  .groupBy((order) => String(order.amount % 10), string())
+  .count('units')
+
+/** The same job with another step, whose tasks the job did not have before. */
+export const changedOrdersJob = job('orders', ...outputs, units)

@@ -3,7 +3,7 @@ import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { audit, auditEnd, NOTHING_SEEN, type Seen } from './audit.ts'
 import { auditStores, auditStoresAmid, type ContentOf, type LeftStores } from './audit-stores.ts'
-import { copies, orders, ordersJob, totalChanges } from './orders-job.ts'
+import { changedOrdersJob, copies, orders, ordersJob, totalChanges } from './orders-job.ts'
 import { produceOrders } from './produce.ts'
 import type { Scenario } from './scenario.ts'
 import { Witness } from './witness.ts'
@@ -12,6 +12,7 @@ import type { Workload } from './workload.ts'
 /** Orders that are copied, and counted by customer and by window. */
 export class OrdersWorkload implements Workload {
   readonly job = ordersJob
+  readonly changed = { job: changedOrdersJob, startEmpty: ['units'] }
   readonly idleAfterMs = undefined
   readonly batch = false
   readonly #machine: Machine
@@ -32,12 +33,13 @@ export class OrdersWorkload implements Workload {
   }
 
   async makeTopics(log: Log): Promise<void> {
-    const { partitions, segmentBytes } = this.#scenario
+    const { partitions, segmentBytes, upgradeAtMs } = this.#scenario
     for (const { name } of [orders, copies, totalChanges])
       await log.admin.createTopic(name, { partitions, segmentBytes })
     // The job would make its own topics with large segments, which never close in such a short life.
     await log.admin.createTopic('orders.changelog', { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
     await log.admin.createTopic('orders.totals.repartition', { partitions, segmentBytes })
+    if (upgradeAtMs !== undefined) await log.admin.createTopic('orders.units.repartition', { partitions, segmentBytes })
   }
 
   produce(process: SimulatedProcess): Promise<void> {

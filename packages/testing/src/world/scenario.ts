@@ -49,6 +49,8 @@ export interface Scenario {
   /** Small batches: most groups of a commit have several. */
   readonly groupBatchBytesMax: number
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
+  /** When the job is replaced by a changed one; undefined if it is not. */
+  readonly upgradeAtMs: number | undefined
   /** When troubles stop. */
   readonly calmAtMs: number
   /** Whether a bit of the log is flipped at the end. */
@@ -66,6 +68,8 @@ export const SMALL_SEGMENT_BYTES = 1024
 const SMALL_GROUP_BATCH_BYTES = 384
 const SMALL_GROUP_BATCHES = 0.4
 
+const UPGRADES = 0.3
+
 const ACTIVE_MS = 1500
 /** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
 const WATCHED = 0.5
@@ -79,6 +83,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
   const count = kinds.length === 0 ? 0 : random.below(6)
   const partitions = 1 + random.below(3)
   const containers = 1 + random.below(3)
+  const upgrade = random.fork('upgrade')
   return {
     partitions,
     containers,
@@ -91,6 +96,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
     })).sort((a, b) => a.atMs - b.atMs),
+    upgradeAtMs: upgrade.chance(UPGRADES) ? upgrade.between(50, ACTIVE_MS) : undefined,
     calmAtMs: ACTIVE_MS,
     flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),
     // If it were the only one, nothing could go on.

@@ -55,6 +55,7 @@ interface SourcePartition {
 /** Windows of finals over two topics. Some of their partitions never get a record. */
 export class TimesWorkload implements Workload {
   readonly job: Job
+  readonly changed = undefined
   readonly batch: boolean
   readonly idleAfterMs: number
   readonly #machine: Machine

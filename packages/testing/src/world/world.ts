@@ -1,6 +1,5 @@
 import { openFileLog } from '@millrace/connectors/file'
 import type { JobStatus } from '@millrace/core'
-import { toTopology } from '@millrace/core/internal'
 import { type Container, startContainer } from '@millrace/runtime'
 import type { DiskCall, Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
@@ -12,6 +11,7 @@ import { ignoreExpectedRefusal, isExpectedRefusal } from './expected-refusals.ts
 import { hold, Violation, violationOf } from './invariants.ts'
 import { NextFault } from './next-fault.ts'
 import { OrdersWorkload } from './orders-workload.ts'
+import { RollingUpgrade } from './rolling-upgrade.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
 import { StoppedMember } from './stopped-member.ts'
@@ -50,7 +50,7 @@ export class World {
   /** The last status of each container. */
   readonly #statuses = new Map<string, JobStatus>()
   readonly #workload: Workload
-  readonly #subtopologies: number
+  readonly #upgrade: RollingUpgrade
   readonly #fault = new NextFault()
   readonly #stopped: StoppedMember
   /** If other processes take a stopped one for dead, it learns that by then. */
@@ -67,7 +67,7 @@ export class World {
     this.#machine = new Machine(seed)
     this.#scenario = scenarioOf(this.#machine.random, troubles)
     this.#workload = new WORKLOADS[job](this.#machine, this.#scenario)
-    this.#subtopologies = toTopology(this.#workload.job).subtopologies.length
+    this.#upgrade = new RollingUpgrade(this.#machine, this.#scenario, this.#workload)
     this.#stopped = new StoppedMember(this.#machine, this.#scenario.stop)
     this.#allKnowAtMs = this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
     this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
@@ -79,6 +79,7 @@ export class World {
     this.#watch()
     for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
     this.#produceSoon()
+    this.#upgrade.begin((name) => this.#leave(name))
     for (const { atMs, kind } of troubles) {
       await this.#machine.run(() => this.#machine.nowMs >= atMs || this.#failure !== undefined, { withinMs: atMs })
       this.#check()
@@ -117,7 +118,8 @@ export class World {
     this.#run(process).then(
       () => this.#ended(process, name),
       (error: unknown) => {
-        if (process.state === 'crashed' || isExpectedRefusal(error)) this.#ended(process, name)
+        const isOver = process.state === 'crashed' || this.#upgrade.isReplaced(process, error)
+        if (isOver || isExpectedRefusal(error)) this.#ended(process, name)
         else this.#fail(error)
       },
     )
@@ -129,16 +131,14 @@ export class World {
 
   async #open(process: SimulatedProcess, untilEnd: boolean): Promise<Container> {
     const { commitIntervalMs, durability, groupBatchBytesMax } = this.#scenario
-    const { job, idleAfterMs } = this.#workload
     const log = await openFileLog({ directory: DATA, env: process.env, durability, groupBatchBytesMax })
     const container = await startContainer({
-      job,
+      ...this.#upgrade.optionsFor(process),
       log,
       env: process.env,
       stateDirectory: STATE,
       engine: this.#levels.engineFor(process),
       commitIntervalMs,
-      ...(idleAfterMs !== undefined && { idleAfterMs }),
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       untilEnd,
     })
@@ -348,7 +348,7 @@ export class World {
   get #allOpen(): boolean {
     return (
       this.#latest.reduce((sum, status) => sum + status.tasks.length, 0) ===
-      this.#subtopologies * this.#scenario.partitions
+      this.#upgrade.subtopologies * this.#scenario.partitions
     )
   }
 
