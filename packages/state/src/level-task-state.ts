@@ -151,22 +151,22 @@ export class LevelTaskState implements TaskState {
     this.#evict()
     buffer.clear()
     const run = new ChangelogRun(group, this.#identity.task, timestamp)
+    let entries = 0
     try {
       for (const store of this.#stores.values()) encodeStore(store, buffer, run)
+      entries = buffer.operations
+      if (entries > 0) this.#entryBytes = Math.ceil(buffer.bytes / entries)
+      if (!this.#record.described) {
+        for (const { keyName, identity } of this.#stores.values()) appendIdentity(buffer, run, keyName, identity)
+      }
+      appendCheckpoint(buffer, run, checkpoint)
+      run.close()
+      // The indexes may have to be read. After an error of that, the database is not used any more.
+      for (const live of this.#live) live.settle(buffer)
     } catch (error) {
       group.discard()
       throw error
     }
-    const entries = buffer.operations
-    if (entries > 0) this.#entryBytes = Math.ceil(buffer.bytes / entries)
-    if (!this.#record.described) {
-      for (const { keyName, identity } of this.#stores.values()) {
-        appendIdentity(buffer, run, keyName, identity)
-      }
-    }
-    appendCheckpoint(buffer, run, checkpoint)
-    run.close()
-    for (const { live } of this.#stores.values()) live.settle(buffer)
     this.#frozen = new FrozenState(buffer, entries, checkpoint, this.#stores)
     this.#pending = true
     return this.#frozen

@@ -279,6 +279,43 @@ test('A value that comes back from the disk with another bit is an error, and th
   await after.state.close()
 })
 
+test('An index that cannot be read fails the freeze, and leaves nothing in its group', async () => {
+  const directory = temporaryDirectory()
+  const windows = store('windows', text, json, 10)
+  const first = await openWith(directory, [windows])
+  const put = (state: TaskState, key: string) => {
+    const live = state.windowStore<string, unknown>('windows')
+    live.set(live.find(key, 0), 1)
+  }
+  // Two fill a page of the index: the third is in a page that begins with this window.
+  for (const key of ['a', 'b', 'c']) put(first.state, key.repeat(2100))
+  const changelog = new MemoryChangelog()
+  await first.state.apply(
+    first.state.freeze(changelog, 0, new Map([['input', { offset: 1, progress: null }]])),
+    changelog.commitNow(),
+  )
+  await first.state.close()
+  const engine: LevelEngine = {
+    ...levelDb,
+    async open(at) {
+      const level = await levelDb.open(at)
+      const read = level.getSync.bind(level)
+      level.getSync = (key) => {
+        if (key[0] === 1) throw new Error('Corruption: block checksum mismatch')
+        return read(key)
+      }
+      return level
+    },
+  }
+  const { state } = await openWith(directory, [windows], { engine })
+  const failed = expect.objectContaining({ code: 'STATE_WRITE_FAILED' })
+  put(state, 'd')
+  expect(() => state.freeze(changelog, 0, state.checkpoint)).toThrow(failed)
+  expect(changelog.bytes).toBe(0)
+  expect(() => state.windowStore<string, unknown>('windows').find('c', 0)).toThrow(failed)
+  await state.close()
+})
+
 async function commitOne(state: TaskState, changelog: MemoryChangelog, name = 'totals', input = 'input') {
   const totals = state.keyValueStore<string, unknown>(name)
   totals.set(totals.find('a'), 1)

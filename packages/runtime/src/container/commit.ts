@@ -1,7 +1,8 @@
+import { StateDamagedError } from '@millrace/core'
 import type { Outputs } from '../task/outputs.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 
-/** A task's commit that could not be finished locally: the log has it, the store does not. */
+/** A task whose store failed during a commit: it is behind its changelog, or cannot be used, and must be restored. */
 export interface FailedApply {
   readonly task: Task
   readonly error: unknown
@@ -17,14 +18,23 @@ export interface FailedApply {
  *
  * A crash before 3 leaves nothing (with at-least-once: outputs that will repeat); a crash between 3 and 4 costs a short
  * replay of the changelog. Rejects if step 2 or 3 fails: then the log decides what was committed, and the container must
- * stop. The failures of step 4 are returned: those stores are behind their changelog and must be restored from it.
+ * stop. A store that fails in step 1 is returned, and nothing is committed: all tasks must be rolled back. The failures of
+ * step 4 are returned: those stores are behind their changelog and must be restored from it.
  */
 export async function commitTasks(
   outputs: Outputs,
   tasks: readonly Task[],
   committed: (commit: TaskCommit) => void,
 ): Promise<readonly FailedApply[]> {
-  const commits = tasks.map((task) => task.freeze())
+  const commits: TaskCommit[] = []
+  for (const task of tasks) {
+    try {
+      commits.push(task.freeze())
+    } catch (error) {
+      if (error instanceof StateDamagedError) return [{ task, error }]
+      throw error
+    }
+  }
   const secured = Promise.all(tasks.map((task) => task.secureInputs()))
   const positions = await outputs.commit(
     commits.map(({ group }) => group),
