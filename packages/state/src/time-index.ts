@@ -37,7 +37,7 @@ export class TimeIndex {
   readonly #removed = new Map<TimePage, Set<string>>()
   readonly #scratch = new ByteWriter(64)
   /** Entries mostly come in order of time: the answer of the last call is mostly that of the next one. */
-  #lastAsked = Number.NaN
+  #lastRead = Number.NaN
   #lastAnswer = false
   /** The page that took the last entry, while it has room. */
   #lastAdded: TimePage | undefined
@@ -51,9 +51,9 @@ export class TimeIndex {
 
   /** Whether there may be entries of a time. */
   has(time: number): boolean {
-    if (time !== this.#lastAsked) {
+    if (time !== this.#lastRead) {
       this.#lastAnswer = this.#mayHave(time)
-      this.#lastAsked = time
+      this.#lastRead = time
     }
     return this.#lastAnswer
   }
@@ -91,7 +91,7 @@ export class TimeIndex {
   /** Adds an entry; `flush` writes it. */
   add(time: number, bytes: Buffer, start: number, end: number): void {
     this.#applyRemovals()
-    this.#lastAsked = Number.NaN
+    this.#lastRead = Number.NaN
     const last = this.#lastAdded
     const page = time === this.#lastAddedTime && last !== undefined ? last : this.#openPage(time)
     const isLast = page.max === undefined || time >= page.max
@@ -177,7 +177,7 @@ export class TimeIndex {
 
   /** Reads which pages there are. */
   async load(): Promise<void> {
-    this.#lastAsked = Number.NaN
+    this.#lastRead = Number.NaN
     this.#lastAdded = undefined
     this.#pages.clear()
     this.#kept.clear()
@@ -237,7 +237,7 @@ export class TimeIndex {
 
   /** Keeps the entries for which `keeps` returns true; drops the page if there are none. */
   #rewrite(page: TimePage, keeps: (time: number, bytes: Buffer, start: number, end: number) => boolean): void {
-    this.#lastAsked = Number.NaN
+    this.#lastRead = Number.NaN
     this.#lastAdded = undefined
     this.#keep(page)
     const old = page.content

@@ -18,7 +18,7 @@ import { appendOrders, ordersOf, readRecords } from './orders.ts'
 import { rowsOf } from './rows.ts'
 
 /** The result of opening the data again: the differences from the oracle (there should be none), or the code of a refusal. */
-export interface Verdict {
+export interface CheckResult {
   readonly differences: readonly string[]
   readonly refusal: ErrorCode | undefined
   /** The message of the refusal, for the reader of a failed test. */
@@ -39,7 +39,7 @@ export interface CheckOptions extends WorldOptions {
  * input, the views and the outputs with the oracle. Then deletes the local state, and compares the views that are rebuilt from
  * the changelog alone.
  */
-export async function check(directory: string, options: CheckOptions): Promise<Verdict> {
+export async function check(directory: string, options: CheckOptions): Promise<CheckResult> {
   try {
     const env = crashWorld(options)
     const log = await openFileLog({ directory, env, durability: 'os' })

@@ -80,9 +80,9 @@ async function copyAndCheck(unit: Unit, count: number, random: () => number, out
     outcomes.tried()
     // Every other copy is opened as after another boot of the machine: then the data that is not known to be synced is checked.
     const boot = index % 2 === 0 ? undefined : 'another boot'
-    const verdict = await check(copy.path, { orders: orders + ORDERS_A_ROUND, rebuild: false, boot })
-    if (verdict.refusal === undefined) outcomes.count('right')
-    outcomes.classify(`copy ${index}, ${seed}`, verdict, REFUSALS)
+    const checked = await check(copy.path, { orders: orders + ORDERS_A_ROUND, rebuild: false, boot })
+    if (checked.refusal === undefined) outcomes.count('right')
+    outcomes.classify(`copy ${index}, ${seed}`, checked, REFUSALS)
     copy[Symbol.dispose]()
   })
 }

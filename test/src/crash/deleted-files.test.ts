@@ -16,16 +16,16 @@ test.for([
   {
     timeout: TIMEOUT_MS,
   },
-  async ([whose, make]) => {
+  async ([kind, make]) => {
     using data = await make()
     const files = readFiles(data.path)
-    const outcomes = new Outcomes(`deleted files of ${whose} (of ${files.length})`)
+    const outcomes = new Outcomes(`deleted files of ${kind} (of ${files.length})`)
     await forEach(sampled(files, FILES), async (file) => {
       using copy = damagedCopy(data, file, (path) => rmSync(path))
       const { name, deleted } = kindOf(file)
       outcomes.tried()
-      const verdict = await check(copy.path, { acknowledged: DAMAGED_ORDERS, orders: DAMAGED_ORDERS + 20 })
-      outcomes.classify(`${file} (${name})`, verdict, deleted)
+      const checked = await check(copy.path, { acknowledged: DAMAGED_ORDERS, orders: DAMAGED_ORDERS + 20 })
+      outcomes.classify(`${file} (${name})`, checked, deleted)
     })
     outcomes.report()
     expect(outcomes.violations).toEqual([])

@@ -42,12 +42,12 @@ test.for(kinds)(
     await forEach(sampled(bits, BITS), async ({ file, bit }) => {
       using copy = damagedCopy(data, file, (path) => flipBit(path, bit))
       outcomes.tried()
-      const verdict = await check(copy.path, {
+      const checked = await check(copy.path, {
         acknowledged: DAMAGED_ORDERS,
         orders: DAMAGED_ORDERS + 20,
         rebuild: kind.name !== 'state',
       })
-      outcomes.classify(`bit ${bit} of ${file}`, verdict, kind.flipped)
+      outcomes.classify(`bit ${bit} of ${file}`, checked, kind.flipped)
     })
     outcomes.report()
     expect(outcomes.violations).toEqual([])

@@ -1,4 +1,4 @@
-import type { Verdict } from './check.ts'
+import type { CheckResult } from './check.ts'
 
 /** Counts the outcome of each fault, and collects the violations. */
 export class Outcomes {
@@ -25,7 +25,7 @@ export class Outcomes {
   }
 
   /** Judges the data after a fault: it must match the oracle, or be refused with one of these codes. */
-  classify(where: string, { differences, refusal, message }: Verdict, accepted: readonly string[] = []): void {
+  classify(where: string, { differences, refusal, message }: CheckResult, accepted: readonly string[] = []): void {
     for (const difference of differences) this.violation(where, difference)
     if (refusal === undefined) return
     if (accepted.includes(refusal)) this.count(`refused with ${refusal}`)

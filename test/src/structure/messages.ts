@@ -49,6 +49,16 @@ export function testTitles({ path, text }: SourceFile): Message[] {
   return found
 }
 
+/** The names in a file: of variables, functions, classes, fields and types. */
+export function namesIn({ path, text }: SourceFile): string[] {
+  const names = new Set<string>()
+  walkAll(parseSync(path, text).program, (node) => {
+    const name = fieldOf(node, 'name')
+    if (/^(?:Private)?Identifier$/.test(node.type) && typeof name === 'string') names.add(name)
+  })
+  return [...names]
+}
+
 /** The name at the start of a call: `test` in `test(…)`, `test.each([…])(…)` and `test.concurrent(…)`. */
 function calledName(node: SyntaxNode): string {
   let callee: unknown = node
@@ -79,10 +89,18 @@ function nodesIn(value: unknown): SyntaxNode[] {
 
 /** Visits all nodes but imports and types: their texts are not for a reader. */
 function walk(node: SyntaxNode, visit: (node: SyntaxNode) => void): void {
-  if (node.type.startsWith('TSType') || node.type === 'ImportDeclaration') return
+  walkAll(node, visit, ({ type }) => type.startsWith('TSType') || type === 'ImportDeclaration')
+}
+
+function walkAll(
+  node: SyntaxNode,
+  visit: (node: SyntaxNode) => void,
+  isSkipped: (node: SyntaxNode) => boolean = () => false,
+): void {
+  if (isSkipped(node)) return
   visit(node)
   for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) walk(child, visit)
+    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) walkAll(child, visit, isSkipped)
   }
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { errorMessages, proseLiterals, testTitles } from './messages.ts'
+import { errorMessages, namesIn, proseLiterals, testTitles } from './messages.ts'
 import { filesUnder, repository, sourceFiles } from './source-files.ts'
-import { wordsIn, wordsInComments } from './words.ts'
+import { wordsIn, wordsInComments, wordsInName } from './words.ts'
 
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].map((path) => ({
@@ -64,6 +64,27 @@ test('titles of tests are in plain words', () => {
     ),
   )
   expect(found).toEqual([])
+})
+
+test('names of code and files are in plain words', () => {
+  const found = sourceFiles().flatMap((file) =>
+    [file.path, ...namesIn(file)].flatMap((name) =>
+      wordsInName(name).map((word) => `${file.path}: ${name} has ${word}`),
+    ),
+  )
+  expect(found).toEqual([])
+})
+
+test('the check of names finds words in each form of a name', () => {
+  const found = ['askPeer', 'ASKED_MAX', 'mend-lockfile.ts', 'task', 'basket', 'isSaid'].flatMap(wordsInName)
+  expect(found.map((word) => word.replace(/ .*/, ''))).toEqual(['ask', 'ASKED', 'mend', 'Said'])
+  expect(namesIn({ path: 'a.ts', text: 'class A { #told = 1; b(c: Door) { return this.#told } }' })).toEqual([
+    'A',
+    'told',
+    'b',
+    'c',
+    'Door',
+  ])
 })
 
 test('the check of messages reads errors, help and titles of tests', () => {

@@ -18,6 +18,24 @@ const WORDS: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /\blets? go\b/i, instead: 'release' },
 ]
 
+/** Words that no name has, each with what to name instead. */
+const NAME_WORDS: ReadonlyMap<string, string> = new Map([
+  ...['anew', 'nobody', 'everybody', 'whoever', 'whence'].map((word) => [word, 'what it is'] as const),
+  ...['ask', 'asks', 'asked', 'asking'].map((word) => [word, 'query, request'] as const),
+  ...['tell', 'tells', 'told', 'telling', 'say', 'says', 'said'].map((word) => [word, 'report, output'] as const),
+  ...['hear', 'hears', 'heard', 'heed'].map((word) => [word, 'receive, take'] as const),
+  ...['mend', 'mends', 'mended'].map((word) => [word, 'fix'] as const),
+  ...['owe', 'owes', 'owed', 'owing'].map((word) => [word, 'pending'] as const),
+  ...['bury', 'buries', 'buried', 'burying'].map((word) => [word, 'send to the dead letters, fence'] as const),
+  ['furthest', 'maximum'],
+  ['honest', 'expected'],
+  ['judge', 'classify'],
+  ['verdict', 'result'],
+  ['door', 'entry point'],
+  ['doors', 'entry points'],
+  ['elsewhere', 'which other place'],
+])
+
 /** A word that is found, and its line, counted from 1. */
 export interface FoundWord {
   readonly line: number
@@ -38,6 +56,15 @@ export function wordsIn(markdown: string): FoundWord[] {
       return found === null ? [] : [{ line: index + 1, word: found[0], instead }]
     }),
   )
+}
+
+/** The words of the list in a name: `askPeer`, `ASKED_MAX` and `mend-lockfile` have one each. */
+export function wordsInName(name: string): string[] {
+  const words = name.split(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]/)
+  return words.flatMap((word) => {
+    const instead = NAME_WORDS.get(word.toLowerCase())
+    return instead === undefined ? [] : [`${word} (instead: ${instead})`]
+  })
 }
 
 /** The words of the list in the comments of a TypeScript file. */

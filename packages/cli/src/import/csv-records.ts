@@ -31,7 +31,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed',
 }
 /** Some readers end a row at these characters, others do not. */
-const STRAY_RETURN =
+const LONE_RETURN =
   ': a carriage return is in a cell that is not quoted, or ends a line alone. End lines with \\n or \\r\\n'
 const QUOTE_REMEDY = 'Quote the whole cell and double the quotes in it'
 
@@ -179,7 +179,7 @@ class BlockReader {
         relax_column_count: true,
       })
       if (rows.length === spans.length) return rows
-      return { code: '', problem: STRAY_RETURN }
+      return { code: '', problem: LONE_RETURN }
     } catch (error) {
       if (!(error instanceof CsvError)) throw error
       const column = typeof error['column'] === 'number' ? `, column ${error['column'] + 1}` : ''
@@ -196,7 +196,7 @@ class BlockReader {
 
   #checked(span: Span): CsvRecord | undefined {
     const raw = this.#raw(span)
-    if (!this.#isQuoted(span) && withoutBreak(raw).includes(RETURN)) return this.#bad(span, STRAY_RETURN)
+    if (!this.#isQuoted(span) && withoutBreak(raw).includes(RETURN)) return this.#bad(span, LONE_RETURN)
     if (isUtf8(raw)) return undefined
     return this.#bad(span, ` ${notOfEncoding(raw, this.#encoding)}`)
   }

@@ -233,7 +233,7 @@ class FileLogAdmin implements LogAdmin {
     return this.#with(topic, partition, async (files) => {
       let tail = await files.settle()
       if (tail.open.length > 0) {
-        await this.#finisher.meet(files)
+        await this.#finisher.finishIn(files)
         tail = await files.settle()
       }
       return { start: tail.startOffset, end: stableOffset(tail) }

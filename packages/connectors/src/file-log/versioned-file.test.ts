@@ -51,17 +51,17 @@ function stopped(before: number, text: string): { resume: () => Promise<boolean>
 }
 
 test('changes of several processes at once are all made, one after the other', async () => {
-  const add = async (who: number) => {
+  const add = async (writer: number) => {
     const file = open()
     for (let count = 0; count < 20; ) {
       const { number, text = '' } = file.read()
-      if (await file.publish(number, `${text}${who}`, `${who}`)) count++
+      if (await file.publish(number, `${text}${writer}`, `${writer}`)) count++
     }
   }
   await Promise.all([0, 1, 2, 3].map(add))
   const { number, text = '' } = open().read()
   expect(number).toBe(80)
-  for (const who of [0, 1, 2, 3]) expect(text.split(`${who}`)).toHaveLength(21)
+  for (const writer of [0, 1, 2, 3]) expect(text.split(`${writer}`)).toHaveLength(21)
 })
 
 test('few versions are kept, and nothing else', async () => {

@@ -125,7 +125,7 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
   const members = Object.fromEntries(Object.entries(state.members).filter(([member]) => !gone.includes(member)))
   const others = upgraded({ ...state, members })
   const left = Object.values(others.members).filter(runs)
-  if (others.ended !== true || left.length === 0 || left.some(goesOn)) return balanced(others)
+  if (others.ended !== true || left.length === 0 || left.some(runsWithoutEnd)) return balanced(others)
   // The remaining members leave too, so their tasks do not move.
   const tasks = mapTasks(others, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
   return { ...others, generation: state.generation + 1, tasks }
@@ -160,23 +160,23 @@ function runs({ waits }: MemberState): boolean {
 export function reported(state: GroupState, member: string, seen: number, atEnd: boolean): GroupState {
   const self = state.members[member]
   if (self === undefined || self.waits === true || state.ended === true) return state
-  const { quietSince, ...restless } = state
+  const { quietSince, ...active } = state
   const generation = state.generation + 1
   if (!atEnd) {
     if (self.atEnd === undefined) return state
-    return { ...restless, generation, members: { ...state.members, [member]: busy(self) } }
+    return { ...active, generation, members: { ...state.members, [member]: busy(self) } }
   }
   const isNews = self.atEnd === undefined || (quietSince !== undefined && self.atEnd < quietSince)
   if (!isNews) return state
   const members = { ...state.members, [member]: { ...self, atEnd: seen } }
   const next = { ...state, generation, members }
-  const ends = Object.values(members).flatMap((each) => (goesOn(each) || !runs(each) ? [] : [each.atEnd]))
+  const ends = Object.values(members).flatMap((each) => (runsWithoutEnd(each) || !runs(each) ? [] : [each.atEnd]))
   if (ends.includes(undefined)) return next
   if (quietSince === undefined) return { ...next, quietSince: generation }
   return ends.every((end = -1) => end >= quietSince) ? { ...next, ended: true } : next
 }
 
-function goesOn({ untilEnd = false }: MemberState): boolean {
+function runsWithoutEnd({ untilEnd = false }: MemberState): boolean {
   return !untilEnd
 }
 
@@ -209,7 +209,7 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
       address,
       tasks: tasksOf(state, each),
     })),
-    ended: !waits && (state.ended === true || (atEnd !== undefined && running.some(goesOn))),
+    ended: !waits && (state.ended === true || (atEnd !== undefined && running.some(runsWithoutEnd))),
     waits,
   }
 }

@@ -108,12 +108,12 @@ function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): RefusedE
 function closeServer(server: Server, requests: OpenRequests, env: Env): Promise<void> {
   return new Promise((resolve) => {
     const cut = () => {
-      patience.cancel()
+      graceTimer.cancel()
       server.close(() => resolve())
       // Browsers open connections ahead of requests, which `close` would wait for.
       server.closeAllConnections()
     }
-    const patience = env.timers.after(CLOSE_GRACE_MS, cut)
+    const graceTimer = env.timers.after(CLOSE_GRACE_MS, cut)
     // `close` comes after the answers: it cuts connections on which an answer is still on its way to the client.
     requests.whenNone(cut)
   })

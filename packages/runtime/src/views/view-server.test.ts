@@ -117,15 +117,15 @@ test('entries come by window over all keys, and a cursor is valid for its order 
     { key: 'BWI', window: hour(1), value: 1 },
   ])
   served.delays.commit(1, { flights: { 1: 1 } }, [{ key: 'ATL', window: hour(1), value: 2 }])
-  const ask = async (query: string) => (await getJson(`${served.url}/views/delays/entries?${query}`)).body
-  const first = await ask('by=time&reverse=true&limit=1')
+  const request = async (query: string) => (await getJson(`${served.url}/views/delays/entries?${query}`)).body
+  const first = await request('by=time&reverse=true&limit=1')
   expect(first.entries).toMatchObject([{ key: 'ATL', window: hour(2) }])
-  const rest = await ask(`by=time&reverse=true&cursor=${first.next}`)
+  const rest = await request(`by=time&reverse=true&cursor=${first.next}`)
   expect(rest.entries).toMatchObject([
     { key: 'BWI', window: hour(1) },
     { key: 'ATL', window: hour(1) },
   ])
-  expect(await ask(`cursor=${first.next}`)).toMatchObject({ code: 'BAD_REQUEST' })
+  expect(await request(`cursor=${first.next}`)).toMatchObject({ code: 'BAD_REQUEST' })
 })
 
 test('entries are found between keys and by prefix', async () => {

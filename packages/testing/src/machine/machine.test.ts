@@ -121,17 +121,17 @@ describe('a process', () => {
     const machine = new Machine(1)
     const a = machine.process('a')
     const file = a.env.files.open('/file', 'write')
-    let heard = false
-    const hear = () => {
-      heard = true
+    let notified = false
+    const onChange = () => {
+      notified = true
     }
-    a.env.timers.after(1, hear)
-    a.env.timers.turn().then(hear, hear)
-    file.sync().then(hear, hear)
-    file.lock().then(hear, hear)
+    a.env.timers.after(1, onChange)
+    a.env.timers.turn().then(onChange, onChange)
+    file.sync().then(onChange, onChange)
+    file.lock().then(onChange, onChange)
     a.crash()
     await machine.run()
-    expect(heard).toBe(false)
+    expect(notified).toBe(false)
     expect(() => file.size()).toThrow(ProcessCrashed)
     expect(() => a.env.files.open('/file', 'read')).toThrow(ProcessCrashed)
     expect(() => machine.process('a').env.files.open('/file', 'read')).not.toThrow()

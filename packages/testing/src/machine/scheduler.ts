@@ -33,7 +33,7 @@ export class Scheduler {
   readonly #queue = new EventQueue<ScheduledEvent>()
   readonly #random: SeededRandom
   /** Events that came due while their owner was paused. */
-  readonly #parked = new Map<EventOwner, ScheduledEvent[]>()
+  readonly #postponed = new Map<EventOwner, ScheduledEvent[]>()
   #nowMs = 0
   #sequence = 0
   #events = 0
@@ -79,8 +79,8 @@ export class Scheduler {
 
   /** Queues again what came due while the owner was paused, in the order in which it came. It is due now. */
   resumed(owner: EventOwner): void {
-    for (const event of this.#parked.get(owner) ?? []) this.#queue.push(event)
-    this.#parked.delete(owner)
+    for (const event of this.#postponed.get(owner) ?? []) this.#queue.push(event)
+    this.#postponed.delete(owner)
   }
 
   /** Runs the next event, and waits until everything that it started has finished; false if no event is due. */
@@ -123,9 +123,9 @@ export class Scheduler {
   #isReady(event: ScheduledEvent): boolean {
     if (event.cancelled || event.owner?.state === 'crashed') return false
     if (event.owner?.state !== 'paused') return true
-    const parked = this.#parked.get(event.owner)
-    if (parked === undefined) this.#parked.set(event.owner, [event])
-    else parked.push(event)
+    const postponed = this.#postponed.get(event.owner)
+    if (postponed === undefined) this.#postponed.set(event.owner, [event])
+    else postponed.push(event)
     return false
   }
 }

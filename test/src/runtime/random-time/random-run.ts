@@ -99,7 +99,7 @@ export interface RandomPhase {
   /** How the first container is cut off, and the number of the commit at which that happens; undefined stops it cleanly. */
   readonly cut: { readonly point: CommitPoint; readonly countdown: number } | undefined
   /** Whether the containers are ended before everything is processed. */
-  readonly hasty: boolean
+  readonly skipsWait: boolean
   readonly loseState: boolean
   /** How much time passes after each piece. */
   readonly silenceMs: number
@@ -127,7 +127,7 @@ export function randomPhases(guarantee: Guarantee): fc.Arbitrary<readonly Random
         }),
         { nil: undefined },
       ),
-      hasty: fc.boolean(),
+      skipsWait: fc.boolean(),
       silenceMs: fc.constantFrom(0, 0, 20_000, 40_000),
       loseState: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     }),

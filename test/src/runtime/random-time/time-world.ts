@@ -104,7 +104,7 @@ export class TimeWorld {
       if (!phase.batch) {
         for (const piece of pieces) {
           await this.append(piece)
-          if (!phase.hasty) await this.#processed(containers)
+          if (!phase.skipsWait) await this.#processed(containers)
           await this.#pass(phase.silenceMs)
         }
       } else {

@@ -45,13 +45,13 @@ function pass(forMs: number, beating: readonly string[]): void {
  * verdict.
  */
 function lookOn(forMs: number, beating: readonly string[]) {
-  let verdict = look()
+  let life = look()
   for (let passed = 0; passed < forMs; passed += BEAT_INTERVAL_MS) {
     pass(BEAT_INTERVAL_MS, beating)
     for (const member of beating) count(member, 'turns')
-    verdict = look()
+    life = look()
   }
-  return verdict
+  return life
 }
 
 test('a member that is dead is gone at once', () => {
@@ -131,15 +131,15 @@ test('a looker that misses more than a second of beats was stopped, however long
 })
 
 test('two beats without a sign do not count as silence, however short the session is', () => {
-  const hasty = new LifeSigns(
+  const shortSession = new LifeSigns(
     { now: () => 0, monotonic: () => nowMs },
     () => ownBeats,
     (member) => members.get(member),
     1,
   )
-  hasty.look(['b'])
+  shortSession.look(['b'])
   pass(3 * BEAT_INTERVAL_MS, [])
-  expect(hasty.look(['b']).gone).toEqual([])
+  expect(shortSession.look(['b']).gone).toEqual([])
   pass(BEAT_INTERVAL_MS, [])
-  expect(hasty.look(['b']).gone).toEqual(['b'])
+  expect(shortSession.look(['b']).gone).toEqual(['b'])
 })

@@ -12,7 +12,7 @@ const SILENT_BEATS_MIN = 3
 const STOPPED_MS = 1000
 
 /** The result of a look at the other members. */
-export interface Verdict {
+export interface MemberLife {
   /** Members that are dead, or whose process stood still for the session's time-out. */
   readonly gone: readonly string[]
   /**
@@ -60,7 +60,7 @@ export class LifeSigns {
     this.#lookedAtMs = clock.monotonic()
   }
 
-  look(members: readonly string[]): Verdict {
+  look(members: readonly string[]): MemberLife {
     const beat = this.#ownBeats()
     if (this.#wasStopped(beat)) this.#seen.clear()
     const gone: string[] = []

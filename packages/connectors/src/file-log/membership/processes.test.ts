@@ -57,11 +57,11 @@ class Worker {
     workers.push(this)
   }
 
-  says(line: RegExp): Promise<string> {
+  output(line: RegExp): Promise<string> {
     return firstValueFrom(this.#lines.pipe(filter((each) => line.test(each))))
   }
 
-  ask(what: 'stop' | 'leave'): void {
+  request(what: 'stop' | 'leave'): void {
     this.#child.stdin?.write(`${what}\n`)
   }
 
@@ -138,10 +138,10 @@ test('the tasks of a killed process are taken over within two seconds, and never
   await journal.until(evenly)
   const takeoversMs: number[] = []
   for (let kill = 0; kill < KILLS; kill++) {
-    const victim = workers.shift()
+    const killed = workers.shift()
     const startedMs = performance.now()
-    await victim?.kill()
-    await journal.until((owners) => owners.every((owner) => owner !== victim?.member))
+    await killed?.kill()
+    await journal.until((owners) => owners.every((owner) => owner !== killed?.member))
     takeoversMs.push(performance.now() - startedMs)
     new Worker()
     await journal.until(evenly)
@@ -156,22 +156,22 @@ test('a stopped process loses its tasks, writes nothing more when it wakes, and 
   const other = new Worker()
   await journal.until(evenly)
   const before = stopped.member
-  stopped.ask('stop')
-  await stopped.says(/^stopping/)
+  stopped.request('stop')
+  await stopped.output(/^stopping/)
   await journal.until((owners) => owners.every((owner) => owner === other.member))
   stopped.resume()
-  expect(await stopped.says(/^fenced/)).toMatch(/^fenced (MEMBER|WRITER)_FENCED$/)
+  expect(await stopped.output(/^fenced/)).toMatch(/^fenced (MEMBER|WRITER)_FENCED$/)
   await journal.until(evenly)
   expect(stopped.member).not.toBe(before)
   journal.expectOneOwnerAtATime()
 })
 
 test('a process that leaves hands its tasks over in order', async () => {
-  const leaver = new Worker()
+  const leaving = new Worker()
   const other = new Worker()
   await journal.until(evenly)
-  leaver.ask('leave')
-  await leaver.ended
+  leaving.request('leave')
+  await leaving.ended
   await journal.until((owners) => owners.every((owner) => owner === other.member))
   journal.expectOneOwnerAtATime()
 })

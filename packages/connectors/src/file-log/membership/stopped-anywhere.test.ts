@@ -53,16 +53,16 @@ class MemberProcess {
     })
   }
 
-  says(line: RegExp): Promise<string> {
+  output(line: RegExp): Promise<string> {
     return firstValueFrom(this.#lines.pipe(filter((each) => line.test(each))))
   }
 
   /** Its first member. */
   async member(): Promise<string> {
-    return (await this.says(/^member /)).slice('member '.length)
+    return (await this.output(/^member /)).slice('member '.length)
   }
 
-  ask(what: string): void {
+  request(what: string): void {
     this.#child.stdin?.write(`${what}\n`)
   }
 
@@ -99,7 +99,7 @@ async function stopIn(
   { directory, group, timers }: { readonly directory: string; readonly group: string; readonly timers: PausableTimers },
 ): Promise<MemberProcess | undefined> {
   const stopped = new MemberProcess(directory, group, phase === 'join' ? n : 0)
-  const stopping = stopped.says(/^stopping/)
+  const stopping = stopped.output(/^stopping/)
   let over: Promise<unknown> = stopped.ended
   let resume = () => {}
   if (phase === 'join') {
@@ -108,13 +108,13 @@ async function stopIn(
     const dying = new MemberProcess(directory, group)
     const [member] = await Promise.all([dying.member(), stopped.member()])
     resume = timers.pause()
-    stopped.ask(`stop ${n} shared`)
+    stopped.request(`stop ${n} shared`)
     dying.signal('SIGKILL')
     over = untilRemoved(member, directory, group)
   } else {
     await stopped.member()
-    stopped.ask(`stop ${n}`)
-    if (phase === 'leave') stopped.ask('leave')
+    stopped.request(`stop ${n}`)
+    if (phase === 'leave') stopped.request('leave')
   }
   const place = await Promise.race([stopping, over.then(() => undefined)])
   resume()
@@ -171,7 +171,7 @@ test.each(Object.keys(PHASES) as Phase[])(
       } else {
         // It finds out that the group continued without it, and joins again, or for the first time.
         await assigned(here, ({ tasks }) => tasks.length === 1)
-        stopped.ask('leave')
+        stopped.request('leave')
         await stopped.ended
         await assigned(here, ({ tasks }) => tasks.length === TASKS.length)
       }

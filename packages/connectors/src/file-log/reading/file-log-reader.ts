@@ -23,7 +23,7 @@ export class FileLogReader implements LogReader {
   readonly #finisher: TransactionFinisher
   readonly #readers = new Set<FilePartitionReader>()
   /** When to check the transactions that hold a reader back; undefined while none does. Most are over before. */
-  #nextMeetMs: number | undefined
+  #nextFinishMs: number | undefined
   /** Ends the current wait. */
   #wake: (() => void) | undefined
 
@@ -50,7 +50,7 @@ export class FileLogReader implements LogReader {
     try {
       await files.settle()
       checkParts(files)
-      if (this.#isolation === 'committed') await this.#finisher.meet(files)
+      if (this.#isolation === 'committed') await this.#finisher.finishIn(files)
     } catch (error) {
       files.close()
       throw diskFailed(files.directory, error, { topic, partition })
@@ -82,14 +82,14 @@ export class FileLogReader implements LogReader {
   async #finishOthers(): Promise<boolean> {
     const held = [...this.#readers].filter((reader) => reader.heldBack)
     if (held.length === 0) {
-      this.#nextMeetMs = undefined
+      this.#nextFinishMs = undefined
       return false
     }
     const now = this.#env.clock.monotonic()
-    const due = this.#nextMeetMs !== undefined && now >= this.#nextMeetMs
-    if (due || this.#nextMeetMs === undefined) this.#nextMeetMs = now + HELD_BACK_POLL_MS
+    const due = this.#nextFinishMs !== undefined && now >= this.#nextFinishMs
+    if (due || this.#nextFinishMs === undefined) this.#nextFinishMs = now + HELD_BACK_POLL_MS
     if (!due) return true
-    for (const reader of held) await this.#finisher.meet(reader.files)
+    for (const reader of held) await this.#finisher.finishIn(reader.files)
     return true
   }
 

@@ -33,18 +33,18 @@ const env = withFaults(nodeEnv(), (call, path) => {
 const log = await openFileLog({ directory, env, durability: 'os' })
 changesLeft = Number(stopAt)
 const tasks = Array.from({ length: Number(count) }, (_, index) => String(index))
-let asked = ''
+let request = ''
 createInterface({ input: process.stdin }).on('line', (line) => {
   const [, changes, shared] = /^stop (\d+)( shared)?$/.exec(line) ?? []
   if (changes === undefined) {
-    asked = line
+    request = line
   } else {
     notCounted = shared === undefined ? '' : member
     changesLeft = Number(changes)
   }
 })
 
-while (asked !== 'leave') {
+while (request !== 'leave') {
   try {
     await share()
   } catch (error) {
@@ -77,7 +77,7 @@ async function share(): Promise<void> {
       },
     })
     let followed: Assignment | undefined
-    while (asked !== 'leave') {
+    while (request !== 'leave') {
       if (failure !== undefined) throw failure.error
       if (assigned !== undefined && assigned !== followed) {
         followed = assigned
@@ -87,8 +87,8 @@ async function share(): Promise<void> {
         write(await writer.openPartition(topic, Number(task)), member, String(followed?.generation))
       }
       await writer.commit([])
-      if (asked === 'stop') {
-        asked = ''
+      if (request === 'stop') {
+        request = ''
         writeSync(1, 'stopping\n')
         process.kill(process.pid, 'SIGSTOP')
         // The loop continues at once, before the process can notice anything.

@@ -68,7 +68,7 @@ export class ClosedWriters {
         (producers, each) => [...producers.filter(({ id }) => id !== each.id), latest(producers, each)],
         record.producers,
       ),
-      partitions: furthestOf([
+      partitions: maximumOf([
         ...record.partitions,
         ...partitions.filter(({ topicId }) => !record.deletedTopics.includes(topicId)),
       ]),
@@ -77,13 +77,13 @@ export class ClosedWriters {
 
   /** Removes the topics with a name: the present one is about to be deleted, and a user has removed the others. */
   async forgetTopic(topic: string): Promise<void> {
-    const goes = (each: CommittedPartition) => each.topic === topic
+    const isForgotten = (each: CommittedPartition) => each.topic === topic
     await this.#change((record) => ({
       ...record,
-      partitions: record.partitions.filter((each) => !goes(each)),
+      partitions: record.partitions.filter((each) => !isForgotten(each)),
       deletedTopics: [
         ...record.deletedTopics,
-        ...this.#namedByJournals().flatMap((each) => (goes(each) ? each.topicId : [])),
+        ...this.#namedByJournals().flatMap((each) => (isForgotten(each) ? each.topicId : [])),
       ],
     }))
   }
@@ -173,13 +173,13 @@ function latest(producers: readonly Producer[], producer: Producer): Producer {
   return known !== undefined && known.epoch > producer.epoch ? known : producer
 }
 
-function furthestOf(partitions: readonly CommittedPartition[]): CommittedPartition[] {
-  const furthest = new Map<string, CommittedPartition>()
+function maximumOf(partitions: readonly CommittedPartition[]): CommittedPartition[] {
+  const maximum = new Map<string, CommittedPartition>()
   for (const each of partitions) {
     const name = `${each.topicId}/${each.partition}`
-    if ((furthest.get(name)?.end ?? -1) < each.end) furthest.set(name, each)
+    if ((maximum.get(name)?.end ?? -1) < each.end) maximum.set(name, each)
   }
-  return [...furthest.values()]
+  return [...maximum.values()]
 }
 
 export function formatClosed(record: ClosedRecord): string {

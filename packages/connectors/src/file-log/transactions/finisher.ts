@@ -36,7 +36,7 @@ export class TransactionFinisher {
   readonly #durability: Durability
   readonly #closed: ClosedWriters
   /** When an undecided transaction of a living owner was first seen with the owner's present heartbeat, monotonic ms. */
-  readonly #met = new Map<string, { readonly sinceMs: number; readonly beats: number | undefined }>()
+  readonly #firstSeen = new Map<string, { readonly sinceMs: number; readonly beats: number | undefined }>()
 
   constructor(env: Env, data: string, topics: TopicStore, durability: Durability, closed: ClosedWriters) {
     this.#env = env
@@ -47,10 +47,10 @@ export class TransactionFinisher {
   }
 
   /** Ends each open transaction of a partition that can be ended: it is decided, or its owner is dead or silent for too long. */
-  async meet(partition: PartitionFiles): Promise<void> {
+  async finishIn(partition: PartitionFiles): Promise<void> {
     try {
       for (const open of partition.readTail()?.open ?? []) {
-        const outcome = await this.#judge(partition, open)
+        const outcome = await this.#outcomeOf(partition, open)
         if (outcome !== undefined) await this.#mark(partition.topic, partition.partition, open, outcome)
       }
     } catch (error) {
@@ -110,7 +110,7 @@ export class TransactionFinisher {
   }
 
   /** How an open transaction ends; undefined while its owner may still decide, or has decided and may still end it itself. */
-  async #judge(partition: PartitionFiles, open: OpenTransaction): Promise<Outcome | undefined> {
+  async #outcomeOf(partition: PartitionFiles, open: OpenTransaction): Promise<Outcome | undefined> {
     const { files } = this.#env
     const found = findJournal(files, this.#data, open.id)
     if (found === undefined) {
@@ -125,7 +125,7 @@ export class TransactionFinisher {
     const { name, transactionalId, record, sealed } = found
     if (outcomeIn(record, open) === 'aborted') return 'aborted'
     const journal = openIfThere(files, this.#data, name, 'update')
-    if (journal === undefined) return this.#judge(partition, open)
+    if (journal === undefined) return this.#outcomeOf(partition, open)
     try {
       if (!sealed && journal.isOwned && !this.#isOverdue(open, transactionalId)) return undefined
       // No reader may see what a power cut could still undo: the owner may not have made its decision durable.
@@ -141,13 +141,13 @@ export class TransactionFinisher {
     const nowMs = this.#env.clock.monotonic()
     const name = `${open.id}:${open.epoch}`
     const beats = this.#beatsOf(transactionalId)
-    const met = this.#met.get(name)
-    if (met === undefined || met.beats !== beats) {
-      this.#met.set(name, { sinceMs: nowMs, beats })
+    const firstSeen = this.#firstSeen.get(name)
+    if (firstSeen === undefined || firstSeen.beats !== beats) {
+      this.#firstSeen.set(name, { sinceMs: nowMs, beats })
       return false
     }
-    if (nowMs - met.sinceMs <= TRANSACTION_TIMEOUT_MS) return false
-    this.#met.delete(name)
+    if (nowMs - firstSeen.sinceMs <= TRANSACTION_TIMEOUT_MS) return false
+    this.#firstSeen.delete(name)
     return true
   }
 

@@ -79,8 +79,8 @@ test('a reader that gets no notification of an append polls every second', async
   const after: Timers['after'] = (ms, callback) =>
     ms <= 1000 ? timers.after(0, callback) : { cancel: () => undefined }
   const watch: FileSystem['watch'] = () => ({ close: () => undefined })
-  const deaf = await open({ ...rest, timers: { ...timers, after }, files: { ...files, watch } })
-  const reader = deaf.openReader()
+  const withoutWatch = await open({ ...rest, timers: { ...timers, after }, files: { ...files, watch } })
+  const reader = withoutWatch.openReader()
   const partition = await reader.assign('t', 0, 0)
   const waiting = reader.wait(60_000)
   const writer = log.openWriter()
