@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { entryRows } from './entry-rows.ts'
+import { entryRows as rowsOf } from './entry-rows.ts'
+import type { FoundEntry } from './found-entry.ts'
+
+const entryRows = (entries: readonly FoundEntry[]) => rowsOf(entries, { shape: 'window' })
 
 test('the fields of objects are columns, also those that the first entry does not have', () => {
   const rows = entryRows([
@@ -39,4 +42,10 @@ test.each([[[1, 2]], [7], ['text'], [null], [{}]])('with %j among the values the
     { key: 'ATL', value: { flights: 3 } },
     { key: 'BOS', value },
   ])
+})
+
+test('a window has its end beside its start where windows have different lengths', () => {
+  const entry = { key: 'ATL', window: { start: 0, end: 90_500 }, value: 1 }
+  expect(rowsOf([entry], { shape: 'interval' })).toMatchObject([{ window: '1970-01-01T00:00/1970-01-01T00:01:30.500' }])
+  expect(rowsOf([entry], { shape: 'window' })).toMatchObject([{ window: '1970-01-01T00:00' }])
 })

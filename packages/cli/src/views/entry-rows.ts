@@ -1,3 +1,4 @@
+import type { ViewDescription } from '@millrace/client'
 import type { Row } from '../terminal/table.ts'
 import type { FoundEntry } from './found-entry.ts'
 import { windowText } from './window-text.ts'
@@ -6,11 +7,11 @@ import { windowText } from './window-text.ts'
  * Entries as the rows of a table. If every value is an object, each of its fields is a column. A field with the name of a
  * column of the entry is shown as, for example, `value.key`. Otherwise the values are one column.
  */
-export function entryRows(entries: readonly FoundEntry[]): Row[] {
+export function entryRows(entries: readonly FoundEntry[], view: Pick<ViewDescription, 'shape'>): Row[] {
   const fields = entries.map(({ value }) => fieldsOf(value))
   const whole = fields.some((each) => each === undefined)
   return entries.map(({ key, window, value }, at) => {
-    const row = { key, ...(window && { window: windowText(window) }) }
+    const row = { key, ...(window && { window: windowText(window, view) }) }
     return whole ? { ...row, value } : { ...row, ...apart(fields[at] ?? {}, Object.keys(row)) }
   })
 }

@@ -116,7 +116,7 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
         ? await readKey(found, key, wait)
         : await readWindow(found, key, options.window, wait)
     if (entry === undefined) throw valueMissing(found.view, key, options.window)
-    printRows(io, json ? [{ ...entry }] : entryRows([shownEntry(found.view, entry)]), json)
+    printRows(io, json ? [{ ...entry }] : entryRows([shownEntry(found.view, entry)], found.view), json)
     return
   }
   const read = await printEntries(io, found.view, readEntries(found, entriesQuery(key, options), wait), options)
@@ -155,7 +155,15 @@ async function printEntries(
   if (turned) shown.reverse()
   if (json) for (const entry of shown) await output.line(jsonLine(io, entry))
   await output.flush()
-  if (!json) printRows(io, entryRows(shown.map((entry) => shownEntry(view, entry))), false)
+  if (!json)
+    printRows(
+      io,
+      entryRows(
+        shown.map((entry) => shownEntry(view, entry)),
+        view,
+      ),
+      false,
+    )
   if (more && (last ?? options.limit) === undefined) {
     io.stderr.write('The view has more entries: --all, --limit, --last, --from, --prefix\n')
   }

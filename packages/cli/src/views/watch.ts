@@ -1,3 +1,4 @@
+import type { ViewDescription } from '@millrace/client'
 import { formatPosition } from '@millrace/core'
 import { Command } from 'commander'
 import { fromEvent, takeUntil } from 'rxjs'
@@ -45,7 +46,7 @@ Examples:
             next: (event) => {
               if (event.kind === 'start') {
                 io.stderr.write(`Watching ${printable(name)}, from position ${formatPosition(event.position)} on\n`)
-              } else io.stdout.write(`${changeLine(io, event.entry, options.json === true)}\n`)
+              } else io.stdout.write(`${changeLine(io, found.view, event.entry, options.json === true)}\n`)
             },
             error: reject,
             complete: resolve,
@@ -54,9 +55,9 @@ Examples:
     })
 }
 
-function changeLine(io: Io, entry: FoundEntry, json: boolean): string {
+function changeLine(io: Io, view: ViewDescription, entry: FoundEntry, json: boolean): string {
   if (json) return jsonLine(io, entry)
   const { cyan, dim } = io.colors
-  const window = entry.window === undefined ? '' : ` ${dim(windowText(entry.window))}`
+  const window = entry.window === undefined ? '' : ` ${dim(windowText(entry.window, view))}`
   return `${cyan(cell(entry.key))}${window} ${entry.value === null ? dim('(deleted)') : printable(JSON.stringify(entry.value))}`
 }
