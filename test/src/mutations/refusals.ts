@@ -57,7 +57,12 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'connectors/DATA_VERSION': [`${FILE_LOG}/data-directory.test.ts`, `${FILE_LOG}/backup/backup.test.ts`],
   'connectors/FILE_MISSING': [`${BAD_INPUT}#a log to verify`, `${FILE_LOG}/backup/backup.test.ts`],
   'connectors/JOB_CHANGED': [MEMORY_LOG, `${FILE_LOG}/file-log.test.ts`],
-  'connectors/JOB_RUNNING': [MEMORY_LOG, `${FILE_LOG}/data-directory.test.ts`, `${JOBS}/container.test.ts`],
+  'connectors/JOB_RUNNING': [
+    MEMORY_LOG,
+    `${FILE_LOG}/data-directory.test.ts`,
+    `${FILE_LOG}/file-log.test.ts`,
+    `${JOBS}/container.test.ts`,
+  ],
   'connectors/LOG_DAMAGED': [
     `${FILE_LOG}/damage.test.ts`,
     `${FILE_LOG}/data-directory.test.ts`,

@@ -81,7 +81,7 @@ test('a lock that is held for long is taken soon after it is freed, by code that
   const waiting = waiter.lock().then(() => {
     runs = true
   })
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await new Promise((resolve) => setTimeout(resolve, 800))
   holder.unlock()
   // A process that looks before the code of the waiter runs finds the lock free.
   expect(holder.isLocked()).toBe(false)

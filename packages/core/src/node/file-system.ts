@@ -194,9 +194,8 @@ class NodeFile implements OpenFile {
 
 /** Waits for another turn of the event loop, and after many tries for some time. */
 function lookAgain(tries: number): Promise<void> {
-  const waitMs = Math.min(tries - LOCK_TURNS + 1, LOCK_LOOK_MS_MAX)
   return new Promise((resolve) => {
-    if (waitMs <= 0) setImmediate(resolve)
-    else setTimeout(resolve, waitMs)
+    if (tries < LOCK_TURNS) setImmediate(resolve)
+    else setTimeout(resolve, Math.min(2 ** (tries - LOCK_TURNS), LOCK_LOOK_MS_MAX))
   })
 }
