@@ -20,7 +20,7 @@ export type {
   TimeScan,
   WindowEntry,
   WindowStore,
-} from './contracts/live-store.ts'
+} from './contracts/operator-store.ts'
 export type {
   BatchMark,
   Checkpoint,

@@ -93,11 +93,11 @@ export class LevelRestorer implements StateRestorer {
     const { buffer } = run
     this.#run = this.#otherRun
     this.#otherRun = run
-    for (const { owner, live } of this.#target.stores.values()) {
+    for (const { owner, writeBack } of this.#target.stores.values()) {
       buffer.forEach(owner, (bytes, keyStart, keyEnd, valueStart, valueEnd) =>
-        live.restored(bytes, keyStart, keyEnd, valueStart, valueEnd),
+        writeBack.restored(bytes, keyStart, keyEnd, valueStart, valueEnd),
       )
-      live.settleRestored(buffer)
+      writeBack.settleRestored(buffer)
     }
     await this.#target.apply({
       buffer,

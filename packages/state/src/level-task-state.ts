@@ -20,9 +20,9 @@ import { type Database, withChecksum } from './database.ts'
 import { FrozenState } from './frozen-commit.ts'
 import { IDENTITY_KEY, type StateIdentity } from './identity.ts'
 import { LevelRestorer, type RestoredCommit } from './level-restorer.ts'
-import type { LiveStore } from './live-store.ts'
 import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
 import { TaskStore } from './task-store.ts'
+import type { WriteBackStore } from './write-back-store.ts'
 
 /** The assumed size of an entry before the first commit measures it. */
 const ENTRY_BYTES_GUESS = 128
@@ -32,13 +32,13 @@ export interface StateLimits {
   readonly entriesMax: number
 }
 
-/** A task's state in one LevelDB: live entries in memory, above the committed entries. */
+/** A task's state in one LevelDB: write-back entries in memory, above the committed entries. */
 export class LevelTaskState implements TaskState {
   readonly #database: Database
   readonly #identity: StateIdentity
   readonly #limits: StateLimits
   readonly #stores = new Map<string, TaskStore>()
-  readonly #live: readonly LiveStore[]
+  readonly #writeBack: readonly WriteBackStore[]
   readonly #buffer = new CommitBuffer()
   #entryBytes = ENTRY_BYTES_GUESS
   #record: PositionRecord = START
@@ -56,7 +56,7 @@ export class LevelTaskState implements TaskState {
     this.#identity = identity
     this.#limits = limits
     for (const store of descriptions) this.#stores.set(store.name, new TaskStore(store, this.#stores.size, database))
-    this.#live = [...this.#stores.values()].map(({ live }) => live)
+    this.#writeBack = [...this.#stores.values()].map(({ writeBack }) => writeBack)
   }
 
   get position(): StatePosition {
@@ -71,9 +71,9 @@ export class LevelTaskState implements TaskState {
   get dirtyBytes(): number {
     let size = 0
     let dirty = 0
-    for (const { live } of this.#stores.values()) {
-      size += live.size
-      dirty += live.dirty
+    for (const { writeBack } of this.#stores.values()) {
+      size += writeBack.size
+      dirty += writeBack.dirty
     }
     // Only a commit drops entries: a state that holds too many, changed or not, needs an early commit.
     return Math.max(dirty * this.#entryBytes, size > this.#limits.entriesMax ? this.#limits.dirtyBytesMax : 0)
@@ -118,19 +118,19 @@ export class LevelTaskState implements TaskState {
     if (record === null) await this.#begin()
     this.#record = record ?? START
     this.#pending = false
-    for (const { live } of this.#stores.values()) await live.load()
+    for (const { writeBack } of this.#stores.values()) await writeBack.load()
   }
 
   mark(): void {
-    for (const live of this.#live) live.mark()
+    for (const writeBack of this.#writeBack) writeBack.mark()
   }
 
   release(): void {
-    for (const live of this.#live) live.release()
+    for (const writeBack of this.#writeBack) writeBack.release()
   }
 
   rewind(): void {
-    for (const live of this.#live) live.rewind()
+    for (const writeBack of this.#writeBack) writeBack.rewind()
   }
 
   restorer(): StateRestorer {
@@ -162,7 +162,7 @@ export class LevelTaskState implements TaskState {
       appendCheckpoint(buffer, run, checkpoint)
       run.close()
       // The indexes may have to be read. After an error of that, the database is not used any more.
-      for (const live of this.#live) live.settle(buffer)
+      for (const writeBack of this.#writeBack) writeBack.settle(buffer)
     } catch (error) {
       group.discard()
       throw error
@@ -201,7 +201,7 @@ export class LevelTaskState implements TaskState {
     const unchanged = [...this.#record.checkpoint].filter(([topic]) => !checkpoint.has(topic))
     const merged = new Map([...unchanged, ...checkpoint])
     await this.#write(buffer, { ...position, checkpoint: merged, described: described || this.#record.described })
-    for (const live of this.#live) live.forget()
+    for (const writeBack of this.#writeBack) writeBack.forget()
   }
 
   async #write(buffer: CommitBuffer, record: PositionRecord): Promise<void> {
@@ -211,16 +211,16 @@ export class LevelTaskState implements TaskState {
     // Not synced: the changelog is synced, and the position shows whether a state lost its last batches.
     await this.#database.write(batch)
     this.#record = record
-    for (const live of this.#live) live.applied()
+    for (const writeBack of this.#writeBack) writeBack.applied()
   }
 
   /** Every unchanged entry is in LevelDB now, as the previous commit was applied. */
   #evict(): void {
     let size = 0
-    for (const { live } of this.#stores.values()) size += live.size
+    for (const { writeBack } of this.#stores.values()) size += writeBack.size
     // Down to three quarters, so that the next commits do not evict again.
     const share = size > this.#limits.entriesMax ? (this.#limits.entriesMax * 0.75) / size : 1
-    for (const { live } of this.#stores.values()) live.evict(Math.floor(live.size * share))
+    for (const { writeBack } of this.#stores.values()) writeBack.evict(Math.floor(writeBack.size * share))
   }
 
   #storeOf(name: string): TaskStore {
@@ -230,9 +230,9 @@ export class LevelTaskState implements TaskState {
   }
 }
 
-function encodeStore({ name, live, owner }: TaskStore, buffer: CommitBuffer, run: ChangelogRun): void {
+function encodeStore({ name, writeBack, owner }: TaskStore, buffer: CommitBuffer, run: ChangelogRun): void {
   try {
-    live.encode(buffer, owner, run)
+    writeBack.encode(buffer, owner, run)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
     // Each value could be encoded when it was set.

@@ -9,7 +9,7 @@ import { decodePosition, POSITION_KEY } from './position-record.ts'
 
 /** 64 MiB of changes: several hundred thousand entries, or a few hundred milliseconds of LevelDB's write rate. */
 export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
-/** A live entry takes about 200 to 500 bytes with its key and value: 100,000 take 20 to 50 MB per task. */
+/** A write-back entry takes about 200 to 500 bytes with its key and value: 100,000 take 20 to 50 MB per task. */
 export const ENTRIES_MAX = 100_000
 
 export interface TaskStateOptions {

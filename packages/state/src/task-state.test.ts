@@ -116,7 +116,7 @@ class World {
   readonly #directory: string
   readonly #changelog: MemoryChangelog
   #state: TaskState | undefined
-  #live: Model = new Map()
+  #current: Model = new Map()
   /** As of the last group that the changelog has. */
   #logged: Model = new Map()
   #frozen: { readonly model: Model; readonly apply: () => Promise<void> } | undefined
@@ -151,18 +151,18 @@ class World {
         this.state.release()
         return
       case 'takeBack': {
-        const before = new Map(this.#live)
+        const before = new Map(this.#current)
         this.state.mark()
         for (const each of step.sets) this.#set(each)
         this.state.rewind()
-        this.#live = before
+        this.#current = before
         return
       }
       case 'freeze':
         if (this.#frozen === undefined) this.#freeze()
         return
       case 'read':
-        this.#checkLive()
+        this.#checkCurrent()
         return
       case 'commit':
         await this.commit()
@@ -172,15 +172,15 @@ class World {
         await this.commitAll()
         await this.close()
         await this.open()
-        this.#checkLive()
+        this.#checkCurrent()
         return
       case 'crash':
         // What was frozen is in the changelog, but not in LevelDB; what came after is lost.
         await this.close()
         await this.open()
-        this.#live = new Map(this.#logged)
+        this.#current = new Map(this.#logged)
         this.#frozen = undefined
-        this.#checkLive()
+        this.#checkCurrent()
         return
       case 'expire':
         this.#expire(STARTS[step.start] ?? 0)
@@ -202,14 +202,14 @@ class World {
   }
 
   async checkAll(): Promise<void> {
-    this.#checkLive()
+    this.#checkCurrent()
     await this.#checkCommitted()
     const { state } = await openState(`${this.#directory}-${this.#copies++}`, 1000)
     await this.#changelog.restore(state, 1 + (this.#commits % 3))
     expect(state.position).toEqual(this.state.position)
     expect(state.checkpoint).toEqual(this.state.checkpoint)
     expect(await committedOf(state)).toEqual(sorted(this.#logged))
-    expect(liveOf(state)).toEqual(sorted(this.#logged))
+    expect(contentOf(state)).toEqual(sorted(this.#logged))
     await state.close()
   }
 
@@ -267,25 +267,25 @@ class World {
   }
 
   #model(id: readonly unknown[], found: unknown, value: unknown): void {
-    expect(found).toEqual(this.#live.get(JSON.stringify(id)))
-    if (value === undefined) this.#live.delete(JSON.stringify(id))
-    else this.#live.set(JSON.stringify(id), value)
+    expect(found).toEqual(this.#current.get(JSON.stringify(id)))
+    if (value === undefined) this.#current.delete(JSON.stringify(id))
+    else this.#current.set(JSON.stringify(id), value)
   }
 
   #expire(before: number): void {
     for (const name of ['windows', 'byteWindows']) {
       const windows = this.state.windowStore(name)
       while (windows.expire(before));
-      for (const id of this.#live.keys()) {
+      for (const id of this.#current.keys()) {
         const [store, , start] = JSON.parse(id)
-        if (store === name && start < before) this.#live.delete(id)
+        if (store === name && start < before) this.#current.delete(id)
       }
     }
     while (this.state.intervalStore('intervals').expire(before));
     while (this.state.instantStore('instants').expire(before));
-    for (const id of this.#live.keys()) {
+    for (const id of this.#current.keys()) {
       const [store, , start, end] = JSON.parse(id)
-      if ((store === 'intervals' && end < before) || (store === 'instants' && start < before)) this.#live.delete(id)
+      if ((store === 'intervals' && end < before) || (store === 'instants' && start < before)) this.#current.delete(id)
     }
   }
 
@@ -295,7 +295,7 @@ class World {
     const checkpoint = new Map([['input', { offset: this.#commits, progress: [this.#commits], time }]])
     const frozen = state.freeze(this.#changelog, 0, checkpoint)
     const position = this.#changelog.commitNow()
-    const model = new Map(this.#live)
+    const model = new Map(this.#current)
     this.#logged = model
     this.#frozen = {
       model,
@@ -307,8 +307,8 @@ class World {
     }
   }
 
-  #checkLive(): void {
-    expect(liveOf(this.state)).toEqual(sorted(this.#live))
+  #checkCurrent(): void {
+    expect(contentOf(this.state)).toEqual(sorted(this.#current))
   }
 
   async #checkCommitted(): Promise<void> {
@@ -325,8 +325,8 @@ function sorted(model: Model): unknown[] {
   return [...model].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Everything that a state's live stores return. Windows are read twice, by visits and by finds, which must agree. */
-function liveOf(state: TaskState): unknown[] {
+/** Everything that a state's write-back stores return. Windows are read twice, by visits and by finds, which must agree. */
+function contentOf(state: TaskState): unknown[] {
   const model: Model = new Map()
   const ranks = state.sortedStore<string, unknown, number>('ranks')
   const windows = state.windowStore<string, unknown>('windows')

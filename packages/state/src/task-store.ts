@@ -15,15 +15,15 @@ import type { Database } from './database.ts'
 import { placeOf } from './entry-place.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
 import { KeyCodec } from './key-codec.ts'
-import { LiveKeyValueStore } from './live-key-value-store.ts'
-import { LiveSortedStore } from './live-sorted-store.ts'
-import type { LiveStore } from './live-store.ts'
-import { LiveTimedStore } from './live-timed-store.ts'
-import { LiveWindowStore } from './live-window-store.ts'
 import { isTimed, type ReadValue, sortedValues, typedStore, valueReader } from './store-serdes.ts'
 import { ValueCodec } from './value-codec.ts'
+import { WriteBackKeyValueStore } from './write-back-key-value-store.ts'
+import { WriteBackSortedStore } from './write-back-sorted-store.ts'
+import type { WriteBackStore } from './write-back-store.ts'
+import { WriteBackTimedStore } from './write-back-timed-store.ts'
+import { WriteBackWindowStore } from './write-back-window-store.ts'
 
-/** One store of a task: its live side, its committed side, and the codec of its bytes. */
+/** One store of a task: its write-back side, its committed side, and the codec of its bytes. */
 export class TaskStore {
   readonly name: string
   /** The prefix of its keys. */
@@ -32,7 +32,7 @@ export class TaskStore {
   readonly owner: number
   readonly identity: StoreIdentity
   readonly codec: KeyCodec<unknown>
-  readonly live: LiveStore
+  readonly writeBack: WriteBackStore
   readonly committed: CommittedStore<unknown, unknown>
   readonly keyValue: KeyValueStore<unknown, unknown> | undefined
   readonly sorted: SortedStore<unknown, unknown, unknown> | undefined
@@ -53,22 +53,22 @@ export class TaskStore {
     this.#readValue = valueReader(store)
     this.#shape = store.shape
     if (store.shape.kind === 'key') {
-      const live = new LiveKeyValueStore(database, this.codec, store.key, new ValueCodec(store))
-      this.live = live
-      this.keyValue = live
+      const writeBack = new WriteBackKeyValueStore(database, this.codec, store.key, new ValueCodec(store))
+      this.writeBack = writeBack
+      this.keyValue = writeBack
     } else if (store.shape.kind === 'sorted') {
-      const live = new LiveSortedStore(database, this.codec, store.key, sortedValues(store, store.shape))
-      this.live = live
-      this.sorted = live
+      const writeBack = new WriteBackSortedStore(database, this.codec, store.key, sortedValues(store, store.shape))
+      this.writeBack = writeBack
+      this.sorted = writeBack
     } else if (store.shape.kind === 'window') {
-      const live = new LiveWindowStore(database, this.codec, store, store.shape.sizeMs)
-      this.live = live
-      this.windowed = live
+      const writeBack = new WriteBackWindowStore(database, this.codec, store, store.shape.sizeMs)
+      this.writeBack = writeBack
+      this.windowed = writeBack
     } else {
-      const live = new LiveTimedStore(database, this.codec, store)
-      this.live = live
-      if (store.shape.kind === 'interval') this.intervals = live
-      else this.instants = live
+      const writeBack = new WriteBackTimedStore(database, this.codec, store)
+      this.writeBack = writeBack
+      if (store.shape.kind === 'interval') this.intervals = writeBack
+      else this.instants = writeBack
     }
   }
 

@@ -10,7 +10,7 @@ const IDS_PER_STEP = 256
 export interface ScannedTime<E> {
   readonly time: number
   /** Ids of entries in memory. Entries may leave memory during the walk; they are then in the pages. */
-  readonly live: Iterator<string>
+  readonly cached: Iterator<string>
   /** Calls back with each id of the next page that LevelDB holds; false when there are no more pages. */
   nextPage(each: (id: string) => void): boolean
   /** The entry of an id; undefined if it has no value any more. */
@@ -82,7 +82,7 @@ export class GroupedScan<E> implements TimeScan<E> {
   #gather(): void {
     if (this.#gathering === 'memory') {
       for (let count = 0; count < IDS_PER_STEP; count++) {
-        const { value, done } = this.#source.live.next()
+        const { value, done } = this.#source.cached.next()
         if (done === true) {
           this.#gathering = 'pages'
           return

@@ -1,16 +1,16 @@
-import type { LiveEntry } from './live-entry.ts'
+import type { WriteBackEntry } from './write-back-entry.ts'
 
 /** The length that the arrays keep between two stretches: most records change a few entries. */
 const NOTES_KEPT_MAX = 1024
 
 /**
- * What one stretch of processing changed in a live store, so that it can be rolled back. The arrays are used again: noting a
+ * What one stretch of processing changed in a write-back store, so that it can be rolled back. The arrays are used again: noting a
  * change allocates nothing.
  */
 export class UndoLog<K, V> {
   /** Whether a stretch is open: if it is, changes must be noted. */
   open = false
-  readonly #entries: LiveEntry<K, V>[] = []
+  readonly #entries: WriteBackEntry<K, V>[] = []
   readonly #values: (V | undefined)[] = []
   readonly #times: number[] = []
   readonly #dirty: boolean[] = []
@@ -22,7 +22,7 @@ export class UndoLog<K, V> {
   }
 
   /** Notes the current content of an entry, before it changes. */
-  note(entry: LiveEntry<K, V>): void {
+  note(entry: WriteBackEntry<K, V>): void {
     const at = this.#length++
     this.#entries[at] = entry
     this.#values[at] = entry.value
@@ -42,7 +42,7 @@ export class UndoLog<K, V> {
   }
 
   /** Gives every entry its old content back. `changed` is the store's list of changed entries, in the order of their changes. */
-  rewind(changed: LiveEntry<K, V>[]): void {
+  rewind(changed: WriteBackEntry<K, V>[]): void {
     for (let at = this.#length - 1; at >= 0; at--) {
       const entry = this.#entries[at]
       if (entry === undefined) continue

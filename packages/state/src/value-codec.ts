@@ -1,7 +1,7 @@
 import type { ByteWriter, Serde } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 
-/** Reads and writes the values of a live store. */
+/** Reads and writes the values of a write-back store. */
 export interface Values<V> {
   write(out: ByteWriter, value: V, time: number): void
   read(bytes: Buffer, start: number, end: number): V

@@ -235,8 +235,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/PLACES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/key-times.test.ts`] },
   'state/READ_ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
   'state/SEEK_ENTRIES_MIN': { becomes: '0', tests: [`${STATE}/committed-store.test.ts`] },
-  'state/SORTED_PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/live-sorted-store.test.ts`] },
-  'state/SORTED_PAGES_KEPT_MAX': { becomes: NO_BOUND, tests: [`${STATE}/live-sorted-store.test.ts`] },
+  'state/SORTED_PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/write-back-sorted-store.test.ts`] },
+  'state/SORTED_PAGES_KEPT_MAX': { becomes: NO_BOUND, tests: [`${STATE}/write-back-sorted-store.test.ts`] },
   'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed-store.test.ts`] },
 }
 

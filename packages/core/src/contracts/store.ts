@@ -1,5 +1,5 @@
 import type { CommittedStore } from './committed-store.ts'
-import type { InstantStore, IntervalStore, KeyValueStore, SortedStore, WindowStore } from './live-store.ts'
+import type { InstantStore, IntervalStore, KeyValueStore, SortedStore, WindowStore } from './operator-store.ts'
 import type { Serde } from './serde.ts'
 import type { Instant, StoreShape, WindowBounds } from './store-shape.ts'
 import type { GroupPosition, RecordGroup } from './writers.ts'
@@ -7,16 +7,16 @@ import type { GroupPosition, RecordGroup } from './writers.ts'
 /**
  * The state of one task: all its stores, in one place that moves as a whole.
  *
- * Its life: `open`, then `restore` until the changelog's end, then processing reads and changes the live stores. Each commit
+ * Its life: `open`, then `restore` until the changelog's end, then processing reads and changes the write-back stores. Each commit
  * is a `freeze` (synchronous, at the moment that the input offsets are taken) and, after the log has the group, an `apply`.
- * Between the two, processing may continue; it changes live values only. One commit at a time.
+ * Between the two, processing may continue; it changes only values in memory. One commit at a time.
  */
 export interface TaskState {
   /** The changelog prefix that this state equals: 0 and no checksum for an empty prefix. */
   readonly position: StatePosition
   /** The input positions of the last applied or restored commit. */
   readonly checkpoint: Checkpoint
-  /** The live store of a step. Two calls with the same name return the same store. */
+  /** The write-back store of a step. Two calls with the same name return the same store. */
   keyValueStore<K, V>(name: string): KeyValueStore<K, V>
   sortedStore<K, V, O>(name: string): SortedStore<K, V, O>
   windowStore<K, V>(name: string): WindowStore<K, V>
@@ -25,7 +25,7 @@ export interface TaskState {
   /** Committed state only, for queries. */
   committed<K, V>(name: string): CommittedStore<K, V>
   /**
-   * Begins a stretch: what is set in the live stores from here on can be taken back. The stretch must end, with `release` or
+   * Begins a stretch: what is set in the write-back stores from here on can be taken back. The stretch must end, with `release` or
    * `rewind`, before anything else is called on the state. Throws if a stretch is open.
    */
   mark(): void

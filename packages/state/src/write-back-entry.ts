@@ -3,7 +3,7 @@ import { CHECKSUM_BYTES } from './database.ts'
 import type { Values } from './value-codec.ts'
 
 /** An entry of the write-back layer: a decoded value, and what is known about its stored value. */
-export class LiveEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {
+export class WriteBackEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {
   readonly key: K
   /** In a store by instant, the instant; in a store by key, 0. */
   readonly start: number
@@ -40,20 +40,20 @@ export class LiveEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {
 }
 
 /** The entry for the bytes that LevelDB holds under a key, checksum first; an entry without a value if it holds nothing. */
-export function liveEntry<K, V>(
+export function writeBackEntry<K, V>(
   key: K,
   start: number,
   end: number,
   stored: Buffer | undefined,
   values: Values<V>,
-): LiveEntry<K, V> {
-  if (stored === undefined) return new LiveEntry<K, V>(key, start, end, undefined, 0)
+): WriteBackEntry<K, V> {
+  if (stored === undefined) return new WriteBackEntry<K, V>(key, start, end, undefined, 0)
   const value = values.read(stored, CHECKSUM_BYTES, stored.length)
-  return new LiveEntry(key, start, end, value, values.readTime(stored, CHECKSUM_BYTES))
+  return new WriteBackEntry(key, start, end, value, values.readTime(stored, CHECKSUM_BYTES))
 }
 
 /** Casts the contract's type to the entry behind it. Only stores make entries. */
-export function liveEntryOf<K, V>(entry: Entry<K, V>): LiveEntry<K, V> {
-  if (entry instanceof LiveEntry) return entry
+export function writeBackEntryOf<K, V>(entry: Entry<K, V>): WriteBackEntry<K, V> {
+  if (entry instanceof WriteBackEntry) return entry
   throw new TypeError('This entry was not made by a store of this state')
 }

@@ -1,8 +1,8 @@
 import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 
-/** What a task's state does with its live stores of any kind. */
-export interface LiveStore {
+/** What a task's state does with its write-back stores of any kind. */
+export interface WriteBackStore {
   /** Entries in memory. */
   readonly size: number
   /** Entries that changed since the last freeze. */

@@ -4,8 +4,6 @@ import type { ChangelogRun } from './changelog-run.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
-import { LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
-import type { LiveStore } from './live-store.ts'
 import { SortedList } from './sorted-list.ts'
 import type { TypedStore } from './store-serdes.ts'
 import { TimeIndex } from './time-index.ts'
@@ -13,34 +11,36 @@ import type { EachEntry, PagePlace } from './time-page.ts'
 import { GroupedScan } from './time-scan.ts'
 import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
+import { WriteBackEntry, writeBackEntry, writeBackEntryOf } from './write-back-entry.ts'
+import type { WriteBackStore } from './write-back-store.ts'
 
 /** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
 const ENTRIES_PER_STEP = 256
 
-type LiveWindow<K, V> = Map<K | string, LiveEntry<K, V>>
+type CachedWindow<K, V> = Map<K | string, WriteBackEntry<K, V>>
 
 /** A windowed store: decoded values over LevelDB, by window start, then by key. */
-export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
+export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackStore {
   readonly #index: TimeIndex
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
   readonly #primitive: boolean
   readonly #sizeMs: number
-  readonly #windows = new Map<number, LiveWindow<K, V>>()
+  readonly #windows = new Map<number, CachedWindow<K, V>>()
   /** The starts of the windows in memory. */
   readonly #starts = new SortedList<number>((a, b) => a - b)
-  readonly #changed: LiveEntry<K, V>[] = []
+  readonly #changed: WriteBackEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** Records mostly come in order of time: the next call mostly uses the window of the last call. */
   #lastStart = Number.NaN
-  #last: LiveWindow<K, V> = new Map()
+  #last: CachedWindow<K, V> = new Map()
   #size = 0
   /** All windows that start before this have expired. */
   #expiredBefore = Number.NEGATIVE_INFINITY
   /** The window whose entries in memory are being deleted. */
-  #expiring: { readonly start: number; readonly live: Iterator<LiveEntry<K, V>> } | undefined
+  #expiring: { readonly start: number; readonly cached: Iterator<WriteBackEntry<K, V>> } | undefined
 
   constructor(database: Database, codec: KeyCodec<K>, serdes: TypedStore<K, V>, sizeMs: number) {
     this.#database = database
@@ -68,27 +68,27 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
-    const live = liveEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(live)
-    live.value = value
-    live.time = time
+    const cached = writeBackEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(cached)
+    cached.value = value
+    cached.time = time
     // A window may come back: the next expiry finds it again.
-    if (live.start < this.#expiredBefore && value !== undefined) this.#expiredBefore = live.start
-    if (live.dirty) return
-    live.dirty = true
-    this.#changed.push(live)
+    if (cached.start < this.#expiredBefore && value !== undefined) this.#expiredBefore = cached.start
+    if (cached.dirty) return
+    cached.dirty = true
+    this.#changed.push(cached)
   }
 
   firstTime(from: number): number | undefined {
     const stored = this.#index.firstTime(from)
-    const live = this.#starts.atOrAfter(from)
-    return stored === undefined || (live !== undefined && live < stored) ? live : stored
+    const cached = this.#starts.atOrAfter(from)
+    return stored === undefined || (cached !== undefined && cached < stored) ? cached : stored
   }
 
   lastTime(before: number): number | undefined {
     const stored = this.#index.lastTime(before)
-    const live = this.#starts.before(before)
-    return stored === undefined || (live !== undefined && live > stored) ? live : stored
+    const cached = this.#starts.before(before)
+    return stored === undefined || (cached !== undefined && cached > stored) ? cached : stored
   }
 
   scan(windowStart: number, after?: string): TimeScan<WindowEntry<K, V>> {
@@ -96,7 +96,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     return new GroupedScan(
       {
         time: windowStart,
-        live: this.#liveIds(windowStart),
+        cached: this.#cachedIds(windowStart),
         nextPage: (each) => {
           page = this.#index.readPage(windowStart, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
           return page !== undefined
@@ -112,11 +112,11 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
       const start = this.#starts.atOrAfter(this.#expiredBefore)
       // Memory comes first: a commit between two steps may move entries from memory to the pages, and never back.
       if (start === undefined || start >= before) return this.#index.expire(before, this.#expireStored)
-      this.#expiring = { start, live: this.#windowOf(start).values() }
+      this.#expiring = { start, cached: this.#windowOf(start).values() }
     }
-    const { start, live } = this.#expiring
+    const { start, cached } = this.#expiring
     for (let count = 0; count < ENTRIES_PER_STEP; count++) {
-      const { value: entry, done } = live.next()
+      const { value: entry, done } = cached.next()
       if (done === true) {
         this.#expiredBefore = start + 1
         this.#expiring = undefined
@@ -228,7 +228,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     return scratch.buffer.latin1Slice(0, scratch.position)
   }
 
-  #windowOf(start: number): LiveWindow<K, V> {
+  #windowOf(start: number): CachedWindow<K, V> {
     let window = this.#windows.get(start)
     if (window === undefined) {
       window = new Map()
@@ -240,10 +240,10 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     return window
   }
 
-  #load(window: LiveWindow<K, V>, id: K | string, key: K, start: number): LiveEntry<K, V> {
+  #load(window: CachedWindow<K, V>, id: K | string, key: K, start: number): WriteBackEntry<K, V> {
     // If the index does not have the window, LevelDB has nothing of it: the first look at most keys costs no read.
     const stored = this.#index.has(start) ? this.#read(key, start) : undefined
-    const entry = liveEntry(key, start, start + this.#sizeMs, stored, this.#values)
+    const entry = writeBackEntry(key, start, start + this.#sizeMs, stored, this.#values)
     window.set(id, entry)
     this.#size++
     return entry
@@ -256,17 +256,17 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     return this.#database.get(scratch.buffer.subarray(0, scratch.position))
   }
 
-  *#liveIds(start: number): Generator<string> {
+  *#cachedIds(start: number): Generator<string> {
     for (const [id, entry] of this.#windows.get(start) ?? []) {
       if (entry.value !== undefined) yield this.#primitive ? this.#idOf(entry.key) : String(id)
     }
   }
 
-  #entryOf(start: number, id: string): LiveEntry<K, V> | undefined {
+  #entryOf(start: number, id: string): WriteBackEntry<K, V> | undefined {
     const bytes = Buffer.from(id, 'latin1')
     const key = this.#codec.readOrdered(bytes, 0, bytes.length)
-    const live = this.#windows.get(start)?.get(this.#primitive ? key : id)
-    const entry = live ?? liveEntry(key, start, start + this.#sizeMs, this.#read(key, start), this.#values)
+    const cached = this.#windows.get(start)?.get(this.#primitive ? key : id)
+    const entry = cached ?? writeBackEntry(key, start, start + this.#sizeMs, this.#read(key, start), this.#values)
     return entry.value === undefined ? undefined : entry
   }
 
@@ -277,7 +277,7 @@ export class LiveWindowStore<K, V> implements WindowStore<K, V>, LiveStore {
     let entry = window.get(id)
     if (entry === undefined) {
       // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
-      entry = new LiveEntry<K, V>(key, start, start + this.#sizeMs, undefined, 0)
+      entry = new WriteBackEntry<K, V>(key, start, start + this.#sizeMs, undefined, 0)
       entry.stored = true
       window.set(id, entry)
       this.#size++

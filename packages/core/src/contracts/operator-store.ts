@@ -1,4 +1,4 @@
-/** A live value and its key. Made by the store; only the store writes its fields. */
+/** A value in the write-back layer and its key. Made by the store; only the store writes its fields. */
 export interface Entry<K, V> {
   readonly key: K
   /** Undefined if the key has no value. */
@@ -65,7 +65,7 @@ export interface WindowStore<K, V> extends TimedStore<K, V, WindowEntry<K, V>> {
   find(key: K, windowStart: number): WindowEntry<K, V>
 }
 
-/** A live value of a key and window, or of a key and interval. */
+/** A value of a key and window, or of a key and interval. */
 export interface WindowEntry<K, V> extends Entry<K, V> {
   readonly start: number
   readonly end: number
@@ -86,7 +86,7 @@ export interface IntervalStore<K, V> extends TimedStore<K, V, WindowEntry<K, V>>
   ofKey(key: K, from: number, to: number, reverse?: boolean): Iterable<WindowEntry<K, V>>
 }
 
-/** A live value of a key and instant. */
+/** A value of a key and instant. */
 export interface InstantEntry<K, V> extends Entry<K, V> {
   /** The instant: event time, ms. */
   readonly at: number

@@ -5,8 +5,6 @@ import type { CommitBuffer } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { KeyTimes } from './key-times.ts'
-import { LiveEntry } from './live-entry.ts'
-import type { LiveStore } from './live-store.ts'
 import { SortedList } from './sorted-list.ts'
 import type { TypedStore } from './store-serdes.ts'
 import { TimeIndex } from './time-index.ts'
@@ -15,12 +13,14 @@ import { GroupedScan } from './time-scan.ts'
 import { type EntryPlace, TimedOrder } from './timed-order.ts'
 import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
+import { WriteBackEntry } from './write-back-entry.ts'
+import type { WriteBackStore } from './write-back-store.ts'
 
 /** Entries in memory that one step of an expiry deletes: takes about 0.1 ms. */
 const ENTRIES_PER_STEP = 256
 
 /** An entry of a store by interval or instant, as the layer holds it. */
-class TimedLiveEntry<K, V> extends LiveEntry<K, V> implements EntryPlace {
+class TimedWriteBackEntry<K, V> extends WriteBackEntry<K, V> implements EntryPlace {
   /** The escaped key, as Latin-1 text. */
   readonly keyId: string
   /** The times of its key have its place, in memory at least. */
@@ -34,7 +34,7 @@ class TimedLiveEntry<K, V> extends LiveEntry<K, V> implements EntryPlace {
 }
 
 /** A store by key and interval, or by key and instant: decoded values over LevelDB. */
-export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K, V>, LiveStore {
+export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K, V>, WriteBackStore {
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -42,12 +42,12 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
   readonly #index: TimeIndex
   readonly #times: KeyTimes
   /** By start, end and the escaped key, as Latin-1 text. */
-  readonly #entries = new Map<string, TimedLiveEntry<K, V>>()
+  readonly #entries = new Map<string, TimedWriteBackEntry<K, V>>()
   /** The same entries in the order of time. */
   readonly #inOrder: SortedList<EntryPlace>
-  readonly #changed: TimedLiveEntry<K, V>[] = []
+  readonly #changed: TimedWriteBackEntry<K, V>[] = []
   /** Entries whose place was added since the last freeze. */
-  readonly #placed: TimedLiveEntry<K, V>[] = []
+  readonly #placed: TimedWriteBackEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** All entries in memory up to this place have expired. */
@@ -73,24 +73,24 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     return this.#changed.length
   }
 
-  find(key: K, start: number, end: number): TimedLiveEntry<K, V> {
+  find(key: K, start: number, end: number): TimedWriteBackEntry<K, V> {
     if (this.#order.byEnd && !(start < end))
       throw new RangeError(`An interval ends after it starts: ${start} to ${end} does not`)
     return this.#entryOf(key, this.#keyIdOf(key), start, end)
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
-    const live = timedEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(live)
-    live.value = value
-    live.time = time
-    if (value !== undefined) this.#place(live)
-    if (live.dirty) return
-    live.dirty = true
-    this.#changed.push(live)
+    const cached = timedEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(cached)
+    cached.value = value
+    cached.time = time
+    if (value !== undefined) this.#place(cached)
+    if (cached.dirty) return
+    cached.dirty = true
+    this.#changed.push(cached)
   }
 
-  *ofKey(key: K, from: number, to: number, reverse = false): Generator<TimedLiveEntry<K, V>, void> {
+  *ofKey(key: K, from: number, to: number, reverse = false): Generator<TimedWriteBackEntry<K, V>, void> {
     const keyId = this.#keyIdOf(key)
     const places = this.#times.between(keyId, from, to)
     for (let at = 0; at < places.length; at += 2) {
@@ -103,24 +103,27 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
   firstTime(from: number): number | undefined {
     const stored = this.#index.firstTime(from)
     const place = this.#inOrder.atOrAfter(this.#order.placeAt(from))
-    const live = place && this.#order.timeOf(place)
-    return stored === undefined || (live !== undefined && live < stored) ? live : stored
+    const cached = place && this.#order.timeOf(place)
+    return stored === undefined || (cached !== undefined && cached < stored) ? cached : stored
   }
 
   lastTime(before: number): number | undefined {
     const stored = this.#index.lastTime(before)
     const place = this.#inOrder.before(this.#order.placeAt(before))
-    const live = place && this.#order.timeOf(place)
-    return stored === undefined || (live !== undefined && live > stored) ? live : stored
+    const cached = place && this.#order.timeOf(place)
+    return stored === undefined || (cached !== undefined && cached > stored) ? cached : stored
   }
 
-  scan(time: number, after?: string): TimeScan<TimedLiveEntry<K, V>> {
+  scan(time: number, after?: string): TimeScan<TimedWriteBackEntry<K, V>> {
     let page: PagePlace | undefined
     const nextPage = (each: (id: string) => void) => {
       page = this.#index.readPage(time, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
       return page !== undefined
     }
-    return new GroupedScan({ time, live: this.#liveIds(time), nextPage, read: (id) => this.#scanned(time, id) }, after)
+    return new GroupedScan(
+      { time, cached: this.#cachedIds(time), nextPage, read: (id) => this.#scanned(time, id) },
+      after,
+    )
   }
 
   expire(before: number): boolean {
@@ -131,7 +134,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     for (let count = 0; count < ENTRIES_PER_STEP; count++) {
       if (place === undefined || this.#order.timeOf(place) >= before) return true
       this.#expiredUpTo = place
-      if (place instanceof TimedLiveEntry && place.value !== undefined) this.set(place, undefined)
+      if (place instanceof TimedWriteBackEntry && place.value !== undefined) this.set(place, undefined)
       place = this.#inOrder.after(place)
     }
     return true
@@ -244,7 +247,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     await this.#index.load()
   }
 
-  #entryOf(key: K, keyId: string, start: number, end: number): TimedLiveEntry<K, V> {
+  #entryOf(key: K, keyId: string, start: number, end: number): TimedWriteBackEntry<K, V> {
     const id = this.#idOf(keyId, start, end)
     const found = this.#entries.get(id)
     if (found !== undefined) {
@@ -257,30 +260,30 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
   }
 
   /** The entry as LevelDB has it; without a value if it has none. */
-  #read(key: K, keyId: string, start: number, end: number): TimedLiveEntry<K, V> {
+  #read(key: K, keyId: string, start: number, end: number): TimedWriteBackEntry<K, V> {
     const scratch = this.#scratch
     scratch.clear()
     this.#codec.writeTimed(scratch, key, start, end)
     // If the index does not have the time, LevelDB has nothing of it: the first look at most entries costs no read.
     const isThere = this.#index.has(this.#order.byEnd ? end : start)
     const stored = isThere ? this.#database.get(scratch.buffer.subarray(0, scratch.position)) : undefined
-    if (stored === undefined) return new TimedLiveEntry<K, V>(key, keyId, start, end, undefined, 0)
+    if (stored === undefined) return new TimedWriteBackEntry<K, V>(key, keyId, start, end, undefined, 0)
     const value = this.#values.read(stored, CHECKSUM_BYTES, stored.length)
-    return new TimedLiveEntry(key, keyId, start, end, value, this.#values.readTime(stored, CHECKSUM_BYTES))
+    return new TimedWriteBackEntry(key, keyId, start, end, value, this.#values.readTime(stored, CHECKSUM_BYTES))
   }
 
-  #keep(id: string, entry: TimedLiveEntry<K, V>): void {
+  #keep(id: string, entry: TimedWriteBackEntry<K, V>): void {
     this.#entries.set(id, entry)
     this.#inOrder.add(entry)
   }
 
-  #drop(id: string, entry: TimedLiveEntry<K, V>): void {
+  #drop(id: string, entry: TimedWriteBackEntry<K, V>): void {
     this.#entries.delete(id)
     this.#inOrder.remove(entry)
   }
 
   /** Makes an entry that gets a value visible to those who look for it by time. */
-  #place(entry: TimedLiveEntry<K, V>): void {
+  #place(entry: TimedWriteBackEntry<K, V>): void {
     // It may have expired before: the next expiry finds it again.
     if (this.#order.compare(entry, this.#expiredUpTo) <= 0)
       this.#expiredUpTo = this.#order.placeAt(this.#order.timeOf(entry))
@@ -290,17 +293,17 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     this.#placed.push(entry)
   }
 
-  #removePlace(entry: TimedLiveEntry<K, V>): void {
+  #removePlace(entry: TimedWriteBackEntry<K, V>): void {
     if (!entry.placed) return
     this.#times.remove(entry.keyId, entry.start, entry.end)
     entry.placed = false
   }
 
   /** The entry of an id of the index, to be read; undefined if it has no value. */
-  #scanned(time: number, indexId: string): TimedLiveEntry<K, V> | undefined {
+  #scanned(time: number, indexId: string): TimedWriteBackEntry<K, V> | undefined {
     const place = this.#order.placeOf(time, indexId)
-    const live = this.#entries.get(this.#idOf(place.keyId, place.start, place.end))
-    const entry = live ?? this.#read(this.#keyOf(place.keyId), place.keyId, place.start, place.end)
+    const cached = this.#entries.get(this.#idOf(place.keyId, place.start, place.end))
+    const entry = cached ?? this.#read(this.#keyOf(place.keyId), place.keyId, place.start, place.end)
     return entry.value === undefined ? undefined : entry
   }
 
@@ -310,7 +313,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
     let entry = this.#entries.get(id)
     if (entry === undefined) {
       // A read to check whether the entry still exists is not worth its cost: one deletion too many is harmless.
-      entry = new TimedLiveEntry<K, V>(this.#keyOf(keyId), keyId, start, end, undefined, 0)
+      entry = new TimedWriteBackEntry<K, V>(this.#keyOf(keyId), keyId, start, end, undefined, 0)
       entry.stored = true
       entry.placed = true
       this.#keep(id, entry)
@@ -321,14 +324,14 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
 
   #evictExpired(): void {
     let place = this.#inOrder.first
-    while (place instanceof TimedLiveEntry && this.#order.compare(place, this.#expiredUpTo) <= 0) {
+    while (place instanceof TimedWriteBackEntry && this.#order.compare(place, this.#expiredUpTo) <= 0) {
       const next = this.#inOrder.after(place)
       if (!place.dirty) this.#drop(this.#idOf(place.keyId, place.start, place.end), place)
       place = next
     }
   }
 
-  *#liveIds(time: number): Generator<string, void> {
+  *#cachedIds(time: number): Generator<string, void> {
     let place = this.#inOrder.atOrAfter(this.#order.placeAt(time))
     while (place !== undefined && this.#order.timeOf(place) === time) {
       yield this.#order.indexIdOf(place)
@@ -358,7 +361,7 @@ export class LiveTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K
 }
 
 /** Casts the contract's type to the entry behind it. Only stores make entries. */
-function timedEntryOf<K, V>(entry: Entry<K, V>): TimedLiveEntry<K, V> {
-  if (entry instanceof TimedLiveEntry) return entry
+function timedEntryOf<K, V>(entry: Entry<K, V>): TimedWriteBackEntry<K, V> {
+  if (entry instanceof TimedWriteBackEntry) return entry
   throw new TypeError('This entry was not made by a store of this shape')
 }

@@ -3,17 +3,20 @@ import type { Entry, Sorted, SortedBounds, SortedStore } from '@millrace/core/in
 import type { CommitBuffer } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
-import { type LiveEntry, liveEntryOf } from './live-entry.ts'
-import { LiveKeyValueStore } from './live-key-value-store.ts'
 import { compareText, OrderIndex } from './order-index.ts'
 import { SortedList } from './sorted-list.ts'
 import { endOfEscaped, type SortedValueCodec } from './sorted-value-codec.ts'
+import { type WriteBackEntry, writeBackEntryOf } from './write-back-entry.ts'
+import { WriteBackKeyValueStore } from './write-back-key-value-store.ts'
 
 /** Places are Latin-1 text: this is after all of them. */
 const AFTER_ALL = '\u0100'
 
 /** A sorted store: a store by key, with an index of its entries by their order. */
-export class LiveSortedStore<K, V, O> extends LiveKeyValueStore<K, Sorted<V, O>> implements SortedStore<K, V, O> {
+export class WriteBackSortedStore<K, V, O>
+  extends WriteBackKeyValueStore<K, Sorted<V, O>>
+  implements SortedStore<K, V, O>
+{
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: SortedValueCodec<V, O>
@@ -22,7 +25,7 @@ export class LiveSortedStore<K, V, O> extends LiveKeyValueStore<K, Sorted<V, O>>
   /** The places that were set since the last freeze. An entry may have left such a place again. */
   readonly #newPlaces = new SortedList<string>(compareText)
   /** The place that each entry which changed since the last freeze has in the index. */
-  readonly #indexed = new Map<LiveEntry<K, Sorted<V, O>>, string | undefined>()
+  readonly #indexed = new Map<WriteBackEntry<K, Sorted<V, O>>, string | undefined>()
   readonly #scratch = new ByteWriter(64)
 
   constructor(database: Database, codec: KeyCodec<K>, key: Serde<K>, values: SortedValueCodec<V, O>) {
@@ -34,10 +37,10 @@ export class LiveSortedStore<K, V, O> extends LiveKeyValueStore<K, Sorted<V, O>>
   }
 
   override set(entry: Entry<K, Sorted<V, O>>, value: Sorted<V, O> | undefined, time = 0): void {
-    const live = liveEntryOf(entry)
-    if (!live.dirty) this.#indexed.set(live, this.#placeOf(live))
+    const cached = writeBackEntryOf(entry)
+    if (!cached.dirty) this.#indexed.set(cached, this.#placeOf(cached))
     super.set(entry, value, time)
-    const place = this.#placeOf(live)
+    const place = this.#placeOf(cached)
     if (place !== undefined) this.#newPlaces.add(place)
   }
 
@@ -95,25 +98,25 @@ export class LiveSortedStore<K, V, O> extends LiveKeyValueStore<K, Sorted<V, O>>
 
   #atOrAfter(place: string): string | undefined {
     const stored = this.#index.atOrAfter(place)
-    const live = this.#newPlaces.atOrAfter(place)
-    return stored === undefined || (live !== undefined && live < stored) ? live : stored
+    const cached = this.#newPlaces.atOrAfter(place)
+    return stored === undefined || (cached !== undefined && cached < stored) ? cached : stored
   }
 
   #before(place: string): string | undefined {
     const stored = this.#index.before(place)
-    const live = this.#newPlaces.before(place)
-    return stored === undefined || (live !== undefined && live > stored) ? live : stored
+    const cached = this.#newPlaces.before(place)
+    return stored === undefined || (cached !== undefined && cached > stored) ? cached : stored
   }
 
   /** The entry that has a place now; undefined if its entry has left it. */
   #entryAt(place: string): Entry<K, Sorted<V, O>> | undefined {
     const bytes = Buffer.from(place, 'latin1')
-    const entry = liveEntryOf(this.find(this.#codec.readOrdered(bytes, endOfEscaped(bytes, 0), bytes.length)))
+    const entry = writeBackEntryOf(this.find(this.#codec.readOrdered(bytes, endOfEscaped(bytes, 0), bytes.length)))
     return this.#placeOf(entry) === place ? entry : undefined
   }
 
   /** What an entry is sorted by: its order, then its key. */
-  #placeOf({ key, value }: LiveEntry<K, Sorted<V, O>>): string | undefined {
+  #placeOf({ key, value }: WriteBackEntry<K, Sorted<V, O>>): string | undefined {
     if (value === undefined) return undefined
     const scratch = this.#scratch
     scratch.clear()

@@ -5,13 +5,13 @@ import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { KeyFilter } from './key-filter.ts'
-import { type LiveEntry, liveEntry, liveEntryOf } from './live-entry.ts'
-import type { LiveStore } from './live-store.ts'
 import { UndoLog } from './undo-log.ts'
 import type { Values } from './value-codec.ts'
+import { type WriteBackEntry, writeBackEntry, writeBackEntryOf } from './write-back-entry.ts'
+import type { WriteBackStore } from './write-back-store.ts'
 
 /** A store by key: decoded values over LevelDB. */
-export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
+export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteBackStore {
   /** The keys that LevelDB holds, or will hold when the commit under way is applied. */
   readonly #filter = new KeyFilter()
   readonly #database: Database
@@ -19,8 +19,8 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   readonly #values: Values<V>
   readonly #primitive: boolean
   /** By the key itself if equal keys are `===`, otherwise by its bytes. */
-  readonly #entries = new Map<K | string, LiveEntry<K, V>>()
-  readonly #changed: LiveEntry<K, V>[] = []
+  readonly #entries = new Map<K | string, WriteBackEntry<K, V>>()
+  readonly #changed: WriteBackEntry<K, V>[] = []
   readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
 
@@ -36,7 +36,7 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   /** The entries that changed since the last freeze. */
-  protected get changes(): readonly LiveEntry<K, V>[] {
+  protected get changes(): readonly WriteBackEntry<K, V>[] {
     return this.#changed
   }
 
@@ -53,13 +53,13 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
-    const live = liveEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(live)
-    live.value = value
-    live.time = time
-    if (live.dirty) return
-    live.dirty = true
-    this.#changed.push(live)
+    const cached = writeBackEntryOf(entry)
+    if (this.#undo.open) this.#undo.note(cached)
+    cached.value = value
+    cached.time = time
+    if (cached.dirty) return
+    cached.dirty = true
+    this.#changed.push(cached)
   }
 
   mark(): void {
@@ -138,8 +138,8 @@ export class LiveKeyValueStore<K, V> implements KeyValueStore<K, V>, LiveStore {
     return scratch.buffer.latin1Slice(0, scratch.position)
   }
 
-  #load(id: K | string, key: K): LiveEntry<K, V> {
-    const entry = liveEntry(key, 0, 0, this.#read(key), this.#values)
+  #load(id: K | string, key: K): WriteBackEntry<K, V> {
+    const entry = writeBackEntry(key, 0, 0, this.#read(key), this.#values)
     this.#entries.set(id, entry)
     return entry
   }
