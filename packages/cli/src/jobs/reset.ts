@@ -20,7 +20,8 @@ export function resetCommand(io: Io): Command {
       'after',
       `
 Deletes the job's own topics (changelog, catalog, repartition topics) and its local state. Its inputs and outputs stay: the next
-start reads the inputs from their start, and appends the outputs again. The job must be stopped.
+start reads the inputs from their start, and appends the outputs again. The job must be stopped. A job with version 2 is named
+<job>.version-2.
 
 Examples:
   $ millrace reset flight-delays

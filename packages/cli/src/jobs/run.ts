@@ -44,29 +44,33 @@ export function runCommand(io: Io): Command {
     .addOption(
       new Option(
         '--guarantee <guarantee>',
-        'exactly-once: outputs are visible at each commit; at-least-once: at once, and repeated after a crash',
+        'exactly-once: outputs are visible at each commit; at-least-once: within milliseconds, some twice after a crash',
       )
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
     .option(
       '--start-empty <store>',
-      'a store that may start empty if it missed records or was changed; may be repeated',
+      'a store that starts empty if it cannot continue; may be repeated',
       (store: string, before: readonly string[]) => [...before, store],
       [],
     )
-    .option('--upgrade', 'replace processes that run the job as it was before a change: wait until they have ended')
+    .option(
+      '--upgrade',
+      'for a changed job: wait until the processes of the old job have ended, then continue with their state',
+    )
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
     .addHelpText(
       'after',
       `
 The TypeScript of this command checks the types of the job file. Then the file runs as it is, without a build step.
-Several processes can run a job on one data directory. They share its tasks, and if one dies, the others take its tasks within
-moments. All processes of a job have the same guarantee.
+Several processes can run a job on one data directory. They share its tasks, and if one dies, the others take its tasks. All
+processes of a job must have the same guarantee.
 The start is refused if a store missed records, or is now computed in another way. With --start-empty the store starts empty, and
 its view reports from which position it counts. After "millrace reset <job>" everything is computed again.
-SIGTERM and SIGINT commit what was processed, and exit with 0. A second signal exits at once, and loses nothing either.
+SIGTERM and SIGINT commit what was processed, and exit with 0. A second signal exits at once: the next start
+processes again what was not committed.
 
 Examples:
   $ millrace run job.ts

@@ -16,7 +16,9 @@ export function topologyCommand(io: Io): Command {
   return new Command('topology')
     .description('Shows the graph of a job: its topics, steps, stores and views. The job does not run.')
     .argument('<job.ts>', 'a module whose default export is a job')
-    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'mermaid']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how the graph is printed').choices(['text', 'json', 'mermaid']).default('text'),
+    )
     .option('--json', 'the same as --format json')
     .option('--no-check', 'skip the type check')
     .addHelpText(

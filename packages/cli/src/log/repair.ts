@@ -23,8 +23,8 @@ export function repairCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-A repair loses the records of a damaged batch. Only a copy of the file can restore them, so look first. The damaged files are kept
-in <data>/damaged. All jobs and writers of the data directory must be stopped.
+A repair loses the records of a damaged batch. Only a copy of the damaged file can restore them, so look for one first. The damaged
+files are kept in <data>/damaged. All jobs and writers of the data directory must be stopped.
 
 Examples:
   $ millrace log repair flights 0

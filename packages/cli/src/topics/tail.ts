@@ -33,8 +33,9 @@ export function tailCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-Keys and values are shown as text, and as base64 if they are not UTF-8. "produce --records" appends what --json prints as the same
-records: "value" has a value that is JSON, unchanged, "valueText" other text, and "valueBase64" bytes that are not UTF-8.
+Keys and values are shown as text, and as base64 if they are not UTF-8. With --json, "value" has a value that is JSON, unchanged,
+"valueText" has other text, and "valueBase64" has bytes that are not UTF-8. "produce --records" appends these lines as the same
+records.
 
 Examples:
   $ millrace topics tail flights

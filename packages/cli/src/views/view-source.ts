@@ -31,7 +31,10 @@ export function urlOption(): Option {
 }
 
 export function jobOption(): Option {
-  return new Option('--job <name>', 'which job, or which version of it, where several run on the data directory')
+  return new Option(
+    '--job <name>',
+    'the job, or the version such as delays.version-2, if several run on the data directory',
+  )
 }
 
 /** Finds the running job, and its view of that name; throws `JOB_NOT_RUNNING` and `VIEW_MISSING`. */
