@@ -44,7 +44,9 @@ export interface LevelEngine {
 
 /**
  * Uncompressed, so that the blocks' own checksums can be verified from outside. The write buffer is LevelDB's default of 4 MiB:
- * 64 MiB was measured to be slower, and to make reopening ten times slower.
+ * 64 MiB was measured to be slower, and to make reopening ten times slower. Blocks of 8 and
+ * 16 KiB and restarts every 8 entries change the CPU of random reads and updates by less than 5 %, and 16 MiB of write buffer
+ * makes the reads 13 % slower.
  */
 const OPTIONS = { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false } as const
 
