@@ -1,3 +1,4 @@
+import type { Trouble } from '../world/scenario.ts'
 import type { WorldJob } from '../world/world.ts'
 
 /** A bug that a developer could write: an edit of one source file, made while it is loaded. */
@@ -15,6 +16,8 @@ export interface PlantedBug {
    * 1.
    */
   readonly seed?: number
+  /** The troubles of the worlds, for a bug that needs one of them and is rare among all. Default all. */
+  readonly troubles?: readonly Trouble[]
 }
 
 const LOG = 'packages/connectors/src/file-log'
@@ -171,7 +174,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/task.ts`,
     from: 'await Promise.all(this.#inputs.map((input) => input.secure()))',
     to: '',
-    seed: 92,
+    troubles: ['power cut'],
+    seed: 259,
   },
   {
     name: 'restore ends at what can be read now',
