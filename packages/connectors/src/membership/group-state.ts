@@ -94,8 +94,8 @@ function jobChanged(group: string, upgrade: boolean): RefusedError {
       ? `Job ${group} cannot be upgraded to the job that this process runs: other processes already wait to upgrade it to a job that ` +
           'differs. Stop these processes first'
       : `Job ${group} already runs, and differs from the job that this process runs: in steps, stores, topics, partitions or the guarantee. ` +
-          'The running job continues. Stop it first, or start this job as an upgrade, which waits until the running one has ' +
-          'ended, or give it another version or another name',
+          'The running job continues. Stop it first, or start this job as an upgrade (--upgrade), which waits until the ' +
+          'running one has ended, or give it another version or another name',
     { job: group },
   )
 }

@@ -106,9 +106,7 @@ async function admission(
   const { waits } = await firstValueFrom(assignments)
   if (!waits) return
   await checkCatalog()
-  onNotice?.(
-    `Job ${job} runs as it was before a change. This process waits until the processes that run it so have ended`,
-  )
+  onNotice?.(`Other processes run job ${job} as it was before the change. This process waits until they have ended`)
   const aborted = new Observable<never>((subscriber) => {
     const abort = () => subscriber.error(signal?.reason)
     if (signal?.aborted) abort()

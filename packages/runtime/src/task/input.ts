@@ -269,8 +269,8 @@ function tombstonesGone({ topic, partition, baseOffset, nextOffset }: Batch): Fa
   return new FatalError(
     'TOMBSTONES_GONE',
     `The job reads ${topic}/${partition} more than 24 hours behind. Compaction removed deletions at offsets ${baseOffset} ` +
-      `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Delete the job's changelog topic ` +
-      `and its state to compute everything from scratch`,
+      `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Compute everything from scratch ` +
+      'with "millrace reset <job>"',
     { topic, partition, offset: baseOffset },
   )
 }
