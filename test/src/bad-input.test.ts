@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
     what: 'an unknown command',
     args: () => ['topics', 'lst'],
     code: 2,
-    message: ['BAD_USAGE', "unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],
+    message: ['BAD_USAGE', "Unknown command 'lst'", 'Did you mean list?', 'millrace topics --help'],
   },
   {
     what: 'a topic name that leads out of the data directory',
@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
     what: 'an option that is none',
     args: () => ['topics', 'list', '--jsn'],
     code: 2,
-    message: ["unknown option '--jsn'", '--json', 'millrace topics list --help'],
+    message: ["Unknown option '--jsn'", '--json', 'millrace topics list --help'],
   },
   {
     what: 'a number that is none',
