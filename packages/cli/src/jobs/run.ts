@@ -35,12 +35,7 @@ export function runCommand(io: Io): Command {
       'how often state, positions and outputs become durable (default: 100ms)',
       positiveDurationMs,
     )
-    .option(
-      '--allow-origin <origin>',
-      'web pages of this origin may read the views; may be repeated',
-      (origin: string, before: readonly string[]) => [...before, origin],
-      [],
-    )
+    .addOption(repeatable('--allow-origin <origin>', 'web pages of this origin may read the views; may be repeated'))
     .addOption(
       new Option(
         '--guarantee <guarantee>',
@@ -49,12 +44,7 @@ export function runCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
-    .option(
-      '--start-empty <store>',
-      'a store that starts empty if it cannot continue; may be repeated',
-      (store: string, before: readonly string[]) => [...before, store],
-      [],
-    )
+    .addOption(repeatable('--start-empty <store>', 'a store that starts empty if it cannot continue; may be repeated'))
     .option(
       '--upgrade',
       'for a changed job: wait until the processes of the old job have ended, then continue with their state',
@@ -78,6 +68,13 @@ Examples:
   $ millrace run job.ts --port 4711 --data /var/lib/millrace`,
     )
     .action((file: string, options: RunOptions) => run(io, file, options))
+}
+
+/** An option that collects the values of all its uses. */
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description)
+    .argParser((value: string, before: readonly string[]) => [...before, value])
+    .default([], 'none')
 }
 
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {
