@@ -4,10 +4,10 @@ import { expect, test } from 'vitest'
 import { ChangelogFollower } from './changelog-follower.ts'
 
 const CHANGELOG = { job: 'job', changelog: 'job.changelog' }
-const VALUE_BYTES = 1024 * 1024
+const VALUE_BYTES = 2 * 1024 * 1024
 
 /**
- * A changelog of batches with one record of 1 MiB each, as far as a restore looks at them. Before the batch `decidedAfterWait`
+ * A changelog of batches with one record of 2 MiB each, as far as a restore looks at them. Before the batch `decidedAfterWait`
  * there is nothing to read until the reader has waited.
  */
 function changelogOf(batches: number, { tombstonesGone = false, decidedAfterWait = -1 } = {}): Log {
@@ -48,7 +48,7 @@ function changelogOf(batches: number, { tombstonesGone = false, decidedAfterWait
   return { openReader, admin: { offsets: async () => ({ start: 0, end: batches }) } } as unknown as Log
 }
 
-test('a restore applies what it has read every 4 MiB, so that a large state is never in memory', async () => {
+test('a restore applies what it has read every 8 MiB, so that a large state is never in memory', async () => {
   const applied: number[] = []
   let waiting = 0
   const state = {

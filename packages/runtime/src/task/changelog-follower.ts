@@ -3,8 +3,11 @@ import type { TaskState } from '@millrace/core/internal'
 import { type Changelog, changelogEndCut, requireWholeChangelog } from './changelog-cut.ts'
 import { wholeLog } from './whole-log.ts'
 
-/** Changelog bytes that go into the store at once: large enough for LevelDB, small enough for memory. */
-const RESTORE_BATCH_BYTES = 4 * 1024 * 1024
+/**
+ * Changelog bytes that go into the store at once. With 4 MiB a restore reaches 0.74 of a bare loop and takes 414 MB, with 8 MiB
+ * 0.77 and 472 MB, with 1 MiB 0.66 and 312 MB.
+ */
+const RESTORE_BATCH_BYTES = 8 * 1024 * 1024
 /** How long one wait for changelog records may take before the end is looked up again. */
 const RESTORE_WAIT_MS = 1000
 
