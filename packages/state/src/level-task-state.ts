@@ -73,7 +73,7 @@ export class LevelTaskState implements TaskState {
     let dirty = 0
     for (const { writeBack } of this.#stores.values()) {
       size += writeBack.size
-      dirty += writeBack.dirty
+      dirty += writeBack.changes.size
     }
     // Only a commit drops entries: a state that holds too many, changed or not, needs an early commit.
     return Math.max(dirty * this.#entryBytes, size > this.#limits.entriesMax ? this.#limits.dirtyBytesMax : 0)
@@ -122,15 +122,15 @@ export class LevelTaskState implements TaskState {
   }
 
   mark(): void {
-    for (const writeBack of this.#writeBack) writeBack.mark()
+    for (const writeBack of this.#writeBack) writeBack.changes.mark()
   }
 
   release(): void {
-    for (const writeBack of this.#writeBack) writeBack.release()
+    for (const writeBack of this.#writeBack) writeBack.changes.release()
   }
 
   rewind(): void {
-    for (const writeBack of this.#writeBack) writeBack.rewind()
+    for (const writeBack of this.#writeBack) writeBack.changes.rewind()
   }
 
   restorer(): StateRestorer {

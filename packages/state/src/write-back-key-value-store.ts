@@ -1,17 +1,18 @@
 import { ByteWriter, type Serde } from '@millrace/core'
 import type { Entry, KeyValueStore } from '@millrace/core/internal'
 import type { ChangelogRun } from './changelog-run.ts'
+import { Changes } from './changes.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { KeyFilter } from './key-filter.ts'
-import { UndoLog } from './undo-log.ts'
 import type { Values } from './value-codec.ts'
 import { type WriteBackEntry, writeBackEntry, writeBackEntryOf } from './write-back-entry.ts'
 import type { WriteBackStore } from './write-back-store.ts'
 
 /** A store by key: decoded values over LevelDB. */
 export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteBackStore {
+  readonly changes = new Changes<K, V>()
   /** The keys that LevelDB holds, or will hold when the commit under way is applied. */
   readonly #filter = new KeyFilter()
   readonly #database: Database
@@ -20,8 +21,6 @@ export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteB
   readonly #primitive: boolean
   /** By the key itself if equal keys are `===`, otherwise by its bytes. */
   readonly #entries = new Map<K | string, WriteBackEntry<K, V>>()
-  readonly #changed: WriteBackEntry<K, V>[] = []
-  readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
 
   constructor(database: Database, codec: KeyCodec<K>, key: Serde<K>, values: Values<V>) {
@@ -35,15 +34,6 @@ export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteB
     return this.#entries.size
   }
 
-  /** The entries that changed since the last freeze. */
-  protected get changes(): readonly WriteBackEntry<K, V>[] {
-    return this.#changed
-  }
-
-  get dirty(): number {
-    return this.#changed.length
-  }
-
   find(key: K): Entry<K, V> {
     const id = this.#primitive ? key : this.#idOf(key)
     const entry = this.#entries.get(id)
@@ -53,25 +43,7 @@ export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteB
   }
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
-    const cached = writeBackEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(cached)
-    cached.value = value
-    cached.time = time
-    if (cached.dirty) return
-    cached.dirty = true
-    this.#changed.push(cached)
-  }
-
-  mark(): void {
-    this.#undo.mark()
-  }
-
-  release(): void {
-    this.#undo.release()
-  }
-
-  rewind(): void {
-    this.#undo.rewind(this.#changed)
+    this.changes.change(writeBackEntryOf(entry), value, time)
   }
 
   evict(sizeMax: number): void {
@@ -86,28 +58,17 @@ export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteB
   }
 
   encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
-    for (const entry of this.#changed) {
-      if (entry.value === undefined && !entry.stored) continue
-      const keyStart = buffer.out.position
-      buffer.beginKey(owner)
-      this.#codec.write(buffer.out, entry.key)
-      if (entry.value === undefined) buffer.endDeletion()
-      else {
-        if (!entry.stored) this.#filter.add(buffer.out.buffer, keyStart, buffer.out.position)
-        buffer.beginValue()
-        this.#values.write(buffer.out, entry.value, entry.time)
-        buffer.endValue()
-      }
-      buffer.appendLast(run)
-    }
+    const { out } = buffer
+    this.changes.encode(buffer, owner, run, this.#values, ({ key, value, stored }) => {
+      const start = out.position
+      this.#codec.write(out, key)
+      if (value !== undefined && !stored) this.#filter.add(out.buffer, start, out.position)
+    })
   }
 
   settle(_buffer: CommitBuffer): void {
-    for (const entry of this.#changed) {
-      entry.dirty = false
-      entry.stored = entry.value !== undefined
-    }
-    this.#changed.length = 0
+    this.changes.settle()
+    this.changes.clear()
   }
 
   restored(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, _valueEnd: number): void {
@@ -120,7 +81,7 @@ export class WriteBackKeyValueStore<K, V> implements KeyValueStore<K, V>, WriteB
 
   forget(): void {
     this.#entries.clear()
-    this.#changed.length = 0
+    this.changes.clear()
   }
 
   async load(): Promise<void> {

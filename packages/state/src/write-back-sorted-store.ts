@@ -56,7 +56,7 @@ export class WriteBackSortedStore<K, V, O>
   }
 
   override settle(buffer: CommitBuffer): void {
-    for (const entry of this.changes) this.#move(this.#indexed.get(entry), this.#placeOf(entry))
+    for (const entry of this.changes.entries) this.#move(this.#indexed.get(entry), this.#placeOf(entry))
     this.#indexed.clear()
     this.#newPlaces.clear()
     this.#index.flush(buffer)

@@ -1,18 +1,13 @@
 import type { ChangelogRun } from './changelog-run.ts'
+import type { Changes } from './changes.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 
 /** What a task's state does with its write-back stores of any kind. */
 export interface WriteBackStore {
   /** Entries in memory. */
   readonly size: number
-  /** Entries that changed since the last freeze. */
-  readonly dirty: number
-  /** Begins a stretch of changes that can be rolled back. */
-  mark(): void
-  /** Ends the stretch; its changes stay. */
-  release(): void
-  /** Ends the stretch; its changes are rolled back. */
-  rewind(): void
+  /** What changed since the last freeze. */
+  readonly changes: Pick<Changes<unknown, unknown>, 'size' | 'mark' | 'release' | 'rewind'>
   /** Drops entries that are the same in LevelDB, those not used recently first, until at most `sizeMax` are left, if it can. */
   evict(sizeMax: number): void
   /** Encodes the changes into `buffer` and `run`. Changes nothing else: it may throw half-way. */

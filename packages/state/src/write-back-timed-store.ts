@@ -1,6 +1,7 @@
 import { ByteWriter } from '@millrace/core'
 import { type Entry, type InstantStore, type IntervalStore, type TimeScan, writeTime } from '@millrace/core/internal'
 import type { ChangelogRun } from './changelog-run.ts'
+import { Changes } from './changes.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import { CHECKSUM_BYTES, type Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
@@ -11,7 +12,6 @@ import { TimeIndex } from './time-index.ts'
 import type { EachEntry, PagePlace } from './time-page.ts'
 import { GroupedScan } from './time-scan.ts'
 import { type EntryPlace, TimedOrder } from './timed-order.ts'
-import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
 import { WriteBackEntry } from './write-back-entry.ts'
 import type { WriteBackStore } from './write-back-store.ts'
@@ -35,6 +35,7 @@ class TimedWriteBackEntry<K, V> extends WriteBackEntry<K, V> implements EntryPla
 
 /** A store by key and interval, or by key and instant: decoded values over LevelDB. */
 export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K, V>, WriteBackStore {
+  readonly changes = new Changes<K, V, TimedWriteBackEntry<K, V>>()
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -45,10 +46,8 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
   readonly #entries = new Map<string, TimedWriteBackEntry<K, V>>()
   /** The same entries in the order of time. */
   readonly #inOrder: SortedList<EntryPlace>
-  readonly #changed: TimedWriteBackEntry<K, V>[] = []
   /** Entries whose place was added since the last freeze. */
   readonly #placed: TimedWriteBackEntry<K, V>[] = []
-  readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** All entries in memory up to this place have expired. */
   #expiredUpTo: EntryPlace
@@ -69,10 +68,6 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     return this.#entries.size + this.#times.size
   }
 
-  get dirty(): number {
-    return this.#changed.length
-  }
-
   find(key: K, start: number, end: number): TimedWriteBackEntry<K, V> {
     if (this.#order.byEnd && !(start < end))
       throw new RangeError(`An interval ends after it starts: ${start} to ${end} does not`)
@@ -81,13 +76,8 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const cached = timedEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(cached)
-    cached.value = value
-    cached.time = time
+    this.changes.change(cached, value, time)
     if (value !== undefined) this.#place(cached)
-    if (cached.dirty) return
-    cached.dirty = true
-    this.#changed.push(cached)
   }
 
   *ofKey(key: K, from: number, to: number, reverse = false): Generator<TimedWriteBackEntry<K, V>, void> {
@@ -140,18 +130,6 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     return true
   }
 
-  mark(): void {
-    this.#undo.mark()
-  }
-
-  release(): void {
-    this.#undo.release()
-  }
-
-  rewind(): void {
-    this.#undo.rewind(this.#changed)
-  }
-
   evict(sizeMax: number): void {
     this.#evictExpired()
     if (this.size <= sizeMax) return
@@ -167,24 +145,14 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
   }
 
   encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
-    for (const entry of this.#changed) {
-      if (entry.value === undefined && !entry.stored) continue
-      buffer.beginKey(owner)
-      this.#codec.writeTimed(buffer.out, entry.key, entry.start, entry.end)
-      if (entry.value === undefined) buffer.endDeletion()
-      else {
-        buffer.beginValue()
-        this.#values.write(buffer.out, entry.value, entry.time)
-        buffer.endValue()
-      }
-      buffer.appendLast(run)
-    }
+    this.changes.encode(buffer, owner, run, this.#values, ({ key, start, end }) =>
+      this.#codec.writeTimed(buffer.out, key, start, end),
+    )
   }
 
   settle(buffer: CommitBuffer): void {
-    for (const entry of this.#changed) {
-      entry.dirty = false
-      entry.stored = entry.value !== undefined
+    this.changes.settle()
+    for (const entry of this.changes.entries) {
       if (entry.stored) continue
       this.#removePlace(entry)
       if (entry.indexed && this.#index.remove(this.#order.timeOf(entry), this.#order.indexIdOf(entry)))
@@ -192,13 +160,13 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     }
     // A change that was taken back leaves a place without an entry.
     for (const entry of this.#placed) if (!entry.stored) this.#removePlace(entry)
-    for (const entry of this.#changed) {
+    for (const entry of this.changes.entries) {
       if (!entry.stored || entry.indexed) continue
       const id = this.#order.indexIdOf(entry)
       this.#index.add(this.#order.timeOf(entry), Buffer.from(id, 'latin1'), 0, id.length)
       entry.indexed = true
     }
-    this.#changed.length = 0
+    this.changes.clear()
     this.#placed.length = 0
     this.#index.flush(buffer)
     this.#times.flush(buffer)
@@ -237,7 +205,7 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     this.#entries.clear()
     this.#inOrder.clear()
     this.#times.clear()
-    this.#changed.length = 0
+    this.changes.clear()
     this.#placed.length = 0
     this.#expiredUpTo = this.#order.placeAt(Number.NEGATIVE_INFINITY)
   }

@@ -1,6 +1,7 @@
 import { ByteWriter } from '@millrace/core'
 import type { Entry, TimeScan, WindowEntry, WindowStore } from '@millrace/core/internal'
 import type { ChangelogRun } from './changelog-run.ts'
+import { Changes } from './changes.ts'
 import type { CommitBuffer } from './commit-buffer.ts'
 import type { Database } from './database.ts'
 import type { KeyCodec } from './key-codec.ts'
@@ -9,7 +10,6 @@ import type { TypedStore } from './store-serdes.ts'
 import { TimeIndex } from './time-index.ts'
 import type { EachEntry, PagePlace } from './time-page.ts'
 import { GroupedScan } from './time-scan.ts'
-import { UndoLog } from './undo-log.ts'
 import { ValueCodec } from './value-codec.ts'
 import { WriteBackEntry, writeBackEntry, writeBackEntryOf } from './write-back-entry.ts'
 import type { WriteBackStore } from './write-back-store.ts'
@@ -21,6 +21,7 @@ type CachedWindow<K, V> = Map<K | string, WriteBackEntry<K, V>>
 
 /** A windowed store: decoded values over LevelDB, by window start, then by key. */
 export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackStore {
+  readonly changes = new Changes<K, V>()
   readonly #index: TimeIndex
   readonly #database: Database
   readonly #codec: KeyCodec<K>
@@ -30,8 +31,6 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
   readonly #windows = new Map<number, CachedWindow<K, V>>()
   /** The starts of the windows in memory. */
   readonly #starts = new SortedList<number>((a, b) => a - b)
-  readonly #changed: WriteBackEntry<K, V>[] = []
-  readonly #undo = new UndoLog<K, V>()
   readonly #scratch = new ByteWriter()
   /** Records mostly come in order of time: the next call mostly uses the window of the last call. */
   #lastStart = Number.NaN
@@ -55,10 +54,6 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
     return this.#size
   }
 
-  get dirty(): number {
-    return this.#changed.length
-  }
-
   find(key: K, windowStart: number): WindowEntry<K, V> {
     const id = this.#primitive ? key : this.#idOf(key)
     const window = windowStart === this.#lastStart ? this.#last : this.#windowOf(windowStart)
@@ -69,14 +64,9 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
 
   set(entry: Entry<K, V>, value: V | undefined, time = 0): void {
     const cached = writeBackEntryOf(entry)
-    if (this.#undo.open) this.#undo.note(cached)
-    cached.value = value
-    cached.time = time
+    this.changes.change(cached, value, time)
     // A window may come back: the next expiry finds it again.
     if (cached.start < this.#expiredBefore && value !== undefined) this.#expiredBefore = cached.start
-    if (cached.dirty) return
-    cached.dirty = true
-    this.#changed.push(cached)
   }
 
   firstTime(from: number): number | undefined {
@@ -127,18 +117,6 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
     return true
   }
 
-  mark(): void {
-    this.#undo.mark()
-  }
-
-  release(): void {
-    this.#undo.release()
-  }
-
-  rewind(): void {
-    this.#undo.rewind(this.#changed)
-  }
-
   evict(sizeMax: number): void {
     this.#evictExpired()
     if (this.#size <= sizeMax) return
@@ -156,37 +134,27 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
   }
 
   encode(buffer: CommitBuffer, owner: number, run: ChangelogRun): void {
-    for (const entry of this.#changed) {
-      if (entry.value === undefined && !entry.stored) continue
-      buffer.beginKey(owner)
-      this.#codec.writeTimed(buffer.out, entry.key, entry.start, entry.end)
-      if (entry.value === undefined) buffer.endDeletion()
-      else {
-        buffer.beginValue()
-        this.#values.write(buffer.out, entry.value, entry.time)
-        buffer.endValue()
-      }
-      buffer.appendLast(run)
-    }
+    this.changes.encode(buffer, owner, run, this.#values, ({ key, start, end }) =>
+      this.#codec.writeTimed(buffer.out, key, start, end),
+    )
   }
 
   settle(buffer: CommitBuffer): void {
     const index = this.#index
     const id = this.#scratch
-    for (const entry of this.#changed) {
-      entry.dirty = false
-      entry.stored = entry.value !== undefined
+    this.changes.settle()
+    for (const entry of this.changes.entries) {
       if (entry.stored || !entry.indexed) continue
       if (index.remove(entry.start, this.#idOf(entry.key))) entry.indexed = false
     }
-    for (const entry of this.#changed) {
+    for (const entry of this.changes.entries) {
       if (!entry.stored || entry.indexed) continue
       id.clear()
       this.#codec.writeOrdered(id, entry.key)
       index.add(entry.start, id.buffer, 0, id.position)
       entry.indexed = true
     }
-    this.#changed.length = 0
+    this.changes.clear()
     index.flush(buffer)
   }
 
@@ -209,7 +177,7 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
   forget(): void {
     this.#windows.clear()
     this.#starts.clear()
-    this.#changed.length = 0
+    this.changes.clear()
     this.#size = 0
     this.#lastStart = Number.NaN
     this.#expiredBefore = Number.NEGATIVE_INFINITY
