@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
-import { type Env, type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
+import { type Env, type FileSystem, RefusedError } from '@millrace/core'
 import { messageOf, systemCode, writeFailed } from './errors.ts'
+import { readIfThere } from './if-there.ts'
 import { topicsDirectory, transactionsDirectory } from './paths.ts'
 
 /** The layout that this version writes and reads. */
@@ -74,20 +75,11 @@ async function syncParent(files: FileSystem, parent: string): Promise<void> {
 
 /** The file's text; undefined if there is no such file. */
 export function readText(files: FileSystem, path: string): string | undefined {
-  let file: OpenFile
-  try {
-    if (files.stat(path) === undefined) return undefined
-    file = files.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
+  if (files.stat(path) === undefined) return undefined
+  return readIfThere(files, path, (file) => {
     const bytes = Buffer.alloc(file.size())
     return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0))
-  } finally {
-    file.close()
-  }
+  })
 }
 
 /**

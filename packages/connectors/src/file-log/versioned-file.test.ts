@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import type { FileSystem } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { changedFile } from './testing/changed-file.ts'
 import { withoutSyncs } from './testing/unsynced-files.ts'
 import { VersionedFile } from './versioned-file.ts'
 
@@ -26,19 +27,9 @@ function stopped(before: number, text: string): { resume: () => Promise<boolean>
     open: (path, mode) => {
       const file = env.files.open(path, mode)
       if (mode !== 'write') return file
-      return {
-        path: file.path,
-        read: (...args) => file.read(...args),
-        write: (...args) => file.write(...args),
-        truncate: (bytes) => file.truncate(bytes),
-        size: () => file.size(),
+      return changedFile(file, {
         sync: () => reached.promise,
-        tryLock: () => file.tryLock(),
-        lock: () => file.lock(),
-        isLocked: () => file.isLocked(),
-        unlock: () => file.unlock(),
-        close: () => file.close(),
-      }
+      })
     },
   }
   const published = open(files).publish(before, text, 'stopped')

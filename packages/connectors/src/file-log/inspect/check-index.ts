@@ -1,8 +1,8 @@
 import type { FileSystem } from '@millrace/core'
+import { openIfThere } from '../if-there.ts'
 import { ENTRY_BYTES, type IndexEntry, readIndexEntry } from '../partition/segment-index.ts'
 import { indexPath } from '../paths.ts'
 import type { PartitionProblem } from './problem.ts'
-import { openIfThere } from './snapshot.ts'
 import type { WalkedBatch, WalkedDamage } from './walk-segment.ts'
 
 /**

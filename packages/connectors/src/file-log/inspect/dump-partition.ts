@@ -11,8 +11,9 @@ import {
 } from '../../record-batch/batch-header.ts'
 import { RecordCursor } from '../../record-batch/record-cursor.ts'
 import { checkPartition } from '../../topic-errors.ts'
+import { openIfThere } from '../if-there.ts'
 import { partitionDirectory } from '../paths.ts'
-import { openIfThere, type SegmentFile, takeSnapshot } from './snapshot.ts'
+import { type SegmentFile, takeSnapshot } from './snapshot.ts'
 import { checkDataDirectory, countPartitions } from './verify-log.ts'
 import { type WalkedBatch, type WalkedDamage, walkSegment } from './walk-segment.ts'
 

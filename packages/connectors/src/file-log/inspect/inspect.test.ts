@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { setBaseOffset } from '../../record-batch/batch-builder.ts'
 import { emptyBatch } from '../../record-batch/filter-batch.ts'
 import { openFileLog } from '../file-log.ts'
+import { changedFile } from '../testing/changed-file.ts'
 import { dumpPartition } from './dump-partition.ts'
 import type { LogProblem } from './problem.ts'
 import { type Verification, verifyLog } from './verify-log.ts'
@@ -73,21 +74,11 @@ async function flipped(base: number, each: (at: number) => Promise<void>): Promi
 
 /** A file whose size can be read, but not its content. */
 function unreadable(file: OpenFile): OpenFile {
-  return {
-    path: file.path,
+  return changedFile(file, {
     read: () => {
       throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
     },
-    write: (buffer, offset, length, position) => file.write(buffer, offset, length, position),
-    truncate: (bytes) => file.truncate(bytes),
-    size: () => file.size(),
-    sync: () => file.sync(),
-    tryLock: () => file.tryLock(),
-    isLocked: () => file.isLocked(),
-    lock: () => file.lock(),
-    unlock: () => file.unlock(),
-    close: () => file.close(),
-  }
+  })
 }
 
 const LEADER_EPOCH = [12, 13, 14, 15]

@@ -1,11 +1,12 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
 import { LEADER_EPOCH_AT, MAGIC_AT } from '../../record-batch/format.ts'
 import { messageOf, systemCode } from '../errors.ts'
+import { openIfThere } from '../if-there.ts'
 import { IndexCheck } from './check-index.ts'
 import { MarkerCheck } from './check-markers.ts'
 import type { Fix, PartitionProblem } from './problem.ts'
 import { isOfBoot, requiredOf } from './required.ts'
-import { agrees, openIfThere, type PartitionSnapshot, type SegmentFile } from './snapshot.ts'
+import { agrees, type PartitionSnapshot, type SegmentFile } from './snapshot.ts'
 import { offsets, type SegmentWalk, type WalkedBatch, type WalkedDamage, walkSegment } from './walk-segment.ts'
 
 const OFFSET_MAX = Number.MAX_SAFE_INTEGER

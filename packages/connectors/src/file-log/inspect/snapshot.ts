@@ -1,5 +1,4 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
-import { systemCode } from '../errors.ts'
 import { listSegments } from '../partition/segments.ts'
 import { readTail, type Tail } from '../partition/tail.ts'
 import { segmentPath } from '../paths.ts'
@@ -43,16 +42,6 @@ export function takeSnapshot(files: FileSystem, directory: string, locked: boole
     const quiet = tail.tryLock()
     return lookAt(files, directory, readTail(tail), quiet)
   })
-}
-
-/** Opens a file to read it; undefined if it is missing. Retention or compaction may have removed it since it was listed. */
-export function openIfThere(files: FileSystem, path: string): OpenFile | undefined {
-  try {
-    return files.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** Whether tail and files agree. For a tail from another boot, this is not known. */

@@ -1,6 +1,6 @@
 import type { FileSystem } from '@millrace/core'
 import { journalNames } from '../transactions/journal-names.ts'
-import { openIfThere } from '../transactions/journals.ts'
+import { openJournalIfThere } from '../transactions/journals.ts'
 import { readSealed } from '../transactions/seal-journal.ts'
 import type { LogProblem } from './problem.ts'
 
@@ -11,7 +11,7 @@ const JOURNAL_LOOKS = 5
 export function verifyJournals(files: FileSystem, data: string): LogProblem[] {
   const problems: LogProblem[] = []
   for (const { name } of journalNames(files, data)) {
-    const journal = openIfThere(files, data, name, 'read')
+    const journal = openJournalIfThere(files, data, name, 'read')
     if (journal === undefined) continue
     try {
       let broken = journal.brokenRecords()

@@ -1,5 +1,5 @@
 import type { FileSystem, OpenFile } from '@millrace/core'
-import { systemCode } from '../errors.ts'
+import { readIfThere } from '../if-there.ts'
 
 /** What a living member writes into its file. */
 export interface LifeSign {
@@ -71,33 +71,18 @@ export class MemberFile {
 
 /** The last sign of life of the member that has the file; undefined if it is dead. */
 export function lifeSignIn(files: FileSystem, path: string): LifeSign | undefined {
-  return withFile(files, path, (file) => (file.isLocked() ? readNumbers(file) : undefined))
+  return readIfThere(files, path, (file) => (file.isLocked() ? readNumbers(file) : undefined))
 }
 
 /** What a file is that the group does not name. */
 export function unnamedFileIn(files: FileSystem, path: string): UnnamedFile {
-  const found = withFile(files, path, (file): UnnamedFile => {
+  const found = readIfThere(files, path, (file): UnnamedFile => {
     const { process, joined } = readNumbers(file)
     if (joined !== 0) return 'former'
     // Its process takes the lock before it names itself: it might not get it now.
     return process === 0 || file.isLocked() ? 'joining' : 'dead'
   })
   return found ?? 'dead'
-}
-
-function withFile<T>(files: FileSystem, path: string, read: (file: OpenFile) => T): T | undefined {
-  let file: OpenFile
-  try {
-    file = files.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    return read(file)
-  } finally {
-    file.close()
-  }
 }
 
 function readNumbers(file: OpenFile): LifeSign & { readonly joined: number } {

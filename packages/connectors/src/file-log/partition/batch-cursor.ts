@@ -1,6 +1,7 @@
 import type { OpenFile } from '@millrace/core'
 import { offsetGone } from '../../topic-errors.ts'
-import { logDamaged, systemCode } from '../errors.ts'
+import { logDamaged } from '../errors.ts'
+import { ifThere } from '../if-there.ts'
 import { BatchScanner, describeDamage, type Found, type ReadBytes } from './batch-scanner.ts'
 import type { PartitionFiles } from './partition-files.ts'
 import { findEntry, SegmentIndex } from './segment-index.ts'
@@ -171,13 +172,8 @@ export class BatchCursor {
   }
 
   #openFile(base: number): OpenFile | undefined {
-    try {
-      return this.#files.openSegment(base, 'read')
-    } catch (error) {
-      // Retention or compaction removed it meanwhile; the next look finds what is there now.
-      if (systemCode(error) === 'ENOENT') return undefined
-      throw error
-    }
+    // Retention or compaction may have removed it meanwhile; the next look finds what is there now.
+    return ifThere(() => this.#files.openSegment(base, 'read'))
   }
 
   /** Leaves a segment that was read to its end; false if that is the active one. */

@@ -1,4 +1,5 @@
 import type { Env, FileSystem, OpenFile } from '@millrace/core'
+import { changedFile } from './changed-file.ts'
 
 /** A call that changes the disk, as `FaultyFiles` counts it. */
 export type DiskCall = 'open' | 'write' | 'truncate' | 'sync' | 'rename' | 'link' | 'remove' | 'syncDirectory'
@@ -50,9 +51,7 @@ function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) =>
 }
 
 function faultyFile(file: OpenFile, check: (call: DiskCall, path: string) => void): OpenFile {
-  return {
-    path: file.path,
-    read: (buffer, offset, length, position) => file.read(buffer, offset, length, position),
+  return changedFile(file, {
     write: (buffer, offset, length, position) => {
       try {
         check('write', file.path)
@@ -66,15 +65,9 @@ function faultyFile(file: OpenFile, check: (call: DiskCall, path: string) => voi
       check('truncate', file.path)
       file.truncate(bytes)
     },
-    size: () => file.size(),
     sync: async () => {
       check('sync', file.path)
       await file.sync()
     },
-    tryLock: () => file.tryLock(),
-    isLocked: () => file.isLocked(),
-    lock: () => file.lock(),
-    unlock: () => file.unlock(),
-    close: () => file.close(),
-  }
+  })
 }

@@ -1,4 +1,5 @@
 import type { Env, FileSystem, OpenFile, OpenMode } from '@millrace/core'
+import { changedFile } from './changed-file.ts'
 
 /** The bytes of a file on the disk, and those that are only in the page cache. */
 class Pages {
@@ -105,9 +106,7 @@ export class ForgetfulDisk {
     const pages = this.#pages.get(path) ?? new Pages()
     this.#pages.set(path, pages)
     let failuresReported = pages.failures
-    return {
-      path,
-      read: (buffer, offset, length, position) => file.read(buffer, offset, length, position),
+    return changedFile(file, {
       write: (buffer, offset, length, position) => {
         pages.lengthDirty ||= position + length > file.size()
         file.write(buffer, offset, length, position)
@@ -117,7 +116,6 @@ export class ForgetfulDisk {
         pages.lengthDirty ||= bytes !== file.size()
         file.truncate(bytes)
       },
-      size: () => file.size(),
       sync: async () => {
         if (this.#failing?.(path) === true) {
           this.#failing = undefined
@@ -130,11 +128,6 @@ export class ForgetfulDisk {
         failuresReported = pages.failures
         throw Object.assign(new Error(`EIO: fdatasync ${path}`), { code: 'EIO' })
       },
-      tryLock: () => file.tryLock(),
-      isLocked: () => file.isLocked(),
-      lock: () => file.lock(),
-      unlock: () => file.unlock(),
-      close: () => file.close(),
-    }
+    })
   }
 }

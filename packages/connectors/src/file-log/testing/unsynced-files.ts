@@ -1,4 +1,5 @@
-import type { Env, OpenFile } from '@millrace/core'
+import type { Env } from '@millrace/core'
+import { changedFile } from './changed-file.ts'
 
 /** An environment whose file system syncs nothing: for tests that write much and never lose power. */
 export function withoutSyncs(env: Env): Env {
@@ -7,7 +8,7 @@ export function withoutSyncs(env: Env): Env {
     ...env,
     files: {
       boot: files.boot,
-      open: (path, mode) => withoutSync(files.open(path, mode)),
+      open: (path, mode) => changedFile(files.open(path, mode), { sync: async () => undefined }),
       makeDirectory: (path) => files.makeDirectory(path),
       list: (path) => files.list(path),
       stat: (path) => files.stat(path),
@@ -18,21 +19,5 @@ export function withoutSyncs(env: Env): Env {
       syncDirectory: async () => undefined,
       watch: (path, changed) => files.watch(path, changed),
     },
-  }
-}
-
-function withoutSync(file: OpenFile): OpenFile {
-  return {
-    path: file.path,
-    read: (buffer, offset, length, position) => file.read(buffer, offset, length, position),
-    write: (buffer, offset, length, position) => file.write(buffer, offset, length, position),
-    truncate: (bytes) => file.truncate(bytes),
-    size: () => file.size(),
-    sync: async () => undefined,
-    tryLock: () => file.tryLock(),
-    isLocked: () => file.isLocked(),
-    lock: () => file.lock(),
-    unlock: () => file.unlock(),
-    close: () => file.close(),
   }
 }

@@ -1,4 +1,5 @@
 import type { Env, OpenFile } from '@millrace/core'
+import { changedFile } from './changed-file.ts'
 
 /** How long the locks of files were held, and what their holders did meanwhile that may take any time. */
 export interface WatchedLocks {
@@ -31,12 +32,7 @@ export function watchLocks(env: Env, isWatched: (path: string) => boolean): Watc
       held.delete(file)
     }
     const watched = isWatched(file.path)
-    return {
-      path: file.path,
-      read: (...args) => file.read(...args),
-      write: (...args) => file.write(...args),
-      truncate: (bytes) => file.truncate(bytes),
-      size: () => file.size(),
+    return changedFile(file, {
       sync: () => {
         waitFor(`a sync of ${file.path}`)
         return file.sync()
@@ -50,7 +46,6 @@ export function watchLocks(env: Env, isWatched: (path: string) => boolean): Watc
         await file.lock()
         if (watched) taken()
       },
-      isLocked: () => file.isLocked(),
       unlock: () => {
         freed()
         file.unlock()
@@ -59,7 +54,7 @@ export function watchLocks(env: Env, isWatched: (path: string) => boolean): Watc
         freed()
         file.close()
       },
-    }
+    })
   }
   const files = {
     ...env.files,

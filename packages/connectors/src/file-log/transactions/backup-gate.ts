@@ -1,5 +1,5 @@
 import type { Env, FileSystem, OpenFile } from '@millrace/core'
-import { systemCode } from '../errors.ts'
+import { readIfThere } from '../if-there.ts'
 import { transactionsDirectory } from '../paths.ts'
 
 const GATE_FILE = '.backup'
@@ -45,18 +45,7 @@ export async function passGate({ files, timers }: Env, data: string): Promise<vo
 function isClosed(files: FileSystem, data: string): boolean {
   const path = gatePath(data)
   if (files.stat(path) === undefined) return false
-  let file: OpenFile
-  try {
-    file = files.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
-  try {
-    return file.isLocked()
-  } finally {
-    file.close()
-  }
+  return readIfThere(files, path, (file) => file.isLocked()) ?? false
 }
 
 function gatePath(data: string): string {

@@ -15,7 +15,7 @@ import { type ClosedWriters, closedOutcome, readClosed } from './closed-writers.
 import type { TransactionJournal } from './journal.ts'
 import { journalNames, journalsBefore } from './journal-names.ts'
 import type { JournalRecord } from './journal-record.ts'
-import { findJournal, openIfThere } from './journals.ts'
+import { findJournal, openJournalIfThere } from './journals.ts'
 import { sealJournal } from './seal-journal.ts'
 
 /**
@@ -72,7 +72,7 @@ export class TransactionFinisher {
     const { files } = this.#env
     const found = journalNames(files, this.#data, transactionalId)
     for (const { name } of before === undefined ? found : journalsBefore(before, found)) {
-      const journal = openIfThere(files, this.#data, name, 'update')
+      const journal = openJournalIfThere(files, this.#data, name, 'update')
       if (journal === undefined) continue
       try {
         await this.#retire(journal)
@@ -124,7 +124,7 @@ export class TransactionFinisher {
     }
     const { name, transactionalId, record, sealed } = found
     if (outcomeIn(record, open) === 'aborted') return 'aborted'
-    const journal = openIfThere(files, this.#data, name, 'update')
+    const journal = openJournalIfThere(files, this.#data, name, 'update')
     if (journal === undefined) return this.#outcomeOf(partition, open)
     try {
       if (!sealed && journal.isOwned && !this.#isOverdue(open, transactionalId)) return undefined

@@ -1,5 +1,5 @@
 import type { FileSystem } from '@millrace/core'
-import { systemCode } from '../errors.ts'
+import { ifThere } from '../if-there.ts'
 import { transactionsDirectory } from '../paths.ts'
 
 /**
@@ -42,11 +42,7 @@ export function isLastJournal(name: string, journals: readonly JournalName[]): b
 
 /** The journals of a data directory; of one transactional id, if it is given. */
 export function journalNames(files: FileSystem, data: string, transactionalId?: string): JournalName[] {
-  try {
-    const found = files.list(transactionsDirectory(data)).flatMap((name) => parseJournalName(name) ?? [])
-    return transactionalId === undefined ? found : found.filter((each) => each.transactionalId === transactionalId)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
+  const names = ifThere(() => files.list(transactionsDirectory(data))) ?? []
+  const found = names.flatMap((name) => parseJournalName(name) ?? [])
+  return transactionalId === undefined ? found : found.filter((each) => each.transactionalId === transactionalId)
 }

@@ -1,5 +1,5 @@
 import type { FileSystem } from '@millrace/core'
-import { systemCode } from '../errors.ts'
+import { ifThere } from '../if-there.ts'
 import { readDescription } from '../topic-store.ts'
 import { TransactionJournal } from './journal.ts'
 import { type JournalName, journalNames } from './journal-names.ts'
@@ -55,7 +55,7 @@ export function journalsIn(files: FileSystem, data: string): FoundJournal[] {
 }
 
 function readRecord(files: FileSystem, data: string, name: string): JournalRecord | undefined {
-  const journal = openIfThere(files, data, name, 'read')
+  const journal = openJournalIfThere(files, data, name, 'read')
   try {
     return journal?.read()
   } finally {
@@ -64,16 +64,11 @@ function readRecord(files: FileSystem, data: string, name: string): JournalRecor
 }
 
 /** Opens a journal; undefined if it was removed since it was listed. */
-export function openIfThere(
+export function openJournalIfThere(
   files: FileSystem,
   data: string,
   name: string,
   mode: 'read' | 'update',
 ): TransactionJournal | undefined {
-  try {
-    return new TransactionJournal(files, data, name, mode)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+  return ifThere(() => new TransactionJournal(files, data, name, mode))
 }

@@ -1,6 +1,7 @@
-import type { Env, FileSystem, OpenFile } from '@millrace/core'
+import type { Env, FileSystem } from '@millrace/core'
 import { writeDurably } from '../data-directory.ts'
 import { diskFailed, logDamaged, systemCode } from '../errors.ts'
+import { readIfThere } from '../if-there.ts'
 import { journalPath, sealedPath, transactionsDirectory } from '../paths.ts'
 import { syncNames } from '../sync.ts'
 import type { TransactionJournal } from './journal.ts'
@@ -46,20 +47,11 @@ export async function sealJournal(
 export function readSealed(files: FileSystem, data: string, name: string): JournalRecord | undefined {
   const path = sealedPath(data, name)
   if (files.stat(path) === undefined) return undefined
-  let file: OpenFile
-  try {
-    file = files.open(path, 'read')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
+  return readIfThere(files, path, (file) => {
     const found = decodeRecord((bytes) => file.read(bytes, 0, bytes.length, 0))
     if (found === undefined) throw logDamaged(path, 0, 'the final record of the journal is not whole')
     return found.record
-  } finally {
-    file.close()
-  }
+  })
 }
 
 /** Gives a temporary file its name, unless another file has it. */
