@@ -11,7 +11,7 @@ export interface Answer<V> {
 
 /** As `Answer`, of a view with windows. */
 export interface WindowedAnswer<V> extends Answer<V> {
-  /** The value's window; absent if there is no value. */
+  /** The value's window; absent if the value is missing. */
   readonly window?: Window
 }
 

@@ -3,8 +3,8 @@ import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { FILTER_BYTES_MAX, KeyFilter } from './key-filter.ts'
-import { type LevelEngine, levelDb } from './level-engine.ts'
 import { openTaskState } from './open-task-state.ts'
+import { CountedEngine } from './testing/counted-engine.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
@@ -109,23 +109,11 @@ function numbered(n: number): Buffer {
 
 /** A state with one store by key, and how often LevelDB was asked for a key. */
 async function openCounted(directory: string): Promise<{ readonly state: TaskState; readonly reads: () => number }> {
-  let reads = 0
-  const engine: LevelEngine = {
-    ...levelDb,
-    async open(path) {
-      const level = await levelDb.open(path)
-      const read = level.getSync.bind(level)
-      level.getSync = (key) => {
-        reads++
-        return read(key)
-      }
-      return level
-    },
-  }
+  const engine = new CountedEngine()
   const stores = [store('totals', text, int32)]
   const env = nodeEnv()
   const { state } = await openTaskState({ directory, job: 'job', task: '0-0', stores, inputs: ['input'], env, engine })
-  return { state, reads: () => reads }
+  return { state, reads: () => engine.reads }
 }
 
 async function commit(state: TaskState, changelog: MemoryChangelog): Promise<void> {

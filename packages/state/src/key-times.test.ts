@@ -1,13 +1,13 @@
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CommitBuffer } from './commit-buffer.ts'
 import { Database } from './database.ts'
 import { KeyCodec } from './key-codec.ts'
 import { KeyTimes } from './key-times.ts'
 import { levelDb } from './level-engine.ts'
 import { text } from './testing/serdes.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { writeFlushed } from './testing/write-flushed.ts'
 
 const codec = new KeyCodec('intervals', text, true)
 const latestOf = (_: number, end: number) => end - 1
@@ -79,11 +79,7 @@ test('A row is cut into chunks of at most 256 places', async () => {
 })
 
 async function flush(times: KeyTimes, database: Database): Promise<void> {
-  const buffer = new CommitBuffer()
-  times.flush(buffer)
-  const batch = database.level.batch()
-  buffer.addTo(batch)
-  await database.write(batch)
+  await writeFlushed(times, database)
   times.evict()
 }
 

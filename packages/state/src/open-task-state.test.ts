@@ -5,9 +5,10 @@ import { nodeEnv } from '@millrace/core/node'
 import { expect, test, vi } from 'vitest'
 import { withChecksum } from './database.ts'
 import { IDENTITY_KEY } from './identity.ts'
-import { type LevelEngine, levelDb } from './level-engine.ts'
+import { levelDb } from './level-engine.ts'
 import { openTaskState, type TaskStateOptions } from './open-task-state.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
+import { readThrough } from './testing/read-through.ts'
 import { int32, json, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
@@ -255,19 +256,11 @@ test('A value that comes back from the disk with another bit is an error, and th
   await commitOne(before.state, new MemoryChangelog())
   await before.state.close()
   let damages = false
-  const engine: LevelEngine = {
-    ...levelDb,
-    async open(at) {
-      const level = await levelDb.open(at)
-      const read = level.getSync.bind(level)
-      level.getSync = (key) => {
-        const stored = read(key)
-        if (stored !== undefined && damages) stored[stored.length - 1] = (stored.at(-1) ?? 0) ^ 1
-        return stored
-      }
-      return level
-    },
-  }
+  const engine = readThrough((key, read) => {
+    const stored = read(key)
+    if (stored !== undefined && damages) stored[stored.length - 1] = (stored.at(-1) ?? 0) ^ 1
+    return stored
+  })
   const { state } = await openWith(directory, [TOTALS], { engine })
   damages = true
   expect(() => state.keyValueStore('totals').find('a').value).toThrow(
@@ -295,18 +288,10 @@ test('An index that cannot be read fails the freeze, and leaves nothing in its g
     changelog.commitNow(),
   )
   await first.state.close()
-  const engine: LevelEngine = {
-    ...levelDb,
-    async open(at) {
-      const level = await levelDb.open(at)
-      const read = level.getSync.bind(level)
-      level.getSync = (key) => {
-        if (key[0] === 1) throw new Error('Corruption: block checksum mismatch')
-        return read(key)
-      }
-      return level
-    },
-  }
+  const engine = readThrough((key, read) => {
+    if (key[0] === 1) throw new Error('Corruption: block checksum mismatch')
+    return read(key)
+  })
   const { state } = await openWith(directory, [windows], { engine })
   const failed = expect.objectContaining({ code: 'STATE_WRITE_FAILED' })
   put(state, 'd')

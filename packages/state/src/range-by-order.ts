@@ -66,7 +66,7 @@ export class RangeByOrder<K, V> {
     }
   }
 
-  /** The key of the page that has the first place of the range; undefined if there is none. */
+  /** The key of the page that has the first place of the range; undefined if no page has it. */
   async #firstPage(moment: Moment, reverse: boolean): Promise<Buffer | undefined> {
     const { after } = this.#range
     if (after === undefined && !reverse) return this.#index

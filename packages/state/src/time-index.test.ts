@@ -3,16 +3,17 @@ import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { Level } from 'level'
 import { expect, test, vi } from 'vitest'
-import { CommitBuffer } from './commit-buffer.ts'
 import { Database } from './database.ts'
 import { KeyCodec } from './key-codec.ts'
-import { type LevelEngine, levelDb } from './level-engine.ts'
+import { levelDb } from './level-engine.ts'
 import { openTaskState } from './open-task-state.ts'
+import { CountedEngine } from './testing/counted-engine.ts'
 import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
 import { entriesOf } from './testing/window-entries.ts'
+import { writeFlushed } from './testing/write-flushed.ts'
 import { TimeIndex } from './time-index.ts'
 import type { PagePlace } from './time-page.ts'
 
@@ -120,28 +121,16 @@ test('A page of the index is closed at 4 KiB, and at most 256 stay in memory fro
   expect(full.length).toBeGreaterThan(4)
   for (const page of full) expect(page.length).toBeLessThan(4096 + 100)
 
-  let reads = 0
-  const engine: LevelEngine = {
-    ...levelDb,
-    async open(at) {
-      const level = await levelDb.open(at)
-      const read = level.getSync.bind(level)
-      level.getSync = (key) => {
-        if (key[0] === 1) reads++
-        return read(key)
-      }
-      return level
-    },
-  }
+  const engine = new CountedEngine(1)
   const again = await open(temporaryDirectory(), 1000, engine)
   const windows = again.windowStore<string, number>('windows')
   for (const key of ['a', 'b']) {
     // One such key takes more than half of a page, so that each window has its own.
     for (let start = 0; start < 3000; start += 10) windows.set(windows.find(key.repeat(2100), start), 1)
-    reads = 0
+    engine.reads = 0
     await commit(again, new MemoryChangelog())
   }
-  expect(reads).toBe(300 - 256)
+  expect(engine.reads).toBe(300 - 256)
   await again.close()
 })
 
@@ -164,11 +153,7 @@ test('An index finds the entries of every time, and the next time, whatever come
       /** The entries by time, and whether each may be missing. */
       const model = new Map<number, Map<string, boolean>>()
       const flush = async () => {
-        const buffer = new CommitBuffer()
-        index.flush(buffer)
-        const batch = database.level.batch()
-        buffer.addTo(batch)
-        await database.write(batch)
+        await writeFlushed(index, database)
         index.applied()
       }
       for (const { kind, time: at, id: entry } of steps) {

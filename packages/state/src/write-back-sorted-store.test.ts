@@ -3,7 +3,6 @@ import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CommitBuffer } from './commit-buffer.ts'
 import { Database } from './database.ts'
 import { KeyCodec } from './key-codec.ts'
 import { type LevelEngine, levelDb } from './level-engine.ts'
@@ -14,6 +13,7 @@ import { MemoryChangelog } from './testing/memory-changelog.ts'
 import { int32, text } from './testing/serdes.ts'
 import { store } from './testing/store.ts'
 import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { writeFlushed } from './testing/write-flushed.ts'
 
 const RANKS = store('ranks', text, int32, { kind: 'sorted', order: int32 as unknown as Serde<never> })
 
@@ -179,11 +179,7 @@ async function commit(state: TaskState, changelog: MemoryChangelog): Promise<voi
 }
 
 async function flush(index: OrderIndex, database: Database): Promise<void> {
-  const buffer = new CommitBuffer()
-  index.flush(buffer)
-  const batch = database.level.batch()
-  buffer.addTo(batch)
-  await database.write(batch)
+  await writeFlushed(index, database)
   index.applied()
 }
 

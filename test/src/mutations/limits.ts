@@ -224,7 +224,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     // The keys of a smaller part, of a commit and of a restore must not get lost when a filter grows.
     uses: [
       ['parts.unshift(part)', 'parts.splice(0, 1, part)'],
-      ['if (!entry.stored) this.#filter.add', 'if (entry.stored) this.#filter.add'],
+      ['if (value !== undefined && !stored) this', 'if (value !== undefined && stored) this'],
       ['if (valueStart >= 0) this.#filter.add', 'if (valueStart >= 0) this.#filter.mayHold'],
     ],
     tests: [`${STATE}/key-filter.test.ts#never calls`, `${STATE}/task-state.test.ts#equals a plain map`],

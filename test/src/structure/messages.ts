@@ -1,5 +1,6 @@
 import { parseSync } from 'oxc-parser'
 import type { SourceFile } from './parse-module.ts'
+import { fieldOf, isNode, type SyntaxNode } from './syntax-tree.ts'
 
 /** A text that a user of Millrace may read: the literal, and its line, counted from 1. Expressions in it are `…`. */
 export interface Message {
@@ -69,18 +70,6 @@ function calledName(node: SyntaxNode): string {
     else return String(fieldOf(callee, 'name') ?? '')
   }
   return ''
-}
-
-interface SyntaxNode {
-  readonly type: string
-}
-
-function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
-}
-
-function fieldOf(node: SyntaxNode, name: string): unknown {
-  return Object.entries(node).find(([field]) => field === name)?.[1]
 }
 
 function nodesIn(value: unknown): SyntaxNode[] {

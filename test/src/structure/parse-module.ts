@@ -1,4 +1,5 @@
 import { parseSync } from 'oxc-parser'
+import { fieldOf, isNode, type SyntaxNode } from './syntax-tree.ts'
 
 /** A TypeScript file of this repository: its path from the top, with `/`, and its text. */
 export interface SourceFile {
@@ -63,19 +64,6 @@ interface Found {
 }
 
 const WORLD = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate']
-
-/** A node of the syntax tree. The walk needs only its kind, and looks at its fields one by one. */
-interface SyntaxNode {
-  readonly type: string
-}
-
-function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
-}
-
-function fieldOf(node: SyntaxNode, name: string): unknown {
-  return Object.entries(node).find(([field]) => field === name)?.[1]
-}
 
 function nameOf(node: unknown): string {
   return isNode(node) && 'name' in node && typeof node.name === 'string' ? node.name : ''

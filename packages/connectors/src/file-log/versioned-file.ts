@@ -10,9 +10,9 @@ const VERSIONS_KEPT = 16
 
 /** What a file contained at one moment. */
 export interface Version {
-  /** 0 if there is none yet. */
+  /** 0 before the first version. */
   readonly number: number
-  /** Undefined if there is none yet. */
+  /** Undefined before the first version. */
   readonly text: string | undefined
 }
 

@@ -44,9 +44,9 @@ export interface SortedBounds<O> {
 /** What the stores by key and time have in common. `E` is their entry. The time of an entry is what their order goes by. */
 export interface TimedStore<K, V, E extends Entry<K, V>> {
   set(entry: Entry<K, V>, value: V | undefined, time?: number): void
-  /** The first time at or after `from` that may have entries; undefined if there is none. */
+  /** The first time at or after `from` that may have entries; undefined if no such time has any. */
   firstTime(from: number): number | undefined
-  /** The last time before `before` that may have entries; undefined if there is none. */
+  /** The last time before `before` that may have entries; undefined if no such time has any. */
   lastTime(before: number): number | undefined
   /**
    * Begins a scan of the entries of one time, whatever their keys, after `after` if that is given. The time must not get new
@@ -111,6 +111,6 @@ export interface TimeScan<E> {
   readonly entry: E
   /** The place of that entry in the order, as text, from which `scan` continues; undefined before the first entry. */
   readonly place: string | undefined
-  /** `entry`: the scan is at the next entry. `gathering`: not there yet, step again. `end`: there are no more. */
+  /** `entry`: the scan is at the next entry. `gathering`: not there yet, step again. `end`: the last entry is behind it. */
   step(): 'entry' | 'gathering' | 'end'
 }

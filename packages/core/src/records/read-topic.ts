@@ -38,7 +38,7 @@ export interface ReadTopicOptions {
 
 /**
  * Reads the committed records of a topic, decoded: for tests and small tools. The records of a partition come in their order;
- * between partitions there is no order. It remembers nothing: a program that must not miss records across restarts is a job.
+ * records of several partitions come in any order. It stores no position: to miss no record across restarts, write a job.
  *
  * ```ts
  * for await (const { key, value } of readTopic(log, orders, { untilEnd: true })) console.log(key, value)

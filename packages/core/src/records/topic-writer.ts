@@ -69,7 +69,7 @@ export class TopicWriter<K, V> {
    */
   send(record: NewRecord<K, V>): boolean {
     const { value, headers = NO_HEADERS } = record
-    // A record of a topic with keys has one: the compiler checks it, and `#encode` checks it where there is no compiler.
+    // The compiler checks that a record of a topic with keys has a key. For programs without types, `#encode` checks it.
     const key = record.key as K
     if (!this.#keyless) this.#encode(key)
     const timestamp = record.timestamp ?? this.#defaultTime(value, key)

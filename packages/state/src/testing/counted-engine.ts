@@ -1,22 +1,16 @@
 import { type LevelEngine, levelDb } from '../level-engine.ts'
+import { readThrough } from './read-through.ts'
 
-/** A LevelDB that counts its synchronous reads of keys that begin with `first`. */
+/** A LevelDB that counts its synchronous reads of keys: of those that begin with `first`, or of all. */
 export class CountedEngine implements LevelEngine {
   readonly check = levelDb.check
+  readonly open: LevelEngine['open']
   reads = 0
-  readonly #first: number
 
-  constructor(first: number) {
-    this.#first = first
-  }
-
-  async open(directory: string) {
-    const level = await levelDb.open(directory)
-    const read = level.getSync.bind(level)
-    level.getSync = (key) => {
-      if (key[0] === this.#first) this.reads++
+  constructor(first?: number) {
+    this.open = readThrough((key, read) => {
+      if (first === undefined || key[0] === first) this.reads++
       return read(key)
-    }
-    return level
+    }).open
   }
 }

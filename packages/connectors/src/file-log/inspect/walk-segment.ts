@@ -113,7 +113,7 @@ function foundBatch(scanner: BatchScanner): FoundBatch {
   return { position, bytes, baseOffset: baseOffset(scanner.buffer, scanner.at), nextOffset }
 }
 
-/** The whole batch at `position`, with offsets within `[offsetMin, offsetMax]`; undefined if there is none. */
+/** The whole batch at `position`, with offsets within `[offsetMin, offsetMax]`; undefined if the bytes there are not such a batch. */
 function wholeAt(
   scanner: BatchScanner,
   position: number,

@@ -40,9 +40,9 @@ export interface GroupOptions extends JoinOptions {
 
 /**
  * Membership by files. The kernel knows which members live: each holds a lock on its file. A heartbeat shows which process is
- * only stopped. There is no leader, and no lock under which the group changes: every change publishes a new version of the
- * group's state, by the member that it concerns or by the first that notices. So a process that is stopped at any instruction
- * blocks no change.
+ * only stopped. No member leads, and a change of the group takes no lock: it publishes a new version of the group's state. The
+ * member that the change concerns makes it, or the first one that notices. So a process that is stopped at any instruction
+ * does not block the group.
  *
  * A member that counts as dead is first marked as lost. From then on, it gives itself up if it runs. Then it is fenced, and
  * only then removed, and its tasks go to others. If the process that does this is stopped, the others go on with it.

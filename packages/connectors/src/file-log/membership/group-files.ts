@@ -9,7 +9,7 @@ export const GROUP_FILE = 'group'
 /** A state of the group, and the number of its version. */
 export interface GroupVersion {
   readonly number: number
-  /** Undefined if there is none, or if it cannot be read: only damage or an edit from outside makes it unreadable. */
+  /** Undefined if the group is new, or if the state cannot be read: only damage or an edit from outside makes it unreadable. */
   readonly state: GroupState | undefined
 }
 

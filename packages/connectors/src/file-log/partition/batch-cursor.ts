@@ -131,7 +131,7 @@ export class BatchCursor {
     return true
   }
 
-  /** Opens the segment that holds the position; undefined if there is none yet. */
+  /** Opens the segment that holds the position; undefined if it does not exist yet. */
   #enter(): BatchScanner | undefined {
     const tail = this.readTail()
     if (tail === undefined) return undefined

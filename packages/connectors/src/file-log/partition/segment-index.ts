@@ -8,7 +8,7 @@ import { scanBatches, segmentScanner } from './scan.ts'
 const INDEX_INTERVAL_BYTES = 64 * 1024
 /** An index that is further than this behind its closed segment is rebuilt. */
 const INDEX_LAG_BYTES_MAX = 1024 * 1024
-/** Read to check that the batch of an entry is there: most batches are no larger. */
+/** How much is read to check that an entry's batch exists: most batches are at most this large. */
 const CHUNK_BYTES = 4096
 /** Bytes of an entry; entries follow one another from the file's start. */
 export const ENTRY_BYTES = 32
