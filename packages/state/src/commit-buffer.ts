@@ -1,6 +1,6 @@
 import { ByteWriter, type Serde } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
-import type { ChangelogRun } from './changelog-run.ts'
+import type { ChangelogRun } from './changelog/changelog-run.ts'
 import { CHECKSUM_BYTES } from './database.ts'
 import type { BytesBatch } from './level-engine.ts'
 

@@ -1,4 +1,4 @@
-export { type ChangelogKey, readChangelogKey, readCheckpoint } from './changelog-records.ts'
+export { type ChangelogKey, readChangelogKey, readCheckpoint } from './changelog/changelog-records.ts'
 export {
   type Bytes,
   type BytesBatch,

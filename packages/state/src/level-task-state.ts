@@ -13,16 +13,16 @@ import type {
   TaskState,
   WindowStore,
 } from '@millrace/core/internal'
-import { appendCheckpoint, appendIdentity } from './changelog-records.ts'
-import { ChangelogRun } from './changelog-run.ts'
+import { appendCheckpoint, appendIdentity } from './changelog/changelog-records.ts'
+import { ChangelogRun } from './changelog/changelog-run.ts'
+import { LevelRestorer, type RestoredCommit } from './changelog/level-restorer.ts'
+import { encodePosition, POSITION_KEY, type PositionRecord, START } from './changelog/position-record.ts'
 import { CommitBuffer } from './commit-buffer.ts'
 import { type Database, withChecksum } from './database.ts'
 import { FrozenState } from './frozen-commit.ts'
 import { IDENTITY_KEY, type StateIdentity } from './identity.ts'
-import { LevelRestorer, type RestoredCommit } from './level-restorer.ts'
-import { encodePosition, POSITION_KEY, type PositionRecord, START } from './position-record.ts'
 import { TaskStore } from './task-store.ts'
-import type { WriteBackStore } from './write-back-store.ts'
+import type { WriteBackStore } from './write-back/write-back-store.ts'
 
 /** The assumed size of an entry before the first commit measures it. */
 const ENTRY_BYTES_GUESS = 128

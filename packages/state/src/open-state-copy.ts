@@ -1,12 +1,12 @@
 import type { Env } from '@millrace/core'
 import { ownValue, type StoreDescription, storeKeyName, type TaskState } from '@millrace/core/internal'
+import { decodePosition, POSITION_KEY } from './changelog/position-record.ts'
 import { Database } from './database.ts'
 import { copyFiles } from './files/copy-files.ts'
 import { FORMAT_VERSION, IDENTITY_KEY, type StateIdentity, storeIdentity } from './identity.ts'
 import { levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { DIRTY_BYTES_MAX, ENTRIES_MAX } from './open-task-state.ts'
-import { decodePosition, POSITION_KEY } from './position-record.ts'
 
 export interface StateCopyOptions {
   /** The directory of a task's state. No process needs to have it open. It is not changed. */

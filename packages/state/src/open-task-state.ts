@@ -1,11 +1,11 @@
 import type { Env } from '@millrace/core'
 import { FatalError, MillraceError, RefusedError } from '@millrace/core'
 import { ownValue, type StoreDescription, type TaskState } from '@millrace/core/internal'
+import { decodePosition, POSITION_KEY } from './changelog/position-record.ts'
 import { Database } from './database.ts'
 import { checkStore, IDENTITY_KEY, identityDifference, type StateIdentity, stateIdentity } from './identity.ts'
 import { type LevelEngine, levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
-import { decodePosition, POSITION_KEY } from './position-record.ts'
 
 /** 64 MiB of changes: several hundred thousand entries, or a few hundred milliseconds of LevelDB's write rate. */
 export const DIRTY_BYTES_MAX = 64 * 1024 * 1024

@@ -10,18 +10,18 @@ import {
   storeKeyName,
   type WindowStore,
 } from '@millrace/core/internal'
-import { LevelCommittedStore } from './committed-store.ts'
+import { placeOf } from './codecs/entry-place.ts'
+import { KeyCodec } from './codecs/key-codec.ts'
+import { isTimed, type ReadValue, sortedValues, typedStore, valueReader } from './codecs/store-serdes.ts'
+import { ValueCodec } from './codecs/value-codec.ts'
+import { LevelCommittedStore } from './committed/committed-store.ts'
 import type { Database } from './database.ts'
-import { placeOf } from './entry-place.ts'
 import { type StoreIdentity, storeIdentity } from './identity.ts'
-import { KeyCodec } from './key-codec.ts'
-import { isTimed, type ReadValue, sortedValues, typedStore, valueReader } from './store-serdes.ts'
-import { ValueCodec } from './value-codec.ts'
-import { WriteBackKeyValueStore } from './write-back-key-value-store.ts'
-import { WriteBackSortedStore } from './write-back-sorted-store.ts'
-import type { WriteBackStore } from './write-back-store.ts'
-import { WriteBackTimedStore } from './write-back-timed-store.ts'
-import { WriteBackWindowStore } from './write-back-window-store.ts'
+import { WriteBackKeyValueStore } from './write-back/write-back-key-value-store.ts'
+import { WriteBackSortedStore } from './write-back/write-back-sorted-store.ts'
+import type { WriteBackStore } from './write-back/write-back-store.ts'
+import { WriteBackTimedStore } from './write-back/write-back-timed-store.ts'
+import { WriteBackWindowStore } from './write-back/write-back-window-store.ts'
 
 /** One store of a task: its write-back side, its committed side, and the codec of its bytes. */
 export class TaskStore {

@@ -1,6 +1,6 @@
-import type { Database } from './database.ts'
-import type { BytesIterator } from './level-engine.ts'
-import { POSITION_KEY } from './position-record.ts'
+import { POSITION_KEY } from '../changelog/position-record.ts'
+import type { Database } from '../database.ts'
+import type { BytesIterator } from '../level-engine.ts'
 
 const EVERYTHING = { gte: Buffer.of(0), lt: Buffer.of(0xff) }
 

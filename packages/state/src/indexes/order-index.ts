@@ -1,7 +1,7 @@
 import { ByteWriter } from '@millrace/core'
-import { type CommitBuffer, LOCAL } from './commit-buffer.ts'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
-import type { KeyCodec } from './key-codec.ts'
+import type { KeyCodec } from '../codecs/key-codec.ts'
+import { type CommitBuffer, LOCAL } from '../commit-buffer.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
 import { SortedList } from './sorted-list.ts'
 
 /**

@@ -1,10 +1,10 @@
 import type { GroupPosition } from '@millrace/core'
 import type { Checkpoint, StateRestorer } from '@millrace/core/internal'
+import type { CommitBuffer } from '../commit-buffer.ts'
+import { checkStore } from '../identity.ts'
+import type { TaskStore } from '../task-store.ts'
 import { isLastPart, readChangelogKey, readCheckpoint, readIdentity } from './changelog-records.ts'
-import type { CommitBuffer } from './commit-buffer.ts'
-import { checkStore } from './identity.ts'
 import { RestoredRun } from './restored-run.ts'
-import type { TaskStore } from './task-store.ts'
 
 /** A run of whole groups, ready to be written: its entries, and its other records. */
 export interface RestoredCommit {

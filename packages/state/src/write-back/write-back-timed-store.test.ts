@@ -1,14 +1,14 @@
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
-import { type LevelEngine, levelDb } from './level-engine.ts'
-import { openTaskState } from './open-task-state.ts'
-import { CountedEngine } from './testing/counted-engine.ts'
-import { MemoryChangelog } from './testing/memory-changelog.ts'
-import { int32, text } from './testing/serdes.ts'
-import { store } from './testing/store.ts'
-import { temporaryDirectory } from './testing/temporary-directory.ts'
-import { visit } from './testing/window-entries.ts'
+import { type LevelEngine, levelDb } from '../level-engine.ts'
+import { openTaskState } from '../open-task-state.ts'
+import { CountedEngine } from '../testing/counted-engine.ts'
+import { MemoryChangelog } from '../testing/memory-changelog.ts'
+import { int32, text } from '../testing/serdes.ts'
+import { store } from '../testing/store.ts'
+import { temporaryDirectory } from '../testing/temporary-directory.ts'
+import { visit } from '../testing/window-entries.ts'
 
 const STORES = [
   store('intervals', text, int32, { kind: 'interval' }),

@@ -1,12 +1,12 @@
 import type { TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
-import { openTaskState } from './open-task-state.ts'
-import { MemoryChangelog } from './testing/memory-changelog.ts'
-import { allPages, expected, rowText, setRows } from './testing/rows.ts'
-import { int32, rawBytes } from './testing/serdes.ts'
-import { store } from './testing/store.ts'
-import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { openTaskState } from '../open-task-state.ts'
+import { MemoryChangelog } from '../testing/memory-changelog.ts'
+import { allPages, expected, rowText, setRows } from '../testing/rows.ts'
+import { int32, rawBytes } from '../testing/serdes.ts'
+import { store } from '../testing/store.ts'
+import { temporaryDirectory } from '../testing/temporary-directory.ts'
 
 test('A range by time returns each of many entries once, whether they have one time or many, and some were deleted', async () => {
   const shape = { kind: 'window', sizeMs: 10 } as const

@@ -2,8 +2,8 @@ import { ByteWriter, type Serde } from '@millrace/core'
 import { readTime, writeTime } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { float64, int32, rawBytes, text } from '../testing/serdes.ts'
 import { KeyCodec } from './key-codec.ts'
-import { float64, int32, rawBytes, text } from './testing/serdes.ts'
 
 const times = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(0, -1, 1, 2 ** 32, -(2 ** 32), 2 ** 32 - 1, -(2 ** 32) - 1))
 const byteArrays = fc

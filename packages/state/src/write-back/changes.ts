@@ -1,7 +1,7 @@
-import type { ChangelogRun } from './changelog-run.ts'
-import type { CommitBuffer } from './commit-buffer.ts'
+import type { ChangelogRun } from '../changelog/changelog-run.ts'
+import type { Values } from '../codecs/value-codec.ts'
+import type { CommitBuffer } from '../commit-buffer.ts'
 import { UndoLog } from './undo-log.ts'
-import type { Values } from './value-codec.ts'
 import type { WriteBackEntry } from './write-back-entry.ts'
 
 /** The entries of a write-back store that changed since the last freeze, each once. */

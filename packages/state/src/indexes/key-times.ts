@@ -1,8 +1,8 @@
 import { ByteWriter } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
-import { type CommitBuffer, LOCAL } from './commit-buffer.ts'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
-import type { KeyCodec } from './key-codec.ts'
+import type { KeyCodec } from '../codecs/key-codec.ts'
+import { type CommitBuffer, LOCAL } from '../commit-buffer.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
 
 /** Places in a chunk: 256 × 16 bytes are 4 KiB, which a commit rewrites for a place that comes or goes. */
 const PLACES_MAX = 256

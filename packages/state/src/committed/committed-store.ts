@@ -1,12 +1,12 @@
 import { ByteWriter } from '@millrace/core'
 import type { CommittedStore, StoredEntry, StorePage, StoreRange, StoreShape } from '@millrace/core/internal'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
-import { placeOf } from './entry-place.ts'
-import { BOUND_MAX, type KeyCodec, writeEscaped } from './key-codec.ts'
+import { placeOf } from '../codecs/entry-place.ts'
+import { BOUND_MAX, type KeyCodec, writeEscaped } from '../codecs/key-codec.ts'
+import { type ReadValue, type TypedStore, valueReader } from '../codecs/store-serdes.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
 import { PageUnderWay } from './page-under-way.ts'
 import { RangeByOrder } from './range-by-order.ts'
 import { RangeByTime } from './range-by-time.ts'
-import { type ReadValue, type TypedStore, valueReader } from './store-serdes.ts'
 
 /** Entries that are read at once: 1000 reach three quarters of the highest rate. */
 const READ_ENTRIES_MAX = 1000

@@ -1,6 +1,6 @@
 import type { Entry, InstantEntry, WindowEntry } from '@millrace/core/internal'
-import { CHECKSUM_BYTES } from './database.ts'
-import type { Values } from './value-codec.ts'
+import type { Values } from '../codecs/value-codec.ts'
+import { CHECKSUM_BYTES } from '../database.ts'
 
 /** An entry of the write-back layer: a decoded value, and what is known about its stored value. */
 export class WriteBackEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, V> {

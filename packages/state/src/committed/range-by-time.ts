@@ -8,12 +8,12 @@ import {
   TIME_BYTES,
   writeTime,
 } from '@millrace/core/internal'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
-import { BOUND_MAX } from './key-codec.ts'
+import { BOUND_MAX } from '../codecs/key-codec.ts'
+import { isTimed } from '../codecs/store-serdes.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
+import { eachEntry, type PagePlace } from '../indexes/time-page.ts'
 import { Moment } from './moment.ts'
 import type { PageUnderWay } from './page-under-way.ts'
-import { isTimed } from './store-serdes.ts'
-import { eachEntry, type PagePlace } from './time-page.ts'
 
 /** Pages of the index that are read at once: 32 KiB, a few thousand entries. */
 const PAGES_READ = 8

@@ -1,9 +1,9 @@
 import type { StoredEntry, StorePage, StoreRange } from '@millrace/core/internal'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
+import { endOfEscaped } from '../codecs/sorted-value-codec.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
+import { orderPrefix, readPlaces } from '../indexes/order-index.ts'
 import { Moment } from './moment.ts'
-import { orderPrefix, readPlaces } from './order-index.ts'
 import type { PageUnderWay } from './page-under-way.ts'
-import { endOfEscaped } from './sorted-value-codec.ts'
 
 /** Pages of the index that are read at once: 16 KiB, some hundred places. */
 const PAGES_READ = 8

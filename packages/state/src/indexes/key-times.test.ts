@@ -1,13 +1,13 @@
 import { nodeEnv } from '@millrace/core/node'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Database } from './database.ts'
-import { KeyCodec } from './key-codec.ts'
+import { KeyCodec } from '../codecs/key-codec.ts'
+import { Database } from '../database.ts'
+import { levelDb } from '../level-engine.ts'
+import { text } from '../testing/serdes.ts'
+import { temporaryDirectory } from '../testing/temporary-directory.ts'
+import { writeFlushed } from '../testing/write-flushed.ts'
 import { KeyTimes } from './key-times.ts'
-import { levelDb } from './level-engine.ts'
-import { text } from './testing/serdes.ts'
-import { temporaryDirectory } from './testing/temporary-directory.ts'
-import { writeFlushed } from './testing/write-flushed.ts'
 
 const codec = new KeyCodec('intervals', text, true)
 const latestOf = (_: number, end: number) => end - 1

@@ -1,8 +1,8 @@
 import { ByteWriter } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
-import { type CommitBuffer, LOCAL } from './commit-buffer.ts'
-import { CHECKSUM_BYTES, type Database } from './database.ts'
-import type { KeyCodec } from './key-codec.ts'
+import type { KeyCodec } from '../codecs/key-codec.ts'
+import { type CommitBuffer, LOCAL } from '../commit-buffer.ts'
+import { CHECKSUM_BYTES, type Database } from '../database.ts'
 import { SortedList } from './sorted-list.ts'
 import { comparePlaces, type EachEntry, eachEntry, type PagePlace, TimePage } from './time-page.ts'
 

@@ -1,6 +1,6 @@
-import type { ChangelogRun } from './changelog-run.ts'
+import type { ChangelogRun } from '../changelog/changelog-run.ts'
+import type { CommitBuffer } from '../commit-buffer.ts'
 import type { Changes } from './changes.ts'
-import type { CommitBuffer } from './commit-buffer.ts'
 
 /** What a task's state does with its write-back stores of any kind. */
 export interface WriteBackStore {

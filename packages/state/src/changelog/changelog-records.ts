@@ -1,7 +1,7 @@
 import type { Checkpoint, InputCheckpoint } from '@millrace/core/internal'
+import { CHANGELOG_ONLY, type CommitBuffer } from '../commit-buffer.ts'
+import type { StoreIdentity } from '../identity.ts'
 import { type ChangelogRun, LAST, PART_PREFIX } from './changelog-run.ts'
-import { CHANGELOG_ONLY, type CommitBuffer } from './commit-buffer.ts'
-import type { StoreIdentity } from './identity.ts'
 
 /**
  * What the changelog holds besides entries. The first bytes of the key distinguish the kinds, as no name begins with a zero

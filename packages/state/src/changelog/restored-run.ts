@@ -1,5 +1,5 @@
 import { type InputCheckpoint, murmur2 } from '@millrace/core/internal'
-import { CommitBuffer } from './commit-buffer.ts'
+import { CommitBuffer } from '../commit-buffer.ts'
 
 const SLOTS_MIN = 1024
 

@@ -1,11 +1,11 @@
 import type { Checkpoint, TaskState } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test } from 'vitest'
-import { openTaskState } from './open-task-state.ts'
-import { addBatch, MemoryChangelog, OVERHEAD_BYTES } from './testing/memory-changelog.ts'
-import { json, text } from './testing/serdes.ts'
-import { store } from './testing/store.ts'
-import { temporaryDirectory } from './testing/temporary-directory.ts'
+import { openTaskState } from '../open-task-state.ts'
+import { addBatch, MemoryChangelog, OVERHEAD_BYTES } from '../testing/memory-changelog.ts'
+import { json, text } from '../testing/serdes.ts'
+import { store } from '../testing/store.ts'
+import { temporaryDirectory } from '../testing/temporary-directory.ts'
 
 const ENTRIES = 100
 const CHECKPOINT: Checkpoint = new Map([
