@@ -102,7 +102,7 @@ export {
   type RepartitionTopic,
   resolvePartitions,
 } from './topology/resolve-partitions.ts'
-export { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic } from './topology/steps.ts'
+export { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {

@@ -12,7 +12,7 @@ import {
   type Topic,
   type TopicRecord,
 } from '@millrace/core'
-import { durationMs, namedTopics, type PlanNode, toTopology } from '@millrace/core/internal'
+import { durationMs, namedTopics, stepsOf, toTopology } from '@millrace/core/internal'
 import { type JobView, type RunningJob, type RunOptions, runJob, type ServedView } from '@millrace/runtime'
 import { MemoryLevels } from './memory-levels.ts'
 import { StillEnv } from './still-env.ts'
@@ -239,13 +239,6 @@ export function openTestDriver(job: Job, options?: TestDriverOptions): Promise<T
 
 /** The same job, with all its named tables as views. Views are only read, so its tasks are the same. */
 function withAllViews(job: Job): Job {
-  const steps = new Set<PlanNode>()
-  const visit = (node: PlanNode): void => {
-    if (steps.has(node)) return
-    steps.add(node)
-    node.inputs.forEach(visit)
-  }
-  job.outputs.forEach(visit)
-  const kept = [...steps].filter((step) => step.stores.length > 0 && !job.outputs.includes(step))
+  const kept = stepsOf(job.outputs).filter((step) => step.stores.length > 0 && !job.outputs.includes(step))
   return { ...job, outputs: [...job.outputs, ...kept] }
 }
