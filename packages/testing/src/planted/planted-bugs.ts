@@ -36,6 +36,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: '    await this.#write(producer, decided)\n',
     to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, decided)\n",
+    seed: 25,
   },
   {
     name: 'decision not durable',
@@ -48,14 +49,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: 'if (this.#journal.isFenced) throw writerFenced(this.transactionalId)',
     to: '',
-    seed: 9,
+    seed: 668,
+    troubles: ['pause'],
   },
   {
     name: 'journal written in place',
     file: `${LOG}/transactions/journal.ts`,
     from: 'latest?.at === 0 ? SLOT_BYTES : 0',
     to: '0',
-    seed: 35,
+    seed: 65,
   },
   {
     name: 'committed transaction aborted by who finishes it',
@@ -69,7 +71,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/membership/file-membership.ts`,
     from: '    await this.#options.fence(member)\n',
     to: '',
-    seed: 95,
+    seed: 125,
   },
   {
     name: 'a stopped member blocks its group',
@@ -87,6 +89,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 
   async #publish(before: number, text: string, unique: string): Promise<boolean> {
 `,
+    seed: 15,
   },
   {
     name: 'a stopped member blocks a partition',
@@ -96,6 +99,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       await this.syncTail()
       return result
 `,
+    seed: 14,
   },
   {
     name: 'undecided records are read',
@@ -137,7 +141,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/partition/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',
     to: '',
-    seed: 88,
+    seed: 297,
   },
   {
     name: 'no directory fsync',
@@ -182,7 +186,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/whole-log.ts`,
     from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
     to: 'return await log.admin.offsets(topic, partition)',
-    seed: 230,
+    seed: 357,
   },
   {
     name: 'task given up without a commit',
@@ -202,7 +206,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '    await session.outputs.abort()\n',
     to: '',
-    seed: 50,
+    seed: 60,
   },
   {
     name: 'an input is idle some time after the start',
@@ -259,7 +263,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'packages/connectors/src/membership/group-state.ts',
     from: 'const isRunning = members.some(([, member]) => runs(member))',
     to: 'const isRunning = false',
-    seed: 600,
+    seed: 620,
   },
   {
     name: 'time does not wait for finals',
