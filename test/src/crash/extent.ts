@@ -21,6 +21,30 @@ export async function forEach<T>(items: readonly T[], each: (item: T, index: num
   await Promise.all([worker(), worker()])
 }
 
+/**
+ * Calls `each` for a sample of the points of a run, or for all of them if everything is tried. A later run may not come to a
+ * point that an earlier one had: `each` returns whether it did. If not, the next points take its place. Returns how many points
+ * were reached, and how many that should be at least.
+ */
+export async function forEachReached<T>(
+  points: readonly T[],
+  count: number,
+  each: (point: T, index: number) => Promise<boolean>,
+): Promise<{ readonly reached: number; readonly atLeast: number }> {
+  const first = sampled([...points.keys()], count)
+  let reached = 0
+  await forEach(first, async (at, index) => {
+    // Nothing replaces a point if all are tried anyway.
+    const tried = EVERYTHING ? points.slice(at, at + 1) : [...points.slice(at), ...points.slice(0, at)].slice(0, count)
+    for (const point of tried) {
+      if (!(await each(point, index))) continue
+      reached++
+      return
+    }
+  })
+  return { reached, atLeast: EVERYTHING ? first.length * 0.8 : first.length }
+}
+
 /** Skips a test, with a message, if the machine lacks something. In CI that is a failure. */
 export function needs(context: { skip(note: string): void }, there: boolean, what: string): void {
   if (there) return
