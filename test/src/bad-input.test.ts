@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
       return ['topics', 'tail', 'a', '--partition', '1']
     },
     code: 4,
-    message: ['PARTITION_MISSING', 'a has no partition 1', 'It has 1, counted from 0'],
+    message: ['PARTITION_MISSING', 'a has no partition 1', 'It has 1 partition, counted from 0'],
   },
   ...['parquet', 'ndjson', 'csv'].map((kind) => ({
     what: `an import of a ${kind} that is a folder`,

@@ -59,9 +59,9 @@ test('an import reports what retention leaves of records that are imported with 
   expect(records).toBeLessThan(20_000)
   const [remain, gone] = [records.toLocaleString('en-US'), (20_000 - records).toLocaleString('en-US')]
   const expiring =
-    records > 0 ? `; ${remain} are older than its retention, and are deleted when their segment is closed` : ''
+    records > 0 ? `; ${remain} are older than the topic's retention, and are deleted when their segment is closed` : ''
   expect(output).toContain(
-    `20,000 records imported into a; the topic's retention has deleted ${gone} of them, ${remain} remain${expiring} (`,
+    `20,000 records imported into a; the topic's retention has deleted ${gone} of them, and kept ${remain}${expiring} (`,
   )
   expect(output).toContain(
     'Event time: at, seconds since 1970, from 2001-01-01T00:01:00.000Z to 2001-01-01T05:34:19.000Z',

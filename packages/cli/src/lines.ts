@@ -71,5 +71,5 @@ export function textOf(line: string | Buffer, first: boolean, where: string): st
 export function byteAt(line: Buffer): string {
   const decoded = Buffer.from(line.toString())
   const index = line.findIndex((byte, at) => byte !== decoded[at])
-  return `byte 0x${line.toString('hex', index, index + 1)} at ${index + 1}`
+  return `byte ${index + 1} is 0x${line.toString('hex', index, index + 1)}`
 }

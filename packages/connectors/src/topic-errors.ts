@@ -1,4 +1,5 @@
 import { FatalError, RefusedError } from '@millrace/core'
+import { amount } from '@millrace/core/internal'
 
 export function topicMissing(topic: string): RefusedError {
   return new RefusedError(
@@ -21,7 +22,7 @@ export function checkPartition(topic: string, partition: number, partitions: num
   if (Number.isSafeInteger(partition) && partition >= 0 && partition < partitions) return
   throw new RefusedError(
     'PARTITION_MISSING',
-    `Topic ${topic} has no partition ${partition}. It has ${partitions}, from 0 to ${partitions - 1}`,
+    `Topic ${topic} has no partition ${partition}. It has ${amount(partitions, 'partition')}, counted from 0`,
     { topic, partition },
   )
 }
@@ -29,7 +30,8 @@ export function checkPartition(topic: string, partition: number, partitions: num
 export function offsetGone(topic: string, partition: number, offset: number, start: number): FatalError {
   return new FatalError(
     'OFFSET_GONE',
-    `Partition ${topic}/${partition} cannot be read from offset ${offset}: retention or a purge deleted its records before offset ${start}`,
+    `Partition ${topic}/${partition} cannot be read from offset ${offset}: retention or a purge deleted its records before offset ${start}. ` +
+      `Read from offset ${start} on (for a job: run "millrace reset <job>"), and give the topic a longer retention`,
     { topic, partition, offset },
   )
 }

@@ -123,8 +123,8 @@ export class DeadLetters {
     if (!(cause instanceof RecordError)) return cause
     return new RecordError(
       'RECORD_TOO_LARGE',
-      `${where} is a bad row, and topic ${this.topic} does not accept its dead letter: ${cause.message}. Name a topic with a larger ` +
-        '--record-bytes-max with --dead-letters',
+      `${where} is a bad row, and topic ${this.topic} does not accept its dead letter: ${cause.message}. Give --dead-letters ` +
+        'a topic with a larger --record-bytes-max',
       { topic: this.topic, cause },
     )
   }

@@ -56,7 +56,7 @@ function columnsOf(
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) {
     throw badInput(
-      `${file}, line ${header.line}: two columns are named ${JSON.stringify(twice)}. Name each column once`,
+      `${file}, line ${header.line}: two columns are named ${JSON.stringify(twice)}. Give each column its own name`,
     )
   }
   const place = (name: string, purpose: string): number => {
@@ -94,7 +94,7 @@ function rowOf(record: CsvRecord, columns: CsvColumns, file: string): ImportedRo
     const column = Math.min(cells.length, names.length) + 1
     const counted = `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}`
     return bad(
-      `, column ${column}: the row has ${counted} and the header ${names.length}. Quote cells that contain the delimiter`,
+      `, column ${column}: the row has ${counted}, and the header has ${names.length}. Quote cells that contain the delimiter`,
     )
   }
   let json = ''

@@ -66,7 +66,7 @@ describe('lines of JSON', () => {
     [
       'a line that is not UTF-8',
       Buffer.from('{"id":"\xe9"}\n', 'latin1'),
-      'a.ndjson, line 1 is not UTF-8 (byte 0xe9 at 8). Give its encoding, such as --encoding latin1',
+      'a.ndjson, line 1 is not UTF-8 (byte 8 is 0xe9). Give its encoding, such as --encoding latin1',
     ],
   ])('are refused by their number: %s', async (_, content, message) => {
     const { output, code } = await imported('a.ndjson', content)
@@ -127,7 +127,7 @@ describe('a CSV file', () => {
   test('of another encoding is read in that, and otherwise refused by its line', async () => {
     const latin1 = Buffer.from('id,n\nM\xfcller,1\nM\xf6ller,2\n', 'latin1')
     expect((await imported('a.csv', latin1)).output).toContain(
-      'a.csv, line 2 is not UTF-8 (byte 0xfc at 2). Give its encoding',
+      'a.csv, line 2 is not UTF-8 (byte 2 is 0xfc). Give its encoding',
     )
     expect((await imported('a.csv', latin1, [...BY_ID, '--encoding', 'latin1'])).keys).toEqual(['Müller', 'Möller'])
     const utf16 = Buffer.from('\ufeffid,n\nMüller,1\n', 'utf16le')
@@ -152,8 +152,12 @@ describe('a CSV file', () => {
   })
 
   test.each([
-    ['a ragged row', 'id,n\n1,2\n3\n', 'a.csv, line 3, column 2: the row has 1 cell and the header 2'],
-    ['a row with a cell too many', 'id,n\n1,2,3\n', 'a.csv, line 2, column 3: the row has 3 cells and the header 2'],
+    ['a ragged row', 'id,n\n1,2\n3\n', 'a.csv, line 3, column 2: the row has 1 cell, and the header has 2'],
+    [
+      'a row with a cell too many',
+      'id,n\n1,2,3\n',
+      'a.csv, line 2, column 3: the row has 3 cells, and the header has 2',
+    ],
     [
       'a stray quote',
       'id,n\n1,2\n3,a"b\n4,5\n',

@@ -30,7 +30,9 @@ export function formatOf(path: string): Format {
   const format = Object.hasOwn(EXTENSIONS, inner) ? EXTENSIONS[inner] : undefined
   if (format !== undefined) return format
   const known = Object.keys(EXTENSIONS).join(', ')
-  throw badInput(`File ${path} has an unknown kind. Name it ${known}, each also with .gz or .zst, or give --format`)
+  throw badInput(
+    `File ${path} has an unknown kind. Give --format, or a name that ends in ${known} (text also with .gz or .zst)`,
+  )
 }
 
 /** Opens a file, or stdin; throws `FILE_MISSING` and `BAD_INPUT`. */

@@ -34,7 +34,9 @@ export function watchLoading(path: string, { stop, stderr = process.stderr }: Lo
   // The caller decides whether to await it.
   cut.catch(() => {})
   const onSlow = () =>
-    reject(brokenJobFile(path, 'never finishes loading, because it awaits something that never comes'))
+    reject(
+      brokenJobFile(path, 'never finishes loading, because it awaits something that never comes. Remove that await'),
+    )
   const onExit = (code: number) => {
     if (SIGNAL_CODES.includes(code)) return
     const error = brokenJobFile(

@@ -90,5 +90,10 @@ function damaged(data: string, { topic, partition, offset, file }: LogProblem): 
     offset === undefined
       ? ''
       : `. "millrace log dump ${topic} ${partition} --offset ${offset} --data ${data}" shows what is there`
-  return new FatalError('LOG_DAMAGED', `The log in ${data} is damaged, first in ${file}${inspect}`, { file })
+  const remedy =
+    'Restore the files from a backup' +
+    (partition === undefined
+      ? ''
+      : `, or see what "millrace log repair ${topic} ${partition} --data ${data}" would lose`)
+  return new FatalError('LOG_DAMAGED', `The log in ${data} is damaged, first in ${file}${inspect}. ${remedy}`, { file })
 }

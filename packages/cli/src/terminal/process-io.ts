@@ -56,8 +56,8 @@ function uncaught(error: unknown): unknown {
   const what = error instanceof Error ? `${error.name}: ${error.message}${placeOf(error)}` : String(error)
   return new FatalError(
     'UNCAUGHT_ERROR',
-    `An error was not caught: ${what}. A timer, or a promise without await, threw it. The process stops. A job continues ` +
-      'from its last commit when it starts again',
+    `An error was not caught: ${what}. A timer, or a promise without await, threw it. The process stops. Catch the error ` +
+      'where it happens, and start again: a job continues from its last commit',
     { cause: error },
   )
 }

@@ -24,12 +24,12 @@ export async function retentionOutcome(options: DataOptions, appended: Appended)
   const deletedCount = Math.max(0, records - kept)
   const deleted =
     deletedCount > 0
-      ? `; the topic's retention has deleted ${count(deletedCount)} of them, ${count(records - deletedCount)} remain`
+      ? `; the topic's retention has deleted ${count(deletedCount)} of them, and kept ${count(records - deletedCount)}`
       : ''
   const expiring = expired - deletedCount
-  return expiring > 0
-    ? `${deleted}; ${count(expiring)} are older than its retention, and are deleted when their segment is closed`
-    : deleted
+  if (expiring <= 0) return deleted
+  const [are, their] = expiring === 1 ? ['is', 'its'] : ['are', 'their']
+  return `${deleted}; ${count(expiring)} ${are} older than the topic's retention, and ${are} deleted when ${their} segment is closed`
 }
 
 /** How many of the records the topic still has. */

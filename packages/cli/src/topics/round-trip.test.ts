@@ -173,7 +173,7 @@ test.each([
     'a line that is not UTF-8',
     ['--key-field', 'id'],
     Buffer.from('{"id":"x"}\n{"id":"\xe9"}\n', 'latin1'),
-    'Line 2 of stdin is not UTF-8 (byte 0xe9 at 8)',
+    'Line 2 of stdin is not UTF-8 (byte 8 is 0xe9)',
   ],
   ['base64 that is not base64', ['--records'], '{"valueBase64":"!!!"}\n', 'Line 1 of stdin: valueBase64 is not base64'],
   ['two keys', ['--records'], '{"key":"a","keyBase64":"YQ==","value":1}\n', 'Line 1 of stdin: a record has "key" and'],

@@ -1,4 +1,5 @@
 import { type Batch, type Log, type PartitionReader, RefusedError, type TopicDescription } from '@millrace/core'
+import { amount } from '@millrace/core/internal'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption, withLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
@@ -91,7 +92,7 @@ function partitionsOf(topic: TopicDescription, wanted: number | undefined): numb
   if (wanted < topic.partitions) return [wanted]
   throw new RefusedError(
     'PARTITION_MISSING',
-    `Topic ${topic.name} has no partition ${wanted}. It has ${topic.partitions}, counted from 0`,
+    `Topic ${topic.name} has no partition ${wanted}. It has ${amount(topic.partitions, 'partition')}, counted from 0`,
     { topic: topic.name, partition: wanted },
   )
 }

@@ -165,7 +165,9 @@ async function printEntries(
       false,
     )
   if (more && (last ?? options.limit) === undefined) {
-    io.stderr.write('The view has more entries: --all, --limit, --last, --from, --prefix\n')
+    io.stderr.write(
+      'The view has more entries. Read them with --all or --limit, or choose with --last, --from or --prefix\n',
+    )
   }
   return read
 }
