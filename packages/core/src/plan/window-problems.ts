@@ -15,7 +15,7 @@ export function windowProblems(step: PlanNode): string[] {
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
   ]
   return problems.flatMap((problem) =>
-    problem === undefined ? [] : [`The windows of ${step.label} are not possible: ${problem}`],
+    problem === undefined ? [] : [`Step ${step.label} cannot have these windows: ${problem}`],
   )
 }
 
@@ -23,13 +23,13 @@ function advanceProblem(sizeMs: number, advanceMs: number): string | undefined {
   if (!isLength(advanceMs)) return `advance must be ${DURATION}, more than 0`
   if (advanceMs > sizeMs) return 'advance must not be more than the size, because records would fall between windows'
   if (sizeMs / advanceMs <= WINDOWS_PER_RECORD_MAX) return undefined
-  return `advance must be longer: each record would be in more than ${WINDOWS_PER_RECORD_MAX} of them`
+  return `advance must be longer, because each record would be in more than ${WINDOWS_PER_RECORD_MAX} windows`
 }
 
 function retentionProblem(retentionMs: number, graceMs: number): string | undefined {
   if (!isDuration(retentionMs)) return `retention must be ${DURATION}`
   return retentionMs < graceMs
-    ? 'retention must be at least the grace, because they accept records until then'
+    ? 'retention must be at least the grace, because a window accepts late records for that long'
     : undefined
 }
 

@@ -132,7 +132,8 @@ function decoded<T>(what: string, serde: Serde<T>, batch: Batch, start: number, 
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new RecordError(
       'RECORD_UNDECODABLE',
-      `The ${what} of the record at ${topic}/${partition} offset ${offset} cannot be read as ${serde.name}: ${reason}`,
+      `The ${what} of the record at ${topic}/${partition} offset ${offset} cannot be read as ${serde.name}: ${reason}. ` +
+        "Correct the topic's serde, or what writes the topic",
       { topic, partition, offset, cause },
     )
   }

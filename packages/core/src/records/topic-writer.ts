@@ -1,3 +1,4 @@
+import { amount } from '../amount.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Clock } from '../contracts/env.ts'
 import type { Log } from '../contracts/log.ts'
@@ -163,7 +164,7 @@ export class TopicWriter<K, V> {
     if (writer !== undefined) return writer
     throw new RefusedError(
       'PARTITION_MISSING',
-      `Topic ${this.topic} has no partition ${number}. It has ${this.#partitions.length} partitions, counted from 0`,
+      `Topic ${this.topic} has no partition ${number}. It has ${amount(this.#partitions.length, 'partition')}, counted from 0`,
       { topic: this.topic, partition: number },
     )
   }

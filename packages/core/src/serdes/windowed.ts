@@ -103,7 +103,7 @@ function checked(time: number): number {
 function readBound(bytes: Buffer, at: number): number {
   const time = readTime(bytes, at)
   if (Number.isSafeInteger(time)) return time
-  throw new Error('the bytes are not a windowed key: its window is beyond the safe integers')
+  throw new Error('the bytes are not a windowed key: the start or end of its window is not a safe integer')
 }
 
 interface WindowedJson {

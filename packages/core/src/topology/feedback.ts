@@ -31,8 +31,8 @@ export function feedbackProblems(outputs: readonly PlanNode[]): string[] {
     if (!reaches(group).has(group)) return []
     const inputs = group.inputs.filter((input) => input.kind === 'repartition').map((input) => input.label)
     return [
-      `${inputs.join(', ')} leads back, through a merge, to where its records come from. Send the other stream of that merge ` +
-        "through .repartition('…') too, so that the two are read separately",
+      `A merge joins the records of ${inputs.join(', ')} with the stream that they are computed from. Send that stream through ` +
+        ".repartition('…') too, before the merge, so that the two are read separately",
     ]
   })
 }

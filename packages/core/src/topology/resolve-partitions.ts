@@ -63,8 +63,9 @@ function partitionsOf(
   return {
     count,
     problem:
-      `Topics that are read together must have the same number of partitions, and ${list}. Send the others through ` +
-      `.repartition('…', { partitions: ${most} }) before they are merged, or create them again with the same number`,
+      `Topics that are read together must have the same number of partitions, but ${list}. Send each stream ` +
+      `with fewer than ${most} partitions through .repartition('…', { partitions: ${most} }) before it is merged, or ` +
+      'create the topics again with the same number',
   }
 }
 
@@ -80,7 +81,7 @@ function throwMissing(
   const missing = namedTopics(topology).filter((topic) => countOf(topic) === undefined)
   if (missing.length === 0) return
   const problems = missing.map(
-    (topic) => `Topic ${topic} does not exist. Create it with  millrace topics create ${topic} --partitions 4`,
+    (topic) => `Topic ${topic} does not exist. Create it with "millrace topics create ${topic} --partitions 4"`,
   )
   if (others.length > 0) throwProblems(topology.job, [...problems, ...others])
   const list = problems.map((problem) => `\n- ${problem}`).join('')

@@ -36,7 +36,7 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
   ['writes a topic with a bad name', () => job('j', source.to(numbers(''))), 'Text "" is not a valid name for a topic'],
   ['has a store with a bad name', () => job('j', count('a b')), 'Text "a b" is not a valid name for a store'],
   ['has a dead-letter topic with a bad name', () => job('j', count('a')).onError({ callback: deadLetter('?') }), '"?"'],
-  ['gives two stores one name', () => job('j', count('a'), source.toTable('a')), 'Store a has 2 steps'],
+  ['gives two stores one name', () => job('j', count('a'), source.toTable('a')), 'Store a is kept by 2 steps'],
   [
     'gives two repartition topics one name',
     () => job('j', source.repartition('a').toTable('b'), source.keyBy((n) => n).toTable('a')),
@@ -91,7 +91,7 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
   [
     'merges a stream with what was computed from it behind a repartition topic',
     () => job('j', source.keyBy(String, string()).repartition('r').merge(source).to(numbers('b'))),
-    'repartition "r" leads back',
+    'joins the records of repartition "r" with the stream that they are computed from',
   ],
 ]
 
@@ -107,7 +107,7 @@ const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
   ['no advance', hopping('1h', { advance: 0 }), 'advance must be'],
   ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
-  ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 of them'],
+  ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 windows'],
   ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
   ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least the grace'],
 ]
@@ -115,7 +115,7 @@ const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])
 test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
   const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
   expect(found).toHaveLength(1)
-  expect(found[0]).toContain(`The windows of count "a" are not possible: `)
+  expect(found[0]).toContain(`Step count "a" cannot have these windows: `)
   expect(found[0]).toContain(problem)
 })
 

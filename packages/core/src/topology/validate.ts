@@ -140,7 +140,9 @@ function storeProblems({ steps }: Draft): string[] {
     for (const { name } of step.stores) byName.set(name, [...(byName.get(name) ?? []), step])
   }
   return [...byName].flatMap(([name, sharing]) =>
-    sharing.length === 1 ? [] : [`Store ${name} has ${sharing.length} steps: ${labels(sharing)}. Rename all but one`],
+    sharing.length === 1
+      ? []
+      : [`Store ${name} is kept by ${sharing.length} steps: ${labels(sharing)}. Rename all but one of them`],
   )
 }
 
