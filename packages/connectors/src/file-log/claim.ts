@@ -56,8 +56,8 @@ function jobRunning(files: FileSystem, data: string, job: string, path: string):
   const owner = readText(files, path)?.trim()
   return new RefusedError(
     'JOB_RUNNING',
-    `Job ${job} already runs in ${data}${owner ? ` (process ${owner})` : ''}, and does not share the job. Stop it first, or run ` +
-      `this one under another name`,
+    `Job ${job} already runs in ${data}${owner ? ` (process ${owner})` : ''}, and other processes cannot join it. Stop it first, ` +
+      `or run your job under another name`,
     { job, file: path },
   )
 }

@@ -60,10 +60,14 @@ export function logDamaged(file: string, position: number, what: string, place: 
     topic === undefined
       ? ''
       : ` "millrace log dump ${topic} ${partition} --offset ${offset ?? 0} --data ${data}" shows what is there.`
+  const givesUp =
+    topic === undefined
+      ? ''
+      : `, or give up what cannot be read ("millrace log repair ${topic} ${partition} --data ${data}")`
   return new FatalError(
     'LOG_DAMAGED',
     `File ${file} is damaged at byte ${position}: ${what}${offset === undefined ? '' : ` (offset ${offset})`}. It is not the torn ` +
-      `end of an append, so nothing is skipped or repaired.${shows} Restore the file from a copy`,
+      `end of an append, so nothing is skipped or repaired.${shows} Restore the file from a copy${givesUp}`,
     { ...known, file },
   )
 }
@@ -77,7 +81,7 @@ export function partsDiffer(data: string, part: string, what: string, place: Err
     'LOG_PARTS_DIFFER',
     `Files of ${data} are not from one moment: ${part} does not fit the rest: ${what}. Some files were copied or restored at ` +
       `another moment, and results would be missing or doubled. Restore the whole directory from one backup. Without one, run ` +
-      `"millrace reset" for the jobs that wrote it and delete their outputs, to compute everything from scratch`,
+      `"millrace reset" for the jobs that wrote what does not fit, and delete their outputs, to compute everything from scratch`,
     place,
   )
 }

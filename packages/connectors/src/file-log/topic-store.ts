@@ -111,8 +111,8 @@ export class TopicStore {
     const file = topicFile(this.#data, name)
     return new FatalError(
       'LOG_DAMAGED',
-      `Topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove the ` +
-        `directory and lose its records`,
+      `Topic ${name} has partitions, but ${file}, which describes it, is missing. Restore the file from a copy, or remove ` +
+        `the topic's directory, and lose its records`,
       { topic: name, file },
     )
   }

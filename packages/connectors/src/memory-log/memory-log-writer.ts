@@ -41,7 +41,7 @@ export class MemoryLogWriter implements LogWriter {
   }
 
   async close(): Promise<void> {
-    this.#failure ??= { error: new Error('The writer is closed') }
+    this.#failure ??= { error: new Error('This writer is closed. Open another one') }
     for (const each of this.#partitions.values()) each.close()
     this.#partitions.clear()
   }

@@ -113,7 +113,8 @@ export class MemoryTransactionalWriter implements TransactionalWriter {
     // It may reject before it is waited for.
     ready?.catch(() => undefined)
     this.#check()
-    if (this.#committing !== undefined) throw new Error('The previous commit is still in progress')
+    if (this.#committing !== undefined)
+      throw new Error(`Writer ${this.transactionalId} is still committing. Await its previous commit first`)
     const own = groups.map(ownGroup)
     const transaction = this.#transaction
     try {

@@ -52,8 +52,9 @@ async function restoreFile(env: Env, backup: string, data: string, file: BackupF
   if (env.files.stat(from) === undefined) throw backupDamaged(from, 'the file is missing')
   env.files.makeDirectory(dirname(`${data}/${file.path}`))
   const { bytes, crc32c } = await copyWithChecksum(env, from, `${data}/${file.path}`)
-  if (bytes !== file.bytes) throw backupDamaged(from, `it has ${bytes} bytes, and had ${file.bytes}`)
-  if (crc32c !== file.crc32c) throw backupDamaged(from, 'its checksum differs')
+  if (bytes !== file.bytes)
+    throw backupDamaged(from, `it has ${bytes} bytes, and had ${file.bytes} when it was backed up`)
+  if (crc32c !== file.crc32c) throw backupDamaged(from, 'its checksum differs from that of the backed-up file')
 }
 
 async function syncDirectories(env: Env, directory: string): Promise<void> {

@@ -89,7 +89,8 @@ function isOf(place: ErrorPlace, topic: string, partition: number): boolean {
 function cleaningFailed(topic: string, partition: number, cause: unknown): RetriableError {
   return new RetriableError(
     'CLEANING_FAILED',
-    `Partition ${topic}/${partition} cannot be cleaned, and grows: ${messageOf(cause)}. Millrace retries when its next segment is closed`,
+    `Partition ${topic}/${partition} cannot be cleaned, and grows: ${messageOf(cause)}. Remove the cause: Millrace retries when ` +
+      `the partition's next segment is closed`,
     { topic, partition, cause },
   )
 }

@@ -149,7 +149,7 @@ function openTail(files: FileSystem, directory: string, topic: string): OpenFile
     if (systemCode(error) === 'EACCES') {
       throw new RefusedError(
         'DATA_OWNER',
-        `Partition ${directory} cannot be opened for appending, because it belongs to another user`,
+        `Partition ${directory} cannot be opened for appending, because it belongs to another user. Run as that user`,
         {
           topic,
           file: directory,

@@ -137,7 +137,8 @@ export class FileTransactionalWriter implements TransactionalWriter {
     ready?.catch(() => undefined)
     // Up to the first wait, nothing else runs: here one transaction ends and the next begins.
     this.#checkOpen()
-    if (this.#committing) throw new Error('The previous commit is still in progress')
+    if (this.#committing)
+      throw new Error(`Writer ${this.transactionalId} is still committing. Await its previous commit first`)
     const producer = this.#producer
     const sealed = groups.map((group) => seal(group, producer))
     for (const { writer } of this.#open) writer?.seal()

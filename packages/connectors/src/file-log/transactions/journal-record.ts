@@ -48,8 +48,8 @@ export function encodeRecord({ record, sequence }: NumberedRecord, transactional
   if (HEAD_BYTES + text.length > SLOT_BYTES) {
     throw new RefusedError(
       'TRANSACTION_TOO_LARGE',
-      `Writer ${transactionalId} wrote to ${decided?.partitions.length} partitions in one transaction, and a journal has ` +
-        'room for some 3,000. Write to fewer partitions, or commit more often',
+      `Writer ${transactionalId} wrote to ${decided?.partitions.length} partitions in one transaction, and the maximum is ` +
+        'some 3,000. Write to fewer partitions, or commit more often',
     )
   }
   const bytes = Buffer.concat([Buffer.alloc(HEAD_BYTES), text])

@@ -71,7 +71,7 @@ export class FileLogWriter implements LogWriter {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new Error('The writer is closed')
+    if (this.#closed) throw new Error('This writer is closed. Open another one')
   }
 
   async #flush(): Promise<void> {
