@@ -57,7 +57,7 @@ describe('a job that reads a compacted topic into a table', () => {
     await cleanAfter(25)
     await expect(world.runToEnd(theJob)).rejects.toMatchObject({
       code: 'TOMBSTONES_GONE',
-      message: expect.stringMatching(/rows\/0 .*from scratch with "millrace reset <job>"/),
+      message: expect.stringMatching(/rows\/0\. .*from scratch with "millrace reset <job>"/),
       place: { topic: 'rows', partition: 0 },
     })
     await world.log.admin.deleteTopic('copy.changelog')

@@ -92,8 +92,8 @@ function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefine
     }),
     ...removed.map(
       ([name]) =>
-        `Store ${name} is no longer part of the job. It keeps its content, and cannot continue from it once the job has ` +
-        'processed records without it',
+        `Store ${name} is no longer part of the job. Its content is kept. Once the job has processed records without the store, ` +
+        'the store cannot continue from this content',
     ),
   ]
 }
@@ -128,7 +128,7 @@ async function requireKnown(
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
       `Topic ${topic} holds records that job ${job} did not send, or sent before its changelog was deleted. They would be ` +
-        `counted together with what it sends now. Delete it with "millrace topics delete ${topic}", or run the job under another name`,
+        `counted together with what the job sends now. Delete it with "millrace topics delete ${topic}", or run the job under another name`,
       { job, topic },
     )
   }

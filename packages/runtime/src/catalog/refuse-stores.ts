@@ -1,5 +1,5 @@
 import { RefusedError } from '@millrace/core'
-import type { Topology } from '@millrace/core/internal'
+import { amount, type Topology } from '@millrace/core/internal'
 import type { CatalogPlan, Gap, StoreProblem } from './plan-catalog.ts'
 
 /** Throws `JOB_INVALID` for names that no store of the job has. */
@@ -32,10 +32,10 @@ export function refuseStores(job: string, { problems, changedTopics }: CatalogPl
   const { store, subtopology, missed } = changed ?? first
   throw new RefusedError(
     changed === undefined ? 'STORE_BEHIND' : 'STORE_CHANGED',
-    `Job ${job} cannot continue with its stores:${lines}\nChoose one. Compute everything from the start of the inputs: run ` +
-      `"millrace reset ${job}", then start the job. Start ${problems.length === 1 ? 'the store' : 'these stores'} empty ` +
-      `from now on (${flags}): the views then report from which position they count. Run the version of the job that ran last` +
-      (changed === undefined ? '' : '. Give the step a new name'),
+    `Job ${job} cannot continue with its stores:${lines}\nChoose one:\n- Compute everything from the start of the inputs: run ` +
+      `"millrace reset ${job}", then start the job\n- Start ${problems.length === 1 ? 'the store' : 'these stores'} empty ` +
+      `(${flags}): the views then report from which position they count\n- Run the version of the job that ran last` +
+      (changed === undefined ? '' : '\n- Give the step a new name'),
     { job, store, task: `${subtopology}-${missed[0]?.partition ?? 0}` },
   )
 }
@@ -46,7 +46,7 @@ function problemText({ store, subtopology, changes, missed, emptied }: StoreProb
     ...(missed.length === 0 ? [] : [`missed ${gapsText(missed)}, which the job processed without it`]),
     ...(emptied.length === 0 ? [] : [`is computed from ${emptied.join(' and ')}, which would start empty`]),
   ]
-  return `Store ${store} of the tasks ${subtopology}-… ${texts.join(', and ')}`
+  return `Store ${store} (tasks ${subtopology}-*) ${texts.join(', and ')}`
 }
 
 function gapsText(missed: readonly Gap[]): string {
@@ -54,15 +54,15 @@ function gapsText(missed: readonly Gap[]): string {
     .slice(0, GAPS_SHOWN)
     .map(({ topic, partition, from, to }) => `${topic}/${partition} from offset ${from} to ${to}`)
   const more = missed.length - shown.length
-  return shown.join(', ') + (more > 0 ? ` and ${more} other partitions` : '')
+  return shown.join(', ') + (more > 0 ? ` and ${amount(more, 'other partition')}` : '')
 }
 
 function topicChanged(job: string, { topic, changes }: CatalogPlan['changedTopics'][number]): RefusedError {
   return new RefusedError(
     'STORE_CHANGED',
     `Job ${job} cannot continue with its topic ${topic}: ${changes.join('; ')}. Records of the former kind may still be in ` +
-      `it. Choose one. Undo the change. Give the step a new name. Run "millrace reset ${job}" to compute everything from ` +
-      `the start of the inputs`,
+      `the topic.\nChoose one:\n- Undo the change\n- Give the step a new name\n- Run "millrace reset ${job}" to compute ` +
+      `everything from the start of the inputs`,
     { job, topic },
   )
 }

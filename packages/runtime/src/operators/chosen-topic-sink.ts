@@ -1,4 +1,5 @@
 import { type RecordContext, RecordError } from '@millrace/core'
+import { describeValue } from '@millrace/core/internal'
 import type { UserCallback } from './callback.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import type { BlockTask } from './step-context.ts'
@@ -54,7 +55,7 @@ export class ChosenTopicSinkOperator extends StreamOperator {
     if (typeof name === 'string') return name
     throw new RecordError(
       'CALLBACK_FAILED',
-      `The callback of ${this.#step} returned ${name}. It must return the name of a topic`,
+      `The callback of ${this.#step} returned ${describeValue(name)}. It must return the name of a topic`,
       {
         step: this.#step,
       },

@@ -45,7 +45,7 @@ export class KeyEncoder {
     } catch (cause) {
       throw new RecordError(
         'RECORD_UNENCODABLE',
-        `Step ${this.#step} cannot write a key as ${this.#serde.name}: ${cause}`,
+        `Step ${this.#step} cannot write a key as ${this.#serde.name}: ${cause instanceof Error ? cause.message : cause}`,
         {
           step: this.#step,
           cause,

@@ -133,7 +133,7 @@ export class ChangelogFollower {
     try {
       const batch = (await reader.assign(changelog, this.#partition, nextOffset - 1)).poll()
       if (batch?.nextOffset === nextOffset && batch.recordsChecksum() === checksum) return undefined
-      return `${place} has another group before offset ${nextOffset} than the last one in the store`
+      return `the commit before offset ${nextOffset} in ${place} is not the last one in the store`
     } finally {
       await reader.close()
     }

@@ -14,9 +14,9 @@ export function inputLost(place: InputPlace, end: number): RefusedError {
   const { job, topic, partition, offset } = place
   return new RefusedError(
     'INPUT_LOST',
-    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}. Records that the ` +
-      `job's results count are gone (a power cut with durability 'os', or an older copy of the data). Restore the log, or run ` +
-      `"millrace reset ${job}" to compute everything from what is there`,
+    `The job has processed ${topic}/${partition} up to offset ${offset}, but the log now ends at ${end}. The records between ` +
+      `are gone, and the job's results count them (a power cut with durability 'os', or an older copy of the data). Restore ` +
+      `the log, or run "millrace reset ${job}" to compute everything from what is there`,
     place,
   )
 }

@@ -268,9 +268,9 @@ export abstract class TaskInput implements Progress {
 function tombstonesGone({ topic, partition, baseOffset, nextOffset }: Batch): FatalError {
   return new FatalError(
     'TOMBSTONES_GONE',
-    `The job reads ${topic}/${partition} more than 24 hours behind. Compaction removed deletions at offsets ${baseOffset} ` +
-      `to ${nextOffset - 1} that it has not read, and its state would keep the deleted rows. Compute everything from scratch ` +
-      'with "millrace reset <job>"',
+    `The job is more than 24 hours behind in ${topic}/${partition}. Compaction removed deletions at offsets ${baseOffset} ` +
+      `to ${nextOffset - 1} before the job had read them, so the job would keep the deleted rows. Compute everything from ` +
+      'scratch with "millrace reset <job>"',
     { topic, partition, offset: baseOffset },
   )
 }

@@ -73,14 +73,14 @@ export async function queryPeer(
   } catch (cause) {
     if (cause instanceof RetriableError) throw cause
     if (signal.aborted) throw serverClosing()
-    const reason = late.signal.aborted ? 'in time' : cause instanceof Error ? cause.message : String(cause)
-    throw incomplete(view, owner, `does not answer (${reason})`, cause)
+    const reason = late.signal.aborted ? 'in time' : `(${cause instanceof Error ? cause.message : String(cause)})`
+    throw incomplete(view, owner, `does not answer ${reason}`, cause)
   } finally {
     timer.cancel()
   }
   if (status !== 200 && answer.code !== 'VALUE_MISSING') throw refusal(view, owner, request, answer)
   const expected = owner.partitions.toSorted((a, b) => a - b)
-  if (`${answer.parts}` !== `${expected}`) throw incomplete(view, owner, `now serves the parts ${answer.parts}`)
+  if (`${answer.parts}` !== `${expected}`) throw incomplete(view, owner, `now serves ${partsText(answer.parts)}`)
   return answer
 }
 
@@ -109,9 +109,13 @@ function refusal(view: ServedView, owner: RemoteOwner, { wanted }: PeerRequest, 
 function incomplete({ name }: ServedView, owner: RemoteOwner, what: string, cause?: unknown): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `The process at ${owner.address}, which has the parts ${owner.partitions.join(', ')} of view ${name}, ${what}. Retry in a moment`,
+    `The process at ${owner.address}, which had ${partsText(owner.partitions)} of view ${name}, ${what}. Retry in a moment`,
     { store: name, cause },
   )
+}
+
+function partsText(parts: readonly number[] = []): string {
+  return parts.length === 0 ? 'no part' : `${parts.length === 1 ? 'part' : 'parts'} ${parts.join(', ')}`
 }
 
 async function textOf({ body }: Response, holds: (bytes: number) => void): Promise<string> {

@@ -121,15 +121,15 @@ describe('a view whose parts are in several processes', () => {
     }
     expect((await queryProcess(`${here?.url}/views/v/entries`)).status).toBe(200)
     const known = here?.remoteOwners.splice(0) ?? []
-    await incomplete(/2 of them are served \(0, 1\)/)
+    await incomplete(/Served now: 0, 1\. The others/)
     here?.remoteOwners.push(
       { address: other?.address ?? '', partitions: [2, 3] },
       { address: third?.address ?? '', partitions: [4] },
     )
-    await incomplete(/now serves the parts 2,3,4/)
+    await incomplete(/now serves parts 2, 3, 4/)
     here?.remoteOwners.splice(0, 2, ...known)
     await other?.close()
-    await incomplete(/which has the parts 2, 3, 4 of view v, does not answer/)
+    await incomplete(/which had parts 2, 3, 4 of view v, does not answer/)
   })
 
   test('is read on the socket of a process that has one, without the token', async () => {

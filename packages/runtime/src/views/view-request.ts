@@ -115,8 +115,8 @@ export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
 function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {
   return new RetriableError(
     'VIEW_INCOMPLETE',
-    `View ${view.name} has ${amount(view.partitions, 'part')}, and ${served.length} of them are served ` +
-      `(${served.join(', ') || 'none'}). The others are in other processes, or are being restored or moved. ${remedy}`,
+    `View ${view.name} has ${amount(view.partitions, 'part')}. Served now: ${served.join(', ') || 'none'}. The others are in other ` +
+      `processes, or are being restored or moved. ${remedy}`,
     { store: view.name },
   )
 }
