@@ -89,7 +89,7 @@ export class MillraceClient {
     try {
       return listField(body, 'views').map(describedView)
     } catch (cause) {
-      throw badAnswer(this.#transport.url, 'its list of views has another form', cause)
+      throw badAnswer(this.#transport.url, 'its list of views has an unknown form', cause)
     }
   }
 
@@ -97,7 +97,7 @@ export class MillraceClient {
   async status(): Promise<JobStatus> {
     const body = await this.#transport.read('/status', {})
     if (isStatus(body)) return body
-    throw badAnswer(this.#transport.url, 'its status has another form')
+    throw badAnswer(this.#transport.url, 'its status has an unknown form')
   }
 
   #named<K, V>(name: string): ViewReader<K, V> {

@@ -11,9 +11,12 @@ import {
 export function serverError(url: string, status: number, body: unknown): MillraceError {
   if (isErrorBody(body)) return errorWithCode(body.code, body.message)
   if (status >= 502 && status <= 504) {
-    return new RetriableError('SERVER_UNREACHABLE', `The gateway at ${url} answered ${status}: it cannot reach the job`)
+    return new RetriableError(
+      'SERVER_UNREACHABLE',
+      `The gateway at ${url} answered ${status}: it cannot reach the job. Start the job, or correct the URL`,
+    )
   }
-  return badAnswer(url, `its answer (status ${status}) has another form`)
+  return badAnswer(url, `its answer (status ${status}) has an unknown form`)
 }
 
 /** The server at the URL does not speak Millrace's protocol. */

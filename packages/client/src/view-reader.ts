@@ -112,7 +112,7 @@ export class ViewReader<K, V> {
       return decode()
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
-      throw badAnswer(this.#transport.url, `its answer for view ${this.name} has another form (${reason})`, cause)
+      throw badAnswer(this.#transport.url, `its answer for view ${this.name} has an unknown form (${reason})`, cause)
     }
   }
 }

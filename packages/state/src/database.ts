@@ -34,7 +34,7 @@ export class Database {
       if (!isLocked(error)) throw error
       throw new RefusedError(
         'JOB_RUNNING',
-        `The state of task ${this.#task} in ${this.directory} is open in another process. Stop that one first`,
+        `The state of task ${this.#task} in ${this.directory} is open in another process. Stop that process first`,
         { task: this.#task, file: this.directory, cause: error },
       )
     }

@@ -92,8 +92,8 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
   if (changes.length === 0) return
   throw new RefusedError(
     'STATE_SERDE_CHANGED',
-    `Store ${name} of job ${job} cannot be read: it was written with ${changes.join('; ')}. Restore the former serde and ` +
-      `window. Or give the step a new name, which makes a new store. Or run "millrace reset ${job}" to compute everything ` +
+    `Store ${name} of job ${job} cannot be read, because it was written in another way: ${changes.join('; ')}. Restore ` +
+      `the former serde and window. Or give the step a new name, which makes a new store. Or run "millrace reset ${job}" to compute everything ` +
       'from the start of the inputs',
     { job, task, store: name },
   )
