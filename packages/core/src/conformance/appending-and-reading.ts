@@ -6,7 +6,7 @@ import { readAll, textSerde, write } from './records.ts'
 
 /** What is appended is read back, whole and in order. */
 export function recordsConformance({ test, factory }: LogTests): void {
-  test('gives back what was appended, in order, with offsets from 0', async (log) => {
+  test('returns what was appended, in order, with offsets from 0', async (log) => {
     await log.admin.createTopic('t')
     const writer = log.openWriter()
     const partition = await writer.openPartition('t', 0)
@@ -71,7 +71,7 @@ export function recordsConformance({ test, factory }: LogTests): void {
     assert.deepEqual(values(readAll(await log.openReader().assign('t', 1, 0))), ['one'])
   })
 
-  test('gives the same partition writer for the same partition', async (log) => {
+  test('returns the same partition writer for the same partition', async (log) => {
     await log.admin.createTopic('t')
     const writer = log.openWriter()
     assert.equal(await writer.openPartition('t', 0), await writer.openPartition('t', 0))
@@ -86,7 +86,7 @@ export function recordsConformance({ test, factory }: LogTests): void {
     assert.equal(readAll(await log.openReader().assign('t', 0, 0))[0]?.key, 'key')
   })
 
-  test('a writer that was closed takes nothing more', async (log) => {
+  test('a closed writer accepts nothing more', async (log) => {
     const [partition, writer] = await openWriter(log)
     write(partition, 'k', 'flushed')
     await writer.flush()

@@ -3,7 +3,7 @@ import type { LogTests } from './log-tests.ts'
 
 /** Claims exclude others. */
 export function claimsConformance({ test, factory }: LogTests): void {
-  test('a claim excludes everybody else until it is released', async (log) => {
+  test('a claim excludes every other claim of its name until it is released', async (log) => {
     const other = await factory.again(log)
     const claim = await log.claim('job')
     await rejects('JOB_RUNNING', other.claim('job'))
@@ -14,7 +14,7 @@ export function claimsConformance({ test, factory }: LogTests): void {
     await other.close()
   })
 
-  test('closing a log gives up its claims', async (log) => {
+  test('closing a log releases its claims', async (log) => {
     const other = await factory.again(log)
     await other.claim('job')
     await rejects('JOB_RUNNING', log.claim('job'))

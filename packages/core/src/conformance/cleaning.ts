@@ -79,7 +79,7 @@ export function cleaningConformance({ test }: LogTests): void {
     assert.equal(records.length, 20)
   })
 
-  test('deletes the oldest when a partition is larger than its retention, and stays as large as that', async (log) => {
+  test('deletes the oldest records when a partition is larger than its retention, and keeps at least that size', async (log) => {
     const retentionBytes = 6_000
     const [partition, writer] = await openWriter(log, { retentionBytes, segmentBytes: 1024 })
     for (let round = 0; round < 10; round++) {
@@ -96,7 +96,7 @@ export function cleaningConformance({ test }: LogTests): void {
     assert.equal(readAll(await log.openReader().assign('t', 0, start)).length, end - start)
   })
 
-  test('keeps everything where no retention is set', async (log) => {
+  test('keeps everything if no retention is set', async (log) => {
     const [partition, writer] = await openWriter(log, { segmentBytes: 1024 })
     for (let round = 0; round < 5; round++) {
       for (let index = 0; index < 10; index++) write(partition, 'k', 'x'.repeat(200), 1)

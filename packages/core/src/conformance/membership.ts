@@ -80,7 +80,7 @@ export function membershipConformance(tests: LogTests): void {
     await second.leave()
   })
 
-  shared('a third member takes from each as much as an even spread needs', async (log, other) => {
+  shared('a third member takes from each other member as many tasks as an even spread needs', async (log, other) => {
     const tasks = [...TASKS, 't4', 't5']
     const first = await join(log, null, tasks)
     const second = await join(other, null, tasks)
@@ -187,7 +187,7 @@ export function membershipConformance(tests: LogTests): void {
     assert.deepEqual((await withTasks(second, 4)).tasks, TASKS)
   })
 
-  shared('a group has a name', async (log) => {
+  shared('a group must have a valid name', async (log) => {
     await rejects('BAD_NAME', log.join('../group', { tasks: TASKS, description: 'this job', address: null }))
   })
 
@@ -209,7 +209,7 @@ export function membershipConformance(tests: LogTests): void {
   )
 
   shared(
-    'a member without a sign of life counts as dead, learns it when it continues, and may join again',
+    'a member without a sign of life counts as dead, gets MEMBER_FENCED when it continues, and may join again',
     async (log, other) => {
       if (factory.pause === undefined) return
       const first = await join(log)

@@ -99,7 +99,7 @@ export function stretchesConformance({ test }: LogTests): void {
       await assert.rejects(show(), /marked section/)
     })
 
-    test(`${kind} has what a list has from which the same stretches were taken back`, async (log) => {
+    test(`${kind} has what a list has after the same stretches are taken back`, async (log) => {
       await log.admin.createTopic('t')
       const { partition, show } = await open(log)
       const choices = seededChoices(kind.length)

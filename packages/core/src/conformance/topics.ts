@@ -37,7 +37,7 @@ export function topicsConformance({ test, factory }: LogTests): void {
     await other.close()
   })
 
-  test('that are not there are named by every call', async (log) => {
+  test('that do not exist are named in the error of every call', async (log) => {
     await rejects('TOPIC_MISSING', log.admin.deleteTopic('none'))
     await rejects('TOPIC_MISSING', log.admin.offsets('none', 0))
     await rejects('TOPIC_MISSING', log.openReader().assign('none', 0, 0))

@@ -95,7 +95,7 @@ export function transactionCleaningConformance({ test }: LogTests): void {
     })
   }
 
-  test('retention and purges take nothing that is not decided', async (log) => {
+  test('retention and purges delete nothing that is not decided', async (log) => {
     await log.admin.createTopic('t', { retentionBytes: 2000, segmentBytes: 1024 })
     const [writer, plain] = [await log.openTransactionalWriter('id'), log.openWriter()]
     const [partition, plainPartition] = [await writer.openPartition('t', 0), await plain.openPartition('t', 0)]

@@ -41,7 +41,7 @@ export function transactionReadingConformance({ test, factory }: LogTests): void
     }
   })
 
-  test('a reader passes over what was aborted', async (log) => {
+  test('a reader skips what was aborted', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)

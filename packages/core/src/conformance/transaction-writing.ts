@@ -5,7 +5,7 @@ import { readAll, write } from './records.ts'
 
 /** Commits and aborts of one writer. */
 export function transactionWritingConformance({ test }: LogTests): void {
-  test('records of several partitions are there once committed, and not before', async (log) => {
+  test('records of several partitions are visible once committed, and not before', async (log) => {
     await log.admin.createTopic('t', { partitions: 3 })
     const writer = await log.openTransactionalWriter('id')
     const reader = log.openReader()
@@ -28,7 +28,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     }
   })
 
-  test('a writer that was closed takes nothing more', async (log) => {
+  test('a closed writer accepts nothing more', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)
@@ -98,7 +98,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['1', '2'])
   })
 
-  test('a commit is never decided where what it waits for fails, and its writer is done for', async (log) => {
+  test('a commit is never decided if what it waits for fails, and its writer is unusable then', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)
@@ -115,7 +115,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['committed', 'after'])
   })
 
-  test('a commit of nothing is fine', async (log) => {
+  test('a commit of nothing succeeds', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)
@@ -163,7 +163,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['1', '2'])
   })
 
-  test('closing aborts what is open and gives the id free', async (log) => {
+  test('closing aborts what is open and releases the id', async (log) => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const partition = await writer.openPartition('t', 0)
@@ -181,7 +181,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     assert.deepEqual(await valuesIn(log), ['committed', 'behind', 'again'])
   })
 
-  test('one writer does many transactions', async (log) => {
+  test('one writer commits many transactions one after the other', async (log) => {
     await log.admin.createTopic('t', { partitions: 2, segmentBytes: 4096 })
     const writer = await log.openTransactionalWriter('id')
     const partitions = [await writer.openPartition('t', 0), await writer.openPartition('t', 1)] as const
@@ -221,7 +221,7 @@ export function transactionWritingConformance({ test }: LogTests): void {
     }
   })
 
-  test('ids are names, and topics must be there', async (log) => {
+  test('an id must be a valid name, and a topic must exist', async (log) => {
     await log.admin.createTopic('t')
     await rejects('BAD_NAME', log.openTransactionalWriter('../id'))
     const writer = await log.openTransactionalWriter('id')

@@ -5,7 +5,7 @@ import { readAll, write } from './records.ts'
 
 /** Waiting for records costs nothing and ends when it should. */
 export function waitingConformance({ test, factory }: LogTests): void {
-  test('ends at once where there is something, at the time-out where there is nothing, and when aborted', async (log) => {
+  test('ends at once if there are records, at the time-out if there are none, and when aborted', async (log) => {
     const [partition, writer] = await openWriter(log)
     const reader = log.openReader()
     const partitionReader = await reader.assign('t', 0, 0)
@@ -21,7 +21,7 @@ export function waitingConformance({ test, factory }: LogTests): void {
     assert.equal(readAll(partitionReader).length, 1)
   })
 
-  test('is woken by what a writer sends, without a flush', async (log) => {
+  test('is woken by what a writer appends, without a flush', async (log) => {
     const [partition, writer] = await openWriter(log)
     const other = await factory.again(log)
     const reader = other.openReader()
@@ -41,7 +41,7 @@ export function waitingConformance({ test, factory }: LogTests): void {
     await other.close()
   })
 
-  test('is woken by an append of another', async (log) => {
+  test('is woken by an append of another writer', async (log) => {
     await log.admin.createTopic('t', { partitions: 2 })
     const reader = log.openReader()
     await reader.assign('t', 0, 0)
