@@ -15,7 +15,7 @@ function reported(error: unknown): { readonly code: number; readonly output: str
   return { code, output: String(stderr.read()) }
 }
 
-test('what the system refuses has a code, and the reason that the system gives', () => {
+test('a refusal of the system is reported with a code, and with the reason of the system', () => {
   let refused: unknown
   try {
     readFileSync('/missing/millrace')
@@ -27,13 +27,16 @@ test('what the system refuses has a code, and the reason that the system gives',
   expect(code).toBe(EXIT.failed)
 })
 
-test.each([[new TypeError('x is not a function')], ['a string that was thrown']])('%s has a code too', (error) => {
-  const { code, output } = reported(error)
-  expect(output).toMatch(/^INTERNAL_ERROR: Millrace has a fault: .*Please report it/)
-  expect(code).toBe(EXIT.failed)
-})
+test.each([[new TypeError('x is not a function')], ['a string that was thrown']])(
+  '%s is reported as a fault of Millrace',
+  (error) => {
+    const { code, output } = reported(error)
+    expect(output).toMatch(/^INTERNAL_ERROR: Millrace has a fault: .*Please report it/)
+    expect(code).toBe(EXIT.failed)
+  },
+)
 
-test('settings of a topic are named as options, and words that are like them stay', () => {
+test('a message names settings of a topic as options, and keeps words that only look like settings', () => {
   const message = 'the topic has 3 partitions: recordBytesMax is 5, partitions is 0; cleanup goes on'
   expect(reported(new RefusedError('BAD_TOPIC_SETTINGS', message)).output).toBe(
     'BAD_TOPIC_SETTINGS: the topic has 3 partitions: --record-bytes-max is 5, --partitions is 0; cleanup goes on\n',

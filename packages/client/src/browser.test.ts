@@ -82,6 +82,6 @@ test.each([
   [`import {\n  a,\n  type B,\n} from './b.ts'`, ['./b.ts']],
   [`const fs = await import('node:fs')`, ['node:fs']],
   [`import type { Buffer } from 'node:buffer'`, []],
-])('imports are found: %s', (source, found) => {
+])('the check finds imports: %s', (source, found) => {
   expect(importsOf(source)).toEqual(found)
 })

@@ -104,7 +104,7 @@ test.each(['end', 'break'] as const)('a connection that fails by %s is opened ag
   expect(events).toEqual(['@5', '@9', ['ATL', 1, '@10']])
 })
 
-test('a new connection at which nothing was missed goes unnoticed', async () => {
+test('a new connection that missed no change is not reported', async () => {
   const server = serve()
   const { events } = follow(server)
   await settle()
@@ -158,7 +158,7 @@ test('a silent connection is opened again, and one that shows signs of life is n
   expect(server.streams[0]?.aborted).toBe(true)
 })
 
-test('unsubscribing closes the connection, and nothing is tried again', async () => {
+test('unsubscribing closes the connection, and ends the retries', async () => {
   const server = serve()
   const { events, subscription } = follow(server)
   await settle()
@@ -189,7 +189,7 @@ test.each(['ends', 'says nothing'])('a first connection that %s before its start
   expect(events).toEqual(['SERVER_UNREACHABLE'])
 })
 
-test('what the server refuses for good ends it', async () => {
+test('a permanent refusal of the server ends the stream', async () => {
   const server = serve()
   const { events } = follow(server)
   await settle()
@@ -201,7 +201,7 @@ test('what the server refuses for good ends it', async () => {
   expect(events).toEqual(['@5', 'VIEW_MISSING'])
 })
 
-test('what the server refuses for now is tried again', async () => {
+test('a temporary refusal of the server is retried', async () => {
   const server = serve()
   const { events } = follow(server)
   await settle()

@@ -156,7 +156,7 @@ test.each([
   ['BAD_REQUEST', 400, RefusedError],
   ['POSITION_NOT_REACHED', 504, RetriableError],
   ['QUERY_FAILED', 500, RefusedError],
-])("the server's error %s arrives as what it is", async (code, status, type) => {
+])("the server's error %s arrives with its class, code and message", async (code, status, type) => {
   const server = new ScriptedServer()
   server.answer('/views/totals/value', { code, message: 'what and why' }, status)
   const error = await client(server)
@@ -193,13 +193,13 @@ test.each([
   ['JSON of another kind', () => Response.json([1]), 'BAD_ANSWER'],
   ['an entry without a position', () => Response.json({ key: 'a', value: 1 }), 'BAD_ANSWER'],
   ['null', () => Response.json(null), 'BAD_ANSWER'],
-])('%s instead of an answer has its own error', async (_what, response, code) => {
+])('%s instead of an answer is refused with the right code', async (_what, response, code) => {
   const server = new ScriptedServer()
   server.respond('/views/totals/value', response)
   await expect(client(server).view('totals').get('ATL')).rejects.toMatchObject({ code })
 })
 
-test("a caller's own abort stays what it is", async () => {
+test('a read that the caller aborts rejects with an AbortError', async () => {
   const server = new ScriptedServer()
   const stop = new AbortController()
   server.respond('/views/totals/value', () => {

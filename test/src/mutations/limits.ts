@@ -37,7 +37,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/EVENT_TIME_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/event-time-field.test.ts`] },
   'cli/LINE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/lines.test.ts`] },
   'cli/LOADING_NOTE_MS': { becomes: NEVER, tests: [`${CLI}/jobs/watch-loading.test.ts`] },
-  'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills its message`] },
+  'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills the message`] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/UNIT_RATIO': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },

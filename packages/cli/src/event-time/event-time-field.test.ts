@@ -71,7 +71,7 @@ describe('an event time', () => {
     expect([read(5), read(2001, 'ms'), read(2001, 's')]).toEqual([5, 2001, 2_001_000])
   })
 
-  test('a column that holds dates by its own type is read whatever its numbers look like, and needs no unit', () => {
+  test('of a column of the type date is read whatever its numbers look like, and needs no unit', () => {
     expect(read(MINUTE / 1000, undefined, true)).toBe(MINUTE / 1000)
     expect(() => read(MINUTE, 's', true)).toThrow('Leave out --timestamp-unit')
   })

@@ -74,7 +74,7 @@ describe('what a number looks like', () => {
   })
 })
 
-test('digits are counted as whole numbers count them', () => {
+test('a number with decimal places gives the time that exact whole-number arithmetic gives', () => {
   const digits = fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n })
   fc.assert(
     fc.property(digits, fc.integer({ min: 0, max: 9 }), fc.constantFrom(...TIME_UNITS), (units, places, unit) => {
@@ -94,7 +94,7 @@ test('a time is rounded down to whole milliseconds, and fractions of seconds are
   ])
 })
 
-test('a number that no digits can hold is further away than any date', () => {
+test('a number with an exponent out of range is infinite, 0 or -1 ms', () => {
   expect(toMilliseconds('1e999999999', 's')).toBe(Number.POSITIVE_INFINITY)
   expect([toMilliseconds('1e-999999999', 's'), toMilliseconds('-1e-999999999', 's')]).toEqual([0, -1])
 })

@@ -14,7 +14,7 @@ async function imported(name: string, content: string | Uint8Array, options: rea
 describe('bad rows', () => {
   const CSV = 'id,n\n# comment\n1,2\n3,a"b\n4,"x\ny"\n5\n"6",z"\n7,8\n'
 
-  test('end the import after what stands before them', async () => {
+  test('end the import after the rows before them are appended', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.csv', 'id,n\n1,2\n3\n4,5\n')
     const { code, stdout, stderr } = await folder.run(['topics', 'import', 'a', file, ...BY_ID])
@@ -42,7 +42,7 @@ describe('bad rows', () => {
     expect(output).toContain('1 record imported into a; 50 bad rows skipped')
   })
 
-  test('are dead letters, once however often the import is resumed', async () => {
+  test('become dead letters once, however often the import is resumed', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.csv', CSV)
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--on-error', 'dead-letter', '--resume']
@@ -69,7 +69,7 @@ describe('bad rows', () => {
     ])
   })
 
-  test('that are larger than the topics take are dead letters without the row', async () => {
+  test('that are larger than the topics accept become dead letters without the row', async () => {
     using folder = new DataFolder()
     const lines = ['{"id":1}', `{"id":2,"text":"${'x'.repeat(1_200_000)}"}`, `${'y'.repeat(1_200_000)}`, '{"id":3}']
     const file = folder.write('a.ndjson', lines.join('\n'))
@@ -92,7 +92,7 @@ describe('bad rows', () => {
     ])
   })
 
-  test('have the start of a message in their dead letter if a cell fills its message', async () => {
+  test('have only the start of the message in their dead letter if a cell fills the message', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.csv', `id,n\n1,${'x'.repeat(50_000)}\n`)
     const args = ['topics', 'import', 'a', file, ...BY_ID, '--columns', 'n:number', '--on-error', 'dead-letter']
@@ -103,7 +103,7 @@ describe('bad rows', () => {
     expect(dead.headers[1].value).toHaveLength(2001)
   })
 
-  test('whose dead letter is not taken end the import, and are not counted', async () => {
+  test('whose dead letter is refused end the import, and are not counted', async () => {
     using folder = new DataFolder()
     await folder.succeed(['topics', 'create', 'dead', '--record-bytes-max', '60'])
     const file = folder.write('a.ndjson', '{"id":1}\n{}\n{"id":3}\n')
@@ -115,7 +115,7 @@ describe('bad rows', () => {
     expect(code).not.toBe(0)
   })
 
-  test('are also rows that the log does not take, and each names its line', async () => {
+  test('include rows that the log refuses, and each error names its line', async () => {
     using folder = new DataFolder()
     await folder.succeed(['topics', 'create', 'a', '--record-bytes-max', '200'])
     const lines = [

@@ -37,7 +37,7 @@ describe('lines of JSON', () => {
     expect((await imported('a.ndjson', '{"id":1,"n":0.30000000000000004}\n')).output).not.toContain('rounds')
   })
 
-  test('are named with the path to the first number that JavaScript rounds, and only if they are imported', async () => {
+  test('are reported with the path to the first number that JavaScript rounds, and only if they are imported', async () => {
     const nested = '{"id":1,"order":{"items":[{"id":1},{"id":9007199254740993}]}}'
     const bad = '{"other":9007199254740993}\n'
     const { output } = await imported('a.ndjson', `${bad}${nested}\n${bad}`, [...BY_ID, '--on-error', 'skip'])
@@ -96,7 +96,7 @@ describe('a CSV file', () => {
     expect(values).toEqual(['{"id":"1","amount":"10.50"}', '{"id":"2","amount":null}'])
   })
 
-  test('with too many digits for a number is decimal by itself', async () => {
+  test('with too many digits for a number gets decimals, without a stated type', async () => {
     const { values } = await imported('a.csv', 'id,n\n1,0.12345678901234567890\n2,1.0\n')
     expect(values).toEqual(['{"id":1,"n":"0.12345678901234567890"}', '{"id":2,"n":"1.0"}'])
   })
@@ -135,7 +135,7 @@ describe('a CSV file', () => {
     expect((await imported('a.csv', utf16, [...BY_ID, '--encoding', 'utf-16le'])).keys).toEqual(['Müller'])
   })
 
-  test('of another encoding has bad rows by their lines', async () => {
+  test('of another encoding has its bad rows reported by line', async () => {
     const content = Buffer.concat([Buffer.from('id,n\n1,'), Buffer.of(0x82, 0x0a), Buffer.from('2,x\n')])
     const options = [...BY_ID, '--encoding', 'shift_jis']
     expect((await imported('a.csv', content, options)).output).toContain(
@@ -279,7 +279,7 @@ describe('an import', () => {
     expect(stderr).toContain('it is a directory (EISDIR). Name the files in it')
   })
 
-  test('that fails before its first record leaves no topic behind, unless it was there', async () => {
+  test('that fails before its first record leaves no topic behind, unless the topic existed before', async () => {
     using folder = new DataFolder()
     const bad = folder.write('a.ndjson', '{}\n')
     const run = () => folder.run(['topics', 'import', 'a', bad, ...BY_ID])
@@ -290,7 +290,7 @@ describe('an import', () => {
     expect(await folder.keys('a')).toEqual([])
   })
 
-  test('of a file without a time gives every row the stated one, or that of the import', async () => {
+  test('of a file without times gives every row the stated time, or the time of the import', async () => {
     using folder = new DataFolder()
     const file = folder.write('a.ndjson', LINES)
     const times = async (topic: string) => (await folder.tail(topic)).map((line) => JSON.parse(line).timestamp)

@@ -55,7 +55,7 @@ describe('a damaged page', () => {
     },
   )
 
-  test('of a file that is whole has the values of every other codec', async () => {
+  test('comes from a file whose whole pages have the same values with every codec', async () => {
     using folder = new DataFolder()
     const values = await valuesOf(folder, original('compressed-gzip'))
     expect(values).toHaveLength(60)
@@ -70,7 +70,7 @@ test.each([
   ['checksums', 2],
   ['compressed-snappy', 2],
 ] as const)(
-  'a damaged byte of %s is refused in words, not in those of the engine',
+  'a damaged byte of %s is refused with a message for users, not with an error of the engine',
   {
     timeout: 60_000,
   },
@@ -99,7 +99,7 @@ describe('a block of LZ4', () => {
     expect(Buffer.from(block([0x11, 97, 1, 0, 0x20, 98, 99], 8)).toString()).toBe('aaaaaabc')
   })
 
-  test('is read behind the lengths of Hadoop', () => {
+  test('is read after the two lengths that Hadoop writes before it', () => {
     const bytes = [0, 0, 0, 5, 0, 0, 0, 6, 0x50, ...hello]
     const unpacked = checkedCompressors.LZ4?.(Uint8Array.from([...bytes, ...bytes]), 10)
     expect(Buffer.from(unpacked ?? []).toString()).toBe('hellohello')

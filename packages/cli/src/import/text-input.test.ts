@@ -105,7 +105,7 @@ describe('text of a stated encoding', () => {
     ['utf-16le', utf16le('é\na\ud800b\n\ufffd\nü'), ['é', undefined, '\ufffd', 'ü']],
     ['utf-16le', utf16le('é\na').subarray(0, -1), ['é', undefined]],
     ['utf-16be', utf16be('é\n\udc00\nĀ\nü\n'), ['é', undefined, 'Ā', 'ü']],
-  ])('is read line by line, and a bad line does not take others with it: %s %#', async (encoding, content, lines) => {
+  ])('is read line by line, and a bad line spoils no other line: %s %#', async (encoding, content, lines) => {
     for (const length of [content.length, 1, 2, 3]) expect(await linesOf(content, encoding, length)).toEqual(lines)
   })
 })

@@ -35,14 +35,14 @@ const running =
     response.end(JSON.stringify({ job, phase: 'running', atMs: 0, tasks: [] }))
   }
 
-test('a job that is announced and does not answer within two seconds is passed over', async () => {
+test('a job that is announced and does not answer within two seconds is skipped', async () => {
   await announce('silent', () => undefined)
   await expect(findRunningJob(data, undefined)).rejects.toMatchObject({ code: 'JOB_NOT_RUNNING' })
   await announce('alive', running('alive'))
   expect(await findRunningJob(data, undefined)).toMatchObject([{ job: 'alive' }])
 })
 
-test('if several jobs run one must be chosen', async () => {
+test('if several jobs run, one of them must be chosen', async () => {
   await announce('one', running('one'))
   await announce('two', running('two'))
   await expect(findRunningJob(data, undefined)).rejects.toMatchObject({

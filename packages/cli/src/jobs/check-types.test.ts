@@ -85,7 +85,7 @@ describe('a mistake in a job is reported at its place, with what does not fit', 
     expect(section).toMatch(/^ +~+$/m)
   })
 
-  test('and leads to no other one behind it', async () => {
+  test('and no second mistake is reported because of it', async () => {
     const wrong = "topic('d', { key: string(), value: json<Flight>(), timestamp: (flight) => flight.origin })"
     const output = await checked(`${BEFORE}stream(${wrong}).groupByKey().count('e')\n`)
     expect(output).toContain("Type 'string' is not assignable to type 'number'")

@@ -21,7 +21,7 @@ test('a token is made once, and only its owner can read it', () => {
   expect(modeOf(tokenFile(data))).toBe(0o600)
 })
 
-test('a token that others could read is theirs no more', () => {
+test('a token file that other users could read is closed to them, and the token stays', () => {
   const token = keptToken(data)
   chmodSync(tokenFile(data), 0o644)
   expect(keptToken(data)).toBe(token)

@@ -16,7 +16,7 @@ function watch(stop?: AbortSignal): LoadingWatch {
   return watching
 }
 
-test('a job file that loads for long is noted once', () => {
+test('a job file that loads for long is reported once', () => {
   watch()
   vi.advanceTimersByTime(4_999)
   expect(stderr.read()).toBeNull()
@@ -26,7 +26,7 @@ test('a job file that loads for long is noted once', () => {
   )
 })
 
-test('a job file that is loaded is not noted, however long its types are checked', () => {
+test('a job file that is loaded is not reported, however long its types are checked', () => {
   watch().loaded()
   vi.advanceTimersByTime(60_000)
   expect(stderr.read()).toBeNull()
@@ -42,7 +42,7 @@ test('nothing is left on the process when the watch ends', () => {
   expect(listeners()).toEqual(before)
 })
 
-test.each(['before', 'while'])('a stop %s a job file loads cuts the loading', async (when) => {
+test.each(['before', 'while'])('a stop %s a job file loads ends the loading', async (when) => {
   const stop = new AbortController()
   if (when === 'before') stop.abort(new Error('stopped'))
   const { cut } = watch(stop.signal)

@@ -26,7 +26,7 @@ test.each(['ATL', 'Zürich', '東京', '👩‍🚀 𝄞', 'a\u0301', 'مرحب�
   },
 )
 
-test('lines that the program has put together stay lines', () => {
+test('the line breaks of a message stay, and other control characters are escaped', () => {
   expect(printableLines('a\n\tb\r\x1b')).toBe('a\n\tb\\r\\u001b')
 })
 

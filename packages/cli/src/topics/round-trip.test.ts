@@ -210,14 +210,14 @@ test.each([
   [['--records', '--timestamp-field', 'at'], '--timestamp-field has no effect'],
   [['--records', '--timestamp', '2001-01-31'], '--timestamp has no effect'],
   [['--timestamp', '2001-01-31', '--timestamp-field', 'at'], 'exclude each other'],
-])('produce refuses options that it would pass over: %j', async (options, message) => {
+])('produce refuses options that it would ignore: %j', async (options, message) => {
   using folder = new DataFolder()
   const { code, stderr } = await folder.run(['topics', 'produce', 'a', '--create', ...options], '{"value":1}\n')
   expect(stderr).toContain(message)
   expect(code).toBe(2)
 })
 
-test('a line of 80 MB is read in the time that its bytes take', { timeout: 20_000 }, async () => {
+test('a line of 80 MB is read in time proportional to its bytes', { timeout: 20_000 }, async () => {
   using folder = new DataFolder()
   await folder.succeed(['topics', 'create', 'a', '--record-bytes-max', '100m'])
   const { stderr } = await folder.run(
@@ -237,7 +237,7 @@ test('a write that fails is reported with what is in the topic for certain', asy
   expect(await folder.values('a')).toEqual(['"first"', '"second"'])
 })
 
-test('whatever a line holds is a record, or is refused by its number', () => {
+test('any line is appended as a record, or refused with its number', () => {
   const field = fc.constantFrom(
     'key',
     'keyBase64',

@@ -32,7 +32,7 @@ test('a field never takes the place of the key or the window of its entry', () =
   expect(entryRows([{ key: 'ATL', value: { window: 5 } }])).toEqual([{ key: 'ATL', window: 5 }])
 })
 
-test.each([[[1, 2]], [7], ['text'], [null], [{}]])('with %j among the values these are one column', (value) => {
+test.each([[[1, 2]], [7], ['text'], [null], [{}]])('with %j among the values, the values are one column', (value) => {
   expect(
     entryRows([
       { key: 'ATL', value: { flights: 3 } },
@@ -44,7 +44,7 @@ test.each([[[1, 2]], [7], ['text'], [null], [{}]])('with %j among the values the
   ])
 })
 
-test('a window has its end beside its start where windows have different lengths', () => {
+test('a window is shown with its end if the windows have different lengths', () => {
   const entry = { key: 'ATL', window: { start: 0, end: 90_500 }, value: 1 }
   expect(rowsOf([entry], { shape: 'interval' })).toMatchObject([{ window: '1970-01-01T00:00/1970-01-01T00:01:30.500' }])
   expect(rowsOf([entry], { shape: 'window' })).toMatchObject([{ window: '1970-01-01T00:00' }])
