@@ -34,7 +34,7 @@ test(
 )
 
 test(
-  'compaction leaves every key',
+  'compaction leaves a record of every key',
   async () => {
     const report = await runCompaction(5000)
     expect(report).toContain('every key twice')

@@ -74,7 +74,7 @@ test('a tombstone gets a delete horizon when it is first compacted, and goes whe
   expect(compacted(first, NOW_MS + TOMBSTONE_KEPT_MS)).toEqual({ kept: undefined, tombstonesGone: true })
 })
 
-test('a batch whose tombstones are deleted records that for good', () => {
+test('a batch whose tombstones are deleted has a permanent note of that', () => {
   const batch = batchOf([
     ['gone', null, 5],
     ['stays', '1', 7],
@@ -86,7 +86,7 @@ test('a batch whose tombstones are deleted records that for good', () => {
   expect(compacted(kept, NOW_MS)).toEqual({ kept, tombstonesGone: true })
 })
 
-test('the time of a tombstone does not begin while not all keys of its batch are known', () => {
+test('the time of a tombstone begins only when all keys of its batch are known', () => {
   const batch = batchOf([['k', null, 5]])
   expect(compacted(batch, NOW_MS, 0, 0)).toEqual({ kept: batch, tombstonesGone: false })
 })
@@ -108,7 +108,7 @@ test('a superseded tombstone is deleted at once, without a trace', () => {
   expect(keptOf(kept)).toEqual([1])
 })
 
-test('a delete horizon changes no record, nor their checksum, at whatever times', () => {
+test('a delete horizon changes neither records nor their checksum, whatever their times', () => {
   const time = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 2 ** 51 }))
   const text = fc.option(fc.oneof(fc.string({ maxLength: 8 }), fc.constant('x'.repeat(70))))
   const records = fc.array(fc.tuple(text, text, time), { minLength: 1, maxLength: 5 })

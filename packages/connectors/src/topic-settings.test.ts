@@ -2,7 +2,7 @@ import type { TopicSettings } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { fillSettings } from './topic-settings.ts'
 
-test('what is not stated is one partition, in segments of 256 MiB, with records of up to 1 MiB that are kept', () => {
+test('by default a topic has one partition, segments of 256 MiB, records of up to 1 MiB, and no retention', () => {
   expect(fillSettings('t', {})).toEqual({
     partitions: 1,
     cleanup: 'delete',
@@ -19,7 +19,7 @@ test.each<[keyof TopicSettings, number, number]>([
   ['recordBytesMax', 1, 1_073_741_824],
   ['retentionMs', 1, Number.MAX_SAFE_INTEGER],
   ['retentionBytes', 1, Number.MAX_SAFE_INTEGER],
-])('%s goes from %d to %d', (name, from, to) => {
+])('the setting %s goes from %d to %d', (name, from, to) => {
   for (const value of [from, to]) expect(fillSettings('t', { [name]: value })[name]).toBe(value)
   for (const value of [from - 1, to + 1, from + 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(() => fillSettings('t', { [name]: value }), `${value}`).toThrow(

@@ -21,7 +21,7 @@ test('a person may leave out the quotes of a JSON string', () => {
   expect(keyFromText(json, '"ATL"')).toBe('ATL')
 })
 
-test('what the serde does not take is refused', () => {
+test('a key that the serde does not accept is refused', () => {
   const int = {
     name: 'int32',
     fromJson: (key: unknown) => {

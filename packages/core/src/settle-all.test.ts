@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { settleAll } from './settle-all.ts'
 
-test('gives all results, in order', async () => {
+test('settleAll returns all results, in order', async () => {
   expect(await settleAll([Promise.resolve(1), Promise.resolve(2)])).toEqual([1, 2])
 })
 
-test('rejects with the first error, and not before the last promise has settled', async () => {
+test('settleAll rejects with the first error, and not before the last promise has settled', async () => {
   const slow = Promise.withResolvers<number>()
   let settled = false
   const all = settleAll([Promise.reject(new Error('first')), slow.promise, Promise.reject(new Error('second'))])

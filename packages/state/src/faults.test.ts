@@ -124,7 +124,7 @@ test('A log that is cut off anywhere is a state as of an earlier commit, with th
   expect(positions.size).toBe(2)
 })
 
-test('A write that is missing from the midst of a log is noticed, though all that is left is intact', async () => {
+test('A write that is missing from the middle of a log is noticed, though all that is left is intact', async () => {
   const root = temporaryDirectory()
   const whole = join(root, 'whole')
   const history = await makeState(whole)

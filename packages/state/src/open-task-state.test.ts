@@ -47,7 +47,7 @@ test('A disk that accepts no new state is reported by code, task and place', asy
   await expect(refused).rejects.toThrow(/task-0.*cannot be created.*ENOSPC/)
 })
 
-test('A state that is closed answers nothing, also to who still has one of its stores', async () => {
+test('A state that is closed rejects every read, also through a store that was opened before', async () => {
   const { state } = await openWith(temporaryDirectory(), [TOTALS])
   await commitOne(state, new MemoryChangelog())
   const committed = state.committed<string, unknown>('totals')
@@ -105,7 +105,7 @@ test('a changelog whose entries an older version laid out is refused before any 
   await state.close()
 })
 
-test('A local state of an older version is rebuilt, whatever it says of its stores', async () => {
+test('A local state of an older version is rebuilt, whatever it states about its stores', async () => {
   const directory = temporaryDirectory()
   const { state } = await openWith(directory, [TOTALS])
   await commitOne(state, new MemoryChangelog())
@@ -189,7 +189,7 @@ test('The changelog records once which serdes wrote the stores', async () => {
   expect(keys).toEqual([1, 0, 0, 0])
 })
 
-test('A discarded state is empty and usable, with the stores that it gave before', async () => {
+test('A discarded state is empty and usable, through the stores that were opened before', async () => {
   const { state } = await openWith(temporaryDirectory(), [TOTALS])
   const changelog = new MemoryChangelog()
   const totals = state.keyValueStore<string, unknown>('totals')
@@ -232,7 +232,7 @@ test('What cannot be encoded leaves the group empty and the change in place, so 
   await state.close()
 })
 
-test('An open state requests a commit once it holds 100,000 entries, and lets a quarter of them go then', async () => {
+test('An open state requests a commit once it holds 100,000 entries, and a quarter of them leave the memory then', async () => {
   const { state } = await openWith(temporaryDirectory(), [TOTALS])
   const changelog = new MemoryChangelog()
   const totals = state.keyValueStore<string, unknown>('totals')

@@ -214,7 +214,7 @@ describe('a unit', () => {
     expect(await world.rows(theJob, 'later')).toEqual(expected)
   })
 
-  test('is each result that time emits: one that fails leaves out only itself', async () => {
+  test('is each result that a window emits: one that fails leaves out only itself', async () => {
     await world.topic('dead')
     await produce(world, 1, 2, 3, 4)
     const sums = stream(numbers)

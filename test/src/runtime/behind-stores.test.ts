@@ -64,7 +64,7 @@ describe('a store that was away while its inputs moved on', () => {
     expect(await world.rows(job('j', one), 'one')).toEqual(new Map([['k', 21]]))
   })
 
-  test('starts empty where that is allowed, and never gets back what it had, also without local state', async () => {
+  test('starts empty if that is allowed, and never gets back what it had, also without local state', async () => {
     const notices: string[] = []
     const both = job('j', one, two)
     await world.runToEnd(both, { startEmpty: ['two'], onNotice: (notice) => notices.push(notice) })
@@ -132,7 +132,7 @@ test('a view that is added to a job that has run is refused, or reports from whe
   await container.stop()
 })
 
-test('a store behind a repartition is behind where its sources are, though its own topic has nothing that it missed', async () => {
+test('a store behind a repartition is refused for what it missed in the sources, though its own topic has nothing that it missed', async () => {
   await run(job('j', one, byDigit))
   await run(job('j', one))
   const both = job('j', one, byDigit)

@@ -72,7 +72,7 @@ describe('a container', () => {
     await container.stop()
   })
 
-  test('tells who watches a view what each commit changed', async () => {
+  test('reports to the followers of a view what each commit changed', async () => {
     const counts = stream(numbers).groupByKey().count('counts')
     const container = await world.start(job('watched', counts))
     const seen: unknown[] = []

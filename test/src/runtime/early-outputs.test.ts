@@ -31,7 +31,7 @@ async function values(): Promise<number[]> {
   return (await world.read('out', out.value)).flatMap(([, value]) => (value === null ? [] : [value]))
 }
 
-test('outputs are there before anything is committed; views, and what stands behind a repartition, are not', async () => {
+test('outputs are visible before anything is committed; views, and records in a repartition topic, are not', async () => {
   const container = await world.start(theJob, EARLY)
   await produce(1, 2, 3)
   await expect.poll(values, SOON).toEqual([1, 2, 3])

@@ -74,7 +74,7 @@ describe('error policies', () => {
     expect((await outputs()).map((each) => (each as unknown[])[1])).toEqual([1, 3])
   })
 
-  test('decide of records without a key, where the topic is read with keys, and of those alone', async () => {
+  test('decide about records without a key if the topic is read with keys, and about those alone', async () => {
     await world.topic('dead')
     await world.topic('strict')
     await world.produce('numbers', numbers.value, [
@@ -168,7 +168,7 @@ describe('error policies', () => {
     )
   })
 
-  test('never pass over what is not about one record', async () => {
+  test('never skip an error that is not about one record', async () => {
     await world.topic('tiny', { recordBytesMax: 20 })
     await produce(1)
     const tiny = topic('tiny', { key: string(), value: json<string>() })

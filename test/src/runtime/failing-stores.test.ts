@@ -38,7 +38,7 @@ function failingEngine(failing: (write: number) => boolean): LevelEngine {
   }
 }
 
-test('a store that fails again and again stops the job with the reason, and is not tried for ever', async () => {
+test('a store that fails again and again stops the job with the reason, and is not retried for ever', async () => {
   const notices: string[] = []
   let failed = 0
   const engine = failingEngine((write) => write > 0 && ++failed > 0)

@@ -95,7 +95,7 @@ test('a running job purges its repartition topics every five seconds', async () 
   await expect.poll(start, { timeout: 20_000 }).toBeGreaterThan(0)
 })
 
-test('an input that brings nothing for 30 seconds holds the watermark back no more', async () => {
+test('an input that brings nothing for 30 seconds no longer holds the watermark back', async () => {
   await world.topic('silent')
   const silent = topic('silent', { key: string(), value: json<number>() })
   const both = stream(numbers).merge(stream(silent))

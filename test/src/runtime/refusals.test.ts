@@ -149,7 +149,7 @@ describe('a job stops', () => {
     await ended
   })
 
-  test('if another process else has written to its repartition topic', async () => {
+  test('if another process has written to its repartition topic', async () => {
     await world.runToEnd(repartitioned)
     await world.produce('counting.counts.repartition', string(), [{ key: 'k', value: 'mine', timestamp: 0 }])
     await expect(world.runToEnd(repartitioned)).rejects.toMatchObject({
@@ -177,7 +177,7 @@ describe('a record is refused', () => {
     }
   })
 
-  test('if a callback that must give a topic or a total gives none', async () => {
+  test('if a callback that must return a topic or a total returns none', async () => {
     await produce(1)
     const nowhere = stream(numbers).to(() => undefined as never)
     const nothing = stream(numbers)

@@ -49,7 +49,7 @@ test('local state that is ahead of its changelog is discarded', async () => {
   expect(await world.rows(theJob, 'sums')).toEqual(new Map([['k', 6]]))
 })
 
-test('local state that is its changelog is kept', async () => {
+test('local state that matches its changelog is kept', async () => {
   await produce(1, 2, 3)
   await world.runToEnd(theJob)
   await produce(4)
@@ -81,7 +81,7 @@ test('repartition topics lose what is committed, segment by segment', async () =
   expect((await world.rows(counting, 'counts')).get('3')).toBe(50)
 })
 
-test('a restore tells how far it is, up to its end', async () => {
+test('a restore reports how far it is, up to its end', async () => {
   await produce(1, 2, 3)
   await world.runToEnd(theJob)
   rmSync(world.stateDirectory, { recursive: true })

@@ -233,7 +233,7 @@ describe('a value that a callback returns', () => {
     expect(await world.read('out', out.value)).toEqual([])
   })
 
-  test('may be null where a deletion is meant', async () => {
+  test('may be null for a deletion', async () => {
     await produce(world, 1, 2)
     const kept = stream(numbers).mapValues((value) => (value === 2 ? null : value))
     const theJob = job('deleting', kept.toTable('latest'), kept.to(out))

@@ -60,7 +60,7 @@ describe('steps', () => {
     expect(Object.fromEntries(await world.rows(theJob, 'counts'))).toEqual({ n1: 1, n2: 1, k: 2 })
   })
 
-  test('pass tombstones where keys stay, and call back for none', async () => {
+  test('pass tombstones on if keys stay the same, and call no callback for them', async () => {
     await produce(1, null)
     const seen: unknown[] = []
     const steps = stream(numbers)
@@ -209,7 +209,7 @@ describe('tables', () => {
 })
 
 describe('windows', () => {
-  test('emit only final results where that is requested, also behind a repartition', async () => {
+  test('emit only final results if that is requested, also behind a repartition', async () => {
     const sums = stream(numbers)
       .groupBy((value) => (value % 2 === 0 ? 'even' : 'odd'), string())
       .window(tumbling('5s'))
@@ -237,7 +237,7 @@ describe('windows', () => {
     expect(await outputs()).toHaveLength(6)
   })
 
-  test('overlap where they hop', async () => {
+  test('overlap if they hop', async () => {
     const counts = stream(numbers)
       .groupByKey()
       .window(hopping('4s', { advance: '2s' }))
@@ -254,7 +254,7 @@ describe('windows', () => {
     )
   })
 
-  test('hand late records on, and count them', async () => {
+  test('pass late records on, and count them', async () => {
     const counts = stream(numbers)
       .groupByKey()
       .window(tumbling('1s', { grace: '1s' }))

@@ -111,7 +111,7 @@ describe('a damaged segment', () => {
     expect(refused).toBe(whole.length * 8 - 3 * 32)
   })
 
-  test('is refused where it is shorter than what was made durable', async () => {
+  test('is refused if it is shorter than what was made durable', async () => {
     await log.admin.createTopic('t')
     await append('one', 'two')
     const whole = readFileSync(segment())

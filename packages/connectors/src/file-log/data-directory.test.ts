@@ -101,7 +101,7 @@ test('a data directory of another user is refused', async (context) => {
   await expect(open(`${directory}/foreign`)).rejects.toMatchObject({ code: 'DATA_OWNER', message })
 })
 
-test('a claim that another process holds is refused with its number, and free when it was killed', async () => {
+test('a claim that another process holds is refused with the id of that process, and is free once it is killed', async () => {
   const log = await open()
   const other = start(CLAIM, 'job')
   await other.line
@@ -114,7 +114,7 @@ test('a claim that another process holds is refused with its number, and free wh
   await log.close()
 })
 
-test('of processes that create a topic at once one does, and the others get TOPIC_EXISTS', async () => {
+test('of processes that create a topic at the same time, one succeeds, and the others get TOPIC_EXISTS', async () => {
   const claims = Array.from({ length: 3 }, () => start(CLAIM, 'job', 'topic'))
   const lines = await Promise.all(claims.map(({ line }) => line))
   expect(lines.map((line) => line.trim()).sort()).toEqual(['TOPIC_EXISTS', 'TOPIC_EXISTS', 'made'])

@@ -30,7 +30,7 @@ function openFiles(): string[] {
 }
 
 describe('a group', () => {
-  test('whose sync failed never reports later that a group is durable', async () => {
+  test('whose sync failed is never reported as durable, also by a later commit', async () => {
     let broken = true
     const log = await open((call, path) => (broken && call === 'sync' && path.endsWith('.log') ? 'EIO' : undefined))
     await log.admin.createTopic('t')
@@ -44,7 +44,7 @@ describe('a group', () => {
     await log.close()
   })
 
-  test('that failed behind its write does not put the group into the log twice', async () => {
+  test('whose commit failed after its write is in the log only once', async () => {
     let broken = false
     const log = await open((call, path) => (broken && call === 'write' && path.endsWith('tail') ? 'EIO' : undefined))
     await log.admin.createTopic('t')
@@ -100,7 +100,7 @@ test.each(['open', 'write', 'sync', 'syncDirectory', 'truncate', 'rename', 'remo
   },
 )
 
-test('a sync that failed behind the appends stops the writers of the log, and closing it reports the error too', async () => {
+test('a sync that failed in the background stops the writers of the log, and closing it reports the error too', async () => {
   let failed: PromiseWithResolvers<void> | undefined
   let replaced = false
   const log = await open((call, path) => {
@@ -163,7 +163,7 @@ describe('a transactional writer', () => {
   })
 })
 
-test('a reader that cannot be announced anything still looks, and leaves no watch behind', async () => {
+test('a reader that cannot watch a partition still polls it, and leaves no watch behind', async () => {
   const env = nodeEnv()
   let watches = 0
   const files = {

@@ -47,7 +47,7 @@ describe('a writer that could not write', () => {
     await log.close()
   })
 
-  test('reports it also at the record that filled a batch', async () => {
+  test('reports the failure also at the record that filled a batch', async () => {
     let full = false
     const log = await open((call, path) => (full && call === 'write' && path.endsWith('.log') ? 'EFBIG' : undefined))
     await log.admin.createTopic('t')
@@ -64,7 +64,7 @@ describe('a writer that could not write', () => {
     await log.close()
   })
 
-  test('never tries a sync again that failed', async () => {
+  test('never retries a sync that failed', async () => {
     let syncs = 0
     let broken = true
     const log = await open((call, path) => {

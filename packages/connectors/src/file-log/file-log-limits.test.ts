@@ -83,7 +83,7 @@ async function fill(values: Iterable<string>): Promise<void> {
 }
 
 describe('a reader', () => {
-  test('requests more and more at once where it reads on, up to 4 MiB', async () => {
+  test('reads larger and larger pieces as it continues, up to 4 MiB', async () => {
     await fill(Array(60).fill('x'.repeat(MIB / 4)))
     reads.length = 0
     const reader = log.openReader()

@@ -42,7 +42,7 @@ logConformance({ describe, test }, 'file', {
   },
 })
 
-test('many open one new directory at once', async () => {
+test('many logs can open one new directory at once', async () => {
   const directory = `${root}/${count++}`
   const logs = await Promise.all(Array.from({ length: 20 }, () => openFileLog({ directory, env: nodeEnv() })))
   await logs[0]?.admin.createTopic('t')

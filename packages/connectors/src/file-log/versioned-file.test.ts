@@ -62,7 +62,7 @@ test('few versions are kept, and nothing else', async () => {
   expect(readdirSync(directory).sort()).toEqual(names)
 })
 
-test('a process that was stopped while others made few or many changes does not take its own for made', async () => {
+test('a process that was stopped while others made few or many changes does not count its own change as made', async () => {
   for (const others of [1, 2, 15, 16, 17, 40]) {
     const file = open()
     const { number: before } = file.read()

@@ -19,7 +19,7 @@ const part = fc.record({
 })
 const batch = fc.array(part, { maxLength: 12 })
 
-test('returns the text that decoding each value alone returns, and rejects the same values', () => {
+test('the text of a batch is what decoding each value alone returns, and the same values are rejected', () => {
   fc.assert(
     fc.property(fc.array(batch, { maxLength: 4 }), fc.nat(7), (batches, shift) => {
       const reader = new BatchText()
@@ -43,7 +43,7 @@ test('returns the text that decoding each value alone returns, and rejects the s
   )
 })
 
-test('reads a value at the very end of its memory', () => {
+test('the text of a value at the very end of its memory is read', () => {
   for (const size of [1, 5, 6, 7, 8, 9]) {
     const bytes = Buffer.from(new ArrayBuffer(size)).fill('a')
     const reader = new BatchText()

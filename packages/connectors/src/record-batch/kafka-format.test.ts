@@ -146,7 +146,7 @@ test('a batch with the right checksum and wrong content is refused, never read p
   )
 })
 
-test('a compressed batch is refused in words', () => {
+test('a compressed batch is refused with a message that states the reason', () => {
   const batch = segmentOf([[{ key: 'a', value: 'b', timestamp: 1, headers: [] }]], 0)
   batch.writeInt16BE(4, ATTRIBUTES_AT)
   expect(() => new RecordCursor('t', 0).open(batch, 0, 0)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))

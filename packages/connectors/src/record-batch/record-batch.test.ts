@@ -67,7 +67,7 @@ function read(batch: Buffer, from = 0): (Plain & { readonly offset: number })[] 
 }
 
 describe('a record batch', () => {
-  test('gives back the records that were appended', () => {
+  test('returns the records that were appended', () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 12 }), fc.maxSafeNat(), (records, base) => {
         const baseOffset = Math.min(base, Number.MAX_SAFE_INTEGER - 100)
@@ -79,12 +79,12 @@ describe('a record batch', () => {
     )
   })
 
-  test('starts at any of its offsets', () => {
+  test('can be read from any of its offsets', () => {
     const records = [1, 2, 3].map((timestamp) => ({ timestamp, key: null, value: null, headers: [] }))
     expect(read(build(records, 10), 11).map(({ offset }) => offset)).toEqual([11, 12])
   })
 
-  test('is not whole with any one bit flipped behind the leader epoch', () => {
+  test('is found damaged if any one bit behind the leader epoch is flipped', () => {
     const batch = build([{ timestamp: 5, key: new Uint8Array([1]), value: new Uint8Array([2, 3]), headers: [] }], 7)
     for (let bit = 16 * 8; bit < batch.length * 8; bit++) {
       const flipped = Buffer.from(batch)

@@ -39,7 +39,7 @@ function repartitionOf(value: { readonly [PLAN]: { readonly node: PlanNode } }) 
 }
 
 describe('a repartition topic', () => {
-  test('comes before a step that keeps state, where a callback made the key, under the name of its store', () => {
+  test('comes before a step that keeps state if a callback made the key, under the name of its store', () => {
     const keyed = source.keyBy(String, string())
     expect(path(keyed.filter((n) => n > 1).toTable('a'))).toEqual([
       'stream "numbers"',
@@ -67,7 +67,7 @@ describe('a repartition topic', () => {
     expect(path(source.merge(keyed).groupByKey().count('d'))).toContain('repartition "d"')
   })
 
-  test('is left out where keys are as they were', () => {
+  test('is left out if keys are as they were', () => {
     const same = source
       .mapValues((n) => n + 1)
       .filter((n) => n > 1)
@@ -125,11 +125,11 @@ describe('a view', () => {
     expect(viewOf(source.toTable('latest')).shape).toEqual({ kind: 'key' })
   })
 
-  test('is refused of a table that keeps no rows', () => {
+  test('is refused for a table that keeps no rows', () => {
     expect(() => viewOf(windowedCount.mapValues(String))).toThrow(expect.objectContaining({ code: 'VIEW_MISSING' }))
   })
 
-  test("changes under its windowed keys, and what is late has the stream's own", () => {
+  test('has changes with windowed keys, and late records with the keys of the stream', () => {
     const [changes, late] = [windowedCount.changes(), windowedCount.late()]
     expect(changes[PLAN].key?.name).toBe('windowed(string)')
     expect(late[PLAN].key?.name).toBe('string')
@@ -138,7 +138,7 @@ describe('a view', () => {
   })
 })
 
-test('a split asks the named branches in order and gives the rest what none took, wherever it stands', () => {
+test('a split tries the named branches in order, and the rest gets what none of them accepts, wherever it stands', () => {
   const isBig = (n: number) => n > 100
   const isOdd = (n: number) => n % 2 === 1
   const { rest, big, odd } = source.split({ rest: otherwise, big: isBig, odd: isOdd })

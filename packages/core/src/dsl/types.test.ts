@@ -189,7 +189,7 @@ describe('types flow', () => {
     expect(() => hopping('1h')).toThrow()
   })
 
-  test('into topics, which take what they ask for and more', () => {
+  test('into topics, which accept values with more fields than they need', () => {
     const origins = topic('origins', { key: string(), value: json<{ readonly origin: string }>() })
     const counts = topic('counts', { key: windowed(string()), value: json<number>() })
     const delays = source.groupByKey().window(tumbling('1h')).count('a')

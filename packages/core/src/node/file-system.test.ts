@@ -29,7 +29,7 @@ test('a linked file stays under its second name when the first is removed', () =
   expect(files.stat(`${directory}/other`)?.bytes).toBe(7)
 })
 
-test('a file that was closed touches no other, though the kernel gave its number to that', async () => {
+test('a closed file touches no other file, though the kernel has given its descriptor to that file', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()
@@ -71,7 +71,7 @@ test('a file that is closed while something waits for its lock does not take it 
   next.close()
 })
 
-test('a lock that is held for long is taken soon after it is freed, by code that runs', async () => {
+test('a lock that was held for long is taken soon after its release, and not before the code that waits for it runs', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()
@@ -97,7 +97,7 @@ test('a lock that is held for long is taken soon after it is freed, by code that
   for (const file of [holder, waiter]) file.close()
 })
 
-test('a lock is seen by those that do not hold it, and looking at it takes it from no one', () => {
+test('a lock is visible to files that do not hold it, and a look does not take it', () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()
@@ -114,7 +114,7 @@ test('a lock is seen by those that do not hold it, and looking at it takes it fr
   for (const file of [holder, reads, writes]) file.close()
 })
 
-test('a directory is made with those above it, and is let be where it is there', () => {
+test('a directory is made with its parents, and one that exists is left as it is', () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-files-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const files = nodeFileSystem()

@@ -56,7 +56,7 @@ describe('json with a schema', () => {
   })
 })
 
-test('json without a schema hands over what there is', () => {
+test('json without a schema returns what the JSON holds', () => {
   expect(decode(json<unknown>(), ' [1, {"a": null}] ')).toEqual([1, { a: null }])
 })
 

@@ -16,7 +16,7 @@ test('a serde of two functions writes and reads', () => {
   expect(point.fromJson(point.toJson([1, 2]))).toEqual([1, 2])
 })
 
-test('the bytes that a serde of your own gets are its own to keep', () => {
+test('a serde of your own may keep the bytes that it gets', () => {
   const kept = serde<Uint8Array>({ name: 'kept', encode: (value) => value, decode: (bytes) => bytes })
   const buffer = Buffer.from('abc')
   const value = kept.decode(buffer, 0, 3)

@@ -165,7 +165,7 @@ describe('any value of any kind', () => {
     expect(() => json(z.object({ a: z.number() })).normalize?.({ a: 1, b: 2 } as { a: number })).toThrow(/another/)
   })
 
-  test('is the same object where nothing has to be left out, and else another one', () => {
+  test('is stored as the same object if nothing has to be left out, and as another one otherwise', () => {
     const exact = { a: [1, 'x', null, { b: true }] }
     expect(json<unknown>().normalize?.(exact)).toBe(exact)
     expect(msgpack<unknown>().normalize?.(exact)).toBe(exact)

@@ -106,7 +106,7 @@ describe('subtopologies', () => {
   })
 })
 
-test('what is late still belongs to its aggregate where a topic was named twice', () => {
+test('late records still belong to their aggregate if a topic is defined twice', () => {
   const again = stream(topic('flights', { key: flights.key, value: flights.value }))
   const counts = again.groupByKey().window(tumbling('1h')).count('counts')
   const made = job('late', stream(flights).groupByKey().count('all'), counts, counts.late().to(copies))

@@ -134,7 +134,7 @@ describe('a job', () => {
     expect(problems(() => job('j', count('a'), table(numbers('input'), 'b')))).toEqual([])
   })
 
-  test('keeps its policies where only one is changed', () => {
+  test('keeps its other policies if one is changed', () => {
     const changed = job('j', count('a'))
       .onError({ callback: 'skip' })
       .onError({ undecodable: deadLetter('dead') })
@@ -164,7 +164,7 @@ describe('a job', () => {
     expect(problems(() => job('j.version-x', count('a')))).toEqual([])
   })
 
-  test("reads no topic of the version's own", () => {
+  test('cannot read a topic that belongs to this version of the job', () => {
     const own = stream(numbers('j.version-2.changelog')).groupByKey().count('a')
     expect(problems(() => job('j', own))).toEqual([])
     expect(problems(() => job('j', own).withVersion(2))).toEqual([

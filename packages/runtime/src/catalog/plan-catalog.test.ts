@@ -40,7 +40,7 @@ function after(...starts: [Job, Partial<CatalogChange>?][]): Catalog {
 }
 
 describe('the catalog of a job', () => {
-  test('has every store from the start of its inputs, where the job is new', () => {
+  test('has every store from the start of its inputs if the job is new', () => {
     const catalog = after([job('j', one, byTen)])
     expect(catalog.stores['one']).toMatchObject({ incarnation: 1, completeFrom: {}, removedAt: null, topics: ['a'] })
     expect(catalog.stores['byTen']?.topics).toEqual(['a', 'j.byTen.repartition'])

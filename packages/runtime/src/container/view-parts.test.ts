@@ -47,7 +47,7 @@ test('a view lists which other processes have parts of it', () => {
   expect(view.remoteOwners).toEqual([{ address: here.address, partitions: [1] }])
 })
 
-test('a part whose store is rebuilt is not served meanwhile, also to those who have it at hand', () => {
+test('a part whose store is rebuilt is not served meanwhile, also to a reader that already has the part', () => {
   const { tasks, views, view } = twoTasks()
   for (const task of tasks) views.opened(task)
   const [part] = view.parts
@@ -85,7 +85,7 @@ test('changes end when a store is rebuilt, since the failed commit is never repo
   ])
 })
 
-test('a wait for a position ends with one that came with a rebuilt store', () => {
+test('a part whose store was rebuilt reports its position to those that wait for one', () => {
   const { tasks, views, view } = twoTasks()
   views.opened(tasks[0])
   const positions: unknown[] = []
@@ -95,7 +95,7 @@ test('a wait for a position ends with one that came with a rebuilt store', () =>
   expect(positions).toEqual([{ flights: { 0: 5 } }])
 })
 
-test('decodes the changes of a commit only while a client follows them', () => {
+test('the changes of a commit are decoded only while a client follows them', () => {
   const { tasks, views, view } = twoTasks()
   for (const task of tasks) views.opened(task)
   const changes = vi.fn(() => [])

@@ -30,7 +30,7 @@ test('a key that comes again is not encoded again', () => {
   expect([keys.bytes.toString('utf8', 0, keys.end), keys.partition, counting.encoded]).toEqual(['a', partition, 2])
 })
 
-test('a stream of ever new keys takes no ever growing memory: at most 4096 are remembered', () => {
+test('a stream of ever new keys does not fill the memory: at most 4096 are remembered', () => {
   const counting = countingSerde()
   const keys = new KeyEncoder('step', counting.serde, 4)
   for (let key = 0; key <= 4096; key++) keys.encode(`${key}`)

@@ -167,7 +167,7 @@ describe('a windowed aggregate', () => {
     expect(changes.all.map(({ timestamp }) => timestamp)).toEqual([0, 100, 100])
   })
 
-  test('emits each window once, when it closes, with its last total, where only final results are wanted', () => {
+  test('emits each window once, when it closes, with its last total, if only final results are requested', () => {
     fc.assert(
       fc.property(records, windows, (input, times) => {
         const { store, changes, take, time } = setUp(times, true)
@@ -212,7 +212,7 @@ describe('a windowed aggregate', () => {
     expect(second.changes.all.map(({ start, value }) => [start, value])).toEqual([[0, 1]])
   })
 
-  test('continues behind a result whose step downstream throws', () => {
+  test('continues after a result for which a step downstream throws', () => {
     const { take, changes, clock } = setUp(TUMBLING, true)
     for (const key of ['a', 'b', 'c']) take({ key, value: 1, at: 5 })
     const { change } = changes

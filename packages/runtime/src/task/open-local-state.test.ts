@@ -4,7 +4,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test } from 'vitest'
 import { openLocalState } from './open-local-state.ts'
 
-test('a state that is held is opened beside it, eight times at most', async () => {
+test('if another holder has the state of a task open, another copy is opened beside it, up to eight copies', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-copies-`)
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const open = () =>

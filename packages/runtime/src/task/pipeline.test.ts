@@ -42,7 +42,7 @@ describe('a pipeline', () => {
     ])
   })
 
-  test('gives one stream that feeds two ports of a step to both', () => {
+  test('passes a stream that feeds two ports of a step to both', () => {
     const twice = stream(numbers).mapValues((value) => value + 1)
     const run = new JobInLists(job('j', twice.merge(twice).to(out)))
     run.append(numbers, 'k', 1, 0)

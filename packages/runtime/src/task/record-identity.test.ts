@@ -52,7 +52,7 @@ test('identities of other tasks and other inputs are distinguished', () => {
   expect(takes(filter, { partition: 0, input: 1, offset: 5, number: 0 })).toBe(false)
 })
 
-test('what was only looked at is not remembered', () => {
+test('a record that was only looked at is not remembered', () => {
   const filter = new RepeatFilter()
   const bytes = bytesOf({ partition: 0, input: 1, offset: 5, number: 0 })
   expect(filter.isRepeat(bytes, 0)).toBe(false)

@@ -41,7 +41,7 @@ class Ticking implements ClockedOperator {
   }
 }
 
-test('time is the least of what is not idle', () => {
+test('time is the least time of the inputs that are not idle', () => {
   const [a, b] = [source(10), source(50)]
   const time = new CombinedTime('a, b', [a, b], 1000)
   time.update()
@@ -82,7 +82,7 @@ describe('when the first of several idle inputs becomes active', () => {
     return { a, b, time }
   }
 
-  test('the others hold time back until they had time enough to do the same', () => {
+  test('the others hold time back until they have had enough time to do the same', () => {
     const { a, b, time } = sleeping()
     b.idle = false
     b.watermark = 500
@@ -215,7 +215,7 @@ test('a step that goes by the wall clock has its turns as that moves on, also af
   expect(log.at(-1)).toBe('wall@1020 at 1020')
 })
 
-test('of checkpoints of several tasks that are one now, each name is taken up as it was last', () => {
+test('a task that continues from several checkpoints takes each name from the last checkpoint that has it', () => {
   const [a, b] = [new CombinedTime('a', [source()], 1000), new CombinedTime('b', [source()], 1000)]
   const [first, second] = [new Ticking('first', a, []), new Ticking('second', b, [])]
   const before = {
@@ -227,7 +227,7 @@ test('of checkpoints of several tasks that are one now, each name is taken up as
   expect([first.dueAt, second.dueAt]).toEqual([50, 20])
 })
 
-test('a step that throws has had its turn', () => {
+test('a step that throws counts as having had its turn', () => {
   const time = new CombinedTime('a', [source(15)], 1000)
   const failing = new Ticking('failing', time, [])
   failing.step = () => {

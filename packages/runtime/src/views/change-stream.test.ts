@@ -5,7 +5,7 @@ import { follow } from './testing/follow.ts'
 import { getJson } from './testing/http.ts'
 import { HOUR, serve } from './testing/served.ts'
 
-test('a follower learns where it starts, then every change; the last of a commit carries the position', async () => {
+test('a follower gets its start position, then every change; the last change of a commit carries the position', async () => {
   await using served = await serve()
   served.delays.commit(0, { flights: { 0: 5 } }, [])
   const followed = await follow(`${served.url}/views/delays/changes`)
@@ -40,7 +40,7 @@ test('without followers nothing is encoded, and the last follower that leaves en
   await vi.waitUntil(() => !served.totals.followed)
 })
 
-test('a silent stream says that it lives', async () => {
+test('a stream without changes gets a heartbeat every 15 s', async () => {
   await using served = await serve()
   const followed = await follow(`${served.url}/views/totals/changes`)
   await followed.until('\n\n')
@@ -93,7 +93,7 @@ test('when a task stops the stream ends, so that no client takes it for complete
   expect(served.totals.followed).toBe(false)
 })
 
-test('a follower of the parts that are here learns which they are, and begins again when another comes', async () => {
+test('a follower of the parts of one process gets their numbers, and its stream ends when another part comes', async () => {
   await using served = await serve()
   const all = served.totals.parts
   served.totals.parts = all.slice(1)
@@ -113,7 +113,7 @@ test('a follower of the parts that are here learns which they are, and begins ag
   await vi.waitUntil(() => !served.totals.followed)
 })
 
-test('a value that cannot be encoded ends the stream with the reason, and not the task', async () => {
+test('a value that cannot be encoded ends the stream with the reason, and the task continues', async () => {
   await using served = await serve()
   const followed = await follow(`${served.url}/views/totals/changes`)
   served.totals.commit(0, {}, [{ key: 'ATL', value: 1n }])
@@ -131,7 +131,7 @@ test('closing the server ends the streams', async () => {
   expect(served.timers.waiting).toBe(0)
 })
 
-test('only so many may follow; one that goes makes room', async () => {
+test('only a limited number of clients may follow, and one that leaves makes room for another', async () => {
   await using served = await serve()
   const url = `${served.url}/views/totals/changes`
   const all = await Promise.all(Array.from({ length: STREAMS_MAX }, () => follow(url)))

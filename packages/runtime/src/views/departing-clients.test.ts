@@ -33,7 +33,7 @@ function queryAndLeave(url: string, request: string, bytesMax: number | null): P
   })
 }
 
-test('clients that go amid a request or an answer leave nothing behind, and others are answered', async () => {
+test('clients that disconnect amid a request or an answer leave nothing behind, and others are answered', async () => {
   await using served = await serve()
   const value = 'x'.repeat(2000)
   for (let n = 0; n < 1000; n++) served.totals.commit(n % 2, {}, [{ key: `k${n}`, value }])
@@ -58,7 +58,7 @@ test('clients that go amid a request or an answer leave nothing behind, and othe
   expect([status, body.value]).toEqual([200, value])
 })
 
-test('a client that sends requests ahead of the answers and goes leaves nothing behind either', async () => {
+test('a client that sends requests ahead of the answers and disconnects leaves nothing behind either', async () => {
   await using served = await serve()
   served.totals.commit(0, {}, [{ key: 'k1', value: 1 }])
   const paths = ['value?key=k1&after=flights/1=1000', 'entries', 'value?key=k1', 'changes', 'entries', 'changes']

@@ -48,7 +48,7 @@ async function serveLargeValues(): Promise<string> {
   throw new Error('the server did not start')
 }
 
-test('many clients that read large values at once are answered or refused for now, and the process lives', {
+test('many clients that read large values at once are answered, or refused with Retry-After, and the process continues', {
   timeout: 60_000,
 }, async () => {
   const url = await serveLargeValues()
@@ -142,7 +142,7 @@ test('a query for windows that no key has looks at a bounded number of entries, 
 test.each([
   ['value?key=ATL', 16],
   ['entries', 3],
-])('of %s so many are read at once that there is room for all, and the others wait', async (path, places) => {
+])('queries of %s are read at once while the memory has room for them, and the others wait', async (path, places) => {
   await using served = await serve()
   const answers: (() => void)[] = []
   for (const { store } of served.totals.parts) {
@@ -201,7 +201,7 @@ test('a page holds few more bytes than it answers with, and is encoded in steps'
   expect(turns).toBe(4)
 })
 
-test('more requests than may wait for a position are refused for now', async () => {
+test('more requests than may wait for a position are refused with TOO_MANY_QUERIES', async () => {
   await using served = await serve()
   const path = '/views/totals/value?key=ATL&after=flights/1=2'
   // Sent ahead of the answers, on as few connections as possible.

@@ -59,7 +59,7 @@ test('an answer never reflects less than the position that was waited for, thoug
   expect(body['message']).toContain('does not reflect flights/1=99')
 })
 
-test('a value is the same JSON from every process, also where its serde does not take that back', async () => {
+test('a value is the same JSON from every process, also if its serde does not accept that JSON', async () => {
   const whole = viewOver(TWO_PARTS, msgpack())
   whole.commit(1, { flights: { 1: 1 } }, [{ key: 'k', value: Number.NaN }])
   await using processes = await serveParts(whole, TWO_PROCESSES)
@@ -70,7 +70,7 @@ test('a value is the same JSON from every process, also where its serde does not
   }
 })
 
-test('of a key that is in two parts every process gives the value in its home', async () => {
+test('for a key that is in two parts, every process returns the same value', async () => {
   const whole = viewOver(TWO_PARTS)
   for (const part of [0, 1]) whole.commit(part, { flights: { [part]: 1 } }, [{ key: 'k', value: part }])
   await using processes = await serveParts(whole, TWO_PROCESSES)

@@ -33,7 +33,7 @@ function world() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-test('queries begin while there is room, the others in their order once there is', async () => {
+test('queries begin while there is room, and the others begin in their order once there is', async () => {
   const { budget } = world()
   const first = await budget.admit(response(), HALF)
   await budget.admit(response(), HALF)
@@ -47,7 +47,7 @@ test('queries begin while there is room, the others in their order once there is
   expect(waiting).toHaveLength(3)
 })
 
-test('a query that is larger than all may be begins alone', async () => {
+test('a query that is larger than the whole budget runs alone', async () => {
   const { budget } = world()
   const large = await budget.admit(response(), 2 * QUERIES_BYTES_MAX)
   let begun = false
@@ -104,7 +104,7 @@ test('what a query holds is free once its response is closed, also while it wait
   expect([budget.heldBytes, timers.waiting]).toEqual([0, 0])
 })
 
-test('a query that grows past what there is ends, and the oldest gets to its end', async () => {
+test('a query that grows past the budget ends, and the oldest query finishes', async () => {
   const { budget } = world()
   const oldest = await budget.admit(response(), 1)
   const other = await budget.admit(response(), 1)

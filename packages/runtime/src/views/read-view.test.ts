@@ -149,7 +149,7 @@ test('the answer for a key that is nowhere reflects what every part has reached'
   })
 })
 
-test('an answer never says that it reflects a commit which came after the read', async () => {
+test('an answer never states that it reflects a commit which came after the read', async () => {
   const view = new MemoryView({ name: 'counts', key: string(), value: json(), positions: [{ input: { 0: 1 } }] })
   view.commit(0, { input: { 0: 1 } }, [{ key: 'ATL', value: 1 }])
   const value = findEntry(view, 'ATL', undefined)

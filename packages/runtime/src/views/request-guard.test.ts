@@ -6,7 +6,7 @@ import { STATUS, serve } from './testing/served.ts'
 import { startViewServer, type ViewServerOptions } from './view-server.ts'
 
 test.each(['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1'])(
-  'a request for the host %j is refused, whatever it asks',
+  'a request for the host %j is refused, whatever it requests',
   async (host) => {
     await using served = await serve()
     const { status, body, headers } = await rawRequest(`${served.url}/status`, { headers: { host } })
@@ -102,7 +102,7 @@ test.each([
   expect(statusAndCode(answer)).toEqual([status, code])
 })
 
-test('a request that expects to be requested its body is answered without', async () => {
+test('a request with an Expect header is answered without its body', async () => {
   await using served = await serve()
   const head = 'GET /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n'
   for (const expected of ['100-continue', 'a miracle']) {
@@ -175,7 +175,7 @@ test('an address instead of an origin is refused with its origin', async () => {
   })
 })
 
-test('a page of an allowed origin may read, also what an error says, and no other page may', async () => {
+test('a page of an allowed origin may read answers and errors, and no other page may', async () => {
   const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
   for (const [authorization, status] of [
     [`Bearer ${TOKEN}`, 200],
@@ -194,7 +194,7 @@ test('a page of an allowed origin may read, also what an error says, and no othe
   }
 })
 
-test('a browser may ask what an allowed page may send, without the token', async () => {
+test('a preflight request of an allowed page is answered without the token', async () => {
   const url = await guardedServer({ allowOrigins: [PAGE], token: TOKEN })
   const requester = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
   const allowed = await rawRequest(`${url}/status`, { method: 'OPTIONS', headers: { origin: PAGE, ...requester } })

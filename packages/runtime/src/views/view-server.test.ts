@@ -8,7 +8,7 @@ import { MemoryView } from './testing/memory-view.ts'
 import { HOUR, STATUS, serve } from './testing/served.ts'
 import { startViewServer } from './view-server.ts'
 
-test('the list of views reports what each is, and what it reflects', async () => {
+test('the list of views reports what each view is, and which position it reflects', async () => {
   await using served = await serve()
   served.delays.commit(1, { flights: { 1: 40 } }, [])
   const { status, body } = await getJson(`${served.url}/views`)
@@ -184,7 +184,7 @@ test('a wait ends when its client goes', async () => {
   await vi.waitUntil(() => served.timers.waiting === 0)
 })
 
-test('a view of which parts are elsewhere answers only what it can know', async () => {
+test('a view with parts in other processes answers only from the parts that it has', async () => {
   await using served = await serve()
   served.totals.commit(0, {}, [{ key: 'here', value: 1 }])
   served.totals.parts = served.totals.parts.slice(0, 1)
@@ -198,7 +198,7 @@ test('a view of which parts are elsewhere answers only what it can know', async 
   expect(await status('changes')).toEqual([503, 'VIEW_INCOMPLETE'])
 })
 
-test('a process that has some parts of a view answers from them if it is asked to, and reports which they are', async () => {
+test('a process that has some parts of a view answers from them on request, and reports which they are', async () => {
   await using served = await serve()
   served.delays.commit(1, {}, [{ key: 'here', window: { start: 0, end: HOUR }, value: 1 }])
   served.delays.parts = served.delays.parts.slice(1)
@@ -210,7 +210,7 @@ test('a process that has some parts of a view answers from them if it is asked t
   expect([status, body.code]).toEqual([400, 'BAD_REQUEST'])
 })
 
-test('a store that fails is an answer, not the end of the server', async () => {
+test('a store that fails is reported in the answer, and the server continues', async () => {
   await using served = await serve()
   const [part] = served.totals.parts
   if (part !== undefined) part.store.get = () => Promise.reject(new Error('database is not open'))
@@ -312,7 +312,7 @@ test('closing does not wait for connections that were opened ahead of requests',
   expect(await opened).toBe('')
 })
 
-test('closing waits for a client that does not take its answer, but only so long', async () => {
+test('closing waits for a client that does not take its answer, but only for a limited time', async () => {
   const served = await serve()
   served.totals.commit(0, {}, [{ key: 'ATL', value: 'x'.repeat(32 * 1024 * 1024) }])
   const socket = connect(Number(new URL(served.url).port), '127.0.0.1')

@@ -81,7 +81,7 @@ test.each(orders)(
   },
 )
 
-test('A few windows of each of many are found, whatever is passed over between them', async () => {
+test('A few windows of each of many keys are found, whatever is skipped between them', async () => {
   const { state } = await openTaskState({
     directory: temporaryDirectory(),
     job: 'job',
@@ -144,7 +144,7 @@ test('A range is of one commit, also where another is applied while it is read',
   await state.close()
 })
 
-test('A range reads at most 1000 entries at once, and 16 where it passes over windows', async () => {
+test('A range reads at most 1000 entries at once, and 16 if it skips windows', async () => {
   const read: number[] = []
   const engine: LevelEngine = {
     ...levelDb,

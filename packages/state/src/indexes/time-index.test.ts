@@ -44,7 +44,7 @@ test('Expired windows leave nothing behind: no entries, no index', async () => {
   expect(await keysIn(directory)).toEqual({ entries: 0, pages: 0 })
 })
 
-test('A key is in the index once, however often the changelog says it, and however its groups are cut', async () => {
+test('A key is in the index once, however often the changelog has it, and however its groups are cut', async () => {
   const changelog = new MemoryChangelog()
   const live = await open(temporaryDirectory())
   for (let value = 0; value < 6; value++) {

@@ -87,7 +87,7 @@ test('A change that is taken back leaves the order as it was', async () => {
   expect(await placesIn(directory)).toBe(2)
 })
 
-test('Another serde of the order is rejected', async () => {
+test('A sorted store whose order has another serde is rejected', async () => {
   const changelog = new MemoryChangelog()
   const state = await open(temporaryDirectory())
   await commit(state, changelog)

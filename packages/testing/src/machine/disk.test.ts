@@ -157,7 +157,7 @@ describe('a power cut', () => {
     expect(sorted(seen)).toEqual(['"first"', '"second"', 'nothing'])
   })
 
-  test('cares nothing for a sync that had not ended', async () => {
+  test('may lose what a sync that had not ended would have kept', async () => {
     const seen = await outcomes(
       async (files) => {
         put(files, '/file', 'old')
@@ -211,7 +211,7 @@ test('the death of a process loses nothing of what it wrote', async () => {
   expect(get(machine.process('a').env.files, '/file')).toBe('unsynced')
 })
 
-test('a file stays readable to who has it open after it was renamed, removed, or lost with its disk', () => {
+test('a file stays readable to a process that has it open after it was renamed, removed, or lost with its disk', () => {
   const machine = new Machine(1)
   const { files } = machine.process('a').env
   files.makeDirectory('/directory')

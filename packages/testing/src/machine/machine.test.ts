@@ -102,7 +102,7 @@ test('the wall clock jumps, monotonic time does not', () => {
 })
 
 describe('a process', () => {
-  test('that is paused hears of nothing until it is resumed, and then in order', async () => {
+  test('that is paused receives nothing until it is resumed, and then all of it in order', async () => {
     const machine = new Machine(1)
     const [a, b] = [machine.process('a'), machine.process('b')]
     const order: string[] = []
@@ -117,7 +117,7 @@ describe('a process', () => {
     expect(order).toEqual(['b', 'a early', 'a late'])
   })
 
-  test('that crashed hears of nothing ever, and can do nothing', async () => {
+  test('that crashed receives nothing ever, and can do nothing', async () => {
     const machine = new Machine(1)
     const a = machine.process('a')
     const file = a.env.files.open('/file', 'write')
@@ -184,7 +184,7 @@ test('a power cut ends every process, and the next ones are in another boot', ()
   expect(machine.process('a').env.files.boot).not.toBe(boot)
 })
 
-test('a watch tells of changes by others, several at once, until it is closed', async () => {
+test('a watch reports changes by others, several at once, until it is closed', async () => {
   const machine = new Machine(1)
   const [a, b] = [machine.process('a'), machine.process('b')]
   const file = b.env.files.open('/file', 'write')

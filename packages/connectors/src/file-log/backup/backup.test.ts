@@ -155,7 +155,7 @@ test('a transaction that is open when the backup is made is aborted where it is 
   }
 })
 
-test('a backup to where no hard links can be made copies every byte', async () => {
+test('a backup to a file system without hard links copies every byte', async () => {
   await fill('t')
   const env = withFaults(nodeEnv(), (call) => (call === 'link' ? 'EXDEV' : undefined))
   expect(await backUp(env, data, backup)).toMatchObject({ linkable: false, linkedBytes: 0 })

@@ -50,7 +50,7 @@ function slowClock(): { env: Env; turns: () => number; looks: () => number } {
   }
 }
 
-test('a compaction gives others their turn every few milliseconds, in the middle of a batch, too', async () => {
+test('a compaction lets other work run every few milliseconds, also in the middle of a batch', async () => {
   const log = await openFileLog({ directory, env: nodeEnv(), durability: 'os' })
   await fill(log, 'delete')
   const { env, turns, looks } = slowClock()

@@ -225,7 +225,7 @@ test('compaction in any number of passes leaves what a naive one does, also afte
   expect(compactions).toBeGreaterThan(20)
 })
 
-test('whatever is compacted and whenever tombstones go, one that follows keeps no deleted row', async () => {
+test('whatever is compacted and whenever tombstones are deleted, a reader that follows keeps no deleted row', async () => {
   let restarts = 0
   const slow = histories({ append: 8, commit: 2, abort: 1, open: 1, decide: 2, clean: 6, fail: 2, day: 5, follow: 3 })
   await fc.assert(

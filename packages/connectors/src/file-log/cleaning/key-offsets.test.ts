@@ -6,7 +6,7 @@ import { Slices } from './slices.ts'
 const env = nodeEnv()
 const key = (number: number) => Buffer.from(`${number}`.padStart(9))
 
-test('knows the latest offset of as many keys as it has room for, and refuses one more', async () => {
+test('a table of key offsets holds as many keys as it has room for, and refuses one more', async () => {
   const keysMax = 10_000
   const offsets = new KeyOffsets(keysMax, env.random)
   for (const round of [0, 1]) {
@@ -21,7 +21,7 @@ test('knows the latest offset of as many keys as it has room for, and refuses on
   }
 })
 
-test('refuses an offset too far from the first to be kept in 32 bits', async () => {
+test('a table of key offsets refuses an offset too far from the first to be kept in 32 bits', async () => {
   const offsets = new KeyOffsets(10, env.random)
   await offsets.clear(5, new Slices(env))
   expect(offsets.note(key(1), 0, 9, 5 + 2 ** 32 - 2)).toBe(true)
@@ -29,7 +29,7 @@ test('refuses an offset too far from the first to be kept in 32 bits', async () 
   expect(offsets.note(key(2), 0, 9, 5 + 2 ** 32 - 1)).toBe(false)
 })
 
-test('takes no more than 128 MiB', () => {
+test('a table of key offsets takes no more than 128 MiB', () => {
   expect(COMPACTION_KEYS_MAX).toBeGreaterThan(5_000_000)
   expect(new KeyOffsets(COMPACTION_KEYS_MAX, env.random).bytes).toBeLessThanOrEqual(128 * 1024 * 1024)
 })

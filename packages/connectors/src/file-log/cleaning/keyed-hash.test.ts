@@ -14,7 +14,7 @@ const VECTORS: readonly (readonly [bytes: number, hash: string])[] = [
   [63, '2dd072e1 42b89efe fb26b615 049aa451'],
 ]
 
-test.each(VECTORS)('hashes %i bytes as the reference does', (count, expected) => {
+test.each(VECTORS)('the keyed hash of %i bytes is that of the reference', (count, expected) => {
   const hash = new KeyedHash([0x833d3433, 0x009f389f, 0x2398e64f, 0x417acf39])
   const bytes = Buffer.from([99, 99, 99, ...Array.from({ length: count }, (_, index) => index), 99])
   hash.hash(bytes, 3, 3 + count)

@@ -121,7 +121,7 @@ describe('verify', () => {
     }
   })
 
-  test('does not take an append under way for a torn one', async () => {
+  test('does not report an append under way as torn', async () => {
     await log.admin.createTopic('t')
     await append(['a'])
     writeFileSync(segment(), Buffer.concat([readFileSync(segment()), Buffer.from('half a batch')]))
@@ -247,7 +247,7 @@ describe('verify', () => {
     expect(await after()).toMatchObject([{ severity: 'damage', position: 0, offset: 0, nextOffset: 1 }])
   })
 
-  test('misses the marker of a transaction that is over', async () => {
+  test('reports that the marker of a transaction that is over is missing', async () => {
     await log.admin.createTopic('t')
     const writer = await log.openTransactionalWriter('id')
     const to = await writer.openPartition('t', 0)
@@ -329,7 +329,7 @@ describe('dump', () => {
     { what: 'the content of a batch', at: 65, inner: 2 },
     // The header is useless here: a batch counts only if it leads to the next one.
     { what: 'the length of a batch', at: 9, inner: 1 },
-  ])('does not take batches that a record holds for ones of the log: damage in $what', async ({ at, inner }) => {
+  ])('does not mistake batches inside a record for batches of the log: damage in $what', async ({ at, inner }) => {
     await log.admin.createTopic('t')
     await append(['a'], ['b'])
     const content = readFileSync(segment())

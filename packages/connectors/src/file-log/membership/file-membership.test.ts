@@ -81,7 +81,7 @@ test.each(['damaged', 'gone'])(
   },
 )
 
-test('a member that was treated as dead before it opened its writer learns it, though nothing fences that writer', async () => {
+test('a member that was treated as dead before it opened its writer gets MEMBER_FENCED, though nothing fences that writer', async () => {
   const timers = new PausableTimers(nodeEnv().timers)
   const log = await open(timers)
   const stopped = await join(log)

@@ -70,7 +70,7 @@ test('a member that beats again in time keeps its tasks', () => {
   expect(lookOn(TIMEOUT_MS, ['a']).gone).toEqual([])
 })
 
-test('a looker that was stopped judges no member by what it remembers', () => {
+test('an observer that was stopped judges no member by what it remembers', () => {
   lookOn(TIMEOUT_MS, ['a'])
   nowMs += 60_000
   expect(look().gone).toEqual([])
@@ -78,7 +78,7 @@ test('a looker that was stopped judges no member by what it remembers', () => {
   expect(lookOn(BEAT_INTERVAL_MS, ['a']).gone).toEqual(['b'])
 })
 
-test('a looker whose own beats come late, on a busy machine, counts fewer of the silence of others', () => {
+test('an observer whose own beats come late, on a busy machine, counts less silence of others', () => {
   look()
   for (let beats = 0; beats < TIMEOUT_MS / BEAT_INTERVAL_MS; beats++) {
     nowMs += 4 * BEAT_INTERVAL_MS
@@ -108,7 +108,7 @@ test('a member in a callback that is longer than the session is not gone, and is
   expect(look()).toEqual({ gone: [], busy: ['b'] })
 })
 
-test('a looker that misses more than a second of beats was stopped, however long the session is', () => {
+test('an observer that misses more than a second of beats counts as stopped, however long the session is', () => {
   const clock = { now: () => 0, monotonic: () => nowMs }
   const SESSION_MS = 10_000
   const goneAfterGap = (gapMs: number): readonly string[] => {

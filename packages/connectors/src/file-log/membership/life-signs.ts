@@ -4,11 +4,11 @@ import type { LifeSign } from './member-file.ts'
 /** How often a member beats, and looks at the others: a death is noticed within two looks. */
 export const BEAT_INTERVAL_MS = 100
 /**
- * Of a member that beats normally, a new beat is seen within two beats of the looker; so fewer than three do not count as
+ * Of a member that beats normally, a new beat is seen within two beats of the observer; so fewer than three do not count as
  * silence.
  */
 const SILENT_BEATS_MIN = 3
-/** If the looker's beats miss this much time, its own process was stopped, and what it remembers of others proves nothing. */
+/** If the observer's beats miss this much time, its own process was stopped, and what it remembers of others proves nothing. */
 const STOPPED_MS = 1000
 
 /** The result of a look at the other members. */
@@ -24,7 +24,7 @@ export interface MemberLife {
 
 interface Seen {
   readonly sign: LifeSign
-  /** The looker's own beats when it first saw this count of beats. */
+  /** The observer's own beats when it first saw this count of beats. */
   readonly beatAt: number
   /** The same for this count of turns. */
   readonly turnAt: number
@@ -32,8 +32,8 @@ interface Seen {
 }
 
 /**
- * What a member remembers of the others' signs of life. The time without a sign is counted in the looker's own beats. It does
- * not count while the looker is stopped, or gets no time on a busy machine; it counts while the looker is in a long callback.
+ * What a member remembers of the others' signs of life. The time without a sign is counted in the observer's own beats. It does
+ * not count while the observer is stopped, or gets no time on a busy machine; it counts while the observer is in a long callback.
  */
 export class LifeSigns {
   readonly #clock: Clock

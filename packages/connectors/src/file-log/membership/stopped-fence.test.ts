@@ -36,7 +36,7 @@ function group() {
   }
 }
 
-test('a fence that a member began, and does not get done with, is finished by another one', async () => {
+test('a fence that a member began and did not finish is finished by a member that joins', async () => {
   const join = group()
   const timers = new PausableTimers(nodeEnv().timers)
   const begun = Promise.withResolvers<void>()
@@ -60,7 +60,7 @@ test('a fence that a member began, and does not get done with, is finished by an
   await expect(lastValueFrom(stopped.assignments)).rejects.toMatchObject({ code: 'MEMBER_FENCED' })
 })
 
-test('members that are there already finish it too, after a second', async () => {
+test('a fence that a member began and did not finish is finished by the other members after a second', async () => {
   const join = group()
   const timers = new PausableTimers(nodeEnv().timers)
   const fenced: string[] = []

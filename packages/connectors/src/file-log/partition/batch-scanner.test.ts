@@ -40,7 +40,7 @@ describe('a scanner of batches', () => {
     expect(describeDamage(scanner.find(), scanner)).toContain(what)
   })
 
-  test('a limit that moves shows what was appended meanwhile', () => {
+  test('finds what was appended meanwhile when its limit is moved', () => {
     const bytes = segment()
     const scanner = scannerOf(bytes, 1000)
     scanner.limitTo(HEADER_BYTES)

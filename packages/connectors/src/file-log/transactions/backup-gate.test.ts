@@ -38,7 +38,7 @@ test('a commit waits for a backup that looks for a moment between commits', asyn
   expect(await values()).toEqual(['v'])
 })
 
-test('a backup that is stopped there delays a commit by half a second, and does not prevent it', async () => {
+test('a backup that is stopped between commits delays a commit by half a second, and does not prevent it', async () => {
   const gate = await BackupGate.close(nodeEnv(), directory)
   const startedMs = performance.now()
   await writer.commit([])

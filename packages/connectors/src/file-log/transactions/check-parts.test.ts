@@ -84,7 +84,7 @@ test('of two writers to one partition, the older journal of either is refused', 
   await (await reopened(snapshot())).admin.checkTopics(['t'])
 })
 
-test('a partition that the last transaction did not write to is missed when it is older', async () => {
+test('a partition that is older than the rest is refused, also if the last transaction did not write to it', async () => {
   const writer = await log.openTransactionalWriter('w')
   await commit(writer, 0)
   const earlier = snapshot()
@@ -100,7 +100,7 @@ test('a partition that the last transaction did not write to is missed when it i
   })
 })
 
-test('an older partition that has grown past what was committed there is of another history', async () => {
+test('an older partition is refused although it has grown past what was committed there', async () => {
   const writer = await log.openTransactionalWriter('w')
   await commit(writer, 0)
   const earlier = snapshot()
@@ -146,7 +146,7 @@ test('a partition is opened beside a writer that commits without a pause', async
   await committing
 })
 
-test('a topic that was removed by hand is missed, until it is deleted', async () => {
+test('a topic that was removed by hand is reported as missing until it is deleted', async () => {
   const writer = await log.openTransactionalWriter('w')
   await commit(writer, 0)
   const copy = snapshot()
@@ -161,7 +161,7 @@ test('a topic that was removed by hand is missed, until it is deleted', async ()
   await again.admin.checkTopics(['t'])
 })
 
-test('a deleted topic is not missed, though the journal of a dead writer names it', async () => {
+test('a deleted topic is not reported as missing, though the journal of a dead writer names it', async () => {
   const writer = await log.openTransactionalWriter('w')
   await commit(writer, 0)
   const again = await reopened(snapshot())
@@ -193,7 +193,7 @@ test('more producers than a partition knows are committed to it, and it can be o
   for (const directory of [data, copy]) await (await reopened(directory)).admin.checkTopics(['t'])
 })
 
-test('what a journal has no room for is kept with what closed writers have committed', async () => {
+test('commits that a journal has no room for are kept with those of closed writers', async () => {
   const topics = new TopicStore(env, data)
   const closed = new ClosedWriters(env, data)
   const finisher = new TransactionFinisher(env, data, topics, 'os', closed)

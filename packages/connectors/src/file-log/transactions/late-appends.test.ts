@@ -99,7 +99,7 @@ describe('what a writer appends that was stopped just before, while others took 
   })
 })
 
-test('a journal that is written between the reads of its two records is found all the same', async () => {
+test('a journal that is written between the reads of its two records is read correctly', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-torn-`)
   const real = nodeEnv()
   const log = await openFileLog({ directory, env: real })

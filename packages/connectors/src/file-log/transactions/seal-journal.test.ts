@@ -129,20 +129,20 @@ describe('a commit whose writer is fenced', () => {
     return { log, committed }
   }
 
-  test('before its record is written is aborted, and it learns that', async () => {
+  test('before its record is written is aborted, and rejects with WRITER_FENCED', async () => {
     const { log, committed } = await commitFenced('before')
     await expect(committed).rejects.toMatchObject({ code: 'WRITER_FENCED' })
     expect(await valuesIn(log)).toEqual([])
   })
 
-  test('after its record is written is committed, and it learns that', async () => {
+  test('after its record is written is committed, and resolves', async () => {
     const { log, committed } = await commitFenced('after')
     await expect(committed).resolves.toEqual([])
     expect(await valuesIn(log)).toEqual(['v'])
   })
 })
 
-test('of several processes that open an id at once, one is left that can commit', async () => {
+test('of several processes that open an id at once, only one can commit', async () => {
   const log = await open()
   await log.admin.createTopic('t')
   for (let round = 0; round < 10; round++) {

@@ -98,7 +98,7 @@ describe('a journal', () => {
     return new TransactionJournal(nodeEnv().files, directory, 'id@1-1', 'create')
   }
 
-  test('refuses a transaction that it has no room to name the partitions of', () => {
+  test('refuses a transaction with more partitions than it has room for', () => {
     const opened = journal()
     const partition = { topic: 't'.repeat(201), topicId: 'i'.repeat(36), partition: 0, end: 1 }
     const producer = { id: 1, epoch: 0 }

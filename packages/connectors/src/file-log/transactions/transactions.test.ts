@@ -32,7 +32,7 @@ const values = async (log: Log, topic: string, partition = 0) => {
 }
 
 describe('transactions of the file log', () => {
-  test('that were fenced are closed without an error, and so is their log', async () => {
+  test('whose writers were fenced are closed without an error, and so is their log', async () => {
     const log = await open()
     await log.admin.createTopic('t')
     const idle = await log.openTransactionalWriter('id')
@@ -76,7 +76,7 @@ describe('transactions of the file log', () => {
     expect(readAll(await all.assign('t', 0, 0)).map(({ value }) => value)).toEqual(['1', 'next', 'never', 'after'])
   })
 
-  test('that are soon over cost a reader behind them no look into their journal', async () => {
+  test('that end soon cost a reader no read of their journal', async () => {
     const log = await open()
     await log.admin.createTopic('t')
     const env = nodeEnv()

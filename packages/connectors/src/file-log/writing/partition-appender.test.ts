@@ -5,7 +5,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { expect, test } from 'vitest'
 import { openFileLog } from '../file-log.ts'
 
-test('appends that continue while a flush begins a new segment are neither lost nor given twice', async () => {
+test('appends that continue while a flush begins a new segment are neither lost nor written twice', async () => {
   const directory = mkdtempSync(`${tmpdir()}/millrace-appender-`)
   const env = nodeEnv()
   const log = await openFileLog({ directory, env })
