@@ -48,7 +48,7 @@ test('a page of an allowed origin reads a view and follows its changes', { timeo
   })
 })
 
-test('a page without the token learns why it is refused', { timeout: TIMEOUT_MS }, async () => {
+test('a page without the token gets the reason of the refusal', { timeout: TIMEOUT_MS }, async () => {
   expect(await seenBy({ allowed: true, token: false })).toEqual({ error: 'TOKEN_REFUSED' })
 })
 

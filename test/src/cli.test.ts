@@ -168,7 +168,9 @@ test('a query prints the first 20 entries, or as many as its options state', { t
   await job.ended
 })
 
-test('a job that is started again is joined, and taken over from who dies', { timeout: TIMEOUT_MS }, async () => {
+test('a second process of a job joins it, and takes over when the first one dies', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   using folder = new UserFolder()
   await succeed(['topics', 'create', 'numbers', '--data', folder.data])
   const args = ['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--data', folder.data]
@@ -202,7 +204,7 @@ test('a job that was killed does not count as running', { timeout: TIMEOUT_MS },
   )
 })
 
-test('a reader that has had enough ends a tail quietly', { timeout: TIMEOUT_MS }, async () => {
+test('a reader that closes the pipe early ends a tail without an error', { timeout: TIMEOUT_MS }, async () => {
   using folder = new UserFolder()
   await succeed(['topics', 'create', 'a', '--data', folder.data])
   await succeed(['topics', 'produce', 'a', '--data', folder.data], { stdin: `${'x'.repeat(500)}\n`.repeat(2000) })

@@ -21,7 +21,7 @@ function expectHarmless(output: string): void {
   for (const line of output.split('\n')) expect(line).toMatch(HARMLESS)
 }
 
-test('what stands in records controls no terminal, and is not changed for a program', {
+test('control characters in records never reach a terminal, and are not changed for a program', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()
@@ -75,7 +75,7 @@ test('what stands in records controls no terminal, and is not changed for a prog
   expectHarmless(stderr)
 })
 
-test('what files and folders are named, and what stands in them, controls no terminal', {
+test('control characters in files and in their names never reach a terminal', {
   timeout: TIMEOUT_MS,
 }, async () => {
   using folder = new UserFolder()

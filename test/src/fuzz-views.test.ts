@@ -5,7 +5,7 @@ import { fuzzViews } from './fuzz/fuzz-views.ts'
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 const REQUESTS = 240
 
-test('malformed and heavy requests are answered or refused with a code, and the job lives on with little memory', {
+test('malformed and heavy requests are answered or refused with a code, and the job continues with little memory', {
   timeout: 120_000,
 }, async () => {
   console.log(`SEED=${SEED}`)
@@ -25,7 +25,7 @@ test.each([
   ],
   ['HTTP/1.1 400 Bad Request\r\n\r\n', 'without a body'],
   ['{"a":1}', 'no HTTP'],
-])('the answer %j is judged', (text, problem) => {
+])('the check of answers judges %j correctly', (text, problem) => {
   if (problem === undefined) expect(wrongAnswer(text, false)).toBeUndefined()
   else expect(wrongAnswer(text, false)).toContain(problem)
 })

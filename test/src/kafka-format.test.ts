@@ -160,7 +160,7 @@ describe("kafka.tools.DumpLogSegments, from Kafka's own jars,", { timeout: JVM_T
     expect(dump.records.map(({ value }) => value)).toEqual(['first', 'last'])
   })
 
-  test('sees a flipped bit, so that its word means something', async () => {
+  test('detects a flipped bit, so that its approval means something', async () => {
     await log.admin.createTopic('t')
     const writer = log.openWriter()
     write(await writer.openPartition('t', 0), 'key', 'value')

@@ -67,7 +67,7 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     expect(own.stderr).toMatch(/JOB_NOT_RUNNING.*its serde "own"/)
   })
 
-  test('is queried without what queries left behind that were killed a day ago', async () => {
+  test('is queried, and what queries killed over a day ago left behind is removed', async () => {
     using folder = new UserFolder()
     const data = await finishedJob(folder)
     const [old, young] = ['old', 'young'].map((name) => join(folder.data, 'state', `.query-${name}`))

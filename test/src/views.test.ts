@@ -130,7 +130,7 @@ test('what is processed and not yet committed is not reported', async () => {
   expect(position).toEqual({ flights: { 0: 0, 1: 0, 2: 0 } })
 })
 
-test('a follower survives a restart of the server, and knows that it may have missed something', async () => {
+test('a follower survives a restart of the server, and reports that it may have missed changes', async () => {
   await using running = await run()
   const events: string[] = []
   const subscription = running.client

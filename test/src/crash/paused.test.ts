@@ -28,7 +28,7 @@ const SOON_MS = 30_000
 /** Once in so many rounds, the member is killed instead of stopped, and a new one replaces it. */
 const KILLED_EVERY = 4
 
-test('a process that was stopped until another took its tasks over spoils nothing when it is resumed', {
+test('a process that was stopped until another took its tasks over changes no result when it is resumed', {
   timeout: TIMEOUT_MS,
 }, async () => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32))

@@ -9,7 +9,7 @@ import { Outcomes } from './outcomes.ts'
 const WRITES = 6
 
 test.for([
-  ['torn', 'a job that dies in the middle of any write goes on as if nothing had been'],
+  ['torn', 'a job that dies in the middle of any write continues with the right result'],
   ['short', 'a write that the disk takes a part of is finished'],
 ] as const)('%s writes: %s', { timeout: TIMEOUT_MS }, async ([mode], context) => {
   const faulty = FaultyWrites.compile()

@@ -89,7 +89,7 @@ test('the job of the README runs in a fresh clone, with the commands as they are
   })
 })
 
-test('every other command of the documents runs in a clone that has the topics and the job they speak of', {
+test('every other command of the documents runs in a clone that has the topics and the job that they mention', {
   timeout: TEST_MS_MAX,
 }, async () => {
   writeFileSync(join(clone.path, 'job.ts'), COUNTING_JOB)

@@ -11,11 +11,11 @@ const WHOLE = [
   ...['src/memory.ts', 'dist/memory.d.ts', 'dist/memory.js'],
 ]
 
-test('a package with its licence, what it built and the source behind it is right', () => {
+test('the check of a package accepts one with its licence, what it built and the source behind it', () => {
   expect(packedProblems([...WHOLE, 'bin/millrace.js', 'src/window.ts'], EXPORTS)).toEqual([])
 })
 
-test('a package that lacks its licence or the types of an entry point, or carries tests, is not', () => {
+test('the check of a package reports a missing licence, missing types of an entry point, and tests', () => {
   const lacking = WHOLE.filter((path) => path !== 'LICENSE' && path !== 'dist/memory.d.ts')
   expect(packedProblems([...lacking, 'dist/window.test.js', 'src/views/testing/view.ts'], EXPORTS)).toEqual([
     'LICENSE is missing',

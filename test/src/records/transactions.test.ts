@@ -43,7 +43,7 @@ describe.each(LOG_KINDS)('transactions of a program, on the %s log', (kind) => {
     expect(await values()).toEqual([['nuts'], []])
   })
 
-  test('have one owner: who opens the id fences the one before, and aborts what it left', async () => {
+  test('have one owner: a program that opens the id fences the owner before, and aborts what it left', async () => {
     const { log, till, sold, values } = await begun()
     sold.send({ key: 'ann', value: 'figs' })
     await sold.flush()

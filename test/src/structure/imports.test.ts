@@ -65,7 +65,7 @@ describe('the check of imports', () => {
   test.each([
     ['packages/runtime/src/a.ts', "import { A } from '@millrace/core/internal'\nimport './b.ts'\nimport 'rxjs'"],
     ['packages/runtime/src/a.test.ts', "import { memoryLog } from '@millrace/connectors'\nimport './testing/b.ts'"],
-  ])('lets %s be', (path, text) => {
+  ])('accepts %s', (path, text) => {
     expect(problems(path, text)).toEqual([])
   })
 
@@ -79,7 +79,7 @@ describe('the check of imports', () => {
       'packages/core/src/b/c.ts → packages/core/src/d.ts → packages/core/src/b/c.ts',
     ])
   })
-  test('counts a circle of types alone, but in the language, which is about duals', () => {
+  test('reports a circle of types alone, except in the DSL, whose types refer to each other', () => {
     const types = (folder: string) => [
       { path: `packages/core/src/${folder}/stream.ts`, text: "import { Table } from './table.ts'" },
       { path: `packages/core/src/${folder}/table.ts`, text: "import type { Stream } from './stream.ts'" },

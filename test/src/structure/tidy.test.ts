@@ -3,7 +3,7 @@ import { parseModule } from './parse-module.ts'
 import { sourceFiles } from './source-files.ts'
 import { tidyProblems } from './tidy-rules.ts'
 
-test('files are named after what they hold, have no hidden seam, and meet the world through Env', () => {
+test('files are named after what they hold, have no hidden seam, and reach the system only through Env', () => {
   expect(tidyProblems(sourceFiles().map(parseModule))).toEqual([])
 })
 
@@ -34,7 +34,7 @@ describe('the check of files', () => {
     ['packages/cli/src/a.ts', 'const a: Record<string, number> = { a: 1 }; const b: Options = {}'],
     ['packages/core/src/a.ts', 'const a: Date = record.Date; const b = { Date: 1, setTimeout() {} }; Math.max(1, 2)'],
     ['packages/core/src/a.ts', "import type { Stats } from 'node:fs'"],
-  ])('lets %s be: %s', (path, text) => {
+  ])('accepts %s: %s', (path, text) => {
     expect(problems(path, text)).toEqual([])
   })
 
