@@ -14,6 +14,7 @@ export const textSerde: Serde<string> = {
   fromJson: String,
 }
 
+/** A record that was read, with key and value as text. */
 export interface ReadRecord {
   readonly offset: number
   readonly timestamp: number
@@ -22,6 +23,7 @@ export interface ReadRecord {
   readonly headers: Headers
 }
 
+/** Appends a record of text. Default: at 1 ms since the epoch, without headers. */
 export function write(
   to: RecordAppender,
   key: string | null,

@@ -42,6 +42,8 @@ export function topicsConformance({ test, factory }: LogTests): void {
     await rejects('TOPIC_MISSING', log.admin.offsets('none', 0))
     await rejects('TOPIC_MISSING', log.openReader().assign('none', 0, 0))
     await rejects('TOPIC_MISSING', log.openWriter().openPartition('none', 0))
+    await log.admin.createTopic('t')
+    await rejects('PARTITION_MISSING', log.admin.offsets('t', 1))
   })
 
   test('that are deleted fail their readers and writers, and come back as other topics', async (log) => {

@@ -10,6 +10,7 @@ export interface Env {
   readonly heartbeats: Heartbeats
 }
 
+/** The wall clock, and a clock that never goes back. */
 export interface Clock {
   /** Wall-clock time, ms since the epoch; may jump forward or back. */
   now(): number
@@ -17,10 +18,13 @@ export interface Clock {
   monotonic(): number
 }
 
+/** A call that is due later. */
 export interface Timer {
+  /** Prevents the call. After the call, it does nothing. */
   cancel(): void
 }
 
+/** Calls that are due later. */
 export interface Timers {
   /** Calls `callback` once, `delayMs` from now, unless cancelled. A pending timer keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer
@@ -39,11 +43,13 @@ export interface Heartbeats {
   start(path: string, intervalMs: number, failed: (error: unknown) => void): Promise<Heartbeat>
 }
 
+/** A counter that shows that this process runs. */
 export interface Heartbeat {
   /** Ends the counting. The file stays. */
   stop(): void
 }
 
+/** Random numbers and ids. The numbers of `next` are not for secrets. */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number
@@ -73,7 +79,9 @@ export interface FileSystem {
   makeDirectory(path: string): void
   /** Names in the directory, in byte order. Throws `ENOENT` if the directory does not exist. */
   list(path: string): string[]
+  /** What is at a path; undefined if nothing is there. */
   stat(path: string): FileStat | undefined
+  /** Gives a file or directory another name. A file that has this name already is replaced in one step. */
   rename(from: string, to: string): void
   /** Gives a file a second name. Throws `EXDEV` on another file system, and other codes if hard links are not supported. */
   link(path: string, name: string): void
@@ -87,18 +95,25 @@ export interface FileSystem {
   watch(path: string, changed: () => void): Watcher
 }
 
+/** What the file system knows about a file or directory. */
 export interface FileStat {
+  /** The size, in bytes. */
   readonly bytes: number
+  /** Whether it is a directory. */
   readonly directory: boolean
+  /** When its content was last changed, ms since the epoch. */
   readonly modifiedMs: number
   /** The owner's user id; -1 if the platform has none. */
   readonly uid: number
 }
 
+/** A watch on a file. */
 export interface Watcher {
+  /** Ends the watch. */
   close(): void
 }
 
+/** An open file. Positions and lengths are bytes. After `close`, every other call fails with `EBADF`. */
 export interface OpenFile {
   readonly path: string
   /** Reads up to `length` bytes at `position` into `buffer` from `offset`; returns how many there were. */
@@ -109,7 +124,9 @@ export interface OpenFile {
    * be there.
    */
   write(buffer: Uint8Array, offset: number, length: number, position: number): void
+  /** Sets the length: cuts the end off, or appends zeros. */
   truncate(bytes: number): void
+  /** The length, in bytes. */
   size(): number
   /** Makes content and length survive a power cut. A failure is fatal to the caller: never call it again. */
   sync(): Promise<void>
@@ -125,6 +142,7 @@ export interface OpenFile {
    * taken for holders by one another. The caller must not hold the lock itself.
    */
   isLocked(): boolean
+  /** Releases the lock. */
   unlock(): void
   close(): void
 }

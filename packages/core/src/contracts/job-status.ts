@@ -3,6 +3,10 @@ import type { ErrorCode } from '../errors/codes.ts'
 /** What a container reports about itself: a snapshot, made a few times a second, never on the hot path. */
 export interface JobStatus {
   readonly job: string
+  /**
+   * `restoring`: the first tasks are not restored yet. `running`: tasks run, or the container waits for some. `stopping`: a
+   * stop was requested. `stopped`: the container has ended without an error. `failed`: an error ended it.
+   */
   readonly phase: 'restoring' | 'running' | 'stopping' | 'stopped' | 'failed'
   /** When the snapshot was made: monotonic ms. */
   readonly atMs: number
@@ -11,12 +15,14 @@ export interface JobStatus {
   readonly problems: readonly JobProblem[]
 }
 
+/** A fault that does not stop the job. */
 export interface JobProblem {
   readonly code: ErrorCode
   /** What failed, on what, and what happens next. */
   readonly message: string
 }
 
+/** What a container reports about one of its tasks. */
 export interface TaskStatus {
   /** `<subtopology>-<partition>` */
   readonly task: string
@@ -29,6 +35,7 @@ export interface TaskStatus {
   readonly counts: TaskCounts
 }
 
+/** How far a task is in one partition of an input. */
 export interface InputStatus {
   readonly topic: string
   readonly partition: number
@@ -38,6 +45,7 @@ export interface InputStatus {
   readonly endOffset: number
 }
 
+/** What a task has done since its container started. Every field is a number of records, except `commits`. */
 export interface TaskCounts {
   /** Records taken from the inputs. */
   readonly processed: number
@@ -59,5 +67,6 @@ export interface TaskCounts {
   readonly repeats: number
   /** Changelog records applied by restores. */
   readonly restored: number
+  /** Commits of the task. */
   readonly commits: number
 }

@@ -16,9 +16,11 @@ export interface Log {
   readonly kind: string
   /** Where it is, for messages: a directory, a list of brokers. */
   readonly location: string
+  /** What the log can do. */
   readonly capabilities: LogCapabilities
   /** The clock that the log goes by: its retention, and the time of records that a program appends without a time. */
   readonly clock: Clock
+  /** Creates, deletes and describes topics. */
   readonly admin: LogAdmin
   /**
    * Why partitions could not be compacted or shortened behind the appends of this log, as a live value. Each error (code
@@ -27,6 +29,7 @@ export interface Log {
   readonly cleaningFailures: Observable<readonly MillraceError[]>
   /** By default the reader returns only what is committed. */
   openReader(options?: ReaderOptions): LogReader
+  /** Opens a writer of single records, outside of transactions. Any number of writers may append to a partition. */
   openWriter(): LogWriter
   /**
    * Opens the only writer of a transactional id. Before this resolves, the id's former writer is fenced, and what it left
@@ -61,6 +64,7 @@ export interface Log {
  */
 export type TransactionReach = 'all' | 'same-slot' | 'none'
 
+/** What a log can do: a job that needs more is rejected at its start. */
 export interface LogCapabilities {
   /** Which partitions one transaction can span. A job needs `all`, whatever its guarantee: its state moves with its input positions. */
   readonly transactions: TransactionReach
@@ -76,15 +80,19 @@ export interface LogCapabilities {
  */
 export type Isolation = 'committed' | 'uncommitted'
 
+/** The options of `Log.openReader`. */
 export interface ReaderOptions {
   /** Default `committed`. */
   readonly isolation?: Isolation
 }
 
+/** A name that this process alone has: see `Log.claim`. */
 export interface Claim {
+  /** Gives up the name. A second call does nothing. */
   release(): Promise<void>
 }
 
+/** How a topic gets rid of old records: see `TopicSettings.cleanup`. */
 export type Cleanup = 'delete' | 'compact'
 
 /** A topic's settings, with every default filled in. */
@@ -103,12 +111,14 @@ export interface TopicSettings {
   readonly recordBytesMax: number
 }
 
+/** A topic that exists, with its settings. */
 export interface TopicDescription extends TopicSettings {
   readonly name: string
   /** Another topic of the same name, made after this one was deleted, has another id. */
   readonly id: string
 }
 
+/** Which offsets a partition has. */
 export interface PartitionOffsets {
   /** The offset of the first record that is still there. */
   readonly start: number
@@ -119,6 +129,10 @@ export interface PartitionOffsets {
   readonly end: number
 }
 
+/**
+ * Manages the topics of a log. Calls with a topic or partition that does not exist throw `TOPIC_MISSING` or
+ * `PARTITION_MISSING`, unless their comment states otherwise.
+ */
 export interface LogAdmin {
   /** Throws `TOPIC_EXISTS`, `BAD_NAME`, `BAD_TOPIC_SETTINGS`. Durable when it returns. */
   createTopic(name: string, settings?: Partial<TopicSettings>): Promise<TopicDescription>
@@ -128,6 +142,7 @@ export interface LogAdmin {
   describeTopic(name: string): Promise<TopicDescription | undefined>
   /** All topics, by name. */
   listTopics(): Promise<TopicDescription[]>
+  /** Where a partition starts and ends now. */
   offsets(topic: string, partition: number): Promise<PartitionOffsets>
   /**
    * Throws `LOG_PARTS_DIFFER` if the parts of these topics in the log do not fit together, as in a copy whose files are from
@@ -147,6 +162,7 @@ export interface LogAdmin {
   sizeBytes(topic: string): Promise<number>
 }
 
+/** Reads partitions of any topics. */
 export interface LogReader {
   /**
    * Starts reading a partition at `offset`. One `LogReader` has at most one reader of a partition at a time. Throws
@@ -159,9 +175,11 @@ export interface LogReader {
    * wakes it within a millisecond or two.
    */
   wait(timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Ends the reader and its partition readers. */
   close(): Promise<void>
 }
 
+/** Reads one partition, batch by batch. */
 export interface PartitionReader {
   readonly topic: string
   readonly partition: number
@@ -192,6 +210,8 @@ export interface PartitionReader {
    * is committed to another place, because a record may be read before its writer has made it durable.
    */
   secure(): Promise<void>
+  /** Sets where the next poll reads. The offset may be in the middle of a batch. */
   seek(offset: number): void
+  /** Ends the reading of this partition. */
   close(): void
 }

@@ -86,6 +86,7 @@ export interface Membership {
   leave(): Promise<void>
 }
 
+/** Which member of a group has which tasks, as of one change of the group. */
 export interface Assignment {
   /** Grows with every assignment of the group. */
   readonly generation: number
@@ -106,6 +107,7 @@ export interface Assignment {
   readonly waits: boolean
 }
 
+/** A member of a group: its name, where it answers (null if nowhere: see `JoinOptions.address`), and its tasks. */
 export interface GroupMember {
   readonly member: string
   readonly address: string | null

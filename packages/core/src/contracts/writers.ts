@@ -1,6 +1,7 @@
 import type { Headers } from '../headers.ts'
 import type { Serde } from './serde.ts'
 
+/** Appends records to partitions of any topics, outside of transactions. */
 export interface LogWriter {
   /** Throws `TOPIC_MISSING`. The same object for the same partition. */
   openPartition(topic: string, partition: number): Promise<PartitionWriter>
@@ -40,13 +41,14 @@ export interface PartitionWriter extends RecordAppender {
   rewind(): void
 }
 
+/** Where records can be appended: a partition, or a group. */
 export interface RecordAppender {
   /**
    * Appends one record; the bytes are copied before it returns. `key` is `keyBytes[keyStart, keyEnd)`, or none if `keyBytes`
    * is null. `value` is written by `serde`; null writes none (a tombstone).
    *
-   * Throws `RECORD_TOO_LARGE` (and leaves the record out), `BAD_TIMESTAMP` for a timestamp that is negative or not a safe
-   * integer, and what the serde throws (the record is left out).
+   * Throws `RECORD_TOO_LARGE` (and leaves the record out), `BAD_TIMESTAMP` for a timestamp that is negative, not a whole
+   * number, or later than the log can store, and what the serde throws (the record is left out).
    */
   append<V>(
     timestamp: number,

@@ -14,6 +14,7 @@ export interface JobDescription {
   readonly views: readonly string[]
 }
 
+/** Steps that run together in one task, and the topics that they read. Repartition topics separate subtopologies. */
 export interface SubtopologyDescription {
   readonly id: string
   readonly inputs: readonly InputDescription[]
@@ -21,16 +22,19 @@ export interface SubtopologyDescription {
   readonly steps: readonly StepDescription[]
 }
 
+/** A topic that a subtopology reads. */
 export interface InputDescription {
   /** Unique in the job, and the same each time the job is described. */
   readonly id: string
   readonly topic: string
+  /** The name of the serde of its keys; `none` if it has no keys. */
   readonly key: string
   readonly value: string
   /** Whether the job owns the topic. */
   readonly internal: boolean
 }
 
+/** A step of a job. */
 export interface StepDescription {
   readonly id: string
   readonly kind: PlanNode['kind']
@@ -43,11 +47,14 @@ export interface StepDescription {
   readonly stores?: readonly StoreSummary[]
 }
 
+/** A store that a step keeps. `key` and `value` are the names of serdes. */
 export interface StoreSummary {
   readonly name: string
   readonly key: string
   readonly value: string
+  /** The size of the windows, ms; absent if they have no fixed size, or if there are none. */
   readonly windowMs?: number
+  /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
   readonly view: boolean

@@ -15,11 +15,13 @@ const JOB_VERSION = 4
 /** A named set of outputs, and all that they are computed from. Immutable, and always valid: an invalid job cannot be made. */
 export interface Job {
   readonly [JOB]: typeof JOB_VERSION
+  /** The name without the version. */
   readonly name: string
   /** A whole number from 1 up; see `withVersion`. Default 1. */
   readonly version: number
   /** The plan's last steps: sinks and tables. */
   readonly outputs: readonly PlanNode[]
+  /** What to do with records that cannot be processed; see `onError`. */
   readonly errors: ErrorPolicies
   /**
    * The same job with other error policies. A policy that is left out stays as it is. Default for each: `fail`.

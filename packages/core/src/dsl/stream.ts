@@ -22,6 +22,7 @@ export interface RecordSerdes<K, V> {
 /** Chooses a record's topic, by name. */
 export type TopicChoice<K, V> = (value: V, key: K, context: RecordContext) => string
 
+/** The options of `repartition`. */
 export interface RepartitionOptions {
   /** How many partitions. Default: as many as the largest topic upstream. */
   readonly partitions?: number

@@ -9,6 +9,7 @@ import type { Stream } from './stream.ts'
 /** Makes a stream. It is passed down, so that streams and tables can be made from each other without an import cycle. */
 export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
 
+/** How a table that is computed from another one keeps and writes its rows. */
 export interface TableOptions<V> {
   /** Keeps the rows under this name, so that they can be viewed. Default: rows are computed when they change, and not kept. */
   readonly name?: string

@@ -19,6 +19,7 @@ interface RecordOptions<V> {
   readonly aheadMax?: Duration | 'unlimited'
 }
 
+/** How the records of a topic with keys are read and written. */
 export interface TopicOptions<K, V> extends RecordOptions<V> {
   /** How keys are written. */
   readonly key: Serde<K>
@@ -26,6 +27,7 @@ export interface TopicOptions<K, V> extends RecordOptions<V> {
   readonly timestamp?: (value: Known<NoInfer<V>>, key: Known<NoInfer<K>>) => number
 }
 
+/** How the records of a topic without keys are read and written. */
 export interface KeylessTopicOptions<V> extends RecordOptions<V> {
   /** Absent: the records have no keys. */
   readonly key?: undefined

@@ -9,6 +9,7 @@ export interface WindowOptions {
   readonly retention?: Duration
 }
 
+/** How far apart hopping windows start, and how long they take records. */
 export interface HoppingOptions extends WindowOptions {
   /** How far apart windows start; at most their size. */
   readonly advance: Duration
@@ -18,7 +19,8 @@ export interface HoppingOptions extends WindowOptions {
 export type Windows = WindowSpec
 
 /**
- * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC.
+ * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC. A size,
+ * grace or retention that is not a duration makes `job` throw `JOB_INVALID`.
  *
  * ```ts
  * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('flights-by-hour')
@@ -30,7 +32,9 @@ export function tumbling(size: Duration, options: WindowOptions = {}): Windows {
 }
 
 /**
- * Windows of one size that start every `advance`, so that they overlap: a record is in every window that spans its time.
+ * Windows of one size that start every `advance`, so that they overlap: a record is in every window that spans its time. An
+ * advance that is 0, more than the size, or so small that a record would be in more than 10,000 windows makes `job` throw
+ * `JOB_INVALID`.
  *
  * ```ts
  * stream(flights).groupByKey().window(hopping('1h', { advance: '10m' })).count('flights-in-the-last-hour')

@@ -85,6 +85,7 @@ export const ERROR_CODES = {
   UNCAUGHT_ERROR: 'fatal',
 } as const satisfies Record<string, ErrorConsequence>
 
+/** What happens after an error: see `ERROR_CODES`. */
 export type ErrorConsequence = 'refused' | 'record' | 'retry' | 'fenced' | 'rebuild' | 'fatal'
 
 /** A stable error code. */

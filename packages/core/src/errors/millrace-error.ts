@@ -3,15 +3,18 @@ import { ERROR_CODES, type ErrorCode, type ErrorCodeOf, type ErrorConsequence } 
 /** What the error happened to. Only what is known is set. */
 export interface ErrorPlace {
   readonly job?: string
+  /** `<subtopology>-<partition>` */
   readonly task?: string
   readonly topic?: string
   readonly partition?: number
   readonly offset?: number
   readonly step?: string
   readonly store?: string
+  /** The path of a file or directory. */
   readonly file?: string
 }
 
+/** The place of an error, and the error that caused it. */
 export interface ErrorDetails extends ErrorPlace {
   readonly cause?: unknown
 }
@@ -21,7 +24,9 @@ export interface ErrorDetails extends ErrorPlace {
  * stable and is listed in `docs/errors.md`. It determines the subclass, which shows what the system does next.
  */
 export abstract class MillraceError extends Error {
+  /** Stable: programs may compare it. */
   readonly code: ErrorCode
+  /** What the error happened to. */
   readonly place: ErrorPlace
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

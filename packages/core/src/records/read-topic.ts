@@ -24,6 +24,7 @@ export interface TopicRecord<K, V> {
   readonly offset: number
 }
 
+/** Where `readTopic` begins and ends. */
 export interface ReadTopicOptions {
   /**
    * `start`: all records. `end`: those that are appended from now on. A position: from its offsets on; partitions that it does

@@ -93,7 +93,7 @@ export class TopicWriter<K, V> {
 
   /**
    * Sends records, waits while there is no room for more, and flushes at the end: then all of them are in the log, as `flush`
-   * states.
+   * states. Rejects at the first record for which `send` throws: the records before it are sent, and may not be flushed.
    *
    * ```ts
    * await orders.sendAll([{ key: 'ann', value: first }, { key: 'bob', value: second }])
@@ -133,7 +133,10 @@ export class TopicWriter<K, V> {
     return { [this.topic]: Object.fromEntries(written.map(({ partition, nextOffset }) => [partition, nextOffset])) }
   }
 
-  /** The partition of a key; for a topic without keys, the one whose turn it is. */
+  /**
+   * The partition of a key; for a topic without keys, the one whose turn it is. Throws `KEY_MISSING`, and
+   * `RECORD_UNENCODABLE` if the topic's serde cannot write the key.
+   */
   partitionOf(key: K): number {
     if (!this.#keyless) this.#encode(key)
     return this.#home()

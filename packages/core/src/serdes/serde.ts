@@ -26,7 +26,7 @@ export interface SerdeOptions<T> {
 const TAKEN = new Set(['string', 'json', 'bytes', 'int32', 'int64', 'float64', 'msgpack', 'none'])
 
 /**
- * Your own serde, from two functions.
+ * Your own serde, from two functions. Throws `BAD_NAME` for a name that is not valid, or that a serde of Millrace has.
  *
  * ```ts
  * const point = serde<Point>({
