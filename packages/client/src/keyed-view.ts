@@ -6,10 +6,12 @@ import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-rea
 export class KeyedView<K, V> {
   readonly #reader: ViewReader<K, V>
 
+  /** Not for programs: use `MillraceClient.view`. */
   constructor(reader: ViewReader<K, V>) {
     this.#reader = reader
   }
 
+  /** The name of the view. */
   get name(): string {
     return this.#reader.name
   }

@@ -21,6 +21,7 @@ import { WindowedView } from './windowed-view.ts'
 export type TableView<T extends Table<unknown, unknown>> =
   ViewWindow<T> extends Window ? WindowedView<ViewKey<T>, ViewValue<T>> : KeyedView<ViewKey<T>, ViewValue<T>>
 
+/** How a client sends its requests. */
 export interface ClientOptions {
   /** What sends requests. Default: the runtime's own `fetch`. */
   readonly fetch?: typeof fetch
@@ -39,9 +40,11 @@ export interface ViewDescription {
   readonly shape: string
   /** The size of the windows in ms, if they all have the same; otherwise null. */
   readonly windowMs: number | null
-  /** How many parts the view has, and which of them the server holds. */
+  /** How many parts the view has. */
   readonly partitions: number
+  /** The parts that the server holds, counted from 0. */
   readonly parts: readonly number[]
+  /** The position that these parts reflect. */
   readonly position: Position
   /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
@@ -50,6 +53,10 @@ export interface ViewDescription {
 /**
  * Reads the views of one running job. It connects only when it has something to read, keeps no connection open except those of
  * `changes()`, and needs no closing.
+ *
+ * Its reads reject with the errors of the server (`docs/errors.md` lists their codes): for instance `VIEW_MISSING`,
+ * `TOKEN_REFUSED`, `VIEW_INCOMPLETE` while a part of the view moves, and `POSITION_NOT_REACHED`. They reject with
+ * `SERVER_UNREACHABLE` if nothing answers, and with `BAD_ANSWER` if the answer is not from a Millrace server.
  *
  * ```ts
  * const client = new MillraceClient('http://127.0.0.1:4711')
@@ -61,11 +68,15 @@ export class MillraceClient {
   /** Requested once, when a view of which only the name is known is first read. */
   #described: Promise<readonly ViewDescription[]> | undefined
 
+  /** `url`: the URL of any process of the job, such as `http://127.0.0.1:4711`. */
   constructor(url: string, options: ClientOptions = {}) {
     this.#transport = new HttpTransport(url, options.fetch ?? fetch, options.token)
   }
 
-  /** The view of a job's table, with the table's types. Throws `VIEW_MISSING` for a table that is not kept under a name. */
+  /**
+   * The view of a job's table, with the table's types. Throws `VIEW_MISSING` for a table that is not kept under a name, and
+   * `UNSUPPORTED` for a table with windowed keys but no windows, which must be read by its name.
+   */
   view<T extends Table<unknown, unknown>>(table: T): TableView<T>
   /** A view by its name. Keys and values are plain JSON; the caller declares their types, and nothing checks them. */
   view<K, V>(name: string): KeyedView<K, V>
@@ -93,7 +104,7 @@ export class MillraceClient {
     }
   }
 
-  /** What the job's container reports of itself. */
+  /** What the process at the URL reports about its part of the job. */
   async status(): Promise<JobStatus> {
     const body = await this.#transport.read('/status', {})
     if (isStatus(body)) return body

@@ -15,11 +15,13 @@ export interface WindowedAnswer<V> extends Answer<V> {
   readonly window?: Window
 }
 
+/** An entry of a view by key. */
 export interface ViewEntry<K, V> {
   readonly key: K
   readonly value: V
 }
 
+/** An entry of a view by key and window. */
 export interface WindowedEntry<K, V> extends ViewEntry<K, V> {
   readonly window: Window
 }
@@ -46,6 +48,7 @@ export interface Page<E> {
  */
 export type ViewEvent<E> = ViewStart | ViewChange<E>
 
+/** The start of a stream of changes: see `ViewEvent`. */
 export interface ViewStart {
   readonly kind: 'start'
   readonly position: Position
@@ -55,6 +58,7 @@ export interface ViewStart {
   readonly completeFrom?: Position
 }
 
+/** A change in a stream of changes: see `ViewEvent`. */
 export interface ViewChange<E> {
   readonly kind: 'change'
   readonly entry: E
@@ -67,6 +71,7 @@ export interface ReadOptions {
   readonly after?: Position
   /** How long to wait for `after` at most, in ms; after that, `POSITION_NOT_REACHED`. Default 5000, at most 30,000. */
   readonly timeoutMs?: number
+  /** Ends the read: it rejects with the reason of the signal. */
   readonly signal?: AbortSignal
 }
 

@@ -15,10 +15,12 @@ import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-rea
 export class WindowedView<K, V> {
   readonly #reader: ViewReader<K, V>
 
+  /** Not for programs: use `MillraceClient.view`, or `windowedView`. */
   constructor(reader: ViewReader<K, V>) {
     this.#reader = reader
   }
 
+  /** The name of the view. */
   get name(): string {
     return this.#reader.name
   }
