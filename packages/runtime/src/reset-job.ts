@@ -2,6 +2,7 @@ import { type Env, type Log, RefusedError } from '@millrace/core'
 import { catalogTopic, changelogTopic, checkName, jobVersion, versionedName } from '@millrace/core/internal'
 import { readCatalog } from './catalog/catalog-topic.ts'
 
+/** Which job to reset, and where it has run. */
 export interface ResetOptions {
   /** The job's name, for version 1; the name of another version, such as `flight-delays.version-2`. */
   readonly job: string
@@ -18,6 +19,7 @@ export interface ResetOptions {
 export interface JobTraces {
   /** The job's own topics, the catalog last: it is needed to find the others. */
   readonly topics: readonly string[]
+  /** The directory of the local state; it may not exist. */
   readonly stateDirectory: string
 }
 

@@ -10,6 +10,7 @@ import { startViewServer, type ViewServer, type ViewServerOptions } from './view
 
 /** Announces to others where a process answers. */
 export interface Announcement {
+  /** Ends the announcement: called when the process stops answering. */
   withdraw(): void
 }
 
@@ -39,6 +40,7 @@ export interface RunOptions extends Omit<ContainerOptions, 'job' | 'env' | 'addr
 export interface RunningJob {
   /** The URL of the views, such as `http://127.0.0.1:4711`; undefined if they are not served. */
   readonly url: string | undefined
+  /** The views of the job, each with the parts that this process has. */
   readonly views: readonly ServedView[]
   /** The job's condition, reported a few times a second; late subscribers get the last report at once. Completes at the end. */
   readonly status: Observable<JobStatus>

@@ -21,8 +21,11 @@ export interface Bytes {
   close(): Promise<void>
 }
 
+/** Entries of a range, in order. */
 export interface BytesIterator {
+  /** Up to `count` next entries, each a key and its value; an empty list at the end. */
   nextv(count: number): Promise<[Buffer, Buffer][]>
+  /** Continues at the first key from `target` on. */
   seek(target: Buffer): void
   close(): Promise<void>
 }
@@ -50,6 +53,7 @@ export interface LevelEngine {
  */
 const OPTIONS = { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false } as const
 
+/** LevelDB on disk. */
 export const levelDb: LevelEngine = {
   async open(directory) {
     const level = new Level<Buffer, Buffer>(directory, OPTIONS)

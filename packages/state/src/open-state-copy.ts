@@ -8,6 +8,7 @@ import { levelDb } from './level-engine.ts'
 import { LevelTaskState } from './level-task-state.ts'
 import { DIRTY_BYTES_MAX, ENTRIES_MAX } from './open-task-state.ts'
 
+/** Which state to copy, and where to. */
 export interface StateCopyOptions {
   /** The directory of a task's state. No process needs to have it open. It is not changed. */
   readonly from: string

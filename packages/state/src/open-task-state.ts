@@ -12,6 +12,7 @@ export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 /** A write-back entry takes about 200 to 500 bytes with its key and value: 100,000 take 20 to 50 MB per task. */
 export const ENTRIES_MAX = 100_000
 
+/** Which state to open, and its limits. */
 export interface TaskStateOptions {
   /** The directory of the state; it is made if it is missing. */
   readonly directory: string
@@ -29,6 +30,7 @@ export interface TaskStateOptions {
   readonly engine?: LevelEngine
 }
 
+/** An open state, and what was found in its directory. */
 export interface OpenedState {
   readonly state: TaskState
   /** `fresh`: there was no state. `reused`: the state is used as it was. `rebuilt`: the old state was deleted. */

@@ -4,9 +4,11 @@ import type { LevelEngine } from '@millrace/state'
 import type { RestoreProgress } from '../task/changelog-follower.ts'
 import type { Guarantee } from '../task/outputs.ts'
 
+/** The default of `commitIntervalMs`. */
 export const COMMIT_INTERVAL_MS = 100
 /** 64 MiB of changes: several hundred thousand entries, or what LevelDB writes in some hundred milliseconds. */
 export const DIRTY_BYTES_MAX = 64 * 1024 * 1024
+/** The default of `idleAfterMs`. */
 export const IDLE_AFTER_MS = 30_000
 
 /** What a container is started with. */
@@ -18,10 +20,10 @@ export interface ContainerOptions {
   readonly stateDirectory: string
   /** The store that holds local state. Default: LevelDB. */
   readonly engine?: LevelEngine
-  /** How often state, positions and outputs become durable together. Default 100. */
+  /** How often state, positions and outputs become durable together, ms. Default 100. */
   readonly commitIntervalMs?: number
   /**
-   * The amount of changed state, over all tasks, that forces an early commit. It bounds memory and the size of a commit.
+   * The amount of changed state, over all tasks, that forces an early commit, bytes. It bounds memory and the size of a commit.
    * Default 64 MiB.
    */
   readonly dirtyBytesMax?: number

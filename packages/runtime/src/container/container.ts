@@ -9,6 +9,7 @@ import { RunningContainer } from './running-container.ts'
 export interface Container {
   /** The job's condition, reported a few times a second; late subscribers get the last report at once. Completes at the end. */
   readonly status: Observable<JobStatus>
+  /** The views of the job, each with the parts that this container has. */
   readonly views: readonly ServedView[]
   /**
    * Resolves when this container's tasks have processed and committed everything that their inputs had at the call, and what

@@ -24,6 +24,7 @@ const COPIES = '.query-'
 /** The steps whose stores keep event times beside their values. */
 const TIMED_STEPS = new Set(['count', 'reduce', 'aggregate'])
 
+/** Which view to open, and where its job has run. */
 export interface StoppedViewOptions {
   readonly job: KnownJob
   readonly view: string
@@ -40,6 +41,7 @@ export interface StoppedView {
   readonly view: ServedView
   /** When the last commit was made, ms since the epoch; null if there was none. */
   readonly committedAtMs: number | null
+  /** Closes the copy of the state, and removes it. */
   close(): Promise<void>
 }
 

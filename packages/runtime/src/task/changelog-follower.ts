@@ -14,7 +14,9 @@ const RESTORE_WAIT_MS = 1000
 /** How far a restore is, in changelog offsets: all that are read, including those of the task's neighbours. */
 export interface RestoreProgress {
   readonly task: string
+  /** Offsets that were read. */
   readonly done: number
+  /** Offsets that are to be read. */
   readonly total: number
 }
 

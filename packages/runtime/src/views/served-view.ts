@@ -17,6 +17,7 @@ export interface ServedView {
   readonly completeFrom: Position
   /** Every source partition that some part of the view depends on, here or elsewhere, from the start (at 0). */
   readonly sources: Position
+  /** The parts that this container has. */
   readonly parts: readonly ViewPart[]
   /** The processes that have the other parts, as far as they are known. */
   readonly remoteOwners: readonly RemoteOwner[]
@@ -32,6 +33,7 @@ export interface RemoteOwner {
   readonly partitions: readonly number[]
 }
 
+/** The part of a view that one task holds. */
 export interface ViewPart {
   readonly partition: number
   readonly store: CommittedStore<unknown, unknown>
@@ -46,6 +48,7 @@ export interface ViewPart {
   readonly positions: Observable<Position>
 }
 
+/** What one commit changed in a part of a view, and the position that the part reflects after it. */
 export interface ViewCommit {
   readonly position: Position
   /** Decoded when iterated; each key at most once. */

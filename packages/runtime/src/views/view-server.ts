@@ -8,6 +8,7 @@ import { QueryBudget, tooManyWaits } from './query-budget.ts'
 import { guarded, requireOrigins } from './request-guard.ts'
 import { type ServedView, SOCKET_SCHEME } from './served-view.ts'
 
+/** What a view server serves, where, and to which clients. */
 export interface ViewServerOptions {
   /** The job's name. */
   readonly job: string
@@ -36,6 +37,7 @@ export interface ViewServerOptions {
   readonly limits?: Partial<ConnectionLimits>
 }
 
+/** A server that answers queries of views. */
 export interface ViewServer {
   /** The server's URL: `http://127.0.0.1:4711`. */
   readonly url: string

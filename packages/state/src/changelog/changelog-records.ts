@@ -37,6 +37,7 @@ export type ChangelogKey =
   | { readonly kind: 'identity'; readonly store: string }
   | { readonly kind: 'part'; readonly task: string }
 
+/** Reads what a changelog record is about from its key, `bytes[start, end)`. */
 export function readChangelogKey(bytes: Buffer, start: number, end: number): ChangelogKey {
   if (bytes[start] !== 0) {
     const zero = bytes.indexOf(0, start)

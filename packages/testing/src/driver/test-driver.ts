@@ -123,7 +123,7 @@ export class TestDriver {
 
   /**
    * Moves the clock forward, and waits until the job has done what is due then. A step as `'1h'` is one jump, as for a process
-   * that was suspended.
+   * that was suspended. Throws an `Error` for what is not a duration, or less than 0.
    *
    * ```ts
    * await driver.advance('31s')
@@ -166,7 +166,10 @@ export class TestDriver {
     if (wasRunning) await this.start()
   }
 
-  /** Deletes the local state of a job that does not run, as a new machine would: the next start restores it from the changelog. */
+  /**
+   * Deletes the local state of a job that does not run, as a new machine would: the next start restores it from the changelog.
+   * Throws an `Error` while the job runs.
+   */
   loseState(): void {
     if (this.#running !== undefined) throw new Error('The job runs: stop it before its state is deleted')
     this.#levels.clear()
@@ -224,7 +227,8 @@ export class TestDriver {
 }
 
 /**
- * Opens a driver for a job, and starts the job. The topics that the job reads and writes are made.
+ * Opens a driver for a job, and starts the job. The topics that the job reads and writes are made. Throws what `runJob`
+ * throws.
  *
  * ```ts
  * const driver = await openTestDriver(job, { partitions: 2 })

@@ -15,6 +15,7 @@ const MESSAGES = {
   EROFS: 'read-only file system',
 } as const
 
+/** The error codes that a simulated disk can answer with. */
 export type DiskErrorCode = keyof typeof MESSAGES
 
 /** An error as Node's file system throws it. */

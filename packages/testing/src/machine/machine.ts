@@ -9,6 +9,7 @@ import { type Host, SimulatedProcess } from './simulated-process.ts'
 /** Why `run` ended: the awaited condition is true; no event is due any more; or the time limit is reached. */
 export type RunEnd = 'reached' | 'idle' | 'late'
 
+/** How long a run may take. */
 export interface RunLimits {
   /** Virtual time that may pass. Default: an hour. */
   readonly withinMs?: number
@@ -23,9 +24,11 @@ const HOUR_MS = 3_600_000
  * does to it. Nothing happens except in `step`, `run` and the calls of the world.
  */
 export class Machine {
+  /** What every random choice of the machine follows from. */
   readonly seed: number
   /** For the world's own choices. They do not change any other random choice. */
   readonly random: SeededRandom
+  /** The disk that all processes of the machine share. */
   readonly disk: Disk
   /** Puts faults into the disk calls of processes. */
   faults: FaultHook | undefined
@@ -40,6 +43,7 @@ export class Machine {
   #started = 0
   #clockOffsetMs = START_MS
 
+  /** `seed`: any safe integer. The wall clock begins at 5 January 2026, 00:00 UTC. */
   constructor(seed: number) {
     this.seed = seed
     this.#chance = new SeededRandom(seed)
@@ -61,6 +65,7 @@ export class Machine {
     return this.#scheduler.events
   }
 
+  /** Identifies the present boot: see `FileSystem.boot`. Each power cut begins another one. */
   get boot(): string {
     return this.#boot
   }

@@ -45,6 +45,7 @@ export class SeededRandom implements Random {
     return least + (this.bits() / 2 ** 32) * (most - least)
   }
 
+  /** True with this probability, from 0 to 1. */
   chance(probability: number): boolean {
     return this.bits() / 2 ** 32 < probability
   }

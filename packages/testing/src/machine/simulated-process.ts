@@ -34,6 +34,7 @@ export interface Host {
  */
 export class SimulatedProcess implements EventOwner {
   readonly name: string
+  /** What the code of the process runs with. */
   readonly env: Env
   readonly #host: Host
   readonly #files: SimulatedFiles
@@ -71,6 +72,7 @@ export class SimulatedProcess implements EventOwner {
     }
   }
 
+  /** Whether it runs, is paused, or has crashed. */
   get state(): 'running' | 'paused' | 'crashed' {
     return this.#state
   }
@@ -88,6 +90,7 @@ export class SimulatedProcess implements EventOwner {
     if (this.#state === 'running') this.#state = 'paused'
   }
 
+  /** Continues a paused process, as `kill -CONT` does: what came due meanwhile comes now, in order. */
   resume(): void {
     if (this.#state !== 'paused') return
     this.#state = 'running'
