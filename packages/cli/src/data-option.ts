@@ -51,7 +51,7 @@ function dataMissing(data: string): RefusedError {
   const path = resolve(data)
   return new RefusedError(
     'FILE_MISSING',
-    `Data directory ${path} does not exist. Name it with --data, or create it with a first topic: "millrace topics create <topic>"`,
+    `Data directory ${path} does not exist. Name another one with --data, or create it with a first topic: "millrace topics create <topic>"`,
     { file: path },
   )
 }

@@ -4,7 +4,7 @@ import { amount } from '@millrace/core/internal'
 export function topicMissing(topic: string): RefusedError {
   return new RefusedError(
     'TOPIC_MISSING',
-    `Topic ${topic} does not exist. Create it with "millrace topics create ${topic} --partitions <n>"`,
+    `Topic ${topic} does not exist. Correct the name, or create it with "millrace topics create ${topic} --partitions <n>"`,
     { topic },
   )
 }

@@ -37,7 +37,8 @@ Examples:
         for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)
         io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
         if (yes) return
-        throw badInput(`Nothing was deleted. To delete, run "millrace reset ${job} --yes"`)
+        const data = options.data === '.millrace' ? '' : ` --data ${options.data}`
+        throw badInput(`Nothing was deleted. To delete, run "millrace reset ${job} --yes${data}"`)
       }),
     )
 }

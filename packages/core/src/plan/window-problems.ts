@@ -9,7 +9,7 @@ export function windowProblems(step: PlanNode): string[] {
   if (!('window' in step) || step.window === undefined) return []
   const { kind, sizeMs, advanceMs, graceMs, retentionMs } = step.window
   const problems = [
-    isLength(sizeMs) ? undefined : `size must be ${DURATION}, more than 0`,
+    isLength(sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`,
     kind === 'hopping' ? advanceProblem(sizeMs, advanceMs) : undefined,
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
@@ -20,7 +20,7 @@ export function windowProblems(step: PlanNode): string[] {
 }
 
 function advanceProblem(sizeMs: number, advanceMs: number): string | undefined {
-  if (!isLength(advanceMs)) return `advance must be ${DURATION}, more than 0`
+  if (!isLength(advanceMs)) return `advance must be more than 0, and ${DURATION}`
   if (advanceMs > sizeMs) return 'advance must not be more than the size, because records would fall between windows'
   if (sizeMs / advanceMs <= WINDOWS_PER_RECORD_MAX) return undefined
   return `advance must be longer, because each record would be in more than ${WINDOWS_PER_RECORD_MAX} windows`

@@ -52,7 +52,9 @@ export async function* verifyLog(
 /** Throws unless there is a data directory of this version and of this user. */
 export async function checkDataDirectory(env: Env, data: string): Promise<void> {
   if (env.files.stat(data) === undefined) {
-    throw new RefusedError('FILE_MISSING', `Data directory ${data} does not exist. Name it with --data`, { file: data })
+    throw new RefusedError('FILE_MISSING', `Data directory ${data} does not exist. Name another one with --data`, {
+      file: data,
+    })
   }
   await openDataDirectory(env, data)
 }
