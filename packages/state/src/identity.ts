@@ -1,5 +1,5 @@
 import { RefusedError } from '@millrace/core'
-import { type StoreDescription, type StoreShape, storeKeyName, windowMsOf } from '@millrace/core/internal'
+import { durationText, type StoreDescription, type StoreShape, storeKeyName, windowMsOf } from '@millrace/core/internal'
 
 /** The version of the layout of keys and values in LevelDB; a state with another version is rebuilt. */
 export const FORMAT_VERSION = 3
@@ -64,8 +64,12 @@ export function identityDifference(found: StateIdentity, wanted: StateIdentity):
   if (found.job !== wanted.job || found.task !== wanted.task) return `it belongs to ${found.job}, task ${found.task}`
   // Entries and checkpoints of a store or input that was unknown until now were skipped when the changelog was read.
   const names = Object.keys(wanted.stores)
-  if (Object.keys(found.stores).join() !== names.join()) return `its stores were ${listed(Object.keys(found.stores))}`
-  if (found.inputs.join() !== wanted.inputs.join()) return `its inputs were ${listed(found.inputs)}`
+  if (Object.keys(found.stores).join() !== names.join()) {
+    return `its stores were ${listed(Object.keys(found.stores))}, and are now ${listed(names)}`
+  }
+  if (found.inputs.join() !== wanted.inputs.join()) {
+    return `its inputs were ${listed(found.inputs)}, and are now ${listed(wanted.inputs)}`
+  }
   return undefined
 }
 
@@ -109,5 +113,5 @@ function timeText({ timed }: StoreIdentity): string {
 
 function shapeText({ shape, order, windowMs }: StoreIdentity): string {
   if (shape === 'sorted') return `entries sorted by '${order}'`
-  return windowMs === null ? `entries by ${shape}` : `entries by ${shape} of ${windowMs} ms`
+  return windowMs === null ? `entries by ${shape}` : `entries by ${shape} of ${durationText(windowMs)}`
 }

@@ -70,7 +70,7 @@ test('A state that another opener holds is refused, and left as it is', async ()
 test.each<[string, StoreDescription, RegExp]>([
   ['key serde', store('totals', int32, json), /keys by 'string', now 'int32'/],
   ['value serde', store('totals', text, int32), /values by 'json', now 'int32'/],
-  ['shape', store('totals', text, json, 10), /entries by key, now entries by window of 10 ms/],
+  ['shape', store('totals', text, json, 10), /entries by key, now entries by window of 10ms/],
 ])('A changed %s is refused, by the local state and by the changelog alone', async (_, changed, message) => {
   const directory = temporaryDirectory()
   const changelog = new MemoryChangelog()
@@ -129,8 +129,12 @@ test('A local state of an older version is rebuilt, whatever it states about its
 })
 
 test.each<[string, Partial<TaskStateOptions>, RegExp]>([
-  ['another store', { stores: [TOTALS, store('more', text, json)] }, /its stores were totals/],
-  ['another input', { inputs: ['input', 'more'] }, /its inputs were input/],
+  [
+    'another store',
+    { stores: [TOTALS, store('more', text, json)] },
+    /its stores were totals, and are now more, totals/,
+  ],
+  ['another input', { inputs: ['input', 'more'] }, /its inputs were input, and are now input, more/],
   ['another task', { task: '1-0' }, /it belongs to job, task 0-0/],
 ])('A state for %s is rebuilt, as what it passed over is in the changelog only', async (_, change, note) => {
   const directory = temporaryDirectory()

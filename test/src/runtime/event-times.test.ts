@@ -57,7 +57,7 @@ describe('a record from the future', () => {
     await produce(Date.now() + 2 * DAY_MS)
     await expect(world.runToEnd(jobOver(readings))).rejects.toMatchObject({
       code: 'TIMESTAMP_AHEAD',
-      message: expect.stringMatching(/readings\/0 offset 0 .* The topic allows 86400000 ms \(aheadMax\)/),
+      message: expect.stringMatching(/readings\/0 offset 0 .* The topic allows 1d \(aheadMax\)/),
       place: { topic: 'readings', partition: 0, offset: 0 },
     })
   })

@@ -52,12 +52,7 @@ async function cutChangelog(): Promise<void> {
 describe("a topic under the name of a job's own", () => {
   test.each<[string, string, Partial<TopicSettings>, RegExp]>([
     ['a changelog with retention', 'counting.changelog', { cleanup: 'delete', retentionMs: 1 }, /cleanup is delete/],
-    [
-      'a compacted changelog with retention',
-      'counting.changelog',
-      { cleanup: 'compact', retentionMs: 1 },
-      /after 1 ms/,
-    ],
+    ['a compacted changelog with retention', 'counting.changelog', { cleanup: 'compact', retentionMs: 1 }, /after 1ms/],
     [
       'a changelog with a bound on its size',
       'counting.changelog',
@@ -71,7 +66,7 @@ describe("a topic under the name of a job's own", () => {
       /has 1 partition,.*needs 2/,
     ],
     ['a compacted repartition topic', 'counting.counts.repartition', { cleanup: 'compact' }, /cleanup is compact/],
-    ['a repartition topic with retention', 'counting.counts.repartition', { retentionMs: 5 }, /after 5 ms/],
+    ['a repartition topic with retention', 'counting.counts.repartition', { retentionMs: 5 }, /after 5ms/],
     ['a repartition topic with other partitions', 'counting.counts.repartition', { partitions: 3 }, /has 3 partitions/],
   ])('is refused if it is %s', async (_, name, settings, message) => {
     await world.topic(name, { partitions: 2, ...settings })

@@ -1,5 +1,11 @@
 import type { Position } from '@millrace/core'
-import { type JobMeaning, ownValue, type RepartitionMeaning, type StoreMeaning } from '@millrace/core/internal'
+import {
+  durationText,
+  type JobMeaning,
+  ownValue,
+  type RepartitionMeaning,
+  type StoreMeaning,
+} from '@millrace/core/internal'
 
 /**
  * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
@@ -47,7 +53,7 @@ function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof
   return a !== undefined && b !== undefined && differences(a, b).length === 0
 }
 
-/** What differs, one text for each difference: `grace 0 ms, now 5000 ms`. */
+/** What differs, one text for each difference: `grace 0ms, now 5s`. */
 export function differences<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M): string[] {
   const fields = Object.keys(now) as (keyof M & string)[]
   return fields.flatMap((field) => {
@@ -70,5 +76,5 @@ const WORDS: Readonly<Record<string, string>> = {
 function textOf(field: string, value: unknown): string {
   if (value === null || value === undefined) return 'none'
   if (Array.isArray(value)) return value.join(' and ')
-  return field.endsWith('Ms') ? `${value} ms` : `${value}`
+  return field.endsWith('Ms') ? durationText(Number(value)) : `${value}`
 }

@@ -1,5 +1,5 @@
 import { type Log, RefusedError, type TopicDescription, type TopicSettings } from '@millrace/core'
-import { amount } from '@millrace/core/internal'
+import { amount, durationText } from '@millrace/core/internal'
 
 /** The properties that a topic of the job's own must have, to hold what the job keeps in it. */
 export interface OwnTopic {
@@ -24,7 +24,9 @@ export async function findOrCreate(
   const there = descriptions.get(own.topic) ?? (await createOrFind(log, own))
   const problems = [
     there.cleanup === own.cleanup ? [] : `its cleanup is ${there.cleanup}, and must be ${own.cleanup}`,
-    there.retentionMs === null ? [] : `it deletes records after ${there.retentionMs} ms, and must keep all of them`,
+    there.retentionMs === null
+      ? []
+      : `it deletes records after ${durationText(there.retentionMs)}, and must keep all of them`,
     there.retentionBytes === null
       ? []
       : `it deletes records past ${there.retentionBytes} bytes, and must keep all of them`,

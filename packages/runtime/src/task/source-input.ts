@@ -1,5 +1,5 @@
 import { type Batch, type Position, RecordError, RefusedError } from '@millrace/core'
-import { EVENT_TIME_MAX } from '@millrace/core/internal'
+import { durationText, EVENT_TIME_MAX } from '@millrace/core/internal'
 import { NO_WATERMARK } from './event-time.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
 
@@ -120,7 +120,7 @@ export class SourceInput extends TaskInput {
         'TIMESTAMP_AHEAD',
         batch,
         `has the event time ${time}, which is ${time - nowMs} ms ahead of the clock. The topic allows ` +
-          `${this.#aheadMaxMs} ms (aheadMax). A clock is wrong, or the time is not in milliseconds. Correct what writes the ` +
+          `${durationText(this.#aheadMaxMs)} (aheadMax). A clock is wrong, or the time is not in milliseconds. Correct what writes the ` +
           'topic, or set a larger aheadMax if the time is right',
       )
     }
