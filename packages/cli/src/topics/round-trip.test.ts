@@ -189,7 +189,7 @@ test.each([
     'a time before 1970',
     ['--records'],
     '{"value":1,"timestamp":-5}\n',
-    /BAD_TIMESTAMP.* Line 1 of stdin: Timestamp -5/,
+    /BAD_TIMESTAMP.* Line 1 of stdin: The timestamp -5 of a record for topic a /,
   ],
   [
     'a timestamp that is not a time',

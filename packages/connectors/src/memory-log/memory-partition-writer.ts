@@ -21,7 +21,7 @@ export class MemoryPartitionWriter implements PartitionWriter {
     this.topic = to.topic
     this.partition = to.partition
     this.#to = to
-    this.#builder = new BatchBuilder(recordBytesMax)
+    this.#builder = new BatchBuilder(recordBytesMax, to.topic)
     this.#stretch = new Stretch(this.#builder)
     this.#transaction = transaction
   }

@@ -37,6 +37,8 @@ export const RECORD_OVERHEAD_BYTES = 48
  */
 export class BatchBuilder {
   readonly #recordBytesMax: number
+  /** For messages. */
+  readonly #topic: string | undefined
   readonly #out = new ByteWriter()
   #count = 0
   #baseTimestamp = 0
@@ -45,9 +47,10 @@ export class BatchBuilder {
   #valueLengthBytes = 1
   #marked = { position: HEADER_BYTES, count: 0, baseTimestamp: 0, maxTimestamp: 0 }
 
-  /** `recordBytesMax`: the largest record (key, value and headers together) that is accepted. */
-  constructor(recordBytesMax: number) {
+  /** `recordBytesMax`: the largest record (key, value and headers together) that is accepted. `topic`: for messages. */
+  constructor(recordBytesMax: number, topic?: string) {
     this.#recordBytesMax = recordBytesMax
+    this.#topic = topic
     this.clear()
   }
 
@@ -112,7 +115,9 @@ export class BatchBuilder {
     serde: Serde<V>,
     headers: Headers,
   ): void {
-    if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > TIMESTAMP_MAX) throw badTimestamp(timestamp)
+    if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > TIMESTAMP_MAX) {
+      throw badTimestamp(timestamp, this.#topic)
+    }
     const start = this.#out.position
     try {
       this.#write(timestamp, keyBytes, keyStart, keyEnd, value, serde, headers)
@@ -190,7 +195,9 @@ export class BatchBuilder {
     }
     this.#writeHeaders(headers)
     const length = out.position - contentStart
-    if (length > this.#recordBytesMax || out.position > BATCH_BYTES_MAX) throw tooLarge(length, this.#recordBytesMax)
+    if (length > this.#recordBytesMax || out.position > BATCH_BYTES_MAX) {
+      throw tooLarge(length, this.#recordBytesMax, this.#topic)
+    }
     const lengthBytes = varintBytes(length)
     if (lengthBytes !== this.#lengthBytes) {
       this.#shift(contentStart, lengthBytes - this.#lengthBytes)
@@ -234,16 +241,19 @@ export function setBaseOffset(batch: Buffer, baseOffset: number): void {
   writeInt64(batch, baseOffset, BASE_OFFSET_AT)
 }
 
-function badTimestamp(timestamp: number): RecordError {
+function badTimestamp(timestamp: number, topic: string | undefined): RecordError {
+  const whose = topic === undefined ? '' : ` of a record for topic ${topic}`
   return new RecordError(
     'BAD_TIMESTAMP',
-    `Timestamp ${timestamp} is not valid. It must be a whole number of milliseconds since 1970, from 0 to ${TIMESTAMP_MAX}`,
+    `The timestamp ${timestamp}${whose} is not valid. It must be a whole number of milliseconds since 1970, from 0 to ${TIMESTAMP_MAX}`,
   )
 }
 
-function tooLarge(bytes: number, bytesMax: number): RecordError {
+function tooLarge(bytes: number, bytesMax: number, topic: string | undefined): RecordError {
+  const what = topic === undefined ? 'its topic' : `topic ${topic}`
   return new RecordError(
     'RECORD_TOO_LARGE',
-    `A record of ${bytes} bytes is larger than its topic allows (${bytesMax} bytes). Split it, or create the topic with a larger recordBytesMax`,
+    `A record of ${bytes} bytes is larger than ${what} allows (${bytesMax} bytes). Split the record, or create the topic with a ` +
+      'larger recordBytesMax',
   )
 }

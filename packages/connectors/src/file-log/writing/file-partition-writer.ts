@@ -48,7 +48,7 @@ export class FilePartitionWriter implements PartitionWriter {
     this.partition = partition
     this.#appender = appender
     this.#session = session
-    this.#builder = new BatchBuilder(recordBytesMax)
+    this.#builder = new BatchBuilder(recordBytesMax, topic)
     this.#stretch = new Stretch(this.#builder)
   }
 
