@@ -51,7 +51,7 @@ export function transactionCleaningConformance({ test }: LogTests): void {
   })
 
   for (const outcome of ['committed', 'aborted'] as const) {
-    test(`compaction lets be what is not decided, and all behind it, that is ${outcome} later`, async (log) => {
+    test(`compaction changes neither a transaction that is ${outcome} later nor anything after it`, async (log) => {
       await log.admin.createTopic('t', { cleanup: 'compact', segmentBytes: 1024 })
       const [writer, opener] = [await log.openTransactionalWriter('id'), await log.openTransactionalWriter('other')]
       const [partition, open] = [await writer.openPartition('t', 0), await opener.openPartition('t', 0)]

@@ -119,8 +119,8 @@ export class TopicWriter<K, V> {
   }
 
   /**
-   * How far the writer's records are in the log: after `flush`, or the commit of a transaction, behind all that were sent before.
-   * A query of a view with this position as `after` reflects them.
+   * The position after the writer's records that are in the log. After `flush`, or the commit of a transaction, these are all
+   * that were sent before. A query of a view with this position as `after` reflects them.
    *
    * ```ts
    * await orders.sendAll([{ key: 'ann', value: order }])

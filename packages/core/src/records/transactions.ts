@@ -26,7 +26,7 @@ export class Transactions {
   /**
    * Ends the transaction: everything that was sent since the last commit becomes visible together. Resolves when it is
    * durable. If it rejects, the transaction may or may not have happened, and these transactions are unusable: open others with
-   * the same id, and look into the log. Throws `WRITER_FENCED` if another program has opened the same id since.
+   * the same id, and read the topics to see whether it happened. Throws `WRITER_FENCED` if another program has opened the same id since.
    */
   async commit(): Promise<void> {
     await this.#writer.commit([])

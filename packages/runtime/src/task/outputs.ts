@@ -8,7 +8,7 @@ import type {
 } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 
-/** How a job's outputs relate to its state after a crash. */
+/** How a job's outputs relate to its state after a crash: see `ContainerOptions.guarantee`. */
 export type Guarantee = 'exactly-once' | 'at-least-once'
 
 /**
