@@ -1,7 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Add, AggregateNode, RecordContext } from '../plan/node.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
-import { storeStep } from '../plan/step-parts.ts'
+import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { int64 } from '../serdes/numbers.ts'
 import type { AggregateOptions } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
@@ -47,6 +47,7 @@ export function foldInto<K, V, T>(
   const { step, init, add, value } = fold
   const store = storePlan(name, planSerde(key), value, window, true)
   // A record that comes too late is passed on unchanged.
-  const flow = { ...READS_ALL, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
+  const keepsKey = window === undefined && rowKeepsKey(store)
+  const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
   return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, emit })
 }

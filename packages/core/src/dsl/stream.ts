@@ -1,8 +1,8 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
 import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
-import { PASSES_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
-import { recordStep, storeStep } from '../plan/step-parts.ts'
+import { PASSES_ALL, READS_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
+import { recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
 import { copartitioned, repartitionNode } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
@@ -282,7 +282,8 @@ export class Stream<K, V> {
   toTable(name: string): Table<K, V> {
     const { node, key, value } = copartitioned(this[PLAN], name)
     const store = storePlan(name, planSerde(key), value, undefined, false)
-    const table = { ...storeStep('toTable', node, store), kind: 'toTable' } as const
+    const flow = { ...READS_ALL, keepsKey: rowKeepsKey(store) }
+    const table = { ...storeStep('toTable', node, store, flow), kind: 'toTable' } as const
     return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
   }
 

@@ -21,19 +21,34 @@ export function storeStep(
   word: string,
   input: PlanNode,
   store: StorePlan,
-  flow: StepFlow = READS_ALL,
+  flow: StepFlow,
 ): StepParts<'records', [StorePlan]> {
   return { label: labelOf(word, store.name), word, inputs: [input], takes: 'records', stores: [store], flow }
 }
 
-/** The common parts of a step that takes a table's changes, and may keep rows. */
+/**
+ * Whether a row has the key bytes of the record that changes it. Other keys than strings and numbers may be equal and have
+ * different bytes in the input: then the row has the bytes that its serde gives the key, whichever record changes it.
+ */
+export function rowKeepsKey({ key }: StorePlan): boolean {
+  return key.primitive
+}
+
+/** The common parts of a step that takes a table's changes, and may keep rows. A change leaves with the key of its row. */
 export function tableStep(
   word: string,
   input: PlanNode,
   store: StorePlan | undefined,
 ): StepParts<'changes', readonly StorePlan[]> {
   const stores = store === undefined ? [] : [store]
-  return { label: labelOf(word, store?.name), word, inputs: [input], takes: 'changes', stores, flow: READS_ALL }
+  return {
+    label: labelOf(word, store?.name),
+    word,
+    inputs: [input],
+    takes: 'changes',
+    stores,
+    flow: { ...READS_ALL, keepsKey: true },
+  }
 }
 
 function labelOf(word: string, name: string | undefined): string {
