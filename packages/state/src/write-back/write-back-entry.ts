@@ -17,8 +17,8 @@ export class WriteBackEntry<K, V> implements WindowEntry<K, V>, InstantEntry<K, 
   stored: boolean
   /** The time index holds the entry. */
   indexed: boolean
-  /** Used since the eviction last looked at it. */
-  used = true
+  /** Used again since the entry was made, or since the eviction last looked at it. */
+  used = false
 
   constructor(key: K, start: number, end: number, value: V | undefined, time: number) {
     this.key = key
