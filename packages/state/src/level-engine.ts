@@ -46,12 +46,22 @@ export interface LevelEngine {
 }
 
 /**
- * Uncompressed, so that the blocks' own checksums can be verified from outside. The write buffer is LevelDB's default of 4 MiB:
- * 64 MiB was measured to be slower, and to make reopening ten times slower. Blocks of 8 and
- * 16 KiB and restarts every 8 entries change the CPU of random reads and updates by less than 5 %, and 16 MiB of write buffer
- * makes the reads 13 % slower.
+ * The write buffer; LevelDB holds up to two of them in memory. LevelDB's default is 4 MiB. With 16 MiB it writes half as much:
+ * 0.47 instead of 1.0 GB for 1.7 million new keys, which saves a seventh of the CPU of the job. An open after a crash reads
+ * back up to so much of the write-ahead log, which takes 0.1 s more. 64 MiB was measured to be slower.
  */
-const OPTIONS = { keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false } as const
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+
+/**
+ * Uncompressed, so that the blocks' own checksums can be verified from outside. Blocks of 8 and 16 KiB and restarts every 8
+ * entries change the CPU of random reads and updates by less than 5 %.
+ */
+const OPTIONS = {
+  keyEncoding: 'buffer',
+  valueEncoding: 'buffer',
+  compression: false,
+  writeBufferSize: WRITE_BUFFER_BYTES,
+} as const
 
 /** LevelDB on disk. */
 export const levelDb: LevelEngine = {
