@@ -296,6 +296,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/REPARTITION_SEGMENT_BYTES',
     'state/NOTES_KEPT_MAX',
     'state/SLOTS_MIN',
+    'state/WRITE_BUFFER_BYTES',
   ]),
   ...because('which of two ways to the same result is the faster one', [
     'connectors/LOAD_MAX',

@@ -39,7 +39,7 @@ test('a row of a group is written with the key bytes of its repartition topic', 
   expect(keeps(counts.changes())).toBe(true)
 })
 
-test('a row of a window has a key of its own', () => {
+test('a row of a window is written under the key and the window', () => {
   const counts = orders.groupByKey().window(tumbling('1h')).count('counts')
   expect(keeps(counts.changes() as never)).toBe(false)
 })
