@@ -7,7 +7,7 @@ import { int32, text } from '../testing/serdes.ts'
 import { store } from '../testing/store.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
 
-test('Keys that come in each commit stay in memory, while many others come once', async () => {
+test('Keys that come again stay in memory longer than keys that come once', async () => {
   const engine = new CountedEngine()
   const changelog = new MemoryChangelog()
   const { state } = await openTaskState({
@@ -18,7 +18,7 @@ test('Keys that come in each commit stay in memory, while many others come once'
     task: '0-0',
     inputs: ['input'],
     stores: [store('counts', text, int32)],
-    entriesMax: 100,
+    entriesMax: 300,
   })
   const counts = state.keyValueStore<string, number>('counts')
   const add = (key: string) => {
@@ -28,13 +28,15 @@ test('Keys that come in each commit stay in memory, while many others come once'
   let reads = 0
   for (let round = 0; round < 50; round++) {
     const before = engine.reads
-    for (let key = 0; key < 20; key++) add(`again ${key}`)
+    // Not in each commit: what has just changed cannot leave memory.
+    if (round % 3 === 0) for (let key = 0; key < 20; key++) add(`again ${key}`)
     reads += engine.reads - before
     for (let key = 0; key < 60; key++) add(`once ${round} ${key}`)
     const frozen = state.freeze(changelog, 0, new Map([['input', { offset: round + 1, progress: null }]]))
     await state.apply(frozen, await changelog.commit())
   }
-  expect(counts.find('again 0').value).toBe(50)
-  expect(reads).toBe(0)
+  expect(counts.find('again 0').value).toBe(17)
+  // They come again 320 times. If only their age counted, LevelDB would be read 160 times.
+  expect(reads).toBeLessThanOrEqual(100)
   await state.close()
 })
