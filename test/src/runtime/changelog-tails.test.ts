@@ -106,7 +106,7 @@ test('local state that stands before what compaction has left of its changelog i
   await world.log.admin.clean(CHANGELOG)
   const { notices } = await run({ stateDirectory: old })
   expect(notices.join('\n')).toMatch(
-    /rebuilt its local state: the commit before offset 5 in summing\.changelog\/0 is not the last one/,
+    /rebuilt its local state: the commit before offset \d+ in summing\.changelog\/0 is not the last one/,
   )
   const totals = new Map<string, number>()
   for (const value of [1, 2, 3, ...values]) totals.set(`k${value % 3}`, (totals.get(`k${value % 3}`) ?? 0) + value)
