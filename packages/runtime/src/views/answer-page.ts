@@ -76,14 +76,15 @@ async function answerPage(
   const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
   const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
   requireReflected(view, wanted, position)
+  const text = formatPosition(position)
   const rest = {
     next: page.next === null ? null : encodeCursor(order, page.next),
-    position: formatPosition(position),
+    position: text,
     ...completeness(view),
     ...answerFields,
   }
   // The entries are JSON already: encoding them showed how large the page is.
-  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, position, share)
+  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, text, share)
 }
 
 function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {

@@ -35,8 +35,8 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   if (entry === undefined) {
     return answerError(c, valueMissing(view, query.get('key'), windowStart), position, more)
   }
-  const json = JSON.stringify({ ...entry, position: formatPosition(position), ...more })
-  return answer(c, json, position, share)
+  const text = formatPosition(position)
+  return answer(c, JSON.stringify({ ...entry, position: text, ...more }), text, share)
 }
 
 function windowAt(view: ServedView, start: number | undefined): number | undefined {
