@@ -17,7 +17,8 @@ test.for([
   if (faulty === undefined) return
   onTestFinished(() => faulty[Symbol.dispose]())
   const count = await faulty.count()
-  expect(count).toBeGreaterThan(200)
+  // How many there are depends on how many commits fit between two rounds of orders.
+  expect(count).toBeGreaterThan(100)
   const writes = Array.from({ length: count }, (_, index) => index + 1)
   const outcomes = new Outcomes(`${mode} writes (of ${count} a run)`)
   const { reached, atLeast } = await forEachReached(writes, WRITES, async (write) => {
