@@ -58,6 +58,20 @@ export class Cleaning {
     if (this.#syncFailure !== undefined) throw this.#syncFailure.error
   }
 
+  /**
+   * Makes appends durable with `sync`. If that fails, nothing is cleaned any more: a cleaning would sync the same files again,
+   * and what the failed sync has lost would count as durable. Throws as `check` does, and what `sync` throws.
+   */
+  async syncing<T>(sync: () => Promise<T>): Promise<T> {
+    this.check()
+    try {
+      return await sync()
+    } catch (error) {
+      if (isSyncFailure(error)) this.#closing.abort()
+      throw error
+    }
+  }
+
   /** Resolves when no cleaning runs any more; a cleaning that takes too long is cut off. Throws as `check` does. */
   async settle(): Promise<void> {
     const timer = this.#timers.after(CLOSE_WAIT_MS, () => this.#closing.abort())
@@ -76,10 +90,14 @@ export class Cleaning {
       if (this.#failures.value.length > 0) this.#failures.next(others())
     } catch (error) {
       if (signal.aborted && error === signal.reason) return
-      if (error instanceof MillraceError && error.code === 'LOG_SYNC_FAILED') this.#syncFailure ??= { error }
+      if (isSyncFailure(error)) this.#syncFailure ??= { error }
       this.#failures.next([...others(), cleaningFailed(topic.name, partition, error)])
     }
   }
+}
+
+function isSyncFailure(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === 'LOG_SYNC_FAILED'
 }
 
 function isOf(place: ErrorPlace, topic: string, partition: number): boolean {

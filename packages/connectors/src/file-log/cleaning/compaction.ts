@@ -59,6 +59,7 @@ export async function compact(env: Env, files: PartitionFiles, options: CompactO
       } finally {
         compactor.close()
       }
+      slices.check()
       await setCompactedBefore(files, until)
       from = until
     }

@@ -175,11 +175,13 @@ export class Compactor {
   }
 
   async #finish(): Promise<void> {
+    const { slices } = this.#spec
     const { files, directory } = this.#spec.files
     const [first = 0, ...others] = this.#sources
     this.#fillGap(this.#nextOffset)
     const output = this.#open()
     // If this fails, the output is dropped, and the log is unchanged.
+    slices.check()
     await output.sync()
     output.close()
     this.#output = undefined
@@ -187,6 +189,7 @@ export class Compactor {
     // An index of the replaced segments would point into the middle of other batches.
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
+    slices.check()
     await syncNames(files, directory)
     for (const base of others) await this.#remove(base)
     this.#sources = []
@@ -198,6 +201,7 @@ export class Compactor {
     const { files, directory } = this.#spec.files
     files.remove(indexPath(directory, base))
     files.remove(segmentPath(directory, base))
+    this.#spec.slices.check()
     await syncNames(files, directory)
   }
 }

@@ -28,9 +28,14 @@ export class Slices {
     return ++this.#steps % STEPS_PER_CLOCK_LOOK === 0 && this.over
   }
 
+  /** Throws the signal's reason once that is aborted. */
+  check(): void {
+    this.#signal?.throwIfAborted()
+  }
+
   /** Begins a new slice, after everything else had its turn. Rejects with the signal's reason once that is aborted. */
   async next(): Promise<void> {
-    this.#signal?.throwIfAborted()
+    this.check()
     await this.#env.timers.turn()
     this.#untilMs = this.#env.clock.monotonic() + SLICE_MS
   }

@@ -294,8 +294,7 @@ export class FileTransactionalWriter implements TransactionalWriter {
   }
 
   async #sync(written: WrittenPartition, durability: Durability): Promise<void> {
-    this.#context.cleaning.check()
-    if (await written.appender.sync(durability)) this.#full.add(written)
+    if (await this.#context.cleaning.syncing(() => written.appender.sync(durability))) this.#full.add(written)
   }
 
   /** Cleans the partitions that have closed a segment: once their transactions are over, since open ones are left alone. */

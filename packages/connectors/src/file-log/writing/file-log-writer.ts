@@ -88,7 +88,7 @@ export class FileLogWriter implements LogWriter {
     topic: TopicDescription,
     partition: number,
   ): Promise<void> {
-    this.#cleaning.check()
-    if (await synced.sync(this.#durability)) this.#cleaning.behind(topic, partition)
+    const rolled = await this.#cleaning.syncing(() => synced.sync(this.#durability))
+    if (rolled) this.#cleaning.behind(topic, partition)
   }
 }
