@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { check } from './check.ts'
 import { forEach, forEachReached, needs, sampled, TIMEOUT_MS } from './extent.ts'
@@ -71,7 +72,10 @@ test('a sync of the log that fails stops the process, and is never tried again',
     const again = callsAfter(point, trace, scratch.path).filter(
       ({ call, path }) => SYNCS.includes(call) && path === point.path,
     )
-    if (again.length > 0) outcomes.violation(where, `synced again ${again.length} times`)
+    // The compaction in the background may begin to sync the names of a partition before it can know of the failure. That it
+    // begins nothing after that is tested in `cleaning.test.ts`.
+    const isOfNames = statSync(`${scratch.path}/${point.path}`, { throwIfNoEntry: false })?.isDirectory() === true
+    if (again.length > (isOfNames ? 1 : 0)) outcomes.violation(where, `synced again ${again.length} times`)
     outcomes.classify(where, await check(scratch.path, { orders: ORDERS, acknowledged: ended.acknowledged }))
     return ended.code !== 0
   })
