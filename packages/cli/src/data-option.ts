@@ -3,17 +3,25 @@ import { resolve } from 'node:path'
 import { type Log, RefusedError } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { Option } from 'commander'
+import { printable } from './terminal/printable.ts'
 
 /** The options of every command that reads or writes data. */
 export interface DataOptions {
   readonly data: string
 }
 
+const USUAL_DIRECTORY = '.millrace'
+
 /** The option that names the data directory. */
 export function dataOption(): Option {
-  const option = new Option('--data <dir>', 'the data directory').default('.millrace').env('MILLRACE_DATA')
+  const option = new Option('--data <dir>', 'the data directory').default(USUAL_DIRECTORY).env('MILLRACE_DATA')
   // An empty variable counts as not set.
-  return option.argParser((directory) => (directory === '' ? '.millrace' : directory))
+  return option.argParser((directory) => (directory === '' ? USUAL_DIRECTORY : directory))
+}
+
+/** What a suggested command needs to use the same data directory: ` --data <dir>`, or nothing if it is the default. */
+export function dataArgument(data: string): string {
+  return data === USUAL_DIRECTORY ? '' : ` --data ${printable(data)}`
 }
 
 export function jsonOption(): Option {

@@ -48,7 +48,7 @@ describe('a store that was away while its inputs moved on', () => {
     await run(job('j', one, two))
     const notices: string[] = []
     await run(job('j', one), { onNotice: (notice) => notices.push(notice) })
-    expect(notices.join('\n')).toContain('Store two is no longer part of the job')
+    expect(notices.join('\n')).toContain('Store two does not belong to the job any more')
     await world.produce('numbers', numbers.value, [{ key: 'k', value: 1, timestamp: 5000 }])
   })
 

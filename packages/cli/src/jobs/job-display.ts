@@ -1,8 +1,9 @@
 import { formatPosition, type JobStatus } from '@millrace/core'
 import type { RestoreProgress, ServedView } from '@millrace/runtime'
+import { dataArgument } from '../data-option.ts'
 import { count, counted, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { printableLines } from '../terminal/printable.ts'
 import { Progress } from '../terminal/progress.ts'
 
 /** What a running job shows on stderr: the address of its views, how far it is, and how fast. */
@@ -37,9 +38,8 @@ export class JobDisplay {
       const from = formatPosition(completeFrom)
       if (from !== '') this.notice(`View ${name} counts from ${from} on, not from the start of its inputs`)
     }
-    const option = data === '.millrace' ? '' : ` --data ${printable(data)}`
     const [first] = names
-    if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${option}`))
+    if (first !== undefined && !this.#untilEnd) this.#line(dim(`  $ millrace query ${first}${dataArgument(data)}`))
   }
 
   /** A quick restore prints nothing. */

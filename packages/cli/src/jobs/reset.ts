@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
-import { type DataOptions, dataOption, withLog } from '../data-option.ts'
+import { type DataOptions, dataArgument, dataOption, withLog } from '../data-option.ts'
 import { badInput } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
@@ -37,8 +37,7 @@ Examples:
         for (const topic of topics) io.stdout.write(`${verb} topic ${topic}\n`)
         io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
         if (yes) return
-        const data = options.data === '.millrace' ? '' : ` --data ${options.data}`
-        throw badInput(`Nothing was deleted. To delete, run "millrace reset ${job} --yes${data}"`)
+        throw badInput(`Nothing was deleted. To delete, run "millrace reset ${job} --yes${dataArgument(options.data)}"`)
       }),
     )
 }

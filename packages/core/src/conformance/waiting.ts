@@ -5,7 +5,7 @@ import { readAll, write } from './records.ts'
 
 /** Waiting for records costs nothing and ends when it should. */
 export function waitingConformance({ test, factory }: LogTests): void {
-  test('ends at once if there are records, at the time-out if there are none, and when aborted', async (log) => {
+  test('ends at once if there are records, after the time-out if there are not, and when it is aborted', async (log) => {
     const [partition, writer] = await openWriter(log)
     const reader = log.openReader()
     const partitionReader = await reader.assign('t', 0, 0)

@@ -52,7 +52,7 @@ export interface StoreSummary {
   readonly name: string
   readonly key: string
   readonly value: string
-  /** The size of the windows, ms; absent if they have no fixed size, or if there are none. */
+  /** The size of the windows, ms; absent if the windows have no fixed size, or the store has no windows. */
   readonly windowMs?: number
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number

@@ -92,7 +92,7 @@ function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefine
     }),
     ...removed.map(
       ([name]) =>
-        `Store ${name} is no longer part of the job. Its content is kept. Once the job has processed records without the store, ` +
+        `Store ${name} does not belong to the job any more. Its content is kept. Once the job has processed records without the store, ` +
         'the store cannot continue from this content',
     ),
   ]

@@ -189,8 +189,7 @@ export class Compactor {
     // An index of the replaced segments would point into the middle of other batches.
     for (const base of this.#sources) files.remove(indexPath(directory, base))
     files.rename(output.path, segmentPath(directory, first))
-    slices.check()
-    await syncNames(files, directory)
+    await this.#syncNames()
     for (const base of others) await this.#remove(base)
     this.#sources = []
     this.#bytes = 0
@@ -201,7 +200,13 @@ export class Compactor {
     const { files, directory } = this.#spec.files
     files.remove(indexPath(directory, base))
     files.remove(segmentPath(directory, base))
-    this.#spec.slices.check()
-    await syncNames(files, directory)
+    await this.#syncNames()
+  }
+
+  /** Not after the cleaning was cut off: another sync of the directory may have failed. */
+  async #syncNames(): Promise<void> {
+    const { files, slices } = this.#spec
+    slices.check()
+    await syncNames(files.files, files.directory)
   }
 }
