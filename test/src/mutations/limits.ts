@@ -1,3 +1,4 @@
+const ARTEFACTS = 'packages/runtime/src/node/artefacts'
 const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
@@ -132,6 +133,12 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
+  'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },
+  'runtime/ARTEFACT_TRANSFER_BYTES_MAX': {
+    becomes: NO_BOUND,
+    tests: [`${ARTEFACTS}/transfer.test.ts#before it is parsed`],
+  },
+  'runtime/MANIFEST_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts#manifest is too large`] },
   'runtime/CLOSE_GRACE_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/COMMIT_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/CONNECTIONS_MAX': {

@@ -1,3 +1,4 @@
+const ARTEFACTS = 'packages/runtime/src/node/artefacts'
 const BAD_INPUT = 'test/src/bad-input.test.ts'
 const BAD_JOB_FILES = 'test/src/bad-job-files.test.ts'
 const CLI = 'packages/cli/src'
@@ -96,6 +97,10 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'core/VIEW_MISSING': [`${CORE}/dsl/plan.test.ts`],
   'runtime/LOG_PARTS_DIFFER': ['test/src/crash/older-parts.test.ts#replaced by an older copy'],
   'runtime/ADDRESS_REFUSED': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/views/connection-limits.test.ts`],
+  'runtime/ARTEFACT_DAMAGED': [`${ARTEFACTS}/artefact-directory.test.ts`],
+  'runtime/ARTEFACT_MISSING': [`${ARTEFACTS}/artefact-directory.test.ts`],
+  'runtime/ARTEFACT_TOO_LARGE': [`${ARTEFACTS}/transfer.test.ts`],
+  'runtime/ARTEFACT_VERSION': [`${ARTEFACTS}/artefact-directory.test.ts`],
   'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/BAD_REQUEST': [
     `${RUNTIME}/views/view-server.test.ts`,
