@@ -32,6 +32,8 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   PARTITION_IN_USE: EXIT.refused,
   JOB_FILE_BROKEN: EXIT.refused,
   JOB_INVALID: EXIT.refused,
+  JOB_BUNDLE_FAILED: EXIT.refused,
+  PACKAGE_MISSING: EXIT.refused,
   ARTEFACT_DAMAGED: EXIT.refused,
   ARTEFACT_VERSION: EXIT.refused,
   ARTEFACT_TOO_LARGE: EXIT.refused,

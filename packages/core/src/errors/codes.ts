@@ -79,6 +79,8 @@ export const ERROR_CODES = {
   RECORD_EXPIRED: 'refused',
   JOB_FILE_BROKEN: 'refused',
   JOB_NOT_RUNNING: 'refused',
+  JOB_BUNDLE_FAILED: 'refused',
+  PACKAGE_MISSING: 'refused',
   ARTEFACT_MISSING: 'refused',
   ARTEFACT_DAMAGED: 'refused',
   ARTEFACT_VERSION: 'refused',
