@@ -1,5 +1,23 @@
 export { type Container, startContainer } from './container/container.ts'
 export { COMMIT_INTERVAL_MS, type ContainerOptions, IDLE_AFTER_MS } from './container/container-options.ts'
+export {
+  ARTEFACT_BYTES_MAX,
+  type Artefact,
+  type ArtefactFile,
+  type ArtefactManifest,
+  CODE_FILE,
+  type ExternalPackage,
+  MAP_FILE,
+} from './node/artefacts/artefact.ts'
+export {
+  artefactDirectory,
+  listArtefacts,
+  readArtefact,
+  removeArtefact,
+  writeArtefact,
+} from './node/artefacts/artefact-directory.ts'
+export { type ArtefactParts, makeArtefact } from './node/artefacts/make-artefact.ts'
+export { ARTEFACT_TRANSFER_BYTES_MAX, decodeArtefact, encodeArtefact } from './node/artefacts/transfer.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'
 export {
   type Announcement,

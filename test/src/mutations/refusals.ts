@@ -1,3 +1,4 @@
+const ARTEFACTS = 'packages/runtime/src/node/artefacts'
 const BAD_INPUT = 'test/src/bad-input.test.ts'
 const BAD_JOB_FILES = 'test/src/bad-job-files.test.ts'
 const CLI = 'packages/cli/src'
@@ -31,10 +32,12 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
   'cli/IMPORT_DIFFERS': [`${BAD_INPUT}#resumes into`],
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],
+  'cli/JOB_BUNDLE_FAILED': [`${CLI}/artefact/bundle-job.test.ts#that reads its own place`],
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.test.ts#verify reports|repair reports'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
+  'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/bad-rows.test.ts#the log refuses`],
@@ -96,6 +99,10 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'core/VIEW_MISSING': [`${CORE}/dsl/plan.test.ts`],
   'runtime/LOG_PARTS_DIFFER': ['test/src/crash/older-parts.test.ts#replaced by an older copy'],
   'runtime/ADDRESS_REFUSED': [`${RUNTIME}/views/view-server.test.ts`, `${RUNTIME}/views/connection-limits.test.ts`],
+  'runtime/ARTEFACT_DAMAGED': [`${ARTEFACTS}/artefact-directory.test.ts`],
+  'runtime/ARTEFACT_MISSING': [`${ARTEFACTS}/artefact-directory.test.ts`],
+  'runtime/ARTEFACT_TOO_LARGE': [`${ARTEFACTS}/transfer.test.ts`],
+  'runtime/ARTEFACT_VERSION': [`${ARTEFACTS}/artefact-directory.test.ts`],
   'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/BAD_REQUEST': [
     `${RUNTIME}/views/view-server.test.ts`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe } from '@millrace/core'
-import { type Job, jobMeaning, type Topology } from '@millrace/core/internal'
+import { type Job, jobMeaning, type Topology, toTopology } from '@millrace/core/internal'
 import type { Guarantee } from '../task/outputs.ts'
 
 /** 16 hexadecimal digits are 64 bits: of 2^64 pairs of different jobs, one pair is taken for the same job. */
@@ -11,10 +11,22 @@ const DESCRIPTION_LENGTH = 16
  * and of the guarantee. Equal for the same plan in every process, whatever its functions' text.
  */
 export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee): string {
+  return shortHash([...planOf(job, topology), guarantee])
+}
+
+/** As `descriptionOf`, without the guarantee, which is chosen when the job starts. */
+export function planHash(job: Job): string {
+  return shortHash(planOf(job, toTopology(job)))
+}
+
+function planOf(job: Job, topology: Topology): readonly unknown[] {
   const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))
   const times = inputs.flatMap((node) =>
     node.kind === 'source' ? [[node.topic.name, node.topic.timestamp !== undefined, node.topic.aheadMaxMs]] : [],
   )
-  const text = JSON.stringify([describe(job, 'json'), times, jobMeaning(topology), guarantee])
-  return createHash('sha256').update(text).digest('hex').slice(0, DESCRIPTION_LENGTH)
+  return [describe(job, 'json'), times, jobMeaning(topology)]
+}
+
+function shortHash(content: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, DESCRIPTION_LENGTH)
 }
