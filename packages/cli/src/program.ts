@@ -6,6 +6,15 @@ import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
 import { logCommand } from './log/log.ts'
+import { changeCommands } from './node/changes.ts'
+import { containerCommand } from './node/container.ts'
+import { deployCommand, upgradeCommand } from './node/deploy.ts'
+import { downCommand } from './node/down.ts'
+import { historyCommand } from './node/history.ts'
+import { jobsCommand } from './node/jobs.ts'
+import { logsCommand } from './node/logs.ts'
+import { statusCommand } from './node/status.ts'
+import { upCommand } from './node/up.ts'
 import { protectData } from './protect-data.ts'
 import type { Io } from './terminal/io.ts'
 import { printableLines } from './terminal/printable.ts'
@@ -43,6 +52,16 @@ ${EXIT_HELP}`,
     .addCommand(logCommand(io))
     .addCommand(backupCommand(io))
     .addCommand(restoreCommand(io))
+    .addCommand(upCommand(io))
+    .addCommand(downCommand(io))
+    .addCommand(deployCommand(io))
+    .addCommand(upgradeCommand(io))
+    .addCommand(jobsCommand(io))
+    .addCommand(statusCommand(io))
+    .addCommand(logsCommand(io))
+    .addCommand(historyCommand(io))
+  for (const command of changeCommands(io)) millrace.addCommand(command)
+  millrace.addCommand(containerCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

@@ -21,7 +21,7 @@ export function reportError(io: Io, error: unknown): number {
 }
 
 /** Errors that have no code of Millrace: errors of the system, and bugs of Millrace itself. */
-function withCode(error: unknown): MillraceError {
+export function withCode(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error
   const message = error instanceof Error ? error.message : String(error)
   return error instanceof Error && 'syscall' in error

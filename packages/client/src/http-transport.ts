@@ -10,6 +10,12 @@ export interface Answered {
   readonly error: MillraceError | undefined
 }
 
+/** The body of a request that changes something. */
+export interface SentBody {
+  readonly type: string
+  readonly body: string
+}
+
 /** Sends requests to one server. It uses only `fetch`, so that it works in every runtime. */
 export class HttpTransport {
   /** Without a slash at its end. */
@@ -55,11 +61,48 @@ export class HttpTransport {
     return response.body
   }
 
-  async #open(url: string, accept: string, signal?: AbortSignal): Promise<Response> {
+  /** The lines of JSON of a 200, as they come; with a body, the answer to a POST. */
+  async *lines(
+    path: string,
+    parameters: Parameters,
+    { sent, signal }: { readonly sent?: SentBody; readonly signal?: AbortSignal },
+  ): AsyncGenerator<unknown, void> {
+    const url = `${this.url}${path}${queryText(parameters)}`
+    const response = await this.#open(url, 'application/x-ndjson', signal, sent)
+    if (response.status !== 200) throw (await refused(url, response)).error
+    try {
+      let rest = ''
+      const decoder = new TextDecoder()
+      for await (const chunk of response.body ?? []) {
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) yield JSON.parse(line)
+      }
+      if (rest !== '') yield JSON.parse(rest)
+    } catch (cause) {
+      if (signal?.aborted === true) throw cause
+      throw cause instanceof SyntaxError ? badAnswer(url, 'a line is not JSON', cause) : unreachable(url, cause)
+    }
+  }
+
+  /** Sends a body with POST, and returns the answer's JSON. Throws the error in the answer. */
+  async send(path: string, sent: SentBody): Promise<unknown> {
+    const url = `${this.url}${path}`
+    const response = await this.#open(url, 'application/json', undefined, sent)
+    if (response.status !== 200) throw (await refused(url, response)).error
+    try {
+      return await response.json()
+    } catch (cause) {
+      throw badAnswer(url, 'the body is not JSON', cause)
+    }
+  }
+
+  async #open(url: string, accept: string, signal?: AbortSignal, sent?: SentBody): Promise<Response> {
     // Called as a plain function: a browser's fetch throws when it is called on another object.
     const send = this.#fetch
+    const headers = { accept, ...this.#authorization, ...(sent && { 'content-type': sent.type }) }
     try {
-      return await send(url, { headers: { accept, ...this.#authorization }, ...(signal && { signal }) })
+      return await send(url, { headers, ...(signal && { signal }), ...(sent && { method: 'POST', body: sent.body }) })
     } catch (cause) {
       if (signal?.aborted === true) throw cause
       throw unreachable(url, cause)

@@ -1,6 +1,13 @@
 export type { Window } from '@millrace/core'
 export { KeyedView } from './keyed-view.ts'
 export { type ClientOptions, MillraceClient, type TableView, type ViewDescription } from './millrace-client.ts'
+export {
+  type ChangeOptions,
+  type DeployOptions,
+  type LogOptions,
+  NodeClient,
+  type NodeDescription,
+} from './node-client.ts'
 export type {
   Answer,
   Page,

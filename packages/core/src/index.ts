@@ -1,6 +1,17 @@
 export { ByteWriter } from './bytes/byte-writer.ts'
 export type { Batch } from './contracts/batch.ts'
 export type {
+  Author,
+  Deployment,
+  DeploymentAction,
+  DeploymentEvent,
+  DeploymentRecord,
+  Desired,
+  JobSettings,
+  Release,
+  StatedError,
+} from './contracts/deployment.ts'
+export type {
   Clock,
   Env,
   FileStat,
@@ -14,6 +25,16 @@ export type {
   Timers,
   Watcher,
 } from './contracts/env.ts'
+export type {
+  ContainerPhase,
+  ContainerState,
+  ContainerSummary,
+  JobPhase,
+  JobReport,
+  LogLevel,
+  LogLine,
+  RestoreProgress,
+} from './contracts/job-report.ts'
 export type { InputStatus, JobProblem, JobStatus, TaskCounts, TaskStatus } from './contracts/job-status.ts'
 export type {
   Claim,

@@ -18,6 +18,15 @@ export {
 } from './node/artefacts/artefact-directory.ts'
 export { type ArtefactParts, makeArtefact } from './node/artefacts/make-artefact.ts'
 export { ARTEFACT_TRANSFER_BYTES_MAX, decodeArtefact, encodeArtefact } from './node/artefacts/transfer.ts'
+export type {
+  ContainerEnd,
+  ContainerProcess,
+  ContainerReport,
+  ContainerSpec,
+  StartContainer,
+} from './node/container-process.ts'
+export { type DeployRequest, Node, type NodeOptions } from './node/node.ts'
+export { type NodeServer, type NodeServerOptions, startNodeServer } from './node/node-server.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'
 export {
   type Announcement,
@@ -29,7 +38,6 @@ export {
 } from './run-job.ts'
 export { type KnownJob, knownJobs } from './stopped/stopped-jobs.ts'
 export { openStoppedView, type StoppedView, type StoppedViewOptions } from './stopped/stopped-view.ts'
-export type { RestoreProgress } from './task/changelog-follower.ts'
 export type { Guarantee } from './task/outputs.ts'
 export type {
   JobView,

@@ -1,4 +1,5 @@
 export { MemoryLevels } from './driver/memory-levels.ts'
+export { StillEnv } from './driver/still-env.ts'
 export { lostOrDoubled } from './time/conservation.ts'
 export { differences, differencesBesidesRepeats, type Found } from './time/differences.ts'
 export { JobFold, type Sources, withWatermarks } from './time/fold.ts'

@@ -8,6 +8,10 @@ const JOBS = 'test/src/runtime'
 const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
 const RECORD_BATCH = `${CONNECTORS}/record-batch`
 const RUNTIME = 'packages/runtime/src'
+const NODE = 'test/src/node'
+const NODE_LOGS = 'packages/runtime/src/node/container-logs.test.ts'
+const NODE_SERVER = 'test/src/node/node-server.test.ts'
+const RESTARTS = 'packages/runtime/src/node/restart-policy.test.ts'
 const STATE = 'packages/state/src'
 const VIEWS = `${RUNTIME}/views`
 const HEAVY_QUERIES = `${VIEWS}/heavy-queries.test.ts`
@@ -220,6 +224,24 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/WAIT_DEFAULT_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/WAIT_MAX_MS': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/BODY_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
+  'runtime/CLOSED_FILES_MAX': { becomes: '30', tests: [`${NODE_LOGS}#32 MiB`] },
+  'runtime/COMMIT_INTERVAL_MS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/node.test.ts#the setting`] },
+  'runtime/CONTAINERS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/node.test.ts#the setting`] },
+  'runtime/FAILURES_MAX': { becomes: NO_BOUND, tests: [RESTARTS] },
+  'runtime/FILE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_LOGS}#32 MiB`] },
+  'runtime/HEALTHY_AFTER_MS': { becomes: '0', tests: [`${NODE}/node.test.ts#is undone, and the version before`] },
+  'runtime/HEALTHY_MS_MIN': { becomes: NO_BOUND, tests: [RESTARTS] },
+  'runtime/HEAP_BYTES_MIN': { becomes: '0', tests: [`${NODE}/node.test.ts#the setting`] },
+  'runtime/LINE_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${NODE_LOGS}#is cut`] },
+  'runtime/LOG_BUFFER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#does not read`] },
+  'runtime/LOG_LINES_DEFAULT': { becomes: '50', tests: [`${NODE_SERVER}#last 100 lines`] },
+  'runtime/LOG_LINES_MAX': { becomes: '1e9', tests: [`${NODE_SERVER}#last 100 lines`] },
+  'runtime/LOG_STREAMS_MAX': { becomes: '1000', tests: [`${NODE_SERVER}#the 65th client`] },
+  'runtime/RESTART_MS_MAX': { becomes: NO_BOUND, tests: [RESTARTS] },
+  'runtime/RESTART_MS_MIN': { becomes: '1', tests: [RESTARTS] },
+  'runtime/STOP_MS_MAX': { becomes: NEVER, tests: [`${NODE}/node.test.ts#is killed`] },
+  'runtime/TEXT_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
   'state/RECORD_OVERHEAD_BYTES': { becomes: '0', tests: [`${STATE}/changelog/changelog-run.test.ts`] },
   'state/BOUND_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed/committed-store.test.ts`] },
   'state/DIRTY_BYTES_MAX': { becomes: '1', tests: [`${STATE}/open-task-state.test.ts`] },
@@ -325,7 +347,8 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/WAIT_MS',
   ]),
   ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
-  ...because('how much of a message is shown', ['runtime/GAPS_SHOWN']),
+  ...because('how much of a message is shown', ['cli/LOG_LINES_SHOWN', 'runtime/GAPS_SHOWN']),
+  ...because('how soon an end is noticed', ['cli/LOOK_MS']),
   ...because('no offset can pass it: an append that would is refused', ['connectors/OFFSET_MAX']),
   ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
     'connectors/BATCH_BYTES_MAX',

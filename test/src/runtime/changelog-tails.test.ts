@@ -1,7 +1,7 @@
 import { cpSync, rmSync } from 'node:fs'
-import { job, json, stream, string, topic } from '@millrace/core'
+import { job, json, type RestoreProgress, stream, string, topic } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
-import type { ContainerOptions, RestoreProgress } from '@millrace/runtime'
+import type { ContainerOptions } from '@millrace/runtime'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 

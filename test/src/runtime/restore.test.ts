@@ -1,6 +1,5 @@
 import { cpSync, rmSync } from 'node:fs'
-import { job, json, stream, string, topic } from '@millrace/core'
-import type { RestoreProgress } from '@millrace/runtime'
+import { job, json, type RestoreProgress, stream, string, topic } from '@millrace/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { JobWorld } from './job-world.ts'
 

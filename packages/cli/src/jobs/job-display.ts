@@ -1,5 +1,5 @@
-import { formatPosition, type JobStatus } from '@millrace/core'
-import type { RestoreProgress, ServedView } from '@millrace/runtime'
+import { formatPosition, type JobStatus, type RestoreProgress } from '@millrace/core'
+import type { ServedView } from '@millrace/runtime'
 import { dataArgument } from '../data-option.ts'
 import { count, counted, rate } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'

@@ -8,32 +8,38 @@ import { RefusedError } from '@millrace/core'
 const SOCKET_PATH_BYTES_MAX = 100
 
 /**
- * The path of the socket on which this process serves its views. It is in the data directory, or, if that path is too long
- * for a socket, in a folder of this user among the system's temporary ones. A file that an earlier process left there
- * is removed. Undefined on a system without such sockets. Throws `ADDRESS_REFUSED` if the folder is not this user's alone or
- * cannot be made, or if its path is too long too.
+ * The path of the socket on which this process serves its views. It is in the data directory if the system allows: see
+ * `socketPath`. A file that an earlier process left there is removed.
  */
 export function freeSocketPath(data: string): string | undefined {
-  const uid = process.getuid?.()
-  if (uid === undefined) return undefined
   const jobs = resolve(data, 'jobs')
   mkdirSync(jobs, { recursive: true, mode: 0o700 })
   // No job can have this name, so the folder of a job cannot have this path.
-  const inData = join(jobs, `@${process.pid}.sock`)
-  const path = Buffer.byteLength(inData) <= SOCKET_PATH_BYTES_MAX ? inData : pathOutside(jobs, uid)
+  const path = socketPath(join(jobs, `@${process.pid}.sock`))
   // No other process has this number.
-  rmSync(path, { force: true })
+  if (path !== undefined) rmSync(path, { force: true })
   return path
 }
 
-function pathOutside(jobs: string, uid: number): string {
+/**
+ * The path of a socket: the given one, or, if that is too long for a socket, one that follows from it in a folder of this user
+ * among the system's temporary ones. Undefined on a system without such sockets. Throws `ADDRESS_REFUSED` if the folder is not
+ * this user's alone or cannot be made, or if its path is too long too.
+ */
+export function socketPath(wanted: string): string | undefined {
+  const uid = process.getuid?.()
+  if (uid === undefined) return undefined
+  return Buffer.byteLength(wanted) <= SOCKET_PATH_BYTES_MAX ? wanted : pathOutside(wanted, uid)
+}
+
+function pathOutside(wanted: string, uid: number): string {
   const folder = join(tmpdir(), `millrace-${uid}`)
-  const path = join(folder, `${createHash('sha256').update(jobs).digest('hex').slice(0, 16)}-${process.pid}.sock`)
+  const path = join(folder, `${createHash('sha256').update(wanted).digest('hex').slice(0, 24)}.sock`)
   const bytes = Buffer.byteLength(path)
   if (bytes > SOCKET_PATH_BYTES_MAX) {
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The job's socket cannot be at ${path}: the path has ${bytes} bytes, and the maximum is ${SOCKET_PATH_BYTES_MAX}. Set ` +
+      `The socket cannot be at ${path}: the path has ${bytes} bytes, and the maximum is ${SOCKET_PATH_BYTES_MAX}. Set ` +
         'TMPDIR to a folder with a shorter path, or use a data directory with a shorter path',
       { file: path },
     )
@@ -44,7 +50,7 @@ function pathOutside(jobs: string, uid: number): string {
   if (owner !== uid || (mode & 0o170_077) !== 0o040_000) {
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The job's socket cannot be in folder ${folder}, because other users can write there. Remove the folder, set TMPDIR, or ` +
+      `The socket cannot be in folder ${folder}, because other users can write there. Remove the folder, set TMPDIR, or ` +
         'use a data directory with a shorter path',
       { file: folder },
     )
@@ -59,7 +65,7 @@ function makeFolder(folder: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new RefusedError(
       'ADDRESS_REFUSED',
-      `The folder ${folder} for the job's socket cannot be created: ${reason}. Set TMPDIR to a writable folder, or use a data ` +
+      `The folder ${folder} for the socket cannot be created: ${reason}. Set TMPDIR to a writable folder, or use a data ` +
         'directory with a shorter path',
       { file: folder, cause },
     )

@@ -9,6 +9,11 @@ const TOKEN_BYTES = 32
 const TOKEN_CHARACTERS_MIN = 16
 const TOKEN = /^[A-Za-z0-9._~+/=-]+$/
 
+/** The path of the token with which a node of a data directory accepts changes. Only its owner can read it. */
+function adminTokenFile(data: string): string {
+  return join(resolve(data), 'admin-token')
+}
+
 /** The path of the token for the jobs of a data directory. Only its owner can read it. */
 export function tokenFile(data: string): string {
   return join(resolve(data), 'token')
@@ -27,20 +32,37 @@ export function chosenToken(env: Readonly<Record<string, string | undefined>>): 
   )
 }
 
-/** The token in the data directory; undefined if it does not exist. */
+/** The token for reading in the data directory; undefined if it does not exist. */
 export function storedToken(data: string): string | undefined {
+  return tokenIn(tokenFile(data))
+}
+
+/** The token in the data directory with which a node accepts changes; undefined if it does not exist. */
+export function storedAdminToken(data: string): string | undefined {
+  return tokenIn(adminTokenFile(data))
+}
+
+/** The token for reading. It is made if it does not exist, and stays the same when jobs are started again. */
+export function keptToken(data: string): string {
+  return keptIn(data, tokenFile(data))
+}
+
+/** As `keptToken`, for changes. */
+export function keptAdminToken(data: string): string {
+  return keptIn(data, adminTokenFile(data))
+}
+
+function tokenIn(file: string): string | undefined {
   try {
-    const token = readFileSync(tokenFile(data), 'utf8').trim()
+    const token = readFileSync(file, 'utf8').trim()
     return token.length >= TOKEN_CHARACTERS_MIN && TOKEN.test(token) ? token : undefined
   } catch {
     return undefined
   }
 }
 
-/** The token in the data directory. It is made if it does not exist, and stays the same when jobs are started again. */
-export function keptToken(data: string): string {
-  const file = tokenFile(data)
-  const stored = storedToken(data)
+function keptIn(data: string, file: string): string {
+  const stored = tokenIn(file)
   if (stored !== undefined) {
     chmodSync(file, 0o600)
     return stored
@@ -50,5 +72,5 @@ export function keptToken(data: string): string {
   writeFileSync(temporary, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, { mode: 0o600 })
   renameSync(temporary, file)
   // Another process may have written its own token in the meantime.
-  return storedToken(data) ?? keptToken(data)
+  return tokenIn(file) ?? keptIn(data, file)
 }

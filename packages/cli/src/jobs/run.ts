@@ -7,11 +7,9 @@ import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
-import { announceJob } from './announced-jobs.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
-import { freeSocketPath } from './job-socket.ts'
-import { chosenToken, keptToken } from './job-token.ts'
+import { jobServer } from './job-server.ts'
 
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
@@ -71,7 +69,7 @@ Examples:
 }
 
 /** An option that collects the values of all its uses. */
-function repeatable(flags: string, description: string): Option {
+export function repeatable(flags: string, description: string): Option {
   return new Option(flags, description)
     .argParser((value: string, before: readonly string[]) => [...before, value])
     .default([], 'none')
@@ -100,7 +98,7 @@ async function run(io: Io, file: string, options: RunOptions): Promise<void> {
 async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, log: Log): Promise<void> {
   const { runJob } = await import('@millrace/runtime')
   const display = new JobDisplay(io, versionedName(job), options.untilEnd === true)
-  const socket = freeSocketPath(options.data)
+  const server = jobServer(io, job, options.data, options)
   try {
     const running = await runJob(job, {
       log,
@@ -113,19 +111,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       signal: stop,
       onNotice: (message) => display.notice(message),
       onRestore: (progress) => display.restoring(progress),
-      server: {
-        port: options.port,
-        token: chosenToken(io.env) ?? keptToken(options.data),
-        allowOrigins: options.allowOrigin,
-        ...(socket !== undefined && { socket }),
-        announce: (url) =>
-          announceJob(options.data, {
-            job: versionedName(job),
-            url,
-            pid: process.pid,
-            ...(socket !== undefined && { socket }),
-          }),
-      },
+      server,
     })
     display.started(running.url, running.views, options.data)
     const end = () => void running.stop()

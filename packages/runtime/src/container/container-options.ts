@@ -1,7 +1,6 @@
-import type { Env, Log } from '@millrace/core'
+import type { Env, Log, RestoreProgress } from '@millrace/core'
 import type { Job } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
-import type { RestoreProgress } from '../task/changelog-follower.ts'
 import type { Guarantee } from '../task/outputs.ts'
 
 /** The default of `commitIntervalMs`. */
@@ -61,6 +60,8 @@ export interface ContainerOptions {
   readonly sessionTimeoutMs?: number
   /** Called with what the user should know, one line each: a store that was rebuilt, and why. */
   readonly onNotice?: (message: string) => void
+  /** Called when an upgrade begins to wait for containers that run the job as it was. */
+  readonly onWaiting?: () => void
   /** Called often with how far the restores are: the start takes as long as they do. */
   readonly onRestore?: (progress: RestoreProgress) => void
 }

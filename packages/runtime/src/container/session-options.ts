@@ -24,6 +24,7 @@ export function sessionOptions(
     sessionTimeoutMs,
     startEmpty = [],
     onNotice,
+    onWaiting,
   } = options
   const notice = onNotice ?? (() => undefined)
   return {
@@ -39,6 +40,7 @@ export function sessionOptions(
     clock: env.clock,
     sessionTimeoutMs,
     onNotice,
+    onWaiting,
     checkCatalog: () => checkCatalog({ topology, topics, log, env, startEmpty }),
     openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),
   }

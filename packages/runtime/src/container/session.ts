@@ -22,6 +22,7 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly sessionTimeoutMs: number | undefined
   readonly onNotice: ((message: string) => void) | undefined
+  readonly onWaiting: (() => void) | undefined
   /** Throws if the job's stores will be refused; called while other members run the job as it was. */
   readonly checkCatalog: () => Promise<void>
   /** Finds out which stores the job has, or refuses them; called once no other member can run another job. */
@@ -101,12 +102,13 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
 /** Waits, as a member of an upgrade, until the others that run the job as it was have left. */
 async function admission(
   { assignments }: Membership,
-  { job, signal, checkCatalog, onNotice }: SessionOptions,
+  { job, signal, checkCatalog, onNotice, onWaiting }: SessionOptions,
 ): Promise<void> {
   const { waits } = await firstValueFrom(assignments)
   if (!waits) return
   await checkCatalog()
   onNotice?.(`Other processes run job ${job} as it was before the change. This process waits until they have ended`)
+  onWaiting?.()
   const aborted = new Observable<never>((subscriber) => {
     const abort = () => subscriber.error(signal?.reason)
     if (signal?.aborted) abort()

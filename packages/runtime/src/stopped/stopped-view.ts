@@ -1,4 +1,4 @@
-import { type Env, type Log, RefusedError, type Serde } from '@millrace/core'
+import { type Env, type Log, RefusedError, type RestoreProgress, type Serde } from '@millrace/core'
 import {
   changelogTopic,
   maximumPosition,
@@ -12,7 +12,7 @@ import { openStateCopy, openTaskState } from '@millrace/state'
 import { EMPTY } from 'rxjs'
 import type { Catalog, CatalogStore } from '../catalog/catalog.ts'
 import { anySerde } from '../operators/any-serde.ts'
-import { ChangelogFollower, type RestoreProgress } from '../task/changelog-follower.ts'
+import { ChangelogFollower } from '../task/changelog-follower.ts'
 import type { ServedView, ViewPart } from '../views/served-view.ts'
 import { namedSerde } from './named-serdes.ts'
 import { savedPosition } from './saved-position.ts'

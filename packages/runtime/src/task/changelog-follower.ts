@@ -11,15 +11,6 @@ const RESTORE_BATCH_BYTES = 8 * 1024 * 1024
 /** How long one wait for changelog records may take before the end is looked up again. */
 const RESTORE_WAIT_MS = 1000
 
-/** How far a restore is, in changelog offsets: all that are read, including those of the task's neighbours. */
-export interface RestoreProgress {
-  readonly task: string
-  /** Offsets that were read. */
-  readonly done: number
-  /** Offsets that are to be read. */
-  readonly total: number
-}
-
 /** How a restore went. */
 export interface RestoreResult {
   /** Changelog records applied. */

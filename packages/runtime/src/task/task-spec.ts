@@ -1,8 +1,7 @@
-import type { Env, Log, LogReader, Position, TopicDescription } from '@millrace/core'
+import type { Env, Log, LogReader, Position, RestoreProgress, TopicDescription } from '@millrace/core'
 import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { RestoreProgress } from './changelog-follower.ts'
 import type { Outputs } from './outputs.ts'
 
 /** What a task is made from. */

@@ -15,20 +15,34 @@ export interface Access {
   readonly token: string | null
   /** Web pages of these origins may read. */
   readonly allowOrigins: readonly string[]
+  /** Who may change something, with POST; absent: no one. */
+  readonly changes?: {
+    /** The token that such a request must show in place of the other, and that may read too; null: none. */
+    readonly token: string | null
+  }
 }
 
 /** Passes to `answer` what may be answered, and rejects everything else. */
 export function guarded(answer: RequestListener, access: Access): RequestListener {
-  const token = access.token === null ? undefined : digest(access.token)
+  const { token, allowOrigins, changes } = access
+  const readers = [token, changes?.token].flatMap((each) => (typeof each === 'string' ? digest(each) : []))
+  const changers = typeof changes?.token === 'string' ? [digest(changes.token)] : []
   return (request, response) => {
-    const refusal = refusalOf(request) ?? originRefusal(request, response, access.allowOrigins)
+    const refusal =
+      refusalOf(request) ?? originRefusal(request, response, allowOrigins) ?? methodRefusal(request, access)
     if (refusal !== undefined) return sendError(response, refusal)
     if (request.method === 'OPTIONS') return void response.writeHead(204, PREFLIGHT_HEADERS).end()
-    if (token !== undefined && !timingSafeEqual(token, digest(bearer(request)))) {
+    const accepted = request.method === 'POST' ? changers : readers
+    if (accepted.length > 0 && !isOneOf(accepted, digest(bearer(request)))) {
       return sendError(response, tokenRefused(request))
     }
     answer(request, response)
   }
+}
+
+/** Compares with each, so that the time does not depend on which of them it is. */
+function isOneOf(accepted: readonly Buffer[], shown: Buffer): boolean {
+  return accepted.map((each) => timingSafeEqual(each, shown)).includes(true)
 }
 
 /** Throws `BAD_REQUEST` for text that no browser sends as an origin: it would never match. */
@@ -78,7 +92,7 @@ function originRefusal(
   allowOrigins: readonly string[],
 ): RefusedError | undefined {
   const { origin } = request.headers
-  if (origin === undefined) return methodRefusal(request, false)
+  if (origin === undefined) return undefined
   if (!allowOrigins.includes(origin)) {
     return new RefusedError(
       'ORIGIN_REFUSED',
@@ -88,13 +102,19 @@ function originRefusal(
   response.setHeader('access-control-allow-origin', origin)
   response.setHeader('access-control-expose-headers', 'millrace-position, retry-after')
   response.setHeader('vary', 'origin')
-  return methodRefusal(request, true)
+  return undefined
 }
 
-/** OPTIONS is for a browser that sends the request for a page. */
-function methodRefusal({ method = '' }: IncomingMessage, fromPage: boolean): RefusedError | undefined {
-  if (method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && fromPage)) return undefined
-  return new RefusedError('METHOD_REFUSED', `Method ${method} is not accepted. Use GET or HEAD`)
+/** OPTIONS is for a browser that sends the request for a page, and pages only read. */
+function methodRefusal(
+  { method = '', headers: { origin } }: IncomingMessage,
+  { changes }: Access,
+): RefusedError | undefined {
+  if (method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && origin !== undefined)) return undefined
+  const mayChange = changes !== undefined && origin === undefined
+  if (method === 'POST' && mayChange) return undefined
+  const accepted = mayChange ? 'GET, HEAD or POST' : 'GET or HEAD'
+  return new RefusedError('METHOD_REFUSED', `Method ${method} is not accepted. Use ${accepted}`)
 }
 
 function bearer({ headers }: IncomingMessage): string {

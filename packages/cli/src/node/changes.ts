@@ -1,0 +1,110 @@
+import type { ChangeOptions, NodeClient } from '@millrace/client'
+import type { JobReport } from '@millrace/core'
+import { Command } from 'commander'
+import { type DataOptions, dataArgument, dataOption, jsonOption } from '../data-option.ts'
+import type { Io } from '../terminal/io.ts'
+import { jsonLine, printable, printableLines } from '../terminal/printable.ts'
+import { positiveNumber } from '../values.ts'
+import { author, type WhyOptions, whyOption } from './author.ts'
+import { findNode } from './find-node.ts'
+import { releaseText } from './history.ts'
+import { printStatus } from './status.ts'
+
+interface ChangeCommandOptions extends DataOptions, WhyOptions {
+  readonly json?: boolean
+}
+
+/** The commands that change a deployed job, and need nothing but its name. */
+export function changeCommands(io: Io): readonly Command[] {
+  return [
+    command(io, new Command('stop').description('Stops a job: it commits, and stays deployed.'), (node, job, options) =>
+      node.stop(job, options),
+    ),
+    command(
+      io,
+      new Command('start').description('Starts a job that was stopped, or has failed.'),
+      (node, job, options) => node.start(job, options),
+    ),
+    command(
+      io,
+      new Command('restart').description('Replaces the containers of a job by others that run the same, one by one.'),
+      (node, job, options) => node.restart(job, options),
+    ),
+    command(
+      io,
+      new Command('rollback').description('Returns to what ran before the last deploy.').addHelpText(
+        'after',
+        `
+The code and the settings return. What the job has done since then stays: its state, its positions in its inputs, and the records
+in its output topics. A second rollback undoes the first.`,
+      ),
+      rollback(io),
+    ),
+    scaleCommand(io),
+    undeployCommand(io),
+  ]
+}
+
+type Change = (node: NodeClient, job: string, options: ChangeOptions) => Promise<JobReport>
+
+function command(io: Io, named: Command, change: Change): Command {
+  return withOptions(named.argument('<job>', 'the name of the job')).action(
+    async (job: string, options: ChangeCommandOptions) => {
+      const node = await findNode(options.data)
+      printChanged(io, await change(node, job, changeOptions(io, options)), options)
+    },
+  )
+}
+
+function rollback(io: Io): Change {
+  return async (node, job, options) => {
+    const { deployment } = await node.job(job)
+    if (deployment.previous !== null) {
+      io.stderr.write(
+        `Returns from ${releaseText(deployment.release)} to ${releaseText(deployment.previous)}. State, positions and outputs stay ` +
+          'as they are\n',
+      )
+    }
+    return node.rollback(job, options)
+  }
+}
+
+function scaleCommand(io: Io): Command {
+  const scale = new Command('scale')
+    .description('Changes the number of containers of a job.')
+    .argument('<job>', 'the name of the job')
+    .argument('<containers>', 'how many', positiveNumber)
+  return withOptions(scale).action(async (job: string, containers: number, options: ChangeCommandOptions) => {
+    const node = await findNode(options.data)
+    printChanged(io, await node.scale(job, containers, changeOptions(io, options)), options)
+  })
+}
+
+function undeployCommand(io: Io): Command {
+  const undeploy = new Command('undeploy')
+    .description('Stops a job, and forgets it. What it has computed stays on disk.')
+    .argument('<job>', 'the name of the job')
+  return withOptions(undeploy).action(async (job: string, options: ChangeCommandOptions) => {
+    const node = await findNode(options.data)
+    await node.undeploy(job, changeOptions(io, options))
+    io.stderr.write(
+      `${printable(job)} is no longer deployed. Its topics and its state are still there: to delete them, run "millrace reset ` +
+        `${printable(job)}${dataArgument(options.data)}"\n`,
+    )
+  })
+}
+
+function withOptions(named: Command): Command {
+  return named.addOption(whyOption()).addOption(jsonOption()).addOption(dataOption())
+}
+
+/** What a change is requested with: who, why, and where its steps are printed. */
+export function changeOptions(io: Io, options: WhyOptions): ChangeOptions {
+  return { ...author(options), onStep: (step) => io.stderr.write(`  ${printableLines(step)}\n`) }
+}
+
+/** Prints a job after a change. */
+export function printChanged(io: Io, report: JobReport, { json = false }: { readonly json?: boolean }): void {
+  if (json) io.stdout.write(`${jsonLine(io, report)}\n`)
+  else printStatus(io, report)
+}

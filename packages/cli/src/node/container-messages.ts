@@ -1,0 +1,16 @@
+import type { ContainerReport } from '@millrace/runtime'
+
+/** What a node sends to a container: that it commits and ends. */
+export type MessageToContainer = 'stop'
+
+/** What a container sends to the node that started it; `failed` is the last message of one that ends with an error. */
+export type MessageToNode =
+  | ContainerReport
+  | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string } }
+
+const KINDS: readonly unknown[] = ['waiting', 'restoring', 'running', 'status', 'line', 'failed']
+
+/** Whether a message is one of these: a job may send its own messages to its parent. */
+export function isReport(message: unknown): message is MessageToNode {
+  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.includes(message.kind)
+}

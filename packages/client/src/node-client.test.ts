@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { NodeClient } from './node-client.ts'
+
+/** A client whose node answers each request with this text. */
+function clientOf(body: string, status = 200): NodeClient {
+  const answer: typeof fetch = async () => new Response(body, { status })
+  return new NodeClient('http://node', { fetch: answer })
+}
+
+const REPORT = { job: 'orders', phase: 'running', containers: [] }
+
+test('a change resolves with the job after its steps, however the lines are cut', async () => {
+  const text = [{ step: 'Starts container 1 of 1' }, { step: 'Zürich' }, { job: REPORT }]
+    .map((line) => JSON.stringify(line))
+    .join('\n')
+  const bytes = new TextEncoder().encode(text)
+  for (const size of [1, 7, bytes.length]) {
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size))
+        controller.close()
+      },
+    })
+    const steps: string[] = []
+    const answer: typeof fetch = async () => new Response(stream)
+    const node = new NodeClient('http://node', { fetch: answer })
+    expect(await node.restart('orders', { onStep: (step) => steps.push(step) })).toEqual(REPORT)
+    expect(steps).toEqual(['Starts container 1 of 1', 'Zürich'])
+  }
+})
+
+test('an error after the first steps rejects with its code', async () => {
+  const node = clientOf('{"step":"one"}\n{"error":{"code":"DEPLOY_FAILED","message":"crashed"}}\n')
+  await expect(node.deploy('f00')).rejects.toMatchObject({ code: 'DEPLOY_FAILED', message: 'crashed' })
+})
+
+test.each([
+  ['a line that is not JSON', '{"step":'],
+  ['an answer that ends too early', '{"step":"one"}\n'],
+  ['an unknown code', '{"error":{"code":"NEW_CODE","message":"m"}}'],
+  ['a job without containers', '{"job":{"job":"orders","phase":"running"}}'],
+  ['a line that is not an object', '7'],
+])('a change with %s rejects with BAD_ANSWER', async (_what, body) => {
+  await expect(clientOf(body).stop('orders')).rejects.toMatchObject({ code: 'BAD_ANSWER' })
+})
+
+test.each([
+  ['jobs', (node: NodeClient) => node.jobs(), '{}'],
+  ['jobs', (node: NodeClient) => node.jobs(), '{"jobs":[1]}'],
+  ['job', (node: NodeClient) => node.job('orders'), '{"job":1}'],
+  ['history', (node: NodeClient) => node.history('orders'), '{}'],
+  ['about', (node: NodeClient) => node.about(), '{}'],
+  ['upload', (node: NodeClient) => node.upload('{}'), '{}'],
+  ['upload', (node: NodeClient) => node.upload('{}'), 'no JSON'],
+])('%s rejects with BAD_ANSWER for an answer of another server', async (_what, call, body) => {
+  await expect(call(clientOf(body))).rejects.toMatchObject({ code: 'BAD_ANSWER' })
+})
+
+test('a name with special characters is escaped, and the views of a job are below its path', async () => {
+  const paths: string[] = []
+  const answer: typeof fetch = async (url) => {
+    paths.push(String(url))
+    return new Response('{"job":"a b","views":[]}')
+  }
+  const node = new NodeClient('http://node/', { fetch: answer })
+  await node.views('a b').views()
+  await node.job('../x').catch(() => undefined)
+  expect(paths).toEqual(['http://node/jobs/a%20b/views', 'http://node/jobs/..%2Fx'])
+})

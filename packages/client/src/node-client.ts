@@ -1,0 +1,220 @@
+import {
+  type DeploymentEvent,
+  ERROR_CODES,
+  type ErrorCode,
+  errorWithCode,
+  type JobReport,
+  type JobSettings,
+  type LogLevel,
+  type LogLine,
+  RefusedError,
+} from '@millrace/core'
+import { HttpTransport, type SentBody } from './http-transport.ts'
+import { field, listField, textField } from './json-fields.ts'
+import { type ClientOptions, MillraceClient } from './millrace-client.ts'
+import { badAnswer } from './server-error.ts'
+
+/** Who makes a change, and why; both are recorded. */
+export interface ChangeOptions {
+  /** Default: `http`. */
+  readonly by?: string
+  /** Default: no reason is recorded. */
+  readonly why?: string
+  /** Called with each step of the change, for people. */
+  readonly onStep?: (step: string) => void
+}
+
+/** What is deployed, and how. */
+export interface DeployOptions extends ChangeOptions {
+  /** What differs from the settings that the job has, or from the defaults if it is new. */
+  readonly settings?: Partial<JobSettings>
+  /** The stores that may lose what they hold. Default: none. */
+  readonly acceptLoss?: readonly string[]
+}
+
+/** Which lines of a job's log are read. */
+export interface LogOptions {
+  /** How many of the last lines. Default 100. */
+  readonly lines?: number
+  /** Lines of this container only. Default: of all. */
+  readonly container?: string
+  /** Lines of this level or above. Default `info`. */
+  readonly level?: LogLevel
+  /** Go on with later lines until `signal` is aborted. Default false. */
+  readonly follow?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** What a node reports about itself. */
+export interface NodeDescription {
+  /** The version of Millrace. */
+  readonly version: string
+  readonly pid: number
+  /** The data directory. */
+  readonly data: string
+  /** When it started, ms since the epoch. */
+  readonly sinceMs: number
+  /** The node's URL. */
+  readonly url: string
+}
+
+/**
+ * Sees and changes what a node runs. Its calls reject with the errors of the node (`docs/errors.md` lists their codes), and with
+ * `SERVER_UNREACHABLE` and `BAD_ANSWER`, as those of `MillraceClient` do.
+ *
+ * ```ts
+ * const node = new NodeClient('http://127.0.0.1:4700', { token })
+ * for (const { job, phase, lag } of await node.jobs()) console.log(job, phase, lag)
+ * ```
+ */
+export class NodeClient {
+  readonly #transport: HttpTransport
+  readonly #options: ClientOptions
+
+  /** `url`: the URL of the node. Changes need the node's admin token. */
+  constructor(url: string, options: ClientOptions = {}) {
+    this.#transport = new HttpTransport(url, options.fetch ?? fetch, options.token)
+    this.#options = options
+  }
+
+  /** What the node reports about itself. */
+  async about(): Promise<NodeDescription> {
+    const body = await this.#transport.read('/node', {})
+    if (isNode(body)) return body
+    throw badAnswer(this.#transport.url, 'its description has an unknown form')
+  }
+
+  /** The jobs that are deployed, by name. */
+  async jobs(): Promise<readonly JobReport[]> {
+    const body = await this.#transport.read('/jobs', {})
+    return this.#checked(() => listField(body, 'jobs').map(jobReport))
+  }
+
+  /** One job. Rejects with `JOB_MISSING`. */
+  async job(name: string): Promise<JobReport> {
+    const body = await this.#transport.read(jobPath(name), {})
+    return this.#checked(() => jobReport(body))
+  }
+
+  /** What was done to a job, oldest first. */
+  async history(name: string): Promise<readonly DeploymentEvent[]> {
+    const body = await this.#transport.read(jobPath(name, 'history'), {})
+    // Client and node of one version agree on the fields.
+    return this.#checked(() => listField(body, 'history') as readonly DeploymentEvent[])
+  }
+
+  /** The lines of a job's log, oldest first. */
+  async *logs(name: string, { signal, follow = false, ...parameters }: LogOptions = {}): AsyncGenerator<LogLine, void> {
+    const query = { ...parameters, ...(follow && { follow: 'true' }) }
+    for await (const line of this.#transport.lines(
+      jobPath(name, 'logs'),
+      query,
+      signal === undefined ? {} : { signal },
+    )) {
+      yield line as LogLine
+    }
+  }
+
+  /** The views of a job, answered by its containers. */
+  views(name: string): MillraceClient {
+    return new MillraceClient(`${this.#transport.url}${jobPath(name)}`, this.#options)
+  }
+
+  /** Stores an artefact (as `encodeArtefact` of `@millrace/runtime` writes it) on the node, and returns its id. */
+  async upload(artefact: string): Promise<string> {
+    const body = await this.#transport.send('/artefacts', { type: 'application/json', body: artefact })
+    return this.#checked(() => textField(body, 'artefact'))
+  }
+
+  /**
+   * Deploys an artefact that the node has: starts its job, or replaces what runs of it. Resolves when it is healthy; rejects with
+   * `DEPLOY_FAILED` once everything is undone.
+   */
+  deploy(artefact: string, { settings, acceptLoss, ...options }: DeployOptions = {}): Promise<JobReport> {
+    return this.#change('/deploy', { artefact, settings, acceptLoss }, options)
+  }
+
+  /** Returns to what ran before the last deploy. */
+  rollback(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'rollback'), {}, options)
+  }
+
+  /** Replaces the containers by others that run the same, one after the other. */
+  restart(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'restart'), {}, options)
+  }
+
+  /** Changes the number of containers. */
+  scale(name: string, containers: number, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'scale'), { containers }, options)
+  }
+
+  /** Commits, and ends the containers. The job stays deployed. */
+  stop(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'stop'), {}, options)
+  }
+
+  /** Starts a job that was stopped or has failed. */
+  start(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'start'), {}, options)
+  }
+
+  /** Ends a job. Its topics and state stay. */
+  async undeploy(name: string, { by, why }: ChangeOptions = {}): Promise<void> {
+    await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why }))
+  }
+
+  async #change(path: string, body: object, { by, why, onStep }: ChangeOptions): Promise<JobReport> {
+    for await (const line of this.#transport.lines(path, {}, { sent: jsonBody({ ...body, by, why }) })) {
+      const { step, job, error } = this.#checked(() => ({
+        step: field(line, 'step'),
+        job: field(line, 'job'),
+        error: field(line, 'error'),
+      }))
+      if (typeof step === 'string') onStep?.(step)
+      if (error !== undefined) throw this.#checked(() => statedError(error))
+      if (job !== undefined) return this.#checked(() => jobReport(job))
+    }
+    throw badAnswer(this.#transport.url, 'the answer ended before the change did')
+  }
+
+  #checked<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (cause) {
+      throw badAnswer(this.#transport.url, 'its answer has an unknown form', cause)
+    }
+  }
+}
+
+function jobPath(name: string, what?: string): string {
+  return `/jobs/${encodeURIComponent(name)}${what === undefined ? '' : `/${what}`}`
+}
+
+function jsonBody(value: object): SentBody {
+  return { type: 'application/json', body: JSON.stringify(value) }
+}
+
+/** Its other fields are not checked: client and node of one version agree on them. */
+function jobReport(json: unknown): JobReport {
+  textField(json, 'job')
+  textField(json, 'phase')
+  listField(json, 'containers')
+  return json as JobReport
+}
+
+function statedError(json: unknown): Error {
+  const code = textField(json, 'code')
+  const message = textField(json, 'message')
+  return isCode(code)
+    ? errorWithCode(code, message)
+    : new RefusedError('BAD_ANSWER', `The node answers ${code}: ${message}`)
+}
+
+function isCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code)
+}
+
+function isNode(body: unknown): body is NodeDescription {
+  return typeof field(body, 'version') === 'string' && typeof field(body, 'pid') === 'number'
+}

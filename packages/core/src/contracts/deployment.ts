@@ -1,0 +1,80 @@
+import type { ErrorCode } from '../errors/codes.ts'
+
+/** How a node runs a job. */
+export interface JobSettings {
+  /** How many containers: processes that share the job's tasks. */
+  readonly containers: number
+  readonly guarantee: 'exactly-once' | 'at-least-once'
+  /** How often state, positions and outputs become durable together, ms. */
+  readonly commitIntervalMs: number
+  /** The limit of each container's JavaScript heap, bytes; null: Node's own limit. */
+  readonly heapBytesMax: number | null
+}
+
+/** Something that a node can run: an artefact, and how. */
+export interface Release {
+  /** The id of the artefact. */
+  readonly artefact: string
+  readonly settings: JobSettings
+}
+
+/** What a job's containers are to be: kept running, stopped, or given up because they kept failing. */
+export type Desired = 'running' | 'stopped' | 'failed'
+
+/** An error as a node records and reports it. */
+export interface StatedError {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** A job that is deployed on a node. */
+export interface Deployment {
+  readonly job: string
+  /** Grows by one with every change of what runs: a deploy, a rollback, another number of containers. */
+  readonly revision: number
+  readonly release: Release
+  /** What ran before the last deploy, if anything; a rollback returns to it. */
+  readonly previous: Release | null
+  readonly desired: Desired
+  /** The stores that the deploy under way may start empty; null if no deploy is under way. */
+  readonly trial: { readonly startEmpty: readonly string[] } | null
+  /** Why it failed, if `desired` is `failed`. */
+  readonly error: StatedError | null
+}
+
+/** What was done to a job. `interrupted`: a deploy was undone, since the node had ended in the middle of it. */
+export type DeploymentAction =
+  | 'deploy'
+  | 'deployed'
+  | 'undone'
+  | 'interrupted'
+  | 'rollback'
+  | 'scale'
+  | 'stop'
+  | 'start'
+  | 'restart'
+  | 'failed'
+  | 'undeploy'
+
+/** Who changes something, and why. */
+export interface Author {
+  /** `name@machine`, or `node` for what the node does by itself. */
+  readonly by: string
+  readonly why: string | null
+}
+
+/** A record of what was done to a job, with the deployment that resulted from it. */
+export interface DeploymentRecord extends Author {
+  readonly action: DeploymentAction
+  /** Null: the job is no longer deployed. */
+  readonly deployment: Deployment | null
+  /** What made the change necessary, if an error did. */
+  readonly error: StatedError | null
+}
+
+/** A change that was made to a job, as its history shows it. */
+export interface DeploymentEvent extends DeploymentRecord {
+  readonly job: string
+  /** When it was recorded, ms since the epoch. */
+  readonly atMs: number
+}

@@ -1,0 +1,309 @@
+import {
+  type Author,
+  type Deployment,
+  type DeploymentAction,
+  type Env,
+  type JobReport,
+  MillraceError,
+  RefusedError,
+  type Release,
+  RetriableError,
+  type StatedError,
+} from '@millrace/core'
+import { filter, firstValueFrom } from 'rxjs'
+import type { ContainerLogs } from './container-logs.ts'
+import type { StartContainer } from './container-process.ts'
+import type { Deployments } from './deployments.ts'
+import { JobContainers } from './job-containers.ts'
+import { reportOf } from './job-report.ts'
+import { replaceContainers } from './replace-containers.ts'
+
+/** What a deployed job needs. */
+export interface DeployedJobOptions {
+  readonly job: string
+  readonly env: Pick<Env, 'clock' | 'timers'>
+  readonly start: StartContainer
+  readonly logs: ContainerLogs
+  readonly deployments: Deployments
+  /** See `NodeOptions.healthyAfterMs`. */
+  readonly healthyAfterMs: number
+}
+
+/** The author of what the node does by itself. */
+const NODE: Author = { by: 'node', why: null }
+
+/**
+ * One job of a node: its deployment as recorded, and the containers that run it. One operation is done at a time. Each is
+ * recorded before it is done.
+ */
+export class DeployedJob {
+  readonly #options: DeployedJobOptions
+  #deployment: Deployment | undefined
+  #containers: JobContainers | undefined
+  #operation: string | null = null
+  /** The operation that is under way; never rejects. */
+  #underWay: Promise<void> = Promise.resolve()
+  readonly #closing = new AbortController()
+  #named = 0
+
+  constructor(options: DeployedJobOptions) {
+    this.#options = options
+  }
+
+  /** The name of the job. */
+  get job(): string {
+    return this.#options.job
+  }
+
+  /** The job's condition; undefined if it is not deployed. */
+  get report(): JobReport | undefined {
+    if (this.#deployment === undefined) return undefined
+    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operation)
+  }
+
+  /** Continues with what was recorded. A deploy that was not finished is undone. */
+  async resume(recorded: Deployment): Promise<void> {
+    const { trial, previous } = recorded
+    if (trial === null) this.#deployment = recorded
+    else if (previous === null) return this.#record('interrupted', undefined, NODE)
+    else {
+      const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
+      await this.#record('interrupted', undone, NODE)
+    }
+    if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
+  }
+
+  /** Runs a release in place of the present one, if there is one. Throws `DEPLOY_FAILED` once everything is undone. */
+  async deploy(
+    release: Release,
+    action: DeploymentAction,
+    startEmpty: readonly string[],
+    author: Author,
+    onProgress: (text: string) => void,
+  ): Promise<void> {
+    await this.#exclusive(action, async () => {
+      const before = this.#deployment
+      const trial: Deployment = {
+        job: this.#options.job,
+        revision: (before?.revision ?? 0) + 1,
+        release,
+        previous: before?.release ?? null,
+        desired: 'running',
+        trial: { startEmpty },
+        error: null,
+      }
+      await this.#record(action, trial, author)
+      const present = this.#containers
+      const next = this.#newContainers(release, startEmpty)
+      try {
+        await this.#replace(present, next, release, onProgress)
+      } catch (error) {
+        await this.#endIfClosing(next)
+        throw await this.#undo(before, next, trial, startEmpty, error, onProgress)
+      }
+      this.#containers = next
+      await this.#record('deployed', { ...trial, trial: null }, NODE)
+    })
+  }
+
+  async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
+    await this.#exclusive('restart', async () => {
+      const deployment = this.#present
+      const started: Deployment = { ...deployment, desired: 'running', error: null }
+      await this.#record('restart', started, author)
+      const present = this.#containers
+      const next = this.#newContainers(deployment.release, [])
+      try {
+        await this.#replace(present, next, deployment.release, onProgress)
+        this.#containers = next
+      } catch (error) {
+        await this.#endIfClosing(next)
+        throw await this.#undo(deployment, next, started, [], error, onProgress)
+      }
+    })
+  }
+
+  async scale(containers: number, author: Author): Promise<void> {
+    await this.#exclusive('scale', async () => {
+      const { release, revision, ...others } = this.#present
+      const settings = { ...release.settings, containers }
+      await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
+      const running = this.#containers
+      if (running === undefined) return
+      while (running.all.length < containers) running.add()
+      // The newest go first: the tasks of the others stay where they are.
+      for (const container of running.all.slice(containers).reverse()) await running.remove(container)
+      await settled(running)
+    })
+  }
+
+  async stop(author: Author): Promise<void> {
+    await this.#exclusive('stop', async () => {
+      await this.#record('stop', { ...this.#present, desired: 'stopped', error: null }, author)
+      await this.#end()
+    })
+  }
+
+  async start(author: Author): Promise<void> {
+    await this.#exclusive('start', async () => {
+      if (this.#present.desired === 'running') return
+      await this.#record('start', { ...this.#present, desired: 'running', error: null }, author)
+      await settled(this.#run([]))
+    })
+  }
+
+  async undeploy(author: Author): Promise<void> {
+    await this.#exclusive('undeploy', async () => {
+      await this.#record('undeploy', undefined, author)
+      await this.#end()
+    })
+  }
+
+  /** Ends the operation that is under way, and the containers. What is recorded stays, so the next node undoes a deploy. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#end()
+    await this.#underWay
+    await this.#end()
+  }
+
+  /** Ends new containers, and throws, if the node ends: then nothing is undone now. */
+  async #endIfClosing(next: JobContainers): Promise<void> {
+    if (!this.#closing.signal.aborted) return
+    await next.removeAll()
+    throw nodeClosing()
+  }
+
+  get #present(): Deployment {
+    if (this.#deployment === undefined) throw new Error(`Job ${this.#options.job} is not deployed`)
+    return this.#deployment
+  }
+
+  /** Starts the containers of what is recorded. */
+  #run(startEmpty: readonly string[]): JobContainers {
+    const { release } = this.#present
+    const containers = this.#newContainers(release, startEmpty)
+    this.#containers = containers
+    while (containers.all.length < release.settings.containers) containers.add()
+    return containers
+  }
+
+  async #end(): Promise<void> {
+    const containers = this.#containers
+    this.#containers = undefined
+    await containers?.removeAll()
+  }
+
+  #newContainers(release: Release, startEmpty: readonly string[]): JobContainers {
+    const { job, env, start, logs } = this.#options
+    return new JobContainers({
+      job,
+      release,
+      env,
+      start,
+      logs,
+      startEmpty,
+      newName: () => `${this.#deployment?.revision ?? 0}.${++this.#named}`,
+      onFailed: (containers, error) => void this.#giveUp(containers, error).catch(() => undefined),
+    })
+  }
+
+  #replace(
+    present: JobContainers | undefined,
+    next: JobContainers,
+    { settings: { containers } }: Release,
+    onProgress: (text: string) => void,
+  ): Promise<void> {
+    const { job, env, logs, healthyAfterMs } = this.#options
+    const report = (text: string) => {
+      logs.print(job, 'node', 'info', text)
+      onProgress(text)
+    }
+    const { signal } = this.#closing
+    return replaceContainers(present, next, { job, env, containers, healthyAfterMs, onProgress: report, signal })
+  }
+
+  /** Returns to what was there before a deploy that has failed; returns the error to report. */
+  async #undo(
+    before: Deployment | undefined,
+    next: JobContainers,
+    trial: Deployment,
+    startEmpty: readonly string[],
+    cause: unknown,
+    onProgress: (text: string) => void,
+  ): Promise<RefusedError> {
+    const { job, logs } = this.#options
+    const reason = statedError(cause)
+    logs.print(job, 'node', 'error', reason.message)
+    onProgress('It failed. Undoes the change')
+    await next.removeAll()
+    const undone = before && { ...before, revision: trial.revision + 1 }
+    await this.#record('undone', undone, NODE, reason)
+    if (undone?.desired === 'running') {
+      const running = this.#containers ?? this.#newContainers(undone.release, startEmpty)
+      this.#containers = running
+      while (running.all.length < undone.release.settings.containers) running.add()
+      await settled(running)
+    }
+    const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
+    return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
+  }
+
+  /** A container of the job was given up: the whole job ends, since its tasks would fail in the other containers too. */
+  async #giveUp(containers: JobContainers, error: StatedError): Promise<void> {
+    if (containers !== this.#containers || this.#operation !== null) return
+    await this.#exclusive('give up', async () => {
+      await this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
+      await this.#end()
+    })
+  }
+
+  async #record(
+    action: DeploymentAction,
+    deployment: Deployment | undefined,
+    author: Author,
+    error: StatedError | null = null,
+  ): Promise<void> {
+    await this.#options.deployments.record(this.#options.job, action, deployment ?? null, author, error)
+    this.#deployment = deployment
+  }
+
+  async #exclusive(operation: string, run: () => Promise<void>): Promise<void> {
+    if (this.#closing.signal.aborted) throw nodeClosing()
+    if (this.#operation !== null) {
+      const { job } = this.#options
+      throw new RefusedError(
+        'JOB_BUSY',
+        `Job ${job} cannot be changed now, because another change (${this.#operation}) is under way. Wait until it is done`,
+        { job },
+      )
+    }
+    this.#operation = operation
+    const running = run()
+    this.#underWay = running.catch(() => undefined)
+    try {
+      await running
+    } finally {
+      this.#operation = null
+    }
+    const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error
+    if (this.#containers !== undefined && failed) await this.#giveUp(this.#containers, failed)
+  }
+}
+
+function nodeClosing(): RetriableError {
+  return new RetriableError('SERVER_CLOSING', 'The node is stopping. Retry when it runs again')
+}
+
+/** Resolves when each of the containers runs, or has failed for the first time. */
+async function settled(containers: JobContainers): Promise<void> {
+  const phases = ['running', 'restarting', 'failed', 'stopped']
+  await Promise.all(
+    containers.all.map(({ slot }) => firstValueFrom(slot.states.pipe(filter(({ phase }) => phases.includes(phase))))),
+  )
+}
+
+function statedError(error: unknown): StatedError {
+  if (error instanceof MillraceError) return { code: error.code, message: error.message }
+  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) }
+}

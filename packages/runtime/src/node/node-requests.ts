@@ -1,0 +1,104 @@
+import { type Author, type JobSettings, RefusedError } from '@millrace/core'
+import type { HttpContext } from '../views/route-sources.ts'
+import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
+import type { DeployRequest } from './node.ts'
+
+/** The fields of a request's JSON body, each checked when it is read. */
+export type Body = Readonly<Record<string, unknown>>
+
+/**
+ * The body of a request that changes something: an object whose fields are among `names`. Throws `BAD_REQUEST` for a body that is
+ * not JSON, or is declared as something else: a form of a web page cannot declare JSON.
+ */
+export async function readBody(c: HttpContext, names: readonly string[]): Promise<Body> {
+  const type = c.req.header('content-type') ?? ''
+  if (!/^application\/json *(;|$)/i.test(type)) {
+    throw new RefusedError('BAD_REQUEST', `The content type is ${JSON.stringify(type)}. Send application/json`)
+  }
+  const bytes = await readBytes(c, BODY_BYTES_MAX)
+  let body: unknown
+  try {
+    body = JSON.parse(bytes.toString())
+  } catch (cause) {
+    throw new RefusedError('BAD_REQUEST', 'The body is not JSON. Send a JSON object', { cause })
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new RefusedError('BAD_REQUEST', 'The body is not a JSON object. Send an object')
+  }
+  const unknown = Object.keys(body).find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new RefusedError(
+      'BAD_REQUEST',
+      `Field ${JSON.stringify(unknown)} is unknown. The fields are: ${names.join(', ')}`,
+    )
+  }
+  return { ...body }
+}
+
+/** A request's body. Throws `BAD_REQUEST` as soon as it is larger than `bytesMax`. */
+export async function readBytes(c: HttpContext, bytesMax: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of c.env.incoming as AsyncIterable<Uint8Array>) {
+    length += chunk.length
+    if (length > bytesMax) {
+      throw new RefusedError('BAD_REQUEST', `The body has more than the maximum of ${bytesMax} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}
+
+/** The fields that every change may have. */
+export const AUTHOR_FIELDS = ['by', 'why']
+
+/** Who requests a change, and why. */
+export function authorIn(body: Body): Author {
+  return { by: textIn(body, 'by') ?? 'http', why: textIn(body, 'why') ?? null }
+}
+
+/** What a deploy requests. */
+export function deployIn(body: Body): DeployRequest {
+  const artefact = textIn(body, 'artefact')
+  if (artefact === undefined) throw badField('artefact', 'the id of an artefact', undefined)
+  const settings = body['settings'] ?? {}
+  if (typeof settings !== 'object' || settings === null) throw badField('settings', 'an object', settings)
+  return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
+}
+
+/** A number of containers. Its bounds are checked with the other settings. */
+export function containersIn(body: Body): number {
+  const containers = body['containers']
+  if (typeof containers === 'number') return containers
+  throw badField('containers', 'a number', containers)
+}
+
+/** Their values are checked where they are used. */
+const SETTINGS: readonly string[] = ['containers', 'guarantee', 'commitIntervalMs', 'heapBytesMax']
+
+function settingsIn(settings: Body): Partial<JobSettings> {
+  const unknown = Object.keys(settings).find((name) => !SETTINGS.includes(name))
+  if (unknown === undefined) return settings
+  throw new RefusedError(
+    'BAD_REQUEST',
+    `Setting ${JSON.stringify(unknown)} is unknown. The settings are: ${SETTINGS.join(', ')}`,
+  )
+}
+
+function textIn(body: Body, name: string): string | undefined {
+  const text = body[name]
+  if (text === undefined || text === null) return undefined
+  if (typeof text === 'string' && text.length <= TEXT_CHARACTERS_MAX) return text
+  throw badField(name, `text of at most ${TEXT_CHARACTERS_MAX} characters`, text)
+}
+
+function namesIn(body: Body, name: string): readonly string[] {
+  const names = body[name] ?? []
+  if (Array.isArray(names) && names.every((each) => typeof each === 'string')) return names
+  throw badField(name, 'a list of names', names)
+}
+
+function badField(name: string, meaning: string, value: unknown): RefusedError {
+  const found = value === undefined ? 'is missing' : `is ${JSON.stringify(value).slice(0, 100)}`
+  return new RefusedError('BAD_REQUEST', `Field ${name} ${found}. Give ${meaning}`)
+}

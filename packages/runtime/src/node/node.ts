@@ -1,0 +1,217 @@
+import {
+  type Author,
+  type DeploymentEvent,
+  type Env,
+  type JobReport,
+  type JobSettings,
+  type Log,
+  RefusedError,
+} from '@millrace/core'
+import type { Artefact } from './artefacts/artefact.ts'
+import { artefactDirectory, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
+import { decodeArtefact } from './artefacts/transfer.ts'
+import { ContainerLogs } from './container-logs.ts'
+import type { StartContainer } from './container-process.ts'
+import { DeployedJob } from './deployed-job.ts'
+import { DEFAULT_SETTINGS } from './deployment.ts'
+import { Deployments } from './deployments.ts'
+import { lockNode } from './node-lock.ts'
+import { checkSettings } from './settings.ts'
+
+/** What a node runs with. */
+export interface NodeOptions {
+  readonly log: Log
+  readonly env: Env
+  /** The data directory; the node's lock, artefacts and log files are in its folder `node`. */
+  readonly data: string
+  readonly start: StartContainer
+  /** How long new containers must run without a failure before a deploy counts as healthy, ms. Default 3 000. */
+  readonly healthyAfterMs?: number
+}
+
+/** A job that fails on the first record that it reads has failed by then. */
+const HEALTHY_AFTER_MS = 3_000
+
+/** What a deploy asks for. */
+export interface DeployRequest {
+  /** The id of the artefact. */
+  readonly artefact: string
+  /** What differs from the settings that the job has, or from the defaults if it is new. */
+  readonly settings?: Partial<JobSettings>
+  /** The stores that may lose what they hold. */
+  readonly acceptLoss?: readonly string[]
+}
+
+/** Called with each step of an operation, for people. */
+export type OnProgress = (text: string) => void
+
+/**
+ * Runs the jobs that are deployed on one machine: keeps their containers running, and changes what runs. What is to run is
+ * recorded in the log before it is done, so a node that starts again continues with the same jobs.
+ */
+export class Node {
+  readonly logs: ContainerLogs
+  readonly #options: NodeOptions
+  readonly #deployments: Deployments
+  readonly #unlock: () => void
+  readonly #jobs = new Map<string, DeployedJob>()
+
+  private constructor(options: NodeOptions, deployments: Deployments, logs: ContainerLogs, unlock: () => void) {
+    this.#options = options
+    this.#deployments = deployments
+    this.logs = logs
+    this.#unlock = unlock
+  }
+
+  /**
+   * Opens the node of a directory, and starts the jobs that are deployed on it. A deploy that a former node did not finish is
+   * undone. Throws `NODE_RUNNING` if the directory has a node.
+   */
+  static async open(options: NodeOptions): Promise<Node> {
+    const directory = `${options.data}/node`
+    const unlock = lockNode(options.env, directory)
+    try {
+      const deployments = await Deployments.open(options.log)
+      const node = new Node(options, deployments, new ContainerLogs(options.env, `${directory}/logs`), unlock)
+      for (const deployment of await deployments.present()) {
+        const job = node.#newJob(deployment.job)
+        node.#jobs.set(deployment.job, job)
+        await job.resume(deployment)
+        if (job.report === undefined) node.#jobs.delete(deployment.job)
+      }
+      return node
+    } catch (error) {
+      unlock()
+      throw error
+    }
+  }
+
+  /** The jobs that are deployed, by name. */
+  get jobs(): readonly JobReport[] {
+    return [...this.#jobs.values()]
+      .flatMap(({ report }) => report ?? [])
+      .sort((one, other) => (one.job < other.job ? -1 : 1))
+  }
+
+  /** Throws `JOB_MISSING`. */
+  job(name: string): JobReport {
+    return reported(this.#named(name))
+  }
+
+  /** The name of a job that has a log, also of one that is no longer deployed. Throws `JOB_MISSING`. */
+  withLog(name: string): string {
+    return this.logs.has(name) ? name : this.#named(name).job
+  }
+
+  /** What was done to a job, oldest first, also to one that is no longer deployed. */
+  history(job: string): Promise<readonly DeploymentEvent[]> {
+    return this.#deployments.history(job)
+  }
+
+  /**
+   * Stores an artefact that was sent as text (`encodeArtefact`), and returns its id. Throws `ARTEFACT_DAMAGED`,
+   * `ARTEFACT_VERSION` and `ARTEFACT_TOO_LARGE`.
+   */
+  async storeArtefact(text: string): Promise<string> {
+    const artefact = decodeArtefact(text)
+    await writeArtefact(this.#options.env.files, this.#options.data, artefact)
+    return artefact.id
+  }
+
+  /**
+   * Deploys an artefact: starts its job, or replaces what runs of it. Resolves when it is healthy. Throws `DEPLOY_FAILED` if it
+   * is not, once everything is undone, `BAD_INPUT` for settings that are not accepted, and `JOB_BUSY`.
+   */
+  async deploy(request: DeployRequest, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const { artefact, settings, acceptLoss = [] } = request
+    const name = this.#artefact(artefact).manifest.job
+    const job = this.#jobs.get(name) ?? this.#newJob(name)
+    const all = { ...(job.report?.deployment.release.settings ?? DEFAULT_SETTINGS), ...settings }
+    checkSettings(all)
+    this.#jobs.set(name, job)
+    try {
+      await job.deploy({ artefact, settings: all }, 'deploy', acceptLoss, author, onProgress)
+    } finally {
+      if (job.report === undefined) this.#jobs.delete(name)
+    }
+    return reported(job)
+  }
+
+  /** Returns to what ran before the last deploy. Throws `BAD_INPUT` if nothing did, and what `deploy` throws. */
+  async rollback(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    const { previous } = reported(job).deployment
+    if (previous === null) {
+      throw new RefusedError('BAD_INPUT', `Job ${name} was deployed once, so there is nothing to return to`, {
+        job: name,
+      })
+    }
+    await job.deploy(previous, 'rollback', [], author, onProgress)
+    return reported(job)
+  }
+
+  /** Changes the number of containers. */
+  async scale(name: string, containers: number, author: Author): Promise<JobReport> {
+    const job = this.#named(name)
+    checkSettings({ ...reported(job).deployment.release.settings, containers })
+    await job.scale(containers, author)
+    return reported(job)
+  }
+
+  /** Commits, and ends the containers. The job stays deployed, and stopped, until it is started. */
+  async stop(name: string, author: Author): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.stop(author)
+    return reported(job)
+  }
+
+  /** Starts a job that was stopped or has failed. */
+  async start(name: string, author: Author): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.start(author)
+    return reported(job)
+  }
+
+  /** Replaces the containers by others that run the same, one after the other. */
+  async restart(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.restart(author, onProgress)
+    return reported(job)
+  }
+
+  /** Ends a job, and forgets it. Its topics and state stay: see `resetJob`. */
+  async undeploy(name: string, author: Author): Promise<void> {
+    await this.#named(name).undeploy(author)
+    this.#jobs.delete(name)
+  }
+
+  /** Ends all containers, and the node. The jobs stay deployed: the next node starts them. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#jobs.values()].map((job) => job.close()))
+    this.logs.close()
+    this.#unlock()
+  }
+
+  #artefact(id: string): Artefact {
+    const { env, data } = this.#options
+    return readArtefact(env.files, artefactDirectory(data, id))
+  }
+
+  #newJob(job: string): DeployedJob {
+    const { env, start, healthyAfterMs = HEALTHY_AFTER_MS } = this.#options
+    return new DeployedJob({ job, env, start, healthyAfterMs, logs: this.logs, deployments: this.#deployments })
+  }
+
+  #named(name: string): DeployedJob {
+    const job = this.#jobs.get(name)
+    if (job !== undefined) return job
+    const names = [...this.#jobs.keys()].sort().join(', ')
+    throw new RefusedError('JOB_MISSING', `No job ${name} is deployed. Deployed are: ${names || 'none'}`, { job: name })
+  }
+}
+
+/** An operation on a job leaves it deployed. */
+function reported({ report }: DeployedJob): JobReport {
+  if (report === undefined) throw new Error('The job is not deployed')
+  return report
+}
