@@ -79,6 +79,7 @@ export const ERROR_CODES = {
   RECORD_EXPIRED: 'refused',
   JOB_FILE_BROKEN: 'refused',
   JOB_NOT_RUNNING: 'refused',
+  PROBLEMS_FOUND: 'refused',
   OUTPUT_FAILED: 'fatal',
   SYSTEM_CALL_FAILED: 'fatal',
   INTERNAL_ERROR: 'fatal',
