@@ -38,7 +38,18 @@ interface Effect {
   readonly blocks: boolean
 }
 
-export async function readProcesses(env: Env, data: string): Promise<ProcessFacts> {
+/** What the system shows of processes. In a container it does not show those of other containers. */
+export interface ProcessSystem {
+  readonly lockHolders: typeof lockHolders
+  readonly processState: typeof processState
+}
+
+/** `system`: default, the real one. */
+export async function readProcesses(
+  env: Env,
+  data: string,
+  system: ProcessSystem = { lockHolders, processState },
+): Promise<ProcessFacts> {
   const { findUsers, isHeld } = await import('@millrace/connectors/internal')
   const users = findUsers(env.files, data)
   let held = users.locks
@@ -48,10 +59,12 @@ export async function readProcesses(env: Env, data: string): Promise<ProcessFact
     await waited(env, LOCK_LOOK_MS)
   }
   const journals = users.journals.filter(({ owned }) => owned).map(({ path }) => path)
-  const holders = lockHolders([...held, ...users.members.filter(isAlive)].map(({ path }) => path).concat(journals))
+  const holders = system.lockHolders(
+    [...held, ...users.members.filter(isAlive)].map(({ path }) => path).concat(journals),
+  )
   const ownerOf = (path: string, named?: number): [string, UserProcess][] => {
     const pid = holders.get(path) ?? named
-    return pid === undefined ? [] : [[path, { pid, state: processState(pid) }]]
+    return pid === undefined ? [] : [[path, { pid, state: system.processState(pid) }]]
   }
   const owners = new Map([
     ...journals.flatMap((path) => ownerOf(path)),

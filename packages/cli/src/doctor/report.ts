@@ -24,7 +24,7 @@ export function printGroup(io: Io, { name, findings }: Group, json: boolean): vo
   for (const finding of findings) io.stdout.write(`${findingLines(finding, io.colors).join('\n')}\n`)
 }
 
-/** One line for a finding that is fine; what to do follows on lines of its own. */
+/** One line for a finding that is fine; what to do follows on the next lines. */
 export function findingLines({ status, check, what, advice }: Finding, colors: Io['colors']): string[] {
   const color: Record<Status, (text: string) => string> = {
     ok: colors.green,
