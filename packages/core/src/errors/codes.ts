@@ -72,6 +72,7 @@ export const ERROR_CODES = {
   SERVER_UNREACHABLE: 'retry',
   QUERY_FAILED: 'refused',
   NODE_TOO_OLD: 'refused',
+  LOADING_FAILED: 'refused',
   FILE_MISSING: 'refused',
   BAD_INPUT: 'refused',
   BAD_USAGE: 'refused',
