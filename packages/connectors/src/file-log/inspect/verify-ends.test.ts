@@ -65,6 +65,16 @@ test('a partition without damage has no problems, and little of it is read', () 
   expect(world.bytes).toBeLessThan(size / 4)
 })
 
+test('after a restart of the machine, what was synced must be there, and what was not may be missing', () => {
+  const restarted = { ...files, boot: 'another' }
+  expect(ends(restarted).problems).toEqual([])
+  const path = `${directory}/${segments().at(-1)}`
+  writeFileSync(path, Buffer.alloc(5000), { flag: 'a' })
+  expect(ends(restarted).problems.map(({ severity }) => severity)).not.toContain('damage')
+  truncateSync(path, 1000)
+  expect(ends(restarted).problems.map(({ severity }) => severity)).toContain('damage')
+})
+
 test.each([0, 1, 2])('a change in the first header of segment %d is reported as by a whole verification', (number) => {
   const path = `${directory}/${segments()[number]}`
   const content = readFileSync(path)
@@ -103,7 +113,7 @@ test.each([0, 1, 2])(
   },
 )
 
-test('the torn end of an append, and a lost tail, are no damage', () => {
+test('the torn end of an append, and a lost tail, do not count as damage', () => {
   writeFileSync(`${directory}/${segments().at(-1)}`, 'torn', { flag: 'a' })
   expect(ends().problems).toMatchObject([{ severity: 'torn' }])
   rmSync(`${directory}/tail`)
