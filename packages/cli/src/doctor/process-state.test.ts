@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 test('a process runs, is stopped, and is gone', async () => {
-  const locking = await LockingProcess.start(file)
+  await using locking = await LockingProcess.start(file)
   expect(processState(locking.pid)).toBe('running')
   locking.stop()
   await vi.waitFor(() => expect(processState(locking.pid)).toBe('stopped'))
@@ -28,6 +28,8 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const other = join(file, '../other')
     writeFileSync(other, '')
+    const open = openSync(other, 'r')
+    onTestFinished(() => closeSync(open))
     await using locking = await LockingProcess.start(file)
     expect([...lockHolders([file, other])]).toEqual([[file, locking.pid]])
   },

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import type { Log } from '@millrace/core'
 import { write } from '@millrace/core/conformance'
@@ -57,6 +57,12 @@ test('a member that died is found without a process', async () => {
   const membership = await log.join('group', { tasks: ['0'], description: '', address: null })
   rmSync(`${data}/jobs/group/members/${membership.member}`)
   expect(users().members).toMatchObject([{ job: 'group', process: undefined, tasks: 1 }])
+})
+
+test('a process that is about to join is not a member yet', async () => {
+  await log.join('group', { tasks: ['0'], description: '', address: null })
+  writeFileSync(`${data}/jobs/group/members/joining`, Buffer.alloc(32))
+  expect(users().members).toHaveLength(1)
 })
 
 test('a claim is found, and is held until it is released', async () => {

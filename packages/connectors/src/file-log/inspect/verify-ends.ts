@@ -40,7 +40,6 @@ function isChained(files: FileSystem, { directory }: PartitionSnapshot, segment:
 function endsWell(files: FileSystem, snapshot: PartitionSnapshot, segment: SegmentFile): boolean {
   const { tail, boot, quiet, directory } = snapshot
   const required = requiredOf(tail, boot, segment.base)
-  if (segment.bytes < required.bytes) return false
   const isAhead = tail !== undefined && isOfBoot(tail, boot) && segment.bytes > tail.activeBytes
   if (quiet && isAhead) return false
   if (required.bytes === 0) return true
