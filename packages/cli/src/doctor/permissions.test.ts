@@ -14,7 +14,8 @@ describe('permissions', () => {
   })
 
   test('of a directory of another user are a problem that names both', () => {
-    expect(checkPermissions({ ...facts, owner: 8 })).toMatchObject([
+    const odd = [{ path: '/data/a', fault: 'unreadable' as const }]
+    expect(checkPermissions({ ...facts, owner: 8, odd })).toMatchObject([
       { status: 'problem', what: 'the data directory belongs to user 8, and this is user 7', where: '/data' },
     ])
   })

@@ -56,7 +56,8 @@ export function checkPermissions({ directory, uid, owner, mode, files, odd }: Pe
   }
   const of = (fault: OddPath['fault']) => odd.filter((each) => each.fault === fault).map(({ path }) => path)
   const [unreadable, open, foreign] = [of('unreadable'), of('open'), of('foreign')]
-  if (unreadable.length > 0) {
+  // In a directory of another user, all of it follows from that.
+  if (unreadable.length > 0 && owner === uid) {
     const advice = `Make this user their owner: "chown -R ${uid} ${directory}", and "chmod -R u+rwX ${directory}".`
     findings.push(
       problem({ check, what: `this user cannot use ${shown(unreadable)}`, where: unreadable[0] ?? '', advice }),
