@@ -8,6 +8,7 @@ export const EXIT = {
   nodeTooOld: 3,
   missing: 4,
   refused: 5,
+  problems: 6,
 } as const
 
 /** The error codes for which the command does not exit with 1. */
@@ -59,6 +60,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
   RECORD_EXPIRED: EXIT.refused,
+  PROBLEMS_FOUND: EXIT.problems,
 }
 
 export function exitCodeOf(code: ErrorCode): number {
@@ -74,4 +76,5 @@ Exit codes:
   3  Node is too old
   4  missing: a topic, partition, view, key, file or running job does not exist
   5  refused: the job has an error or already runs, a port is in use, the data directory has another version or owner or files
-     of several moments, or a backup is incomplete`
+     of several moments, or a backup is incomplete
+  6  doctor found a problem`

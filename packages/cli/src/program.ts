@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { backupCommand } from './backup/backup.ts'
 import { restoreCommand } from './backup/restore.ts'
+import { doctorCommand } from './doctor/doctor.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
@@ -32,7 +33,8 @@ export function program(io: Io): Command {
     .hook('preAction', passDataOn)
     .hook('preAction', (_, action) => {
       const { data } = action.opts<{ data?: string }>()
-      if (data !== undefined) protectData(io, data)
+      // The doctor reports an open directory, and changes nothing.
+      if (data !== undefined && action.name() !== 'doctor') protectData(io, data)
     })
     .addHelpText(
       'after',
@@ -52,6 +54,7 @@ ${EXIT_HELP}`,
     .addCommand(logCommand(io))
     .addCommand(backupCommand(io))
     .addCommand(restoreCommand(io))
+    .addCommand(doctorCommand(io))
     .addCommand(upCommand(io))
     .addCommand(downCommand(io))
     .addCommand(deployCommand(io))

@@ -3,6 +3,7 @@ const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
 const CORE = 'packages/core/src'
+const DOCTOR = `${CLI}/doctor`
 const FILE_LOG = `${CONNECTORS}/file-log`
 const JOBS = 'test/src/runtime'
 const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
@@ -34,18 +35,35 @@ export interface LimitMutation {
 
 /** Every named limit that a test reaches, by `<package>/<name>`. `npm run mutate` proves it. */
 export const LIMITS: Readonly<Record<string, LimitMutation>> = {
+  'cli/AGE_MS_MIN': { becomes: '0', tests: [`${DOCTOR}/damage.test.ts#of the last minutes`] },
+  'cli/AHEAD_MS_MAX': { becomes: NEVER, tests: [`${DOCTOR}/machine.test.ts#newest change`] },
   'cli/ANSWER_MS': { becomes: NEVER, tests: [`${CLI}/jobs/announced-jobs.test.ts`] },
+  'cli/ANSWER_MS_MAX': { becomes: NEVER, tests: [`${DOCTOR}/ports.test.ts#come with the state`] },
+  'cli/AVAILABLE_BYTES_MIN': { becomes: '0', tests: [`${DOCTOR}/machine.test.ts#little that is available`] },
   'cli/BAD_ROWS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#up to a limit`] },
+  'cli/BEAT_WAIT_MS': { becomes: '0', tests: [`${DOCTOR}/processes.test.ts#heartbeat moves`] },
   'cli/CSV_ROW_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/csv-rows.test.ts#never closed`] },
+  'cli/DAMAGE_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/damage.test.ts#with much damage`] },
   'cli/DATE_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'cli/EFFECTS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/processes.test.ts#for many partitions`] },
   'cli/ENTRIES_SHOWN': { becomes: NO_BOUND, tests: ['test/src/cli.test.ts#a query prints'] },
   'cli/EVENT_TIME_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/event-time-field.test.ts`] },
+  'cli/FREE_BYTES_MIN': { becomes: '0', tests: [`${DOCTOR}/disk.test.ts#MiB free is a`] },
+  'cli/FREE_BYTES_SOUND': { becomes: '0', tests: [`${DOCTOR}/disk.test.ts#MiB free is a`] },
+  'cli/FREE_FILES_MIN': { becomes: '0', tests: [`${DOCTOR}/disk.test.ts#without free inodes`] },
+  'cli/HEAP_PART_MAX': { becomes: NO_BOUND, tests: [`${DOCTOR}/machine.test.ts#outgrow the container`] },
+  'cli/JUMP_MS_MAX': { becomes: NEVER, tests: [`${DOCTOR}/machine.test.ts#a jump of`] },
+  'cli/LEFT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${DOCTOR}/damage.test.ts#a warning if they are large`] },
   'cli/LINE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/lines.test.ts`] },
+  'cli/LOCK_LOOKS_MAX': { becomes: '1', tests: [`${DOCTOR}/processes.test.ts#for a moment`] },
+  'cli/LOCK_LOOK_MS': { becomes: '0', tests: [`${DOCTOR}/processes.test.ts#for a moment`] },
   'cli/LOADING_NOTE_MS': { becomes: NEVER, tests: [`${CLI}/jobs/watch-loading.test.ts`] },
   'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills the message`] },
   'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.test.ts#the first ten`] },
+  'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
+  'cli/SYNC_SLOW_MS': { becomes: NEVER, tests: [`${DOCTOR}/disk.test.ts#syncs slowly`] },
   'cli/UNIT_RATIO': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/SOCKET_PATH_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/jobs/job-socket.test.ts`] },
   'cli/TOKEN_BYTES': { becomes: '8', tests: [`${CLI}/jobs/job-token.test.ts`] },

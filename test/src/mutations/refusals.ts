@@ -40,6 +40,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
   'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
+  'cli/PROBLEMS_FOUND': ['test/src/doctor.test.ts#has another version'],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/bad-rows.test.ts#the log refuses`],
   'cli/SYSTEM_CALL_FAILED': [

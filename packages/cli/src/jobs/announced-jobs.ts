@@ -28,8 +28,7 @@ export interface RunningProcess extends AnnouncedJob {
 export function announceJob(data: string, announced: AnnouncedJob): { withdraw(): void } {
   const directory = resolve(data, 'jobs')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // Several processes may run one job. No job's name can contain the `@` between its name and the process's number.
-  const path = join(directory, `${announced.job}@${announced.pid}${SUFFIX}`)
+  const path = announcementPath(data, announced)
   // Renamed into place: a reader never reads half a file.
   const temporary = `${path}.${announced.pid}.new`
   writeFileSync(temporary, JSON.stringify(announced), { mode: 0o600 })
@@ -77,6 +76,12 @@ export function announcedJobs(data: string): readonly AnnouncedJob[] {
   return names.sort().flatMap((name) => readAnnounced(join(directory, name)) ?? [])
 }
 
+/** The path of the announcement of a process in the data directory. */
+export function announcementPath(data: string, { job, pid }: Pick<AnnouncedJob, 'job' | 'pid'>): string {
+  // Several processes may run one job. No job's name can contain the `@` between its name and the process's number.
+  return join(resolve(data, 'jobs'), `${job}@${pid}${SUFFIX}`)
+}
+
 function readAnnounced(path: string): AnnouncedJob | undefined {
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))
@@ -94,17 +99,26 @@ function isAnnounced(json: unknown): json is AnnouncedJob {
 
 /** The process, with a client that queries it for the job; undefined if the process does not answer. */
 async function running(data: string, announced: AnnouncedJob): Promise<RunningProcess | undefined> {
+  // Another program may use the port by now.
+  if ((await answeringJob(data, announced)) !== announced.job) return undefined
+  const { MillraceClient } = await import('@millrace/client')
+  return { ...announced, client: new MillraceClient(announced.url, connectionTo(data, announced)) }
+}
+
+/** The job for which the place of an announcement answers; undefined if nothing answers there in time, or no job does. */
+export async function answeringJob(
+  data: string,
+  announced: AnnouncedJob,
+  withinMs = ANSWER_MS,
+): Promise<string | undefined> {
   const connect = connectionTo(data, announced)
   const withinTime: typeof fetch = (input, init) =>
-    connect.fetch(input, { ...init, signal: AbortSignal.timeout(ANSWER_MS) })
-  const { url } = announced
-  // Another program may use the port by now.
+    connect.fetch(input, { ...init, signal: AbortSignal.timeout(withinMs) })
   const { MillraceClient } = await import('@millrace/client')
-  const answers = await new MillraceClient(url, { ...connect, fetch: withinTime }).status().then(
-    (status) => status.job === announced.job,
-    () => false,
+  return new MillraceClient(announced.url, { ...connect, fetch: withinTime }).status().then(
+    ({ job }) => job,
+    () => undefined,
   )
-  return answers ? { ...announced, client: new MillraceClient(url, connect) } : undefined
 }
 
 /** If the job has a socket, the token is not sent: another program that uses the port now would learn it. */

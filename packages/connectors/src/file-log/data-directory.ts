@@ -125,13 +125,22 @@ function checkOwner(files: FileSystem, directory: string): void {
   )
 }
 
-function checkVersion(directory: string, text: string): void {
-  let version: unknown
+/** The version that a data directory states; the reason why it states none that can be read; undefined if it states none. */
+export function dataVersionIn(files: FileSystem, directory: string): unknown {
+  const text = readText(files, `${directory}/${VERSION_FILE}`)
+  return text === undefined ? undefined : versionIn(text)
+}
+
+function versionIn(text: string): unknown {
   try {
-    version = (JSON.parse(text) as { version?: unknown }).version
+    return (JSON.parse(text) as { version?: unknown }).version
   } catch (error) {
-    version = messageOf(error)
+    return messageOf(error)
   }
+}
+
+function checkVersion(directory: string, text: string): void {
+  const version = versionIn(text)
   if (version === DATA_VERSION) return
   throw new RefusedError(
     'DATA_VERSION',

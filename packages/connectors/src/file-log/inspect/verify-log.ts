@@ -3,9 +3,11 @@ import { checkName } from '@millrace/core/internal'
 import { checkPartition, topicMissing } from '../../topic-errors.ts'
 import { openDataDirectory, readText } from '../data-directory.ts'
 import { diskFailed, messageOf, systemCode } from '../errors.ts'
+import { ifThere } from '../if-there.ts'
 import { partitionDirectory, topicDirectory, topicsDirectory } from '../paths.ts'
 import { TopicStore } from '../topic-store.ts'
 import type { LogProblem } from './problem.ts'
+import { verifyEnds } from './verify-ends.ts'
 import { verifyJournals } from './verify-journals.ts'
 import { type VerifiedPartition, verifyPartition } from './verify-partition.ts'
 
@@ -13,6 +15,8 @@ import { type VerifiedPartition, verifyPartition } from './verify-partition.ts'
 export interface Verification {
   readonly topic?: string
   readonly partition?: number
+  /** `all`: every byte. `ends`: how each segment begins, and how each partition ends. Default `all`. */
+  readonly depth?: 'all' | 'ends'
 }
 
 /** The result of verifying one part: a partition, or the files beside the partitions. */
@@ -30,6 +34,18 @@ export async function* verifyLog(
   wanted: Verification,
 ): AsyncGenerator<Verified, void, undefined> {
   await checkDataDirectory(env, data)
+  yield* verifyParts(env, data, wanted)
+}
+
+/**
+ * As `verifyLog`, for a data directory that the caller has checked: it does not even make a missing directory in it. Throws
+ * `TOPIC_MISSING`, `PARTITION_MISSING`, `LOG_WRITE_FAILED`.
+ */
+export async function* verifyParts(
+  env: Env,
+  data: string,
+  wanted: Verification,
+): AsyncGenerator<Verified, void, undefined> {
   const topics = wanted.topic === undefined ? topicNames(env, data) : [existing(env, data, wanted.topic)]
   for (const topic of topics) {
     // The topic may be deleted meanwhile.
@@ -38,7 +54,7 @@ export async function* verifyLog(
     if (wanted.partition !== undefined) checkPartition(topic, wanted.partition, partitions)
     if (problems.length > 0) yield { kind: 'files', problems }
     for (let partition = wanted.partition ?? 0; partition <= (wanted.partition ?? partitions - 1); partition++) {
-      const verified = verifyOne(env, data, topic, partition)
+      const verified = verifyOne(env, data, topic, partition, wanted.depth === 'ends' ? verifyEnds : verifyPartition)
       if (env.files.stat(topicDirectory(data, topic)) === undefined) break
       yield verified
       await env.timers.turn()
@@ -64,11 +80,17 @@ export function countPartitions(env: Env, data: string, topic: string): number {
   return topicFile(env, data, existing(env, data, topic)).partitions
 }
 
-function verifyOne(env: Env, data: string, topic: string, partition: number): Verified {
+function verifyOne(
+  env: Env,
+  data: string,
+  topic: string,
+  partition: number,
+  verify: typeof verifyEnds | typeof verifyPartition,
+): Verified {
   const directory = partitionDirectory(data, topic, partition)
   try {
     if (env.files.stat(directory) !== undefined) {
-      return { kind: 'partition', ...verifyPartition(env.files, data, topic, partition) }
+      return { kind: 'partition', ...verify(env.files, data, topic, partition) }
     }
   } catch (error) {
     // The topic was deleted, or part of it.
@@ -118,5 +140,5 @@ function existing(env: Env, data: string, topic: string): string {
 
 /** A name that starts with a dot is a topic that is being made or deleted. */
 function topicNames(env: Env, data: string): string[] {
-  return env.files.list(topicsDirectory(data)).filter((name) => !name.startsWith('.'))
+  return (ifThere(() => env.files.list(topicsDirectory(data))) ?? []).filter((name) => !name.startsWith('.'))
 }

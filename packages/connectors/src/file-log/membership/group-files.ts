@@ -1,4 +1,4 @@
-import type { Env } from '@millrace/core'
+import type { Env, FileSystem } from '@millrace/core'
 import type { GroupJob, GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
 import { groupDirectory, memberPath } from '../paths.ts'
 import { VersionedFile } from '../versioned-file.ts'
@@ -79,6 +79,12 @@ export class GroupFiles {
   pathOf(member: string): string {
     return memberPath(this.#data, this.#group, member)
   }
+}
+
+/** The newest state of the group in a directory, for a caller that only looks; undefined as in `GroupVersion`. */
+export function readGroup(files: FileSystem, directory: string): GroupState | undefined {
+  const { text } = new VersionedFile(files, directory, GROUP_FILE).read()
+  return text === undefined ? undefined : parseGroup(text)
 }
 
 /** Validates a file that other processes wrote. */

@@ -48,6 +48,7 @@ function isClosed(files: FileSystem, data: string): boolean {
   return readIfThere(files, path, (file) => file.isLocked()) ?? false
 }
 
-function gatePath(data: string): string {
+/** The file that a backup keeps locked while it looks for a moment between transactions. */
+export function gatePath(data: string): string {
   return `${transactionsDirectory(data)}/${GATE_FILE}`
 }

@@ -97,7 +97,7 @@ export function namesTopic(files: FileSystem, data: string, name: string): boole
 }
 
 /** The commits in partitions of topics that were not deleted. */
-function commitsIn({ journals, closed }: CommitRecords): CommittedPartition[] {
+export function commitsIn({ journals, closed }: CommitRecords): CommittedPartition[] {
   const all = [...closed.partitions, ...journals.flatMap(({ decided }) => decided?.partitions ?? [])]
   return all.filter(({ topicId }) => !closed.deletedTopics.includes(topicId))
 }
