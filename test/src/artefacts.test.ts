@@ -16,7 +16,7 @@ import { expect, test } from 'vitest'
 const DATA = '/data'
 
 const letters = stream(topic('letters', { key: string(), value: string() }))
-const [kept, other] = [artefactOf('kept'), artefactOf('other')]
+const [kept, other, gone] = [artefactOf('kept'), artefactOf('other'), artefactOf('gone')]
 
 type Action = (process: SimulatedProcess) => Promise<void>
 
@@ -78,6 +78,23 @@ for (const [what, action, there] of ACTIONS) {
     })
   }
 }
+
+test('processes that write and remove artefacts at the same time do not disturb each other', async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const machine = new Machine(seed)
+    const { files } = machine.process('first').env
+    await machine.settle(writeArtefact(files, DATA, gone))
+    const all = [kept, other, other, kept].map((artefact, index) =>
+      writeArtefact(machine.process(`writer ${index}`).env.files, DATA, artefact),
+    )
+    const remover = removeArtefact(machine.process('remover').env.files, DATA, gone.id)
+    await machine.settle(Promise.all([...all, remover]))
+    expect(listArtefacts(files, DATA)).toEqual([kept.id, other.id].sort())
+    for (const artefact of [kept, other]) {
+      expect(readArtefact(files, artefactDirectory(DATA, artefact.id))).toEqual(artefact)
+    }
+  }
+})
 
 function artefactOf(code: string): Artefact {
   return makeArtefact(job('letters', letters.toTable('last')), {
