@@ -1,7 +1,6 @@
 export { type Container, startContainer } from './container/container.ts'
 export { COMMIT_INTERVAL_MS, type ContainerOptions, IDLE_AFTER_MS } from './container/container-options.ts'
 export {
-  ARTEFACT_BYTES_MAX,
   type Artefact,
   type ArtefactFile,
   type ArtefactManifest,

@@ -9,6 +9,7 @@ import {
   type OnResolveArgs,
   type OnResolveResult,
   type Plugin,
+  type ResolveResult,
 } from 'esbuild'
 import { packageTypeOf } from '../jobs/package-type.ts'
 import { bundleFailed, placeInFile } from './bundle-failed.ts'
@@ -57,10 +58,9 @@ const RESOLVING = Symbol('resolving')
  * outside: then the graph is found again without it. Throws `JOB_BUNDLE_FAILED`.
  */
 export async function findModules(entry: string, base: string): Promise<ModuleGraph> {
-  const packages = new SourcePackages()
-  const outside = new Map<SourcePackage, string>()
+  const known: Known = { packages: new SourcePackages(), outside: new Map(), modules: new Map(), found: new Map() }
   for (;;) {
-    const search = new ModuleSearch(entry, base, packages, outside)
+    const search = new ModuleSearch(entry, base, known)
     const graph = await search.run()
     // Each time, at least one more package is outside.
     if (graph !== undefined) return graph
@@ -72,9 +72,20 @@ export function resolutionKey(importer: string, { kind, path }: Pick<OnResolveAr
   return [importer, kind, path].join('\0')
 }
 
+/** What one search finds out for the next one. */
+interface Known {
+  readonly packages: SourcePackages
+  /** The packages that stay outside, with the reason. */
+  readonly outside: Map<SourcePackage, string>
+  readonly modules: Map<string, SourceModule>
+  /** By `resolutionKey`: what esbuild finds. */
+  readonly found: Map<string, ResolveResult>
+}
+
 class ModuleSearch {
   readonly #entry: string
   readonly #base: string
+  readonly #known: Known
   readonly #packages: SourcePackages
   readonly #outside: Map<SourcePackage, string>
   readonly #modules = new Map<string, SourceModule>()
@@ -85,11 +96,12 @@ class ModuleSearch {
   /** Of packages. */
   readonly #faults = new Map<SourcePackage, string[]>()
 
-  constructor(entry: string, base: string, packages: SourcePackages, outside: Map<SourcePackage, string>) {
+  constructor(entry: string, base: string, known: Known) {
     this.#entry = entry
     this.#base = base
-    this.#packages = packages
-    this.#outside = outside
+    this.#known = known
+    this.#packages = known.packages
+    this.#outside = known.outside
   }
 
   /** The graph; undefined if more packages must stay outside. Throws `JOB_BUNDLE_FAILED`. */
@@ -144,8 +156,9 @@ class ModuleSearch {
           const key = resolutionKey(args.importer, args)
           if (isBuiltin(args.path) || isOfMillrace(args.path)) return this.#leave(key, args.path)
           const { importer, kind } = args
-          const resolveDir = dirname(importer)
-          const found = await resolveLikeNode(args.path, { importer, kind, resolveDir, pluginData: RESOLVING })
+          const place = { importer, kind, resolveDir: dirname(importer), pluginData: RESOLVING }
+          const found = this.#known.found.get(key) ?? (await resolveLikeNode(args.path, place))
+          this.#known.found.set(key, found)
           // esbuild reports that it is missing, or ignores it where the module handles that.
           if (found.errors.length > 0) {
             this.#leave(key, args.path)
@@ -159,7 +172,8 @@ class ModuleSearch {
           return { path: found.path }
         })
         onLoad({ filter: /.*/, namespace: 'file' }, async ({ path }) => {
-          const module = await readModule(path, !isInstalled(path))
+          const module = this.#known.modules.get(path) ?? (await readModule(path, !isInstalled(path)))
+          this.#known.modules.set(path, module)
           this.#modules.set(path, module)
           if (module.problem !== undefined) this.#problem(path, module.problem.line, module.problem.text)
           // No directory: esbuild would bundle all files that the name of an import could be when the job runs.

@@ -53,6 +53,8 @@ const PLACELESS_READ = new RegExp(`\\b${META_READ}\\.(main|env)\\b`, 'g')
 const ANY_READ = new RegExp(`\\b(${URL_READ}|${PLACE_READ}|${META_READ})\\b`)
 const DATA_FILE = new RegExp(`new URL\\((["\`])([^"\`\\\\$]*)\\1, ${URL_READ}\\)`, 'g')
 
+const DATA_FILE_HINT = "For a data file that exists beside it, write new URL('./file.csv', import.meta.url)"
+
 /**
  * Reads a module for a bundle. If it is the user's code (`own`), each `new URL('./file', import.meta.url)` becomes the URL of a copy
  * in the artefact. Any other read of the place of the module is a problem: the artefact is in another place.
@@ -78,7 +80,7 @@ export async function readModule(path: string, own: boolean): Promise<SourceModu
   const dataFiles = new Map<string, Uint8Array>()
   const replaced = own ? code.replace(DATA_FILE, (text, _, url: string) => copied(path, url, dataFiles) ?? text) : code
   const whole = replaced.replace(PLACELESS_READ, 'import.meta.$1')
-  const problem = firstRead(whole, code)
+  const problem = firstRead(whole, code, own)
   return { contents: whole, loader: 'js', dataFiles, ...(problem !== undefined && { problem }) }
 }
 
@@ -110,17 +112,13 @@ function copied(path: string, text: string, files: Map<string, Uint8Array>): str
   return `new URL("./${name}", import.meta.url)`
 }
 
-function firstRead(whole: string, marked: string): ModuleProblem | undefined {
+function firstRead(whole: string, marked: string, own: boolean): ModuleProblem | undefined {
   const lines = whole.split('\n')
   const index = lines.findIndex((line) => ANY_READ.test(line))
   const read = ANY_READ.exec(lines[index] ?? '')
   if (read === null) return undefined
-  return {
-    line: lineInSource(marked, index, read.index),
-    text:
-      'The code reads its own place, which is another one in an artefact. For a data file that exists beside it, write ' +
-      "new URL('./file.csv', import.meta.url)",
-  }
+  const text = 'The code reads its own place, which is another one in an artefact'
+  return { line: lineInSource(marked, index, read.index), text: own ? `${text}. ${DATA_FILE_HINT}` : text }
 }
 
 function lineInSource(marked: string, line: number, column: number): number {

@@ -22,7 +22,7 @@ function artefactsDirectory(data: string): string {
 }
 
 /**
- * Writes an artefact into a data directory, durably: it is there whole or not at all, also when processes write it at the same
+ * Writes an artefact into a data directory that exists, durably: it is there whole or not at all, also when processes write it at the same
  * time. An artefact that is there already stays, and is written again if it is damaged.
  */
 export async function writeArtefact(files: FileSystem, data: string, artefact: Artefact): Promise<void> {
@@ -78,10 +78,10 @@ export async function removeArtefact(files: FileSystem, data: string, id: string
   await withLock(files, directory, async () => {
     const removed = `${directory}/${REMOVED_DIRECTORY}`
     files.removeTree(removed)
-    // A process that is killed here leaves no half of an artefact.
     if (files.stat(target) !== undefined) files.rename(target, removed)
-    files.removeTree(removed)
+    // Before the content is deleted: otherwise a power cut could leave a part of it under the former name.
     await files.syncDirectory(directory)
+    files.removeTree(removed)
   })
 }
 
