@@ -30,3 +30,12 @@ export const KEEP_ALIVE_MS = 5_000
 
 /** Closing waits this long for answers on their way, then cuts the connections. */
 export const CLOSE_GRACE_MS = 1_000
+
+/** How long failures of tokens are counted together. */
+export const TOKEN_FAILURE_WINDOW_MS = 60_000
+
+/** A person who mistypes a token, and a program that repeats its request each few seconds, fail less often in a minute. */
+export const TOKEN_FAILURES_PER_ADDRESS_MAX = 20
+
+/** As much as 50 such addresses. It also bounds the addresses that are remembered: some 100 bytes each. */
+export const TOKEN_FAILURES_MAX = 1000

@@ -1,0 +1,45 @@
+import { isIPv6 } from 'node:net'
+import type { Clock } from '@millrace/core'
+import { TOKEN_FAILURE_WINDOW_MS, TOKEN_FAILURES_MAX, TOKEN_FAILURES_PER_ADDRESS_MAX } from './limits.ts'
+
+/**
+ * Counts requests with a wrong token, of each address and of all, in windows of `TOKEN_FAILURE_WINDOW_MS`. It remembers at most
+ * `TOKEN_FAILURES_MAX` addresses: what comes after so many failures is not counted.
+ */
+export class TokenFailures {
+  readonly #clock: Clock
+  readonly #ofAddress = new Map<string, number>()
+  #all = 0
+  #windowEndMs = Number.NEGATIVE_INFINITY
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Counts a failure. Returns 0, or after how many seconds the next try counts as the first, if there are too many. */
+  count(address: string): number {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs >= this.#windowEndMs) {
+      this.#ofAddress.clear()
+      this.#all = 0
+      this.#windowEndMs = nowMs + TOKEN_FAILURE_WINDOW_MS
+    }
+    const waitS = Math.ceil((this.#windowEndMs - nowMs) / 1000)
+    if (this.#all >= TOKEN_FAILURES_MAX) return waitS
+    const network = networkOf(address)
+    const failures = (this.#ofAddress.get(network) ?? 0) + 1
+    if (failures > TOKEN_FAILURES_PER_ADDRESS_MAX) return waitS
+    this.#all++
+    this.#ofAddress.set(network, failures)
+    return 0
+  }
+}
+
+/** What counts as one address: a host of IPv6 usually has all addresses with the same first half (RFC 6177). */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const zeros = tail === undefined ? [] : Array.from({ length: 4 }, () => '0')
+  return [...groups, ...zeros].slice(0, 4).join(':')
+}
