@@ -34,6 +34,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${BAD_INPUT}#a malformed address`,
     `${NODE}/up-tls.test.ts#without a key`,
   ],
+  'cli/DATA_OWNER': [`${CLI}/node/own-files.test.ts`],
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
   'cli/IMPORT_DIFFERS': [`${BAD_INPUT}#resumes into`],
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],

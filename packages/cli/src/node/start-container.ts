@@ -36,6 +36,7 @@ class ChildContainer implements ContainerProcess {
     const child = fork(command, argumentsOf(data, spec), {
       execPath,
       execArgv: heapArguments(spec),
+      env: environment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C in the node's terminal is for the node: it ends its containers itself.
       detached: true,
@@ -85,6 +86,12 @@ class ChildContainer implements ContainerProcess {
     this.reports.complete()
     resolve({ error: this.#error ?? failure })
   }
+}
+
+/** A container reads the token of its data directory from its file. What it starts, and code of the job, inherit no other. */
+function environment(): NodeJS.ProcessEnv {
+  const { MILLRACE_TOKEN: _token, ...others } = process.env
+  return others
 }
 
 function argumentsOf(data: string, { artefact, settings, startEmpty }: ContainerSpec): string[] {

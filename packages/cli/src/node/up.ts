@@ -16,6 +16,7 @@ import { VERSION } from '../version.ts'
 import { runningNode } from './find-node.ts'
 import { announceNode, daemonLog, nodeDirectory } from './node-files.ts'
 import { freeNodeSocket } from './node-socket.ts'
+import { requireOwnFiles } from './own-files.ts'
 import { startContainers } from './start-container.ts'
 import { systemdUnit } from './systemd-unit.ts'
 import { readTlsFiles, type TlsFiles, tlsFiles, watchTlsFiles } from './tls-files.ts'
@@ -77,6 +78,7 @@ async function up(io: Io, options: UpOptions): Promise<void> {
   const tls = files && readTlsFiles(files)
   const log = await openLog(data)
   try {
+    requireOwnFiles(data)
     const served = serverOptions(env, options, tls)
     // Before the jobs start.
     checkNodeServer(served)
@@ -167,6 +169,7 @@ const LOG_LINES_SHOWN = 10
 export async function startDaemon(io: Io, options: UpOptions): Promise<void> {
   const { data } = options
   const { mkdirSync } = await import('node:fs')
+  requireOwnFiles(data)
   mkdirSync(nodeDirectory(data), { recursive: true, mode: 0o700 })
   const path = daemonLog(data)
   const output = openSync(path, 'a', 0o600)
