@@ -11,6 +11,8 @@ const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
 const RECORD_BATCH = `${CONNECTORS}/record-batch`
 const RUNTIME = 'packages/runtime/src'
 const NODE = 'test/src/node'
+const NODE_ATTACKS = 'test/src/node/node-attacks.test.ts'
+const NODE_LIMITS = 'test/src/node/node-limits.test.ts'
 const NODE_LOGS = 'packages/runtime/src/node/container-logs.test.ts'
 const NODE_SERVER = 'test/src/node/node-server.test.ts'
 const RESTARTS = 'packages/runtime/src/node/restart-policy.test.ts'
@@ -218,10 +220,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/REBUILDS_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/rebuild-budget.test.ts`] },
   'runtime/REQUEST_MS_MAX': {
     uses: [
-      [
-        'headersTimeout: requestMsMax,\n    requestTimeout: requestMsMax,',
-        'headersTimeout: 0,\n    requestTimeout: 0,',
-      ],
+      ['headersTimeout: requestMsMax,\n    requestTimeout: bodyMsMax,', 'headersTimeout: 0,\n    requestTimeout: 0,'],
     ],
     tests: [`${HTTP}/connection-limits.test.ts`],
   },
@@ -248,6 +247,14 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/WAIT_DEFAULT_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/WAIT_MAX_MS': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/BODY_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
+  'runtime/FORWARD_SILENCE_MS_MAX': {
+    uses: [['timeout: silenceMsMax', 'timeout: 0']],
+    tests: [`${NODE_LIMITS}#is passed on`],
+  },
+  'runtime/HISTORIES_MAX': { becomes: '1000', tests: [`${NODE_LIMITS}#read the history`] },
+  'runtime/LOG_ANSWER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_LIMITS}#of a long log`] },
+  'runtime/UPLOADS_MAX': { becomes: '1000', tests: [`${NODE_ATTACKS}#a third artefact`] },
+  'runtime/UPLOAD_MS_MAX': { becomes: '1', tests: [`${NODE_ATTACKS}#may take longer`] },
   'runtime/CLOSED_FILES_MAX': { becomes: '30', tests: [`${NODE_LOGS}#32 MiB`] },
   'runtime/COMMIT_INTERVAL_MS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/node.test.ts#the setting`] },
   'runtime/CONTAINERS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/node.test.ts#the setting`] },
@@ -372,6 +379,9 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
   ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
   ...because('how much of a message is shown', ['cli/LOG_LINES_SHOWN', 'runtime/GAPS_SHOWN']),
   ...because('how soon an end is noticed', ['cli/LOOK_MS']),
+  ...because('when the system checks a silent connection: no test has another machine that dies', [
+    'runtime/SILENCE_MS_MAX',
+  ]),
   ...because('no offset can pass it: an append that would is refused', ['connectors/OFFSET_MAX']),
   ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
     'connectors/BATCH_BYTES_MAX',

@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   POSITION_NOT_REACHED: 'retry',
   TOO_MANY_STREAMS: 'retry',
   TOO_MANY_QUERIES: 'retry',
+  TOO_MANY_UPLOADS: 'retry',
   SERVER_CLOSING: 'retry',
   SERVER_UNREACHABLE: 'retry',
   QUERY_FAILED: 'refused',

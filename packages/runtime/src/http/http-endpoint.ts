@@ -4,14 +4,24 @@ import type { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import { type Env, RefusedError } from '@millrace/core'
 import { answerBrokenRequests } from './broken-requests.ts'
-import { CLOSE_GRACE_MS, CONNECTIONS_MAX, HEADER_BYTES_MAX, KEEP_ALIVE_MS, REQUEST_MS_MAX } from './limits.ts'
+import {
+  CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
+  HEADER_BYTES_MAX,
+  KEEP_ALIVE_MS,
+  REQUEST_MS_MAX,
+  SILENCE_MS_MAX,
+} from './limits.ts'
 import { OpenRequests } from './open-requests.ts'
+import { cutSlowBody } from './slow-bodies.ts'
 import type { TlsCertificate } from './tls-certificate.ts'
 
 /** What one client's connections may cost the server. */
 export interface ConnectionLimits {
   readonly connectionsMax: number
   readonly requestMsMax: number
+  /** For a request to which the listener allows a long body. */
+  readonly bodyMsMax: number
   readonly keepAliveMs: number
 }
 
@@ -40,19 +50,24 @@ export async function openEndpoint(
   tls?: TlsCertificate,
 ): Promise<HttpEndpoint> {
   const { connectionsMax = CONNECTIONS_MAX, requestMsMax = REQUEST_MS_MAX, keepAliveMs = KEEP_ALIVE_MS } = connections
+  const { bodyMsMax = requestMsMax } = connections
   const limits = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: requestMsMax,
-    requestTimeout: requestMsMax,
+    requestTimeout: bodyMsMax,
     // By default Node checks every 30 s, and a slow client would have its socket for four times as long.
     connectionsCheckingInterval: requestMsMax / 10,
     keepAliveTimeout: keepAliveMs,
+    keepAlive: true,
+    keepAliveInitialDelay: SILENCE_MS_MAX,
     // The guard rejects a request without one, with a code.
     requireHostHeader: false,
   }
   const requests = new OpenRequests()
   const admitted: RequestListener = (request, response) => {
-    if (requests.admit(response)) listener(request, response)
+    if (!requests.admit(response)) return
+    if (bodyMsMax > requestMsMax) cutSlowBody(request, requestMsMax, env.timers)
+    listener(request, response)
   }
   const secured = tls && createTlsServer({ ...limits, ...contextOf(tls), handshakeTimeout: requestMsMax }, admitted)
   const server = secured ?? createServer(limits, admitted)

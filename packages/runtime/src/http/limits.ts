@@ -39,3 +39,12 @@ export const TOKEN_FAILURES_PER_ADDRESS_MAX = 20
 
 /** As much as 50 such addresses. It also bounds the addresses that are remembered: some 100 bytes each. */
 export const TOKEN_FAILURES_MAX = 1000
+
+/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and the memory of its answer is free. */
+export const ANSWER_MS_MAX = 30_000
+
+/**
+ * On a connection that is silent for this long the system checks whether the other machine is still there. Otherwise a
+ * follower whose machine is gone would keep its place.
+ */
+export const SILENCE_MS_MAX = 30_000

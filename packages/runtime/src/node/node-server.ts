@@ -1,13 +1,14 @@
 import { type Clock, type Env, RefusedError } from '@millrace/core'
 import { answerUnreadable } from '../http/answer.ts'
-import type { HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
+import type { ConnectionLimits, HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
 import { anyAddress, isWildcard, loopbackAddress, urlHost } from '../http/listen-address.ts'
 import { type Access, guarded, hostNamed, requireOrigins } from '../http/request-guard.ts'
 import { requireValid, type TlsCertificate } from '../http/tls-certificate.ts'
-import type { NodeSources } from './node-routes.ts'
+import { FORWARD_SILENCE_MS_MAX, UPLOAD_MS_MAX } from './limits.ts'
+import type { NodeSources } from './node-sources.ts'
 
 /** What a node's server serves, where, and to which clients. */
-export interface NodeServerOptions extends Omit<NodeSources, 'closing'> {
+export interface NodeServerOptions extends Omit<NodeSources, 'closing' | 'timers' | 'forwardSilenceMsMax'> {
   readonly env: Env
   /** `localhost`, `::1`, `127.x.x.x`, or, with `tls`, any address of this machine. Default `127.0.0.1`. */
   readonly host?: string
@@ -25,6 +26,14 @@ export interface NodeServerOptions extends Omit<NodeSources, 'closing'> {
   readonly allowOrigins?: readonly string[]
   /** Names by which clients may call the node, besides those of this machine and the address `host`. Default: none. */
   readonly allowHosts?: readonly string[]
+  /** What its connections may cost; default: `limits.ts`. */
+  readonly limits?: Partial<NodeLimits>
+}
+
+/** What the connections of a node's server may cost. */
+export interface NodeLimits extends ConnectionLimits {
+  /** How long a container may be silent to which a request was passed on. */
+  readonly forwardSilenceMsMax: number
 }
 
 /** The server of a node. */
@@ -46,20 +55,23 @@ export interface NodeServer {
  */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   checkNodeServer(options)
-  const { env, host, port, tls, readToken, adminToken, socket, allowOrigins = [], allowHosts, ...sources } = options
+  const { env, port, tls, readToken, adminToken, socket, allowOrigins = [], node, about } = options
+  const { forwardSilenceMsMax = FORWARD_SILENCE_MS_MAX, ...chosen } = options.limits ?? {}
+  // Only an artefact may take so long.
+  const limits = { bodyMsMax: UPLOAD_MS_MAX, ...chosen }
   const address = nodeAddress(options)
-  const names = (allowHosts ?? []).map(requiredHost)
+  const names = (options.allowHosts ?? []).map(requiredHost)
   const closing = new AbortController()
   const [{ openEndpoint }, { getRequestListener }, { nodeRoutes }] = await Promise.all([
     import('../http/http-endpoint.ts'),
     import('@hono/node-server'),
     import('./node-routes.ts'),
   ])
-  const { fetch } = nodeRoutes({ ...sources, closing: closing.signal })
+  const { fetch } = nodeRoutes({ node, about, timers: env.timers, closing: closing.signal, forwardSilenceMsMax })
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: answerUnreadable })
   const endpoints: HttpEndpoint[] = []
   const open = async (place: ListenPlace, access: Access, certificate?: TlsCertificate) => {
-    const endpoint = await openEndpoint(place, guarded(answer, access, env.clock), env, {}, certificate)
+    const endpoint = await openEndpoint(place, guarded(answer, access, env.clock), env, limits, certificate)
     endpoints.push(endpoint)
     return endpoint
   }

@@ -2,13 +2,14 @@ import {
   type Author,
   type DeploymentEvent,
   type Env,
+  FatalError,
   type JobReport,
   type JobSettings,
   type Log,
   RefusedError,
 } from '@millrace/core'
 import type { Artefact } from './artefacts/artefact.ts'
-import { artefactDirectory, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
+import { artefactDirectory, isArtefactId, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
 import { decodeArtefact } from './artefacts/transfer.ts'
 import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
@@ -110,11 +111,20 @@ export class Node {
 
   /**
    * Stores an artefact that was sent as text (`encodeArtefact`), and returns its id. Throws `ARTEFACT_DAMAGED`,
-   * `ARTEFACT_VERSION` and `ARTEFACT_TOO_LARGE`.
+   * `ARTEFACT_VERSION`, `ARTEFACT_TOO_LARGE`, and `SYSTEM_CALL_FAILED` if it cannot be written: then nothing of it is stored.
    */
   async storeArtefact(text: string): Promise<string> {
     const artefact = decodeArtefact(text)
-    await writeArtefact(this.#options.env.files, this.#options.data, artefact)
+    try {
+      await writeArtefact(this.#options.env.files, this.#options.data, artefact)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new FatalError(
+        'SYSTEM_CALL_FAILED',
+        `The artefact cannot be stored: ${reason}. Free some space, or check the disk, and deploy the job again`,
+        { cause },
+      )
+    }
     return artefact.id
   }
 
@@ -194,6 +204,12 @@ export class Node {
 
   #artefact(id: string): Artefact {
     const { env, data } = this.#options
+    if (!isArtefactId(id)) {
+      throw new RefusedError(
+        'ARTEFACT_MISSING',
+        `${JSON.stringify(id)} is not the id of an artefact. Deploy the job again`,
+      )
+    }
     return readArtefact(env.files, artefactDirectory(data, id))
   }
 
