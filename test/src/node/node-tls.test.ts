@@ -133,7 +133,7 @@ test.each([
   },
 )
 
-test('a node that listens on one address may be called by it', async () => {
+test.skipIf(process.platform !== 'linux')('a node that listens on one address may be called by it', async () => {
   const server = await serve({ host: '127.0.0.2' })
   expect(server.url).toMatch(/^https:\/\/127\.0\.0\.2:\d+$/)
   const named = { host: '127.0.0.2', checkServerIdentity: () => undefined, headers: { host: '127.0.0.2' } }
@@ -204,3 +204,21 @@ test('connections that do not finish their handshake do not keep a server from c
   await server.close()
   if (!socket.destroyed) await once(socket.resume(), 'close')
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'the 129th connection of one address is closed as it comes, and other addresses are still answered',
+  async () => {
+    const server = await serve()
+    const port = Number(new URL(server.url).port)
+    const open = Array.from({ length: 128 }, () => connect({ port, host: '127.0.0.1' }))
+    onTestFinished(() => {
+      for (const socket of open) socket.destroy()
+    })
+    await Promise.all(open.map((socket) => once(socket, 'connect')))
+    await once(connect({ port, host: '127.0.0.1' }).resume(), 'close')
+    expect(await get(server, { localAddress: '127.0.0.3' })).toMatchObject({ status: 200 })
+    const [first] = open
+    first?.destroy()
+    await expect.poll(() => get(server).catch(() => undefined)).toMatchObject({ status: 200 })
+  },
+)

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import { type Env, RefusedError } from '@millrace/core'
 import { answerBrokenRequests } from './broken-requests.ts'
+import { limitAddresses } from './limit-addresses.ts'
 import {
   CLOSE_GRACE_MS,
   CONNECTIONS_MAX,
@@ -19,6 +20,8 @@ import type { TlsCertificate } from './tls-certificate.ts'
 /** What one client's connections may cost the server. */
 export interface ConnectionLimits {
   readonly connectionsMax: number
+  /** Of one address; default: as many as of all. */
+  readonly connectionsPerAddressMax: number
   readonly requestMsMax: number
   /** For a request to which the listener allows a long body. */
   readonly bodyMsMax: number
@@ -50,7 +53,7 @@ export async function openEndpoint(
   tls?: TlsCertificate,
 ): Promise<HttpEndpoint> {
   const { connectionsMax = CONNECTIONS_MAX, requestMsMax = REQUEST_MS_MAX, keepAliveMs = KEEP_ALIVE_MS } = connections
-  const { bodyMsMax = requestMsMax } = connections
+  const { bodyMsMax = requestMsMax, connectionsPerAddressMax = connectionsMax } = connections
   const limits = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: requestMsMax,
@@ -77,6 +80,7 @@ export async function openEndpoint(
     server.on(event, (request, response) => server.emit('request', request, response))
   }
   server.maxConnections = connectionsMax
+  if (connectionsPerAddressMax < connectionsMax) limitAddresses(server, connectionsPerAddressMax)
   // Each unanswered request of a connection listens for the connection's end.
   server.on(secured === undefined ? 'connection' : 'secureConnection', (socket: Socket) => socket.setMaxListeners(0))
   const handshakes = secured === undefined ? new Set<Socket>() : handshakesOf(secured)

@@ -16,6 +16,12 @@ export const POSITION_HEADER_BYTES_MAX = 8 * 1024
 export const CONNECTIONS_MAX = 512
 
 /**
+ * Of one address, if other machines reach the server: a quarter, so that one of them cannot have all. A browser opens six, and
+ * some machines may share an address.
+ */
+export const CONNECTIONS_PER_ADDRESS_MAX = CONNECTIONS_MAX / 4
+
+/**
  * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request. For
  * a client that does not wait, and leaves the answers unread, every request of a chunk of 64 KiB would be answered into
  * memory.

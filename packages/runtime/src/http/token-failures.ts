@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net'
 import type { Clock } from '@millrace/core'
 import { TOKEN_FAILURE_WINDOW_MS, TOKEN_FAILURES_MAX, TOKEN_FAILURES_PER_ADDRESS_MAX } from './limits.ts'
+import { networkOf } from './network-of.ts'
 
 /**
  * Counts requests with a wrong token, of each address and of all, in windows of `TOKEN_FAILURE_WINDOW_MS`. It remembers at most
@@ -33,13 +33,4 @@ export class TokenFailures {
     this.#ofAddress.set(network, failures)
     return 0
   }
-}
-
-/** What counts as one address: a host of IPv6 usually has all addresses with the same first half (RFC 6177). */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const zeros = tail === undefined ? [] : Array.from({ length: 4 }, () => '0')
-  return [...groups, ...zeros].slice(0, 4).join(':')
 }

@@ -1,6 +1,7 @@
 import { type Clock, type Env, RefusedError } from '@millrace/core'
 import { answerUnreadable } from '../http/answer.ts'
 import type { ConnectionLimits, HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
+import { CONNECTIONS_PER_ADDRESS_MAX } from '../http/limits.ts'
 import { anyAddress, isWildcard, loopbackAddress, urlHost } from '../http/listen-address.ts'
 import { type Access, guarded, hostNamed, requireOrigins } from '../http/request-guard.ts'
 import { requireValid, type TlsCertificate } from '../http/tls-certificate.ts'
@@ -57,9 +58,14 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   checkNodeServer(options)
   const { env, port, tls, readToken, adminToken, socket, allowOrigins = [], node, about } = options
   const { forwardSilenceMsMax = FORWARD_SILENCE_MS_MAX, ...chosen } = options.limits ?? {}
-  // Only an artefact may take so long.
-  const limits = { bodyMsMax: UPLOAD_MS_MAX, ...chosen }
   const address = nodeAddress(options)
+  const isRemote = loopbackAddress(address) === undefined
+  const limits = {
+    // Only an artefact may take so long.
+    bodyMsMax: UPLOAD_MS_MAX,
+    ...(isRemote && { connectionsPerAddressMax: CONNECTIONS_PER_ADDRESS_MAX }),
+    ...chosen,
+  }
   const names = (options.allowHosts ?? []).map(requiredHost)
   const closing = new AbortController()
   const [{ openEndpoint }, { getRequestListener }, { nodeRoutes }] = await Promise.all([
