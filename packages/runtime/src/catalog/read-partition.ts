@@ -8,19 +8,21 @@ const WAIT_MS = 1000
 export interface ReadFrom {
   readonly log: Log
   readonly env: Env
+  /** Leaves out what is not decided yet, and waits for nothing. Default false. */
+  readonly committedOnly?: boolean
 }
 
 /**
  * Calls `take` with every batch of a partition that is there now, including batches that are not decided yet: it waits for
- * these. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
+ * these, unless only what is committed is read. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
  */
 export async function readPartition(
-  { log, env }: ReadFrom,
+  { log, env, committedOnly = false }: ReadFrom,
   topic: string,
   partition: number,
   take: (batch: Batch) => void | Promise<void>,
 ): Promise<void> {
-  const { start, end } = await wholeLog(log, topic, partition)
+  const { start, end } = await (committedOnly ? log.admin.offsets(topic, partition) : wholeLog(log, topic, partition))
   if (start === end) return
   const reader = log.openReader()
   try {

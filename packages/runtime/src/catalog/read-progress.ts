@@ -1,26 +1,38 @@
 import type { Log, Position, TopicDescription } from '@millrace/core'
-import { dictionary } from '@millrace/core/internal'
+import { type Checkpoint, dictionary, type InputCheckpoint } from '@millrace/core/internal'
 import { readChangelogKey, readCheckpoint } from '@millrace/state'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /**
- * How far a job has processed every topic that it ever read, from the checkpoints in its changelog. It reads the whole
- * changelog, as a restore does, so it is used only when the job's stores are no longer those that it ran with.
+ * The last checkpoint of every topic that a job ever read, by the partition of its changelog. It reads the whole changelog,
+ * as a restore does.
  */
-export async function readProcessed(from: ReadFrom, { name, partitions }: TopicDescription): Promise<Position> {
-  const processed = dictionary<Record<string, number>>()
+export async function readCheckpoints(
+  from: ReadFrom,
+  { name, partitions }: TopicDescription,
+): Promise<readonly Checkpoint[]> {
+  const checkpoints: Checkpoint[] = []
   for (let partition = 0; partition < partitions; partition++) {
-    const offsets = new Map<string, number>()
+    const inputs = new Map<string, InputCheckpoint>()
     await readPartition(from, name, partition, (batch) => {
       while (batch.next()) {
         const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
         if (keyStart < 0 || keyStart === keyEnd || valueStart < 0) continue
         const about = readChangelogKey(bytes, keyStart, keyEnd)
         if (about.kind !== 'checkpoint') continue
-        offsets.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd).offset)
+        inputs.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
       }
     })
-    for (const [topic, offset] of offsets) processed[topic] = { ...processed[topic], [partition]: offset }
+    checkpoints.push(inputs)
+  }
+  return checkpoints
+}
+
+/** How far a job has processed every topic that it ever read. */
+export function processedIn(checkpoints: readonly Checkpoint[]): Position {
+  const processed = dictionary<Record<string, number>>()
+  for (const [partition, inputs] of checkpoints.entries()) {
+    for (const [topic, { offset }] of inputs) processed[topic] = { ...processed[topic], [partition]: offset }
   }
   return processed
 }
