@@ -1,5 +1,22 @@
 export { type Container, startContainer } from './container/container.ts'
 export { COMMIT_INTERVAL_MS, type ContainerOptions, IDLE_AFTER_MS } from './container/container-options.ts'
+export type {
+  JobChange,
+  JobPlan,
+  PlannedStore,
+  PlannedTopic,
+  PlanRefusal,
+  Recomputation,
+  SerdeChange,
+  SettingChange,
+  StepChange,
+  StepChanges,
+  StoreFate,
+  TopicChange,
+  TopicRole,
+} from './plan/job-plan.ts'
+export { type PlanOptions, planJob } from './plan/plan-job.ts'
+export { countsFrom } from './plan/planned-stores.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'
 export {
   type Announcement,

@@ -4,6 +4,7 @@ import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
@@ -68,13 +69,6 @@ Examples:
   $ millrace run job.ts --port 4711 --data /var/lib/millrace`,
     )
     .action((file: string, options: RunOptions) => run(io, file, options))
-}
-
-/** An option that collects the values of all its uses. */
-function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .argParser((value: string, before: readonly string[]) => [...before, value])
-    .default([], 'none')
 }
 
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {

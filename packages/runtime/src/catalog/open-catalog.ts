@@ -12,7 +12,7 @@ import type { Outputs } from '../task/outputs.ts'
 import { type Catalog, isCurrent } from './catalog.ts'
 import { readCatalog, writeCatalog } from './catalog-topic.ts'
 import { deleteEntries } from './delete-entries.ts'
-import { type CatalogPlan, planCatalog } from './plan-catalog.ts'
+import { type CatalogChange, type CatalogPlan, planCatalog } from './plan-catalog.ts'
 import type { ReadFrom } from './read-partition.ts'
 import { processedIn, readCheckpoints, readStarts } from './read-progress.ts'
 import { refuseStores } from './refuse-stores.ts'
@@ -54,7 +54,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
     if (plan instanceof RefusedError) throw plan
     await deleteEntries(options, outputs, changelog, plan.obsolete, env.clock.now())
     await writeCatalog(outputs, topic, plan.catalog, env.clock.now())
-    for (const text of noticesOf(plan, found)) notice(text)
+    for (const text of noticesOf(plan, catalogOf(found, changelog.id))) notice(text)
     return plan.catalog
   }
 }
@@ -74,24 +74,27 @@ export async function checkCatalog(options: CheckCatalogOptions): Promise<void> 
 async function planFrom(options: CheckCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
   const { topology, topics } = options
   const changelog = described(topics, topology.changelog)
-  // A catalog of another changelog describes a state that was deleted.
-  const before = found?.changelog === changelog.id ? found : undefined
+  const before = catalogOf(found, changelog.id)
   await requireKnown(options, before)
   const checkpoints = before === undefined ? [] : await readCheckpoints(options, changelog)
-  const plan = await planStores(options, before, checkpoints)
+  const plan = planCatalog(before, await readChange(options, checkpoints))
   refuseStores(topology.job, plan)
   return plan
 }
 
-/** What the catalog becomes, with the reasons to refuse that. Topics that do not exist are taken for empty ones. */
-export async function planStores(
+/** A catalog, if it describes this changelog: that of another changelog describes a state that was deleted. */
+export function catalogOf(found: Catalog | undefined, changelog: string | undefined): Catalog | undefined {
+  return found?.changelog === changelog ? found : undefined
+}
+
+/** What the change of a job's stores depends on. Topics that do not exist are taken for empty ones. */
+export async function readChange(
   { topology, topics: { descriptions }, log, startEmpty }: CheckCatalogOptions,
-  before: Catalog | undefined,
   checkpoints: readonly Checkpoint[],
-): Promise<CatalogPlan> {
+): Promise<CatalogChange> {
   const inputs = storeInputs(topology)
   const sources = new Set(inputs.flatMap((input) => input.sources))
-  return planCatalog(before, {
+  return {
     changelog: descriptions.get(topology.changelog)?.id ?? '',
     meaning: jobMeaning(topology),
     inputs,
@@ -101,7 +104,7 @@ export async function planStores(
       [...sources].flatMap((source) => descriptions.get(source) ?? []),
     ),
     startEmpty: new Set(startEmpty),
-  })
+  }
 }
 
 function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefined): string[] {

@@ -11,10 +11,6 @@ const DESCRIPTION_LENGTH = 16
  * and of the guarantee. Equal for the same plan in every process, whatever its functions' text.
  */
 export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee): string {
-  const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))
-  const times = inputs.flatMap((node) =>
-    node.kind === 'source' ? [[node.topic.name, node.topic.timestamp !== undefined, node.topic.aheadMaxMs]] : [],
-  )
-  const text = JSON.stringify([describe(job, 'json'), times, jobMeaning(topology), guarantee])
+  const text = JSON.stringify([describe(job, 'json'), jobMeaning(topology), guarantee])
   return createHash('sha256').update(text).digest('hex').slice(0, DESCRIPTION_LENGTH)
 }
