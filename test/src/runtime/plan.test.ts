@@ -211,12 +211,12 @@ class PlanWorld {
   }
 
   /** Starts a job, and returns what the start found: its refusal, or what its stores count from and its notices. */
-  async start(theJob: Job, startEmpty: readonly string[], stateDirectory = this.stateDirectory): Promise<Started> {
+  async start(theJob: Job, acceptLoss: readonly string[], stateDirectory = this.stateDirectory): Promise<Started> {
     const { log, env } = this
     const notices: string[] = []
     const onNotice = (notice: string) => notices.push(notice)
     try {
-      const container = await startContainer({ job: theJob, log, env, stateDirectory, startEmpty, onNotice })
+      const container = await startContainer({ job: theJob, log, env, stateDirectory, acceptLoss, onNotice })
       const completeFrom = new Map(container.views.map((view) => [view.name, view.completeFrom]))
       await container.caughtUp()
       await container.stop()

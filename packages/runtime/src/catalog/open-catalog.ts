@@ -24,7 +24,7 @@ export interface CheckCatalogOptions extends ReadFrom {
   readonly topology: Topology
   readonly topics: TopicDescriptions
   /** Stores that may start empty, if they cannot continue from where they are. */
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
 }
 
 export interface OpenCatalogOptions extends CheckCatalogOptions {
@@ -89,7 +89,7 @@ export function catalogOf(found: Catalog | undefined, changelog: string | undefi
 
 /** What the change of a job's stores depends on. Topics that do not exist are taken for empty ones. */
 export async function readChange(
-  { topology, topics: { descriptions }, log, startEmpty }: CheckCatalogOptions,
+  { topology, topics: { descriptions }, log, acceptLoss }: CheckCatalogOptions,
   checkpoints: readonly Checkpoint[],
 ): Promise<CatalogChange> {
   const inputs = storeInputs(topology)
@@ -103,7 +103,7 @@ export async function readChange(
       log,
       [...sources].flatMap((source) => descriptions.get(source) ?? []),
     ),
-    startEmpty: new Set(startEmpty),
+    acceptLoss: new Set(acceptLoss),
   }
 }
 

@@ -27,7 +27,7 @@ export function refuseStores(job: string, { problems, changedTopics }: CatalogPl
   const [first] = problems
   if (first === undefined) return
   const lines = problems.map((problem) => `\n- ${problemText(problem)}`).join('')
-  const flags = problems.map(({ store }) => `--start-empty ${store}`).join(' ')
+  const flags = problems.map(({ store }) => `--accept-loss ${store}`).join(' ')
   const changed = problems.find(({ changes }) => changes.length > 0)
   const { store, subtopology, missed } = changed ?? first
   throw new RefusedError(

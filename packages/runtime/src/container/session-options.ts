@@ -22,7 +22,7 @@ export function sessionOptions(
     upgrade = false,
     signal,
     sessionTimeoutMs,
-    startEmpty = [],
+    acceptLoss = [],
     onNotice,
   } = options
   const notice = onNotice ?? (() => undefined)
@@ -39,7 +39,7 @@ export function sessionOptions(
     clock: env.clock,
     sessionTimeoutMs,
     onNotice,
-    checkCatalog: () => checkCatalog({ topology, topics, log, env, startEmpty }),
-    openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),
+    checkCatalog: () => checkCatalog({ topology, topics, log, env, acceptLoss }),
+    openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, acceptLoss, notice }),
   }
 }

@@ -32,7 +32,7 @@ export interface PlanOptions {
    * compared: the log records only the stores.
    */
   readonly before?: JobDescription
-  /** Stores whose loss is accepted: see the container's option `startEmpty`. Default: none. */
+  /** Stores whose loss is accepted: see the container's option `acceptLoss`. Default: none. */
   readonly acceptLoss?: readonly string[]
 }
 
@@ -135,7 +135,7 @@ async function readState({ topology, log, env, descriptions, acceptLoss }: Found
     before,
     current: before !== undefined && isCurrent(before, before.changelog, jobMeaning(topology)),
     checkpoints,
-    change: await readChange({ ...from, topology, topics, startEmpty: acceptLoss }, checkpoints),
+    change: await readChange({ ...from, topology, topics, acceptLoss }, checkpoints),
   }
 }
 

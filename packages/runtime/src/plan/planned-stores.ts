@@ -15,12 +15,12 @@ export function plannedStores(
   change: CatalogChange,
   otherSteps: ReadonlySet<string>,
 ): readonly PlannedStore[] {
-  const { catalog, problems } = planCatalog(before, { ...change, startEmpty: new Set() })
+  const { catalog, problems } = planCatalog(before, { ...change, acceptLoss: new Set() })
   const present = change.inputs.map(({ store, sources }): PlannedStore => {
     const now = { store, sources, completeFrom: ownValue(catalog.stores, store)?.completeFrom ?? {} }
     const known = before && ownValue(before.stores, store)
     const problem = problems.find((each) => each.store === store)
-    if (problem !== undefined) return emptied(now, known, problem, change.startEmpty.has(store))
+    if (problem !== undefined) return emptied(now, known, problem, change.acceptLoss.has(store))
     if (known !== undefined) {
       return { ...unchanged(now), fate: 'kept', reasons: keptReasons(known, otherSteps.has(store)) }
     }
