@@ -70,11 +70,20 @@ function storeLines(store: PlannedStore): PlanLine[] {
   }
 }
 
-function emptyLine({ store, loses, accepted, reasons }: PlannedStore, from: string): PlanLine {
+/** So many changes are listed in one line. */
+const CHANGES_IN_LINE = 2
+
+function emptyLine({ store, loses, accepted, reasons, changes }: PlannedStore, from: string): PlanLine {
   const loss = loses === 'content' ? 'what it holds is lost' : 'it does not count the records before'
   const text = `${accepted ? 'starts empty' : 'would start empty'}: ${loss}, and it counts from ${from} on`
   const accept = accepted ? [] : [`To accept this: --accept-loss ${store}`]
-  return { mark: accepted ? '~' : '!', name: store, texts: [text, ...reasons, ...accept] }
+  return { mark: accepted ? '~' : '!', name: store, texts: [text, ...changeLines(changes), ...reasons, ...accept] }
+}
+
+function changeLines(changes: readonly string[]): string[] {
+  const title = 'It is computed in another way:'
+  if (changes.length > CHANGES_IN_LINE) return [title, ...changes.map((change) => `  ${change}`)]
+  return changes.length === 0 ? [] : [`${title} ${changes.join('; ')}`]
 }
 
 function topicLines({ topic: name, role, partitions, change }: PlannedTopic): PlanLine[] {

@@ -76,7 +76,7 @@ export interface PlannedStore {
   readonly acceptLoss: boolean
   /** Whether that was accepted. */
   readonly accepted: boolean
-  /** Why, in sentences without a full stop. */
+  /** Why, in sentences without a full stop, besides the changes. */
   readonly reasons: readonly string[]
   /** What differs in how it is computed, one text for each difference. */
   readonly changes: readonly string[]

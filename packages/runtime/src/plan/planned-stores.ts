@@ -55,7 +55,7 @@ function emptied(
     loses,
     acceptLoss: true,
     accepted,
-    reasons: problemReasons(problem).map((reason) => `It ${reason}`),
+    reasons: problemReasons({ ...problem, changes: [] }).map((reason) => `It ${reason}`),
     changes,
     missed,
   }
