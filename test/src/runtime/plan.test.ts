@@ -9,6 +9,7 @@ import {
   type Job,
   job,
   json,
+  type Log,
   MillraceError,
   msgpack,
   type Position,
@@ -173,12 +174,10 @@ class PlanWorld {
     if (event === 'purge the sources') {
       for (const name of ['numbers', 'more']) await admin.purge(name, 0, (await admin.offsets(name, 0)).end)
     }
-    if (event === 'delete the changelog') {
-      await remove('j.changelog')
-      // A plan does not read local state, which is a cache of the changelog that is deleted here.
-      rmSync(this.stateDirectory, { recursive: true, force: true })
-    }
+    if (event === 'delete the changelog') await remove('j.changelog')
     if (event === 'delete the catalog') await remove('j.catalog')
+    // A plan does not read local state, a cache of what the topics describe, and these no longer do.
+    if (event.startsWith('delete')) rmSync(this.stateDirectory, { recursive: true, force: true })
     if (event === 'delete the repartition topic') await remove('j.spread.repartition')
     if (event === 'make the source again') {
       await admin.deleteTopic('more')
@@ -342,3 +341,50 @@ test(
   },
   TEST_MS_MAX,
 )
+
+test('a plan of a job whose stores stay reads only the end of a long changelog', async () => {
+  const world = await PlanWorld.open()
+  const { log, env } = world
+  const theJob = jobOf({ ...FIRST, sums: 'none', windows: 'none', grouped: 'none' })
+  const writer = log.openWriter()
+  const to = await writer.openPartition('numbers', 0)
+  for (let index = 0; index < 25_000; index++) {
+    const key = Buffer.from(`k${index}`)
+    to.append(index, key, 0, key.length, index, json<number>(), [])
+  }
+  await writer.close()
+  await world.start(theJob, [])
+  const { end } = await log.admin.offsets('j.changelog', 0)
+  expect(end).toBeGreaterThan(25_000)
+  const read: [number, number][] = []
+  const watched: Log = {
+    ...log,
+    openReader: (options) => {
+      const reader = log.openReader(options)
+      return {
+        wait: (timeoutMs, signal) => reader.wait(timeoutMs, signal),
+        close: () => reader.close(),
+        assign: (name, partition, offset) => {
+          if (name === 'j.changelog') read.push([partition, offset])
+          return reader.assign(name, partition, offset)
+        },
+      }
+    },
+  }
+  expect((await planJob(theJob, { log: watched, env })).change).toBe('at-once')
+  expect(read).toEqual([[0, end - 10_000]])
+  // What it finds there is where the job is.
+  await log.admin.purge('numbers', 0, 25_000)
+  expect((await planJob(theJob, { log: watched, env })).refusals).toEqual([])
+  await world.produce('numbers', 2)
+  await log.admin.purge('numbers', 0, 25_001)
+  expect((await planJob(theJob, { log: watched, env })).refusals).toMatchObject([{ code: 'INPUT_GONE' }])
+  // If stores differ, it matters how far all topics were processed.
+  read.length = 0
+  await planJob(jobOf({ ...FIRST, sums: 'none', windows: 'none', grouped: 'none', otherName: true }), {
+    log: watched,
+    env,
+  })
+  expect(read).toEqual([[0, 0]])
+  world.close()
+})

@@ -33,8 +33,8 @@ export function planCommand(io: Io): Command {
       'after',
       `
 The marks: = stays, + is added, - is removed, ~ changes, ! stops the start.
-The plan reads what the start would read, the whole changelog too, and writes nothing. The job may run meanwhile. If the start
-would be refused, the command ends with the same message and exit code as "millrace run".
+The plan reads what the start would read, which is the whole changelog if stores differ. It writes nothing, and the job may run
+meanwhile. If the start would be refused, the command ends with the same message and exit code as "millrace run".
 
 Examples:
   $ millrace plan job.ts

@@ -12,7 +12,7 @@ import { type Catalog, isCurrent } from '../catalog/catalog.ts'
 import { readCatalog } from '../catalog/catalog-topic.ts'
 import { catalogOf, readChange, requireKnown } from '../catalog/open-catalog.ts'
 import { type CatalogChange, planCatalog } from '../catalog/plan-catalog.ts'
-import { readCheckpoints } from '../catalog/read-progress.ts'
+import { findCheckpoints, readCheckpoints } from '../catalog/read-progress.ts'
 import { refuseStores, requireStores } from '../catalog/refuse-stores.ts'
 import { requireFit } from '../container/own-topics.ts'
 import { findNeeded, type NeededTopics, requireChangelog, topicsByName } from '../container/topics.ts'
@@ -45,7 +45,8 @@ interface Found extends PlanOptions {
 
 /**
  * Finds out what a start of a job means for the data that is there, before anything is changed. It reads what the start would
- * read, the whole changelog too, decides as the start does, and changes nothing: the job may run meanwhile. The plan is true of
+ * read, decides as the start does, and changes nothing: the job may run meanwhile. If the job's stores differ from those that it
+ * ran with, it reads the whole changelog, as the start would. The plan is true of
  * what is committed now. What a store misses, it will have missed more of when the processes that run now have ended.
  *
  * Whether other processes run the job does not matter: only the start itself can find that (`JOB_RUNNING`, `JOB_CHANGED`).
@@ -128,15 +129,25 @@ async function readState({ topology, log, env, descriptions, acceptLoss }: Found
   const changelog = descriptions.get(topology.changelog)
   const found = descriptions.has(topic) ? await readCatalog(from, topic) : undefined
   const before = catalogOf(found, changelog?.id)
-  const checkpoints = before === undefined || changelog === undefined ? [] : await readCheckpoints(from, changelog)
+  const current = before !== undefined && isCurrent(before, before.changelog, jobMeaning(topology))
+  // Only stores that change need to know how far topics were processed that the job no longer reads.
+  const read = (there: TopicDescription) =>
+    current ? findCheckpoints(from, there, inputsOf(topology, descriptions)) : readCheckpoints(from, there)
+  const checkpoints = before === undefined || changelog === undefined ? [] : await read(changelog)
   const topics = { descriptions }
   return {
     found,
     before,
-    current: before !== undefined && isCurrent(before, before.changelog, jobMeaning(topology)),
+    current,
     checkpoints,
     change: await readChange({ ...from, topology, topics, acceptLoss }, checkpoints),
   }
+}
+
+/** The topics that the tasks of a partition number read. */
+function inputsOf({ subtopologies }: Topology, descriptions: Found['descriptions']) {
+  const topics = subtopologies.flatMap(({ inputs }) => inputs.flatMap(({ topic }) => descriptions.get(topic) ?? []))
+  return (partition: number) => topics.flatMap(({ name, partitions }) => (partition < partitions ? [name] : []))
 }
 
 async function requireState(
