@@ -36,8 +36,8 @@ export interface Deployment {
   /** What ran before the last deploy, if anything; a rollback returns to it. */
   readonly previous: Release | null
   readonly desired: Desired
-  /** The stores that the deploy under way may start empty; null if no deploy is under way. */
-  readonly trial: { readonly startEmpty: readonly string[] } | null
+  /** The stores that the deploy under way may lose what they hold; null if no deploy is under way. */
+  readonly trial: { readonly acceptLoss: readonly string[] } | null
   /** Why it failed, if `desired` is `failed`. */
   readonly error: StatedError | null
 }
