@@ -14,7 +14,7 @@ import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
-import { Deployments } from './deployments.ts'
+import { Deployments, readDeployments } from './deployments.ts'
 import { lockNode } from './node-lock.ts'
 import { checkSettings } from './settings.ts'
 
@@ -73,7 +73,7 @@ export class Node {
     try {
       const deployments = await Deployments.open(options.log)
       const node = new Node(options, deployments, new ContainerLogs(options.env, `${directory}/logs`), unlock)
-      for (const deployment of await deployments.present()) {
+      for (const deployment of (await readDeployments(options.log)).values()) {
         const job = node.#newJob(deployment.job)
         node.#jobs.set(deployment.job, job)
         await job.resume(deployment)
