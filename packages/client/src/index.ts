@@ -7,6 +7,8 @@ export {
   type LogOptions,
   NodeClient,
   type NodeDescription,
+  type UndeployedJob,
+  type UndeployOptions,
 } from './node-client.ts'
 export type {
   Answer,

@@ -32,6 +32,19 @@ export interface DeployOptions extends ChangeOptions {
   readonly acceptLoss?: readonly string[]
 }
 
+/** How a job is undeployed. */
+export interface UndeployOptions extends ChangeOptions {
+  /** Delete what the job has computed for itself: its own topics and its state. Default false. */
+  readonly purge?: boolean
+}
+
+/** What an undeployed job has computed for itself, which stayed or was deleted. */
+export interface UndeployedJob {
+  readonly topics: readonly string[]
+  /** The directory of its local state; null if it never ran. */
+  readonly stateDirectory: string | null
+}
+
 /** Which lines of a job's log are read. */
 export interface LogOptions {
   /** How many of the last lines. Default 100. */
@@ -159,9 +172,16 @@ export class NodeClient {
     return this.#change(jobPath(name, 'start'), {}, options)
   }
 
-  /** Ends a job. Its topics and state stay. */
-  async undeploy(name: string, { by, why }: ChangeOptions = {}): Promise<void> {
-    await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why }))
+  /** Ends a job. What it has computed for itself stays, unless `purge` deletes it. Resolves with what that is. */
+  async undeploy(name: string, { by, why, purge }: UndeployOptions = {}): Promise<UndeployedJob> {
+    const body = await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why, purge }))
+    return this.#checked(() => {
+      const directory = field(body, 'stateDirectory')
+      return {
+        topics: listField(body, 'topics').map(String),
+        stateDirectory: directory === null ? null : textField(body, 'stateDirectory'),
+      }
+    })
   }
 
   async #change(path: string, body: object, { by, why, onStep }: ChangeOptions): Promise<JobReport> {

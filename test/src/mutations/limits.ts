@@ -242,6 +242,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/WAIT_DEFAULT_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/WAIT_MAX_MS': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
+  'runtime/ARTEFACT_UNUSED_MS': { becomes: NEVER, tests: [`${NODE}/node.test.ts#no job needs`] },
+  'runtime/OTHERS_MS_MAX': { becomes: NEVER, tests: [`${NODE}/node.test.ts#has not started`] },
   'runtime/BODY_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
   'runtime/CLOSED_FILES_MAX': { becomes: '30', tests: [`${NODE_LOGS}#32 MiB`] },
   'runtime/COMMIT_INTERVAL_MS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/node.test.ts#the setting`] },

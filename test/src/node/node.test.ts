@@ -1,6 +1,6 @@
 import { memoryLog } from '@millrace/connectors/memory'
 import { job, json, type Log, stream, string, topic } from '@millrace/core'
-import { encodeArtefact, makeArtefact, Node } from '@millrace/runtime'
+import { encodeArtefact, listArtefacts, makeArtefact, Node } from '@millrace/runtime'
 import { StillEnv } from '@millrace/testing/internal'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type FakeContainer, FakeContainers } from './fake-containers.ts'
@@ -308,12 +308,55 @@ test('one change of a job at a time is accepted', async () => {
 
 test('an undeployed job is gone, also for the next node, and its history stays', async () => {
   await deploy('one')
-  await settle(node.undeploy('counts', ANN))
+  await settle(node.undeploy('counts', false, ANN))
   expect(containers.alive).toEqual([])
   expect(() => node.job('counts')).toThrow(expect.objectContaining({ code: 'JOB_MISSING' }))
   await restarted()
   expect(node.jobs).toEqual([])
   expect((await actions()).at(-1)).toBe('undeploy')
+})
+
+test('an undeployed job names what it has left, and a purge deletes it', async () => {
+  await deploy('one')
+  for (const name of ['counts.changelog', 'counts.catalog']) await log.admin.createTopic(name)
+  const left = { topics: ['counts.changelog', 'counts.catalog'], stateDirectory: '/data/state/counts' }
+  expect(await settle(node.undeploy('counts', false, ANN))).toEqual(left)
+  await deploy('one')
+  expect(await settle(node.undeploy('counts', true, ANN))).toEqual(left)
+  expect((await log.admin.listTopics()).map(({ name }) => name)).toEqual(['millrace.deployments'])
+  await deploy('one')
+  expect(await settle(node.undeploy('counts', true, ANN))).toEqual({ topics: [], stateDirectory: null })
+})
+
+test('an artefact that no job needs is removed an hour after it was sent, and those of a rollback stay', async () => {
+  const [one, two] = [await deploy('one'), await deploy('two')]
+  const sent = await artefact('sent, not deployed')
+  const three = await deploy('three')
+  expect(listArtefacts(still.env.files, '/data').sort()).toEqual([one, two, sent, three].sort())
+  still.advance(3_600_000)
+  const four = await deploy('four')
+  expect(listArtefacts(still.env.files, '/data').sort()).toEqual([three, four].sort())
+})
+
+test('a deploy that waits for processes that the node has not started is undone', async () => {
+  const one = await deploy('one')
+  const two = await artefact('two')
+  containers.behave = (container) =>
+    container.spec.artefact === two ? container.reports.next({ kind: 'waiting' }) : container.run()
+  const deploying = settle(node.deploy({ artefact: two }, ANN, onProgress))
+  await expect(deploying).rejects.toMatchObject({
+    code: 'DEPLOY_FAILED',
+    message: expect.stringContaining('has not started'),
+  })
+  expect(containers.artefacts).toEqual([one])
+})
+
+test('of two deploys of a new job at the same time, one is rejected, and the other is done', async () => {
+  const id = await artefact('one')
+  const first = settle(node.deploy({ artefact: id }, ANN, onProgress))
+  await expect(node.deploy({ artefact: id }, ANN, onProgress)).rejects.toMatchObject({ code: 'JOB_BUSY' })
+  await first
+  expect(node.job('counts').phase).toBe('running')
 })
 
 test.each([

@@ -1,4 +1,4 @@
-import type { ChangeOptions, NodeClient } from '@millrace/client'
+import type { ChangeOptions, NodeClient, UndeployedJob } from '@millrace/client'
 import type { JobReport } from '@millrace/core'
 import { Command } from 'commander'
 import { type DataOptions, dataArgument, dataOption, jsonOption } from '../data-option.ts'
@@ -82,16 +82,34 @@ function scaleCommand(io: Io): Command {
 
 function undeployCommand(io: Io): Command {
   const undeploy = new Command('undeploy')
-    .description('Stops a job, and forgets it. What it has computed stays on disk.')
+    .description('Stops a job, and forgets it. What it has computed stays on disk, and is listed.')
     .argument('<job>', 'the name of the job')
-  return withOptions(undeploy).action(async (job: string, options: ChangeCommandOptions) => {
+    .option('--purge', 'delete what it has computed for itself: its own topics and its state. Its outputs stay')
+  return withOptions(undeploy).action(async (job: string, options: UndeployCommandOptions) => {
     const node = await findNode(options.data)
-    await node.undeploy(job, changeOptions(io, options))
-    io.stderr.write(
-      `${printable(job)} is no longer deployed. Its topics and its state are still there: to delete them, run "millrace reset ` +
-        `${printable(job)}${dataArgument(options.data)}"\n`,
-    )
+    const { purge = false } = options
+    const undeployed = await node.undeploy(job, { ...changeOptions(io, options), purge })
+    if (options.json === true) io.stdout.write(`${jsonLine(io, undeployed)}\n`)
+    else printUndeployed(io, job, undeployed, options)
   })
+}
+
+interface UndeployCommandOptions extends ChangeCommandOptions {
+  readonly purge?: boolean
+}
+
+function printUndeployed(
+  io: Io,
+  job: string,
+  { topics, stateDirectory }: UndeployedJob,
+  { purge = false, data }: UndeployCommandOptions,
+): void {
+  io.stderr.write(`${printable(job)} is no longer deployed\n`)
+  const verb = purge ? 'Deleted' : 'Still there:'
+  for (const topic of topics) io.stdout.write(`${verb} topic ${printable(topic)}\n`)
+  if (stateDirectory !== null) io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
+  if (purge || topics.length === 0) return
+  io.stderr.write(`To delete this: millrace reset ${printable(job)} --yes${dataArgument(data)}\n`)
 }
 
 function withOptions(named: Command): Command {

@@ -55,6 +55,11 @@ export class DeployedJob {
     return this.#options.job
   }
 
+  /** Whether an operation is under way. */
+  get isBusy(): boolean {
+    return this.#operation !== null
+  }
+
   /** The job's condition; undefined if it is not deployed. */
   get report(): JobReport | undefined {
     if (this.#deployment === undefined) return undefined

@@ -28,12 +28,10 @@ export class Deployments {
     this.#log = log
   }
 
-  /** Opens the records in a log; the topic is made if it is missing. */
-  static async open(log: Log): Promise<Deployments> {
-    if ((await log.admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) {
-      await log.admin.createTopic(DEPLOYMENTS_TOPIC)
-    }
-    return new Deployments(log)
+  /** Makes the topic, if it is missing. */
+  async make(): Promise<void> {
+    const { admin } = this.#log
+    if ((await admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) await admin.createTopic(DEPLOYMENTS_TOPIC)
   }
 
   /** Records a change. It is durable when the promise resolves. */

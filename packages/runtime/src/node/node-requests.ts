@@ -66,6 +66,13 @@ export function deployIn(body: Body): DeployRequest {
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
+/** Whether a field is true; false if it is absent. */
+export function flagIn(body: Body, name: string): boolean {
+  const value = body[name] ?? false
+  if (typeof value === 'boolean') return value
+  throw badField(name, 'true or false', value)
+}
+
 /** A number of containers. Its bounds are checked with the other settings. */
 export function containersIn(body: Body): number {
   const containers = body['containers']

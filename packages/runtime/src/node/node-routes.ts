@@ -12,7 +12,16 @@ import { ARTEFACT_TRANSFER_BYTES_MAX } from './artefacts/transfer.ts'
 import { forward } from './forward.ts'
 import { LOG_BUFFER_BYTES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX, LOG_STREAMS_MAX } from './limits.ts'
 import type { Node, OnProgress } from './node.ts'
-import { AUTHOR_FIELDS, authorIn, type Body, containersIn, deployIn, readBody, readBytes } from './node-requests.ts'
+import {
+  AUTHOR_FIELDS,
+  authorIn,
+  type Body,
+  containersIn,
+  deployIn,
+  flagIn,
+  readBody,
+  readBytes,
+} from './node-requests.ts'
 
 /** What a node's server answers from. */
 export interface NodeSources {
@@ -83,8 +92,8 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
-    await node.undeploy(nameIn(c), authorIn(await readBody(c, AUTHOR_FIELDS)))
-    return answerJson(c, {})
+    const body = await readBody(c, ['purge', ...AUTHOR_FIELDS])
+    return answerJson(c, await node.undeploy(nameIn(c), flagIn(body, 'purge'), authorIn(body)))
   })
   return app
 }
