@@ -5,6 +5,7 @@ import { runCost } from './guarantee/cost.ts'
 import { STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
@@ -28,6 +29,15 @@ test(
   async () => {
     const report = await runProducer(6000, 1)
     expect(report.split('\n').filter((line) => line.includes(': TopicWriter'))).toHaveLength(2)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a stream of records passes a job once while it is deployed, upgraded and killed',
+  async () => {
+    const report = await runDeploys(1, 300)
     expect(report).not.toContain('NaN')
   },
   TEST_MS_MAX,
