@@ -5,6 +5,7 @@ const CONNECTORS = 'packages/connectors/src'
 const CORE = 'packages/core/src'
 const DOCTOR = `${CLI}/doctor`
 const FILE_LOG = `${CONNECTORS}/file-log`
+const HTTP = 'packages/runtime/src/http'
 const JOBS = 'test/src/runtime'
 const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
 const RECORD_BATCH = `${CONNECTORS}/record-batch`
@@ -166,7 +167,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/COMMIT_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/CONNECTIONS_MAX': {
     uses: [['server.maxConnections = connectionsMax', '']],
-    tests: [`${VIEWS}/connection-limits.test.ts`],
+    tests: [`${HTTP}/connection-limits.test.ts`],
   },
   'runtime/COPIES_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/open-local-state.test.ts`] },
   'runtime/DIRTY_BYTES_MAX': {
@@ -175,13 +176,13 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/HEADER_BYTES_MAX': {
     uses: [['maxHeaderSize: HEADER_BYTES_MAX', 'maxHeaderSize: 10 * HEADER_BYTES_MAX']],
-    tests: [`${VIEWS}/request-guard.test.ts`],
+    tests: [`${HTTP}/request-guard.test.ts`],
   },
   'runtime/HEARTBEAT_MS': { becomes: NEVER, tests: [`${VIEWS}/change-stream.test.ts`] },
   'runtime/IDLE_AFTER_MS': { becomes: NO_BOUND, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/KEEP_ALIVE_MS': {
     uses: [['keepAliveTimeout: keepAliveMs', 'keepAliveTimeout: 2 ** 31 - 1']],
-    tests: [`${VIEWS}/connection-limits.test.ts`],
+    tests: [`${HTTP}/connection-limits.test.ts`],
   },
   'runtime/KEYS_REMEMBERED_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/operators/key-encoder.test.ts`] },
   'runtime/OWN_RECORD_BYTES_MAX': { becomes: '1024 ** 2', tests: [`${JOBS}/steps.test.ts`] },
@@ -201,13 +202,13 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${VIEWS}/query-budget.test.ts`],
   },
   'runtime/QUERY_WAIT_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },
-  'runtime/UNANSWERED_REQUESTS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/connection-limits.test.ts`] },
+  'runtime/UNANSWERED_REQUESTS_MAX': { becomes: NO_BOUND, tests: [`${HTTP}/connection-limits.test.ts`] },
   'runtime/VALUE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
   'runtime/WAITS_MAX': { uses: [['new Places(WAITS_MAX', 'new Places(10 * WAITS_MAX']], tests: [HEAVY_QUERIES] },
   'runtime/PAGE_CHARS_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/read-view.test.ts`] },
   'runtime/PAGE_LIMIT_DEFAULT': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/PAGE_LIMIT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
-  'runtime/PORT_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/request-guard.test.ts`] },
+  'runtime/PORT_MAX': { becomes: NO_BOUND, tests: [`${HTTP}/request-guard.test.ts`] },
   'runtime/POSITION_HEADER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/PURGE_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/REBUILDS_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/rebuild-budget.test.ts`] },
@@ -218,7 +219,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
         'headersTimeout: 0,\n    requestTimeout: 0,',
       ],
     ],
-    tests: [`${VIEWS}/connection-limits.test.ts`],
+    tests: [`${HTTP}/connection-limits.test.ts`],
   },
   'runtime/PEER_MS': { becomes: NEVER, tests: [`${VIEWS}/remote-parts.test.ts#never answers`] },
   'runtime/COPY_KEPT_MS': { becomes: NEVER, tests: ['test/src/stopped-jobs.test.ts#left behind'] },

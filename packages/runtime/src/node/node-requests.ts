@@ -1,5 +1,5 @@
 import { type Author, type JobSettings, RefusedError } from '@millrace/core'
-import type { HttpContext } from '../views/route-sources.ts'
+import type { HttpContext } from '../http/http-context.ts'
 import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
 import type { DeployRequest } from './node.ts'
 

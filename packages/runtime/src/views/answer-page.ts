@@ -1,13 +1,14 @@
 import { formatPosition, RefusedError } from '@millrace/core'
 import { hasTextKeys, hasWindows, type StoreRange } from '@millrace/core/internal'
-import { answer } from './answer.ts'
+import { answer } from '../http/answer.ts'
+import type { HttpContext } from '../http/http-context.ts'
+import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
 import { decodeCursor, encodeCursor, orderName } from './page-cursor.ts'
 import type { QueryShare } from './query-budget.ts'
-import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
 import { findPage, type PageEffort } from './read-view.ts'
-import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import {
   budgetOf,

@@ -1,11 +1,12 @@
 import { formatPosition, RefusedError } from '@millrace/core'
 import { hasWindows } from '@millrace/core/internal'
-import { answer, answerError } from './answer.ts'
+import { answer, answerError } from '../http/answer.ts'
+import type { HttpContext } from '../http/http-context.ts'
+import { badRequest, parseQuery, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
 import { VALUE_RESERVED_BYTES } from './limits.ts'
-import { badRequest, parseQuery, required, timeMs } from './query-parameters.ts'
 import { findEntry } from './read-view.ts'
-import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
 import {
   budgetOf,

@@ -1,9 +1,9 @@
 import { formatPosition } from '@millrace/core'
 import { minimumPosition } from '@millrace/core/internal'
 import { Subscription } from 'rxjs'
+import { errorBody } from '../http/http-error.ts'
 import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
-import { errorBody } from './http-error.ts'
 import type { ServedView, ViewCommit, ViewPart } from './served-view.ts'
 
 /** One client that follows a view's changes. */

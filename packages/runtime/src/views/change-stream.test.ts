@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
+import { getJson } from '../http/testing/http.ts'
 import { STREAM_BUFFER_BYTES_MAX, STREAMS_MAX } from './limits.ts'
 import { follow } from './testing/follow.ts'
-import { getJson } from './testing/http.ts'
 import { HOUR, serve } from './testing/served.ts'
 
 test('a follower gets its start position, then every change; the last change of a commit carries the position', async () => {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Timer, Timers } from '@millrace/core'
+import { whenGone } from '../http/when-gone.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
-import { whenGone } from './when-gone.ts'
 
 export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',

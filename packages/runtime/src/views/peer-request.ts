@@ -1,10 +1,11 @@
 import { type Position, parsePosition, RefusedError, RetriableError, type Timers } from '@millrace/core'
 import type { WindowBounds } from '@millrace/core/internal'
 import { socketFetch } from '@millrace/core/node'
+import { serverClosing } from '../http/server-closing.ts'
+import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
 import { PEER_MS } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
-import { type RemoteOwner, type ServedView, SOCKET_SCHEME } from './served-view.ts'
-import { serverClosing } from './server-closing.ts'
+import type { RemoteOwner, ServedView } from './served-view.ts'
 
 /** How to query another process of the job. */
 export interface PeerOptions {

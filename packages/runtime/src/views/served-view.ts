@@ -23,9 +23,6 @@ export interface ServedView {
   readonly remoteOwners: readonly RemoteOwner[]
 }
 
-/** The prefix of the address of a process that answers on a socket in the file system. */
-export const SOCKET_SCHEME = 'unix:'
-
 /** Another process of the job, and what it has of a view. */
 export interface RemoteOwner {
   /** Its address: `http://127.0.0.1:4711` or `unix:/path/of/its.sock`. */

@@ -1,14 +1,14 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
 import { amount, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
+import { badRequest, integer, type Query } from '../http/query-parameters.ts'
+import { serverClosing } from '../http/server-closing.ts'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { localSource, type PartSource } from './part-source.ts'
 import { PositionNotReached } from './position-not-reached.ts'
 import type { QueryBudget } from './query-budget.ts'
-import { badRequest, integer, type Query } from './query-parameters.ts'
 import { RemoteParts } from './remote-parts.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { serverClosing } from './server-closing.ts'
 import { waitForPosition } from './wait-for-position.ts'
 
 /** The parameters of every request that may wait for a position. */

@@ -1,10 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { formatPosition, type Position, RefusedError } from '@millrace/core'
+import type { HttpContext } from './http-context.ts'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
 import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
-import type { QueryShare } from './query-budget.ts'
-import type { HttpContext } from './route-sources.ts'
 
 /** The header with the position that an answer reflects; the body has it too. */
 const POSITION_HEADER = 'millrace-position'
@@ -15,13 +14,22 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 }
 
+/** What an answer may hold of the memory that answers share. */
+export interface AnswerShare {
+  readonly bytes: number
+  /** The answer holds this many bytes now. Throws if that is more than there is. */
+  holds(bytes: number): void
+  /** The answer is sent with this many bytes. */
+  answers(bytes: number): void
+}
+
 /**
- * Answers with JSON text, and with the position that it reflects, as text, in the header. From here on the query's share is
- * what the answer holds: throws `TOO_MANY_QUERIES` if that is more than there is.
+ * Answers with JSON text, and with the position that it reflects, as text, in the header. From here on the share is
+ * what the answer holds: throws if that is more than there is.
  *
  * The answer goes straight to Node's response: a `Response` around its bytes costs as much as the rest of a small answer.
  */
-export function answer({ env }: HttpContext, json: string, position?: string, share?: QueryShare): Response {
+export function answer({ env }: HttpContext, json: string, position?: string, share?: AnswerShare): Response {
   // A character of text may take two bytes, and up to three in the answer.
   share?.holds(Math.max(share.bytes, 3 * json.length))
   const bytes = Buffer.from(json)
