@@ -10,6 +10,7 @@ import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 // Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
 const TEST_MS_MAX = 60_000
@@ -39,6 +40,14 @@ test(
   async () => {
     const report = await runDeploys(1, 300)
     expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'each subscriber of a key gets its changes',
+  async () => {
+    expect(await runSubscribers(50, 1000, 1)).not.toContain('NaN')
   },
   TEST_MS_MAX,
 )

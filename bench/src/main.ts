@@ -11,6 +11,7 @@ import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 /** How much each benchmark does. */
 interface Sizes {
@@ -36,6 +37,8 @@ interface Sizes {
   readonly passedOn: number
   readonly passedOnAlone: number
   readonly requests: number
+  /** Clients that follow the changes of a view. */
+  readonly subscribers: number
   /** How long a stream of records is watched after each change of its job. */
   readonly watchMs: number
 }
@@ -55,6 +58,7 @@ const FULL: Sizes = {
   passedOn: 300,
   passedOnAlone: 30,
   requests: 100_000,
+  subscribers: 10_000,
   watchMs: 3000,
 }
 /** Only shows that everything runs; its figures mean nothing. */
@@ -73,6 +77,7 @@ const QUICK: Sizes = {
   passedOn: 20,
   passedOnAlone: 5,
   requests: 1000,
+  subscribers: 100,
   watchMs: 300,
 }
 
@@ -99,6 +104,7 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   updates: ({ fewAccounts, updates, pairs }) => runUpdates(fewAccounts, updates, pairs),
   'updates-large': ({ accounts, updates, pairs }) => runUpdates(accounts, updates, pairs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
+  subscribers: ({ subscribers, watchMs, pairs }) => runSubscribers(subscribers, 3 * watchMs, pairs),
   deploys: ({ pairs, watchMs }) => runDeploys(pairs, watchMs),
 }
 

@@ -12,6 +12,7 @@ export {
 } from './node-client.ts'
 export type {
   Answer,
+  ChangesOptions,
   Page,
   PageOptions,
   PartsOptions,

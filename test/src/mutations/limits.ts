@@ -233,6 +233,11 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     uses: [['new Places(STREAMS_MAX', 'new Places(10 * STREAMS_MAX']],
     tests: [`${VIEWS}/change-stream.test.ts`],
   },
+  'runtime/SELECTIVE_BUFFER_BYTES_MAX': {
+    becomes: NO_BOUND,
+    tests: [`${VIEWS}/change-stream.test.ts#of one key that does not read`],
+  },
+  'runtime/SELECTIVE_STREAMS_MAX': { becomes: '8', tests: [`${VIEWS}/change-stream.test.ts#hundreds of followers`] },
   'runtime/STREAM_BUFFER_BYTES_MAX': {
     uses: [['response.writableLength > STREAM_BUFFER_BYTES_MAX', 'response.writableLength < 0']],
     tests: [`${VIEWS}/change-stream.test.ts`],
