@@ -18,7 +18,7 @@ const theJob = job('subscribed', latest)
 
 /**
  * Measures the time from a commit to its subscribers. The job and its view server are in this process, all subscribers in another.
- * Each subscriber follows a key or a prefix of its own, and a thousand changes come in a second. Every change comes once.
+ * Each subscriber follows another key or prefix, and a thousand changes come in a second. Every change comes once.
  */
 export async function runSubscribers(subscribers: number, runMs: number, repeats: number): Promise<string> {
   const halves: number[] = []

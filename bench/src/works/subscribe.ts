@@ -3,7 +3,7 @@ import { count, text, type Work } from '../child/work.ts'
 
 const ID = /^id: \S+=(\d+)$/gm
 
-/** Follows the changes of a view over many connections, each to a key or a prefix of its own. */
+/** Follows the changes of a view over many connections, each to another key or prefix. */
 const work: Work = {
   async prepare(options) {
     const port = count(options, 'port')

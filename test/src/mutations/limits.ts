@@ -239,7 +239,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/SELECTIVE_STREAMS_MAX': { becomes: '8', tests: [`${VIEWS}/change-stream.test.ts#hundreds of followers`] },
   'runtime/STREAM_BUFFER_BYTES_MAX': {
-    uses: [['response.writableLength > STREAM_BUFFER_BYTES_MAX', 'response.writableLength < 0']],
+    uses: [['response.writableLength > bytesMax', 'response.writableLength < 0']],
     tests: [`${VIEWS}/change-stream.test.ts`],
   },
   'runtime/URL_BYTES_MAX': {
