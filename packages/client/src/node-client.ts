@@ -157,9 +157,13 @@ export class NodeClient {
     return this.#change(jobPath(name, 'restart'), {}, options)
   }
 
-  /** Changes the number of containers. */
-  scale(name: string, containers: number, options: ChangeOptions = {}): Promise<JobReport> {
-    return this.#change(jobPath(name, 'scale'), { containers }, options)
+  /** Changes the number of containers, or lets the node choose it between two numbers by the job's lag. */
+  scale(
+    name: string,
+    to: number | { readonly min: number; readonly max: number },
+    options: ChangeOptions = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'scale'), typeof to === 'number' ? { containers: to } : { auto: to }, options)
   }
 
   /** Commits, and ends the containers. The job stays deployed. */

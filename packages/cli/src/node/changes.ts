@@ -1,7 +1,8 @@
 import type { ChangeOptions, NodeClient, UndeployedJob } from '@millrace/client'
 import type { JobReport } from '@millrace/core'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { type DataOptions, dataArgument, dataOption, jsonOption } from '../data-option.ts'
+import { badUsage } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable, printableLines } from '../terminal/printable.ts'
 import { positiveNumber } from '../values.ts'
@@ -73,11 +74,38 @@ function scaleCommand(io: Io): Command {
   const scale = new Command('scale')
     .description('Changes the number of containers of a job.')
     .argument('<job>', 'the name of the job')
-    .argument('<containers>', 'how many', positiveNumber)
-  return withOptions(scale).action(async (job: string, containers: number, options: ChangeCommandOptions) => {
-    const node = await findNode(options.data)
-    printChanged(io, await node.scale(job, containers, changeOptions(io, options)), options)
-  })
+    .argument('[containers]', 'how many', positiveNumber)
+    .option('--auto <min..max>', 'let the node choose between these numbers, by the lag of the job', bounds)
+    .addHelpText(
+      'after',
+      `
+With --auto, a job that is more than ten seconds behind for 15 s gets one more container, up to one for each task. A job that has been
+less than a second behind for five minutes loses one. A number alone ends that.
+
+Examples:
+  $ millrace scale flight-delays 3
+  $ millrace scale flight-delays --auto 1..4`,
+    )
+  return withOptions(scale).action(
+    async (job: string, containers: number | undefined, options: ScaleCommandOptions) => {
+      const { auto } = options
+      if ((containers === undefined) === (auto === undefined)) {
+        throw badUsage('Give either a number of containers or --auto <min..max>')
+      }
+      const node = await findNode(options.data)
+      printChanged(io, await node.scale(job, auto ?? containers ?? 1, changeOptions(io, options)), options)
+    },
+  )
+}
+
+interface ScaleCommandOptions extends ChangeCommandOptions {
+  readonly auto?: { readonly min: number; readonly max: number }
+}
+
+function bounds(text: string): ScaleCommandOptions['auto'] {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(text) ?? []
+  if (min !== undefined && max !== undefined) return { min: Number(min), max: Number(max) }
+  throw new InvalidArgumentError('Give two numbers, such as 1..4.')
 }
 
 function undeployCommand(io: Io): Command {

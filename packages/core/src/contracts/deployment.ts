@@ -4,6 +4,8 @@ import type { ErrorCode } from '../errors/codes.ts'
 export interface JobSettings {
   /** How many containers: processes that share the job's tasks. */
   readonly containers: number
+  /** Between which numbers of containers the node chooses by the job's lag; null: it does not. */
+  readonly auto: { readonly min: number; readonly max: number } | null
   readonly guarantee: 'exactly-once' | 'at-least-once'
   /** How often state, positions and outputs become durable together, ms. */
   readonly commitIntervalMs: number

@@ -12,16 +12,7 @@ import { ARTEFACT_TRANSFER_BYTES_MAX } from './artefacts/transfer.ts'
 import { forward } from './forward.ts'
 import { LOG_BUFFER_BYTES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX, LOG_STREAMS_MAX } from './limits.ts'
 import type { Node, OnProgress } from './node.ts'
-import {
-  AUTHOR_FIELDS,
-  authorIn,
-  type Body,
-  containersIn,
-  deployIn,
-  flagIn,
-  readBody,
-  readBytes,
-} from './node-requests.ts'
+import { AUTHOR_FIELDS, authorIn, type Body, deployIn, flagIn, readBody, readBytes, scaleIn } from './node-requests.ts'
 
 /** What a node's server answers from. */
 export interface NodeSources {
@@ -80,7 +71,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post(
     '/jobs/:job/scale',
-    change(['containers'], (name, body) => node.scale(name, containersIn(body), authorIn(body))),
+    change(['containers', 'auto'], (name, body) => node.scale(name, scaleIn(body), authorIn(body))),
   )
   app.post(
     '/jobs/:job/stop',

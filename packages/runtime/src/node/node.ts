@@ -6,6 +6,7 @@ import {
   type JobSettings,
   type Log,
   RefusedError,
+  type Timer,
 } from '@millrace/core'
 import { findTraces, resetJob } from '../reset-job.ts'
 import type { Artefact } from './artefacts/artefact.ts'
@@ -17,6 +18,7 @@ import {
   writeArtefact,
 } from './artefacts/artefact-directory.ts'
 import { decodeArtefact } from './artefacts/transfer.ts'
+import { AUTO_LOOK_MS } from './auto-scale.ts'
 import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
@@ -59,6 +61,9 @@ export interface JobTraces {
   readonly stateDirectory: string | null
 }
 
+/** How many containers a job should have. */
+export type ScaleRequest = Partial<Pick<JobSettings, 'containers' | 'auto'>>
+
 /** Called with each step of an operation, for people. */
 export type OnProgress = (text: string) => void
 
@@ -72,6 +77,7 @@ export class Node {
   readonly #deployments: Deployments
   readonly #unlock: () => void
   readonly #jobs = new Map<string, DeployedJob>()
+  #nextLook: Timer | undefined
 
   private constructor(options: NodeOptions, deployments: Deployments, logs: ContainerLogs, unlock: () => void) {
     this.#options = options
@@ -91,11 +97,21 @@ export class Node {
     const node = new Node(options, new Deployments(options.log), logs, unlock)
     try {
       await node.#resume()
+      node.#scaleAutomatically()
       return node
     } catch (error) {
       await node.close()
       throw error
     }
+  }
+
+  /** Scales the jobs that are scaled by their lag, for as long as the node runs. */
+  #scaleAutomatically(): void {
+    this.#nextLook = this.#options.env.timers.after(AUTO_LOOK_MS, () => {
+      // What fails, as on a full disk, is tried again at the next look.
+      for (const job of this.#jobs.values()) void job.autoScale().catch(() => undefined)
+      this.#scaleAutomatically()
+    })
   }
 
   async #resume(): Promise<void> {
@@ -174,11 +190,16 @@ export class Node {
     return reported(job)
   }
 
-  /** Changes the number of containers. */
-  async scale(name: string, containers: number, author: Author): Promise<JobReport> {
+  /**
+   * Changes the number of containers, or lets the node choose it between two numbers (`auto`) by the job's lag. A number alone
+   * ends that choice.
+   */
+  async scale(name: string, change: ScaleRequest, author: Author): Promise<JobReport> {
     const job = this.#named(name)
-    checkSettings({ ...reported(job).deployment.release.settings, containers })
-    await job.scale(containers, author)
+    const { auto = null } = change
+    const { containers = reported(job).deployment.release.settings.containers } = change
+    checkSettings({ ...reported(job).deployment.release.settings, containers, auto })
+    await job.scale({ containers, auto }, author)
     return reported(job)
   }
 
@@ -224,6 +245,7 @@ export class Node {
 
   /** Ends all containers, and the node. The jobs stay deployed: the next node starts them. */
   async close(): Promise<void> {
+    this.#nextLook?.cancel()
     await Promise.all([...this.#jobs.values()].map((job) => job.close()))
     this.logs.close()
     this.#unlock()
