@@ -1,5 +1,6 @@
 import {
   type DeploymentEvent,
+  type DiskSpace,
   ERROR_CODES,
   type ErrorCode,
   errorWithCode,
@@ -69,6 +70,8 @@ export interface NodeDescription {
   readonly sinceMs: number
   /** The node's URL. */
   readonly url: string
+  /** The room on the disk of the data directory; null if the system does not state it. */
+  readonly disk: DiskSpace | null
 }
 
 /**

@@ -77,6 +77,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'client/RETRY_MS_MAX': { becomes: NO_BOUND, tests: [`${CLIENT}/changes.test.ts`] },
   'client/SILENCE_MS_MAX': { becomes: NEVER, tests: [`${CLIENT}/changes.test.ts`] },
   'client/WALK_LIMIT': { becomes: NO_BOUND, tests: [`${CLIENT}/views.test.ts`] },
+  'connectors/RESERVE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${FILE_LOG}/writing/disk-reserve.test.ts`] },
   'connectors/BATCH_BYTES_TARGET': { becomes: NO_BOUND, tests: [`${RECORD_BATCH}/batch-limits.test.ts`] },
   'connectors/BATCH_RECORDS_MAX': { becomes: NO_BOUND, tests: [`${RECORD_BATCH}/batch-limits.test.ts`] },
   'connectors/CLOSE_WAIT_MS': { becomes: NEVER, tests: [`${FILE_LOG}/cleaning/background-cleaning.test.ts`] },

@@ -78,7 +78,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${FILE_LOG}/transactions/check-parts.test.ts`,
     `${RECORD_BATCH}/kafka-format.test.ts`,
   ],
-  'connectors/LOG_FULL': [`${FILE_LOG}/failures.test.ts`],
+  'connectors/LOG_FULL': [`${FILE_LOG}/failures.test.ts`, `${FILE_LOG}/writing/disk-reserve.test.ts`],
   'connectors/LOG_PARTS_DIFFER': [`${FILE_LOG}/transactions/check-parts.test.ts`],
   'connectors/LOG_SYNC_FAILED': [`${FILE_LOG}/failures.test.ts`],
   'connectors/LOG_WRITE_FAILED': [`${FILE_LOG}/failures.test.ts`],

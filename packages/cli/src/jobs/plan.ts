@@ -9,7 +9,6 @@ import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printableLines } from '../terminal/printable.ts'
 import { readJob } from './job-file.ts'
-import { planText } from './plan-text.ts'
 
 interface PlanOptions extends DataOptions {
   readonly acceptLoss: readonly string[]
@@ -62,7 +61,7 @@ export interface PlanRequest extends DataOptions {
  * which the start would be refused.
  */
 export async function printPlan(io: Io, job: Job, options: PlanRequest, before?: JobDescription): Promise<void> {
-  const { planJob } = await import('@millrace/runtime')
+  const [{ planJob }, { planText }] = await Promise.all([import('@millrace/runtime'), import('./plan-text.ts')])
   const log = await openIfThere(options.data)
   try {
     const former = before ?? (await deployedDescription(options.data, log, versionedName(job)))

@@ -1,9 +1,7 @@
 import { resolve } from 'node:path'
 import type { NodeClient } from '@millrace/client'
 import type { JobSettings } from '@millrace/core'
-import { encodeArtefact } from '@millrace/runtime'
 import { Command, Option } from 'commander'
-import { bundleJob } from '../artefact/bundle-job.ts'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import { readJob } from '../jobs/job-file.ts'
 import { printPlan } from '../jobs/plan.ts'
@@ -81,6 +79,10 @@ async function deploy(io: Io, file: string, options: DeployCommandOptions, mustE
   if (options.dryRun === true) return printPlan(io, await readJob(resolve(file), options.check), options)
   const node = options.start === true ? undefined : await findNode(options.data)
   const stop = io.stopSignal()
+  const [{ bundleJob }, { encodeArtefact }] = await Promise.all([
+    import('../artefact/bundle-job.ts'),
+    import('@millrace/runtime'),
+  ])
   const artefact = await bundleJob(resolve(file), { check: options.check, stop, stderr: io.stderr })
   const { id, manifest } = artefact
   io.stderr.write(`Job ${printable(manifest.job)} is bundled: artefact ${shortId(id)}\n`)
