@@ -5,10 +5,12 @@ import { runCost } from './guarantee/cost.ts'
 import { STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 // Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
 const TEST_MS_MAX = 60_000
@@ -29,6 +31,23 @@ test(
     const report = await runProducer(6000, 1)
     expect(report.split('\n').filter((line) => line.includes(': TopicWriter'))).toHaveLength(2)
     expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a stream of records passes a job once while it is deployed, upgraded and killed',
+  async () => {
+    const report = await runDeploys(1, 300)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'each subscriber of a key gets its changes',
+  async () => {
+    expect(await runSubscribers(50, 1000, 1)).not.toContain('NaN')
   },
   TEST_MS_MAX,
 )

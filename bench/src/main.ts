@@ -6,10 +6,12 @@ import { runCost } from './guarantee/cost.ts'
 import { NEW_KEYS, runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 /** How much each benchmark does. */
 interface Sizes {
@@ -35,6 +37,10 @@ interface Sizes {
   readonly passedOn: number
   readonly passedOnAlone: number
   readonly requests: number
+  /** Clients that follow the changes of a view. */
+  readonly subscribers: number
+  /** How long a stream of records is watched after each change of its job. */
+  readonly watchMs: number
 }
 
 const FULL: Sizes = {
@@ -52,6 +58,8 @@ const FULL: Sizes = {
   passedOn: 300,
   passedOnAlone: 30,
   requests: 100_000,
+  subscribers: 10_000,
+  watchMs: 3000,
 }
 /** Only shows that everything runs; its figures mean nothing. */
 const QUICK: Sizes = {
@@ -69,6 +77,8 @@ const QUICK: Sizes = {
   passedOn: 20,
   passedOnAlone: 5,
   requests: 1000,
+  subscribers: 100,
+  watchMs: 300,
 }
 
 /** No commit interval is a multiple of it, so that records come at any moment between two commits. */
@@ -94,6 +104,8 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   updates: ({ fewAccounts, updates, pairs }) => runUpdates(fewAccounts, updates, pairs),
   'updates-large': ({ accounts, updates, pairs }) => runUpdates(accounts, updates, pairs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
+  subscribers: ({ subscribers, watchMs, pairs }) => runSubscribers(subscribers, 3 * watchMs, pairs),
+  deploys: ({ pairs, watchMs }) => runDeploys(pairs, watchMs),
 }
 
 /** It takes half an hour, so it runs only if it is named. */

@@ -84,6 +84,14 @@ export interface PartsOptions {
   readonly parts?: 'here'
 }
 
+/** Which changes of a view are followed. */
+export interface ChangesOptions<K> extends PartsOptions {
+  /** Only the changes of this key. Default: of all keys. */
+  readonly key?: K
+  /** Only the changes of the keys that start with this text, in a view whose keys are strings; not together with `key`. */
+  readonly prefix?: string
+}
+
 /** Which page of entries to read. Keys sort by their serde's order; all bounds are optional. */
 export interface PageOptions extends ReadOptions, PartsOptions {
   /** From the last entry to the first. Default: false. */

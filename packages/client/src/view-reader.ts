@@ -14,8 +14,8 @@ import {
 } from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
 import type {
+  ChangesOptions,
   Page,
-  PartsOptions,
   ReadOptions,
   ViewEvent,
   WindowedAnswer,
@@ -92,14 +92,22 @@ export class ViewReader<K, V> {
     }))
   }
 
-  changes<E>(entryOf: (entry: Decoded<K, V | null>) => E, { parts }: PartsOptions): Observable<ViewEvent<E>> {
-    const open = (signal: AbortSignal) => this.#transport.stream(this.#path('changes'), { parts }, signal)
+  changes<E>(
+    entryOf: (entry: Decoded<K, V | null>) => E,
+    { parts, key, prefix }: ChangesOptions<K>,
+  ): Observable<ViewEvent<E>> {
+    const open = (codec: ViewCodec<K, V>) => (signal: AbortSignal) =>
+      this.#transport.stream(
+        this.#path('changes'),
+        { parts, prefix, key: key === undefined ? undefined : keyToText(codec.key, key) },
+        signal,
+      )
     const change = (codec: ViewCodec<K, V>) => (json: unknown) => {
       const value = field(json, 'value')
       return this.#checked(() => entryOf(decoded(codec, json, value === null ? null : codec.value.fromJson(value))))
     }
     return defer(() => from(this.#codec())).pipe(
-      switchMap((codec) => followChanges(this.#transport.url, open, change(codec))),
+      switchMap((codec) => followChanges(this.#transport.url, open(codec), change(codec))),
     )
   }
 

@@ -13,6 +13,7 @@ export type {
 } from './contracts/deployment.ts'
 export type {
   Clock,
+  DiskSpace,
   Env,
   FileStat,
   FileSystem,
@@ -50,6 +51,7 @@ export type {
   TopicDescription,
   TopicSettings,
   TransactionReach,
+  WriterOptions,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'

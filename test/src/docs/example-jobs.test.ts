@@ -64,6 +64,11 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     await driver.send(plain('flights'), delayed(20), delayed(35), delayed(5))
     expect(await row(driver, 'delays', 'ATL')).toBe(35)
   },
+  async website(driver) {
+    const visit = { key: 'ann', value: { page: '/' } }
+    await driver.send(plain('visits'), visit, visit)
+    expect(await row(driver, 'by-visitor', 'ann')).toBe(2)
+  },
   async 'log-errors'(driver) {
     const lines = topic('log-lines', { value: json<object>() })
     const [error, info] = ['error', 'info'].map((level) => ({ value: { host: 'a', level } }))
@@ -93,6 +98,10 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     expect(await row(driver, 'latest', 'a')).toBe(5)
     const letters = await driver.read(topic('readings-undecodable', { key: string(), value: string() }))
     expect(letters.map(({ value }) => value)).toEqual(['not JSON'])
+  },
+  async shop(driver) {
+    await driver.send(plain('orders'), { key: 'ann', value: { cents: 1200 } }, { key: 'ann', value: { cents: 300 } })
+    expect(await row(driver, 'spent', 'ann')).toBe(1500)
   },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })

@@ -1,12 +1,11 @@
 import { resolve } from 'node:path'
 import type { Job, Log } from '@millrace/core'
 import { versionedName } from '@millrace/core/internal'
-import { artefactDirectory, type Guarantee } from '@millrace/runtime'
+import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
-import { importArtefact } from '../artefact/import-artefact.ts'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { jobServer } from '../jobs/job-server.ts'
-import { repeatable } from '../jobs/run.ts'
+import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
 import { type ContainerReporter, NodeReport, TerminalReport } from './container-reports.ts'
@@ -15,7 +14,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly port: number
   readonly commitInterval?: number
   readonly guarantee: Guarantee
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
   readonly allowOrigin: readonly string[]
 }
 
@@ -35,7 +34,7 @@ export function containerCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
-    .addOption(repeatable('--start-empty <store>', 'a store that starts empty if it cannot continue; may be repeated'))
+    .addOption(repeatable('--accept-loss <store>', 'a store that starts empty if it cannot continue; may be repeated'))
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -57,6 +56,10 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
   io.stopSignal().addEventListener('abort', end, { once: true })
   const report = process.send === undefined ? undefined : new NodeReport(end)
   try {
+    const [{ importArtefact }, { artefactDirectory }] = await Promise.all([
+      import('../artefact/import-artefact.ts'),
+      import('@millrace/runtime'),
+    ])
     const job = await importArtefact(artefactDirectory(resolve(options.data), artefact))
     if (signal.aborted) return
     const log = await openLog(options.data)
@@ -95,7 +98,7 @@ async function runContainer(
     stateDirectory: resolve(options.data, 'state'),
     ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
     guarantee: options.guarantee,
-    startEmpty: options.startEmpty,
+    acceptLoss: options.acceptLoss,
     upgrade: true,
     signal,
     server,

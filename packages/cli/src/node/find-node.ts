@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { NodeClient } from '@millrace/client'
+import type { NodeClient } from '@millrace/client'
 import { MillraceError, RefusedError } from '@millrace/core'
 import { socketFetch } from '@millrace/core/node'
 import { dataArgument } from '../data-option.ts'
@@ -26,6 +26,7 @@ export async function runningNode(data: string): Promise<NodeClient | undefined>
   if (announced === undefined) return undefined
   const { url, socket, pid } = announced
   if (socket !== undefined && !isOf(socket, data)) return undefined
+  const { NodeClient } = await import('@millrace/client')
   // On a socket the token is not sent: another program that uses the port now would learn it.
   const token = socket === undefined ? storedAdminToken(data) : undefined
   const connect = { fetch: socket === undefined ? fetch : socketFetch(socket), ...(token !== undefined && { token }) }

@@ -9,8 +9,14 @@ const SPEC: ContainerSpec = {
   job: 'orders',
   container: '1.1',
   artefact: 'f00',
-  settings: { containers: 1, guarantee: 'at-least-once', commitIntervalMs: 250, heapBytesMax: 128 * 1024 * 1024 },
-  startEmpty: ['totals', 'counts'],
+  settings: {
+    containers: 1,
+    auto: null,
+    guarantee: 'at-least-once',
+    commitIntervalMs: 250,
+    heapBytesMax: 128 * 1024 * 1024,
+  },
+  acceptLoss: ['totals', 'counts'],
 }
 
 let directory: string
@@ -39,7 +45,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --start-empty totals --start-empty counts'.split(
+    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --accept-loss totals --accept-loss counts'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

@@ -94,7 +94,7 @@ function environment(): NodeJS.ProcessEnv {
   return others
 }
 
-function argumentsOf(data: string, { artefact, settings, startEmpty }: ContainerSpec): string[] {
+function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
   const { guarantee, commitIntervalMs } = settings
   return [
     'container',
@@ -105,7 +105,7 @@ function argumentsOf(data: string, { artefact, settings, startEmpty }: Container
     guarantee,
     '--commit-interval',
     `${commitIntervalMs}ms`,
-    ...startEmpty.flatMap((store) => ['--start-empty', store]),
+    ...acceptLoss.flatMap((store) => ['--accept-loss', store]),
   ]
 }
 

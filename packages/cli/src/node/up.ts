@@ -8,7 +8,7 @@ import type { NodeServer, TlsCertificate } from '@millrace/runtime'
 import { Command } from 'commander'
 import { dataArgument, dataOption, openLog } from '../data-option.ts'
 import { keptAdminToken, keptToken } from '../jobs/job-token.ts'
-import { repeatable } from '../jobs/run.ts'
+import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import { durationMs, portNumber } from '../values.ts'
@@ -17,7 +17,6 @@ import { runningNode } from './find-node.ts'
 import { announceNode, daemonLog, nodeDirectory } from './node-files.ts'
 import { freeNodeSocket } from './node-socket.ts'
 import { requireOwnFiles } from './own-files.ts'
-import { startContainers } from './start-container.ts'
 import { systemdUnit } from './systemd-unit.ts'
 import { readTlsFiles, type TlsFiles, tlsFiles, watchTlsFiles } from './tls-files.ts'
 import { type UpOptions, upArguments } from './up-arguments.ts'
@@ -76,6 +75,7 @@ async function up(io: Io, options: UpOptions): Promise<void> {
   const { checkNodeServer, Node, startNodeServer } = await import('@millrace/runtime')
   const files = tlsFiles(options)
   const tls = files && readTlsFiles(files)
+  const { startContainers } = await import('./start-container.ts')
   const log = await openLog(data)
   try {
     requireOwnFiles(data)
@@ -93,7 +93,12 @@ async function up(io: Io, options: UpOptions): Promise<void> {
       const socket = freeNodeSocket(data)
       const at = socket === undefined ? {} : { socket }
       const about = { version: VERSION, pid: process.pid, data: resolve(data), sinceMs: env.clock.now(), url: '' }
-      const server = await startNodeServer({ ...served, node, about: () => about, ...at })
+      const server = await startNodeServer({
+        ...served,
+        node,
+        about: () => ({ ...about, disk: env.files.space(resolve(data)) ?? null }),
+        ...at,
+      })
       about.url = server.url
       const endWatch = renewCertificate(io, env, server, served.tls, files)
       const withdraw = announceNode(data, { pid: process.pid, url: server.url, ...at })

@@ -15,6 +15,7 @@ import type {
   TopicDescription,
   TopicSettings,
   TransactionalWriter,
+  WriterOptions,
 } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
@@ -116,8 +117,8 @@ class FileLog implements Log {
     return reader
   }
 
-  openWriter(): LogWriter {
-    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#cleaning)
+  openWriter(options: WriterOptions = {}): LogWriter {
+    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#cleaning, options)
     this.#open.add(writer)
     return writer
   }

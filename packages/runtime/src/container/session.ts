@@ -74,7 +74,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     outputs =
       guarantee === 'exactly-once'
         ? new CommittedOutputs(transactions)
-        : new EarlyOutputs(transactions, log.openWriter())
+        : new EarlyOutputs(transactions, log.openWriter({ usesReserve: true }))
     catalog = await options.openCatalog(outputs)
   } catch (error) {
     await settleAll([outputs?.close() ?? Promise.resolve(), membership.leave()]).catch(() => undefined)

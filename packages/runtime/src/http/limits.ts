@@ -13,7 +13,7 @@ export const HEADER_BYTES_MAX = URL_BYTES_MAX + 16 * 1024
 export const POSITION_HEADER_BYTES_MAX = 8 * 1024
 
 /** Sockets at a time, streams included; more are closed as they come. */
-export const CONNECTIONS_MAX = 512
+export const CONNECTIONS_MAX = 10_240 + 512
 
 /**
  * Of one address, if other machines reach the server: a quarter, so that one of them cannot have all. A browser opens six, and

@@ -4,6 +4,7 @@ import {
   type DeploymentAction,
   type Env,
   type JobReport,
+  type JobSettings,
   MillraceError,
   RefusedError,
   type Release,
@@ -11,6 +12,7 @@ import {
   type StatedError,
 } from '@millrace/core'
 import { filter, firstValueFrom } from 'rxjs'
+import { AutoScale } from './auto-scale.ts'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import type { Deployments } from './deployments.ts'
@@ -44,6 +46,7 @@ export class DeployedJob {
   /** The operation that is under way; never rejects. */
   #underWay: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
+  readonly #autoScale = new AutoScale()
   #named = 0
 
   constructor(options: DeployedJobOptions) {
@@ -53,6 +56,11 @@ export class DeployedJob {
   /** The name of the job. */
   get job(): string {
     return this.#options.job
+  }
+
+  /** Whether an operation is under way. */
+  get isBusy(): boolean {
+    return this.#operation !== null
   }
 
   /** The job's condition; undefined if it is not deployed. */
@@ -70,14 +78,14 @@ export class DeployedJob {
       const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
       await this.#record('interrupted', undone, NODE)
     }
-    if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
+    if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
   }
 
   /** Runs a release in place of the present one, if there is one. Throws `DEPLOY_FAILED` once everything is undone. */
   async deploy(
     release: Release,
     action: DeploymentAction,
-    startEmpty: readonly string[],
+    acceptLoss: readonly string[],
     author: Author,
     onProgress: (text: string) => void,
   ): Promise<void> {
@@ -89,17 +97,17 @@ export class DeployedJob {
         release,
         previous: before?.release ?? null,
         desired: 'running',
-        trial: { startEmpty },
+        trial: { acceptLoss },
         error: null,
       }
       await this.#record(action, trial, author)
       const present = this.#containers
-      const next = this.#newContainers(release, startEmpty)
+      const next = this.#newContainers(release, acceptLoss)
       try {
         await this.#replace(present, next, release, onProgress)
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(before, next, trial, startEmpty, error, onProgress)
+        throw await this.#undo(before, next, trial, acceptLoss, error, onProgress)
       }
       this.#containers = next
       await this.#record('deployed', { ...trial, trial: null }, NODE)
@@ -123,10 +131,12 @@ export class DeployedJob {
     })
   }
 
-  async scale(containers: number, author: Author): Promise<void> {
+  /** Changes the number of containers, or what decides about it. */
+  async scale(change: Partial<Pick<JobSettings, 'containers' | 'auto'>>, author: Author): Promise<void> {
     await this.#exclusive('scale', async () => {
       const { release, revision, ...others } = this.#present
-      const settings = { ...release.settings, containers }
+      const settings = { ...release.settings, ...change }
+      const { containers } = settings
       await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
       const running = this.#containers
       if (running === undefined) return
@@ -159,6 +169,15 @@ export class DeployedJob {
     })
   }
 
+  /** Looks at the lag, and scales the job if it should have another number of containers. */
+  async autoScale(): Promise<void> {
+    const { report } = this
+    const containers = report && this.#autoScale.look(report)
+    if (report === undefined || containers === undefined) return
+    const why = `The lag is ${report.lag} records, at ${report.recordsPerSecond} records per second`
+    await this.scale({ containers }, { ...NODE, why })
+  }
+
   /** Ends the operation that is under way, and the containers. What is recorded stays, so the next node undoes a deploy. */
   async close(): Promise<void> {
     this.#closing.abort()
@@ -180,9 +199,9 @@ export class DeployedJob {
   }
 
   /** Starts the containers of what is recorded. */
-  #run(startEmpty: readonly string[]): JobContainers {
+  #run(acceptLoss: readonly string[]): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, startEmpty)
+    const containers = this.#newContainers(release, acceptLoss)
     this.#containers = containers
     while (containers.all.length < release.settings.containers) containers.add()
     return containers
@@ -194,7 +213,7 @@ export class DeployedJob {
     await containers?.removeAll()
   }
 
-  #newContainers(release: Release, startEmpty: readonly string[]): JobContainers {
+  #newContainers(release: Release, acceptLoss: readonly string[]): JobContainers {
     const { job, env, start, logs } = this.#options
     return new JobContainers({
       job,
@@ -202,7 +221,7 @@ export class DeployedJob {
       env,
       start,
       logs,
-      startEmpty,
+      acceptLoss,
       newName: () => `${this.#deployment?.revision ?? 0}.${++this.#named}`,
       onFailed: (containers, error) => void this.#giveUp(containers, error).catch(() => undefined),
     })
@@ -228,7 +247,7 @@ export class DeployedJob {
     before: Deployment | undefined,
     next: JobContainers,
     trial: Deployment,
-    startEmpty: readonly string[],
+    acceptLoss: readonly string[],
     cause: unknown,
     onProgress: (text: string) => void,
   ): Promise<RefusedError> {
@@ -240,7 +259,7 @@ export class DeployedJob {
     const undone = before && { ...before, revision: trial.revision + 1 }
     await this.#record('undone', undone, NODE, reason)
     if (undone?.desired === 'running') {
-      const running = this.#containers ?? this.#newContainers(undone.release, startEmpty)
+      const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
       this.#containers = running
       while (running.all.length < undone.release.settings.containers) running.add()
       await settled(running)

@@ -18,10 +18,11 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
-  containersIn,
   deployIn,
+  flagIn,
   readArtefactText,
   readBody,
+  scaleIn,
 } from './node-requests.ts'
 import type { NodeSources } from './node-sources.ts'
 
@@ -84,7 +85,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post(
     '/jobs/:job/scale',
-    change(['containers'], (name, body) => node.scale(name, containersIn(body), authorIn(body))),
+    change(['containers', 'auto'], (name, body) => node.scale(name, scaleIn(body), authorIn(body))),
   )
   app.post(
     '/jobs/:job/stop',
@@ -96,8 +97,8 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
-    await node.undeploy(nameIn(c), authorIn(await readBody(c, AUTHOR_FIELDS)))
-    return answerJson(c, timers, {})
+    const body = await readBody(c, ['purge', ...AUTHOR_FIELDS])
+    return answerJson(c, timers, await node.undeploy(nameIn(c), flagIn(body, 'purge'), authorIn(body)))
   })
   return app
 }

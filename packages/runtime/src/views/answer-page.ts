@@ -1,5 +1,5 @@
 import { formatPosition, RefusedError } from '@millrace/core'
-import { hasTextKeys, hasWindows, type StoreRange } from '@millrace/core/internal'
+import { hasWindows, type StoreRange } from '@millrace/core/internal'
 import { answer } from '../http/answer.ts'
 import type { HttpContext } from '../http/http-context.ts'
 import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from '../http/query-parameters.ts'
@@ -14,6 +14,7 @@ import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
+  prefixParameter,
   queriedParts,
   requireFound,
   requireReflected,
@@ -101,13 +102,7 @@ function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
 function keyBounds(view: ServedView, query: Query): Bounds {
   const from = query.get('from')
   const to = query.get('to')
-  const prefix = query.get('prefix')
-  if (prefix !== undefined && !hasTextKeys(view.key)) {
-    throw badRequest(
-      'prefix',
-      `cannot be used: view ${view.name} has ${view.key.name} keys, and a prefix is for string keys`,
-    )
-  }
+  const prefix = prefixParameter(view, query)
   return {
     ...(from !== undefined && { from: keyParameter(view, 'from', from) }),
     ...(to !== undefined && { to: keyParameter(view, 'to', to) }),

@@ -61,8 +61,14 @@ export const WAIT_DEFAULT_MS = 5_000
 /** How long `after` waits at most; below the minute after which proxies and clients tend to give up. */
 export const WAIT_MAX_MS = 30_000
 
-/** Clients that follow changes at a time; leaves connections for other clients. */
+/** Clients that follow all changes of a view at a time. */
 export const STREAMS_MAX = 64
+
+/** Clients that follow the changes of one key, or of the keys with a prefix, at a time: each gets little, and costs some 20 kB. */
+export const SELECTIVE_STREAMS_MAX = 10_240
+
+/** As `STREAM_BUFFER_BYTES_MAX`, for a follower of some keys: together at most 160 MiB, if all of them stop reading. */
+export const SELECTIVE_BUFFER_BYTES_MAX = 16 * 1024
 
 /**
  * A follower that has more than this still unsent when the next commit comes is disconnected. All followers together

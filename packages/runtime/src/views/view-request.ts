@@ -1,5 +1,5 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
-import { amount, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
+import { amount, hasTextKeys, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
 import { badRequest, integer, type Query } from '../http/query-parameters.ts'
 import { serverClosing } from '../http/server-closing.ts'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
@@ -43,6 +43,16 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
       cause,
     )
   }
+}
+
+/** The beginning of the keys that a request wants; undefined if it is absent. Throws `BAD_REQUEST` if keys are not strings. */
+export function prefixParameter(view: ServedView, query: Query): string | undefined {
+  const prefix = query.get('prefix')
+  if (prefix === undefined || hasTextKeys(view.key)) return prefix
+  throw badRequest(
+    'prefix',
+    `cannot be used: view ${view.name} has ${view.key.name} keys, and a prefix is for string keys`,
+  )
 }
 
 /** Whether a request wants only what is in this process. Throws `BAD_REQUEST`. */
