@@ -167,7 +167,6 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${ARTEFACTS}/transfer.test.ts#before it is parsed`],
   },
   'runtime/MANIFEST_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts#manifest is too large`] },
-  'runtime/CONNECTIONS_PER_ADDRESS_MAX': { becomes: '500', tests: [`${NODE}/node-tls.test.ts#the 129th`] },
   'runtime/CLOSE_GRACE_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/COMMIT_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },
   'runtime/CONNECTIONS_MAX': {

@@ -16,8 +16,8 @@ export const POSITION_HEADER_BYTES_MAX = 8 * 1024
 export const CONNECTIONS_MAX = 10_240 + 512
 
 /**
- * Of one address, if other machines reach the server: a quarter, so that one of them cannot have all. A browser opens six, and
- * some machines may share an address.
+ * Of one address, if other machines reach the server: a quarter, so that one of them cannot have all. A browser opens six, and a
+ * program that follows changes for its users opens one for each.
  */
 export const CONNECTIONS_PER_ADDRESS_MAX = CONNECTIONS_MAX / 4
 

@@ -108,8 +108,9 @@ export function scaleIn(body: Body): ScaleRequest {
 
 function boundsIn(auto: unknown): JobSettings['auto'] {
   if (auto === undefined || auto === null) return null
-  if (typeof auto !== 'object' || !('min' in auto && 'max' in auto)) throw badField('auto', 'a min and a max', auto)
-  return { min: Number(auto.min), max: Number(auto.max) }
+  const { min, max }: Body = typeof auto === 'object' ? { ...auto } : {}
+  if (typeof min === 'number' && typeof max === 'number') return { min, max }
+  throw badField('auto', 'a min and a max', auto)
 }
 
 /** Their values are checked where they are used. */
