@@ -34,12 +34,12 @@ export function countsArtefact(code = 'export default 1'): Artefact {
 }
 
 /** A node with fake containers, and its server, which end with the test. */
-export async function servedNode(options: Partial<NodeServerOptions> = {}) {
+export async function servedNode(options: Partial<NodeServerOptions> = {}, healthyAfterMs = 10) {
   const env: Env = options.env ?? nodeEnv()
   const directory = mkdtempSync(join(tmpdir(), 'millrace-node-'))
   const log = memoryLog(env)
   const containers = new FakeContainers()
-  const node = await Node.open({ log, env, data: directory, start: containers.start, healthyAfterMs: 10 })
+  const node = await Node.open({ log, env, data: directory, start: containers.start, healthyAfterMs })
   const about = () => ({ version: '1', pid: process.pid, data: directory, sinceMs: 0, url: '' })
   const socket = join(directory, 'node.sock')
   const at = { node, env, about, port: 0, socket }
