@@ -6,7 +6,7 @@ import type { Env, OpenFile } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { encodeArtefact, type NodeServer } from '@millrace/runtime'
 import { expect, test } from 'vitest'
-import { countsArtefact, head, READ, servedNode, statusAndCode } from './served-node.ts'
+import { ADMIN, countsArtefact, head, READ, servedNode, statusAndCode } from './served-node.ts'
 
 const MIB = 1024 ** 2
 
@@ -131,6 +131,19 @@ test('a client that does not take its answer loses it, and its place is free', a
   await Promise.all(answers.map((answer) => new Promise((closed) => answer.resume().once('close', closed))))
   expect(answers.map(({ complete }) => complete)).not.toContain(true)
   expect((await request()).statusCode).toBe(200)
+})
+
+test('a deploy answers for longer than a request may take, and a connection without a request does not stay', async () => {
+  const { admin, exchange, server } = await servedNode({ limits: { requestMsMax: 100, keepAliveMs: 50 } }, 1000)
+  const artefact = await admin.upload(encodeArtefact(countsArtefact()))
+  const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' }
+  const deployed = async () => {
+    const body = JSON.stringify({ artefact })
+    return (await fetch(`${server.url}/deploy`, { method: 'POST', headers, body })).text()
+  }
+  const answer = deployed()
+  expect(await Promise.race([exchange(''), answer])).not.toContain('running')
+  expect(await answer).toContain('"phase":"running"')
 })
 
 test('HEAD of a log that is followed is answered at once', async () => {

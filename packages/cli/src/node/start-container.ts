@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ERROR_CODES, type ErrorCode, type LogLevel, type StatedError } from '@millrace/core'
 import type { ContainerProcess, ContainerReport, ContainerSpec, StartContainer } from '@millrace/runtime'
 import { Subject } from 'rxjs'
 import { isReport, type MessageToContainer } from './container-messages.ts'
+import { takePrintedLines } from './printed-lines.ts'
 
 /** From `src/node` and from `dist/node`. */
 const COMMAND = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
@@ -79,7 +79,7 @@ class ChildContainer implements ContainerProcess {
 
   #printLines(stream: Readable | null, level: LogLevel): void {
     if (stream === null) return
-    createInterface({ input: stream }).on('line', (text) => this.reports.next({ kind: 'line', level, text }))
+    takePrintedLines(stream, (text) => this.reports.next({ kind: 'line', level, text }))
   }
 
   #end(resolve: (end: { readonly error: StatedError | null }) => void, failure: StatedError | null): void {
