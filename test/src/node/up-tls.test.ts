@@ -1,10 +1,14 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { connect } from 'node:tls'
+import type { TlsCertificate } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { UserFolder } from '../command/job-files.ts'
-import { run, succeed } from '../flights/command.ts'
+import { run, start, succeed } from '../flights/command.ts'
 import { selfSigned } from './self-signed.ts'
 
 const TIMEOUT_MS = 60_000
@@ -73,6 +77,41 @@ test('a node in the background answers other machines with TLS, by the allowed n
   expect(answer).toMatchObject({ url })
   // The commands on this machine use the socket.
   expect((await run(['jobs', ...data])).code).toBe(0)
+})
+
+function fingerprint({ certificate }: TlsCertificate): string {
+  return new X509Certificate(certificate).fingerprint256
+}
+
+/** The fingerprint of the certificate that a node shows. */
+async function shown(port: number, { certificate: ca }: TlsCertificate): Promise<string | undefined> {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca })
+  try {
+    await once(socket, 'secureConnect')
+    return socket.getPeerX509Certificate()?.fingerprint256
+  } finally {
+    socket.destroy()
+  }
+}
+
+test('a node uses a certificate that is renewed while it runs, and keeps it if the next one does not fit', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { folder, data } = userFolder()
+  const files = ['--tls-cert', 'certificate.pem', '--tls-key', 'key.pem']
+  const node = start(['up', '--host', '0.0.0.0', '--port', '0', ...files, ...data], { cwd: folder.path })
+  const [, port] = await node.line(/served at https:\/\/localhost:(\d+)/)
+  expect(await shown(Number(port), tls)).toBe(fingerprint(tls))
+  const next = selfSigned()
+  folder.write('certificate.pem', next.certificate)
+  folder.write('key.pem', next.key)
+  await node.line(/The node has read its new certificate/)
+  expect(await shown(Number(port), next)).toBe(fingerprint(next))
+  folder.write('key.pem', tls.key)
+  await node.line(/warning: The node still uses its former certificate\. The private key does not belong to/)
+  expect(await shown(Number(port), next)).toBe(fingerprint(next))
+  node.child.kill('SIGTERM')
+  expect(await node.ended).toMatchObject({ code: 0, stderr: expect.not.stringContaining('BEGIN') })
 })
 
 test('a unit for systemd has the options for other machines, with whole paths', async () => {
