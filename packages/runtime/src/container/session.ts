@@ -138,6 +138,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
   const assignment: Assignment = {
     generation: 0,
     tasks,
+    standbys: [],
     members: [{ member, address, tasks }],
     ended: false,
     waits: false,
@@ -147,6 +148,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
     assignments: NEVER.pipe(startWith(assignment)),
     release: async () => {},
     reportEnd: async () => {},
+    reportStandbys: async () => {},
     openWriter: () => log.openTransactionalWriter(`${job}.${member}`),
     leave: () => claim.release(),
   }
