@@ -14,7 +14,14 @@ export type {
   Timers,
   Watcher,
 } from './contracts/env.ts'
-export type { InputStatus, JobProblem, JobStatus, TaskCounts, TaskStatus } from './contracts/job-status.ts'
+export type {
+  InputStatus,
+  JobProblem,
+  JobStatus,
+  StandbyStatus,
+  TaskCounts,
+  TaskStatus,
+} from './contracts/job-status.ts'
 export type {
   Claim,
   Cleanup,

@@ -138,7 +138,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`],
   'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
-  'runtime/UNSUPPORTED': [`${JOBS}/refusals.test.ts`],
+  'runtime/UNSUPPORTED': [`${JOBS}/refusals.test.ts`, `${JOBS}/standbys.test.ts#refused`],
   'runtime/VALUE_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/VIEW_INCOMPLETE': [
     `${RUNTIME}/views/view-server.test.ts`,

@@ -132,7 +132,7 @@ test('moves come to an end, with every task and every standby spread evenly', ()
   )
 })
 
-test('a member that dies costs the moves of its own tasks and standbys only, if its standbys were with different members', () => {
+test('only the tasks of a member that died move, if their standbys were with different members', () => {
   const [tasks, members] = [names('t', 12), names('m', 4)]
   const none: Placing = { tasks, members, hosts: members, count: 1, owners: new Map(), standbys: new Map() }
   const { last } = settled(none)

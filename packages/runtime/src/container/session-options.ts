@@ -23,6 +23,7 @@ export function sessionOptions(
     signal,
     sessionTimeoutMs,
     startEmpty = [],
+    standbys = 0,
     onNotice,
   } = options
   const notice = onNotice ?? (() => undefined)
@@ -35,6 +36,7 @@ export function sessionOptions(
     address,
     untilEnd,
     upgrade,
+    standbys,
     signal,
     clock: env.clock,
     sessionTimeoutMs,
