@@ -141,7 +141,12 @@ describe('standbys', () => {
 
   test('report how far they are', async () => {
     const [first, second] = await pair()
-    const { standbys = [] } = await statusOf(first, ({ standbys: found = [] }) => found.every(isAtEnd))
+    const before = (await statusOf(first, ({ standbys: found = [] }) => found.every(isAtEnd))).standbys ?? []
+    await produce()
+    await Promise.all([first.caughtUp(), second.caughtUp()])
+    const areFurther = ({ standbys: found = [] }: JobStatus) =>
+      found.every((standby, at) => isAtEnd(standby) && standby.offset > (before[at]?.offset ?? 0))
+    const { standbys = [] } = await statusOf(first, areFurther)
     expect(standbys.map(({ task }) => task).sort()).toEqual(tasksOf(await warm(second, 2, 2)))
     for (const standby of standbys) {
       expect(standby).toMatchObject({ phase: 'ready', problem: null, partition: Number(standby.task.split('-')[1]) })

@@ -215,9 +215,10 @@ async function applyChanges(
     // In the middle of a group there is nothing that could be applied alone.
     if (position === undefined || !restorer.whole) return
     await applying
-    const { nextOffset } = position
     const added = records - begun
-    applying = restorer.apply(position).then(() => applied(added, Math.max(0, changes.endOffset - nextOffset)))
+    // Behind the last batch there may be offsets of markers, which the reader has passed.
+    const behind = Math.max(0, changes.endOffset - changes.position)
+    applying = restorer.apply(position).then(() => applied(added, behind))
     begun = records
     // The next wait for it throws its error.
     applying.catch(() => undefined)
