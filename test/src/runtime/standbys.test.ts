@@ -148,6 +148,13 @@ describe('standbys', () => {
       found.every((standby, at) => isAtEnd(standby) && standby.offset > (before[at]?.offset ?? 0))
     const { standbys = [] } = await statusOf(first, areFurther)
     expect(standbys.map(({ task }) => task).sort()).toEqual(tasksOf(await warm(second, 2, 2)))
+    // They can be read as the parts of the view that they are.
+    const copies = first.views[0]?.standbys ?? []
+    expect(copies.map(({ partition }) => partition)).toEqual(standbys.map(({ partition }) => partition))
+    for (const { partition, store, position } of copies) {
+      expect(position).toEqual({ numbers: { [partition]: rounds * KEYS } })
+      expect(await store.get(`k${partition}`)).toBe(rounds)
+    }
     for (const standby of standbys) {
       expect(standby).toMatchObject({ phase: 'ready', problem: null, partition: Number(standby.task.split('-')[1]) })
       expect(standby.offset).toBeGreaterThan(KEYS)

@@ -257,17 +257,21 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
   return {
     generation: state.generation,
     tasks: tasksOf(state, member),
-    standbys: Object.entries(state.tasks).flatMap(([task, { standbys = [] }]) =>
-      standbys.some((standby) => standby.member === member) ? task : [],
-    ),
-    members: Object.entries(state.members).map(([each, { address }]) => ({
-      member: each,
-      address,
-      tasks: tasksOf(state, each),
-    })),
+    standbys: standbysOf(state, member, () => true),
+    members: Object.entries(state.members).map(([each, { address }]) => {
+      const ready = standbysOf(state, each, (standby) => standby.ready === true)
+      return { member: each, address, tasks: tasksOf(state, each), ...(ready.length > 0 && { standbys: ready }) }
+    }),
     ended: !waits && (state.ended === true || (atEnd !== undefined && running.some(runsWithoutEnd))),
     waits,
   }
+}
+
+/** The tasks of which a member keeps a standby that `fits`. */
+function standbysOf(state: GroupState, member: string, fits: (standby: StandbyPlace) => boolean): string[] {
+  return Object.entries(state.tasks).flatMap(([task, { standbys = [] }]) =>
+    standbys.some((standby) => standby.member === member && fits(standby)) ? task : [],
+  )
 }
 
 /** The tasks that a member has to run: those it has and need not release. */
@@ -314,14 +318,14 @@ function placesIn(state: GroupState): Map<string, Place> {
   return placeTasks({
     tasks: Object.keys(state.tasks),
     members: present.map(([name]) => name),
-    hosts: present.flatMap(([name, member]) => (standbysOf(member) > 0 ? name : [])),
-    count: Math.max(0, ...present.map(([, member]) => standbysOf(member))),
+    hosts: present.flatMap(([name, member]) => (wantedStandbys(member) > 0 ? name : [])),
+    count: Math.max(0, ...present.map(([, member]) => wantedStandbys(member))),
     owners,
     standbys,
   })
 }
 
-function standbysOf({ standbys = 0 }: MemberState): number {
+function wantedStandbys({ standbys = 0 }: MemberState): number {
   return standbys
 }
 

@@ -129,4 +129,6 @@ export interface GroupMember {
   readonly member: string
   readonly address: string | null
   readonly tasks: readonly string[]
+  /** The tasks of which it has a standby that is ready; absent if there are none. */
+  readonly standbys?: readonly string[]
 }

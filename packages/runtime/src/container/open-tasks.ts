@@ -19,7 +19,7 @@ export interface OpenTasksOptions {
   /** Where the tasks of other processes are. */
   readonly otherMembers: () => readonly OtherMember[]
   /** The container's standbys, which tasks take over. */
-  readonly standbys: Pick<Standbys, 'isReady' | 'take'>
+  readonly standbys: Pick<Standbys, 'isReady' | 'stateOf' | 'take'>
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Called when the tasks that were being opened are all open; or, with the error, when one of them cannot be opened. */
@@ -37,7 +37,13 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom, options.otherMembers)
+    this.#views = new ContainerViews(
+      options.topology,
+      options.tasks,
+      options.completeFrom,
+      options.otherMembers,
+      (task) => options.standbys.stateOf(task),
+    )
   }
 
   /** The ids of all tasks of the job, open here or not. */

@@ -1,4 +1,5 @@
 import type { StandbyStatus } from '@millrace/core'
+import type { TaskState } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { restFor } from '../container/rest-for.ts'
 import { ChangelogFollower, type Pacing } from '../task/changelog-follower.ts'
@@ -44,6 +45,16 @@ export class Standby {
   /** Whether it has caught up with the changelog, and follows it. */
   get ready(): boolean {
     return this.#phase === 'ready'
+  }
+
+  /** Its state while it is ready: only what is committed may be read of it. */
+  get readable(): TaskState | undefined {
+    return this.ready ? this.#local?.state : undefined
+  }
+
+  /** Whether its copy is open. */
+  get isOpen(): boolean {
+    return this.#local !== undefined
   }
 
   status(): StandbyStatus {

@@ -1,4 +1,5 @@
 import type { Assignment, Clock, JobStatus, Membership } from '@millrace/core'
+import type { TaskState } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ContainerOptions } from '../container/container-options.ts'
 import type { LocalState } from '../task/open-local-state.ts'
@@ -63,6 +64,11 @@ export class Standbys {
     return this.#standbys.get(task)?.ready === true
   }
 
+  /** The state of a task's standby, to be read; undefined if it is not ready. */
+  stateOf(task: string): TaskState | undefined {
+    return this.#standbys.get(task)?.readable
+  }
+
   /**
    * Ends a task's standby; returns its state if the task can be opened with that. A standby that has not caught up is not used if
    * the state of the task's former owner may be in the same directory: that is closer to the end.
@@ -70,11 +76,13 @@ export class Standbys {
   async take(task: string): Promise<LocalState | undefined> {
     const standby = this.#standbys.get(task)
     this.#standbys.delete(task)
-    if (standby?.ready === false && this.#isShared) {
-      this.#endBeside(standby.close())
-      return undefined
-    }
-    return standby?.take()
+    if (standby === undefined || standby.ready || !this.#isShared) return standby?.take()
+    const closed = standby.close()
+    // Its copy may be the best that is not held, if a stopped process holds that of the former owner. A copy whose files are still
+    // being checked is not waited for: that may take as long as the check of the other one.
+    if (standby.isOpen) await closed
+    else this.#endBeside(closed)
+    return undefined
   }
 
   /** Reports to the group which standbys are ready, if that is new. */

@@ -86,7 +86,7 @@ function originRefusal(
     )
   }
   response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', 'millrace-position, retry-after')
+  response.setHeader('access-control-expose-headers', 'millrace-position, millrace-stale, retry-after')
   response.setHeader('vary', 'origin')
   return methodRefusal(request, true)
 }
