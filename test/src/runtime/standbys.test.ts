@@ -285,6 +285,25 @@ describe('standbys', () => {
     await Promise.all([first.caughtUp(), second.caughtUp()])
   })
 
+  test('of which there are two for each task take over from two containers that end at once', async () => {
+    await produce()
+    const containers = [await start({ standbys: 2 }), await start({ standbys: 2 }), await start({ standbys: 2 })]
+    const shares = await Promise.all(
+      containers.map(async (container) => {
+        // Each container has all tasks, its own or as standbys.
+        const isWarm = ({ tasks, standbys = [] }: JobStatus) =>
+          tasks.length > 0 && tasks.length <= 2 && tasks.length + standbys.length === 4 && standbys.every(isAtEnd)
+        return tasksOf(await statusOf(container, isWarm))
+      }),
+    )
+    const [first, second, third] = containers
+    await Promise.all([first?.stop(), second?.stop()])
+    if (third === undefined) throw new Error('No container was started')
+    const own = shares[2] ?? []
+    expect(restoredIn(await warm(third, 4, 0), (task) => !own.includes(task))).toBeLessThan(KEYS)
+    expect(await totalsIn(third)).toEqual(expected())
+  })
+
   test('of a state that was rebuilt are rebuilt', async () => {
     const [first, second] = await pair()
     await first.stop()
