@@ -9,6 +9,8 @@ const plan = fc.record({
   tasks: fc.integer({ min: 0, max: 16 }),
   members: fc.integer({ min: 1, max: 5 }),
   count: fc.integer({ min: 1, max: 2 }),
+  /** Whether the tasks of dead members are free; if not, these still have to be fenced. */
+  fenced: fc.boolean(),
   /** Which member has each task: a present one, or a dead one. */
   owners: fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 16, maxLength: 16 }),
   standbys: fc.array(
@@ -22,11 +24,11 @@ const plan = fc.record({
 
 type Plan = typeof plan extends fc.Arbitrary<infer P> ? P : never
 
-function placing({ tasks: amount, members: memberAmount, count, owners, standbys }: Plan): Placing {
+function placing({ tasks: amount, members: memberAmount, count, fenced, owners, standbys }: Plan): Placing {
   const [tasks, members] = [names('t', amount), names('m', memberAmount)]
   const entries = tasks.flatMap((task, at) => {
     const owner = `m${owners[at]}`
-    return members.includes(owner) ? [[task, owner] as const] : []
+    return members.includes(owner) || !fenced ? [[task, owner] as const] : []
   })
   const copies = tasks.map((task, at): [string, StandbyCopy[]] => {
     const all = (standbys[at] ?? []).map(({ member, ready }) => ({ member: `m${member}`, ready }))
@@ -46,7 +48,7 @@ test('a task whose owner died goes to a member with a standby that is ready, if 
       const before = placing(each)
       const places = placeTasks(before)
       for (const task of before.tasks) {
-        if (before.owners.has(task)) continue
+        if (before.members.includes(before.owners.get(task) ?? '')) continue
         const successors = before.members.filter((member) => isReady(before, task, member))
         if (successors.length > 0) expect(successors).toContain(places.get(task)?.member)
         else expect(before.members).toContain(places.get(task)?.member)
@@ -61,6 +63,7 @@ test('a task with an owner stays, or moves to a member whose standby is ready', 
       const before = placing(each)
       const places = placeTasks(before)
       for (const [task, owner] of before.owners) {
+        if (!before.members.includes(owner)) continue
         const member = places.get(task)?.member
         if (member !== owner) expect(isReady(before, task, member)).toBe(true)
       }
@@ -75,11 +78,30 @@ test('the owner of a task keeps no standby of it, and the next owner keeps its s
       for (const [task, { member, standbys }] of placeTasks(before)) {
         const owner = before.owners.get(task) ?? member
         expect(standbys).not.toContain(owner)
-        if (member !== owner) expect(standbys).toContain(member)
+        if (member !== owner && isReady(before, task, member)) expect(standbys).toContain(member)
         expect(new Set(standbys).size).toBe(standbys.length)
       }
     }),
   )
+})
+
+test('a member that takes a task over keeps its standby until the dead owner is fenced, also if the task moves on later', () => {
+  const [tasks, members] = [names('t', 3), names('m', 3)]
+  const owners = new Map([
+    ['t0', 'm2'],
+    ['t1', 'm0'],
+    ['t2', 'dead'],
+  ])
+  const copy = (member: string, ready: boolean) => ({ member, ready })
+  const standbys = new Map([
+    ['t0', [copy('m0', false)]],
+    ['t1', [copy('m1', false), copy('m2', false)]],
+    ['t2', [copy('m0', true), copy('m2', true)]],
+  ])
+  const place = placeTasks({ tasks, members, hosts: members, count: 1, owners, standbys }).get('t2')
+  // An even spread gives the task to m1, which has no copy of it.
+  expect(place?.member).toBe('m0')
+  expect([...(place?.standbys ?? [])].sort()).toEqual(members)
 })
 
 test('a standby that is ready is given up only if enough others are ready', () => {

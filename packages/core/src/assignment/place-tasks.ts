@@ -56,14 +56,15 @@ export function placeTasks({ tasks, members, hosts, count, owners, standbys }: P
     const target = wanted.get(task)
     const holder = holders.get(task)
     const waits = target !== undefined && holder !== undefined && isWarmed(task, target)
-    const ready = (copies.get(task) ?? []).flatMap((copy) => (copy.ready ? copy.member : []))
-    const own = chosen.get(task) ?? []
-    const missing = Math.max(0, count - own.filter((member) => ready.includes(member)).length)
-    const kept = ready.filter((member) => !own.includes(member)).slice(0, missing)
-    // The next owner keeps its standby until the present one has released the task.
-    const next = target !== undefined && isReady(task, target) ? [target] : []
-    const all = new Set([...(waits ? [target] : next), ...own, ...kept])
     const member = waits ? holder : target
+    const own = chosen.get(task) ?? []
+    // The standby of the member that runs the task is the task's.
+    const ready = (copies.get(task) ?? []).flatMap((copy) => (copy.ready && copy.member !== member ? copy.member : []))
+    const missing = Math.max(0, count - own.filter((each) => ready.includes(each)).length)
+    const kept = ready.filter((each) => !own.includes(each)).slice(0, missing)
+    // The next owner keeps its standby until the present one has released the task, or is fenced.
+    const next = member !== undefined && isReady(task, member) ? [member] : []
+    const all = new Set([...(waits ? [target] : []), ...next, ...own, ...kept])
     const owner = owners.get(task) ?? member
     places.set(task, { member, standbys: [...all].filter((each) => each !== owner) })
   }
