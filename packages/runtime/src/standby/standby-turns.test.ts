@@ -92,3 +92,33 @@ test('a standby writes 1 MiB at once', () => {
   const { clock, timers } = loop()
   expect(new StandbyTurns(clock, timers).pacing().batchBytes).toBe(1024 ** 2)
 })
+
+test('standbys open one after the other, and one that is ended before its turn does not open', async () => {
+  const { clock, timers } = loop()
+  const turns = new StandbyTurns(clock, timers)
+  const { signal } = new AbortController()
+  const opened: string[] = []
+  const opens = new Map<string, PromiseWithResolvers<void>>()
+  const open = (name: string, ends = signal) =>
+    turns.open(async () => {
+      opened.push(name)
+      const waits = Promise.withResolvers<void>()
+      opens.set(name, waits)
+      await waits.promise
+      return name
+    }, ends)
+  const ended = AbortSignal.abort(new Error('ended'))
+  const all = [open('a'), open('b', ended), open('c')]
+  const results = Promise.allSettled(all)
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  expect(opened).toEqual(['a'])
+  opens.get('a')?.reject(new Error('damaged'))
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  expect(opened).toEqual(['a', 'c'])
+  opens.get('c')?.resolve()
+  expect(await results).toMatchObject([
+    { reason: { message: 'damaged' } },
+    { reason: { message: 'ended' } },
+    { value: 'c' },
+  ])
+})

@@ -20,6 +20,7 @@ export class StandbyTurns {
   readonly #clock: Clock
   readonly #timers: Timers
   #last: Promise<void> = Promise.resolve()
+  #opened: Promise<void> = Promise.resolve()
 
   constructor(clock: Clock, timers: Timers) {
     this.#clock = clock
@@ -36,6 +37,23 @@ export class StandbyTurns {
       batchBytes: STANDBY_BATCH_BYTES,
       pause: () => (this.#clock.monotonic() < untilMs ? undefined : this.#next().then(begin)),
       rest: (signal) => restFor(this.#timers, STANDBY_REST_MS, signal),
+    }
+  }
+
+  /**
+   * Opens the state of one standby at a time. An open checks all files, and reads one of them in each turn of the event loop; the
+   * tasks would wait for those of all standbys. Rejects with the signal's reason if that is aborted before the open begins.
+   */
+  async open<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.#opened
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#opened = promise
+    await before
+    try {
+      signal.throwIfAborted()
+      return await open()
+    } finally {
+      resolve()
     }
   }
 

@@ -2,10 +2,11 @@ import type { StandbyStatus } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { restFor } from '../container/rest-for.ts'
-import { ChangelogFollower, type Pacing } from '../task/changelog-follower.ts'
+import { ChangelogFollower } from '../task/changelog-follower.ts'
 import { localStateOptions, taskId } from '../task/local-state-options.ts'
 import { type LocalState, openLocalState } from '../task/open-local-state.ts'
 import type { TaskSpec } from '../task/task-spec.ts'
+import type { StandbyTurns } from './standby-turns.ts'
 
 /** After a failure, a standby begins again after this time: a full disk stays full for a while, and each try costs a restore. */
 const STANDBY_RETRY_MS = 10_000
@@ -15,7 +16,7 @@ export interface StandbyOptions {
   /** The task that it follows. */
   readonly spec: TaskSpec
   readonly catalog: Catalog
-  readonly pacing: Pacing
+  readonly turns: StandbyTurns
   /** Called when it becomes ready, or is not ready any more. */
   readonly changed: () => void
 }
@@ -117,14 +118,14 @@ export class Standby {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { spec, catalog, pacing, changed } = this.#options
+    const { spec, catalog, turns, changed } = this.#options
     const { log, topology, partition } = spec
     this.#records = 0
     const use = log.capabilities.local ? 'standby beside the task' : 'standby'
-    const local = await openLocalState(localStateOptions(spec, catalog), use)
+    const local = await turns.open(() => openLocalState(localStateOptions(spec, catalog), use), signal)
     this.#local = local
     signal.throwIfAborted()
-    const follower = new ChangelogFollower(log, local.state, topology, partition, pacing)
+    const follower = new ChangelogFollower(log, local.state, topology, partition, turns.pacing())
     const catchUp = async () => {
       const progress = (done: number, total: number) => this.#sawEnd(local, total - done)
       this.#records += (await follower.catchUp({ to: 'committed', signal, progress })).records

@@ -53,7 +53,7 @@ export class Standbys {
         this.#isNews = true
         this.#changed()
       }
-      this.#standbys.set(id, new Standby({ spec, catalog, pacing: this.#turns.pacing(), changed }))
+      this.#standbys.set(id, new Standby({ spec, catalog, turns: this.#turns, changed }))
     }
     // A member whose standby was taken away and given back since the last report begins it again.
     this.#isNews = true
