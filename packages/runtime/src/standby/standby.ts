@@ -5,6 +5,7 @@ import { restFor } from '../container/rest-for.ts'
 import { ChangelogFollower } from '../task/changelog-follower.ts'
 import { localStateOptions, taskId } from '../task/local-state-options.ts'
 import { type LocalState, openLocalState } from '../task/open-local-state.ts'
+import type { CopyUse } from '../task/state-copies.ts'
 import type { TaskSpec } from '../task/task-spec.ts'
 import type { StandbyTurns } from './standby-turns.ts'
 
@@ -17,6 +18,8 @@ export interface StandbyOptions {
   readonly spec: TaskSpec
   readonly catalog: Catalog
   readonly turns: StandbyTurns
+  /** Which copies it may open. */
+  readonly use: CopyUse
   /** Called when it becomes ready, or is not ready any more. */
   readonly changed: () => void
 }
@@ -118,10 +121,9 @@ export class Standby {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { spec, catalog, turns, changed } = this.#options
+    const { spec, catalog, turns, use, changed } = this.#options
     const { log, topology, partition } = spec
     this.#records = 0
-    const use = log.capabilities.local ? 'standby beside the task' : 'standby'
     const local = await turns.open(() => openLocalState(localStateOptions(spec, catalog), use), signal)
     this.#local = local
     signal.throwIfAborted()

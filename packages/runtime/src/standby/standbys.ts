@@ -21,6 +21,8 @@ export class Standbys {
   readonly #standbys = new Map<string, Standby>()
   /** Those that end beside the container's work. */
   readonly #ending = new Set<Promise<void>>()
+  /** The assignment that was followed last. */
+  #followed: Assignment | undefined
   /** Whether what was reported last may not be true any more. */
   #isNews = false
   #reportFromMs = 0
@@ -41,7 +43,8 @@ export class Standbys {
   }
 
   /** Begins the standbys of an assignment that are new, and deletes those that it leaves out and does not make tasks. */
-  follow({ tasks, standbys }: Assignment, catalog: Catalog): void {
+  follow(assignment: Assignment, catalog: Catalog): void {
+    const { tasks, standbys } = assignment
     for (const [task, standby] of this.#standbys) {
       if (standbys.includes(task) || tasks.includes(task)) continue
       this.#standbys.delete(task)
@@ -53,8 +56,10 @@ export class Standbys {
         this.#isNews = true
         this.#changed()
       }
-      this.#standbys.set(id, new Standby({ spec, catalog, turns: this.#turns, changed }))
+      const use = this.#isShared && !this.#hasOwnCopy(id, assignment) ? 'standby beside the task' : 'standby'
+      this.#standbys.set(id, new Standby({ spec, catalog, turns: this.#turns, use, changed }))
     }
+    this.#followed = assignment
     // A member whose standby was taken away and given back since the last report begins it again.
     this.#isNews = true
   }
@@ -102,9 +107,17 @@ export class Standbys {
 
   /** Ends all standbys, and keeps their files. */
   async close(): Promise<void> {
+    this.#followed = undefined
     const standbys = [...this.#standbys.values()]
     this.#standbys.clear()
     await Promise.all([...standbys.map((standby) => standby.close()), ...this.#ending])
+  }
+
+  /** Whether the owner of a task got it with a standby: then it does not open what the owner before it has left. */
+  #hasOwnCopy(task: string, { members }: Assignment): boolean {
+    const owner = members.find(({ tasks }) => tasks.includes(task))?.member
+    const before = this.#followed?.members.find(({ member }) => member === owner)
+    return before?.standbys?.includes(task) === true
   }
 
   #endBeside(ending: Promise<void>): void {

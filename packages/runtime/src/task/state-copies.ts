@@ -7,9 +7,9 @@ const COPIES_MAX = 8
 export type CopyUse =
   /** The owner of the task. */
   | 'task'
-  /** A standby on a disk that the owner uses too. */
+  /** A standby on a disk that the owner uses too, if the owner may still open the copy that an owner had last. */
   | 'standby beside the task'
-  /** A standby on its container's own disk. */
+  /** A standby on its container's own disk, or one whose owner has another copy. */
   | 'standby'
 
 /**
