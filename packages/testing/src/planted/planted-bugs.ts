@@ -263,7 +263,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'packages/connectors/src/membership/group-state.ts',
     from: 'const isRunning = members.some(([, member]) => runs(member))',
     to: 'const isRunning = false',
-    seed: 2469,
+    seed: 4410,
   },
   {
     name: 'a standby is promoted with what was not committed',
