@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { openFileLog } from '@millrace/connectors/file'
 import type { JobStatus, Log, StandbyStatus } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
@@ -58,23 +58,20 @@ describe('standbys', () => {
 
   test('report how far they are', async () => {
     const [first, second] = await world.pair()
-    const before = (await statusOf(first, ({ standbys: found = [] }) => found.every(isAtEnd))).standbys ?? []
     await world.produce()
     await Promise.all([first.caughtUp(), second.caughtUp()])
-    const areFurther = ({ standbys: found = [] }: JobStatus) =>
-      found.every((standby, at) => isAtEnd(standby) && standby.offset > (before[at]?.offset ?? 0))
-    const { standbys = [] } = await statusOf(first, areFurther)
-    expect(standbys.map(({ task }) => task).sort()).toEqual(tasksOf(await warm(second, 2, 2)))
+    const others = tasksOf(await warm(second, 2, 2))
     // They can be read as the parts of the view that they are.
-    const copies = first.views[0]?.standbys ?? []
-    expect(copies.map(({ partition }) => partition)).toEqual(standbys.map(({ partition }) => partition))
-    for (const { partition, store, position } of copies) {
-      expect(position).toEqual({ numbers: { [partition]: world.rounds * KEYS } })
-      expect(await store.get(`k${partition}`)).toBe(world.rounds)
-    }
+    const copies = () => first.views[0]?.standbys ?? []
+    const ends = copies().map(({ partition }) => ({ numbers: { [partition]: world.rounds * KEYS } }))
+    expect(copies().map(({ partition }) => `numbers-${partition}`)).toEqual(others)
+    await expect.poll(() => copies().map(({ position }) => position), { timeout: 10_000 }).toEqual(ends)
+    for (const { partition, store } of copies()) expect(await store.get(`k${partition}`)).toBe(world.rounds)
+    const { standbys = [] } = await statusOf(first, ({ standbys: found = [] }) => found.every(isAtEnd))
     for (const standby of standbys) {
       expect(standby).toMatchObject({ phase: 'ready', problem: null, partition: Number(standby.task.split('-')[1]) })
       expect(standby.offset).toBeGreaterThan(KEYS)
+      expect(standby.offset).toBe(standby.endOffset)
     }
   })
 
@@ -114,6 +111,28 @@ describe('standbys', () => {
     await world.produce()
     await second.caughtUp()
     expect(await totalsIn(second)).toEqual(world.expected())
+  })
+
+  test('that are still being opened do not delay the end of their container for the others', async () => {
+    await world.produce()
+    const first = await world.start()
+    await first.caughtUp()
+    const opening = Promise.withResolvers<void>()
+    const checked = Promise.withResolvers<undefined>()
+    // The check of a large state takes long.
+    const check: LevelEngine['check'] = async (env, directory) => {
+      if (!/\.\d$/.test(directory)) return levelDb.check(env, directory)
+      opening.resolve()
+      return checked.promise
+    }
+    await warm(first, 4, 0)
+    for (const task of TASKS) cpSync(ownersDirectory(task), `${ownersDirectory(task)}.2`, { recursive: true })
+    const second = await world.start({ engine: { ...levelDb, check } })
+    await opening.promise
+    const ended = second.stop()
+    await expect.poll(() => membersOf(world)).toHaveLength(1)
+    checked.resolve(undefined)
+    await ended
   })
 
   test('that failed are tried again after ten seconds', async () => {
@@ -196,6 +215,9 @@ test('standbys are refused on a log where only one process runs a job', async ()
     message: expect.stringContaining('only one process'),
   })
 })
+
+/** The members of the job's group, by name. */
+const membersOf = ({ jobs }: StandbyWorld) => readdirSync(`${jobs.directory}/jobs/warm/members`)
 
 /** The directory of the copy that the owner of a task had open. */
 function ownersDirectory(task: string): string {

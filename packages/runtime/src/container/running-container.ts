@@ -260,13 +260,14 @@ export class RunningContainer {
     this.#assignments.end()
     const session = this.#session
     this.#session = undefined
-    await session?.close()
+    // The others do not wait for a standby that is still being opened.
+    const ended = this.#standbys.close()
+    await (session?.close() ?? ended).finally(() => ended)
   }
 
   /** Waits for the work beside the loop: it uses what is about to be closed. */
   async #settle(): Promise<void> {
     await this.#tasks.giveUpOpening()
-    await this.#standbys.close()
     await this.#commits.underWay
   }
 
