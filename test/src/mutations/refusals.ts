@@ -156,7 +156,11 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`, `${NODE}/node-server.test.ts#the 65th`],
   'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
-  'runtime/UNSUPPORTED': [`${JOBS}/refusals.test.ts`, `${NODE}/node-server.test.ts#without a socket`],
+  'runtime/UNSUPPORTED': [
+    `${JOBS}/refusals.test.ts`,
+    `${JOBS}/standbys.test.ts#refused`,
+    `${NODE}/node-server.test.ts#without a socket`,
+  ],
   'runtime/VALUE_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/VIEW_INCOMPLETE': [
     `${RUNTIME}/views/view-server.test.ts`,
