@@ -88,7 +88,7 @@ class ChildContainer implements ContainerProcess {
 }
 
 function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
-  const { guarantee, commitIntervalMs } = settings
+  const { guarantee, standbys, commitIntervalMs } = settings
   return [
     'container',
     artefact,
@@ -96,6 +96,8 @@ function argumentsOf(data: string, { artefact, settings, acceptLoss }: Container
     data,
     '--guarantee',
     guarantee,
+    '--standbys',
+    `${standbys}`,
     '--commit-interval',
     `${commitIntervalMs}ms`,
     ...acceptLoss.flatMap((store) => ['--accept-loss', store]),
