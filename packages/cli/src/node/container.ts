@@ -8,6 +8,7 @@ import { jobServer } from '../jobs/job-server.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { portNumber, positiveDurationMs, wholeNumber } from '../values.ts'
+import { CHANNEL_VARIABLE } from './container-messages.ts'
 import { type ContainerReporter, NodeReport, TerminalReport } from './container-reports.ts'
 
 interface ContainerCommandOptions extends DataOptions {
@@ -56,7 +57,7 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
   const end = () => stop.abort()
   const { signal } = stop
   io.stopSignal().addEventListener('abort', end, { once: true })
-  const report = process.send === undefined ? undefined : new NodeReport(end)
+  const report = io.env[CHANNEL_VARIABLE] === 'node' && process.connected ? new NodeReport(end) : undefined
   try {
     const [{ importArtefact }, { artefactDirectory }] = await Promise.all([
       import('../artefact/import-artefact.ts'),
