@@ -9,6 +9,8 @@ import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
+import { runTakeOver } from './take-over/take-over.ts'
+import { runBusyQueries } from './views/busy-queries.ts'
 import { runQueries } from './views/queries.ts'
 import { runSubscribers } from './views/subscribers.ts'
 
@@ -48,6 +50,14 @@ test(
   'each subscriber of a key gets its changes',
   async () => {
     expect(await runSubscribers(50, 1000, 1)).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'the view server and a bare server answer while their job is busy',
+  async () => {
+    expect(await runBusyQueries(300_000, 20, 1)).not.toContain('NaN')
   },
   TEST_MS_MAX,
 )
@@ -108,6 +118,21 @@ test(
     const report = await runUpdates(1000, 3000, 1)
     expect(report).toContain('on Millrace')
     expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a process takes a killed one over from a standby without a restore, and without any state by reading its changelog',
+  async () => {
+    const report = await runTakeOver(300_000, 1)
+    const restored = report
+      .split('\n')
+      .slice(2, 5)
+      .map((line) => Number.parseInt(line.split(' | ')[2] ?? '', 10))
+    expect(restored[0]).toBe(0)
+    expect(restored[1]).toBe(0)
+    expect(restored[2]).toBeGreaterThanOrEqual(300)
   },
   TEST_MS_MAX,
 )

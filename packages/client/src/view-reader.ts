@@ -9,6 +9,7 @@ import {
   listField,
   partsField,
   positionField,
+  staleField,
   textField,
   windowField,
 } from './json-fields.ts'
@@ -44,7 +45,7 @@ export class ViewReader<K, V> {
 
   async value(key: K, window: number | undefined, options: ReadOptions): Promise<WindowedAnswer<V>> {
     const codec = await this.#codec()
-    const parameters = { key: keyToText(codec.key, key), window, ...waitParameters(options) }
+    const parameters = { key: keyToText(codec.key, key), window, ...readParameters(options) }
     const { body, error } = await this.#transport.request(this.#path('value'), parameters, options.signal)
     if (error !== undefined && error.code !== 'VALUE_MISSING') throw error
     return this.#checked(() => {
@@ -53,6 +54,7 @@ export class ViewReader<K, V> {
         value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
         ...(found && { window: found }),
         position: positionField(body),
+        ...staleField(body),
         ...completeFromField(body),
       }
     })
@@ -77,7 +79,7 @@ export class ViewReader<K, V> {
       limit,
       cursor,
       parts: options.parts,
-      ...waitParameters(options),
+      ...readParameters(options),
     }
     const path = this.#path(key === undefined ? 'entries' : 'windows')
     const body = await this.#transport.read(path, parameters, options.signal)
@@ -89,6 +91,7 @@ export class ViewReader<K, V> {
       position: positionField(body),
       ...completeFromField(body),
       ...partsField(body),
+      ...staleField(body),
     }))
   }
 
@@ -142,6 +145,6 @@ function decoded<K, V>(codec: Pick<ViewCodec<K, unknown>, 'key'>, json: unknown,
   return { key: codec.key.fromJson(field(json, 'key')), window: windowField(json), value }
 }
 
-function waitParameters({ after, timeoutMs }: ReadOptions) {
-  return { after: after && formatPosition(after), timeout: timeoutMs }
+function readParameters({ after, timeoutMs, stale }: ReadOptions) {
+  return { after: after && formatPosition(after), timeout: timeoutMs, stale: stale === true ? 'true' : undefined }
 }

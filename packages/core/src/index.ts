@@ -36,7 +36,14 @@ export type {
   LogLine,
   RestoreProgress,
 } from './contracts/job-report.ts'
-export type { InputStatus, JobProblem, JobStatus, TaskCounts, TaskStatus } from './contracts/job-status.ts'
+export type {
+  InputStatus,
+  JobProblem,
+  JobStatus,
+  StandbyStatus,
+  TaskCounts,
+  TaskStatus,
+} from './contracts/job-status.ts'
 export type {
   Claim,
   Cleanup,

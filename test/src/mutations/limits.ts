@@ -175,6 +175,12 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${HTTP}/connection-limits.test.ts`],
   },
   'runtime/COPIES_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/task/open-local-state.test.ts`] },
+  'runtime/REPORT_RETRY_MS': { becomes: NEVER, tests: [`${JOBS}/standbys.test.ts#report fails`] },
+  'runtime/STANDBYS_MAX': { becomes: NO_BOUND, tests: [`${JOBS}/standbys.test.ts#of each task is refused`] },
+  'runtime/STANDBY_BATCH_BYTES': { becomes: NO_BOUND, tests: [`${RUNTIME}/standby/standby-turns.test.ts`] },
+  'runtime/STANDBY_REST_MS': { becomes: NEVER, tests: [`${RUNTIME}/standby/standby-turns.test.ts`] },
+  'runtime/STANDBY_RETRY_MS': { becomes: NEVER, tests: [`${JOBS}/standbys.test.ts#after ten seconds`] },
+  'runtime/STANDBY_SLICE_MS': { becomes: NO_BOUND, tests: [`${RUNTIME}/standby/standby-turns.test.ts`] },
   'runtime/DIRTY_BYTES_MAX': {
     uses: [['if (this.#tasks.dirtyBytes >= dirtyBytesMax) await', 'if (false) await']],
     tests: [`${JOBS}/limits.test.ts`],

@@ -177,6 +177,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
   'runtime/UNSUPPORTED': [
     `${JOBS}/refusals.test.ts`,
+    `${JOBS}/standbys.test.ts#refused`,
     `${NODE}/node-server.test.ts#without a socket`,
     `${NODE}/node-tls.test.ts`,
   ],

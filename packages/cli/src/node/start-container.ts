@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { ERROR_CODES, type ErrorCode, type LogLevel, type StatedError } from '@millrace/core'
 import type { ContainerProcess, ContainerReport, ContainerSpec, StartContainer } from '@millrace/runtime'
 import { Subject } from 'rxjs'
-import { isReport, type MessageToContainer } from './container-messages.ts'
+import { CHANNEL_VARIABLE, isReport, STOP } from './container-messages.ts'
 import { takePrintedLines } from './printed-lines.ts'
 
 /** From `src/node` and from `dist/node`. */
@@ -62,9 +62,8 @@ class ChildContainer implements ContainerProcess {
   stop(): void {
     if (this.#stopping) return
     this.#stopping = true
-    const message: MessageToContainer = 'stop'
     // A process that is about to end has closed the channel.
-    if (this.#child.connected) this.#child.send(message, () => undefined)
+    if (this.#child.connected) this.#child.send(STOP, () => undefined)
   }
 
   kill(): void {
@@ -91,11 +90,11 @@ class ChildContainer implements ContainerProcess {
 /** A container reads the token of its data directory from its file. What it starts, and code of the job, inherit no other. */
 function environment(): NodeJS.ProcessEnv {
   const { MILLRACE_TOKEN: _token, ...others } = process.env
-  return others
+  return { ...others, [CHANNEL_VARIABLE]: 'node' }
 }
 
 function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
-  const { guarantee, commitIntervalMs } = settings
+  const { guarantee, standbys, commitIntervalMs } = settings
   return [
     'container',
     artefact,
@@ -103,6 +102,8 @@ function argumentsOf(data: string, { artefact, settings, acceptLoss }: Container
     data,
     '--guarantee',
     guarantee,
+    '--standbys',
+    `${standbys}`,
     '--commit-interval',
     `${commitIntervalMs}ms`,
     ...acceptLoss.flatMap((store) => ['--accept-loss', store]),

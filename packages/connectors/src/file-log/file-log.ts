@@ -92,7 +92,7 @@ class FileLog implements Log {
 
   constructor(directory: string, env: Env, durability: Durability, topics: TopicStore, groupBatchBytesMax: number) {
     this.location = directory
-    this.capabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
+    this.capabilities = { transactions: 'all', membership: true, local: true, groupBatchBytesMax }
     this.clock = env.clock
     this.#env = env
     this.#durability = durability

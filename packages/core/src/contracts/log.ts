@@ -70,6 +70,8 @@ export interface LogCapabilities {
   readonly transactions: TransactionReach
   /** Several processes share the tasks of a group. */
   readonly membership: boolean
+  /** Whether all processes that use the log run on one machine: the containers of a job then share its state directory. */
+  readonly local: boolean
   /** The largest batch of a group (`RecordGroup`), bytes. A larger record is alone in its batch, if the log takes it. */
   readonly groupBatchBytesMax: number
 }

@@ -199,7 +199,7 @@ test('a page of an allowed origin may read answers and errors, and no other page
     expect(answer.status).toBe(status)
     expect(answer.headers).toMatchObject({
       'access-control-allow-origin': PAGE,
-      'access-control-expose-headers': 'millrace-position, retry-after',
+      'access-control-expose-headers': 'millrace-position, millrace-stale, retry-after',
       vary: 'origin',
     })
   }

@@ -10,12 +10,12 @@ import type { QueryShare } from './query-budget.ts'
 import { findPage, type PageEffort } from './read-view.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
+import { answerFrom, refuseStaleWait, STALE_PARAMETER } from './stale-answer.ts'
 import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
   prefixParameter,
-  queriedParts,
   requireFound,
   requireReflected,
   WAIT_PARAMETERS,
@@ -31,6 +31,7 @@ const PAGE_PARAMETERS = [
   'order',
   'bytes',
   PARTS_PARAMETER,
+  STALE_PARAMETER,
   ...WAIT_PARAMETERS,
 ]
 
@@ -69,24 +70,28 @@ async function answerPage(
     limit: limit ?? PAGE_LIMIT_DEFAULT,
     ...(bytes !== undefined && { bytesMax: bytes }),
   }
+  refuseStaleWait(query)
   const client = c.req.raw.signal
   const wanted = await waitAsRequested(view, sources, query, client)
-  requireFound(queriedParts(view, sources, query, client))
+  await answerFrom(view, sources, query, client, async (queried) => requireFound(queried))
   const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
   // The sources that the page is read from: they may have changed during the wait for room.
-  const { here, remote, answerFields } = requireFound(queriedParts(view, sources, query, client))
-  const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
-  const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
-  requireReflected(view, wanted, position)
-  const text = formatPosition(position)
-  const rest = {
-    next: page.next === null ? null : encodeCursor(order, page.next),
-    position: text,
-    ...completeness(view),
-    ...answerFields,
-  }
-  // The entries are JSON already: encoding them showed how large the page is.
-  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, text, share)
+  return answerFrom(view, sources, query, client, async (queried) => {
+    const { here, remote, answerFields } = requireFound(queried)
+    const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
+    const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
+    requireReflected(view, wanted, position)
+    const text = formatPosition(position)
+    const rest = {
+      next: page.next === null ? null : encodeCursor(order, page.next),
+      position: text,
+      ...completeness(view),
+      ...answerFields,
+    }
+    // The entries are JSON already: encoding them showed how large the page is.
+    const json = `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`
+    return answer(c, json, text, share, answerFields.stale)
+  })
 }
 
 function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {

@@ -21,6 +21,10 @@ export interface ServedView {
   readonly parts: readonly ViewPart[]
   /** The processes that have the other parts, as far as they are known. */
   readonly remoteOwners: readonly RemoteOwner[]
+  /** Copies of parts of other processes, as of this container's standbys. Absent: none. */
+  readonly standbys?: readonly ViewPart[]
+  /** The processes that have such copies of parts, as far as they are known. Absent: none. */
+  readonly remoteStandbys?: readonly RemoteOwner[]
 }
 
 /** Another process of the job, and what it has of a view. */
