@@ -115,7 +115,10 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${NODE}/node-tls.test.ts`,
   ],
   'runtime/ARTEFACT_DAMAGED': [`${ARTEFACTS}/artefact-directory.test.ts`],
-  'runtime/ARTEFACT_MISSING': [`${ARTEFACTS}/artefact-directory.test.ts`, `${NODE}/node-attacks.test.ts#a POST to`],
+  'runtime/ARTEFACT_MISSING': [
+    `${ARTEFACTS}/artefact-directory.test.ts#if it does not exist`,
+    `${NODE}/node-attacks.test.ts#a POST to`,
+  ],
   'runtime/ARTEFACT_TOO_LARGE': [`${ARTEFACTS}/transfer.test.ts`],
   'runtime/ARTEFACT_VERSION': [`${ARTEFACTS}/artefact-directory.test.ts`],
   'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
@@ -168,7 +171,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOO_MANY_QUERIES': [
     `${RUNTIME}/views/query-budget.test.ts`,
     `${RUNTIME}/views/heavy-queries.test.ts`,
-    `${NODE}/node-limits.test.ts#read the history`,
+    `${NODE}/node-limits.test.ts`,
   ],
   'runtime/TOO_MANY_UPLOADS': [`${NODE}/node-attacks.test.ts#a third artefact`],
   'runtime/SYSTEM_CALL_FAILED': [`${NODE}/node-limits.test.ts#fills up`],
@@ -179,7 +182,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${JOBS}/refusals.test.ts`,
     `${JOBS}/standbys.test.ts#refused`,
     `${NODE}/node-server.test.ts#without a socket`,
-    `${NODE}/node-tls.test.ts`,
+    `${NODE}/node-tls.test.ts#has no certificate`,
   ],
   'runtime/VALUE_MISSING': [`${RUNTIME}/views/view-server.test.ts`],
   'runtime/VIEW_INCOMPLETE': [

@@ -184,14 +184,14 @@ test.each([
   ['a change', '/deploy', ADMIN],
   ['an artefact with the wrong token', '/artefacts', READ],
 ])('a client that does not send the body of %s in time loses its connection', async (_what, path, token) => {
-  const { exchange } = await servedNode({ limits: { requestMsMax: 100 } })
+  const { exchange } = await servedNode({ limits: { requestMsMax: 500 } })
   const sent = head(`POST ${path}`, JSON_TYPE, 'Content-Length: 9').replace(ADMIN, token)
   const answer = await exchange(`${sent}{`)
   expect(answer === '' || answer.startsWith('HTTP/1.1 401 ')).toBe(true)
 })
 
 test('an artefact may take longer to come than other bodies', async () => {
-  const { exchange, server } = await servedNode({ limits: { requestMsMax: 100 } })
+  const { exchange, server } = await servedNode({ limits: { requestMsMax: 500 } })
   const artefact = encodeArtefact(countsArtefact())
   const headers = {
     authorization: `Bearer ${ADMIN}`,
@@ -214,7 +214,7 @@ test('an artefact may take longer to come than other bodies', async () => {
 })
 
 test('an artefact that does not come in time loses its connection too, and its place is free again', async () => {
-  const { admin, exchange } = await servedNode({ limits: { requestMsMax: 50, bodyMsMax: 100 } })
+  const { admin, exchange } = await servedNode({ limits: { requestMsMax: 400, bodyMsMax: 800 } })
   const sent = head('POST /artefacts', JSON_TYPE, 'Content-Length: 9')
   for (let time = 0; time < 3; time++) expect(await exchange(sent)).not.toContain(' 200 ')
   expect(await admin.upload(encodeArtefact(countsArtefact()))).toMatch(/^[0-9a-f]{64}$/)

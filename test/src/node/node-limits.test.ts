@@ -67,7 +67,7 @@ test.each([
   ['does not answer', false],
   ['stops in the middle of its answer', true],
 ])('a request that is passed on to a container which %s ends', async (_what, begins) => {
-  const { deployWithViews, exchange } = await servedNode({ limits: { forwardSilenceMsMax: 50 } })
+  const { deployWithViews, exchange } = await servedNode({ limits: { forwardSilenceMsMax: 1000 } })
   await deployWithViews((_request, response) => {
     if (begins) response.writeHead(200).write('begun')
   })
@@ -134,7 +134,7 @@ test('a client that does not take its answer loses it, and its place is free', a
 })
 
 test('a deploy answers for longer than a request may take, and a connection without a request does not stay', async () => {
-  const { admin, exchange, server } = await servedNode({ limits: { requestMsMax: 100, keepAliveMs: 50 } }, 1000)
+  const { admin, exchange, server } = await servedNode({ limits: { requestMsMax: 500, keepAliveMs: 100 } }, 1500)
   const artefact = await admin.upload(encodeArtefact(countsArtefact()))
   const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' }
   const deployed = async () => {
