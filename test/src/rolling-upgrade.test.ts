@@ -48,7 +48,7 @@ test('processes of a changed job replace those that run, one by one, and no reco
     return process
   }
   const upgrade = async () => {
-    const process = start(['run', '--no-check', '--upgrade', '--start-empty', 'counts', changed, ...data])
+    const process = start(['run', '--no-check', '--upgrade', '--accept-loss', 'counts', changed, ...data])
     await process.line(/waits until/)
     return process
   }
@@ -57,7 +57,7 @@ test('processes of a changed job replace those that run, one by one, and no reco
   const old = [await startOld(), await startOld()]
   await produce()
   await sumsAre(1)
-  const refused = await run(['run', '--no-check', '--start-empty', 'counts', changed, ...data])
+  const refused = await run(['run', '--no-check', '--accept-loss', 'counts', changed, ...data])
   expect(refused.stderr).toMatch(/JOB_CHANGED.*start this job as an upgrade/)
   const behind = await run(['run', '--no-check', '--upgrade', changed, ...data])
   expect(behind).toMatchObject({ code: 5, stderr: expect.stringMatching(/STORE_BEHIND/) })

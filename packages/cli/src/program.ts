@@ -3,6 +3,7 @@ import { backupCommand } from './backup/backup.ts'
 import { restoreCommand } from './backup/restore.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { EXIT_HELP } from './exit-codes.ts'
+import { planCommand } from './jobs/plan.ts'
 import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
@@ -46,6 +47,7 @@ Examples:
 ${EXIT_HELP}`,
     )
     .addCommand(runCommand(io))
+    .addCommand(planCommand(io))
     .addCommand(resetCommand(io))
     .addCommand(topicsCommand(io))
     .addCommand(queryCommand(io))

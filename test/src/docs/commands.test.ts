@@ -102,12 +102,34 @@ test('every other command of the documents runs in a clone that has the topics a
   const serving = await outputOf(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
-    // npm run published tries the commands of the project's guide, with the packages. Benchmarks take long, and the rest
-    // are for tests.
-    .filter(({ path }) => !/guide\/project|performance|crash-tests|reliability/.test(path))
+    // npm run published tries the commands of the project's guide, with the packages, and the next test those of the guide about
+    // changes. Benchmarks take long, and the rest are for tests.
+    .filter(({ path }) => !/guide\/(project|changing)|performance|crash-tests|reliability/.test(path))
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language }) => language === 'sh')
     .flatMap(({ code }) => code.trim().split('\n'))
   expect(lines.length).toBeGreaterThan(3)
   for (const line of lines) expect(await runLine(line.replaceAll('4711', port)), line).toMatchObject({ code: 0 })
+})
+
+test('the commands of the guide about changes print what it shows', { timeout: TEST_MS_MAX }, async () => {
+  const blocks = codeBlocks(readFileSync(join(clone.path, 'docs/guide/changing-a-job.md'), 'utf8'))
+  for (const { code } of blocks) {
+    const [, name] = /^\/\/ (\S+\.ts)\n/.exec(code) ?? []
+    if (name !== undefined) writeFileSync(join(clone.path, name), code)
+  }
+  let printed = ''
+  let shown = 0
+  for (const { language, code } of blocks) {
+    if (language === '') {
+      expect(printed).toBe(code)
+      shown++
+    }
+    for (const line of language === 'sh' ? code.trim().split('\n') : []) {
+      const { code: exit, stdout, stderr } = await runLine(line)
+      expect(exit, `${line}: ${stderr}`).toBe(stdout.includes('is refused') ? 5 : 0)
+      printed = stdout
+    }
+  }
+  expect(shown).toBe(2)
 })

@@ -64,6 +64,11 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     await driver.send(plain('flights'), delayed(20), delayed(35), delayed(5))
     expect(await row(driver, 'delays', 'ATL')).toBe(35)
   },
+  async website(driver) {
+    const visit = { key: 'ann', value: { page: '/' } }
+    await driver.send(plain('visits'), visit, visit)
+    expect(await row(driver, 'by-visitor', 'ann')).toBe(2)
+  },
   async 'log-errors'(driver) {
     const lines = topic('log-lines', { value: json<object>() })
     const [error, info] = ['error', 'info'].map((level) => ({ value: { host: 'a', level } }))

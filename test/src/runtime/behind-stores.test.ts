@@ -57,7 +57,7 @@ describe('a store that was away while its inputs moved on', () => {
     expect(refused).toMatchObject({ code: 'STORE_BEHIND', place: { job: 'j', store: 'two', task: 'numbers-0' } })
     expect(refused.message).toContain('numbers/0 from offset 10 to 20')
     expect(refused.message).toContain('millrace reset j')
-    expect(refused.message).toContain('--start-empty two')
+    expect(refused.message).toContain('--accept-loss two')
     // The version that ran last continues, and has lost nothing.
     expect(await world.rows(job('j', one), 'one')).toEqual(new Map([['k', 20]]))
     await world.runToEnd(job('j', one))
@@ -67,12 +67,12 @@ describe('a store that was away while its inputs moved on', () => {
   test('starts empty if that is allowed, and never gets back what it had, also without local state', async () => {
     const notices: string[] = []
     const both = job('j', one, two)
-    await world.runToEnd(both, { startEmpty: ['two'], onNotice: (notice) => notices.push(notice) })
+    await world.runToEnd(both, { acceptLoss: ['two'], onNotice: (notice) => notices.push(notice) })
     expect(notices.join('\n')).toContain('Store two starts empty. It counts from numbers/0=20 on')
     expect(await world.rows(both, 'two')).toEqual(new Map([['k', 1]]))
     expect(await world.rows(both, 'one')).toEqual(new Map([['k', 21]]))
     // The same option again, as in a service's file, does not change anything.
-    await run(both, { startEmpty: ['two'] })
+    await run(both, { acceptLoss: ['two'] })
     rmSync(world.stateDirectory, { recursive: true })
     expect(await world.rows(both, 'two')).toEqual(new Map([['k', 11]]))
     expect(await world.rows(both, 'one')).toEqual(new Map([['k', 31]]))
@@ -95,7 +95,7 @@ test('a job whose outputs are visible at once refuses and empties its stores as 
   await run(job('j', one), { guarantee })
   const both = job('j', one, two)
   expect(await refusalOf(both, { guarantee })).toMatchObject({ code: 'STORE_BEHIND' })
-  await run(both, { guarantee, startEmpty: ['two'] })
+  await run(both, { guarantee, acceptLoss: ['two'] })
   expect(await entriesOf('two')).toBe(0)
   expect(await world.rows(both, 'two')).toEqual(new Map([['k', 10]]))
 })
@@ -106,7 +106,7 @@ test('a store with more entries than one transaction deletes starts empty, and a
   await world.runToEnd(job('j', one, two))
   expect(await entriesOf('two')).toBe(5_200)
   await run(job('j', one))
-  await run(job('j', one, two), { startEmpty: ['two'] })
+  await run(job('j', one, two), { acceptLoss: ['two'] })
   expect(await entriesOf('two')).toBe(0)
   expect(await entriesOf('one')).toBe(5_201)
   expect(await world.rows(job('j', one, two), 'two')).toEqual(new Map([['k', 10]]))
@@ -125,7 +125,7 @@ test('a view that is added to a job that has run is refused, or reports from whe
   await world.runToEnd(job('j', one))
   const both = job('j', one, two)
   expect(await refusalOf(both)).toMatchObject({ code: 'STORE_BEHIND', place: { store: 'two' } })
-  await run(both, { startEmpty: ['two'] })
+  await run(both, { acceptLoss: ['two'] })
   expect(await world.rows(both, 'two')).toEqual(new Map([['k', 10]]))
   const container = await world.start(both)
   expect(container.views.find(({ name }) => name === 'two')?.completeFrom).toEqual({ numbers: { 0: 10, 1: 1 } })
@@ -139,7 +139,7 @@ test('a store behind a repartition is refused for what it missed in the sources,
   const refused = await refusalOf(both)
   expect(refused).toMatchObject({ code: 'STORE_BEHIND', place: { store: 'by-digit' } })
   expect(refused.message).toContain('numbers/0 from offset 10 to 20')
-  await run(both, { startEmpty: ['by-digit'] })
+  await run(both, { acceptLoss: ['by-digit'] })
   const counts = await world.rows(both, 'by-digit')
   expect([...counts.values()].reduce<number>((sum, count) => sum + Number(count), 0)).toBe(10)
   const container = await world.start(both)
@@ -150,7 +150,7 @@ test('a store behind a repartition is refused for what it missed in the sources,
 test('containers of one job that start together with a store that starts empty agree on it', async () => {
   await run(job('j', one))
   const both = job('j', one, two)
-  const containers = await Promise.all([1, 2, 3].map(() => world.start(both, { startEmpty: ['two'] })))
+  const containers = await Promise.all([1, 2, 3].map(() => world.start(both, { acceptLoss: ['two'] })))
   await world.produce('numbers', numbers.value, [
     { key: 'k', value: 1, timestamp: 5000 },
     { key: 'l', value: 1, timestamp: 5000, partition: 1 },
@@ -194,9 +194,9 @@ test('a job whose stores are taken away and brought back counts every record, or
     for (const name of present) model.set(name, { from: model.get(name)?.from ?? 0, leftAt: undefined })
     for (const [name, known] of model) if (!present.includes(name)) known.leftAt ??= total
     if (records) {
-      await run(theJob, { startEmpty: behind })
+      await run(theJob, { acceptLoss: behind })
       total += 10
-    } else await world.runToEnd(theJob, { startEmpty: behind })
+    } else await world.runToEnd(theJob, { acceptLoss: behind })
     const counted = [...(await world.allRows(theJob))].map(([name, rows]) => {
       return [name, [...rows.values()].reduce<number>((sum, count) => sum + Number(count), 0)]
     })

@@ -157,7 +157,7 @@ describe('a store whose name means something else now', () => {
     expect(refused).toMatchObject({ message: expect.stringMatching(message) })
     const sizeBefore = (await world.rows(before, 's')).size
     expect(sizeBefore).toBeGreaterThan(0)
-    await world.runToEnd(after, { startEmpty: ['s'] })
+    await world.runToEnd(after, { acceptLoss: ['s'] })
     expect((await world.rows(after, 's')).size).toBe(0)
     expect(await world.start(before).catch((error: RefusedError) => error)).toMatchObject({ code: 'STORE_CHANGED' })
   })
@@ -178,7 +178,7 @@ describe('a store whose name means something else now', () => {
     await world.runToEnd(first)
     const text = topic('numbers', { key: string(), value: string() })
     const second = job('j', stream(text).repartition('r').groupByKey().count('s'))
-    const refused = await world.start(second, { startEmpty: ['s'] }).catch((error: RefusedError) => error)
+    const refused = await world.start(second, { acceptLoss: ['s'] }).catch((error: RefusedError) => error)
     expect(refused).toMatchObject({ code: 'STORE_CHANGED', place: { topic: 'j.r.repartition' } })
     expect(refused).toMatchObject({ message: expect.stringContaining('value serde json, now string') })
   })
@@ -194,9 +194,9 @@ describe('a store whose name means something else now', () => {
       sum,
       sum.filter((value) => value > 1, { name: 'large' }),
     )
-    const refused = await world.start(changed, { startEmpty: ['rows'] }).catch((error: RefusedError) => error)
+    const refused = await world.start(changed, { acceptLoss: ['rows'] }).catch((error: RefusedError) => error)
     expect(refused).toMatchObject({ place: { store: 'large' }, message: expect.stringContaining('computed from rows') })
-    await world.runToEnd(changed, { startEmpty: ['rows', 'large'] })
+    await world.runToEnd(changed, { acceptLoss: ['rows', 'large'] })
     await produce(5)
     await world.runToEnd(changed)
     expect(await world.rows(changed, 'large')).toEqual(new Map([['k', 5]]))

@@ -107,7 +107,7 @@ describe('a start is refused', () => {
   })
 
   test('if a store is to start empty that the job does not have', async () => {
-    await expect(world.start(job('counting', counts), { startEmpty: ['sums'] })).rejects.toMatchObject({
+    await expect(world.start(job('counting', counts), { acceptLoss: ['sums'] })).rejects.toMatchObject({
       code: 'JOB_INVALID',
       message: expect.stringMatching(/no store sums .* Its stores: counts/),
     })

@@ -4,6 +4,7 @@ import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
@@ -16,7 +17,7 @@ interface RunOptions extends DataOptions {
   readonly port: number
   readonly commitInterval?: number
   readonly guarantee: Guarantee
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
   readonly allowOrigin: readonly string[]
   readonly upgrade?: boolean
   readonly check: boolean
@@ -42,7 +43,9 @@ export function runCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
-    .addOption(repeatable('--start-empty <store>', 'a store that starts empty if it cannot continue; may be repeated'))
+    .addOption(
+      repeatable('--accept-loss <store>', 'a store that may start empty if it cannot continue; may be repeated'),
+    )
     .option(
       '--upgrade',
       'for a changed job: wait until the processes of the old job have ended, then continue with their state',
@@ -55,8 +58,8 @@ export function runCommand(io: Io): Command {
 The TypeScript of this command checks the types of the job file. Then the file runs as it is, without a build step.
 Several processes can run a job on one data directory. They share its tasks, and if one dies, the others take its tasks. All
 processes of a job must have the same guarantee.
-The start is refused if a store missed records, or is now computed in another way. With --start-empty the store starts empty, and
-its view reports from which position it counts. After "millrace reset <job>" everything is computed again.
+The start is refused if a store missed records, or is now computed in another way. With --accept-loss the store starts empty, and
+its view reports from which position it counts. "millrace plan <job.ts>" shows this before the start. After "millrace reset <job>" everything is computed again.
 SIGTERM and SIGINT commit what was processed, and exit with 0. A second signal exits at once: the next start
 processes again what was not committed.
 
@@ -66,13 +69,6 @@ Examples:
   $ millrace run job.ts --port 4711 --data /var/lib/millrace`,
     )
     .action((file: string, options: RunOptions) => run(io, file, options))
-}
-
-/** An option that collects the values of all its uses. */
-export function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .argParser((value: string, before: readonly string[]) => [...before, value])
-    .default([], 'none')
 }
 
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {
@@ -105,7 +101,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       stateDirectory: resolve(options.data, 'state'),
       ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
       guarantee: options.guarantee,
-      startEmpty: options.startEmpty,
+      acceptLoss: options.acceptLoss,
       untilEnd: options.untilEnd === true,
       upgrade: options.upgrade === true,
       signal: stop,

@@ -6,7 +6,7 @@ import { Command, Option } from 'commander'
 import { importArtefact } from '../artefact/import-artefact.ts'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { jobServer } from '../jobs/job-server.ts'
-import { repeatable } from '../jobs/run.ts'
+import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { portNumber, positiveDurationMs } from '../values.ts'
 import { type ContainerReporter, NodeReport, TerminalReport } from './container-reports.ts'
@@ -15,7 +15,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly port: number
   readonly commitInterval?: number
   readonly guarantee: Guarantee
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
   readonly allowOrigin: readonly string[]
 }
 
@@ -35,7 +35,7 @@ export function containerCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
-    .addOption(repeatable('--start-empty <store>', 'a store that starts empty if it cannot continue; may be repeated'))
+    .addOption(repeatable('--accept-loss <store>', 'a store that starts empty if it cannot continue; may be repeated'))
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -95,7 +95,7 @@ async function runContainer(
     stateDirectory: resolve(options.data, 'state'),
     ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
     guarantee: options.guarantee,
-    startEmpty: options.startEmpty,
+    acceptLoss: options.acceptLoss,
     upgrade: true,
     signal,
     server,

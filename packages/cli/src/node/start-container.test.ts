@@ -10,7 +10,7 @@ const SPEC: ContainerSpec = {
   container: '1.1',
   artefact: 'f00',
   settings: { containers: 1, guarantee: 'at-least-once', commitIntervalMs: 250, heapBytesMax: 128 * 1024 * 1024 },
-  startEmpty: ['totals', 'counts'],
+  acceptLoss: ['totals', 'counts'],
 }
 
 let directory: string
@@ -39,7 +39,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --start-empty totals --start-empty counts'.split(
+    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --accept-loss totals --accept-loss counts'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

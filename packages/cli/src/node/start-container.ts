@@ -87,7 +87,7 @@ class ChildContainer implements ContainerProcess {
   }
 }
 
-function argumentsOf(data: string, { artefact, settings, startEmpty }: ContainerSpec): string[] {
+function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
   const { guarantee, commitIntervalMs } = settings
   return [
     'container',
@@ -98,7 +98,7 @@ function argumentsOf(data: string, { artefact, settings, startEmpty }: Container
     guarantee,
     '--commit-interval',
     `${commitIntervalMs}ms`,
-    ...startEmpty.flatMap((store) => ['--start-empty', store]),
+    ...acceptLoss.flatMap((store) => ['--accept-loss', store]),
   ]
 }
 

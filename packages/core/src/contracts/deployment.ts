@@ -37,7 +37,7 @@ export interface Deployment {
   readonly previous: Release | null
   readonly desired: Desired
   /** The stores that the deploy under way may start empty; null if no deploy is under way. */
-  readonly trial: { readonly startEmpty: readonly string[] } | null
+  readonly trial: { readonly acceptLoss: readonly string[] } | null
   /** Why it failed, if `desired` is `failed`. */
   readonly error: StatedError | null
 }

@@ -1,6 +1,6 @@
 import { windowMsOf } from '../contracts/store-shape.ts'
 import type { Job } from '../dsl/job.ts'
-import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { PlanNode, SourceNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
@@ -32,6 +32,10 @@ export interface InputDescription {
   readonly value: string
   /** Whether the job owns the topic. */
   readonly internal: boolean
+  /** Whose event times count: those that the records carry, or those of the topic's callback. Absent if the job owns the topic. */
+  readonly times?: 'record' | 'callback'
+  /** How far an event time may be ahead of the clock, ms; absent: without a limit, or the job owns the topic. */
+  readonly aheadMaxMs?: number
 }
 
 /** A step of a job. */
@@ -84,7 +88,10 @@ function describeSubtopology(
     const inputId = `${id}#${read.size}`
     read.set(node, inputId)
     const { key, value } = node.kind === 'source' ? node.topic : node
-    return { id: inputId, topic, key: key.name, value: value.name, internal: node.kind === 'repartition' }
+    const serdes = { key: key.name, value: value.name }
+    return node.kind === 'repartition'
+      ? { id: inputId, topic, ...serdes, internal: true }
+      : { id: inputId, topic, ...serdes, internal: false, ...timesOf(node) }
   })
   const steps = nodes.map((node, index): StepDescription => {
     const stepId = `${id}#${inputs.length + index}`
@@ -100,6 +107,11 @@ function describeSubtopology(
     }
   })
   return { id, inputs: described, steps }
+}
+
+function timesOf({ topic: { timestamp, aheadMaxMs } }: SourceNode): Pick<InputDescription, 'times' | 'aheadMaxMs'> {
+  const times = timestamp === undefined ? 'record' : 'callback'
+  return Number.isFinite(aheadMaxMs) ? { times, aheadMaxMs } : { times }
 }
 
 function outputTopic(job: string, node: PlanNode): string | undefined {

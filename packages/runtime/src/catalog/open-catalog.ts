@@ -1,20 +1,30 @@
 import { formatPosition, type Log, RefusedError, type TopicDescription } from '@millrace/core'
-import { catalogTopic, jobMeaning, ownValue, storeInputs, type Topology } from '@millrace/core/internal'
+import {
+  type Checkpoint,
+  catalogTopic,
+  jobMeaning,
+  ownValue,
+  storeInputs,
+  type Topology,
+} from '@millrace/core/internal'
 import type { JobTopics } from '../container/topics.ts'
 import type { Outputs } from '../task/outputs.ts'
 import { type Catalog, isCurrent } from './catalog.ts'
 import { readCatalog, writeCatalog } from './catalog-topic.ts'
 import { deleteEntries } from './delete-entries.ts'
-import { type CatalogPlan, planCatalog } from './plan-catalog.ts'
+import { type CatalogChange, type CatalogPlan, planCatalog } from './plan-catalog.ts'
 import type { ReadFrom } from './read-partition.ts'
-import { readProcessed, readStarts } from './read-progress.ts'
+import { processedIn, readCheckpoints, readStarts } from './read-progress.ts'
 import { refuseStores } from './refuse-stores.ts'
+
+/** The topics of a log, by name. */
+type TopicDescriptions = Pick<JobTopics, 'descriptions'>
 
 export interface CheckCatalogOptions extends ReadFrom {
   readonly topology: Topology
-  readonly topics: JobTopics
+  readonly topics: TopicDescriptions
   /** Stores that may start empty, if they cannot continue from where they are. */
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
 }
 
 export interface OpenCatalogOptions extends CheckCatalogOptions {
@@ -44,7 +54,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
     if (plan instanceof RefusedError) throw plan
     await deleteEntries(options, outputs, changelog, plan.obsolete, env.clock.now())
     await writeCatalog(outputs, topic, plan.catalog, env.clock.now())
-    for (const text of noticesOf(plan, found)) notice(text)
+    for (const text of noticesOf(plan, catalogOf(found, changelog.id))) notice(text)
     return plan.catalog
   }
 }
@@ -62,23 +72,39 @@ export async function checkCatalog(options: CheckCatalogOptions): Promise<void> 
 
 /** What the catalog becomes. Throws if the start is refused. */
 async function planFrom(options: CheckCatalogOptions, found: Catalog | undefined): Promise<CatalogPlan> {
-  const { topology, topics, log } = options
+  const { topology, topics } = options
   const changelog = described(topics, topology.changelog)
-  const meaning = jobMeaning(topology)
-  const inputs = storeInputs(topology)
-  // A catalog of another changelog describes a state that was deleted.
-  const before = found?.changelog === changelog.id ? found : undefined
-  await requireKnown(options, before, Object.keys(meaning.repartitions))
-  const sources = new Set(inputs.flatMap((input) => input.sources))
-  const starts = await readStarts(
-    log,
-    Array.from(sources, (source) => described(topics, source)),
-  )
-  const processed = before === undefined ? {} : await readProcessed(options, changelog)
-  const startEmpty = new Set(options.startEmpty)
-  const plan = planCatalog(before, { changelog: changelog.id, meaning, inputs, processed, starts, startEmpty })
+  const before = catalogOf(found, changelog.id)
+  await requireKnown(options, before)
+  const checkpoints = before === undefined ? [] : await readCheckpoints(options, changelog)
+  const plan = planCatalog(before, await readChange(options, checkpoints))
   refuseStores(topology.job, plan)
   return plan
+}
+
+/** A catalog, if it describes this changelog: that of another changelog describes a state that was deleted. */
+export function catalogOf(found: Catalog | undefined, changelog: string | undefined): Catalog | undefined {
+  return found?.changelog === changelog ? found : undefined
+}
+
+/** What the change of a job's stores depends on. Topics that do not exist are taken for empty ones. */
+export async function readChange(
+  { topology, topics: { descriptions }, log, acceptLoss }: CheckCatalogOptions,
+  checkpoints: readonly Checkpoint[],
+): Promise<CatalogChange> {
+  const inputs = storeInputs(topology)
+  const sources = new Set(inputs.flatMap((input) => input.sources))
+  return {
+    changelog: descriptions.get(topology.changelog)?.id ?? '',
+    meaning: jobMeaning(topology),
+    inputs,
+    processed: processedIn(checkpoints),
+    starts: await readStarts(
+      log,
+      [...sources].flatMap((source) => descriptions.get(source) ?? []),
+    ),
+    acceptLoss: new Set(acceptLoss),
+  }
 }
 
 function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefined): string[] {
@@ -103,14 +129,16 @@ function refusalOrThrow(error: unknown): RefusedError {
   throw error
 }
 
-/** Throws if the job's own topics hold records that the catalog does not list. */
-async function requireKnown(
-  { topology, topics, log }: CheckCatalogOptions,
+/**
+ * Throws `JOB_TOPIC_UNFIT` if the job's own topics hold records that the catalog does not list. Topics that do not exist are
+ * taken for empty ones.
+ */
+export async function requireKnown(
+  { topology, topics: { descriptions }, log }: Pick<CheckCatalogOptions, 'topology' | 'topics' | 'log'>,
   before: Catalog | undefined,
-  repartitions: readonly string[],
 ): Promise<void> {
   const { job, changelog } = topology
-  if (before === undefined && !(await isEmpty(log, described(topics, changelog)))) {
+  if (before === undefined && !(await isEmpty(log, descriptions.get(changelog)))) {
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
       `Topic ${changelog} holds state, and topic ${catalogTopic(job)} does not describe it. One of them was deleted, or comes ` +
@@ -119,12 +147,9 @@ async function requireKnown(
       { job, topic: changelog },
     )
   }
-  for (const topic of repartitions) {
-    if (
-      (before !== undefined && Object.hasOwn(before.repartitions, topic)) ||
-      (await isEmpty(log, described(topics, topic)))
-    )
-      continue
+  for (const topic of Object.keys(jobMeaning(topology).repartitions)) {
+    const isKnown = before !== undefined && Object.hasOwn(before.repartitions, topic)
+    if (isKnown || (await isEmpty(log, descriptions.get(topic)))) continue
     throw new RefusedError(
       'JOB_TOPIC_UNFIT',
       `Topic ${topic} holds records that job ${job} did not send, or sent before its changelog was deleted. They would be ` +
@@ -134,14 +159,14 @@ async function requireKnown(
   }
 }
 
-async function isEmpty(log: Log, { name, partitions }: TopicDescription): Promise<boolean> {
-  for (let partition = 0; partition < partitions; partition++) {
-    if ((await log.admin.offsets(name, partition)).end > 0) return false
+async function isEmpty(log: Log, topic: TopicDescription | undefined): Promise<boolean> {
+  for (let partition = 0; partition < (topic?.partitions ?? 0); partition++) {
+    if (topic !== undefined && (await log.admin.offsets(topic.name, partition)).end > 0) return false
   }
   return true
 }
 
-function described({ descriptions }: JobTopics, topic: string): TopicDescription {
+function described({ descriptions }: TopicDescriptions, topic: string): TopicDescription {
   const description = descriptions.get(topic)
   if (description === undefined) throw new Error(`Topic ${topic} is not one of the job's topics`)
   return description

@@ -22,7 +22,7 @@ function plan(before: Catalog | undefined, theJob: Job, change: Partial<CatalogC
     inputs: storeInputs(topology),
     processed: {},
     starts: { a: { 0: 0, 1: 0 } },
-    startEmpty: new Set(),
+    acceptLoss: new Set(),
     ...change,
   })
 }
@@ -65,8 +65,8 @@ describe('the catalog of a job', () => {
       { store: 'two', subtopology: 'a', changes: [], missed, emptied: [] },
       { store: 'byTen', subtopology: 'j.byTen.repartition', changes: [], missed, emptied: [] },
     ])
-    const startEmpty = new Set(['two', 'byTen'])
-    const { catalog, problems, emptied } = plan(before, job('j', one, two, byTen), { processed, startEmpty })
+    const acceptLoss = new Set(['two', 'byTen'])
+    const { catalog, problems, emptied } = plan(before, job('j', one, two, byTen), { processed, acceptLoss })
     expect([problems, emptied]).toEqual([[], ['two', 'byTen']])
     expect(catalog.stores['two']).toMatchObject({ incarnation: 1, completeFrom: { a: { 0: 10 } } })
     expect(catalog.stores['byTen']).toMatchObject({ incarnation: 1, completeFrom: { a: { 0: 10 } } })
@@ -91,7 +91,7 @@ describe('the catalog of a job', () => {
     })
     const [problem] = plan(away, job('j', one, two), at(20)).problems
     expect(problem?.missed).toEqual([{ topic: 'a', partition: 0, from: 10, to: 20 }])
-    const empty = plan(away, job('j', one, two), { ...at(20), startEmpty: new Set(['two']) })
+    const empty = plan(away, job('j', one, two), { ...at(20), acceptLoss: new Set(['two']) })
     expect(empty.obsolete).toEqual(['two'])
     expect(empty.catalog.stores['two']).toMatchObject({
       incarnation: 2,
@@ -99,7 +99,7 @@ describe('the catalog of a job', () => {
       removedAt: null,
     })
     // Its absence is remembered from when it began, whatever else changes meanwhile.
-    const longer = plan(away, job('j', one, byTen), { ...at(20), startEmpty: new Set(['byTen']) }).catalog
+    const longer = plan(away, job('j', one, byTen), { ...at(20), acceptLoss: new Set(['byTen']) }).catalog
     expect(longer.stores['two']).toMatchObject({ removedAt: { a: { 0: 10 } } })
   })
 
@@ -124,7 +124,7 @@ describe('the catalog of a job', () => {
       'step count, now reduce',
       'value serde int64, now json',
     ])
-    const empty = plan(before, changed, { processed: { a: { 0: 10 } }, startEmpty: new Set(['one']) })
+    const empty = plan(before, changed, { processed: { a: { 0: 10 } }, acceptLoss: new Set(['one']) })
     expect(empty.catalog.stores['one']).toMatchObject({ incarnation: 2, completeFrom: { a: { 0: 10 } } })
   })
 
@@ -134,12 +134,12 @@ describe('the catalog of a job', () => {
       .groupByKey()
       .aggregate('one', { init: () => 0, add: (total) => total + 1, value: int64() })
     const largeOf = changed.filter((value) => value > 9, { name: 'large' })
-    const refused = plan(before, job('j', changed, largeOf), { startEmpty: new Set(['one']) })
+    const refused = plan(before, job('j', changed, largeOf), { acceptLoss: new Set(['one']) })
     expect(refused.problems).toEqual([{ store: 'large', subtopology: 'a', changes: [], missed: [], emptied: ['one'] }])
-    const both = plan(before, job('j', changed, largeOf), { startEmpty: new Set(['one', 'large']) })
+    const both = plan(before, job('j', changed, largeOf), { acceptLoss: new Set(['one', 'large']) })
     expect(both.problems).toEqual([])
     // Covers also a store that was removed when what it is computed from started empty.
-    const alone = after([job('j', one, large)], [job('j', changed), { startEmpty: new Set(['one']) }])
+    const alone = after([job('j', one, large)], [job('j', changed), { acceptLoss: new Set(['one']) }])
     expect(plan(alone, job('j', changed, largeOf)).problems[0]?.emptied).toEqual(['one'])
   })
 

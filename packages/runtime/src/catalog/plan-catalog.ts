@@ -23,7 +23,7 @@ export interface CatalogChange {
   /** Where the source topics start. */
   readonly starts: Position
   /** The stores that may start empty. */
-  readonly startEmpty: ReadonlySet<string>
+  readonly acceptLoss: ReadonlySet<string>
 }
 
 /** A store that cannot continue from where it is. */
@@ -60,7 +60,7 @@ export interface CatalogPlan {
 
 /** The catalog of a job whose stores are no longer those of `before`, and the reasons to refuse it. */
 export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
-  const { meaning, inputs, startEmpty } = change
+  const { meaning, inputs, acceptLoss } = change
   const stores = dictionary<CatalogStore>()
   const problems: StoreProblem[] = []
   const emptied: string[] = []
@@ -89,7 +89,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
     }
     if (problem === undefined) continue
     emptied.push(name)
-    if (!startEmpty.has(name)) problems.push(problem)
+    if (!acceptLoss.has(name)) problems.push(problem)
     if (known !== undefined) obsolete.push(storeKeyName({ name, incarnation: known.incarnation }))
   }
   for (const [name, store] of Object.entries(before?.stores ?? {})) {

@@ -8,20 +8,26 @@ const WAIT_MS = 1000
 export interface ReadFrom {
   readonly log: Log
   readonly env: Env
+  /** Leaves out what is not decided yet, and waits for nothing. Default false. */
+  readonly committedOnly?: boolean
 }
 
 /**
  * Calls `take` with every batch of a partition that is there now, including batches that are not decided yet: it waits for
- * these. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
+ * these, unless only what is committed is read. It begins at the offset `from`, or at the partition's start if that is later. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
  */
 export async function readPartition(
-  { log, env }: ReadFrom,
+  { log, env, committedOnly = false }: ReadFrom,
   topic: string,
   partition: number,
   take: (batch: Batch) => void | Promise<void>,
+  from = 0,
 ): Promise<void> {
-  const { start, end } = await wholeLog(log, topic, partition)
-  if (start === end) return
+  const { start: first, end } = await (committedOnly
+    ? log.admin.offsets(topic, partition)
+    : wholeLog(log, topic, partition))
+  const start = Math.max(first, from)
+  if (start >= end) return
   const reader = log.openReader()
   try {
     const batches = await reader.assign(topic, partition, start)

@@ -27,7 +27,7 @@ export function refuseStores(job: string, { problems, changedTopics }: CatalogPl
   const [first] = problems
   if (first === undefined) return
   const lines = problems.map((problem) => `\n- ${problemText(problem)}`).join('')
-  const flags = problems.map(({ store }) => `--start-empty ${store}`).join(' ')
+  const flags = problems.map(({ store }) => `--accept-loss ${store}`).join(' ')
   const changed = problems.find(({ changes }) => changes.length > 0)
   const { store, subtopology, missed } = changed ?? first
   throw new RefusedError(
@@ -40,13 +40,17 @@ export function refuseStores(job: string, { problems, changedTopics }: CatalogPl
   )
 }
 
-function problemText({ store, subtopology, changes, missed, emptied }: StoreProblem): string {
-  const texts = [
+function problemText(problem: StoreProblem): string {
+  return `Store ${problem.store} (tasks ${problem.subtopology}-*) ${problemReasons(problem).join(', and ')}`
+}
+
+/** Why a store cannot continue; each text follows the store's name. */
+export function problemReasons({ changes, missed, emptied }: StoreProblem): readonly string[] {
+  return [
     ...(changes.length === 0 ? [] : [`is computed in another way: ${changes.join('; ')}`]),
     ...(missed.length === 0 ? [] : [`missed ${gapsText(missed)}, which the job processed without it`]),
     ...(emptied.length === 0 ? [] : [`is computed from ${emptied.join(' and ')}, which would start empty`]),
   ]
-  return `Store ${store} (tasks ${subtopology}-*) ${texts.join(', and ')}`
 }
 
 function gapsText(missed: readonly Gap[]): string {

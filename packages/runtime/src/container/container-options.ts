@@ -39,11 +39,11 @@ export interface ContainerOptions {
   /** Process what is there and stop, as a batch job does; containers that share the job stop together. Default false. */
   readonly untilEnd?: boolean
   /**
-   * Stores that may start empty if they cannot continue: they missed records, or are computed differently from what they
-   * hold. Their views then report the position from which they count. Has no effect on stores that can continue. Default:
+   * Stores whose loss is accepted: they start empty if they cannot continue, because they missed records, or are computed
+   * differently from what they hold. Their views then report the position from which they count. Has no effect on stores that can continue. Default:
    * none; then the start is refused.
    */
-  readonly startEmpty?: readonly string[]
+  readonly acceptLoss?: readonly string[]
   /**
    * Whether the container may replace containers that run the same job as it was before a change. It then waits until they
    * have stopped, and goes on with their state. Default false: the start is refused while they run.

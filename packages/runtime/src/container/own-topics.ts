@@ -11,10 +11,7 @@ export interface OwnTopic {
   readonly recordBytesMax: number
 }
 
-/**
- * Finds one of the job's own topics among the existing ones, or creates it. Throws `JOB_TOPIC_UNFIT` for a topic that would
- * lose what the job keeps in it, or that spreads it differently: another program may have created it.
- */
+/** Finds one of the job's own topics among the existing ones, or creates it. Throws as `requireFit` does. */
 export async function findOrCreate(
   log: Log,
   descriptions: ReadonlyMap<string, TopicDescription>,
@@ -22,6 +19,15 @@ export async function findOrCreate(
   own: OwnTopic,
 ): Promise<TopicDescription> {
   const there = descriptions.get(own.topic) ?? (await createOrFind(log, own))
+  requireFit(there, job, own)
+  return there
+}
+
+/**
+ * Throws `JOB_TOPIC_UNFIT` for a topic that would lose what the job keeps in it, or that spreads it differently: another
+ * program may have created it.
+ */
+export function requireFit(there: TopicDescription, job: string, own: OwnTopic): void {
   const problems = [
     there.cleanup === own.cleanup ? [] : `its cleanup is ${there.cleanup}, and must be ${own.cleanup}`,
     there.retentionMs === null
@@ -34,7 +40,7 @@ export async function findOrCreate(
       ? []
       : `it has ${amount(there.partitions, 'partition')}, and the job needs ${own.partitions}`,
   ].flat()
-  if (problems.length === 0) return there
+  if (problems.length === 0) return
   throw new RefusedError(
     'JOB_TOPIC_UNFIT',
     `Topic ${own.topic} cannot be used by job ${job} as its own: ${problems.join('; ')}. Run the job under another name, or run ` +

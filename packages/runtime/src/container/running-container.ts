@@ -90,7 +90,7 @@ export class RunningContainer {
   /** Joins a job, and restores the tasks that it gets first. If that fails, it closes everything again and throws. */
   static async open(options: ContainerOptions): Promise<RunningContainer> {
     const topology = toTopology(options.job)
-    requireStores(topology, options.startEmpty ?? [])
+    requireStores(topology, options.acceptLoss ?? [])
     const container = new RunningContainer(options, topology, await prepareTopics(topology, options.log))
     try {
       await container.#open()

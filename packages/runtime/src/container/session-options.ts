@@ -22,7 +22,7 @@ export function sessionOptions(
     upgrade = false,
     signal,
     sessionTimeoutMs,
-    startEmpty = [],
+    acceptLoss = [],
     onNotice,
     onWaiting,
   } = options
@@ -41,7 +41,7 @@ export function sessionOptions(
     sessionTimeoutMs,
     onNotice,
     onWaiting,
-    checkCatalog: () => checkCatalog({ topology, topics, log, env, startEmpty }),
-    openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, startEmpty, notice }),
+    checkCatalog: () => checkCatalog({ topology, topics, log, env, acceptLoss }),
+    openCatalog: (outputs) => openCatalog({ topology, topics, log, env, outputs, acceptLoss, notice }),
   }
 }

@@ -3,6 +3,7 @@ import {
   catalogTopic,
   dictionary,
   namedTopics,
+  type PartitionPlan,
   type RepartitionNode,
   resolvePartitions,
   type Subtopology,
@@ -45,16 +46,26 @@ function requireTransactions(job: string, { kind, location, capabilities: { tran
   )
 }
 
+/** All topics of a log, by name. */
+export async function topicsByName(log: Log): Promise<Map<string, TopicDescription>> {
+  return new Map((await log.admin.listTopics()).map((topic) => [topic.name, topic]))
+}
+
+/** The topics that a job needs for itself, and how many partitions everything has. */
+export interface NeededTopics extends PartitionPlan {
+  readonly own: readonly OwnTopic[]
+}
+
 /**
- * Finds the topics that a job names, and makes its own topics if they are missing: the repartition topics, the changelog and
- * the catalog. If topics are missing or their partitions do not fit together, throws one error with every problem. Rejects
- * existing topics under the job's own names that would lose what the job keeps (`JOB_TOPIC_UNFIT`) or have lost it
- * (`CHANGELOG_CUT`), and a log whose transactions do not reach far enough (`UNSUPPORTED`).
+ * Which topics a job needs, given those that exist. If topics are missing or their partitions do not fit together, throws one
+ * error with every problem. Rejects a log whose transactions do not reach far enough (`UNSUPPORTED`).
  */
-export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
+export async function findNeeded(
+  topology: Topology,
+  log: Log,
+  descriptions: ReadonlyMap<string, TopicDescription>,
+): Promise<NeededTopics> {
   requireTransactions(topology.job, log)
-  const descriptions = new Map<string, TopicDescription>()
-  for (const topic of await log.admin.listTopics()) descriptions.set(topic.name, topic)
   // Before any missing topic is made: it may be missing from a copy.
   await log.admin.checkTopics([...namedTopics(topology), ...ownTopics(topology)])
   const plan = resolvePartitions(topology, (topic) => descriptions.get(topic)?.partitions)
@@ -63,11 +74,27 @@ export async function prepareTopics(topology: Topology, log: Log): Promise<JobTo
     changelogTopic(topology.changelog, plan.changelogPartitions),
     catalogOf(topology.job),
   ]
-  for (const each of own) descriptions.set(each.topic, await findOrCreate(log, descriptions, topology.job, each))
-  for (let partition = 0; partition < plan.changelogPartitions; partition++) {
+  return { ...plan, own }
+}
+
+/** Throws `CHANGELOG_CUT` if records were removed from the start of a job's changelog. */
+export async function requireChangelog(topology: Topology, log: Log, partitions: number): Promise<void> {
+  for (let partition = 0; partition < partitions; partition++) {
     const { start } = await log.admin.offsets(topology.changelog, partition)
     requireWholeChangelog(topology, partition, start)
   }
+}
+
+/**
+ * Finds the topics that a job names, and makes its own topics if they are missing: the repartition topics, the changelog and
+ * the catalog. Throws as `findNeeded` does, and rejects existing topics under the job's own names that would lose what the
+ * job keeps (`JOB_TOPIC_UNFIT`) or have lost it (`CHANGELOG_CUT`).
+ */
+export async function prepareTopics(topology: Topology, log: Log): Promise<JobTopics> {
+  const descriptions = await topicsByName(log)
+  const plan = await findNeeded(topology, log, descriptions)
+  for (const each of plan.own) descriptions.set(each.topic, await findOrCreate(log, descriptions, topology.job, each))
+  await requireChangelog(topology, log, plan.changelogPartitions)
   const byNode = new Map(plan.repartitionTopics.map(({ node, topic }) => [node, topic]))
   return {
     descriptions,

@@ -10,7 +10,7 @@ export interface ContainerSpec {
   readonly artefact: string
   readonly settings: JobSettings
   /** The stores that may start empty. */
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
 }
 
 /** What a container's process reports to the node. */

@@ -70,14 +70,14 @@ export class DeployedJob {
       const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
       await this.#record('interrupted', undone, NODE)
     }
-    if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
+    if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
   }
 
   /** Runs a release in place of the present one, if there is one. Throws `DEPLOY_FAILED` once everything is undone. */
   async deploy(
     release: Release,
     action: DeploymentAction,
-    startEmpty: readonly string[],
+    acceptLoss: readonly string[],
     author: Author,
     onProgress: (text: string) => void,
   ): Promise<void> {
@@ -89,17 +89,17 @@ export class DeployedJob {
         release,
         previous: before?.release ?? null,
         desired: 'running',
-        trial: { startEmpty },
+        trial: { acceptLoss },
         error: null,
       }
       await this.#record(action, trial, author)
       const present = this.#containers
-      const next = this.#newContainers(release, startEmpty)
+      const next = this.#newContainers(release, acceptLoss)
       try {
         await this.#replace(present, next, release, onProgress)
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(before, next, trial, startEmpty, error, onProgress)
+        throw await this.#undo(before, next, trial, acceptLoss, error, onProgress)
       }
       this.#containers = next
       await this.#record('deployed', { ...trial, trial: null }, NODE)
@@ -180,9 +180,9 @@ export class DeployedJob {
   }
 
   /** Starts the containers of what is recorded. */
-  #run(startEmpty: readonly string[]): JobContainers {
+  #run(acceptLoss: readonly string[]): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, startEmpty)
+    const containers = this.#newContainers(release, acceptLoss)
     this.#containers = containers
     while (containers.all.length < release.settings.containers) containers.add()
     return containers
@@ -194,7 +194,7 @@ export class DeployedJob {
     await containers?.removeAll()
   }
 
-  #newContainers(release: Release, startEmpty: readonly string[]): JobContainers {
+  #newContainers(release: Release, acceptLoss: readonly string[]): JobContainers {
     const { job, env, start, logs } = this.#options
     return new JobContainers({
       job,
@@ -202,7 +202,7 @@ export class DeployedJob {
       env,
       start,
       logs,
-      startEmpty,
+      acceptLoss,
       newName: () => `${this.#deployment?.revision ?? 0}.${++this.#named}`,
       onFailed: (containers, error) => void this.#giveUp(containers, error).catch(() => undefined),
     })
@@ -228,7 +228,7 @@ export class DeployedJob {
     before: Deployment | undefined,
     next: JobContainers,
     trial: Deployment,
-    startEmpty: readonly string[],
+    acceptLoss: readonly string[],
     cause: unknown,
     onProgress: (text: string) => void,
   ): Promise<RefusedError> {
@@ -240,7 +240,7 @@ export class DeployedJob {
     const undone = before && { ...before, revision: trial.revision + 1 }
     await this.#record('undone', undone, NODE, reason)
     if (undone?.desired === 'running') {
-      const running = this.#containers ?? this.#newContainers(undone.release, startEmpty)
+      const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
       this.#containers = running
       while (running.all.length < undone.release.settings.containers) running.add()
       await settled(running)

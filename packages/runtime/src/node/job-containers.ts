@@ -11,7 +11,7 @@ export interface JobContainersOptions {
   readonly start: StartContainer
   readonly logs: ContainerLogs
   /** The stores that may start empty. */
-  readonly startEmpty: readonly string[]
+  readonly acceptLoss: readonly string[]
   /** Names a container that is new, other than all that ran before it. */
   readonly newName: () => string
   /** Called when a container is given up. */
@@ -42,14 +42,14 @@ export class JobContainers {
 
   /** Adds a container, and starts it. */
   add(): NamedSlot {
-    const { job, release, start, logs, env, startEmpty, newName, onFailed } = this.#options
+    const { job, release, start, logs, env, acceptLoss, newName, onFailed } = this.#options
     const name = newName()
     const { artefact, settings } = release
     const container = {
       name,
       slot: new ContainerSlot({
         env,
-        start: () => start({ job, container: name, artefact, settings, startEmpty }),
+        start: () => start({ job, container: name, artefact, settings, acceptLoss }),
         print: (level, text) => logs.print(job, name, level, text),
       }),
     }

@@ -1,17 +1,31 @@
 import { type Log, MillraceError, type PartitionReader, RefusedError } from '@millrace/core'
-import type { BatchMark } from '@millrace/core/internal'
+import type { BatchMark, InputCheckpoint } from '@millrace/core/internal'
+import { type InputPlace, inputGone, inputLost } from './input-range.ts'
+
+/**
+ * Where a task begins to read an input, and where its partition starts. Throws `INPUT_LOST` or `INPUT_GONE` if the log does
+ * not have what comes next, and `LOG_PARTS_DIFFER` if it has another batch than the one that was processed last.
+ */
+export async function findStart(
+  log: Log,
+  job: string,
+  { topic, partition }: Pick<InputPlace, 'topic' | 'partition'>,
+  checkpoint: InputCheckpoint | undefined,
+): Promise<{ readonly start: number; readonly place: InputPlace }> {
+  const { start, end } = await log.admin.offsets(topic, partition)
+  const place = { job, topic, partition, offset: checkpoint?.offset ?? start }
+  if (place.offset > end) throw inputLost(place, end)
+  if (place.offset < start) throw inputGone(place, start)
+  await checkInput(log, topic, partition, checkpoint?.batch)
+  return { start, place }
+}
 
 /**
  * Throws `LOG_PARTS_DIFFER` if an input has another batch than the one that its task processed last: it was replaced by an
  * older copy, and has grown since. Batches that retention has deleted or compaction has rewritten cannot be compared any
  * more.
  */
-export async function checkInput(
-  log: Log,
-  topic: string,
-  partition: number,
-  mark: BatchMark | undefined,
-): Promise<void> {
+async function checkInput(log: Log, topic: string, partition: number, mark: BatchMark | undefined): Promise<void> {
   if (mark === undefined) return
   const reader = log.openReader()
   try {

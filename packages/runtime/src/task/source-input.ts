@@ -131,15 +131,8 @@ export class SourceInput extends TaskInput {
   }
 
   protected loadProgress(progress: unknown): void {
+    requireSameTopic(this.topic, this.#topicId, progress)
     const saved = progress as SourceProgress | undefined
-    if (saved !== undefined && saved.topicId !== this.#topicId) {
-      throw new RefusedError(
-        'TOPIC_REPLACED',
-        `Topic ${this.topic} was deleted and created again since this job read it, and the job's state counts records of the ` +
-          `former topic. Run the job under another name, or run "millrace reset <job>" to compute everything from the start`,
-        { topic: this.topic },
-      )
-    }
     this.#watermark = saved?.watermark ?? NO_WATERMARK
   }
 
@@ -151,4 +144,16 @@ export class SourceInput extends TaskInput {
       offset,
     })
   }
+}
+
+/** Throws `TOPIC_REPLACED` if the progress that a checkpoint remembers of a source is that of another topic under its name. */
+export function requireSameTopic(topic: string, topicId: string, progress: unknown): void {
+  const saved = progress as SourceProgress | undefined
+  if (saved === undefined || saved.topicId === topicId) return
+  throw new RefusedError(
+    'TOPIC_REPLACED',
+    `Topic ${topic} was deleted and created again since this job read it, and the job's state counts records of the ` +
+      `former topic. Run the job under another name, or run "millrace reset <job>" to compute everything from the start`,
+    { topic },
+  )
 }

@@ -2,9 +2,9 @@ import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
 import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
 import { buildPipeline } from './build-pipeline.ts'
 import { ChangelogFollower } from './changelog-follower.ts'
-import { checkInput } from './check-input.ts'
+import { findStart } from './check-input.ts'
 import type { TaskInput } from './input.ts'
-import { inputGone, inputLost, startsLate } from './input-range.ts'
+import { startsLate } from './input-range.ts'
 import { openLocalState } from './open-local-state.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RepartitionInput } from './repartition-input.ts'
@@ -226,12 +226,8 @@ export class Task {
     const { log, env } = this.spec
     const checkpoint = checkpoints.get(topic)
     input.load(checkpoint)
-    const { start, end } = await log.admin.offsets(topic, partition)
-    const place = { job: this.spec.topology.job, topic, partition, offset: checkpoint?.offset ?? start }
-    if (place.offset > end) throw inputLost(place, end)
-    if (place.offset < start) throw inputGone(place, start)
+    const { start, place } = await findStart(log, this.spec.topology.job, input, checkpoint)
     if (checkpoint === undefined && start > 0) this.spec.notice(`${this.id}: ${startsLate(place)}`)
-    await checkInput(log, topic, partition, checkpoint?.batch)
     input.start(await reader.assign(topic, partition, place.offset), place.offset <= start)
     input.checkIdle(env.clock.monotonic())
   }

@@ -12,7 +12,7 @@ import type { Workload } from './workload.ts'
 /** Orders that are copied, and counted by customer and by window. */
 export class OrdersWorkload implements Workload {
   readonly job = ordersJob
-  readonly changed = { job: changedOrdersJob, startEmpty: ['units'] }
+  readonly changed = { job: changedOrdersJob, acceptLoss: ['units'] }
   readonly idleAfterMs = undefined
   readonly batch = false
   readonly #machine: Machine

@@ -33,7 +33,7 @@ export class RollingUpgrade {
   }
 
   /** What a container that starts now runs. */
-  optionsFor(process: SimulatedProcess): Pick<ContainerOptions, 'job' | 'upgrade' | 'startEmpty' | 'idleAfterMs'> {
+  optionsFor(process: SimulatedProcess): Pick<ContainerOptions, 'job' | 'upgrade' | 'acceptLoss' | 'idleAfterMs'> {
     const { job, changed, idleAfterMs } = this.#workload
     if (changed !== undefined && this.#machine.nowMs >= this.#atMs) return { ...changed, upgrade: true }
     this.#former.add(process)

@@ -7,7 +7,7 @@ import type { ContentOf, LeftStores } from './audit-stores.ts'
 export interface Workload {
   readonly job: Job
   /** The job after a change that its containers can be upgraded to, and which of its stores may start empty. */
-  readonly changed: { readonly job: Job; readonly startEmpty: readonly string[] } | undefined
+  readonly changed: { readonly job: Job; readonly acceptLoss: readonly string[] } | undefined
   /** When an input counts as idle; if undefined, the container decides. */
   readonly idleAfterMs: number | undefined
   /** Whether containers run to the end of the existing records, again and again. */

@@ -1,0 +1,77 @@
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { describe, type Log, RefusedError } from '@millrace/core'
+import { unusedOutputs } from '@millrace/core/internal'
+import { nodeEnv } from '@millrace/core/node'
+import { Command } from 'commander'
+import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import { repeatable } from '../repeatable.ts'
+import type { Io } from '../terminal/io.ts'
+import { jsonLine, printableLines } from '../terminal/printable.ts'
+import { readJob } from './job-file.ts'
+import { planText } from './plan-text.ts'
+
+interface PlanOptions extends DataOptions {
+  readonly acceptLoss: readonly string[]
+  readonly before?: string
+  readonly json?: boolean
+  readonly check: boolean
+}
+
+export function planCommand(io: Io): Command {
+  return new Command('plan')
+    .description('Shows what a start of a job would change: what it keeps, makes and loses. Nothing is changed.')
+    .argument('<job.ts>', 'a module whose default export is a job')
+    .addOption(
+      repeatable('--accept-loss <store>', 'a store that may start empty if it cannot continue; may be repeated'),
+    )
+    .option('--before <job.ts>', 'the job file as it was, to compare steps and settings')
+    .option('--json', 'the plan as one JSON object')
+    .option('--no-check', 'skip the type check')
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+The marks: = stays, + is added, - is removed, ~ changes, ! stops the start.
+The plan reads what the start would read, which is the whole changelog if stores differ. It writes nothing, and the job may run
+meanwhile. If the start would be refused, the command ends with the same message and exit code as "millrace run".
+
+Examples:
+  $ millrace plan job.ts
+  $ millrace plan job.ts --accept-loss delays
+  $ git show HEAD:job.ts > former.ts && millrace plan job.ts --before former.ts`,
+    )
+    .action((file: string, options: PlanOptions) => plan(io, file, options))
+}
+
+async function plan(io: Io, file: string, options: PlanOptions): Promise<void> {
+  const job = await readJob(resolve(file), options.check)
+  for (const message of unusedOutputs()) io.stderr.write(printableLines(`${message}\n`))
+  const former = options.before === undefined ? undefined : await readJob(resolve(options.before), false)
+  const { planJob } = await import('@millrace/runtime')
+  const log = await openIfThere(options.data)
+  try {
+    const made = await planJob(job, {
+      log,
+      env: nodeEnv(),
+      acceptLoss: options.acceptLoss,
+      ...(former !== undefined && { before: describe(former, 'json') }),
+    })
+    const shown = options.json === true ? jsonLine(io, made) : printableLines(planText(made, io.colors))
+    io.stdout.write(`${shown}\n`)
+    const [first, ...others] = made.refusals
+    if (first === undefined) return
+    const messages = [first.message, ...others.map(({ code, message }) => `${code}: ${message}`)]
+    throw new RefusedError(first.code, messages.join('\n'), { job: made.job })
+  } finally {
+    await log.close()
+  }
+}
+
+/** The log in a data directory. If there is none, an empty log in memory: a start would make an empty one, and a plan must not. */
+async function openIfThere(data: string): Promise<Log> {
+  const isFile = statSync(data, { throwIfNoEntry: false })?.isFile() === true
+  if (isFile || existsSync(join(data, 'millrace.json'))) return openLog(data)
+  const { memoryLog } = await import('@millrace/connectors/memory')
+  return memoryLog()
+}
