@@ -16,13 +16,15 @@ import { type CloneFile, ForkTarget } from './fork-target.ts'
 const FORK_TRIES = 20
 /** So many tries are made without a request to wait: such a request is a new file in the directory. */
 const QUIET_TRIES = 10
+/** What is written to a fork, apart from the local state that its caller may have put there. */
+const WRITTEN = ['topics', 'transactions', 'jobs', VERSION_FILE]
 
 /** What to fork, and where to. */
 export interface ForkLogOptions {
   readonly env: Env
   /** The data directory. Nothing in it changes, unless its writers never pause: then they are requested to wait for a moment. */
   readonly data: string
-  /** A new directory on the same disk. After a failure, the caller removes what is there. */
+  /** A directory on the same disk, which may hold local state. After a failure, the caller removes what is there. */
   readonly target: string
   readonly clone: CloneFile
 }
@@ -51,7 +53,7 @@ interface ForkCut extends Omit<Cut, 'partitions'> {
  * `FILE_MISSING`, `DATA_VERSION`, `DATA_OWNER`, `LOG_FULL`, `LOG_PARTS_DIFFER`.
  */
 export async function forkLog({ env, data, target, clone }: ForkLogOptions): Promise<Forked> {
-  checkOriginal(env, data)
+  requireDataDirectory(env, data)
   for (let tries = 0; ; tries++) {
     const cleaners: CleanerLocks = new Map()
     try {
@@ -69,11 +71,12 @@ export async function forkLog({ env, data, target, clone }: ForkLogOptions): Pro
     }
     if (tries === FORK_TRIES)
       throw new Error(`Files of ${data} come and go too fast for a fork. Stop that, and try again`)
-    for (const name of env.files.list(target)) env.files.removeTree(`${target}/${name}`)
+    for (const name of WRITTEN) env.files.removeTree(`${target}/${name}`)
   }
 }
 
-function checkOriginal({ files }: Env, data: string): void {
+/** Throws `FILE_MISSING`, `DATA_VERSION` and `DATA_OWNER` if there is no data directory that this process can fork. Changes nothing. */
+export function requireDataDirectory({ files }: Env, data: string): void {
   const text = files.stat(data)?.directory === true ? readText(files, `${data}/${VERSION_FILE}`) : undefined
   if (text === undefined) {
     throw new RefusedError(
