@@ -49,7 +49,10 @@ export class OutputPrinter {
     })
     const left = more + (this.#omitted.get(title) ?? 0)
     this.#omitted.delete(title)
-    if (left > 0) texts.push(`${shown}  ${dim(`… and about ${count(left)} more, too fast to show`)}\n`)
+    if (left > 0)
+      texts.push(
+        `${shown}  ${dim(`… and ${of === 'view' ? 'at least' : 'about'} ${count(left)} more, too fast to show`)}\n`,
+      )
     this.#io.stdout.write(texts.join(''))
   }
 
