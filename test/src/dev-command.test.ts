@@ -23,6 +23,8 @@ export default job('shop', sums, priced, counts, stream(orders).filter((pieces) 
 `
 const price = (factor: string) => `export const price = (pieces: number): number => pieces * ${factor}\n`
 
+const LOOPING_PRICE = 'export function price(pieces: number): number {\n  for (;;) pieces++\n}\n'
+
 /** A job whose window has this size. */
 const windowsJob = (size: string) => `
 import { job, json, stream, string, topic, tumbling } from '@millrace/core'
@@ -278,7 +280,7 @@ test('a killed command leaves no process, also of a job that loops, and the next
   await first.ended
   const isGone = () => expect.poll(() => processesWith(folder.path), { timeout: 60_000 }).toEqual([])
   await isGone()
-  folder.write('price.ts', 'export function price(pieces: number): number {\n  for (;;) pieces++\n}\n')
+  folder.write('price.ts', LOOPING_PRICE)
   const looping = dev(folder, ['--fork', folder.data])
   const [, data = ''] = await looping.line(/started shop[\s\S]* --data (\S+)/)
   const stdin = '{"key":"a","value":1000}\n'
@@ -294,6 +296,23 @@ test('a killed command leaves no process, also of a job that loops, and the next
   expect(fork).not.toBe(data)
 })
 
+test('a version that loops without an end is killed when a change replaces it, and no record is lost', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = shopFolder()
+  const started = dev(folder, ['--data', folder.data])
+  await started.line(/started shop/)
+  await produce(folder, 'a', 1)
+  await becomes(folder.data, 'priced', 'a', 1)
+  folder.write('price.ts', LOOPING_PRICE)
+  await started.line(/reloaded shop/)
+  await produce(folder, 'a', 2)
+  folder.write('price.ts', price('10'))
+  await started.line(/The former version did not end in time, and was killed[\s\S]*reloaded shop/)
+  await becomes(folder.data, 'priced', 'a', 21)
+  await becomes(folder.data, 'sums', 'a', 3)
+})
+
 test('a flood of changes and records is counted and not printed, and a terminal that takes nothing does not stop the job', {
   timeout: TIMEOUT_MS,
 }, async () => {
@@ -306,7 +325,7 @@ test('a flood of changes and records is counted and not printed, and a terminal 
   await becomes(folder.data, 'sums', `k${records - 1}`, 200)
   await started.line(/topic large-orders {2}… and about [\d,]+ more, too fast to show/)
   await started.line(/view {2}sums +… and at least [\d,]+ more, too fast to show/)
-  // From here on, nobody reads.
+  // From here on, the output is not read.
   started.child.stdout?.pause()
   for (const key of ['x', 'y']) {
     const more = Array.from({ length: records }, (_, at) => `{"key":"${key}${at}","value":200}\n`).join('')
@@ -341,7 +360,7 @@ test('only what is chosen is printed', { timeout: TIMEOUT_MS }, async () => {
   expect(none).toMatchObject({ code: 4, stderr: expect.stringContaining('it is not a data directory') })
 })
 
-/** The command on a terminal of its own. */
+/** The command on its own terminal. */
 function onTerminal(folder: UserFolder, args: readonly string[]) {
   const command = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url))
   const line = [process.execPath, command, 'dev', 'job.ts', ...args].map((each) => `'${each}'`).join(' ')

@@ -5,7 +5,7 @@ import { withOptionNames } from '../option-names.ts'
 import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import type { Consent } from './loss-question.ts'
+import type { Consent } from './consent.ts'
 import { OutputPrinter } from './output-printer.ts'
 import type { VersionFailure, VersionReport } from './version-child.ts'
 import type { LoadedVersion, MessageFromVersion } from './version-messages.ts'
@@ -89,7 +89,7 @@ export class DevDisplay {
     this.#goOn(isRunning)
   }
 
-  /** A version cannot start, and nobody can be asked. */
+  /** A version cannot start, and there is no terminal for a choice. */
   refused({ refusals, change }: JobPlan, isRunning: boolean): void {
     const { red, dim } = this.#io.colors
     for (const { code, message } of refusals) this.line(`${red(`${code}:`)} ${printableLines(message)}`)

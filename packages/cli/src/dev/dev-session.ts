@@ -2,8 +2,8 @@ import { relative } from 'node:path'
 import type { JobPlan } from '@millrace/runtime'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
+import { type Consent, canChoose, requestConsent } from './consent.ts'
 import { DevDisplay } from './dev-display.ts'
-import { askForConsent, type Consent, canAsk } from './loss-question.ts'
 import { VersionChild } from './version-child.ts'
 import { WatchedModules } from './watched-modules.ts'
 
@@ -91,7 +91,7 @@ export class DevSession {
     }
     const loadedMs = performance.now()
     const consent = found === undefined ? undefined : await this.#consent(found.plan, signal)
-    const askedMs = performance.now() - loadedMs
+    const waitedMs = performance.now() - loadedMs
     if (found === undefined || consent === undefined) return discard(candidate)
     this.#display.loaded(found, this.#modules.files.map(shortPath))
     await this.#stopRunning()
@@ -103,7 +103,7 @@ export class DevSession {
       if (failure !== null) this.#display.failed(failure, false)
     })
     const running = await Promise.race([candidate.running, aborted(signal)])
-    if (running !== undefined) this.#display.started(found, running, consent, performance.now() - beganMs - askedMs)
+    if (running !== undefined) this.#display.started(found, running, consent, performance.now() - beganMs - waitedMs)
   }
 
   /** How the version goes on with what the job has computed; undefined if it is not to start. */
@@ -111,13 +111,13 @@ export class DevSession {
     if (plan.refusals.length === 0) return { acceptLoss: [], reset: false }
     const isRunning = this.#running !== undefined
     if (plan.change !== 'blocked' && this.#options.reset) return { acceptLoss: [], reset: true }
-    if (plan.change === 'blocked' || !canAsk(this.#io)) {
+    if (plan.change === 'blocked' || !canChoose(this.#io)) {
       this.#display.refused(plan, isRunning)
       return undefined
     }
     this.#display.held = true
     try {
-      return await askForConsent(this.#io, plan, isRunning, signal)
+      return await requestConsent(this.#io, plan, isRunning, signal)
     } finally {
       this.#display.held = false
     }

@@ -8,7 +8,7 @@ const JOB_LINES_MAX = 200
 const JOB_INTERVAL_MS = 1000
 
 /**
- * Prints records, changes of views, and what the job prints. Nobody waits for the terminal: what it does not take in time is
+ * Prints records, changes of views, and what the job prints. Nothing waits for the terminal: what it does not take in time is
  * counted, and not printed.
  */
 export class OutputPrinter {

@@ -16,7 +16,7 @@ import {
 const COMMAND = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
 
 /** How long the last commit of a version may take. Its code may loop without an end, and then it is killed. */
-const STOP_MS = 10_000
+const STOP_MS = 5_000
 
 /** Why a version could not be loaded, or has ended. */
 export interface VersionFailure {

@@ -40,8 +40,7 @@ export class WatchedModules {
     const entry = existsSync(this.#path) ? realpathSync(this.#path) : this.#path
     // Before they are searched: a change from now on is another version.
     this.#watch([entry])
-    const base = dirname(findPackageJSON(pathToFileURL(entry)) ?? entry)
-    const found = new Set([entry, ...(await findModuleFiles(entry, base))])
+    const found = new Set([entry, ...(existsSync(entry) ? await findModuleFiles(entry, projectOf(entry)) : [])])
     // A file with an error may hide what it imports.
     if (this.#isBroken) for (const path of this.#files.keys()) found.add(path)
     this.#files = new Map([...found].map((path) => [path, checksumOf(path)]))
@@ -89,6 +88,15 @@ export class WatchedModules {
     this.#touched.clear()
     for (const path of changed) this.#files.set(path, checksumOf(path))
     if (changed.length > 0) this.#changed(changed)
+  }
+}
+
+function projectOf(entry: string): string {
+  try {
+    return dirname(findPackageJSON(pathToFileURL(entry)) ?? entry)
+  } catch {
+    // The loading reports what is wrong with the package.json.
+    return dirname(entry)
   }
 }
 

@@ -190,7 +190,7 @@ function isUnchanged(env: Env, data: string, { topics, unsettled }: ForkCut, cle
   return hasTopics(env, data, topics) && eachPartition(data, topics).every(isLocked) && unsettled.every(isSame)
 }
 
-/** The lock of whoever compacts a partition; there is none before the first compaction. */
+/** The lock of the process that compacts a partition; there is none before the first compaction. */
 function cleanerPath(directory: string): string {
   return `${directory}/cleaner`
 }

@@ -9,16 +9,16 @@ import type { StartOrder } from './version-messages.ts'
 /** How a version may go on that cannot continue with all stores. */
 export type Consent = Pick<StartOrder, 'acceptLoss' | 'reset'>
 
-/** Whether a person can be asked. */
-export function canAsk(io: Io): boolean {
+/** Whether there is a person who can choose. */
+export function canChoose(io: Io): boolean {
   return io.interactive && 'isTTY' in io.stdin && io.stdin.isTTY === true
 }
 
 /**
- * Asks on the terminal what becomes of the stores that a new version cannot continue with. Undefined if the version is not to
+ * Lets a person choose on the terminal what becomes of the stores that a new version cannot continue with. Undefined if the version is not to
  * start, or if the signal comes first.
  */
-export async function askForConsent(
+export async function requestConsent(
   io: Io,
   plan: JobPlan,
   isRunning: boolean,
@@ -39,7 +39,7 @@ export async function askForConsent(
   ]
   io.stderr.write(`${choices.join('\n')}\n`)
   for (;;) {
-    const answer = await askOnce(io, `${canAccept ? 'a, r' : 'r'} or k? `, signal)
+    const answer = await readChoice(io, `${canAccept ? 'a, r' : 'r'} or k? `, signal)
     if (answer === 'a' && canAccept) return { acceptLoss: lost, reset: false }
     if (answer === 'r') return { acceptLoss: [], reset: true }
     if (answer === 'k' || answer === undefined) return undefined
@@ -47,7 +47,7 @@ export async function askForConsent(
 }
 
 /** A line that a person types; undefined if the signal comes first, or the terminal is closed. */
-function askOnce(io: Io, question: string, signal: AbortSignal): Promise<string | undefined> {
+function readChoice(io: Io, question: string, signal: AbortSignal): Promise<string | undefined> {
   if (signal.aborted) return Promise.resolve(undefined)
   io.stderr.write(question)
   // The terminal stays as it is, so that Ctrl-C is a signal as ever.
