@@ -165,7 +165,7 @@ test('the commands of the guide about writing a job print what it shows', { time
       await outputOf(dev, /started shop/)
     }
     for (const line of language === '' ? code.trimEnd().split('\n') : []) {
-      await vi.waitFor(() => expect(output).toMatch(patternOf(line)), { timeout: TEST_MS_MAX })
+      await vi.waitFor(() => expect(output).toMatch(patternOf(line)), { timeout: TEST_MS_MAX / 4 })
       shown++
     }
   }
