@@ -5,10 +5,13 @@ import { runCost } from './guarantee/cost.ts'
 import { STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
+import { runTakeOver } from './take-over/take-over.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 // Each benchmark checks its results. The test ignores the figures: so little data measures nothing.
 const TEST_MS_MAX = 60_000
@@ -29,6 +32,23 @@ test(
     const report = await runProducer(6000, 1)
     expect(report.split('\n').filter((line) => line.includes(': TopicWriter'))).toHaveLength(2)
     expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a stream of records passes a job once while it is deployed, upgraded and killed',
+  async () => {
+    const report = await runDeploys(1, 300)
+    expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'each subscriber of a key gets its changes',
+  async () => {
+    expect(await runSubscribers(50, 1000, 1)).not.toContain('NaN')
   },
   TEST_MS_MAX,
 )
@@ -89,6 +109,21 @@ test(
     const report = await runUpdates(1000, 3000, 1)
     expect(report).toContain('on Millrace')
     expect(report).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'a process takes a killed one over from a standby without a restore, and without any state by reading its changelog',
+  async () => {
+    const report = await runTakeOver(300_000, 1)
+    const restored = report
+      .split('\n')
+      .slice(2, 5)
+      .map((line) => Number.parseInt(line.split(' | ')[2] ?? '', 10))
+    expect(restored[0]).toBe(0)
+    expect(restored[1]).toBe(0)
+    expect(restored[2]).toBeGreaterThanOrEqual(300)
   },
   TEST_MS_MAX,
 )

@@ -6,10 +6,13 @@ import { runCost } from './guarantee/cost.ts'
 import { NEW_KEYS, runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
+import { runDeploys } from './node/deploys.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
+import { runTakeOver } from './take-over/take-over.ts'
 import { runQueries } from './views/queries.ts'
+import { runSubscribers } from './views/subscribers.ts'
 
 /** How much each benchmark does. */
 interface Sizes {
@@ -35,6 +38,12 @@ interface Sizes {
   readonly passedOn: number
   readonly passedOnAlone: number
   readonly requests: number
+  /** Clients that follow the changes of a view. */
+  readonly subscribers: number
+  /** How long a stream of records is watched after each change of its job. */
+  readonly watchMs: number
+  /** Bytes of the state of a task whose process is killed. */
+  readonly stateBytes: number
 }
 
 const FULL: Sizes = {
@@ -52,6 +61,9 @@ const FULL: Sizes = {
   passedOn: 300,
   passedOnAlone: 30,
   requests: 100_000,
+  subscribers: 10_000,
+  watchMs: 3000,
+  stateBytes: 1_000_000_000,
 }
 /** Only shows that everything runs; its figures mean nothing. */
 const QUICK: Sizes = {
@@ -69,6 +81,9 @@ const QUICK: Sizes = {
   passedOn: 20,
   passedOnAlone: 5,
   requests: 1000,
+  subscribers: 100,
+  watchMs: 300,
+  stateBytes: 2_000_000,
 }
 
 /** No commit interval is a multiple of it, so that records come at any moment between two commits. */
@@ -91,17 +106,20 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   'visible-alone': ({ passedOnAlone, pairs, intervalsMs }) =>
     runVisible(passedOnAlone, ALONE_PAUSE_MS, pairs, intervalsMs),
   restore: ({ routes, pairs }) => runRestore(routes, pairs),
+  'take-over': ({ stateBytes, pairs }) => runTakeOver(stateBytes, pairs),
   updates: ({ fewAccounts, updates, pairs }) => runUpdates(fewAccounts, updates, pairs),
   'updates-large': ({ accounts, updates, pairs }) => runUpdates(accounts, updates, pairs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
+  subscribers: ({ subscribers, watchMs, pairs }) => runSubscribers(subscribers, 3 * watchMs, pairs),
+  deploys: ({ pairs, watchMs }) => runDeploys(pairs, watchMs),
 }
 
-/** It takes half an hour, so it runs only if it is named. */
-const ONLY_NAMED = 'updates-large'
+/** They take long, so they run only if they are named. */
+const ONLY_NAMED = ['updates-large', 'take-over']
 
 const HELP = `Usage: npm run bench -- [options] [benchmark...]
 
-Benchmarks (all except ${ONLY_NAMED}, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
+Benchmarks (all except ${ONLY_NAMED.join(', ')}, where none is named): ${Object.keys(BENCHMARKS).join(', ')}
 
   --quick      little data, one run: shows that everything works, measures nothing
   --pairs <n>  how often each is repeated (default ${FULL.pairs})
@@ -109,6 +127,9 @@ Benchmarks (all except ${ONLY_NAMED}, where none is named): ${Object.keys(BENCHM
                how many flights the jobs process (default ${FULL.flights}, which is all)
   --interval <ms>
                compares guarantees at this commit interval only (default ${FULL.intervalsMs.join(', ')}); may be repeated
+  --state-bytes <n>
+               how large the state is that another process takes over (default ${FULL.stateBytes}); it takes ten times this on
+               the disk
   --help       this text
 
 Prints Markdown tables: the median, and the least and greatest in brackets.
@@ -120,6 +141,7 @@ const { values, positionals } = parseArgs({
     pairs: { type: 'string' },
     flights: { type: 'string' },
     interval: { type: 'string', multiple: true },
+    'state-bytes': { type: 'string' },
     help: { type: 'boolean' },
   },
   allowPositionals: true,
@@ -128,6 +150,7 @@ const defaults = values.quick ? QUICK : FULL
 const pairs = Number(values.pairs ?? defaults.pairs)
 const flights = Number(values.flights ?? defaults.flights)
 const intervalsMs = values.interval?.map(Number) ?? defaults.intervalsMs
+const stateBytes = Number(values['state-bytes'] ?? defaults.stateBytes)
 const problem = problemWith()
 if (values.help) {
   process.stdout.write(HELP)
@@ -136,7 +159,7 @@ if (values.help) {
   process.exitCode = 2
 } else {
   await runBenchmarks(
-    positionals.length > 0 ? positionals : Object.keys(BENCHMARKS).filter((name) => name !== ONLY_NAMED),
+    positionals.length > 0 ? positionals : Object.keys(BENCHMARKS).filter((name) => !ONLY_NAMED.includes(name)),
   )
 }
 
@@ -145,12 +168,13 @@ function problemWith(): string | undefined {
   if (unknown !== undefined) return `No benchmark ${unknown}`
   const isCount = (number: number) => Number.isSafeInteger(number) && number >= 1
   if (!isCount(flights) || flights > FULL.flights) return `--flights needs a number from 1 to ${FULL.flights}`
+  if (!isCount(stateBytes)) return '--state-bytes needs a number from 1 up'
   if (!isCount(pairs)) return '--pairs needs a number from 1 up'
   return intervalsMs.every(isCount) ? undefined : '--interval needs a number of ms from 1 up'
 }
 
 async function runBenchmarks(names: readonly string[]): Promise<void> {
-  const sizes = { ...defaults, flights, pairs, intervalsMs }
+  const sizes = { ...defaults, flights, pairs, intervalsMs, stateBytes }
   const processors = cpus()
   process.stdout.write(`Node ${process.version}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}\n`)
   for (const name of names) {

@@ -96,6 +96,12 @@ const CASES: readonly Case[] = [
     message: [String(args.at(-2)), 'State the unit: 7ms, 7s, 7m (minutes), 7h or 7d'],
   })),
   {
+    what: 'a query that may be stale and waits for a position',
+    args: () => ['query', 'sums', '--stale', '--after', 'numbers/0=1'],
+    code: 2,
+    message: ['BAD_USAGE', '--stale and --after exclude each other'],
+  },
+  {
     what: 'partitions for a topic that is not made',
     args: () => ['topics', 'produce', 'a', '--partitions', '3'],
     code: 2,

@@ -24,6 +24,7 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
         assignments: membership.assignments,
         release: (assignment) => membership.release(assignment),
         reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
+        reportStandbys: (assignment, ready) => membership.reportStandbys(assignment, ready),
         openWriter: async () => timedTransactions(await membership.openWriter(), commitsMs),
         leave: () => membership.leave(),
       }

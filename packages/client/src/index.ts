@@ -7,9 +7,12 @@ export {
   type LogOptions,
   NodeClient,
   type NodeDescription,
+  type UndeployedJob,
+  type UndeployOptions,
 } from './node-client.ts'
 export type {
   Answer,
+  ChangesOptions,
   Page,
   PageOptions,
   PartsOptions,

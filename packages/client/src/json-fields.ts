@@ -42,3 +42,8 @@ export function windowField(json: unknown): Window | undefined {
 export function partsField(body: unknown): { readonly parts?: readonly number[] } {
   return field(body, 'parts') === undefined ? {} : { parts: listField(body, 'parts').map(Number) }
 }
+
+/** The parts that come from standbys, if the answer names some. */
+export function staleField(body: unknown): { readonly stale?: readonly number[] } {
+  return field(body, 'stale') === undefined ? {} : { stale: listField(body, 'stale').map(Number) }
+}

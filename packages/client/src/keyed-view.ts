@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs'
-import type { Answer, Page, PartsOptions, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
+import type { Answer, ChangesOptions, Page, RangeOptions, ReadOptions, ViewEntry, ViewEvent } from './view-answers.ts'
 import { type Decoded, type ViewReader, WALK_LIMIT, walkPages } from './view-reader.ts'
 
 /** A view by key, as a client reads it. It returns only committed state. */
@@ -37,10 +37,10 @@ export class KeyedView<K, V> {
   }
 
   /**
-   * What changes from now on. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
+   * What changes from now on, of all keys or of some. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
    * it. Errors if the first connection cannot be made, or if the server refuses.
    */
-  changes(options: PartsOptions = {}): Observable<ViewEvent<ViewEntry<K, V | null>>> {
+  changes(options: ChangesOptions<K> = {}): Observable<ViewEvent<ViewEntry<K, V | null>>> {
     return this.#reader.changes(keyed, options)
   }
 }

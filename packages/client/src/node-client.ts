@@ -1,5 +1,6 @@
 import {
   type DeploymentEvent,
+  type DiskSpace,
   ERROR_CODES,
   type ErrorCode,
   errorWithCode,
@@ -32,6 +33,19 @@ export interface DeployOptions extends ChangeOptions {
   readonly acceptLoss?: readonly string[]
 }
 
+/** How a job is undeployed. */
+export interface UndeployOptions extends ChangeOptions {
+  /** Delete what the job has computed for itself: its own topics and its state. Default false. */
+  readonly purge?: boolean
+}
+
+/** What an undeployed job has computed for itself, which stayed or was deleted. */
+export interface UndeployedJob {
+  readonly topics: readonly string[]
+  /** The directory of its local state; null if it never ran. */
+  readonly stateDirectory: string | null
+}
+
 /** Which lines of a job's log are read. */
 export interface LogOptions {
   /** How many of the last lines. Default 100. */
@@ -56,6 +70,8 @@ export interface NodeDescription {
   readonly sinceMs: number
   /** The node's URL. */
   readonly url: string
+  /** The room on the disk of the data directory; null if the system does not state it. */
+  readonly disk: DiskSpace | null
 }
 
 /**
@@ -144,9 +160,13 @@ export class NodeClient {
     return this.#change(jobPath(name, 'restart'), {}, options)
   }
 
-  /** Changes the number of containers. */
-  scale(name: string, containers: number, options: ChangeOptions = {}): Promise<JobReport> {
-    return this.#change(jobPath(name, 'scale'), { containers }, options)
+  /** Changes the number of containers, or lets the node choose it between two numbers by the job's lag. */
+  scale(
+    name: string,
+    to: number | { readonly min: number; readonly max: number },
+    options: ChangeOptions = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'scale'), typeof to === 'number' ? { containers: to } : { auto: to }, options)
   }
 
   /** Commits, and ends the containers. The job stays deployed. */
@@ -159,9 +179,16 @@ export class NodeClient {
     return this.#change(jobPath(name, 'start'), {}, options)
   }
 
-  /** Ends a job. Its topics and state stay. */
-  async undeploy(name: string, { by, why }: ChangeOptions = {}): Promise<void> {
-    await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why }))
+  /** Ends a job. What it has computed for itself stays, unless `purge` deletes it. Resolves with what that is. */
+  async undeploy(name: string, { by, why, purge }: UndeployOptions = {}): Promise<UndeployedJob> {
+    const body = await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why, purge }))
+    return this.#checked(() => {
+      const directory = field(body, 'stateDirectory')
+      return {
+        topics: listField(body, 'topics').map(String),
+        stateDirectory: directory === null ? null : textField(body, 'stateDirectory'),
+      }
+    })
   }
 
   async #change(path: string, body: object, { by, why, onStep }: ChangeOptions): Promise<JobReport> {

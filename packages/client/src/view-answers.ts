@@ -5,6 +5,8 @@ export interface Answer<V> {
   /** Undefined if the key has no value. */
   readonly value: V | undefined
   readonly position: Position
+  /** The parts of which standbys have answered, which may be behind; absent if none has. See `ReadOptions.stale`. */
+  readonly stale?: readonly number[]
   /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
@@ -34,6 +36,8 @@ export interface Page<E> {
   readonly position: Position
   /** The parts that the page comes from, if it was requested with `parts`. */
   readonly parts?: readonly number[]
+  /** The parts of which standbys have answered, which may be behind; absent if none has. See `ReadOptions.stale`. */
+  readonly stale?: readonly number[]
   /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
 }
@@ -71,6 +75,11 @@ export interface ReadOptions {
   readonly after?: Position
   /** How long to wait for `after` at most, in ms; after that, `POSITION_NOT_REACHED`. Default 5000, at most 30,000. */
   readonly timeoutMs?: number
+  /**
+   * Whether standbys may answer for parts whose process does not answer. The answer then names these parts, and may be older than
+   * an earlier one: so it cannot be used together with `after`. Default: false; then such a read rejects with `VIEW_INCOMPLETE`.
+   */
+  readonly stale?: boolean
   /** Ends the read: it rejects with the reason of the signal. */
   readonly signal?: AbortSignal
 }
@@ -82,6 +91,14 @@ export interface PartsOptions {
    * parts, and each answer may have different ones. Default: the whole view, or the error `VIEW_INCOMPLETE`.
    */
   readonly parts?: 'here'
+}
+
+/** Which changes of a view are followed. */
+export interface ChangesOptions<K> extends PartsOptions {
+  /** Only the changes of this key. Default: of all keys. */
+  readonly key?: K
+  /** Only the changes of the keys that start with this text, in a view whose keys are strings; not together with `key`. */
+  readonly prefix?: string
 }
 
 /** Which page of entries to read. Keys sort by their serde's order; all bounds are optional. */

@@ -9,13 +9,14 @@ import {
   listField,
   partsField,
   positionField,
+  staleField,
   textField,
   windowField,
 } from './json-fields.ts'
 import { badAnswer } from './server-error.ts'
 import type {
+  ChangesOptions,
   Page,
-  PartsOptions,
   ReadOptions,
   ViewEvent,
   WindowedAnswer,
@@ -44,7 +45,7 @@ export class ViewReader<K, V> {
 
   async value(key: K, window: number | undefined, options: ReadOptions): Promise<WindowedAnswer<V>> {
     const codec = await this.#codec()
-    const parameters = { key: keyToText(codec.key, key), window, ...waitParameters(options) }
+    const parameters = { key: keyToText(codec.key, key), window, ...readParameters(options) }
     const { body, error } = await this.#transport.request(this.#path('value'), parameters, options.signal)
     if (error !== undefined && error.code !== 'VALUE_MISSING') throw error
     return this.#checked(() => {
@@ -53,6 +54,7 @@ export class ViewReader<K, V> {
         value: error === undefined ? codec.value.fromJson(field(body, 'value')) : undefined,
         ...(found && { window: found }),
         position: positionField(body),
+        ...staleField(body),
         ...completeFromField(body),
       }
     })
@@ -77,7 +79,7 @@ export class ViewReader<K, V> {
       limit,
       cursor,
       parts: options.parts,
-      ...waitParameters(options),
+      ...readParameters(options),
     }
     const path = this.#path(key === undefined ? 'entries' : 'windows')
     const body = await this.#transport.read(path, parameters, options.signal)
@@ -89,17 +91,26 @@ export class ViewReader<K, V> {
       position: positionField(body),
       ...completeFromField(body),
       ...partsField(body),
+      ...staleField(body),
     }))
   }
 
-  changes<E>(entryOf: (entry: Decoded<K, V | null>) => E, { parts }: PartsOptions): Observable<ViewEvent<E>> {
-    const open = (signal: AbortSignal) => this.#transport.stream(this.#path('changes'), { parts }, signal)
+  changes<E>(
+    entryOf: (entry: Decoded<K, V | null>) => E,
+    { parts, key, prefix }: ChangesOptions<K>,
+  ): Observable<ViewEvent<E>> {
+    const open = (codec: ViewCodec<K, V>) => (signal: AbortSignal) =>
+      this.#transport.stream(
+        this.#path('changes'),
+        { parts, prefix, key: key === undefined ? undefined : keyToText(codec.key, key) },
+        signal,
+      )
     const change = (codec: ViewCodec<K, V>) => (json: unknown) => {
       const value = field(json, 'value')
       return this.#checked(() => entryOf(decoded(codec, json, value === null ? null : codec.value.fromJson(value))))
     }
     return defer(() => from(this.#codec())).pipe(
-      switchMap((codec) => followChanges(this.#transport.url, open, change(codec))),
+      switchMap((codec) => followChanges(this.#transport.url, open(codec), change(codec))),
     )
   }
 
@@ -134,6 +145,6 @@ function decoded<K, V>(codec: Pick<ViewCodec<K, unknown>, 'key'>, json: unknown,
   return { key: codec.key.fromJson(field(json, 'key')), window: windowField(json), value }
 }
 
-function waitParameters({ after, timeoutMs }: ReadOptions) {
-  return { after: after && formatPosition(after), timeout: timeoutMs }
+function readParameters({ after, timeoutMs, stale }: ReadOptions) {
+  return { after: after && formatPosition(after), timeout: timeoutMs, stale: stale === true ? 'true' : undefined }
 }

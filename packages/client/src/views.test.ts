@@ -44,6 +44,20 @@ test('a key without a value is undefined, and has a position too', async () => {
   expect(await view.lookup('ATL')).toEqual({ value: undefined, position: { flights: { 0: 3 } } })
 })
 
+test('an answer that may come from standbys names the parts that do', async () => {
+  const server = new ScriptedServer()
+  const view = client(server).view<string, number>('totals')
+  server.answer('/views/totals/value', { key: 'ATL', value: 1, position: 'flights/0=3', stale: [0, 2] })
+  expect(await view.lookup('ATL', { stale: true })).toMatchObject({ value: 1, stale: [0, 2] })
+  expect(lastRequest(server)).toEqual({ key: 'ATL', stale: 'true' })
+  server.answer('/views/totals/entries', { entries: [], next: null, position: 'flights/0=3', stale: [1] })
+  expect(await view.range({ stale: true })).toMatchObject({ stale: [1] })
+  expect(lastRequest(server)).toEqual({ stale: 'true' })
+  server.answer('/views/totals/entries', { entries: [], next: null, position: 'flights/0=3' })
+  expect(await view.range({ stale: false })).not.toHaveProperty('stale')
+  expect(lastRequest(server)).toEqual({})
+})
+
 test('an answer of a view that does not count from the start states the position from which it counts', async () => {
   const server = new ScriptedServer()
   const from = { position: 'flights/0=9', completeFrom: 'flights/0=7' }

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs'
 import type {
+  ChangesOptions,
   Page,
-  PartsOptions,
   ReadOptions,
   ViewEvent,
   WindowedAnswer,
@@ -58,10 +58,10 @@ export class WindowedView<K, V> {
   }
 
   /**
-   * What changes from now on. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
+   * What changes from now on, of all keys or of some. Each subscription has its own connection and makes it again when it breaks; unsubscribing closes
    * it. Errors if the first connection cannot be made, or if the server refuses.
    */
-  changes(options: PartsOptions = {}): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
+  changes(options: ChangesOptions<K> = {}): Observable<ViewEvent<WindowedEntry<K, V | null>>> {
     return this.#reader.changes(windowed, options)
   }
 }

@@ -22,3 +22,4 @@ export {
 } from './file-log/inspect/repair-partition.ts'
 export { verifyCommits } from './file-log/inspect/verify-commits.ts'
 export { type Verification, type Verified, verifyLog, verifyParts } from './file-log/inspect/verify-log.ts'
+export { reservedBytes } from './file-log/writing/disk-reserve.ts'

@@ -13,6 +13,7 @@ export type {
 } from './contracts/deployment.ts'
 export type {
   Clock,
+  DiskSpace,
   Env,
   FileStat,
   FileSystem,
@@ -35,7 +36,14 @@ export type {
   LogLine,
   RestoreProgress,
 } from './contracts/job-report.ts'
-export type { InputStatus, JobProblem, JobStatus, TaskCounts, TaskStatus } from './contracts/job-status.ts'
+export type {
+  InputStatus,
+  JobProblem,
+  JobStatus,
+  StandbyStatus,
+  TaskCounts,
+  TaskStatus,
+} from './contracts/job-status.ts'
 export type {
   Claim,
   Cleanup,
@@ -50,6 +58,7 @@ export type {
   TopicDescription,
   TopicSettings,
   TransactionReach,
+  WriterOptions,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'

@@ -1,5 +1,6 @@
 export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
+export { type Place, placeTasks, type StandbyCopy } from './assignment/place-tasks.ts'
 export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
 export type {
   CommittedStore,

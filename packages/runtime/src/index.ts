@@ -24,6 +24,7 @@ export type {
   ContainerSpec,
   StartContainer,
 } from './node/container-process.ts'
+export { readDeployments } from './node/deployments.ts'
 export { type DeployRequest, Node, type NodeOptions } from './node/node.ts'
 export { type NodeServer, type NodeServerOptions, startNodeServer } from './node/node-server.ts'
 export type {

@@ -99,6 +99,10 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     const letters = await driver.read(topic('readings-undecodable', { key: string(), value: string() }))
     expect(letters.map(({ value }) => value)).toEqual(['not JSON'])
   },
+  async shop(driver) {
+    await driver.send(plain('orders'), { key: 'ann', value: { cents: 1200 } }, { key: 'ann', value: { cents: 300 } })
+    expect(await row(driver, 'spent', 'ann')).toBe(1500)
+  },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
     expect(await row(driver, 'sums', 'k')).toBe(42)

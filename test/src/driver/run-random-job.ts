@@ -18,6 +18,7 @@ const running = await runJob(idsJob('random', planOf(JSON.parse(random))), {
   log,
   stateDirectory: `${directory}/state`,
   commitIntervalMs: 5,
+  standbys: 1,
   idleAfterMs: NEVER_IDLE_MS,
   untilEnd: mode === 'until-end',
 })

@@ -35,7 +35,7 @@ beforeEach(async () => {
   log = memoryLog(env)
   containers = new FakeContainers()
   node = await Node.open({ log, env, data: directory, start: containers.start, healthyAfterMs: 10 })
-  const about = () => ({ version: '1', pid: process.pid, data: directory, sinceMs: 0, url: '' })
+  const about = () => ({ version: '1', pid: process.pid, data: directory, sinceMs: 0, url: '', disk: null })
   const socket = join(directory, 'node.sock')
   server = await startNodeServer({ node, env, about, port: 0, readToken: READ, adminToken: ADMIN, socket })
   admin = new NodeClient('http://localhost', { fetch: socketFetch(socket) })

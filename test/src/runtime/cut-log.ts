@@ -61,6 +61,7 @@ export function withWriters(log: Log, wrap: (writer: TransactionalWriter) => Tra
       assignments: membership.assignments,
       release: (assignment) => membership.release(assignment),
       reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
+      reportStandbys: (assignment, ready) => membership.reportStandbys(assignment, ready),
       openWriter: async () => wrap(await membership.openWriter()),
       leave: () => membership.leave(),
     }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { describe, type Log, RefusedError } from '@millrace/core'
-import { unusedOutputs } from '@millrace/core/internal'
+import { describe, type Job, type JobDescription, type Log, RefusedError } from '@millrace/core'
+import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
@@ -9,7 +9,6 @@ import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printableLines } from '../terminal/printable.ts'
 import { readJob } from './job-file.ts'
-import { planText } from './plan-text.ts'
 
 interface PlanOptions extends DataOptions {
   readonly acceptLoss: readonly string[]
@@ -25,7 +24,7 @@ export function planCommand(io: Io): Command {
     .addOption(
       repeatable('--accept-loss <store>', 'a store that may start empty if it cannot continue; may be repeated'),
     )
-    .option('--before <job.ts>', 'the job file as it was, to compare steps and settings')
+    .option('--before <job.ts>', 'the job file as it was, to compare steps and settings (default: as deployed)')
     .option('--json', 'the plan as one JSON object')
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
@@ -48,14 +47,29 @@ async function plan(io: Io, file: string, options: PlanOptions): Promise<void> {
   const job = await readJob(resolve(file), options.check)
   for (const message of unusedOutputs()) io.stderr.write(printableLines(`${message}\n`))
   const former = options.before === undefined ? undefined : await readJob(resolve(options.before), false)
-  const { planJob } = await import('@millrace/runtime')
+  await printPlan(io, job, options, former && describe(former, 'json'))
+}
+
+/** What a plan is made with. */
+export interface PlanRequest extends DataOptions {
+  readonly acceptLoss: readonly string[]
+  readonly json?: boolean
+}
+
+/**
+ * Prints what a start of the job would change. `before`: the job as it was; default: as it is deployed. Throws the reasons for
+ * which the start would be refused.
+ */
+export async function printPlan(io: Io, job: Job, options: PlanRequest, before?: JobDescription): Promise<void> {
+  const [{ planJob }, { planText }] = await Promise.all([import('@millrace/runtime'), import('./plan-text.ts')])
   const log = await openIfThere(options.data)
   try {
+    const former = before ?? (await deployedDescription(options.data, log, versionedName(job)))
     const made = await planJob(job, {
       log,
       env: nodeEnv(),
       acceptLoss: options.acceptLoss,
-      ...(former !== undefined && { before: describe(former, 'json') }),
+      ...(former !== undefined && { before: former }),
     })
     const shown = options.json === true ? jsonLine(io, made) : printableLines(planText(made, io.colors))
     io.stdout.write(`${shown}\n`)
@@ -65,6 +79,20 @@ async function plan(io: Io, file: string, options: PlanOptions): Promise<void> {
     throw new RefusedError(first.code, messages.join('\n'), { job: made.job })
   } finally {
     await log.close()
+  }
+}
+
+/** The job as it is deployed on the node of a data directory; undefined if it is not, or if its artefact is not there. */
+async function deployedDescription(data: string, log: Log, job: string): Promise<JobDescription | undefined> {
+  const { artefactDirectory, readArtefact, readDeployments } = await import('@millrace/runtime')
+  const deployment = (await readDeployments(log)).get(job)
+  if (deployment === undefined) return undefined
+  try {
+    return readArtefact(nodeEnv().files, artefactDirectory(resolve(data), deployment.release.artefact)).manifest
+      .description
+  } catch (error) {
+    if (error instanceof RefusedError) return undefined
+    throw error
   }
 }
 

@@ -7,7 +7,7 @@ import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
-import { portNumber, positiveDurationMs } from '../values.ts'
+import { portNumber, positiveDurationMs, wholeNumber } from '../values.ts'
 import { JobDisplay } from './job-display.ts'
 import { readJob } from './job-file.ts'
 import { jobServer } from './job-server.ts'
@@ -18,6 +18,7 @@ interface RunOptions extends DataOptions {
   readonly commitInterval?: number
   readonly guarantee: Guarantee
   readonly acceptLoss: readonly string[]
+  readonly standbys: number
   readonly allowOrigin: readonly string[]
   readonly upgrade?: boolean
   readonly check: boolean
@@ -50,6 +51,12 @@ export function runCommand(io: Io): Command {
       '--upgrade',
       'for a changed job: wait until the processes of the old job have ended, then continue with their state',
     )
+    .option(
+      '--standbys <n>',
+      'how many other processes keep a copy of each task, to take it over at once',
+      wholeNumber,
+      0,
+    )
     .option('--no-check', 'skip the type check')
     .addOption(dataOption())
     .addHelpText(
@@ -57,7 +64,8 @@ export function runCommand(io: Io): Command {
       `
 The TypeScript of this command checks the types of the job file. Then the file runs as it is, without a build step.
 Several processes can run a job on one data directory. They share its tasks, and if one dies, the others take its tasks. All
-processes of a job must have the same guarantee.
+processes of a job must have the same guarantee. With --standbys 1, another process follows the state of each task, and takes the
+task over without a restore.
 The start is refused if a store missed records, or is now computed in another way. With --accept-loss the store starts empty, and
 its view reports from which position it counts. "millrace plan <job.ts>" shows this before the start. After "millrace reset <job>" everything is computed again.
 SIGTERM and SIGINT commit what was processed, and exit with 0. A second signal exits at once: the next start
@@ -102,6 +110,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
       guarantee: options.guarantee,
       acceptLoss: options.acceptLoss,
+      standbys: options.standbys,
       untilEnd: options.untilEnd === true,
       upgrade: options.upgrade === true,
       signal: stop,

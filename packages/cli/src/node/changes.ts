@@ -1,7 +1,8 @@
-import type { ChangeOptions, NodeClient } from '@millrace/client'
+import type { ChangeOptions, NodeClient, UndeployedJob } from '@millrace/client'
 import type { JobReport } from '@millrace/core'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { type DataOptions, dataArgument, dataOption, jsonOption } from '../data-option.ts'
+import { badUsage } from '../input-error.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable, printableLines } from '../terminal/printable.ts'
 import { positiveNumber } from '../values.ts'
@@ -73,25 +74,70 @@ function scaleCommand(io: Io): Command {
   const scale = new Command('scale')
     .description('Changes the number of containers of a job.')
     .argument('<job>', 'the name of the job')
-    .argument('<containers>', 'how many', positiveNumber)
-  return withOptions(scale).action(async (job: string, containers: number, options: ChangeCommandOptions) => {
-    const node = await findNode(options.data)
-    printChanged(io, await node.scale(job, containers, changeOptions(io, options)), options)
-  })
+    .argument('[containers]', 'how many', positiveNumber)
+    .option('--auto <min..max>', 'let the node choose between these numbers, by the lag of the job', bounds)
+    .addHelpText(
+      'after',
+      `
+With --auto, a job that is more than ten seconds behind for 15 s gets one more container, up to one for each task. A job that has been
+less than a second behind for five minutes loses one. A number alone ends that.
+
+Examples:
+  $ millrace scale flight-delays 3
+  $ millrace scale flight-delays --auto 1..4`,
+    )
+  return withOptions(scale).action(
+    async (job: string, containers: number | undefined, options: ScaleCommandOptions) => {
+      const { auto } = options
+      if ((containers === undefined) === (auto === undefined)) {
+        throw badUsage('Give either a number of containers or --auto <min..max>')
+      }
+      const node = await findNode(options.data)
+      printChanged(io, await node.scale(job, auto ?? containers ?? 1, changeOptions(io, options)), options)
+    },
+  )
+}
+
+interface ScaleCommandOptions extends ChangeCommandOptions {
+  readonly auto?: { readonly min: number; readonly max: number }
+}
+
+function bounds(text: string): ScaleCommandOptions['auto'] {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(text) ?? []
+  if (min !== undefined && max !== undefined) return { min: Number(min), max: Number(max) }
+  throw new InvalidArgumentError('Give two numbers, such as 1..4.')
 }
 
 function undeployCommand(io: Io): Command {
   const undeploy = new Command('undeploy')
-    .description('Stops a job, and forgets it. What it has computed stays on disk.')
+    .description('Stops a job, and forgets it. What it has computed stays on disk, and is listed.')
     .argument('<job>', 'the name of the job')
-  return withOptions(undeploy).action(async (job: string, options: ChangeCommandOptions) => {
+    .option('--purge', 'delete what it has computed for itself: its own topics and its state. Its outputs stay')
+  return withOptions(undeploy).action(async (job: string, options: UndeployCommandOptions) => {
     const node = await findNode(options.data)
-    await node.undeploy(job, changeOptions(io, options))
-    io.stderr.write(
-      `${printable(job)} is no longer deployed. Its topics and its state are still there: to delete them, run "millrace reset ` +
-        `${printable(job)}${dataArgument(options.data)}"\n`,
-    )
+    const { purge = false } = options
+    const undeployed = await node.undeploy(job, { ...changeOptions(io, options), purge })
+    if (options.json === true) io.stdout.write(`${jsonLine(io, undeployed)}\n`)
+    else printUndeployed(io, job, undeployed, options)
   })
+}
+
+interface UndeployCommandOptions extends ChangeCommandOptions {
+  readonly purge?: boolean
+}
+
+function printUndeployed(
+  io: Io,
+  job: string,
+  { topics, stateDirectory }: UndeployedJob,
+  { purge = false, data }: UndeployCommandOptions,
+): void {
+  io.stderr.write(`${printable(job)} is no longer deployed\n`)
+  const verb = purge ? 'Deleted' : 'Still there:'
+  for (const topic of topics) io.stdout.write(`${verb} topic ${printable(topic)}\n`)
+  if (stateDirectory !== null) io.stdout.write(`${verb} the local state in ${printable(stateDirectory)}\n`)
+  if (purge || topics.length === 0) return
+  io.stderr.write(`To delete this: millrace reset ${printable(job)} --yes${dataArgument(data)}\n`)
 }
 
 function withOptions(named: Command): Command {

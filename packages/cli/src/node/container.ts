@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
 import type { Job, Log } from '@millrace/core'
 import { versionedName } from '@millrace/core/internal'
-import { artefactDirectory, type Guarantee } from '@millrace/runtime'
+import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
-import { importArtefact } from '../artefact/import-artefact.ts'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { jobServer } from '../jobs/job-server.ts'
 import { repeatable } from '../repeatable.ts'
@@ -57,6 +56,10 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
   io.stopSignal().addEventListener('abort', end, { once: true })
   const report = process.send === undefined ? undefined : new NodeReport(end)
   try {
+    const [{ importArtefact }, { artefactDirectory }] = await Promise.all([
+      import('../artefact/import-artefact.ts'),
+      import('@millrace/runtime'),
+    ])
     const job = await importArtefact(artefactDirectory(resolve(options.data), artefact))
     if (signal.aborted) return
     const log = await openLog(options.data)

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import type { NodeClient } from '@millrace/client'
 import type { JobSettings } from '@millrace/core'
-import { encodeArtefact } from '@millrace/runtime'
 import { Command, Option } from 'commander'
-import { bundleJob } from '../artefact/bundle-job.ts'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
+import { readJob } from '../jobs/job-file.ts'
+import { printPlan } from '../jobs/plan.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
@@ -23,6 +23,7 @@ interface DeployCommandOptions extends DataOptions, WhyOptions {
   readonly heap?: number
   readonly acceptLoss: readonly string[]
   readonly start?: boolean
+  readonly dryRun?: boolean
   readonly check: boolean
 }
 
@@ -67,6 +68,7 @@ function withOptions(command: Command): Command {
     )
     .option('--heap <size>', "the limit of each container's heap, such as 512m (default: Node's)", sizeBytes)
     .addOption(repeatable('--accept-loss <store>', 'a store that may lose what it holds; may be repeated'))
+    .option('--dry-run', 'print what would change, as "millrace plan" does, and change nothing')
     .addOption(whyOption())
     .option('--no-check', 'skip the type check')
     .addOption(jsonOption())
@@ -74,8 +76,13 @@ function withOptions(command: Command): Command {
 }
 
 async function deploy(io: Io, file: string, options: DeployCommandOptions, mustExist: boolean): Promise<void> {
+  if (options.dryRun === true) return printPlan(io, await readJob(resolve(file), options.check), options)
   const node = options.start === true ? undefined : await findNode(options.data)
   const stop = io.stopSignal()
+  const [{ bundleJob }, { encodeArtefact }] = await Promise.all([
+    import('../artefact/bundle-job.ts'),
+    import('@millrace/runtime'),
+  ])
   const artefact = await bundleJob(resolve(file), { check: options.check, stop, stderr: io.stderr })
   const { id, manifest } = artefact
   io.stderr.write(`Job ${printable(manifest.job)} is bundled: artefact ${shortId(id)}\n`)

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { NodeClient } from '@millrace/client'
+import type { NodeClient } from '@millrace/client'
 import { MillraceError, RefusedError } from '@millrace/core'
 import { socketFetch } from '@millrace/core/node'
 import { dataArgument } from '../data-option.ts'
@@ -24,6 +24,7 @@ export async function runningNode(data: string): Promise<NodeClient | undefined>
   const announced = announcedNode(data)
   if (announced === undefined) return undefined
   const { url, socket, pid } = announced
+  const { NodeClient } = await import('@millrace/client')
   // On a socket the token is not sent: another program that uses the port now would learn it.
   const token = socket === undefined ? storedAdminToken(data) : undefined
   const connect = { fetch: socket === undefined ? fetch : socketFetch(socket), ...(token !== undefined && { token }) }

@@ -9,7 +9,13 @@ const SPEC: ContainerSpec = {
   job: 'orders',
   container: '1.1',
   artefact: 'f00',
-  settings: { containers: 1, guarantee: 'at-least-once', commitIntervalMs: 250, heapBytesMax: 128 * 1024 * 1024 },
+  settings: {
+    containers: 1,
+    auto: null,
+    guarantee: 'at-least-once',
+    commitIntervalMs: 250,
+    heapBytesMax: 128 * 1024 * 1024,
+  },
   acceptLoss: ['totals', 'counts'],
 }
 

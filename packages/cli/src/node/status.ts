@@ -1,12 +1,15 @@
-import type { ContainerSummary, JobReport } from '@millrace/core'
+import type { ContainerSummary, DiskSpace, JobReport } from '@millrace/core'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
-import { counted, rate, seconds } from '../terminal/amounts.ts'
+import { bytes, counted, rate, seconds } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable, printableLines } from '../terminal/printable.ts'
 import { printRows, type Row } from '../terminal/table.ts'
 import { findNode } from './find-node.ts'
 import { shortId } from './short-id.ts'
+
+/** The room is reported while it is less than so many times what is left to jobs. */
+const WARNED_RESERVES = 4
 
 interface StatusOptions extends DataOptions {
   readonly json?: boolean
@@ -21,9 +24,23 @@ export function statusCommand(io: Io): Command {
     .action(async (name: string | undefined, { data, json = false }: StatusOptions) => {
       const node = await findNode(data)
       const jobs = name === undefined ? await node.jobs() : [await node.job(name)]
+      const { disk, data: path } = await node.about()
+      if (disk !== null) await warnOfDisk(io, path, disk)
       if (json) for (const job of jobs) io.stdout.write(`${jsonLine(io, job)}\n`)
       else for (const job of jobs) printStatus(io, job)
     })
+}
+
+/** A nearly full disk comes first: it stops producers, and then jobs. */
+async function warnOfDisk(io: Io, path: string, { freeBytes, totalBytes }: DiskSpace): Promise<void> {
+  const { reservedBytes } = await import('@millrace/connectors/internal')
+  const reserve = reservedBytes({ totalBytes })
+  if (freeBytes >= WARNED_RESERVES * reserve) return
+  const stopped = freeBytes < reserve ? 'Producers are stopped, and jobs stop when it is full' : 'Producers stop soon'
+  io.stderr.write(
+    `${io.colors.red('disk:')} ${bytes(freeBytes)} of ${bytes(totalBytes)} are free in ${printable(path)}. ${stopped}. Free some ` +
+      'space, or shorten the retention of topics\n',
+  )
 }
 
 /** The condition of a job, for people. */

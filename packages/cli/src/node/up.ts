@@ -15,7 +15,6 @@ import { VERSION } from '../version.ts'
 import { runningNode } from './find-node.ts'
 import { announceNode, daemonLog, nodeDirectory } from './node-files.ts'
 import { freeNodeSocket } from './node-socket.ts'
-import { startContainers } from './start-container.ts'
 import { systemdUnit } from './systemd-unit.ts'
 
 /** The port of a node, unless another one is given. */
@@ -65,6 +64,7 @@ async function up(io: Io, options: UpOptions): Promise<void> {
   const { data, port, allowOrigin, healthyAfter } = options
   const env = nodeEnv()
   const { Node, startNodeServer } = await import('@millrace/runtime')
+  const { startContainers } = await import('./start-container.ts')
   const log = await openLog(data)
   try {
     const node = await Node.open({
@@ -81,7 +81,7 @@ async function up(io: Io, options: UpOptions): Promise<void> {
       const server = await startNodeServer({
         node,
         env,
-        about: () => about,
+        about: () => ({ ...about, disk: env.files.space(resolve(data)) ?? null }),
         port,
         readToken: keptToken(data),
         adminToken: keptAdminToken(data),

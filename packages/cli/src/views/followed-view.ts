@@ -1,4 +1,4 @@
-import type { MillraceClient, ViewDescription, ViewEvent } from '@millrace/client'
+import type { ChangesOptions, MillraceClient, ViewDescription, ViewEvent } from '@millrace/client'
 import { RetriableError } from '@millrace/core'
 import { amount } from '@millrace/core/internal'
 import { merge, type Observable, tap } from 'rxjs'
@@ -32,14 +32,22 @@ export function chooseProcesses(found: readonly [ServingProcess, ...ServingProce
   return { view, processes }
 }
 
+/** Which changes are followed: of one key, or of the keys with a prefix; of all if neither is given. */
+export type FollowedKeys = Pick<ChangesOptions<unknown>, 'key' | 'prefix'>
+
 /** The changes of all parts, as each process reports them. Fails with `VIEW_INCOMPLETE` if a part has moved meanwhile. */
-export function changesOf(followed: FollowedView): Observable<ViewEvent<FoundEntry>> {
-  return merge(...followed.processes.map((process) => changesOfProcess(process, followed.processes.length > 1)))
+export function changesOf(followed: FollowedView, keys: FollowedKeys = {}): Observable<ViewEvent<FoundEntry>> {
+  const isPart = followed.processes.length > 1
+  return merge(...followed.processes.map((process) => changesOfProcess(process, isPart, keys)))
 }
 
-function changesOfProcess({ client, view }: ServingProcess, isPart: boolean): Observable<ViewEvent<FoundEntry>> {
+function changesOfProcess(
+  { client, view }: ServingProcess,
+  isPart: boolean,
+  keys: FollowedKeys,
+): Observable<ViewEvent<FoundEntry>> {
   const { name, parts } = view
-  const options = isPart ? { parts: 'here' as const } : {}
+  const options = { ...keys, ...(isPart && { parts: 'here' as const }) }
   const changes: Observable<ViewEvent<FoundEntry>> = hasWindows(view)
     ? client.windowedView<unknown, unknown>(name).changes(options)
     : client.view<unknown, unknown>(name).changes(options)

@@ -13,7 +13,7 @@ import { durationMs, positiveNumber, timeMs } from '../values.ts'
 import { entryRows } from './entry-rows.ts'
 import type { FoundEntry } from './found-entry.ts'
 import { hasWindows } from './has-windows.ts'
-import { type EntriesQuery, readEntries, readKey, readWindow } from './read-entries.ts'
+import { type EntriesQuery, type NotedRead, readEntries, readKey, readWindow } from './read-entries.ts'
 import { openStopped } from './stopped-source.ts'
 import { type FoundView, findView, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 
@@ -33,6 +33,7 @@ interface QueryOptions extends DataOptions {
   readonly prefix?: string
   readonly after?: string
   readonly timeout?: number
+  readonly stale?: boolean
   readonly json?: boolean
   readonly url?: string
   readonly job?: string
@@ -55,6 +56,7 @@ export function queryCommand(io: Io): Command {
     .option('--prefix <text>', 'keys that start with this text')
     .option('--after <position>', 'wait until the answer reflects this position: topic/partition=offset,…')
     .option('--timeout <time>', 'how long to wait for --after, such as 10s (default: 5s)', durationMs)
+    .option('--stale', 'while the process of a part is away, also from standbys, which may be behind')
     .addOption(jsonOption())
     .addOption(dataOption())
     .addOption(urlOption())
@@ -99,10 +101,39 @@ async function findOrOpen(io: Io, name: string, options: QueryOptions): Promise<
 async function queryFound(io: Io, found: FoundView, key: string | undefined, options: QueryOptions): Promise<void> {
   const { name } = found.view
   noteCompleteness(io, found.view)
-  const wait = {
+  const staleParts = new Set<number>()
+  const read: NotedRead = {
     ...(options.after !== undefined && { after: parsePosition(options.after) }),
     ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+    ...(options.stale === true && { stale: true }),
+    noteStale: (parts) => {
+      for (const part of parts) staleParts.add(part)
+    },
   }
+  try {
+    await printFound(io, found, key, options, read)
+  } finally {
+    noteStale(io, name, [...staleParts])
+  }
+}
+
+/** Reports the parts of a view that standbys have answered. */
+function noteStale(io: Io, view: string, parts: readonly number[]): void {
+  if (parts.length === 0) return
+  const numbers = parts.toSorted((a, b) => a - b).join(', ')
+  io.stderr.write(
+    `Standbys have answered for ${parts.length === 1 ? 'part' : 'parts'} ${numbers} of view ${view}, whose process is away. They may be behind\n`,
+  )
+}
+
+async function printFound(
+  io: Io,
+  found: FoundView,
+  key: string | undefined,
+  options: QueryOptions,
+  read: NotedRead,
+): Promise<void> {
+  const { name } = found.view
   const windowed = hasWindows(found.view)
   if (!windowed && (options.window ?? options.windowFrom ?? options.windowTo) !== undefined) {
     throw badUsage(`View ${name} has no windows. Leave out --window, --window-from and --window-to`)
@@ -113,14 +144,14 @@ async function queryFound(io: Io, found: FoundView, key: string | undefined, opt
     refuseOrder(options)
     const entry =
       options.window === undefined
-        ? await readKey(found, key, wait)
-        : await readWindow(found, key, options.window, wait)
+        ? await readKey(found, key, read)
+        : await readWindow(found, key, options.window, read)
     if (entry === undefined) throw valueMissing(found.view, key, options.window)
     printRows(io, json ? [{ ...entry }] : entryRows([shownEntry(found.view, entry)], found.view), json)
     return
   }
-  const read = await printEntries(io, found.view, readEntries(found, entriesQuery(key, options), wait), options)
-  if (read > 0) return
+  const printed = await printEntries(io, found.view, readEntries(found, entriesQuery(key, options), read), options)
+  if (printed > 0) return
   if (key !== undefined && (options.windowFrom ?? options.windowTo) === undefined) {
     throw valueMissing(found.view, key, undefined)
   }
@@ -180,6 +211,9 @@ function refuseContradictions(key: string | undefined, options: QueryOptions): v
   }
   if (key === undefined && options.window !== undefined) {
     throw badUsage('--window needs a key. For windows of all keys, use --window-from and --window-to')
+  }
+  if (options.stale === true && options.after !== undefined) {
+    throw badUsage('--stale and --after exclude each other. Give one of them')
   }
   if (options.last !== undefined && (options.limit !== undefined || options.all === true)) {
     throw badUsage(`--last and ${options.all === true ? '--all' : '--limit'} exclude each other. Give one of them`)

@@ -19,10 +19,17 @@ export interface EntriesQuery {
   readonly reverse: boolean
 }
 
+/** How to read, and what to do with what an answer states about itself. */
+export interface NotedRead extends ReadOptions {
+  /** Called with the parts of which standbys have answered, for each answer. */
+  readonly noteStale?: (parts: readonly number[]) => void
+}
+
 /** The value of a key in a view without windows. */
-export async function readKey(found: FoundView, key: string, wait: ReadOptions): Promise<FoundEntry | undefined> {
+export async function readKey(found: FoundView, key: string, read: NotedRead): Promise<FoundEntry | undefined> {
   const typed = keyOf(found.view, key)
-  const value = await found.client.view<unknown, unknown>(found.view.name).get(typed, wait)
+  const { value, stale = [] } = await found.client.view<unknown, unknown>(found.view.name).lookup(typed, read)
+  read.noteStale?.(stale)
   return value === undefined ? undefined : { key: typed, value }
 }
 
@@ -31,11 +38,12 @@ export async function readWindow(
   found: FoundView,
   key: string,
   start: number,
-  wait: ReadOptions,
+  read: NotedRead,
 ): Promise<FoundEntry | undefined> {
   const typed = keyOf(found.view, key)
   const view = found.client.windowedView<unknown, unknown>(found.view.name)
-  const { window, value } = await view.lookup(typed, start, wait)
+  const { window, value, stale = [] } = await view.lookup(typed, start, read)
+  read.noteStale?.(stale)
   return window === undefined ? undefined : { key: typed, window, value }
 }
 
@@ -43,11 +51,12 @@ export async function readWindow(
 export async function* readEntries(
   found: FoundView,
   query: EntriesQuery,
-  wait: ReadOptions,
+  read: NotedRead,
 ): AsyncGenerator<FoundEntry, void> {
   let cursor: string | null | undefined
   do {
-    const page = await readPage(found, query, { ...wait, ...(cursor && { cursor }) })
+    const page = await readPage(found, query, { ...read, ...(cursor && { cursor }) })
+    read.noteStale?.(page.stale ?? [])
     yield* page.entries
     cursor = page.next
   } while (cursor !== null)

@@ -8,19 +8,22 @@ import { jsonLine, printable } from '../terminal/printable.ts'
 import { cell } from '../terminal/table.ts'
 import { changesOf } from './followed-view.ts'
 import type { FoundEntry } from './found-entry.ts'
-import { findParts, jobOption, noteCompleteness, urlOption } from './view-source.ts'
+import { findParts, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
 import { windowText } from './window-text.ts'
 
 interface WatchOptions extends DataOptions {
   readonly json?: boolean
   readonly url?: string
   readonly job?: string
+  readonly prefix?: string
 }
 
 export function watchCommand(io: Io): Command {
   return new Command('watch')
     .description('Prints the changes of a view as they are committed, until Ctrl-C.')
     .argument('<view>', 'the name of the view')
+    .argument('[key]', 'only the changes of this key')
+    .option('--prefix <text>', 'only the changes of keys that start with this text')
     .addOption(jsonOption())
     .addOption(dataOption())
     .addOption(urlOption())
@@ -32,15 +35,19 @@ Each line is the new value of one entry. The changes of a commit come together, 
 
 Examples:
   $ millrace watch delays
+  $ millrace watch delays ATL
   $ millrace watch delays --json | jq -c 'select(.key == "ATL")'`,
     )
-    .action(async (name: string, options: WatchOptions) => {
+    .action(async (name: string, key: string | undefined, options: WatchOptions) => {
       const stop = io.stopSignal()
       const found = await findParts(io, name, options)
       if (stop.aborted) return
       noteCompleteness(io, found.view)
       await new Promise<void>((resolve, reject) => {
-        changesOf(found)
+        changesOf(found, {
+          ...(key !== undefined && { key: keyOf(found.view, key) }),
+          ...(options.prefix !== undefined && { prefix: options.prefix }),
+        })
           .pipe(takeUntil(fromEvent(stop, 'abort')))
           .subscribe({
             next: (event) => {

@@ -15,6 +15,7 @@ import type {
   TopicDescription,
   TopicSettings,
   TransactionalWriter,
+  WriterOptions,
 } from '@millrace/core'
 import { checkName, settleAll } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
@@ -91,7 +92,7 @@ class FileLog implements Log {
 
   constructor(directory: string, env: Env, durability: Durability, topics: TopicStore, groupBatchBytesMax: number) {
     this.location = directory
-    this.capabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
+    this.capabilities = { transactions: 'all', membership: true, local: true, groupBatchBytesMax }
     this.clock = env.clock
     this.#env = env
     this.#durability = durability
@@ -116,8 +117,8 @@ class FileLog implements Log {
     return reader
   }
 
-  openWriter(): LogWriter {
-    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#cleaning)
+  openWriter(options: WriterOptions = {}): LogWriter {
+    const writer = new FileLogWriter(this.#env, this.location, this.#topics, this.#durability, this.#cleaning, options)
     this.#open.add(writer)
     return writer
   }

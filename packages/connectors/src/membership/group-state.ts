@@ -1,5 +1,5 @@
 import { type Assignment, type JoinOptions, RefusedError } from '@millrace/core'
-import { assignTasks } from '@millrace/core/internal'
+import { type Place, placeTasks, type StandbyCopy } from '@millrace/core/internal'
 
 /** Which member has a task. */
 export interface TaskPlace {
@@ -7,6 +7,17 @@ export interface TaskPlace {
   readonly owner: string | null
   /** The member that gets it once its owner has released it. */
   readonly next?: string
+  /** The members that keep a standby of it; absent if none does. */
+  readonly standbys?: readonly StandbyPlace[]
+}
+
+/** A standby of a task. */
+export interface StandbyPlace {
+  readonly member: string
+  /** The generation that gave it to the member. */
+  readonly since: number
+  /** Set while the member reports that it has caught up. */
+  readonly ready?: true
 }
 
 /** What a group knows of a member. */
@@ -16,6 +27,8 @@ export interface MemberState {
   readonly untilEnd?: boolean
   /** The generation with which it last reported that it is at its end; absent while it is not. */
   readonly atEnd?: number
+  /** How many standbys it wants for each task; absent if it wants none, and keeps none. */
+  readonly standbys?: number
   /** Set once it counts as dead: it gets nothing more, and is removed when it is fenced. */
   readonly lost?: true
   /** Set while it waits for the group's upgrade: it has no tasks, and does not count for the end. */
@@ -57,21 +70,22 @@ export function joined(
   state: GroupState,
   group: string,
   member: string,
-  { tasks, description, address, untilEnd = false, upgrade = false }: JoinOptions,
+  { tasks, description, address, untilEnd = false, upgrade = false, standbys = 0 }: JoinOptions,
 ): GroupState {
   const job: GroupJob = { description, tasks }
   const present: GroupJob = { description: state.description, tasks: Object.keys(state.tasks) }
   const others = Object.values(state.members)
   const isFree = others.length === 0
+  const self: MemberState = { address, untilEnd, ...(standbys > 0 && { standbys }) }
   if (isFree || isSame(job, present)) {
     const begun = isSame(job, present) ? state : withJob(state, job)
-    return balanced({ ...begun, members: { ...state.members, [member]: { address, untilEnd } } })
+    return balanced({ ...begun, members: { ...state.members, [member]: self } })
   }
   if (!upgrade || (state.upgrade !== undefined && !isSame(job, state.upgrade))) {
     throw jobChanged(group, upgrade)
   }
   const generation = state.generation + 1
-  const members = { ...state.members, [member]: { address, untilEnd, waits: true as const } }
+  const members = { ...state.members, [member]: { ...self, waits: true as const } }
   return { ...state, generation, upgrade: job, members }
 }
 
@@ -127,7 +141,10 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
   const left = Object.values(others.members).filter(runs)
   if (others.ended !== true || left.length === 0 || left.some(runsWithoutEnd)) return balanced(others)
   // The remaining members leave too, so their tasks do not move.
-  const tasks = mapTasks(others, (_, { owner }) => ({ owner: owner !== null && members[owner] ? owner : null }))
+  const tasks = mapTasks(others, (_, { owner, standbys }) => ({
+    owner: owner !== null && members[owner] ? owner : null,
+    ...(standbys !== undefined && { standbys: standbys.filter(({ member }) => members[member] !== undefined) }),
+  }))
   return { ...others, generation: state.generation + 1, tasks }
 }
 
@@ -192,9 +209,45 @@ export function released(state: GroupState, member: string, keeps: (task: string
   const moves = (task: string, { owner, next }: TaskPlace) => owner === member && next !== undefined && !keeps(task)
   if (!Object.entries(state.tasks).some(([task, place]) => moves(task, place))) return state
   const tasks = mapTasks(state, (task, place) =>
-    place.next !== undefined && moves(task, place) ? { owner: place.next } : place,
+    place.next !== undefined && moves(task, place) ? { ...place, owner: place.next } : place,
   )
   return balanced({ ...state, tasks })
+}
+
+/**
+ * The group after a member has reported, in generation `seen`, which of its standbys are ready; the same object if that is not
+ * new. Tasks that waited for a standby move.
+ */
+export function standbysReported(
+  state: GroupState,
+  member: string,
+  seen: number,
+  ready: readonly string[],
+): GroupState {
+  const isNew = (task: string, standby: StandbyPlace) =>
+    standby.member === member && standby.since <= seen && (standby.ready === true) !== ready.includes(task)
+  if (!Object.entries(state.tasks).some(([task, place]) => place.standbys?.some((standby) => isNew(task, standby)))) {
+    return state
+  }
+  const tasks = mapTasks(state, (task, place) =>
+    place.standbys === undefined
+      ? place
+      : { ...place, standbys: place.standbys.map((each) => (isNew(task, each) ? turned(each) : each)) },
+  )
+  const marked = { ...state, tasks }
+  // While members leave one after the other at the end, no task moves.
+  if (state.ended === true) return { ...marked, generation: state.generation + 1 }
+  const moved = balanced(marked)
+  const isMoved = Object.entries(moved.tasks).some(
+    ([task, { owner, next }]) => owner !== state.tasks[task]?.owner || next !== state.tasks[task]?.next,
+  )
+  // If only standbys have changed, the members are at their ends as before.
+  return isMoved ? moved : { ...marked, generation: moved.generation, tasks: moved.tasks }
+}
+
+/** The standby that is ready if it was not, and the other way round. */
+function turned({ ready, ...standby }: StandbyPlace): StandbyPlace {
+  return ready === true ? standby : { ...standby, ready: true }
 }
 
 /** A member's assignment in its group. */
@@ -204,14 +257,21 @@ export function assignmentOf(state: GroupState, member: string): Assignment {
   return {
     generation: state.generation,
     tasks: tasksOf(state, member),
-    members: Object.entries(state.members).map(([each, { address }]) => ({
-      member: each,
-      address,
-      tasks: tasksOf(state, each),
-    })),
+    standbys: standbysOf(state, member, () => true),
+    members: Object.entries(state.members).map(([each, { address }]) => {
+      const ready = standbysOf(state, each, (standby) => standby.ready === true)
+      return { member: each, address, tasks: tasksOf(state, each), ...(ready.length > 0 && { standbys: ready }) }
+    }),
     ended: !waits && (state.ended === true || (atEnd !== undefined && running.some(runsWithoutEnd))),
     waits,
   }
+}
+
+/** The tasks of which a member keeps a standby that `fits`. */
+function standbysOf(state: GroupState, member: string, fits: (standby: StandbyPlace) => boolean): string[] {
+  return Object.entries(state.tasks).flatMap(([task, { standbys = [] }]) =>
+    standbys.some((standby) => standby.member === member && fits(standby)) ? task : [],
+  )
 }
 
 /** The tasks that a member has to run: those it has and need not release. */
@@ -221,29 +281,52 @@ function tasksOf(state: GroupState, member: string): string[] {
   )
 }
 
-/** The next generation: every task is with the member that the spread wants, or is about to move there. */
+/**
+ * The next generation: every task and every standby is with the member that the spread wants, or is about to move there. See
+ * `placeTasks`.
+ */
 function balanced(state: GroupState): GroupState {
-  const ids = Object.keys(state.tasks)
-  const owners = new Map(
-    ids.flatMap((task) => {
-      const { owner } = state.tasks[task] ?? { owner: null }
-      return owner === null ? [] : [[task, owner] as const]
-    }),
-  )
-  const present = Object.entries(state.members).flatMap(([name, member]) =>
-    isMember(state, name) && runs(member) ? name : [],
-  )
-  const wanted = assignTasks(ids, present.sort(), owners)
-  const tasks = mapTasks(state, (task, { owner }) => {
-    const next = wanted.get(task)
+  const generation = state.generation + 1
+  const places = placesIn(state)
+  const tasks = mapTasks(state, (task, { owner, standbys: before = [] }) => {
+    const { member: next, standbys = [] } = places.get(task) ?? {}
     if (next === undefined) return { owner: null }
+    const kept = standbys.map(
+      (member) => before.find((standby) => standby.member === member) ?? { member, since: generation },
+    )
     const held = owner !== null && state.members[owner] !== undefined && owner !== next
-    return held ? { owner, next } : { owner: next }
+    return { ...(held ? { owner, next } : { owner: next }), ...(kept.length > 0 && { standbys: kept }) }
   })
   const { quietSince: _since, ended: _ended, ...others } = state
-  const generation = state.generation + 1
   const members = Object.fromEntries(Object.entries(state.members).map(([each, member]) => [each, busy(member)]))
   return { ...others, generation, members, tasks }
+}
+
+function placesIn(state: GroupState): Map<string, Place> {
+  const present = Object.entries(state.members)
+    .filter(([name, member]) => isMember(state, name) && runs(member))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  const owners = new Map<string, string>()
+  const standbys = new Map<string, readonly StandbyCopy[]>()
+  for (const [task, { owner, standbys: kept = [] }] of Object.entries(state.tasks)) {
+    if (owner !== null && state.members[owner] !== undefined) owners.set(task, owner)
+    standbys.set(
+      task,
+      kept.map(({ member, ready = false }) => ({ member, ready })),
+    )
+  }
+  return placeTasks({
+    tasks: Object.keys(state.tasks),
+    members: present.map(([name]) => name),
+    hosts: present.flatMap(([name, member]) => (wantedStandbys(member) > 0 ? name : [])),
+    count: Math.max(0, ...present.map(([, member]) => wantedStandbys(member))),
+    owners,
+    standbys,
+  })
+}
+
+function wantedStandbys({ standbys = 0 }: MemberState): number {
+  return standbys
 }
 
 function mapTasks(state: GroupState, change: (task: string, place: TaskPlace) => TaskPlace) {

@@ -40,7 +40,7 @@ export interface MemoryLogOptions {
 export function memoryLog(env: Env = nodeEnv(), options: MemoryLogOptions = {}): MemoryLog {
   const { groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   const topics = new MemoryTopics(env)
-  const capabilities: LogCapabilities = { transactions: 'all', membership: true, groupBatchBytesMax }
+  const capabilities: LogCapabilities = { transactions: 'all', membership: true, local: true, groupBatchBytesMax }
   return openOver(env, topics, new MemoryTransactions(topics, groupBatchBytesMax), new MemoryGroups(env), capabilities)
 }
 

@@ -1,5 +1,5 @@
 import type { Assignment, Membership, TransactionalWriter } from '@millrace/core'
-import { type GroupState, released, reported, withoutMembers } from '../membership/group-state.ts'
+import { type GroupState, released, reported, standbysReported, withoutMembers } from '../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../membership/member-feed.ts'
 import type { GroupMember, MemoryGroup } from './memory-group.ts'
 
@@ -40,6 +40,11 @@ export class MemoryMembership implements Membership, GroupMember {
   async reportEnd({ generation }: Assignment, atEnd: boolean): Promise<void> {
     if (this.#left) return
     this.#group.change((state) => reported(state, this.member, generation, atEnd))
+  }
+
+  async reportStandbys({ generation }: Assignment, ready: readonly string[]): Promise<void> {
+    if (this.#left) return
+    this.#group.change((state) => standbysReported(state, this.member, generation, ready))
   }
 
   async openWriter(): Promise<TransactionalWriter> {

@@ -4,12 +4,14 @@ import { Flow } from './flow.ts'
  * Spreads tasks over members: evenly (counts differ by one at most), each subtopology's tasks evenly too, and so that as few
  * as possible change their owner. A view is of one subtopology, so no member has most of a view, and no member has most of
  * the work of a step. The same input gives the same result in every process. `owners` gives the present owner of each task;
- * owners that are not members are ignored. Without members no task is assigned.
+ * owners that are not members are ignored. Without members no task is assigned. `preferred` gives the members that a task goes
+ * to if it has to move and they have room, the best first.
  */
 export function assignTasks(
   tasks: readonly string[],
   members: readonly string[],
   owners: ReadonlyMap<string, string>,
+  preferred: ReadonlyMap<string, readonly string[]> = new Map(),
 ): Map<string, string> {
   const assigned = new Map<string, string>()
   if (members.length === 0) return assigned
@@ -21,13 +23,21 @@ export function assignTasks(
       room.set(member, (room.get(member) ?? 0) - 1)
       assigned.set(task, member)
     }
-    for (const task of group) {
+    const hasRoom = (member: string) => (room.get(member) ?? 0) > 0
+    const isWanted = (task: string) => preferred.get(task)?.some((member) => member !== owners.get(task)) === true
+    // A task that another member has a copy of moves rather than one that no other member has a copy of.
+    const staying = [...group.filter((task) => !isWanted(task)), ...group.filter(isWanted)]
+    for (const task of staying) {
       const owner = owners.get(task)
-      if (owner !== undefined && (room.get(owner) ?? 0) > 0) take(task, owner)
+      if (owner !== undefined && hasRoom(owner)) take(task, owner)
     }
-    for (const task of group) {
-      if (assigned.has(task)) continue
-      const free = members.find((member) => (room.get(member) ?? 0) > 0)
+    const moving = () => group.filter((task) => !assigned.has(task))
+    for (const task of moving()) {
+      const found = preferred.get(task)?.find(hasRoom)
+      if (found !== undefined) take(task, found)
+    }
+    for (const task of moving()) {
+      const free = members.find(hasRoom)
       if (free !== undefined) take(task, free)
     }
   }

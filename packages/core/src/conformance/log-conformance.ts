@@ -2,6 +2,7 @@ import { recordsConformance } from './appending-and-reading.ts'
 import { claimsConformance } from './claims.ts'
 import { cleaningConformance } from './cleaning.ts'
 import { groupEndConformance } from './group-end.ts'
+import { groupStandbysConformance } from './group-standbys.ts'
 import type { LogFactory, LogTests, TestRunner } from './log-tests.ts'
 import { membershipConformance } from './membership.ts'
 import { stretchesConformance } from './stretches.ts'
@@ -33,5 +34,6 @@ export function logConformance(runner: TestRunner, kind: string, factory: LogFac
   runner.describe(`the ${kind} log: claims`, () => claimsConformance(tests))
   runner.describe(`the ${kind} log: members that share tasks`, () => membershipConformance(tests))
   runner.describe(`the ${kind} log: members that run until the end`, () => groupEndConformance(tests))
+  runner.describe(`the ${kind} log: members that keep standbys`, () => groupStandbysConformance(tests))
   runner.describe(`the ${kind} log: transactions`, () => transactionsConformance(tests))
 }

@@ -4,6 +4,8 @@ import type { ErrorCode } from '../errors/codes.ts'
 export interface JobSettings {
   /** How many containers: processes that share the job's tasks. */
   readonly containers: number
+  /** Between which numbers of containers the node chooses by the job's lag; null: it does not. */
+  readonly auto: { readonly min: number; readonly max: number } | null
   readonly guarantee: 'exactly-once' | 'at-least-once'
   /** How often state, positions and outputs become durable together, ms. */
   readonly commitIntervalMs: number
@@ -36,7 +38,7 @@ export interface Deployment {
   /** What ran before the last deploy, if anything; a rollback returns to it. */
   readonly previous: Release | null
   readonly desired: Desired
-  /** The stores that the deploy under way may start empty; null if no deploy is under way. */
+  /** The stores that the deploy under way may lose what they hold; null if no deploy is under way. */
   readonly trial: { readonly acceptLoss: readonly string[] } | null
   /** Why it failed, if `desired` is `failed`. */
   readonly error: StatedError | null

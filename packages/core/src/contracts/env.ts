@@ -81,6 +81,8 @@ export interface FileSystem {
   list(path: string): string[]
   /** What is at a path; undefined if nothing is there. */
   stat(path: string): FileStat | undefined
+  /** How much room the disk of a path has; undefined if that is not known, or nothing is at the path. */
+  space(path: string): DiskSpace | undefined
   /** Gives a file or directory another name. A file that has this name already is replaced in one step. */
   rename(from: string, to: string): void
   /** Gives a file a second name. Throws `EXDEV` on another file system, and other codes if hard links are not supported. */
@@ -93,6 +95,13 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>
   /** Calls `changed` soon after any process changes the file's content. Calls may be merged. */
   watch(path: string, changed: () => void): Watcher
+}
+
+/** How much room a disk has, bytes. */
+export interface DiskSpace {
+  /** What this process may still write. */
+  readonly freeBytes: number
+  readonly totalBytes: number
 }
 
 /** What the file system knows about a file or directory. */

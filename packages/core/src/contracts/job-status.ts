@@ -11,8 +11,31 @@ export interface JobStatus {
   /** When the snapshot was made: monotonic ms. */
   readonly atMs: number
   readonly tasks: readonly TaskStatus[]
+  /** The standbys that this container keeps of other containers' tasks; absent if it keeps none. */
+  readonly standbys?: readonly StandbyStatus[]
   /** What fails beside the job's work and does not stop it: partitions that cannot be cleaned. Empty if all is well. */
   readonly problems: readonly JobProblem[]
+}
+
+/** What a container reports about a standby. */
+export interface StandbyStatus {
+  /** The task whose state it follows. */
+  readonly task: string
+  /**
+   * `behind`: it has not caught up with the task's changelog yet. `ready`: it has, and follows; it can take the task over.
+   * `failed`: it could not be opened, written or read, and is tried again.
+   */
+  readonly phase: 'behind' | 'ready' | 'failed'
+  /** The changelog's partition that it reads. */
+  readonly partition: number
+  /** The changelog offset up to which it has everything. */
+  readonly offset: number
+  /** The changelog's end when the standby last looked. How far it is behind is `endOffset - offset`. */
+  readonly endOffset: number
+  /** Changelog records applied since it was opened. */
+  readonly records: number
+  /** Why it failed; null unless it has. */
+  readonly problem: string | null
 }
 
 /** A fault that does not stop the job. */

@@ -30,7 +30,7 @@ export interface Log {
   /** By default the reader returns only what is committed. */
   openReader(options?: ReaderOptions): LogReader
   /** Opens a writer of single records, outside of transactions. Any number of writers may append to a partition. */
-  openWriter(): LogWriter
+  openWriter(options?: WriterOptions): LogWriter
   /**
    * Opens the only writer of a transactional id. Before this resolves, the id's former writer is fenced, and what it left
    * undecided is aborted. Ids are names (`BAD_NAME`). Throws `UNSUPPORTED` without the capability `transactions`.
@@ -70,6 +70,8 @@ export interface LogCapabilities {
   readonly transactions: TransactionReach
   /** Several processes share the tasks of a group. */
   readonly membership: boolean
+  /** Whether all processes that use the log run on one machine: the containers of a job then share its state directory. */
+  readonly local: boolean
   /** The largest batch of a group (`RecordGroup`), bytes. A larger record is alone in its batch, if the log takes it. */
   readonly groupBatchBytesMax: number
 }
@@ -79,6 +81,15 @@ export interface LogCapabilities {
  * undecided record. `uncommitted`: a reader gets every record in the log, also records of undecided and aborted transactions.
  */
 export type Isolation = 'committed' | 'uncommitted'
+
+/** The options of `Log.openWriter`. */
+export interface WriterOptions {
+  /**
+   * Whether the writer may use the last room of the disk, which is left to the commits of jobs: other writers fail with
+   * `LOG_FULL` before the disk is full. For a job's own outputs. Default false. A log on other machines ignores it.
+   */
+  readonly usesReserve?: boolean
+}
 
 /** The options of `Log.openReader`. */
 export interface ReaderOptions {

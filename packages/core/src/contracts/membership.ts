@@ -26,6 +26,11 @@ export interface JoinOptions {
    */
   readonly untilEnd?: boolean
   /**
+   * How many standbys the member wants for each task; it then keeps standbys itself, too. The group keeps as many as the member
+   * that wants most, if there are enough other members that keep standbys. Default 0: none, and it keeps none.
+   */
+  readonly standbys?: number
+  /**
    * A member whose process gave no sign of life for this long counts as dead, though it may only be stopped. A member that
    * runs and is busy does not count as dead, however long a callback holds its thread: the others wait for it. Default
    * 10 000. A log that can see that a process is dead does not wait for this time; one that cannot notices a death by it alone.
@@ -45,6 +50,10 @@ export interface JoinOptions {
  * 1. An assignment leaves out a task that the member has. The member commits, closes the task, and calls `release`.
  * 2. Only then does an assignment give the task to its next owner. If the former owner is dead, its writer is fenced and what
  *    it left is finished first. The former owner can then write nothing more, even if it does not know this yet.
+ *
+ * If members keep standbys of tasks (`JoinOptions.standbys`), a task whose owner dies or leaves goes to a member that has
+ * reported its standby as ready, and a task moves to another member only once that has done so. A member keeps a standby until
+ * an assignment leaves it out; if that gives it the task instead, the standby becomes the task's.
  *
  * No member waits for one that is stopped, at whatever instruction that is, for longer than the session's time-out and what a
  * log states for what remains: a lock that a stopped process may hold must not be needed for a change of the group.
@@ -82,6 +91,12 @@ export interface Membership {
    * way from one member to another, and the next assignment is `ended`.
    */
   reportEnd(assignment: Assignment, atEnd: boolean): Promise<void>
+  /**
+   * Reports which of the standbys that `assignment` gives to this member are ready: all of those that have caught up, and
+   * follow. The member must have followed and released this assignment. A standby that is not in the list counts as not ready:
+   * it has just begun, or has failed.
+   */
+  reportStandbys(assignment: Assignment, ready: readonly string[]): Promise<void>
   /** Gives up everything, which must be committed and closed, and ends. A second call, or a call once fenced, is not an error. */
   leave(): Promise<void>
 }
@@ -92,6 +107,8 @@ export interface Assignment {
   readonly generation: number
   /** The tasks that this member has now. */
   readonly tasks: readonly string[]
+  /** The tasks of which this member keeps a standby; none of them is in `tasks`. */
+  readonly standbys: readonly string[]
   /** Which member has which tasks, this member included: to find the one that answers for a task. */
   readonly members: readonly GroupMember[]
   /**
@@ -112,4 +129,6 @@ export interface GroupMember {
   readonly member: string
   readonly address: string | null
   readonly tasks: readonly string[]
+  /** The tasks of which it has a standby that is ready; absent if there are none. */
+  readonly standbys?: readonly string[]
 }

@@ -12,6 +12,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   unlinkSync,
   watch,
@@ -20,7 +21,7 @@ import {
 import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { tryLock, unlock } from 'fs-native-extensions'
-import type { FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
+import type { DiskSpace, FileStat, FileSystem, OpenFile, OpenMode } from '../contracts/env.ts'
 import { bootId } from './boot.ts'
 
 const fdatasyncAsync = promisify(fdatasync)
@@ -46,6 +47,7 @@ export function nodeFileSystem(): FileSystem {
     makeDirectory,
     list: (path) => readdirSync(path).sort(),
     stat: statFile,
+    space: diskSpace,
     rename: renameSync,
     link: linkSync,
     remove: removeFile,
@@ -86,6 +88,16 @@ function makeDirectory(path: string): void {
 
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function diskSpace(path: string): DiskSpace | undefined {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(path)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+  } catch {
+    // Some file systems do not state it, and nothing may be at the path.
+    return undefined
+  }
 }
 
 function statFile(path: string): FileStat | undefined {

@@ -49,6 +49,12 @@ export interface ContainerOptions {
    * have stopped, and goes on with their state. Default false: the start is refused while they run.
    */
   readonly upgrade?: boolean
+  /**
+   * How many standbys each task has: copies of its state that other containers keep up to date, so that one of them takes the
+   * task over at once if this one dies. The containers of a job keep as many as the one that wants most; a container that wants
+   * none keeps none. At most 4. Default 0.
+   */
+  readonly standbys?: number
   /** Gives up a start that waits, as an upgrade does: the start then rejects with the signal's reason. */
   readonly signal?: AbortSignal
   /** Where the container answers the job's other containers: see `JoinOptions.address`. Default: nowhere. */

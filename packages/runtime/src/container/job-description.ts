@@ -20,11 +20,7 @@ export function planHash(job: Job): string {
 }
 
 function planOf(job: Job, topology: Topology): readonly unknown[] {
-  const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs.map(({ node }) => node))
-  const times = inputs.flatMap((node) =>
-    node.kind === 'source' ? [[node.topic.name, node.topic.timestamp !== undefined, node.topic.aheadMaxMs]] : [],
-  )
-  return [describe(job, 'json'), times, jobMeaning(topology)]
+  return [describe(job, 'json'), jobMeaning(topology)]
 }
 
 function shortHash(content: readonly unknown[]): string {

@@ -9,6 +9,7 @@ const assignment = (generation: number, more: Partial<Assignment> = {}): Assignm
   members: [member('a'), member('b')],
   ended: false,
   waits: false,
+  standbys: [],
   ...more,
 })
 

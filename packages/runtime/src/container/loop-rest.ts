@@ -1,4 +1,5 @@
 import type { Timers } from '@millrace/core'
+import { restFor } from './rest-for.ts'
 
 /** Lets a loop that has nothing to do rest, until there is something to do again. */
 export class LoopRest {
@@ -22,14 +23,6 @@ export class LoopRest {
 
   /** Rests for a time. */
   for(ms: number): Promise<void> {
-    return this.during(async (woken) => {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const timer = this.#timers.after(ms, resolve)
-      const wake = () => resolve()
-      woken.addEventListener('abort', wake)
-      if (!woken.aborted) await promise
-      woken.removeEventListener('abort', wake)
-      timer.cancel()
-    })
+    return this.during((woken) => restFor(this.#timers, ms, woken))
   }
 }

@@ -1,5 +1,6 @@
 import { type Position, StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
+import type { Standbys } from '../standby/standbys.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { TaskSession } from '../task/task-spec.ts'
 import type { ServedView } from '../views/served-view.ts'
@@ -17,6 +18,8 @@ export interface OpenTasksOptions {
   readonly completeFrom: (store: string) => Position
   /** Where the tasks of other processes are. */
   readonly otherMembers: () => readonly OtherMember[]
+  /** The container's standbys, which tasks take over. */
+  readonly standbys: Pick<Standbys, 'isReady' | 'stateOf' | 'take'>
   /** Whether tasks end at what is there when they are opened. */
   readonly untilEnd: boolean
   /** Called when the tasks that were being opened are all open; or, with the error, when one of them cannot be opened. */
@@ -34,7 +37,13 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(options.topology, options.tasks, options.completeFrom, options.otherMembers)
+    this.#views = new ContainerViews(
+      options.topology,
+      options.tasks,
+      options.completeFrom,
+      options.otherMembers,
+      (task) => options.standbys.stateOf(task),
+    )
   }
 
   /** The ids of all tasks of the job, open here or not. */
@@ -137,11 +146,14 @@ export class OpenTasks implements Iterable<Task> {
 
   async #openAll(tasks: readonly Task[], session: TaskSession): Promise<void> {
     const { signal } = this.#giveUp
+    const { standbys } = this.#options
+    // A task that its standby can take over does not wait for the restores of others.
+    const waits = ({ id }: Task) => Number(!standbys.isReady(id))
     let failure: Failure | undefined
-    for (const task of tasks) {
+    for (const task of [...tasks].sort((a, b) => waits(a) - waits(b))) {
       if (signal.aborted) break
       try {
-        await this.#withRebuilds(task, () => task.open(session, signal))
+        await this.#withRebuilds(task, async () => task.open(session, signal, await standbys.take(task.id)))
       } catch (error) {
         if (!signal.aborted) failure = { error }
         await task.close().catch((closing: unknown) => {

@@ -1,9 +1,12 @@
-import { type Assignment, FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
+import { FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
 import { ownValue, type Topology, toTopology } from '@millrace/core/internal'
-import type { Observable, Subscription } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { requireStores } from '../catalog/refuse-stores.ts'
+import { requireStandbys } from '../standby/require-standbys.ts'
+import { Standbys } from '../standby/standbys.ts'
 import type { ServedView } from '../views/served-view.ts'
+import { Assignments } from './assignments.ts'
 import { CatchUp } from './catch-up.ts'
 import type { FailedApply } from './commit.ts'
 import { Commits, type Failure } from './commits.ts'
@@ -38,6 +41,7 @@ export class RunningContainer {
   readonly #topics: JobTopics
   readonly #rebuilds: RebuildBudget
   readonly #tasks: OpenTasks
+  readonly #standbys: Standbys
   readonly #commits: Commits
   readonly #problems: JobProblems
   readonly #reports: StatusReports
@@ -45,10 +49,7 @@ export class RunningContainer {
   readonly #catchUp = new CatchUp(() => this.#reports.enter(this.#reports.phase))
   #session: Session | undefined
   #catalog: Catalog | undefined
-  #subscription: Subscription | undefined
-  #assigned: Assignment | undefined
-  /** The assignment that was followed last. */
-  #followed: Assignment | undefined
+  readonly #assignments = new Assignments()
   readonly #rest: LoopRest
   readonly #stop = new AbortController()
   /** An error that happened beside the loop. */
@@ -64,16 +65,20 @@ export class RunningContainer {
     this.#reports = new StatusReports(env, () => ({
       job: topology.job,
       tasks: Array.from(this.#tasks, (task) => task.status()),
+      ...this.#standbys.status(),
       problems: this.#problems.list,
     }))
     this.#rest = new LoopRest(env.timers)
     const wake = (failure?: Failure) => this.#wake(failure)
+    const tasks = makeTasks(options, topology, topics)
+    this.#standbys = new Standbys(options, tasks, wake)
     this.#tasks = new OpenTasks({
       topology,
-      tasks: makeTasks(options, topology, topics),
+      tasks,
       rebuilds: this.#rebuilds,
       completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
-      otherMembers: () => otherMembers(this.#assigned, this.#session?.membership.member),
+      otherMembers: () => otherMembers(this.#assignments.newest, this.#session?.membership.member),
+      standbys: this.#standbys,
       untilEnd,
       opened: wake,
     })
@@ -91,6 +96,7 @@ export class RunningContainer {
   static async open(options: ContainerOptions): Promise<RunningContainer> {
     const topology = toTopology(options.job)
     requireStores(topology, options.acceptLoss ?? [])
+    requireStandbys(topology.job, options.log, options.standbys ?? 0)
     const container = new RunningContainer(options, topology, await prepareTopics(topology, options.log))
     try {
       await container.#open()
@@ -166,6 +172,7 @@ export class RunningContainer {
   async #runSession(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await this.#followAssignment()
+      await this.#standbys.report(this.#joined.membership, this.#assignments.followed)
       for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
       await this.#commitWhenDue()
@@ -202,21 +209,12 @@ export class RunningContainer {
     const session = await openSession(sessionOptions(this.#options, this.#topology, this.#topics, this.#tasks.ids))
     this.#session = session
     this.#catalog = session.catalog
-    const first = Promise.withResolvers<void>()
-    this.#subscription = session.membership.assignments.subscribe({
-      next: (assignment) => {
-        this.#assigned = assignment
-        this.#wake()
-        first.resolve()
-      },
-      error: (error: unknown) => {
-        this.#wake({ error })
-        first.resolve()
-        // Other members have these tasks: what a restore waits for may not come before this container gives them up.
-        void this.#tasks.giveUpOpening()
-      },
+    const changed = () => this.#wake()
+    await this.#assignments.begin(session.membership, changed, (error) => {
+      this.#wake({ error })
+      // Other members have these tasks: what a restore waits for may not come before this container gives them up.
+      void this.#tasks.giveUpOpening()
     })
-    await first.promise
     await this.#followAssignment()
     await this.#tasks.opening
     this.#throwFailure()
@@ -225,10 +223,10 @@ export class RunningContainer {
   /** Gives up the tasks that this container no longer has, once they are committed; then opens the tasks that it has got. */
   async #followAssignment(): Promise<void> {
     this.#throwFailure()
-    const assignment = this.#assigned
+    const assignment = this.#assignments.newest
     // While tasks are being restored the loop must continue: a restore may wait for what other containers have not committed
     // yet, and their restores for what this one has not. Only a container whose loop runs commits.
-    if (assignment === undefined || assignment === this.#followed || this.#tasks.opening !== undefined) return
+    if (assignment === undefined || this.#assignments.areFollowed || this.#tasks.opening !== undefined) return
     const given = new Set(assignment.tasks)
     const lost = [...this.#tasks].filter((task) => !given.has(task.id))
     if (lost.length > 0) {
@@ -236,7 +234,8 @@ export class RunningContainer {
       await this.#tasks.close(lost)
     }
     await this.#joined.membership.release(assignment)
-    this.#followed = assignment
+    this.#assignments.follow(assignment)
+    this.#standbys.follow(assignment, this.#joined.catalog)
     this.#tasks.beginOpening(this.#tasks.missing(given), this.#joined)
   }
 
@@ -258,12 +257,12 @@ export class RunningContainer {
   }
 
   async #leave(): Promise<void> {
-    this.#subscription?.unsubscribe()
-    this.#assigned = undefined
-    this.#followed = undefined
+    this.#assignments.end()
     const session = this.#session
     this.#session = undefined
-    await session?.close()
+    // The others do not wait for a standby that is still being opened.
+    const ended = this.#standbys.close()
+    await (session?.close() ?? ended).finally(() => ended)
   }
 
   /** Waits for the work beside the loop: it uses what is about to be closed. */
@@ -305,7 +304,7 @@ export class RunningContainer {
     await this.#commitWhenDue()
     await new Promise<void>((resolve) => void this.#options.env.timers.after(restMs, resolve))
     await this.#commits.underWay
-    return this.#assigned !== this.#followed && this.#tasks.opening === undefined
+    return !this.#assignments.areFollowed && this.#tasks.opening === undefined
   }
 
   /** Waits for something to do; true if there will be nothing more. */
@@ -317,7 +316,7 @@ export class RunningContainer {
     }
     const { dirty } = this.#tasks
     const committing = this.#commits.underWay !== undefined
-    const isQuiet = () => !dirty && !committing && this.#assigned === this.#followed && this.#tasks.atEnds
+    const isQuiet = () => !dirty && !committing && this.#assignments.areFollowed && this.#tasks.atEnds
     if (this.#catchUp.mustGoRound(isQuiet)) return false
     if (this.#options.untilEnd === true && this.#tasks.opening === undefined) {
       if (committing || dirty) {
@@ -337,8 +336,8 @@ export class RunningContainer {
 
   /** Waits for the other containers, or for what they send; true if the whole job is at its end. */
   async #endOrRest(): Promise<boolean> {
-    const assignment = this.#assigned
-    if (assignment === undefined || assignment !== this.#followed) return false
+    const assignment = this.#assignments.newest
+    if (assignment === undefined || !this.#assignments.areFollowed) return false
     if (await this.#joined.end.reached(assignment)) return true
     // Does not wait with the reader: the reader would not wait if there are records behind the end of this run.
     await this.#rest.for(END_REST_MS)

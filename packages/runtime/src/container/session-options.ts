@@ -23,6 +23,7 @@ export function sessionOptions(
     signal,
     sessionTimeoutMs,
     acceptLoss = [],
+    standbys = 0,
     onNotice,
     onWaiting,
   } = options
@@ -36,6 +37,7 @@ export function sessionOptions(
     address,
     untilEnd,
     upgrade,
+    standbys,
     signal,
     clock: env.clock,
     sessionTimeoutMs,

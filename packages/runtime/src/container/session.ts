@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly untilEnd: boolean
   /** Whether the container may wait for others that run the job as it was before a change. */
   readonly upgrade: boolean
+  /** How many standbys the container wants for each task. */
+  readonly standbys: number
   /** Ends the wait. */
   readonly signal: AbortSignal | undefined
   readonly clock: Clock
@@ -53,8 +55,20 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 async function joinOnce(options: SessionOptions): Promise<Session> {
-  const { log, job, guarantee, tasks, description, address, untilEnd, upgrade, clock, sessionTimeoutMs, onNotice } =
-    options
+  const {
+    log,
+    job,
+    guarantee,
+    tasks,
+    description,
+    address,
+    untilEnd,
+    upgrade,
+    standbys,
+    clock,
+    sessionTimeoutMs,
+    onNotice,
+  } = options
   const membership = log.capabilities.membership
     ? await log.join(job, {
         tasks,
@@ -62,6 +76,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
         address,
         untilEnd,
         upgrade,
+        standbys,
         ...(sessionTimeoutMs !== undefined && { sessionTimeoutMs }),
         ...(onNotice !== undefined && { onNotice }),
       })
@@ -74,7 +89,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     outputs =
       guarantee === 'exactly-once'
         ? new CommittedOutputs(transactions)
-        : new EarlyOutputs(transactions, log.openWriter())
+        : new EarlyOutputs(transactions, log.openWriter({ usesReserve: true }))
     catalog = await options.openCatalog(outputs)
   } catch (error) {
     await settleAll([outputs?.close() ?? Promise.resolve(), membership.leave()]).catch(() => undefined)
@@ -140,6 +155,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
   const assignment: Assignment = {
     generation: 0,
     tasks,
+    standbys: [],
     members: [{ member, address, tasks }],
     ended: false,
     waits: false,
@@ -149,6 +165,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
     assignments: NEVER.pipe(startWith(assignment)),
     release: async () => {},
     reportEnd: async () => {},
+    reportStandbys: async () => {},
     openWriter: () => log.openTransactionalWriter(`${job}.${member}`),
     leave: () => claim.release(),
   }

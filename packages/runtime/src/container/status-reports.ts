@@ -7,12 +7,12 @@ const STATUS_INTERVAL_MS = 250
 export class StatusReports {
   readonly status = new ReplaySubject<JobStatus>(1)
   readonly #env: Env
-  readonly #look: () => Pick<JobStatus, 'job' | 'tasks' | 'problems'>
+  readonly #look: () => Pick<JobStatus, 'job' | 'tasks' | 'standbys' | 'problems'>
   #phase: JobStatus['phase'] = 'restoring'
   #timer: { cancel(): void } | undefined
 
   /** `look` returns the present status. */
-  constructor(env: Env, look: () => Pick<JobStatus, 'job' | 'tasks' | 'problems'>) {
+  constructor(env: Env, look: () => Pick<JobStatus, 'job' | 'tasks' | 'standbys' | 'problems'>) {
     this.#env = env
     this.#look = look
   }

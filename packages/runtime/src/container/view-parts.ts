@@ -1,7 +1,8 @@
 import { type Position, RetriableError } from '@millrace/core'
-import { type FrozenCommit, maximumPosition, type Topology } from '@millrace/core/internal'
-import { Subject } from 'rxjs'
+import { type FrozenCommit, maximumPosition, type TaskState, type Topology } from '@millrace/core/internal'
+import { EMPTY, Subject } from 'rxjs'
 import { anySerde } from '../operators/any-serde.ts'
+import { savedPosition } from '../stopped/saved-position.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
 
@@ -9,6 +10,8 @@ import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../views/ser
 export interface OtherMember {
   readonly address: string
   readonly tasks: readonly string[]
+  /** The tasks of which it has a standby that is ready. Absent: none. */
+  readonly standbys?: readonly string[]
 }
 
 /** The views of a container's tasks, kept in step with their commits. */
@@ -16,12 +19,16 @@ export class ContainerViews {
   readonly views: readonly ServedView[]
   readonly #parts = new Map<Task, TaskViewPart[]>()
 
-  /** `otherMembers`: where the tasks of other processes are. */
+  /**
+   * `otherMembers`: where the tasks of other processes are. `standbyOf`: the state of this container's standby of a task, if that
+   * is ready.
+   */
   constructor(
     topology: Topology,
     tasks: readonly Task[],
     completeFrom: (store: string) => Position,
     otherMembers: () => readonly OtherMember[],
+    standbyOf: (task: string) => TaskState | undefined = () => undefined,
   ) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
@@ -40,7 +47,19 @@ export class ContainerViews {
           return parts.filter((part) => part.serving)
         },
         get remoteOwners() {
-          return ownersAmong(otherMembers(), owners)
+          return partsAmong(
+            otherMembers().map(({ address, tasks: ids }) => ({ address, ids })),
+            owners,
+          )
+        },
+        get standbys() {
+          return owners.flatMap((task) => standbyPart(task, store.name, standbyOf(task.id)) ?? [])
+        },
+        get remoteStandbys() {
+          return partsAmong(
+            otherMembers().map(({ address, standbys = [] }) => ({ address, ids: standbys })),
+            owners,
+          )
         },
       }
     })
@@ -83,11 +102,27 @@ export class ContainerViews {
 }
 
 /** The processes that have some of these tasks, each with the numbers of its tasks. */
-function ownersAmong(otherMembers: readonly OtherMember[], tasks: readonly Task[]): RemoteOwner[] {
-  return otherMembers.flatMap(({ address, tasks: ids }) => {
+function partsAmong(
+  members: readonly { readonly address: string; readonly ids: readonly string[] }[],
+  tasks: readonly Task[],
+): RemoteOwner[] {
+  return members.flatMap(({ address, ids }) => {
     const partitions = tasks.filter(({ id }) => ids.includes(id)).map(({ spec }) => spec.partition)
     return partitions.length === 0 ? [] : [{ address, partitions }]
   })
+}
+
+/** A part of a view as of a standby. It has no followers: they follow the process that runs the task. */
+function standbyPart(task: Task, storeName: string, state: TaskState | undefined): ViewPart | undefined {
+  if (state === undefined) return undefined
+  const { partition, sources } = task.spec
+  return {
+    partition,
+    store: state.committed(storeName),
+    position: maximumPosition([sources, savedPosition(state.checkpoint, partition)]),
+    changes: EMPTY,
+    positions: EMPTY,
+  }
 }
 
 class TaskViewPart implements ViewPart {

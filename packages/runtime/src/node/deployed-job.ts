@@ -4,6 +4,7 @@ import {
   type DeploymentAction,
   type Env,
   type JobReport,
+  type JobSettings,
   MillraceError,
   RefusedError,
   type Release,
@@ -11,6 +12,7 @@ import {
   type StatedError,
 } from '@millrace/core'
 import { filter, firstValueFrom } from 'rxjs'
+import { AutoScale } from './auto-scale.ts'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import type { Deployments } from './deployments.ts'
@@ -44,6 +46,7 @@ export class DeployedJob {
   /** The operation that is under way; never rejects. */
   #underWay: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
+  readonly #autoScale = new AutoScale()
   #named = 0
 
   constructor(options: DeployedJobOptions) {
@@ -53,6 +56,11 @@ export class DeployedJob {
   /** The name of the job. */
   get job(): string {
     return this.#options.job
+  }
+
+  /** Whether an operation is under way. */
+  get isBusy(): boolean {
+    return this.#operation !== null
   }
 
   /** The job's condition; undefined if it is not deployed. */
@@ -123,10 +131,12 @@ export class DeployedJob {
     })
   }
 
-  async scale(containers: number, author: Author): Promise<void> {
+  /** Changes the number of containers, or what decides about it. */
+  async scale(change: Partial<Pick<JobSettings, 'containers' | 'auto'>>, author: Author): Promise<void> {
     await this.#exclusive('scale', async () => {
       const { release, revision, ...others } = this.#present
-      const settings = { ...release.settings, containers }
+      const settings = { ...release.settings, ...change }
+      const { containers } = settings
       await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
       const running = this.#containers
       if (running === undefined) return
@@ -157,6 +167,15 @@ export class DeployedJob {
       await this.#record('undeploy', undefined, author)
       await this.#end()
     })
+  }
+
+  /** Looks at the lag, and scales the job if it should have another number of containers. */
+  async autoScale(): Promise<void> {
+    const { report } = this
+    const containers = report && this.#autoScale.look(report)
+    if (report === undefined || containers === undefined) return
+    const why = `The lag is ${report.lag} records, at ${report.recordsPerSecond} records per second`
+    await this.scale({ containers }, { ...NODE, why })
   }
 
   /** Ends the operation that is under way, and the containers. What is recorded stays, so the next node undoes a deploy. */

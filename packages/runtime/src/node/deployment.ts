@@ -12,6 +12,7 @@ export const CONTAINERS_MAX = 64
 /** What a job runs with if nothing else is stated. */
 export const DEFAULT_SETTINGS: JobSettings = {
   containers: 1,
+  auto: null,
   guarantee: 'exactly-once',
   commitIntervalMs: 100,
   heapBytesMax: null,

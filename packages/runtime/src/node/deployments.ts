@@ -9,20 +9,29 @@ import {
 } from '@millrace/core'
 import { DEPLOYMENTS_TOPIC, deploymentsTopic } from './deployment.ts'
 
+/** The deployments in a log, by job; none if the log never had a node. */
+export async function readDeployments(log: Log): Promise<ReadonlyMap<string, Deployment>> {
+  const present = new Map<string, Deployment>()
+  if ((await log.admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) return present
+  for (const { job, deployment } of await new Deployments(log).history()) {
+    if (deployment === null) present.delete(job)
+    else present.set(job, deployment)
+  }
+  return present
+}
+
 /** What a node has recorded: the deployments, and how they came about. */
 export class Deployments {
   readonly #log: Log
 
-  private constructor(log: Log) {
+  constructor(log: Log) {
     this.#log = log
   }
 
-  /** Opens the records in a log; the topic is made if it is missing. */
-  static async open(log: Log): Promise<Deployments> {
-    if ((await log.admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) {
-      await log.admin.createTopic(DEPLOYMENTS_TOPIC)
-    }
-    return new Deployments(log)
+  /** Makes the topic, if it is missing. */
+  async make(): Promise<void> {
+    const { admin } = this.#log
+    if ((await admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) await admin.createTopic(DEPLOYMENTS_TOPIC)
   }
 
   /** Records a change. It is durable when the promise resolves. */
@@ -46,12 +55,5 @@ export class Deployments {
       if (value !== null && (job === undefined || key === job)) events.push({ ...value, job: key, atMs: timestamp })
     }
     return events
-  }
-
-  /** The jobs that are deployed. */
-  async present(): Promise<readonly Deployment[]> {
-    const last = new Map<string, Deployment | null>()
-    for (const { job, deployment } of await this.history()) last.set(job, deployment)
-    return [...last.values()].filter((deployment) => deployment !== null)
   }
 }

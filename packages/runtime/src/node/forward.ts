@@ -1,9 +1,9 @@
 import { type IncomingMessage, request } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { type JobReport, RefusedError, RetriableError } from '@millrace/core'
-import type { HttpContext } from '../views/route-sources.ts'
-import { SOCKET_SCHEME } from '../views/served-view.ts'
-import { whenGone } from '../views/when-gone.ts'
+import type { HttpContext } from '../http/http-context.ts'
+import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
+import { whenGone } from '../http/when-gone.ts'
 
 /**
  * Passes a request about a job's views on to one of its containers: each of them answers for all. The answer comes back as it

@@ -1,7 +1,7 @@
 import { type Author, type JobSettings, RefusedError } from '@millrace/core'
-import type { HttpContext } from '../views/route-sources.ts'
+import type { HttpContext } from '../http/http-context.ts'
 import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
-import type { DeployRequest } from './node.ts'
+import type { DeployRequest, ScaleRequest } from './node.ts'
 
 /** The fields of a request's JSON body, each checked when it is read. */
 export type Body = Readonly<Record<string, unknown>>
@@ -66,15 +66,29 @@ export function deployIn(body: Body): DeployRequest {
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
-/** A number of containers. Its bounds are checked with the other settings. */
-export function containersIn(body: Body): number {
-  const containers = body['containers']
-  if (typeof containers === 'number') return containers
-  throw badField('containers', 'a number', containers)
+/** Whether a field is true; false if it is absent. */
+export function flagIn(body: Body, name: string): boolean {
+  const value = body[name] ?? false
+  if (typeof value === 'boolean') return value
+  throw badField(name, 'true or false', value)
+}
+
+/** A number of containers, or the bounds between which the node chooses it. They are checked with the other settings. */
+export function scaleIn(body: Body): ScaleRequest {
+  const { containers, auto } = body
+  if (containers === undefined && auto === undefined) throw badField('containers', 'a number, or give auto', containers)
+  if (containers !== undefined && typeof containers !== 'number') throw badField('containers', 'a number', containers)
+  return { ...(containers !== undefined && { containers }), auto: boundsIn(auto) }
+}
+
+function boundsIn(auto: unknown): JobSettings['auto'] {
+  if (auto === undefined || auto === null) return null
+  if (typeof auto !== 'object' || !('min' in auto && 'max' in auto)) throw badField('auto', 'a min and a max', auto)
+  return { min: Number(auto.min), max: Number(auto.max) }
 }
 
 /** Their values are checked where they are used. */
-const SETTINGS: readonly string[] = ['containers', 'guarantee', 'commitIntervalMs', 'heapBytesMax']
+const SETTINGS: readonly string[] = ['containers', 'auto', 'guarantee', 'commitIntervalMs', 'heapBytesMax']
 
 function settingsIn(settings: Body): Partial<JobSettings> {
   const unknown = Object.keys(settings).find((name) => !SETTINGS.includes(name))

@@ -1,18 +1,18 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { type JobReport, type LogLine, RefusedError, RetriableError } from '@millrace/core'
 import { Hono } from 'hono'
-import { answer, answerError } from '../views/answer.ts'
-import { errorBody } from '../views/http-error.ts'
-import { Places } from '../views/places.ts'
-import { integer, parseQuery, type Query } from '../views/query-parameters.ts'
-import type { Http, HttpContext } from '../views/route-sources.ts'
-import { serverClosing } from '../views/server-closing.ts'
-import { whenGone } from '../views/when-gone.ts'
+import { answer, answerError } from '../http/answer.ts'
+import type { Http, HttpContext } from '../http/http-context.ts'
+import { errorBody } from '../http/http-error.ts'
+import { Places } from '../http/places.ts'
+import { integer, parseQuery, type Query } from '../http/query-parameters.ts'
+import { serverClosing } from '../http/server-closing.ts'
+import { whenGone } from '../http/when-gone.ts'
 import { ARTEFACT_TRANSFER_BYTES_MAX } from './artefacts/transfer.ts'
 import { forward } from './forward.ts'
 import { LOG_BUFFER_BYTES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX, LOG_STREAMS_MAX } from './limits.ts'
 import type { Node, OnProgress } from './node.ts'
-import { AUTHOR_FIELDS, authorIn, type Body, containersIn, deployIn, readBody, readBytes } from './node-requests.ts'
+import { AUTHOR_FIELDS, authorIn, type Body, deployIn, flagIn, readBody, readBytes, scaleIn } from './node-requests.ts'
 
 /** What a node's server answers from. */
 export interface NodeSources {
@@ -71,7 +71,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post(
     '/jobs/:job/scale',
-    change(['containers'], (name, body) => node.scale(name, containersIn(body), authorIn(body))),
+    change(['containers', 'auto'], (name, body) => node.scale(name, scaleIn(body), authorIn(body))),
   )
   app.post(
     '/jobs/:job/stop',
@@ -83,8 +83,8 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
-    await node.undeploy(nameIn(c), authorIn(await readBody(c, AUTHOR_FIELDS)))
-    return answerJson(c, {})
+    const body = await readBody(c, ['purge', ...AUTHOR_FIELDS])
+    return answerJson(c, await node.undeploy(nameIn(c), flagIn(body, 'purge'), authorIn(body)))
   })
   return app
 }

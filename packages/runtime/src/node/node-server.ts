@@ -1,8 +1,8 @@
 import type { Env } from '@millrace/core'
-import { answerUnreadable } from '../views/answer.ts'
-import type { HttpEndpoint, ListenPlace } from '../views/http-endpoint.ts'
-import { loopbackAddress } from '../views/listen-address.ts'
-import { type Access, guarded, requireOrigins } from '../views/request-guard.ts'
+import { answerUnreadable } from '../http/answer.ts'
+import type { HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
+import { loopbackAddress } from '../http/listen-address.ts'
+import { type Access, guarded, requireOrigins } from '../http/request-guard.ts'
 import type { NodeSources } from './node-routes.ts'
 
 /** What a node's server serves, where, and to which clients. */
@@ -40,7 +40,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   requireOrigins(allowOrigins)
   const closing = new AbortController()
   const [{ openEndpoint }, { getRequestListener }, { nodeRoutes }] = await Promise.all([
-    import('../views/http-endpoint.ts'),
+    import('../http/http-endpoint.ts'),
     import('@hono/node-server'),
     import('./node-routes.ts'),
   ])

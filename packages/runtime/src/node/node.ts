@@ -6,15 +6,24 @@ import {
   type JobSettings,
   type Log,
   RefusedError,
+  type Timer,
 } from '@millrace/core'
+import { findTraces, resetJob } from '../reset-job.ts'
 import type { Artefact } from './artefacts/artefact.ts'
-import { artefactDirectory, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
+import {
+  artefactDirectory,
+  listArtefacts,
+  readArtefact,
+  removeArtefact,
+  writeArtefact,
+} from './artefacts/artefact-directory.ts'
 import { decodeArtefact } from './artefacts/transfer.ts'
+import { AUTO_LOOK_MS } from './auto-scale.ts'
 import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
-import { Deployments } from './deployments.ts'
+import { Deployments, readDeployments } from './deployments.ts'
 import { lockNode } from './node-lock.ts'
 import { checkSettings } from './settings.ts'
 
@@ -42,6 +51,19 @@ export interface DeployRequest {
   readonly acceptLoss?: readonly string[]
 }
 
+/** An artefact that no job uses is kept for this long after it was sent: a deploy follows within seconds. */
+const ARTEFACT_UNUSED_MS = 60 * 60 * 1000
+
+/** What an undeployed job has computed for itself. */
+export interface JobTraces {
+  readonly topics: readonly string[]
+  /** The directory of its local state; null if it never ran. */
+  readonly stateDirectory: string | null
+}
+
+/** How many containers a job should have. */
+export type ScaleRequest = Partial<Pick<JobSettings, 'containers' | 'auto'>>
+
 /** Called with each step of an operation, for people. */
 export type OnProgress = (text: string) => void
 
@@ -55,6 +77,7 @@ export class Node {
   readonly #deployments: Deployments
   readonly #unlock: () => void
   readonly #jobs = new Map<string, DeployedJob>()
+  #nextLook: Timer | undefined
 
   private constructor(options: NodeOptions, deployments: Deployments, logs: ContainerLogs, unlock: () => void) {
     this.#options = options
@@ -70,19 +93,34 @@ export class Node {
   static async open(options: NodeOptions): Promise<Node> {
     const directory = `${options.data}/node`
     const unlock = lockNode(options.env, directory)
+    const logs = new ContainerLogs(options.env, `${directory}/logs`)
+    const node = new Node(options, new Deployments(options.log), logs, unlock)
     try {
-      const deployments = await Deployments.open(options.log)
-      const node = new Node(options, deployments, new ContainerLogs(options.env, `${directory}/logs`), unlock)
-      for (const deployment of await deployments.present()) {
-        const job = node.#newJob(deployment.job)
-        node.#jobs.set(deployment.job, job)
-        await job.resume(deployment)
-        if (job.report === undefined) node.#jobs.delete(deployment.job)
-      }
+      await node.#resume()
+      node.#scaleAutomatically()
       return node
     } catch (error) {
-      unlock()
+      await node.close()
       throw error
+    }
+  }
+
+  /** Scales the jobs that are scaled by their lag, for as long as the node runs. */
+  #scaleAutomatically(): void {
+    this.#nextLook = this.#options.env.timers.after(AUTO_LOOK_MS, () => {
+      // What fails, as on a full disk, is tried again at the next look.
+      for (const job of this.#jobs.values()) void job.autoScale().catch(() => undefined)
+      this.#scaleAutomatically()
+    })
+  }
+
+  async #resume(): Promise<void> {
+    await this.#deployments.make()
+    for (const deployment of (await readDeployments(this.#options.log)).values()) {
+      const job = this.#newJob(deployment.job)
+      this.#jobs.set(deployment.job, job)
+      await job.resume(deployment)
+      if (job.report === undefined) this.#jobs.delete(deployment.job)
     }
   }
 
@@ -132,8 +170,10 @@ export class Node {
     try {
       await job.deploy({ artefact, settings: all }, 'deploy', acceptLoss, author, onProgress)
     } finally {
-      if (job.report === undefined) this.#jobs.delete(name)
+      // Another deploy of the job may be under way, and not be recorded yet.
+      if (job.report === undefined && !job.isBusy) this.#jobs.delete(name)
     }
+    await this.#removeArtefacts()
     return reported(job)
   }
 
@@ -150,11 +190,16 @@ export class Node {
     return reported(job)
   }
 
-  /** Changes the number of containers. */
-  async scale(name: string, containers: number, author: Author): Promise<JobReport> {
+  /**
+   * Changes the number of containers, or lets the node choose it between two numbers (`auto`) by the job's lag. A number alone
+   * ends that choice.
+   */
+  async scale(name: string, change: ScaleRequest, author: Author): Promise<JobReport> {
     const job = this.#named(name)
-    checkSettings({ ...reported(job).deployment.release.settings, containers })
-    await job.scale(containers, author)
+    const { auto = null } = change
+    const { containers = reported(job).deployment.release.settings.containers } = change
+    checkSettings({ ...reported(job).deployment.release.settings, containers, auto })
+    await job.scale({ containers, auto }, author)
     return reported(job)
   }
 
@@ -179,14 +224,28 @@ export class Node {
     return reported(job)
   }
 
-  /** Ends a job, and forgets it. Its topics and state stay: see `resetJob`. */
-  async undeploy(name: string, author: Author): Promise<void> {
+  /**
+   * Ends a job, and forgets it. What it has computed for itself stays, unless `purge` deletes it; its outputs always stay.
+   * Returns what stayed, or was deleted.
+   */
+  async undeploy(name: string, purge: boolean, author: Author): Promise<JobTraces> {
     await this.#named(name).undeploy(author)
     this.#jobs.delete(name)
+    await this.#removeArtefacts()
+    const { log, env, data } = this.#options
+    const all = { job: name, log, env, stateDirectory: `${data}/state` }
+    try {
+      return purge ? await resetJob(all) : await findTraces(all)
+    } catch (error) {
+      // It never ran, so it has computed nothing.
+      if (error instanceof RefusedError && error.code === 'TOPIC_MISSING') return { topics: [], stateDirectory: null }
+      throw error
+    }
   }
 
   /** Ends all containers, and the node. The jobs stay deployed: the next node starts them. */
   async close(): Promise<void> {
+    this.#nextLook?.cancel()
     await Promise.all([...this.#jobs.values()].map((job) => job.close()))
     this.logs.close()
     this.#unlock()
@@ -195,6 +254,19 @@ export class Node {
   #artefact(id: string): Artefact {
     const { env, data } = this.#options
     return readArtefact(env.files, artefactDirectory(data, id))
+  }
+
+  /** Removes the artefacts that no job needs any more, not even for a rollback. One that has just been sent is about to be deployed. */
+  async #removeArtefacts(): Promise<void> {
+    const { env, data } = this.#options
+    const needed = new Set(
+      this.jobs.flatMap(({ deployment: { release, previous } }) => [release.artefact, previous?.artefact]),
+    )
+    for (const id of listArtefacts(env.files, data)) {
+      const sentMs = env.files.stat(artefactDirectory(data, id))?.modifiedMs ?? 0
+      if (needed.has(id) || env.clock.now() - sentMs < ARTEFACT_UNUSED_MS) continue
+      await removeArtefact(env.files, data, id)
+    }
   }
 
   #newJob(job: string): DeployedJob {

@@ -1,6 +1,12 @@
-import { type ContainerPhase, type Env, RefusedError } from '@millrace/core'
+import { type ContainerPhase, type Env, RefusedError, type Timer } from '@millrace/core'
 import { filter, firstValueFrom, map, Subscription } from 'rxjs'
 import type { JobContainers, NamedSlot } from './job-containers.ts'
+
+/**
+ * How long new containers may wait once the node has ended its own containers: longer than the session's time-out of 10 s, after
+ * which a container that was killed or stopped loses its place. Then other processes run the job, which the node cannot end.
+ */
+const OTHERS_MS_MAX = 30_000
 
 /** What a replacement needs. */
 export interface ReplaceOptions {
@@ -29,6 +35,7 @@ export async function replaceContainers(
 ): Promise<void> {
   const { job, env, containers, healthyAfterMs, onProgress, signal } = options
   const failure = new FailureWatch(job, signal)
+  let late: Timer | undefined
   try {
     const old = [...(before?.all ?? [])]
     const add = async () => {
@@ -47,10 +54,12 @@ export async function replaceContainers(
       added.push((await add()).container)
     }
     while (before !== undefined && old.length > 0) await failure.or(stopOne(before, old, onProgress))
+    late = env.timers.after(OTHERS_MS_MAX, () => failure.othersRun(added))
     await failure.or(Promise.all(added.map((container) => reached(container, ['running']))))
     onProgress(`All containers run. Waits ${healthyAfterMs / 1000} s for failures`)
     await failure.or(new Promise<void>((resolve) => void env.timers.after(healthyAfterMs, resolve)))
   } finally {
+    late?.cancel()
     failure.end()
   }
 }
@@ -93,6 +102,19 @@ class FailureWatch {
           }),
         )
       }),
+    )
+  }
+
+  /** Fails if some of the containers still wait. */
+  othersRun(containers: readonly NamedSlot[]): void {
+    if (!containers.some(({ slot }) => slot.state.phase === 'waiting')) return
+    this.#failed.reject(
+      new RefusedError(
+        'DEPLOY_FAILED',
+        `The new containers of job ${this.#job} wait for processes that run the job as it was and that the node has not started, such as ` +
+          '"millrace run". End those processes first',
+        { job: this.#job },
+      ),
     )
   }
 

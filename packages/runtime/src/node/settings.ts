@@ -7,9 +7,12 @@ const HEAP_BYTES_MIN = 64 * 1024 * 1024
 const COMMIT_INTERVAL_MS_MAX = 60 * 60 * 1000
 
 /** Throws `BAD_INPUT` for settings that a job cannot run with. */
-export function checkSettings({ containers, guarantee, commitIntervalMs, heapBytesMax }: JobSettings): void {
+export function checkSettings({ containers, auto, guarantee, commitIntervalMs, heapBytesMax }: JobSettings): void {
   if (!isWhole(containers, 1, CONTAINERS_MAX)) {
     throw badSetting('containers', containers, `Give a whole number from 1 to ${CONTAINERS_MAX}`)
+  }
+  if (auto !== null && !(isWhole(auto.min, 1, CONTAINERS_MAX) && isWhole(auto.max, auto.min, CONTAINERS_MAX))) {
+    throw badSetting('auto', auto, `Give a min and a max from 1 to ${CONTAINERS_MAX}`)
   }
   if (guarantee !== 'exactly-once' && guarantee !== 'at-least-once') {
     throw badSetting('guarantee', guarantee, 'Give exactly-once or at-least-once')

@@ -1,7 +1,7 @@
 import type { Batch, Log, PartitionReader } from '@millrace/core'
 import type { TaskState } from '@millrace/core/internal'
 import { expect, test } from 'vitest'
-import { ChangelogFollower } from './changelog-follower.ts'
+import { ChangelogFollower, type Pacing } from './changelog-follower.ts'
 
 const CHANGELOG = { job: 'job', changelog: 'job.changelog' }
 const VALUE_BYTES = 2 * 1024 * 1024
@@ -35,6 +35,7 @@ function changelogOf(batches: number, { tombstonesGone = false, decidedAfterWait
     return {
       endOffset: batches,
       compactedBefore: 0,
+      close: () => undefined,
       get position() {
         return position
       },
@@ -118,8 +119,9 @@ test('a changelog that ends in the middle of a group is refused: a part of a com
 })
 
 /** An empty state to which those batches, by number, are not the last ones of their groups; and where it was applied. */
-function stateOf(continued: readonly number[]): { state: TaskState; applied: number[] } {
+function stateOf(continued: readonly number[]): { state: TaskState; applied: number[]; discards: () => number } {
   const applied: number[] = []
+  let discarded = 0
   let batch = -1
   const restorer = {
     beginBatch: () => {
@@ -134,6 +136,45 @@ function stateOf(continued: readonly number[]): { state: TaskState; applied: num
       applied.push(nextOffset)
     },
   }
-  const state = { position: { nextOffset: 0, checksum: null }, restorer: () => restorer }
-  return { state: state as unknown as TaskState, applied }
+  const discard = async () => {
+    discarded++
+  }
+  const state = { position: { nextOffset: 0, checksum: null }, restorer: () => restorer, discard }
+  return { state: state as unknown as TaskState, applied, discards: () => discarded }
 }
+
+test('a follower reports what it has applied and how much is left, and pauses between batches', async () => {
+  const { state } = stateOf([])
+  const stop = new AbortController()
+  const reports: [records: number, behind: number][] = []
+  let pauses = 0
+  const pacing: Pacing = {
+    batchBytes: 2 * VALUE_BYTES,
+    pause: () => {
+      pauses++
+      return Promise.resolve()
+    },
+    rest: async () => stop.abort(),
+  }
+  const applied = (records: number, behind: number) => void reports.push([records, behind])
+  await new ChangelogFollower(changelogOf(5), state, CHANGELOG, 0, pacing).follow(stop.signal, { applied })
+  expect(reports).toEqual([
+    [2, 3],
+    [2, 1],
+    [1, 0],
+  ])
+  expect(pauses).toBe(5)
+})
+
+test('a follower that meets dropped deletions which it has not read discards its state, and reports that', async () => {
+  const { state, discards } = stateOf([])
+  Object.assign(state, { position: { nextOffset: 1, checksum: 0 } })
+  const stop = new AbortController()
+  const discarded = (reason: string) => {
+    stop.abort()
+    throw new Error(reason)
+  }
+  const follower = new ChangelogFollower(changelogOf(5, { tombstonesGone: true }), state, CHANGELOG, 0)
+  await expect(follower.follow(stop.signal, { discarded })).rejects.toThrow('that the store had not read')
+  expect(discards()).toBe(1)
+})

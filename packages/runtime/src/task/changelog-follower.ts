@@ -29,6 +29,31 @@ export interface CatchUpOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How a follower shares its thread with other work. */
+export interface Pacing {
+  /** Changelog bytes that go into the store at once. */
+  readonly batchBytes: number
+  /** Called after each batch of the changelog: settles when the follower may go on; undefined if it may at once. */
+  pause(): Promise<void> | undefined
+  /** Called when nothing is left to read, before the wait for more. */
+  rest(signal: AbortSignal | undefined): Promise<void>
+}
+
+/** What a follower reports while it follows. */
+export interface FollowReports {
+  /** So many changelog records were applied, and so many offsets are left. */
+  readonly applied?: (records: number, behind: number) => void
+  /** The state was discarded, and is read again from the start. */
+  readonly discarded?: (reason: string) => void
+}
+
+/** A restore, which nothing else in its task waits for. */
+const UNPACED: Pacing = {
+  batchBytes: RESTORE_BATCH_BYTES,
+  pause: () => undefined,
+  rest: async () => {},
+}
+
 /**
  * Keeps a state in step with its partition of a changelog. The local store is a cache. It is kept only if the changelog
  * still has the group that the store records as its last one, at the same offset. A log that lost its tail, or was compacted
@@ -39,12 +64,14 @@ export class ChangelogFollower {
   readonly #state: TaskState
   readonly #changelog: Changelog
   readonly #partition: number
+  readonly #pacing: Pacing
 
-  constructor(log: Log, state: TaskState, changelog: Changelog, partition: number) {
+  constructor(log: Log, state: TaskState, changelog: Changelog, partition: number, pacing = UNPACED) {
     this.#log = log
     this.#state = state
     this.#changelog = changelog
     this.#partition = partition
+    this.#pacing = pacing
   }
 
   /** Brings the state to the end of what the changelog holds now. Rejects with the signal's reason once that is aborted. */
@@ -68,11 +95,11 @@ export class ChangelogFollower {
 
   /**
    * Continues from the state's position and applies each group soon after it is committed, until the signal is aborted; then
-   * it resolves. `applied` is called whenever the state has moved.
+   * it resolves.
    */
-  async follow(signal: AbortSignal, applied: () => void = () => undefined): Promise<void> {
+  async follow(signal: AbortSignal, reports: FollowReports = {}): Promise<void> {
     try {
-      await this.#apply(Number.POSITIVE_INFINITY, undefined, () => undefined, signal, applied)
+      await this.#apply(Number.POSITIVE_INFINITY, undefined, () => undefined, signal, reports)
     } catch (error) {
       if (error !== signal.reason) throw error
     }
@@ -83,7 +110,7 @@ export class ChangelogFollower {
     discarded: string | undefined,
     progress: (done: number, total: number) => void,
     signal: AbortSignal | undefined,
-    moved: () => void = () => undefined,
+    { applied: moved = () => undefined, discarded: reset = () => undefined }: FollowReports = {},
   ): Promise<RestoreResult & Applied> {
     const { changelog } = this.#changelog
     const state = this.#state
@@ -94,6 +121,7 @@ export class ChangelogFollower {
         const changes = await reader.assign(changelog, this.#partition, state.position.nextOffset)
         const wait = async () => {
           signal?.throwIfAborted()
+          await this.#pacing.rest(signal)
           await reader.wait(RESTORE_WAIT_MS, signal)
           signal?.throwIfAborted()
         }
@@ -101,13 +129,19 @@ export class ChangelogFollower {
           progress(done, total)
           signal?.throwIfAborted()
         }
-        const applied = await applyChanges(state, changes, end, { wait, progress: step, applied: moved })
+        const applied = await applyChanges(state, changes, end, {
+          wait,
+          progress: step,
+          applied: moved,
+          pacing: this.#pacing,
+        })
         if (applied !== undefined) return { ...applied, rebuilt }
         // A restore from the start does not meet this unless it takes more than a day.
         if (state.position.nextOffset === 0 || rebuilt !== undefined) throw tombstonesGone(changelog, this.#partition)
         rebuilt = `compaction removed deletions from ${changelog}/${this.#partition} that the store had not read`
         changes.close()
         await state.discard()
+        reset(rebuilt)
       }
     } finally {
       await reader.close()
@@ -136,7 +170,8 @@ export class ChangelogFollower {
 interface Steps {
   readonly wait: () => Promise<void>
   readonly progress: (done: number, total: number) => void
-  readonly applied: () => void
+  readonly applied: (records: number, behind: number) => void
+  readonly pacing: Pacing
 }
 
 interface Applied {
@@ -153,7 +188,7 @@ async function applyChanges(
   state: TaskState,
   changes: PartitionReader,
   end: number,
-  { wait, progress, applied }: Steps,
+  { wait, progress, applied, pacing }: Steps,
 ): Promise<Applied | undefined> {
   const start = changes.position
   // A state that begins empty never held what tombstones before this deleted.
@@ -161,6 +196,8 @@ async function applyChanges(
   const restorer = state.restorer()
   let records = 0
   let bytes = 0
+  /** How many of the records are applied, or being applied. */
+  let begun = 0
   /** Where everything that was added is whole groups. */
   let position: GroupPosition | undefined
   let applying: Promise<void> = Promise.resolve()
@@ -169,7 +206,11 @@ async function applyChanges(
     // In the middle of a group there is nothing that could be applied alone.
     if (position === undefined || !restorer.whole) return
     await applying
-    applying = restorer.apply(position).then(applied)
+    const added = records - begun
+    // Behind the last batch there may be offsets of markers, which the reader has passed.
+    const behind = Math.max(0, changes.endOffset - changes.position)
+    applying = restorer.apply(position).then(() => applied(added, behind))
+    begun = records
     // The next wait for it throws its error.
     applying.catch(() => undefined)
     bytes = 0
@@ -197,7 +238,9 @@ async function applyChanges(
       }
       if (restorer.whole) position = { nextOffset: batch.nextOffset, checksum: batch.recordsChecksum() }
       progress(Math.min(end, batch.nextOffset) - start, end - start)
-      if (bytes >= RESTORE_BATCH_BYTES) await apply()
+      if (bytes >= pacing.batchBytes) await apply()
+      const pause = pacing.pause()
+      if (pause !== undefined) await pause
     }
     await apply()
     await applying

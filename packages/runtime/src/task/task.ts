@@ -1,13 +1,15 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
+import type { FrozenCommit, TaskState } from '@millrace/core/internal'
 import { buildPipeline } from './build-pipeline.ts'
 import { ChangelogFollower } from './changelog-follower.ts'
 import { findStart } from './check-input.ts'
 import type { TaskInput } from './input.ts'
 import { startsLate } from './input-range.ts'
-import { openLocalState } from './open-local-state.ts'
+import { localStateOptions, taskId } from './local-state-options.ts'
+import { type LocalState, openLocalState } from './open-local-state.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RepartitionInput } from './repartition-input.ts'
+import { StateCopies } from './state-copies.ts'
 import { RunningCounts } from './task-counts.ts'
 import { TaskOutputs } from './task-outputs.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
@@ -45,7 +47,7 @@ export class Task {
 
   constructor(spec: TaskSpec) {
     this.spec = spec
-    this.id = `${spec.subtopology.id}-${spec.partition}`
+    this.id = taskId(spec)
   }
 
   /** The task's state; only between `open` and `close`. */
@@ -88,12 +90,14 @@ export class Task {
   }
 
   /**
-   * Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. Rejects with the signal's
-   * reason if that is aborted meanwhile; then, as after any failure, the caller must close the task.
+   * Opens the state, brings it to its changelog's end, and starts the inputs at the checkpoint. The state may be that of a
+   * standby, which is open: from here on it is the task's. Rejects with the signal's reason if that is aborted meanwhile; then,
+   * as after any failure, the caller must close the task.
    */
-  async open(session: TaskSession, signal?: AbortSignal): Promise<void> {
+  async open(session: TaskSession, signal?: AbortSignal, standby?: LocalState): Promise<void> {
     const { topology, partition } = this.spec
-    const state = await this.#openState(session, signal)
+    this.#state = standby?.state
+    const state = await this.#openState(session, signal, standby)
     this.#group = await session.outputs.openGroup(topology.changelog, partition)
     this.#pipeline = await this.#connect(session, state)
   }
@@ -176,27 +180,21 @@ export class Task {
     return this.#pipeline?.inputs ?? []
   }
 
-  async #openState({ catalog }: TaskSession, signal: AbortSignal | undefined): Promise<TaskState> {
-    const { topology, subtopology, partition, log, env, engine, notice } = this.spec
-    const { state, note } = await openLocalState({
-      directory: `${this.spec.stateDirectory}/${topology.job}/${this.id}`,
-      job: topology.job,
-      task: this.id,
-      stores: subtopology.stores.map((store) => ({
-        ...store,
-        incarnation: ownValue(catalog.stores, store.name)?.incarnation ?? 1,
-      })),
-      inputs: subtopology.inputs.map((input) => input.topic),
-      env,
-      dirtyBytesMax: this.spec.dirtyBytesMax,
-      ...(engine !== undefined && { engine }),
-    })
+  async #openState(
+    { catalog }: TaskSession,
+    signal: AbortSignal | undefined,
+    standby: LocalState | undefined,
+  ): Promise<TaskState> {
+    const { topology, partition, log, env, notice } = this.spec
+    const options = localStateOptions(this.spec, catalog)
+    const { state, note, copy } = standby ?? (await openLocalState(options))
     this.#state = state
-    if (note !== undefined) notice(note)
+    if (standby === undefined && note !== undefined) notice(note)
     const progress = (done: number, total: number) => this.spec.restoring({ task: this.id, done, total })
     const restored = await new ChangelogFollower(log, state, topology, partition).catchUp({ progress, signal })
     this.counts.restored += restored.records
     if (restored.rebuilt !== undefined) notice(`Task ${this.id} rebuilt its local state: ${restored.rebuilt}`)
+    new StateCopies(env.files, options.directory).noteOwner(copy)
     return state
   }
 

@@ -1,19 +1,21 @@
 import { formatPosition, RefusedError } from '@millrace/core'
-import { hasTextKeys, hasWindows, type StoreRange } from '@millrace/core/internal'
-import { answer } from './answer.ts'
+import { hasWindows, type StoreRange } from '@millrace/core/internal'
+import { answer } from '../http/answer.ts'
+import type { HttpContext } from '../http/http-context.ts'
+import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
 import { decodeCursor, encodeCursor, orderName } from './page-cursor.ts'
 import type { QueryShare } from './query-budget.ts'
-import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from './query-parameters.ts'
 import { findPage, type PageEffort } from './read-view.ts'
-import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
+import { answerFrom, refuseStaleWait, STALE_PARAMETER } from './stale-answer.ts'
 import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
-  queriedParts,
+  prefixParameter,
   requireFound,
   requireReflected,
   WAIT_PARAMETERS,
@@ -29,6 +31,7 @@ const PAGE_PARAMETERS = [
   'order',
   'bytes',
   PARTS_PARAMETER,
+  STALE_PARAMETER,
   ...WAIT_PARAMETERS,
 ]
 
@@ -67,24 +70,28 @@ async function answerPage(
     limit: limit ?? PAGE_LIMIT_DEFAULT,
     ...(bytes !== undefined && { bytesMax: bytes }),
   }
+  refuseStaleWait(query)
   const client = c.req.raw.signal
   const wanted = await waitAsRequested(view, sources, query, client)
-  requireFound(queriedParts(view, sources, query, client))
+  await answerFrom(view, sources, query, client, async (queried) => requireFound(queried))
   const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
   // The sources that the page is read from: they may have changed during the wait for room.
-  const { here, remote, answerFields } = requireFound(queriedParts(view, sources, query, client))
-  const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
-  const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
-  requireReflected(view, wanted, position)
-  const text = formatPosition(position)
-  const rest = {
-    next: page.next === null ? null : encodeCursor(order, page.next),
-    position: text,
-    ...completeness(view),
-    ...answerFields,
-  }
-  // The entries are JSON already: encoding them showed how large the page is.
-  return answer(c, `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`, text, share)
+  return answerFrom(view, sources, query, client, async (queried) => {
+    const { here, remote, answerFields } = requireFound(queried)
+    const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
+    const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
+    requireReflected(view, wanted, position)
+    const text = formatPosition(position)
+    const rest = {
+      next: page.next === null ? null : encodeCursor(order, page.next),
+      position: text,
+      ...completeness(view),
+      ...answerFields,
+    }
+    // The entries are JSON already: encoding them showed how large the page is.
+    const json = `{"entries":[${page.entries.join(',')}],${JSON.stringify(rest).slice(1)}`
+    return answer(c, json, text, share, answerFields.stale)
+  })
 }
 
 function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
@@ -100,13 +107,7 @@ function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
 function keyBounds(view: ServedView, query: Query): Bounds {
   const from = query.get('from')
   const to = query.get('to')
-  const prefix = query.get('prefix')
-  if (prefix !== undefined && !hasTextKeys(view.key)) {
-    throw badRequest(
-      'prefix',
-      `cannot be used: view ${view.name} has ${view.key.name} keys, and a prefix is for string keys`,
-    )
-  }
+  const prefix = prefixParameter(view, query)
   return {
     ...(from !== undefined && { from: keyParameter(view, 'from', from) }),
     ...(to !== undefined && { to: keyParameter(view, 'to', to) }),

@@ -1,17 +1,18 @@
 import { formatPosition, RefusedError } from '@millrace/core'
 import { hasWindows } from '@millrace/core/internal'
-import { answer, answerError } from './answer.ts'
+import { answer, answerError } from '../http/answer.ts'
+import type { HttpContext } from '../http/http-context.ts'
+import { badRequest, parseQuery, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
 import { VALUE_RESERVED_BYTES } from './limits.ts'
-import { badRequest, parseQuery, required, timeMs } from './query-parameters.ts'
 import { findEntry } from './read-view.ts'
-import type { HttpContext, RouteSources } from './route-sources.ts'
+import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
+import { answerFrom, refuseStaleWait, STALE_PARAMETER } from './stale-answer.ts'
 import {
   budgetOf,
   keyParameter,
   PARTS_PARAMETER,
-  queriedParts,
   requireFound,
   requireReflected,
   WAIT_PARAMETERS,
@@ -20,23 +21,25 @@ import {
 
 /** `GET /views/:view/value`: the value of one key, or of one key and window. */
 export async function answerValue(c: HttpContext, sources: RouteSources, view: ServedView): Promise<Response> {
-  const query = parseQuery(c.req.url, ['key', 'window', PARTS_PARAMETER, ...WAIT_PARAMETERS])
+  const query = parseQuery(c.req.url, ['key', 'window', PARTS_PARAMETER, STALE_PARAMETER, ...WAIT_PARAMETERS])
   const key = keyParameter(view, 'key', required(query, 'key', 'the key whose value is wanted'))
   const windowStart = windowAt(view, timeMs(query, 'window'))
+  refuseStaleWait(query)
   const client = c.req.raw.signal
   const wanted = await waitAsRequested(view, sources, query, client)
   const share = await budgetOf(sources, query).admit(c.env.outgoing, VALUE_RESERVED_BYTES)
-  const queried = queriedParts(view, sources, query, client)
-  const { value: entry, position } = await findEntry(view, key, windowStart, [...queried.here, ...queried.remote])
-  // If the entry is found here, no other part is needed.
-  if (entry === undefined) requireFound(queried)
-  requireReflected(view, wanted, position)
-  const more = { ...completeness(view), ...queried.answerFields }
-  if (entry === undefined) {
-    return answerError(c, valueMissing(view, query.get('key'), windowStart), position, more)
-  }
-  const text = formatPosition(position)
-  return answer(c, JSON.stringify({ ...entry, position: text, ...more }), text, share)
+  return answerFrom(view, sources, query, client, async (queried) => {
+    const { value: entry, position } = await findEntry(view, key, windowStart, [...queried.here, ...queried.remote])
+    // If the entry is found here, no other part is needed.
+    if (entry === undefined) requireFound(queried)
+    requireReflected(view, wanted, position)
+    const more = { ...completeness(view), ...queried.answerFields }
+    if (entry === undefined) {
+      return answerError(c, valueMissing(view, query.get('key'), windowStart), position, more)
+    }
+    const text = formatPosition(position)
+    return answer(c, JSON.stringify({ ...entry, position: text, ...more }), text, share, more.stale)
+  })
 }
 
 function windowAt(view: ServedView, start: number | undefined): number | undefined {

@@ -1,18 +1,11 @@
 import { formatPosition } from '@millrace/core'
-import { minimumPosition } from '@millrace/core/internal'
+import { keyToText, minimumPosition } from '@millrace/core/internal'
 import { Subscription } from 'rxjs'
+import { errorBody } from '../http/http-error.ts'
 import { completeness } from './completeness.ts'
 import { jsonEntry } from './entry-json.ts'
-import { errorBody } from './http-error.ts'
+import { type Follower, Followers, type Wanted } from './followers.ts'
 import type { ServedView, ViewCommit, ViewPart } from './served-view.ts'
-
-/** One client that follows a view's changes. */
-export interface Follower {
-  /** Takes the Server-Sent Events of one commit, encoded. */
-  send(events: Buffer): void
-  /** A task of the view stopped: the events after that would have gaps. */
-  end(): void
-}
 
 /**
  * A view's changes, encoded once for all followers, and not at all while there are none.
@@ -22,7 +15,7 @@ export interface Follower {
  */
 export class ChangeFeed {
   readonly #view: ServedView
-  readonly #followers = new Set<Follower>()
+  readonly #followers = new Followers()
   #subscription: Subscription | undefined
   /** The parts that are followed. */
   #parts: readonly ViewPart[] = []
@@ -32,10 +25,10 @@ export class ChangeFeed {
   }
 
   /**
-   * Sends the event from which the follower learns where it starts, with `start` in it, then every commit after that.
-   * Returns the function that ends it.
+   * Sends the event from which the follower learns where it starts, with `start` in it, then what it wants of every commit after
+   * that. Returns the function that ends it.
    */
-  follow(follower: Follower, start: object = {}): () => void {
+  follow(follower: Follower, start: object = {}, wanted: Wanted = { of: 'all' }): () => void {
     const position = this.#position()
     follower.send(
       Buffer.from(
@@ -44,10 +37,10 @@ export class ChangeFeed {
     )
     // The other followers do not follow a part that was added since: they have to begin again, with it.
     if (this.#subscription !== undefined && !this.#followsAllParts()) this.#end()
-    this.#followers.add(follower)
+    const remove = this.#followers.add(follower, wanted)
     this.#subscription ??= this.#subscribe()
     return () => {
-      this.#followers.delete(follower)
+      remove()
       if (this.#followers.size === 0) this.#unsubscribe()
     }
   }
@@ -79,26 +72,42 @@ export class ChangeFeed {
   #send(commit: ViewCommit): void {
     // Thrown from here, a serde's error would reach the task that commits.
     try {
-      const events = this.#encode(commit)
-      if (events !== undefined) this.#sendAll(events)
+      for (const [follower, events] of this.#encode(commit)) follower.send(events)
     } catch (error) {
-      this.#sendAll(Buffer.from(`event: error\ndata: ${JSON.stringify(errorBody(error))}\n\n`))
+      const events = Buffer.from(`event: error\ndata: ${JSON.stringify(errorBody(error))}\n\n`)
+      for (const follower of [...this.#followers]) follower.send(events)
       this.#end()
     }
   }
 
-  #sendAll(events: Buffer): void {
-    for (const follower of [...this.#followers]) follower.send(events)
-  }
-
-  #encode(commit: ViewCommit): Buffer | undefined {
-    const changes: string[] = []
-    // Encoded now, not later: a commit's bytes are reused once its task continues.
-    for (const change of commit.changes) changes.push(JSON.stringify(jsonEntry(this.#view, change)))
-    const last = changes.pop()
-    if (last === undefined) return undefined
-    const earlier = changes.map((json) => `event: change\ndata: ${json}\n\n`).join('')
-    return Buffer.from(`${earlier}event: change\nid: ${this.#position()}\ndata: ${last}\n\n`)
+  /**
+   * What each follower gets of a commit. Encoded now, not later: a commit's bytes are reused once its task continues. A change
+   * that no follower wants is not encoded.
+   */
+  #encode(commit: ViewCommit): [Follower, Buffer][] {
+    const { ofAll, hasSelective } = this.#followers
+    const all: string[] = []
+    const selected = new Map<Follower, string[]>()
+    for (const change of commit.changes) {
+      const wanting = hasSelective ? [...this.#followers.wanting(keyToText(this.#view.key, change.key))] : []
+      if (ofAll.size + wanting.length === 0) continue
+      const json = JSON.stringify(jsonEntry(this.#view, change))
+      if (ofAll.size > 0) all.push(json)
+      for (const follower of wanting) {
+        const changes = selected.get(follower)
+        if (changes === undefined) selected.set(follower, [json])
+        else changes.push(json)
+      }
+    }
+    if (all.length + selected.size === 0) return []
+    const position = this.#position()
+    const ofEach: [Follower, Buffer][] = [...selected].map(([follower, changes]) => [
+      follower,
+      events(changes, position),
+    ])
+    if (all.length === 0) return ofEach
+    const shared = events(all, position)
+    return [...Array.from(ofAll, (follower): [Follower, Buffer] => [follower, shared]), ...ofEach]
   }
 
   #end(): void {
@@ -109,4 +118,11 @@ export class ChangeFeed {
   #position(): string {
     return formatPosition(minimumPosition(this.#view.parts.map((part) => part.position)))
   }
+}
+
+/** The events of one commit: at least one change, the last with the position. */
+function events(changes: readonly string[], position: string): Buffer {
+  const last = changes.length - 1
+  const texts = changes.map((json, at) => `event: change\n${at === last ? `id: ${position}\n` : ''}data: ${json}\n\n`)
+  return Buffer.from(texts.join(''))
 }

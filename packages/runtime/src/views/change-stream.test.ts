@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
+import { getJson } from '../http/testing/http.ts'
 import { STREAM_BUFFER_BYTES_MAX, STREAMS_MAX } from './limits.ts'
 import { follow } from './testing/follow.ts'
-import { getJson } from './testing/http.ts'
 import { HOUR, serve } from './testing/served.ts'
 
 test('a follower gets its start position, then every change; the last change of a commit carries the position', async () => {
@@ -24,6 +24,79 @@ test('a follower gets its start position, then every change; the last change of 
       'event: change\nid: flights/0=5,flights/1=9\n' +
       'data: {"key":"line\\nbreak","window":{"start":0,"end":3600000},"value":null}\n\n',
   )
+})
+
+test('a follower of one key, and of a prefix, gets the changes of these keys, each commit with its position', async () => {
+  await using served = await serve()
+  const key = await follow(`${served.url}/views/totals/changes?key=ATL`)
+  const prefix = await follow(`${served.url}/views/totals/changes?prefix=A`)
+  const all = await follow(`${served.url}/views/totals/changes`)
+  served.totals.commit(0, { flights: { 0: 1 } }, [{ key: 'BOS', value: 1 }])
+  served.totals.commit(0, { flights: { 0: 2 } }, [
+    { key: 'AUS', value: 2 },
+    { key: 'ATL', value: 3 },
+    { key: 'BOS', value: 4 },
+  ])
+  await all.until('"value":4}\n\n')
+  const changes = ({ text }: { text: () => string }) => text().split('\n\n').slice(1, -1)
+  expect(changes(key)).toEqual(['event: change\nid: flights/0=2,flights/1=0\ndata: {"key":"ATL","value":3}'])
+  expect(changes(prefix)).toEqual([
+    'event: change\ndata: {"key":"AUS","value":2}',
+    'event: change\nid: flights/0=2,flights/1=0\ndata: {"key":"ATL","value":3}',
+  ])
+  expect(changes(all)).toHaveLength(4)
+})
+
+test('a follower of one key of a view with windows gets all windows of the key', async () => {
+  await using served = await serve()
+  const followed = await follow(`${served.url}/views/delays/changes?key=ATL`)
+  const at = (start: number) => ({ key: 'ATL', window: { start, end: start + HOUR }, value: { minutes: start } })
+  served.delays.commit(0, { flights: { 0: 1 } }, [at(0), { ...at(0), key: 'BOS' }, at(HOUR)])
+  await followed.until(`"value":{"minutes":${HOUR}}}\n\n`)
+  expect(followed.text().match(/event: change/g)).toHaveLength(2)
+})
+
+test.each([
+  ['key=ATL&prefix=A', 'prefix'],
+  ['key=ATL&key=BOS', 'key'],
+])('the changes with %s are rejected', async (query, parameter) => {
+  await using served = await serve()
+  expect(await getJson(`${served.url}/views/totals/changes?${query}`)).toMatchObject({
+    status: 400,
+    body: { code: 'BAD_REQUEST', message: expect.stringContaining(parameter) },
+  })
+})
+
+test('hundreds of followers, each of one key, get the changes of their keys', async () => {
+  await using served = await serve()
+  const keys = Array.from({ length: 300 }, (_, number) => `key-${number}`)
+  const all = await Promise.all(keys.map((key) => follow(`${served.url}/views/totals/changes?key=${key}`)))
+  const changes = keys.map((key, value) => ({ key, value }))
+  served.totals.commit(0, { flights: { 0: 1 } }, changes)
+  for (const [number, followed] of all.entries()) {
+    await followed.until(`data: {"key":"key-${number}","value":${number}}\n\n`)
+    expect(followed.text().match(/event: change/g)).toHaveLength(1)
+    followed.stop()
+  }
+  await vi.waitUntil(() => !served.totals.followed)
+})
+
+test('a follower of one key that does not read is cut off after 16 KiB', async () => {
+  await using served = await serve()
+  const slow = connect(Number(new URL(served.url).port), '127.0.0.1')
+  const cut = new Promise<void>((resolve) => slow.once('close', () => resolve()))
+  slow.on('error', () => {})
+  slow.write('GET /views/totals/changes?key=ATL HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await new Promise((resolve) => slow.once('readable', resolve))
+  const value = 'x'.repeat(64 * 1024)
+  // The buffers of the kernel take some MiB before anything waits.
+  for (let commits = 0; served.totals.followed && commits < 1000; commits++) {
+    served.totals.commit(0, { flights: { 0: commits } }, [{ key: 'ATL', value }])
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(served.totals.followed).toBe(false)
+  slow.resume()
+  await cut
 })
 
 test('without followers nothing is encoded, and the last follower that leaves ends the encoding', async () => {

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Timer, Timers } from '@millrace/core'
+import { whenGone } from '../http/when-gone.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { HEARTBEAT_MS, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
-import { whenGone } from './when-gone.ts'
+import type { Wanted } from './followers.ts'
+import { HEARTBEAT_MS, SELECTIVE_BUFFER_BYTES_MAX, STREAM_BUFFER_BYTES_MAX } from './limits.ts'
 
 export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -15,7 +16,7 @@ const HEARTBEAT = ':\n\n'
 
 /**
  * Answers a request with a view's changes, the first event with `start` in it, until the client disconnects, `signal`
- * aborts, or the client reads so slowly that its unsent data exceeds `STREAM_BUFFER_BYTES_MAX`: then it is cut off, and the
+ * aborts, or the client reads so slowly that too much of its data is unsent: then it is cut off, and the
  * commits are not held up. Resolves when the response has ended.
  *
  * Writes straight to the response: its `writableLength` is what the client has not taken yet.
@@ -24,9 +25,11 @@ export function streamChanges(
   response: ServerResponse,
   feed: ChangeFeed,
   start: object,
+  wanted: Wanted,
   timers: Timers,
   signal: AbortSignal,
 ): Promise<void> {
+  const bytesMax = wanted.of === 'all' ? STREAM_BUFFER_BYTES_MAX : SELECTIVE_BUFFER_BYTES_MAX
   return new Promise((resolve) => {
     let open = true
     let leave = () => {}
@@ -42,7 +45,7 @@ export function streamChanges(
     }
     const end = () => close('end')
     const send = (events: Buffer | string) => {
-      if (response.writableLength > STREAM_BUFFER_BYTES_MAX) close('destroy')
+      if (response.writableLength > bytesMax) close('destroy')
       else if (open) response.write(events)
     }
     const beat = () => {
@@ -57,7 +60,7 @@ export function streamChanges(
     signal.addEventListener('abort', end, { once: true })
     response.writeHead(200, STREAM_HEADERS)
     heartbeat = timers.after(HEARTBEAT_MS, beat)
-    leave = feed.follow({ send, end }, start)
+    leave = feed.follow({ send, end }, start, wanted)
     if (!open) leave()
   })
 }

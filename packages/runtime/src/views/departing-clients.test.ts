@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { getJson } from './testing/http.ts'
+import { getJson } from '../http/testing/http.ts'
 import { HOUR, serve } from './testing/served.ts'
 
 /** What clients request, and after how many bytes of the answer they disconnect; null: before there is an answer. */

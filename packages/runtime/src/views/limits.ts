@@ -58,36 +58,20 @@ export const WAITS_MAX = 256
 /** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and the memory of its answer is free. */
 export const ANSWER_MS_MAX = 30_000
 
-/** After how many seconds a client that was refused for now should try again. */
-export const RETRY_AFTER_S = 1
-
-/** A URL may name a position (`after`) in about 1000 partitions of 30 characters each. */
-export const URL_BYTES_MAX = 32 * 1024
-
-/** A request's line and headers: the URL, and as much again as browsers send with it. */
-export const HEADER_BYTES_MAX = URL_BYTES_MAX + 16 * 1024
-
-/** A longer position is in the body only: clients give up on responses whose headers pass 16 KiB. */
-export const POSITION_HEADER_BYTES_MAX = 8 * 1024
-
 /** How long `after` waits unless the request gives another time: many commit intervals. */
 export const WAIT_DEFAULT_MS = 5_000
 
 /** How long `after` waits at most; below the minute after which proxies and clients tend to give up. */
 export const WAIT_MAX_MS = 30_000
 
-/** Sockets at a time, streams included; more are closed as they come. */
-export const CONNECTIONS_MAX = 512
-
-/**
- * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request. For
- * a client that does not wait, and leaves the answers unread, every request of a chunk of 64 KiB would be answered into
- * memory.
- */
-export const UNANSWERED_REQUESTS_MAX = 8
-
-/** Clients that follow changes at a time; leaves connections for other clients. */
+/** Clients that follow all changes of a view at a time. */
 export const STREAMS_MAX = 64
+
+/** Clients that follow the changes of one key, or of the keys with a prefix, at a time: each gets little, and costs some 20 kB. */
+export const SELECTIVE_STREAMS_MAX = 10_240
+
+/** As `STREAM_BUFFER_BYTES_MAX`, for a follower of some keys: together at most 160 MiB, if all of them stop reading. */
+export const SELECTIVE_BUFFER_BYTES_MAX = 16 * 1024
 
 /**
  * A follower that has more than this still unsent when the next commit comes is disconnected. All followers together
@@ -100,12 +84,3 @@ export const PEER_MS = 5_000
 
 /** A stream without changes sends a sign of life this often: under the 30 s after which proxies cut idle connections. */
 export const HEARTBEAT_MS = 15_000
-
-/** A client has this long to send a request's headers, and the same for the whole request: none has a body. */
-export const REQUEST_MS_MAX = 10_000
-
-/** An idle connection is kept open this long for the next request. */
-export const KEEP_ALIVE_MS = 5_000
-
-/** Closing waits this long for answers on their way, then cuts the connections. */
-export const CLOSE_GRACE_MS = 1_000

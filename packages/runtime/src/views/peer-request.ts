@@ -1,10 +1,11 @@
 import { type Position, parsePosition, RefusedError, RetriableError, type Timers } from '@millrace/core'
 import type { WindowBounds } from '@millrace/core/internal'
 import { socketFetch } from '@millrace/core/node'
+import { serverClosing } from '../http/server-closing.ts'
+import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
 import { PEER_MS } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
-import { type RemoteOwner, type ServedView, SOCKET_SCHEME } from './served-view.ts'
-import { serverClosing } from './server-closing.ts'
+import type { RemoteOwner, ServedView } from './served-view.ts'
 
 /** How to query another process of the job. */
 export interface PeerOptions {
@@ -48,7 +49,7 @@ export interface PeerRequest {
 }
 
 /**
- * Queries a process for the parts of a view that it has. Returns its answer, which may be `VALUE_MISSING`. Throws
+ * Queries a process for parts of a view that it has, as `parameters` name them. Returns its answer, which may be `VALUE_MISSING`. Throws
  * `VIEW_INCOMPLETE` if it does not answer in time, or has other parts by now; and throws its refusal if it refuses.
  */
 export async function queryPeer(
@@ -58,7 +59,7 @@ export async function queryPeer(
   request: PeerRequest,
 ): Promise<PeerAnswer> {
   const { what, parameters, waitMs = 0, holds = () => undefined } = request
-  const query = new URLSearchParams({ ...parameters, parts: 'here' })
+  const query = new URLSearchParams(parameters)
   // Positions are long, and none of these characters ends a parameter.
   const text = query.toString().replaceAll('%2F', '/').replaceAll('%3D', '=').replaceAll('%2C', ',')
   const late = new AbortController()

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { RetriableError, type Timers } from '@millrace/core'
+import { whenGone } from '../http/when-gone.ts'
 import { ANSWER_MS_MAX, QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX, WAITS_MAX } from './limits.ts'
-import { whenGone } from './when-gone.ts'
 
 interface Waiting {
   readonly bytes: number

@@ -1,4 +1,4 @@
-import { formatPosition, type Position, parsePosition } from '@millrace/core'
+import { formatPosition, type Position, parsePosition, RetriableError } from '@millrace/core'
 import { keyToText, type StoreRange } from '@millrace/core/internal'
 import type { JsonEntry } from './entry-json.ts'
 import { PAGE_BYTES_MAX, PAGE_LIMIT_MAX } from './limits.ts'
@@ -14,12 +14,25 @@ export class RemoteParts implements PartSource {
   readonly #view: ServedView
   readonly #owner: RemoteOwner
   readonly #options: PeerOptions
+  readonly #kind: 'owner' | 'standbys'
+  #failed = false
 
-  constructor(view: ServedView, owner: RemoteOwner, options: PeerOptions) {
+  /** With `standbys`, the process has a standby of these parts. */
+  constructor(view: ServedView, owner: RemoteOwner, options: PeerOptions, kind: 'owner' | 'standbys' = 'owner') {
+    this.#kind = kind
     this.partitions = owner.partitions
     this.#view = view
     this.#owner = owner
     this.#options = options
+  }
+
+  get address(): string {
+    return this.#owner.address
+  }
+
+  /** Whether the process has not answered, or does not have the parts. */
+  get failed(): boolean {
+    return this.#failed
   }
 
   /** Resolves once that process reflects a position. Throws `PositionNotReached` when that takes too long. */
@@ -95,7 +108,14 @@ export class RemoteParts implements PartSource {
     }
   }
 
-  #query(request: PeerRequest) {
-    return queryPeer(this.#view, this.#owner, this.#options, request)
+  async #query(request: PeerRequest) {
+    const copies = { parts: this.partitions.join(','), stale: 'true' }
+    const parameters = { ...request.parameters, ...(this.#kind === 'standbys' ? copies : { parts: 'here' }) }
+    try {
+      return await queryPeer(this.#view, this.#owner, this.#options, { ...request, parameters })
+    } catch (error) {
+      this.#failed = error instanceof RetriableError && error.code === 'VIEW_INCOMPLETE'
+      throw error
+    }
   }
 }

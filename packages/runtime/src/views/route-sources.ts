@@ -1,7 +1,5 @@
-import type { HttpBindings } from '@hono/node-server'
 import type { Env, JobStatus } from '@millrace/core'
-import type { Context } from 'hono'
-import type { Places } from './places.ts'
+import type { Places } from '../http/places.ts'
 import type { QueryBudget } from './query-budget.ts'
 import type { ServedView } from './served-view.ts'
 
@@ -22,9 +20,3 @@ export interface RouteSources {
   /** The queries that wait for a position. */
   readonly waits: Places
 }
-
-/** Hono's types for a server on Node. */
-export type Http = { Bindings: HttpBindings }
-
-/** One request, as a route sees it. */
-export type HttpContext = Context<Http>

@@ -21,10 +21,11 @@ export interface ServedView {
   readonly parts: readonly ViewPart[]
   /** The processes that have the other parts, as far as they are known. */
   readonly remoteOwners: readonly RemoteOwner[]
+  /** Copies of parts of other processes, as of this container's standbys. Absent: none. */
+  readonly standbys?: readonly ViewPart[]
+  /** The processes that have such copies of parts, as far as they are known. Absent: none. */
+  readonly remoteStandbys?: readonly RemoteOwner[]
 }
-
-/** The prefix of the address of a process that answers on a socket in the file system. */
-export const SOCKET_SCHEME = 'unix:'
 
 /** Another process of the job, and what it has of a view. */
 export interface RemoteOwner {

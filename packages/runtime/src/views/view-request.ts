@@ -1,14 +1,16 @@
 import { ByteWriter, formatPosition, type Position, parsePosition, RefusedError, RetriableError } from '@millrace/core'
-import { amount, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
+import { amount, hasTextKeys, keyFromText, minimumPosition, reflects, unknownPartition } from '@millrace/core/internal'
+import type { PartsFields } from '../http/answer.ts'
+import { badRequest, integer, type Query } from '../http/query-parameters.ts'
+import { serverClosing } from '../http/server-closing.ts'
 import { WAIT_DEFAULT_MS, WAIT_MAX_MS } from './limits.ts'
 import { localSource, type PartSource } from './part-source.ts'
+import type { PeerOptions } from './peer-request.ts'
 import { PositionNotReached } from './position-not-reached.ts'
 import type { QueryBudget } from './query-budget.ts'
-import { badRequest, integer, type Query } from './query-parameters.ts'
 import { RemoteParts } from './remote-parts.ts'
 import type { RouteSources } from './route-sources.ts'
-import type { ServedView } from './served-view.ts'
-import { serverClosing } from './server-closing.ts'
+import type { RemoteOwner, ServedView } from './served-view.ts'
 import { waitForPosition } from './wait-for-position.ts'
 
 /** The parameters of every request that may wait for a position. */
@@ -45,11 +47,27 @@ export function keyParameter(view: ServedView, name: string, text: string): unkn
   }
 }
 
+/** The beginning of the keys that a request wants; undefined if it is absent. Throws `BAD_REQUEST` if keys are not strings. */
+export function prefixParameter(view: ServedView, query: Query): string | undefined {
+  const prefix = query.get('prefix')
+  if (prefix === undefined || hasTextKeys(view.key)) return prefix
+  throw badRequest(
+    'prefix',
+    `cannot be used: view ${view.name} has ${view.key.name} keys, and a prefix is for string keys`,
+  )
+}
+
 /** Whether a request wants only what is in this process. Throws `BAD_REQUEST`. */
 function isForHereOnly(query: Query): boolean {
   const queried = query.get(PARTS_PARAMETER)
   if (queried === undefined || queried === 'here') return queried === 'here'
   throw badRequest(PARTS_PARAMETER, `must be "here" (only the parts of this process), not ${JSON.stringify(queried)}`)
+}
+
+/** The parts of this process, by number, that another process requests, those of standbys too; undefined for other requests. */
+function listedParts(query: Query): readonly number[] | undefined {
+  const listed = query.get(PARTS_PARAMETER) ?? ''
+  return /^\d{1,9}(,\d{1,9})*$/.test(listed) ? listed.split(',').map(Number) : undefined
 }
 
 /**
@@ -62,6 +80,16 @@ export function requireParts(view: ServedView, query: Query): { readonly parts?:
   throw partsMissing(view, partsHere(view), 'Follow each process of the job with parts=here, as "millrace watch" does')
 }
 
+/** Which parts a request may be answered from. */
+interface PartsAllowed {
+  /** Whether standbys may answer. */
+  readonly mayBeStale: boolean
+  /** The processes that are not queried: they have not answered. */
+  readonly failed: ReadonlySet<string>
+}
+
+const NO_STANDBYS: PartsAllowed = { mayBeStale: false, failed: new Set() }
+
 /** What a request is answered from, as of one moment. */
 export interface QueriedParts {
   /** The parts that this process serves. */
@@ -69,7 +97,7 @@ export interface QueriedParts {
   /** The parts that other processes serve, as far as the request wants them. */
   readonly remote: readonly RemoteParts[]
   /** The fields of the answer about its parts. */
-  readonly answerFields: { readonly parts?: readonly number[] }
+  readonly answerFields: PartsFields
   /** The error if the request wants some parts, and no process is known to have them. */
   readonly missing: RetriableError | undefined
 }
@@ -80,22 +108,65 @@ export function queriedParts(
   sources: RouteSources,
   query: Query,
   clientGone: AbortSignal,
+  { mayBeStale, failed }: PartsAllowed = NO_STANDBYS,
 ): QueriedParts {
+  const listed = mayBeStale ? listedParts(query) : undefined
+  if (listed !== undefined) return listedHere(view, listed)
   const here = view.parts.map((part) => localSource(view, part))
   if (isForHereOnly(query)) return { here, remote: [], answerFields: { parts: partsHere(view) }, missing: undefined }
   if (isComplete(view)) return { here, remote: [], answerFields: {}, missing: undefined }
   const signal = AbortSignal.any([sources.closing, clientGone])
   const peer = { token: sources.token, signal, timers: sources.env.timers }
-  const remote = view.remoteOwners.map((owner) => new RemoteParts(view, owner, peer))
-  const found = [...here, ...remote].flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
+  const others = (all: readonly RemoteOwner[]) => all.filter(({ address }) => !failed.has(address))
+  const remote = others(view.remoteOwners).map((owner) => new RemoteParts(view, owner, peer))
+  const served = new Set([...here, ...remote].flatMap(({ partitions }) => partitions))
+  const gaps = mayBeStale ? [...Array(view.partitions).keys()].filter((part) => !served.has(part)) : []
+  const copies = standbyParts(view, gaps, others(view.remoteStandbys ?? []), peer)
+  const parts = { here: [...here, ...copies.here], remote: [...remote, ...copies.remote] }
+  return { ...parts, answerFields: staleFields(gaps), missing: missingIn(view, [...parts.here, ...parts.remote]) }
+}
+
+/** These parts as of standbys: those of this process, and of others where this process has none. */
+function standbyParts(
+  view: ServedView,
+  parts: readonly number[],
+  others: readonly RemoteOwner[],
+  peer: PeerOptions,
+): Pick<QueriedParts, 'here' | 'remote'> {
+  const copies = (view.standbys ?? []).filter(({ partition }) => parts.includes(partition))
+  const left = new Set(parts)
+  for (const { partition } of copies) left.delete(partition)
+  const remote = others.flatMap(({ address, partitions }) => {
+    const taken = partitions.filter((part) => left.delete(part))
+    return taken.length === 0 ? [] : new RemoteParts(view, { address, partitions: taken }, peer, 'standbys')
+  })
+  return { here: copies.map((part) => localSource(view, part)), remote }
+}
+
+/** These parts of this process: its own, or those of its standbys. */
+function listedHere(view: ServedView, listed: readonly number[]): QueriedParts {
+  const parts = listed.toSorted((a, b) => a - b)
+  const copies = (view.standbys ?? []).filter(({ partition }) => !partsHere(view).includes(partition))
+  const found = [...view.parts, ...copies].filter(({ partition }) => parts.includes(partition))
+  const stale = copies.map(({ partition }) => partition).filter((part) => parts.includes(part))
+  return {
+    here: found.map((part) => localSource(view, part)),
+    remote: [],
+    answerFields: { parts, ...staleFields(stale) },
+    missing: found.length === parts.length ? undefined : partsMissing(view, partsHere(view), 'Retry in a moment'),
+  }
+}
+
+function staleFields(stale: readonly number[]): PartsFields {
+  return stale.length === 0 ? {} : { stale: stale.toSorted((a, b) => a - b) }
+}
+
+/** The error if these are not all parts. */
+function missingIn(view: ServedView, sources: readonly PartSource[]): RetriableError | undefined {
+  const found = sources.flatMap(({ partitions }) => partitions).sort((a, b) => a - b)
   // A part that appears twice is on its way from one process to another.
   const isWhole = found.length === view.partitions && found.every((part, index) => part === index)
-  return {
-    here,
-    remote,
-    answerFields: {},
-    missing: isWhole ? undefined : partsMissing(view, found, 'Retry in a moment'),
-  }
+  return isWhole ? undefined : partsMissing(view, found, 'Retry in a moment')
 }
 
 /** Throws `VIEW_INCOMPLETE` if no process has some of the parts. */
@@ -109,7 +180,7 @@ export function requireFound(queried: QueriedParts): QueriedParts {
  * processes which query each other never wait for room that the other's query holds.
  */
 export function budgetOf(sources: RouteSources, query: Query): QueryBudget {
-  return isForHereOnly(query) ? sources.hereBudget : sources.budget
+  return listedParts(query) !== undefined || isForHereOnly(query) ? sources.hereBudget : sources.budget
 }
 
 function partsMissing(view: ServedView, served: readonly number[], remedy: string): RetriableError {

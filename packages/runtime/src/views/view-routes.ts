@@ -1,21 +1,23 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { formatPosition, RefusedError, RetriableError } from '@millrace/core'
-import { minimumPosition, windowMsOf } from '@millrace/core/internal'
+import { keyToText, minimumPosition, windowMsOf } from '@millrace/core/internal'
 import { Hono } from 'hono'
-import { answer, answerError } from './answer.ts'
+import { answer, answerError } from '../http/answer.ts'
+import type { Http, HttpContext } from '../http/http-context.ts'
+import { Places } from '../http/places.ts'
+import { badRequest, parseQuery, type Query } from '../http/query-parameters.ts'
+import { serverClosing } from '../http/server-closing.ts'
 import { answerEntries, answerWindows } from './answer-page.ts'
 import { answerValue } from './answer-value.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { STREAM_HEADERS, streamChanges } from './change-stream.ts'
 import { completeness } from './completeness.ts'
-import { STREAMS_MAX } from './limits.ts'
-import { Places } from './places.ts'
+import type { Wanted } from './followers.ts'
+import { SELECTIVE_STREAMS_MAX, STREAMS_MAX } from './limits.ts'
 import { PositionNotReached } from './position-not-reached.ts'
-import { parseQuery } from './query-parameters.ts'
-import type { Http, HttpContext, RouteSources } from './route-sources.ts'
+import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
-import { serverClosing } from './server-closing.ts'
-import { PARTS_PARAMETER, partsHere, requireParts, viewNamed } from './view-request.ts'
+import { keyParameter, PARTS_PARAMETER, partsHere, prefixParameter, requireParts, viewNamed } from './view-request.ts'
 
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
 export function viewRoutes(sources: RouteSources): Hono<Http> {
@@ -45,14 +47,20 @@ export function viewRoutes(sources: RouteSources): Hono<Http> {
 
 function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView) => Promise<Response> {
   const feeds = new Map<ServedView, ChangeFeed>()
-  const streams = new Places(STREAMS_MAX, tooManyStreams)
+  const streams = new Places(STREAMS_MAX, () => tooManyStreams(STREAMS_MAX, 'all changes of a view'))
+  const selective = new Places(SELECTIVE_STREAMS_MAX, () =>
+    tooManyStreams(SELECTIVE_STREAMS_MAX, 'the changes of some keys'),
+  )
   return async (c, view) => {
-    const query = parseQuery(c.req.url, [PARTS_PARAMETER])
+    const query = parseQuery(c.req.url, [PARTS_PARAMETER, 'key', 'prefix'])
+    const wanted = wantedChanges(view, query)
     const parts = requireParts(view, query)
     if (c.env.incoming.method === 'HEAD') return c.body(null, 200, STREAM_HEADERS)
     const feed = feeds.get(view) ?? new ChangeFeed(view)
     feeds.set(view, feed)
-    await streams.hold(() => streamChanges(c.env.outgoing, feed, parts, sources.env.timers, sources.closing))
+    const places = wanted.of === 'all' ? streams : selective
+    const { closing, env } = sources
+    await places.hold(() => streamChanges(c.env.outgoing, feed, parts, wanted, env.timers, closing))
     return RESPONSE_ALREADY_SENT
   }
 }
@@ -79,9 +87,18 @@ function noSuchPath(path: string): RefusedError {
   )
 }
 
-function tooManyStreams(): RetriableError {
+/** Which changes a request wants. A key is compared as text, so it is written as the view writes it. */
+function wantedChanges(view: ServedView, query: Query): Wanted {
+  const key = query.get('key')
+  const prefix = prefixParameter(view, query)
+  if (key !== undefined && prefix !== undefined) throw badRequest('prefix', 'cannot be used together with key')
+  if (key !== undefined) return { of: 'key', key: keyToText(view.key, keyParameter(view, 'key', key)) }
+  return prefix === undefined ? { of: 'all' } : { of: 'prefix', prefix }
+}
+
+function tooManyStreams(limit: number, what: string): RetriableError {
   return new RetriableError(
     'TOO_MANY_STREAMS',
-    `The server accepts ${STREAMS_MAX} clients that follow changes, and has that many. Close one, then retry`,
+    `The server accepts ${limit} clients that follow ${what}, and has that many. Close one, then retry`,
   )
 }

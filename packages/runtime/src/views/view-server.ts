@@ -1,12 +1,13 @@
 import type { Env, JobStatus } from '@millrace/core'
-import { answerUnreadable } from './answer.ts'
-import type { ConnectionLimits, HttpEndpoint, ListenPlace } from './http-endpoint.ts'
+import { answerUnreadable } from '../http/answer.ts'
+import type { ConnectionLimits, HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
+import { loopbackAddress } from '../http/listen-address.ts'
+import { Places } from '../http/places.ts'
+import { guarded, requireOrigins } from '../http/request-guard.ts'
+import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
 import { WAITS_MAX } from './limits.ts'
-import { loopbackAddress } from './listen-address.ts'
-import { Places } from './places.ts'
 import { QueryBudget, tooManyWaits } from './query-budget.ts'
-import { guarded, requireOrigins } from './request-guard.ts'
-import { type ServedView, SOCKET_SCHEME } from './served-view.ts'
+import type { ServedView } from './served-view.ts'
 
 /** What a view server serves, where, and to which clients. */
 export interface ViewServerOptions {
@@ -62,7 +63,7 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   const closing = new AbortController()
   // Loaded only now: these modules take as long to load as everything else that a job needs, and many jobs serve no views.
   const [{ openEndpoint }, { getRequestListener }, { viewRoutes }] = await Promise.all([
-    import('./http-endpoint.ts'),
+    import('../http/http-endpoint.ts'),
     import('@hono/node-server'),
     import('./view-routes.ts'),
   ])

@@ -45,6 +45,11 @@ export class SimulatedFiles implements FileSystem {
     return { bytes, directory: node.kind === 'directory', modifiedMs: node.modifiedMs, uid: -1 }
   }
 
+  /** The simulated disk has no size: it is full when a fault says so. */
+  space(): undefined {
+    return undefined
+  }
+
   rename(from: string, to: string): void {
     this.#act('rename', 'rename', from, () => this.#kernel.disk.rename(from, to), to)
   }

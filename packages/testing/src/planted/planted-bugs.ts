@@ -263,7 +263,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'packages/connectors/src/membership/group-state.ts',
     from: 'const isRunning = members.some(([, member]) => runs(member))',
     to: 'const isRunning = false',
-    seed: 620,
+    seed: 4410,
+  },
+  {
+    name: 'a standby is promoted with what was not committed',
+    file: `${RUNTIME}/standby/standby.ts`,
+    from: 'new ChangelogFollower(log, ',
+    to: "new ChangelogFollower({ admin: log.admin, openReader: () => log.openReader({ isolation: 'uncommitted' }) }, ",
+  },
+  {
+    name: 'a standby is promoted behind the end',
+    file: `${RUNTIME}/task/task.ts`,
+    from: 'const restored = await new ChangelogFollower(',
+    to: 'const restored = standby !== undefined ? { records: 0, rebuilt: undefined } : await new ChangelogFollower(',
   },
   {
     name: 'time does not wait for finals',

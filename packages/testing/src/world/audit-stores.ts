@@ -5,8 +5,8 @@ import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'
 import { hold } from './invariants.ts'
 
 const CHECKSUM_BYTES = 4
-/** Where a task's state may be: in its directory, or beside it if a stopped process held the directory. */
-const COPIES = ['', '.2', '.3', '.4']
+/** Where a task's state may be: in its directory, or beside it if that is a standby, or if a stopped process held the directory. */
+const COPIES = ['', '.2', '.3', '.4', '.5', '.6', '.7', '.8']
 /** The store of each subtopology's tasks. */
 const STORES = { orders: 'windows', 'orders.totals.repartition': 'totals' } as const
 

@@ -49,6 +49,8 @@ export interface Scenario {
   /** Small batches: most groups of a commit have several. */
   readonly groupBatchBytesMax: number
   readonly troubles: readonly { readonly atMs: number; readonly kind: Trouble }[]
+  /** How many standbys each task has. */
+  readonly standbys: number
   /** When the job is replaced by a changed one; undefined if it is not. */
   readonly upgradeAtMs: number | undefined
   /** When troubles stop. */
@@ -69,6 +71,8 @@ const SMALL_GROUP_BATCH_BYTES = 384
 const SMALL_GROUP_BATCHES = 0.4
 
 const UPGRADES = 0.3
+/** How many of the worlds have standbys. */
+const STANDBYS = 0.4
 
 const ACTIVE_MS = 1500
 /** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
@@ -84,6 +88,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
   const partitions = 1 + random.below(3)
   const containers = 1 + random.below(3)
   const upgrade = random.fork('upgrade')
+  const standbys = random.fork('standbys')
   return {
     partitions,
     containers,
@@ -96,6 +101,7 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
       atMs: random.between(50, ACTIVE_MS),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
     })).sort((a, b) => a.atMs - b.atMs),
+    standbys: standbys.chance(STANDBYS) ? 1 + standbys.below(2) : 0,
     upgradeAtMs: upgrade.chance(UPGRADES) ? upgrade.between(50, ACTIVE_MS) : undefined,
     calmAtMs: ACTIVE_MS,
     flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),

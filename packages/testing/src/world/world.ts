@@ -130,7 +130,7 @@ export class World {
   }
 
   async #open(process: SimulatedProcess, untilEnd: boolean): Promise<Container> {
-    const { commitIntervalMs, durability, groupBatchBytesMax } = this.#scenario
+    const { commitIntervalMs, durability, groupBatchBytesMax, standbys } = this.#scenario
     const log = await openFileLog({ directory: DATA, env: process.env, durability, groupBatchBytesMax })
     const container = await startContainer({
       ...this.#upgrade.optionsFor(process),
@@ -139,6 +139,7 @@ export class World {
       stateDirectory: STATE,
       engine: this.#levels.engineFor(process),
       commitIntervalMs,
+      standbys,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       untilEnd,
     })

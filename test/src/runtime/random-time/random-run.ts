@@ -93,6 +93,8 @@ export interface RandomPhase {
   readonly pieces: number
   readonly batch: boolean
   readonly containers: number
+  /** How many standbys each task has. */
+  readonly standbys: number
   readonly commitIntervalMs: number
   /** How long a commit takes, in turns of the event loop. */
   readonly commitTurns: number
@@ -118,6 +120,7 @@ export function randomPhases(guarantee: Guarantee): fc.Arbitrary<readonly Random
       pieces: fc.integer({ min: 1, max: 4 }),
       batch: fc.boolean(),
       containers: fc.integer({ min: 1, max: containersMax }),
+      standbys: fc.constantFrom(0, 0, 1, 2),
       commitIntervalMs: fc.constantFrom(1, 2, 5, 20),
       commitTurns: fc.constantFrom(0, 0, 5, 50),
       cut: fc.option(

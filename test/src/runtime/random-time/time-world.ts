@@ -119,9 +119,9 @@ export class TimeWorld {
 
   /** Runs to the end of the records that exist, and returns what is then found of each table. */
   async finish(tables: readonly TablePlan[]): Promise<ReadonlyMap<TablePlan, Found>> {
-    const batch = await this.#start({ batch: true, commitIntervalMs: 5, commitTurns: 0 })
+    const batch = await this.#start({ batch: true, commitIntervalMs: 5, commitTurns: 0, standbys: 0 })
     await batch.done
-    const container = await this.#start({ batch: false, commitIntervalMs: 5, commitTurns: 0 })
+    const container = await this.#start({ batch: false, commitIntervalMs: 5, commitTurns: 0, standbys: 0 })
     const views = new Map<TablePlan, Found>()
     for (const table of tables) views.set(table, await findTable(this.#log, container, table))
     await container.stop()
@@ -140,7 +140,12 @@ export class TimeWorld {
   }
 
   async #start(
-    { batch, commitIntervalMs, commitTurns }: Pick<RandomPhase, 'batch' | 'commitIntervalMs' | 'commitTurns'>,
+    {
+      batch,
+      commitIntervalMs,
+      commitTurns,
+      standbys,
+    }: Pick<RandomPhase, 'batch' | 'commitIntervalMs' | 'commitTurns' | 'standbys'>,
     cut?: RandomPhase['cut'],
   ): Promise<Container> {
     const { openLog, levels, directory, options } = this.#machine
@@ -154,6 +159,7 @@ export class TimeWorld {
         stateDirectory: `${directory}/state`,
         ...(levels !== undefined && { engine: levels }),
         commitIntervalMs,
+        standbys,
         untilEnd: batch,
         ...options,
       })

@@ -41,7 +41,11 @@ const groupFile = () => {
   return `${directory}/jobs/group/group.${Math.max(...numbers)}.json`
 }
 
-test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}'])(
+/** Otherwise the state of the group that these tests join. */
+const BAD_STANDBYS =
+  '{"generation":1,"description":"this job","members":{},"tasks":{"t0":{"owner":null,"standbys":7},"t1":{"owner":null}}}'
+
+test.each(['', '{', 'null', '{}', '{"generation":1,"members":{},"tasks":{"t0":{"owner":7}}}', BAD_STANDBYS])(
   'a group file that contains %j does not stop the next start if no member runs',
   async (text) => {
     const log = await open()

@@ -7,6 +7,7 @@ import {
   joined,
   released,
   reported,
+  standbysReported,
   withLost,
   withoutMembers,
 } from '../../membership/group-state.ts'
@@ -97,6 +98,10 @@ export class FileMembership implements Membership {
 
   async reportEnd({ generation }: Assignment, atEnd: boolean): Promise<void> {
     await this.#change((state) => reported(state, this.member, generation, atEnd))
+  }
+
+  async reportStandbys({ generation }: Assignment, ready: readonly string[]): Promise<void> {
+    await this.#change((state) => standbysReported(state, this.member, generation, ready))
   }
 
   async openWriter(): Promise<TransactionalWriter> {

@@ -1,5 +1,5 @@
 import type { Env, FileSystem } from '@millrace/core'
-import type { GroupJob, GroupState, MemberState, TaskPlace } from '../../membership/group-state.ts'
+import type { GroupJob, GroupState, MemberState, StandbyPlace, TaskPlace } from '../../membership/group-state.ts'
 import { groupDirectory, memberPath } from '../paths.ts'
 import { VersionedFile } from '../versioned-file.ts'
 import { type LifeSign, lifeSignIn, MemberFile, type UnnamedFile, unnamedFileIn } from './member-file.ts'
@@ -109,15 +109,15 @@ function isGroup(found: unknown): found is GroupState {
     isObject(tasks) &&
     Object.values(tasks).every(isPlace) &&
     (upgrade === undefined || isJob(upgrade)) &&
-    isGenerationIfAny(quietSince) &&
+    isNumberIfAny(quietSince) &&
     isFlagIfAny(ended)
   )
 }
 
 function isMember(found: unknown): found is MemberState {
   if (!isObject(found)) return false
-  const { address, untilEnd, atEnd, lost, waits } = found
-  return isTextOr(null, address) && isGenerationIfAny(atEnd) && [untilEnd, lost, waits].every(isFlagIfAny)
+  const { address, untilEnd, atEnd, lost, waits, standbys } = found
+  return isTextOr(null, address) && [atEnd, standbys].every(isNumberIfAny) && [untilEnd, lost, waits].every(isFlagIfAny)
 }
 
 function isJob(found: unknown): found is GroupJob {
@@ -126,7 +126,7 @@ function isJob(found: unknown): found is GroupJob {
   return typeof description === 'string' && Array.isArray(tasks) && tasks.every((task) => typeof task === 'string')
 }
 
-function isGenerationIfAny(found: unknown): boolean {
+function isNumberIfAny(found: unknown): boolean {
   return found === undefined || Number.isSafeInteger(found)
 }
 
@@ -135,7 +135,19 @@ function isFlagIfAny(found: unknown): boolean {
 }
 
 function isPlace(found: unknown): found is TaskPlace {
-  return isObject(found) && isTextOr(null, found['owner']) && isTextOr(undefined, found['next'])
+  if (!isObject(found)) return false
+  const { owner, next, standbys } = found
+  return (
+    isTextOr(null, owner) &&
+    isTextOr(undefined, next) &&
+    (standbys === undefined || (Array.isArray(standbys) && standbys.every(isStandby)))
+  )
+}
+
+function isStandby(found: unknown): found is StandbyPlace {
+  if (!isObject(found)) return false
+  const { member, since, ready } = found
+  return typeof member === 'string' && Number.isSafeInteger(since) && isFlagIfAny(ready)
 }
 
 function isTextOr(other: null | undefined, found: unknown): boolean {

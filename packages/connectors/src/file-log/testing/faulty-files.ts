@@ -29,6 +29,7 @@ function faultyFiles(files: FileSystem, check: (call: DiskCall, path: string) =>
     makeDirectory: (path) => files.makeDirectory(path),
     list: (path) => files.list(path),
     stat: (path) => files.stat(path),
+    space: (path) => files.space(path),
     rename: (from, to) => {
       check('rename', to)
       files.rename(from, to)

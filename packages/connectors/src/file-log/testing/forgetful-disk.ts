@@ -72,6 +72,7 @@ export class ForgetfulDisk {
       makeDirectory: (path) => files.makeDirectory(path),
       list: (path) => files.list(path),
       stat: (path) => files.stat(path),
+      space: (path) => files.space(path),
       rename: (from, to) => {
         files.rename(from, to)
         // A directory's files move with it.

@@ -12,6 +12,7 @@ export function withoutSyncs(env: Env): Env {
       makeDirectory: (path) => files.makeDirectory(path),
       list: (path) => files.list(path),
       stat: (path) => files.stat(path),
+      space: (path) => files.space(path),
       rename: (from, to) => files.rename(from, to),
       link: (path, name) => files.link(path, name),
       remove: (path) => files.remove(path),

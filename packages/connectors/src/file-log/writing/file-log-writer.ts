@@ -1,8 +1,9 @@
-import type { Env, LogWriter, PartitionWriter, TopicDescription } from '@millrace/core'
+import type { Env, LogWriter, PartitionWriter, TopicDescription, WriterOptions } from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import type { Cleaning } from '../cleaning/cleaning.ts'
 import { once } from '../once.ts'
 import type { TopicStore } from '../topic-store.ts'
+import { checkReserve } from './disk-reserve.ts'
 import { FilePartitionWriter, QUEUED_BYTES_MAX } from './file-partition-writer.ts'
 import { openAppender } from './open-appender.ts'
 import type { Durability } from './partition-appender.ts'
@@ -17,14 +18,23 @@ export class FileLogWriter implements LogWriter {
   /** The open writers, for the calls that cannot wait. */
   readonly #open: { readonly writer: FilePartitionWriter; readonly topic: TopicDescription }[] = []
   #flushing: Promise<void> = Promise.resolve()
+  readonly #usesReserve: boolean
   #closed = false
 
-  constructor(env: Env, data: string, topics: TopicStore, durability: Durability, cleaning: Cleaning) {
+  constructor(
+    env: Env,
+    data: string,
+    topics: TopicStore,
+    durability: Durability,
+    cleaning: Cleaning,
+    { usesReserve = false }: WriterOptions = {},
+  ) {
     this.#env = env
     this.#data = data
     this.#topics = topics
     this.#durability = durability
     this.#cleaning = cleaning
+    this.#usesReserve = usesReserve
   }
 
   get backlogged(): boolean {
@@ -38,7 +48,14 @@ export class FileLogWriter implements LogWriter {
     return once(this.#partitions, `${topic}/${partition}`, async () => {
       const description = await this.#topics.requireDurable(topic)
       const appender = await openAppender(this.#env, this.#data, description, partition)
-      const writer = new FilePartitionWriter(topic, partition, appender, description.recordBytesMax)
+      const writer = new FilePartitionWriter(
+        topic,
+        partition,
+        appender,
+        description.recordBytesMax,
+        undefined,
+        this.#usesReserve ? undefined : () => checkReserve(this.#env, this.#data),
+      )
       this.#open.push({ writer, topic: description })
       return writer
     })

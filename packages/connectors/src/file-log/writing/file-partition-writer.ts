@@ -34,6 +34,8 @@ export class FilePartitionWriter implements PartitionWriter {
   readonly #builder: BatchBuilder
   readonly #stretch: Stretch
   readonly #session: TransactionSession | undefined
+  /** Throws if the disk has no room for this writer. */
+  readonly #checkRoom: () => void
   readonly #queue: QueuedBatch[] = []
   #queuedBytes = 0
 
@@ -43,11 +45,13 @@ export class FilePartitionWriter implements PartitionWriter {
     appender: PartitionAppender,
     recordBytesMax: number,
     session?: TransactionSession,
+    checkRoom: () => void = () => undefined,
   ) {
     this.topic = topic
     this.partition = partition
     this.#appender = appender
     this.#session = session
+    this.#checkRoom = checkRoom
     this.#builder = new BatchBuilder(recordBytesMax, topic)
     this.#stretch = new Stretch(this.#builder)
   }
@@ -141,6 +145,7 @@ export class FilePartitionWriter implements PartitionWriter {
 
   /** Ends the batch that is being built, and writes it to the file at once if possible. */
   #closeBatch(): void {
+    this.#checkRoom()
     const batch = this.#finish()
     if (!this.#trySend(batch)) this.#enqueue(Buffer.from(batch))
     this.#builder.clear()

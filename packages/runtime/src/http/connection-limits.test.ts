@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { STATUS } from '../views/testing/served.ts'
+import { startViewServer, type ViewServer } from '../views/view-server.ts'
 import { type ConnectionLimits, openEndpoint } from './http-endpoint.ts'
 import { getJson, rawExchange } from './testing/http.ts'
-import { STATUS } from './testing/served.ts'
-import { startViewServer, type ViewServer } from './view-server.ts'
 
 async function limited(limits: Partial<ConnectionLimits>): Promise<ViewServer> {
   const server = await startViewServer({

@@ -1,9 +1,9 @@
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test } from 'vitest'
+import { STATUS, serve } from '../views/testing/served.ts'
+import { startViewServer, type ViewServerOptions } from '../views/view-server.ts'
 import { HEADER_BYTES_MAX } from './limits.ts'
 import { rawExchange, rawRequest } from './testing/http.ts'
-import { STATUS, serve } from './testing/served.ts'
-import { startViewServer, type ViewServerOptions } from './view-server.ts'
 
 test.each(['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1'])(
   'a request for the host %j is refused, whatever it requests',
@@ -185,7 +185,7 @@ test('a page of an allowed origin may read answers and errors, and no other page
     expect(answer.status).toBe(status)
     expect(answer.headers).toMatchObject({
       'access-control-allow-origin': PAGE,
-      'access-control-expose-headers': 'millrace-position, retry-after',
+      'access-control-expose-headers': 'millrace-position, millrace-stale, retry-after',
       vary: 'origin',
     })
   }

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { formatPosition, type Position, RefusedError } from '@millrace/core'
+import type { HttpContext } from './http-context.ts'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
 import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
-import type { QueryShare } from './query-budget.ts'
-import type { HttpContext } from './route-sources.ts'
 
 /** The header with the position that an answer reflects; the body has it too. */
 const POSITION_HEADER = 'millrace-position'
+
+/** The header with the parts that come from standbys; the body has them too. */
+const STALE_HEADER = 'millrace-stale'
 
 const HEADERS = {
   'content-type': 'application/json; charset=utf-8',
@@ -15,18 +17,41 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 }
 
+/** What an answer may hold of the memory that answers share. */
+export interface AnswerShare {
+  readonly bytes: number
+  /** The answer holds this many bytes now. Throws if that is more than there is. */
+  holds(bytes: number): void
+  /** The answer is sent with this many bytes. */
+  answers(bytes: number): void
+}
+
+/** The fields of an answer about its parts. */
+export interface PartsFields {
+  /** Those that it is about, if it is not about all. */
+  readonly parts?: readonly number[]
+  /** Those that come from standbys, and may be behind. */
+  readonly stale?: readonly number[]
+}
+
 /**
- * Answers with JSON text, and with the position that it reflects, as text, in the header. From here on the query's share is
- * what the answer holds: throws `TOO_MANY_QUERIES` if that is more than there is.
+ * Answers with JSON text, and with the position that it reflects, as text, in the header. From here on the share is
+ * what the answer holds: throws if that is more than there is.
  *
  * The answer goes straight to Node's response: a `Response` around its bytes costs as much as the rest of a small answer.
  */
-export function answer({ env }: HttpContext, json: string, position?: string, share?: QueryShare): Response {
+export function answer(
+  { env }: HttpContext,
+  json: string,
+  position?: string,
+  share?: AnswerShare,
+  stale?: readonly number[],
+): Response {
   // A character of text may take two bytes, and up to three in the answer.
   share?.holds(Math.max(share.bytes, 3 * json.length))
   const bytes = Buffer.from(json)
   share?.answers(bytes.length)
-  const headers = { ...HEADERS, ...positionHeader(position), 'content-length': bytes.length }
+  const headers = { ...HEADERS, ...positionHeader(position), ...staleHeader(stale), 'content-length': bytes.length }
   env.outgoing.writeHead(200, headers).end(bytes)
   return RESPONSE_ALREADY_SENT
 }
@@ -36,11 +61,15 @@ export function answerError(
   c: HttpContext,
   error: unknown,
   position?: Position,
-  more: { readonly completeFrom?: string; readonly parts?: readonly number[] } = {},
+  more: PartsFields & { readonly completeFrom?: string } = {},
 ): Response {
   const text = position && formatPosition(position)
   const body: ErrorBody = { ...errorBody(error), ...(text !== undefined && { position: text }), ...more }
-  return c.body(JSON.stringify(body), statusOf(body.code), { ...errorHeaders(body), ...positionHeader(text) })
+  return c.body(JSON.stringify(body), statusOf(body.code), {
+    ...errorHeaders(body),
+    ...positionHeader(text),
+    ...staleHeader(more.stale),
+  })
 }
 
 /** As `answerError`, for a request that matches no route. */
@@ -64,6 +93,10 @@ function errorHeaders({ code }: ErrorBody): Record<string, string> {
     ...(code === 'METHOD_REFUSED' && { allow: 'GET, HEAD' }),
     ...(statusOf(code) === 503 && { 'retry-after': `${RETRY_AFTER_S}` }),
   }
+}
+
+function staleHeader(parts: readonly number[] | undefined): Record<string, string> {
+  return parts === undefined ? {} : { [STALE_HEADER]: parts.join(',') }
 }
 
 function positionHeader(text: string | undefined): Record<string, string> {

@@ -100,7 +100,7 @@ function originRefusal(
     )
   }
   response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', 'millrace-position, retry-after')
+  response.setHeader('access-control-expose-headers', 'millrace-position, millrace-stale, retry-after')
   response.setHeader('vary', 'origin')
   return undefined
 }

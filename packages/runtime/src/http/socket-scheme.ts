@@ -1,0 +1,2 @@
+/** The prefix of the address of a process that answers on a socket in the file system. */
+export const SOCKET_SCHEME = 'unix:'
