@@ -3,7 +3,6 @@ const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
 const CORE = 'packages/core/src'
-const DEV = 'test/src/dev-command.test.ts'
 const DOCTOR = `${CLI}/doctor`
 const FILE_LOG = `${CONNECTORS}/file-log`
 const HTTP = 'packages/runtime/src/http'
@@ -55,17 +54,10 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/FREE_FILES_MIN': { becomes: '0', tests: [`${DOCTOR}/disk.test.ts#without free inodes`] },
   'cli/HEAP_PART_MAX': { becomes: NO_BOUND, tests: [`${DOCTOR}/machine.test.ts#outgrow the container`] },
   'cli/JUMP_MS_MAX': { becomes: NEVER, tests: [`${DOCTOR}/machine.test.ts#a jump of`] },
-  'cli/INTERVAL_LINES_MAX': {
-    uses: [
-      ['  #room = INTERVAL_LINES_MAX', '  #room = 7'],
-      ['this.#room = INTERVAL_LINES_MAX', 'this.#room = 7'],
-    ],
-    tests: [`${CLI}/dev/limited-lines.test.ts`],
-  },
-  'cli/INTERVAL_MS': { uses: [['>= INTERVAL_MS', '>= 2 ** 30']], tests: [`${CLI}/dev/limited-lines.test.ts`] },
-  'cli/JOB_INTERVAL_MS': { becomes: NEVER, tests: [`${CLI}/dev/output-printer.test.ts#a job prints`] },
+  'cli/INTERVAL_LINES_MAX': { becomes: '7', tests: [`${CLI}/dev/limited-lines.test.ts`] },
+  'cli/INTERVAL_MS': { becomes: NEVER, tests: [`${CLI}/dev/limited-lines.test.ts`] },
   'cli/JOB_LINES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/dev/output-printer.test.ts#a job prints`] },
-  'cli/LAST_COMMIT_MS': { becomes: NEVER, tests: [`${DEV}#a killed command`] },
+  'cli/LAST_COMMIT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.test.ts#without an end'] },
   'cli/LEFT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${DOCTOR}/damage.test.ts#a warning if they are large`] },
   'cli/LINE_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/lines.test.ts`] },
   'cli/LOCK_LOOKS_MAX': { becomes: '1', tests: [`${DOCTOR}/processes.test.ts#for a moment`] },
@@ -74,11 +66,10 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills the message`] },
   'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.test.ts#the first ten`] },
   'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
-  'cli/REPORT_MS': { becomes: NEVER, tests: [`${DEV}#in the middle of its records`] },
+  'cli/REPORT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.test.ts#in the middle of its records'] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/SETTLE_MS': { becomes: NEVER, tests: [`${CLI}/dev/watched-modules.test.ts`] },
-  'cli/STOP_MS': { becomes: NEVER, tests: [`${DEV}#loops without an end`] },
   'cli/SYNC_SLOW_MS': { becomes: NEVER, tests: [`${DOCTOR}/disk.test.ts#syncs slowly`] },
   'cli/UNIT_RATIO': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
   'cli/SOCKET_PATH_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/jobs/job-socket.test.ts`] },
@@ -385,11 +376,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'state/CHUNK_MAX',
     'state/ENTRY_BYTES_GUESS',
   ]),
-  ...because('a race of microseconds, which no test brings about', [
-    'connectors/CHECK_TRIES',
-    'connectors/FORK_TRIES',
-    'connectors/QUIET_TRIES',
-  ]),
+  ...because('a race of microseconds, which no test brings about', ['connectors/CHECK_TRIES']),
   ...because('how often a display is drawn', ['cli/PLAIN_LINE_MS', 'cli/RATE_WINDOW_MS', 'cli/REDRAW_MS']),
   ...because('a sleep that whatever it waits for ends at once', [
     'cli/WAIT_MS',
@@ -402,7 +389,6 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
   ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
   ...because('how much of a message is shown', ['cli/LOG_LINES_SHOWN', 'runtime/GAPS_SHOWN']),
   ...because('how soon an end is noticed', ['cli/LOOK_MS']),
-  ...because('how much of its time a job gives to what is shown', ['cli/REST_MS']),
   ...because('no offset can pass it: an append that would is refused', ['connectors/OFFSET_MAX']),
   ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
     'connectors/BATCH_BYTES_MAX',

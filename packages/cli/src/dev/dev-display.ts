@@ -1,10 +1,11 @@
-import type { JobStatus } from '@millrace/core'
+import type { JobStatus, RestoreProgress } from '@millrace/core'
 import type { JobPlan, StoreFate } from '@millrace/runtime'
 import { dataArgument } from '../data-option.ts'
 import { withOptionNames } from '../option-names.ts'
 import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
+import { Progress } from '../terminal/progress.ts'
 import type { Consent } from './consent.ts'
 import { OutputPrinter } from './output-printer.ts'
 import type { VersionFailure, VersionReport } from './version-child.ts'
@@ -28,6 +29,7 @@ export class DevDisplay {
   readonly #printer: OutputPrinter
   /** The job that was started last. */
   #job: string | undefined
+  #restore: { readonly task: string; readonly progress: Progress } | undefined
   /** Records that former versions have committed. */
   #processed = 0
 
@@ -43,6 +45,7 @@ export class DevDisplay {
   }
 
   line(text: string): void {
+    this.#endRestore()
     this.#io.stderr.write(`${text}\n`)
   }
 
@@ -52,6 +55,7 @@ export class DevDisplay {
 
   report(report: VersionReport): void {
     if (report.kind === 'output') this.#printer.output(report)
+    else if (report.kind === 'restoring') this.#restoring(report.progress)
     else if (report.kind === 'note') this.note(report.text)
     else if (report.kind === 'line') this.#printer.jobLine(report.to, report.text)
   }
@@ -111,6 +115,20 @@ export class DevDisplay {
   ended(): void {
     if (this.#job === undefined) return
     this.line(`${this.#io.colors.bold(this.#job)} has stopped: ${counted(this.#processed, 'record')} committed`)
+  }
+
+  /** A quick restore prints nothing. */
+  #restoring({ task, done, total }: RestoreProgress): void {
+    if (this.#restore?.task !== task) {
+      this.#endRestore()
+      this.#restore = { task, progress: new Progress(this.#io, `changelog records of task ${task} restored`) }
+    }
+    this.#restore.progress.update(done, total)
+  }
+
+  #endRestore(): void {
+    this.#restore?.progress.end()
+    this.#restore = undefined
   }
 
   #goOn(isRunning: boolean): void {

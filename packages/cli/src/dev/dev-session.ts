@@ -92,7 +92,10 @@ export class DevSession {
     const loadedMs = performance.now()
     const consent = found === undefined ? undefined : await this.#consent(found.plan, signal)
     const waitedMs = performance.now() - loadedMs
-    if (found === undefined || consent === undefined) return discard(candidate)
+    if (found === undefined || consent === undefined) {
+      await candidate.stop()
+      return
+    }
     this.#display.loaded(found, this.#modules.files.map(shortPath))
     await this.#stopRunning()
     this.#running = candidate
@@ -131,11 +134,6 @@ export class DevSession {
     const killed = await running.stop()
     this.#display.stopped(running.status, killed)
   }
-}
-
-async function discard(version: VersionChild): Promise<void> {
-  version.kill()
-  await version.ended
 }
 
 /** Resolves with undefined when the signal aborts. */

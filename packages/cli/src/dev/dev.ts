@@ -7,8 +7,6 @@ import { bytes, counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
 import { portNumber } from '../values.ts'
-import { DevSession } from './dev-session.ts'
-import { forkData } from './fork-data.ts'
 
 interface DevOptions extends DataOptions {
   readonly fork?: string
@@ -69,6 +67,7 @@ Examples:
 
 async function dev(io: Io, file: string, options: DevOptions): Promise<void> {
   const stop = io.stopSignal()
+  const { DevSession } = await import('./dev-session.ts')
   const fork = options.fork === undefined ? undefined : await forked(io, options.fork)
   const data = fork?.data ?? options.data
   const session = new DevSession(io, {
@@ -92,6 +91,7 @@ async function dev(io: Io, file: string, options: DevOptions): Promise<void> {
 }
 
 async function forked(io: Io, original: string) {
+  const { forkData } = await import('./fork-data.ts')
   const beganMs = performance.now()
   const fork = await forkData(original)
   const took = ((performance.now() - beganMs) / 1000).toFixed(1)

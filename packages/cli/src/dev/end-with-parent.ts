@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads'
 
 /** How often a process looks whether its parent still runs. */
 const LOOK_MS = 500
-/** What a process may take for its last commit after its parent has died. A commit takes less than a second. */
-const LAST_COMMIT_MS = 10_000
+/** What a process may take for its last commit, when it is to end. A commit takes less than a second. */
+export const LAST_COMMIT_MS = 5_000
 
 /** What the thread is started with. */
 interface ParentWatch {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { INTERVAL_LINES_MAX, INTERVAL_MS, LimitedLines } from './limited-lines.ts'
+import { LimitedLines } from './limited-lines.ts'
 import type { OutputLine } from './version-messages.ts'
+
+/** As the limits are. */
+const [SHOWN, INTERVAL] = [20, 1000]
 
 const line = (key: string): OutputLine => ({ key, window: '', value: '1' })
 
@@ -24,23 +27,23 @@ test('lines are reported at once, and those beyond the limit of an interval are 
   })
   expect(lines.take(6)).toBeUndefined()
   offer(lines, 100)
-  expect(lines.take(7)).toMatchObject({ lines: { length: INTERVAL_LINES_MAX - 3 }, more: 0 })
+  expect(lines.take(7)).toMatchObject({ lines: { length: SHOWN - 3 }, more: 0 })
   offer(lines, 5)
-  expect(lines.take(4 + INTERVAL_MS)).toBeUndefined()
-  expect(lines.take(5 + INTERVAL_MS)).toMatchObject({ lines: [], more: 105 + 3 - INTERVAL_LINES_MAX })
-  expect(lines.room).toBe(INTERVAL_LINES_MAX)
-  expect(lines.take(10 * INTERVAL_MS)).toBeUndefined()
+  expect(lines.take(4 + INTERVAL)).toBeUndefined()
+  expect(lines.take(5 + INTERVAL)).toMatchObject({ lines: [], more: 105 + 3 - SHOWN })
+  expect(lines.room).toBe(SHOWN)
+  expect(lines.take(10 * INTERVAL)).toBeUndefined()
   // The interval begins with its first line.
   offer(lines, 1)
-  expect(lines.take(20 * INTERVAL_MS)).toMatchObject({ lines: [line('k0')] })
+  expect(lines.take(20 * INTERVAL)).toMatchObject({ lines: [line('k0')] })
   offer(lines, 1)
-  expect(lines.take(20 * INTERVAL_MS + 1)).toMatchObject({ lines: [line('k0')] })
-  expect(lines.room).toBe(INTERVAL_LINES_MAX - 2)
+  expect(lines.take(20 * INTERVAL + 1)).toMatchObject({ lines: [line('k0')] })
+  expect(lines.room).toBe(SHOWN - 2)
 })
 
 test('what is left at the end is reported without waiting for the interval', () => {
   const lines = new LimitedLines('topic', 'large')
   expect(lines.end()).toBeUndefined()
-  offer(lines, INTERVAL_LINES_MAX + 4)
-  expect(lines.end()).toMatchObject({ of: 'topic', name: 'large', lines: { length: INTERVAL_LINES_MAX }, more: 4 })
+  offer(lines, SHOWN + 4)
+  expect(lines.end()).toMatchObject({ of: 'topic', name: 'large', lines: { length: SHOWN }, more: 4 })
 })

@@ -1,8 +1,10 @@
 import type { OutputLine, OutputReport } from './version-messages.ts'
 
 /** So many lines of one view or topic are shown in an interval: more than a person reads in that time. */
-export const INTERVAL_LINES_MAX = 20
+const INTERVAL_LINES_MAX = 20
 export const INTERVAL_MS = 1000
+/** How often what there is to show is looked for, and reported. */
+export const REPORT_MS = 100
 
 /** The lines of one view or topic. A flood of them is counted, and not shown: so it costs the job nothing but the count. */
 export class LimitedLines {

@@ -1,11 +1,11 @@
 import { count } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
+import { INTERVAL_MS } from './limited-lines.ts'
 import type { OutputReport } from './version-messages.ts'
 
 /** So many lines that a job itself prints are shown in an interval; what is printed for each record would be a flood. */
 const JOB_LINES_MAX = 200
-const JOB_INTERVAL_MS = 1000
 
 /**
  * Prints records, changes of views, and what the job prints. Nothing waits for the terminal: what it does not take in time is
@@ -64,7 +64,7 @@ export class OutputPrinter {
       if (omitted > 0) this.#io[to].write(`${this.#io.colors.dim(`… and ${count(omitted)} more lines of the job`)}\n`)
       this.#omitted.delete('')
       this.#jobLines = 0
-      this.#intervalEndMs = now + JOB_INTERVAL_MS
+      this.#intervalEndMs = now + INTERVAL_MS
     }
     if (this.#isHeld || this.#isBehind() || ++this.#jobLines > JOB_LINES_MAX) this.#omit('', 1)
     else this.#io[to].write(`${printable(text)}\n`)

@@ -3,13 +3,11 @@ import type { Batch, Log, LogReader, PartitionReader, Serde } from '@millrace/co
 import { keyToText, type Topology } from '@millrace/core/internal'
 import { shownBytes } from '../topics/tailed-record.ts'
 import { windowText } from '../views/window-text.ts'
-import { LimitedLines } from './limited-lines.ts'
+import { LimitedLines, REPORT_MS } from './limited-lines.ts'
 import type { OutputLine } from './version-messages.ts'
 
 /** The longest single wait for records. An append ends the wait at once, and so does the signal. */
 const WAIT_MS = 60_000
-/** How long the reader rests after each look, so that a flood of appends does not take the job's time. */
-const REST_MS = 50
 
 /** A topic that a job appends to, with its serdes; without them it is shown as text. */
 export interface OutputTopic {
@@ -73,7 +71,8 @@ export class TopicRecords {
       while (!signal.aborted) {
         for (const topic of this.#topics) readNew(topic)
         await this.#reader.wait(WAIT_MS, signal)
-        await setTimeout(REST_MS, undefined, { signal }).catch(() => undefined)
+        // A flood of appends must not take the job's time.
+        await setTimeout(REPORT_MS, undefined, { signal }).catch(() => undefined)
       }
       for (const topic of this.#topics) readNew(topic)
     } finally {

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { JobStatus } from '@millrace/core'
 import { Subject } from 'rxjs'
+import { LAST_COMMIT_MS } from './end-with-parent.ts'
 import {
   isFromVersion,
   type LoadedVersion,
@@ -14,9 +15,6 @@ import {
 
 /** From `src/dev` and from `dist/dev`. */
 const COMMAND = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
-
-/** How long the last commit of a version may take. Its code may loop without an end, and then it is killed. */
-const STOP_MS = 5_000
 
 /** Why a version could not be loaded, or has ended. */
 export interface VersionFailure {
@@ -87,7 +85,9 @@ export class VersionChild {
     this.#send({ kind: 'start', ...order })
   }
 
-  /** Requests that it commits and ends; resolves when it has ended. Returns whether it had to be killed. */
+  /**
+   * Requests that it commits and ends; resolves when it has ended. Returns whether it had to be killed: its code may loop without an end.
+   */
   async stop(): Promise<boolean> {
     this.#isStopping = true
     this.#send({ kind: 'stop' })
@@ -95,7 +95,7 @@ export class VersionChild {
     const timer = setTimeout(() => {
       killed = true
       this.kill()
-    }, STOP_MS)
+    }, LAST_COMMIT_MS)
     await this.ended
     clearTimeout(timer)
     return killed

@@ -1,4 +1,4 @@
-import type { JobStatus } from '@millrace/core'
+import type { JobStatus, RestoreProgress } from '@millrace/core'
 import type { JobPlan } from '@millrace/runtime'
 
 /** What a version of a job is started with, once its author has agreed to what is lost. */
@@ -49,12 +49,13 @@ export interface OutputReport {
 export type MessageFromVersion =
   | LoadedVersion
   | { readonly kind: 'running'; readonly url: string; readonly notes: readonly string[] }
+  | { readonly kind: 'restoring'; readonly progress: RestoreProgress }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'status'; readonly status: JobStatus }
   | OutputReport
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string } }
 
-const KINDS: readonly unknown[] = ['loaded', 'running', 'note', 'status', 'output', 'failed']
+const KINDS: readonly unknown[] = ['loaded', 'restoring', 'running', 'note', 'status', 'output', 'failed']
 
 /** Whether a message is one of these: a job may send its own messages to its parent. */
 export function isFromVersion(message: unknown): message is MessageFromVersion {

@@ -3,51 +3,21 @@ import { formatPosition, type Job, type Log } from '@millrace/core'
 import { deadLetterTopics, type Topology, toTopology, unusedOutputs, versionedName } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import type { ServedJob } from '@millrace/runtime'
-import { Command } from 'commander'
-import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import { openLog } from '../data-option.ts'
 import { readJob } from '../jobs/job-file.ts'
 import { jobServer } from '../jobs/job-server.ts'
-import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
-import { portNumber } from '../values.ts'
 import { createMissingTopics } from './created-topics.ts'
 import { endWithParent } from './end-with-parent.ts'
-import type { LimitedLines } from './limited-lines.ts'
+import { type LimitedLines, REPORT_MS } from './limited-lines.ts'
 import { type OutputTopic, outputTopics, TopicRecords } from './topic-records.ts'
 import { VersionChannel } from './version-channel.ts'
 import type { StartOrder } from './version-messages.ts'
+import type { VersionOptions } from './version-options.ts'
 import { ViewChanges } from './view-changes.ts'
 
-/** How often what the job appends and changes is reported. */
-const REPORT_MS = 100
-
-interface VersionOptions extends DataOptions {
-  readonly check: boolean
-  readonly port: number
-  readonly allowOrigin: readonly string[]
-  readonly acceptLoss: readonly string[]
-  readonly quiet?: boolean
-  readonly view: readonly string[]
-  readonly topic: readonly string[]
-}
-
-/** What "millrace dev" starts for each version of a job file. It is of no use to a person. */
-export function versionCommand(io: Io): Command {
-  return new Command('dev-version')
-    .description('Runs one version of a job file: what "millrace dev" starts.')
-    .argument('<job.ts>')
-    .option('--no-check')
-    .option('--port <port>', '', portNumber, 0)
-    .addOption(repeatable('--allow-origin <origin>', ''))
-    .addOption(repeatable('--accept-loss <store>', ''))
-    .option('--quiet')
-    .addOption(repeatable('--view <name>', ''))
-    .addOption(repeatable('--topic <name>', ''))
-    .addOption(dataOption())
-    .action((file: string, options: VersionOptions) => runVersion(io, file, options))
-}
-
-async function runVersion(io: Io, file: string, options: VersionOptions): Promise<void> {
+/** Runs a version until the command that started it stops it, or is gone. */
+export async function runVersion(io: Io, file: string, options: VersionOptions): Promise<void> {
   endWithParent()
   const stop = new AbortController()
   const channel = new VersionChannel(() => stop.abort())
@@ -135,6 +105,7 @@ async function start(
       acceptLoss: [...ownStores(topology, options.acceptLoss), ...acceptLoss],
       signal,
       onNotice: (text) => channel.send({ kind: 'note', text }),
+      onRestore: (progress) => channel.send({ kind: 'restoring', progress }),
       server: jobServer(io, job, options.data, options),
     })
     const views = running.views.filter(({ name }) => isShown('view', name)).map((view) => new ViewChanges(view))

@@ -11,7 +11,7 @@ import type { JournalRecord } from '../transactions/journal-record.ts'
 import { journalsIn } from '../transactions/journals.ts'
 
 /** Something may be decided, or come or go, during a try; more than this many in a row are not a coincidence. */
-const CUT_TRIES = 20
+export const CUT_TRIES = 20
 /**
  * A changelog records how far its job has read. It is looked at before the topics that the job reads, since those may only be
  * further.

@@ -9,13 +9,17 @@ import { TopicStore } from '../topic-store.ts'
 import { BackupGate } from '../transactions/backup-gate.ts'
 import { unlock, writeRest } from './back-up.ts'
 import { copyPartition } from './copy-partition.ts'
-import { type CleanerLocks, type Cut, differenceOf, eachPartition, type PartitionCut, readDecided } from './cut.ts'
+import {
+  type CleanerLocks,
+  CUT_TRIES,
+  type Cut,
+  differenceOf,
+  eachPartition,
+  type PartitionCut,
+  readDecided,
+} from './cut.ts'
 import { type CloneFile, ForkTarget } from './fork-target.ts'
 
-/** Others write to the directory meanwhile; more failed tries than these in a row are not a coincidence. */
-const FORK_TRIES = 20
-/** So many tries are made without a request to wait: such a request is a new file in the directory. */
-const QUIET_TRIES = 10
 /** What is written to a fork, apart from the local state that its caller may have put there. */
 const WRITTEN = ['topics', 'transactions', 'jobs', VERSION_FILE]
 
@@ -65,11 +69,11 @@ export async function forkLog({ env, data, target, clone }: ForkLogOptions): Pro
       await writeRest(written, data, cut)
       if (isUnchanged(env, data, cut, cleaners)) return { topics: cut.topics.length, linkedBytes: written.linkedBytes }
     } catch (error) {
-      if (tries === FORK_TRIES || systemCode(error) !== 'ENOENT') throw diskFailed(target, error)
+      if (tries === CUT_TRIES || systemCode(error) !== 'ENOENT') throw diskFailed(target, error)
     } finally {
       unlock(cleaners)
     }
-    if (tries === FORK_TRIES)
+    if (tries === CUT_TRIES)
       throw new Error(`Files of ${data} come and go too fast for a fork. Stop that, and try again`)
     for (const name of WRITTEN) env.files.removeTree(`${target}/${name}`)
   }
@@ -92,11 +96,12 @@ export function requireDataDirectory({ files }: Env, data: string): void {
 /** As `takeCut`, and recovers nothing. `cleaners` gets the lock of every partition that was ever compacted. */
 async function takeForkCut(env: Env, data: string, cleaners: CleanerLocks): Promise<ForkCut> {
   let different: Error | undefined
-  for (let tries = 0; tries < FORK_TRIES; tries++) {
+  for (let tries = 0; tries < CUT_TRIES; tries++) {
     await env.timers.turn()
     const topics = new TopicStore(env, data).list()
     await lockCleaners(env, data, topics, cleaners)
-    const gate = tries < QUIET_TRIES ? undefined : await BackupGate.close(env, data)
+    // A request to wait is a new file in the directory. It is rarely needed: a commit takes less time than there is between two.
+    const gate = tries < CUT_TRIES / 2 ? undefined : await BackupGate.close(env, data)
     try {
       const cut = lookAt(env, data, topics)
       if (cut === undefined) continue
