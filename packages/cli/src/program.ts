@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander'
 import { backupCommand } from './backup/backup.ts'
 import { restoreCommand } from './backup/restore.ts'
+import { devCommand } from './dev/dev.ts'
+import { versionCommand } from './dev/version-command.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { planCommand } from './jobs/plan.ts'
@@ -47,6 +49,7 @@ Examples:
 ${EXIT_HELP}`,
     )
     .addCommand(runCommand(io))
+    .addCommand(devCommand(io))
     .addCommand(planCommand(io))
     .addCommand(resetCommand(io))
     .addCommand(topicsCommand(io))
@@ -67,6 +70,7 @@ ${EXIT_HELP}`,
     .addCommand(historyCommand(io))
   for (const command of changeCommands(io)) millrace.addCommand(command)
   millrace.addCommand(containerCommand(io))
+  millrace.addCommand(versionCommand(io), { hidden: true })
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

@@ -1,4 +1,5 @@
 export { type BackedUp, backUp } from './file-log/backup/back-up.ts'
+export { type Forked, type ForkLogOptions, forkLog, requireDataDirectory } from './file-log/backup/fork-log.ts'
 export { type Restored, restore } from './file-log/backup/restore.ts'
 export { DATA_VERSION, dataVersionIn } from './file-log/data-directory.ts'
 export { type DumpedBatch, type DumpedDamage, dumpPartition } from './file-log/inspect/dump-partition.ts'

@@ -1,5 +1,6 @@
 export { type ChangelogKey, readChangelogKey, readCheckpoint } from './changelog/changelog-records.ts'
 export { checkFiles } from './files/check-files.ts'
+export { forkStates } from './files/fork-states.ts'
 export {
   type Bytes,
   type BytesBatch,

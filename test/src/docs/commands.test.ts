@@ -102,9 +102,11 @@ test('every other command of the documents runs in a clone that has the topics a
   const serving = await outputOf(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
-    // npm run published tries the commands of the project's guide, with the packages, and the next test those of the guide about
-    // changes. Benchmarks take long, and the rest are for tests.
-    .filter(({ path }) => !/guide\/(project|changing|deploying)|performance|crash-tests|reliability/.test(path))
+    // npm run published tries the commands of the project's guide, with the packages, and the next tests those of the guides about
+    // changes, deploying and development. Benchmarks take long, and the rest are for tests.
+    .filter(
+      ({ path }) => !/guide\/(project|changing|deploying|developing)|performance|crash-tests|reliability/.test(path),
+    )
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language, marks }) => language === 'sh' && !marks.includes('no-run'))
     .flatMap(({ code }) => code.trim().split('\n'))
@@ -132,6 +134,45 @@ test('the commands of the guide about changes print what it shows', { timeout: T
     }
   }
   expect(shown).toBe(2)
+})
+
+/** A line of a page as a pattern: times and ports differ. */
+function patternOf(line: string): RegExp {
+  const escaped = line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(escaped.replace(/in \d+\\\.\d s/, 'in [\\d.]+ s').replace(/:\d{4}$/, ':\\d+'))
+}
+
+test('the commands of the guide about writing a job print what it shows', { timeout: TEST_MS_MAX }, async () => {
+  let shown = 0
+  let dev: ChildProcess | undefined
+  let output = ''
+  for (const { language, code } of codeBlocks(
+    readFileSync(join(clone.path, 'docs/guide/developing-a-job.md'), 'utf8'),
+  )) {
+    const [, name] = /^\/\/ (\S+\.ts)\n/.exec(code) ?? []
+    if (name !== undefined) writeFileSync(join(clone.path, name), code)
+    for (const line of language === 'sh' ? code.trim().split('\n') : []) {
+      if (!line.startsWith('npx millrace dev')) {
+        expect(await runLine(line), line).toMatchObject({ code: 0 })
+        continue
+      }
+      if (dev !== undefined) await interrupt(dev)
+      dev = startLine(line)
+      output = ''
+      for (const stream of [dev.stdout, dev.stderr]) {
+        stream?.on('data', (data) => {
+          output += data
+        })
+      }
+      await outputOf(dev, /started shop/)
+    }
+    for (const line of language === '' ? code.trimEnd().split('\n') : []) {
+      await vi.waitFor(() => expect(output).toMatch(patternOf(line)), { timeout: TEST_MS_MAX / 4 })
+      shown++
+    }
+  }
+  expect(shown).toBe(13)
+  expect(output).toMatch(/is a fork of \.millrace \(\d+ topics/)
 })
 
 test('the commands of the guide about deploying run in their order, and the views are those that it promises', {

@@ -67,6 +67,17 @@ export async function findModules(entry: string, base: string): Promise<ModuleGr
   }
 }
 
+/**
+ * The modules of the user that a job file needs, as far as they can be found: also of a file that has an error, or that cannot be
+ * bundled. Paths are real paths. Installed packages are not among them.
+ */
+export async function findModuleFiles(entry: string, base: string): Promise<string[]> {
+  const known: Known = { packages: new SourcePackages(), outside: new Map(), modules: new Map(), found: new Map() }
+  const search = new ModuleSearch(entry, base, known)
+  await search.run().catch(() => undefined)
+  return [...known.modules.keys()].filter((path) => !isInstalled(path))
+}
+
 /** What identifies a resolution: the same text may lead an `import` and a `require` to different files. */
 export function resolutionKey(importer: string, { kind, path }: Pick<OnResolveArgs, 'kind' | 'path'>): string {
   return [importer, kind, path].join('\0')

@@ -41,9 +41,10 @@ const FIXED_OPTIONS = {
 
 /**
  * Checks a job file, and what it imports, with the TypeScript that this command depends on and the settings of the nearest
- * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's messages and the lines that they are about.
+ * tsconfig.json. Throws `JOB_FILE_BROKEN` with the compiler's messages and the lines that they are about. If `stop` is aborted, the
+ * compiler is ended, and an `AbortError` is thrown.
  */
-export async function checkTypes(path: string): Promise<void> {
+export async function checkTypes(path: string, stop?: AbortSignal): Promise<void> {
   const directory = temporaryDirectory()
   const remove = () => rmSync(directory, { recursive: true, force: true })
   // A second Ctrl-C ends the process at once.
@@ -51,7 +52,7 @@ export async function checkTypes(path: string): Promise<void> {
   try {
     const settings = nearestSettings(path)
     const cwd = realpathSync(dirname(path))
-    const { code, output, version } = await runCompiler(writeConfig(directory, path, settings), cwd)
+    const { code, output, version } = await runCompiler(writeConfig(directory, path, settings), cwd, stop)
     if (code === 0) return
     const message = typeErrorMessage({ path, settings, generated: directory, cwd, version }, output)
     throw new RefusedError('JOB_FILE_BROKEN', message, { file: path })
@@ -124,7 +125,7 @@ interface CompilerRun {
   readonly version: string
 }
 
-function runCompiler(config: string, cwd: string): Promise<CompilerRun> {
+function runCompiler(config: string, cwd: string, stop: AbortSignal | undefined): Promise<CompilerRun> {
   const require = createRequire(import.meta.url)
   const manifest = require.resolve('typescript/package.json')
   const { version }: { version: string } = require(manifest)
@@ -135,6 +136,7 @@ function runCompiler(config: string, cwd: string): Promise<CompilerRun> {
       // The compiler names files from this folder. Without `PWD` it would name them from a link to this folder.
       env: { ...process.env, PWD: cwd },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(stop !== undefined && { signal: stop }),
     })
     let output = ''
     child.stdout.on('data', (text) => {

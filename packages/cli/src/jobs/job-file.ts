@@ -13,7 +13,7 @@ export async function readJob(path: string, check: boolean, options: LoadingOpti
   requireFile(path)
   const watch = watchLoading(path, options)
   try {
-    const checking = check && /\.[cm]?ts$/.test(path) ? checkTypes(path) : undefined
+    const checking = check && /\.[cm]?ts$/.test(path) ? checkTypes(path, options.stop) : undefined
     // Building a job does no I/O, so it may run while its types are checked. Type errors are reported first.
     const loading = importJob(path)
     loading.then(watch.loaded, watch.loaded)

@@ -2,6 +2,7 @@ import type { JobPlan, PlannedStore, PlannedTopic } from '@millrace/runtime'
 import { countsFrom } from '@millrace/runtime'
 import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 
 /** How a line of the plan begins: something stays, is added, removed or changed, or stops the start. */
 type Mark = '=' | '+' | '-' | '~' | '!'
@@ -22,6 +23,14 @@ export function planText(plan: JobPlan, colors: Io['colors']): string {
     section('Settings', settingLines(plan), colors),
   ]
   return [...sections.filter((text) => text !== ''), endText(plan, colors)].join('\n\n')
+}
+
+/** The losses of stores that a start needs consent to, as the plan shows them. */
+export function lossText({ stores }: JobPlan, colors: Io['colors']): string {
+  const lost = stores.filter(({ acceptLoss, accepted }) => acceptLoss && !accepted)
+  const lines = lost.flatMap(storeLines)
+  const shown = lines.map((line) => ({ ...line, name: printable(line.name), texts: line.texts.map(printable) }))
+  return section('Stores', shown, colors)
 }
 
 function section(title: string, lines: readonly PlanLine[], colors: Io['colors']): string {

@@ -24,9 +24,9 @@ export function recordJson(batch: Batch, more = ''): string {
 /** A cursor's record as a line that a person reads. Characters that a terminal would act on are escaped. */
 export function recordLine(batch: Batch, { dim, cyan }: Io['colors']): string {
   const time = new Date(batch.timestamp).toISOString()
-  const key = batch.keyStart < 0 ? '-' : printable(textOr64(bytesOf(batch, batch.keyStart, batch.keyEnd)))
+  const key = batch.keyStart < 0 ? '-' : printable(shownBytes(bytesOf(batch, batch.keyStart, batch.keyEnd)))
   const value =
-    batch.valueStart < 0 ? dim('(deleted)') : printable(textOr64(bytesOf(batch, batch.valueStart, batch.valueEnd)))
+    batch.valueStart < 0 ? dim('(deleted)') : printable(shownBytes(bytesOf(batch, batch.valueStart, batch.valueEnd)))
   return `${dim(`${batch.partition}:${batch.offset} ${time}`)} ${cyan(key)} ${value}`
 }
 
@@ -34,7 +34,7 @@ export function recordLine(batch: Batch, { dim, cyan }: Io['colors']): string {
 export function headersLine(batch: Batch): string {
   return batch
     .headers()
-    .map(([name, value]) => `${name}: ${value === null ? 'null' : textOr64(value)}`)
+    .map(([name, value]) => `${name}: ${value === null ? 'null' : shownBytes(value)}`)
     .join(', ')
 }
 
@@ -77,7 +77,8 @@ function bytesOf(batch: Batch, start: number, end: number): Buffer {
   return batch.bytes.subarray(start, end)
 }
 
-function textOr64(bytes: Uint8Array): string {
+/** Bytes as text for a person, or as base64 if they are not UTF-8. */
+export function shownBytes(bytes: Uint8Array): string {
   return textOf(bytes) ?? Buffer.from(bytes).toString('base64')
 }
 

@@ -113,7 +113,8 @@ export async function writeDurably(files: FileSystem, path: string, bytes: Buffe
   }
 }
 
-function checkOwner(files: FileSystem, directory: string): void {
+/** Throws `DATA_OWNER` if a directory belongs to another user. */
+export function checkOwner(files: FileSystem, directory: string): void {
   const uid = files.stat(directory)?.uid ?? -1
   const own = process.getuid?.() ?? -1
   if (uid === -1 || own === -1 || uid === own) return
@@ -139,7 +140,8 @@ function versionIn(text: string): unknown {
   }
 }
 
-function checkVersion(directory: string, text: string): void {
+/** Throws `DATA_VERSION` if a data directory states another version than this one. */
+export function checkVersion(directory: string, text: string): void {
   const version = versionIn(text)
   if (version === DATA_VERSION) return
   throw new RefusedError(

@@ -60,7 +60,12 @@ export async function backUp(env: Env, data: string, target: string): Promise<Ba
   }
 }
 
-async function writeRest(target: BackupTarget, data: string, { topics, journals, records }: Cut): Promise<void> {
+/** Writes everything besides the partitions: topics, journals, groups, and the version of the directory. */
+export async function writeRest(
+  target: BackupTarget,
+  data: string,
+  { topics, journals, records }: Omit<Cut, 'partitions'>,
+): Promise<void> {
   const { env, directory } = target
   const { files } = env
   for (const { name } of topics) await copyText(target, data, topicDirectory(directory, name), TOPIC_FILE)
@@ -76,7 +81,7 @@ async function writeRest(target: BackupTarget, data: string, { topics, journals,
     target.add(journal.path)
   }
   await target.write(transactionsDirectory(directory), versionName(CLOSED_FILE, 1), formatClosed(records.closed))
-  await files.syncDirectory(topicsDirectory(directory))
+  await target.syncNames(topicsDirectory(directory))
   await writeGroups(target, data)
   await copyText(target, data, directory, VERSION_FILE)
 }
@@ -94,7 +99,7 @@ async function writeGroups(target: BackupTarget, data: string): Promise<void> {
     const directory = groupDirectory(target.directory, group)
     files.makeDirectory(directory)
     await target.write(directory, versionName(GROUP_FILE, 1), text)
-    await files.syncDirectory(`${target.directory}/jobs`)
+    await target.syncNames(`${target.directory}/jobs`)
   }
 }
 
@@ -104,7 +109,8 @@ async function copyText(target: BackupTarget, data: string, directory: string, n
   if (text !== undefined) await target.write(directory, name, text)
 }
 
-function unlock(cleaners: CleanerLocks): void {
+/** Lets compactions continue. */
+export function unlock(cleaners: CleanerLocks): void {
   for (const cleaner of cleaners.values()) cleaner.close()
   cleaners.clear()
 }

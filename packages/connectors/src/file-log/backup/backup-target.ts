@@ -1,7 +1,8 @@
-import { type Env, RefusedError } from '@millrace/core'
+import { type Env, type OpenFile, RefusedError } from '@millrace/core'
 import { writeText } from '../data-directory.ts'
 import { systemCode } from '../errors.ts'
-import { checksumFile } from './copy-file.ts'
+import { syncFile, syncNames } from '../sync.ts'
+import { checksumFile, copyFile } from './copy-file.ts'
 import type { BackupFile } from './manifest.ts'
 
 /** Error codes of file systems that cannot make a hard link to a file there. */
@@ -40,6 +41,21 @@ export class BackupTarget {
     }
     this.linkedBytes += files.stat(name)?.bytes ?? 0
     return true
+  }
+
+  /** Copies a file, or its first `limit` bytes, to a new one, durably. Throws `ENOENT` before anything is created. */
+  copy(from: string, to: string, limit?: number): Promise<void> {
+    return copyFile(this.env, from, to, limit)
+  }
+
+  /** Makes a file that was written here durable. */
+  syncFile(file: OpenFile): Promise<void> {
+    return syncFile(file)
+  }
+
+  /** Makes the names in a directory durable. */
+  syncNames(directory: string): Promise<void> {
+    return syncNames(this.env.files, directory)
   }
 
   /** Writes a small file, whole and durable. */

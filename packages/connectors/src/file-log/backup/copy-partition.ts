@@ -1,11 +1,8 @@
-import type { Env } from '@millrace/core'
 import { systemCode } from '../errors.ts'
 import { listSegments } from '../partition/segments.ts'
 import { type Tail, writeTail } from '../partition/tail.ts'
 import { indexPath, partitionDirectory, segmentPath } from '../paths.ts'
-import { syncFile, syncNames } from '../sync.ts'
 import type { BackupTarget } from './backup-target.ts'
-import { copyFile } from './copy-file.ts'
 import type { PartitionCut } from './cut.ts'
 
 /**
@@ -21,7 +18,7 @@ export async function copyPartition(target: BackupTarget, cut: PartitionCut): Pr
   const kept: number[] = []
   for (const base of [...closed, tail.activeBase]) {
     const copied =
-      base === tail.activeBase ? await copyActive(env, from, to, tail) : await copyClosed(target, from, to, base)
+      base === tail.activeBase ? await copyActive(target, from, to, tail) : await copyClosed(target, from, to, base)
     if (copied) kept.push(base)
     // Retention deletes from the front: what was copied before is deleted by now, too.
     else for (const gone of kept.splice(0)) env.files.remove(segmentPath(to, gone))
@@ -34,33 +31,37 @@ export async function copyPartition(target: BackupTarget, cut: PartitionCut): Pr
   if (first === -1) env.files.open(segmentPath(to, tail.nextOffset), 'create').close()
   if (first === -1) target.add(segmentPath(to, tail.nextOffset))
   await writeNewTail(target, `${to}/tail`, first === -1 ? emptied(tail) : startingAt(tail, first))
-  await syncNames(env.files, to)
+  await target.syncNames(to)
 }
 
 /** False if the segment was deleted. */
 async function copyClosed(target: BackupTarget, from: string, to: string, base: number): Promise<boolean> {
-  const { env } = target
   const path = segmentPath(from, base)
   return ifThere(async () => {
     if (target.link(path, segmentPath(to, base))) return
-    await copyFile(env, path, segmentPath(to, base))
+    await target.copy(path, segmentPath(to, base))
   })
 }
 
 /** Other processes continue to append to it: it is copied, and never gets a hard link. */
-async function copyActive(env: Env, from: string, to: string, { activeBase, activeBytes }: Tail): Promise<boolean> {
+async function copyActive(
+  target: BackupTarget,
+  from: string,
+  to: string,
+  { activeBase, activeBytes }: Tail,
+): Promise<boolean> {
   const path = segmentPath(to, activeBase)
   if (activeBytes === 0) {
     // The process that rolled may not have made the file yet.
-    env.files.open(path, 'create').close()
+    target.env.files.open(path, 'create').close()
     return true
   }
-  return ifThere(() => copyFile(env, segmentPath(from, activeBase), path, activeBytes))
+  return ifThere(() => target.copy(segmentPath(from, activeBase), path, activeBytes))
 }
 
 /** An index is optional: what is missing in it is found by a scan of the segment. */
 async function copyIndex(target: BackupTarget, from: string, to: string): Promise<void> {
-  if (await ifThere(() => copyFile(target.env, from, to))) target.add(to)
+  if (await ifThere(() => target.copy(from, to))) target.add(to)
 }
 
 async function ifThere(copy: () => Promise<void>): Promise<boolean> {
@@ -79,7 +80,7 @@ async function writeNewTail(target: BackupTarget, path: string, tail: Tail): Pro
   try {
     const { activeBase: base, activeBytes: bytes, nextOffset, open, committed } = tail
     writeTail(file, { ...tail, pending: null, synced: { base, bytes, nextOffset, open, committed } })
-    await syncFile(file)
+    await target.syncFile(file)
   } finally {
     file.close()
   }

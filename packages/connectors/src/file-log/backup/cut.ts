@@ -11,7 +11,7 @@ import type { JournalRecord } from '../transactions/journal-record.ts'
 import { journalsIn } from '../transactions/journals.ts'
 
 /** Something may be decided, or come or go, during a try; more than this many in a row are not a coincidence. */
-const CUT_TRIES = 20
+export const CUT_TRIES = 20
 /**
  * A changelog records how far its job has read. It is looked at before the topics that the job reads, since those may only be
  * further.
@@ -102,14 +102,15 @@ async function lookAt(env: Env, data: string, topics: readonly TopicDescription[
   }
 }
 
-interface Decisions {
+/** What the writers of a data directory have decided. */
+export interface Decisions {
   readonly journals: ReadonlyMap<string, JournalRecord>
   readonly records: CommitRecords
   /** Differs when anything was decided. */
   readonly state: string
 }
 
-function readDecided({ files }: Env, data: string): Decisions {
+export function readDecided({ files }: Env, data: string): Decisions {
   // In this order: before a journal is removed, its content is added to the commits of closed writers.
   const journals = new Map(journalsIn(files, data).map(({ name, record }) => [name, record]))
   const records = { journals: [...journals.values()], closed: readClosed(files, data) }
@@ -140,7 +141,11 @@ function readTails(
   return { topics, partitions, journals, records }
 }
 
-function differenceOf(data: string, { partitions, records }: Cut): Error | undefined {
+/** What shows that parts of a cut are of different moments. */
+export function differenceOf(
+  data: string,
+  { partitions, records }: Pick<Cut, 'partitions' | 'records'>,
+): Error | undefined {
   for (const { topic, partition, tail } of partitions) {
     const what = differenceIn(tail, tail, records, topic.id, partition)
     if (what !== undefined) {
@@ -150,7 +155,8 @@ function differenceOf(data: string, { partitions, records }: Cut): Error | undef
   return undefined
 }
 
-function eachPartition(data: string, topics: readonly TopicDescription[]): Omit<PartitionCut, 'tail'>[] {
+/** All partitions, in the order in which they are looked at. */
+export function eachPartition(data: string, topics: readonly TopicDescription[]): Omit<PartitionCut, 'tail'>[] {
   const changelogs = topics.filter(({ name }) => CHANGELOG.test(name))
   const others = topics.filter(({ name }) => !CHANGELOG.test(name))
   return [...changelogs, ...others].flatMap((topic) =>

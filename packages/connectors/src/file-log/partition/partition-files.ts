@@ -72,6 +72,12 @@ export class PartitionFiles implements SegmentFiles {
     return tail
   }
 
+  /** The tail in the file, if it agrees with the segments; undefined if recovery would change it. Changes nothing. */
+  settledTail(): Tail | undefined {
+    const tail = this.readTail()
+    return tail !== undefined && this.#agrees(tail) ? tail : undefined
+  }
+
   /** Under the lock. */
   writeTail(tail: Tail): void {
     writeTail(this.#tailFile, tail)
@@ -96,9 +102,7 @@ export class PartitionFiles implements SegmentFiles {
 
   /** Checks, without the lock, whether tail and files agree; recovers under it if they do not. */
   async settle(): Promise<Tail> {
-    const tail = this.readTail()
-    if (tail !== undefined && this.#agrees(tail)) return tail
-    return this.withTail((recovered) => recovered)
+    return this.settledTail() ?? this.withTail((recovered) => recovered)
   }
 
   /**
