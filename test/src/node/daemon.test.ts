@@ -92,8 +92,11 @@ test('a deploy without a node is refused, and with --start a node is started in 
   for (const name of readdirSync(join(folder.data, 'node'))) {
     expect([name, statSync(join(folder.data, 'node', name)).mode & 0o077]).toEqual([name, 0])
   }
-  const { containers } = await pids(folder, 'summing')
+  const { containers, node: pid } = await pids(folder, 'summing')
+  const pidFile = join(folder.data, 'node', 'node.pid')
+  expect(readFileSync(pidFile, 'utf8')).toBe(`${pid}\n`)
   await succeed(['down', ...data])
+  expect(existsSync(pidFile)).toBe(false)
   for (const pid of containers) await ended(pid)
   expect((await run(['jobs', ...data])).code).toBe(4)
 })

@@ -19,16 +19,24 @@ export function daemonLog(data: string): string {
   return join(nodeDirectory(data), 'node.log')
 }
 
-/** States where this node answers, until the returned function is called. */
+/** States where this node answers, and its process for other programs (`node.pid`), until the returned function is called. */
 export function announceNode(data: string, announcement: NodeAnnouncement): () => void {
-  const path = announcementPath(data)
-  mkdirSync(nodeDirectory(data), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${announcement.pid}.new`
-  writeFileSync(temporary, JSON.stringify(announcement), { mode: 0o600 })
-  // A reader never reads half a file.
-  renameSync(temporary, path)
+  const { pid } = announcement
+  const directory = nodeDirectory(data)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const files: readonly [string, string][] = [
+    [announcementPath(data), JSON.stringify(announcement)],
+    [join(directory, 'node.pid'), `${pid}\n`],
+  ]
+  for (const [path, content] of files) {
+    const temporary = `${path}.${pid}.new`
+    writeFileSync(temporary, content, { mode: 0o600 })
+    // A reader never reads half a file.
+    renameSync(temporary, path)
+  }
   return () => {
-    if (announcedNode(data)?.pid === announcement.pid) rmSync(path, { force: true })
+    if (announcedNode(data)?.pid !== pid) return
+    for (const [path] of files) rmSync(path, { force: true })
   }
 }
 
