@@ -10,6 +10,7 @@ import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runTakeOver } from './take-over/take-over.ts'
+import { runBusyQueries } from './views/busy-queries.ts'
 import { runQueries } from './views/queries.ts'
 import { runSubscribers } from './views/subscribers.ts'
 
@@ -49,6 +50,14 @@ test(
   'each subscriber of a key gets its changes',
   async () => {
     expect(await runSubscribers(50, 1000, 1)).not.toContain('NaN')
+  },
+  TEST_MS_MAX,
+)
+
+test(
+  'the view server and a bare server answer while their job is busy',
+  async () => {
+    expect(await runBusyQueries(300_000, 20, 1)).not.toContain('NaN')
   },
   TEST_MS_MAX,
 )

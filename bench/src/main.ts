@@ -11,6 +11,7 @@ import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
 import { runTakeOver } from './take-over/take-over.ts'
+import { runBusyQueries } from './views/busy-queries.ts'
 import { runQueries } from './views/queries.ts'
 import { runSubscribers } from './views/subscribers.ts'
 
@@ -38,6 +39,8 @@ interface Sizes {
   readonly passedOn: number
   readonly passedOnAlone: number
   readonly requests: number
+  /** As many as are answered while a job still has records to process. */
+  readonly busyRequests: number
   /** Clients that follow the changes of a view. */
   readonly subscribers: number
   /** How long a stream of records is watched after each change of its job. */
@@ -61,6 +64,7 @@ const FULL: Sizes = {
   passedOn: 300,
   passedOnAlone: 30,
   requests: 100_000,
+  busyRequests: 2000,
   subscribers: 10_000,
   watchMs: 3000,
   stateBytes: 1_000_000_000,
@@ -81,6 +85,7 @@ const QUICK: Sizes = {
   passedOn: 20,
   passedOnAlone: 5,
   requests: 1000,
+  busyRequests: 20,
   subscribers: 100,
   watchMs: 300,
   stateBytes: 2_000_000,
@@ -90,6 +95,9 @@ const QUICK: Sizes = {
 const STREAM_PAUSE_MS = 7
 /** Longer than the usual commit interval: the job sleeps, and commits the next record at once. */
 const ALONE_PAUSE_MS = 130
+
+/** With fewer, a job is done before it is queried. */
+const BUSY_FLIGHTS_MIN = 300_000
 
 const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = {
   stateless: ({ flights, pairs }) => runPairs(STATELESS, flights, pairs),
@@ -110,6 +118,8 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   updates: ({ fewAccounts, updates, pairs }) => runUpdates(fewAccounts, updates, pairs),
   'updates-large': ({ accounts, updates, pairs }) => runUpdates(accounts, updates, pairs),
   views: ({ flights, requests, pairs }) => runQueries(flights, requests, pairs),
+  'views-busy': ({ flights, busyRequests, pairs }) =>
+    runBusyQueries(Math.max(flights, BUSY_FLIGHTS_MIN), busyRequests, pairs),
   subscribers: ({ subscribers, watchMs, pairs }) => runSubscribers(subscribers, 3 * watchMs, pairs),
   deploys: ({ pairs, watchMs }) => runDeploys(pairs, watchMs),
 }

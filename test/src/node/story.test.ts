@@ -114,7 +114,7 @@ test('a job is deployed, scaled, killed, upgraded, upgraded badly and rolled bac
   const status = async () => JSON.parse(await millrace('status', 'shop', '--json'))
 
   shop.open()
-  await millrace('deploy', deployed('one'), '--containers', '2', '--why', 'the first version')
+  await millrace('deploy', deployed('one'), '--containers', '2', '--standbys', '1', '--why', 'the first version')
   expect(await isRight()).toEqual(new Set(['one']))
   expect(await millrace('logs', 'shop')).toMatch(/1\.1 info version one is loaded/)
 

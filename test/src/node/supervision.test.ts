@@ -170,6 +170,8 @@ test.each([
   ['commitIntervalMs', 0],
   ['commitIntervalMs', 3_600_001],
   ['guarantee', 1],
+  ['standbys', -1],
+  ['standbys', 64],
   ['auto', { min: 2, max: 1 }],
   ['auto', { min: 0, max: 1 }],
   ['auto', { min: 1, max: 65 }],

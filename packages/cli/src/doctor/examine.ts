@@ -9,6 +9,7 @@ import { checkDisk, readDisk } from './disk.ts'
 import { type Finding, problem } from './finding.ts'
 import { checkLeftovers, readLeftovers } from './leftovers.ts'
 import { checkMemory, readMemory } from './memory.ts'
+import { checkNode, readNode } from './node.ts'
 import { checkOpenFiles, readOpenFiles } from './open-files.ts'
 import { checkPermissions, readPermissions } from './permissions.ts'
 import { checkAnnouncements, checkPort, readAnnouncements, readPort } from './ports.ts'
@@ -71,7 +72,8 @@ export async function* examine(
     ],
   }
   if (!hasLog) return
-  yield { name: 'Processes', findings: [...processes, ...checkAnnouncements(announcements, facts && haltedIn(facts))] }
+  const answering = checkAnnouncements(announcements, facts && haltedIn(facts))
+  yield { name: 'Processes', findings: [...checkNode(await readNode(data)), ...processes, ...answering] }
   yield {
     name: 'Log',
     findings: [

@@ -2,7 +2,7 @@ import type { RunOptions, ServedJob } from '@millrace/runtime'
 import { JobDisplay } from '../jobs/job-display.ts'
 import { withCode } from '../report-error.ts'
 import type { Io } from '../terminal/io.ts'
-import type { MessageToNode } from './container-messages.ts'
+import { type MessageToNode, STOP } from './container-messages.ts'
 
 /** Reports what happens in a container. */
 export interface ContainerReporter {
@@ -22,8 +22,9 @@ export class NodeReport implements ContainerReporter {
 
   /** `stop` is called when the node requests the container's end, or has died. */
   constructor(stop: () => void) {
-    // The node sends one message only.
-    process.once('message', stop)
+    process.on('message', (message: unknown) => {
+      if (message === STOP) stop()
+    })
     process.once('disconnect', stop)
   }
 

@@ -7,7 +7,8 @@ import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { jobServer } from '../jobs/job-server.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
-import { portNumber, positiveDurationMs } from '../values.ts'
+import { portNumber, positiveDurationMs, wholeNumber } from '../values.ts'
+import { CHANNEL_VARIABLE } from './container-messages.ts'
 import { type ContainerReporter, NodeReport, TerminalReport } from './container-reports.ts'
 
 interface ContainerCommandOptions extends DataOptions {
@@ -15,6 +16,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly commitInterval?: number
   readonly guarantee: Guarantee
   readonly acceptLoss: readonly string[]
+  readonly standbys: number
   readonly allowOrigin: readonly string[]
 }
 
@@ -34,6 +36,7 @@ export function containerCommand(io: Io): Command {
         .choices(['exactly-once', 'at-least-once'])
         .default('exactly-once'),
     )
+    .option('--standbys <number>', 'as in "millrace run"', wholeNumber, 0)
     .addOption(repeatable('--accept-loss <store>', 'a store that starts empty if it cannot continue; may be repeated'))
     .addOption(dataOption())
     .addHelpText(
@@ -54,7 +57,7 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
   const end = () => stop.abort()
   const { signal } = stop
   io.stopSignal().addEventListener('abort', end, { once: true })
-  const report = process.send === undefined ? undefined : new NodeReport(end)
+  const report = io.env[CHANNEL_VARIABLE] === 'node' && process.connected ? new NodeReport(end) : undefined
   try {
     const [{ importArtefact }, { artefactDirectory }] = await Promise.all([
       import('../artefact/import-artefact.ts'),
@@ -99,6 +102,7 @@ async function runContainer(
     ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
     guarantee: options.guarantee,
     acceptLoss: options.acceptLoss,
+    standbys: options.standbys,
     upgrade: true,
     signal,
     server,

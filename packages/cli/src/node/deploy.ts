@@ -8,7 +8,7 @@ import { printPlan } from '../jobs/plan.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
-import { positiveDurationMs, positiveNumber, sizeBytes } from '../values.ts'
+import { positiveDurationMs, positiveNumber, sizeBytes, wholeNumber } from '../values.ts'
 import { type WhyOptions, whyOption } from './author.ts'
 import { changeOptions, printChanged } from './changes.ts'
 import { findNode, runningNode } from './find-node.ts'
@@ -21,6 +21,7 @@ interface DeployCommandOptions extends DataOptions, WhyOptions {
   readonly guarantee?: JobSettings['guarantee']
   readonly commitInterval?: number
   readonly heap?: number
+  readonly standbys?: number
   readonly acceptLoss: readonly string[]
   readonly start?: boolean
   readonly dryRun?: boolean
@@ -66,6 +67,11 @@ function withOptions(command: Command): Command {
       'how often state, positions and outputs become durable (default: as before, or 100ms)',
       positiveDurationMs,
     )
+    .option(
+      '--standbys <number>',
+      "how many warm copies of each task's state other containers keep (default: as before, or 0)",
+      wholeNumber,
+    )
     .option('--heap <size>', "the limit of each container's heap, such as 512m (default: Node's)", sizeBytes)
     .addOption(repeatable('--accept-loss <store>', 'a store that may lose what it holds; may be repeated'))
     .option('--dry-run', 'print what would change, as "millrace plan" does, and change nothing')
@@ -104,11 +110,18 @@ async function startedNode(io: Io, { data }: DataOptions): Promise<NodeClient> {
   return findNode(data)
 }
 
-function settingsIn({ containers, guarantee, commitInterval, heap }: DeployCommandOptions): Partial<JobSettings> {
+function settingsIn({
+  containers,
+  guarantee,
+  commitInterval,
+  heap,
+  standbys,
+}: DeployCommandOptions): Partial<JobSettings> {
   return {
     ...(containers !== undefined && { containers }),
     ...(guarantee !== undefined && { guarantee }),
     ...(commitInterval !== undefined && { commitIntervalMs: commitInterval }),
     ...(heap !== undefined && { heapBytesMax: heap }),
+    ...(standbys !== undefined && { standbys }),
   }
 }

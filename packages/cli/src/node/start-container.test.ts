@@ -13,6 +13,7 @@ const SPEC: ContainerSpec = {
     containers: 1,
     auto: null,
     guarantee: 'at-least-once',
+    standbys: 1,
     commitIntervalMs: 250,
     heapBytesMax: 128 * 1024 * 1024,
   },
@@ -45,7 +46,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --accept-loss totals --accept-loss counts'.split(
+    'container f00 --data /data --guarantee at-least-once --standbys 1 --commit-interval 250ms --accept-loss totals --accept-loss counts'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { ERROR_CODES, type ErrorCode, type LogLevel, type StatedError } from '@millrace/core'
 import type { ContainerProcess, ContainerReport, ContainerSpec, StartContainer } from '@millrace/runtime'
 import { Subject } from 'rxjs'
-import { isReport, type MessageToContainer } from './container-messages.ts'
+import { CHANNEL_VARIABLE, isReport, STOP } from './container-messages.ts'
 
 /** From `src/node` and from `dist/node`. */
 const COMMAND = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
@@ -35,6 +35,7 @@ class ChildContainer implements ContainerProcess {
   constructor(data: string, spec: ContainerSpec, { execPath, command }: ContainerProgram) {
     const child = fork(command, argumentsOf(data, spec), {
       execPath,
+      env: { ...process.env, [CHANNEL_VARIABLE]: 'node' },
       execArgv: heapArguments(spec),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C in the node's terminal is for the node: it ends its containers itself.
@@ -61,9 +62,8 @@ class ChildContainer implements ContainerProcess {
   stop(): void {
     if (this.#stopping) return
     this.#stopping = true
-    const message: MessageToContainer = 'stop'
     // A process that is about to end has closed the channel.
-    if (this.#child.connected) this.#child.send(message, () => undefined)
+    if (this.#child.connected) this.#child.send(STOP, () => undefined)
   }
 
   kill(): void {
@@ -88,7 +88,7 @@ class ChildContainer implements ContainerProcess {
 }
 
 function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
-  const { guarantee, commitIntervalMs } = settings
+  const { guarantee, standbys, commitIntervalMs } = settings
   return [
     'container',
     artefact,
@@ -96,6 +96,8 @@ function argumentsOf(data: string, { artefact, settings, acceptLoss }: Container
     data,
     '--guarantee',
     guarantee,
+    '--standbys',
+    `${standbys}`,
     '--commit-interval',
     `${commitIntervalMs}ms`,
     ...acceptLoss.flatMap((store) => ['--accept-loss', store]),

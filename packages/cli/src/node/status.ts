@@ -85,6 +85,7 @@ function containerRow({ container, phase, pid, sinceMs, restarts, status, ...mor
     for: seconds((Date.now() - sinceMs) / 1000),
     process: pid ?? '',
     tasks: tasks.length,
+    ...(status?.standbys !== undefined && { standbys: status.standbys.length }),
     lag,
     rate: rate(more.recordsPerSecond),
     restarts,

@@ -7,6 +7,8 @@ export interface JobSettings {
   /** Between which numbers of containers the node chooses by the job's lag; null: it does not. */
   readonly auto: { readonly min: number; readonly max: number } | null
   readonly guarantee: 'exactly-once' | 'at-least-once'
+  /** How many warm copies of each task's state other containers keep. */
+  readonly standbys: number
   /** How often state, positions and outputs become durable together, ms. */
   readonly commitIntervalMs: number
   /** The limit of each container's JavaScript heap, bytes; null: Node's own limit. */

@@ -6,6 +6,7 @@ const SETTINGS: JobSettings = {
   containers: 2,
   auto: { min: 1, max: 4 },
   guarantee: 'exactly-once',
+  standbys: 0,
   commitIntervalMs: 100,
   heapBytesMax: null,
 }

@@ -14,6 +14,7 @@ export const DEFAULT_SETTINGS: JobSettings = {
   containers: 1,
   auto: null,
   guarantee: 'exactly-once',
+  standbys: 0,
   commitIntervalMs: 100,
   heapBytesMax: null,
 }

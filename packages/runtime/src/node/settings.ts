@@ -7,7 +7,8 @@ const HEAP_BYTES_MIN = 64 * 1024 * 1024
 const COMMIT_INTERVAL_MS_MAX = 60 * 60 * 1000
 
 /** Throws `BAD_INPUT` for settings that a job cannot run with. */
-export function checkSettings({ containers, auto, guarantee, commitIntervalMs, heapBytesMax }: JobSettings): void {
+export function checkSettings(settings: JobSettings): void {
+  const { containers, auto, guarantee, standbys, commitIntervalMs, heapBytesMax } = settings
   if (!isWhole(containers, 1, CONTAINERS_MAX)) {
     throw badSetting('containers', containers, `Give a whole number from 1 to ${CONTAINERS_MAX}`)
   }
@@ -16,6 +17,9 @@ export function checkSettings({ containers, auto, guarantee, commitIntervalMs, h
   }
   if (guarantee !== 'exactly-once' && guarantee !== 'at-least-once') {
     throw badSetting('guarantee', guarantee, 'Give exactly-once or at-least-once')
+  }
+  if (!isWhole(standbys, 0, CONTAINERS_MAX - 1)) {
+    throw badSetting('standbys', standbys, `Give a whole number from 0 to ${CONTAINERS_MAX - 1}`)
   }
   if (!isWhole(commitIntervalMs, 1, COMMIT_INTERVAL_MS_MAX)) {
     throw badSetting(
