@@ -67,8 +67,8 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'connectors/DATA_VERSION': [`${FILE_LOG}/data-directory.test.ts`, `${FILE_LOG}/backup/backup.test.ts`],
   'connectors/FILE_MISSING': [
     `${BAD_INPUT}#a log to verify`,
-    `${FILE_LOG}/backup/backup.test.ts`,
-    `${FILE_LOG}/backup/fork-log.test.ts`,
+    `${FILE_LOG}/backup/backup.test.ts#holds anything`,
+    `${FILE_LOG}/backup/fork-log.test.ts#not a data directory`,
   ],
   'connectors/JOB_CHANGED': [MEMORY_LOG, `${FILE_LOG}/file-log.test.ts`],
   'connectors/JOB_RUNNING': [
@@ -183,7 +183,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/NODE_ENDED': [`${NODE}/daemon.test.ts#cannot start in the background`],
   'cli/CONTAINER_ENDED': [
     `${NODE}/daemon.test.ts#heap is full`,
-    `packages/cli/src/node/start-container.test.ts`,
+    `packages/cli/src/node/start-container.test.ts#is killed|a request to stop`,
     'test/src/dev/edits.test.ts#whose process ends',
   ],
   'runtime/JOB_MISSING': [`${NODE}/node-server.test.ts`],
