@@ -44,6 +44,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   ARTEFACT_VERSION: EXIT.refused,
   ARTEFACT_TOO_LARGE: EXIT.refused,
   PORT_IN_USE: EXIT.refused,
+  CERTIFICATE_INVALID: EXIT.refused,
   DATA_VERSION: EXIT.refused,
   DATA_OWNER: EXIT.refused,
   STATE_SERDE_CHANGED: EXIT.refused,

@@ -1,5 +1,6 @@
 export { type Container, startContainer } from './container/container.ts'
 export { COMMIT_INTERVAL_MS, type ContainerOptions, IDLE_AFTER_MS } from './container/container-options.ts'
+export type { TlsCertificate } from './http/tls-certificate.ts'
 export {
   type Artefact,
   type ArtefactFile,
@@ -26,7 +27,13 @@ export type {
 } from './node/container-process.ts'
 export { readDeployments } from './node/deployments.ts'
 export { type DeployRequest, Node, type NodeOptions } from './node/node.ts'
-export { type NodeServer, type NodeServerOptions, startNodeServer } from './node/node-server.ts'
+export {
+  checkNodeServer,
+  type NodeServer,
+  type NodeServerChecks,
+  type NodeServerOptions,
+  startNodeServer,
+} from './node/node-server.ts'
 export type {
   JobChange,
   JobPlan,

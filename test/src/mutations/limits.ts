@@ -11,6 +11,8 @@ const MEMORY_LOG = `${CONNECTORS}/memory-log/memory-log.test.ts`
 const RECORD_BATCH = `${CONNECTORS}/record-batch`
 const RUNTIME = 'packages/runtime/src'
 const NODE = 'test/src/node'
+const NODE_ATTACKS = 'test/src/node/node-attacks.test.ts'
+const NODE_LIMITS = 'test/src/node/node-limits.test.ts'
 const NODE_LOGS = 'packages/runtime/src/node/container-logs.test.ts'
 const NODE_SERVER = 'test/src/node/node-server.test.ts'
 const RESTARTS = 'packages/runtime/src/node/restart-policy.test.ts'
@@ -43,6 +45,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/AVAILABLE_BYTES_MIN': { becomes: '0', tests: [`${DOCTOR}/machine.test.ts#little that is available`] },
   'cli/BAD_ROWS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#up to a limit`] },
   'cli/BEAT_WAIT_MS': { becomes: '0', tests: [`${DOCTOR}/processes.test.ts#heartbeat moves`] },
+  'cli/CERTIFICATE_LOOK_MS': { becomes: NEVER, tests: [`${CLI}/node/tls-files.test.ts`] },
   'cli/CSV_ROW_BYTES_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/csv-rows.test.ts#never closed`] },
   'cli/DAMAGE_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/damage.test.ts#with much damage`] },
   'cli/DATE_MS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/event-time/time-unit.test.ts`] },
@@ -64,6 +67,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/LOCK_LOOK_MS': { becomes: '0', tests: [`${DOCTOR}/processes.test.ts#for a moment`] },
   'cli/LOADING_NOTE_MS': { becomes: NEVER, tests: [`${CLI}/jobs/watch-loading.test.ts`] },
   'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills the message`] },
+  'cli/PRINTED_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/node/printed-lines.test.ts`] },
   'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.test.ts#the first ten`] },
   'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
   'cli/REPORT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.test.ts#in the middle of its records'] },
@@ -215,6 +219,9 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${VIEWS}/query-budget.test.ts`],
   },
   'runtime/QUERY_WAIT_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },
+  'runtime/TOKEN_FAILURES_MAX': { becomes: NO_BOUND, tests: [`${HTTP}/token-failures.test.ts`] },
+  'runtime/TOKEN_FAILURES_PER_ADDRESS_MAX': { becomes: NO_BOUND, tests: [`${HTTP}/token-failures.test.ts`] },
+  'runtime/TOKEN_FAILURE_WINDOW_MS': { becomes: NEVER, tests: [`${HTTP}/token-failures.test.ts`] },
   'runtime/UNANSWERED_REQUESTS_MAX': { becomes: NO_BOUND, tests: [`${HTTP}/connection-limits.test.ts`] },
   'runtime/VALUE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
   'runtime/WAITS_MAX': { uses: [['new Places(WAITS_MAX', 'new Places(10 * WAITS_MAX']], tests: [HEAVY_QUERIES] },
@@ -227,10 +234,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/REBUILDS_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/rebuild-budget.test.ts`] },
   'runtime/REQUEST_MS_MAX': {
     uses: [
-      [
-        'headersTimeout: requestMsMax,\n    requestTimeout: requestMsMax,',
-        'headersTimeout: 0,\n    requestTimeout: 0,',
-      ],
+      ['headersTimeout: requestMsMax,\n    requestTimeout: bodyMsMax,', 'headersTimeout: 0,\n    requestTimeout: 0,'],
     ],
     tests: [`${HTTP}/connection-limits.test.ts`],
   },
@@ -265,6 +269,14 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/OTHERS_MS_MAX': { becomes: NEVER, tests: [`${NODE}/node.test.ts#has not started`] },
   'runtime/AUTO_LOOK_MS': { becomes: NEVER, tests: [`${NODE}/supervision.test.ts#scaled by its lag`] },
   'runtime/BODY_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
+  'runtime/FORWARD_SILENCE_MS_MAX': {
+    uses: [['timeout: silenceMsMax', 'timeout: 0']],
+    tests: [`${NODE_LIMITS}#is passed on`],
+  },
+  'runtime/HISTORIES_MAX': { becomes: '1000', tests: [`${NODE_LIMITS}#read the history`] },
+  'runtime/LOG_ANSWER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_LIMITS}#of a long log`] },
+  'runtime/UPLOADS_MAX': { becomes: '1000', tests: [`${NODE_ATTACKS}#a third artefact`] },
+  'runtime/UPLOAD_MS_MAX': { becomes: '1', tests: [`${NODE_ATTACKS}#may take longer`] },
   'runtime/CLOSED_FILES_MAX': { becomes: '30', tests: [`${NODE_LOGS}#32 MiB`] },
   'runtime/COMMIT_INTERVAL_MS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/supervision.test.ts#the setting`] },
   'runtime/CONTAINERS_MAX': { becomes: NO_BOUND, tests: [`${NODE}/supervision.test.ts#the setting`] },
@@ -308,93 +320,4 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'state/SORTED_PAGE_BYTES': { becomes: NO_BOUND, tests: [`${STATE}/write-back/write-back-sorted-store.test.ts`] },
   'state/SORTED_PAGES_KEPT_MAX': { becomes: NO_BOUND, tests: [`${STATE}/write-back/write-back-sorted-store.test.ts`] },
   'state/READ_WINDOWS_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed/committed-store.test.ts`] },
-}
-
-/** Why removing these limits does not prove anything, by `<package>/<name>`. */
-export const UNPROVEN: ReadonlyMap<string, string> = new Map([
-  ...because('where fields stand in a file or message: other tests compare every byte', [
-    'cli/BLOCK_HEADER_BYTES',
-    'cli/CHECKSUM_BYTES',
-    'cli/CONTENT_SIZE_BYTES',
-    'cli/DICTIONARY_ID_BYTES',
-    'cli/MAGIC_BYTES',
-    'cli/MATCH_BYTES_MIN',
-    'connectors/COMMITTED_BYTES',
-    'connectors/ENTRY_BYTES',
-    'connectors/HEADER_BYTES',
-    'connectors/HEAD_BYTES',
-    'connectors/SIGN_BYTES',
-    'connectors/GROWTH_BYTES_MAX',
-    'connectors/KEY_BYTES',
-    'connectors/LENGTH_OVERHEAD_BYTES',
-    'connectors/RECORD_BYTES_MAX',
-    'connectors/TAIL_BYTES_MAX',
-    'connectors/TOMBSTONES_GONE_MS',
-    'core/TAIL_BYTES',
-    'core/UNIT_MS',
-    'runtime/CHECK_BYTES',
-    'runtime/IDENTITY_BYTES',
-    'runtime/IDENTITY_BYTES_MAX',
-    'state/BLOCK_BYTES',
-    'state/CHECKSUM_BYTES',
-    'state/CHUNK_BYTES',
-    'state/CHUNK_NUMBER_BYTES',
-    'state/END_BYTES',
-    'state/FOOTER_BYTES',
-    'state/HEADER_BYTES',
-    'state/KEY_END_BYTES',
-    'state/LENGTH_BYTES',
-    'state/PAGE_PLACE_BYTES',
-    'state/PART_BYTES',
-    'state/RESTART_BYTES',
-    'state/TAIL_BYTES',
-    'core/TIME_BYTES',
-    'state/TRAILER_BYTES',
-    'state/WRITE_HEADER_BYTES',
-  ]),
-  ...because('how much is done at once: the result is the same', [
-    'cli/CHUNK_CHARACTERS',
-    'cli/PAGE_ENTRIES',
-    'cli/PARQUET_PIECE_ROWS',
-    'cli/SLICE_ROWS',
-    'connectors/CHUNK_BYTES',
-    'connectors/READ_BYTES_MIN',
-    'connectors/WINDOW_BYTES',
-    'core/INITIAL_BYTES',
-    'runtime/CATALOG_SEGMENT_BYTES',
-    'runtime/CHANGELOG_SEGMENT_BYTES',
-    'runtime/REPARTITION_SEGMENT_BYTES',
-    'state/NOTES_KEPT_MAX',
-    'state/SLOTS_MIN',
-    'state/WRITE_BUFFER_BYTES',
-  ]),
-  ...because('which of two ways to the same result is the faster one', [
-    'connectors/LOAD_MAX',
-    'core/COPIED_BY_CALL_MIN',
-    'core/NATIVE_BYTES_MIN',
-    'connectors/RECORD_OVERHEAD_BYTES',
-    'state/CHUNK_MAX',
-    'state/ENTRY_BYTES_GUESS',
-  ]),
-  ...because('a race of microseconds, which no test brings about', ['connectors/CHECK_TRIES']),
-  ...because('how often a display is drawn', ['cli/PLAIN_LINE_MS', 'cli/RATE_WINDOW_MS', 'cli/REDRAW_MS']),
-  ...because('a sleep that whatever it waits for ends at once', [
-    'cli/WAIT_MS',
-    'core/WAIT_MS',
-    'runtime/END_REST_MS',
-    'runtime/IDLE_WAIT_MS',
-    'runtime/RESTORE_WAIT_MS',
-    'runtime/WAIT_MS',
-  ]),
-  ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
-  ...because('how much of a message is shown', ['cli/LOG_LINES_SHOWN', 'runtime/GAPS_SHOWN']),
-  ...because('how soon an end is noticed', ['cli/LOOK_MS']),
-  ...because('no offset can pass it: an append that would is refused', ['connectors/OFFSET_MAX']),
-  ...because('a batch is closed at 1 MiB and a record has 1 GiB at most, so that no test can reach 2 GiB', [
-    'connectors/BATCH_BYTES_MAX',
-  ]),
-])
-
-function because(reason: string, names: readonly string[]): [string, string][] {
-  return names.map((name) => [name, reason])
 }

@@ -1,8 +1,9 @@
 import { ERROR_CODES } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
-import { LIMITS, UNPROVEN } from '../mutations/limits.ts'
+import { LIMITS } from '../mutations/limits.ts'
 import { isMutated, limitMutations, limitSites, refusalSites } from '../mutations/mutation-sites.ts'
 import { REFUSALS } from '../mutations/refusals.ts'
+import { UNPROVEN } from '../mutations/unproven-limits.ts'
 import { sourceFiles } from './source-files.ts'
 
 const files = sourceFiles()

@@ -10,7 +10,7 @@ const TOKEN_CHARACTERS_MIN = 16
 const TOKEN = /^[A-Za-z0-9._~+/=-]+$/
 
 /** The path of the token with which a node of a data directory accepts changes. Only its owner can read it. */
-function adminTokenFile(data: string): string {
+export function adminTokenFile(data: string): string {
   return join(resolve(data), 'admin-token')
 }
 

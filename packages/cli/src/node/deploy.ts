@@ -106,7 +106,7 @@ async function deploy(io: Io, file: string, options: DeployCommandOptions, mustE
 async function startedNode(io: Io, { data }: DataOptions): Promise<NodeClient> {
   const node = await runningNode(data)
   if (node !== undefined) return node
-  await startDaemon(io, { data, port: NODE_PORT, allowOrigin: [] })
+  await startDaemon(io, { data, port: NODE_PORT, allowHost: [], allowOrigin: [] })
   return findNode(data)
 }
 

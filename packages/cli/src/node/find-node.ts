@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { NodeClient } from '@millrace/client'
 import { MillraceError, RefusedError } from '@millrace/core'
@@ -24,6 +25,7 @@ export async function runningNode(data: string): Promise<NodeClient | undefined>
   const announced = announcedNode(data)
   if (announced === undefined) return undefined
   const { url, socket, pid } = announced
+  if (socket !== undefined && !isOf(socket, data)) return undefined
   const { NodeClient } = await import('@millrace/client')
   // On a socket the token is not sent: another program that uses the port now would learn it.
   const token = socket === undefined ? storedAdminToken(data) : undefined
@@ -38,4 +40,12 @@ export async function runningNode(data: string): Promise<NodeClient | undefined>
     if (error instanceof MillraceError) return undefined
     throw error
   }
+}
+
+/**
+ * Whether a socket belongs to the owner of the data directory: one outside of it may be gone since, and another user may listen in
+ * its place.
+ */
+function isOf(socket: string, data: string): boolean {
+  return statSync(socket, { throwIfNoEntry: false })?.uid === statSync(resolve(data)).uid
 }

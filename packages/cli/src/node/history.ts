@@ -2,7 +2,7 @@ import type { Deployment, DeploymentEvent, Release } from '@millrace/core'
 import { Command } from 'commander'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
-import { jsonLine } from '../terminal/printable.ts'
+import { jsonLine, printable } from '../terminal/printable.ts'
 import { printRows, type Row } from '../terminal/table.ts'
 import { findNode } from './find-node.ts'
 import { shortId } from './short-id.ts'
@@ -21,7 +21,7 @@ export function historyCommand(io: Io): Command {
       const events = await (await findNode(data)).history(job)
       if (json) for (const event of events) io.stdout.write(`${jsonLine(io, event)}\n`)
       else if (events.length > 0) printRows(io, events.map(rowOf), false)
-      else io.stderr.write(`Nothing was done to a job ${job}\n`)
+      else io.stderr.write(`Nothing was done to a job ${printable(job)}\n`)
     })
 }
 

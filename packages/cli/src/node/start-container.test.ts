@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ContainerProcess, ContainerReport, ContainerSpec } from '@millrace/runtime'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { startContainers } from './start-container.ts'
 
 const SPEC: ContainerSpec = {
@@ -55,6 +55,18 @@ test('a container is started with its settings, and its lines are reported with 
     ['error', 'a warning'],
     ['error', 'of two lines'],
   ])
+})
+
+test('a container inherits the environment of the node without a token', async () => {
+  vi.stubEnv('MILLRACE_TOKEN', 'a-token-that-no-job-needs')
+  vi.stubEnv('TEAM', 'flights')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { container, reports } = start(`
+    console.log(JSON.stringify([process.env.MILLRACE_TOKEN ?? null, process.env.TEAM]))
+    process.disconnect()
+  `)
+  await container.ended
+  expect(reports).toMatchObject([{ text: '[null,"flights"]' }])
 })
 
 test('what the process sends is reported, and what a job sends by itself is not', async () => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ERROR_CODES, type ErrorCode, type LogLevel, type StatedError } from '@millrace/core'
 import type { ContainerProcess, ContainerReport, ContainerSpec, StartContainer } from '@millrace/runtime'
 import { Subject } from 'rxjs'
 import { CHANNEL_VARIABLE, isReport, STOP } from './container-messages.ts'
+import { takePrintedLines } from './printed-lines.ts'
 
 /** From `src/node` and from `dist/node`. */
 const COMMAND = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url))
@@ -35,8 +35,8 @@ class ChildContainer implements ContainerProcess {
   constructor(data: string, spec: ContainerSpec, { execPath, command }: ContainerProgram) {
     const child = fork(command, argumentsOf(data, spec), {
       execPath,
-      env: { ...process.env, [CHANNEL_VARIABLE]: 'node' },
       execArgv: heapArguments(spec),
+      env: environment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C in the node's terminal is for the node: it ends its containers itself.
       detached: true,
@@ -78,13 +78,19 @@ class ChildContainer implements ContainerProcess {
 
   #printLines(stream: Readable | null, level: LogLevel): void {
     if (stream === null) return
-    createInterface({ input: stream }).on('line', (text) => this.reports.next({ kind: 'line', level, text }))
+    takePrintedLines(stream, (text) => this.reports.next({ kind: 'line', level, text }))
   }
 
   #end(resolve: (end: { readonly error: StatedError | null }) => void, failure: StatedError | null): void {
     this.reports.complete()
     resolve({ error: this.#error ?? failure })
   }
+}
+
+/** A container reads the token of its data directory from its file. What it starts, and code of the job, inherit no other. */
+function environment(): NodeJS.ProcessEnv {
+  const { MILLRACE_TOKEN: _token, ...others } = process.env
+  return { ...others, [CHANNEL_VARIABLE]: 'node' }
 }
 
 function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
+import { type UpOptions, upArguments } from './up-arguments.ts'
 
 /** A unit that runs a node, for `systemctl --user` or for the system. Its containers end with it. */
-export function systemdUnit({ data, port }: { readonly data: string; readonly port: number }): string {
-  const path = resolve(data)
-  const command = [process.execPath, process.argv[1] ?? 'millrace', 'up', '--data', path, '--port', `${port}`]
+export function systemdUnit(options: UpOptions): string {
+  const command = [process.execPath, process.argv[1] ?? 'millrace', ...upArguments(options)]
   return `[Unit]
-Description=Millrace node of ${path.replaceAll('%', '%%')}
+Description=Millrace node of ${resolve(options.data).replaceAll('%', '%%')}
 
 [Service]
 ExecStart=${command.map(quoted).join(' ')}

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { formatPosition, type Position, RefusedError } from '@millrace/core'
+import { formatPosition, type MillraceError, type Position, RefusedError } from '@millrace/core'
 import type { HttpContext } from './http-context.ts'
 import { type ErrorBody, errorBody, statusOf } from './http-error.ts'
 import { POSITION_HEADER_BYTES_MAX, RETRY_AFTER_S } from './limits.ts'
@@ -72,11 +72,16 @@ export function answerError(
   })
 }
 
-/** As `answerError`, for a request that matches no route. */
-export function sendError(response: ServerResponse, error: RefusedError): void {
+/** As `answerError`, for a request that matches no route; with more headers. */
+export function sendError(
+  response: ServerResponse,
+  error: MillraceError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = errorBody(error)
   const bytes = Buffer.from(JSON.stringify(body))
-  response.writeHead(statusOf(body.code), { ...errorHeaders(body), 'content-length': bytes.length }).end(bytes)
+  const all = { ...errorHeaders(body), ...headers, 'content-length': bytes.length }
+  response.writeHead(statusOf(body.code), all).end(bytes)
 }
 
 /** As `answerError`, for a request whose URL cannot be read. */
@@ -90,7 +95,6 @@ function errorHeaders({ code }: ErrorBody): Record<string, string> {
   return {
     ...HEADERS,
     ...(code === 'TOKEN_REFUSED' && { 'www-authenticate': 'Bearer' }),
-    ...(code === 'METHOD_REFUSED' && { allow: 'GET, HEAD' }),
     ...(statusOf(code) === 503 && { 'retry-after': `${RETRY_AFTER_S}` }),
   }
 }

@@ -7,12 +7,17 @@ import { HEADER_BYTES_MAX, REQUEST_MS_MAX } from './limits.ts'
 /** Answers with a status and a code what never becomes a request: data that is not HTTP, too large or too slow, or a tunnel. */
 export function answerBrokenRequests(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // An answer under way must not get another one in its middle; a client that has disconnected needs none.
-    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) socket.destroy()
+    // An answer under way must not get another one in its middle; a client that has disconnected needs none, and one whose
+    // handshake has failed cannot read one.
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket) || isShakingHands(socket))
+      socket.destroy()
     else answerRaw(socket, ...reasonOf(error))
   })
   server.on('connect', (_request, socket: Duplex) => {
-    const refusal = new RefusedError('METHOD_REFUSED', 'Method CONNECT is not accepted. Use GET or HEAD')
+    const refusal = new RefusedError(
+      'METHOD_REFUSED',
+      'Method CONNECT is not accepted. Send the request to this server itself',
+    )
     answerRaw(socket, '405 Method Not Allowed', refusal)
   })
 }
@@ -48,6 +53,11 @@ function answerRaw(socket: Duplex, status: string, refusal: RefusedError): void 
   ].join('\r\n')
   // The client may never close its side.
   socket.end(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body]), () => socket.destroy())
+}
+
+/** A connection with TLS before it can carry anything. */
+function isShakingHands(socket: Duplex): boolean {
+  return 'secureConnecting' in socket && socket.secureConnecting === true
 }
 
 /** Node keeps the response that a connection is sending beside its socket. */

@@ -55,6 +55,26 @@ test('a client that does not finish its request in time loses its connection', a
 })
 
 test.each([
+  ['sends nothing', ''],
+  ['sends HTTP without TLS', 'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  // The start of a handshake of TLS 1.2 with 512 bytes, of which one comes.
+  ['sends half of a handshake', '\u0016\u0003\u0001\u0002\u0000\u0001'],
+])('a client of a server with TLS that %s loses its connection, and gets no answer', async (_what, sent) => {
+  const certificate = { certificate: '', key: '' }
+  const limits = { requestMsMax: 50 }
+  const place = { address: '127.0.0.1', port: 0 }
+  const { port, close } = await openEndpoint(
+    place,
+    (_request, response) => response.end(),
+    nodeEnv(),
+    limits,
+    certificate,
+  )
+  onTestFinished(close)
+  expect(await rawExchange(`http://127.0.0.1:${port}`, sent)).not.toContain('HTTP')
+})
+
+test.each([
   ['send nothing', ''],
   ['send half of a request', 'GET /status HTTP/1.1\r\nHost: local'],
   ['send a request and half of another', 'GET /status HTTP/1.1\r\nHost: localhost\r\n\r\nGET /st'],

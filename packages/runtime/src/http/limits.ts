@@ -16,6 +16,12 @@ export const POSITION_HEADER_BYTES_MAX = 8 * 1024
 export const CONNECTIONS_MAX = 10_240 + 512
 
 /**
+ * Of one address, if other machines reach the server: a quarter, so that one of them cannot have all. A browser opens six, and a
+ * program that follows changes for its users opens one for each.
+ */
+export const CONNECTIONS_PER_ADDRESS_MAX = CONNECTIONS_MAX / 4
+
+/**
  * Requests of one connection that are not answered yet. Clients of HTTP/1.1 wait for an answer before the next request. For
  * a client that does not wait, and leaves the answers unread, every request of a chunk of 64 KiB would be answered into
  * memory.
@@ -30,3 +36,21 @@ export const KEEP_ALIVE_MS = 5_000
 
 /** Closing waits this long for answers on their way, then cuts the connections. */
 export const CLOSE_GRACE_MS = 1_000
+
+/** How long failures of tokens are counted together. */
+export const TOKEN_FAILURE_WINDOW_MS = 60_000
+
+/** A person who mistypes a token, and a program that repeats its request each few seconds, fail less often in a minute. */
+export const TOKEN_FAILURES_PER_ADDRESS_MAX = 20
+
+/** As much as 50 such addresses. It also bounds the addresses that are remembered: some 100 bytes each. */
+export const TOKEN_FAILURES_MAX = 1000
+
+/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and the memory of its answer is free. */
+export const ANSWER_MS_MAX = 30_000
+
+/**
+ * On a connection that is silent for this long the system checks whether the other machine is still there. Otherwise a
+ * follower whose machine is gone would keep its place.
+ */
+export const SILENCE_MS_MAX = 30_000

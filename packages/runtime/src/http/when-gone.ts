@@ -27,3 +27,8 @@ export function whenGone(response: ServerResponse, callback: () => void): () => 
   socket.once('close', gone)
   return cancel
 }
+
+/** Resolves once a response has ended, or its connection has. */
+export function gone(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => void whenGone(response, resolve))
+}

@@ -7,12 +7,17 @@ import { whenGone } from '../http/when-gone.ts'
 
 /**
  * Passes a request about a job's views on to one of its containers: each of them answers for all. The answer comes back as it
- * is, a stream too. Throws `JOB_NOT_RUNNING` if no container of the job runs, and `SERVER_UNREACHABLE` if the container has just
- * ended.
+ * is, a stream too, and no faster than the client takes it. Throws `JOB_NOT_RUNNING` if no container of the job runs, and
+ * `SERVER_UNREACHABLE` if the container has just ended, or is silent for longer than `silenceMsMax`.
  */
-export async function forward(c: HttpContext, report: JobReport, path: string): Promise<Response> {
+export async function forward(
+  c: HttpContext,
+  report: JobReport,
+  path: string,
+  silenceMsMax: number,
+): Promise<Response> {
   const { incoming, outgoing } = c.env
-  const answer = await send(addressOf(report), path, incoming, (cancel) => whenGone(outgoing, cancel))
+  const answer = await send(addressOf(report), path, incoming, silenceMsMax, (cancel) => whenGone(outgoing, cancel))
   const { statusCode = 502, headers } = answer
   const { connection: _connection, 'keep-alive': _keepAlive, ...others } = headers
   outgoing.writeHead(statusCode, others)
@@ -36,6 +41,7 @@ function send(
   address: string,
   path: string,
   { method, headers }: IncomingMessage,
+  silenceMsMax: number,
   onCancel: (cancel: () => void) => void,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -49,9 +55,11 @@ function send(
         path,
         method,
         headers: { host: 'localhost', ...(accept && { accept }) },
+        timeout: silenceMsMax,
       },
       resolve,
     )
+    sent.on('timeout', () => sent.destroy(new Error(`it was silent for ${silenceMsMax / 1000} s`)))
     sent.on('error', (cause) => {
       reject(
         new RetriableError(

@@ -1,5 +1,8 @@
 import { type Author, type JobSettings, RefusedError } from '@millrace/core'
+import { isValidName } from '@millrace/core/internal'
 import type { HttpContext } from '../http/http-context.ts'
+import { allowLongBody } from '../http/slow-bodies.ts'
+import { ARTEFACT_TRANSFER_BYTES_MAX, artefactTooLarge } from './artefacts/transfer.ts'
 import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
 import type { DeployRequest, ScaleRequest } from './node.ts'
 
@@ -11,11 +14,8 @@ export type Body = Readonly<Record<string, unknown>>
  * not JSON, or is declared as something else: a form of a web page cannot declare JSON.
  */
 export async function readBody(c: HttpContext, names: readonly string[]): Promise<Body> {
-  const type = c.req.header('content-type') ?? ''
-  if (!/^application\/json *(;|$)/i.test(type)) {
-    throw new RefusedError('BAD_REQUEST', `The content type is ${JSON.stringify(type)}. Send application/json`)
-  }
-  const bytes = await readBytes(c, BODY_BYTES_MAX)
+  requireJson(c)
+  const bytes = await readBytes(c, BODY_BYTES_MAX, bodyTooLarge)
   let body: unknown
   try {
     body = JSON.parse(bytes.toString())
@@ -35,18 +35,42 @@ export async function readBody(c: HttpContext, names: readonly string[]): Promis
   return { ...body }
 }
 
-/** A request's body. Throws `BAD_REQUEST` as soon as it is larger than `bytesMax`. */
-export async function readBytes(c: HttpContext, bytesMax: number): Promise<Buffer> {
+/** An artefact in the body of a request, which may take longer than others to come. Throws `ARTEFACT_TOO_LARGE`. */
+export async function readArtefactText(c: HttpContext): Promise<string> {
+  requireJson(c)
+  allowLongBody(c.env.incoming)
+  return (await readBytes(c, ARTEFACT_TRANSFER_BYTES_MAX, artefactTooLarge)).toString('latin1')
+}
+
+/** A form of a web page cannot declare JSON. */
+function requireJson(c: HttpContext): void {
+  const type = c.req.header('content-type') ?? ''
+  if (/^application\/json *(;|$)/i.test(type)) return
+  throw new RefusedError('BAD_REQUEST', `The content type is ${JSON.stringify(type)}. Send application/json`)
+}
+
+/** A request's body. Throws `tooLarge` as soon as it is known to have more bytes than `bytesMax`. */
+async function readBytes(c: HttpContext, bytesMax: number, tooLarge: () => RefusedError): Promise<Buffer> {
+  const { incoming, outgoing } = c.env
+  const refuse = () => {
+    // Otherwise the rest of the body would be read, and ignored.
+    outgoing.setHeader('connection', 'close')
+    return tooLarge()
+  }
+  if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) throw refuse()
+  if (incoming.headers.expect !== undefined) outgoing.writeContinue()
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of c.env.incoming as AsyncIterable<Uint8Array>) {
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
     length += chunk.length
-    if (length > bytesMax) {
-      throw new RefusedError('BAD_REQUEST', `The body has more than the maximum of ${bytesMax} bytes`)
-    }
+    if (length > bytesMax) throw refuse()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, length)
+}
+
+function bodyTooLarge(): RefusedError {
+  return new RefusedError('BAD_REQUEST', `The body has more than the maximum of ${BODY_BYTES_MAX} bytes`)
 }
 
 /** The fields that every change may have. */
@@ -62,7 +86,8 @@ export function deployIn(body: Body): DeployRequest {
   const artefact = textIn(body, 'artefact')
   if (artefact === undefined) throw badField('artefact', 'the id of an artefact', undefined)
   const settings = body['settings'] ?? {}
-  if (typeof settings !== 'object' || settings === null) throw badField('settings', 'an object', settings)
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
+    throw badField('settings', 'an object', settings)
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
@@ -83,8 +108,9 @@ export function scaleIn(body: Body): ScaleRequest {
 
 function boundsIn(auto: unknown): JobSettings['auto'] {
   if (auto === undefined || auto === null) return null
-  if (typeof auto !== 'object' || !('min' in auto && 'max' in auto)) throw badField('auto', 'a min and a max', auto)
-  return { min: Number(auto.min), max: Number(auto.max) }
+  const { min, max }: Body = typeof auto === 'object' ? { ...auto } : {}
+  if (typeof min === 'number' && typeof max === 'number') return { min, max }
+  throw badField('auto', 'a min and a max', auto)
 }
 
 /** Their values are checked where they are used. */
@@ -108,7 +134,7 @@ function textIn(body: Body, name: string): string | undefined {
 
 function namesIn(body: Body, name: string): readonly string[] {
   const names = body[name] ?? []
-  if (Array.isArray(names) && names.every((each) => typeof each === 'string')) return names
+  if (Array.isArray(names) && names.every((each) => typeof each === 'string' && isValidName(each))) return names
   throw badField(name, 'a list of names', names)
 }
 

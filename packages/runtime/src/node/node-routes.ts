@@ -1,38 +1,41 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { type JobReport, type LogLine, RefusedError, RetriableError } from '@millrace/core'
+import { type JobReport, RefusedError, RetriableError, type Timers } from '@millrace/core'
 import { Hono } from 'hono'
 import { answer, answerError } from '../http/answer.ts'
+import { cutUnlessTaken } from '../http/cut-unless-taken.ts'
 import type { Http, HttpContext } from '../http/http-context.ts'
 import { errorBody } from '../http/http-error.ts'
 import { Places } from '../http/places.ts'
-import { integer, parseQuery, type Query } from '../http/query-parameters.ts'
+import { parseQuery } from '../http/query-parameters.ts'
 import { serverClosing } from '../http/server-closing.ts'
-import { whenGone } from '../http/when-gone.ts'
-import { ARTEFACT_TRANSFER_BYTES_MAX } from './artefacts/transfer.ts'
+import { gone } from '../http/when-gone.ts'
 import { forward } from './forward.ts'
-import { LOG_BUFFER_BYTES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX, LOG_STREAMS_MAX } from './limits.ts'
-import type { Node, OnProgress } from './node.ts'
-import { AUTHOR_FIELDS, authorIn, type Body, deployIn, flagIn, readBody, readBytes, scaleIn } from './node-requests.ts'
-
-/** What a node's server answers from. */
-export interface NodeSources {
-  readonly node: Node
-  /** What `GET /node` answers. */
-  readonly about: () => object
-  /** Aborts when the server closes. */
-  readonly closing: AbortSignal
-}
+import { HISTORIES_MAX, UPLOADS_MAX } from './limits.ts'
+import { LINES_HEADERS } from './lines-headers.ts'
+import { logsRoute } from './logs-route.ts'
+import type { OnProgress } from './node.ts'
+import {
+  AUTHOR_FIELDS,
+  authorIn,
+  type Body,
+  deployIn,
+  flagIn,
+  readArtefactText,
+  readBody,
+  scaleIn,
+} from './node-requests.ts'
+import type { NodeSources } from './node-sources.ts'
 
 /** The HTTP API of a node; `docs/reference/http.md` describes it. */
 export function nodeRoutes(sources: NodeSources): Hono<Http> {
-  const { node, closing } = sources
+  const { node, closing, timers, forwardSilenceMsMax } = sources
   const app = new Hono<Http>()
   const nameIn = (c: HttpContext) => c.req.param('job') ?? ''
   const change = (fields: readonly string[], run: (name: string, body: Body, on: OnProgress) => Promise<JobReport>) => {
     return async (c: HttpContext) => {
       parseQuery(c.req.url, [])
       const body = await readBody(c, [...fields, ...AUTHOR_FIELDS])
-      return answerSteps(c, (onProgress) => run(nameIn(c), body, onProgress))
+      return answerSteps(c, timers, (onProgress) => run(nameIn(c), body, onProgress))
     }
   }
   app.use(async (_c, next) => {
@@ -41,18 +44,29 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   })
   app.onError((error, c) => answerError(c, error))
   app.notFound((c) => answerError(c, noSuchPath(c.req.path)))
-  app.get('/node', (c) => answerJson(c, sources.about()))
-  app.get('/jobs', (c) => answerJson(c, { jobs: node.jobs }))
-  app.get('/jobs/:job', (c) => answerJson(c, node.job(nameIn(c))))
-  app.get('/jobs/:job/history', async (c) => answerJson(c, { history: await node.history(nameIn(c)) }))
+  const histories = new Places(HISTORIES_MAX, tooManyHistories)
+  const uploads = new Places(UPLOADS_MAX, tooManyUploads)
+  app.get('/node', (c) => answerJson(c, timers, sources.about()))
+  app.get('/jobs', (c) => answerJson(c, timers, { jobs: node.jobs }))
+  app.get('/jobs/:job', (c) => answerJson(c, timers, node.job(nameIn(c))))
+  app.get('/jobs/:job/history', (c) => {
+    parseQuery(c.req.url, [])
+    return histories.hold(async () => {
+      answerJson(c, timers, { history: await node.history(nameIn(c)) })
+      await gone(c.env.outgoing)
+      return RESPONSE_ALREADY_SENT
+    })
+  })
   const answerLogs = logsRoute(sources)
   app.get('/jobs/:job/logs', (c) => answerLogs(c, node.withLog(nameIn(c))))
-  app.get('/jobs/:job/views', (c) => forward(c, node.job(nameIn(c)), pathAfter(c, nameIn(c))))
-  app.get('/jobs/:job/views/:view/:what', (c) => forward(c, node.job(nameIn(c)), pathAfter(c, nameIn(c))))
-  app.post('/artefacts', async (c) => {
+  const passOn = (c: HttpContext) => forward(c, node.job(nameIn(c)), pathAfterJob(c), forwardSilenceMsMax)
+  app.get('/jobs/:job/views', passOn)
+  app.get('/jobs/:job/views/:view/:what', passOn)
+  app.post('/artefacts', (c) => {
     parseQuery(c.req.url, [])
-    return answerJson(c, {
-      artefact: await node.storeArtefact((await readBytes(c, ARTEFACT_TRANSFER_BYTES_MAX)).toString('latin1')),
+    return uploads.hold(async () => {
+      const artefact = await node.storeArtefact(await readArtefactText(c))
+      return answerJson(c, timers, { artefact })
     })
   })
   app.post(
@@ -84,35 +98,36 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
     const body = await readBody(c, ['purge', ...AUTHOR_FIELDS])
-    return answerJson(c, await node.undeploy(nameIn(c), flagIn(body, 'purge'), authorIn(body)))
+    return answerJson(c, timers, await node.undeploy(nameIn(c), flagIn(body, 'purge'), authorIn(body)))
   })
   return app
 }
 
-function answerJson(c: HttpContext, value: object): Response {
-  return answer(c, JSON.stringify(value))
+function answerJson(c: HttpContext, timers: Timers, value: object): Response {
+  parseQuery(c.req.url, [])
+  const sent = answer(c, JSON.stringify(value))
+  cutUnlessTaken(c.env.outgoing, timers)
+  return sent
 }
 
-/** The rest of the path, after the job, with the query as it came. */
-function pathAfter(c: HttpContext, job: string): string {
-  const { url = '' } = c.env.incoming
-  return url.slice(`/jobs/${encodeURIComponent(job)}`.length)
-}
-
-const STREAM_HEADERS = {
-  'content-type': 'application/x-ndjson; charset=utf-8',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
+/** The rest of the path after `/jobs/<job>`, with the query, as it came: the name of the job may be encoded in several ways. */
+function pathAfterJob({ env: { incoming } }: HttpContext): string {
+  const { url = '' } = incoming
+  return url.slice(url.indexOf('/', '/jobs/'.length))
 }
 
 /**
  * Answers a change with lines of JSON: `{"step":"…"}` as it goes on, and at last `{"job":{…}}`, or `{"error":{…}}` if it failed. A
  * change that is refused before its first step gets an ordinary error. A client that goes away does not end the change.
  */
-async function answerSteps(c: HttpContext, run: (onProgress: OnProgress) => Promise<JobReport>): Promise<Response> {
+async function answerSteps(
+  c: HttpContext,
+  timers: Timers,
+  run: (onProgress: OnProgress) => Promise<JobReport>,
+): Promise<Response> {
   const { outgoing } = c.env
   const write = (line: object) => {
-    if (!outgoing.headersSent) outgoing.writeHead(200, STREAM_HEADERS)
+    if (!outgoing.headersSent) outgoing.writeHead(200, LINES_HEADERS)
     outgoing.write(`${JSON.stringify(line)}\n`)
   }
   try {
@@ -123,66 +138,21 @@ async function answerSteps(c: HttpContext, run: (onProgress: OnProgress) => Prom
     write({ error: errorBody(error) })
   }
   outgoing.end()
+  cutUnlessTaken(outgoing, timers)
   return RESPONSE_ALREADY_SENT
 }
 
-const LEVELS: readonly string[] = ['info', 'warning', 'error']
-
-function logsRoute({ node, closing }: NodeSources) {
-  const streams = new Places(LOG_STREAMS_MAX, tooManyFollowers)
-  return async (c: HttpContext, job: string): Promise<Response> => {
-    const query = parseQuery(c.req.url, ['lines', 'container', 'level', 'follow'])
-    const wanted = wantedLines(query)
-    const lines = integer(query, 'lines', `0 to ${LOG_LINES_MAX}`, 0, LOG_LINES_MAX) ?? LOG_LINES_DEFAULT
-    const { outgoing } = c.env
-    const write = (line: LogLine) => {
-      if (!wanted(line)) return
-      if (outgoing.writableLength > LOG_BUFFER_BYTES_MAX) outgoing.destroy()
-      else outgoing.write(`${JSON.stringify(line)}\n`)
-    }
-    await streams.hold(async () => {
-      outgoing.writeHead(200, STREAM_HEADERS)
-      const last = node.logs.last(job, LOG_LINES_MAX).filter(wanted)
-      for (const line of last.slice(last.length - Math.min(lines, last.length))) write(line)
-      if (query.get('follow') === 'true') await followed(node, job, write, outgoing, closing)
-      outgoing.end()
-    })
-    return RESPONSE_ALREADY_SENT
-  }
-}
-
-/** Which lines a request wants: of one container, and of a level or above. */
-function wantedLines(query: Query): (line: LogLine) => boolean {
-  const container = query.get('container')
-  const level = query.get('level') ?? 'info'
-  const lowest = LEVELS.indexOf(level)
-  if (lowest < 0) throw new RefusedError('BAD_REQUEST', `Parameter level must be one of ${LEVELS.join(', ')}`)
-  return (line) => (container === undefined || line.container === container) && LEVELS.indexOf(line.level) >= lowest
-}
-
-function followed(
-  node: Node,
-  job: string,
-  write: (line: LogLine) => void,
-  outgoing: HttpContext['env']['outgoing'],
-  closing: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const leave = node.logs.follow(job, write)
-    const end = () => {
-      leave()
-      closing.removeEventListener('abort', end)
-      resolve()
-    }
-    closing.addEventListener('abort', end)
-    whenGone(outgoing, end)
-  })
-}
-
-function tooManyFollowers(): RetriableError {
+function tooManyHistories(): RetriableError {
   return new RetriableError(
-    'TOO_MANY_STREAMS',
-    `The node accepts ${LOG_STREAMS_MAX} clients that read logs, and has that many. Close one, then retry`,
+    'TOO_MANY_QUERIES',
+    `The node accepts ${HISTORIES_MAX} clients that read a history, and has that many. Retry in a moment`,
+  )
+}
+
+function tooManyUploads(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_UPLOADS',
+    `The node receives ${UPLOADS_MAX} artefacts at a time, and does so now. Retry when one of them is stored`,
   )
 }
 

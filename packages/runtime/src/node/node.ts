@@ -2,6 +2,7 @@ import {
   type Author,
   type DeploymentEvent,
   type Env,
+  FatalError,
   type JobReport,
   type JobSettings,
   type Log,
@@ -12,6 +13,7 @@ import { findTraces, resetJob } from '../reset-job.ts'
 import type { Artefact } from './artefacts/artefact.ts'
 import {
   artefactDirectory,
+  isArtefactId,
   listArtefacts,
   readArtefact,
   removeArtefact,
@@ -148,11 +150,20 @@ export class Node {
 
   /**
    * Stores an artefact that was sent as text (`encodeArtefact`), and returns its id. Throws `ARTEFACT_DAMAGED`,
-   * `ARTEFACT_VERSION` and `ARTEFACT_TOO_LARGE`.
+   * `ARTEFACT_VERSION`, `ARTEFACT_TOO_LARGE`, and `SYSTEM_CALL_FAILED` if it cannot be written: then nothing of it is stored.
    */
   async storeArtefact(text: string): Promise<string> {
     const artefact = decodeArtefact(text)
-    await writeArtefact(this.#options.env.files, this.#options.data, artefact)
+    try {
+      await writeArtefact(this.#options.env.files, this.#options.data, artefact)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new FatalError(
+        'SYSTEM_CALL_FAILED',
+        `The artefact cannot be stored: ${reason}. Free some space, or check the disk, and deploy the job again`,
+        { cause },
+      )
+    }
     return artefact.id
   }
 
@@ -253,6 +264,12 @@ export class Node {
 
   #artefact(id: string): Artefact {
     const { env, data } = this.#options
+    if (!isArtefactId(id)) {
+      throw new RefusedError(
+        'ARTEFACT_MISSING',
+        `${JSON.stringify(id)} is not the id of an artefact. Deploy the job again`,
+      )
+    }
     return readArtefact(env.files, artefactDirectory(data, id))
   }
 

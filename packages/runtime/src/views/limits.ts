@@ -55,9 +55,6 @@ export const QUERIES_WAITING_MAX = 256
 /** Queries that wait for a position (`after`) at a time: half of the connections stay free for others. */
 export const WAITS_MAX = 256
 
-/** A client has this long to take an answer: 4 MiB at 140 kB/s. Then it is cut off, and the memory of its answer is free. */
-export const ANSWER_MS_MAX = 30_000
-
 /** How long `after` waits unless the request gives another time: many commit intervals. */
 export const WAIT_DEFAULT_MS = 5_000
 

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { ANSWER_MS_MAX, QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX } from './limits.ts'
+import { ANSWER_MS_MAX } from '../http/limits.ts'
+import { QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX } from './limits.ts'
 import { QueryBudget } from './query-budget.ts'
 import { HandTimers } from './testing/hand-timers.ts'
 

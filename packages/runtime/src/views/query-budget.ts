@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { RetriableError, type Timers } from '@millrace/core'
+import { cutUnlessTaken } from '../http/cut-unless-taken.ts'
 import { whenGone } from '../http/when-gone.ts'
-import { ANSWER_MS_MAX, QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX, WAITS_MAX } from './limits.ts'
+import { QUERIES_BYTES_MAX, QUERIES_WAITING_MAX, QUERY_WAIT_MS_MAX, WAITS_MAX } from './limits.ts'
 
 interface Waiting {
   readonly bytes: number
@@ -116,9 +117,7 @@ export class QueryShare {
   /** The query is answered with this many bytes, which the client has to take in time. */
   answers(bytes: number): void {
     this.holds(bytes)
-    const cut = this.#timers.after(ANSWER_MS_MAX, () => this.#response.req.socket.destroy())
-    this.#response.once('finish', () => cut.cancel())
-    whenGone(this.#response, () => cut.cancel())
+    cutUnlessTaken(this.#response, this.#timers)
   }
 
   end(): void {

@@ -1,7 +1,7 @@
-import type { Env, JobStatus } from '@millrace/core'
+import { type Env, type JobStatus, RefusedError } from '@millrace/core'
 import { answerUnreadable } from '../http/answer.ts'
 import type { ConnectionLimits, HttpEndpoint, ListenPlace } from '../http/http-endpoint.ts'
-import { loopbackAddress } from '../http/listen-address.ts'
+import { loopbackAddress, urlHost } from '../http/listen-address.ts'
 import { Places } from '../http/places.ts'
 import { guarded, requireOrigins } from '../http/request-guard.ts'
 import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
@@ -58,7 +58,7 @@ export interface ViewServer {
  */
 export async function startViewServer(options: ViewServerOptions): Promise<ViewServer> {
   const { job, views, status, env, host = '127.0.0.1', port = 0, token, socket, allowOrigins = [] } = options
-  const address = loopbackAddress(host)
+  const address = viewAddress(host)
   requireOrigins(allowOrigins)
   const closing = new AbortController()
   // Loaded only now: these modules take as long to load as everything else that a job needs, and many jobs serve no views.
@@ -79,7 +79,8 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     await Promise.all(endpoints.map((endpoint) => endpoint.close()))
   }
   const open = async (place: ListenPlace, listenerToken: string | null) => {
-    const listener = guarded(answer, { token: listenerToken, allowOrigins })
+    const access = { server: 'job', token: listenerToken, allowOrigins, allowHosts: [] } as const
+    const listener = guarded(answer, access, env.clock)
     const endpoint = await openEndpoint(place, listener, env, options.limits)
     endpoints.push(endpoint)
     return endpoint
@@ -88,7 +89,7 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     const { port: bound } = await open({ address, port }, token)
     if (socket !== undefined) await open({ socket }, null)
     let closed: Promise<void> | undefined
-    const url = `http://${address === '::1' ? '[::1]' : address}:${bound}`
+    const url = `http://${urlHost(address)}:${bound}`
     return {
       url,
       address: socket === undefined ? url : `${SOCKET_SCHEME}${socket}`,
@@ -101,4 +102,15 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
     await close()
     throw error
   }
+}
+
+/** Only this machine itself: without TLS, others could read the token and every answer on the way. */
+function viewAddress(host: string): string {
+  const address = loopbackAddress(host)
+  if (address !== undefined) return address
+  throw new RefusedError(
+    'ADDRESS_REFUSED',
+    `The view server listens only on addresses of this machine, not on ${JSON.stringify(host)}, because it has no TLS. ` +
+      'Listen on 127.0.0.1, and reach the views from another machine through a node ("millrace up --host") or an SSH tunnel',
+  )
 }

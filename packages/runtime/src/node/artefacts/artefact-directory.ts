@@ -17,6 +17,11 @@ export function artefactDirectory(data: string, id: string): string {
   return `${artefactsDirectory(data)}/${id}`
 }
 
+/** Whether a text that came with a request is the id of an artefact, and not a path. */
+export function isArtefactId(text: string): boolean {
+  return ID.test(text)
+}
+
 function artefactsDirectory(data: string): string {
   return `${data}/node/artefacts`
 }
@@ -34,16 +39,26 @@ export async function writeArtefact(files: FileSystem, data: string, artefact: A
     if (!isWhole(files, target)) {
       const fresh = `${directory}/${NEW_DIRECTORY}`
       files.removeTree(fresh)
-      files.makeDirectory(fresh)
-      for (const [name, content] of artefact.contents) await writeFile(files, `${fresh}/${name}`, content)
-      await writeFile(files, `${fresh}/${MANIFEST_FILE}`, formatManifest(artefact.manifest))
-      await files.syncDirectory(fresh)
+      try {
+        await writeContents(files, fresh, artefact)
+      } catch (error) {
+        // It would take the space that is missing.
+        files.removeTree(fresh)
+        throw error
+      }
       files.removeTree(target)
       files.rename(fresh, target)
     }
     // Also if it was there already: the process that renamed it may have died before this step.
     await files.syncDirectory(directory)
   })
+}
+
+async function writeContents(files: FileSystem, directory: string, { contents, manifest }: Artefact): Promise<void> {
+  files.makeDirectory(directory)
+  for (const [name, content] of contents) await writeFile(files, `${directory}/${name}`, content)
+  await writeFile(files, `${directory}/${MANIFEST_FILE}`, formatManifest(manifest))
+  await files.syncDirectory(directory)
 }
 
 /** Reads an artefact from its directory, and checks every byte. Throws `ARTEFACT_MISSING`, `ARTEFACT_VERSION`, `ARTEFACT_DAMAGED`. */
@@ -66,7 +81,7 @@ export function readArtefact(files: FileSystem, directory: string): Artefact {
 /** The ids of the artefacts in a data directory, in order. They are not checked. */
 export function listArtefacts(files: FileSystem, data: string): string[] {
   const directory = artefactsDirectory(data)
-  return files.stat(directory) === undefined ? [] : files.list(directory).filter((name) => ID.test(name))
+  return files.stat(directory) === undefined ? [] : files.list(directory).filter(isArtefactId)
 }
 
 /** Removes an artefact, durably. An artefact that does not exist is not an error. A process that has loaded it needs it no more. */
@@ -74,7 +89,7 @@ export async function removeArtefact(files: FileSystem, data: string, id: string
   const directory = artefactsDirectory(data)
   const target = artefactDirectory(data, id)
   // An id may come from a request: it must not be a path.
-  if (!ID.test(id) || files.stat(target) === undefined) return
+  if (!isArtefactId(id) || files.stat(target) === undefined) return
   await withLock(files, directory, async () => {
     const removed = `${directory}/${REMOVED_DIRECTORY}`
     files.removeTree(removed)

@@ -1,4 +1,5 @@
 import { RefusedError } from '@millrace/core'
+import { isValidName } from '@millrace/core/internal'
 import {
   ARTEFACT_BYTES_MAX,
   ARTEFACT_FORMAT,
@@ -62,6 +63,8 @@ function isManifest(json: unknown): json is ArtefactManifest {
   const { job, plan, millrace, source, externals, files, description } = json
   return (
     [job, plan, millrace, source].every(isText) &&
+    // It becomes the name of a folder.
+    isValidName(String(job)) &&
     isListOf(externals, isExternal) &&
     isListOf(files, isFile) &&
     hasCode(files) &&

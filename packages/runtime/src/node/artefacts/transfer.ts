@@ -29,13 +29,7 @@ export function encodeArtefact({ id, manifest, contents }: Artefact): string {
  * `ARTEFACT_TRANSFER_BYTES_MAX`. Throws `ARTEFACT_TOO_LARGE`, `ARTEFACT_VERSION`, `ARTEFACT_DAMAGED`.
  */
 export function decodeArtefact(text: string): Artefact {
-  if (text.length > ARTEFACT_TRANSFER_BYTES_MAX) {
-    throw new RefusedError(
-      'ARTEFACT_TOO_LARGE',
-      `The received artefact has ${text.length} bytes, and at most ${ARTEFACT_TRANSFER_BYTES_MAX} are allowed. Read large files from ` +
-        'the disk or a topic when the job runs',
-    )
-  }
+  if (text.length > ARTEFACT_TRANSFER_BYTES_MAX) throw artefactTooLarge()
   const transfer = parsed(text)
   const place = 'The received artefact'
   if (!isTransfer(transfer)) throw damagedArtefact(place, 'it does not have an id, a manifest and files')
@@ -52,6 +46,15 @@ export function decodeArtefact(text: string): Artefact {
     throw damagedArtefact(place, 'it has files that its manifest does not list')
   }
   return artefact
+}
+
+/** The error for a transferred artefact that is larger than `ARTEFACT_TRANSFER_BYTES_MAX`. */
+export function artefactTooLarge(): RefusedError {
+  return new RefusedError(
+    'ARTEFACT_TOO_LARGE',
+    `The received artefact has more than the ${ARTEFACT_TRANSFER_BYTES_MAX} bytes that are allowed. Read large files from the disk ` +
+      'or a topic when the job runs',
+  )
 }
 
 function base64(content: Uint8Array): string {
