@@ -155,6 +155,23 @@ test('a person is asked on the terminal what becomes of a store, and Ctrl-C work
   await terminal.shows(/windows has stopped: \d+ records? committed/)
 })
 
+test('a job that cannot start, or whose process ends, is reported, and the next change starts it', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = shopFolder()
+  folder.write('price.ts', price('"ten"'))
+  const started = dev(folder, ['--data', folder.data])
+  await started.line(/JOB_FILE_BROKEN: [\s\S]*Nothing runs now\. The next change of a file starts the job/)
+  const ending = '  if (pieces === 13) process.exit(7)\n  return pieces\n'
+  folder.write('price.ts', `export function price(pieces: number): number {\n${ending}}\n`)
+  await started.line(/price\.ts changed\n[\s\S]*started shop/)
+  await produce(folder, 'a', 1, 13)
+  await started.line(/CONTAINER_ENDED: The process of the job ended with exit code 7, [\s\S]*Nothing runs now/)
+  folder.write('price.ts', price('1'))
+  await started.line(/price\.ts changed\nreloaded shop/)
+  await becomes(folder.data, 'priced', 'a', 14)
+})
+
 test('a version that loops without an end is killed when a change replaces it, and no record is lost', {
   timeout: TIMEOUT_MS,
 }, async () => {

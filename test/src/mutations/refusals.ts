@@ -24,6 +24,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/BAD_INPUT': [
     `${CLI}/jobs/job-token.test.ts`,
     `${CLI}/protect-data.test.ts`,
+    'test/src/dev/output.test.ts#only what',
     `${BAD_INPUT}#event time is a year|that is a folder|one must be chosen`,
     `${CLI}/jobs/announced-jobs.test.ts`,
     `${STOPPED_JOBS}#several have had`,
@@ -69,7 +70,11 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'connectors/BACKUP_DAMAGED': [`${FILE_LOG}/backup/backup.test.ts`],
   'connectors/BACKUP_INCOMPLETE': [`${FILE_LOG}/backup/backup.test.ts`],
   'connectors/DATA_VERSION': [`${FILE_LOG}/data-directory.test.ts`, `${FILE_LOG}/backup/backup.test.ts`],
-  'connectors/FILE_MISSING': [`${BAD_INPUT}#a log to verify`, `${FILE_LOG}/backup/backup.test.ts`],
+  'connectors/FILE_MISSING': [
+    `${BAD_INPUT}#a log to verify`,
+    `${FILE_LOG}/backup/backup.test.ts#holds anything`,
+    `${FILE_LOG}/backup/fork-log.test.ts#not a data directory`,
+  ],
   'connectors/JOB_CHANGED': [MEMORY_LOG, `${FILE_LOG}/file-log.test.ts`],
   'connectors/JOB_RUNNING': [
     MEMORY_LOG,
@@ -199,7 +204,11 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   ],
   'cli/NODE_NOT_RUNNING': [`${NODE}/daemon.test.ts#without a node`],
   'cli/NODE_ENDED': [`${NODE}/daemon.test.ts#cannot start in the background`],
-  'cli/CONTAINER_ENDED': [`${NODE}/daemon.test.ts#heap is full`, `packages/cli/src/node/start-container.test.ts`],
+  'cli/CONTAINER_ENDED': [
+    `${NODE}/daemon.test.ts#heap is full`,
+    `packages/cli/src/node/start-container.test.ts#is killed|a request to stop`,
+    'test/src/dev/edits.test.ts#whose process ends',
+  ],
   'runtime/JOB_MISSING': [`${NODE}/node-server.test.ts`],
   'runtime/JOB_BUSY': [`${NODE}/node.test.ts`],
   'runtime/NODE_RUNNING': [`${NODE}/supervision.test.ts`],

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { JobStatus } from '@millrace/core'
 import { Subject } from 'rxjs'
+import { withCode } from '../report-error.ts'
 import { LAST_COMMIT_MS } from './end-with-parent.ts'
 import {
   isFromVersion,
@@ -60,9 +61,8 @@ export class VersionChild {
         loaded.resolve({ failure: reason })
         running.resolve(undefined)
       }
-      child.once('error', ({ message }) => {
-        if (child.pid === undefined)
-          end({ code: 'SYSTEM_CALL_FAILED', message: `The process cannot be started: ${message}` })
+      child.once('error', (error) => {
+        if (child.pid === undefined) end(withCode(error))
       })
       // Comes after everything that the process has printed.
       child.once('close', (code, signal) => end(failureOf(code, signal)))

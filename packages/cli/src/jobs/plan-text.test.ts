@@ -65,6 +65,13 @@ If it runs now, start it with --upgrade: all its tasks move at once when the for
 const REFUSED = `The start of job delays is refused.
 To compute everything again ("millrace reset delays", or beside it as .withVersion(2)), the job reads at most 3 records of topic flights.`
 
+test('on a terminal a plan has colours, and what comes from the job is escaped', async () => {
+  const plan = await planJob(job('delays', counts), { log, env: nodeEnv() })
+  const steps = { added: ['map "\u001b[2J"'], removed: [], changed: [] }
+  const text = planText({ ...plan, steps }, pc.createColors(true))
+  expect(text).toContain('\u001b[1mSteps\u001b[22m\n  \u001b[32m+\u001b[39m map "\\u001b[2J"\n')
+})
+
 test('the plan of a job that has not run lists what is made', async () => {
   expect(await shown(job('delays', counts, spread(2)))).toBe(`
 Stores

@@ -28,13 +28,13 @@ export function planText(plan: JobPlan, colors: Io['colors']): string {
 /** The losses of stores that a start needs consent to, as the plan shows them. */
 export function lossText({ stores }: JobPlan, colors: Io['colors']): string {
   const lost = stores.filter(({ acceptLoss, accepted }) => acceptLoss && !accepted)
-  const lines = lost.flatMap(storeLines)
-  const shown = lines.map((line) => ({ ...line, name: printable(line.name), texts: line.texts.map(printable) }))
-  return section('Stores', shown, colors)
+  return section('Stores', lost.flatMap(storeLines), colors)
 }
 
-function section(title: string, lines: readonly PlanLine[], colors: Io['colors']): string {
-  if (lines.length === 0) return ''
+/** What comes from the job is escaped here: later, the colours would be escaped too. */
+function section(title: string, unescaped: readonly PlanLine[], colors: Io['colors']): string {
+  if (unescaped.length === 0) return ''
+  const lines = unescaped.map(({ mark, name, texts }) => ({ mark, name: printable(name), texts: texts.map(printable) }))
   const width = Math.max(...lines.map(({ name, texts }) => (texts.length === 0 ? 0 : name.length)))
   const shown = lines.flatMap(({ mark, name, texts: [first = '', ...others] }) => [
     `  ${colorOf(mark, colors)(mark)} ${name.padEnd(width)}  ${first}`.trimEnd(),

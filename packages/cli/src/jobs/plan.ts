@@ -71,7 +71,7 @@ export async function printPlan(io: Io, job: Job, options: PlanRequest, before?:
       acceptLoss: options.acceptLoss,
       ...(former !== undefined && { before: former }),
     })
-    const shown = options.json === true ? jsonLine(io, made) : printableLines(planText(made, io.colors))
+    const shown = options.json === true ? jsonLine(io, made) : planText(made, io.colors)
     io.stdout.write(`${shown}\n`)
     const [first, ...others] = made.refusals
     if (first === undefined) return
