@@ -209,6 +209,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/PAGE_LOOKS_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
   'runtime/PAGE_LOOK_BYTES_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
   'runtime/PAGE_MS_MAX': { becomes: NO_BOUND, tests: [HEAVY_QUERIES] },
+  'runtime/PAGE_RESERVED_BYTES_MIN': { becomes: '2 ** 30', tests: [`${VIEWS}/answer-room.test.ts`] },
+  'runtime/VALUE_RESERVED_BYTES_MIN': { becomes: '2 ** 30', tests: [`${VIEWS}/answer-room.test.ts`] },
   'runtime/PAGE_RESERVED_BYTES': { becomes: '0', tests: [HEAVY_QUERIES] },
   'runtime/QUERIES_BYTES_MAX': {
     uses: [['+ bytes <= QUERIES_BYTES_MAX', '+ bytes > 0']],

@@ -4,9 +4,8 @@ import { answer } from '../http/answer.ts'
 import type { HttpContext } from '../http/http-context.ts'
 import { badRequest, flag, integer, parseQuery, type Query, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
-import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX, PAGE_RESERVED_BYTES } from './limits.ts'
+import { PAGE_BYTES_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PAGE_MS_MAX } from './limits.ts'
 import { decodeCursor, encodeCursor, orderName } from './page-cursor.ts'
-import type { QueryShare } from './query-budget.ts'
 import { findPage, type PageEffort } from './read-view.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
@@ -62,24 +61,33 @@ async function answerPage(
   const bytes = integer(query, 'bytes', `a number of bytes from 1 to ${PAGE_BYTES_MAX}`, 1, PAGE_BYTES_MAX)
   const cursor = query.get('cursor')
   const order = orderName(view, bounds)
+  const entries = limit ?? PAGE_LIMIT_DEFAULT
+  const room = sources.rooms.roomFor(view, entries)
   const range = {
     ...bounds,
     ...windowBounds(view, query),
     reverse: flag(query, 'reverse'),
     ...(cursor !== undefined && { after: decodeCursor(order, cursor) }),
-    limit: limit ?? PAGE_LIMIT_DEFAULT,
-    ...(bytes !== undefined && { bytesMax: bytes }),
+    limit: entries,
+    bytesMax: Math.min(bytes ?? room.bytesMax, room.bytesMax),
   }
   refuseStaleWait(query)
   const client = c.req.raw.signal
   const wanted = await waitAsRequested(view, sources, query, client)
   await answerFrom(view, sources, query, client, async (queried) => requireFound(queried))
-  const share = await budgetOf(sources, query).admit(c.env.outgoing, PAGE_RESERVED_BYTES)
+  const share = await budgetOf(sources, query).admit(c.env.outgoing, room.reservedBytes)
   // The sources that the page is read from: they may have changed during the wait for room.
   return answerFrom(view, sources, query, client, async (queried) => {
     const { here, remote, answerFields } = requireFound(queried)
-    const effort = { ...effortOf(sources, share), placed: flag(query, 'order') }
+    let heldBytes = 0
+    const holds = (held: number) => {
+      heldBytes = held
+      // The stored bytes, their JSON, and the answer as text and as bytes.
+      share.holds(Math.max(room.reservedBytes, 4 * held))
+    }
+    const effort = { ...effortOf(sources), holds, placed: flag(query, 'order') }
     const { value: page, position } = await findPage(view, range, effort, [...here, ...remote])
+    sources.rooms.read(view, heldBytes, page.entries.length)
     requireReflected(view, wanted, position)
     const text = formatPosition(position)
     const rest = {
@@ -94,12 +102,10 @@ async function answerPage(
   })
 }
 
-function effortOf({ env }: RouteSources, share: QueryShare): PageEffort {
+function effortOf({ env }: RouteSources): Omit<PageEffort, 'holds'> {
   const endMs = env.clock.monotonic() + PAGE_MS_MAX
   return {
     enough: () => env.clock.monotonic() > endMs,
-    // The stored bytes, their JSON, and the answer as text and as bytes.
-    holds: (bytes) => share.holds(Math.max(PAGE_RESERVED_BYTES, 4 * bytes)),
     turn: () => env.timers.turn(),
   }
 }

@@ -4,7 +4,6 @@ import { answer, answerError } from '../http/answer.ts'
 import type { HttpContext } from '../http/http-context.ts'
 import { badRequest, parseQuery, required, timeMs } from '../http/query-parameters.ts'
 import { completeness } from './completeness.ts'
-import { VALUE_RESERVED_BYTES } from './limits.ts'
 import { findEntry } from './read-view.ts'
 import type { RouteSources } from './route-sources.ts'
 import type { ServedView } from './served-view.ts'
@@ -27,7 +26,7 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
   refuseStaleWait(query)
   const client = c.req.raw.signal
   const wanted = await waitAsRequested(view, sources, query, client)
-  const share = await budgetOf(sources, query).admit(c.env.outgoing, VALUE_RESERVED_BYTES)
+  const share = await budgetOf(sources, query).admit(c.env.outgoing, sources.rooms.reservedForValue(view))
   return answerFrom(view, sources, query, client, async (queried) => {
     const { value: entry, position } = await findEntry(view, key, windowStart, [...queried.here, ...queried.remote])
     // If the entry is found here, no other part is needed.
@@ -38,7 +37,10 @@ export async function answerValue(c: HttpContext, sources: RouteSources, view: S
       return answerError(c, valueMissing(view, query.get('key'), windowStart), position, more)
     }
     const text = formatPosition(position)
-    return answer(c, JSON.stringify({ ...entry, position: text, ...more }), text, share, more.stale)
+    const json = JSON.stringify({ ...entry, position: text, ...more })
+    // The stored bytes are about as many as the characters.
+    sources.rooms.read(view, json.length, 1)
+    return answer(c, json, text, share, more.stale)
   })
 }
 

@@ -43,8 +43,14 @@ export const QUERIES_BYTES_MAX = 64 * 1024 * 1024
  */
 export const PAGE_RESERVED_BYTES = 20 * 1024 * 1024
 
+/** What a page reserves at least, however small its entries are: 256 pages at one time. */
+export const PAGE_RESERVED_BYTES_MIN = 256 * 1024
+
 /** As `PAGE_RESERVED_BYTES`, for one value of 1 MiB. */
 export const VALUE_RESERVED_BYTES = 4 * 1024 * 1024
+
+/** What a query for one value reserves at least: 64 of them at one time, which is more than a busy server answers in a turn. */
+export const VALUE_RESERVED_BYTES_MIN = 1024 * 1024
 
 /** A query waits this long for room at most: less than clients do. */
 export const QUERY_WAIT_MS_MAX = 5_000

@@ -1,5 +1,6 @@
 import type { Env, JobStatus } from '@millrace/core'
 import type { Places } from '../http/places.ts'
+import type { AnswerRooms } from './answer-room.ts'
 import type { QueryBudget } from './query-budget.ts'
 import type { ServedView } from './served-view.ts'
 
@@ -17,6 +18,8 @@ export interface RouteSources {
   readonly budget: QueryBudget
   /** What the queries for the parts of this process only may hold together. */
   readonly hereBudget: QueryBudget
+  /** How much room answers need. */
+  readonly rooms: AnswerRooms
   /** The queries that wait for a position. */
   readonly waits: Places
 }

@@ -5,6 +5,7 @@ import { loopbackAddress, urlHost } from '../http/listen-address.ts'
 import { Places } from '../http/places.ts'
 import { guarded, requireOrigins } from '../http/request-guard.ts'
 import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
+import { AnswerRooms } from './answer-room.ts'
 import { WAITS_MAX } from './limits.ts'
 import { QueryBudget, tooManyWaits } from './query-budget.ts'
 import type { ServedView } from './served-view.ts'
@@ -69,8 +70,20 @@ export async function startViewServer(options: ViewServerOptions): Promise<ViewS
   ])
   const budget = new QueryBudget(env.timers)
   const hereBudget = new QueryBudget(env.timers)
+  const rooms = new AnswerRooms()
   const waits = new Places(WAITS_MAX, tooManyWaits)
-  const { fetch } = viewRoutes({ job, views, status, env, token, closing: closing.signal, budget, hereBudget, waits })
+  const { fetch } = viewRoutes({
+    job,
+    views,
+    status,
+    env,
+    token,
+    closing: closing.signal,
+    budget,
+    hereBudget,
+    waits,
+    rooms,
+  })
   // The globals belong to the job that runs in this process.
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: answerUnreadable })
   const endpoints: HttpEndpoint[] = []
