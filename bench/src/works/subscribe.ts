@@ -16,6 +16,8 @@ const work: Work = {
     }
     return {
       async run() {
+        // Before, some subscribers were not there yet.
+        found.length = 0
         await new Promise((resolve) => setTimeout(resolve, count(options, 'runMs')))
         return found.length / 2
       },

@@ -22,7 +22,7 @@ async function valuesIn(directory: string): Promise<(string | null)[]> {
 /** Appends one record after the other until the log rejects one; returns what was acknowledged, and the error. */
 async function fill(directory: string, prefix: string): Promise<{ acknowledged: string[]; error: unknown }> {
   const log = await open(directory)
-  const writer = log.openWriter()
+  const writer = log.openWriter({ usesReserve: true })
   const to = await writer.openPartition('t', 0)
   const acknowledged: string[] = []
   try {
