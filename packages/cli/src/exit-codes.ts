@@ -35,6 +35,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   JOB_BUSY: EXIT.refused,
   NODE_RUNNING: EXIT.refused,
   DEPLOY_FAILED: EXIT.refused,
+  DRAIN_FAILED: EXIT.refused,
   PARTITION_IN_USE: EXIT.refused,
   JOB_FILE_BROKEN: EXIT.refused,
   JOB_INVALID: EXIT.refused,

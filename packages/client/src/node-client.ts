@@ -149,6 +149,11 @@ export class NodeClient {
     return this.#change(jobPath(name, 'scale'), { containers }, options)
   }
 
+  /** Processes what the inputs hold now, commits, and ends the containers. The job stays deployed. Rejects with `DRAIN_FAILED`. */
+  drain(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'drain'), {}, options)
+  }
+
   /** Commits, and ends the containers. The job stays deployed. */
   stop(name: string, options: ChangeOptions = {}): Promise<JobReport> {
     return this.#change(jobPath(name, 'stop'), {}, options)

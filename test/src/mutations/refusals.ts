@@ -177,6 +177,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/JOB_BUSY': [`${NODE}/node.test.ts`],
   'runtime/NODE_RUNNING': [`${NODE}/node.test.ts`],
   'runtime/DEPLOY_FAILED': [`${NODE}/node.test.ts`],
+  'runtime/DRAIN_FAILED': [`${NODE}/drain.test.ts`],
   'runtime/CONTAINER_ENDED': [`${NODE}/node.test.ts#ended by itself`],
   'runtime/BAD_INPUT': [`${NODE}/node.test.ts`],
   'runtime/SERVER_UNREACHABLE': [`${NODE}/node-server.test.ts#has just ended`],

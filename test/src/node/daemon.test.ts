@@ -154,6 +154,36 @@ test('a container that is started by hand shares the tasks of a deployed job', {
   expect((await container.ended).code).toBe(0)
 })
 
+test('a drained job has processed everything that its inputs held, also what one of its containers was killed over', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', SUMMING_JOB), '--containers', '2', ...data])
+  await succeed(['stop', 'summing', ...data])
+  const lines = Array.from({ length: 40_000 }, (_, at) => `${JSON.stringify({ key: `k${at % 100}`, value: 1 })}\n`)
+  await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: lines.join('') })
+  const draining = run(['drain', 'summing', ...data])
+  const running = async (): Promise<number | undefined> => {
+    const { phase, containers } = JSON.parse(await succeed(['status', 'summing', '--json', ...data]))
+    return phase === 'draining' ? containers[0]?.pid : undefined
+  }
+  let victim = await running()
+  while (victim === undefined) victim = await running()
+  process.kill(victim, 'SIGKILL')
+  expect(await draining).toMatchObject({ code: 0, stdout: expect.stringMatching(/summing is stopped/) })
+  const rows = await succeed(['query', 'sums', '--all', '--json', ...data])
+  const sums: number[] = rows
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row).value)
+  expect(sums.reduce((sum, value) => sum + value, 0)).toBe(40_003)
+  await produce(folder, 'a', 6)
+  await succeed(['start', 'summing', ...data])
+  await sumIs(folder, 'a', 7)
+})
+
 test('a unit for systemd names the data directory, and escapes what systemd would read as something else', async () => {
   const unit = await succeed(['up', '--systemd', '--data', '/srv/50% "a"/data', '--port', '4711'])
   expect(unit).toMatch(/^ExecStart=\S+ \S+ up --data "\/srv\/50%% \\"a\\"\/data" --port 4711$/m)

@@ -22,6 +22,17 @@ export function changeCommands(io: Io): readonly Command[] {
     ),
     command(
       io,
+      new Command('drain').description('Processes everything that the inputs of a job hold, and stops it.').addHelpText(
+        'after',
+        `
+What is appended to the inputs after the drain has begun is left for the next start. A window stays open if no record has passed its
+end and its grace: records that come after the next start still count in it, and its final result comes when it closes. "millrace
+stop" ends a drain that takes too long.`,
+      ),
+      (node, job, options) => node.drain(job, options),
+    ),
+    command(
+      io,
       new Command('start').description('Starts a job that was stopped, or has failed.'),
       (node, job, options) => node.start(job, options),
     ),

@@ -16,6 +16,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly commitInterval?: number
   readonly guarantee: Guarantee
   readonly startEmpty: readonly string[]
+  readonly untilEnd?: boolean
   readonly allowOrigin: readonly string[]
 }
 
@@ -36,6 +37,7 @@ export function containerCommand(io: Io): Command {
         .default('exactly-once'),
     )
     .addOption(repeatable('--start-empty <store>', 'a store that starts empty if it cannot continue; may be repeated'))
+    .option('--until-end', 'process what is in the topics now, commit, and exit')
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -96,6 +98,7 @@ async function runContainer(
     ...(options.commitInterval !== undefined && { commitIntervalMs: options.commitInterval }),
     guarantee: options.guarantee,
     startEmpty: options.startEmpty,
+    untilEnd: options.untilEnd === true,
     upgrade: true,
     signal,
     server,
@@ -106,5 +109,5 @@ async function runContainer(
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
   await running.done
-  report.ended()
+  report.ended(!signal.aborted)
 }

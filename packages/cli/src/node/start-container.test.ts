@@ -11,6 +11,7 @@ const SPEC: ContainerSpec = {
   artefact: 'f00',
   settings: { containers: 1, guarantee: 'at-least-once', commitIntervalMs: 250, heapBytesMax: 128 * 1024 * 1024 },
   startEmpty: ['totals', 'counts'],
+  untilEnd: true,
 }
 
 let directory: string
@@ -39,7 +40,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --start-empty totals --start-empty counts'.split(
+    'container f00 --data /data --guarantee at-least-once --commit-interval 250ms --start-empty totals --start-empty counts --until-end'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

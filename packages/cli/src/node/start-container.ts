@@ -87,7 +87,7 @@ class ChildContainer implements ContainerProcess {
   }
 }
 
-function argumentsOf(data: string, { artefact, settings, startEmpty }: ContainerSpec): string[] {
+function argumentsOf(data: string, { artefact, settings, startEmpty, untilEnd }: ContainerSpec): string[] {
   const { guarantee, commitIntervalMs } = settings
   return [
     'container',
@@ -99,6 +99,7 @@ function argumentsOf(data: string, { artefact, settings, startEmpty }: Container
     '--commit-interval',
     `${commitIntervalMs}ms`,
     ...startEmpty.flatMap((store) => ['--start-empty', store]),
+    ...(untilEnd ? ['--until-end'] : []),
   ]
 }
 

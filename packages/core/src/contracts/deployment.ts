@@ -18,8 +18,11 @@ export interface Release {
   readonly settings: JobSettings
 }
 
-/** What a job's containers are to be: kept running, stopped, or given up because they kept failing. */
-export type Desired = 'running' | 'stopped' | 'failed'
+/**
+ * What a job's containers are to be: kept running, stopped, given up because they kept failing, or `draining`: they process what
+ * the inputs hold, and are then stopped.
+ */
+export type Desired = 'running' | 'draining' | 'stopped' | 'failed'
 
 /** An error as a node records and reports it. */
 export interface StatedError {
@@ -42,7 +45,10 @@ export interface Deployment {
   readonly error: StatedError | null
 }
 
-/** What was done to a job. `interrupted`: a deploy was undone, since the node had ended in the middle of it. */
+/**
+ * What was done to a job. `interrupted`: a deploy was undone, since the node had ended in the middle of it. `drained`: what the
+ * inputs held when the drain began is processed.
+ */
 export type DeploymentAction =
   | 'deploy'
   | 'deployed'
@@ -50,6 +56,8 @@ export type DeploymentAction =
   | 'interrupted'
   | 'rollback'
   | 'scale'
+  | 'drain'
+  | 'drained'
   | 'stop'
   | 'start'
   | 'restart'

@@ -92,6 +92,7 @@ export const ERROR_CODES = {
   NODE_NOT_RUNNING: 'refused',
   NODE_ENDED: 'fatal',
   DEPLOY_FAILED: 'refused',
+  DRAIN_FAILED: 'refused',
   CONTAINER_ENDED: 'fatal',
   PROBLEMS_FOUND: 'refused',
   OUTPUT_FAILED: 'fatal',

@@ -14,6 +14,7 @@ import { filter, firstValueFrom } from 'rxjs'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import type { Deployments } from './deployments.ts'
+import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
 import { reportOf } from './job-report.ts'
 import { replaceContainers } from './replace-containers.ts'
@@ -44,6 +45,8 @@ export class DeployedJob {
   /** The operation that is under way; never rejects. */
   #underWay: Promise<void> = Promise.resolve()
   readonly #closing = new AbortController()
+  /** Ends the drain that is under way. */
+  #endDrain: AbortController | undefined
   #named = 0
 
   constructor(options: DeployedJobOptions) {
@@ -71,6 +74,13 @@ export class DeployedJob {
       await this.#record('interrupted', undone, NODE)
     }
     if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
+    // It may take as long as the inputs are long: the node does not wait for it.
+    if (this.#deployment?.desired === 'draining') {
+      const draining = this.#exclusive('drain', () => this.#drain(() => undefined))
+      draining.catch((error: unknown) =>
+        this.#options.logs.print(this.job, 'node', 'error', statedError(error).message),
+      )
+    }
   }
 
   /** Runs a release in place of the present one, if there is one. Throws `DEPLOY_FAILED` once everything is undone. */
@@ -137,7 +147,18 @@ export class DeployedJob {
     })
   }
 
+  /** Processes what the inputs hold, and stops the job. */
+  async drain(author: Author, onProgress: (text: string) => void): Promise<void> {
+    await this.#exclusive('drain', async () => {
+      await this.#record('drain', { ...this.#present, desired: 'draining', error: null }, author)
+      await this.#drain(onProgress)
+    })
+  }
+
+  /** Ends the containers; also a drain that is under way. */
   async stop(author: Author): Promise<void> {
+    this.#endDrain?.abort(drainFailed(this.#options.job, 'it was stopped before'))
+    if (this.#endDrain !== undefined) await this.#underWay
     await this.#exclusive('stop', async () => {
       await this.#record('stop', { ...this.#present, desired: 'stopped', error: null }, author)
       await this.#end()
@@ -182,10 +203,33 @@ export class DeployedJob {
   /** Starts the containers of what is recorded. */
   #run(startEmpty: readonly string[]): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, startEmpty)
+    const containers = this.#newContainers(release, startEmpty, this.#present.desired === 'draining')
     this.#containers = containers
     while (containers.all.length < release.settings.containers) containers.add()
     return containers
+  }
+
+  /** Replaces the containers by others that end by themselves, and waits until they have. */
+  async #drain(onProgress: (text: string) => void): Promise<void> {
+    const { job } = this.#options
+    const end = new AbortController()
+    this.#endDrain = end
+    try {
+      await this.#end()
+      onProgress('Processes what the inputs hold now')
+      await drained(job, this.#run([]), AbortSignal.any([end.signal, this.#closing.signal]))
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw nodeClosing()
+      await this.#end()
+      if (end.signal.aborted) throw error
+      const reason = statedError(error)
+      await this.#record('failed', { ...this.#present, desired: 'failed', error: reason }, NODE, reason)
+      throw error
+    } finally {
+      this.#endDrain = undefined
+    }
+    await this.#end()
+    await this.#record('drained', { ...this.#present, desired: 'stopped' }, NODE)
   }
 
   async #end(): Promise<void> {
@@ -194,7 +238,7 @@ export class DeployedJob {
     await containers?.removeAll()
   }
 
-  #newContainers(release: Release, startEmpty: readonly string[]): JobContainers {
+  #newContainers(release: Release, startEmpty: readonly string[], untilEnd = false): JobContainers {
     const { job, env, start, logs } = this.#options
     return new JobContainers({
       job,
@@ -203,6 +247,7 @@ export class DeployedJob {
       start,
       logs,
       startEmpty,
+      untilEnd,
       newName: () => `${this.#deployment?.revision ?? 0}.${++this.#named}`,
       onFailed: (containers, error) => void this.#giveUp(containers, error).catch(() => undefined),
     })

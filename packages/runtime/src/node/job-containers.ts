@@ -12,6 +12,8 @@ export interface JobContainersOptions {
   readonly logs: ContainerLogs
   /** The stores that may start empty. */
   readonly startEmpty: readonly string[]
+  /** Whether they end once everything that the inputs hold is processed. */
+  readonly untilEnd: boolean
   /** Names a container that is new, other than all that ran before it. */
   readonly newName: () => string
   /** Called when a container is given up. */
@@ -42,14 +44,14 @@ export class JobContainers {
 
   /** Adds a container, and starts it. */
   add(): NamedSlot {
-    const { job, release, start, logs, env, startEmpty, newName, onFailed } = this.#options
+    const { job, release, start, logs, env, startEmpty, untilEnd, newName, onFailed } = this.#options
     const name = newName()
     const { artefact, settings } = release
     const container = {
       name,
       slot: new ContainerSlot({
         env,
-        start: () => start({ job, container: name, artefact, settings, startEmpty }),
+        start: () => start({ job, container: name, artefact, settings, startEmpty, untilEnd }),
         print: (level, text) => logs.print(job, name, level, text),
       }),
     }

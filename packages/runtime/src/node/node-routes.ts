@@ -74,6 +74,10 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     change(['containers'], (name, body) => node.scale(name, containersIn(body), authorIn(body))),
   )
   app.post(
+    '/jobs/:job/drain',
+    change([], (name, body, onProgress) => node.drain(name, authorIn(body), onProgress)),
+  )
+  app.post(
     '/jobs/:job/stop',
     change([], (name, body) => node.stop(name, authorIn(body))),
   )
@@ -190,6 +194,6 @@ function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
     `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs and /views; ` +
-      'changes go with POST to /deploy, and to /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+      'changes go with POST to /deploy, and to /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

@@ -165,6 +165,16 @@ export class Node {
     return reported(job)
   }
 
+  /**
+   * Processes what the inputs hold now, commits, and ends the containers; the job stays deployed, and stopped. A node that ends
+   * meanwhile continues when it starts again. Throws `DRAIN_FAILED`.
+   */
+  async drain(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.drain(author, onProgress)
+    return reported(job)
+  }
+
   /** Starts a job that was stopped or has failed. */
   async start(name: string, author: Author): Promise<JobReport> {
     const job = this.#named(name)
