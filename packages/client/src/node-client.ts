@@ -8,6 +8,7 @@ import {
   type LogLevel,
   type LogLine,
   RefusedError,
+  type Savepoint,
 } from '@millrace/core'
 import { HttpTransport, type SentBody } from './http-transport.ts'
 import { field, listField, textField } from './json-fields.ts'
@@ -164,6 +165,23 @@ export class NodeClient {
     return this.#change(jobPath(name, 'start'), {}, options)
   }
 
+  /** Takes a savepoint of a job, running or not. `savepoint`: its name; default: `savepoint-1`, `savepoint-2` and so on. */
+  async savepoint(name: string, savepoint?: string, { by, why }: ChangeOptions = {}): Promise<Savepoint> {
+    const body = await this.#transport.send(jobPath(name, 'savepoint'), jsonBody({ name: savepoint, by, why }))
+    return this.#checked(() => savepointOf(field(body, 'savepoint')))
+  }
+
+  /** The savepoints of a job, the oldest first. */
+  async savepoints(name: string): Promise<readonly Savepoint[]> {
+    const body = await this.#transport.read(jobPath(name, 'savepoints'), {})
+    return this.#checked(() => listField(body, 'savepoints').map(savepointOf))
+  }
+
+  /** Rejects with `SAVEPOINT_MISSING`. */
+  async deleteSavepoint(name: string, savepoint: string, { by, why }: ChangeOptions = {}): Promise<void> {
+    await this.#transport.send(jobPath(name, 'delete-savepoint'), jsonBody({ name: savepoint, by, why }))
+  }
+
   /** Ends a job. Its topics and state stay. */
   async undeploy(name: string, { by, why }: ChangeOptions = {}): Promise<void> {
     await this.#transport.send(jobPath(name, 'undeploy'), jsonBody({ by, why }))
@@ -206,6 +224,11 @@ function jobReport(json: unknown): JobReport {
   textField(json, 'phase')
   listField(json, 'containers')
   return json as JobReport
+}
+
+function savepointOf(json: unknown): Savepoint {
+  textField(json, 'name')
+  return json as Savepoint
 }
 
 function statedError(json: unknown): Error {

@@ -47,11 +47,13 @@ export type {
   PartitionOffsets,
   PartitionReader,
   ReaderOptions,
+  TopicCopies,
   TopicDescription,
   TopicSettings,
   TransactionReach,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
+export type { Savepoint } from './contracts/savepoint.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
 export type {
   AfterFlush,

@@ -102,9 +102,9 @@ test('every other command of the documents runs in a clone that has the topics a
   const serving = await outputOf(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
-    // npm run published tries the commands of the project's guide, with the packages. Benchmarks take long, and the rest
+    // npm run published tries the commands of the guide to projects, and another test those of the guide to savepoints. Benchmarks take long, and the rest
     // are for tests.
-    .filter(({ path }) => !/guide\/project|performance|crash-tests|reliability/.test(path))
+    .filter(({ path }) => !/guide\/project|guide\/savepoints|performance|crash-tests|reliability/.test(path))
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language }) => language === 'sh')
     .flatMap(({ code }) => code.trim().split('\n'))

@@ -184,6 +184,42 @@ test('a drained job has processed everything that its inputs held, also what one
   await sumIs(folder, 'a', 7)
 })
 
+test('savepoints of a job that runs and of one that is stopped are taken, listed and deleted', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', SUMMING_JOB), '--containers', '2', ...data])
+  await sumIs(folder, 'b', 2)
+  const taken = JSON.parse(
+    await succeed(['savepoint', 'summing', 'first', '--json', '--why', 'a sale begins', ...data]),
+  )
+  expect(taken).toMatchObject({ job: 'summing', name: 'first' })
+  await produce(folder, 'a', 6)
+  await sumIs(folder, 'a', 7)
+  await succeed(['stop', 'summing', ...data])
+  await succeed(['savepoint', 'summing', ...data])
+  const list = async () => {
+    const lines = (await succeed(['savepoints', 'summing', '--json', ...data])).trim().split('\n')
+    return lines.map((line) => JSON.parse(line))
+  }
+  const [first, second] = await list()
+  const read = ({ position }: { position: { numbers: Record<string, number> } }) =>
+    Object.values(position.numbers).reduce((sum, offset) => sum + offset, 0)
+  expect([read(first), read(second)]).toEqual([2, 3])
+  const again = await run(['savepoint', 'summing', 'first', ...data])
+  expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('SAVEPOINT_EXISTS') })
+  await succeed(['savepoints', 'summing', '--delete', 'first', ...data])
+  expect((await list()).map(({ name }) => name)).toEqual([second.name])
+  expect((await run(['savepoints', 'summing', '--delete', 'first', ...data])).code).toBe(4)
+  expect(await succeed(['history', 'summing', ...data])).toMatch(
+    /savepoint first .*a sale begins\n.* stop .*\n.*savepoint savepoint-1.*\n.*delete savepoint first/,
+  )
+  await succeed(['start', 'summing', ...data])
+  await sumIs(folder, 'a', 7)
+})
+
 test('a unit for systemd names the data directory, and escapes what systemd would read as something else', async () => {
   const unit = await succeed(['up', '--systemd', '--data', '/srv/50% "a"/data', '--port', '4711'])
   expect(unit).toMatch(/^ExecStart=\S+ \S+ up --data "\/srv\/50%% \\"a\\"\/data" --port 4711$/m)

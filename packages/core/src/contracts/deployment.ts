@@ -56,6 +56,8 @@ export type DeploymentAction =
   | 'interrupted'
   | 'rollback'
   | 'scale'
+  | 'savepoint'
+  | 'delete savepoint'
   | 'drain'
   | 'drained'
   | 'stop'
@@ -78,6 +80,8 @@ export interface DeploymentRecord extends Author {
   readonly deployment: Deployment | null
   /** What made the change necessary, if an error did. */
   readonly error: StatedError | null
+  /** The savepoint that was taken or deleted, if it is about one. */
+  readonly savepoint?: string
 }
 
 /** A change that was made to a job, as its history shows it. */

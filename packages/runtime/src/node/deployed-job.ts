@@ -8,9 +8,11 @@ import {
   RefusedError,
   type Release,
   RetriableError,
+  type Savepoint,
   type StatedError,
 } from '@millrace/core'
 import { filter, firstValueFrom } from 'rxjs'
+import { deleteSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import type { Deployments } from './deployments.ts'
@@ -26,6 +28,7 @@ export interface DeployedJobOptions {
   readonly start: StartContainer
   readonly logs: ContainerLogs
   readonly deployments: Deployments
+  readonly savepoints: SavepointsOptions
   /** See `NodeOptions.healthyAfterMs`. */
   readonly healthyAfterMs: number
 }
@@ -162,6 +165,22 @@ export class DeployedJob {
     await this.#exclusive('stop', async () => {
       await this.#record('stop', { ...this.#present, desired: 'stopped', error: null }, author)
       await this.#end()
+    })
+  }
+
+  /** Takes a savepoint, whether the job runs or not. Without a name it gets a number. */
+  savepoint(name: string | undefined, author: Author): Promise<Savepoint> {
+    return this.#exclusive('savepoint', async () => {
+      const taken = await takeSavepoint(this.#options.savepoints, name)
+      await this.#record('savepoint', this.#present, author, null, taken.name)
+      return taken
+    })
+  }
+
+  async deleteSavepoint(name: string, author: Author): Promise<void> {
+    await this.#exclusive('delete savepoint', async () => {
+      await deleteSavepoint(this.#options.savepoints, name)
+      await this.#record('delete savepoint', this.#present, author, null, name)
     })
   }
 
@@ -308,12 +327,13 @@ export class DeployedJob {
     deployment: Deployment | undefined,
     author: Author,
     error: StatedError | null = null,
+    savepoint?: string,
   ): Promise<void> {
-    await this.#options.deployments.record(this.#options.job, action, deployment ?? null, author, error)
+    await this.#options.deployments.record(this.#options.job, action, deployment ?? null, author, error, savepoint)
     this.#deployment = deployment
   }
 
-  async #exclusive(operation: string, run: () => Promise<void>): Promise<void> {
+  async #exclusive<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw nodeClosing()
     if (this.#operation !== null) {
       const { job } = this.#options
@@ -325,14 +345,19 @@ export class DeployedJob {
     }
     this.#operation = operation
     const running = run()
-    this.#underWay = running.catch(() => undefined)
+    this.#underWay = running.then(
+      () => undefined,
+      () => undefined,
+    )
+    let result: T
     try {
-      await running
+      result = await running
     } finally {
       this.#operation = null
     }
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error
     if (this.#containers !== undefined && failed) await this.#giveUp(this.#containers, failed)
+    return result
   }
 }
 

@@ -66,6 +66,11 @@ export function deployIn(body: Body): DeployRequest {
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
+/** The name of a savepoint. */
+export function savepointIn(body: Body): string | undefined {
+  return textIn(body, 'name')
+}
+
 /** A number of containers. Its bounds are checked with the other settings. */
 export function containersIn(body: Body): number {
   const containers = body['containers']

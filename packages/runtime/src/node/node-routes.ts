@@ -12,7 +12,16 @@ import { ARTEFACT_TRANSFER_BYTES_MAX } from './artefacts/transfer.ts'
 import { forward } from './forward.ts'
 import { LOG_BUFFER_BYTES_MAX, LOG_LINES_DEFAULT, LOG_LINES_MAX, LOG_STREAMS_MAX } from './limits.ts'
 import type { Node, OnProgress } from './node.ts'
-import { AUTHOR_FIELDS, authorIn, type Body, containersIn, deployIn, readBody, readBytes } from './node-requests.ts'
+import {
+  AUTHOR_FIELDS,
+  authorIn,
+  type Body,
+  containersIn,
+  deployIn,
+  readBody,
+  readBytes,
+  savepointIn,
+} from './node-requests.ts'
 
 /** What a node's server answers from. */
 export interface NodeSources {
@@ -85,6 +94,21 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     '/jobs/:job/start',
     change([], (name, body) => node.start(name, authorIn(body))),
   )
+  app.get('/jobs/:job/savepoints', (c) => {
+    parseQuery(c.req.url, [])
+    return answerJson(c, { savepoints: node.savepoints(nameIn(c)) })
+  })
+  app.post('/jobs/:job/savepoint', async (c) => {
+    parseQuery(c.req.url, [])
+    const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
+    return answerJson(c, { savepoint: await node.savepoint(nameIn(c), savepointIn(body), authorIn(body)) })
+  })
+  app.post('/jobs/:job/delete-savepoint', async (c) => {
+    parseQuery(c.req.url, [])
+    const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
+    await node.deleteSavepoint(nameIn(c), savepointIn(body) ?? '', authorIn(body))
+    return answerJson(c, {})
+  })
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
     await node.undeploy(nameIn(c), authorIn(await readBody(c, AUTHOR_FIELDS)))
@@ -193,7 +217,7 @@ function tooManyFollowers(): RetriableError {
 function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
-    `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs and /views; ` +
-      'changes go with POST to /deploy, and to /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+    `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
+      'changes go with POST to /deploy, and to /savepoint, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

@@ -6,7 +6,9 @@ import {
   type JobSettings,
   type Log,
   RefusedError,
+  type Savepoint,
 } from '@millrace/core'
+import { listSavepoints, type SavepointsOptions } from '../savepoints/savepoints.ts'
 import type { Artefact } from './artefacts/artefact.ts'
 import { artefactDirectory, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
 import { decodeArtefact } from './artefacts/transfer.ts'
@@ -22,7 +24,7 @@ import { checkSettings } from './settings.ts'
 export interface NodeOptions {
   readonly log: Log
   readonly env: Env
-  /** The data directory; the node's lock, artefacts and log files are in its folder `node`. */
+  /** The data directory; the node's lock, artefacts and log files are in its folder `node`, the containers' state in `state`. */
   readonly data: string
   readonly start: StartContainer
   /** How long new containers must run without a failure before a deploy counts as healthy, ms. Default 3 000. */
@@ -175,6 +177,21 @@ export class Node {
     return reported(job)
   }
 
+  /** Takes a savepoint of a job, running or not; without a name it gets a number. Throws `SAVEPOINT_EXISTS`. */
+  savepoint(name: string, savepoint: string | undefined, author: Author): Promise<Savepoint> {
+    return this.#named(name).savepoint(savepoint, author)
+  }
+
+  /** The savepoints of a job, the oldest first. */
+  savepoints(name: string): readonly Savepoint[] {
+    return listSavepoints(this.#savepointsOf(this.#named(name).job))
+  }
+
+  /** Throws `SAVEPOINT_MISSING`. */
+  deleteSavepoint(name: string, savepoint: string, author: Author): Promise<void> {
+    return this.#named(name).deleteSavepoint(savepoint, author)
+  }
+
   /** Starts a job that was stopped or has failed. */
   async start(name: string, author: Author): Promise<JobReport> {
     const job = this.#named(name)
@@ -209,7 +226,20 @@ export class Node {
 
   #newJob(job: string): DeployedJob {
     const { env, start, healthyAfterMs = HEALTHY_AFTER_MS } = this.#options
-    return new DeployedJob({ job, env, start, healthyAfterMs, logs: this.logs, deployments: this.#deployments })
+    return new DeployedJob({
+      job,
+      env,
+      start,
+      healthyAfterMs,
+      logs: this.logs,
+      deployments: this.#deployments,
+      savepoints: this.#savepointsOf(job),
+    })
+  }
+
+  #savepointsOf(job: string): SavepointsOptions {
+    const { log, env, data } = this.#options
+    return { job, log, env, data, stateDirectory: `${data}/state` }
   }
 
   #named(name: string): DeployedJob {
