@@ -14,7 +14,7 @@ import { downCommand } from './node/down.ts'
 import { historyCommand } from './node/history.ts'
 import { jobsCommand } from './node/jobs.ts'
 import { logsCommand } from './node/logs.ts'
-import { savepointCommand, savepointsCommand } from './node/savepoints.ts'
+import { restoreSavepointCommand, savepointCommand, savepointsCommand } from './node/savepoints.ts'
 import { statusCommand } from './node/status.ts'
 import { upCommand } from './node/up.ts'
 import { protectData } from './protect-data.ts'
@@ -65,7 +65,11 @@ ${EXIT_HELP}`,
     .addCommand(logsCommand(io))
     .addCommand(historyCommand(io))
   for (const command of changeCommands(io)) millrace.addCommand(command)
-  millrace.addCommand(savepointCommand(io)).addCommand(savepointsCommand(io)).addCommand(containerCommand(io))
+  millrace
+    .addCommand(savepointCommand(io))
+    .addCommand(savepointsCommand(io))
+    .addCommand(restoreSavepointCommand(io))
+    .addCommand(containerCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

@@ -177,6 +177,18 @@ export class NodeClient {
     return this.#checked(() => listField(body, 'savepoints').map(savepointOf))
   }
 
+  /**
+   * Stops a job, sets its positions and state back to a savepoint, and starts it again if it ran. What it processes again, it does not
+   * append again to its outputs, unless `repeatOutputs` is true. Rejects with `SAVEPOINT_MISSING`.
+   */
+  restoreSavepoint(
+    name: string,
+    savepoint: string,
+    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'restore-savepoint'), { name: savepoint, repeatOutputs }, options)
+  }
+
   /** Rejects with `SAVEPOINT_MISSING`. */
   async deleteSavepoint(name: string, savepoint: string, { by, why }: ChangeOptions = {}): Promise<void> {
     await this.#transport.send(jobPath(name, 'delete-savepoint'), jsonBody({ name: savepoint, by, why }))

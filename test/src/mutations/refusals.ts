@@ -157,7 +157,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/TOKEN_REFUSED': [`${RUNTIME}/views/request-guard.test.ts`],
   'runtime/TOO_MANY_QUERIES': [`${RUNTIME}/views/query-budget.test.ts`, `${RUNTIME}/views/heavy-queries.test.ts`],
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`, `${NODE}/node-server.test.ts#the 65th`],
-  'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`],
+  'runtime/TOPIC_MISSING': [`${JOBS}/reset.test.ts`, `${JOBS}/restored-savepoints.test.ts#after a reset`],
   'runtime/TOPIC_REPLACED': [`${JOBS}/container.test.ts`],
   'runtime/UNSUPPORTED': [
     `${NODE}/node-server.test.ts#cannot copy topics`,
@@ -181,7 +181,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/NODE_ENDED': [`${NODE}/daemon.test.ts#cannot start in the background`],
   'cli/CONTAINER_ENDED': [`${NODE}/daemon.test.ts#heap is full`, `packages/cli/src/node/start-container.test.ts`],
   'runtime/JOB_MISSING': [`${NODE}/node-server.test.ts`],
-  'runtime/JOB_BUSY': [`${NODE}/node.test.ts`],
+  'runtime/JOB_BUSY': [`${NODE}/node.test.ts`, `${NODE}/restores.test.ts#in the middle`],
   'runtime/NODE_RUNNING': [`${NODE}/node.test.ts`],
   'runtime/DATA_VERSION': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts#of a later format`],
   'runtime/DEPLOY_FAILED': [`${NODE}/node.test.ts`],

@@ -16,6 +16,15 @@ const numbers = topic('numbers', { key: string(), value: json<number>() })
 export default job('summing', stream(numbers).groupByKey().reduce('sums', (a, b) => a + b))
 `
 
+/** As the summing job, with its changes in a topic. */
+const CHANGES_JOB = `
+import { job, json, stream, string, topic } from '@millrace/core'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const sums = stream(numbers).groupByKey().reduce('sums', (a, b) => a + b)
+export default job('summing', sums, sums.changes().to(topic('changes', { key: string(), value: json<number>() })))
+`
+
 /** A job that keeps more than its heap has. */
 const GREEDY_JOB = `
 import { job, json, stream, string, topic } from '@millrace/core'
@@ -218,6 +227,38 @@ test('savepoints of a job that runs and of one that is stopped are taken, listed
   )
   await succeed(['start', 'summing', ...data])
   await sumIs(folder, 'a', 7)
+})
+
+test('a job is set back to a savepoint, computes the rest again, and repeats no output unless that is requested', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['topics', 'create', 'changes', ...data])
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', CHANGES_JOB), '--containers', '2', ...data])
+  await sumIs(folder, 'b', 2)
+  await succeed(['savepoint', 'summing', 'before', ...data])
+  await produce(folder, 'a', 6)
+  await sumIs(folder, 'a', 7)
+  const changes = async () => {
+    const { stdout } = await run(['topics', 'tail', 'changes', '--from', 'start', '--until-end', '--json', ...data])
+    return stdout.trim().split('\n').length
+  }
+  expect(await changes()).toBe(3)
+  const restored = await succeed(['restore-savepoint', 'summing', 'before', '--why', 'a test', ...data])
+  expect(restored).toMatch(/summing is running/)
+  await sumIs(folder, 'a', 7)
+  await produce(folder, 'a', 10)
+  await sumIs(folder, 'a', 17)
+  expect(await changes()).toBe(4)
+  await succeed(['restore-savepoint', 'summing', 'before', '--repeat-outputs', ...data])
+  await sumIs(folder, 'a', 17)
+  expect(await changes()).toBe(6)
+  expect((await run(['restore-savepoint', 'summing', 'other', ...data])).code).toBe(4)
+  expect(await succeed(['history', 'summing', ...data])).toMatch(
+    /restore savepoint before .*a test\n.*restored savepoint before/,
+  )
 })
 
 test('a unit for systemd names the data directory, and escapes what systemd would read as something else', async () => {

@@ -7,10 +7,15 @@ import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable } from '../terminal/printable.ts'
 import { printRows, type Row } from '../terminal/table.ts'
 import { author, type WhyOptions, whyOption } from './author.ts'
+import { changeOptions, printChanged } from './changes.ts'
 import { findNode } from './find-node.ts'
 
 interface SavepointOptions extends DataOptions, WhyOptions {
   readonly json?: boolean
+}
+
+interface RestoreOptions extends SavepointOptions {
+  readonly repeatOutputs?: boolean
 }
 
 interface SavepointsOptions extends SavepointOptions {
@@ -40,6 +45,35 @@ Examples:
       const taken = await (await findNode(options.data)).savepoint(job, name, author(options))
       if (options.json === true) io.stdout.write(`${jsonLine(io, taken)}\n`)
       else printRows(io, [rowOf(taken)], false)
+    })
+}
+
+export function restoreSavepointCommand(io: Io): Command {
+  return new Command('restore-savepoint')
+    .description('Sets a job back to a savepoint: its positions and its state. It continues from there.')
+    .argument('<job>', 'the name of the job')
+    .argument('<name>', 'the name of the savepoint')
+    .option('--repeat-outputs', 'append again what was appended to the outputs since the savepoint')
+    .addOption(whyOption())
+    .addOption(jsonOption())
+    .addOption(dataOption())
+    .addHelpText(
+      'after',
+      `
+The job stops, and starts again if it ran. It then processes again what its inputs hold since the savepoint. What it had processed
+before, it does not append again to topics that are not its own; --repeat-outputs does. The savepoint stays.
+
+Example:
+  $ millrace restore-savepoint flight-delays before-the-sale --why "the prices were wrong"`,
+    )
+    .action(async (job: string, name: string, options: RestoreOptions) => {
+      const node = await findNode(options.data)
+      const { repeatOutputs = false } = options
+      printChanged(
+        io,
+        await node.restoreSavepoint(job, name, { ...changeOptions(io, options), repeatOutputs }),
+        options,
+      )
     })
 }
 

@@ -27,6 +27,7 @@ import { Cleaning } from './cleaning/cleaning.ts'
 import { compact } from './cleaning/compaction.ts'
 import { applyRetention, purgeBefore, purgeUnlessCopied } from './cleaning/retention.ts'
 import { copyTopics } from './copies/copy-topics.ts'
+import { replaceTopics } from './copies/replace-topics.ts'
 import { openDataDirectory } from './data-directory.ts'
 import { diskFailed } from './errors.ts'
 import { FileMembership } from './membership/file-membership.ts'
@@ -104,6 +105,7 @@ class FileLog implements Log {
     this.admin = new FileLogAdmin(directory, env, topics, this.#finisher, this.#closed)
     this.copies = {
       copy: (names, to, beforeMoment = async () => {}) => copyTopics(env, directory, names, to, beforeMoment),
+      replace: (names, from) => replaceTopics(env, directory, names, from, this.#closed),
       open: (copy) => openFileLog({ directory: copy, env, durability }),
     }
     this.#cleaning = new Cleaning(

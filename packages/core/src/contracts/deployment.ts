@@ -58,6 +58,8 @@ export type DeploymentAction =
   | 'scale'
   | 'savepoint'
   | 'delete savepoint'
+  | 'restore savepoint'
+  | 'restored savepoint'
   | 'drain'
   | 'drained'
   | 'stop'
@@ -80,7 +82,7 @@ export interface DeploymentRecord extends Author {
   readonly deployment: Deployment | null
   /** What made the change necessary, if an error did. */
   readonly error: StatedError | null
-  /** The savepoint that was taken or deleted, if it is about one. */
+  /** The savepoint that was taken, restored or deleted, if it is about one. */
   readonly savepoint?: string
 }
 

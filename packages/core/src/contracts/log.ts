@@ -178,6 +178,12 @@ export interface TopicCopies {
   copy(topics: readonly string[], directory: string, beforeMoment?: () => Promise<void>): Promise<void>
   /** Opens a copy, to read it as a log. Throws `DATA_VERSION`. The caller must close it, and append nothing. */
   open(directory: string): Promise<Log>
+  /**
+   * Replaces topics by those of a copy, one after the other in the given order: each at once and durably, with another id, also if
+   * there is no such topic. What readers and writers have open of the former topic fails with `TOPIC_MISSING`. The copy stays. It may
+   * be called again after a failure or a crash. Nothing may append to the topics meanwhile.
+   */
+  replace(topics: readonly string[], directory: string): Promise<void>
 }
 
 /** Reads partitions of any topics. */

@@ -12,19 +12,20 @@ export interface ReadFrom {
 
 /**
  * Calls `take` with every batch of a partition that is there now, including batches that are not decided yet: it waits for
- * these. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
+ * these. `from`: the offset to begin at; default: the start. It reads the next batch once `take` has returned, and other work, such as signs of life, has had its turn.
  */
 export async function readPartition(
   { log, env }: ReadFrom,
   topic: string,
   partition: number,
   take: (batch: Batch) => void | Promise<void>,
+  from?: number,
 ): Promise<void> {
   const { start, end } = await wholeLog(log, topic, partition)
-  if (start === end) return
+  if ((from ?? start) >= end) return
   const reader = log.openReader()
   try {
-    const batches = await reader.assign(topic, partition, start)
+    const batches = await reader.assign(topic, partition, from ?? start)
     while (batches.position < end) {
       const batch = batches.poll()
       if (batch !== undefined) {

@@ -4,22 +4,23 @@ import {
   type DeploymentAction,
   type Env,
   type JobReport,
-  MillraceError,
   RefusedError,
   type Release,
-  RetriableError,
   type Savepoint,
   type StatedError,
 } from '@millrace/core'
-import { filter, firstValueFrom } from 'rxjs'
-import { deleteSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
+import { readRestore } from '../savepoints/restore-file.ts'
+import { type RestoreSavepointOptions, restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint.ts'
+import { deleteSavepoint, requireSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import type { Deployments } from './deployments.ts'
 import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
 import { reportOf } from './job-report.ts'
+import { jobBusy, nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
+import { statedError } from './stated-error.ts'
 
 /** What a deployed job needs. */
 export interface DeployedJobOptions {
@@ -75,6 +76,13 @@ export class DeployedJob {
     else {
       const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
       await this.#record('interrupted', undone, NODE)
+    }
+    try {
+      await this.#finishRestore('resume')
+    } catch (error) {
+      const reason = statedError(error)
+      if (this.#deployment === undefined) return
+      return this.#record('failed', { ...this.#deployment, desired: 'failed', error: reason }, NODE, reason)
     }
     if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
     // It may take as long as the inputs are long: the node does not wait for it.
@@ -146,7 +154,7 @@ export class DeployedJob {
       while (running.all.length < containers) running.add()
       // The newest go first: the tasks of the others stay where they are.
       for (const container of running.all.slice(containers).reverse()) await running.remove(container)
-      await settled(running)
+      await running.settled()
     })
   }
 
@@ -177,6 +185,36 @@ export class DeployedJob {
     })
   }
 
+  /** Stops the job, sets it back to a savepoint, and starts it again if it ran. */
+  async restoreSavepoint(
+    name: string,
+    how: RestoreSavepointOptions,
+    author: Author,
+    onProgress: (text: string) => void,
+  ): Promise<void> {
+    await this.#exclusive('restore savepoint', async () => {
+      const { savepoints } = this.#options
+      requireSavepoint(savepoints, name)
+      const before = this.#present
+      await this.#record('restore savepoint', before, author, null, name)
+      onProgress('Stops the job')
+      await this.#end()
+      try {
+        onProgress(`Sets the job back to savepoint ${name}`)
+        await restoreSavepoint(savepoints, name, how)
+        await this.#record('restored savepoint', before, NODE, null, name)
+      } catch (error) {
+        const reason = statedError(error)
+        // The next change that is not a stop finishes it.
+        if (readRestore(savepoints) !== undefined) {
+          await this.#record('failed', { ...before, desired: 'failed', error: reason }, NODE, reason)
+        } else if (before.desired === 'running') this.#run([])
+        throw error
+      }
+      if (before.desired === 'running') await this.#run([]).settled()
+    })
+  }
+
   async deleteSavepoint(name: string, author: Author): Promise<void> {
     await this.#exclusive('delete savepoint', async () => {
       await deleteSavepoint(this.#options.savepoints, name)
@@ -188,7 +226,7 @@ export class DeployedJob {
     await this.#exclusive('start', async () => {
       if (this.#present.desired === 'running') return
       await this.#record('start', { ...this.#present, desired: 'running', error: null }, author)
-      await settled(this.#run([]))
+      await this.#run([]).settled()
     })
   }
 
@@ -307,7 +345,7 @@ export class DeployedJob {
       const running = this.#containers ?? this.#newContainers(undone.release, startEmpty)
       this.#containers = running
       while (running.all.length < undone.release.settings.containers) running.add()
-      await settled(running)
+      await running.settled()
     }
     const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
     return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
@@ -333,18 +371,16 @@ export class DeployedJob {
     this.#deployment = deployment
   }
 
+  /** Finishes a restore that was interrupted, before anything else is done with the job's state. */
+  async #finishRestore(operation: string): Promise<void> {
+    if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
+  }
+
   async #exclusive<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw nodeClosing()
-    if (this.#operation !== null) {
-      const { job } = this.#options
-      throw new RefusedError(
-        'JOB_BUSY',
-        `Job ${job} cannot be changed now, because another change (${this.#operation}) is under way. Wait until it is done`,
-        { job },
-      )
-    }
+    if (this.#operation !== null) throw jobBusy(this.#options.job, this.#operation)
     this.#operation = operation
-    const running = run()
+    const running = this.#finishRestore(operation).then(run)
     this.#underWay = running.then(
       () => undefined,
       () => undefined,
@@ -359,21 +395,4 @@ export class DeployedJob {
     if (this.#containers !== undefined && failed) await this.#giveUp(this.#containers, failed)
     return result
   }
-}
-
-function nodeClosing(): RetriableError {
-  return new RetriableError('SERVER_CLOSING', 'The node is stopping. Retry when it runs again')
-}
-
-/** Resolves when each of the containers runs, or has failed for the first time. */
-async function settled(containers: JobContainers): Promise<void> {
-  const phases = ['running', 'restarting', 'failed', 'stopped']
-  await Promise.all(
-    containers.all.map(({ slot }) => firstValueFrom(slot.states.pipe(filter(({ phase }) => phases.includes(phase))))),
-  )
-}
-
-function statedError(error: unknown): StatedError {
-  if (error instanceof MillraceError) return { code: error.code, message: error.message }
-  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) }
 }

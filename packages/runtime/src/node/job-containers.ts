@@ -1,4 +1,5 @@
 import type { Env, Release, StatedError } from '@millrace/core'
+import { filter, firstValueFrom } from 'rxjs'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { ContainerSlot } from './container-slot.ts'
@@ -61,6 +62,14 @@ export class JobContainers {
     })
     container.slot.start()
     return container
+  }
+
+  /** Resolves when each of the containers runs, or has failed for the first time. */
+  async settled(): Promise<void> {
+    const phases = ['running', 'restarting', 'failed', 'stopped']
+    const reached = ({ slot }: NamedSlot) =>
+      firstValueFrom(slot.states.pipe(filter(({ phase }) => phases.includes(phase))))
+    await Promise.all(this.#containers.map(reached))
   }
 
   /** Stops a container, and removes it. */

@@ -71,6 +71,13 @@ export function savepointIn(body: Body): string | undefined {
   return textIn(body, 'name')
 }
 
+/** Whether outputs are repeated after a restore. */
+export function repeatIn(body: Body): { readonly repeatOutputs: boolean } {
+  const repeatOutputs = body['repeatOutputs'] ?? false
+  if (typeof repeatOutputs === 'boolean') return { repeatOutputs }
+  throw badField('repeatOutputs', 'true or false', repeatOutputs)
+}
+
 /** A number of containers. Its bounds are checked with the other settings. */
 export function containersIn(body: Body): number {
   const containers = body['containers']

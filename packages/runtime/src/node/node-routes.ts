@@ -20,6 +20,7 @@ import {
   deployIn,
   readBody,
   readBytes,
+  repeatIn,
   savepointIn,
 } from './node-requests.ts'
 
@@ -103,6 +104,12 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
     return answerJson(c, { savepoint: await node.savepoint(nameIn(c), savepointIn(body), authorIn(body)) })
   })
+  app.post(
+    '/jobs/:job/restore-savepoint',
+    change(['name', 'repeatOutputs'], (name, body, onProgress) =>
+      node.restoreSavepoint(name, savepointIn(body) ?? '', repeatIn(body), authorIn(body), onProgress),
+    ),
+  )
   app.post('/jobs/:job/delete-savepoint', async (c) => {
     parseQuery(c.req.url, [])
     const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
@@ -218,6 +225,6 @@ function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
     `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
-      'changes go with POST to /deploy, and to /savepoint, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

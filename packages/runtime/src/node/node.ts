@@ -8,6 +8,7 @@ import {
   RefusedError,
   type Savepoint,
 } from '@millrace/core'
+import type { RestoreSavepointOptions } from '../savepoints/restore-savepoint.ts'
 import { listSavepoints, type SavepointsOptions } from '../savepoints/savepoints.ts'
 import type { Artefact } from './artefacts/artefact.ts'
 import { artefactDirectory, readArtefact, writeArtefact } from './artefacts/artefact-directory.ts'
@@ -185,6 +186,22 @@ export class Node {
   /** The savepoints of a job, the oldest first. */
   savepoints(name: string): readonly Savepoint[] {
     return listSavepoints(this.#savepointsOf(this.#named(name).job))
+  }
+
+  /**
+   * Stops a job, sets its positions and state back to a savepoint, and starts it again if it ran. Throws `SAVEPOINT_MISSING`, and what
+   * `restoreSavepoint` throws.
+   */
+  async restoreSavepoint(
+    name: string,
+    savepoint: string,
+    how: RestoreSavepointOptions,
+    author: Author,
+    onProgress: OnProgress,
+  ): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.restoreSavepoint(savepoint, how, author, onProgress)
+    return reported(job)
   }
 
   /** Throws `SAVEPOINT_MISSING`. */

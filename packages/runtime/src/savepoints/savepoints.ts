@@ -3,6 +3,7 @@ import { catalogTopic, changelogTopic, checkName } from '@millrace/core/internal
 import { copyState, readSavedState, type SavedState } from '@millrace/state'
 import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
+import { readRestore } from './restore-file.ts'
 import { readPositions } from './saved-positions.ts'
 import {
   makeWhole,
@@ -46,13 +47,13 @@ export async function takeSavepoint(options: SavepointsOptions, wanted?: string)
     const position = await positionOf(options, copies, topics, making)
     await writeManifest(env.files, making, { job, createdMs, position, topics })
   })
-  return describe(options, name)
+  return describeSavepoint(options, name)
 }
 
 /** The savepoints of a job, the oldest first. Throws `SAVEPOINT_DAMAGED`. */
 export function listSavepoints(options: SavepointsOptions): readonly Savepoint[] {
   return namesOf(options)
-    .map((name) => describe(options, name))
+    .map((name) => describeSavepoint(options, name))
     .sort((one, other) => one.createdMs - other.createdMs)
 }
 
@@ -60,11 +61,18 @@ export function listSavepoints(options: SavepointsOptions): readonly Savepoint[]
 export async function deleteSavepoint(options: SavepointsOptions, name: string): Promise<void> {
   const { env, data, job } = options
   requireSavepoint(options, name)
+  if (readRestore(options)?.savepoint === name) {
+    throw new RefusedError(
+      'JOB_BUSY',
+      `Savepoint ${name} of job ${job} cannot be deleted, because its restore is not finished. Start the job, which finishes it`,
+      { job },
+    )
+  }
   await removeWhole(env, savepointsDirectory(data, job), name)
 }
 
 /** Throws `SAVEPOINT_MISSING`, and `BAD_NAME` for what cannot be the name of a savepoint. */
-function requireSavepoint(options: SavepointsOptions, name: string): void {
+export function requireSavepoint(options: SavepointsOptions, name: string): void {
   const { env, data, job } = options
   checkName('savepoint', name)
   if (env.files.stat(savepointDirectory(data, job, name)) !== undefined) return
@@ -81,7 +89,8 @@ function namesOf({ env: { files }, data, job }: SavepointsOptions): readonly str
   return files.list(directory).filter((name) => !name.startsWith('.'))
 }
 
-function describe({ env, data, job }: SavepointsOptions, name: string): Savepoint {
+/** A savepoint that exists. Throws `SAVEPOINT_DAMAGED`. */
+export function describeSavepoint({ env, data, job }: SavepointsOptions, name: string): Savepoint {
   const directory = savepointDirectory(data, job, name)
   const { createdMs, position } = readManifest(env.files, directory)
   return { job, name, createdMs, position, ownBytes: ownBytesIn(env, directory) }
@@ -118,6 +127,7 @@ async function positionOf(
   const log = await copies.open(topicsIn(savepoint))
   try {
     const catalog = await readCatalog({ log, env }, catalogTopic(job))
+    if (catalog === undefined) throw new Error(`Job ${job} has no catalog: its start did not end`)
     const position = await readPositions({ log, env, changelog: changelogTopic(job), catalog, states })
     return Object.fromEntries(Object.entries(position).filter(([topic]) => !own.includes(topic)))
   } finally {
@@ -125,7 +135,8 @@ async function positionOf(
   }
 }
 
-function copiesOf({ job, log }: SavepointsOptions): TopicCopies {
+/** Throws `UNSUPPORTED`. */
+export function copiesOf({ job, log }: SavepointsOptions): TopicCopies {
   if (log.copies !== undefined) return log.copies
   throw new RefusedError(
     'UNSUPPORTED',
