@@ -135,7 +135,7 @@ export class NodeClient {
     return this.#change('/deploy', { artefact, settings, acceptLoss }, options)
   }
 
-  /** Returns to what ran before the last deploy. */
+  /** Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. */
   rollback(name: string, options: ChangeOptions = {}): Promise<JobReport> {
     return this.#change(jobPath(name, 'rollback'), {}, options)
   }

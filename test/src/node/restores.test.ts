@@ -3,18 +3,35 @@ import { tmpdir } from 'node:os'
 import { openFileLog } from '@millrace/connectors/file'
 import { type Env, job, json, type Log, openTopicWriter, stream, string, topic } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { deleteSavepoint, encodeArtefact, listSavepoints, makeArtefact, Node, startContainer } from '@millrace/runtime'
+import {
+  deleteSavepoint,
+  encodeArtefact,
+  knownJobs,
+  listSavepoints,
+  makeArtefact,
+  Node,
+  startContainer,
+} from '@millrace/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeContainers } from './fake-containers.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
 const theJob = job('counts', stream(numbers).groupByKey().count('counts'))
+/** Another version, which has one store more. */
+const changedJob = job(
+  'counts',
+  stream(numbers).groupByKey().count('counts'),
+  stream(numbers)
+    .groupByKey()
+    .reduce('sums', (a, b) => a + b),
+)
 const ANN = { by: 'ann@laptop', why: 'as asked' }
 
 let directory: string
 let log: Log
 let containers: FakeContainers
 let node: Node
+let one: string
 /** Whether calls that change savepoints and topics fail. */
 let diskFails: boolean
 /** Whether it cannot be noted that a restore is done. */
@@ -28,13 +45,8 @@ beforeEach(async () => {
   await log.admin.createTopic('numbers')
   containers = new FakeContainers()
   node = await open()
-  const contents = new Map([
-    ['job.mjs', Buffer.from('one')],
-    ['job.mjs.map', Buffer.from('{}')],
-  ])
-  const artefact = makeArtefact(theJob, { millrace: '1', source: 'job.ts', externals: [], contents })
-  await node.storeArtefact(encodeArtefact(artefact))
-  await node.deploy({ artefact: artefact.id }, ANN, () => undefined)
+  one = await artefact('one')
+  await node.deploy({ artefact: one }, ANN, () => undefined)
 })
 
 afterEach(async () => {
@@ -66,11 +78,22 @@ function failingEnv(): Env {
   }
 }
 
+async function artefact(code: string): Promise<string> {
+  const contents = new Map([
+    ['job.mjs', Buffer.from(code)],
+    ['job.mjs.map', Buffer.from('{}')],
+  ])
+  const made = makeArtefact(theJob, { millrace: '1', source: 'job.ts', externals: [], contents })
+  return node.storeArtefact(encodeArtefact(made))
+}
+
 /** What the containers of the job would do, if they were not fake: counts so many more records. */
-async function count(records: number): Promise<void> {
+async function count(records: number, version = theJob): Promise<void> {
   const writer = await openTopicWriter(log, numbers)
   await writer.sendAll(Array.from({ length: records }, () => ({ key: 'a', value: 1 })))
-  await (await startContainer({ ...run(), untilEnd: true })).done
+  await (
+    await startContainer({ ...run(), job: version, startEmpty: version === theJob ? [] : ['sums'], untilEnd: true })
+  ).done
 }
 
 const run = () => ({ job: theJob, log, env: nodeEnv(), stateDirectory: `${directory}/state` })
@@ -150,3 +173,81 @@ test('a restore that is done, but for the note of it, is not done again when the
   await node.start('counts', ANN)
   expect(await counted()).toBe(9)
 })
+
+/** The stores of the job, as its catalog has them. */
+async function stores(): Promise<readonly string[]> {
+  const [known] = await knownJobs({ log, env: nodeEnv() }, 'counts')
+  return known?.stores ?? []
+}
+
+const savepointNames = () => listSavepoints(savepoints()).map(({ name }) => name)
+
+test('a rollback from a version that has changed the stores returns to the state before it, and a second one to the state after', async () => {
+  await count(3)
+  await node.deploy({ artefact: await artefact('two') }, ANN, () => undefined)
+  expect(savepointNames()).toEqual(['before-revision-2'])
+  await count(4, changedJob)
+  expect(await stores()).toEqual(['counts', 'sums'])
+  const steps: string[] = []
+  await node.rollback('counts', ANN, (step) => steps.push(step))
+  expect(steps[0]).toMatch(/changed the stores.*before-revision-2/)
+  expect(containers.artefacts).toEqual([one])
+  expect(await stores()).toEqual(['counts'])
+  expect(await counted()).toBe(3)
+  await count(1)
+  expect(await counted()).toBe(8)
+  await node.rollback('counts', ANN, () => undefined)
+  expect(await stores()).toEqual(['counts', 'sums'])
+  expect(await counted()).toBe(7)
+  expect(savepointNames().filter((name) => name.startsWith('before'))).toEqual(['before-revision-4'])
+})
+
+test('a rollback from a version that has the same stores keeps what was processed since', async () => {
+  await count(3)
+  await node.deploy({ artefact: await artefact('two') }, ANN, () => undefined)
+  await count(4)
+  await node.rollback('counts', ANN, () => undefined)
+  expect(containers.artefacts).toEqual([one])
+  expect(await counted()).toBe(7)
+})
+
+test('a restart that fails does not return to how the job was before its last deploy', async () => {
+  await count(3)
+  await node.deploy({ artefact: await artefact('two') }, ANN, () => undefined)
+  await count(4, changedJob)
+  containers.behave = (container) => container.fail({ code: 'CONTAINER_ENDED', message: 'no memory' })
+  await expect(node.restart('counts', ANN, () => undefined)).rejects.toMatchObject({ code: 'DEPLOY_FAILED' })
+  expect(await counted()).toBe(7)
+})
+
+test.each(['fails', 'is interrupted by the end of the node'])(
+  'a deploy that has changed the stores and then %s leaves the state as it was before',
+  async (how) => {
+    await count(3)
+    const two = await artefact('two')
+    const changed = Promise.withResolvers<void>()
+    containers.behave = (container) => {
+      if (container.spec.artefact !== two) return container.run()
+      container.reports.next({ kind: 'waiting' })
+      // As the group would: it waits until the others have ended.
+      const others = containers.all.filter(({ spec }) => spec.artefact === one)
+      void Promise.all(others.map(({ ended }) => ended)).then(async () => {
+        await count(4, changedJob)
+        changed.resolve()
+        if (how === 'fails') container.fail({ code: 'CONTAINER_ENDED', message: 'a callback failed' })
+      })
+    }
+    const deploying = node.deploy({ artefact: two }, ANN, () => undefined)
+    deploying.catch(() => undefined)
+    await changed.promise
+    if (how !== 'fails') {
+      await node.close()
+      node = await open()
+    }
+    await expect(deploying).rejects.toMatchObject({ code: how === 'fails' ? 'DEPLOY_FAILED' : 'SERVER_CLOSING' })
+    expect(node.job('counts').deployment).toMatchObject({ release: { artefact: one }, trial: null })
+    expect(await stores()).toEqual(['counts'])
+    expect(await counted()).toBe(3)
+    expect(savepointNames()).toEqual(['savepoint-1'])
+  },
+)

@@ -46,8 +46,9 @@ stop" ends a drain that takes too long.`,
       new Command('rollback').description('Returns to what ran before the last deploy.').addHelpText(
         'after',
         `
-The code and the settings return. What the job has done since then stays: its state, its positions in its inputs, and the records
-in its output topics. A second rollback undoes the first.`,
+The code and the settings return, and the records in the output topics stay. If the deploy has changed the stores of the job, its state
+and its positions return too, to how they were before the deploy: what came since then is processed again, and not appended again to
+the outputs. If not, they stay. A second rollback undoes the first.`,
       ),
       rollback(io),
     ),
@@ -72,8 +73,8 @@ function rollback(io: Io): Change {
     const { deployment } = await node.job(job)
     if (deployment.previous !== null) {
       io.stderr.write(
-        `Returns from ${releaseText(deployment.release)} to ${releaseText(deployment.previous)}. State, positions and outputs stay ` +
-          'as they are\n',
+        `Returns from ${releaseText(deployment.release)} to ${releaseText(deployment.previous)}. Outputs stay as they are, and so do state and ` +
+          'positions if the stores are the same\n',
       )
     }
     return node.rollback(job, options)

@@ -38,6 +38,8 @@ export interface Deployment {
   readonly release: Release
   /** What ran before the last deploy, if anything; a rollback returns to it. */
   readonly previous: Release | null
+  /** Taken before the last deploy: who returns from the deploy returns to it, if the deploy has changed the stores. */
+  readonly savepoint?: string
   readonly desired: Desired
   /** The stores that the deploy under way may start empty; null if no deploy is under way. */
   readonly trial: { readonly startEmpty: readonly string[] } | null

@@ -2,7 +2,6 @@ import {
   type Author,
   type Deployment,
   type DeploymentAction,
-  type Env,
   type JobReport,
   RefusedError,
   type Release,
@@ -11,28 +10,16 @@ import {
 } from '@millrace/core'
 import { readRestore } from '../savepoints/restore-file.ts'
 import { type RestoreSavepointOptions, restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint.ts'
-import { deleteSavepoint, requireSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
-import type { ContainerLogs } from './container-logs.ts'
-import type { StartContainer } from './container-process.ts'
-import type { Deployments } from './deployments.ts'
+import { deleteSavepoint, requireSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
+import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
+import type { DeployedJobOptions } from './deployed-job-options.ts'
 import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
+import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
-import { jobBusy, nodeClosing } from './refused-changes.ts'
+import { nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
 import { statedError } from './stated-error.ts'
-
-/** What a deployed job needs. */
-export interface DeployedJobOptions {
-  readonly job: string
-  readonly env: Pick<Env, 'clock' | 'timers'>
-  readonly start: StartContainer
-  readonly logs: ContainerLogs
-  readonly deployments: Deployments
-  readonly savepoints: SavepointsOptions
-  /** See `NodeOptions.healthyAfterMs`. */
-  readonly healthyAfterMs: number
-}
 
 /** The author of what the node does by itself. */
 const NODE: Author = { by: 'node', why: null }
@@ -45,9 +32,7 @@ export class DeployedJob {
   readonly #options: DeployedJobOptions
   #deployment: Deployment | undefined
   #containers: JobContainers | undefined
-  #operation: string | null = null
-  /** The operation that is under way; never rejects. */
-  #underWay: Promise<void> = Promise.resolve()
+  readonly #operations: JobOperations
   readonly #closing = new AbortController()
   /** Ends the drain that is under way. */
   #endDrain: AbortController | undefined
@@ -55,6 +40,7 @@ export class DeployedJob {
 
   constructor(options: DeployedJobOptions) {
     this.#options = options
+    this.#operations = new JobOperations(options.job)
   }
 
   /** The name of the job. */
@@ -65,32 +51,30 @@ export class DeployedJob {
   /** The job's condition; undefined if it is not deployed. */
   get report(): JobReport | undefined {
     if (this.#deployment === undefined) return undefined
-    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operation)
+    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operations.present)
   }
 
   /** Continues with what was recorded. A deploy that was not finished is undone. */
   async resume(recorded: Deployment): Promise<void> {
     const { trial, previous } = recorded
-    if (trial === null) this.#deployment = recorded
-    else if (previous === null) return this.#record('interrupted', undefined, NODE)
-    else {
-      const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
-      await this.#record('interrupted', undone, NODE)
-    }
-    try {
-      await this.#finishRestore('resume')
-    } catch (error) {
-      const reason = statedError(error)
-      if (this.#deployment === undefined) return
-      return this.#record('failed', { ...this.#deployment, desired: 'failed', error: reason }, NODE, reason)
+    if (trial !== null && previous === null) return this.#record('interrupted', undefined, NODE)
+    const { savepoints } = this.#options
+    if (trial === null || previous === null) {
+      this.#deployment = recorded
+      const error = await resumeRestore(savepoints).then(() => null, statedError)
+      if (error !== null) return this.#record('failed', { ...recorded, desired: 'failed', error }, NODE, error)
+    } else {
+      const { savepoint, revision, ...others } = recorded
+      const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
+      // Before the deploy counts as undone: until then, the next node does it.
+      await this.#record('interrupted', await this.#afterReturn(undone, savepoint), NODE)
+      await dropSavepoint(savepoints, savepoint)
     }
     if (this.#deployment?.desired === 'running') this.#run(trial?.startEmpty ?? [])
     // It may take as long as the inputs are long: the node does not wait for it.
     if (this.#deployment?.desired === 'draining') {
-      const draining = this.#exclusive('drain', () => this.#drain(() => undefined))
-      draining.catch((error: unknown) =>
-        this.#options.logs.print(this.job, 'node', 'error', statedError(error).message),
-      )
+      const print = (error: unknown) => this.#options.logs.print(this.job, 'node', 'error', statedError(error).message)
+      this.#exclusive('drain', () => this.#drain(() => undefined)).catch(print)
     }
   }
 
@@ -104,27 +88,52 @@ export class DeployedJob {
   ): Promise<void> {
     await this.#exclusive(action, async () => {
       const before = this.#deployment
+      const revision = (before?.revision ?? 0) + 1
+      const { savepoints } = this.#options
+      const savepoint = await takeBeforeDeploy(savepoints, revision)
       const trial: Deployment = {
         job: this.#options.job,
-        revision: (before?.revision ?? 0) + 1,
+        revision,
         release,
         previous: before?.release ?? null,
         desired: 'running',
         trial: { startEmpty },
+        ...(savepoint !== undefined && { savepoint }),
         error: null,
       }
       await this.#record(action, trial, author)
-      const present = this.#containers
       const next = this.#newContainers(release, startEmpty)
       try {
-        await this.#replace(present, next, release, onProgress)
+        if (action === 'rollback') await this.#returnState(before?.savepoint, onProgress)
+        await this.#replace(this.#containers, next, release, onProgress)
       } catch (error) {
         await this.#endIfClosing(next)
         throw await this.#undo(before, next, trial, startEmpty, error, onProgress)
       }
       this.#containers = next
       await this.#record('deployed', { ...trial, trial: null }, NODE)
+      await dropSavepoint(savepoints, before?.savepoint)
     })
+  }
+
+  /** Before a rollback from a deploy that has changed the stores: stops the job, and sets it back to how it was before. */
+  async #returnState(savepoint: string | undefined, onProgress: (text: string) => void): Promise<void> {
+    const { savepoints } = this.#options
+    if (!(await haveStoresChanged(savepoints, savepoint))) return
+    onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
+    await this.#end()
+    await returnIfChanged(savepoints, savepoint)
+  }
+
+  /** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
+  async #afterReturn(deployment: Deployment, savepoint: string | undefined): Promise<Deployment> {
+    try {
+      await resumeRestore(this.#options.savepoints)
+      await returnIfChanged(this.#options.savepoints, savepoint)
+      return deployment
+    } catch (error) {
+      return { ...deployment, desired: 'failed', error: statedError(error) }
+    }
   }
 
   async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
@@ -169,7 +178,7 @@ export class DeployedJob {
   /** Ends the containers; also a drain that is under way. */
   async stop(author: Author): Promise<void> {
     this.#endDrain?.abort(drainFailed(this.#options.job, 'it was stopped before'))
-    if (this.#endDrain !== undefined) await this.#underWay
+    if (this.#endDrain !== undefined) await this.#operations.underWay
     await this.#exclusive('stop', async () => {
       await this.#record('stop', { ...this.#present, desired: 'stopped', error: null }, author)
       await this.#end()
@@ -241,7 +250,7 @@ export class DeployedJob {
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#end()
-    await this.#underWay
+    await this.#operations.underWay
     await this.#end()
   }
 
@@ -262,7 +271,7 @@ export class DeployedJob {
     const { release } = this.#present
     const containers = this.#newContainers(release, startEmpty, this.#present.desired === 'draining')
     this.#containers = containers
-    while (containers.all.length < release.settings.containers) containers.add()
+    containers.fill()
     return containers
   }
 
@@ -339,12 +348,14 @@ export class DeployedJob {
     logs.print(job, 'node', 'error', reason.message)
     onProgress('It failed. Undoes the change')
     await next.removeAll()
-    const undone = before && { ...before, revision: trial.revision + 1 }
+    const savepoint = trial.trial === null ? undefined : trial.savepoint
+    const undone = before && (await this.#afterReturn({ ...before, revision: trial.revision + 1 }, savepoint))
     await this.#record('undone', undone, NODE, reason)
+    await dropSavepoint(this.#options.savepoints, savepoint)
     if (undone?.desired === 'running') {
       const running = this.#containers ?? this.#newContainers(undone.release, startEmpty)
       this.#containers = running
-      while (running.all.length < undone.release.settings.containers) running.add()
+      running.fill()
       await running.settled()
     }
     const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
@@ -353,7 +364,7 @@ export class DeployedJob {
 
   /** A container of the job was given up: the whole job ends, since its tasks would fail in the other containers too. */
   async #giveUp(containers: JobContainers, error: StatedError): Promise<void> {
-    if (containers !== this.#containers || this.#operation !== null) return
+    if (containers !== this.#containers || this.#operations.present !== null) return
     await this.#exclusive('give up', async () => {
       await this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
       await this.#end()
@@ -378,19 +389,10 @@ export class DeployedJob {
 
   async #exclusive<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw nodeClosing()
-    if (this.#operation !== null) throw jobBusy(this.#options.job, this.#operation)
-    this.#operation = operation
-    const running = this.#finishRestore(operation).then(run)
-    this.#underWay = running.then(
-      () => undefined,
-      () => undefined,
-    )
-    let result: T
-    try {
-      result = await running
-    } finally {
-      this.#operation = null
-    }
+    const result = await this.#operations.run(operation, async () => {
+      await this.#finishRestore(operation)
+      return run()
+    })
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error
     if (this.#containers !== undefined && failed) await this.#giveUp(this.#containers, failed)
     return result

@@ -64,6 +64,11 @@ export class JobContainers {
     return container
   }
 
+  /** Adds containers until there are as many as the release is to have. */
+  fill(): void {
+    while (this.#containers.length < this.release.settings.containers) this.add()
+  }
+
   /** Resolves when each of the containers runs, or has failed for the first time. */
   async settled(): Promise<void> {
     const phases = ['running', 'restarting', 'failed', 'stopped']

@@ -140,7 +140,10 @@ export class Node {
     return reported(job)
   }
 
-  /** Returns to what ran before the last deploy. Throws `BAD_INPUT` if nothing did, and what `deploy` throws. */
+  /**
+   * Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. Throws
+   * `BAD_INPUT` if nothing ran before, and what `deploy` throws.
+   */
   async rollback(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
     const job = this.#named(name)
     const { previous } = reported(job).deployment

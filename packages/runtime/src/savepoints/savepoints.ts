@@ -38,7 +38,7 @@ export async function takeSavepoint(options: SavepointsOptions, wanted?: string)
   const copies = copiesOf(options)
   const name = wanted ?? freeName(options)
   checkName('savepoint', name)
-  if (env.files.stat(savepointDirectory(data, job, name)) !== undefined) throw savepointExists(job, name)
+  if (hasSavepoint(options, name)) throw savepointExists(job, name)
   const { topics } = await findTraces({ job, log, env, stateDirectory })
   await makeWhole(env, savepointsDirectory(data, job), name, async (making) => {
     const createdMs = env.clock.now()
@@ -71,11 +71,16 @@ export async function deleteSavepoint(options: SavepointsOptions, name: string):
   await removeWhole(env, savepointsDirectory(data, job), name)
 }
 
+/** Whether a job has a savepoint of this name. */
+export function hasSavepoint({ env, data, job }: SavepointsOptions, name: string): boolean {
+  return env.files.stat(savepointDirectory(data, job, name)) !== undefined
+}
+
 /** Throws `SAVEPOINT_MISSING`, and `BAD_NAME` for what cannot be the name of a savepoint. */
 export function requireSavepoint(options: SavepointsOptions, name: string): void {
-  const { env, data, job } = options
+  const { job } = options
   checkName('savepoint', name)
-  if (env.files.stat(savepointDirectory(data, job, name)) !== undefined) return
+  if (hasSavepoint(options, name)) return
   throw new RefusedError(
     'SAVEPOINT_MISSING',
     `Job ${job} has no savepoint ${name}. Its savepoints: ${namesOf(options).join(', ') || 'none'}`,

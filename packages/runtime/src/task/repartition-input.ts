@@ -94,7 +94,9 @@ export class RepartitionInput extends TaskInput {
         { topic: this.topic, partition: this.partition, offset: batch.offset },
       )
     }
-    for (const filter of this.#fences) this.#repeated ||= filter.isRepeat(batch.bytes, batch.headerStart)
+    if (this.#fences.length > 0) {
+      this.#repeated = this.#fences.some((fence) => fence.isRepeat(batch.bytes, batch.headerStart))
+    }
     return !this.#repeats.isRepeat(batch.bytes, batch.headerStart)
   }
 
