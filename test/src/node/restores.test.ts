@@ -202,6 +202,13 @@ test('a rollback from a version that has changed the stores returns to the state
   expect(savepointNames().filter((name) => name.startsWith('before'))).toEqual(['before-revision-4'])
 })
 
+test('a job whose containers have never got as far as its stores is deployed again without a savepoint', async () => {
+  await log.admin.createTopic('counts.catalog')
+  await node.deploy({ artefact: await artefact('two') }, ANN, () => undefined)
+  expect(node.job('counts').phase).toBe('running')
+  expect(savepointNames()).toEqual([])
+})
+
 test('a rollback from a version that has the same stores keeps what was processed since', async () => {
   await count(3)
   await node.deploy({ artefact: await artefact('two') }, ANN, () => undefined)

@@ -189,6 +189,15 @@ test('a name that is taken, missing or not a name is refused, and a deleted save
   expect([name, (await takeSavepoint(options())).name]).toEqual(['savepoint-1', 'savepoint-2'])
 })
 
+test('a job that has topics, and has never run, has no savepoint', async () => {
+  for (const name of ['shop.catalog', 'shop.changelog']) await world.topic(name)
+  await expect(takeSavepoint(options(), 'one')).rejects.toMatchObject({
+    code: 'TOPIC_MISSING',
+    message: expect.stringContaining('never run'),
+  })
+  expect(listSavepoints(options())).toEqual([])
+})
+
 test('whichever call to the disk a crash follows, there is a whole savepoint or none, and the next one succeeds', {
   timeout: 120_000,
 }, async () => {

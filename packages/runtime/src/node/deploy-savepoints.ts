@@ -7,8 +7,11 @@ import { deleteSavepoint, hasSavepoint, type SavepointsOptions, takeSavepoint } 
 
 /** Takes the savepoint that the undoing of a deploy returns to. Undefined if the job has never run, or its log cannot copy topics. */
 export async function takeBeforeDeploy(options: SavepointsOptions, revision: number): Promise<string | undefined> {
-  const { log, job } = options
-  if (log.copies === undefined || (await log.admin.describeTopic(catalogTopic(job))) === undefined) return undefined
+  const { log, env, job } = options
+  const topic = catalogTopic(job)
+  if (log.copies === undefined || (await log.admin.describeTopic(topic)) === undefined) return undefined
+  // A job whose start was refused may have its topics.
+  if ((await readCatalog({ log, env }, topic)) === undefined) return undefined
   const name = `before-revision-${revision}`
   for (let number = 1; ; number++) {
     // A deploy that was interrupted may have left one.

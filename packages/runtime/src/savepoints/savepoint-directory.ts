@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Env } from '@millrace/core'
 
 /** What is not a savepoint yet, or not any more. No savepoint has such a name, since a name starts with a letter or digit. */
@@ -35,6 +36,8 @@ export async function makeWhole(
   fill: (directory: string) => Promise<void>,
 ): Promise<void> {
   files.makeDirectory(parent)
+  // The directories of all savepoints, and of those of the job, may be new.
+  for (const above of [dirname(parent), dirname(dirname(parent))]) await files.syncDirectory(above)
   for (const left of files.list(parent)) {
     if (left.startsWith(MAKING) || left.startsWith(REMOVING)) files.removeTree(`${parent}/${left}`)
   }

@@ -132,7 +132,7 @@ async function positionOf(
   const log = await copies.open(topicsIn(savepoint))
   try {
     const catalog = await readCatalog({ log, env }, catalogTopic(job))
-    if (catalog === undefined) throw new Error(`Job ${job} has no catalog: its start did not end`)
+    if (catalog === undefined) throw neverRan(job)
     const position = await readPositions({ log, env, changelog: changelogTopic(job), catalog, states })
     return Object.fromEntries(Object.entries(position).filter(([topic]) => !own.includes(topic)))
   } finally {
@@ -148,6 +148,13 @@ export function copiesOf({ job, log }: SavepointsOptions): TopicCopies {
     `Job ${job} cannot have savepoints: the ${log.kind} log at ${log.location} cannot copy topics. Run it on a file log`,
     { job },
   )
+}
+
+/** Its topics were made, and then its start was refused. */
+function neverRan(job: string): RefusedError {
+  return new RefusedError('TOPIC_MISSING', `Job ${job} has never run, so there is nothing to keep. Start it first`, {
+    job,
+  })
 }
 
 function savepointExists(job: string, name: string): RefusedError {

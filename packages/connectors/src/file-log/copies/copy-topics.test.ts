@@ -145,3 +145,16 @@ test('a topic that is replaced holds what the copy held, under another id, and t
   await copies.replace(['t'], copy())
   expect(await valuesIn(log, 't')).toHaveLength(31)
 })
+
+test('a copy is placed in a log whose journals do not know what has written it', async () => {
+  await log.admin.createTopic('t')
+  const writer = await log.openTransactionalWriter('w')
+  write(await writer.openPartition('t', 0), 'k', 'committed')
+  await writer.commit([])
+  await copies.copy(['t'], copy())
+  const other = await openFileLog({ directory: `${scratch}/other`, env: nodeEnv() })
+  onTestFinished(() => other.close())
+  await other.copies?.replace(['t'], copy())
+  await other.admin.checkTopics(['t'])
+  expect(await valuesIn(other, 't')).toEqual(['committed'])
+})

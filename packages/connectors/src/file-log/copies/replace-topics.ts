@@ -1,4 +1,5 @@
 import type { Env } from '@millrace/core'
+import type { Producer } from '../../record-batch/format.ts'
 import { BackupTarget } from '../backup/backup-target.ts'
 import { copyPartition } from '../backup/copy-partition.ts'
 import { diskFailed } from '../errors.ts'
@@ -31,18 +32,20 @@ export async function replaceTopics(
     const target = new BackupTarget(env, making)
     for (const name of names) {
       const topic = copied.require(name)
+      const producers: Producer[] = []
       for (let partition = 0; partition < topic.partitions; partition++) {
         const directory = partitionDirectory(copy, name, partition)
         const from = new PartitionFiles(files, copy, name, partition)
         try {
           const tail = await from.settle()
-          // The journals of these writers may be gone by now: the partition is right nevertheless.
-          for (const { id, epoch } of committedBy(tail.committed)) await closed.add({ id, epoch, partitions: [] })
+          producers.push(...committedBy(tail.committed))
           await copyPartition(target, { topic, partition, directory, tail })
         } finally {
           from.close()
         }
       }
+      // The journals of these writers may be gone by now: the partitions are right nevertheless.
+      await closed.addProducers(producers)
       await topics.replace(topicDirectory(making, name), topic)
       // Until now the journals name the former topic: a process that starts now is refused.
       await closed.forgetTopic(name)
