@@ -14,7 +14,7 @@ import { downCommand } from './node/down.ts'
 import { historyCommand } from './node/history.ts'
 import { jobsCommand } from './node/jobs.ts'
 import { logsCommand } from './node/logs.ts'
-import { restoreSavepointCommand, savepointCommand, savepointsCommand } from './node/savepoints.ts'
+import { restoreSavepointCommand, rewindCommand, savepointCommand, savepointsCommand } from './node/savepoints.ts'
 import { statusCommand } from './node/status.ts'
 import { upCommand } from './node/up.ts'
 import { protectData } from './protect-data.ts'
@@ -69,6 +69,7 @@ ${EXIT_HELP}`,
     .addCommand(savepointCommand(io))
     .addCommand(savepointsCommand(io))
     .addCommand(restoreSavepointCommand(io))
+    .addCommand(rewindCommand(io))
     .addCommand(containerCommand(io))
   throwInsteadOfExiting(millrace, io)
   return millrace

@@ -189,6 +189,17 @@ export class NodeClient {
     return this.#change(jobPath(name, 'restore-savepoint'), { name: savepoint, repeatOutputs }, options)
   }
 
+  /**
+   * As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again, and does not append again
+   * to its outputs what it had appended, unless `repeatOutputs` is true.
+   */
+  rewind(
+    name: string,
+    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'rewind'), { to: 'start', repeatOutputs }, options)
+  }
+
   /** Rejects with `SAVEPOINT_MISSING`. */
   async deleteSavepoint(name: string, savepoint: string, { by, why }: ChangeOptions = {}): Promise<void> {
     await this.#transport.send(jobPath(name, 'delete-savepoint'), jsonBody({ name: savepoint, by, why }))

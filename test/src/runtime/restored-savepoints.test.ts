@@ -1,7 +1,7 @@
 import { openFileLog } from '@millrace/connectors/file'
 import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbling, windowed } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { resetJob, restoreSavepoint, resumeRestore, takeSavepoint } from '@millrace/runtime'
+import { resetJob, restoreSavepoint, resumeRestore, rewindToStart, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { JobWorld } from './job-world.ts'
@@ -92,25 +92,29 @@ class Trial {
     await Promise.all(containers.map((container) => container.stop()))
   }
 
-  /** Restores a savepoint; half of the times the process crashes in the middle, and another one finishes it, or the job goes on. */
+  /** Restores a savepoint, or rewinds to the start; half of the times the process crashes in the middle, and another one finishes it, or the job goes on. */
   async restore(): Promise<void> {
     const name = this.savepoints[this.below(this.savepoints.length)]
     if (name === undefined) return
+    const setBack =
+      this.random() < 0.25
+        ? (options = this.options()) => rewindToStart(options)
+        : (options = this.options()) => restoreSavepoint(options, name)
     if (this.random() < 0.5) {
-      await restoreSavepoint(this.options(), name)
+      await setBack()
       return
     }
     let calls = this.below(60)
     const env = crashingEnv(() => calls-- === 0)
     const log = await openFileLog({ directory: this.world.directory, env, durability: 'os' }).catch(() => undefined)
     if (log === undefined) return
-    await restoreSavepoint(this.options(env, log), name).catch(() => undefined)
+    await Promise.resolve(setBack(this.options(env, log))).catch(() => undefined)
     await log.close().catch(() => undefined)
     // Who starts the job now is refused, or continues as if there had been no restore yet.
     if (this.random() < 0.5) {
       const started = await this.world.start(this.job, { commitIntervalMs: 1 }).catch((error: Error) => error)
       if (!(started instanceof Error)) await started.stop()
-      else expect(started).toMatchObject({ code: expect.stringMatching(/^(JOB_TOPIC_UNFIT|LOG_PARTS_DIFFER)$/) })
+      else expect(started).toMatchObject({ code: expect.stringMatching(/^(RESTORE_UNFINISHED|LOG_PARTS_DIFFER)$/) })
     }
     await resumeRestore(this.options())
   }
@@ -184,7 +188,7 @@ class RepartitionedTrial extends Trial {
 }
 
 test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
-  'a job that is set back to savepoints at random moments has each result once (seed %i)',
+  'a job that is set back to savepoints and to the start at random moments has each result once (seed %i)',
   { timeout: 120_000 },
   async (seed) => {
     const random = seededRandom(seed)
@@ -225,6 +229,11 @@ test('after a reset, a savepoint is restored only if outputs may be repeated, an
   const counts = await trial.world.rows(trial.job, 'counts')
   expect([...counts.values()].reduce((sum: number, count) => sum + Number(count), 0)).toBe(trial.sent.length)
   expect(await trial.world.read('passed', int64())).toHaveLength(2 * trial.sent.length - before)
+})
+
+test('a job that has never run is not rewound', async () => {
+  const trial = new Trial(await worldFor(1), seededRandom(1), 1, countingJob(false))
+  await expect(rewindToStart(trial.options())).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
 })
 
 test('a job that runs is not set back', async () => {

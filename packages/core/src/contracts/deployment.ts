@@ -62,6 +62,8 @@ export type DeploymentAction =
   | 'delete savepoint'
   | 'restore savepoint'
   | 'restored savepoint'
+  | 'rewind'
+  | 'rewound'
   | 'drain'
   | 'drained'
   | 'stop'

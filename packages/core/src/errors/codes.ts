@@ -96,6 +96,7 @@ export const ERROR_CODES = {
   SAVEPOINT_EXISTS: 'refused',
   SAVEPOINT_MISSING: 'refused',
   SAVEPOINT_DAMAGED: 'refused',
+  RESTORE_UNFINISHED: 'refused',
   CONTAINER_ENDED: 'fatal',
   PROBLEMS_FOUND: 'refused',
   OUTPUT_FAILED: 'fatal',

@@ -9,8 +9,8 @@ import {
   type StatedError,
 } from '@millrace/core'
 import { readRestore } from '../savepoints/restore-file.ts'
-import { type RestoreSavepointOptions, restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint.ts'
-import { deleteSavepoint, requireSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
+import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
+import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
 import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
 import type { DeployedJobOptions } from './deployed-job-options.ts'
 import { drained, drainFailed } from './drain-containers.ts'
@@ -19,6 +19,7 @@ import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
 import { nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
+import { setBackTo } from './set-back.ts'
 import { statedError } from './stated-error.ts'
 
 /** The author of what the node does by itself. */
@@ -62,7 +63,7 @@ export class DeployedJob {
     if (trial === null || previous === null) {
       this.#deployment = recorded
       const error = await resumeRestore(savepoints).then(() => null, statedError)
-      if (error !== null) return this.#record('failed', { ...recorded, desired: 'failed', error }, NODE, error)
+      if (error !== null) return this.#recordFailure(error)
     } else {
       const { savepoint, revision, ...others } = recorded
       const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
@@ -194,29 +195,28 @@ export class DeployedJob {
     })
   }
 
-  /** Stops the job, sets it back to a savepoint, and starts it again if it ran. */
-  async restoreSavepoint(
-    name: string,
+  /** Stops the job, sets it back to a savepoint or to the start of its inputs (null), and starts it again if it ran. */
+  async setBack(
+    savepoint: string | null,
     how: RestoreSavepointOptions,
     author: Author,
     onProgress: (text: string) => void,
   ): Promise<void> {
-    await this.#exclusive('restore savepoint', async () => {
-      const { savepoints } = this.#options
-      requireSavepoint(savepoints, name)
+    const { savepoints } = this.#options
+    await this.#exclusive(savepoint === null ? 'rewind' : 'restore savepoint', async () => {
+      const { action, done, place, run } = setBackTo(savepoints, savepoint, how)
       const before = this.#present
-      await this.#record('restore savepoint', before, author, null, name)
+      await this.#record(action, before, author, null, savepoint ?? undefined)
       onProgress('Stops the job')
       await this.#end()
       try {
-        onProgress(`Sets the job back to savepoint ${name}`)
-        await restoreSavepoint(savepoints, name, how)
-        await this.#record('restored savepoint', before, NODE, null, name)
+        onProgress(`Sets the job back to ${place}`)
+        await run()
+        await this.#record(done, before, NODE, null, savepoint ?? undefined)
       } catch (error) {
-        const reason = statedError(error)
         // The next change that is not a stop finishes it.
         if (readRestore(savepoints) !== undefined) {
-          await this.#record('failed', { ...before, desired: 'failed', error: reason }, NODE, reason)
+          await this.#recordFailure(statedError(error))
         } else if (before.desired === 'running') this.#run([])
         throw error
       }
@@ -288,8 +288,7 @@ export class DeployedJob {
       if (this.#closing.signal.aborted) throw nodeClosing()
       await this.#end()
       if (end.signal.aborted) throw error
-      const reason = statedError(error)
-      await this.#record('failed', { ...this.#present, desired: 'failed', error: reason }, NODE, reason)
+      await this.#recordFailure(statedError(error))
       throw error
     } finally {
       this.#endDrain = undefined
@@ -366,9 +365,13 @@ export class DeployedJob {
   async #giveUp(containers: JobContainers, error: StatedError): Promise<void> {
     if (containers !== this.#containers || this.#operations.present !== null) return
     await this.#exclusive('give up', async () => {
-      await this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
+      await this.#recordFailure(error)
       await this.#end()
     })
+  }
+
+  #recordFailure(error: StatedError): Promise<void> {
+    return this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
   }
 
   async #record(
@@ -382,15 +385,11 @@ export class DeployedJob {
     this.#deployment = deployment
   }
 
-  /** Finishes a restore that was interrupted, before anything else is done with the job's state. */
-  async #finishRestore(operation: string): Promise<void> {
-    if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
-  }
-
   async #exclusive<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw nodeClosing()
     const result = await this.#operations.run(operation, async () => {
-      await this.#finishRestore(operation)
+      // A restore that was interrupted is finished before anything else is done with the job's state.
+      if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
       return run()
     })
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error

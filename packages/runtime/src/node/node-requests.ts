@@ -78,6 +78,11 @@ export function repeatIn(body: Body): { readonly repeatOutputs: boolean } {
   throw badField('repeatOutputs', 'true or false', repeatOutputs)
 }
 
+/** Checks where a job is to be rewound to: `start` is the only place so far. */
+export function checkStart(body: Body): void {
+  if (body['to'] !== 'start') throw badField('to', 'start', body['to'])
+}
+
 /** A number of containers. Its bounds are checked with the other settings. */
 export function containersIn(body: Body): number {
   const containers = body['containers']

@@ -16,6 +16,7 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
+  checkStart,
   containersIn,
   deployIn,
   readBody,
@@ -109,6 +110,13 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     change(['name', 'repeatOutputs'], (name, body, onProgress) =>
       node.restoreSavepoint(name, savepointIn(body) ?? '', repeatIn(body), authorIn(body), onProgress),
     ),
+  )
+  app.post(
+    '/jobs/:job/rewind',
+    change(['to', 'repeatOutputs'], (name, body, onProgress) => {
+      checkStart(body)
+      return node.rewind(name, repeatIn(body), authorIn(body), onProgress)
+    }),
   )
   app.post('/jobs/:job/delete-savepoint', async (c) => {
     parseQuery(c.req.url, [])
@@ -225,6 +233,6 @@ function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
     `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
-      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

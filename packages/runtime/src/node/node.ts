@@ -203,7 +203,14 @@ export class Node {
     onProgress: OnProgress,
   ): Promise<JobReport> {
     const job = this.#named(name)
-    await job.restoreSavepoint(savepoint, how, author, onProgress)
+    await job.setBack(savepoint, how, author, onProgress)
+    return reported(job)
+  }
+
+  /** As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again. */
+  async rewind(name: string, how: RestoreSavepointOptions, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.setBack(null, how, author, onProgress)
     return reported(job)
   }
 

@@ -1,7 +1,7 @@
-import type { Env } from '@millrace/core'
+import type { Env, TopicSettings } from '@millrace/core'
 import type { Fence } from '../task/output-fence.ts'
 import { readChecked, writeChecked } from './checked-file.ts'
-import { savepointsDirectory } from './savepoint-directory.ts'
+import { makeSavepoints, savepointsDirectory } from './savepoint-directory.ts'
 
 /** It is there from when a restore is decided until it is done. */
 const RESTORE_FILE = '.restoring'
@@ -9,9 +9,10 @@ const RESTORE_FILE = '.restoring'
 /** A restore that was decided. */
 export interface UnfinishedRestore {
   readonly id: string
-  readonly savepoint: string
-  /** The id of the changelog that is replaced: while it is there, nothing is done yet, and the job may run. */
-  readonly changelog: string | null
+  /** Null: the job begins again, with no state, at the start of its inputs. */
+  readonly savepoint: string | null
+  /** The settings of the job's changelog when it was decided. */
+  readonly changelog: Partial<TopicSettings>
   readonly repeatOutputs: boolean
   readonly fences: readonly Fence[]
 }
@@ -37,6 +38,7 @@ export async function writeRestore(
 ): Promise<void> {
   const directory = savepointsDirectory(data, job)
   const fresh = `${directory}/${RESTORE_FILE}.new`
+  await makeSavepoints(files, directory)
   files.remove(fresh)
   await writeChecked(files, fresh, restore)
   files.rename(fresh, `${directory}/${RESTORE_FILE}`)

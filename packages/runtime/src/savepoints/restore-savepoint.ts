@@ -1,7 +1,7 @@
-import { RefusedError, type Savepoint, type TopicCopies } from '@millrace/core'
+import { RefusedError, type Savepoint } from '@millrace/core'
 import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { copyState } from '@millrace/state'
-import type { CatalogRestore } from '../catalog/catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { readCatalog, writeCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
 import type { Fence } from '../task/output-fence.ts'
@@ -32,19 +32,39 @@ export async function restoreSavepoint(
   name: string,
   { repeatOutputs = false }: RestoreSavepointOptions = {},
 ): Promise<Savepoint> {
-  const copies = copiesOf(options)
+  copiesOf(options)
   requireSavepoint(options, name)
   const savepoint = describeSavepoint(options, name)
+  await setBack(options, name, repeatOutputs)
+  return savepoint
+}
+
+/**
+ * Sets a job that is stopped back to the start of its inputs, without any state: it computes everything again. Otherwise as
+ * `restoreSavepoint`.
+ */
+export async function rewindToStart(
+  options: SavepointsOptions,
+  { repeatOutputs = false }: RestoreSavepointOptions = {},
+): Promise<void> {
+  const { job } = options
+  if ((await presentCatalog(options)) === undefined) {
+    throw new RefusedError('TOPIC_MISSING', `Job ${job} has never run, so it is at the start of its inputs. Start it`, {
+      job,
+    })
+  }
+  await setBack(options, null, repeatOutputs)
+}
+
+async function setBack(options: SavepointsOptions, savepoint: string | null, repeatOutputs: boolean): Promise<void> {
   const claim = await options.log.claim(options.job)
   try {
     const unfinished = readRestore(options)
-    if (unfinished !== undefined) await finish(options, copies, unfinished)
-    const id = options.env.random.uuid()
-    await finish(options, copies, await decide(options, id, name, repeatOutputs))
+    if (unfinished !== undefined) await finish(options, unfinished)
+    await finish(options, await decide(options, options.env.random.uuid(), savepoint, repeatOutputs))
   } finally {
     await claim.release()
   }
-  return savepoint
 }
 
 /** Finishes a restore that was interrupted, if there is one. */
@@ -53,7 +73,7 @@ export async function resumeRestore(options: SavepointsOptions): Promise<void> {
   const claim = await options.log.claim(options.job)
   try {
     const unfinished = readRestore(options)
-    if (unfinished !== undefined) await finish(options, copiesOf(options), unfinished)
+    if (unfinished !== undefined) await finish(options, unfinished)
   } finally {
     await claim.release()
   }
@@ -62,75 +82,85 @@ export async function resumeRestore(options: SavepointsOptions): Promise<void> {
 async function decide(
   options: SavepointsOptions,
   id: string,
-  savepoint: string,
+  savepoint: string | null,
   repeatOutputs: boolean,
 ): Promise<UnfinishedRestore> {
-  const changelog = await changelogId(options)
-  const restore = { id, savepoint, changelog, repeatOutputs, fences: repeatOutputs ? [] : await fencesOf(options) }
+  const fences = repeatOutputs ? [] : await fencesOf(options)
+  const { name: _, id: __, ...changelog } = (await options.log.admin.describeTopic(changelogTopic(options.job))) ?? {}
+  const restore = { id, savepoint, changelog, repeatOutputs, fences }
   await writeRestore(options, restore)
   return restore
 }
 
-async function finish(options: SavepointsOptions, copies: TopicCopies, found: UnfinishedRestore): Promise<void> {
-  const { id, savepoint, changelog, repeatOutputs } = found
-  const { job, log, env } = options
-  const topic = catalogTopic(job)
-  const isThere = (await log.admin.describeTopic(topic)) !== undefined
-  const catalog = isThere ? await readCatalog({ log, env }, topic) : undefined
-  // The job may have continued from the restore since.
+async function finish(options: SavepointsOptions, found: UnfinishedRestore): Promise<void> {
+  const { id, savepoint, repeatOutputs } = found
+  const catalog = await presentCatalog(options)
+  // If it was done, the job may have continued since.
   if (catalog?.restored?.id !== id) {
-    // The job may have come further since the decision, if nothing was replaced yet.
-    const isBefore = changelog !== null && (await changelogId(options)) === changelog
-    await replaceAll(options, copies, isBefore ? await decide(options, id, savepoint, repeatOutputs) : found)
+    // If it has not begun, the job may have come further since it was decided.
+    const restore = catalog?.unfinished === id ? found : await decide(options, id, savepoint, repeatOutputs)
+    if (restore.savepoint === null) await emptyAll(options, restore)
+    else await replaceAll(options, restore, restore.savepoint)
   }
   await endRestore(options)
 }
 
-/**
- * Does the steps of a restore, in an order in which a job that is started in between is refused: once the changelog is replaced, the
- * catalog describes another one, until its last record is written.
- */
+/** The catalog has one record before the first step, which keeps the job from starting, and one after the last, which describes it. */
 async function replaceAll(
   options: SavepointsOptions,
-  copies: TopicCopies,
-  { id, savepoint, fences }: UnfinishedRestore,
+  { id, fences }: UnfinishedRestore,
+  savepoint: string,
 ): Promise<void> {
   const { job, log, env, data, stateDirectory } = options
+  const copies = copiesOf(options)
   const directory = savepointDirectory(data, job, savepoint)
   const { topics } = readManifest(env.files, directory)
-  const [changelog, catalog] = [changelogTopic(job), catalogTopic(job)]
-  const own = await ownTopics(options)
-  await copies.replace([changelog], topicsIn(directory))
+  const topic = catalogTopic(job)
+  const copy = await copies.open(topicsIn(directory))
+  const described = await readCatalog({ log: copy, env }, topic).finally(() => copy.close())
+  if (described === undefined) throw new Error(`Savepoint ${savepoint} of job ${job} has no catalog`)
+  if ((await log.admin.describeTopic(topic)) === undefined) await copies.replace([topic], topicsIn(directory))
+  await append(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)
   for (const task of env.files.list(statesIn(directory))) {
     await copyState(env, `${statesIn(directory)}/${task}`, `${stateDirectory}/${job}/${task}`)
   }
-  for (const topic of own) if (!topics.includes(topic)) await log.admin.deleteTopic(topic)
-  const others = topics.filter((topic) => topic !== changelog && topic !== catalog)
-  await copies.replace([...others, catalog], topicsIn(directory))
-  await describeChangelog(options, { id, fences })
+  for (const own of (await findTraces(options)).topics) if (!topics.includes(own)) await log.admin.deleteTopic(own)
+  const replaced = topics.filter((each) => each !== topic)
+  await copies.replace(replaced, topicsIn(directory))
+  await append(options, { ...described, changelog: await changelogId(options), restored: { id, fences } })
 }
 
-async function changelogId({ job, log }: SavepointsOptions): Promise<string | null> {
-  return (await log.admin.describeTopic(changelogTopic(job)))?.id ?? null
+/** As `replaceAll`, to topics without records. */
+async function emptyAll(options: SavepointsOptions, { id, changelog, fences }: UnfinishedRestore): Promise<void> {
+  const { job, log, env, stateDirectory } = options
+  const catalog = await presentCatalog(options)
+  if (catalog !== undefined) await append(options, { ...catalog, unfinished: id })
+  env.files.removeTree(`${stateDirectory}/${job}`)
+  for (const own of (await findTraces(options)).topics) if (own !== catalogTopic(job)) await log.admin.deleteTopic(own)
+  // A container that tries to start makes it too, before it is refused.
+  if ((await log.admin.describeTopic(changelogTopic(job))) === undefined) {
+    await log.admin.createTopic(changelogTopic(job), changelog)
+  }
+  const described = { changelog: await changelogId(options), stores: {}, repartitions: {}, restored: { id, fences } }
+  await append(options, described)
 }
 
-/** The job's own topics that are there now. */
-async function ownTopics(options: SavepointsOptions): Promise<readonly string[]> {
-  const there = await options.log.admin.describeTopic(catalogTopic(options.job))
-  return there === undefined ? [] : (await findTraces(options)).topics
+async function changelogId({ job, log }: SavepointsOptions): Promise<string> {
+  const changelog = await log.admin.describeTopic(changelogTopic(job))
+  if (changelog === undefined) throw new Error(`Job ${job} has no changelog`)
+  return changelog.id
 }
 
-/** Appends a record to the catalog: it describes the changelog that was restored. */
-async function describeChangelog(options: SavepointsOptions, restored: CatalogRestore): Promise<void> {
-  const { job, log, env } = options
+async function presentCatalog({ job, log, env }: SavepointsOptions): Promise<Catalog | undefined> {
   const topic = catalogTopic(job)
-  const catalog = await readCatalog({ log, env }, topic)
-  const changelog = await changelogId(options)
-  if (catalog === undefined || changelog === null) throw new Error(`The savepoint of job ${job} has no catalog`)
+  return (await log.admin.describeTopic(topic)) === undefined ? undefined : readCatalog({ log, env }, topic)
+}
+
+async function append({ job, log, env }: SavepointsOptions, catalog: Catalog): Promise<void> {
   const writer = await log.openTransactionalWriter(`${job}.restore`)
   try {
-    await writeCatalog(writer, topic, { ...catalog, changelog, restored }, env.clock.now())
+    await writeCatalog(writer, catalogTopic(job), catalog, env.clock.now())
   } finally {
     await writer.close()
   }

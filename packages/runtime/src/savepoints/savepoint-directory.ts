@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { Env } from '@millrace/core'
+import type { Env, FileSystem } from '@millrace/core'
 
 /** What is not a savepoint yet, or not any more. No savepoint has such a name, since a name starts with a letter or digit. */
 const MAKING = '.making-'
@@ -25,6 +25,13 @@ export function statesIn(savepoint: string): string {
   return `${savepoint}/state`
 }
 
+/** Makes the directory of a job's savepoints, durably. */
+export async function makeSavepoints(files: FileSystem, directory: string): Promise<void> {
+  files.makeDirectory(directory)
+  // The directory of all savepoints may be new, too.
+  for (const above of [dirname(directory), dirname(dirname(directory))]) await files.syncDirectory(above)
+}
+
 /**
  * Makes a directory in which `fill` writes, and gives it its name when all of it is durable; a crash leaves nothing under that
  * name. Removes what former crashes left.
@@ -35,9 +42,7 @@ export async function makeWhole(
   name: string,
   fill: (directory: string) => Promise<void>,
 ): Promise<void> {
-  files.makeDirectory(parent)
-  // The directories of all savepoints, and of those of the job, may be new.
-  for (const above of [dirname(parent), dirname(dirname(parent))]) await files.syncDirectory(above)
+  await makeSavepoints(files, parent)
   for (const left of files.list(parent)) {
     if (left.startsWith(MAKING) || left.startsWith(REMOVING)) files.removeTree(`${parent}/${left}`)
   }
