@@ -17,6 +17,7 @@ import { downCommand } from './node/down.ts'
 import { historyCommand } from './node/history.ts'
 import { jobsCommand } from './node/jobs.ts'
 import { logsCommand } from './node/logs.ts'
+import { restoreSavepointCommand, rewindCommand, savepointCommand, savepointsCommand } from './node/savepoints.ts'
 import { statusCommand } from './node/status.ts'
 import { upCommand } from './node/up.ts'
 import { protectData } from './protect-data.ts'
@@ -69,8 +70,13 @@ ${EXIT_HELP}`,
     .addCommand(logsCommand(io))
     .addCommand(historyCommand(io))
   for (const command of changeCommands(io)) millrace.addCommand(command)
-  millrace.addCommand(containerCommand(io))
-  millrace.addCommand(versionCommand(io), { hidden: true })
+  millrace
+    .addCommand(savepointCommand(io))
+    .addCommand(savepointsCommand(io))
+    .addCommand(restoreSavepointCommand(io))
+    .addCommand(rewindCommand(io))
+    .addCommand(containerCommand(io))
+    .addCommand(versionCommand(io), { hidden: true })
   throwInsteadOfExiting(millrace, io)
   return millrace
 }

@@ -50,6 +50,8 @@ test.each([
   ['job', (node: NodeClient) => node.job('orders'), '{"job":1}'],
   ['history', (node: NodeClient) => node.history('orders'), '{}'],
   ['about', (node: NodeClient) => node.about(), '{}'],
+  ['savepoints', (node: NodeClient) => node.savepoints('orders'), '{"savepoints":[1]}'],
+  ['savepoint', (node: NodeClient) => node.savepoint('orders'), '{"savepoint":{}}'],
   ['upload', (node: NodeClient) => node.upload('{}'), '{}'],
   ['upload', (node: NodeClient) => node.upload('{}'), 'no JSON'],
 ])('%s rejects with BAD_ANSWER for an answer of another server', async (_what, call, body) => {

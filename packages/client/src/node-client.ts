@@ -9,6 +9,7 @@ import {
   type LogLevel,
   type LogLine,
   RefusedError,
+  type Savepoint,
 } from '@millrace/core'
 import { HttpTransport, type SentBody } from './http-transport.ts'
 import { field, listField, textField } from './json-fields.ts'
@@ -150,7 +151,7 @@ export class NodeClient {
     return this.#change('/deploy', { artefact, settings, acceptLoss }, options)
   }
 
-  /** Returns to what ran before the last deploy. */
+  /** Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. */
   rollback(name: string, options: ChangeOptions = {}): Promise<JobReport> {
     return this.#change(jobPath(name, 'rollback'), {}, options)
   }
@@ -169,6 +170,11 @@ export class NodeClient {
     return this.#change(jobPath(name, 'scale'), typeof to === 'number' ? { containers: to } : { auto: to }, options)
   }
 
+  /** Processes what the inputs hold now, commits, and ends the containers. The job stays deployed. Rejects with `DRAIN_FAILED`. */
+  drain(name: string, options: ChangeOptions = {}): Promise<JobReport> {
+    return this.#change(jobPath(name, 'drain'), {}, options)
+  }
+
   /** Commits, and ends the containers. The job stays deployed. */
   stop(name: string, options: ChangeOptions = {}): Promise<JobReport> {
     return this.#change(jobPath(name, 'stop'), {}, options)
@@ -177,6 +183,46 @@ export class NodeClient {
   /** Starts a job that was stopped or has failed. */
   start(name: string, options: ChangeOptions = {}): Promise<JobReport> {
     return this.#change(jobPath(name, 'start'), {}, options)
+  }
+
+  /** Takes a savepoint of a job, running or not. `savepoint`: its name; default: `savepoint-1`, `savepoint-2` and so on. */
+  async savepoint(name: string, savepoint?: string, { by, why }: ChangeOptions = {}): Promise<Savepoint> {
+    const body = await this.#transport.send(jobPath(name, 'savepoint'), jsonBody({ name: savepoint, by, why }))
+    return this.#checked(() => savepointOf(field(body, 'savepoint')))
+  }
+
+  /** The savepoints of a job, the oldest first. */
+  async savepoints(name: string): Promise<readonly Savepoint[]> {
+    const body = await this.#transport.read(jobPath(name, 'savepoints'), {})
+    return this.#checked(() => listField(body, 'savepoints').map(savepointOf))
+  }
+
+  /**
+   * Stops a job, sets its positions and state back to a savepoint, and starts it again if it ran. What it processes again, it does not
+   * append again to its outputs, unless `repeatOutputs` is true. Rejects with `SAVEPOINT_MISSING`.
+   */
+  restoreSavepoint(
+    name: string,
+    savepoint: string,
+    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'restore-savepoint'), { name: savepoint, repeatOutputs }, options)
+  }
+
+  /**
+   * As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again, and does not append again
+   * to its outputs what it had appended, unless `repeatOutputs` is true.
+   */
+  rewind(
+    name: string,
+    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+  ): Promise<JobReport> {
+    return this.#change(jobPath(name, 'rewind'), { to: 'start', repeatOutputs }, options)
+  }
+
+  /** Rejects with `SAVEPOINT_MISSING`. */
+  async deleteSavepoint(name: string, savepoint: string, { by, why }: ChangeOptions = {}): Promise<void> {
+    await this.#transport.send(jobPath(name, 'delete-savepoint'), jsonBody({ name: savepoint, by, why }))
   }
 
   /** Ends a job. What it has computed for itself stays, unless `purge` deletes it. Resolves with what that is. */
@@ -228,6 +274,11 @@ function jobReport(json: unknown): JobReport {
   textField(json, 'phase')
   listField(json, 'containers')
   return json as JobReport
+}
+
+function savepointOf(json: unknown): Savepoint {
+  textField(json, 'name')
+  return json as Savepoint
 }
 
 function statedError(json: unknown): Error {

@@ -55,12 +55,14 @@ export type {
   PartitionOffsets,
   PartitionReader,
   ReaderOptions,
+  TopicCopies,
   TopicDescription,
   TopicSettings,
   TransactionReach,
   WriterOptions,
 } from './contracts/log.ts'
 export type { Assignment, GroupMember, JoinOptions, Membership } from './contracts/membership.ts'
+export type { Savepoint } from './contracts/savepoint.ts'
 export type { Serde, SerdeOrder, ValueOf } from './contracts/serde.ts'
 export type {
   AfterFlush,

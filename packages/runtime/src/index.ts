@@ -60,6 +60,13 @@ export {
   runJob,
   type ServedJob,
 } from './run-job.ts'
+export {
+  type RestoreSavepointOptions,
+  restoreSavepoint,
+  resumeRestore,
+  rewindToStart,
+} from './savepoints/restore-savepoint.ts'
+export { deleteSavepoint, listSavepoints, type SavepointsOptions, takeSavepoint } from './savepoints/savepoints.ts'
 export { type KnownJob, knownJobs } from './stopped/stopped-jobs.ts'
 export { openStoppedView, type StoppedView, type StoppedViewOptions } from './stopped/stopped-view.ts'
 export type { Guarantee } from './task/outputs.ts'

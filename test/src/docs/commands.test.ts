@@ -103,9 +103,10 @@ test('every other command of the documents runs in a clone that has the topics a
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
     // npm run published tries the commands of the project's guide, with the packages, and the next tests those of the guides about
-    // changes, deploying and development. Benchmarks take long, and the rest are for tests.
+    // changes, deploying, development and savepoints. Benchmarks take long, and the rest are for tests.
     .filter(
-      ({ path }) => !/guide\/(project|changing|deploying|developing)|performance|crash-tests|reliability/.test(path),
+      ({ path }) =>
+        !/guide\/(project|changing|deploying|developing|savepoints)|performance|crash-tests|reliability/.test(path),
     )
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language, marks }) => language === 'sh' && !marks.includes('no-run'))

@@ -298,6 +298,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/TEXT_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
   'state/RECORD_OVERHEAD_BYTES': { becomes: '0', tests: [`${STATE}/changelog/changelog-run.test.ts`] },
   'state/BOUND_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed/committed-store.test.ts`] },
+  'state/COPY_TRIES': { becomes: NO_BOUND, tests: [`${STATE}/copy-state.test.ts#not a whole state`] },
   'state/DIRTY_BYTES_MAX': { becomes: '1', tests: [`${STATE}/open-task-state.test.ts`] },
   'state/ENTRIES_MAX': { becomes: NO_BOUND, tests: [`${STATE}/open-task-state.test.ts`] },
   'state/FILTER_BYTES_MAX': {

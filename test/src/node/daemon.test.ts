@@ -16,6 +16,15 @@ const numbers = topic('numbers', { key: string(), value: json<number>() })
 export default job('summing', stream(numbers).groupByKey().reduce('sums', (a, b) => a + b))
 `
 
+/** As the summing job, with its changes in a topic. */
+const CHANGES_JOB = `
+import { job, json, stream, string, topic } from '@millrace/core'
+
+const numbers = topic('numbers', { key: string(), value: json<number>() })
+const sums = stream(numbers).groupByKey().reduce('sums', (a, b) => a + b)
+export default job('summing', sums, sums.changes().to(topic('changes', { key: string(), value: json<number>() })))
+`
+
 /** A job that keeps more than its heap has. */
 const GREEDY_JOB = `
 import { job, json, stream, string, topic } from '@millrace/core'
@@ -155,6 +164,104 @@ test('a container that is started by hand shares the tasks of a deployed job', {
   await sumIs(folder, 'a', 7)
   container.child.kill('SIGTERM')
   expect((await container.ended).code).toBe(0)
+})
+
+test('a drained job has processed everything that its inputs held, also what one of its containers was killed over', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', SUMMING_JOB), '--containers', '2', ...data])
+  await succeed(['stop', 'summing', ...data])
+  const lines = Array.from({ length: 40_000 }, (_, at) => `${JSON.stringify({ key: `k${at % 100}`, value: 1 })}\n`)
+  await succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: lines.join('') })
+  const draining = run(['drain', 'summing', ...data])
+  const running = async (): Promise<number | undefined> => {
+    const { phase, containers } = JSON.parse(await succeed(['status', 'summing', '--json', ...data]))
+    return phase === 'draining' ? containers[0]?.pid : undefined
+  }
+  let victim = await running()
+  while (victim === undefined) victim = await running()
+  process.kill(victim, 'SIGKILL')
+  expect(await draining).toMatchObject({ code: 0, stdout: expect.stringMatching(/summing is stopped/) })
+  const rows = await succeed(['query', 'sums', '--all', '--json', ...data])
+  const sums: number[] = rows
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row).value)
+  expect(sums.reduce((sum, value) => sum + value, 0)).toBe(40_003)
+  await produce(folder, 'a', 6)
+  await succeed(['start', 'summing', ...data])
+  await sumIs(folder, 'a', 7)
+})
+
+test('savepoints of a job that runs and of one that is stopped are taken, listed and deleted', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', SUMMING_JOB), '--containers', '2', ...data])
+  await sumIs(folder, 'b', 2)
+  const taken = JSON.parse(
+    await succeed(['savepoint', 'summing', 'first', '--json', '--why', 'a sale begins', ...data]),
+  )
+  expect(taken).toMatchObject({ job: 'summing', name: 'first' })
+  await produce(folder, 'a', 6)
+  await sumIs(folder, 'a', 7)
+  await succeed(['stop', 'summing', ...data])
+  await succeed(['savepoint', 'summing', ...data])
+  const list = async () => {
+    const lines = (await succeed(['savepoints', 'summing', '--json', ...data])).trim().split('\n')
+    return lines.map((line) => JSON.parse(line))
+  }
+  const [first, second] = await list()
+  const read = ({ position }: { position: { numbers: Record<string, number> } }) =>
+    Object.values(position.numbers).reduce((sum, offset) => sum + offset, 0)
+  expect([read(first), read(second)]).toEqual([2, 3])
+  const again = await run(['savepoint', 'summing', 'first', ...data])
+  expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('SAVEPOINT_EXISTS') })
+  await succeed(['savepoints', 'summing', '--delete', 'first', ...data])
+  expect((await list()).map(({ name }) => name)).toEqual([second.name])
+  expect((await run(['savepoints', 'summing', '--delete', 'first', ...data])).code).toBe(4)
+  expect(await succeed(['history', 'summing', ...data])).toMatch(
+    /savepoint first .*a sale begins\n.* stop .*\n.*savepoint savepoint-1.*\n.*delete savepoint first/,
+  )
+  await succeed(['start', 'summing', ...data])
+  await sumIs(folder, 'a', 7)
+})
+
+test('a job is set back to a savepoint, computes the rest again, and repeats no output unless that is requested', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['topics', 'create', 'changes', ...data])
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  await succeed(['deploy', folder.write('job.ts', CHANGES_JOB), '--containers', '2', ...data])
+  await sumIs(folder, 'b', 2)
+  await succeed(['savepoint', 'summing', 'before', ...data])
+  await produce(folder, 'a', 6)
+  await sumIs(folder, 'a', 7)
+  const changes = async () => {
+    const { stdout } = await run(['topics', 'tail', 'changes', '--from', 'start', '--until-end', '--json', ...data])
+    return stdout.trim().split('\n').length
+  }
+  expect(await changes()).toBe(3)
+  const restored = await succeed(['restore-savepoint', 'summing', 'before', '--why', 'a test', ...data])
+  expect(restored).toMatch(/summing is running/)
+  await sumIs(folder, 'a', 7)
+  await produce(folder, 'a', 10)
+  await sumIs(folder, 'a', 17)
+  expect(await changes()).toBe(4)
+  await succeed(['restore-savepoint', 'summing', 'before', '--repeat-outputs', ...data])
+  await sumIs(folder, 'a', 17)
+  expect(await changes()).toBe(6)
+  expect((await run(['restore-savepoint', 'summing', 'other', ...data])).code).toBe(4)
+  expect(await succeed(['history', 'summing', ...data])).toMatch(
+    /restore savepoint before .*a test\n.*restored savepoint before/,
+  )
 })
 
 test('a unit for systemd names the data directory, and escapes what systemd would read as something else', async () => {

@@ -23,6 +23,17 @@ export function changeCommands(io: Io): readonly Command[] {
     ),
     command(
       io,
+      new Command('drain').description('Processes everything that the inputs of a job hold, and stops it.').addHelpText(
+        'after',
+        `
+What is appended to the inputs after the drain has begun is left for the next start. A window stays open if no record has passed its
+end and its grace: records that come after the next start still count in it, and its final result comes when it closes. "millrace
+stop" ends a drain that takes too long.`,
+      ),
+      (node, job, options) => node.drain(job, options),
+    ),
+    command(
+      io,
       new Command('start').description('Starts a job that was stopped, or has failed.'),
       (node, job, options) => node.start(job, options),
     ),
@@ -36,8 +47,9 @@ export function changeCommands(io: Io): readonly Command[] {
       new Command('rollback').description('Returns to what ran before the last deploy.').addHelpText(
         'after',
         `
-The code and the settings return. What the job has done since then stays: its state, its positions in its inputs, and the records
-in its output topics. A second rollback undoes the first.`,
+The code and the settings return, and the records in the output topics stay. If the deploy has changed the stores of the job, its state
+and its positions return too, to how they were before the deploy: what came since then is processed again, and not appended again to
+the outputs. If not, they stay. A second rollback undoes the first.`,
       ),
       rollback(io),
     ),
@@ -62,8 +74,8 @@ function rollback(io: Io): Change {
     const { deployment } = await node.job(job)
     if (deployment.previous !== null) {
       io.stderr.write(
-        `Returns from ${releaseText(deployment.release)} to ${releaseText(deployment.previous)}. State, positions and outputs stay ` +
-          'as they are\n',
+        `Returns from ${releaseText(deployment.release)} to ${releaseText(deployment.previous)}. Outputs stay as they are, and so do state and ` +
+          'positions if the stores are the same\n',
       )
     }
     return node.rollback(job, options)

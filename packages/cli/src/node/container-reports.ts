@@ -9,7 +9,8 @@ export interface ContainerReporter {
   readonly callbacks: Pick<RunOptions, 'onNotice' | 'onRestore' | 'onWaiting'>
   /** Its tasks run; it answers at the address. */
   running(running: ServedJob, address: string): void
-  ended(): void
+  /** It has ended; `byItself`: not because it was stopped. */
+  ended(byItself: boolean): void
 }
 
 /** Reports to the node that started this process, through the channel between the two. */
@@ -33,16 +34,21 @@ export class NodeReport implements ContainerReporter {
     status.subscribe((each) => this.#send({ kind: 'status', status: each }))
   }
 
-  ended(): void {
-    // An open channel would keep the process alive.
-    if (process.connected) process.disconnect?.()
+  ended(byItself: boolean): void {
+    if (byItself) this.#send({ kind: 'finished' }, () => this.#disconnect())
+    else this.#disconnect()
   }
 
   /** Resolves when the node has the reason for the end, or is gone. */
   async failed(error: unknown): Promise<void> {
     const { code, message } = withCode(error)
     await new Promise<void>((resolve) => this.#send({ kind: 'failed', error: { code, message } }, resolve))
-    this.ended()
+    this.#disconnect()
+  }
+
+  /** An open channel would keep the process alive. */
+  #disconnect(): void {
+    if (process.connected) process.disconnect?.()
   }
 
   #send(message: MessageToNode, sent: () => void = () => undefined): void {

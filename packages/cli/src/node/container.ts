@@ -17,6 +17,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly guarantee: Guarantee
   readonly acceptLoss: readonly string[]
   readonly standbys: number
+  readonly untilEnd?: boolean
   readonly allowOrigin: readonly string[]
 }
 
@@ -38,6 +39,7 @@ export function containerCommand(io: Io): Command {
     )
     .option('--standbys <number>', 'as in "millrace run"', wholeNumber, 0)
     .addOption(repeatable('--accept-loss <store>', 'a store that starts empty if it cannot continue; may be repeated'))
+    .option('--until-end', 'process what is in the topics now, commit, and exit')
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -103,6 +105,7 @@ async function runContainer(
     guarantee: options.guarantee,
     acceptLoss: options.acceptLoss,
     standbys: options.standbys,
+    untilEnd: options.untilEnd === true,
     upgrade: true,
     signal,
     server,
@@ -113,5 +116,5 @@ async function runContainer(
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
   await running.done
-  report.ended()
+  report.ended(!signal.aborted)
 }

@@ -25,11 +25,11 @@ export function historyCommand(io: Io): Command {
     })
 }
 
-function rowOf({ atMs, by, action, deployment, why, error }: DeploymentEvent): Row {
+function rowOf({ atMs, by, action, deployment, why, error, savepoint }: DeploymentEvent): Row {
   return {
     time: new Date(atMs).toISOString(),
     by,
-    action,
+    action: savepoint === undefined ? action : `${action} ${savepoint}`,
     revision: deployment?.revision ?? '',
     runs: runs(deployment),
     why: why ?? error?.message ?? '',

@@ -93,7 +93,7 @@ function environment(): NodeJS.ProcessEnv {
   return { ...others, [CHANNEL_VARIABLE]: 'node' }
 }
 
-function argumentsOf(data: string, { artefact, settings, acceptLoss }: ContainerSpec): string[] {
+function argumentsOf(data: string, { artefact, settings, acceptLoss, untilEnd }: ContainerSpec): string[] {
   const { guarantee, standbys, commitIntervalMs } = settings
   return [
     'container',
@@ -107,6 +107,7 @@ function argumentsOf(data: string, { artefact, settings, acceptLoss }: Container
     '--commit-interval',
     `${commitIntervalMs}ms`,
     ...acceptLoss.flatMap((store) => ['--accept-loss', store]),
+    ...(untilEnd ? ['--until-end'] : []),
   ]
 }
 

@@ -19,7 +19,7 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
     throw jobRunning(files, data, job, path)
   }
   // A member that joins looks at the claim after the group names it.
-  if (new GroupFiles(env, data, job).inUse) {
+  if (isShared(env, data, job, file)) {
     file.close()
     throw new RefusedError(
       'JOB_RUNNING',
@@ -37,6 +37,16 @@ export async function claimJob(env: Env, data: string, job: string): Promise<Cla
       file.unlock()
       file.close()
     },
+  }
+}
+
+/** Whether a job's group is in use. The lock is released if that cannot be read. */
+function isShared(env: Env, data: string, job: string, lock: OpenFile): boolean {
+  try {
+    return new GroupFiles(env, data, job).inUse
+  } catch (error) {
+    lock.close()
+    throw error
   }
 }
 

@@ -12,6 +12,7 @@ import type {
   MillraceError,
   PartitionOffsets,
   ReaderOptions,
+  TopicCopies,
   TopicDescription,
   TopicSettings,
   TransactionalWriter,
@@ -25,7 +26,9 @@ import { checkPartition } from '../topic-errors.ts'
 import { checkUnclaimed, claimJob } from './claim.ts'
 import { Cleaning } from './cleaning/cleaning.ts'
 import { compact } from './cleaning/compaction.ts'
-import { applyRetention, purgeBefore } from './cleaning/retention.ts'
+import { applyRetention, purgeBefore, purgeUnlessCopied } from './cleaning/retention.ts'
+import { copyTopics } from './copies/copy-topics.ts'
+import { replaceTopics } from './copies/replace-topics.ts'
 import { openDataDirectory } from './data-directory.ts'
 import { diskFailed } from './errors.ts'
 import { FileMembership } from './membership/file-membership.ts'
@@ -82,6 +85,7 @@ class FileLog implements Log {
   readonly capabilities: LogCapabilities
   readonly clock: Clock
   readonly admin: FileLogAdmin
+  readonly copies: TopicCopies
   readonly #env: Env
   readonly #durability: Durability
   readonly #topics: TopicStore
@@ -100,6 +104,11 @@ class FileLog implements Log {
     this.#closed = new ClosedWriters(env, directory)
     this.#finisher = new TransactionFinisher(env, directory, topics, durability, this.#closed)
     this.admin = new FileLogAdmin(directory, env, topics, this.#finisher, this.#closed)
+    this.copies = {
+      copy: (names, to, beforeMoment = async () => {}) => copyTopics(env, directory, names, to, beforeMoment),
+      replace: (names, from) => replaceTopics(env, directory, names, from, this.#closed),
+      open: (copy) => openFileLog({ directory: copy, env, durability }),
+    }
     this.#cleaning = new Cleaning(
       (topic, partition, signal) => this.admin.cleanPartition(topic, partition, DIRTY_RATIO_MIN, signal),
       env.timers,
@@ -253,8 +262,9 @@ class FileLogAdmin implements LogAdmin {
     return this.#with(topic, partition, (files) => offsetAt(files, timestamp))
   }
 
-  purge(topic: string, partition: number, offset: number): Promise<void> {
-    return this.#with(topic, partition, (files) => purgeBefore(files, offset))
+  async purge(topic: string, partition: number, offset: number): Promise<void> {
+    const purge = this.#topics.require(topic).cleanup === 'compact' ? purgeBefore : purgeUnlessCopied
+    return this.#with(topic, partition, (files) => purge(files, offset))
   }
 
   async clean(topic: string): Promise<void> {

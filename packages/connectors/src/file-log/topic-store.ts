@@ -140,6 +140,28 @@ export class TopicStore {
     }
   }
 
+  /**
+   * Gives a topic that was made in a directory its place, under another id, and removes the topic that is there. A crash leaves the
+   * former topic, none, or the new one.
+   */
+  async replace(directory: string, made: TopicDescription): Promise<void> {
+    const { files, random } = this.#env
+    const topics = topicsDirectory(this.#data)
+    const before = this.describe(made.name)
+    try {
+      await this.#write(directory, { ...made, id: random.uuid() })
+      if (before !== undefined) {
+        files.rename(topicDirectory(this.#data, made.name), `${topics}/${REMOVING}${before.id}`)
+        await files.syncDirectory(topics)
+      }
+      files.rename(directory, topicDirectory(this.#data, made.name))
+      await files.syncDirectory(topics)
+      if (before !== undefined) await this.#remove(`${topics}/${REMOVING}${before.id}`)
+    } catch (error) {
+      throw writeFailed(directory, error, { topic: made.name })
+    }
+  }
+
   /** Finishes the deletions that processes began, but died before finishing. */
   async finishDeletions(): Promise<void> {
     const topics = topicsDirectory(this.#data)
@@ -181,7 +203,11 @@ export class TopicStore {
       tail.close()
       await files.syncDirectory(inside)
     }
-    await writeText(files, directory, TOPIC_FILE, formatDescription(description), description.id)
+    await this.#write(directory, description)
+  }
+
+  #write(directory: string, description: TopicDescription): Promise<void> {
+    return writeText(this.#env.files, directory, TOPIC_FILE, formatDescription(description), description.id)
   }
 }
 

@@ -22,8 +22,11 @@ export interface Release {
   readonly settings: JobSettings
 }
 
-/** What a job's containers are to be: kept running, stopped, or given up because they kept failing. */
-export type Desired = 'running' | 'stopped' | 'failed'
+/**
+ * What a job's containers are to be: kept running, stopped, given up because they kept failing, or `draining`: they process what
+ * the inputs hold, and are then stopped.
+ */
+export type Desired = 'running' | 'draining' | 'stopped' | 'failed'
 
 /** An error as a node records and reports it. */
 export interface StatedError {
@@ -39,6 +42,8 @@ export interface Deployment {
   readonly release: Release
   /** What ran before the last deploy, if anything; a rollback returns to it. */
   readonly previous: Release | null
+  /** Taken before the last deploy: who returns from the deploy returns to it, if the deploy has changed the stores. */
+  readonly savepoint?: string
   readonly desired: Desired
   /** The stores that the deploy under way may lose what they hold; null if no deploy is under way. */
   readonly trial: { readonly acceptLoss: readonly string[] } | null
@@ -46,7 +51,10 @@ export interface Deployment {
   readonly error: StatedError | null
 }
 
-/** What was done to a job. `interrupted`: a deploy was undone, since the node had ended in the middle of it. */
+/**
+ * What was done to a job. `interrupted`: a deploy was undone, since the node had ended in the middle of it. `drained`: what the
+ * inputs held when the drain began is processed.
+ */
 export type DeploymentAction =
   | 'deploy'
   | 'deployed'
@@ -54,6 +62,14 @@ export type DeploymentAction =
   | 'interrupted'
   | 'rollback'
   | 'scale'
+  | 'savepoint'
+  | 'delete savepoint'
+  | 'restore savepoint'
+  | 'restored savepoint'
+  | 'rewind'
+  | 'rewound'
+  | 'drain'
+  | 'drained'
   | 'stop'
   | 'start'
   | 'restart'
@@ -74,6 +90,8 @@ export interface DeploymentRecord extends Author {
   readonly deployment: Deployment | null
   /** What made the change necessary, if an error did. */
   readonly error: StatedError | null
+  /** The savepoint that was taken, restored or deleted, if it is about one. */
+  readonly savepoint?: string
 }
 
 /** A change that was made to a job, as its history shows it. */

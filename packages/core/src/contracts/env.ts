@@ -114,6 +114,8 @@ export interface FileStat {
   readonly modifiedMs: number
   /** The owner's user id; -1 if the platform has none. */
   readonly uid: number
+  /** How many names the file has; 0 if the platform does not report it. */
+  readonly links: number
 }
 
 /** A watch on a file. */

@@ -48,9 +48,10 @@ export interface RestoreProgress {
 
 /**
  * The condition of a deployed job. `deploying`: a deploy, an upgrade or a rollback is under way. `degraded`: some of its
- * containers do not run, and its tasks run in the others. `failed`: it was given up, because its containers kept failing.
+ * containers do not run, and its tasks run in the others. `draining`: it processes what its inputs hold, and is then stopped.
+ * `failed`: it was given up, because its containers kept failing.
  */
-export type JobPhase = 'starting' | 'running' | 'degraded' | 'deploying' | 'stopped' | 'failed'
+export type JobPhase = 'starting' | 'running' | 'degraded' | 'deploying' | 'draining' | 'stopped' | 'failed'
 
 /** What a node reports about one container of a job. */
 export interface ContainerSummary extends ContainerState {

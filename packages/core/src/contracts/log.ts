@@ -27,6 +27,8 @@ export interface Log {
    * `CLEANING_FAILED`) stays until its partition is cleaned. Empty if all is well. A log whose servers clean reports nothing.
    */
   readonly cleaningFailures: Observable<readonly MillraceError[]>
+  /** Copies topics as they are at one moment; missing if the log cannot: then a job on it has no savepoints. */
+  readonly copies?: TopicCopies
   /** By default the reader returns only what is committed. */
   openReader(options?: ReaderOptions): LogReader
   /** Opens a writer of single records, outside of transactions. Any number of writers may append to a partition. */
@@ -171,6 +173,28 @@ export interface LogAdmin {
   clean(topic: string): Promise<void>
   /** Bytes that the topic takes, all partitions together. */
   sizeBytes(topic: string): Promise<number>
+}
+
+/** Copies whole topics as they are at one moment between transactions. The copies are files beside the log, and no part of it. */
+export interface TopicCopies {
+  /**
+   * Copies topics, with everything that is committed at one moment, into a directory, which must be new. Of each transaction, the
+   * copy has all records in these topics, or none; none is open in it. Writers continue. The cost does not grow with the topics:
+   * what never changes is shared with them, and the rest is bounded by the size of a segment.
+   *
+   * `beforeMoment` is called and awaited before the moment, when nothing is purged from the topics or compacted in them any more:
+   * what is read in it belongs to the moment or to an earlier one, and can continue with the copy. After a failure the caller must
+   * remove the directory. Throws `TOPIC_MISSING`, `LOG_PARTS_DIFFER`, `LOG_DAMAGED` and `LOG_FULL`.
+   */
+  copy(topics: readonly string[], directory: string, beforeMoment?: () => Promise<void>): Promise<void>
+  /** Opens a copy, to read it as a log. Throws `DATA_VERSION`. The caller must close it, and append nothing. */
+  open(directory: string): Promise<Log>
+  /**
+   * Replaces topics by those of a copy, one after the other in the given order: each at once and durably, with another id, also if
+   * there is no such topic. What readers and writers have open of the former topic fails with `TOPIC_MISSING`. The copy stays. It may
+   * be called again after a failure or a crash. Nothing may append to the topics meanwhile.
+   */
+  replace(topics: readonly string[], directory: string): Promise<void>
 }
 
 /** Reads partitions of any topics. */

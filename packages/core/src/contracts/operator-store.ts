@@ -111,6 +111,8 @@ export interface TimeScan<E> {
   readonly entry: E
   /** The place of that entry in the order, as text, from which `scan` continues; undefined before the first entry. */
   readonly place: string | undefined
+  /** Whether the entry comes after another place of this time, which may be of an earlier scan. */
+  isAfter(place: string): boolean
   /** `entry`: the scan is at the next entry. `gathering`: not there yet, step again. `end`: the last entry is behind it. */
   step(): 'entry' | 'gathering' | 'end'
 }

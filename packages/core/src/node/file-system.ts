@@ -102,7 +102,9 @@ function diskSpace(path: string): DiskSpace | undefined {
 
 function statFile(path: string): FileStat | undefined {
   const stat = statSync(path, { throwIfNoEntry: false })
-  return stat && { bytes: stat.size, directory: stat.isDirectory(), modifiedMs: stat.mtimeMs, uid: stat.uid }
+  if (stat === undefined) return undefined
+  const { size: bytes, mtimeMs: modifiedMs, uid, nlink: links } = stat
+  return { bytes, directory: stat.isDirectory(), modifiedMs, uid, links }
 }
 
 function removeFile(path: string): void {

@@ -44,7 +44,12 @@ function isCatalog(found: unknown): found is Catalog {
 }
 
 /** Appends a catalog as one record, through the container's own writer, so that a fenced container writes nothing. */
-export async function writeCatalog(outputs: Outputs, topic: string, catalog: Catalog, nowMs: number): Promise<void> {
+export async function writeCatalog(
+  outputs: Pick<Outputs, 'openGroup' | 'commit'>,
+  topic: string,
+  catalog: Catalog,
+  nowMs: number,
+): Promise<void> {
   const group = await outputs.openGroup(topic, 0)
   group.append(nowMs, null, 0, 0, catalog, serde, NO_HEADERS)
   await outputs.commit([group])

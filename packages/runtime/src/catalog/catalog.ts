@@ -6,6 +6,7 @@ import {
   type RepartitionMeaning,
   type StoreMeaning,
 } from '@millrace/core/internal'
+import type { Fence } from '../task/output-fence.ts'
 
 /**
  * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
@@ -17,6 +18,17 @@ export interface Catalog {
   readonly stores: Readonly<Record<string, CatalogStore>>
   /** By topic; includes topics that the job no longer has. */
   readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
+  /** The restore that has begun, by its id: until it is done, the job must not start. */
+  readonly unfinished?: string
+  /** The restore that the job continues from; absent if it was never set back. */
+  readonly restored?: CatalogRestore
+}
+
+/** A restore of a savepoint, or a rewind. */
+export interface CatalogRestore {
+  readonly id: string
+  /** How far the job had come each time that it was set back. A fence that the job has passed has no effect. */
+  readonly fences: readonly Fence[]
 }
 
 export interface CatalogStore {

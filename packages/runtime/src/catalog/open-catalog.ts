@@ -47,6 +47,7 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   const meaning = jobMeaning(topology)
   for (;;) {
     const found = await readCatalog(options, topic)
+    requireFinished(topology.job, found)
     if (found !== undefined && isCurrent(found, changelog.id, meaning)) return found
     const plan = await planFrom(options, found).catch(refusalOrThrow)
     // Another container of the same job may have been faster, and may be processing by now.
@@ -105,6 +106,17 @@ export async function readChange(
     ),
     acceptLoss: new Set(acceptLoss),
   }
+}
+
+/** Throws `RESTORE_UNFINISHED` while some of a job's topics are those of another moment than the rest. */
+function requireFinished(job: string, found: Catalog | undefined): void {
+  if (found?.unfinished === undefined) return
+  throw new RefusedError(
+    'RESTORE_UNFINISHED',
+    `Job ${job} cannot start, because it is being set back, and that is not finished: a process died in the middle of it. Start the ` +
+      `job on its node ("millrace start ${job}"), which finishes it first`,
+    { job },
+  )
 }
 
 function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefined): string[] {

@@ -100,6 +100,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
       changelog: change.changelog,
       stores,
       repartitions: { ...before?.repartitions, ...meaning.repartitions },
+      ...(before?.restored !== undefined && { restored: before.restored }),
     },
     problems,
     changedTopics: Object.entries(meaning.repartitions).flatMap(([topic, now]) => {

@@ -1,4 +1,4 @@
-import type { JobReport } from '@millrace/core'
+import type { Author, JobReport } from '@millrace/core'
 
 /** How often a node looks at the lag of the jobs that it scales. */
 export const AUTO_LOOK_MS = 5_000
@@ -38,5 +38,34 @@ export class AutoScale {
     this.#behind = 0
     this.#abreast = 0
     return containers
+  }
+}
+
+/** A job that may be scaled. */
+interface ScaledJob {
+  readonly job: string
+  readonly report: JobReport | undefined
+  scale(change: { readonly containers: number }, author: Author): Promise<void>
+}
+
+/** Scales the jobs of a node by their lag. */
+export class AutoScales {
+  readonly #byJob = new Map<string, AutoScale>()
+
+  /** Takes one look at a job, and scales it if it should have another number of containers. */
+  async look(scaled: ScaledJob): Promise<void> {
+    const { job, report } = scaled
+    if (report === undefined) return
+    const scale = this.#byJob.get(job) ?? new AutoScale()
+    this.#byJob.set(job, scale)
+    const containers = scale.look(report)
+    if (containers === undefined) return
+    const why = `The lag is ${report.lag} records, at ${report.recordsPerSecond} records per second`
+    await scaled.scale({ containers }, { by: 'node', why })
+  }
+
+  /** Forgets a job that is no longer deployed. */
+  remove(job: string): void {
+    this.#byJob.delete(job)
   }
 }

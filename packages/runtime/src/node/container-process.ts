@@ -11,6 +11,8 @@ export interface ContainerSpec {
   readonly settings: JobSettings
   /** The stores that may start empty. */
   readonly acceptLoss: readonly string[]
+  /** Whether it ends once everything that the inputs hold is processed. */
+  readonly untilEnd: boolean
 }
 
 /** What a container's process reports to the node. */
@@ -21,6 +23,8 @@ export type ContainerReport =
   /** Its tasks run. `address` is where it answers queries: see `ViewServer.address`. */
   | { readonly kind: 'running'; readonly url: string; readonly address: string }
   | { readonly kind: 'status'; readonly status: JobStatus }
+  /** It runs until the end, has processed and committed everything, and ends now. */
+  | { readonly kind: 'finished' }
   /** What the job or Millrace prints. */
   | { readonly kind: 'line'; readonly level: LogLevel; readonly text: string }
 

@@ -30,6 +30,8 @@ export class ContainerSlot {
   readonly #state: BehaviorSubject<ContainerState>
   #process: ContainerProcess | undefined
   #wanted = false
+  /** Whether the process has reported that it has nothing more to do. */
+  #finished = false
   #failures = 0
   #startedMs = 0
   #restart: Timer | undefined
@@ -79,6 +81,7 @@ export class ContainerSlot {
   #begin(): void {
     const process = this.#options.start()
     this.#process = process
+    this.#finished = false
     this.#startedMs = this.#options.env.clock.monotonic()
     this.#enter('starting', { pid: process.pid, error: this.state.error })
     process.reports.subscribe((report) => {
@@ -92,6 +95,7 @@ export class ContainerSlot {
     const stopping = phase === 'stopping'
     if (report.kind === 'line') this.#options.print(report.level, report.text)
     else if (report.kind === 'status') this.#takeStatus(report.status)
+    else if (report.kind === 'finished') this.#finished = true
     else if (stopping) return
     else if (report.kind === 'waiting') this.#enter('waiting')
     else if (report.kind === 'running') this.#enter('running', { url: report.url, address: report.address })
@@ -111,6 +115,7 @@ export class ContainerSlot {
 
   #ended(error: StatedError | null): void {
     this.#process = undefined
+    if (this.#finished && error === null) this.#wanted = false
     if (!this.#wanted) {
       this.#enter('stopped')
       return

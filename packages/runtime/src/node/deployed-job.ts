@@ -2,34 +2,26 @@ import {
   type Author,
   type Deployment,
   type DeploymentAction,
-  type Env,
   type JobReport,
   type JobSettings,
-  MillraceError,
   RefusedError,
   type Release,
-  RetriableError,
+  type Savepoint,
   type StatedError,
 } from '@millrace/core'
-import { filter, firstValueFrom } from 'rxjs'
-import { AutoScale } from './auto-scale.ts'
-import type { ContainerLogs } from './container-logs.ts'
-import type { StartContainer } from './container-process.ts'
-import type { Deployments } from './deployments.ts'
+import { readRestore } from '../savepoints/restore-file.ts'
+import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
+import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
+import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
+import type { DeployedJobOptions } from './deployed-job-options.ts'
+import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
+import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
+import { nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
-
-/** What a deployed job needs. */
-export interface DeployedJobOptions {
-  readonly job: string
-  readonly env: Pick<Env, 'clock' | 'timers'>
-  readonly start: StartContainer
-  readonly logs: ContainerLogs
-  readonly deployments: Deployments
-  /** See `NodeOptions.healthyAfterMs`. */
-  readonly healthyAfterMs: number
-}
+import { setBackTo } from './set-back.ts'
+import { statedError } from './stated-error.ts'
 
 /** The author of what the node does by itself. */
 const NODE: Author = { by: 'node', why: null }
@@ -42,15 +34,15 @@ export class DeployedJob {
   readonly #options: DeployedJobOptions
   #deployment: Deployment | undefined
   #containers: JobContainers | undefined
-  #operation: string | null = null
-  /** The operation that is under way; never rejects. */
-  #underWay: Promise<void> = Promise.resolve()
+  readonly #operations: JobOperations
   readonly #closing = new AbortController()
-  readonly #autoScale = new AutoScale()
+  /** Ends the drain that is under way. */
+  #endDrain: AbortController | undefined
   #named = 0
 
   constructor(options: DeployedJobOptions) {
     this.#options = options
+    this.#operations = new JobOperations(options.job)
   }
 
   /** The name of the job. */
@@ -60,25 +52,37 @@ export class DeployedJob {
 
   /** Whether an operation is under way. */
   get isBusy(): boolean {
-    return this.#operation !== null
+    return this.#operations.present !== null
   }
 
   /** The job's condition; undefined if it is not deployed. */
   get report(): JobReport | undefined {
     if (this.#deployment === undefined) return undefined
-    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operation)
+    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operations.present)
   }
 
   /** Continues with what was recorded. A deploy that was not finished is undone. */
   async resume(recorded: Deployment): Promise<void> {
     const { trial, previous } = recorded
-    if (trial === null) this.#deployment = recorded
-    else if (previous === null) return this.#record('interrupted', undefined, NODE)
-    else {
-      const undone = { ...recorded, revision: recorded.revision + 1, release: previous, previous: null, trial: null }
-      await this.#record('interrupted', undone, NODE)
+    if (trial !== null && previous === null) return this.#record('interrupted', undefined, NODE)
+    const { savepoints } = this.#options
+    if (trial === null || previous === null) {
+      this.#deployment = recorded
+      const error = await resumeRestore(savepoints).then(() => null, statedError)
+      if (error !== null) return this.#recordFailure(error)
+    } else {
+      const { savepoint, revision, ...others } = recorded
+      const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
+      // Before the deploy counts as undone: until then, the next node does it.
+      await this.#record('interrupted', await this.#afterReturn(undone, savepoint), NODE)
+      await dropSavepoint(savepoints, savepoint)
     }
     if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
+    // It may take as long as the inputs are long: the node does not wait for it.
+    if (this.#deployment?.desired === 'draining') {
+      const print = (error: unknown) => this.#options.logs.print(this.job, 'node', 'error', statedError(error).message)
+      this.#exclusive('drain', () => this.#drain(() => undefined)).catch(print)
+    }
   }
 
   /** Runs a release in place of the present one, if there is one. Throws `DEPLOY_FAILED` once everything is undone. */
@@ -91,27 +95,52 @@ export class DeployedJob {
   ): Promise<void> {
     await this.#exclusive(action, async () => {
       const before = this.#deployment
+      const revision = (before?.revision ?? 0) + 1
+      const { savepoints } = this.#options
+      const savepoint = await takeBeforeDeploy(savepoints, revision)
       const trial: Deployment = {
         job: this.#options.job,
-        revision: (before?.revision ?? 0) + 1,
+        revision,
         release,
         previous: before?.release ?? null,
         desired: 'running',
         trial: { acceptLoss },
+        ...(savepoint !== undefined && { savepoint }),
         error: null,
       }
       await this.#record(action, trial, author)
-      const present = this.#containers
       const next = this.#newContainers(release, acceptLoss)
       try {
-        await this.#replace(present, next, release, onProgress)
+        if (action === 'rollback') await this.#returnState(before?.savepoint, onProgress)
+        await this.#replace(this.#containers, next, release, onProgress)
       } catch (error) {
         await this.#endIfClosing(next)
         throw await this.#undo(before, next, trial, acceptLoss, error, onProgress)
       }
       this.#containers = next
       await this.#record('deployed', { ...trial, trial: null }, NODE)
+      await dropSavepoint(savepoints, before?.savepoint)
     })
+  }
+
+  /** Before a rollback from a deploy that has changed the stores: stops the job, and sets it back to how it was before. */
+  async #returnState(savepoint: string | undefined, onProgress: (text: string) => void): Promise<void> {
+    const { savepoints } = this.#options
+    if (!(await haveStoresChanged(savepoints, savepoint))) return
+    onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
+    await this.#end()
+    await returnIfChanged(savepoints, savepoint)
+  }
+
+  /** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
+  async #afterReturn(deployment: Deployment, savepoint: string | undefined): Promise<Deployment> {
+    try {
+      await resumeRestore(this.#options.savepoints)
+      await returnIfChanged(this.#options.savepoints, savepoint)
+      return deployment
+    } catch (error) {
+      return { ...deployment, desired: 'failed', error: statedError(error) }
+    }
   }
 
   async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
@@ -138,19 +167,71 @@ export class DeployedJob {
       const settings = { ...release.settings, ...change }
       const { containers } = settings
       await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
-      const running = this.#containers
-      if (running === undefined) return
-      while (running.all.length < containers) running.add()
-      // The newest go first: the tasks of the others stay where they are.
-      for (const container of running.all.slice(containers).reverse()) await running.remove(container)
-      await settled(running)
+      await this.#containers?.scaleTo(containers)
+      await this.#containers?.settled()
     })
   }
 
+  /** Processes what the inputs hold, and stops the job. */
+  async drain(author: Author, onProgress: (text: string) => void): Promise<void> {
+    await this.#exclusive('drain', async () => {
+      await this.#record('drain', { ...this.#present, desired: 'draining', error: null }, author)
+      await this.#drain(onProgress)
+    })
+  }
+
+  /** Ends the containers; also a drain that is under way. */
   async stop(author: Author): Promise<void> {
+    this.#endDrain?.abort(drainFailed(this.#options.job, 'it was stopped before'))
+    if (this.#endDrain !== undefined) await this.#operations.underWay
     await this.#exclusive('stop', async () => {
       await this.#record('stop', { ...this.#present, desired: 'stopped', error: null }, author)
       await this.#end()
+    })
+  }
+
+  /** Takes a savepoint, whether the job runs or not. Without a name it gets a number. */
+  savepoint(name: string | undefined, author: Author): Promise<Savepoint> {
+    return this.#exclusive('savepoint', async () => {
+      const taken = await takeSavepoint(this.#options.savepoints, name)
+      await this.#record('savepoint', this.#present, author, null, taken.name)
+      return taken
+    })
+  }
+
+  /** Stops the job, sets it back to a savepoint or to the start of its inputs (null), and starts it again if it ran. */
+  async setBack(
+    savepoint: string | null,
+    how: RestoreSavepointOptions,
+    author: Author,
+    onProgress: (text: string) => void,
+  ): Promise<void> {
+    const { savepoints } = this.#options
+    await this.#exclusive(savepoint === null ? 'rewind' : 'restore savepoint', async () => {
+      const { action, done, place, run } = setBackTo(savepoints, savepoint, how)
+      const before = this.#present
+      await this.#record(action, before, author, null, savepoint ?? undefined)
+      onProgress('Stops the job')
+      await this.#end()
+      try {
+        onProgress(`Sets the job back to ${place}`)
+        await run()
+        await this.#record(done, before, NODE, null, savepoint ?? undefined)
+      } catch (error) {
+        // The next change that is not a stop finishes it.
+        if (readRestore(savepoints) !== undefined) {
+          await this.#recordFailure(statedError(error))
+        } else if (before.desired === 'running') this.#run([])
+        throw error
+      }
+      if (before.desired === 'running') await this.#run([]).settled()
+    })
+  }
+
+  async deleteSavepoint(name: string, author: Author): Promise<void> {
+    await this.#exclusive('delete savepoint', async () => {
+      await deleteSavepoint(this.#options.savepoints, name)
+      await this.#record('delete savepoint', this.#present, author, null, name)
     })
   }
 
@@ -158,7 +239,7 @@ export class DeployedJob {
     await this.#exclusive('start', async () => {
       if (this.#present.desired === 'running') return
       await this.#record('start', { ...this.#present, desired: 'running', error: null }, author)
-      await settled(this.#run([]))
+      await this.#run([]).settled()
     })
   }
 
@@ -169,20 +250,11 @@ export class DeployedJob {
     })
   }
 
-  /** Looks at the lag, and scales the job if it should have another number of containers. */
-  async autoScale(): Promise<void> {
-    const { report } = this
-    const containers = report && this.#autoScale.look(report)
-    if (report === undefined || containers === undefined) return
-    const why = `The lag is ${report.lag} records, at ${report.recordsPerSecond} records per second`
-    await this.scale({ containers }, { ...NODE, why })
-  }
-
   /** Ends the operation that is under way, and the containers. What is recorded stays, so the next node undoes a deploy. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#end()
-    await this.#underWay
+    await this.#operations.underWay
     await this.#end()
   }
 
@@ -201,10 +273,32 @@ export class DeployedJob {
   /** Starts the containers of what is recorded. */
   #run(acceptLoss: readonly string[]): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, acceptLoss)
+    const containers = this.#newContainers(release, acceptLoss, this.#present.desired === 'draining')
     this.#containers = containers
-    while (containers.all.length < release.settings.containers) containers.add()
+    containers.fill()
     return containers
+  }
+
+  /** Replaces the containers by others that end by themselves, and waits until they have. */
+  async #drain(onProgress: (text: string) => void): Promise<void> {
+    const { job } = this.#options
+    const end = new AbortController()
+    this.#endDrain = end
+    try {
+      await this.#end()
+      onProgress('Processes what the inputs hold now')
+      await drained(job, this.#run([]), AbortSignal.any([end.signal, this.#closing.signal]))
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw nodeClosing()
+      await this.#end()
+      if (end.signal.aborted) throw error
+      await this.#recordFailure(statedError(error))
+      throw error
+    } finally {
+      this.#endDrain = undefined
+    }
+    await this.#end()
+    await this.#record('drained', { ...this.#present, desired: 'stopped' }, NODE)
   }
 
   async #end(): Promise<void> {
@@ -213,15 +307,12 @@ export class DeployedJob {
     await containers?.removeAll()
   }
 
-  #newContainers(release: Release, acceptLoss: readonly string[]): JobContainers {
-    const { job, env, start, logs } = this.#options
+  #newContainers(release: Release, acceptLoss: readonly string[], untilEnd = false): JobContainers {
     return new JobContainers({
-      job,
+      ...this.#options,
       release,
-      env,
-      start,
-      logs,
       acceptLoss,
+      untilEnd,
       newName: () => `${this.#deployment?.revision ?? 0}.${++this.#named}`,
       onFailed: (containers, error) => void this.#giveUp(containers, error).catch(() => undefined),
     })
@@ -256,13 +347,15 @@ export class DeployedJob {
     logs.print(job, 'node', 'error', reason.message)
     onProgress('It failed. Undoes the change')
     await next.removeAll()
-    const undone = before && { ...before, revision: trial.revision + 1 }
+    const savepoint = trial.trial === null ? undefined : trial.savepoint
+    const undone = before && (await this.#afterReturn({ ...before, revision: trial.revision + 1 }, savepoint))
     await this.#record('undone', undone, NODE, reason)
+    await dropSavepoint(this.#options.savepoints, savepoint)
     if (undone?.desired === 'running') {
       const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
       this.#containers = running
-      while (running.all.length < undone.release.settings.containers) running.add()
-      await settled(running)
+      running.fill()
+      await running.settled()
     }
     const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
     return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
@@ -270,11 +363,15 @@ export class DeployedJob {
 
   /** A container of the job was given up: the whole job ends, since its tasks would fail in the other containers too. */
   async #giveUp(containers: JobContainers, error: StatedError): Promise<void> {
-    if (containers !== this.#containers || this.#operation !== null) return
+    if (containers !== this.#containers || this.#operations.present !== null) return
     await this.#exclusive('give up', async () => {
-      await this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
+      await this.#recordFailure(error)
       await this.#end()
     })
+  }
+
+  #recordFailure(error: StatedError): Promise<void> {
+    return this.#record('failed', { ...this.#present, desired: 'failed', error }, NODE, error)
   }
 
   async #record(
@@ -282,47 +379,21 @@ export class DeployedJob {
     deployment: Deployment | undefined,
     author: Author,
     error: StatedError | null = null,
+    savepoint?: string,
   ): Promise<void> {
-    await this.#options.deployments.record(this.#options.job, action, deployment ?? null, author, error)
+    await this.#options.deployments.record(this.#options.job, action, deployment ?? null, author, error, savepoint)
     this.#deployment = deployment
   }
 
-  async #exclusive(operation: string, run: () => Promise<void>): Promise<void> {
+  async #exclusive<T>(operation: string, run: () => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw nodeClosing()
-    if (this.#operation !== null) {
-      const { job } = this.#options
-      throw new RefusedError(
-        'JOB_BUSY',
-        `Job ${job} cannot be changed now, because another change (${this.#operation}) is under way. Wait until it is done`,
-        { job },
-      )
-    }
-    this.#operation = operation
-    const running = run()
-    this.#underWay = running.catch(() => undefined)
-    try {
-      await running
-    } finally {
-      this.#operation = null
-    }
+    const result = await this.#operations.run(operation, async () => {
+      // A restore that was interrupted is finished before anything else is done with the job's state.
+      if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
+      return run()
+    })
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error
     if (this.#containers !== undefined && failed) await this.#giveUp(this.#containers, failed)
+    return result
   }
-}
-
-function nodeClosing(): RetriableError {
-  return new RetriableError('SERVER_CLOSING', 'The node is stopping. Retry when it runs again')
-}
-
-/** Resolves when each of the containers runs, or has failed for the first time. */
-async function settled(containers: JobContainers): Promise<void> {
-  const phases = ['running', 'restarting', 'failed', 'stopped']
-  await Promise.all(
-    containers.all.map(({ slot }) => firstValueFrom(slot.states.pipe(filter(({ phase }) => phases.includes(phase))))),
-  )
-}
-
-function statedError(error: unknown): StatedError {
-  if (error instanceof MillraceError) return { code: error.code, message: error.message }
-  return { code: 'INTERNAL_ERROR', message: error instanceof Error ? error.message : String(error) }
 }

@@ -41,10 +41,14 @@ export class Deployments {
     deployment: Deployment | null,
     { by, why }: Author,
     error: DeploymentRecord['error'] = null,
+    savepoint?: string,
   ): Promise<void> {
     // A new writer for each record: one that has failed, as on a full disk, accepts nothing more.
     const writer = await openTopicWriter(this.#log, deploymentsTopic)
-    writer.send({ key: job, value: { action, by, why, deployment, error } })
+    writer.send({
+      key: job,
+      value: { action, by, why, deployment, error, ...(savepoint !== undefined && { savepoint }) },
+    })
     await writer.close()
   }
 

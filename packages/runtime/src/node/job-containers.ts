@@ -1,4 +1,5 @@
 import type { Env, Release, StatedError } from '@millrace/core'
+import { filter, firstValueFrom } from 'rxjs'
 import type { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { ContainerSlot } from './container-slot.ts'
@@ -12,6 +13,8 @@ export interface JobContainersOptions {
   readonly logs: ContainerLogs
   /** The stores that may start empty. */
   readonly acceptLoss: readonly string[]
+  /** Whether they end once everything that the inputs hold is processed. */
+  readonly untilEnd: boolean
   /** Names a container that is new, other than all that ran before it. */
   readonly newName: () => string
   /** Called when a container is given up. */
@@ -42,14 +45,14 @@ export class JobContainers {
 
   /** Adds a container, and starts it. */
   add(): NamedSlot {
-    const { job, release, start, logs, env, acceptLoss, newName, onFailed } = this.#options
+    const { job, release, start, logs, env, acceptLoss, untilEnd, newName, onFailed } = this.#options
     const name = newName()
     const { artefact, settings } = release
     const container = {
       name,
       slot: new ContainerSlot({
         env,
-        start: () => start({ job, container: name, artefact, settings, acceptLoss }),
+        start: () => start({ job, container: name, artefact, settings, acceptLoss, untilEnd }),
         print: (level, text) => logs.print(job, name, level, text),
       }),
     }
@@ -59,6 +62,26 @@ export class JobContainers {
     })
     container.slot.start()
     return container
+  }
+
+  /** Adds containers until there are as many as the release is to have. */
+  fill(): void {
+    while (this.#containers.length < this.release.settings.containers) this.add()
+  }
+
+  /** Resolves when each of the containers runs, or has failed for the first time. */
+  async settled(): Promise<void> {
+    const phases = ['running', 'restarting', 'failed', 'stopped']
+    const reached = ({ slot }: NamedSlot) =>
+      firstValueFrom(slot.states.pipe(filter(({ phase }) => phases.includes(phase))))
+    await Promise.all(this.#containers.map(reached))
+  }
+
+  /** Adds or removes containers, until there are so many. */
+  async scaleTo(containers: number): Promise<void> {
+    while (this.#containers.length < containers) this.add()
+    // The newest go first: the tasks of the others stay where they are.
+    for (const container of this.#containers.slice(containers).reverse()) await this.remove(container)
   }
 
   /** Stops a container, and removes it. */

@@ -91,6 +91,23 @@ export function deployIn(body: Body): DeployRequest {
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
+/** The name of a savepoint. */
+export function savepointIn(body: Body): string | undefined {
+  return textIn(body, 'name')
+}
+
+/** Whether outputs are repeated after a restore. */
+export function repeatIn(body: Body): { readonly repeatOutputs: boolean } {
+  const repeatOutputs = body['repeatOutputs'] ?? false
+  if (typeof repeatOutputs === 'boolean') return { repeatOutputs }
+  throw badField('repeatOutputs', 'true or false', repeatOutputs)
+}
+
+/** Checks where a job is to be rewound to: `start` is the only place so far. */
+export function checkStart(body: Body): void {
+  if (body['to'] !== 'start') throw badField('to', 'start', body['to'])
+}
+
 /** Whether a field is true; false if it is absent. */
 export function flagIn(body: Body, name: string): boolean {
   const value = body[name] ?? false

@@ -18,10 +18,13 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
+  checkStart,
   deployIn,
   flagIn,
   readArtefactText,
   readBody,
+  repeatIn,
+  savepointIn,
   scaleIn,
 } from './node-requests.ts'
 import type { NodeSources } from './node-sources.ts'
@@ -88,6 +91,10 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     change(['containers', 'auto'], (name, body) => node.scale(name, scaleIn(body), authorIn(body))),
   )
   app.post(
+    '/jobs/:job/drain',
+    change([], (name, body, onProgress) => node.drain(name, authorIn(body), onProgress)),
+  )
+  app.post(
     '/jobs/:job/stop',
     change([], (name, body) => node.stop(name, authorIn(body))),
   )
@@ -95,6 +102,34 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
     '/jobs/:job/start',
     change([], (name, body) => node.start(name, authorIn(body))),
   )
+  app.get('/jobs/:job/savepoints', (c) => {
+    parseQuery(c.req.url, [])
+    return answerJson(c, timers, { savepoints: node.savepoints(nameIn(c)) })
+  })
+  app.post('/jobs/:job/savepoint', async (c) => {
+    parseQuery(c.req.url, [])
+    const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
+    return answerJson(c, timers, { savepoint: await node.savepoint(nameIn(c), savepointIn(body), authorIn(body)) })
+  })
+  app.post(
+    '/jobs/:job/restore-savepoint',
+    change(['name', 'repeatOutputs'], (name, body, onProgress) =>
+      node.restoreSavepoint(name, savepointIn(body) ?? '', repeatIn(body), authorIn(body), onProgress),
+    ),
+  )
+  app.post(
+    '/jobs/:job/rewind',
+    change(['to', 'repeatOutputs'], (name, body, onProgress) => {
+      checkStart(body)
+      return node.rewind(name, repeatIn(body), authorIn(body), onProgress)
+    }),
+  )
+  app.post('/jobs/:job/delete-savepoint', async (c) => {
+    parseQuery(c.req.url, [])
+    const body = await readBody(c, ['name', ...AUTHOR_FIELDS])
+    await node.deleteSavepoint(nameIn(c), savepointIn(body) ?? '', authorIn(body))
+    return answerJson(c, timers, {})
+  })
   app.post('/jobs/:job/undeploy', async (c) => {
     parseQuery(c.req.url, [])
     const body = await readBody(c, ['purge', ...AUTHOR_FIELDS])
@@ -159,7 +194,7 @@ function tooManyUploads(): RetriableError {
 function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
-    `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs and /views; ` +
-      'changes go with POST to /deploy, and to /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+    `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
+      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

@@ -7,9 +7,12 @@ import {
   type JobSettings,
   type Log,
   RefusedError,
+  type Savepoint,
   type Timer,
 } from '@millrace/core'
 import { findTraces, resetJob } from '../reset-job.ts'
+import type { RestoreSavepointOptions } from '../savepoints/restore-savepoint.ts'
+import { listSavepoints, type SavepointsOptions } from '../savepoints/savepoints.ts'
 import type { Artefact } from './artefacts/artefact.ts'
 import {
   artefactDirectory,
@@ -20,7 +23,7 @@ import {
   writeArtefact,
 } from './artefacts/artefact-directory.ts'
 import { decodeArtefact } from './artefacts/transfer.ts'
-import { AUTO_LOOK_MS } from './auto-scale.ts'
+import { AUTO_LOOK_MS, AutoScales } from './auto-scale.ts'
 import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
@@ -33,7 +36,7 @@ import { checkSettings } from './settings.ts'
 export interface NodeOptions {
   readonly log: Log
   readonly env: Env
-  /** The data directory; the node's lock, artefacts and log files are in its folder `node`. */
+  /** The data directory; the node's lock, artefacts and log files are in its folder `node`, the containers' state in `state`. */
   readonly data: string
   readonly start: StartContainer
   /** How long new containers must run without a failure before a deploy counts as healthy, ms. Default 3 000. */
@@ -80,6 +83,7 @@ export class Node {
   readonly #unlock: () => void
   readonly #jobs = new Map<string, DeployedJob>()
   #nextLook: Timer | undefined
+  readonly #autoScales = new AutoScales()
 
   private constructor(options: NodeOptions, deployments: Deployments, logs: ContainerLogs, unlock: () => void) {
     this.#options = options
@@ -111,7 +115,7 @@ export class Node {
   #scaleAutomatically(): void {
     this.#nextLook = this.#options.env.timers.after(AUTO_LOOK_MS, () => {
       // What fails, as on a full disk, is tried again at the next look.
-      for (const job of this.#jobs.values()) void job.autoScale().catch(() => undefined)
+      for (const job of this.#jobs.values()) void this.#autoScales.look(job).catch(() => undefined)
       this.#scaleAutomatically()
     })
   }
@@ -188,7 +192,10 @@ export class Node {
     return reported(job)
   }
 
-  /** Returns to what ran before the last deploy. Throws `BAD_INPUT` if nothing did, and what `deploy` throws. */
+  /**
+   * Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. Throws
+   * `BAD_INPUT` if nothing ran before, and what `deploy` throws.
+   */
   async rollback(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
     const job = this.#named(name)
     const { previous } = reported(job).deployment
@@ -221,6 +228,54 @@ export class Node {
     return reported(job)
   }
 
+  /**
+   * Processes what the inputs hold now, commits, and ends the containers; the job stays deployed, and stopped. A node that ends
+   * meanwhile continues when it starts again. Throws `DRAIN_FAILED`.
+   */
+  async drain(name: string, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.drain(author, onProgress)
+    return reported(job)
+  }
+
+  /** Takes a savepoint of a job, running or not; without a name it gets a number. Throws `SAVEPOINT_EXISTS`. */
+  savepoint(name: string, savepoint: string | undefined, author: Author): Promise<Savepoint> {
+    return this.#named(name).savepoint(savepoint, author)
+  }
+
+  /** The savepoints of a job, the oldest first. */
+  savepoints(name: string): readonly Savepoint[] {
+    return listSavepoints(this.#savepointsOf(this.#named(name).job))
+  }
+
+  /**
+   * Stops a job, sets its positions and state back to a savepoint, and starts it again if it ran. Throws `SAVEPOINT_MISSING`, and what
+   * `restoreSavepoint` throws.
+   */
+  async restoreSavepoint(
+    name: string,
+    savepoint: string,
+    how: RestoreSavepointOptions,
+    author: Author,
+    onProgress: OnProgress,
+  ): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.setBack(savepoint, how, author, onProgress)
+    return reported(job)
+  }
+
+  /** As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again. */
+  async rewind(name: string, how: RestoreSavepointOptions, author: Author, onProgress: OnProgress): Promise<JobReport> {
+    const job = this.#named(name)
+    await job.setBack(null, how, author, onProgress)
+    return reported(job)
+  }
+
+  /** Throws `SAVEPOINT_MISSING`. */
+  deleteSavepoint(name: string, savepoint: string, author: Author): Promise<void> {
+    return this.#named(name).deleteSavepoint(savepoint, author)
+  }
+
   /** Starts a job that was stopped or has failed. */
   async start(name: string, author: Author): Promise<JobReport> {
     const job = this.#named(name)
@@ -242,6 +297,7 @@ export class Node {
   async undeploy(name: string, purge: boolean, author: Author): Promise<JobTraces> {
     await this.#named(name).undeploy(author)
     this.#jobs.delete(name)
+    this.#autoScales.remove(name)
     await this.#removeArtefacts()
     const { log, env, data } = this.#options
     const all = { job: name, log, env, stateDirectory: `${data}/state` }
@@ -288,7 +344,20 @@ export class Node {
 
   #newJob(job: string): DeployedJob {
     const { env, start, healthyAfterMs = HEALTHY_AFTER_MS } = this.#options
-    return new DeployedJob({ job, env, start, healthyAfterMs, logs: this.logs, deployments: this.#deployments })
+    return new DeployedJob({
+      job,
+      env,
+      start,
+      healthyAfterMs,
+      logs: this.logs,
+      deployments: this.#deployments,
+      savepoints: this.#savepointsOf(job),
+    })
+  }
+
+  #savepointsOf(job: string): SavepointsOptions {
+    const { log, env, data } = this.#options
+    return { job, log, env, data, stateDirectory: `${data}/state` }
   }
 
   #named(name: string): DeployedJob {

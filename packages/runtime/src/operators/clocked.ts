@@ -1,4 +1,5 @@
 import type { EventTime } from '../task/event-time.ts'
+import type { OutputFence } from '../task/output-fence.ts'
 
 /**
  * A step that has something to do because time passes: event time, the wall clock, or both. The task's clock calls `step`
@@ -23,6 +24,8 @@ export interface ClockedOperator {
   readonly emits: boolean
   /** Checks for work that is not worth a check at every record; called at commits. */
   look?(): void
+  /** Takes the fence to close while a result is emitted again, and what `save` returned each time that the job was set back. */
+  fence?(fence: OutputFence, emitted: readonly unknown[]): void
   /** The step's progress, for the checkpoint: JSON. */
   save(): unknown
   /** Restores the progress from a checkpoint; undefined if there is none. */

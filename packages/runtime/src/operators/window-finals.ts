@@ -7,6 +7,7 @@ import {
 } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import { type EventTime, NO_WATERMARK, type PendingResults } from '../task/event-time.ts'
+import type { OutputFence } from '../task/output-fence.ts'
 import { inputIdOf } from '../task/record-identity.ts'
 import type { ClockedOperator } from './clocked.ts'
 import type { TableOperator } from './operator.ts'
@@ -45,6 +46,9 @@ export class WindowFinals implements ClockedOperator, PendingResults {
   readonly #inputId: number
   #emittedBefore = NOT_BEGUN
   #scan: TimeScan<WindowEntry<unknown, unknown>> | undefined
+  #fence: OutputFence | undefined
+  /** What had been emitted each time that the job was set back. */
+  #emitted: readonly SavedFinals[] = []
   /** How many records of repartition topics the results of the open window have caused. */
   outputs = 0
 
@@ -93,6 +97,11 @@ export class WindowFinals implements ClockedOperator, PendingResults {
     }
   }
 
+  fence(fence: OutputFence, emitted: readonly unknown[]): void {
+    this.#fence = fence
+    this.#emitted = emitted as readonly SavedFinals[]
+  }
+
   save(): SavedFinals {
     const emittedBefore = this.#emittedBefore === NOT_BEGUN ? null : this.#emittedBefore
     if (this.#scan === undefined) return { emittedBefore }
@@ -120,7 +129,17 @@ export class WindowFinals implements ClockedOperator, PendingResults {
     this.outputs = 0
   }
 
-  #emit({ entry: { key, value, start, end } }: TimeScan<WindowEntry<unknown, unknown>>): void {
+  /** Whether the entry that a scan is at was emitted before the job was set back. */
+  #wasEmitted(scan: TimeScan<WindowEntry<unknown, unknown>>): boolean {
+    return this.#emitted.some(({ emittedBefore, open }) => {
+      if (emittedBefore !== null && scan.time < emittedBefore) return true
+      return open?.start === scan.time && open.place !== undefined && !scan.isAfter(open.place)
+    })
+  }
+
+  #emit(scan: TimeScan<WindowEntry<unknown, unknown>>): void {
+    if (this.#fence !== undefined) this.#fence.closed = this.#wasEmitted(scan)
+    const { key, value, start, end } = scan.entry
     const { graceMs } = this.#windows
     const record = this.#record
     record.takeResult(end - 1, this.#inputId, end + graceMs, this.outputs)

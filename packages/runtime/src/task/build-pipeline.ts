@@ -4,6 +4,7 @@ import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyHandler } from './error-policy.ts'
 import { wakingMs } from './event-time.ts'
 import { makeInput } from './make-input.ts'
+import { type Fence, type OutputFence, pointsOf } from './output-fence.ts'
 import { Pipeline } from './pipeline.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import { IdentityHeader } from './record-identity.ts'
@@ -30,11 +31,14 @@ export interface PipelineWiring
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
+  /** What the writers of the job's outputs are guarded with, and how far the job had come; undefined if it was never set back. */
+  readonly fence: OutputFence | undefined
+  readonly fences: readonly Fence[]
 }
 
 /** Compiles a subtopology for one task. The caller must start its inputs, and then restore the checkpoint. */
 export function buildPipeline(wiring: PipelineWiring): Pipeline {
-  const { topology, subtopology, partition, state, counts, idleAfterMs, sources } = wiring
+  const { topology, subtopology, partition, state, counts, idleAfterMs, sources, fence, fences } = wiring
   const record = new CurrentRecord()
   const unit = new UnitOfWork({ state, record, counts }, needsUndo(topology, subtopology))
   const units = new UnitRunner(unit, record, new ErrorPolicyHandler(topology.errors, counts, wiring.deadLetters))
@@ -57,6 +61,11 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
       }),
     ]),
   )
+  const points = [...inputs.values()].flatMap((input) => {
+    const ofInput = pointsOf(fences, input.topic, partition)
+    input.fence(ofInput)
+    return ofInput
+  })
   const times = new TaskTimes(inputs, wakingMs(idleAfterMs))
   const { roots, clocked, markers } = compilePlan({
     ...wiring,
@@ -66,6 +75,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     units,
     identity: new IdentityHeader(partition),
     block: (until) => units.block.begin(until),
+    fencedSteps: points.flatMap(({ steps }) => steps),
   })
   for (const [node, input] of inputs) {
     const root = roots.get(node)
@@ -74,5 +84,5 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
   }
   const time = times.whole
   const clock = new TaskClock(times.all, clocked)
-  return new Pipeline({ inputs: [...inputs.values()], clock, time, units, record, counts, markers, sources })
+  return new Pipeline({ inputs: [...inputs.values()], clock, time, units, record, counts, markers, sources, fence })
 }

@@ -21,6 +21,7 @@ import type { CurrentRecord } from './current-record.ts'
 import { type Edge, type Followers, followersIn } from './edges.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
+import type { OutputFence } from './output-fence.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import type { IdentityHeader } from './record-identity.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -48,6 +49,9 @@ export interface Wiring {
   /** Opens a topic that a record chose. */
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
   readonly block: BlockTask
+  readonly fence: OutputFence | undefined
+  /** By the name of a step: what it had emitted when the job was set back. */
+  readonly fencedSteps: readonly (readonly [string, unknown])[]
 }
 
 /** A task's operators: the entry point of each input's records, and the operators that time moves. */
@@ -107,6 +111,9 @@ class Compilation implements StepContext {
   }
 
   drive(operator: ClockedOperator): void {
+    const { fence, fencedSteps } = this.#wiring
+    const emitted = fencedSteps.flatMap(([name, saved]) => (name === operator.name ? [saved] : []))
+    if (fence !== undefined) operator.fence?.(fence, emitted)
     this.driven.push(operator)
   }
 

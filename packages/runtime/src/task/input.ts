@@ -2,6 +2,7 @@ import { type Batch, FatalError, type PartitionReader, type Position, RecordErro
 import { type BatchMark, type InputCheckpoint, isKeyless } from '@millrace/core/internal'
 import { DISCARD, type StreamOperator } from '../operators/operator.ts'
 import type { Progress } from './event-time.ts'
+import type { FencePoint } from './output-fence.ts'
 import { inputIdOf } from './record-identity.ts'
 
 /** How an input of a task is read, according to the plan. */
@@ -77,6 +78,10 @@ export abstract class TaskInput implements Progress {
   abstract get headWatermark(): number
   /** The source positions that this input's progress stands for. */
   abstract get positions(): readonly Position[]
+  /** Whether the head was processed before the job was set back: see `OutputFence`. */
+  abstract get repeated(): boolean
+  /** Takes how far the task had come with this input each time that the job was set back. */
+  abstract fence(points: readonly FencePoint[]): void
   protected abstract saveProgress(): unknown
   protected abstract loadProgress(progress: unknown): void
   /** Whether the record under the cursor is for the operators. */

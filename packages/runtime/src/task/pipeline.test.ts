@@ -114,7 +114,17 @@ test('a step that goes by the wall clock has its turn amid records, however many
   const units = new UnitRunner(unit, record, new ErrorPolicyHandler(run.job.errors, counts, new Map()))
   const clock = new TaskClock([], [operator])
   const inputs = input === undefined ? [] : [input]
-  const pipeline = new Pipeline({ inputs, clock, time: operator.time, units, record, counts, markers: [], sources: {} })
+  const pipeline = new Pipeline({
+    inputs,
+    clock,
+    time: operator.time,
+    units,
+    record,
+    counts,
+    markers: [],
+    sources: {},
+    fence: undefined,
+  })
   let now = 0
   expect(pipeline.run(Number.POSITIVE_INFINITY, { ...STOPPED_CLOCK, now: () => now++ })).toBe(1001)
   expect(turns).toHaveLength(1)

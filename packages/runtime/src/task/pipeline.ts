@@ -4,6 +4,7 @@ import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import type { MarkerSender } from './marker-sender.ts'
+import type { OutputFence } from './output-fence.ts'
 import { SourceInput } from './source-input.ts'
 import type { SavedClock, TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -42,6 +43,8 @@ export interface PipelineParts {
   readonly markers: readonly MarkerSender[]
   /** Every source partition that the inputs may depend on, at 0. */
   readonly sources: Position
+  /** Closed while something is done again; undefined if the job was never set back. */
+  readonly fence: OutputFence | undefined
 }
 
 /**
@@ -57,6 +60,7 @@ export class Pipeline {
   readonly #counts: RunningCounts
   readonly #markers: readonly MarkerSender[]
   readonly #sources: Position
+  readonly #fence: OutputFence | undefined
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
@@ -64,7 +68,7 @@ export class Pipeline {
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
-  constructor({ inputs, clock, time, units, record, counts, markers, sources }: PipelineParts) {
+  constructor({ inputs, clock, time, units, record, counts, markers, sources, fence }: PipelineParts) {
     this.inputs = inputs
     this.#clock = clock
     this.#time = time
@@ -73,6 +77,7 @@ export class Pipeline {
     this.#counts = counts
     this.#markers = markers
     this.#sources = sources
+    this.#fence = fence
     this.#single = inputs.length === 1 ? inputs[0] : undefined
   }
 
@@ -201,6 +206,7 @@ export class Pipeline {
         this.#process(input)
         return 1
       case 'notice':
+        if (this.#fence !== undefined) this.#fence.closed = input.repeated
         input.takeNotice()
         clock.advance()
         return 1
@@ -221,6 +227,7 @@ export class Pipeline {
   }
 
   #process(input: TaskInput): void {
+    if (this.#fence !== undefined) this.#fence.closed = input.repeated
     const { headWatermark } = input
     this.#record.take(input.consume(), input.timestamp, headWatermark, input.id)
     this.#counts.processed++

@@ -1,5 +1,6 @@
 import { type Batch, FatalError, type Position } from '@millrace/core'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
+import type { FencePoint } from './output-fence.ts'
 import {
   IDENTITY_BYTES,
   IDENTITY_BYTES_MAX,
@@ -33,6 +34,9 @@ export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
   readonly #senders: SendersProgress
   readonly #repeats = new RepeatFilter()
+  /** Each knows the records that were processed before the job was set back. */
+  #fences: readonly RepeatFilter[] = []
+  #repeated = false
 
   /** `idleAfterMs`: how long idle senders hold time back when another one becomes active after all were idle; 0: not at all. */
   constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents, idleAfterMs: number) {
@@ -67,7 +71,20 @@ export class RepartitionInput extends TaskInput {
     return this.#senders.wake(batch.bytes.readUInt32BE(batch.headerStart))
   }
 
+  get repeated(): boolean {
+    return this.#repeated
+  }
+
+  fence(points: readonly FencePoint[]): void {
+    this.#fences = points.map(({ seen = [] }) => {
+      const filter = new RepeatFilter()
+      filter.load(seen)
+      return filter
+    })
+  }
+
   protected isRecord(batch: Batch): boolean {
+    this.#repeated = false
     if (isMarker(batch)) return false
     if (!batch.findHeader(IDENTITY_HEADER) || !isIdentity(batch)) {
       throw new FatalError(
@@ -76,6 +93,9 @@ export class RepartitionInput extends TaskInput {
           `Let nothing else append to the topic, and run the job under another name`,
         { topic: this.topic, partition: this.partition, offset: batch.offset },
       )
+    }
+    if (this.#fences.length > 0) {
+      this.#repeated = this.#fences.some((fence) => fence.isRepeat(batch.bytes, batch.headerStart))
     }
     return !this.#repeats.isRepeat(batch.bytes, batch.headerStart)
   }

@@ -2,6 +2,7 @@ import { type Batch, type Position, RecordError, RefusedError } from '@millrace/
 import { durationText, EVENT_TIME_MAX } from '@millrace/core/internal'
 import { NO_WATERMARK } from './event-time.ts'
 import { type InputSpec, type RefuseRecord, TaskInput } from './input.ts'
+import type { FencePoint } from './output-fence.ts'
 
 /** What a source's checkpoint remembers besides the offset. */
 interface SourceProgress {
@@ -43,6 +44,8 @@ export class SourceInput extends TaskInput {
   /** When there was last something to read, monotonic ms; undefined before the first look. */
   #activeAtMs: number | undefined
   #offsetSeen = -1
+  /** Records before this offset were processed before the job was set back. */
+  #fencedBefore = 0
   /** Event times up to this one are not too far ahead. */
   #latestAllowed = 0
 
@@ -86,6 +89,14 @@ export class SourceInput extends TaskInput {
 
   get positions(): readonly Position[] {
     return [{ [this.topic]: { [this.partition]: this.offset } }]
+  }
+
+  get repeated(): boolean {
+    return this.batch.offset < this.#fencedBefore
+  }
+
+  fence(points: readonly FencePoint[]): void {
+    this.#fencedBefore = Math.max(0, ...points.map(({ offset }) => offset))
   }
 
   protected taken(): void {}

@@ -1,20 +1,26 @@
 import type { PartitionWriter } from '@millrace/core'
 import { deadLetterTopics } from '@millrace/core/internal'
+import type { OutputFence } from './output-fence.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
 
 /** Opens the topics that one task appends to. */
 export class TaskOutputs {
   readonly #spec: TaskSpec
   readonly #writer: TaskSession['outputs']
+  readonly #fence: OutputFence | undefined
 
-  constructor(spec: TaskSpec, writer: TaskSession['outputs']) {
+  constructor(spec: TaskSpec, writer: TaskSession['outputs'], fence: OutputFence | undefined) {
     this.#spec = spec
     this.#writer = writer
+    this.#fence = fence
   }
 
   /** All partitions of a topic that is not the job's own. Rejects with `TOPIC_MISSING` if the topic does not exist. */
   openTopic(topic: string): Promise<readonly PartitionWriter[]> {
-    return this.#openAll(topic, (number) => this.#writer.openOutput(topic, number))
+    return this.#openAll(topic, async (number) => {
+      const writer = await this.#writer.openOutput(topic, number)
+      return this.#fence?.guard(writer) ?? writer
+    })
   }
 
   async #openAll(

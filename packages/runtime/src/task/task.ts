@@ -7,6 +7,7 @@ import type { TaskInput } from './input.ts'
 import { startsLate } from './input-range.ts'
 import { localStateOptions, taskId } from './local-state-options.ts'
 import { type LocalState, openLocalState } from './open-local-state.ts'
+import { OutputFence } from './output-fence.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RepartitionInput } from './repartition-input.ts'
 import { StateCopies } from './state-copies.ts'
@@ -198,9 +199,11 @@ export class Task {
     return state
   }
 
-  async #connect({ reader, outputs }: TaskSession, state: TaskState): Promise<Pipeline> {
+  async #connect({ reader, outputs, catalog }: TaskSession, state: TaskState): Promise<Pipeline> {
     const { spec, counts } = this
-    const topics = new TaskOutputs(spec, outputs)
+    const fences = catalog.restored?.fences ?? []
+    const fence = fences.length === 0 ? undefined : new OutputFence()
+    const topics = new TaskOutputs(spec, outputs, fence)
     const pipeline = buildPipeline({
       ...spec,
       state,
@@ -209,6 +212,8 @@ export class Task {
       deadLetters: await topics.openDeadLetters(),
       openWriters: (topic) => topics.openTopic(topic),
       now: () => spec.env.clock.now(),
+      fence,
+      fences,
     })
     for (const input of pipeline.inputs) await this.#startInput(input, state, reader)
     pipeline.resume(state.checkpoint)

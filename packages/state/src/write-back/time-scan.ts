@@ -38,7 +38,7 @@ export class GroupedScan<E> implements TimeScan<E> {
   constructor(source: ScannedTime<E>, after: string | undefined) {
     this.#source = source
     if (after === undefined) return
-    const id = Buffer.from(after, 'base64').toString('latin1')
+    const id = idIn(after)
     this.#after = { group: groupOf(id), id }
     this.#id = id
   }
@@ -54,6 +54,13 @@ export class GroupedScan<E> implements TimeScan<E> {
 
   get place(): string | undefined {
     return this.#id === undefined ? undefined : Buffer.from(this.#id, 'latin1').toString('base64')
+  }
+
+  isAfter(place: string): boolean {
+    if (this.#id === undefined) return false
+    const id = idIn(place)
+    const [group, other] = [groupOf(this.#id), groupOf(id)]
+    return group === other ? this.#id > id : group > other
   }
 
   step(): 'entry' | 'gathering' | 'end' {
@@ -113,6 +120,10 @@ export class GroupedScan<E> implements TimeScan<E> {
     this.#ids = after === undefined ? ids : ids.filter((id) => id > after)
     this.#nextId = 0
   }
+}
+
+function idIn(place: string): string {
+  return Buffer.from(place, 'base64').toString('latin1')
 }
 
 function groupOf(id: string): number {

@@ -42,7 +42,7 @@ export class SimulatedFiles implements FileSystem {
     const node = this.#kernel.disk.find(path)
     if (node === undefined) return undefined
     const bytes = node.kind === 'file' ? node.length : 4096
-    return { bytes, directory: node.kind === 'directory', modifiedMs: node.modifiedMs, uid: -1 }
+    return { bytes, directory: node.kind === 'directory', modifiedMs: node.modifiedMs, uid: -1, links: 0 }
   }
 
   /** The simulated disk has no size: it is full when a fault says so. */

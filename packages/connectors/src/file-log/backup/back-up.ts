@@ -10,7 +10,7 @@ import { TransactionJournal } from '../transactions/journal.ts'
 import { VersionedFile, versionName } from '../versioned-file.ts'
 import { BackupTarget, refuseFilled } from './backup-target.ts'
 import { copyPartition } from './copy-partition.ts'
-import { type CleanerLocks, type Cut, takeCut } from './cut.ts'
+import { type CleanerLocks, type Cut, releaseCleaners, takeCut } from './cut.ts'
 import { formatManifest, MANIFEST_FILE } from './manifest.ts'
 
 /** The result of a backup. */
@@ -41,7 +41,7 @@ export async function backUp(env: Env, data: string, target: string): Promise<Ba
     const cut = await takeCut(env, data, cleaners)
     const written = new BackupTarget(env, target)
     for (const each of cut.partitions) await copyPartition(written, each)
-    unlock(cleaners)
+    releaseCleaners(cleaners)
     await writeRest(written, data, cut)
     const files = await written.checksums()
     await writeText(env.files, target, MANIFEST_FILE, formatManifest(createdMs, files), 'next')
@@ -56,12 +56,20 @@ export async function backUp(env: Env, data: string, target: string): Promise<Ba
     abandon(env, target, there)
     throw diskFailed(target, error)
   } finally {
-    unlock(cleaners)
+    releaseCleaners(cleaners)
   }
 }
 
 /** Writes everything besides the partitions: topics, journals, groups, and the version of the directory. */
-export async function writeRest(
+export async function writeRest(target: BackupTarget, data: string, cut: Omit<Cut, 'partitions'>): Promise<void> {
+  const { directory } = target
+  await writeDecisions(target, data, cut)
+  await writeGroups(target, data)
+  await copyText(target, data, directory, VERSION_FILE)
+}
+
+/** Writes the topics' descriptions, and what decides their transactions. */
+export async function writeDecisions(
   target: BackupTarget,
   data: string,
   { topics, journals, records }: Omit<Cut, 'partitions'>,
@@ -82,8 +90,6 @@ export async function writeRest(
   }
   await target.write(transactionsDirectory(directory), versionName(CLOSED_FILE, 1), formatClosed(records.closed))
   await target.syncNames(topicsDirectory(directory))
-  await writeGroups(target, data)
-  await copyText(target, data, directory, VERSION_FILE)
 }
 
 /** Copies the members of each group: the process that joins after a restore finds them dead, and ends what they left open. */
@@ -104,15 +110,9 @@ async function writeGroups(target: BackupTarget, data: string): Promise<void> {
 }
 
 /** Copies a small file to the same place in the backup as in the data directory. */
-async function copyText(target: BackupTarget, data: string, directory: string, name: string): Promise<void> {
+export async function copyText(target: BackupTarget, data: string, directory: string, name: string): Promise<void> {
   const text = readText(target.env.files, `${data}${directory.slice(target.directory.length)}/${name}`)
   if (text !== undefined) await target.write(directory, name, text)
-}
-
-/** Lets compactions continue. */
-export function unlock(cleaners: CleanerLocks): void {
-  for (const cleaner of cleaners.values()) cleaner.close()
-  cleaners.clear()
 }
 
 /** Removes what a failed backup has written. A backup that is killed leaves a directory without a manifest. */

@@ -42,17 +42,17 @@ export type CleanerLocks = Map<string, OpenFile>
  * Finds a place in every partition such that a transaction is before it in all partitions, or in none. The
  * journals are read before and after the tails: if they are the same, nothing was decided meanwhile. Writers that commit wait
  * for that time. What is open there stays open, and the process that restores the backup ends it. `cleaners` gets the lock of
- * every partition that is compacted.
+ * every partition that is compacted. `names`: only these topics; default: all.
  */
-export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): Promise<Cut> {
+export async function takeCut(env: Env, data: string, cleaners: CleanerLocks, names?: readonly string[]): Promise<Cut> {
   let different: Error | undefined
   for (let tries = 0; tries < CUT_TRIES; tries++) {
     // Writers and topics that come or go must get their turn.
     await env.timers.turn()
     try {
-      const topics = new TopicStore(env, data).list()
+      const topics = topicsIn(env, data, names)
       await prepare(env, data, topics, cleaners)
-      const cut = await lookAt(env, data, topics)
+      const cut = await lookAt(env, data, topics, names)
       if (cut === undefined) continue
       different = differenceOf(data, cut)
       if (different === undefined) return cut
@@ -68,6 +68,36 @@ export async function takeCut(env: Env, data: string, cleaners: CleanerLocks): P
   )
 }
 
+/** The topics of a cut. Throws `TOPIC_MISSING` for a name without a topic. */
+function topicsIn(env: Env, data: string, names: readonly string[] | undefined): TopicDescription[] {
+  const topics = new TopicStore(env, data)
+  return names === undefined ? topics.list() : names.map((name) => topics.require(name))
+}
+
+/**
+ * Keeps compaction and purges away from partitions: waits for compactions in progress. Whichever process takes several such locks
+ * takes them in the same order.
+ */
+export async function holdCleaners(
+  env: Env,
+  data: string,
+  topics: readonly TopicDescription[],
+  cleaners: CleanerLocks,
+): Promise<void> {
+  for (const { directory } of eachPartition(data, topics)) {
+    if (cleaners.has(directory)) continue
+    const cleaner = env.files.open(`${directory}/cleaner`, 'write')
+    cleaners.set(directory, cleaner)
+    await cleaner.lock()
+  }
+}
+
+/** Releases the locks. */
+export function releaseCleaners(cleaners: CleanerLocks): void {
+  for (const cleaner of cleaners.values()) cleaner.close()
+  cleaners.clear()
+}
+
 /** Recovers partitions whose appender died, and waits for compactions that are in progress. */
 async function prepare(
   env: Env,
@@ -75,12 +105,9 @@ async function prepare(
   topics: readonly TopicDescription[],
   cleaners: CleanerLocks,
 ): Promise<void> {
-  for (const { topic, partition, directory } of eachPartition(data, topics)) {
-    if (topic.cleanup === 'compact' && !cleaners.has(directory)) {
-      const cleaner = env.files.open(`${directory}/cleaner`, 'write')
-      cleaners.set(directory, cleaner)
-      await cleaner.lock()
-    }
+  const compacted = topics.filter(({ cleanup }) => cleanup === 'compact')
+  await holdCleaners(env, data, compacted, cleaners)
+  for (const { topic, partition } of eachPartition(data, topics)) {
     const files = new PartitionFiles(env.files, data, topic.name, partition)
     try {
       await files.settle()
@@ -90,12 +117,19 @@ async function prepare(
   }
 }
 
-async function lookAt(env: Env, data: string, topics: readonly TopicDescription[]): Promise<Cut | undefined> {
+async function lookAt(
+  env: Env,
+  data: string,
+  topics: readonly TopicDescription[],
+  names: readonly string[] | undefined,
+): Promise<Cut | undefined> {
   const gate = await BackupGate.close(env, data)
   try {
     // Synchronous from here on: no other step of this process runs in between.
     const decided = readDecided(env, data)
     const cut = readTails(env, data, topics, decided)
+    // A transaction may have written to a topic that was created since.
+    if (idsOf(topicsIn(env, data, names)) !== idsOf(topics)) return undefined
     return decided.state === readDecided(env, data).state ? cut : undefined
   } finally {
     gate.open()
@@ -135,10 +169,11 @@ function readTails(
       files.close()
     }
   }
-  // A transaction may have written to a topic that was created since.
-  const ids = (all: readonly TopicDescription[]) => all.map(({ id }) => id).join()
-  if (ids(new TopicStore(env, data).list()) !== ids(topics)) return undefined
   return { topics, partitions, journals, records }
+}
+
+function idsOf(topics: readonly TopicDescription[]): string {
+  return topics.map(({ id }) => id).join()
 }
 
 /** What shows that parts of a cut are of different moments. */

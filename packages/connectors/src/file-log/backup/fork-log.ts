@@ -7,7 +7,7 @@ import type { Tail } from '../partition/tail.ts'
 import { indexPath, partitionDirectory, segmentPath } from '../paths.ts'
 import { TopicStore } from '../topic-store.ts'
 import { BackupGate } from '../transactions/backup-gate.ts'
-import { unlock, writeRest } from './back-up.ts'
+import { writeRest } from './back-up.ts'
 import { copyPartition } from './copy-partition.ts'
 import {
   type CleanerLocks,
@@ -17,6 +17,7 @@ import {
   eachPartition,
   type PartitionCut,
   readDecided,
+  releaseCleaners,
 } from './cut.ts'
 import { type CloneFile, ForkTarget } from './fork-target.ts'
 
@@ -71,7 +72,7 @@ export async function forkLog({ env, data, target, clone }: ForkLogOptions): Pro
     } catch (error) {
       if (tries === CUT_TRIES || systemCode(error) !== 'ENOENT') throw diskFailed(target, error)
     } finally {
-      unlock(cleaners)
+      releaseCleaners(cleaners)
     }
     if (tries === CUT_TRIES)
       throw new Error(`Files of ${data} come and go too fast for a fork. Stop that, and try again`)

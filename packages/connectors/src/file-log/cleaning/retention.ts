@@ -33,6 +33,17 @@ export async function purgeBefore(files: PartitionFiles, offset: number): Promis
   await deleteWhile(files, (segment) => segment.next <= offset)
 }
 
+/** As `purgeBefore`, for a partition that is not compacted: deletes nothing while it is being copied. */
+export async function purgeUnlessCopied(files: PartitionFiles, offset: number): Promise<void> {
+  const lock = files.files.open(`${files.directory}/cleaner`, 'write')
+  try {
+    // A purge is a permission, and the next one comes soon. To wait would hold up the job.
+    if (lock.tryLock()) await purgeBefore(files, offset)
+  } finally {
+    lock.close()
+  }
+}
+
 async function deleteWhile(
   files: PartitionFiles,
   isExpired: (segment: ClosedSegment, partitionBytes: number) => boolean,

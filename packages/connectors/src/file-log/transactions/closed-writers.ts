@@ -52,6 +52,11 @@ export class ClosedWriters {
     await this.#add([{ id, epoch }], partitions)
   }
 
+  /** Adds the last commits of producers in partitions that come from a copy: their journals may be gone. */
+  async addProducers(producers: readonly Producer[]): Promise<void> {
+    if (producers.length > 0) await this.#add(producers, [])
+  }
+
   /**
    * As `add`, for a journal that is taken from its owner, which may have committed nothing. The owner may be stopped in the
    * middle of an append, and finish it after the journal is removed: this entry shows that such an append is aborted.

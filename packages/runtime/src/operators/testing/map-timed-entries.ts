@@ -109,6 +109,10 @@ class ListedScan<K, V> implements TimeScan<MapTimedEntry<K, V>> {
     return this.#place
   }
 
+  isAfter(place: string): boolean {
+    return this.#next - 1 > this.#entries.findIndex((entry) => idOf(entry) === place)
+  }
+
   step(): 'entry' | 'end' {
     const entry = this.#entries[this.#next]
     if (entry === undefined) return 'end'

@@ -47,6 +47,8 @@ export class JobInLists {
         deadLetters: new Map(deadLetterTopics(topology.errors).map((name) => [name, this.topic(name)])),
         openWriters: async (name) => [this.#opened(name)],
         now: () => 0,
+        fence: undefined,
+        fences: [],
       })
       for (const input of pipeline.inputs) {
         input.load(undefined)

@@ -1,0 +1,60 @@
+import { catalogTopic } from '@millrace/core/internal'
+import type { Catalog } from '../catalog/catalog.ts'
+import { readCatalog } from '../catalog/catalog-topic.ts'
+import { restoreSavepoint } from '../savepoints/restore-savepoint.ts'
+import { savepointDirectory, topicsIn } from '../savepoints/savepoint-directory.ts'
+import { deleteSavepoint, hasSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
+
+/** Takes the savepoint that the undoing of a deploy returns to. Undefined if the job has never run, or its log cannot copy topics. */
+export async function takeBeforeDeploy(options: SavepointsOptions, revision: number): Promise<string | undefined> {
+  const { log, env, job } = options
+  const topic = catalogTopic(job)
+  if (log.copies === undefined || (await log.admin.describeTopic(topic)) === undefined) return undefined
+  // A job whose start was refused may have its topics.
+  if ((await readCatalog({ log, env }, topic)) === undefined) return undefined
+  const name = `before-revision-${revision}`
+  for (let number = 1; ; number++) {
+    // A deploy that was interrupted may have left one.
+    const free = number === 1 ? name : `${name}-${number}`
+    if (!hasSavepoint(options, free)) return (await takeSavepoint(options, free)).name
+  }
+}
+
+/**
+ * Sets a job, which must be stopped, back to a savepoint if its stores are no longer those of the savepoint: what another version has
+ * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted.
+ */
+export async function returnIfChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<void> {
+  if (savepoint !== undefined && (await haveStoresChanged(options, savepoint)))
+    await restoreSavepoint(options, savepoint)
+}
+
+/** Whether a job's stores are other ones than those of a savepoint; false if the savepoint was deleted. */
+export async function haveStoresChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<boolean> {
+  if (savepoint === undefined || !hasSavepoint(options, savepoint)) return false
+  const { log, env, job, data } = options
+  const topic = catalogTopic(job)
+  if ((await log.admin.describeTopic(topic)) === undefined) return false
+  const copy = await log.copies?.open(topicsIn(savepointDirectory(data, job, savepoint)))
+  if (copy === undefined) return false
+  try {
+    const before = await readCatalog({ log: copy, env }, topic)
+    return storesOf(before) !== storesOf(await readCatalog({ log, env }, topic))
+  } finally {
+    await copy.close()
+  }
+}
+
+/** Deletes a savepoint that was taken before a deploy, if it is still there. A failure leaves it, and has no other effect. */
+export async function dropSavepoint(options: SavepointsOptions, savepoint: string | undefined): Promise<void> {
+  if (savepoint !== undefined) await deleteSavepoint(options, savepoint).catch(() => undefined)
+}
+
+/** What stores a job has, and what determines their content. */
+function storesOf(catalog: Catalog | undefined): string {
+  const stores = Object.entries(catalog?.stores ?? {}).map(
+    ([name, { meaning, incarnation, removedAt }]) => [name, meaning, incarnation, removedAt === null] as const,
+  )
+  stores.sort(([one], [other]) => (one < other ? -1 : 1))
+  return JSON.stringify([stores, catalog?.repartitions])
+}

@@ -1,0 +1,60 @@
+import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
+import type { Fence, FencePoint } from '../task/output-fence.ts'
+import type { SavedTime } from '../task/pipeline.ts'
+import type { RepartitionProgress } from '../task/repartition-input.ts'
+
+/** A fence from the checkpoints of a job's tasks, which are by partition. */
+export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
+  const fence = dictionary<Record<string, FencePoint>>()
+  for (const [partition, checkpoint] of checkpoints) {
+    for (const [topic, { offset, progress, time }] of checkpoint) {
+      const seen = isRepartition(progress) ? { seen: progress.seen } : {}
+      const steps = (time as SavedTime | undefined)?.clock.steps ?? []
+      fence[topic] = { ...fence[topic], [partition]: { offset, ...seen, steps } }
+    }
+  }
+  return fence
+}
+
+function isRepartition(progress: unknown): progress is RepartitionProgress {
+  return typeof progress === 'object' && progress !== null && 'seen' in progress
+}
+
+/** Whether a job that has come to `now` has passed everything that a fence of an earlier moment knows. */
+export function hasPassed(now: Fence, fence: Fence): boolean {
+  return Object.entries(fence).every(([topic, partitions]) =>
+    Object.entries(partitions).every(([partition, point]) => {
+      const reached = ownValue(ownValue(now, topic) ?? {}, partition)
+      return reached !== undefined && reaches(reached, point)
+    }),
+  )
+}
+
+function reaches(now: FencePoint, { offset, seen, steps }: FencePoint): boolean {
+  // Offsets of a repartition topic begin again when it is restored: its records are known by where they come from.
+  const isThere =
+    seen === undefined
+      ? now.offset >= offset
+      : seen.every((each) =>
+          now.seen?.some(
+            (last) =>
+              last.partition === each.partition &&
+              last.input === each.input &&
+              (last.offset > each.offset || (last.offset === each.offset && last.number >= each.number)),
+          ),
+        )
+  return (
+    isThere && steps.every(([name, saved]) => now.steps.some(([other, at]) => other === name && isLater(at, saved)))
+  )
+}
+
+/** Whether a step has emitted more, of which it is certain: all windows up to a later one. */
+function isLater(now: unknown, saved: unknown): boolean {
+  const [reached, before] = [emittedBeforeIn(now), emittedBeforeIn(saved)]
+  return before === null || (reached !== null && reached > before)
+}
+
+function emittedBeforeIn(saved: unknown): number | null {
+  if (typeof saved !== 'object' || saved === null || !('emittedBefore' in saved)) return null
+  return typeof saved.emittedBefore === 'number' ? saved.emittedBefore : null
+}

@@ -1,0 +1,30 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { GroupedScan } from './time-scan.ts'
+
+function scanOf(ids: readonly string[], after?: string): GroupedScan<string> {
+  return new GroupedScan({ time: 0, cached: ids[Symbol.iterator](), nextPage: () => false, read: (id) => id }, after)
+}
+
+test('an entry is after the places of the entries before it, and of no other, also when the scan continues', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.string({ minLength: 1, maxLength: 3, unit: 'binary-ascii' }), { maxLength: 20 }),
+      fc.nat(20),
+      (ids, from) => {
+        const places: string[] = []
+        const whole = scanOf(ids)
+        for (let step = whole.step(); step !== 'end'; step = whole.step()) {
+          if (step === 'entry') places.push(whole.place ?? '')
+        }
+        expect(places).toHaveLength(ids.length)
+        const continued = scanOf(ids, places[from])
+        for (let step = continued.step(); step !== 'end'; step = continued.step()) {
+          if (step !== 'entry') continue
+          const at = places.indexOf(continued.place ?? '')
+          expect(places.map((place) => continued.isAfter(place))).toEqual(places.map((_, index) => index < at))
+        }
+      },
+    ),
+  )
+})
