@@ -74,7 +74,7 @@ class Shop {
   }
 }
 
-test('a job is deployed, scaled, killed, upgraded, upgraded badly and rolled back, while orders come, and every view is right', {
+test('a job is deployed, scaled, killed, upgraded, upgraded badly, rolled back, restored, rewound and drained while orders come, and every view is right', {
   timeout: 240_000,
 }, async () => {
   const folder = new UserFolder()
@@ -148,7 +148,17 @@ test('a job is deployed, scaled, killed, upgraded, upgraded badly and rolled bac
   await millrace('start', 'shop')
   await isRight()
 
+  await millrace('savepoint', 'shop', 'before-the-sale')
+  await isRight()
+  await millrace('restore-savepoint', 'shop', 'before-the-sale')
+  await isRight()
+  await millrace('rewind', 'shop', '--to', 'start')
+  expect(await isRight()).toEqual(new Set(['one']))
   await shop.close()
+  await millrace('drain', 'shop')
+  expect((await status()).phase).toBe('stopped')
+  await millrace('start', 'shop')
+
   await isRight()
   await shop.close()
   await millrace('stop', 'shop')
@@ -166,9 +176,9 @@ test('a job is deployed, scaled, killed, upgraded, upgraded badly and rolled bac
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line).action)
-  expect(actions).toEqual(
-    'deploy deployed scale deploy deployed deploy undone rollback deployed stop start stop undeploy'.split(' '),
-  )
+  const done = 'deploy|deployed|scale|deploy|deployed|deploy|undone|rollback|deployed|stop|start'
+  const doneAgain = 'savepoint|restore savepoint|restored savepoint|rewind|rewound|drain|drained|start|stop|undeploy'
+  expect(actions.join('|')).toBe(`${done}|${doneAgain}`)
   node.child.kill('SIGTERM')
   expect((await node.ended).code).toBe(0)
 })
