@@ -54,6 +54,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   DATA_OWNER: EXIT.refused,
   STATE_SERDE_CHANGED: EXIT.refused,
   TOPIC_REPLACED: EXIT.refused,
+  TOPIC_RESCALED: EXIT.refused,
   JOB_TOPIC_UNFIT: EXIT.refused,
   CHANGELOG_CUT: EXIT.refused,
   STORE_CHANGED: EXIT.refused,

@@ -9,6 +9,15 @@ export function topicMissing(topic: string): RefusedError {
   )
 }
 
+export function topicRescaled(topic: string): RefusedError {
+  return new RefusedError(
+    'TOPIC_RESCALED',
+    `Topic ${topic} gets another number of partitions, and nothing can be appended to those that this process has opened. Open the topic ` +
+      'again once "millrace rescale" has ended. What was not flushed before is not in the topic',
+    { topic },
+  )
+}
+
 export function topicExists(topic: string): RefusedError {
   return new RefusedError(
     'TOPIC_EXISTS',

@@ -55,6 +55,8 @@ export type {
   PartitionOffsets,
   PartitionReader,
   ReaderOptions,
+  RescaledTopic,
+  Rescaling,
   TopicCopies,
   TopicDescription,
   TopicSettings,

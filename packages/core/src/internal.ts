@@ -89,6 +89,7 @@ export {
   lastWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
+export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'

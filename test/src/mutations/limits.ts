@@ -143,6 +143,14 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: [`${CONNECTORS}/topic-settings.test.ts`],
   },
   'connectors/SAFETY_POLL_MS': { becomes: NEVER, tests: [`${FILE_LOG}/transactions/transaction-limits.test.ts`] },
+  'connectors/SEAL_LOOK_MS': {
+    becomes: NEVER,
+    tests: [`${FILE_LOG}/rescaling/rescale-topic.test.ts#holds the seal up`],
+  },
+  'connectors/SEAL_WAIT_MS_MAX': {
+    becomes: NO_BOUND,
+    tests: [`${FILE_LOG}/rescaling/rescale-topic.test.ts#keeps the topic from`],
+  },
   'connectors/SEGMENT_BYTES_DEFAULT': {
     becomes: 'Number.MAX_SAFE_INTEGER',
     tests: [`${CONNECTORS}/topic-settings.test.ts`],

@@ -12,6 +12,7 @@ import type {
   MillraceError,
   PartitionOffsets,
   ReaderOptions,
+  Rescaling,
   TopicCopies,
   TopicDescription,
   TopicSettings,
@@ -37,6 +38,7 @@ import { PartitionFiles } from './partition/partition-files.ts'
 import { stableOffset, type Tail } from './partition/tail.ts'
 import { partitionDirectory } from './paths.ts'
 import { FileLogReader } from './reading/file-log-reader.ts'
+import { rescaleTopic } from './rescaling/rescale-topic.ts'
 import { TopicStore } from './topic-store.ts'
 import { checkParts, checkTopic, differenceIn, namesTopic, readCommitRecords } from './transactions/check-parts.ts'
 import { ClosedWriters } from './transactions/closed-writers.ts'
@@ -75,6 +77,7 @@ export async function openFileLog(options: FileLogOptions): Promise<Log> {
   const { directory, env = nodeEnv(), durability = 'fsync', groupBatchBytesMax = GROUP_BATCH_BYTES_MAX } = options
   await openDataDirectory(env, directory)
   const topics = new TopicStore(env, directory)
+  await topics.finishRescales()
   await topics.finishDeletions()
   return new FileLog(directory, env, durability, topics, groupBatchBytesMax)
 }
@@ -117,6 +120,19 @@ class FileLog implements Log {
 
   get cleaningFailures(): Observable<readonly MillraceError[]> {
     return this.#cleaning.failures
+  }
+
+  async rescale(topic: string, partitions: number): Promise<Rescaling> {
+    const context = {
+      env: this.#env,
+      data: this.location,
+      topics: this.#topics,
+      finisher: this.#finisher,
+      closed: this.#closed,
+    }
+    const rescaling = await rescaleTopic(context, topic, partitions)
+    this.#open.add(rescaling)
+    return rescaling
   }
 
   openReader({ isolation = 'committed' }: ReaderOptions = {}): LogReader {

@@ -2,6 +2,8 @@
 
 const OFFSET_DIGITS = 20
 
+const RESCALED = '.rescaled-'
+
 const SEGMENT_SUFFIX = '.log'
 const INDEX_SUFFIX = '.index'
 
@@ -15,6 +17,31 @@ export function topicDirectory(data: string, topic: string): string {
 
 export function partitionDirectory(data: string, topic: string, partition: number): string {
   return `${data}/topics/${topic}/${partition}`
+}
+
+/** Where topics with another number of partitions are made. */
+export function rescalingDirectory(data: string): string {
+  return `${data}/.rescaling`
+}
+
+/** A data directory with one topic: the topic with another number of partitions. */
+export function rescalingTopicDirectory(data: string, topic: string): string {
+  return `${rescalingDirectory(data)}/${topic}`
+}
+
+/** Locked by the process that rescales a topic. No topic's name ends like this and starts with a dot. */
+export function rescalingLockPath(data: string, topic: string): string {
+  return `${rescalingDirectory(data)}/.${topic}.lock`
+}
+
+/** A topic that is made, and takes the place of the one with its name: once this is there, it is decided. */
+export function rescaledDirectory(data: string, topic: string): string {
+  return `${topicsDirectory(data)}/${RESCALED}${topic}`
+}
+
+/** The topic that a name in the directory of topics is about to give another number of partitions; undefined for other names. */
+export function rescaledTopic(name: string): string | undefined {
+  return name.startsWith(RESCALED) ? name.slice(RESCALED.length) : undefined
 }
 
 export function transactionsDirectory(data: string): string {

@@ -3,18 +3,30 @@ import {
   FatalError,
   type FileSystem,
   MillraceError,
+  type OpenFile,
   type TopicDescription,
   type TopicSettings,
 } from '@millrace/core'
 import { crc32c } from '@millrace/core/checksum'
 import { checkName } from '@millrace/core/internal'
-import { topicExists, topicMissing } from '../topic-errors.ts'
+import { topicExists, topicMissing, topicRescaled } from '../topic-errors.ts'
 import { fillSettings } from '../topic-settings.ts'
 import { readText, writeText } from './data-directory.ts'
 import { messageOf, systemCode, writeFailed } from './errors.ts'
+import { ifThere } from './if-there.ts'
 import { once } from './once.ts'
+import { isRescaling } from './partition/seal.ts'
 import { EMPTY_TAIL, readTail, writeTail } from './partition/tail.ts'
-import { segmentPath, topicDirectory, topicsDirectory } from './paths.ts'
+import {
+  rescaledDirectory,
+  rescaledTopic,
+  rescalingDirectory,
+  rescalingLockPath,
+  rescalingTopicDirectory,
+  segmentPath,
+  topicDirectory,
+  topicsDirectory,
+} from './paths.ts'
 import { syncNames } from './sync.ts'
 
 export const TOPIC_FILE = 'topic.json'
@@ -40,9 +52,8 @@ export class TopicStore {
 
   /** Undefined if there is no such topic. */
   describe(name: string): TopicDescription | undefined {
-    const path = topicFile(this.#data, name)
-    const modifiedMs = this.#env.files.stat(path)?.modifiedMs
-    if (modifiedMs === undefined) return undefined
+    const modifiedMs = this.modifiedMs(name)
+    if (modifiedMs === undefined) return this.#placeRescaled(name) ? this.describe(name) : undefined
     const known = this.#known.get(name)
     if (known?.modifiedMs === modifiedMs) return known.description
     const description = readDescription(this.#env.files, this.#data, name)
@@ -77,9 +88,83 @@ export class TopicStore {
   }
 
   list(): TopicDescription[] {
-    return this.#env.files.list(topicsDirectory(this.#data)).flatMap((name) => {
-      return name.startsWith('.') ? [] : (this.describe(name) ?? [])
-    })
+    const { files } = this.#env
+    const names = files.list(topicsDirectory(this.#data))
+    const hidden = names.flatMap((name) => rescaledTopic(name) ?? []).filter((name) => !names.includes(name))
+    const shown = names.filter((name) => !name.startsWith('.'))
+    const all = hidden.length === 0 ? shown : [...shown, ...hidden].sort()
+    return all.flatMap((name) => this.describe(name) ?? [])
+  }
+
+  /** When the file that describes a topic was written, ms since the epoch; undefined if there is none. */
+  modifiedMs(name: string): number | undefined {
+    return this.#env.files.stat(topicFile(this.#data, name))?.modifiedMs
+  }
+
+  /**
+   * Writes the description of a topic that no process uses yet until its time differs: those that know the topic whose place it takes
+   * recognize by the time that it is another one.
+   */
+  async differFrom(topic: TopicDescription, modifiedMs: number | undefined): Promise<void> {
+    while (this.modifiedMs(topic.name) === modifiedMs) {
+      await new Promise<void>((resolve) => this.#env.timers.after(1, resolve))
+      await this.#write(topicDirectory(this.#data, topic.name), topic)
+    }
+  }
+
+  /** Finishes what was decided about topics that processes were rescaling when they died, and removes what they had only begun. */
+  async finishRescales(): Promise<void> {
+    const { files } = this.#env
+    const decided = files.list(topicsDirectory(this.#data)).flatMap((name) => rescaledTopic(name) ?? [])
+    const directory = rescalingDirectory(this.#data)
+    const begun = ifThere(() => files.list(directory)) ?? []
+    for (const name of new Set([...decided, ...begun.filter((each) => !each.startsWith('.'))])) {
+      const lock = tryLockRescaling(files, this.#data, name)
+      if (lock === undefined) continue
+      try {
+        await this.finishRescale(name)
+        files.removeTree(rescalingTopicDirectory(this.#data, name))
+      } finally {
+        lock.close()
+      }
+    }
+  }
+
+  /**
+   * Gives a rescaled topic the place of the one with its name, and removes that one. Nothing is appended to that one any more. Its place
+   * stays empty only within one synchronous stretch; if the process dies in it, whichever process looks for the topic next finishes it.
+   * Under the lock of the process that rescales.
+   */
+  async finishRescale(name: string): Promise<void> {
+    const { files } = this.#env
+    const path = `${rescaledDirectory(this.#data, name)}/${TOPIC_FILE}`
+    const text = readText(files, path)
+    if (text === undefined) return
+    const rescaled = parseDescription(name, path, text)
+    const topics = topicsDirectory(this.#data)
+    // The decision must be durable before the former topic goes.
+    await syncNames(files, topics)
+    const before = readDescription(files, this.#data, name)
+    // Another process may have found the place empty, and have put the new topic there.
+    const former = before && before.id !== rescaled.id ? `${topics}/${REMOVING}${before.id}` : undefined
+    if (former !== undefined) {
+      await this.#markDeleted(topicDirectory(this.#data, name), { ...EMPTY_TAIL, pending: 'seal' })
+      files.rename(topicDirectory(this.#data, name), former)
+    }
+    this.#placeRescaled(name)
+    await syncNames(files, topics)
+    if (former !== undefined) await this.#removeIfThere(former)
+  }
+
+  /** Gives a rescaled topic its place, which is empty; false if there is no such topic. */
+  #placeRescaled(name: string): boolean {
+    const { files } = this.#env
+    return (
+      ifThere(() => {
+        files.rename(rescaledDirectory(this.#data, name), topicDirectory(this.#data, name))
+        return true
+      }) ?? files.stat(topicFile(this.#data, name)) !== undefined
+    )
   }
 
   async create(name: string, given: Partial<TopicSettings>): Promise<TopicDescription> {
@@ -129,6 +214,7 @@ export class TopicStore {
   async delete(name: string): Promise<void> {
     const { id } = this.require(name)
     const { files } = this.#env
+    if (isRescaling(files, this.#data, name)) throw topicRescaled(name)
     const topics = topicsDirectory(this.#data)
     const removing = `${topics}/${REMOVING}${id}`
     try {
@@ -166,30 +252,37 @@ export class TopicStore {
   async finishDeletions(): Promise<void> {
     const topics = topicsDirectory(this.#data)
     for (const name of this.#env.files.list(topics)) {
-      if (!name.startsWith(REMOVING)) continue
-      try {
-        await this.#remove(`${topics}/${name}`)
-      } catch (error) {
-        // Another process is finishing it, too.
-        if (systemCode(error) !== 'ENOENT') throw error
-      }
+      if (name.startsWith(REMOVING)) await this.#removeIfThere(`${topics}/${name}`)
+    }
+  }
+
+  async #removeIfThere(directory: string): Promise<void> {
+    try {
+      await this.#remove(directory)
+    } catch (error) {
+      // Another process is finishing it, too.
+      if (systemCode(error) !== 'ENOENT') throw error
     }
   }
 
   /** Marks every partition of a renamed topic as deleted, for the processes that have it open; then removes it. */
   async #remove(directory: string): Promise<void> {
+    await this.#markDeleted(directory)
+    this.#env.files.removeTree(directory)
+  }
+
+  async #markDeleted(directory: string, ifBroken = EMPTY_TAIL): Promise<void> {
     const { files } = this.#env
     for (const partition of files.list(directory)) {
       if (files.stat(`${directory}/${partition}/tail`) === undefined) continue
       const tail = files.open(`${directory}/${partition}/tail`, 'write')
       try {
         await tail.lock()
-        writeTail(tail, { ...(readTail(tail) ?? EMPTY_TAIL), deleted: true })
+        writeTail(tail, { ...(readTail(tail) ?? ifBroken), deleted: true })
       } finally {
         tail.close()
       }
     }
-    files.removeTree(directory)
   }
 
   async #make(directory: string, description: TopicDescription): Promise<void> {
@@ -209,6 +302,15 @@ export class TopicStore {
   #write(directory: string, description: TopicDescription): Promise<void> {
     return writeText(this.#env.files, directory, TOPIC_FILE, formatDescription(description), description.id)
   }
+}
+
+/** Locks the rescaling of a topic, until the file is closed or the process dies; undefined if another process has it. */
+export function tryLockRescaling(files: FileSystem, data: string, name: string): OpenFile | undefined {
+  files.makeDirectory(rescalingDirectory(data))
+  const lock = files.open(rescalingLockPath(data, name), 'write')
+  if (lock.tryLock()) return lock
+  lock.close()
+  return undefined
 }
 
 /** The topic's description in the data directory; undefined if there is none. Throws `LOG_DAMAGED`. */

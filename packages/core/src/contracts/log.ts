@@ -29,6 +29,11 @@ export interface Log {
   readonly cleaningFailures: Observable<readonly MillraceError[]>
   /** Copies topics as they are at one moment; missing if the log cannot: then a job on it has no savepoints. */
   readonly copies?: TopicCopies
+  /**
+   * Begins to give a topic another number of partitions; missing if the log cannot. Throws `TOPIC_MISSING`, `BAD_TOPIC_SETTINGS`,
+   * `TOPIC_RESCALED` while another process rescales the topic, and `LOG_FULL` if the disk has no room for a copy of it.
+   */
+  rescale?(topic: string, partitions: number): Promise<Rescaling>
   /** By default the reader returns only what is committed. */
   openReader(options?: ReaderOptions): LogReader
   /** Opens a writer of single records, outside of transactions. Any number of writers may append to a partition. */
@@ -195,6 +200,36 @@ export interface TopicCopies {
    * be called again after a failure or a crash. Nothing may append to the topics meanwhile.
    */
   replace(topics: readonly string[], directory: string): Promise<void>
+}
+
+/**
+ * A topic that gets another number of partitions. The calls come in the order of this list. The topic stays as it is until `finish`, and
+ * is another one, with another id, from then on: a crash leaves one of the two, whole. What readers and writers have open of the former
+ * topic fails with `TOPIC_RESCALED` then.
+ */
+export interface Rescaling {
+  /**
+   * Resolves when nothing can be appended to the topic any more, by whichever process: appends fail with `TOPIC_RESCALED`, until `close`
+   * or the death of this process. Resolves with where each partition ends. Throws `PARTITION_IN_USE` if a transaction stays open in it.
+   */
+  seal(): Promise<readonly number[]>
+  /**
+   * Copies every committed record, as it is, to the partition of its key; records without a key in turn to all. The records of each
+   * former partition keep their order; between them, those with lower timestamps come first. Resolves with where each new partition ends.
+   */
+  copy(): Promise<RescaledTopic>
+  /** Puts the copy, which is durable, in the place of the topic. */
+  finish(): Promise<void>
+  /** Releases the topic. Without `finish`, it stays as it was, and can be appended to. */
+  close(): Promise<void>
+}
+
+/** The copy of a topic with another number of partitions. */
+export interface RescaledTopic {
+  readonly topic: TopicDescription
+  /** By partition: the offset that the next record will get. */
+  readonly ends: readonly number[]
+  readonly records: number
 }
 
 /** Reads partitions of any topics. */

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   PIPE_ENDED: 'fatal',
   PIPE_ASYNC: 'fatal',
   TOPIC_REPLACED: 'refused',
+  TOPIC_RESCALED: 'refused',
   INPUT_LOST: 'refused',
   JOB_TOPIC_UNFIT: 'refused',
   CHANGELOG_CUT: 'refused',

@@ -12,6 +12,7 @@ import { partitionOf } from '../partitioner.ts'
 import type { Position } from '../position.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import type { NewRecord } from './new-record.ts'
+import { openSameTopic } from './open-same-topic.ts'
 
 /** The smallest room for an encoded key; it grows with the keys. */
 const KEY_ROOM = 64
@@ -203,7 +204,8 @@ export class TopicWriter<K, V> {
 
 /**
  * Opens a writer of a topic, for a program that appends records to a log. Any number of writers may append to a topic at the
- * same time. Close it, or what was not flushed is lost. Throws `TOPIC_MISSING`.
+ * same time. Close it, or what was not flushed is lost. Throws `TOPIC_MISSING`, and `TOPIC_RESCALED` while the topic gets another number
+ * of partitions.
  *
  * ```ts
  * const writer = await openTopicWriter(log, orders)
@@ -222,7 +224,7 @@ export async function openTopicWriter<K, V>(log: Log, topic: Topic<K, V>): Promi
   }
 }
 
-/** A writer of a topic that appends with a writer of the caller's. Throws `TOPIC_MISSING`. */
+/** A writer of a topic that appends with a writer of the caller's. Throws `TOPIC_MISSING`, `TOPIC_RESCALED`. */
 export async function topicWriterOver<K, V>(
   log: Log,
   topic: Topic<K, V>,
@@ -231,10 +233,13 @@ export async function topicWriterOver<K, V>(
   const { name } = topic
   const description = await log.admin.describeTopic(name)
   if (description === undefined) throw noTopic(name, log)
-  const partitions: PartitionWriter[] = []
-  for (let partition = 0; partition < description.partitions; partition++) {
-    partitions.push(await shared.to.openPartition(name, partition))
-  }
+  const partitions = await openSameTopic(log, description, async () => {
+    const opened: PartitionWriter[] = []
+    for (let partition = 0; partition < description.partitions; partition++) {
+      opened.push(await shared.to.openPartition(name, partition))
+    }
+    return opened
+  })
   return new TopicWriter(topic, shared, partitions)
 }
 

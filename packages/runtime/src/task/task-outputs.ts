@@ -1,5 +1,5 @@
 import type { PartitionWriter } from '@millrace/core'
-import { deadLetterTopics } from '@millrace/core/internal'
+import { deadLetterTopics, openSameTopic } from '@millrace/core/internal'
 import type { OutputFence } from './output-fence.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
 
@@ -31,7 +31,8 @@ export class TaskOutputs {
     const description = topics.get(topic) ?? (await log.admin.describeTopic(topic))
     // For a missing topic, opening partition 0 throws the right error.
     const partitions = description?.partitions ?? 1
-    return Promise.all(Array.from({ length: partitions }, (_, number) => open(number)))
+    const openAll = () => Promise.all(Array.from({ length: partitions }, (_, number) => open(number)))
+    return description === undefined ? openAll() : openSameTopic(log, description, openAll)
   }
 
   /** By topic name: the partitions of every topic that the task's steps name. */

@@ -1,10 +1,11 @@
 import { type FileSystem, type OpenFile, RefusedError } from '@millrace/core'
 import { checkName } from '@millrace/core/internal'
-import { topicMissing } from '../../topic-errors.ts'
+import { topicMissing, topicRescaled } from '../../topic-errors.ts'
 import { diskFailed, systemCode } from '../errors.ts'
 import { partitionDirectory, segmentPath } from '../paths.ts'
 import { syncFile } from '../sync.ts'
 import { recoverTail } from './recovery.ts'
+import { isRescaled } from './seal.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { listSegments } from './segments.ts'
 import { bootMark, readTail, type Tail, writeTail } from './tail.ts'
@@ -21,7 +22,7 @@ export class PartitionFiles implements SegmentFiles {
   /** Settles when the step of this process that holds the lock, or waits for it, is done; undefined while there is none. */
   #released: PromiseWithResolvers<void> | undefined
 
-  /** Throws `TOPIC_MISSING`, `BAD_NAME`. */
+  /** Throws `TOPIC_MISSING`, `TOPIC_RESCALED`, `BAD_NAME`. */
   constructor(files: FileSystem, data: string, topic: string, partition: number) {
     this.files = files
     this.data = data
@@ -29,7 +30,9 @@ export class PartitionFiles implements SegmentFiles {
     this.partition = partition
     checkName('topic', topic)
     this.directory = partitionDirectory(data, topic, partition)
-    if (files.stat(this.directory) === undefined) throw topicMissing(topic)
+    if (files.stat(this.directory) === undefined) {
+      throw isRescaled(files, data, topic) ? topicRescaled(topic) : topicMissing(topic)
+    }
     this.#tailFile = openTail(files, this.directory, topic)
   }
 
@@ -68,7 +71,7 @@ export class PartitionFiles implements SegmentFiles {
   /** The tail in the file; undefined if it cannot be read. Throws `TOPIC_MISSING` for a deleted topic. */
   readTail(): Tail | undefined {
     const tail = readTail(this.#tailFile)
-    if (tail?.deleted === true) throw topicMissing(this.topic)
+    if (tail?.deleted === true) throw tail.pending === 'seal' ? topicRescaled(this.topic) : topicMissing(this.topic)
     return tail
   }
 

@@ -5,6 +5,7 @@ import { decidedEnd } from '../transactions/journals.ts'
 import { type CommittedProducers, committedAfter, NO_PRODUCERS } from './committed-producers.ts'
 import { openAfter } from './open-transactions.ts'
 import { holdsBatchAfter, scanBatches } from './scan.ts'
+import { mustBeSealed } from './seal.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { bootMark, EMPTY_TAIL, type OpenTransaction, type SyncedPoint, type Tail } from './tail.ts'
 
@@ -90,7 +91,8 @@ function recover(partition: SegmentFiles, tail: Tail | undefined, segments: numb
     compactedBefore: Math.max(tail?.compactedBefore ?? 0, scanned.compactedBefore),
     startOffset: Math.max(tail?.startOffset ?? 0, segments[0] ?? 0),
     boot,
-    pending: pendingAfter(tail, scanned, mustSettle),
+    // A process may have died while it wrote to the tail that the topic is rescaled.
+    pending: tail === undefined && mustBeSealed(partition) ? 'seal' : pendingAfter(tail, scanned, mustSettle),
     rewrites: (tail?.rewrites ?? 0) + 1,
     // In a new boot, what was read came from the disk.
     synced: sameBoot ? tail.synced : tail === undefined ? EMPTY_TAIL.synced : pointOf(scanned),
@@ -102,6 +104,7 @@ function recover(partition: SegmentFiles, tail: Tail | undefined, segments: numb
  * sync does not cover the cut.
  */
 function pendingAfter(tail: Tail | undefined, { base, bytes }: Scanned, mustSettle: boolean): Tail['pending'] {
+  if (tail?.pending === 'seal') return 'seal'
   if (mustSettle) return 'settle'
   return tail?.activeBase === base && bytes > 0 ? tail.pending : null
 }

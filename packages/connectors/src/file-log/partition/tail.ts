@@ -47,8 +47,9 @@ export interface Tail {
   /**
    * What must be done before the next append; any process may do it. `settle`: a torn end was cut off, and the active segment
    * must be synced, so that it cannot reappear. `roll`: the active segment is full; it must be synced, and the next one begun.
+   * `seal`: the topic is being rescaled, so nothing is appended, unless the process that rescales it is dead.
    */
-  readonly pending: 'settle' | 'roll' | null
+  readonly pending: 'settle' | 'roll' | 'seal' | null
   /**
    * Grows when a process rewrites bytes of the active segment, or its length, while something is pending: another process's
    * sync that began before does not cover that. Less than 2^24; then it starts again.
@@ -99,6 +100,8 @@ const FLAGS_AT = 12
 const DELETED = 1
 const SETTLE = 2
 const ROLL = 4
+const SEAL = 8
+const PENDING_FLAGS = { settle: SETTLE, roll: ROLL, seal: SEAL } as const
 const REWRITES_SHIFT = 8
 const REWRITES = 2 ** 24
 const HEAD_BYTES = 100
@@ -124,7 +127,7 @@ export function readTail(file: OpenFile): Tail | undefined {
     const flags = buffer.readUInt32BE(FLAGS_AT)
     return {
       deleted: (flags & DELETED) !== 0,
-      pending: (flags & ROLL) !== 0 ? 'roll' : (flags & SETTLE) !== 0 ? 'settle' : null,
+      pending: pendingIn(flags),
       rewrites: flags >>> REWRITES_SHIFT,
       activeBase: readInt64(buffer, 16),
       activeBytes: readInt64(buffer, 24),
@@ -178,8 +181,14 @@ export function writeTail(file: OpenFile, tail: Tail): void {
 }
 
 function flagsOf({ deleted, pending, rewrites }: Tail): number {
-  const what = pending === null ? 0 : pending === 'roll' ? ROLL : SETTLE
+  const what = pending === null ? 0 : PENDING_FLAGS[pending]
   return (rewrites % REWRITES) * 2 ** REWRITES_SHIFT + what + (deleted ? DELETED : 0)
+}
+
+function pendingIn(flags: number): Tail['pending'] {
+  if ((flags & SEAL) !== 0) return 'seal'
+  if ((flags & ROLL) !== 0) return 'roll'
+  return (flags & SETTLE) !== 0 ? 'settle' : null
 }
 
 const NONE: readonly OpenTransaction[] = []

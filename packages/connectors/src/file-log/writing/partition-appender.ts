@@ -9,6 +9,7 @@ import { committedAfter } from '../partition/committed-producers.ts'
 import { openAfter, sameTransaction } from '../partition/open-transactions.ts'
 import type { PartitionFiles } from '../partition/partition-files.ts'
 import { markLength, rewriteSegment } from '../partition/rewrite.ts'
+import { liftSeal } from '../partition/seal.ts'
 import { SegmentIndex } from '../partition/segment-index.ts'
 import { OPEN_TRANSACTIONS_MAX, type SyncedPoint, type Tail } from '../partition/tail.ts'
 import { syncFile, syncNames } from '../sync.ts'
@@ -89,26 +90,33 @@ export class PartitionAppender {
    * it.
    */
   async appendMarker(producer: Producer, outcome: Outcome): Promise<void> {
+    const isOpen = (tail: Tail) => tail.open.some((each) => sameTransaction(each, producer))
+    const ready = (tail: Tail) => tail.pending === null || (tail.pending === 'seal' && !isOpen(tail))
     await this.#whenReady((tail) => {
-      if (tail.open.some((each) => sameTransaction(each, producer))) {
+      if (isOpen(tail)) {
         // A marker's time is not a record's time: it must not keep a segment from its retention.
         this.#append(controlBatch(producer, outcome, Math.max(0, tail.maxTimestamp)), tail)
       } else {
         // The process that ended it may not have made the marker durable, and the caller is going to rely on it.
         this.#notSynced(this.#segment(tail), tail)
       }
-    })
+    }, ready)
+  }
+
+  /** Does what must be done before the next append. Throws `TOPIC_RESCALED`. */
+  async settle(): Promise<void> {
+    await this.#whenReady(() => undefined)
   }
 
   /** Waits for the lock, and until nothing must be done before the next append; then runs a step with the tail. */
-  async #whenReady<T>(step: (tail: Tail) => T): Promise<T> {
+  async #whenReady<T>(step: (tail: Tail) => T, ready = (tail: Tail) => tail.pending === null): Promise<T> {
     try {
       for (;;) {
         this.check()
         const done = await this.#partition.withTail(
           (tail) => {
             this.check()
-            return tail.pending === null ? { result: step(tail) } : undefined
+            return ready(tail) ? { result: step(tail) } : undefined
           },
           () => this.#readTail(),
         )
@@ -156,7 +164,8 @@ export class PartitionAppender {
     const rolls = await this.#partition.withTail((tail) => {
       if (tail.activeBase !== active.base) return false
       const isNewer = durability === 'fsync' && synced !== undefined && synced.nextOffset > tail.synced.nextOffset
-      const isFull = tail.activeBytes >= this.#segmentBytes
+      // A sealed partition gets no more records, so it needs no other segment.
+      const isFull = tail.activeBytes >= this.#segmentBytes && tail.pending !== 'seal'
       if (!isNewer && !isFull) return false
       const pending = isFull ? 'roll' : tail.pending
       this.#partition.writeTail({ ...tail, pending, synced: isNewer ? synced : tail.synced })
@@ -287,7 +296,8 @@ export class PartitionAppender {
    */
   async #finishPending(): Promise<void> {
     const begun = await this.#partition.withTail((tail) => {
-      if (tail.pending === null) return undefined
+      if (tail.pending === 'seal') liftSeal(this.#partition, tail)
+      if (tail.pending === null || tail.pending === 'seal') return undefined
       const active = this.#segment(tail)
       if (active.foreignTo === 0) return { tail, file: active.file }
       // Once for each process and segment: so they do not make each other begin again for ever.
