@@ -33,7 +33,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/BAD_USAGE': [
     'test/src/cli.test.ts#a query prints the last',
     `${BAD_INPUT}#a malformed address`,
-    `${NODE}/up-tls.test.ts#without a key`,
+    `${NODE}/up-tls.long.test.ts#without a key`,
   ],
   'cli/DATA_OWNER': [`${CLI}/node/own-files.test.ts`],
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
@@ -212,10 +212,10 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${STOPPED_JOBS}#its windows`,
     `${JOBS}/run-job.test.ts#reads the views of the job`,
   ],
-  'cli/NODE_NOT_RUNNING': [`${NODE}/daemon.test.ts#without a node`],
-  'cli/NODE_ENDED': [`${NODE}/daemon.test.ts#cannot start in the background`],
+  'cli/NODE_NOT_RUNNING': [`${NODE}/daemon.long.test.ts#without a node`],
+  'cli/NODE_ENDED': [`${NODE}/daemon.long.test.ts#cannot start in the background`],
   'cli/CONTAINER_ENDED': [
-    `${NODE}/daemon.test.ts#heap is full`,
+    `${NODE}/daemon.long.test.ts#heap is full`,
     `packages/cli/src/node/start-container.test.ts#is killed|a request to stop`,
     'test/src/dev/edits.long.test.ts#whose process ends',
   ],
