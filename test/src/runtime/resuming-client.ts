@@ -13,10 +13,12 @@ export class ResumingClient {
   #connection: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined
   #reading: Promise<void> = Promise.resolve()
   readonly #filter: string
+  readonly #headers: Readonly<Record<string, string>>
 
   /** `filter`: `key=…` or `prefix=…`; empty: all changes. */
-  constructor(filter = '') {
+  constructor(filter = '', token?: string) {
     this.#filter = filter
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   }
 
   /** The last id that it had. */
@@ -31,7 +33,7 @@ export class ResumingClient {
   /** Connects to the view at a URL, again with the last id, and returns once the server has stated where the client is. */
   async connect(view: string): Promise<void> {
     const stop = new AbortController()
-    const headers = this.#id === '' ? {} : { 'last-event-id': this.#id }
+    const headers = { ...this.#headers, ...(this.#id !== '' && { 'last-event-id': this.#id }) }
     const response = await fetch(`${view}/changes?${this.#filter}`, { signal: stop.signal, headers })
     if (response.status !== 200 || response.body === null) throw new Error(await response.text())
     let begun = false
@@ -85,7 +87,7 @@ export class ResumingClient {
 
   /** What it reads is of a later moment than the event, so it is right once the changes since then are applied. */
   async #readAll(view: string): Promise<void> {
-    const response = await fetch(`${view}/entries?limit=1000`)
+    const response = await fetch(`${view}/entries?limit=1000`, { headers: this.#headers })
     const { entries } = (await response.json()) as { readonly entries: { key: string; value: unknown }[] }
     this.copy.clear()
     for (const { key, value } of entries) if (this.#wants(key)) this.copy.set(key, value)
