@@ -40,7 +40,7 @@ export function streamChanges(
   return new Promise((resolve) => {
     let open = true
     let following: Following | undefined
-    /** What the client has been told last about where it is. */
+    /** The last event that stated up to where the client has every change. */
     let reached: Buffer | undefined
     let heartbeat: Timer | undefined
     // A response that was ended or cut off takes no more writes, and reports that only later.

@@ -6,9 +6,6 @@ import { RESUME_BYTES_MAX, RESUME_RECORDS_MAX, RESUME_SLICE_MS } from './limits.
 import type { ResumingFollower } from './resuming-follower.ts'
 import type { HistoryBatch, HistoryReader, PartHistory, ServedView, ViewPart } from './served-view.ts'
 
-/** Records between two looks at the clock. */
-const RECORDS_PER_LOOK = 64
-
 /** How long one wait for an undecided commit may take before the end is looked up again. */
 const UNDECIDED_WAIT_MS = 1000
 
@@ -51,7 +48,6 @@ export class HistoryScan {
   readonly #wanting = new Followers<ResumingFollower>()
   #bytes = 0
   #untilMs = 0
-  #looks = 0
   /** The last offset from which the end was too far. */
   #tooFar = -1
 
@@ -128,7 +124,7 @@ export class HistoryScan {
       records++
       this.#bytes += batch.bytes
       this.#give(batch)
-      await this.#rest()
+      if (this.#options.clock.monotonic() >= this.#untilMs) await this.#rest()
     }
     if (records !== batch.nextOffset - batch.baseOffset) this.#resetAll(this.#reached, 'compacted')
     this.#endThoseBehind()
@@ -183,10 +179,9 @@ export class HistoryScan {
     for (const { followers } of starts) for (const follower of followers) follower.reset(reason)
   }
 
-  /** Lets the tasks run after each slice. */
+  /** Lets the tasks run after a slice. */
   async #rest(): Promise<void> {
     const { clock, timers } = this.#options
-    if (++this.#looks % RECORDS_PER_LOOK !== 0 || clock.monotonic() < this.#untilMs) return
     await timers.turn()
     this.#untilMs = clock.monotonic() + RESUME_SLICE_MS
   }

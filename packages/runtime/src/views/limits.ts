@@ -94,7 +94,7 @@ export const HEARTBEAT_MS = 15_000
  */
 export const RESUME_BYTES_MAX = 8 * 1024 * 1024
 
-/** As `RESUME_BYTES_MAX`, in offsets of the part's changelog: whoever is farther behind does not cause a read at all. */
+/** As `RESUME_BYTES_MAX`, in offsets of the part's changelog: a follower that is farther behind does not cause a read. */
 export const RESUME_RECORDS_MAX = 200_000
 
 /** What followers have missed is read for so long at a time; the tasks run in between. */

@@ -246,6 +246,17 @@ test('a follower that is more records behind than are read begins again without 
   expect(served.totals.parts[0]?.history.read).toBe(0)
 })
 
+test('what was missed is read in slices, between which other work is done', async () => {
+  await using served = await serve()
+  const url = `${served.url}/views/totals/changes`
+  const id = await idOf(url)
+  commitMany(served, RESUME_BYTES_MAX / RECORD_BYTES - 1)
+  const turns = vi.spyOn(served.timers, 'turn')
+  await resumed(`${url}?key=none`, id)
+  // Of a millisecond each, but for what is done once.
+  expect(turns.mock.calls.length).toBeGreaterThan(10)
+})
+
 test('a follower that has missed more than may wait for it begins again', async () => {
   await using served = await serve()
   const url = `${served.url}/views/totals/changes`
