@@ -22,7 +22,7 @@ import { keyParameter, PARTS_PARAMETER, partsHere, prefixParameter, requireParts
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
 export function viewRoutes(sources: RouteSources): Hono<Http> {
   const app = new Hono<Http>()
-  const named = (c: HttpContext) => viewNamed(sources.views, c.req.param('view') ?? '')
+  const named = (c: HttpContext) => viewNamed(sources, c.req.param('view') ?? '')
   app.use(async (_c, next) => {
     if (sources.closing.aborted) throw serverClosing()
     await next()
