@@ -121,7 +121,7 @@ test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
       const { client } = clients[trial.below(clients.length)] ?? { client: new ResumingClient() }
       if (choice < 4) await trial.produce()
       else if (choice < 6) await client.disconnect()
-      else if (choice < 9 && !client.connected) await client.connect(trial.view)
+      else if (choice < 9 && !client.connected) await Promise.all([client.connect(trial.view), trial.produce()])
       else if (choice === 9) {
         for (const each of clients) await each.client.disconnect()
         // What is committed after the start, and before it is watched, would be missing in what is compared.
