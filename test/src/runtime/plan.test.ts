@@ -23,9 +23,10 @@ import { nodeEnv } from '@millrace/core/node'
 import { type JobPlan, planJob, startContainer } from '@millrace/runtime'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 
 /** How many worlds, each with a few versions; more with `MILLRACE_RANDOM_JOBS`. */
-const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 20)
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(20))
 const TEST_MS_MAX = 60_000 + RUNS * 3_000
 
 /** What a version of the job has. */
@@ -101,10 +102,7 @@ function withShape(shapeChanges: Partial<Shape>, others: Partial<Step> = {}): St
 const EXAMPLES: readonly (readonly Step[])[] = [
   [SAME, withShape({ windows: 'of 10' }), { ...SAME, accepted: 'needed' }, { ...SAME, accepted: 'unknown' }],
   [SAME, withShape({ otherName: true }), withShape({ otherName: false, sink: 'nowhere' })],
-  [
-    { ...SAME, processed: false },
-    { ...SAME, event: 'purge the sources' },
-  ],
+  [SAME, { ...SAME, processed: false }, { ...SAME, event: 'purge the sources' }],
   [withShape({ source: 'more' }), { ...SAME, event: 'make the source again' }],
   [SAME, { ...SAME, event: 'delete the changelog' }],
 ]
