@@ -13,7 +13,7 @@ export function topicRescaled(topic: string): RefusedError {
   return new RefusedError(
     'TOPIC_RESCALED',
     `Topic ${topic} gets another number of partitions, and nothing can be appended to those that this process has opened. Open the topic ` +
-      'again once "millrace rescale" has ended. What was not flushed before is not in the topic',
+      'again once "millrace rescale" has ended. What was appended and not flushed may or may not be in the topic',
     { topic },
   )
 }

@@ -204,8 +204,8 @@ export class TopicWriter<K, V> {
 
 /**
  * Opens a writer of a topic, for a program that appends records to a log. Any number of writers may append to a topic at the
- * same time. Close it, or what was not flushed is lost. Throws `TOPIC_MISSING`, and `TOPIC_RESCALED` while the topic gets another number
- * of partitions.
+ * same time. Close it, or what was not flushed is lost. Throws `TOPIC_MISSING`, and `TOPIC_RESCALED` if the topic is just
+ * being replaced by one with another number of partitions; until it is, appends fail with the same error.
  *
  * ```ts
  * const writer = await openTopicWriter(log, orders)

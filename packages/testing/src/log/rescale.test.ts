@@ -119,7 +119,7 @@ async function runScenario(seed: number): Promise<{ readonly records: number; re
   return { records: acknowledged.size, partitions }
 }
 
-test('a topic that is rescaled while others append has every acknowledged record once, whoever dies and whenever the power goes', {
+test('a topic that is rescaled while others append has every acknowledged record once, whichever process dies and whenever the power goes', {
   timeout: 120_000,
 }, async () => {
   const first = Number(ONLY ?? 1)

@@ -7,7 +7,7 @@ import { FilePartitionWriter } from '../writing/file-partition-writer.ts'
 import { openAppender } from '../writing/open-appender.ts'
 import type { MergedRecords } from './merged-records.ts'
 
-/** Copies records to the partitions of a topic that nobody else uses, durably. Returns where each partition ends, and how many there are. */
+/** Copies records to the partitions of a topic that no other process uses, durably. Returns where each partition ends, and how many there are. */
 export async function copyRecords(
   env: Env,
   records: MergedRecords,
