@@ -6,6 +6,7 @@ import { versionCommand } from './dev/version-command.ts'
 import { doctorCommand } from './doctor/doctor.ts'
 import { EXIT_HELP } from './exit-codes.ts'
 import { planCommand } from './jobs/plan.ts'
+import { rescaleCommand } from './jobs/rescale.ts'
 import { resetCommand } from './jobs/reset.ts'
 import { runCommand } from './jobs/run.ts'
 import { topologyCommand } from './jobs/topology.ts'
@@ -53,6 +54,7 @@ ${EXIT_HELP}`,
     .addCommand(devCommand(io))
     .addCommand(planCommand(io))
     .addCommand(resetCommand(io))
+    .addCommand(rescaleCommand(io))
     .addCommand(topicsCommand(io))
     .addCommand(queryCommand(io))
     .addCommand(watchCommand(io))

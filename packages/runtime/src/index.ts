@@ -51,6 +51,8 @@ export type {
 } from './plan/job-plan.ts'
 export { type PlanOptions, planJob } from './plan/plan-job.ts'
 export { countsFrom } from './plan/planned-stores.ts'
+export { planRescale, type RescaleOptions, type RescalePlan } from './rescale/plan-rescale.ts'
+export { type RescaleHow, type RescaleResult, rescaleTopic } from './rescale/rescale-topic.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'
 export {
   type Announcement,

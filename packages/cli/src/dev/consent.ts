@@ -1,18 +1,13 @@
-import { createInterface } from 'node:readline'
 import type { JobPlan } from '@millrace/runtime'
 import { lossText } from '../jobs/plan-text.ts'
 import { counted } from '../terminal/amounts.ts'
+import { readChoice } from '../terminal/choice.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import type { StartOrder } from './version-messages.ts'
 
 /** How a version may go on that cannot continue with all stores. */
 export type Consent = Pick<StartOrder, 'acceptLoss' | 'reset'>
-
-/** Whether there is a person who can choose. */
-export function canChoose(io: Io): boolean {
-  return io.interactive && 'isTTY' in io.stdin && io.stdin.isTTY === true
-}
 
 /**
  * Lets a person choose on the terminal what becomes of the stores that a new version cannot continue with. Undefined if the version is not to
@@ -44,28 +39,4 @@ export async function requestConsent(
     if (answer === 'r') return { acceptLoss: [], reset: true }
     if (answer === 'k' || answer === undefined) return undefined
   }
-}
-
-/** A line that a person types; undefined if the signal comes first, or the terminal is closed. */
-function readChoice(io: Io, question: string, signal: AbortSignal): Promise<string | undefined> {
-  if (signal.aborted) return Promise.resolve(undefined)
-  io.stderr.write(question)
-  // The terminal stays as it is, so that Ctrl-C is a signal as ever.
-  const lines = createInterface({ input: io.stdin, terminal: false })
-  return new Promise((resolve) => {
-    const end = (answer: string | undefined) => {
-      // Closing ends it once more, without an answer.
-      resolve(answer)
-      signal.removeEventListener('abort', stop)
-      lines.close()
-      io.stdin.pause()
-    }
-    const stop = () => {
-      io.stderr.write('\n')
-      end(undefined)
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    lines.once('line', (text) => end(text.trim().toLowerCase()))
-    lines.once('close', () => end(undefined))
-  })
 }

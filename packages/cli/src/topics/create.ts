@@ -20,7 +20,7 @@ export function createCommand(io: Io): Command {
   return new Command('create')
     .description('Creates a topic.')
     .argument('<topic>', 'the name of the topic')
-    .option('--partitions <count>', 'the number of partitions; it cannot be changed later', positiveNumber, 1)
+    .option('--partitions <count>', 'the number of partitions; "millrace rescale" changes it later', positiveNumber, 1)
     .addOption(
       new Option(
         '--cleanup <policy>',

@@ -101,6 +101,7 @@ export const ERROR_CODES = {
   SAVEPOINT_MISSING: 'refused',
   SAVEPOINT_DAMAGED: 'refused',
   RESTORE_UNFINISHED: 'refused',
+  OUTPUTS_UNKNOWN: 'refused',
   CONTAINER_ENDED: 'fatal',
   PROBLEMS_FOUND: 'refused',
   OUTPUT_FAILED: 'fatal',

@@ -65,7 +65,7 @@ function partitionsOf(
     problem:
       `Topics that are read together must have the same number of partitions, but ${list}. Send each stream ` +
       `with fewer than ${most} partitions through .repartition('…', { partitions: ${most} }) before it is merged, or ` +
-      'create the topics again with the same number',
+      'give the topics the same number ("millrace rescale")',
   }
 }
 

@@ -8,6 +8,9 @@ import {
 } from '@millrace/core/internal'
 import type { Fence } from '../task/output-fence.ts'
 
+/** In the place of the changelog's id: the job has no changelog, and the catalog describes the one that its next start makes. */
+export const NEXT_CHANGELOG = ''
+
 /**
  * Which stores a job has, what determines each, and since when each is complete. It is the last record of the topic
  * `<job>.catalog`. It changes only when a job starts, before anything is processed.

@@ -9,7 +9,7 @@ import {
 } from '@millrace/core/internal'
 import type { JobTopics } from '../container/topics.ts'
 import type { Outputs } from '../task/outputs.ts'
-import { type Catalog, isCurrent } from './catalog.ts'
+import { type Catalog, isCurrent, NEXT_CHANGELOG } from './catalog.ts'
 import { readCatalog, writeCatalog } from './catalog-topic.ts'
 import { deleteEntries } from './delete-entries.ts'
 import { type CatalogChange, type CatalogPlan, planCatalog } from './plan-catalog.ts'
@@ -85,7 +85,7 @@ async function planFrom(options: CheckCatalogOptions, found: Catalog | undefined
 
 /** A catalog, if it describes this changelog: that of another changelog describes a state that was deleted. */
 export function catalogOf(found: Catalog | undefined, changelog: string | undefined): Catalog | undefined {
-  return found?.changelog === changelog ? found : undefined
+  return found?.changelog === changelog || found?.changelog === NEXT_CHANGELOG ? found : undefined
 }
 
 /** What the change of a job's stores depends on. Topics that do not exist are taken for empty ones. */
@@ -108,13 +108,20 @@ export async function readChange(
   }
 }
 
+/** Throws `RESTORE_UNFINISHED` while a job is being set back. It may have no catalog. */
+export async function requireNotBeingSetBack({ log, env }: ReadFrom, job: string): Promise<void> {
+  const topic = catalogTopic(job)
+  if ((await log.admin.describeTopic(topic)) === undefined) return
+  requireFinished(job, await readCatalog({ log, env }, topic))
+}
+
 /** Throws `RESTORE_UNFINISHED` while some of a job's topics are those of another moment than the rest. */
 function requireFinished(job: string, found: Catalog | undefined): void {
   if (found?.unfinished === undefined) return
   throw new RefusedError(
     'RESTORE_UNFINISHED',
     `Job ${job} cannot start, because it is being set back, and that is not finished: a process died in the middle of it. Start the ` +
-      `job on its node ("millrace start ${job}"), which finishes it first`,
+      `job on its node ("millrace start ${job}"), which finishes it first. If a topic was being rescaled, the same "millrace rescale" finishes it too`,
     { job },
   )
 }

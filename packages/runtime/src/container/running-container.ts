@@ -23,7 +23,8 @@ import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
 import { StatusReports } from './status-reports.ts'
 import { TaskLoads } from './task-loads.ts'
-import { type JobTopics, prepareTopics } from './topics.ts'
+import type { JobTopics } from './topics.ts'
+import { topicsOfJob } from './topics-of-job.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
 const SLICE_MS = 5
@@ -98,7 +99,7 @@ export class RunningContainer {
     const topology = toTopology(options.job)
     requireStores(topology, options.acceptLoss ?? [])
     requireStandbys(topology.job, options.log, options.standbys ?? 0)
-    const container = new RunningContainer(options, topology, await prepareTopics(topology, options.log))
+    const container = new RunningContainer(options, topology, await topicsOfJob(options, topology))
     try {
       await container.#open()
     } catch (error) {

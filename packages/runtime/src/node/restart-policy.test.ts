@@ -21,8 +21,8 @@ test('a refused start is given up at once', () => {
   expect(afterFailure(1, { code: 'STORE_CHANGED', message: 'changed' })).toBe('give up')
 })
 
-test.each(['JOB_RUNNING', 'JOB_CHANGED'] as const)(
-  '%s passes when the others have ended, so it is tried again',
+test.each(['JOB_RUNNING', 'JOB_CHANGED', 'TOPIC_RESCALED'] as const)(
+  '%s passes when the others have ended, so the container is started again',
   (code) => {
     expect(afterFailure(1, { code, message: 'others' })).toEqual({ restartInMs: 500 })
   },

@@ -15,8 +15,11 @@ const FAILURES_MAX = 8
 /** What follows the end of a container that was to go on running. */
 export type AfterFailure = { readonly restartInMs: number } | 'give up'
 
-/** Refusals that go away by themselves: others still have the job's tasks, or its name. */
-const PASSING: readonly string[] = ['JOB_RUNNING', 'JOB_CHANGED']
+/**
+ * Refusals that go away by themselves: others still have the job's tasks, or its name, or a topic of the job gets another number of
+ * partitions, which it has at the next start.
+ */
+const PASSING: readonly string[] = ['JOB_RUNNING', 'JOB_CHANGED', 'TOPIC_RESCALED']
 
 /**
  * What follows the `failures`th failure in a row. A refused start is given up at once: it has changed nothing, and the next one

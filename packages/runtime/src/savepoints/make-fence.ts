@@ -30,6 +30,18 @@ export function hasPassed(now: Fence, fence: Fence): boolean {
   )
 }
 
+/**
+ * Whether a job that has processed everything that it has sent itself has passed the sources of a fence: then it has passed all of it,
+ * but for results that time emits.
+ */
+export function hasPassedSources(now: Fence, fence: Fence): boolean {
+  return Object.entries(fence).every(([topic, partitions]) =>
+    Object.entries(partitions).every(([partition, { offset, seen }]) => {
+      return seen !== undefined || (ownValue(ownValue(now, topic) ?? {}, partition)?.offset ?? -1) >= offset
+    }),
+  )
+}
+
 function reaches(now: FencePoint, { offset, seen, steps }: FencePoint): boolean {
   // Offsets of a repartition topic begin again when it is restored: its records are known by where they come from.
   const isThere =

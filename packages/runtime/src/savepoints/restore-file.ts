@@ -15,6 +15,11 @@ export interface UnfinishedRestore {
   readonly changelog: Partial<TopicSettings>
   readonly repeatOutputs: boolean
   readonly fences: readonly Fence[]
+  /**
+   * The topic that gets another number of partitions: the restore holds once the log has the topic with this id, and is given up
+   * otherwise.
+   */
+  readonly rescaled?: { readonly topic: string; readonly id: string }
 }
 
 /** Where the savepoints of a job are. */

@@ -1,11 +1,13 @@
 import { RefusedError, type Savepoint } from '@millrace/core'
 import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { copyState } from '@millrace/state'
-import type { Catalog } from '../catalog/catalog.ts'
-import { readCatalog, writeCatalog } from '../catalog/catalog-topic.ts'
+import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { fenceFrom, hasPassed } from './make-fence.ts'
+import { appendCatalog, presentCatalog } from './own-catalog.ts'
+import { requireSameTopics } from './require-same-topics.ts'
+import { finishRescale } from './rescale-restore.ts'
 import { endRestore, readRestore, type UnfinishedRestore, writeRestore } from './restore-file.ts'
 import { readCheckpoints } from './saved-positions.ts'
 import { savepointDirectory, statesIn, topicsIn } from './savepoint-directory.ts'
@@ -25,7 +27,8 @@ export interface RestoreSavepointOptions {
  * Sets a job that is stopped back to a savepoint: its own topics and its local state become those of the savepoint, so that it
  * continues from the savepoint's positions. Its inputs and outputs stay. A crash leaves the job as it was, or a restore that
  * `resumeRestore` finishes; until then the job is refused. Throws `SAVEPOINT_MISSING`, `SAVEPOINT_DAMAGED`, `JOB_RUNNING`,
- * `UNSUPPORTED`, and `TOPIC_MISSING` if nothing shows which outputs the job has appended.
+ * `UNSUPPORTED`, `TOPIC_REPLACED` if an input is another topic by now, and `TOPIC_MISSING` if nothing shows which outputs the job has
+ * appended.
  */
 export async function restoreSavepoint(
   options: SavepointsOptions,
@@ -35,6 +38,7 @@ export async function restoreSavepoint(
   copiesOf(options)
   requireSavepoint(options, name)
   const savepoint = describeSavepoint(options, name)
+  await requireSameTopics(options, name)
   await setBack(options, name, repeatOutputs)
   return savepoint
 }
@@ -94,6 +98,7 @@ async function decide(
 
 async function finish(options: SavepointsOptions, found: UnfinishedRestore): Promise<void> {
   const { id, savepoint, repeatOutputs } = found
+  if (found.rescaled !== undefined) return finishRescale(options)
   const catalog = await presentCatalog(options)
   // If it was done, the job may have continued since.
   if (catalog?.restored?.id !== id) {
@@ -120,7 +125,7 @@ async function replaceAll(
   const described = await readCatalog({ log: copy, env }, topic).finally(() => copy.close())
   if (described === undefined) throw new Error(`Savepoint ${savepoint} of job ${job} has no catalog`)
   if ((await log.admin.describeTopic(topic)) === undefined) await copies.replace([topic], topicsIn(directory))
-  await append(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
+  await appendCatalog(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)
   for (const task of env.files.list(statesIn(directory))) {
     await copyState(env, `${statesIn(directory)}/${task}`, `${stateDirectory}/${job}/${task}`)
@@ -128,14 +133,14 @@ async function replaceAll(
   for (const own of (await findTraces(options)).topics) if (!topics.includes(own)) await log.admin.deleteTopic(own)
   const replaced = topics.filter((each) => each !== topic)
   await copies.replace(replaced, topicsIn(directory))
-  await append(options, { ...described, changelog: await changelogId(options), restored: { id, fences } })
+  await appendCatalog(options, { ...described, changelog: await changelogId(options), restored: { id, fences } })
 }
 
 /** As `replaceAll`, to topics without records. */
 async function emptyAll(options: SavepointsOptions, { id, changelog, fences }: UnfinishedRestore): Promise<void> {
   const { job, log, env, stateDirectory } = options
   const catalog = await presentCatalog(options)
-  if (catalog !== undefined) await append(options, { ...catalog, unfinished: id })
+  if (catalog !== undefined) await appendCatalog(options, { ...catalog, unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)
   for (const own of (await findTraces(options)).topics) if (own !== catalogTopic(job)) await log.admin.deleteTopic(own)
   // A container that tries to start makes it too, before it is refused.
@@ -143,27 +148,13 @@ async function emptyAll(options: SavepointsOptions, { id, changelog, fences }: U
     await log.admin.createTopic(changelogTopic(job), changelog)
   }
   const described = { changelog: await changelogId(options), stores: {}, repartitions: {}, restored: { id, fences } }
-  await append(options, described)
+  await appendCatalog(options, described)
 }
 
 async function changelogId({ job, log }: SavepointsOptions): Promise<string> {
   const changelog = await log.admin.describeTopic(changelogTopic(job))
   if (changelog === undefined) throw new Error(`Job ${job} has no changelog`)
   return changelog.id
-}
-
-async function presentCatalog({ job, log, env }: SavepointsOptions): Promise<Catalog | undefined> {
-  const topic = catalogTopic(job)
-  return (await log.admin.describeTopic(topic)) === undefined ? undefined : readCatalog({ log, env }, topic)
-}
-
-async function append({ job, log, env }: SavepointsOptions, catalog: Catalog): Promise<void> {
-  const writer = await log.openTransactionalWriter(`${job}.restore`)
-  try {
-    await writeCatalog(writer, catalogTopic(job), catalog, env.clock.now())
-  } finally {
-    await writer.close()
-  }
 }
 
 /** How far the job has come now, and each earlier time that it was set back and has not come so far again. */

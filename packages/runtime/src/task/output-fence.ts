@@ -18,9 +18,15 @@ export interface FencePoint {
   readonly steps: readonly (readonly [string, unknown])[]
 }
 
+/** In the place of a partition: the same point for every partition that has no other one. */
+export const EVERY_PARTITION = '*'
+
 /** What the fences say about one input. */
 export function pointsOf(fences: readonly Fence[], topic: string, partition: number): readonly FencePoint[] {
-  return fences.flatMap((fence) => ownValue(ownValue(fence, topic) ?? {}, partition) ?? [])
+  return fences.flatMap((fence) => {
+    const points = ownValue(fence, topic) ?? {}
+    return ownValue(points, partition) ?? ownValue(points, EVERY_PARTITION) ?? []
+  })
 }
 
 /** Keeps a task, while it does again what it had done before, from appending to topics that are not the job's own. */

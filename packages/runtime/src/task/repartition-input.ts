@@ -132,6 +132,6 @@ function isIdentity({ headerStart, headerEnd }: Batch): boolean {
 }
 
 /** Whether the record at the cursor is a marker; the cursor is then at its header. */
-function isMarker(batch: Batch): boolean {
+export function isMarker(batch: Batch): boolean {
   return batch.keyStart < 0 && batch.valueStart < 0 && batch.findHeader(MARKER_HEADER)
 }

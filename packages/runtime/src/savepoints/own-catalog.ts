@@ -1,0 +1,20 @@
+import { catalogTopic } from '@millrace/core/internal'
+import type { Catalog } from '../catalog/catalog.ts'
+import { readCatalog, writeCatalog } from '../catalog/catalog-topic.ts'
+import type { SavepointsOptions } from './savepoints.ts'
+
+/** The catalog of a job; undefined if it has none. */
+export async function presentCatalog({ job, log, env }: SavepointsOptions): Promise<Catalog | undefined> {
+  const topic = catalogTopic(job)
+  return (await log.admin.describeTopic(topic)) === undefined ? undefined : readCatalog({ log, env }, topic)
+}
+
+/** Makes this the catalog of a job that the caller has claimed. */
+export async function appendCatalog({ job, log, env }: SavepointsOptions, catalog: Catalog): Promise<void> {
+  const writer = await log.openTransactionalWriter(`${job}.restore`)
+  try {
+    await writeCatalog(writer, catalogTopic(job), catalog, env.clock.now())
+  } finally {
+    await writer.close()
+  }
+}

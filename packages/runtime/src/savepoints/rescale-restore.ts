@@ -1,0 +1,49 @@
+import { catalogTopic } from '@millrace/core/internal'
+import { NEXT_CHANGELOG } from '../catalog/catalog.ts'
+import { findTraces } from '../reset-job.ts'
+import type { Fence } from '../task/output-fence.ts'
+import { appendCatalog, presentCatalog } from './own-catalog.ts'
+import { endRestore, readRestore, type UnfinishedRestore, writeRestore } from './restore-file.ts'
+import type { SavepointsOptions } from './savepoints.ts'
+
+/**
+ * Keeps a job, which the caller has claimed, from starting, until `finishRescale` has set it back to the start of its inputs, one of
+ * which gets another number of partitions: its positions mean nothing in the new ones.
+ */
+export async function prepareRescale(
+  options: SavepointsOptions,
+  rescaled: { readonly topic: string; readonly id: string },
+  fences: readonly Fence[],
+): Promise<void> {
+  const id = options.env.random.uuid()
+  const catalog = await presentCatalog(options)
+  if (catalog === undefined) throw new Error(`Job ${options.job} has no catalog`)
+  const repeatOutputs = fences.length === 0
+  await writeRestore(options, { id, savepoint: null, changelog: {}, repeatOutputs, fences, rescaled })
+  await appendCatalog(options, { ...catalog, unfinished: id })
+}
+
+/** Sets a job back for which `prepareRescale` was called, or gives that up if its topic was not rescaled. The caller has claimed it. */
+export async function finishRescale(options: SavepointsOptions): Promise<void> {
+  const restore = readRestore(options)
+  if (restore?.rescaled === undefined) return
+  const { topic, id } = restore.rescaled
+  const catalog = await presentCatalog(options)
+  // If it was done, the job may have continued since.
+  if (catalog?.unfinished === restore.id) {
+    const isRescaled = (await options.log.admin.describeTopic(topic))?.id === id
+    const { unfinished: _, ...asBefore } = catalog
+    if (isRescaled) await emptyAll(options, restore)
+    else await appendCatalog(options, asBefore)
+  }
+  await endRestore(options)
+}
+
+/** Deletes what the job has computed for itself. How many partitions its changelog needs now, its next start finds out. */
+async function emptyAll(options: SavepointsOptions, { id, fences }: UnfinishedRestore): Promise<void> {
+  const { job, log, env, stateDirectory } = options
+  env.files.removeTree(`${stateDirectory}/${job}`)
+  for (const own of (await findTraces(options)).topics) if (own !== catalogTopic(job)) await log.admin.deleteTopic(own)
+  const none = { stores: {}, repartitions: {}, restored: { id, fences } }
+  await appendCatalog(options, { changelog: NEXT_CHANGELOG, ...none })
+}
