@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { openFileLog } from '@millrace/connectors/file'
-import { json, openTopicWriter, readTopic, string, topic } from '@millrace/core'
+import { json, type Log, MillraceError, openTopicWriter, readTopic, string, topic } from '@millrace/core'
 import { expect, onTestFinished, test } from 'vitest'
 import { UserFolder } from '../command/job-files.ts'
 import { run, start, succeed } from '../flights/command.ts'
@@ -8,6 +8,8 @@ import { run, start, succeed } from '../flights/command.ts'
 const CUSTOMERS = 30
 /** How often a view is read until it has what it must have. */
 const LOOK_MS = 50
+
+const ORDERS = topic('orders', { key: string(), value: json<{ cents: number }>() })
 
 /** Totals by customer, with how many orders each version of the job has added; each order is also passed on. */
 function jobFile(version: string, body = ''): string {
@@ -39,6 +41,8 @@ interface Total {
 class Shop {
   readonly spent = new Map<string, number>()
   orders = 0
+  /** How often it was refused because the topic got another number of partitions. */
+  refusals = 0
   #running: Promise<void> | undefined
   #stop = false
   readonly #data: string
@@ -59,12 +63,21 @@ class Shop {
 
   async #sell(): Promise<void> {
     const log = await openFileLog({ directory: this.#data })
-    const writer = await openTopicWriter(log, topic('orders', { key: string(), value: json<{ cents: number }>() }))
+    let writer = await openTopicWriter(log, ORDERS)
     while (!this.#stop) {
       const key = `customer-${this.orders % CUSTOMERS}`
       const cents = 1 + (this.orders % 97)
-      writer.send({ key, value: { cents } })
-      await writer.flush()
+      try {
+        writer.send({ key, value: { cents } })
+        await writer.flush()
+      } catch (error) {
+        if (!isRescaled(error)) throw error
+        this.refusals++
+        await writer.close().catch(() => undefined)
+        writer = await openAgain(log)
+        // What was not acknowledged may be there.
+        if ((await ordersIn(log)) === this.orders) continue
+      }
       this.orders++
       this.spent.set(key, (this.spent.get(key) ?? 0) + cents)
       await setTimeout(2)
@@ -74,7 +87,32 @@ class Shop {
   }
 }
 
-test('a job is deployed, scaled, killed, upgraded, upgraded badly, rolled back, restored, rewound and drained while orders come, and every view is right', {
+function isRescaled(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'TOPIC_RESCALED'
+}
+
+/** Opens the topic of the orders again. It may still be refused. */
+async function openAgain(log: Log): ReturnType<typeof openTopicWriter<string, { cents: number }>> {
+  for (;;) {
+    await setTimeout(LOOK_MS)
+    try {
+      return await openTopicWriter(log, ORDERS)
+    } catch (error) {
+      if (!isRescaled(error)) throw error
+    }
+  }
+}
+
+async function ordersIn(log: Log): Promise<number> {
+  const { partitions = 0 } = (await log.admin.describeTopic('orders')) ?? {}
+  let orders = 0
+  for (let partition = 0; partition < partitions; partition++) {
+    orders += (await log.admin.offsets('orders', partition)).end
+  }
+  return orders
+}
+
+test('a job is deployed, scaled, killed, upgraded, upgraded badly, rolled back, restored, rewound, rescaled and drained while orders come, and every view is right', {
   timeout: 240_000,
 }, async () => {
   const folder = new UserFolder()
@@ -154,6 +192,10 @@ test('a job is deployed, scaled, killed, upgraded, upgraded badly, rolled back, 
   await isRight()
   await millrace('rewind', 'shop', '--to', 'start')
   expect(await isRight()).toEqual(new Set(['one']))
+  await millrace('rescale', 'orders', '--partitions', '6', '--yes')
+  expect((await millrace('topics', 'describe', 'orders', '--json')).trim().split('\n')).toHaveLength(6)
+  expect(await isRight()).toEqual(new Set(['one']))
+  expect(shop.refusals).toBeGreaterThan(0)
   await shop.close()
   await millrace('drain', 'shop')
   expect((await status()).phase).toBe('stopped')
@@ -177,7 +219,8 @@ test('a job is deployed, scaled, killed, upgraded, upgraded badly, rolled back, 
     .split('\n')
     .map((line) => JSON.parse(line).action)
   const done = 'deploy|deployed|scale|deploy|deployed|deploy|undone|rollback|deployed|stop|start'
-  const doneAgain = 'savepoint|restore savepoint|restored savepoint|rewind|rewound|drain|drained|start|stop|undeploy'
+  const doneAgain =
+    'savepoint|restore savepoint|restored savepoint|rewind|rewound|drain|drained|start|drain|drained|start|stop|undeploy'
   expect(actions.join('|')).toBe(`${done}|${doneAgain}`)
   node.child.kill('SIGTERM')
   expect((await node.ended).code).toBe(0)
