@@ -1,6 +1,6 @@
 const ARTEFACTS = 'packages/runtime/src/node/artefacts'
-const BAD_INPUT = 'test/src/bad-input.test.ts'
-const BAD_JOB_FILES = 'test/src/bad-job-files.test.ts'
+const BAD_INPUT = 'test/src/bad-input.long.test.ts'
+const BAD_JOB_FILES = 'test/src/bad-job-files.long.test.ts'
 const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
@@ -43,7 +43,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
-  'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
+  'cli/OUTPUT_FAILED': ['test/src/full-output.long.test.ts'],
   'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/PROBLEMS_FOUND': ['test/src/doctor.long.test.ts#has another version'],
