@@ -34,6 +34,20 @@ export interface DeployOptions extends ChangeOptions {
   readonly acceptLoss?: readonly string[]
 }
 
+/** Where a job is rewound to, and how. */
+export interface RewindOptions extends ChangeOptions {
+  /** `start`, an ISO date, or a position such as `orders/0=1200`. Default `start`. */
+  readonly to?: string
+  /** Keep the present state: what is processed again has its effect on it again. Default false: the job begins with no state. */
+  readonly keepState?: boolean
+  /** Allow to leave out records that the job has not processed. Default false. */
+  readonly skip?: boolean
+  /** Append again to the outputs what the job had appended. Default false. */
+  readonly repeatOutputs?: boolean
+  /** Only report the steps: what a rewind would do. Default false. */
+  readonly dryRun?: boolean
+}
+
 /** How a job is undeployed. */
 export interface UndeployOptions extends ChangeOptions {
   /** Delete what the job has computed for itself: its own topics and its state. Default false. */
@@ -210,14 +224,14 @@ export class NodeClient {
   }
 
   /**
-   * As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again, and does not append again
-   * to its outputs what it had appended, unless `repeatOutputs` is true.
+   * As `restoreSavepoint`, to a place in the inputs, from which the job processes them again. Rejects with `REWIND_REFUSED`, and with
+   * `BAD_POSITION` for text that is not a place.
    */
   rewind(
     name: string,
-    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+    { to = 'start', keepState, skip, repeatOutputs, dryRun, ...options }: RewindOptions = {},
   ): Promise<JobReport> {
-    return this.#change(jobPath(name, 'rewind'), { to: 'start', repeatOutputs }, options)
+    return this.#change(jobPath(name, 'rewind'), { to, keepState, skip, repeatOutputs, dryRun }, options)
   }
 
   /** Rejects with `SAVEPOINT_MISSING`. */

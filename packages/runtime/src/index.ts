@@ -64,8 +64,10 @@ export {
   type RestoreSavepointOptions,
   restoreSavepoint,
   resumeRestore,
-  rewindToStart,
 } from './savepoints/restore-savepoint.ts'
+export { rewind } from './savepoints/rewind.ts'
+export { parseRewindPlace, type RewindPlace } from './savepoints/rewind-place.ts'
+export type { RewindRequest } from './savepoints/rewind-plan.ts'
 export { deleteSavepoint, listSavepoints, type SavepointsOptions, takeSavepoint } from './savepoints/savepoints.ts'
 export { type KnownJob, knownJobs } from './stopped/stopped-jobs.ts'
 export { openStoppedView, type StoppedView, type StoppedViewOptions } from './stopped/stopped-view.ts'

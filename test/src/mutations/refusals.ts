@@ -126,7 +126,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   ],
   'runtime/ARTEFACT_TOO_LARGE': [`${ARTEFACTS}/transfer.test.ts`],
   'runtime/ARTEFACT_VERSION': [`${ARTEFACTS}/artefact-directory.test.ts`],
-  'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
+  'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`, `${JOBS}/rewinds.test.ts#not a place`],
   'runtime/BAD_REQUEST': [
     `${RUNTIME}/views/view-server.test.ts`,
     `${RUNTIME}/views/page-cursor.test.ts`,
@@ -167,6 +167,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/RECORD_UNENCODABLE': [`${JOBS}/refusals.test.ts`, `${JOBS}/returned-values.test.ts`],
   'runtime/REPARTITION_FOREIGN': [`${JOBS}/refusals.test.ts`],
   'runtime/RESTORE_UNFINISHED': [`${NODE}/restores.test.ts#in the middle`],
+  'runtime/REWIND_REFUSED': [`${JOBS}/rewinds.test.ts`, `${NODE}/restores.test.ts#a rewind`],
   'runtime/SAVEPOINT_DAMAGED': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts`],
   'runtime/SAVEPOINT_EXISTS': [`${JOBS}/savepoints.test.ts#a name that is taken`],
   'runtime/SAVEPOINT_MISSING': [`${JOBS}/savepoints.test.ts#a name that is taken`],

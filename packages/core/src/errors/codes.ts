@@ -100,6 +100,7 @@ export const ERROR_CODES = {
   SAVEPOINT_MISSING: 'refused',
   SAVEPOINT_DAMAGED: 'refused',
   RESTORE_UNFINISHED: 'refused',
+  REWIND_REFUSED: 'refused',
   CONTAINER_ENDED: 'fatal',
   PROBLEMS_FOUND: 'refused',
   OUTPUT_FAILED: 'fatal',

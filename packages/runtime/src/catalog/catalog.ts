@@ -29,6 +29,23 @@ export interface CatalogRestore {
   readonly id: string
   /** How far the job had come each time that it was set back. A fence that the job has passed has no effect. */
   readonly fences: readonly Fence[]
+  /** Where a task that has no checkpoint begins to read an input, by topic. Topics and partitions that are missing: at their start. */
+  readonly beginnings?: Beginnings
+  /** Records that the job was made to skip: the fences do not know that nothing was appended for them. */
+  readonly skipped?: readonly Gap[]
+}
+
+/** By topic: its id, and offsets by partition. */
+export type Beginnings = Readonly<
+  Record<string, { readonly topicId: string; readonly offsets: Readonly<Record<string, number>> }>
+>
+
+/** Records of one partition that were not processed. */
+export interface Gap {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
 }
 
 export interface CatalogStore {

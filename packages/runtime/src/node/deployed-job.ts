@@ -10,7 +10,7 @@ import {
   type StatedError,
 } from '@millrace/core'
 import { readRestore } from '../savepoints/restore-file.ts'
-import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
+import { resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
 import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
 import type { DeployedJobOptions } from './deployed-job-options.ts'
@@ -20,7 +20,7 @@ import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
 import { nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
-import { setBackTo } from './set-back.ts'
+import { type SetBackPlace, setBackTo } from './set-back.ts'
 import { statedError } from './stated-error.ts'
 
 /** The author of what the node does by itself. */
@@ -199,24 +199,18 @@ export class DeployedJob {
     })
   }
 
-  /** Stops the job, sets it back to a savepoint or to the start of its inputs (null), and starts it again if it ran. */
-  async setBack(
-    savepoint: string | null,
-    how: RestoreSavepointOptions,
-    author: Author,
-    onProgress: (text: string) => void,
-  ): Promise<void> {
+  /** Stops the job, sets it back to a savepoint or to a place in its inputs, and starts it again if it ran. */
+  async setBack(place: SetBackPlace, author: Author, onProgress: (text: string) => void): Promise<void> {
     const { savepoints } = this.#options
-    await this.#exclusive(savepoint === null ? 'rewind' : 'restore savepoint', async () => {
-      const { action, done, place, run } = setBackTo(savepoints, savepoint, how)
+    await this.#exclusive('to' in place ? 'rewind' : 'restore savepoint', async () => {
+      const { action, done, savepoint, run } = await setBackTo(savepoints, place, onProgress)
       const before = this.#present
-      await this.#record(action, before, author, null, savepoint ?? undefined)
+      await this.#record(action, before, author, null, savepoint)
       onProgress('Stops the job')
       await this.#end()
       try {
-        onProgress(`Sets the job back to ${place}`)
         await run()
-        await this.#record(done, before, NODE, null, savepoint ?? undefined)
+        await this.#record(done, before, NODE, null, savepoint)
       } catch (error) {
         // The next change that is not a stop finishes it.
         if (readRestore(savepoints) !== undefined) {

@@ -2,9 +2,11 @@ import { type Author, type JobSettings, RefusedError } from '@millrace/core'
 import { isValidName } from '@millrace/core/internal'
 import type { HttpContext } from '../http/http-context.ts'
 import { allowLongBody } from '../http/slow-bodies.ts'
+import { parseRewindPlace } from '../savepoints/rewind-place.ts'
+import type { RewindRequest } from '../savepoints/rewind-plan.ts'
 import { ARTEFACT_TRANSFER_BYTES_MAX, artefactTooLarge } from './artefacts/transfer.ts'
 import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
-import type { DeployRequest, ScaleRequest } from './node.ts'
+import type { DeployRequest, DryRun, ScaleRequest } from './node.ts'
 
 /** The fields of a request's JSON body, each checked when it is read. */
 export type Body = Readonly<Record<string, unknown>>
@@ -98,14 +100,23 @@ export function savepointIn(body: Body): string | undefined {
 
 /** Whether outputs are repeated after a restore. */
 export function repeatIn(body: Body): { readonly repeatOutputs: boolean } {
-  const repeatOutputs = body['repeatOutputs'] ?? false
-  if (typeof repeatOutputs === 'boolean') return { repeatOutputs }
-  throw badField('repeatOutputs', 'true or false', repeatOutputs)
+  return { repeatOutputs: flagIn(body, 'repeatOutputs') }
 }
 
-/** Checks where a job is to be rewound to: `start` is the only place so far. */
-export function checkStart(body: Body): void {
-  if (body['to'] !== 'start') throw badField('to', 'start', body['to'])
+/** The fields of a rewind. */
+export const REWIND_FIELDS = ['to', 'keepState', 'skip', 'repeatOutputs', 'dryRun']
+
+/** Where a job is to be rewound to, and how. */
+export function rewindIn(body: Body): RewindRequest & DryRun {
+  const to = textIn(body, 'to')
+  if (to === undefined) throw badField('to', 'start, a date or a position', to)
+  return {
+    to: parseRewindPlace(to),
+    keepState: flagIn(body, 'keepState'),
+    skip: flagIn(body, 'skip'),
+    dryRun: flagIn(body, 'dryRun'),
+    ...repeatIn(body),
+  }
 }
 
 /** Whether a field is true; false if it is absent. */

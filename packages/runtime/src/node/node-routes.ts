@@ -18,12 +18,13 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
-  checkStart,
   deployIn,
   flagIn,
+  REWIND_FIELDS,
   readArtefactText,
   readBody,
   repeatIn,
+  rewindIn,
   savepointIn,
   scaleIn,
 } from './node-requests.ts'
@@ -119,10 +120,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post(
     '/jobs/:job/rewind',
-    change(['to', 'repeatOutputs'], (name, body, onProgress) => {
-      checkStart(body)
-      return node.rewind(name, repeatIn(body), authorIn(body), onProgress)
-    }),
+    change(REWIND_FIELDS, (name, body, onProgress) => node.rewind(name, rewindIn(body), authorIn(body), onProgress)),
   )
   app.post('/jobs/:job/delete-savepoint', async (c) => {
     parseQuery(c.req.url, [])

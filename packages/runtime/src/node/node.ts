@@ -12,6 +12,7 @@ import {
 } from '@millrace/core'
 import { findTraces, resetJob } from '../reset-job.ts'
 import type { RestoreSavepointOptions } from '../savepoints/restore-savepoint.ts'
+import type { RewindRequest } from '../savepoints/rewind-plan.ts'
 import { listSavepoints, type SavepointsOptions } from '../savepoints/savepoints.ts'
 import type { Artefact } from './artefacts/artefact.ts'
 import {
@@ -30,6 +31,7 @@ import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
 import { Deployments, readDeployments } from './deployments.ts'
 import { lockNode } from './node-lock.ts'
+import { setBackTo } from './set-back.ts'
 import { checkSettings } from './settings.ts'
 
 /** What a node runs with. */
@@ -64,6 +66,11 @@ export interface JobTraces {
   readonly topics: readonly string[]
   /** The directory of its local state; null if it never ran. */
   readonly stateDirectory: string | null
+}
+
+/** Whether a request only states what it would do. */
+export interface DryRun {
+  readonly dryRun?: boolean
 }
 
 /** How many containers a job should have. */
@@ -260,14 +267,23 @@ export class Node {
     onProgress: OnProgress,
   ): Promise<JobReport> {
     const job = this.#named(name)
-    await job.setBack(savepoint, how, author, onProgress)
+    await job.setBack({ savepoint, ...how }, author, onProgress)
     return reported(job)
   }
 
-  /** As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again. */
-  async rewind(name: string, how: RestoreSavepointOptions, author: Author, onProgress: OnProgress): Promise<JobReport> {
+  /**
+   * As `restoreSavepoint`, to a place in the inputs: see `rewind`. With `dryRun`, only the steps are reported that state what it would
+   * do.
+   */
+  async rewind(
+    name: string,
+    request: RewindRequest & DryRun,
+    author: Author,
+    onProgress: OnProgress,
+  ): Promise<JobReport> {
     const job = this.#named(name)
-    await job.setBack(null, how, author, onProgress)
+    if (request.dryRun === true) await setBackTo(this.#savepointsOf(name), request, onProgress)
+    else await job.setBack(request, author, onProgress)
     return reported(job)
   }
 

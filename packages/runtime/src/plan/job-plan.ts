@@ -1,5 +1,5 @@
 import type { Position, RefusedError } from '@millrace/core'
-import type { Gap } from '../catalog/plan-catalog.ts'
+import type { Gap } from '../catalog/catalog.ts'
 
 /**
  * What a start of a job means for the data that is there: what it keeps, starts empty and makes, and whether it is refused. A
