@@ -15,7 +15,7 @@ interface RewindCommandOptions extends RestoreOptions {
 
 export function rewindCommand(io: Io): Command {
   return new Command('rewind')
-    .description('Sets a job back in its inputs, without any state: it computes everything from there again.')
+    .description('Sets a job back to a place in its inputs, from which it processes everything again.')
     .argument('<job>', 'the name of the job')
     .requiredOption('--to <place>', 'where to: start, a date, or a position such as orders/0=1200,orders/1=900')
     .option('--keep-state', 'keep the present state: counts and sums then have twice what is processed again')
