@@ -228,6 +228,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/BAD_INPUT': [`${NODE}/node.test.ts`, `${NODE}/supervision.test.ts`],
   'runtime/DATA_VERSION': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts#of a later format`],
   'runtime/DRAIN_FAILED': [`${NODE}/drain.test.ts`],
+  'runtime/DISK_LIMIT_REACHED': [`${NODE}/disk-limit.test.ts`],
   'runtime/SERVER_UNREACHABLE': [`${NODE}/node-server.test.ts#has just ended`],
   'runtime/INTERNAL_ERROR': [`${NODE}/supervision.test.ts`],
   'state/DATA_VERSION': [`${STATE}/open-task-state.test.ts#older version laid out`],

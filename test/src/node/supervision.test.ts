@@ -176,6 +176,7 @@ test.each([
   ['auto', { min: 0, max: 1 }],
   ['auto', { min: 1, max: 65 }],
   ['heapBytesMax', 1024],
+  ['diskBytesMax', 0],
 ])('the setting %s = %j is rejected, and nothing is recorded', async (name, value) => {
   const id = await world.artefact('one')
   const deploying = world.node.deploy({ artefact: id, settings: { [name]: value } }, ANN, world.onProgress)

@@ -16,6 +16,7 @@ const SPEC: ContainerSpec = {
     standbys: 1,
     commitIntervalMs: 250,
     heapBytesMax: 128 * 1024 * 1024,
+    diskBytesMax: null,
   },
   acceptLoss: ['totals', 'counts'],
   untilEnd: true,

@@ -95,6 +95,7 @@ export const ERROR_CODES = {
   NODE_NOT_RUNNING: 'refused',
   NODE_ENDED: 'fatal',
   DEPLOY_FAILED: 'refused',
+  DISK_LIMIT_REACHED: 'fatal',
   DRAIN_FAILED: 'refused',
   SAVEPOINT_EXISTS: 'refused',
   SAVEPOINT_MISSING: 'refused',

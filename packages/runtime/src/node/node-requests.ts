@@ -142,7 +142,15 @@ function boundsIn(auto: unknown): JobSettings['auto'] {
 }
 
 /** Their values are checked where they are used. */
-const SETTINGS: readonly string[] = ['containers', 'auto', 'guarantee', 'standbys', 'commitIntervalMs', 'heapBytesMax']
+const SETTINGS: readonly string[] = [
+  'containers',
+  'auto',
+  'guarantee',
+  'standbys',
+  'commitIntervalMs',
+  'heapBytesMax',
+  'diskBytesMax',
+]
 
 function settingsIn(settings: Body): Partial<JobSettings> {
   const unknown = Object.keys(settings).find((name) => !SETTINGS.includes(name))

@@ -30,6 +30,7 @@ import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
 import { Deployments, readDeployments } from './deployments.ts'
+import { DiskUse } from './disk-use.ts'
 import { lockNode } from './node-lock.ts'
 import { setBackTo } from './set-back.ts'
 import { checkSettings } from './settings.ts'
@@ -110,7 +111,7 @@ export class Node {
     const node = new Node(options, new Deployments(options.log), logs, unlock)
     try {
       await node.#resume()
-      node.#scaleAutomatically()
+      node.#look()
       return node
     } catch (error) {
       await node.close()
@@ -118,12 +119,15 @@ export class Node {
     }
   }
 
-  /** Scales the jobs that are scaled by their lag, for as long as the node runs. */
-  #scaleAutomatically(): void {
+  /** Scales the jobs that are scaled by their lag, and ends those that take too much room, for as long as the node runs. */
+  #look(): void {
     this.#nextLook = this.#options.env.timers.after(AUTO_LOOK_MS, () => {
       // What fails, as on a full disk, is tried again at the next look.
-      for (const job of this.#jobs.values()) void this.#autoScales.look(job).catch(() => undefined)
-      this.#scaleAutomatically()
+      for (const job of this.#jobs.values()) {
+        void this.#autoScales.look(job).catch(() => undefined)
+        void job.checkDisk().catch(() => undefined)
+      }
+      this.#look()
     })
   }
 
@@ -368,6 +372,7 @@ export class Node {
       logs: this.logs,
       deployments: this.#deployments,
       savepoints: this.#savepointsOf(job),
+      disk: new DiskUse(this.#savepointsOf(job)),
     })
   }
 
