@@ -4,10 +4,12 @@ import {
   ERROR_CODES,
   type ErrorCode,
   errorWithCode,
+  type JobPlan,
   type JobReport,
   type JobSettings,
   type LogLevel,
   type LogLine,
+  type PlannedStart,
   RefusedError,
   type Savepoint,
 } from '@millrace/core'
@@ -163,6 +165,19 @@ export class NodeClient {
    */
   deploy(artefact: string, { settings, acceptLoss, ...options }: DeployOptions = {}): Promise<JobReport> {
     return this.#change('/deploy', { artefact, settings, acceptLoss }, options)
+  }
+
+  /**
+   * What a deploy of an artefact that the node has would change. Nothing is changed. `text` is the plan as `millrace plan` prints
+   * it; a start that is refused has the reasons in `plan.refusals`.
+   */
+  async plan(artefact: string, { settings, acceptLoss }: DeployOptions = {}): Promise<PlannedStart> {
+    const body = await this.#transport.send('/plan', jsonBody({ artefact, settings, acceptLoss }))
+    return this.#checked(() => {
+      textField(field(body, 'plan'), 'change')
+      // Client and node of one version agree on the other fields.
+      return { plan: field(body, 'plan') as JobPlan, text: textField(body, 'text') }
+    })
   }
 
   /** Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. */

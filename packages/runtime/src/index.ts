@@ -34,21 +34,6 @@ export {
   type NodeServerOptions,
   startNodeServer,
 } from './node/node-server.ts'
-export type {
-  JobChange,
-  JobPlan,
-  PlannedStore,
-  PlannedTopic,
-  PlanRefusal,
-  Recomputation,
-  SerdeChange,
-  SettingChange,
-  StepChange,
-  StepChanges,
-  StoreFate,
-  TopicChange,
-  TopicRole,
-} from './plan/job-plan.ts'
 export { type PlanOptions, planJob } from './plan/plan-job.ts'
 export { countsFrom } from './plan/planned-stores.ts'
 export { findTraces, type JobTraces, type ResetOptions, resetJob } from './reset-job.ts'

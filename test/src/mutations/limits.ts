@@ -297,6 +297,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'runtime/HISTORIES_MAX': { becomes: '1000', tests: [`${NODE_LIMITS}#read the history`] },
   'runtime/LOG_ANSWER_BYTES_MAX': { becomes: NO_BOUND, tests: [`${NODE_LIMITS}#of a long log`] },
+  'runtime/PLANS_MAX': { becomes: '1000', tests: [`${NODE}/plans.test.ts#a third plan`] },
+  'runtime/PLAN_MS_MAX': { becomes: NEVER, tests: [`${NODE}/plans.test.ts#four minutes`] },
   'runtime/UPLOADS_MAX': { becomes: '1000', tests: [`${NODE_ATTACKS}#a third artefact`] },
   'runtime/UPLOAD_MS_MAX': { becomes: '1', tests: [`${NODE_ATTACKS}#may take longer`] },
   'runtime/CLOSED_FILES_MAX': { becomes: '30', tests: [`${NODE_LOGS}#32 MiB`] },

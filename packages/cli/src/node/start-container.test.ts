@@ -20,6 +20,7 @@ const SPEC: ContainerSpec = {
   },
   acceptLoss: ['totals', 'counts'],
   untilEnd: true,
+  planOnly: true,
 }
 
 let directory: string
@@ -48,7 +49,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --standbys 1 --commit-interval 250ms --accept-loss totals --accept-loss counts --until-end'.split(
+    'container f00 --data /data --guarantee at-least-once --standbys 1 --commit-interval 250ms --accept-loss totals --accept-loss counts --until-end --plan'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import type { Gap, Position } from '@millrace/core'
 import {
   durationText,
   type JobMeaning,
@@ -39,14 +39,6 @@ export interface CatalogRestore {
 export type Beginnings = Readonly<
   Record<string, { readonly topicId: string; readonly offsets: Readonly<Record<string, number>> }>
 >
-
-/** Records of one partition that were not processed. */
-export interface Gap {
-  readonly topic: string
-  readonly partition: number
-  readonly from: number
-  readonly to: number
-}
 
 export interface CatalogStore {
   readonly meaning: StoreMeaning

@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import type { Gap, Position } from '@millrace/core'
 import {
   dictionary,
   type JobMeaning,
@@ -9,7 +9,7 @@ import {
   type StoreMeaning,
   storeKeyName,
 } from '@millrace/core/internal'
-import { type Catalog, type CatalogStore, differences, type Gap } from './catalog.ts'
+import { type Catalog, type CatalogStore, differences } from './catalog.ts'
 
 /** What a change of a job's stores depends on. */
 export interface CatalogChange {

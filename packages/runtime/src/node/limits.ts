@@ -27,6 +27,9 @@ export const HISTORIES_MAX = 4
 /** Artefacts that are received at a time. For one of the largest size, the node holds some 200 MB until it is stored. */
 export const UPLOADS_MAX = 2
 
+/** Plans that are made at a time. Each is a process that loads a job, and may read a whole changelog. */
+export const PLANS_MAX = 2
+
 /** An artefact has this long to arrive: the largest, at 1.3 Mbit/s. Others of two clients wait meanwhile. */
 export const UPLOAD_MS_MAX = 5 * 60_000
 

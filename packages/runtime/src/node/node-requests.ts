@@ -83,6 +83,9 @@ export function authorIn(body: Body): Author {
   return { by: textIn(body, 'by') ?? 'http', why: textIn(body, 'why') ?? null }
 }
 
+/** The fields of a deploy, and of a plan of it. */
+export const DEPLOY_FIELDS = ['artefact', 'settings', 'acceptLoss']
+
 /** What a deploy requests. */
 export function deployIn(body: Body): DeployRequest {
   const artefact = textIn(body, 'artefact')

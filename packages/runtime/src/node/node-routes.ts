@@ -10,7 +10,7 @@ import { parseQuery } from '../http/query-parameters.ts'
 import { serverClosing } from '../http/server-closing.ts'
 import { gone } from '../http/when-gone.ts'
 import { forward } from './forward.ts'
-import { HISTORIES_MAX, UPLOADS_MAX } from './limits.ts'
+import { HISTORIES_MAX, PLANS_MAX, UPLOADS_MAX } from './limits.ts'
 import { LINES_HEADERS } from './lines-headers.ts'
 import { logsRoute } from './logs-route.ts'
 import type { OnProgress } from './node.ts'
@@ -18,6 +18,7 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
+  DEPLOY_FIELDS,
   deployIn,
   flagIn,
   REWIND_FIELDS,
@@ -50,6 +51,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   app.notFound((c) => answerError(c, noSuchPath(c.req.path)))
   const histories = new Places(HISTORIES_MAX, tooManyHistories)
   const uploads = new Places(UPLOADS_MAX, tooManyUploads)
+  const plans = new Places(PLANS_MAX, tooManyPlans)
   app.get('/node', (c) => answerJson(c, timers, sources.about()))
   app.get('/jobs', (c) => answerJson(c, timers, { jobs: node.jobs }))
   app.get('/jobs/:job', (c) => answerJson(c, timers, node.job(nameIn(c))))
@@ -73,11 +75,14 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
       return answerJson(c, timers, { artefact })
     })
   })
+  app.post('/plan', async (c) => {
+    parseQuery(c.req.url, [])
+    const request = deployIn(await readBody(c, [...DEPLOY_FIELDS, ...AUTHOR_FIELDS]))
+    return plans.hold(async () => answerJson(c, timers, await node.plan(request)))
+  })
   app.post(
     '/deploy',
-    change(['artefact', 'settings', 'acceptLoss'], (_name, body, onProgress) =>
-      node.deploy(deployIn(body), authorIn(body), onProgress),
-    ),
+    change(DEPLOY_FIELDS, (_name, body, onProgress) => node.deploy(deployIn(body), authorIn(body), onProgress)),
   )
   app.post(
     '/jobs/:job/rollback',
@@ -182,6 +187,13 @@ function tooManyHistories(): RetriableError {
   )
 }
 
+function tooManyPlans(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_QUERIES',
+    `The node makes ${PLANS_MAX} plans at a time, and does so now. Retry when one of them is done`,
+  )
+}
+
 function tooManyUploads(): RetriableError {
   return new RetriableError(
     'TOO_MANY_UPLOADS',
@@ -193,6 +205,6 @@ function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
     `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
-      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+      'changes go with POST to /artefacts, /plan and /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

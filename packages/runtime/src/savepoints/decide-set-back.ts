@@ -1,6 +1,6 @@
-import { RefusedError } from '@millrace/core'
+import { type Gap, RefusedError } from '@millrace/core'
 import { catalogTopic, changelogTopic, dictionary } from '@millrace/core/internal'
-import type { Beginnings, Gap } from '../catalog/catalog.ts'
+import type { Beginnings } from '../catalog/catalog.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { fenceBefore, fenceFrom, hasPassed } from './make-fence.ts'
 import { type PresentProgress, presentProgress } from './present-progress.ts'

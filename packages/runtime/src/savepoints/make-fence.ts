@@ -1,5 +1,5 @@
+import type { Gap } from '@millrace/core'
 import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
-import type { Gap } from '../catalog/catalog.ts'
 import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
 import { inputIdOf, type LastSeen } from '../task/record-identity.ts'

@@ -1,4 +1,4 @@
-import { json, NO_HEADERS, type Position } from '@millrace/core'
+import { type Gap, json, NO_HEADERS, type Position } from '@millrace/core'
 import {
   type Checkpoint,
   catalogTopic,
@@ -8,7 +8,7 @@ import {
   offsetIn,
 } from '@millrace/core/internal'
 import { checkpointKey } from '@millrace/state'
-import type { Beginnings, Catalog, Gap } from '../catalog/catalog.ts'
+import type { Beginnings, Catalog } from '../catalog/catalog.ts'
 import { appendCatalog } from '../catalog/catalog-topic.ts'
 import { inputIdOf } from '../task/record-identity.ts'
 import { fencesAfter, skippedAfter } from './decide-set-back.ts'

@@ -1,5 +1,5 @@
-import type { Env, Position, TopicSettings } from '@millrace/core'
-import type { Beginnings, Gap } from '../catalog/catalog.ts'
+import type { Env, Gap, Position, TopicSettings } from '@millrace/core'
+import type { Beginnings } from '../catalog/catalog.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { readChecked, writeChecked } from './checked-file.ts'
 import { makeSavepoints, savepointsDirectory } from './savepoint-directory.ts'

@@ -1,6 +1,5 @@
-import { type Position, RefusedError } from '@millrace/core'
+import { type Gap, type Position, RefusedError } from '@millrace/core'
 import { changelogTopic, dictionary, offsetIn, ownValue } from '@millrace/core/internal'
-import type { Gap } from '../catalog/catalog.ts'
 import type { PresentProgress } from './present-progress.ts'
 import type { RewindPlace } from './rewind-place.ts'
 import type { SavepointsOptions } from './savepoints.ts'
