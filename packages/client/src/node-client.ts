@@ -18,6 +18,9 @@ import { field, listField, textField } from './json-fields.ts'
 import { type ClientOptions, MillraceClient } from './millrace-client.ts'
 import { badAnswer } from './server-error.ts'
 
+/** What a node answers at most with one page of a history. */
+const HISTORY_PAGE_MAX = 1000
+
 /** Who makes a change, and why; both are recorded. */
 export interface ChangeOptions {
   /** Default: `http`. */
@@ -129,11 +132,22 @@ export class NodeClient {
     return this.#checked(() => jobReport(body))
   }
 
-  /** What was done to a job, oldest first. */
-  async history(name: string): Promise<readonly DeploymentEvent[]> {
-    const body = await this.#transport.read(jobPath(name, 'history'), {})
-    // Client and node of one version agree on the fields.
-    return this.#checked(() => listField(body, 'history') as readonly DeploymentEvent[])
+  /** What was done to a job last, oldest first: as many changes as `limit` states, if there are so many. Default 100. */
+  async history(name: string, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeploymentEvent[]> {
+    const events: DeploymentEvent[] = []
+    let before: number | null | undefined
+    while (events.length < limit && before !== null) {
+      const query = {
+        limit: Math.min(limit - events.length, HISTORY_PAGE_MAX),
+        ...(before !== undefined && { before }),
+      }
+      const body = await this.#transport.read(jobPath(name, 'history'), query)
+      // Client and node of one version agree on the fields.
+      events.unshift(...this.#checked(() => listField(body, 'history') as readonly DeploymentEvent[]))
+      const earlier = field(body, 'before')
+      before = typeof earlier === 'number' ? earlier : null
+    }
+    return events
   }
 
   /** The lines of a job's log, oldest first. */

@@ -224,7 +224,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/JOB_BUSY': [`${NODE}/node.test.ts`, `${NODE}/restores.test.ts#in the middle`],
   'runtime/NODE_RUNNING': [`${NODE}/supervision.test.ts`],
   'runtime/DEPLOY_FAILED': [`${NODE}/node.test.ts`],
-  'runtime/CONTAINER_ENDED': [`${NODE}/supervision.test.ts#ended by itself`, `${NODE}/plans.test.ts`],
+  'runtime/CONTAINER_ENDED': [`${NODE}/supervision.test.ts#ends by itself`, `${NODE}/plans.test.ts#whose process ends`],
   'runtime/BAD_INPUT': [`${NODE}/node.test.ts`, `${NODE}/supervision.test.ts`],
   'runtime/DATA_VERSION': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts#of a later format`],
   'runtime/DRAIN_FAILED': [`${NODE}/drain.test.ts`],

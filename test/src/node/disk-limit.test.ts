@@ -86,7 +86,7 @@ test('a job that takes as much room as it may is stopped, says so, and runs agai
   expect(Number(taken)).toBeGreaterThanOrEqual(limit)
   expect(Number(allowed)).toBe(limit)
   expect(node.job('other').phase).toBe('running')
-  expect((await node.history('counts')).at(-1)).toMatchObject({
+  expect((await node.history('counts')).history.at(-1)).toMatchObject({
     action: 'failed',
     error: { code: 'DISK_LIMIT_REACHED' },
   })

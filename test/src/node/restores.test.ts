@@ -107,7 +107,7 @@ async function counted(): Promise<unknown> {
 
 const savepoints = () => ({ ...run(), job: 'counts', data: directory })
 
-const actions = async () => (await node.history('counts')).map(({ action }) => action)
+const actions = async () => (await node.history('counts')).history.map(({ action }) => action)
 
 test('a job is stopped, set back and started again, and a stopped job stays stopped', async () => {
   await count(3)

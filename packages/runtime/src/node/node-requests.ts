@@ -1,11 +1,13 @@
 import { type Author, type JobSettings, RefusedError } from '@millrace/core'
 import { isValidName } from '@millrace/core/internal'
 import type { HttpContext } from '../http/http-context.ts'
+import { integer, type Query } from '../http/query-parameters.ts'
 import { allowLongBody } from '../http/slow-bodies.ts'
 import { parseRewindPlace } from '../savepoints/rewind-place.ts'
 import type { RewindRequest } from '../savepoints/rewind-plan.ts'
 import { ARTEFACT_TRANSFER_BYTES_MAX, artefactTooLarge } from './artefacts/transfer.ts'
-import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
+import type { HistoryRequest } from './deployments.ts'
+import { BODY_BYTES_MAX, HISTORY_EVENTS_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
 import type { DeployRequest, DryRun, ScaleRequest } from './node.ts'
 
 /** The fields of a request's JSON body, each checked when it is read. */
@@ -94,6 +96,13 @@ export function deployIn(body: Body): DeployRequest {
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
     throw badField('settings', 'an object', settings)
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
+}
+
+/** Which part of a history is requested. */
+export function historyIn(query: Query): Partial<HistoryRequest> {
+  const limit = integer(query, 'limit', `1 to ${HISTORY_EVENTS_MAX}`, 1, HISTORY_EVENTS_MAX)
+  const before = integer(query, 'before', 'that of a page', 0, Number.MAX_SAFE_INTEGER)
+  return { ...(limit !== undefined && { limit }), ...(before !== undefined && { before }) }
 }
 
 /** The name of a savepoint. */

@@ -21,6 +21,7 @@ import {
   DEPLOY_FIELDS,
   deployIn,
   flagIn,
+  historyIn,
   REWIND_FIELDS,
   readArtefactText,
   readBody,
@@ -56,9 +57,9 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   app.get('/jobs', (c) => answerJson(c, timers, { jobs: node.jobs }))
   app.get('/jobs/:job', (c) => answerJson(c, timers, node.job(nameIn(c))))
   app.get('/jobs/:job/history', (c) => {
-    parseQuery(c.req.url, [])
+    const page = historyIn(parseQuery(c.req.url, ['limit', 'before']))
     return histories.hold(async () => {
-      answerJson(c, timers, { history: await node.history(nameIn(c)) })
+      sendJson(c, timers, await node.history(nameIn(c), page))
       await gone(c.env.outgoing)
       return RESPONSE_ALREADY_SENT
     })
@@ -143,6 +144,10 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
 
 function answerJson(c: HttpContext, timers: Timers, value: object): Response {
   parseQuery(c.req.url, [])
+  return sendJson(c, timers, value)
+}
+
+function sendJson(c: HttpContext, timers: Timers, value: object): Response {
   const sent = answer(c, JSON.stringify(value))
   cutUnlessTaken(c.env.outgoing, timers)
   return sent

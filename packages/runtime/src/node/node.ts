@@ -1,6 +1,5 @@
 import {
   type Author,
-  type DeploymentEvent,
   type Env,
   type JobReport,
   type JobSettings,
@@ -20,8 +19,9 @@ import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
-import { Deployments, readDeployments } from './deployments.ts'
+import { Deployments, type HistoryPage, type HistoryRequest, readDeployments } from './deployments.ts'
 import { DiskUse } from './disk-use.ts'
+import { HISTORY_EVENTS_DEFAULT } from './limits.ts'
 import { NodeArtefacts } from './node-artefacts.ts'
 import { lockNode } from './node-lock.ts'
 import { setBackTo } from './set-back.ts'
@@ -151,9 +151,9 @@ export class Node {
     return this.logs.has(name) ? name : this.#named(name).job
   }
 
-  /** What was done to a job, oldest first, also to one that is no longer deployed. */
-  history(job: string): Promise<readonly DeploymentEvent[]> {
-    return this.#deployments.history(job)
+  /** What was done to a job last, also to one that is no longer deployed. Default: the last 100 changes. */
+  history(job: string, { limit = HISTORY_EVENTS_DEFAULT, before }: Partial<HistoryRequest> = {}): Promise<HistoryPage> {
+    return this.#deployments.history(job, { limit, ...(before !== undefined && { before }) })
   }
 
   /**
