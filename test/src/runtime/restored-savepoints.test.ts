@@ -2,6 +2,7 @@ import { openFileLog } from '@millrace/connectors/file'
 import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbling, windowed } from '@millrace/core'
 import { resetJob, restoreSavepoint, resumeRestore, rewind, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { crashingEnv } from './crashing-env.ts'
 import { JobWorld } from './job-world.ts'
@@ -10,7 +11,7 @@ const KEYS = 7
 const WINDOW_MS = 50
 const GRACE_MS = 20
 const TO_START = { to: { kind: 'start' } } as const
-const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? 12)
+const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? trials(12))
 
 const numbers = topic('numbers', { key: string(), value: int64() })
 const passed = topic('passed', { key: string(), value: int64() })

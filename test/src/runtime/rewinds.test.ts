@@ -14,6 +14,7 @@ import {
 } from '@millrace/core'
 import { parseRewindPlace, type RewindRequest, resumeRestore, rewind, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { crashingEnv } from './crashing-env.ts'
 import { JobWorld } from './job-world.ts'
@@ -21,7 +22,7 @@ import { JobWorld } from './job-world.ts'
 const KEYS = 7
 /** Records have times that are this far apart. */
 const RECORD_MS = 10
-const SEEDS = Number(process.env['MILLRACE_REWOUND_JOBS'] ?? 6)
+const SEEDS = Number(process.env['MILLRACE_REWOUND_JOBS'] ?? trials(6))
 
 const numbers = topic('numbers', { key: string(), value: int64() })
 const passed = topic('passed', { key: string(), value: int64() })
