@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import type { JobPlan } from '@millrace/runtime'
+import type { JobPlan } from '@millrace/core'
 import { lossText } from '../jobs/plan-text.ts'
 import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { JobPlan } from '@millrace/runtime'
+import type { JobPlan } from '@millrace/core'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
 import { type Consent, canChoose, requestConsent } from './consent.ts'
