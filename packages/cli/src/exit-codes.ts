@@ -41,6 +41,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   SAVEPOINT_DAMAGED: EXIT.refused,
   RESTORE_UNFINISHED: EXIT.refused,
   OUTPUTS_UNKNOWN: EXIT.refused,
+  REWIND_REFUSED: EXIT.refused,
   PARTITION_IN_USE: EXIT.refused,
   JOB_FILE_BROKEN: EXIT.refused,
   JOB_INVALID: EXIT.refused,

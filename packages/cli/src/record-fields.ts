@@ -1,6 +1,6 @@
+import { isoTime } from '@millrace/core/internal'
 import { badInput } from './input-error.ts'
 import { fieldText } from './json-text/json-fields.ts'
-import { isoTime } from './values.ts'
 
 /**
  * The key that a field of a JSON object holds: the text of a string, or the JSON of anything else as it stands, digit by

@@ -1,3 +1,4 @@
+import { isoTime } from '@millrace/core/internal'
 import { InvalidArgumentError } from 'commander'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -5,7 +6,6 @@ import { parseStart } from './topics/tail-start.ts'
 import {
   durationMs,
   httpUrl,
-  isoTime,
   portNumber,
   positiveDurationMs,
   positiveNumber,

@@ -1,4 +1,4 @@
-import { textMs } from '@millrace/core/internal'
+import { isoTime, textMs } from '@millrace/core/internal'
 import { InvalidArgumentError } from 'commander'
 import { LOOKS, looksLike } from './event-time/time-unit.ts'
 
@@ -45,29 +45,6 @@ export function eventTimeMs(text: string): number {
   throw new InvalidArgumentError(
     `It looks like ${LOOKS[looks]}, not milliseconds. Give a date such as 2001-01-31T08:00.`,
   )
-}
-
-const ISO_DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
-
-/**
- * ms since the epoch of an ISO date (UTC if it states no zone), without smaller parts. Undefined for other text, and for a
- * day or a time of day that does not exist. `24:00` is the end of its day.
- */
-export function isoTime(text: string): number | undefined {
-  const [found, year, month, day, ...clock] = ISO_DATE.exec(text) ?? []
-  if (found === undefined) return undefined
-  const [hour = '0', minute = '0', second = '0', fraction = '', sign = '+', zoneHour = '0', zoneMinute = '0'] = clock
-  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
-  const date = new Date(0)
-  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  // A day that the month does not have would become a day of the next month.
-  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
-  const time = date.setUTCHours(Number(hour), Number(minute), Number(second), ms)
-  const isClock = Number(hour) < 24 || (Number(hour) === 24 && time === date.setUTCHours(0, 0, 0, 0))
-  if (!isClock || Number(minute) > 59 || Number(second) > 59) return undefined
-  if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return undefined
-  const zoneMs = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000
-  return sign === '-' ? time + zoneMs : time - zoneMs
 }
 
 /** ms, from text such as `500ms`, `10s`, `7d`. A number without a unit is refused: `7` does not mean 7 ms. */

@@ -7,6 +7,7 @@ export {
   type LogOptions,
   NodeClient,
   type NodeDescription,
+  type RewindOptions,
   type UndeployedJob,
   type UndeployOptions,
 } from './node-client.ts'

@@ -58,6 +58,28 @@ test.each([
   await expect(call(clientOf(body))).rejects.toMatchObject({ code: 'BAD_ANSWER' })
 })
 
+test('a long history is read in pages of a thousand changes, from the end', async () => {
+  const paths: string[] = []
+  const answer: typeof fetch = async (url) => {
+    paths.push(String(url))
+    const before = [2000, 1000, null][paths.length - 1]
+    return new Response(JSON.stringify({ history: Array(1000).fill({ page: paths.length }), before }))
+  }
+  const node = new NodeClient('http://node', { fetch: answer })
+  const events: readonly unknown[] = await node.history('orders', { limit: 2500 })
+  expect(paths.map((path) => path.replace('http://node/jobs/orders/history', ''))).toEqual([
+    '?limit=1000',
+    '?limit=1000&before=2000',
+    '?limit=500&before=1000',
+  ])
+  expect([events[0], events.at(-1)]).toEqual([{ page: 3 }, { page: 1 }])
+})
+
+test('a history ends with the page before which there is none', async () => {
+  const answer: typeof fetch = async () => new Response('{"history":[{}],"before":null}')
+  expect(await new NodeClient('http://node', { fetch: answer }).history('orders')).toEqual([{}])
+})
+
 test('a name with special characters is escaped, and the views of a job are below its path', async () => {
   const paths: string[] = []
   const answer: typeof fetch = async (url) => {

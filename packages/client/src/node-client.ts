@@ -4,10 +4,12 @@ import {
   ERROR_CODES,
   type ErrorCode,
   errorWithCode,
+  type JobPlan,
   type JobReport,
   type JobSettings,
   type LogLevel,
   type LogLine,
+  type PlannedStart,
   RefusedError,
   type Savepoint,
 } from '@millrace/core'
@@ -15,6 +17,9 @@ import { HttpTransport, type SentBody } from './http-transport.ts'
 import { field, listField, textField } from './json-fields.ts'
 import { type ClientOptions, MillraceClient } from './millrace-client.ts'
 import { badAnswer } from './server-error.ts'
+
+/** What a node answers at most with one page of a history. */
+const HISTORY_PAGE_MAX = 1000
 
 /** Who makes a change, and why; both are recorded. */
 export interface ChangeOptions {
@@ -32,6 +37,20 @@ export interface DeployOptions extends ChangeOptions {
   readonly settings?: Partial<JobSettings>
   /** The stores that may lose what they hold. Default: none. */
   readonly acceptLoss?: readonly string[]
+}
+
+/** Where a job is rewound to, and how. */
+export interface RewindOptions extends ChangeOptions {
+  /** `start`, an ISO date, or a position such as `orders/0=1200`. Default `start`. */
+  readonly to?: string
+  /** Keep the present state: what is processed again has its effect on it again. Default false: the job begins with no state. */
+  readonly keepState?: boolean
+  /** Allow to leave out records that the job has not processed. Default false. */
+  readonly skip?: boolean
+  /** Append again to the outputs what the job had appended. Default false. */
+  readonly repeatOutputs?: boolean
+  /** Only report the steps: what a rewind would do. Default false. */
+  readonly dryRun?: boolean
 }
 
 /** How a job is undeployed. */
@@ -113,11 +132,22 @@ export class NodeClient {
     return this.#checked(() => jobReport(body))
   }
 
-  /** What was done to a job, oldest first. */
-  async history(name: string): Promise<readonly DeploymentEvent[]> {
-    const body = await this.#transport.read(jobPath(name, 'history'), {})
-    // Client and node of one version agree on the fields.
-    return this.#checked(() => listField(body, 'history') as readonly DeploymentEvent[])
+  /** What was done to a job last, oldest first: as many changes as `limit` states, if there are so many. Default 100. */
+  async history(name: string, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeploymentEvent[]> {
+    const events: DeploymentEvent[] = []
+    let before: number | null | undefined
+    while (events.length < limit && before !== null) {
+      const query = {
+        limit: Math.min(limit - events.length, HISTORY_PAGE_MAX),
+        ...(before !== undefined && { before }),
+      }
+      const body = await this.#transport.read(jobPath(name, 'history'), query)
+      // Client and node of one version agree on the fields.
+      events.unshift(...this.#checked(() => listField(body, 'history') as readonly DeploymentEvent[]))
+      const earlier = field(body, 'before')
+      before = typeof earlier === 'number' ? earlier : null
+    }
+    return events
   }
 
   /** The lines of a job's log, oldest first. */
@@ -149,6 +179,19 @@ export class NodeClient {
    */
   deploy(artefact: string, { settings, acceptLoss, ...options }: DeployOptions = {}): Promise<JobReport> {
     return this.#change('/deploy', { artefact, settings, acceptLoss }, options)
+  }
+
+  /**
+   * What a deploy of an artefact that the node has would change. Nothing is changed. `text` is the plan as `millrace plan` prints
+   * it; a start that is refused has the reasons in `plan.refusals`.
+   */
+  async plan(artefact: string, { settings, acceptLoss }: DeployOptions = {}): Promise<PlannedStart> {
+    const body = await this.#transport.send('/plan', jsonBody({ artefact, settings, acceptLoss }))
+    return this.#checked(() => {
+      textField(field(body, 'plan'), 'change')
+      // Client and node of one version agree on the other fields.
+      return { plan: field(body, 'plan') as JobPlan, text: textField(body, 'text') }
+    })
   }
 
   /** Returns to what ran before the last deploy; if that has changed the stores, to the state and positions before it too. */
@@ -210,14 +253,14 @@ export class NodeClient {
   }
 
   /**
-   * As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again, and does not append again
-   * to its outputs what it had appended, unless `repeatOutputs` is true.
+   * As `restoreSavepoint`, to a place in the inputs, from which the job processes them again. Rejects with `REWIND_REFUSED`, and with
+   * `BAD_POSITION` for text that is not a place.
    */
   rewind(
     name: string,
-    { repeatOutputs = false, ...options }: ChangeOptions & { readonly repeatOutputs?: boolean } = {},
+    { to = 'start', keepState, skip, repeatOutputs, dryRun, ...options }: RewindOptions = {},
   ): Promise<JobReport> {
-    return this.#change(jobPath(name, 'rewind'), { to: 'start', repeatOutputs }, options)
+    return this.#change(jobPath(name, 'rewind'), { to, keepState, skip, repeatOutputs, dryRun }, options)
   }
 
   /** Rejects with `SAVEPOINT_MISSING`. */

@@ -27,6 +27,23 @@ export type {
   Watcher,
 } from './contracts/env.ts'
 export type {
+  Gap,
+  JobChange,
+  JobPlan,
+  PlannedStart,
+  PlannedStore,
+  PlannedTopic,
+  PlanRefusal,
+  Recomputation,
+  SerdeChange,
+  SettingChange,
+  StepChange,
+  StepChanges,
+  StoreFate,
+  TopicChange,
+  TopicRole,
+} from './contracts/job-plan.ts'
+export type {
   ContainerPhase,
   ContainerState,
   ContainerSummary,

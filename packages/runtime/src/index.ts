@@ -34,21 +34,6 @@ export {
   type NodeServerOptions,
   startNodeServer,
 } from './node/node-server.ts'
-export type {
-  JobChange,
-  JobPlan,
-  PlannedStore,
-  PlannedTopic,
-  PlanRefusal,
-  Recomputation,
-  SerdeChange,
-  SettingChange,
-  StepChange,
-  StepChanges,
-  StoreFate,
-  TopicChange,
-  TopicRole,
-} from './plan/job-plan.ts'
 export { type PlanOptions, planJob } from './plan/plan-job.ts'
 export { countsFrom } from './plan/planned-stores.ts'
 export { planRescale, type RescaleOptions, type RescalePlan } from './rescale/plan-rescale.ts'
@@ -66,8 +51,10 @@ export {
   type RestoreSavepointOptions,
   restoreSavepoint,
   resumeRestore,
-  rewindToStart,
 } from './savepoints/restore-savepoint.ts'
+export { rewind } from './savepoints/rewind.ts'
+export { parseRewindPlace, type RewindPlace } from './savepoints/rewind-place.ts'
+export type { RewindRequest } from './savepoints/rewind-plan.ts'
 export { deleteSavepoint, listSavepoints, type SavepointsOptions, takeSavepoint } from './savepoints/savepoints.ts'
 export { type KnownJob, knownJobs } from './stopped/stopped-jobs.ts'
 export { openStoppedView, type StoppedView, type StoppedViewOptions } from './stopped/stopped-view.ts'

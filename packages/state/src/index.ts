@@ -1,4 +1,4 @@
-export { type ChangelogKey, readChangelogKey, readCheckpoint } from './changelog/changelog-records.ts'
+export { type ChangelogKey, checkpointKey, readChangelogKey, readCheckpoint } from './changelog/changelog-records.ts'
 export { copyState, readSavedState, type SavedState } from './copy-state.ts'
 export { checkFiles } from './files/check-files.ts'
 export { forkStates } from './files/fork-states.ts'

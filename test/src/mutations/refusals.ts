@@ -1,6 +1,6 @@
 const ARTEFACTS = 'packages/runtime/src/node/artefacts'
-const BAD_INPUT = 'test/src/bad-input.test.ts'
-const BAD_JOB_FILES = 'test/src/bad-job-files.test.ts'
+const BAD_INPUT = 'test/src/bad-input.long.test.ts'
+const BAD_JOB_FILES = 'test/src/bad-job-files.long.test.ts'
 const CLI = 'packages/cli/src'
 const CLIENT = 'packages/client/src'
 const CONNECTORS = 'packages/connectors/src'
@@ -43,7 +43,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
-  'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
+  'cli/OUTPUT_FAILED': ['test/src/full-output.long.test.ts'],
   'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/PROBLEMS_FOUND': ['test/src/doctor.long.test.ts#has another version'],
@@ -135,7 +135,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   ],
   'runtime/ARTEFACT_TOO_LARGE': [`${ARTEFACTS}/transfer.test.ts`],
   'runtime/ARTEFACT_VERSION': [`${ARTEFACTS}/artefact-directory.test.ts`],
-  'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`],
+  'runtime/BAD_POSITION': [`${RUNTIME}/views/view-server.test.ts`, `${JOBS}/rewinds.test.ts#not a place`],
   'runtime/BAD_REQUEST': [
     `${RUNTIME}/views/view-server.test.ts`,
     `${RUNTIME}/views/page-cursor.test.ts`,
@@ -176,6 +176,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/RECORD_UNENCODABLE': [`${JOBS}/refusals.test.ts`, `${JOBS}/returned-values.test.ts`],
   'runtime/REPARTITION_FOREIGN': [`${JOBS}/refusals.test.ts`],
   'runtime/RESTORE_UNFINISHED': [`${NODE}/restores.test.ts#in the middle`, `${JOBS}/rescale.test.ts#being set back`],
+  'runtime/REWIND_REFUSED': [`${JOBS}/rewinds.test.ts`, `${NODE}/restores.test.ts#a rewind`],
   'runtime/SAVEPOINT_DAMAGED': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts`],
   'runtime/SAVEPOINT_EXISTS': [`${JOBS}/savepoints.test.ts#a name that is taken`],
   'runtime/SAVEPOINT_MISSING': [`${JOBS}/savepoints.test.ts#a name that is taken`],
@@ -235,7 +236,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/JOB_BUSY': [`${NODE}/node.test.ts`, `${NODE}/restores.test.ts#in the middle`],
   'runtime/NODE_RUNNING': [`${NODE}/supervision.test.ts`],
   'runtime/DEPLOY_FAILED': [`${NODE}/node.test.ts`],
-  'runtime/CONTAINER_ENDED': [`${NODE}/supervision.test.ts#ended by itself`],
+  'runtime/CONTAINER_ENDED': [`${NODE}/supervision.test.ts#ends by itself`, `${NODE}/plans.test.ts#whose process ends`],
   'runtime/BAD_INPUT': [
     `${NODE}/node.test.ts`,
     `${NODE}/supervision.test.ts`,
@@ -243,6 +244,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   ],
   'runtime/DATA_VERSION': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts#of a later format`],
   'runtime/DRAIN_FAILED': [`${NODE}/drain.test.ts`],
+  'runtime/DISK_LIMIT_REACHED': [`${NODE}/disk-limit.test.ts`],
   'runtime/SERVER_UNREACHABLE': [`${NODE}/node-server.test.ts#has just ended`],
   'runtime/INTERNAL_ERROR': [`${NODE}/supervision.test.ts`],
   'state/DATA_VERSION': [`${STATE}/open-task-state.test.ts#older version laid out`],

@@ -151,6 +151,22 @@ test('a container whose heap is full is reported as such, and the deploy is undo
   expect(await succeed(['logs', 'greedy', '--level', 'error', ...data])).toMatch(/heap out of memory/i)
 })
 
+test('a job that takes more room than it may is stopped without a loss, and goes on with a larger limit', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const folder = userFolder()
+  const data = await summing(folder)
+  await succeed(['up', '--detach', '--port', '0', '--healthy-after', '500ms', ...data])
+  const file = folder.write('job.ts', SUMMING_JOB)
+  await succeed(['deploy', file, '--disk', '1k', '--no-check', ...data])
+  const status = () => succeed(['status', 'summing', ...data])
+  await expect.poll(status, { timeout: 60_000 }).toMatch(/failed.*DISK_LIMIT_REACHED.*of 1\.0 KiB on disk/s)
+  await produce(folder, 'a', 6)
+  await succeed(['deploy', file, '--disk', '1g', '--no-check', ...data])
+  await sumIs(folder, 'a', 7)
+  expect(await status()).toMatch(/running.*of 1\.0 GiB on disk/s)
+})
+
 test('a container that is started by hand shares the tasks of a deployed job', { timeout: TIMEOUT_MS }, async () => {
   const folder = userFolder()
   const data = await summing(folder)

@@ -63,7 +63,7 @@ const drain = () => {
   draining.catch(() => undefined)
   return draining
 }
-const actions = async () => (await node.history('counts')).map(({ action }) => action)
+const actions = async () => (await node.history('counts')).history.map(({ action }) => action)
 const finish = (container: FakeContainer) => {
   container.reports.next({ kind: 'finished' })
   container.fail(null)

@@ -1,3 +1,4 @@
+import type { PlannedStart } from '@millrace/core'
 import type { ContainerProcess, ContainerReport, ContainerSpec } from '@millrace/runtime'
 import { Subject } from 'rxjs'
 
@@ -26,6 +27,12 @@ export class FakeContainer implements ContainerProcess {
 
   run(): void {
     this.reports.next({ kind: 'running', url: `http://127.0.0.1:${this.pid}`, address: `unix:/${this.pid}` })
+  }
+
+  /** Reports a plan, and ends. */
+  plan(planned: PlannedStart): void {
+    this.reports.next({ kind: 'planned', planned })
+    this.#finish(null)
   }
 
   fail(error: End['error']): void {
@@ -60,7 +67,8 @@ export class FakeContainers {
 
   readonly start = (spec: ContainerSpec): FakeContainer => {
     if (spec.artefact === this.refuse) throw new Error('no memory')
-    const container = new FakeContainer(spec, this.all.length + 1)
+    const running = this.all.filter(({ spec }) => !spec.planOnly)
+    const container = new FakeContainer(spec, running.length + 1)
     this.all.push(container)
     // A process reports after it was started.
     setImmediate(() => this.behave(container))

@@ -5,7 +5,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { encodeArtefact } from '@millrace/runtime'
 import { expect, test } from 'vitest'
 import { repository } from '../structure/source-files.ts'
-import { ADMIN, countsArtefact, servedNode } from './served-node.ts'
+import { ADMIN, countsArtefact, planOfCounts, servedNode } from './served-node.ts'
 
 /** An example: a request, a body if it is a change, a blank line, the status, the answer. */
 const EXAMPLE = /```http\n(GET|POST) (\S+)\n(\{.*?\}\n)?\n(\d{3})\n(.*?)```/gs
@@ -44,7 +44,10 @@ test('the reference reports what a node answers, request after request', async (
     url: 'http://127.0.0.1:4700',
     disk: { freeBytes: 180_000_000_000, totalBytes: 250_000_000_000 },
   })
-  const { admin, server } = await servedNode({ env: stillEnv(), about }, HEALTHY_MS)
+  const { admin, server, containers } = await servedNode({ env: stillEnv(), about }, HEALTHY_MS)
+  const text = 'Stores\n  + counts  new: counts from the start of topic numbers on\n\n…'
+  const planned = { plan: await planOfCounts(), text }
+  containers.behave = (container) => (container.spec.planOnly ? container.plan(planned) : container.run())
   const id = await admin.upload(encodeArtefact(countsArtefact()))
   const named = ofNode.replaceAll(ID.exec(ofNode)?.[1] ?? '', id)
   const examples = [...named.matchAll(EXAMPLE)]

@@ -62,7 +62,10 @@ test('a log that cannot copy topics has no savepoints, and the client gets the r
   await expect(admin.deleteSavepoint('counts', 's')).rejects.toMatchObject({ code: 'SAVEPOINT_MISSING' })
   await expect(admin.deleteSavepoint('counts', '')).rejects.toMatchObject({ code: 'BAD_NAME' })
   expect(await send('/jobs/counts/savepoint', { ...POST, token: READ })).toEqual([401, 'TOKEN_REFUSED'])
-  expect(await send('/jobs/counts/rewind', { ...POST, token: ADMIN, body: '{"to":"7"}' })).toEqual([400, 'BAD_REQUEST'])
+  expect(await send('/jobs/counts/rewind', { ...POST, token: ADMIN, body: '{"to":"7"}' })).toEqual([
+    400,
+    'BAD_POSITION',
+  ])
   await expect(admin.rewind('counts')).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
   await expect(admin.restoreSavepoint('counts', 's')).rejects.toMatchObject({ code: 'SAVEPOINT_MISSING' })
 })

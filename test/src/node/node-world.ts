@@ -92,7 +92,7 @@ export class NodeWorld {
 
   /** What was done to the job. */
   async actions(): Promise<readonly string[]> {
-    return (await this.node.history('counts')).map(({ action }) => action)
+    return (await this.node.history('counts')).history.map(({ action }) => action)
   }
 
   async close(): Promise<void> {

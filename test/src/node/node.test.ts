@@ -18,7 +18,7 @@ test('a deployed job runs in as many containers as were requested, and goes on w
   await world.restart()
   expect(world.containers.artefacts).toEqual([id, id])
   expect(world.node.job('counts').phase).toBe('running')
-  expect(await world.node.history('counts')).toMatchObject([
+  expect((await world.node.history('counts')).history).toMatchObject([
     { action: 'deploy', by: 'ann@laptop', why: 'as asked' },
     { action: 'deployed', by: 'node' },
   ])

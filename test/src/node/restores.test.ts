@@ -10,6 +10,7 @@ import {
   listSavepoints,
   makeArtefact,
   Node,
+  parseRewindPlace,
   startContainer,
 } from '@millrace/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -106,7 +107,7 @@ async function counted(): Promise<unknown> {
 
 const savepoints = () => ({ ...run(), job: 'counts', data: directory })
 
-const actions = async () => (await node.history('counts')).map(({ action }) => action)
+const actions = async () => (await node.history('counts')).history.map(({ action }) => action)
 
 test('a job is stopped, set back and started again, and a stopped job stays stopped', async () => {
   await count(3)
@@ -130,7 +131,7 @@ test('a job is stopped, set back and started again, and a stopped job stays stop
 test('a job is rewound to the start of its inputs, where it may also have other stores', async () => {
   await count(3)
   const steps: string[] = []
-  const report = await node.rewind('counts', {}, ANN, (step) => steps.push(step))
+  const report = await node.rewind('counts', { to: { kind: 'start' } }, ANN, (step) => steps.push(step))
   expect(report.phase).toBe('running')
   expect(steps.at(-1)).toBe('Sets the job back to the start of its inputs')
   expect(await counted()).toBeUndefined()
@@ -139,6 +140,64 @@ test('a job is rewound to the start of its inputs, where it may also have other 
   expect(await counted()).toBe(3)
   expect(await stores()).toEqual(['counts', 'sums'])
   expect((await actions()).filter((action) => action.startsWith('rew'))).toEqual(['rewind', 'rewound'])
+})
+
+const to = (text: string) => ({ to: parseRewindPlace(text) })
+
+test('a rewind states what it does before the job is stopped, and a dry run does no more', async () => {
+  await count(8)
+  const steps: string[] = []
+  await node.rewind('counts', { ...to('numbers/0=3'), dryRun: true }, ANN, (step) => steps.push(step))
+  expect(steps).toEqual([
+    'Goes back in numbers/0 from offset 8 to 3',
+    'Drops the state: it is computed from the records from there on',
+    'Appends nothing to the outputs for records that were processed before',
+  ])
+  expect(await actions()).toEqual(['deploy', 'deployed'])
+  expect(containers.alive.map(({ stopRequested }) => stopRequested)).toEqual([false])
+  const kept: string[] = []
+  const report = await node.rewind('counts', { ...to('numbers/0=3'), keepState: true }, ANN, (step) => kept.push(step))
+  expect(report.phase).toBe('running')
+  expect(kept.slice(1)).toEqual([
+    'Keeps the state: what is processed again has its effect on the state again, so counts and sums have it twice',
+    'Appends nothing to the outputs for records that were processed before',
+    'Stops the job',
+    'Sets the job back to this place',
+  ])
+  expect(await counted()).toBe(3)
+})
+
+test('a rewind that would skip records is refused while the job runs, which goes on', async () => {
+  await count(3)
+  await node.rewind('counts', to('start'), ANN, () => undefined)
+  await expect(node.rewind('counts', to('numbers/0=2'), ANN, () => undefined)).rejects.toMatchObject({
+    code: 'REWIND_REFUSED',
+    message: expect.stringContaining('use --skip'),
+  })
+  expect(containers.alive.map(({ stopRequested }) => stopRequested)).toEqual([false])
+  await node.rewind('counts', { ...to('numbers/0=2'), skip: true }, ANN, () => undefined)
+  await count(2)
+  expect(await counted()).toBe(5)
+})
+
+test('a rewind to an offset that fails in the middle is finished by the next node', async () => {
+  await count(8)
+  diskFails = true
+  await expect(node.rewind('counts', to('numbers/0=3'), ANN, () => undefined)).rejects.toMatchObject({
+    code: 'LOG_WRITE_FAILED',
+  })
+  expect(node.job('counts')).toMatchObject({ phase: 'failed' })
+  diskFails = false
+  await node.close()
+  node = await open()
+  await node.start('counts', ANN)
+  const container = await startContainer(run())
+  await container.caughtUp()
+  const [view] = container.views
+  expect(view?.completeFrom).toEqual({ numbers: { 0: 3 } })
+  const entry = await view?.parts[0]?.store.range({ limit: 10 })
+  expect(entry?.entries.map(({ value }) => value)).toEqual([5])
+  await container.stop()
 })
 
 test('a savepoint that does not exist is refused, and the job goes on', async () => {

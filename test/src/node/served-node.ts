@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NodeClient } from '@millrace/client'
 import { memoryLog } from '@millrace/connectors/memory'
-import { type Env, job, json, stream, string, topic } from '@millrace/core'
+import { type Env, type JobPlan, job, json, stream, string, topic } from '@millrace/core'
 import { nodeEnv, socketFetch } from '@millrace/core/node'
 import {
   type Artefact,
@@ -13,6 +13,7 @@ import {
   makeArtefact,
   Node,
   type NodeServerOptions,
+  planJob,
   startNodeServer,
 } from '@millrace/runtime'
 import { onTestFinished } from 'vitest'
@@ -23,9 +24,21 @@ export const ADMIN = 'a-token-for-changes-0123'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
 
+const counts = job('counts', stream(numbers).groupByKey().count('counts'))
+
+/** What a first start of the job `counts` would change, if there is the topic `numbers`. */
+export async function planOfCounts(): Promise<JobPlan> {
+  const log = memoryLog(nodeEnv())
+  try {
+    await log.admin.createTopic('numbers')
+    return await planJob(counts, { log, env: nodeEnv() })
+  } finally {
+    await log.close()
+  }
+}
+
 /** An artefact of the job `counts`, with this code. */
 export function countsArtefact(code = 'export default 1'): Artefact {
-  const counts = job('counts', stream(numbers).groupByKey().count('counts'))
   const contents = new Map([
     ['job.mjs', Buffer.from(code)],
     ['job.mjs.map', Buffer.from('{}')],

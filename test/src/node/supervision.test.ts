@@ -60,7 +60,7 @@ test('a fault of the node during a deploy is reported, and the deploy is undone'
     code: 'DEPLOY_FAILED',
     message: expect.stringContaining('no memory'),
   })
-  expect((await world.node.history('counts')).at(-1)).toMatchObject({
+  expect((await world.node.history('counts')).history.at(-1)).toMatchObject({
     action: 'undone',
     error: { code: 'INTERNAL_ERROR' },
   })
@@ -146,7 +146,7 @@ test('a job that is scaled by its lag gets containers while it is behind, with t
     await world.turns()
   }
   expect(world.containers.alive).toHaveLength(2)
-  expect((await world.node.history('counts')).at(-1)).toMatchObject({
+  expect((await world.node.history('counts')).history.at(-1)).toMatchObject({
     action: 'scale',
     by: 'node',
     why: 'The lag is 150000 records, at 0 records per second',
@@ -176,6 +176,7 @@ test.each([
   ['auto', { min: 0, max: 1 }],
   ['auto', { min: 1, max: 65 }],
   ['heapBytesMax', 1024],
+  ['diskBytesMax', 0],
 ])('the setting %s = %j is rejected, and nothing is recorded', async (name, value) => {
   const id = await world.artefact('one')
   const deploying = world.node.deploy({ artefact: id, settings: { [name]: value } }, ANN, world.onProgress)

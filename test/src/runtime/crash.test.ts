@@ -1,8 +1,12 @@
 import { rmSync } from 'node:fs'
 import { job, json, stream, string, topic, tumbling } from '@millrace/core'
 import { expect, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld } from './job-world.ts'
+
+/** How often a run is cut off. */
+const CUTS = trials(12)
 
 interface Flight {
   readonly origin: string
@@ -78,8 +82,8 @@ for (const point of COMMIT_POINTS) {
       const guarantee = guaranteeAt(point)
       const records = makeFlights(4000)
       let produced = 0
-      for (let countdown = 1; countdown <= 12; countdown++) {
-        const upTo = Math.min(records.length, Math.round((records.length * countdown) / 12))
+      for (let countdown = 1; countdown <= CUTS; countdown++) {
+        const upTo = Math.min(records.length, Math.round((records.length * countdown) / CUTS))
         await world.produce('flights', flights.value, records.slice(produced, upTo))
         produced = upTo
         const log = cutLog(world.log, point, 1 + (countdown % 5))

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type MemoryLog, memoryLog } from '@millrace/connectors/memory'
+import type { JobPlan } from '@millrace/core'
 import {
   describe,
   float64,
@@ -20,7 +21,7 @@ import {
   tumbling,
 } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
-import { type JobPlan, planJob, startContainer } from '@millrace/runtime'
+import { planJob, startContainer } from '@millrace/runtime'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'

@@ -5,11 +5,12 @@ import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbli
 import { partitionOf } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import {
+  parseRewindPlace,
   planRescale,
   rescaleTopic,
   restoreSavepoint,
   resumeRestore,
-  rewindToStart,
+  rewind,
   takeSavepoint,
 } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
@@ -267,7 +268,8 @@ test('a topic is not rescaled while a job that reads it is being set back, until
     const env = dyingEnv(() => left-- <= 0)
     const log = await openFileLog({ directory: world.directory, env, durability: 'os' }).catch(() => undefined)
     if (log === undefined) continue
-    await rewindToStart({ ...optionsOf(world, env, log), job: 'shop' }).catch(() => undefined)
+    const place = { ...optionsOf(world, env, log), job: 'shop' }
+    await rewind(place, { to: parseRewindPlace('start') }).catch(() => undefined)
     await log.close().catch(() => undefined)
   }
   await expect(rescaleTopic(optionsOf(world), 'numbers', 3)).rejects.toMatchObject({ code: 'RESTORE_UNFINISHED' })
@@ -276,6 +278,25 @@ test('a topic is not rescaled while a job that reads it is being set back, until
   await rescaleTopic(optionsOf(world), 'numbers', 3)
   await world.runToEnd(made)
   await check(world, made, 50)
+})
+
+test('a job that was made to skip records is not set back unless it may repeat its outputs', async () => {
+  const world = await openWorld(1)
+  const made = countingJob(false)
+  await produce(world, 0, 20)
+  await world.runToEnd(made)
+  await produce(world, 20, 20)
+  await rewind({ ...optionsOf(world), job: 'shop' }, { to: parseRewindPlace('numbers/0=30'), skip: true })
+  await world.runToEnd(made)
+  await expect(rescaleTopic(optionsOf(world), 'numbers', 3)).rejects.toThrow(
+    expect.objectContaining({
+      code: 'OUTPUTS_UNKNOWN',
+      message: expect.stringMatching(/skip numbers\/0 from offset 20 to 30/),
+    }),
+  )
+  await rescaleTopic(optionsOf(world), 'numbers', 3, { repeatOutputs: true })
+  await world.runToEnd(made)
+  expect((await readAll(world, 'passed')).length).toBe(30 + 40)
 })
 
 test('a job whose windows have closed is not set back unless it may repeat its outputs', async () => {

@@ -1,15 +1,16 @@
 import { openFileLog } from '@millrace/connectors/file'
 import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbling, windowed } from '@millrace/core'
-import { nodeEnv } from '@millrace/core/node'
-import { resetJob, restoreSavepoint, resumeRestore, rewindToStart, takeSavepoint } from '@millrace/runtime'
+import { resetJob, restoreSavepoint, resumeRestore, rewind, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
+import { crashingEnv } from './crashing-env.ts'
 import { JobWorld } from './job-world.ts'
 
 const KEYS = 7
 const WINDOW_MS = 50
 const GRACE_MS = 20
+const TO_START = { to: { kind: 'start' } } as const
 const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? trials(12))
 
 const numbers = topic('numbers', { key: string(), value: int64() })
@@ -99,7 +100,7 @@ class Trial {
     if (name === undefined) return
     const setBack =
       this.random() < 0.25
-        ? (options = this.options()) => rewindToStart(options)
+        ? (options = this.options()) => rewind(options, TO_START)
         : (options = this.options()) => restoreSavepoint(options, name)
     if (this.random() < 0.5) {
       await setBack()
@@ -234,7 +235,7 @@ test('after a reset, a savepoint is restored only if outputs may be repeated, an
 
 test('a job that has never run is not rewound', async () => {
   const trial = new Trial(await worldFor(1), seededRandom(1), 1, countingJob(false))
-  await expect(rewindToStart(trial.options())).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+  await expect(rewind(trial.options(), TO_START)).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
 })
 
 test('a job that runs is not set back', async () => {
@@ -246,48 +247,3 @@ test('a job that runs is not set back', async () => {
   await expect(restoreSavepoint(trial.options(), 's0')).rejects.toMatchObject({ code: 'JOB_RUNNING' })
   await container.stop()
 })
-
-/** An environment in which, from the call that changes the disk and crashes on, no call changes anything. */
-function crashingEnv(crashes: () => boolean): Env {
-  const env = nodeEnv()
-  const { files } = env
-  let crashed = false
-  const check = () => {
-    crashed ||= crashes()
-    if (crashed) throw Object.assign(new Error('EIO: the process has crashed'), { code: 'EIO' })
-  }
-  return {
-    ...env,
-    files: {
-      ...files,
-      open: (path, mode) => {
-        if (mode !== 'read') check()
-        return files.open(path, mode)
-      },
-      makeDirectory: (path) => {
-        check()
-        files.makeDirectory(path)
-      },
-      link: (path, name) => {
-        check()
-        files.link(path, name)
-      },
-      rename: (from, to) => {
-        check()
-        files.rename(from, to)
-      },
-      remove: (path) => {
-        check()
-        files.remove(path)
-      },
-      removeTree: (path) => {
-        check()
-        files.removeTree(path)
-      },
-      syncDirectory: async (path) => {
-        check()
-        await files.syncDirectory(path)
-      },
-    },
-  }
-}

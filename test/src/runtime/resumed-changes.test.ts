@@ -1,5 +1,5 @@
 import { int64, job, type Serde, string, table, topic } from '@millrace/core'
-import { type Container, restoreSavepoint, rewindToStart, startViewServer, takeSavepoint } from '@millrace/runtime'
+import { type Container, restoreSavepoint, rewind, startViewServer, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { JobWorld } from './job-world.ts'
@@ -199,7 +199,7 @@ test('what compaction has removed is not passed over: its client begins again', 
 
 test.each([
   ['restored from a savepoint', (trial: Trial) => restoreSavepoint(trial.options, 'before')],
-  ['rewound to the start', (trial: Trial) => rewindToStart(trial.options)],
+  ['rewound to the start', (trial: Trial) => rewind(trial.options, { to: { kind: 'start' } })],
 ])('a client of a job that was %s begins again, although the offsets are there', async (_, setBack) => {
   const trial = await Trial.open(9)
   const client = new ResumingClient()

@@ -52,6 +52,8 @@ export class ResumingClient {
             open = []
             if (reset !== undefined) this.resets.push(reset)
             this.#reading = this.#readAll(view)
+            // It may be of an earlier moment than the changes that come meanwhile.
+            await this.#reading
           }
           if (id === undefined) continue
           for (const each of open) this.#take(each.key, each.value)

@@ -1,4 +1,4 @@
-import type { JobPlan } from '@millrace/runtime'
+import type { JobPlan } from '@millrace/core'
 import { lossText } from '../jobs/plan-text.ts'
 import { counted } from '../terminal/amounts.ts'
 import { readChoice } from '../terminal/choice.ts'

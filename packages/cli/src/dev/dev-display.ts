@@ -1,5 +1,4 @@
-import type { JobStatus, RestoreProgress } from '@millrace/core'
-import type { JobPlan, StoreFate } from '@millrace/runtime'
+import type { JobPlan, JobStatus, RestoreProgress, StoreFate } from '@millrace/core'
 import { dataArgument } from '../data-option.ts'
 import { withOptionNames } from '../option-names.ts'
 import { counted } from '../terminal/amounts.ts'

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { JobPlan } from '@millrace/runtime'
+import type { JobPlan } from '@millrace/core'
 import { canChoose } from '../terminal/choice.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'

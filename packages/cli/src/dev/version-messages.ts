@@ -1,5 +1,4 @@
-import type { JobStatus, RestoreProgress } from '@millrace/core'
-import type { JobPlan } from '@millrace/runtime'
+import type { JobPlan, JobStatus, RestoreProgress } from '@millrace/core'
 
 /** What a version of a job is started with, once its author has agreed to what is lost. */
 export interface StartOrder {

@@ -5,9 +5,10 @@ import { checkNode } from './node.ts'
 const ANNOUNCED = { pid: 4711, url: 'http://127.0.0.1:4700' }
 const ERROR = { code: 'CONTAINER_ENDED', message: 'The container ended with SIGKILL' } as const
 
-function report(phase: JobReport['phase'], error: JobReport['error'] = null): JobReport {
-  const deployment = {} as JobReport['deployment']
-  return { job: 'orders', phase, operation: null, deployment, containers: [], lag: 0, recordsPerSecond: 0, error }
+function report(phase: JobReport['phase'], error: JobReport['error'] = null, diskBytes = 0): JobReport {
+  const deployment = { release: { settings: { diskBytesMax: 1000 } } } as JobReport['deployment']
+  const nothing = { operation: null, containers: [], lag: 0, recordsPerSecond: 0 }
+  return { ...nothing, job: 'orders', phase, deployment, error, diskBytes }
 }
 
 test('a data directory without a node is fine', () => {
@@ -24,6 +25,15 @@ test.each([
   const [node, job] = checkNode({ announced: ANNOUNCED, state: 'running', jobs: [report(phase, ERROR)] })
   expect(node).toMatchObject({ status: 'ok', what: expect.stringContaining('1 job') })
   expect(job).toMatchObject({ status, what: expect.stringMatching(what) })
+})
+
+test('a deployed job that is near its limit of room is a warning', () => {
+  const [, job] = checkNode({ announced: ANNOUNCED, state: 'running', jobs: [report('running', null, 900)] })
+  expect(job).toMatchObject({
+    status: 'warning',
+    what: expect.stringContaining('900 B on disk'),
+    advice: expect.stringContaining('--disk'),
+  })
 })
 
 test.each([

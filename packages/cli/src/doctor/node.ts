@@ -1,4 +1,5 @@
 import { type JobReport, MillraceError } from '@millrace/core'
+import { diskWarning } from '../node/disk-warning.ts'
 import { runningNode } from '../node/find-node.ts'
 import { announcedNode, type NodeAnnouncement } from '../node/node-files.ts'
 import { counted } from '../terminal/amounts.ts'
@@ -56,13 +57,15 @@ export function checkNode({ announced, state, jobs }: NodeFacts): Finding[] {
   return [warning({ check, what, where, advice })]
 }
 
-function ofJob({ job, phase, error }: JobReport): Finding {
+function ofJob(report: JobReport): Finding {
+  const { job, phase, error } = report
   const check = `Deployed ${job}`
   const reason = error === null ? '' : `: ${error.code}: ${error.message}`
   if (phase === 'failed') {
     const advice = `"millrace logs ${job}" has more. Correct the cause, and run "millrace start ${job}".`
     return problem({ check, what: `it was given up${reason}`, advice })
   }
-  if (phase !== 'degraded') return ok(check, `it is ${phase}`)
+  const nearLimit = diskWarning(report)
+  if (phase !== 'degraded') return nearLimit ? warning({ check, ...nearLimit }) : ok(check, `it is ${phase}`)
   return warning({ check, what: `some of its containers do not run${reason}`, advice: `See "millrace status ${job}".` })
 }

@@ -1,7 +1,7 @@
 import type { RefusedError } from '@millrace/core'
+import { isoTime } from '@millrace/core/internal'
 import { InvalidArgumentError, Option } from 'commander'
 import { badInput } from '../input-error.ts'
-import { isoTime } from '../values.ts'
 import { NumberText } from './field-time.ts'
 import {
   EVENT_TIME_MS_MAX,

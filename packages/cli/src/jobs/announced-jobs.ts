@@ -42,8 +42,8 @@ export function announceJob(data: string, announced: AnnouncedJob): { withdraw()
 
 /**
  * The processes that run a job on a data directory: the job of that name, or without a name the only job. If the name means
- * several versions, only one of them may run. A killed process leaves its file behind, so a request to each process checks
- * that it runs. Throws `JOB_NOT_RUNNING` if no such job runs, `BAD_INPUT` if one of several must be chosen.
+ * several versions, only one of them may run. A killed process leaves its file behind until the next
+ * one starts, so a request to each process checks that it runs. Throws `JOB_NOT_RUNNING` if no such job runs, `BAD_INPUT` if one of several must be chosen.
  */
 export async function findRunningJob(data: string, name: string | undefined): Promise<readonly RunningProcess[]> {
   const announced = announcedJobs(data).filter(({ job }) => name === undefined || isMeant(job, name))

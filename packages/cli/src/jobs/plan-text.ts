@@ -1,4 +1,4 @@
-import type { JobPlan, PlannedStore, PlannedTopic } from '@millrace/runtime'
+import type { JobPlan, PlannedStore, PlannedTopic } from '@millrace/core'
 import { countsFrom } from '@millrace/runtime'
 import { counted } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { describe, type Job, type JobDescription, type Log, RefusedError } from '@millrace/core'
+import { describe, type Job, type JobDescription, type JobPlan, type Log, RefusedError } from '@millrace/core'
 import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import { Command } from 'commander'
@@ -61,22 +61,27 @@ export interface PlanRequest extends DataOptions {
  * which the start would be refused.
  */
 export async function printPlan(io: Io, job: Job, options: PlanRequest, before?: JobDescription): Promise<void> {
-  const [{ planJob }, { planText }] = await Promise.all([import('@millrace/runtime'), import('./plan-text.ts')])
-  const log = await openIfThere(options.data)
+  const [made, { planText }] = await Promise.all([makePlan(job, options, before), import('./plan-text.ts')])
+  const shown = options.json === true ? jsonLine(io, made) : planText(made, io.colors)
+  io.stdout.write(`${shown}\n`)
+  const [first, ...others] = made.refusals
+  if (first === undefined) return
+  const messages = [first.message, ...others.map(({ code, message }) => `${code}: ${message}`)]
+  throw new RefusedError(first.code, messages.join('\n'), { job: made.job })
+}
+
+/** What a start of the job would change. `before`: as for `printPlan`. */
+export async function makePlan(
+  job: Job,
+  { data, acceptLoss }: Omit<PlanRequest, 'json'>,
+  before?: JobDescription,
+): Promise<JobPlan> {
+  const { planJob } = await import('@millrace/runtime')
+  const log = await openIfThere(data)
   try {
-    const former = before ?? (await deployedDescription(options.data, log, versionedName(job)))
-    const made = await planJob(job, {
-      log,
-      env: nodeEnv(),
-      acceptLoss: options.acceptLoss,
-      ...(former !== undefined && { before: former }),
-    })
-    const shown = options.json === true ? jsonLine(io, made) : planText(made, io.colors)
-    io.stdout.write(`${shown}\n`)
-    const [first, ...others] = made.refusals
-    if (first === undefined) return
-    const messages = [first.message, ...others.map(({ code, message }) => `${code}: ${message}`)]
-    throw new RefusedError(first.code, messages.join('\n'), { job: made.job })
+    const former = before ?? (await deployedDescription(data, log, versionedName(job)))
+    const known = former !== undefined && { before: former }
+    return await planJob(job, { log, env: nodeEnv(), acceptLoss, ...known })
   } finally {
     await log.close()
   }

@@ -14,7 +14,7 @@ export type MessageToNode =
  */
 export const CHANNEL_VARIABLE = 'MILLRACE_CHANNEL'
 
-const KINDS: readonly unknown[] = ['waiting', 'restoring', 'running', 'status', 'finished', 'line', 'failed']
+const KINDS: readonly unknown[] = ['waiting', 'restoring', 'running', 'status', 'finished', 'planned', 'line', 'failed']
 
 /** Whether a message is one of these: a job may send its own messages to its parent. */
 export function isReport(message: unknown): message is MessageToNode {

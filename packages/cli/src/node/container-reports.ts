@@ -1,3 +1,4 @@
+import type { PlannedStart } from '@millrace/core'
 import type { RunOptions, ServedJob } from '@millrace/runtime'
 import { JobDisplay } from '../jobs/job-display.ts'
 import { withCode } from '../report-error.ts'
@@ -32,6 +33,11 @@ export class NodeReport implements ContainerReporter {
   running({ url, status }: ServedJob, address: string): void {
     this.#send({ kind: 'running', url, address })
     status.subscribe((each) => this.#send({ kind: 'status', status: each }))
+  }
+
+  /** It only plans, and has nothing more to do. */
+  planned(planned: PlannedStart): void {
+    this.#send({ kind: 'planned', planned }, () => this.#disconnect())
   }
 
   ended(byItself: boolean): void {

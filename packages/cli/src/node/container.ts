@@ -3,8 +3,10 @@ import type { Job, Log } from '@millrace/core'
 import { versionedName } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
+import pc from 'picocolors'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
 import { jobServer } from '../jobs/job-server.ts'
+import { makePlan, printPlan } from '../jobs/plan.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { portNumber, positiveDurationMs, wholeNumber } from '../values.ts'
@@ -18,6 +20,7 @@ interface ContainerCommandOptions extends DataOptions {
   readonly acceptLoss: readonly string[]
   readonly standbys: number
   readonly untilEnd?: boolean
+  readonly plan?: boolean
   readonly allowOrigin: readonly string[]
 }
 
@@ -40,6 +43,7 @@ export function containerCommand(io: Io): Command {
     .option('--standbys <number>', 'as in "millrace run"', wholeNumber, 0)
     .addOption(repeatable('--accept-loss <store>', 'a store that starts empty if it cannot continue; may be repeated'))
     .option('--until-end', 'process what is in the topics now, commit, and exit')
+    .option('--plan', 'show what its start would change, as "millrace plan" does, and exit')
     .addOption(dataOption())
     .addHelpText(
       'after',
@@ -67,6 +71,7 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
     ])
     const job = await importArtefact(artefactDirectory(resolve(options.data), artefact))
     if (signal.aborted) return
+    if (options.plan === true) return await plan(io, job, options, report)
     const log = await openLog(options.data)
     try {
       await runContainer(
@@ -86,6 +91,12 @@ async function container(io: Io, artefact: string, options: ContainerCommandOpti
     await report?.failed(error)
     throw error
   }
+}
+
+async function plan(io: Io, job: Job, options: ContainerCommandOptions, report: NodeReport | undefined): Promise<void> {
+  if (report === undefined) return printPlan(io, job, options)
+  const [made, { planText }] = await Promise.all([makePlan(job, options), import('../jobs/plan-text.ts')])
+  report.planned({ plan: made, text: planText(made, pc.createColors(false)) })
 }
 
 async function runContainer(

@@ -21,6 +21,7 @@ interface DeployCommandOptions extends DataOptions, WhyOptions {
   readonly guarantee?: JobSettings['guarantee']
   readonly commitInterval?: number
   readonly heap?: number
+  readonly disk?: number
   readonly standbys?: number
   readonly acceptLoss: readonly string[]
   readonly start?: boolean
@@ -73,6 +74,11 @@ function withOptions(command: Command): Command {
       wholeNumber,
     )
     .option('--heap <size>', "the limit of each container's heap, such as 512m (default: Node's)", sizeBytes)
+    .option(
+      '--disk <size>',
+      'stop the job when its own topics and its state take this much, such as 20g (default: as before, or no limit)',
+      sizeBytes,
+    )
     .addOption(repeatable('--accept-loss <store>', 'a store that may lose what it holds; may be repeated'))
     .option('--dry-run', 'print what would change, as "millrace plan" does, and change nothing')
     .addOption(whyOption())
@@ -115,6 +121,7 @@ function settingsIn({
   guarantee,
   commitInterval,
   heap,
+  disk,
   standbys,
 }: DeployCommandOptions): Partial<JobSettings> {
   return {
@@ -122,6 +129,7 @@ function settingsIn({
     ...(guarantee !== undefined && { guarantee }),
     ...(commitInterval !== undefined && { commitIntervalMs: commitInterval }),
     ...(heap !== undefined && { heapBytesMax: heap }),
+    ...(disk !== undefined && { diskBytesMax: disk }),
     ...(standbys !== undefined && { standbys }),
   }
 }

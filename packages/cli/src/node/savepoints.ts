@@ -1,6 +1,6 @@
 import type { Savepoint } from '@millrace/core'
 import { formatPosition } from '@millrace/core'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { type DataOptions, dataArgument, dataOption, jsonOption } from '../data-option.ts'
 import { bytes } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
@@ -14,7 +14,7 @@ interface SavepointOptions extends DataOptions, WhyOptions {
   readonly json?: boolean
 }
 
-interface RestoreOptions extends SavepointOptions {
+export interface RestoreOptions extends SavepointOptions {
   readonly repeatOutputs?: boolean
 }
 
@@ -74,31 +74,6 @@ Example:
         await node.restoreSavepoint(job, name, { ...changeOptions(io, options), repeatOutputs }),
         options,
       )
-    })
-}
-
-export function rewindCommand(io: Io): Command {
-  return new Command('rewind')
-    .description('Sets a job back to the start of its inputs, without any state: it computes everything again.')
-    .argument('<job>', 'the name of the job')
-    .addOption(new Option('--to <place>', 'where to: start').choices(['start']).makeOptionMandatory())
-    .option('--repeat-outputs', 'append again what was appended to the outputs')
-    .addOption(whyOption())
-    .addOption(jsonOption())
-    .addOption(dataOption())
-    .addHelpText(
-      'after',
-      `
-The job stops, and starts again if it ran. What it had processed before, it does not append again to topics that are not its own;
---repeat-outputs does. Take a savepoint first if you may want to go back.
-
-Example:
-  $ millrace rewind flight-delays --to start --why "delays were counted twice"`,
-    )
-    .action(async (job: string, options: RestoreOptions) => {
-      const node = await findNode(options.data)
-      const { repeatOutputs = false } = options
-      printChanged(io, await node.rewind(job, { ...changeOptions(io, options), repeatOutputs }), options)
     })
 }
 

@@ -16,9 +16,11 @@ const SPEC: ContainerSpec = {
     standbys: 1,
     commitIntervalMs: 250,
     heapBytesMax: 128 * 1024 * 1024,
+    diskBytesMax: null,
   },
   acceptLoss: ['totals', 'counts'],
   untilEnd: true,
+  planOnly: true,
 }
 
 let directory: string
@@ -47,7 +49,7 @@ test('a container is started with its settings, and its lines are reported with 
   expect(await container.ended).toEqual({ error: null })
   const [started, ...others] = reports.flatMap((report) => (report.kind === 'line' ? [report] : []))
   expect(JSON.parse(started?.text ?? '')).toEqual([
-    'container f00 --data /data --guarantee at-least-once --standbys 1 --commit-interval 250ms --accept-loss totals --accept-loss counts --until-end'.split(
+    'container f00 --data /data --guarantee at-least-once --standbys 1 --commit-interval 250ms --accept-loss totals --accept-loss counts --until-end --plan'.split(
       ' ',
     ),
     ['--max-old-space-size=128'],

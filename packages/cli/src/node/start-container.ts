@@ -93,7 +93,7 @@ function environment(): NodeJS.ProcessEnv {
   return { ...others, [CHANNEL_VARIABLE]: 'node' }
 }
 
-function argumentsOf(data: string, { artefact, settings, acceptLoss, untilEnd }: ContainerSpec): string[] {
+function argumentsOf(data: string, { artefact, settings, acceptLoss, untilEnd, planOnly }: ContainerSpec): string[] {
   const { guarantee, standbys, commitIntervalMs } = settings
   return [
     'container',
@@ -108,6 +108,7 @@ function argumentsOf(data: string, { artefact, settings, acceptLoss, untilEnd }:
     `${commitIntervalMs}ms`,
     ...acceptLoss.flatMap((store) => ['--accept-loss', store]),
     ...(untilEnd ? ['--until-end'] : []),
+    ...(planOnly ? ['--plan'] : []),
   ]
 }
 

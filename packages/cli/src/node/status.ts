@@ -5,6 +5,7 @@ import { bytes, counted, rate, seconds } from '../terminal/amounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { jsonLine, printable, printableLines } from '../terminal/printable.ts'
 import { printRows, type Row } from '../terminal/table.ts'
+import { diskWarning, roomText } from './disk-warning.ts'
 import { findNode } from './find-node.ts'
 import { shortId } from './short-id.ts'
 
@@ -51,12 +52,15 @@ export function printStatus(io: Io, report: JobReport): void {
   const doing = operation === null ? '' : ` (${operation} under way)`
   io.stdout.write(`${bold(printable(job))} is ${phaseColor(io, phase)}${doing}\n`)
   if (error !== null) io.stdout.write(`${red(`  ${error.code}:`)} ${printableLines(error.message)}\n`)
+  const warning = diskWarning(report)
+  if (warning !== undefined) io.stdout.write(`${red('  disk:')} ${warning.what}. ${warning.advice}\n`)
   for (const problem of problemsOf(containers)) io.stdout.write(`${red('  problem:')} ${printableLines(problem)}\n`)
   const { guarantee, commitIntervalMs } = release.settings
+  const room = roomText(report)
   io.stdout.write(
     dim(
       `  revision ${revision}, artefact ${shortId(release.artefact)}, ${guarantee}, a commit every ${commitIntervalMs} ms; ` +
-        `lag ${counted(lag, 'record')}, ${rate(recordsPerSecond)}\n`,
+        `lag ${counted(lag, 'record')}, ${rate(recordsPerSecond)}${room === undefined ? '' : `; ${room}`}\n`,
     ),
   )
   printRows(io, containers.map(containerRow), false)

@@ -1,5 +1,5 @@
+import { isoTime } from '@millrace/core/internal'
 import { InvalidArgumentError } from 'commander'
-import { isoTime } from '../values.ts'
 
 /** The place where a tail begins, in each partition. */
 export type TailStart =

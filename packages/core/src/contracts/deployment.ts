@@ -13,6 +13,8 @@ export interface JobSettings {
   readonly commitIntervalMs: number
   /** The limit of each container's JavaScript heap, bytes; null: Node's own limit. */
   readonly heapBytesMax: number | null
+  /** How much room the job's own topics and its local state may take together, bytes; null: no limit. */
+  readonly diskBytesMax: number | null
 }
 
 /** Something that a node can run: an artefact, and how. */

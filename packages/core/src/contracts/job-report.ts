@@ -69,6 +69,8 @@ export interface JobReport {
   /** Records in the job's inputs that are not processed yet, as its containers reported last. */
   readonly lag: number
   readonly recordsPerSecond: number
+  /** What the job's own topics and its local state took when they were measured last, bytes. Null: it has no limit, or was not measured yet. */
+  readonly diskBytes: number | null
   /** Why it failed, or why one of its containers failed last. */
   readonly error: StatedError | null
 }

@@ -1,4 +1,4 @@
-import { type Batch, json, NO_HEADERS, RefusedError } from '@millrace/core'
+import { type Batch, json, NO_HEADERS, type RecordGroup, RefusedError } from '@millrace/core'
 import type { Outputs } from '../task/outputs.ts'
 import type { Catalog } from './catalog.ts'
 import { type ReadFrom, readPartition } from './read-partition.ts'
@@ -51,6 +51,11 @@ export async function writeCatalog(
   nowMs: number,
 ): Promise<void> {
   const group = await outputs.openGroup(topic, 0)
-  group.append(nowMs, null, 0, 0, catalog, serde, NO_HEADERS)
+  appendCatalog(group, catalog, nowMs)
   await outputs.commit([group])
+}
+
+/** Adds a catalog to a group of its topic. */
+export function appendCatalog(group: RecordGroup, catalog: Catalog, nowMs: number): void {
+  group.append(nowMs, null, 0, 0, catalog, serde, NO_HEADERS)
 }

@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import type { Gap, Position } from '@millrace/core'
 import {
   durationText,
   type JobMeaning,
@@ -32,7 +32,16 @@ export interface CatalogRestore {
   readonly id: string
   /** How far the job had come each time that it was set back. A fence that the job has passed has no effect. */
   readonly fences: readonly Fence[]
+  /** Where a task that has no checkpoint begins to read an input, by topic. Topics and partitions that are missing: at their start. */
+  readonly beginnings?: Beginnings
+  /** Records that the job was made to skip: the fences do not know that nothing was appended for them. */
+  readonly skipped?: readonly Gap[]
 }
+
+/** By topic: its id, and offsets by partition. */
+export type Beginnings = Readonly<
+  Record<string, { readonly topicId: string; readonly offsets: Readonly<Record<string, number>> }>
+>
 
 export interface CatalogStore {
   readonly meaning: StoreMeaning

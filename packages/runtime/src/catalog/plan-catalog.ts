@@ -1,4 +1,4 @@
-import type { Position } from '@millrace/core'
+import type { Gap, Position } from '@millrace/core'
 import {
   dictionary,
   type JobMeaning,
@@ -38,14 +38,6 @@ export interface StoreProblem {
   readonly emptied: readonly string[]
 }
 
-/** Records of one partition that a store has missed. */
-export interface Gap {
-  readonly topic: string
-  readonly partition: number
-  readonly from: number
-  readonly to: number
-}
-
 export interface CatalogPlan {
   readonly catalog: Catalog
   /** The reasons to refuse the start. */
@@ -61,6 +53,7 @@ export interface CatalogPlan {
 /** The catalog of a job whose stores are no longer those of `before`, and the reasons to refuse it. */
 export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
   const { meaning, inputs, acceptLoss } = change
+  const starts = maximumPosition([change.starts, beginningsOf(before)])
   const stores = dictionary<CatalogStore>()
   const problems: StoreProblem[] = []
   const emptied: string[] = []
@@ -71,7 +64,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
     if (now === undefined) throw new Error(`Store ${name} has no meaning`)
     const known = before && ownValue(before.stores, name)
     const computedFrom = Object.fromEntries(input.stores.map((each) => [each, stores[each]?.incarnation ?? 1]))
-    const problem = problemOf(input, known, now, change, computedFrom)
+    const problem = problemOf(input, known, now, { ...change, starts }, computedFrom)
     if (problem === undefined && known !== undefined) {
       stores[name] = { ...known, removedAt: null }
       continue
@@ -81,10 +74,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
       incarnation: (known?.incarnation ?? 0) + 1,
       computedFrom,
       topics: topicsOf(input),
-      completeFrom: only(
-        maximumPosition(problem === undefined ? [change.starts] : [change.starts, change.processed]),
-        input.sources,
-      ),
+      completeFrom: only(maximumPosition(problem === undefined ? [starts] : [starts, change.processed]), input.sources),
       removedAt: null,
     }
     if (problem === undefined) continue
@@ -130,6 +120,12 @@ function problemOf(
   )
   if (changes.length + missed.length + emptied.length === 0) return undefined
   return { store, subtopology, changes, missed, emptied }
+}
+
+/** Where the job was made to begin to read its inputs. */
+function beginningsOf(before: Catalog | undefined): Position {
+  const beginnings = Object.entries(before?.restored?.beginnings ?? {})
+  return Object.fromEntries(beginnings.map(([topic, { offsets }]) => [topic, offsets]))
 }
 
 function topicsOf({ sources, repartitions }: StoreInputs): string[] {

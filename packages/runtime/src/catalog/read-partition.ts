@@ -30,7 +30,7 @@ export async function readPartition(
   if (start >= end) return
   const reader = log.openReader()
   try {
-    const batches = await reader.assign(topic, partition, from ?? start)
+    const batches = await reader.assign(topic, partition, start)
     while (batches.position < end) {
       const batch = batches.poll()
       if (batch !== undefined) {

@@ -1,6 +1,6 @@
-import { RefusedError } from '@millrace/core'
+import { type Gap, RefusedError } from '@millrace/core'
 import { amount, type Topology } from '@millrace/core/internal'
-import type { CatalogPlan, Gap, StoreProblem } from './plan-catalog.ts'
+import type { CatalogPlan, StoreProblem } from './plan-catalog.ts'
 
 /** Throws `JOB_INVALID` for names that no store of the job has. */
 export function requireStores({ job, subtopologies }: Topology, names: readonly string[]): void {

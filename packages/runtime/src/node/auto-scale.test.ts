@@ -9,6 +9,7 @@ const SETTINGS: JobSettings = {
   standbys: 0,
   commitIntervalMs: 100,
   heapBytesMax: null,
+  diskBytesMax: null,
 }
 
 function report(
@@ -34,6 +35,7 @@ function report(
     containers: [container],
     lag: 0,
     recordsPerSecond: 100,
+    diskBytes: null,
     error: null,
     ...others,
   }

@@ -1,6 +1,6 @@
 import type { Author, JobReport } from '@millrace/core'
 
-/** How often a node looks at the lag of the jobs that it scales. */
+/** How often a node looks at the lag of the jobs that it scales, and at the room that jobs with a limit take. */
 export const AUTO_LOOK_MS = 5_000
 /** A job is behind if its present rate would need longer than this for its lag. */
 const BEHIND_SECONDS = 10

@@ -1,4 +1,4 @@
-import type { JobSettings, JobStatus, LogLevel, RestoreProgress, StatedError } from '@millrace/core'
+import type { JobSettings, JobStatus, LogLevel, PlannedStart, RestoreProgress, StatedError } from '@millrace/core'
 import type { Observable } from 'rxjs'
 
 /** What a container's process is started with. */
@@ -13,6 +13,8 @@ export interface ContainerSpec {
   readonly acceptLoss: readonly string[]
   /** Whether it ends once everything that the inputs hold is processed. */
   readonly untilEnd: boolean
+  /** Whether it only reports what its start would change, and ends. */
+  readonly planOnly: boolean
 }
 
 /** What a container's process reports to the node. */
@@ -25,6 +27,8 @@ export type ContainerReport =
   | { readonly kind: 'status'; readonly status: JobStatus }
   /** It runs until the end, has processed and committed everything, and ends now. */
   | { readonly kind: 'finished' }
+  /** It only plans, and ends now. */
+  | { readonly kind: 'planned'; readonly planned: PlannedStart }
   /** What the job or Millrace prints. */
   | { readonly kind: 'line'; readonly level: LogLevel; readonly text: string }
 

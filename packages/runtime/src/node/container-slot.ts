@@ -99,7 +99,7 @@ export class ContainerSlot {
     else if (stopping) return
     else if (report.kind === 'waiting') this.#enter('waiting')
     else if (report.kind === 'running') this.#enter('running', { url: report.url, address: report.address })
-    else this.#takeRestore(report.progress)
+    else if (report.kind === 'restoring') this.#takeRestore(report.progress)
   }
 
   /** A container that runs restores the tasks that it gets later. */

@@ -1,9 +1,11 @@
+import type { Deployment } from '@millrace/core'
 import { catalogTopic } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { readCatalog } from '../catalog/catalog-topic.ts'
-import { restoreSavepoint } from '../savepoints/restore-savepoint.ts'
+import { restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { savepointDirectory, topicsIn } from '../savepoints/savepoint-directory.ts'
 import { deleteSavepoint, hasSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
+import { statedError } from './stated-error.ts'
 
 /** Takes the savepoint that the undoing of a deploy returns to. Undefined if the job has never run, or its log cannot copy topics. */
 export async function takeBeforeDeploy(options: SavepointsOptions, revision: number): Promise<string | undefined> {
@@ -27,6 +29,21 @@ export async function takeBeforeDeploy(options: SavepointsOptions, revision: num
 export async function returnIfChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<void> {
   if (savepoint !== undefined && (await haveStoresChanged(options, savepoint)))
     await restoreSavepoint(options, savepoint)
+}
+
+/** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
+export async function afterReturn(
+  options: SavepointsOptions,
+  deployment: Deployment,
+  savepoint: string | undefined,
+): Promise<Deployment> {
+  try {
+    await resumeRestore(options)
+    await returnIfChanged(options, savepoint)
+    return deployment
+  } catch (error) {
+    return { ...deployment, desired: 'failed', error: statedError(error) }
+  }
 }
 
 /** Whether a job's stores are other ones than those of a savepoint; false if the savepoint was deleted. */

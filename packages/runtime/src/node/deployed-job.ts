@@ -2,6 +2,7 @@ import {
   type Author,
   type Deployment,
   type DeploymentAction,
+  FatalError,
   type JobReport,
   type JobSettings,
   RefusedError,
@@ -10,9 +11,15 @@ import {
   type StatedError,
 } from '@millrace/core'
 import { readRestore } from '../savepoints/restore-file.ts'
-import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
+import { resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
-import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
+import {
+  afterReturn,
+  dropSavepoint,
+  haveStoresChanged,
+  returnIfChanged,
+  takeBeforeDeploy,
+} from './deploy-savepoints.ts'
 import type { DeployedJobOptions } from './deployed-job-options.ts'
 import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
@@ -20,7 +27,7 @@ import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
 import { nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
-import { setBackTo } from './set-back.ts'
+import { type SetBackPlace, setBackTo } from './set-back.ts'
 import { statedError } from './stated-error.ts'
 
 /** The author of what the node does by itself. */
@@ -58,7 +65,7 @@ export class DeployedJob {
   /** The job's condition; undefined if it is not deployed. */
   get report(): JobReport | undefined {
     if (this.#deployment === undefined) return undefined
-    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operations.present)
+    return reportOf(this.#deployment, this.#containers?.all ?? [], this.#operations.present, this.#options.disk.bytes)
   }
 
   /** Continues with what was recorded. A deploy that was not finished is undone. */
@@ -74,7 +81,7 @@ export class DeployedJob {
       const { savepoint, revision, ...others } = recorded
       const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
       // Before the deploy counts as undone: until then, the next node does it.
-      await this.#record('interrupted', await this.#afterReturn(undone, savepoint), NODE)
+      await this.#record('interrupted', await afterReturn(savepoints, undone, savepoint), NODE)
       await dropSavepoint(savepoints, savepoint)
     }
     if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
@@ -130,17 +137,6 @@ export class DeployedJob {
     onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
     await this.#end()
     await returnIfChanged(savepoints, savepoint)
-  }
-
-  /** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
-  async #afterReturn(deployment: Deployment, savepoint: string | undefined): Promise<Deployment> {
-    try {
-      await resumeRestore(this.#options.savepoints)
-      await returnIfChanged(this.#options.savepoints, savepoint)
-      return deployment
-    } catch (error) {
-      return { ...deployment, desired: 'failed', error: statedError(error) }
-    }
   }
 
   async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
@@ -199,29 +195,22 @@ export class DeployedJob {
     })
   }
 
-  /** Stops the job, sets it back to a savepoint or to the start of its inputs (null), and starts it again if it ran. */
-  async setBack(
-    savepoint: string | null,
-    how: RestoreSavepointOptions,
-    author: Author,
-    onProgress: (text: string) => void,
-  ): Promise<void> {
+  /** Stops the job, sets it back to a savepoint or to a place in its inputs, and starts it again if it ran. */
+  async setBack(place: SetBackPlace, author: Author, onProgress: (text: string) => void): Promise<void> {
     const { savepoints } = this.#options
-    await this.#exclusive(savepoint === null ? 'rewind' : 'restore savepoint', async () => {
-      const { action, done, place, run } = setBackTo(savepoints, savepoint, how)
+    await this.#exclusive('to' in place ? 'rewind' : 'restore savepoint', async () => {
+      const { action, done, savepoint, run } = await setBackTo(savepoints, place, onProgress)
       const before = this.#present
-      await this.#record(action, before, author, null, savepoint ?? undefined)
+      await this.#record(action, before, author, null, savepoint)
       onProgress('Stops the job')
       await this.#end()
       try {
-        onProgress(`Sets the job back to ${place}`)
         await run()
-        await this.#record(done, before, NODE, null, savepoint ?? undefined)
+        await this.#record(done, before, NODE, null, savepoint)
       } catch (error) {
         // The next change that is not a stop finishes it.
-        if (readRestore(savepoints) !== undefined) {
-          await this.#recordFailure(statedError(error))
-        } else if (before.desired === 'running') this.#run([])
+        if (readRestore(savepoints) !== undefined) await this.#recordFailure(statedError(error))
+        else if (before.desired === 'running') this.#run([])
         throw error
       }
       if (before.desired === 'running') await this.#run([]).settled()
@@ -248,6 +237,16 @@ export class DeployedJob {
       await this.#record('undeploy', undefined, author)
       await this.#end()
     })
+  }
+
+  /** Measures the room that the job takes, and ends it if that is more than it may, also if it is drained; called now and then. */
+  async checkDisk(): Promise<void> {
+    const deployment = this.#deployment
+    const containers = this.#containers
+    const error = deployment && (await this.#options.disk.look(deployment))
+    if (error === undefined || containers === undefined || containers !== this.#containers) return
+    this.#endDrain?.abort(error)
+    await this.#giveUp(containers, statedError(error))
   }
 
   /** Ends the operation that is under way, and the containers. What is recorded stays, so the next node undoes a deploy. */
@@ -291,7 +290,8 @@ export class DeployedJob {
     } catch (error) {
       if (this.#closing.signal.aborted) throw nodeClosing()
       await this.#end()
-      if (end.signal.aborted) throw error
+      // A stop records what it does.
+      if (end.signal.aborted && !(error instanceof FatalError)) throw error
       await this.#recordFailure(statedError(error))
       throw error
     } finally {
@@ -348,9 +348,10 @@ export class DeployedJob {
     onProgress('It failed. Undoes the change')
     await next.removeAll()
     const savepoint = trial.trial === null ? undefined : trial.savepoint
-    const undone = before && (await this.#afterReturn({ ...before, revision: trial.revision + 1 }, savepoint))
+    const { savepoints } = this.#options
+    const undone = before && (await afterReturn(savepoints, { ...before, revision: trial.revision + 1 }, savepoint))
     await this.#record('undone', undone, NODE, reason)
-    await dropSavepoint(this.#options.savepoints, savepoint)
+    await dropSavepoint(savepoints, savepoint)
     if (undone?.desired === 'running') {
       const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
       this.#containers = running

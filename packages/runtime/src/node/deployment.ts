@@ -17,4 +17,5 @@ export const DEFAULT_SETTINGS: JobSettings = {
   standbys: 0,
   commitIntervalMs: 100,
   heapBytesMax: null,
+  diskBytesMax: null,
 }

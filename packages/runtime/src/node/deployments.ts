@@ -8,14 +8,36 @@ import {
   readTopic,
 } from '@millrace/core'
 import { DEPLOYMENTS_TOPIC, deploymentsTopic } from './deployment.ts'
+import { HISTORY_RECORDS_MAX, HISTORY_STEP_MAX } from './limits.ts'
+
+/** Which part of a job's history is read. */
+export interface HistoryRequest {
+  /** So many changes at most, the latest. */
+  readonly limit: number
+  /** Only what is before this: `before` of a page. */
+  readonly before?: number
+}
+
+/** A part of a job's history. */
+export interface HistoryPage {
+  /** Oldest first. */
+  readonly history: readonly DeploymentEvent[]
+  /** For the page of earlier changes; null if there are none. That page may be empty, and have another one before it. */
+  readonly before: number | null
+}
+
+interface RecordedEvent {
+  readonly offset: number
+  readonly event: DeploymentEvent
+}
 
 /** The deployments in a log, by job; none if the log never had a node. */
 export async function readDeployments(log: Log): Promise<ReadonlyMap<string, Deployment>> {
   const present = new Map<string, Deployment>()
   if ((await log.admin.describeTopic(DEPLOYMENTS_TOPIC)) === undefined) return present
-  for (const { job, deployment } of await new Deployments(log).history()) {
-    if (deployment === null) present.delete(job)
-    else present.set(job, deployment)
+  for await (const { event } of events(log)) {
+    if (event.deployment === null) present.delete(event.job)
+    else present.set(event.job, event.deployment)
   }
   return present
 }
@@ -52,12 +74,39 @@ export class Deployments {
     await writer.close()
   }
 
-  /** Everything that was recorded, oldest first; of one job, or of all. */
-  async history(job?: string): Promise<readonly DeploymentEvent[]> {
-    const events: DeploymentEvent[] = []
-    for await (const { key, value, timestamp } of readTopic(this.#log, deploymentsTopic, { untilEnd: true })) {
-      if (value !== null && (job === undefined || key === job)) events.push({ ...value, job: key, atMs: timestamp })
+  /** The last changes of a job, or the last before an offset. It looks at `HISTORY_RECORDS_MAX` records at most. */
+  async history(job: string, { limit, before }: HistoryRequest): Promise<HistoryPage> {
+    const { start, end } = await this.#log.admin.offsets(DEPLOYMENTS_TOPIC, 0)
+    let to = Math.max(start, Math.min(before ?? end, end))
+    const oldest = Math.max(start, to - HISTORY_RECORDS_MAX)
+    const found: RecordedEvent[] = []
+    while (to > oldest && found.length < limit) {
+      const from = Math.max(oldest, to - HISTORY_STEP_MAX)
+      found.unshift(...(await this.#eventsOf(job, from, to)))
+      to = from
     }
-    return events
+    const [first, ...others] = found.slice(-limit)
+    const next = found.length > limit && first !== undefined ? first.offset : to
+    const history = first === undefined ? [] : [first, ...others].map(({ event }) => event)
+    return { history, before: next > start ? next : null }
+  }
+
+  async #eventsOf(job: string, from: number, to: number): Promise<readonly RecordedEvent[]> {
+    const found: RecordedEvent[] = []
+    for await (const recorded of events(this.#log, from)) {
+      if (recorded.offset >= to) break
+      if (recorded.event.job === job) found.push(recorded)
+    }
+    return found
+  }
+}
+
+/** What was recorded from an offset on, oldest first. */
+async function* events(log: Log, from = 0): AsyncGenerator<RecordedEvent, void> {
+  const { start } = await log.admin.offsets(DEPLOYMENTS_TOPIC, 0)
+  const position = { [DEPLOYMENTS_TOPIC]: { 0: Math.max(start, from) } }
+  for await (const record of readTopic(log, deploymentsTopic, { from: position, untilEnd: true })) {
+    const { key: job, value, timestamp: atMs, offset } = record
+    if (value !== null) yield { offset, event: { ...value, job, atMs } }
   }
 }

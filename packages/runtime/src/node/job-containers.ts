@@ -52,7 +52,7 @@ export class JobContainers {
       name,
       slot: new ContainerSlot({
         env,
-        start: () => start({ job, container: name, artefact, settings, acceptLoss, untilEnd }),
+        start: () => start({ job, container: name, artefact, settings, acceptLoss, untilEnd, planOnly: false }),
         print: (level, text) => logs.print(job, name, level, text),
       }),
     }

@@ -2,7 +2,12 @@ import type { ContainerState, ContainerSummary, Deployment, JobPhase, JobReport 
 import type { NamedSlot } from './job-containers.ts'
 
 /** A report about a job, from its deployment and its containers. */
-export function reportOf(deployment: Deployment, slots: readonly NamedSlot[], operation: string | null): JobReport {
+export function reportOf(
+  deployment: Deployment,
+  slots: readonly NamedSlot[],
+  operation: string | null,
+  diskBytes: number | null,
+): JobReport {
   const containers = slots.map(({ name, slot }): ContainerSummary => ({ container: name, ...slot.state }))
   return {
     job: deployment.job,
@@ -12,6 +17,7 @@ export function reportOf(deployment: Deployment, slots: readonly NamedSlot[], op
     containers,
     lag: sum(containers.map(lagOf)),
     recordsPerSecond: sum(containers.map(({ recordsPerSecond }) => recordsPerSecond)),
+    diskBytes,
     error: deployment.error ?? containers.find(({ error }) => error !== null)?.error ?? null,
   }
 }

@@ -21,11 +21,26 @@ export const LOG_STREAMS_MAX = 64
 /** Characters of the reason (`why`) and of the name (`by`) that a change is recorded with. */
 export const TEXT_CHARACTERS_MAX = 1000
 
-/** Clients that read the history of a job at a time: the node reads all records of all jobs for each. */
+/** Clients that read the history of a job at a time. */
 export const HISTORIES_MAX = 4
+
+/** Changes that one request for a history gets, unless it gives another number. */
+export const HISTORY_EVENTS_DEFAULT = 100
+
+/** Changes that one request for a history gets at most: some 2 MB. */
+export const HISTORY_EVENTS_MAX = 1000
+
+/** Records of all jobs that the node reads for one request for a history: some 20 MB. Then the client requests the next page. */
+export const HISTORY_RECORDS_MAX = 10_000
+
+/** Records of a history that are read at once, from the end backwards. */
+export const HISTORY_STEP_MAX = 1000
 
 /** Artefacts that are received at a time. For one of the largest size, the node holds some 200 MB until it is stored. */
 export const UPLOADS_MAX = 2
+
+/** Plans that are made at a time. Each is a process that loads a job, and may read a whole changelog. */
+export const PLANS_MAX = 2
 
 /** An artefact has this long to arrive: the largest, at 1.3 Mbit/s. Others of two clients wait meanwhile. */
 export const UPLOAD_MS_MAX = 5 * 60_000

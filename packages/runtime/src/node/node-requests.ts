@@ -1,10 +1,14 @@
 import { type Author, type JobSettings, RefusedError } from '@millrace/core'
 import { isValidName } from '@millrace/core/internal'
 import type { HttpContext } from '../http/http-context.ts'
+import { integer, type Query } from '../http/query-parameters.ts'
 import { allowLongBody } from '../http/slow-bodies.ts'
+import { parseRewindPlace } from '../savepoints/rewind-place.ts'
+import type { RewindRequest } from '../savepoints/rewind-plan.ts'
 import { ARTEFACT_TRANSFER_BYTES_MAX, artefactTooLarge } from './artefacts/transfer.ts'
-import { BODY_BYTES_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
-import type { DeployRequest, ScaleRequest } from './node.ts'
+import type { HistoryRequest } from './deployments.ts'
+import { BODY_BYTES_MAX, HISTORY_EVENTS_MAX, TEXT_CHARACTERS_MAX } from './limits.ts'
+import type { DeployRequest, DryRun, ScaleRequest } from './node.ts'
 
 /** The fields of a request's JSON body, each checked when it is read. */
 export type Body = Readonly<Record<string, unknown>>
@@ -81,6 +85,9 @@ export function authorIn(body: Body): Author {
   return { by: textIn(body, 'by') ?? 'http', why: textIn(body, 'why') ?? null }
 }
 
+/** The fields of a deploy, and of a plan of it. */
+export const DEPLOY_FIELDS = ['artefact', 'settings', 'acceptLoss']
+
 /** What a deploy requests. */
 export function deployIn(body: Body): DeployRequest {
   const artefact = textIn(body, 'artefact')
@@ -91,6 +98,13 @@ export function deployIn(body: Body): DeployRequest {
   return { artefact, settings: settingsIn({ ...settings }), acceptLoss: namesIn(body, 'acceptLoss') }
 }
 
+/** Which part of a history is requested. */
+export function historyIn(query: Query): Partial<HistoryRequest> {
+  const limit = integer(query, 'limit', `1 to ${HISTORY_EVENTS_MAX}`, 1, HISTORY_EVENTS_MAX)
+  const before = integer(query, 'before', 'that of a page', 0, Number.MAX_SAFE_INTEGER)
+  return { ...(limit !== undefined && { limit }), ...(before !== undefined && { before }) }
+}
+
 /** The name of a savepoint. */
 export function savepointIn(body: Body): string | undefined {
   return textIn(body, 'name')
@@ -98,14 +112,23 @@ export function savepointIn(body: Body): string | undefined {
 
 /** Whether outputs are repeated after a restore. */
 export function repeatIn(body: Body): { readonly repeatOutputs: boolean } {
-  const repeatOutputs = body['repeatOutputs'] ?? false
-  if (typeof repeatOutputs === 'boolean') return { repeatOutputs }
-  throw badField('repeatOutputs', 'true or false', repeatOutputs)
+  return { repeatOutputs: flagIn(body, 'repeatOutputs') }
 }
 
-/** Checks where a job is to be rewound to: `start` is the only place so far. */
-export function checkStart(body: Body): void {
-  if (body['to'] !== 'start') throw badField('to', 'start', body['to'])
+/** The fields of a rewind. */
+export const REWIND_FIELDS = ['to', 'keepState', 'skip', 'repeatOutputs', 'dryRun']
+
+/** Where a job is to be rewound to, and how. */
+export function rewindIn(body: Body): RewindRequest & DryRun {
+  const to = textIn(body, 'to')
+  if (to === undefined) throw badField('to', 'start, a date or a position', to)
+  return {
+    to: parseRewindPlace(to),
+    keepState: flagIn(body, 'keepState'),
+    skip: flagIn(body, 'skip'),
+    dryRun: flagIn(body, 'dryRun'),
+    ...repeatIn(body),
+  }
 }
 
 /** Whether a field is true; false if it is absent. */
@@ -131,7 +154,15 @@ function boundsIn(auto: unknown): JobSettings['auto'] {
 }
 
 /** Their values are checked where they are used. */
-const SETTINGS: readonly string[] = ['containers', 'auto', 'guarantee', 'standbys', 'commitIntervalMs', 'heapBytesMax']
+const SETTINGS: readonly string[] = [
+  'containers',
+  'auto',
+  'guarantee',
+  'standbys',
+  'commitIntervalMs',
+  'heapBytesMax',
+  'diskBytesMax',
+]
 
 function settingsIn(settings: Body): Partial<JobSettings> {
   const unknown = Object.keys(settings).find((name) => !SETTINGS.includes(name))

@@ -10,7 +10,7 @@ import { parseQuery } from '../http/query-parameters.ts'
 import { serverClosing } from '../http/server-closing.ts'
 import { gone } from '../http/when-gone.ts'
 import { forward } from './forward.ts'
-import { HISTORIES_MAX, UPLOADS_MAX } from './limits.ts'
+import { HISTORIES_MAX, PLANS_MAX, UPLOADS_MAX } from './limits.ts'
 import { LINES_HEADERS } from './lines-headers.ts'
 import { logsRoute } from './logs-route.ts'
 import type { OnProgress } from './node.ts'
@@ -18,12 +18,15 @@ import {
   AUTHOR_FIELDS,
   authorIn,
   type Body,
-  checkStart,
+  DEPLOY_FIELDS,
   deployIn,
   flagIn,
+  historyIn,
+  REWIND_FIELDS,
   readArtefactText,
   readBody,
   repeatIn,
+  rewindIn,
   savepointIn,
   scaleIn,
 } from './node-requests.ts'
@@ -49,13 +52,14 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   app.notFound((c) => answerError(c, noSuchPath(c.req.path)))
   const histories = new Places(HISTORIES_MAX, tooManyHistories)
   const uploads = new Places(UPLOADS_MAX, tooManyUploads)
+  const plans = new Places(PLANS_MAX, tooManyPlans)
   app.get('/node', (c) => answerJson(c, timers, sources.about()))
   app.get('/jobs', (c) => answerJson(c, timers, { jobs: node.jobs }))
   app.get('/jobs/:job', (c) => answerJson(c, timers, node.job(nameIn(c))))
   app.get('/jobs/:job/history', (c) => {
-    parseQuery(c.req.url, [])
+    const page = historyIn(parseQuery(c.req.url, ['limit', 'before']))
     return histories.hold(async () => {
-      answerJson(c, timers, { history: await node.history(nameIn(c)) })
+      sendJson(c, timers, await node.history(nameIn(c), page))
       await gone(c.env.outgoing)
       return RESPONSE_ALREADY_SENT
     })
@@ -72,11 +76,14 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
       return answerJson(c, timers, { artefact })
     })
   })
+  app.post('/plan', async (c) => {
+    parseQuery(c.req.url, [])
+    const request = deployIn(await readBody(c, [...DEPLOY_FIELDS, ...AUTHOR_FIELDS]))
+    return plans.hold(async () => answerJson(c, timers, await node.plan(request)))
+  })
   app.post(
     '/deploy',
-    change(['artefact', 'settings', 'acceptLoss'], (_name, body, onProgress) =>
-      node.deploy(deployIn(body), authorIn(body), onProgress),
-    ),
+    change(DEPLOY_FIELDS, (_name, body, onProgress) => node.deploy(deployIn(body), authorIn(body), onProgress)),
   )
   app.post(
     '/jobs/:job/rollback',
@@ -119,10 +126,7 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
   )
   app.post(
     '/jobs/:job/rewind',
-    change(['to', 'repeatOutputs'], (name, body, onProgress) => {
-      checkStart(body)
-      return node.rewind(name, repeatIn(body), authorIn(body), onProgress)
-    }),
+    change(REWIND_FIELDS, (name, body, onProgress) => node.rewind(name, rewindIn(body), authorIn(body), onProgress)),
   )
   app.post('/jobs/:job/delete-savepoint', async (c) => {
     parseQuery(c.req.url, [])
@@ -140,6 +144,10 @@ export function nodeRoutes(sources: NodeSources): Hono<Http> {
 
 function answerJson(c: HttpContext, timers: Timers, value: object): Response {
   parseQuery(c.req.url, [])
+  return sendJson(c, timers, value)
+}
+
+function sendJson(c: HttpContext, timers: Timers, value: object): Response {
   const sent = answer(c, JSON.stringify(value))
   cutUnlessTaken(c.env.outgoing, timers)
   return sent
@@ -184,6 +192,13 @@ function tooManyHistories(): RetriableError {
   )
 }
 
+function tooManyPlans(): RetriableError {
+  return new RetriableError(
+    'TOO_MANY_QUERIES',
+    `The node makes ${PLANS_MAX} plans at a time, and does so now. Retry when one of them is done`,
+  )
+}
+
 function tooManyUploads(): RetriableError {
   return new RetriableError(
     'TOO_MANY_UPLOADS',
@@ -195,6 +210,6 @@ function noSuchPath(path: string): RefusedError {
   return new RefusedError(
     'PATH_MISSING',
     `Nothing is at ${JSON.stringify(path)}. The paths are /node, /jobs, /jobs/<job>, and under it /history, /logs, /savepoints and /views; ` +
-      'changes go with POST to /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
+      'changes go with POST to /artefacts, /plan and /deploy, and to /savepoint, /restore-savepoint, /rewind, /delete-savepoint, /drain, /stop, /start, /restart, /scale, /rollback and /undeploy under /jobs/<job>',
   )
 }

@@ -1,35 +1,30 @@
 import {
   type Author,
-  type DeploymentEvent,
   type Env,
-  FatalError,
   type JobReport,
   type JobSettings,
   type Log,
+  type PlannedStart,
   RefusedError,
   type Savepoint,
   type Timer,
 } from '@millrace/core'
 import { findTraces, resetJob } from '../reset-job.ts'
 import type { RestoreSavepointOptions } from '../savepoints/restore-savepoint.ts'
+import type { RewindRequest } from '../savepoints/rewind-plan.ts'
 import { listSavepoints, type SavepointsOptions } from '../savepoints/savepoints.ts'
-import type { Artefact } from './artefacts/artefact.ts'
-import {
-  artefactDirectory,
-  isArtefactId,
-  listArtefacts,
-  readArtefact,
-  removeArtefact,
-  writeArtefact,
-} from './artefacts/artefact-directory.ts'
-import { decodeArtefact } from './artefacts/transfer.ts'
+import { ArtefactPlans } from './artefact-plans.ts'
 import { AUTO_LOOK_MS, AutoScales } from './auto-scale.ts'
 import { ContainerLogs } from './container-logs.ts'
 import type { StartContainer } from './container-process.ts'
 import { DeployedJob } from './deployed-job.ts'
 import { DEFAULT_SETTINGS } from './deployment.ts'
-import { Deployments, readDeployments } from './deployments.ts'
+import { Deployments, type HistoryPage, type HistoryRequest, readDeployments } from './deployments.ts'
+import { DiskUse } from './disk-use.ts'
+import { HISTORY_EVENTS_DEFAULT } from './limits.ts'
+import { NodeArtefacts } from './node-artefacts.ts'
 import { lockNode } from './node-lock.ts'
+import { setBackTo } from './set-back.ts'
 import { checkSettings } from './settings.ts'
 
 /** What a node runs with. */
@@ -56,14 +51,16 @@ export interface DeployRequest {
   readonly acceptLoss?: readonly string[]
 }
 
-/** An artefact that no job uses is kept for this long after it was sent: a deploy follows within seconds. */
-const ARTEFACT_UNUSED_MS = 60 * 60 * 1000
-
 /** What an undeployed job has computed for itself. */
 export interface JobTraces {
   readonly topics: readonly string[]
   /** The directory of its local state; null if it never ran. */
   readonly stateDirectory: string | null
+}
+
+/** Whether a request only states what it would do. */
+export interface DryRun {
+  readonly dryRun?: boolean
 }
 
 /** How many containers a job should have. */
@@ -81,6 +78,8 @@ export class Node {
   readonly #options: NodeOptions
   readonly #deployments: Deployments
   readonly #unlock: () => void
+  readonly #artefacts: NodeArtefacts
+  readonly #plans: ArtefactPlans
   readonly #jobs = new Map<string, DeployedJob>()
   #nextLook: Timer | undefined
   readonly #autoScales = new AutoScales()
@@ -90,6 +89,8 @@ export class Node {
     this.#deployments = deployments
     this.logs = logs
     this.#unlock = unlock
+    this.#artefacts = new NodeArtefacts(options.env, options.data)
+    this.#plans = new ArtefactPlans(options.start, options.env.timers)
   }
 
   /**
@@ -103,7 +104,7 @@ export class Node {
     const node = new Node(options, new Deployments(options.log), logs, unlock)
     try {
       await node.#resume()
-      node.#scaleAutomatically()
+      node.#look()
       return node
     } catch (error) {
       await node.close()
@@ -111,12 +112,15 @@ export class Node {
     }
   }
 
-  /** Scales the jobs that are scaled by their lag, for as long as the node runs. */
-  #scaleAutomatically(): void {
+  /** Scales the jobs that are scaled by their lag, and ends those that take too much room, for as long as the node runs. */
+  #look(): void {
     this.#nextLook = this.#options.env.timers.after(AUTO_LOOK_MS, () => {
       // What fails, as on a full disk, is tried again at the next look.
-      for (const job of this.#jobs.values()) void this.#autoScales.look(job).catch(() => undefined)
-      this.#scaleAutomatically()
+      for (const job of this.#jobs.values()) {
+        void this.#autoScales.look(job).catch(() => undefined)
+        void job.checkDisk().catch(() => undefined)
+      }
+      this.#look()
     })
   }
 
@@ -147,28 +151,27 @@ export class Node {
     return this.logs.has(name) ? name : this.#named(name).job
   }
 
-  /** What was done to a job, oldest first, also to one that is no longer deployed. */
-  history(job: string): Promise<readonly DeploymentEvent[]> {
-    return this.#deployments.history(job)
+  /** What was done to a job last, also to one that is no longer deployed. Default: the last 100 changes. */
+  history(job: string, { limit = HISTORY_EVENTS_DEFAULT, before }: Partial<HistoryRequest> = {}): Promise<HistoryPage> {
+    return this.#deployments.history(job, { limit, ...(before !== undefined && { before }) })
   }
 
   /**
    * Stores an artefact that was sent as text (`encodeArtefact`), and returns its id. Throws `ARTEFACT_DAMAGED`,
    * `ARTEFACT_VERSION`, `ARTEFACT_TOO_LARGE`, and `SYSTEM_CALL_FAILED` if it cannot be written: then nothing of it is stored.
    */
-  async storeArtefact(text: string): Promise<string> {
-    const artefact = decodeArtefact(text)
-    try {
-      await writeArtefact(this.#options.env.files, this.#options.data, artefact)
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new FatalError(
-        'SYSTEM_CALL_FAILED',
-        `The artefact cannot be stored: ${reason}. Free some space, or check the disk, and deploy the job again`,
-        { cause },
-      )
-    }
-    return artefact.id
+  storeArtefact(text: string): Promise<string> {
+    return this.#artefacts.store(text)
+  }
+
+  /**
+   * What a deploy would change, as `millrace plan` shows it. Nothing is changed. Throws `BAD_INPUT` for settings that are not
+   * accepted, and what the load of the artefact throws, such as `PACKAGE_MISSING`.
+   */
+  async plan({ artefact, settings, acceptLoss = [] }: DeployRequest): Promise<PlannedStart> {
+    const { job } = this.#artefacts.read(artefact).manifest
+    const all = this.#settingsOf(this.#jobs.get(job), settings)
+    return this.#plans.plan({ job, artefact, settings: all, acceptLoss })
   }
 
   /**
@@ -177,10 +180,9 @@ export class Node {
    */
   async deploy(request: DeployRequest, author: Author, onProgress: OnProgress): Promise<JobReport> {
     const { artefact, settings, acceptLoss = [] } = request
-    const name = this.#artefact(artefact).manifest.job
+    const name = this.#artefacts.read(artefact).manifest.job
     const job = this.#jobs.get(name) ?? this.#newJob(name)
-    const all = { ...(job.report?.deployment.release.settings ?? DEFAULT_SETTINGS), ...settings }
-    checkSettings(all)
+    const all = this.#settingsOf(job, settings)
     this.#jobs.set(name, job)
     try {
       await job.deploy({ artefact, settings: all }, 'deploy', acceptLoss, author, onProgress)
@@ -260,14 +262,23 @@ export class Node {
     onProgress: OnProgress,
   ): Promise<JobReport> {
     const job = this.#named(name)
-    await job.setBack(savepoint, how, author, onProgress)
+    await job.setBack({ savepoint, ...how }, author, onProgress)
     return reported(job)
   }
 
-  /** As `restoreSavepoint`, to the start of the inputs, without any state: the job computes everything again. */
-  async rewind(name: string, how: RestoreSavepointOptions, author: Author, onProgress: OnProgress): Promise<JobReport> {
+  /**
+   * As `restoreSavepoint`, to a place in the inputs: see `rewind`. With `dryRun`, only the steps are reported that state what it would
+   * do.
+   */
+  async rewind(
+    name: string,
+    request: RewindRequest & DryRun,
+    author: Author,
+    onProgress: OnProgress,
+  ): Promise<JobReport> {
     const job = this.#named(name)
-    await job.setBack(null, how, author, onProgress)
+    if (request.dryRun === true) await setBackTo(this.#savepointsOf(name), request, onProgress)
+    else await job.setBack(request, author, onProgress)
     return reported(job)
   }
 
@@ -313,33 +324,23 @@ export class Node {
   /** Ends all containers, and the node. The jobs stay deployed: the next node starts them. */
   async close(): Promise<void> {
     this.#nextLook?.cancel()
+    this.#plans.close()
     await Promise.all([...this.#jobs.values()].map((job) => job.close()))
     this.logs.close()
     this.#unlock()
   }
 
-  #artefact(id: string): Artefact {
-    const { env, data } = this.#options
-    if (!isArtefactId(id)) {
-      throw new RefusedError(
-        'ARTEFACT_MISSING',
-        `${JSON.stringify(id)} is not the id of an artefact. Deploy the job again`,
-      )
-    }
-    return readArtefact(env.files, artefactDirectory(data, id))
+  /** The settings that a job has after a change. Throws `BAD_INPUT` if they are not accepted. */
+  #settingsOf(job: DeployedJob | undefined, change: Partial<JobSettings> | undefined): JobSettings {
+    const all = { ...(job?.report?.deployment.release.settings ?? DEFAULT_SETTINGS), ...change }
+    checkSettings(all)
+    return all
   }
 
-  /** Removes the artefacts that no job needs any more, not even for a rollback. One that has just been sent is about to be deployed. */
-  async #removeArtefacts(): Promise<void> {
-    const { env, data } = this.#options
-    const needed = new Set(
-      this.jobs.flatMap(({ deployment: { release, previous } }) => [release.artefact, previous?.artefact]),
-    )
-    for (const id of listArtefacts(env.files, data)) {
-      const sentMs = env.files.stat(artefactDirectory(data, id))?.modifiedMs ?? 0
-      if (needed.has(id) || env.clock.now() - sentMs < ARTEFACT_UNUSED_MS) continue
-      await removeArtefact(env.files, data, id)
-    }
+  /** Removes the artefacts that no job needs any more. */
+  #removeArtefacts(): Promise<void> {
+    const needed = this.jobs.flatMap(({ deployment: { release, previous } }) => [release.artefact, previous?.artefact])
+    return this.#artefacts.removeAllBut(new Set(needed))
   }
 
   #newJob(job: string): DeployedJob {
@@ -352,6 +353,7 @@ export class Node {
       logs: this.logs,
       deployments: this.#deployments,
       savepoints: this.#savepointsOf(job),
+      disk: new DiskUse(this.#savepointsOf(job)),
     })
   }
 

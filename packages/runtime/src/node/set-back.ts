@@ -1,28 +1,44 @@
 import type { DeploymentAction } from '@millrace/core'
-import { type RestoreSavepointOptions, restoreSavepoint, rewindToStart } from '../savepoints/restore-savepoint.ts'
+import { type RestoreSavepointOptions, restoreSavepoint } from '../savepoints/restore-savepoint.ts'
+import { previewRewind, rewind } from '../savepoints/rewind.ts'
+import type { RewindRequest } from '../savepoints/rewind-plan.ts'
+import { rewindSteps } from '../savepoints/rewind-steps.ts'
 import { requireSavepoint, type SavepointsOptions } from '../savepoints/savepoints.ts'
+
+/** Where a job is set back to: a savepoint, or a place in its inputs. */
+export type SetBackPlace = ({ readonly savepoint: string } & RestoreSavepointOptions) | RewindRequest
 
 /** How a job is set back. */
 export interface SetBack {
   readonly action: DeploymentAction
   /** What is recorded when it is done. */
   readonly done: DeploymentAction
-  /** Where to, for people. */
-  readonly place: string
-  readonly run: () => Promise<unknown>
+  readonly savepoint?: string
+  readonly run: () => Promise<void>
 }
 
-/** How a job is set back to a savepoint, or to the start of its inputs (null). Throws `SAVEPOINT_MISSING`. */
-export function setBackTo(options: SavepointsOptions, savepoint: string | null, how: RestoreSavepointOptions): SetBack {
-  if (savepoint === null) {
-    const place = 'the start of its inputs'
-    return { action: 'rewind', done: 'rewound', place, run: () => rewindToStart(options, how) }
+/**
+ * How a job is set back to a place. What that means is reported beforehand. Throws what the set-back would throw, as far as that is known
+ * while the job runs.
+ */
+export async function setBackTo(
+  options: SavepointsOptions,
+  place: SetBackPlace,
+  onProgress: (text: string) => void,
+): Promise<SetBack> {
+  if ('to' in place) {
+    for (const step of rewindSteps(await previewRewind(options, place), place)) onProgress(step)
+    const run = () => {
+      onProgress(`Sets the job back to ${place.to.kind === 'start' ? 'the start of its inputs' : 'this place'}`)
+      return rewind(options, place)
+    }
+    return { action: 'rewind', done: 'rewound', run }
   }
+  const { savepoint } = place
   requireSavepoint(options, savepoint)
-  return {
-    action: 'restore savepoint',
-    done: 'restored savepoint',
-    place: `savepoint ${savepoint}`,
-    run: () => restoreSavepoint(options, savepoint, how),
+  const run = async () => {
+    onProgress(`Sets the job back to savepoint ${savepoint}`)
+    await restoreSavepoint(options, savepoint, place)
   }
+  return { action: 'restore savepoint', done: 'restored savepoint', savepoint, run }
 }

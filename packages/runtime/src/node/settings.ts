@@ -8,7 +8,7 @@ const COMMIT_INTERVAL_MS_MAX = 60 * 60 * 1000
 
 /** Throws `BAD_INPUT` for settings that a job cannot run with. */
 export function checkSettings(settings: JobSettings): void {
-  const { containers, auto, guarantee, standbys, commitIntervalMs, heapBytesMax } = settings
+  const { containers, auto, guarantee, standbys, commitIntervalMs, heapBytesMax, diskBytesMax = null } = settings
   if (!isWhole(containers, 1, CONTAINERS_MAX)) {
     throw badSetting('containers', containers, `Give a whole number from 1 to ${CONTAINERS_MAX}`)
   }
@@ -30,6 +30,9 @@ export function checkSettings(settings: JobSettings): void {
   }
   if (heapBytesMax !== null && !isWhole(heapBytesMax, HEAP_BYTES_MIN, Number.MAX_SAFE_INTEGER)) {
     throw badSetting('heapBytesMax', heapBytesMax, `Give whole bytes of at least ${HEAP_BYTES_MIN}`)
+  }
+  if (diskBytesMax !== null && !isWhole(diskBytesMax, 1, Number.MAX_SAFE_INTEGER)) {
+    throw badSetting('diskBytesMax', diskBytesMax, 'Give whole bytes above 0')
   }
 }
 

@@ -1,4 +1,4 @@
-import type { InputDescription, JobDescription } from '@millrace/core'
+import type { InputDescription, JobDescription, SerdeChange, SettingChange } from '@millrace/core'
 import {
   durationText,
   type ErrorPolicies,
@@ -9,7 +9,6 @@ import {
   type StoreMeaning,
 } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { SerdeChange, SettingChange } from './job-plan.ts'
 
 /** The parts of a record or an entry that a serde writes. */
 const PARTS = ['key', 'value', 'order'] as const

@@ -1,12 +1,13 @@
 import type {
   InputDescription,
   JobDescription,
+  StepChange,
+  StepChanges,
   StepDescription,
   StoreSummary,
   SubtopologyDescription,
 } from '@millrace/core'
 import { durationText } from '@millrace/core/internal'
-import type { StepChange, StepChanges } from './job-plan.ts'
 
 /** What the difference of a step is called if other steps are before it. */
 const STEPS_BEFORE = 'steps before it'

@@ -1,3 +1,4 @@
+import type { JobChange, JobPlan, Recomputation } from '@millrace/core'
 import { describe, type Env, type JobDescription, type Log, RefusedError, type TopicDescription } from '@millrace/core'
 import {
   type Checkpoint,
@@ -18,7 +19,6 @@ import { requireFit } from '../container/own-topics.ts'
 import { findNeeded, type NeededTopics, requireChangelog, topicsByName } from '../container/topics.ts'
 import { compareSerdes, compareSettings } from './compare-settings.ts'
 import { compareSteps, storesWithOtherSteps } from './compare-steps.ts'
-import type { JobChange, JobPlan, Recomputation } from './job-plan.ts'
 import { plannedStores } from './planned-stores.ts'
 import { plannedTopics } from './planned-topics.ts'
 import { requireInputs } from './require-inputs.ts'

@@ -1,9 +1,9 @@
+import type { PlannedStore } from '@millrace/core'
 import { formatPosition } from '@millrace/core'
 import { ownValue } from '@millrace/core/internal'
 import type { Catalog, CatalogStore } from '../catalog/catalog.ts'
 import { type CatalogChange, planCatalog, type StoreProblem } from '../catalog/plan-catalog.ts'
 import { problemReasons } from '../catalog/refuse-stores.ts'
-import type { PlannedStore } from './job-plan.ts'
 
 /**
  * What becomes of each store, given the catalog as its topic has it (`found`), and as far as it describes the present changelog

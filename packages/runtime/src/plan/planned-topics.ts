@@ -1,9 +1,9 @@
+import type { PlannedTopic, TopicChange, TopicRole } from '@millrace/core'
 import { RefusedError, type TopicDescription } from '@millrace/core'
 import { catalogTopic, deadLetterTopics, type JobMeaning, type Topology } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { type OwnTopic, requireFit } from '../container/own-topics.ts'
 import type { NeededTopics } from '../container/topics.ts'
-import type { PlannedTopic, TopicChange, TopicRole } from './job-plan.ts'
 
 /** What the topics of a job are planned from. */
 export interface TopicsFound {

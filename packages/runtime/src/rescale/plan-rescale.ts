@@ -1,4 +1,4 @@
-import { type Env, type Log, RefusedError, type TopicDescription } from '@millrace/core'
+import { type Env, type Gap, type Log, RefusedError, type TopicDescription } from '@millrace/core'
 import { catalogTopic, changelogTopic, repartitionTopic } from '@millrace/core/internal'
 import { DEPLOYMENTS_TOPIC } from '../node/deployment.ts'
 import { fenceFrom, hasPassedSources } from '../savepoints/make-fence.ts'
@@ -41,6 +41,8 @@ export interface Reader {
   readonly now: Fence
   /** What it had reached before it was set back, as far as it has not come there again. */
   readonly earlier: readonly Fence[]
+  /** Records that it was made to skip: nothing was appended for them. */
+  readonly skipped: readonly Gap[]
   /** The topics that it has read, and those that its stores are computed from. */
   readonly topics: readonly string[]
   /** The job's repartition topics. */
@@ -113,18 +115,20 @@ export async function readersOf(options: RescaleOptions, topic: string): Promise
   const readers: Reader[] = []
   for (const { job, catalog } of await knownJobs({ log, env })) {
     const stores = Object.values(catalog.stores).filter(({ removedAt }) => removedAt === null)
-    const known = [...(catalog.restored?.fences ?? []).flatMap(Object.keys), ...stores.flatMap((store) => store.topics)]
+    const { fences = [], beginnings = {}, skipped = [] } = catalog.restored ?? {}
+    const ofStores = stores.flatMap((store) => store.topics)
+    const known = [...fences.flatMap(Object.keys), ...Object.keys(beginnings), ...ofStores]
     const restore = readRestore({ job, env, data })
     // A restore of another kind may not have begun yet: the catalog does not show it then.
     if (restore !== undefined && restore.rescaled === undefined && known.includes(topic)) throw beingSetBack(job, topic)
     // Without local states: one that is ahead of the log would keep back outputs that were never appended.
     const from = { log, env, changelog: changelogTopic(job), catalog, states: new Map() }
     const now = fenceFrom(await readCheckpoints(from))
-    const fences = catalog.restored?.fences ?? []
     const topics = [...Object.keys(now), ...known]
     if (!topics.includes(topic)) continue
     const repartitions = Object.keys(catalog.repartitions)
-    readers.push({ job, now, earlier: fences.filter((fence) => !hasPassedSources(now, fence)), topics, repartitions })
+    const earlier = fences.filter((fence) => !hasPassedSources(now, fence))
+    readers.push({ job, now, earlier, skipped, topics, repartitions })
   }
   return readers
 }

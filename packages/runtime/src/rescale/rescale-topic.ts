@@ -130,7 +130,9 @@ async function rescaleSealed(
 
 /** Throws `OUTPUTS_UNKNOWN`. */
 async function requireKnown(options: RescaleOptions, topic: FencedTopic, reader: Reader): Promise<void> {
-  const why = (await unprocessedIn(options, reader)) ?? whyUnknown(topic, reader.now, reader.earlier)
+  const [gap] = reader.skipped
+  const skipped = gap && `it was made to skip ${gap.topic}/${gap.partition} from offset ${gap.from} to ${gap.to}`
+  const why = skipped ?? (await unprocessedIn(options, reader)) ?? whyUnknown(topic, reader.now, reader.earlier)
   if (why === undefined) return
   throw new RefusedError(
     'OUTPUTS_UNKNOWN',

@@ -1,6 +1,8 @@
+import type { Gap } from '@millrace/core'
 import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
 import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
+import { inputIdOf, type LastSeen } from '../task/record-identity.ts'
 import type { RepartitionProgress } from '../task/repartition-input.ts'
 
 /** A fence from the checkpoints of a job's tasks, which are by partition. */
@@ -16,7 +18,31 @@ export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
   return fence
 }
 
-function isRepartition(progress: unknown): progress is RepartitionProgress {
+/** What a fence knows of the records before the places that a job goes to: outputs of what comes after them are wanted again. */
+export function fenceBefore(fence: Fence, moves: readonly Gap[]): Fence {
+  const before = dictionary<Record<string, FencePoint>>()
+  for (const [topic, partitions] of Object.entries(fence)) {
+    for (const [partition, { offset, seen }] of Object.entries(partitions)) {
+      const move = moves.find((each) => each.topic === topic && `${each.partition}` === partition)
+      const point = {
+        offset: Math.min(offset, move?.to ?? offset),
+        ...(seen !== undefined && { seen: seen.map((last) => seenBefore(last, moves)) }),
+        steps: [],
+      }
+      before[topic] = { ...before[topic], [partition]: point }
+    }
+  }
+  return before
+}
+
+function seenBefore(last: LastSeen, moves: readonly Gap[]): LastSeen {
+  const move = moves.find(({ topic, partition }) => partition === last.partition && inputIdOf(topic) === last.input)
+  if (move === undefined || last.offset < move.to) return last
+  return { ...last, offset: move.to - 1, number: Number.MAX_SAFE_INTEGER }
+}
+
+/** Whether the progress in a checkpoint is that of a repartition topic. */
+export function isRepartition(progress: unknown): progress is RepartitionProgress {
   return typeof progress === 'object' && progress !== null && 'seen' in progress
 }
 

@@ -1,4 +1,5 @@
-import type { Env, TopicSettings } from '@millrace/core'
+import type { Env, Gap, Position, TopicSettings } from '@millrace/core'
+import type { Beginnings } from '../catalog/catalog.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { readChecked, writeChecked } from './checked-file.ts'
 import { makeSavepoints, savepointsDirectory } from './savepoint-directory.ts'
@@ -15,6 +16,10 @@ export interface UnfinishedRestore {
   readonly changelog: Partial<TopicSettings>
   readonly repeatOutputs: boolean
   readonly fences: readonly Fence[]
+  /** Without a savepoint: the place that was chosen; what it does not list stays where it is. Absent: the start of the inputs. */
+  readonly target?: Position
+  readonly beginnings?: Beginnings
+  readonly skipped?: readonly Gap[]
   /**
    * The topic that gets another number of partitions: the restore holds once the log has the topic with this id, and is given up
    * otherwise.

@@ -1,15 +1,14 @@
-import { RefusedError, type Savepoint } from '@millrace/core'
+import type { Savepoint } from '@millrace/core'
 import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { copyState } from '@millrace/state'
 import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
-import type { Fence } from '../task/output-fence.ts'
-import { fenceFrom, hasPassed } from './make-fence.ts'
-import { appendCatalog, presentCatalog } from './own-catalog.ts'
+import { appendCatalog } from './append-catalog.ts'
+import { decide, type SetBackRequest } from './decide-set-back.ts'
+import { presentCatalog } from './present-progress.ts'
 import { requireSameTopics } from './require-same-topics.ts'
 import { finishRescale } from './rescale-restore.ts'
-import { endRestore, readRestore, type UnfinishedRestore, writeRestore } from './restore-file.ts'
-import { readCheckpoints } from './saved-positions.ts'
+import { endRestore, readRestore, type UnfinishedRestore } from './restore-file.ts'
 import { savepointDirectory, statesIn, topicsIn } from './savepoint-directory.ts'
 import { readManifest } from './savepoint-manifest.ts'
 import { copiesOf, describeSavepoint, requireSavepoint, type SavepointsOptions } from './savepoints.ts'
@@ -39,36 +38,25 @@ export async function restoreSavepoint(
   requireSavepoint(options, name)
   const savepoint = describeSavepoint(options, name)
   await requireSameTopics(options, name)
-  await setBack(options, name, repeatOutputs)
+  await whileStopped(options, () => setBack(options, { savepoint: name, repeatOutputs }))
   return savepoint
 }
 
-/**
- * Sets a job that is stopped back to the start of its inputs, without any state: it computes everything again. Otherwise as
- * `restoreSavepoint`.
- */
-export async function rewindToStart(
-  options: SavepointsOptions,
-  { repeatOutputs = false }: RestoreSavepointOptions = {},
-): Promise<void> {
-  const { job } = options
-  if ((await presentCatalog(options)) === undefined) {
-    throw new RefusedError('TOPIC_MISSING', `Job ${job} has never run, so it is at the start of its inputs. Start it`, {
-      job,
-    })
-  }
-  await setBack(options, null, repeatOutputs)
-}
-
-async function setBack(options: SavepointsOptions, savepoint: string | null, repeatOutputs: boolean): Promise<void> {
+/** Does something with a job that is stopped, and stays so meanwhile. A restore that was interrupted is finished before. */
+export async function whileStopped<T>(options: SavepointsOptions, act: () => Promise<T>): Promise<T> {
   const claim = await options.log.claim(options.job)
   try {
     const unfinished = readRestore(options)
     if (unfinished !== undefined) await finish(options, unfinished)
-    await finish(options, await decide(options, options.env.random.uuid(), savepoint, repeatOutputs))
+    return await act()
   } finally {
     await claim.release()
   }
+}
+
+/** Sets a job back that this process has claimed. */
+export async function setBack(options: SavepointsOptions, request: SetBackRequest): Promise<void> {
+  await finish(options, await decide(options, options.env.random.uuid(), request))
 }
 
 /** Finishes a restore that was interrupted, if there is one. */
@@ -83,27 +71,14 @@ export async function resumeRestore(options: SavepointsOptions): Promise<void> {
   }
 }
 
-async function decide(
-  options: SavepointsOptions,
-  id: string,
-  savepoint: string | null,
-  repeatOutputs: boolean,
-): Promise<UnfinishedRestore> {
-  const fences = repeatOutputs ? [] : await fencesOf(options)
-  const { name: _, id: __, ...changelog } = (await options.log.admin.describeTopic(changelogTopic(options.job))) ?? {}
-  const restore = { id, savepoint, changelog, repeatOutputs, fences }
-  await writeRestore(options, restore)
-  return restore
-}
-
 async function finish(options: SavepointsOptions, found: UnfinishedRestore): Promise<void> {
-  const { id, savepoint, repeatOutputs } = found
+  const { id } = found
   if (found.rescaled !== undefined) return finishRescale(options)
   const catalog = await presentCatalog(options)
   // If it was done, the job may have continued since.
   if (catalog?.restored?.id !== id) {
     // If it has not begun, the job may have come further since it was decided.
-    const restore = catalog?.unfinished === id ? found : await decide(options, id, savepoint, repeatOutputs)
+    const restore = catalog?.unfinished === id ? found : await decide(options, id, found)
     if (restore.savepoint === null) await emptyAll(options, restore)
     else await replaceAll(options, restore, restore.savepoint)
   }
@@ -113,7 +88,7 @@ async function finish(options: SavepointsOptions, found: UnfinishedRestore): Pro
 /** The catalog has one record before the first step, which keeps the job from starting, and one after the last, which describes it. */
 async function replaceAll(
   options: SavepointsOptions,
-  { id, fences }: UnfinishedRestore,
+  { id, fences, skipped }: UnfinishedRestore,
   savepoint: string,
 ): Promise<void> {
   const { job, log, env, data, stateDirectory } = options
@@ -133,11 +108,13 @@ async function replaceAll(
   for (const own of (await findTraces(options)).topics) if (!topics.includes(own)) await log.admin.deleteTopic(own)
   const replaced = topics.filter((each) => each !== topic)
   await copies.replace(replaced, topicsIn(directory))
-  await appendCatalog(options, { ...described, changelog: await changelogId(options), restored: { id, fences } })
+  const restored = { ...described.restored, id, fences, skipped: skipped ?? [] }
+  await appendCatalog(options, { ...described, changelog: await changelogId(options), restored })
 }
 
 /** As `replaceAll`, to topics without records. */
-async function emptyAll(options: SavepointsOptions, { id, changelog, fences }: UnfinishedRestore): Promise<void> {
+async function emptyAll(options: SavepointsOptions, { id, changelog, ...restore }: UnfinishedRestore): Promise<void> {
+  const { fences, beginnings = {}, skipped = [] } = restore
   const { job, log, env, stateDirectory } = options
   const catalog = await presentCatalog(options)
   if (catalog !== undefined) await appendCatalog(options, { ...catalog, unfinished: id })
@@ -147,30 +124,12 @@ async function emptyAll(options: SavepointsOptions, { id, changelog, fences }: U
   if ((await log.admin.describeTopic(changelogTopic(job))) === undefined) {
     await log.admin.createTopic(changelogTopic(job), changelog)
   }
-  const described = { changelog: await changelogId(options), stores: {}, repartitions: {}, restored: { id, fences } }
-  await appendCatalog(options, described)
+  const restored = { id, fences, beginnings, skipped }
+  await appendCatalog(options, { changelog: await changelogId(options), stores: {}, repartitions: {}, restored })
 }
 
 async function changelogId({ job, log }: SavepointsOptions): Promise<string> {
   const changelog = await log.admin.describeTopic(changelogTopic(job))
   if (changelog === undefined) throw new Error(`Job ${job} has no changelog`)
   return changelog.id
-}
-
-/** How far the job has come now, and each earlier time that it was set back and has not come so far again. */
-async function fencesOf({ job, log, env }: SavepointsOptions): Promise<readonly Fence[]> {
-  const [changelog, topic] = [changelogTopic(job), catalogTopic(job)]
-  const isThere = (await log.admin.describeTopic(changelog)) !== undefined
-  if (!isThere || (await log.admin.describeTopic(topic)) === undefined) {
-    throw new RefusedError(
-      'TOPIC_MISSING',
-      `Job ${job} has no changelog or no catalog, so it is unknown which outputs it has appended since the savepoint. Restore the ` +
-        'savepoint with --repeat-outputs: the job then appends them again',
-      { job, topic: isThere ? topic : changelog },
-    )
-  }
-  const catalog = await readCatalog({ log, env }, topic)
-  // The local states are not used: one that is ahead of the log would keep back outputs that were never appended.
-  const now = fenceFrom(await readCheckpoints({ log, env, changelog, catalog, states: new Map() }))
-  return [...(catalog?.restored?.fences ?? []).filter((fence) => !hasPassed(now, fence)), now]
 }

@@ -58,7 +58,10 @@ async function readPartitionCheckpoint(
         const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
         if (keyStart < 0 || keyStart === keyEnd || valueStart < 0) continue
         const about = readChangelogKey(bytes, keyStart, keyEnd)
-        if (about.kind === 'checkpoint') last.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
+        if (about.kind !== 'checkpoint') continue
+        // Deleted first, so that the order is that of the changelog.
+        last.delete(about.topic)
+        last.set(about.topic, readCheckpoint(bytes, valueStart, valueEnd))
       }
     },
     from,

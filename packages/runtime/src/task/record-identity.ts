@@ -129,7 +129,8 @@ export class RepeatFilter {
   }
 }
 
-function readOffset(bytes: Buffer, start: number): number {
+/** The offset in the identity at `start`. */
+export function readOffset(bytes: Buffer, start: number): number {
   return bytes.readUInt32BE(start + 8) * TWO_32 + bytes.readUInt32BE(start + 12)
 }
 

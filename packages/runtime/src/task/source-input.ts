@@ -159,7 +159,7 @@ export class SourceInput extends TaskInput {
 
 /** Throws `TOPIC_REPLACED` if the progress that a checkpoint remembers of a source is that of another topic under its name. */
 export function requireSameTopic(topic: string, topicId: string, progress: unknown): void {
-  const saved = progress as SourceProgress | undefined
+  const saved = progress as Pick<SourceProgress, 'topicId'> | undefined
   if (saved === undefined || saved.topicId === topicId) return
   throw new RefusedError(
     'TOPIC_REPLACED',

@@ -1,5 +1,5 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import type { FrozenCommit, TaskState } from '@millrace/core/internal'
+import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
 import { buildPipeline } from './build-pipeline.ts'
 import { ChangelogFollower } from './changelog-follower.ts'
 import { findStart } from './check-input.ts'
@@ -10,6 +10,7 @@ import { type LocalState, openLocalState } from './open-local-state.ts'
 import { OutputFence } from './output-fence.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RepartitionInput } from './repartition-input.ts'
+import { requireSameTopic } from './source-input.ts'
 import { StateCopies } from './state-copies.ts'
 import { RunningCounts } from './task-counts.ts'
 import { TaskOutputs } from './task-outputs.ts'
@@ -215,7 +216,7 @@ export class Task {
       fence,
       fences,
     })
-    for (const input of pipeline.inputs) await this.#startInput(input, state, reader)
+    for (const input of pipeline.inputs) await this.#startInput(input, state, reader, catalog)
     pipeline.resume(state.checkpoint)
     return pipeline
   }
@@ -224,14 +225,20 @@ export class Task {
     input: TaskInput,
     { checkpoint: checkpoints }: TaskState,
     reader: TaskSession['reader'],
+    { restored }: TaskSession['catalog'],
   ): Promise<void> {
     const { topic, partition } = input
-    const { log, env } = this.spec
+    const { log, env, topics } = this.spec
     const checkpoint = checkpoints.get(topic)
+    const of = ownValue(restored?.beginnings ?? {}, topic)
+    const beginning = checkpoint === undefined ? ownValue(of?.offsets ?? {}, partition) : undefined
+    if (beginning !== undefined) requireSameTopic(topic, topics.get(topic)?.id ?? '', of)
     input.load(checkpoint)
-    const { start, place } = await findStart(log, this.spec.topology.job, input, checkpoint)
-    if (checkpoint === undefined && start > 0) this.spec.notice(`${this.id}: ${startsLate(place)}`)
-    input.start(await reader.assign(topic, partition, place.offset), place.offset <= start)
+    const { start, place } = await findStart(log, this.spec.topology.job, input, checkpoint, beginning)
+    // What it had skipped or forgotten on request needs no notice.
+    if (checkpoint === undefined && beginning === undefined && start > 0)
+      this.spec.notice(`${this.id}: ${startsLate(place)}`)
+    input.start(await reader.assign(topic, partition, place.offset), checkpoint === undefined || place.offset <= start)
     input.checkIdle(env.clock.monotonic())
   }
 }

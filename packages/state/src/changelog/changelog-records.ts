@@ -17,6 +17,11 @@ export function appendCheckpoint(buffer: CommitBuffer, run: ChangelogRun, checkp
   }
 }
 
+/** The key of the checkpoint of an input. */
+export function checkpointKey(topic: string): Buffer {
+  return Buffer.from(CHECKPOINT_PREFIX + topic)
+}
+
 export function appendIdentity(buffer: CommitBuffer, run: ChangelogRun, store: string, identity: StoreIdentity): void {
   append(buffer, run, IDENTITY_PREFIX + store, identity)
 }

@@ -1,5 +1,13 @@
-import type { Position, RefusedError } from '@millrace/core'
-import type { Gap } from '../catalog/plan-catalog.ts'
+import type { RefusedError } from '../errors/millrace-error.ts'
+import type { Position } from '../position.ts'
+
+/** Records of one partition that were not processed. */
+export interface Gap {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+}
 
 /**
  * What a start of a job means for the data that is there: what it keeps, starts empty and makes, and whether it is refused. A
@@ -25,6 +33,13 @@ export interface JobPlan {
   readonly nextVersion: number
   /** Why the start is refused, the reason that the start reports first; empty if it is not refused. */
   readonly refusals: readonly PlanRefusal[]
+}
+
+/** What the start of an artefact would change. */
+export interface PlannedStart {
+  readonly plan: JobPlan
+  /** The plan as a person reads it: what `millrace plan` prints. */
+  readonly text: string
 }
 
 /**

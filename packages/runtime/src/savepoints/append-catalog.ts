@@ -1,13 +1,7 @@
 import { catalogTopic } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
-import { readCatalog, writeCatalog } from '../catalog/catalog-topic.ts'
+import { writeCatalog } from '../catalog/catalog-topic.ts'
 import type { SavepointsOptions } from './savepoints.ts'
-
-/** The catalog of a job; undefined if it has none. */
-export async function presentCatalog({ job, log, env }: SavepointsOptions): Promise<Catalog | undefined> {
-  const topic = catalogTopic(job)
-  return (await log.admin.describeTopic(topic)) === undefined ? undefined : readCatalog({ log, env }, topic)
-}
 
 /** Makes this the catalog of a job that the caller has claimed. */
 export async function appendCatalog({ job, log, env }: SavepointsOptions, catalog: Catalog): Promise<void> {
