@@ -36,11 +36,17 @@ let one: string
 let diskFails: boolean
 /** Whether it cannot be noted that a restore is done. */
 let endFails: boolean
+/** Whether no savepoint can be renamed into place. */
+let isFull: boolean
+/** Called when the node waits. */
+let waits: (() => void) | undefined
 
 beforeEach(async () => {
   directory = mkdtempSync(`${tmpdir()}/millrace-restores-`)
   diskFails = false
   endFails = false
+  isFull = false
+  waits = undefined
   log = await openFileLog({ directory, env: failingEnv(), durability: 'os' })
   await log.admin.createTopic('numbers')
   containers = new FakeContainers()
@@ -64,9 +70,19 @@ function failingEnv(): Env {
   const env = nodeEnv()
   return {
     ...env,
+    timers: {
+      ...env.timers,
+      after: (delayMs, callback) => {
+        waits?.()
+        return env.timers.after(delayMs, callback)
+      },
+    },
     files: {
       ...env.files,
       rename: (from, to) => {
+        if (isFull && /\/\.making-[^/]+$/.test(from)) {
+          throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', syscall: 'rename' })
+        }
         if (diskFails && to.includes('/topics/.removing-')) throw Object.assign(new Error('EIO'), { code: 'EIO' })
         env.files.rename(from, to)
       },
@@ -258,7 +274,7 @@ test.each(['fails', 'is interrupted by the end of the node'])(
         if (how === 'fails') container.fail({ code: 'CONTAINER_ENDED', message: 'a callback failed' })
       })
     }
-    const deploying = node.deploy({ artefact: two }, ANN, () => undefined)
+    const deploying = node.deploy({ artefact: two, acceptLoss: ['sums'] }, ANN, () => undefined)
     deploying.catch(() => undefined)
     await changed.promise
     if (how !== 'fails') {
@@ -270,5 +286,93 @@ test.each(['fails', 'is interrupted by the end of the node'])(
     expect(await stores()).toEqual(['counts'])
     expect(await counted()).toBe(3)
     expect(savepointNames()).toEqual(['savepoint-1'])
+    // The loss was accepted for the other version, and this one may not even have the store.
+    expect(containers.alive.map(({ spec }) => spec)).toMatchObject([{ artefact: one, acceptLoss: [] }])
   },
 )
+
+/** A deploy of a version that changes the stores, and then fails. */
+async function failedDeploy(): Promise<void> {
+  const two = await artefact('two')
+  containers.behave = (container) => {
+    if (container.spec.artefact !== two) return container.run()
+    const others = containers.all.filter(({ spec }) => spec.artefact === one)
+    void Promise.all(others.map(({ ended }) => ended)).then(async () => {
+      await count(4, changedJob)
+      container.fail({ code: 'CONTAINER_ENDED', message: 'a callback failed' })
+    })
+    container.reports.next({ kind: 'waiting' })
+  }
+  await expect(node.deploy({ artefact: two }, ANN, () => undefined)).rejects.toMatchObject({ code: 'DEPLOY_FAILED' })
+}
+
+test('a first deploy that fails leaves the state that the job had before it was deployed', async () => {
+  await count(3)
+  await node.undeploy('counts', false, ANN)
+  await failedDeploy()
+  expect(node.jobs).toEqual([])
+  expect(await stores()).toEqual(['counts'])
+  expect(savepointNames()).toEqual([])
+})
+
+test('a return that has failed is done before the job starts again', async () => {
+  await count(3)
+  diskFails = true
+  await failedDeploy()
+  expect(node.job('counts').deployment).toMatchObject({ desired: 'failed', returnTo: 'before-revision-2' })
+  diskFails = false
+  await node.start('counts', ANN)
+  expect(node.job('counts').deployment).not.toHaveProperty('returnTo')
+  expect(await stores()).toEqual(['counts'])
+  expect(await counted()).toBe(3)
+})
+
+test('a rollback that the end of the node interrupts can be requested again', async () => {
+  await count(3)
+  const two = await artefact('two')
+  await node.deploy({ artefact: two }, ANN, () => undefined)
+  await count(4, changedJob)
+  const begun = Promise.withResolvers<void>()
+  containers.behave = () => begun.resolve()
+  const rollback = node.rollback('counts', ANN, () => undefined)
+  rollback.catch(() => undefined)
+  await begun.promise
+  await node.close()
+  containers.behave = (container) => container.run()
+  node = await open()
+  expect(node.job('counts').deployment.release.artefact).toBe(two)
+  expect(await counted()).toBe(7)
+  await node.rollback('counts', ANN, () => undefined)
+  expect(node.job('counts').deployment.release.artefact).toBe(one)
+  expect(await stores()).toEqual(['counts'])
+})
+
+test('a node that undoes a deploy waits until the containers of the node before it have left', async () => {
+  await count(3)
+  const two = await artefact('two')
+  containers.behave = (container) => {
+    if (container.spec.artefact !== two) container.run()
+  }
+  const begun = Promise.withResolvers<void>()
+  const deploying = node.deploy({ artefact: two }, ANN, () => begun.resolve())
+  deploying.catch(() => undefined)
+  await begun.promise
+  await node.close()
+  const left = await startContainer({ ...run(), job: changedJob, acceptLoss: ['sums'] })
+  containers.behave = (container) => container.run()
+  waits = () => void left.stop()
+  node = await open()
+  expect(node.job('counts').deployment).toMatchObject({ desired: 'running', release: { artefact: one } })
+  expect(await stores()).toEqual(['counts'])
+})
+
+test('a change that the disk refuses has a code, and changes nothing', async () => {
+  await count(3)
+  isFull = true
+  await expect(node.savepoint('counts', 's', ANN)).rejects.toMatchObject({
+    code: 'SYSTEM_CALL_FAILED',
+    message: expect.stringContaining('ENOSPC'),
+  })
+  isFull = false
+  expect(savepointNames()).toEqual([])
+})

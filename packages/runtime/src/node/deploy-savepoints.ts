@@ -1,9 +1,44 @@
+import type { StatedError } from '@millrace/core'
 import { catalogTopic } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { readCatalog } from '../catalog/catalog-topic.ts'
-import { restoreSavepoint } from '../savepoints/restore-savepoint.ts'
+import { restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { savepointDirectory, topicsIn } from '../savepoints/savepoint-directory.ts'
 import { deleteSavepoint, hasSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
+import { statedError } from './stated-error.ts'
+
+/**
+ * How long containers of a former node may take to leave: as long as new containers wait for others (see `replaceContainers`). Longer
+ * than the session's time-out of 10 s, after which one that was killed or stopped loses its place.
+ */
+const LEAVING_MS_MAX = 30_000
+/** How often it is looked whether they have left. */
+const LEAVING_LOOK_MS = 100
+
+/**
+ * Returns from a deploy that was not finished to the savepoint before it. Returns why that failed; null if it did not. A restore that
+ * has begun is finished later. `stop`: see `returnIfChanged`.
+ */
+export async function returnFromDeploy(
+  options: SavepointsOptions,
+  savepoint: string | undefined,
+  stop: () => Promise<void>,
+): Promise<StatedError | null> {
+  const { clock, timers } = options.env
+  const endMs = clock.monotonic() + LEAVING_MS_MAX
+  for (;;) {
+    try {
+      await resumeRestore(options)
+      await returnIfChanged(options, savepoint, stop)
+      return null
+    } catch (error) {
+      const stated = statedError(error)
+      // The containers of a node that was killed commit, and leave.
+      if (stated.code !== 'JOB_RUNNING' || clock.monotonic() >= endMs) return stated
+      await new Promise<void>((resolve) => void timers.after(LEAVING_LOOK_MS, resolve))
+    }
+  }
+}
 
 /** Takes the savepoint that the undoing of a deploy returns to. Undefined if the job has never run, or its log cannot copy topics. */
 export async function takeBeforeDeploy(options: SavepointsOptions, revision: number): Promise<string | undefined> {
@@ -21,16 +56,22 @@ export async function takeBeforeDeploy(options: SavepointsOptions, revision: num
 }
 
 /**
- * Sets a job, which must be stopped, back to a savepoint if its stores are no longer those of the savepoint: what another version has
- * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted.
+ * Sets a job back to a savepoint if its stores are no longer those of the savepoint: what another version has
+ * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted. `stop`: stops what runs of
+ * the job, before it is set back.
  */
-export async function returnIfChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<void> {
-  if (savepoint !== undefined && (await haveStoresChanged(options, savepoint)))
-    await restoreSavepoint(options, savepoint)
+export async function returnIfChanged(
+  options: SavepointsOptions,
+  savepoint: string | undefined,
+  stop: () => Promise<void>,
+): Promise<void> {
+  if (savepoint === undefined || !(await haveStoresChanged(options, savepoint))) return
+  await stop()
+  await restoreSavepoint(options, savepoint)
 }
 
 /** Whether a job's stores are other ones than those of a savepoint; false if the savepoint was deleted. */
-export async function haveStoresChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<boolean> {
+async function haveStoresChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<boolean> {
   if (savepoint === undefined || !hasSavepoint(options, savepoint)) return false
   const { log, env, job, data } = options
   const topic = catalogTopic(job)

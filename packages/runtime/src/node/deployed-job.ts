@@ -12,8 +12,9 @@ import {
 import { readRestore } from '../savepoints/restore-file.ts'
 import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
-import { dropSavepoint, haveStoresChanged, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
+import { dropSavepoint, returnFromDeploy, returnIfChanged, takeBeforeDeploy } from './deploy-savepoints.ts'
 import type { DeployedJobOptions } from './deployed-job-options.ts'
+import { trialOf, withoutDeploy, withReturn } from './deployment-trial.ts'
 import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
 import { JobOperations } from './job-operations.ts'
@@ -63,21 +64,16 @@ export class DeployedJob {
 
   /** Continues with what was recorded. A deploy that was not finished is undone. */
   async resume(recorded: Deployment): Promise<void> {
-    const { trial, previous } = recorded
-    if (trial !== null && previous === null) return this.#record('interrupted', undefined, NODE)
     const { savepoints } = this.#options
-    if (trial === null || previous === null) {
+    if (recorded.trial === null) {
       this.#deployment = recorded
       const error = await resumeRestore(savepoints).then(() => null, statedError)
       if (error !== null) return this.#recordFailure(error)
     } else {
-      const { savepoint, revision, ...others } = recorded
-      const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
       // Before the deploy counts as undone: until then, the next node does it.
-      await this.#record('interrupted', await this.#afterReturn(undone, savepoint), NODE)
-      await dropSavepoint(savepoints, savepoint)
+      await this.#recordUndone('interrupted', withoutDeploy(recorded), recorded.savepoint)
     }
-    if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
+    if (this.#deployment?.desired === 'running') this.#run()
     // It may take as long as the inputs are long: the node does not wait for it.
     if (this.#deployment?.desired === 'draining') {
       const print = (error: unknown) => this.#options.logs.print(this.job, 'node', 'error', statedError(error).message)
@@ -98,24 +94,22 @@ export class DeployedJob {
       const revision = (before?.revision ?? 0) + 1
       const { savepoints } = this.#options
       const savepoint = await takeBeforeDeploy(savepoints, revision)
-      const trial: Deployment = {
-        job: this.#options.job,
-        revision,
-        release,
-        previous: before?.release ?? null,
-        desired: 'running',
-        trial: { acceptLoss },
-        ...(savepoint !== undefined && { savepoint }),
-        error: null,
-      }
+      const trial = trialOf({ job: this.#options.job, release, acceptLoss, savepoint, before })
       await this.#record(action, trial, author)
       const next = this.#newContainers(release, acceptLoss)
       try {
-        if (action === 'rollback') await this.#returnState(before?.savepoint, onProgress)
+        if (action === 'rollback') {
+          await returnIfChanged(savepoints, before?.savepoint, () => {
+            onProgress(
+              `The deploy has changed the stores. Stops the job, and sets it back to savepoint ${before?.savepoint}`,
+            )
+            return this.#end()
+          })
+        }
         await this.#replace(this.#containers, next, release, onProgress)
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(before, next, trial, acceptLoss, error, onProgress)
+        throw await this.#undo(before, next, trial, error, onProgress)
       }
       this.#containers = next
       await this.#record('deployed', { ...trial, trial: null }, NODE)
@@ -123,24 +117,19 @@ export class DeployedJob {
     })
   }
 
-  /** Before a rollback from a deploy that has changed the stores: stops the job, and sets it back to how it was before. */
-  async #returnState(savepoint: string | undefined, onProgress: (text: string) => void): Promise<void> {
+  /** Returns to the savepoint before a deploy, and records what is deployed after it: failed, if the return has failed. */
+  async #recordUndone(
+    action: DeploymentAction,
+    deployment: Deployment | undefined,
+    savepoint: string | undefined,
+    reason: StatedError | null = null,
+  ): Promise<void> {
     const { savepoints } = this.#options
-    if (!(await haveStoresChanged(savepoints, savepoint))) return
-    onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
-    await this.#end()
-    await returnIfChanged(savepoints, savepoint)
-  }
-
-  /** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
-  async #afterReturn(deployment: Deployment, savepoint: string | undefined): Promise<Deployment> {
-    try {
-      await resumeRestore(this.#options.savepoints)
-      await returnIfChanged(this.#options.savepoints, savepoint)
-      return deployment
-    } catch (error) {
-      return { ...deployment, desired: 'failed', error: statedError(error) }
-    }
+    const error = await returnFromDeploy(savepoints, savepoint, () => this.#end())
+    const undone = deployment && error !== null ? withReturn(deployment, savepoint, error) : deployment
+    await this.#record(action, undone, NODE, error ?? reason)
+    // Otherwise it is the only one that has the former state.
+    if (error === null) await dropSavepoint(savepoints, savepoint)
   }
 
   async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
@@ -155,7 +144,7 @@ export class DeployedJob {
         this.#containers = next
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(deployment, next, started, [], error, onProgress)
+        throw await this.#undo(deployment, next, started, error, onProgress)
       }
     })
   }
@@ -221,10 +210,10 @@ export class DeployedJob {
         // The next change that is not a stop finishes it.
         if (readRestore(savepoints) !== undefined) {
           await this.#recordFailure(statedError(error))
-        } else if (before.desired === 'running') this.#run([])
+        } else if (before.desired === 'running') this.#run()
         throw error
       }
-      if (before.desired === 'running') await this.#run([]).settled()
+      if (before.desired === 'running') await this.#run().settled()
     })
   }
 
@@ -239,7 +228,7 @@ export class DeployedJob {
     await this.#exclusive('start', async () => {
       if (this.#present.desired === 'running') return
       await this.#record('start', { ...this.#present, desired: 'running', error: null }, author)
-      await this.#run([]).settled()
+      await this.#run().settled()
     })
   }
 
@@ -271,9 +260,9 @@ export class DeployedJob {
   }
 
   /** Starts the containers of what is recorded. */
-  #run(acceptLoss: readonly string[]): JobContainers {
+  #run(): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, acceptLoss, this.#present.desired === 'draining')
+    const containers = this.#newContainers(release, [], this.#present.desired === 'draining')
     this.#containers = containers
     containers.fill()
     return containers
@@ -287,7 +276,7 @@ export class DeployedJob {
     try {
       await this.#end()
       onProgress('Processes what the inputs hold now')
-      await drained(job, this.#run([]), AbortSignal.any([end.signal, this.#closing.signal]))
+      await drained(job, this.#run(), AbortSignal.any([end.signal, this.#closing.signal]))
     } catch (error) {
       if (this.#closing.signal.aborted) throw nodeClosing()
       await this.#end()
@@ -338,7 +327,6 @@ export class DeployedJob {
     before: Deployment | undefined,
     next: JobContainers,
     trial: Deployment,
-    acceptLoss: readonly string[],
     cause: unknown,
     onProgress: (text: string) => void,
   ): Promise<RefusedError> {
@@ -348,16 +336,16 @@ export class DeployedJob {
     onProgress('It failed. Undoes the change')
     await next.removeAll()
     const savepoint = trial.trial === null ? undefined : trial.savepoint
-    const undone = before && (await this.#afterReturn({ ...before, revision: trial.revision + 1 }, savepoint))
-    await this.#record('undone', undone, NODE, reason)
-    await dropSavepoint(this.#options.savepoints, savepoint)
-    if (undone?.desired === 'running') {
-      const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
-      this.#containers = running
+    // One that was refused, since it met the stores of the new ones, starts again.
+    if (this.#containers?.all.some(({ slot }) => slot.state.phase === 'failed')) await this.#end()
+    await this.#recordUndone('undone', before && { ...before, revision: trial.revision + 1 }, savepoint, reason)
+    if (this.#deployment?.desired === 'running') {
+      const running = this.#containers ?? this.#run()
       running.fill()
       await running.settled()
     }
-    const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
+    const desired = this.#deployment?.desired
+    const now = desired === undefined ? 'It is not deployed' : `What ran before is ${desired} again`
     return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
   }
 
@@ -368,6 +356,17 @@ export class DeployedJob {
       await this.#recordFailure(error)
       await this.#end()
     })
+  }
+
+  /** Finishes what was to set the job back, and has failed. */
+  async #finishReturn(): Promise<void> {
+    const { savepoints } = this.#options
+    await resumeRestore(savepoints)
+    if (this.#deployment?.returnTo === undefined) return
+    const { returnTo, ...deployment } = this.#deployment
+    await returnIfChanged(savepoints, returnTo, () => this.#end())
+    await this.#record('undone', deployment, NODE)
+    await dropSavepoint(savepoints, returnTo)
   }
 
   #recordFailure(error: StatedError): Promise<void> {
@@ -389,7 +388,7 @@ export class DeployedJob {
     if (this.#closing.signal.aborted) throw nodeClosing()
     const result = await this.#operations.run(operation, async () => {
       // A restore that was interrupted is finished before anything else is done with the job's state.
-      if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
+      if (operation !== 'stop' && operation !== 'undeploy') await this.#finishReturn()
       return run()
     })
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error
