@@ -278,6 +278,66 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'const restored = standby !== undefined ? { records: 0, rebuilt: undefined } : await new ChangelogFollower(',
   },
   {
+    name: 'two versions own one task',
+    file: 'packages/connectors/src/membership/group-state.ts',
+    from: 'const isFree = others.length === 0\n',
+    to: 'const isFree = others.length === 0 || upgrade\n',
+    job: 'node',
+    troubles: [],
+    seed: 44,
+  },
+  {
+    name: 'a rollback keeps the new state',
+    file: `${RUNTIME}/node/deploy-savepoints.ts`,
+    from: '[name, meaning, incarnation, removedAt === null] as const',
+    to: '[name, meaning === null, incarnation > 0, removedAt === null] as const',
+    job: 'node',
+    troubles: [],
+    seed: 11,
+  },
+  {
+    name: 'a savepoint has its changelog and its positions as of different moments',
+    file: `${LOG}/copies/copy-topics.ts`,
+    from: 'for (const each of cut.partitions) await copyPartition(target, each)',
+    to: `for (const each of cut.partitions) {
+      const present = new PartitionFiles(files, data, each.topic.name, each.partition)
+      const tail = present.readTail() ?? each.tail
+      present.close()
+      await copyPartition(target, { ...each, tail })
+    }`,
+    job: 'node',
+    troubles: [],
+    seed: 53,
+  },
+  {
+    name: 'a fence is one record short',
+    file: `${RUNTIME}/savepoints/make-fence.ts`,
+    from: '[partition]: { offset, ...seen, steps } }',
+    to: '[partition]: { offset: offset - 1, ...seen, steps } }',
+    job: 'node',
+    troubles: [],
+    seed: 48,
+  },
+  {
+    name: 'a restore is decided and not finished',
+    file: `${RUNTIME}/savepoints/restore-savepoint.ts`,
+    from: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await finish(options, unfinished)\n  } finally {',
+    to: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await endRestore(options)\n  } finally {',
+    job: 'node',
+    troubles: ['kill'],
+    seed: 50,
+  },
+  {
+    name: 'entries of a store are deleted before the catalog has changed',
+    file: `${RUNTIME}/catalog/open-catalog.ts`,
+    from: '    await writeCatalog(outputs, topic, catalog, env.clock.now())\n    for',
+    to: `    await deleteEntries(options, outputs, changelog, obsolete, env.clock.now())
+    await writeCatalog(outputs, topic, catalog, env.clock.now())
+    for`,
+    job: 'node',
+    seed: 337,
+  },
+  {
     name: 'time does not wait for finals',
     file: `${RUNTIME}/task/event-time.ts`,
     from: 'Math.min(input.watermark, this.#step.pendingFrom)',
