@@ -9,7 +9,7 @@ export interface PlantedBug {
   /** Must be in the file exactly once: if the code changes, an error reports that the bug must be planted again. */
   readonly from: string
   readonly to: string
-  /** What runs in the world that finds it. Default `orders`. */
+  /** What runs in the world that finds it. Default `plain`: worlds without a node. */
   readonly job?: WorldJob
   /**
    * The first seed of the search, for a bug that few seeds meet: the seed that found it last, which saves the search. Default

@@ -3,7 +3,8 @@ import type { Log } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'
 import { hold } from './invariants.ts'
-import { readSetBack } from './set-back.ts'
+import type { Scenario } from './scenario.ts'
+import { NOT_SET_BACK, readSetBack, type SetBackState } from './set-back.ts'
 
 const CHECKSUM_BYTES = 4
 /** Where a task's state may be: in its directory, or beside it if that is a standby, or if a stopped process held the directory. */
@@ -59,11 +60,10 @@ export async function auditStores(
  */
 export async function auditStoresAmid(
   process: SimulatedProcess,
-  partitions: number,
+  { partitions, nodeSteps }: Scenario,
   contentOf: ContentOf,
 ): Promise<void> {
-  const log = await openFileLog({ directory: DATA, env: process.env })
-  const before = await readSetBack(log)
+  const before = await setBackAt(process, nodeSteps)
   // Before the next `await`: then the log has what a store has.
   const stores = [...Array(partitions).keys()].flatMap((partition) =>
     Object.entries(STORES).flatMap(([input, store]) =>
@@ -74,6 +74,7 @@ export async function auditStoresAmid(
       }),
     ),
   )
+  const log = await openFileLog({ directory: DATA, env: process.env })
   const checks: (() => void)[] = []
   for (const { partition, input, store, task, content } of stores) {
     const position = positionIn(content)
@@ -91,11 +92,22 @@ export async function auditStoresAmid(
       })
     })
   }
-  const after = await readSetBack(log)
   await log.close()
+  const after = await setBackAt(process, nodeSteps)
   // While a job is set back, its stores and its changelog are those of two moments.
   if (before.isUnfinished || after.isUnfinished || before.id !== after.id) return
   for (const check of checks) check()
+}
+
+/** Whether, and from where, the job was set back by now; without a node it never is. */
+async function setBackAt(process: SimulatedProcess, nodeSteps: Scenario['nodeSteps']): Promise<SetBackState> {
+  if (nodeSteps === undefined) return NOT_SET_BACK
+  const log = await openFileLog({ directory: DATA, env: process.env })
+  try {
+    return await readSetBack(log)
+  } finally {
+    await log.close()
+  }
 }
 
 /**

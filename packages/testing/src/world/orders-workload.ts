@@ -83,7 +83,7 @@ export class OrdersWorkload implements Workload {
   }
 
   auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
-    return auditStoresAmid(process, this.#scenario.partitions, contentOf)
+    return auditStoresAmid(process, this.#scenario, contentOf)
   }
 
   auditStores(process: SimulatedProcess, stores: LeftStores): Promise<void> {

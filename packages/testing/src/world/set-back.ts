@@ -12,6 +12,9 @@ export interface SetBackState {
   readonly fences: readonly Readonly<Record<string, Readonly<Record<number, { readonly offset: number }>>>>[]
 }
 
+/** Of a job that was never set back. */
+export const NOT_SET_BACK: SetBackState = { isUnfinished: false, id: undefined, fences: [] }
+
 interface CatalogRecord {
   readonly unfinished?: string
   readonly restored?: { readonly id: string; readonly fences: SetBackState['fences'] }

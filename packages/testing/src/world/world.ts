@@ -7,7 +7,7 @@ import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { ignoreExpectedRefusal, isExpectedRefusal } from './expected-refusals.ts'
+import { ignoreExpectedRefusal, ignoreSetBack, isExpectedRefusal } from './expected-refusals.ts'
 import { hold, Violation, violationOf } from './invariants.ts'
 import { NextFault } from './next-fault.ts'
 import { NodeSupervisor } from './node/node-supervisor.ts'
@@ -30,12 +30,17 @@ const PRODUCER_PAUSE_MS = 80
 const NODE_PRODUCER_PAUSE_MS = 300
 
 /** What may run in a world. */
-export const WORKLOADS = { orders: OrdersWorkload, node: OrdersWorkload, times: TimesWorkload } as const
+export const WORKLOADS = {
+  orders: OrdersWorkload,
+  plain: OrdersWorkload,
+  node: OrdersWorkload,
+  times: TimesWorkload,
+} as const
 
 export type WorldJob = keyof typeof WORKLOADS
 
 /** How many of the worlds have a node that runs the job. */
-const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, node: 1, times: 0 }
+const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0 }
 
 /** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {
@@ -319,10 +324,11 @@ export class World {
 
   async #audit(): Promise<void> {
     const process = this.#machine.process(`auditor-${++this.#names}`)
-    await this.#settle(this.#workload.audit(process).catch(ignoreExpectedRefusal))
+    const ignore = this.#scenario.nodeSteps === undefined ? ignoreExpectedRefusal : ignoreSetBack
+    await this.#settle(this.#workload.audit(process).catch(ignore))
     if (this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES) {
       const contentOf = (directory: string) => this.#levels.contentOf(directory)
-      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignoreExpectedRefusal))
+      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignore))
     }
     process.crash()
   }

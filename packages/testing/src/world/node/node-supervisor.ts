@@ -5,12 +5,12 @@ import { type ContainerReport, type ContainerSpec, Node } from '@millrace/runtim
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
 import { DATA } from '../audit.ts'
 import { isExpectedRefusal } from '../expected-refusals.ts'
-import { ORDERS_VERSIONS, type OrdersVersion } from '../orders-job.ts'
 import type { Supervisor, SupervisorOptions } from '../supervisor.ts'
 import type { ContainerJob } from '../world-containers.ts'
 import { ChildContainer } from './child-container.ts'
 import { NodeOperator, type RunningNode } from './node-operator.ts'
 import { isRefusedAmidFaults } from './node-refusals.ts'
+import { ORDERS_VERSIONS, type OrdersVersion } from './order-versions.ts'
 import { VersionArtefacts } from './version-artefacts.ts'
 
 /** Shorter than most steps of a world are apart, and longer than a container needs to fail at an order that waits for it. */

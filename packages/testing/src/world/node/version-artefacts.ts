@@ -1,6 +1,6 @@
 import { encodeArtefact, makeArtefact } from '@millrace/runtime'
-import { ORDERS_VERSIONS } from '../orders-job.ts'
 import type { VersionName } from './node-steps.ts'
+import { ORDERS_VERSIONS } from './order-versions.ts'
 
 const NAMES: readonly VersionName[] = ['first', 'changed', 'wide', 'failing']
 
