@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+// What a person does with commands, from beginning to end: each of these files starts dozens of processes.
+const everything = process.env['CI'] !== undefined || process.env['MILLRACE_TESTS'] === 'all'
 
 export default defineConfig({
   resolve: { conditions: ['millrace-source'] },
@@ -12,6 +15,7 @@ export default defineConfig({
       'test/src/**/*.test.ts',
       'bench/src/**/*.test.ts',
     ],
+    exclude: everything ? configDefaults.exclude : [...configDefaults.exclude, '**/*.long.test.ts'],
     environment: 'node',
     execArgv: ['--conditions=millrace-source'],
     // For the processes that tests start: a start then costs half.

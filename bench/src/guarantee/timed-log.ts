@@ -25,6 +25,7 @@ export function timedLog(log: Log, commitsMs: number[]): Log {
         release: (assignment) => membership.release(assignment),
         reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
         reportStandbys: (assignment, ready) => membership.reportStandbys(assignment, ready),
+        reportLoads: (loads) => membership.reportLoads(loads),
         openWriter: async () => timedTransactions(await membership.openWriter(), commitsMs),
         leave: () => membership.leave(),
       }

@@ -13,7 +13,7 @@ const RUNTIME = 'packages/runtime/src'
 const JOBS = 'test/src/runtime'
 const NODE = 'test/src/node'
 const STATE = 'packages/state/src'
-const STOPPED_JOBS = 'test/src/stopped-jobs.test.ts'
+const STOPPED_JOBS = 'test/src/stopped-jobs.long.test.ts'
 
 /**
  * The tests that reach each refusal, by the package that makes the error and its code. Every place that makes it counts:
@@ -24,7 +24,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/BAD_INPUT': [
     `${CLI}/jobs/job-token.test.ts`,
     `${CLI}/protect-data.test.ts`,
-    'test/src/dev/output.test.ts#only what',
+    'test/src/dev/output.long.test.ts#only what',
     `${BAD_INPUT}#event time is a year|that is a folder|one must be chosen`,
     `${CLI}/jobs/announced-jobs.test.ts`,
     `${STOPPED_JOBS}#several have had`,
@@ -33,7 +33,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/BAD_USAGE': [
     'test/src/cli.test.ts#a query prints the last',
     `${BAD_INPUT}#a malformed address`,
-    `${NODE}/up-tls.test.ts#without a key`,
+    `${NODE}/up-tls.long.test.ts#without a key`,
   ],
   'cli/DATA_OWNER': [`${CLI}/node/own-files.test.ts`],
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
@@ -42,11 +42,11 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/JOB_BUNDLE_FAILED': [`${CLI}/artefact/bundle-job.test.ts#that reads its own place`],
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
-  'cli/LOG_DAMAGED': ['test/src/log-command.test.ts#verify reports|repair reports'],
+  'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.test.ts'],
   'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
-  'cli/PROBLEMS_FOUND': ['test/src/doctor.test.ts#has another version'],
+  'cli/PROBLEMS_FOUND': ['test/src/doctor.long.test.ts#has another version'],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/bad-rows.test.ts#the log refuses`],
   'cli/SYSTEM_CALL_FAILED': [
@@ -212,12 +212,12 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${STOPPED_JOBS}#its windows`,
     `${JOBS}/run-job.test.ts#reads the views of the job`,
   ],
-  'cli/NODE_NOT_RUNNING': [`${NODE}/daemon.test.ts#without a node`],
-  'cli/NODE_ENDED': [`${NODE}/daemon.test.ts#cannot start in the background`],
+  'cli/NODE_NOT_RUNNING': [`${NODE}/daemon.long.test.ts#without a node`],
+  'cli/NODE_ENDED': [`${NODE}/daemon.long.test.ts#cannot start in the background`],
   'cli/CONTAINER_ENDED': [
-    `${NODE}/daemon.test.ts#heap is full`,
+    `${NODE}/daemon.long.test.ts#heap is full`,
     `packages/cli/src/node/start-container.test.ts#is killed|a request to stop`,
-    'test/src/dev/edits.test.ts#whose process ends',
+    'test/src/dev/edits.long.test.ts#whose process ends',
   ],
   'runtime/JOB_MISSING': [`${NODE}/node-server.test.ts`],
   'runtime/JOB_BUSY': [`${NODE}/node.test.ts`, `${NODE}/restores.test.ts#in the middle`],

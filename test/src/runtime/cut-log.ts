@@ -62,6 +62,7 @@ export function withWriters(log: Log, wrap: (writer: TransactionalWriter) => Tra
       release: (assignment) => membership.release(assignment),
       reportEnd: (assignment, atEnd) => membership.reportEnd(assignment, atEnd),
       reportStandbys: (assignment, ready) => membership.reportStandbys(assignment, ready),
+      reportLoads: (loads) => membership.reportLoads(loads),
       openWriter: async () => wrap(await membership.openWriter()),
       leave: () => membership.leave(),
     }

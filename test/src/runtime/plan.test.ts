@@ -101,10 +101,7 @@ function withShape(shapeChanges: Partial<Shape>, others: Partial<Step> = {}): St
 const EXAMPLES: readonly (readonly Step[])[] = [
   [SAME, withShape({ windows: 'of 10' }), { ...SAME, accepted: 'needed' }, { ...SAME, accepted: 'unknown' }],
   [SAME, withShape({ otherName: true }), withShape({ otherName: false, sink: 'nowhere' })],
-  [
-    { ...SAME, processed: false },
-    { ...SAME, event: 'purge the sources' },
-  ],
+  [SAME, { ...SAME, processed: false }, { ...SAME, event: 'purge the sources' }],
   [withShape({ source: 'more' }), { ...SAME, event: 'make the source again' }],
   [SAME, { ...SAME, event: 'delete the changelog' }],
 ]

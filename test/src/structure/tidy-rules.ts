@@ -22,7 +22,7 @@ export function tidyProblems(modules: readonly ParsedModule[]): string[] {
 }
 
 function nameProblems({ path }: ParsedModule): string[] {
-  const words = path.replace(/(\.test|\.d)?\.ts$/, '').split('/')
+  const words = path.replace(/((\.long)?\.test|\.d)?\.ts$/, '').split('/')
   return words.flatMap((word) => {
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(word)) return [`${path}: ${word} is not kebab-case`]
     if (EMPTY_NAMES.includes(word) && !path.endsWith('.test.ts'))

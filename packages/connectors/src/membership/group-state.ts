@@ -9,6 +9,8 @@ export interface TaskPlace {
   readonly next?: string
   /** The members that keep a standby of it; absent if none does. */
   readonly standbys?: readonly StandbyPlace[]
+  /** The share of its owner's thread that it takes, in hundredths; absent until that is reported. */
+  readonly load?: number
 }
 
 /** A standby of a task. */
@@ -141,8 +143,9 @@ export function withoutMembers(state: GroupState, gone: readonly string[]): Grou
   const left = Object.values(others.members).filter(runs)
   if (others.ended !== true || left.length === 0 || left.some(runsWithoutEnd)) return balanced(others)
   // The remaining members leave too, so their tasks do not move.
-  const tasks = mapTasks(others, (_, { owner, standbys }) => ({
+  const tasks = mapTasks(others, (_, { owner, standbys, load }) => ({
     owner: owner !== null && members[owner] ? owner : null,
+    ...(load !== undefined && { load }),
     ...(standbys !== undefined && { standbys: standbys.filter(({ member }) => members[member] !== undefined) }),
   }))
   return { ...others, generation: state.generation + 1, tasks }
@@ -235,14 +238,42 @@ export function standbysReported(
       : { ...place, standbys: place.standbys.map((each) => (isNew(task, each) ? turned(each) : each)) },
   )
   const marked = { ...state, tasks }
+  return rearranged(marked)
+}
+
+/** Loads that differ by less count as the same, in hundredths of a thread. */
+const LOAD_CHANGE_MIN = 20
+
+/**
+ * The group after a member has reported the load of its tasks; the same object if none differs much from what is known, or if the
+ * member is alone. Tasks move if that spreads the loads better.
+ */
+export function loadsReported(state: GroupState, member: string, loads: ReadonlyMap<string, number>): GroupState {
+  const isNew = (task: string, { owner, load }: TaskPlace) => {
+    const found = loads.get(task)
+    return (
+      owner === member && found !== undefined && Math.abs(found - (load ?? Number.NEGATIVE_INFINITY)) >= LOAD_CHANGE_MIN
+    )
+  }
+  const isAlone = Object.keys(state.members).length === 1
+  if (isAlone || !Object.entries(state.tasks).some(([task, place]) => isNew(task, place))) return state
+  const tasks = mapTasks(state, (task, place) => {
+    const load = loads.get(task)
+    return load !== undefined && isNew(task, place) ? { ...place, load } : place
+  })
+  return rearranged({ ...state, tasks })
+}
+
+/** The next generation after something of the tasks has changed that is not their owners: they move only if they should now. */
+function rearranged(state: GroupState): GroupState {
   // While members leave one after the other at the end, no task moves.
-  if (state.ended === true) return { ...marked, generation: state.generation + 1 }
-  const moved = balanced(marked)
+  if (state.ended === true) return { ...state, generation: state.generation + 1 }
+  const moved = balanced(state)
   const isMoved = Object.entries(moved.tasks).some(
     ([task, { owner, next }]) => owner !== state.tasks[task]?.owner || next !== state.tasks[task]?.next,
   )
-  // If only standbys have changed, the members are at their ends as before.
-  return isMoved ? moved : { ...marked, generation: moved.generation, tasks: moved.tasks }
+  // If none has moved, the members are at their ends as before.
+  return isMoved ? moved : { ...state, generation: moved.generation, tasks: moved.tasks }
 }
 
 /** The standby that is ready if it was not, and the other way round. */
@@ -288,14 +319,15 @@ function tasksOf(state: GroupState, member: string): string[] {
 function balanced(state: GroupState): GroupState {
   const generation = state.generation + 1
   const places = placesIn(state)
-  const tasks = mapTasks(state, (task, { owner, standbys: before = [] }) => {
+  const tasks = mapTasks(state, (task, { owner, standbys: before = [], load }) => {
     const { member: next, standbys = [] } = places.get(task) ?? {}
-    if (next === undefined) return { owner: null }
+    const known = load !== undefined && { load }
+    if (next === undefined) return { owner: null, ...known }
     const kept = standbys.map(
       (member) => before.find((standby) => standby.member === member) ?? { member, since: generation },
     )
     const held = owner !== null && state.members[owner] !== undefined && owner !== next
-    return { ...(held ? { owner, next } : { owner: next }), ...(kept.length > 0 && { standbys: kept }) }
+    return { ...(held ? { owner, next } : { owner: next }), ...(kept.length > 0 && { standbys: kept }), ...known }
   })
   const { quietSince: _since, ended: _ended, ...others } = state
   const members = Object.fromEntries(Object.entries(state.members).map(([each, member]) => [each, busy(member)]))
@@ -322,6 +354,9 @@ function placesIn(state: GroupState): Map<string, Place> {
     count: Math.max(0, ...present.map(([, member]) => wantedStandbys(member))),
     owners,
     standbys,
+    loads: new Map(
+      Object.entries(state.tasks).flatMap(([task, { load }]) => (load === undefined ? [] : [[task, load]])),
+    ),
   })
 }
 

@@ -1,5 +1,12 @@
 import type { Assignment, Membership, TransactionalWriter } from '@millrace/core'
-import { type GroupState, released, reported, standbysReported, withoutMembers } from '../membership/group-state.ts'
+import {
+  type GroupState,
+  loadsReported,
+  released,
+  reported,
+  standbysReported,
+  withoutMembers,
+} from '../membership/group-state.ts'
 import { MemberFeed, memberFenced } from '../membership/member-feed.ts'
 import type { GroupMember, MemoryGroup } from './memory-group.ts'
 
@@ -45,6 +52,11 @@ export class MemoryMembership implements Membership, GroupMember {
   async reportStandbys({ generation }: Assignment, ready: readonly string[]): Promise<void> {
     if (this.#left) return
     this.#group.change((state) => standbysReported(state, this.member, generation, ready))
+  }
+
+  async reportLoads(loads: ReadonlyMap<string, number>): Promise<void> {
+    if (this.#left) return
+    this.#group.change((state) => loadsReported(state, this.member, loads))
   }
 
   async openWriter(): Promise<TransactionalWriter> {

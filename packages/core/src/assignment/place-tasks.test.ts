@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { areUneven, assignByLoad } from './assign-by-load.ts'
 import { assignTasks } from './assign-tasks.ts'
 import { type Placing, placeTasks, type StandbyCopy } from './place-tasks.ts'
 
@@ -20,11 +21,13 @@ const plan = fc.record({
     }),
     { minLength: 16, maxLength: 16 },
   ),
+  /** The load of each task, if loads are known. */
+  loads: fc.option(fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 16, maxLength: 16 })),
 })
 
 type Plan = typeof plan extends fc.Arbitrary<infer P> ? P : never
 
-function placing({ tasks: amount, members: memberAmount, count, fenced, owners, standbys }: Plan): Placing {
+function placing({ tasks: amount, members: memberAmount, count, fenced, owners, standbys, loads }: Plan): Placing {
   const [tasks, members] = [names('t', amount), names('m', memberAmount)]
   const entries = tasks.flatMap((task, at) => {
     const owner = `m${owners[at]}`
@@ -34,8 +37,19 @@ function placing({ tasks: amount, members: memberAmount, count, fenced, owners, 
     const all = (standbys[at] ?? []).map(({ member, ready }) => ({ member: `m${member}`, ready }))
     return [task, all.filter(({ member }) => member !== `m${owners[at]}`)]
   })
-  return { tasks, members, hosts: members, count, owners: new Map(entries), standbys: new Map(copies) }
+  return {
+    tasks,
+    members,
+    hosts: members,
+    count,
+    owners: new Map(entries),
+    standbys: new Map(copies),
+    loads: loadsOf(tasks, loads),
+  }
 }
+
+const loadsOf = (tasks: readonly string[], loads: readonly number[] | null) =>
+  new Map(tasks.flatMap((task, at) => (loads === null ? [] : [[task, loads[at] ?? 0]])))
 
 const isReady = ({ standbys, members }: Placing, task: string, member: string | undefined) =>
   member !== undefined &&
@@ -98,7 +112,7 @@ test('a member that takes a task over keeps its standby until the dead owner is 
     ['t1', [copy('m1', false), copy('m2', false)]],
     ['t2', [copy('m0', true), copy('m2', true)]],
   ])
-  const place = placeTasks({ tasks, members, hosts: members, count: 1, owners, standbys }).get('t2')
+  const place = placeTasks({ tasks, members, hosts: members, count: 1, owners, standbys, loads: new Map() }).get('t2')
   // An even spread gives the task to m1, which has no copy of it.
   expect(place?.member).toBe('m0')
   expect([...(place?.standbys ?? [])].sort()).toEqual(members)
@@ -139,16 +153,20 @@ function settled(first: Placing): { last: Placing; steps: number } {
   }
 }
 
-test('moves come to an end, with every task and every standby spread evenly', () => {
+test('moves come to an end, with every task and every standby spread evenly, or tasks by their loads', () => {
   fc.assert(
     fc.property(plan, (each) => {
       const { last } = settled(placing(each))
-      const { tasks, members, owners, standbys, count } = last
-      expect(assignTasks(tasks, members, owners)).toEqual(owners)
+      const { tasks, members, owners, standbys, count, loads } = last
+      const byLoad = areUneven(tasks, loads)
+      const spread = byLoad
+        ? assignByLoad({ tasks, members, owners, loads, preferred: new Map() })
+        : assignTasks(tasks, members, owners)
+      expect(spread).toEqual(owners)
       const counts = members.map(
         (member) => tasks.filter((task) => standbys.get(task)?.some((copy) => copy.member === member)).length,
       )
-      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+      if (!byLoad) expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
       for (const task of tasks) expect(standbys.get(task)).toHaveLength(Math.min(count, members.length - 1))
     }),
   )
@@ -156,7 +174,15 @@ test('moves come to an end, with every task and every standby spread evenly', ()
 
 test('only the tasks of a member that died move, if their standbys were with different members', () => {
   const [tasks, members] = [names('t', 12), names('m', 4)]
-  const none: Placing = { tasks, members, hosts: members, count: 1, owners: new Map(), standbys: new Map() }
+  const none: Placing = {
+    tasks,
+    members,
+    hosts: members,
+    count: 1,
+    owners: new Map(),
+    standbys: new Map(),
+    loads: new Map(),
+  }
   const { last } = settled(none)
   const left = members.slice(1)
   const owners = new Map([...last.owners].filter(([, owner]) => owner !== 'm0'))
@@ -171,7 +197,7 @@ test('only the tasks of a member that died move, if their standbys were with dif
 test('without standbys, tasks are spread at once', () => {
   fc.assert(
     fc.property(plan, (each) => {
-      const before = { ...placing(each), count: 0, hosts: [] }
+      const before = { ...placing({ ...each, loads: null }), count: 0, hosts: [] }
       const places = placeTasks(before)
       const expected = assignTasks(before.tasks, before.members, before.owners)
       expect(new Map([...places].map(([task, { member }]) => [task, member]))).toEqual(expected)
@@ -186,6 +212,8 @@ test('a member that keeps no standbys gets its tasks at once', () => {
     ['t0', 'm0'],
     ['t1', 'm0'],
   ])
-  const places = placeTasks({ tasks: ['t0', 't1'], members: ['m0', 'm1'], hosts: ['m0'], count: 1, owners, standbys })
+  const members = ['m0', 'm1']
+  const loads = new Map<string, number>()
+  const places = placeTasks({ tasks: ['t0', 't1'], members, hosts: ['m0'], count: 1, owners, standbys, loads })
   expect([...places.values()].map(({ member }) => member).sort()).toEqual(['m0', 'm1'])
 })

@@ -1,3 +1,4 @@
+import { areUneven, assignByLoad } from './assign-by-load.ts'
 import { assignStandbys } from './assign-standbys.ts'
 import { assignTasks } from './assign-tasks.ts'
 
@@ -21,6 +22,8 @@ export interface Placing {
   readonly owners: ReadonlyMap<string, string>
   /** The present standbys of each task. Those of members that are not hosts do not count. */
   readonly standbys: ReadonlyMap<string, readonly StandbyCopy[]>
+  /** The share of a thread that each task takes, in hundredths, as far as it is known. */
+  readonly loads: ReadonlyMap<string, number>
 }
 
 /** Where a task and its standbys are to be. */
@@ -32,22 +35,24 @@ export interface Place {
 }
 
 /**
- * Where each task and its standbys are to be now. Without standbys, the tasks are spread as `assignTasks` spreads them. With
- * standbys, no task waits for a restore if any member has a copy of its state:
+ * Where each task and its standbys are to be now. Tasks are spread by their number (`assignTasks`), or by their loads if these are
+ * known and differ (`assignByLoad`). With standbys, no task waits for a restore if any member has a copy of its state:
  *
  * - A task without a living owner goes to a member that has a standby of it that is ready, even if the spread is uneven then.
  * - A task that has an owner moves to another member only once that member has a standby of it that is ready. Until then the
  *   member keeps a standby in addition to the others.
  * - A standby that is ready is given up only once enough others are ready.
  */
-export function placeTasks({ tasks, members, hosts, count, owners, standbys }: Placing): Map<string, Place> {
+export function placeTasks({ tasks, members, hosts, count, owners, standbys, loads }: Placing): Map<string, Place> {
   const copies = new Map(
     tasks.map((task) => [task, (standbys.get(task) ?? []).filter(({ member }) => hosts.includes(member))]),
   )
   const isReady = (task: string, member: string) =>
     copies.get(task)?.some((copy) => copy.member === member && copy.ready) === true
   const holders = withTakeOvers(tasks, members, owners, isReady)
-  const wanted = assignTasks(tasks, members, holders, preferred(copies))
+  const wanted = areUneven(tasks, loads)
+    ? assignByLoad({ tasks, members, owners: holders, loads, preferred: preferred(copies) })
+    : assignTasks(tasks, members, holders, preferred(copies))
   const isWarmed = (task: string, member: string) =>
     count > 0 && hosts.includes(member) && holders.get(task) !== member && !isReady(task, member)
   const places = new Map<string, Place>()

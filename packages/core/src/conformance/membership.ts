@@ -55,6 +55,24 @@ export function membershipConformance(tests: LogTests): void {
     )
   })
 
+  shared('a task moves to a member whose tasks load it less', async (log, other) => {
+    const first = await join(log)
+    const second = await join(other)
+    const kept = await withTasks(first, 2)
+    await first.release(kept)
+    const gained = await withTasks(second, 2)
+    await first.reportLoads(new Map(kept.tasks.map((task) => [task, 48])))
+    await second.reportLoads(new Map(gained.tasks.map((task) => [task, 2])))
+    // One of the two hot tasks goes, and one of the others is to come for it.
+    const lessened = await assigned(first, ({ tasks }) => tasks.length === 1 && kept.tasks.includes(tasks[0] ?? ''))
+    await first.release(lessened)
+    await second.release(
+      await assigned(second, ({ tasks }) => tasks.filter((task) => gained.tasks.includes(task)).length === 1),
+    )
+    const [one, two] = [await withTasks(first, 2), await withTasks(second, 2)]
+    for (const { tasks } of [one, two]) assert.equal(tasks.filter((task) => kept.tasks.includes(task)).length, 1)
+  })
+
   shared("a member's writer writes transactions, and nothing more once the member has left", async (log, other) => {
     await log.admin.createTopic('t')
     const member = await join(log)

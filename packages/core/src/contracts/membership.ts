@@ -97,6 +97,12 @@ export interface Membership {
    * it has just begun, or has failed.
    */
   reportStandbys(assignment: Assignment, ready: readonly string[]): Promise<void>
+  /**
+   * Reports what share of this member's thread each of its tasks takes, in hundredths, measured over some seconds. The group spreads
+   * tasks by their loads once it knows those of all tasks, and they differ much: a task moves only if that takes much off a member.
+   * The load of a task that the member no longer has is ignored.
+   */
+  reportLoads(loads: ReadonlyMap<string, number>): Promise<void>
   /** Gives up everything, which must be committed and closed, and ends. A second call, or a call once fenced, is not an error. */
   leave(): Promise<void>
 }

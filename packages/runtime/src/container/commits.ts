@@ -2,12 +2,8 @@ import type { Clock } from '@millrace/core'
 import type { Outputs } from '../task/outputs.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import { commitTasks, type FailedApply } from './commit.ts'
+import type { Failure } from './loop-rest.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
-
-/** An error beside a container's loop, to be thrown in the loop. */
-export interface Failure {
-  readonly error: unknown
-}
 
 /** What a container's commits need from it. */
 export interface CommitsOptions {

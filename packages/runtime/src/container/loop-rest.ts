@@ -1,18 +1,35 @@
 import type { Timers } from '@millrace/core'
 import { restFor } from './rest-for.ts'
 
-/** Lets a loop that has nothing to do rest, until there is something to do again. */
+/** An error beside a container's loop, to be thrown in the loop. */
+export interface Failure {
+  readonly error: unknown
+}
+
+/** Lets a loop that has nothing to do rest, until there is something to do again, or something failed beside it. */
 export class LoopRest {
   readonly #timers: Timers
   #woken = new AbortController()
+  #failure: Failure | undefined
 
   constructor(timers: Timers) {
     this.#timers = timers
   }
 
-  /** Ends the rest, or the next one if no rest is under way. */
-  wake(): void {
+  /** Ends the rest, or the next one if no rest is under way; keeps the first failure. */
+  wake(failure?: Failure): void {
+    this.#failure ??= failure
     this.#woken.abort()
+  }
+
+  /** Throws what failed beside the loop. */
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** What failed is of no more concern. */
+  forgetFailure(): void {
+    this.#failure = undefined
   }
 
   /** Rests until `wait` settles, which the signal ends early. */

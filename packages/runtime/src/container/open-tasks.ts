@@ -4,7 +4,7 @@ import type { Standbys } from '../standby/standbys.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { TaskSession } from '../task/task-spec.ts'
 import type { ServedView } from '../views/served-view.ts'
-import type { Failure } from './commits.ts'
+import type { Failure } from './loop-rest.ts'
 import type { RebuildBudget } from './rebuild-budget.ts'
 import { ContainerViews, type OtherMember } from './view-parts.ts'
 

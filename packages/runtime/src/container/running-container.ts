@@ -9,10 +9,10 @@ import type { ServedView } from '../views/served-view.ts'
 import { Assignments } from './assignments.ts'
 import { CatchUp } from './catch-up.ts'
 import type { FailedApply } from './commit.ts'
-import { Commits, type Failure } from './commits.ts'
+import { Commits } from './commits.ts'
 import { COMMIT_INTERVAL_MS, type ContainerOptions, DIRTY_BYTES_MAX } from './container-options.ts'
 import { JobProblems } from './job-problems.ts'
-import { LoopRest } from './loop-rest.ts'
+import { type Failure, LoopRest } from './loop-rest.ts'
 import { makeTasks } from './make-tasks.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { otherMembers } from './other-members.ts'
@@ -22,6 +22,7 @@ import { fencingError, openSession, type Session } from './session.ts'
 import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
 import { StatusReports } from './status-reports.ts'
+import { TaskLoads } from './task-loads.ts'
 import { type JobTopics, prepareTopics } from './topics.ts'
 
 /** How long tasks process before I/O, queries and timers get their turn. */
@@ -46,14 +47,13 @@ export class RunningContainer {
   readonly #problems: JobProblems
   readonly #reports: StatusReports
   readonly #purges: Purges
+  readonly #loads: TaskLoads
   readonly #catchUp = new CatchUp(() => this.#reports.enter(this.#reports.phase))
   #session: Session | undefined
   #catalog: Catalog | undefined
   readonly #assignments = new Assignments()
   readonly #rest: LoopRest
   readonly #stop = new AbortController()
-  /** An error that happened beside the loop. */
-  #failure: Failure | undefined
 
   private constructor(options: ContainerOptions, topology: Topology, topics: JobTopics) {
     const { env, commitIntervalMs = COMMIT_INTERVAL_MS, untilEnd = false, onNotice = () => undefined } = options
@@ -69,7 +69,7 @@ export class RunningContainer {
       problems: this.#problems.list,
     }))
     this.#rest = new LoopRest(env.timers)
-    const wake = (failure?: Failure) => this.#wake(failure)
+    const wake = (failure?: Failure) => this.#rest.wake(failure)
     const tasks = makeTasks(options, topology, topics)
     this.#standbys = new Standbys(options, tasks, wake)
     this.#tasks = new OpenTasks({
@@ -83,6 +83,7 @@ export class RunningContainer {
       opened: wake,
     })
     this.#purges = new Purges(env.clock, this.#tasks)
+    this.#loads = new TaskLoads(env.clock)
     this.#commits = new Commits({
       clock: env.clock,
       intervalMs: commitIntervalMs,
@@ -117,14 +118,14 @@ export class RunningContainer {
 
   /** See `Container.caughtUp`. */
   caughtUp(): Promise<void> {
-    this.#wake()
+    this.#rest.wake()
     return this.#catchUp.wait()
   }
 
   requestStop(): void {
     if (this.#reports.phase === 'running') this.#reports.enter('stopping')
     this.#stop.abort()
-    this.#wake()
+    this.#rest.wake()
   }
 
   async run(): Promise<void> {
@@ -173,6 +174,7 @@ export class RunningContainer {
     while (!this.#stop.signal.aborted) {
       await this.#followAssignment()
       await this.#standbys.report(this.#joined.membership, this.#assignments.followed)
+      await this.#loads.report(this.#joined.membership, this.#assignments.followed)
       for (const task of this.#tasks) task.checkIdle(this.#nowMs)
       const worked = await this.#work()
       await this.#commitWhenDue()
@@ -209,20 +211,20 @@ export class RunningContainer {
     const session = await openSession(sessionOptions(this.#options, this.#topology, this.#topics, this.#tasks.ids))
     this.#session = session
     this.#catalog = session.catalog
-    const changed = () => this.#wake()
+    const changed = () => this.#rest.wake()
     await this.#assignments.begin(session.membership, changed, (error) => {
-      this.#wake({ error })
+      this.#rest.wake({ error })
       // Other members have these tasks: what a restore waits for may not come before this container gives them up.
       void this.#tasks.giveUpOpening()
     })
     await this.#followAssignment()
     await this.#tasks.opening
-    this.#throwFailure()
+    this.#rest.throwFailure()
   }
 
   /** Gives up the tasks that this container no longer has, once they are committed; then opens the tasks that it has got. */
   async #followAssignment(): Promise<void> {
-    this.#throwFailure()
+    this.#rest.throwFailure()
     const assignment = this.#assignments.newest
     // While tasks are being restored the loop must continue: a restore may wait for what other containers have not committed
     // yet, and their restores for what this one has not. Only a container whose loop runs commits.
@@ -252,7 +254,7 @@ export class RunningContainer {
     await this.#settle()
     await this.#tasks.close([...this.#tasks])
     await this.#leave().catch(() => undefined)
-    this.#failure = undefined
+    this.#rest.forgetFailure()
     this.#commits.takeStaleStores()
   }
 
@@ -275,9 +277,13 @@ export class RunningContainer {
   async #work(): Promise<boolean> {
     const { outputs } = this.#joined
     let records = 0
-    let untilMs = this.#nowMs + SLICE_MS
+    let beganMs = this.#nowMs
+    let untilMs = beganMs + SLICE_MS
     for (const task of this.#tasks) {
-      if (outputs.backlogged && (await outputs.flush()) === 'commit') await this.#commitAll()
+      if (outputs.backlogged) {
+        if ((await outputs.flush()) === 'commit') await this.#commitAll()
+        beganMs = this.#nowMs
+      }
       try {
         records += task.runSlice(untilMs)
       } catch (error) {
@@ -286,13 +292,17 @@ export class RunningContainer {
         await this.#rollBack([...this.#commits.takeStaleStores(), { task, error }])
         return true
       }
-      if (this.#nowMs < untilMs) continue
+      const nowMs = this.#nowMs
+      this.#loads.add(task.id, nowMs - beganMs)
+      beganMs = nowMs
+      if (nowMs < untilMs) continue
       outputs.show()
       const restMs = restAfterSlice(this.#nowMs - untilMs)
       // However many tasks there are, other work waits for at most one slice.
       await this.#options.env.timers.turn()
       if (restMs !== undefined && (await this.#restBetweenSlices(restMs))) return true
-      untilMs = this.#nowMs + SLICE_MS
+      beganMs = this.#nowMs
+      untilMs = beganMs + SLICE_MS
     }
     outputs.show()
     return records > 0
@@ -369,7 +379,7 @@ export class RunningContainer {
   }
 
   async #throwOrRollBack(): Promise<void> {
-    this.#throwFailure()
+    this.#rest.throwFailure()
     const behind = this.#commits.takeStaleStores()
     if (behind.length > 0) await this.#rollBack(behind)
   }
@@ -385,15 +395,5 @@ export class RunningContainer {
     await session.outputs.abort()
     await this.#tasks.opening
     await this.#tasks.reopen([...this.#tasks], session)
-  }
-
-  /** Ends the loop's rest: there is something to do, or something failed beside it. */
-  #wake(failure?: Failure): void {
-    this.#failure ??= failure
-    this.#rest.wake()
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
   }
 }

@@ -166,6 +166,7 @@ async function joinAlone(log: Log, job: string, tasks: readonly string[], addres
     release: async () => {},
     reportEnd: async () => {},
     reportStandbys: async () => {},
+    reportLoads: async () => {},
     openWriter: () => log.openTransactionalWriter(`${job}.${member}`),
     leave: () => claim.release(),
   }

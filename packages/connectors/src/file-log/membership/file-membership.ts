@@ -5,6 +5,7 @@ import {
   type GroupState,
   isMember,
   joined,
+  loadsReported,
   released,
   reported,
   standbysReported,
@@ -102,6 +103,10 @@ export class FileMembership implements Membership {
 
   async reportStandbys({ generation }: Assignment, ready: readonly string[]): Promise<void> {
     await this.#change((state) => standbysReported(state, this.member, generation, ready))
+  }
+
+  async reportLoads(loads: ReadonlyMap<string, number>): Promise<void> {
+    await this.#change((state) => loadsReported(state, this.member, loads))
   }
 
   async openWriter(): Promise<TransactionalWriter> {
