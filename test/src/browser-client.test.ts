@@ -26,9 +26,19 @@ async function seenBy({ allowed, token }: { readonly allowed: boolean; readonly 
   const produce = () => succeed(['topics', 'produce', 'numbers', '--records', ...data], { stdin: ONE })
   await succeed(['topics', 'create', 'numbers', ...data])
   await produce()
-  await using page = await servePage(produce)
+  const file = folder.write('job.ts', SUMMING_JOB)
+  /** Starts the job for a page, on a port. */
+  const run = (origin: string, port: string) =>
+    start(['run', '--no-check', file, '--port', port, '--allow-origin', origin, ...data])
+  const restart = async () => {
+    job.child.kill('SIGKILL')
+    await job.ended
+    await produce()
+    job = run(origin, new URL(url).port)
+  }
+  await using page = await servePage(produce, restart)
   const origin = allowed ? page.origin : 'https://ops.example.com'
-  const job = start(['run', '--no-check', folder.write('job.ts', SUMMING_JOB), '--allow-origin', origin, ...data])
+  let job = run(origin, '0')
   const [, url = ''] = await job.line(/served at (http:\S+)/)
   const shown = token ? { token: readFileSync(join(folder.data, 'token'), 'utf8').trim() } : {}
   const address = `${page.origin}/?${new URLSearchParams({ job: url, ...shown })}`
@@ -40,11 +50,15 @@ async function seenBy({ allowed, token }: { readonly allowed: boolean; readonly 
   }
 }
 
-test('a page of an allowed origin reads a view and follows its changes', { timeout: TIMEOUT_MS }, async () => {
+test('a page of an allowed origin reads a view, and follows its changes also across the end of the job by kill -9', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   expect(await seenBy({ allowed: true, token: true })).toEqual({
     value: 1,
     entries: [{ key: 'k', value: 1 }],
     changed: { key: 'k', value: 2 },
+    resumed: { key: 'k', value: 3 },
+    starts: 1,
   })
 })
 

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { count, text, type Work } from '../child/work.ts'
 
-const ID = /^id: \S+=(\d+)$/gm
+/** The last change of a commit: its offset. */
+const OFFSET = /^data: \{"position":"[^"]*=(\d+)","key"/gm
 
 /** Follows the changes of a view over many connections, each to another key or prefix. */
 const work: Work = {
@@ -21,7 +22,7 @@ const work: Work = {
         await new Promise((resolve) => setTimeout(resolve, count(options, 'runMs')))
         return found.length / 2
       },
-      /** For each event, the offset in its id, and when it came: ms since the epoch. */
+      /** For each commit, the offset in its position, and when it came: ms since the epoch. */
       found: () => found,
       close: async () => {
         for (const socket of sockets) socket.destroy()
@@ -39,7 +40,7 @@ function subscribe(port: number, path: string, found: number[]): Promise<Socket>
     socket.on('error', reject)
     socket.on('data', (chunk: string) => {
       const nowMs = performance.timeOrigin + performance.now()
-      if (started) for (const [, offset] of chunk.matchAll(ID)) found.push(Number(offset), nowMs)
+      if (started) for (const [, offset] of chunk.matchAll(OFFSET)) found.push(Number(offset), nowMs)
       else if (chunk.includes('event: position')) {
         started = true
         resolve(socket)

@@ -49,13 +49,24 @@ function offset(event: { position: Position }): string {
   return formatPosition(event.position).replace('flights/0=', '@')
 }
 
-function start(stream: ScriptedStream | undefined, at: number): void {
-  stream?.send(`event: position\nid: flights/0=${at}\ndata: {"position":"flights/0=${at}"}\n\n`)
+function start(stream: ScriptedStream | undefined, at: number, fields: object = {}): void {
+  const data = JSON.stringify({ position: `flights/0=${at}`, ...fields })
+  stream?.send(`event: position\nid: id-${at}\ndata: ${data}\n\n`)
 }
 
 function change(stream: ScriptedStream | undefined, key: string, value: number | null, at?: number): void {
-  const id = at === undefined ? '' : `id: flights/0=${at}\n`
-  stream?.send(`event: change\n${id}data: ${JSON.stringify({ key, value })}\n\n`)
+  const id = at === undefined ? '' : `id: id-${at}\n`
+  const data = JSON.stringify({ ...(at !== undefined && { position: `flights/0=${at}` }), key, value })
+  stream?.send(`event: change\n${id}data: ${data}\n\n`)
+}
+
+function reached(stream: ScriptedStream | undefined, at: number): void {
+  stream?.send(`event: reached\nid: id-${at}\ndata: {"position":"flights/0=${at}"}\n\n`)
+}
+
+/** The ids after which the connections were to continue. */
+function resumes({ requests }: ScriptedServer): (string | null)[] {
+  return requests.filter(({ pathname }) => pathname === CHANGES).map(({ searchParams }) => searchParams.get('resume'))
 }
 
 /** Runs everything that is ready. */
@@ -81,13 +92,15 @@ test('events may be cut anywhere, also inside a character', async () => {
   const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
-  const bytes = new TextEncoder().encode('event: change\nid: flights/0=6\ndata: {"key":"é𝄞","value":1}\n\n')
+  const bytes = new TextEncoder().encode(
+    'event: change\nid: id-6\ndata: {"position":"flights/0=6","key":"é𝄞","value":1}\n\n',
+  )
   for (const byte of bytes) server.streams[0]?.send(Uint8Array.of(byte))
   await settle()
   expect(events).toEqual(['@5', ['é𝄞', 1, '@6']])
 })
 
-test.each(['end', 'break'] as const)('a connection that fails by %s is opened again', async (how) => {
+test.each(['end', 'break'] as const)('a connection that fails by %s is opened again, and continues', async (how) => {
   const server = serve()
   const { events } = follow(server)
   await settle()
@@ -98,25 +111,51 @@ test.each(['end', 'break'] as const)('a connection that fails by %s is opened ag
   await vi.advanceTimersByTimeAsync(199)
   expect(server.streams).toHaveLength(1)
   await vi.advanceTimersByTimeAsync(1)
-  start(server.streams[1], 9)
-  change(server.streams[1], 'ATL', 1, 10)
+  expect(resumes(server)).toEqual([null, 'id-5'])
+  change(server.streams[1], 'half a commit', 1)
+  change(server.streams[1], 'ATL', 1)
   await settle()
-  expect(events).toEqual(['@5', '@9', ['ATL', 1, '@10']])
+  expect(events).toEqual(['@5'])
+  reached(server.streams[1], 9)
+  change(server.streams[1], 'ATL', 2, 10)
+  await settle()
+  expect(events).toEqual(['@5', ['half a commit', 1, '@9'], ['ATL', 1, '@9'], ['ATL', 2, '@10']])
+  server.streams[1]?.break()
+  await vi.advanceTimersByTimeAsync(200)
+  expect(resumes(server)).toEqual([null, 'id-5', 'id-10'])
 })
 
-test('a new connection that missed no change is not reported', async () => {
+test('a follower whose keys do not change continues from where it has come to', async () => {
   const server = serve()
   const { events } = follow(server)
   await settle()
   start(server.streams[0], 5)
-  change(server.streams[0], 'ATL', 1, 6)
+  reached(server.streams[0], 50)
   await settle()
   server.streams[0]?.break()
   await vi.advanceTimersByTimeAsync(200)
-  start(server.streams[1], 6)
-  change(server.streams[1], 'ATL', 2, 7)
+  expect(resumes(server)).toEqual([null, 'id-50'])
+  expect(events).toEqual(['@5'])
+})
+
+test('a connection that cannot continue begins again, with the reason', async () => {
+  const server = serve()
+  const starts: unknown[] = []
+  const client = new MillraceClient('http://127.0.0.1:4711', { fetch: server.fetch })
+  const changes = client.view<string, number>('totals').changes()
+  changes.subscribe((event) => event.kind === 'start' && starts.push(event))
   await settle()
-  expect(events).toEqual(['@5', ['ATL', 1, '@6'], ['ATL', 2, '@7']])
+  start(server.streams[0], 5)
+  await settle()
+  server.streams[0]?.break()
+  await vi.advanceTimersByTimeAsync(200)
+  start(server.streams[1], 5, { reset: 'behind', completeFrom: 'flights/0=1' })
+  await settle()
+  const position = { flights: { 0: 5 } }
+  expect(starts).toEqual([
+    { kind: 'start', position },
+    { kind: 'start', position, reset: 'behind', completeFrom: { flights: { 0: 1 } } },
+  ])
 })
 
 test('retries get rarer, up to a bound, and a connection that works makes them frequent again', async () => {

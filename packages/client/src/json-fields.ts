@@ -47,3 +47,8 @@ export function partsField(body: unknown): { readonly parts?: readonly number[] 
 export function staleField(body: unknown): { readonly stale?: readonly number[] } {
   return field(body, 'stale') === undefined ? {} : { stale: listField(body, 'stale').map(Number) }
 }
+
+/** Why a stream of changes does not continue where the one before ended, if it states that. */
+export function resetField(json: unknown): { readonly reset?: string } {
+  return field(json, 'reset') === undefined ? {} : { reset: textField(json, 'reset') }
+}

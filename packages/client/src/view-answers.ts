@@ -45,10 +45,11 @@ export interface Page<E> {
 /**
  * What a view reports to its followers.
  *
- * - `start`: every change from `position` on follows. It comes first, and again after a broken connection if changes may have
- *   been missed: a follower that keeps a copy must then read the view again.
+ * - `start`: every change from `position` on follows. It comes first, and again after a broken connection if what was missed cannot
+ *   be sent any more: a follower that keeps a copy must then read the view again.
  * - `change`: an entry has a new value, or null if it was deleted. All changes of a commit come together, with the position
- *   that the view reflects after the commit.
+ *   that the view reflects after the commit. After a broken connection, the changes of all commits that were missed come
+ *   together, each of them once and in the order of the commits of a key.
  */
 export type ViewEvent<E> = ViewStart | ViewChange<E>
 
@@ -60,6 +61,12 @@ export interface ViewStart {
   readonly parts?: readonly number[]
   /** The view counts every record from this position on; absent: from the start of its inputs. */
   readonly completeFrom?: Position
+  /**
+   * Why the stream begins again and does not continue after the last event: `unknown` (the view has another history now, or the
+   * parts are others), `compacted`, `behind` (more was missed than the server sends again) or `unavailable`. Absent in the
+   * first `start`. Later versions may have more reasons.
+   */
+  readonly reset?: string
 }
 
 /** A change in a stream of changes: see `ViewEvent`. */

@@ -99,10 +99,10 @@ export class ViewReader<K, V> {
     entryOf: (entry: Decoded<K, V | null>) => E,
     { parts, key, prefix }: ChangesOptions<K>,
   ): Observable<ViewEvent<E>> {
-    const open = (codec: ViewCodec<K, V>) => (signal: AbortSignal) =>
+    const open = (codec: ViewCodec<K, V>) => (signal: AbortSignal, resume: string | undefined) =>
       this.#transport.stream(
         this.#path('changes'),
-        { parts, prefix, key: key === undefined ? undefined : keyToText(codec.key, key) },
+        { parts, prefix, key: key === undefined ? undefined : keyToText(codec.key, key), resume },
         signal,
       )
     const change = (codec: ViewCodec<K, V>) => (json: unknown) => {

@@ -9,6 +9,7 @@ import type {
   SortedStore,
   StatePosition,
   StateRestorer,
+  StoreChange,
   StoreDescription,
   TaskState,
   WindowStore,
@@ -177,6 +178,19 @@ export class LevelTaskState implements TaskState {
       throw new Error('Only the commit that was frozen last can be applied')
     await this.#write(this.#buffer, { ...position, checkpoint: this.#frozen.checkpoint, described: true })
     this.#pending = false
+  }
+
+  readChange(
+    store: string,
+    bytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): StoreChange | undefined {
+    const found = this.#storeOf(store)
+    if (keyStart < 0 || !found.codec.isKey(bytes, keyStart, keyEnd)) return undefined
+    return found.readChange(bytes, keyStart, keyEnd, valueStart, valueEnd)
   }
 
   async discard(): Promise<void> {

@@ -11,14 +11,14 @@ export interface PageServer extends AsyncDisposable {
   readonly seen: Promise<Seen>
 }
 
-/** `change` is called when the page waits for a change. */
-export async function servePage(change: () => Promise<unknown>): Promise<PageServer> {
+/** `change` is called when the page waits for a change, and `restart` when it has had one. */
+export async function servePage(change: () => Promise<unknown>, restart: () => Promise<unknown>): Promise<PageServer> {
   const script = await bundled(fileURLToPath(new URL('page.ts', import.meta.url)))
   const seen = Promise.withResolvers<Seen>()
   const server = createServer(async (request, response) => {
     if (request.url === '/page.js') return response.setHeader('content-type', 'text/javascript').end(script)
-    if (request.url === '/change') {
-      await change().catch(seen.reject)
+    if (request.url === '/change' || request.url === '/restart') {
+      await (request.url === '/change' ? change() : restart()).catch(seen.reject)
       return response.end()
     }
     if (request.url === '/seen') {

@@ -6,6 +6,10 @@ export interface Seen {
   readonly value?: unknown
   readonly entries?: readonly unknown[]
   readonly changed?: unknown
+  /** What came after the job was killed and started again, in the same subscription. */
+  readonly resumed?: unknown
+  /** How often the page had to begin to follow. */
+  readonly starts?: number
   readonly error?: string
 }
 
@@ -20,17 +24,24 @@ async function look(): Promise<Seen> {
   const { value } = await view.lookup('k', { after: { numbers: { 0: 1 } } })
   const entries: unknown[] = []
   for await (const entry of view.all()) entries.push(entry)
-  const changed = await new Promise<unknown>((resolve, reject) => {
+  const changes: unknown[] = []
+  let starts = 0
+  await new Promise<void>((resolve, reject) => {
+    const post = (path: string) => void fetch(path, { method: 'POST' }).catch(reject)
     view.changes().subscribe({
       next: (event) => {
         // Only after the start event is it certain that the page receives a change.
-        if (event.kind === 'start') fetch('/change', { method: 'POST' }).catch(reject)
-        else resolve(event.entry)
+        if (event.kind === 'start') {
+          starts++
+          post('/change')
+        } else if (changes.push(event.entry) === 1) post('/restart')
+        else resolve()
       },
       error: reject,
     })
   })
-  return { value, entries, changed }
+  const [changed, resumed] = changes
+  return { value, entries, changed, resumed, starts }
 }
 
 look()

@@ -259,6 +259,16 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/SLOW_SLICE_MS': { becomes: NO_BOUND, tests: [`${RUNTIME}/container/slow-slice.test.ts`] },
   'runtime/QUIET_MS': { becomes: NEVER, tests: [`${RUNTIME}/container/job-end.test.ts`] },
   'runtime/STATUS_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/container.test.ts`] },
+  'runtime/RESUME_BYTES_MAX': {
+    uses: [['first.bytesBefore <= RESUME_BYTES_MAX', 'first.bytesBefore >= 0']],
+    tests: [`${VIEWS}/resume.test.ts#more bytes behind`],
+  },
+  'runtime/RESUME_MS_MAX': { becomes: NEVER, tests: [`${VIEWS}/resume.test.ts#after 5 s`] },
+  'runtime/RESUME_RECORDS_MAX': {
+    uses: [['if (distance > RESUME_RECORDS_MAX)', 'if (distance < 0)']],
+    tests: [`${VIEWS}/resume.test.ts#more records behind`],
+  },
+  'runtime/RESUME_SLICE_MS': { becomes: NO_BOUND, tests: [`${VIEWS}/resume.test.ts#in slices`] },
   'runtime/STREAMS_MAX': {
     uses: [['new Places(STREAMS_MAX', 'new Places(10 * STREAMS_MAX']],
     tests: [`${VIEWS}/change-stream.test.ts`],

@@ -72,6 +72,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/END_REST_MS',
     'runtime/IDLE_WAIT_MS',
     'runtime/RESTORE_WAIT_MS',
+    'runtime/UNDECIDED_WAIT_MS',
     'runtime/WAIT_MS',
   ]),
   ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),

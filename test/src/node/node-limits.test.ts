@@ -63,6 +63,23 @@ test('a stream of changes comes through as it is written', async () => {
   expect(events).toEqual(['data: 1\n\n', 'data: 2\n\n'])
 })
 
+test('a client that follows changes again continues, by header or by parameter, at whichever container answers', async () => {
+  const { server, deployWithViews } = await servedNode()
+  const requests: unknown[] = []
+  await deployWithViews((request, response) => {
+    requests.push([request.url, request.headers['last-event-id']])
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end('event: reached\nid: 2\ndata: {}\n\n')
+  })
+  const path = '/jobs/counts/views/counts/changes?key=a'
+  const headers = { authorization: `Bearer ${READ}`, 'last-event-id': '1.x.0-1-1' }
+  expect(await (await fetch(`${server.url}${path}`, { headers })).text()).toContain('event: reached')
+  await (await unread(server, `${path}&resume=1.x.0-2-2`)).resume()
+  expect(requests).toEqual([
+    ['/views/counts/changes?key=a', '1.x.0-1-1'],
+    ['/views/counts/changes?key=a&resume=1.x.0-2-2', undefined],
+  ])
+})
+
 test.each([
   ['does not answer', false],
   ['stops in the middle of its answer', true],

@@ -28,9 +28,9 @@ function process(
       if (url.pathname === '/views') return Response.json({ views: [{ ...view, position: '' }] })
       requests.push(url.search)
       const start = JSON.stringify({ position: 'numbers/0=1', parts: moved })
-      const change = JSON.stringify({ key: name, value: 1 })
+      const change = JSON.stringify({ position: 'numbers/0=2', key: name, value: 1 })
       return new Response(
-        `event: position\nid: numbers/0=1\ndata: ${start}\n\n` + `event: change\nid: numbers/0=2\ndata: ${change}\n\n`,
+        `event: position\nid: id-1\ndata: ${start}\n\n` + `event: change\nid: id-2\ndata: ${change}\n\n`,
         { headers: { 'content-type': 'text/event-stream' } },
       )
     },

@@ -42,6 +42,15 @@ export interface TaskState {
   freeze(group: RecordGroup, timestamp: number, checkpoint: Checkpoint): FrozenCommit
   /** Writes a frozen commit and its position to disk in one atomic batch. Views see it when this resolves. */
   apply(commit: FrozenCommit, position: GroupPosition): Promise<void>
+  /** The change of a store that a record of the changelog is, decoded; undefined for records of other kinds and of other stores. */
+  readChange(
+    store: string,
+    bytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): StoreChange | undefined
   /** Changed bytes that wait for a commit, roughly. Past `dirtyBytesMax` the task requests an early commit. */
   readonly dirtyBytes: number
   /** Deletes everything: the state is empty, at position 0, to be restored from the changelog's start. */

@@ -1,5 +1,6 @@
-import { type Position, StateDamagedError } from '@millrace/core'
+import { StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { Standbys } from '../standby/standbys.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { TaskSession } from '../task/task-spec.ts'
@@ -14,8 +15,8 @@ export interface OpenTasksOptions {
   /** All tasks of the job, all of them closed. */
   readonly tasks: readonly Task[]
   readonly rebuilds: RebuildBudget
-  /** The position from which a store counts. */
-  readonly completeFrom: (store: string) => Position
+  /** Which stores the job has, once that is known. */
+  readonly catalog: () => Catalog | undefined
   /** Where the tasks of other processes are. */
   readonly otherMembers: () => readonly OtherMember[]
   /** The container's standbys, which tasks take over. */
@@ -37,12 +38,8 @@ export class OpenTasks implements Iterable<Task> {
 
   constructor(options: OpenTasksOptions) {
     this.#options = options
-    this.#views = new ContainerViews(
-      options.topology,
-      options.tasks,
-      options.completeFrom,
-      options.otherMembers,
-      (task) => options.standbys.stateOf(task),
+    this.#views = new ContainerViews(options.topology, options.tasks, options.catalog, options.otherMembers, (task) =>
+      options.standbys.stateOf(task),
     )
   }
 

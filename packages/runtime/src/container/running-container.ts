@@ -1,5 +1,5 @@
 import { FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
-import { ownValue, type Topology, toTopology } from '@millrace/core/internal'
+import { type Topology, toTopology } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
 import { requireStores } from '../catalog/refuse-stores.ts'
@@ -76,7 +76,7 @@ export class RunningContainer {
       topology,
       tasks,
       rebuilds: this.#rebuilds,
-      completeFrom: (store) => (this.#catalog && ownValue(this.#catalog.stores, store))?.completeFrom ?? {},
+      catalog: () => this.#catalog,
       otherMembers: () => otherMembers(this.#assignments.newest, this.#session?.membership.member),
       standbys: this.#standbys,
       untilEnd,

@@ -10,14 +10,19 @@ const topology = {
 
 /** The part of a task that views see. */
 function taskOf(partition: number) {
-  const state = { committed: () => 'store of the open state' }
+  const state = { committed: () => 'store of the open state', position: { nextOffset: 3, checksum: 7 } }
   const spec = { partition, tasks: 2, sources: { flights: { [partition]: 0 } }, subtopology: { id: 'flights' } }
   return { id: `flights-${partition}`, spec, state, position: { flights: { [partition]: 5 } } } as unknown as Task
 }
 
 function commitOf(task: Task, offset: number): TaskCommit {
   const position = { flights: { [task.spec.partition]: offset } }
-  return { task, frozen: { changes: () => [{ key: 'ATL', value: offset }] }, position } as unknown as TaskCommit
+  return {
+    task,
+    state: task.state,
+    frozen: { changes: () => [{ key: 'ATL', value: offset }] },
+    position,
+  } as unknown as TaskCommit
 }
 
 function twoTasks(otherMembers: readonly OtherMember[] = []) {
@@ -25,7 +30,7 @@ function twoTasks(otherMembers: readonly OtherMember[] = []) {
   const views = new ContainerViews(
     topology,
     tasks,
-    () => ({}),
+    () => undefined,
     () => otherMembers,
   )
   const [view] = views.views

@@ -1,10 +1,19 @@
 import { type Position, RetriableError } from '@millrace/core'
-import { type FrozenCommit, maximumPosition, type TaskState, type Topology } from '@millrace/core/internal'
+import {
+  type FrozenCommit,
+  maximumPosition,
+  ownValue,
+  type StatePosition,
+  type TaskState,
+  type Topology,
+} from '@millrace/core/internal'
 import { EMPTY, Subject } from 'rxjs'
+import type { Catalog } from '../catalog/catalog.ts'
 import { anySerde } from '../operators/any-serde.ts'
 import { savedPosition } from '../stopped/saved-position.ts'
 import type { Task, TaskCommit } from '../task/task.ts'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../views/served-view.ts'
+import { ChangelogHistory } from './changelog-history.ts'
 
 /** Another process of the job: where it answers, and the ids of its tasks. */
 export interface OtherMember {
@@ -20,19 +29,19 @@ export class ContainerViews {
   readonly #parts = new Map<Task, TaskViewPart[]>()
 
   /**
-   * `otherMembers`: where the tasks of other processes are. `standbyOf`: the state of this container's standby of a task, if that
+   * `catalog`: which stores the job has, once that is known. `otherMembers`: where the tasks of other processes are. `standbyOf`: the state of this container's standby of a task, if that
    * is ready.
    */
   constructor(
     topology: Topology,
     tasks: readonly Task[],
-    completeFrom: (store: string) => Position,
+    catalog: () => Catalog | undefined,
     otherMembers: () => readonly OtherMember[],
     standbyOf: (task: string) => TaskState | undefined = () => undefined,
   ) {
     this.views = topology.views.map(({ name, store, subtopology }) => {
       const owners = tasks.filter((task) => task.spec.subtopology.id === subtopology)
-      const parts = owners.map((task) => this.#addPart(task, store.name))
+      const parts = owners.map((task) => this.#addPart(task, store.name, catalog))
       return {
         name,
         key: anySerde(store.key),
@@ -41,7 +50,7 @@ export class ContainerViews {
         partitions: owners[0]?.spec.tasks ?? 0,
         sources: maximumPosition(owners.map((task) => task.spec.sources)),
         get completeFrom() {
-          return completeFrom(name)
+          return ownValue(catalog()?.stores ?? {}, name)?.completeFrom ?? {}
         },
         get parts() {
           return parts.filter((part) => part.serving)
@@ -66,13 +75,13 @@ export class ContainerViews {
   }
 
   /** A commit is in its store: notifies the followers. */
-  committed({ task, frozen, position }: TaskCommit): void {
-    for (const part of this.#parts.get(task) ?? []) part.publish(frozen, position)
+  committed({ task, state, frozen, position }: TaskCommit): void {
+    for (const part of this.#parts.get(task) ?? []) part.publish(frozen, position, state.position)
   }
 
   /** The task is open and restored: its parts are at the position of its checkpoint, and are served from now on. */
   opened(task: Task): void {
-    for (const part of this.#parts.get(task) ?? []) part.open(task.position)
+    for (const part of this.#parts.get(task) ?? []) part.open(task.position, task.state.position)
   }
 
   /**
@@ -92,8 +101,8 @@ export class ContainerViews {
     }
   }
 
-  #addPart(task: Task, storeName: string): TaskViewPart {
-    const part = new TaskViewPart(task, storeName)
+  #addPart(task: Task, storeName: string, catalog: () => Catalog | undefined): TaskViewPart {
+    const part = new TaskViewPart(task, storeName, new ChangelogHistory(task, storeName, catalog))
     const parts = this.#parts.get(task)
     if (parts === undefined) this.#parts.set(task, [part])
     else parts.push(part)
@@ -132,10 +141,12 @@ class TaskViewPart implements ViewPart {
   changes = new Subject<ViewCommit>()
   readonly positions = new Subject<Position>()
   serving = false
+  readonly history: ChangelogHistory
   readonly #task: Task
 
-  constructor(task: Task, storeName: string) {
+  constructor(task: Task, storeName: string, history: ChangelogHistory) {
     this.#task = task
+    this.history = history
     this.storeName = storeName
     this.partition = task.spec.partition
     this.position = task.spec.sources
@@ -151,14 +162,16 @@ class TaskViewPart implements ViewPart {
     )
   }
 
-  open(position: Position): void {
+  open(position: Position, point: StatePosition): void {
     this.position = position
+    this.history.point = point
     this.serving = true
     this.positions.next(position)
   }
 
-  publish(frozen: FrozenCommit, position: Position): void {
+  publish(frozen: FrozenCommit, position: Position, point: StatePosition): void {
     this.position = position
+    this.history.point = point
     // Decoding what changed costs time, and most views have no followers.
     if (this.changes.observed) this.changes.next({ position, changes: frozen.changes(this.storeName) })
     this.positions.next(position)

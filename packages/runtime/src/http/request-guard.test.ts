@@ -216,7 +216,7 @@ test('a preflight request of an allowed page is answered without the token', asy
   expect(allowed.headers).toMatchObject({
     'access-control-allow-origin': PAGE,
     'access-control-allow-methods': 'GET, HEAD',
-    'access-control-allow-headers': 'authorization, accept',
+    'access-control-allow-headers': 'authorization, accept, last-event-id',
   })
   const other = await rawRequest(`${url}/status`, {
     method: 'OPTIONS',

@@ -93,7 +93,7 @@ function originAdvice(origin: string, server: string): string {
 /** The request that a browser sends before it lets a page send the token. */
 const PREFLIGHT_HEADERS = {
   'access-control-allow-methods': 'GET, HEAD',
-  'access-control-allow-headers': 'authorization, accept',
+  'access-control-allow-headers': 'authorization, accept, last-event-id',
   'access-control-allow-private-network': 'true',
   'access-control-max-age': '600',
 }

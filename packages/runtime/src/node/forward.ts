@@ -48,13 +48,18 @@ function send(
     if (!address.startsWith(SOCKET_SCHEME)) {
       throw new RefusedError('UNSUPPORTED', `The container at ${address} has no socket, so the node cannot query it`)
     }
-    const { accept } = headers
+    const { accept, 'last-event-id': lastEventId } = headers
     const sent = request(
       {
         socketPath: address.slice(SOCKET_SCHEME.length),
         path,
         method,
-        headers: { host: 'localhost', ...(accept && { accept }) },
+        headers: {
+          host: 'localhost',
+          ...(accept && { accept }),
+          // Where a client that follows changes has come to.
+          ...(lastEventId && { 'last-event-id': lastEventId }),
+        },
         timeout: silenceMsMax,
       },
       resolve,

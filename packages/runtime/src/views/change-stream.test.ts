@@ -10,9 +10,7 @@ test('a follower gets its start position, then every change; the last change of 
   served.delays.commit(0, { flights: { 0: 5 } }, [])
   const followed = await follow(`${served.url}/views/delays/changes`)
   await followed.until('\n\n')
-  expect(followed.text()).toBe(
-    'event: position\nid: flights/0=5,flights/1=0\ndata: {"position":"flights/0=5,flights/1=0"}\n\n',
-  )
+  expect(followed.text()).toBe('event: position\nid: 1.id.0-1-7.1-0\ndata: {"position":"flights/0=5,flights/1=0"}\n\n')
   const window = { start: 0, end: HOUR }
   served.delays.commit(1, { flights: { 1: 9 } }, [
     { key: 'ATL', window, value: { minutes: 3 } },
@@ -21,10 +19,13 @@ test('a follower gets its start position, then every change; the last change of 
   await followed.until('null}\n\n')
   expect(followed.text()).toContain(
     '\n\nevent: change\ndata: {"key":"ATL","window":{"start":0,"end":3600000},"value":{"minutes":3}}\n\n' +
-      'event: change\nid: flights/0=5,flights/1=9\n' +
-      'data: {"key":"line\\nbreak","window":{"start":0,"end":3600000},"value":null}\n\n',
+      'event: change\nid: 1.id.0-1-7.1-3-n\n' +
+      'data: {"position":"flights/0=5,flights/1=9","key":"line\\nbreak","window":{"start":0,"end":3600000},"value":null}\n\n',
   )
 })
+
+const LAST_OF_TWO =
+  'event: change\nid: 1.id.0-6-19.1-0\ndata: {"position":"flights/0=2,flights/1=0","key":"ATL","value":3}'
 
 test('a follower of one key, and of a prefix, gets the changes of these keys, each commit with its position', async () => {
   await using served = await serve()
@@ -39,11 +40,8 @@ test('a follower of one key, and of a prefix, gets the changes of these keys, ea
   ])
   await all.until('"value":4}\n\n')
   const changes = ({ text }: { text: () => string }) => text().split('\n\n').slice(1, -1)
-  expect(changes(key)).toEqual(['event: change\nid: flights/0=2,flights/1=0\ndata: {"key":"ATL","value":3}'])
-  expect(changes(prefix)).toEqual([
-    'event: change\ndata: {"key":"AUS","value":2}',
-    'event: change\nid: flights/0=2,flights/1=0\ndata: {"key":"ATL","value":3}',
-  ])
+  expect(changes(key)).toEqual([LAST_OF_TWO])
+  expect(changes(prefix)).toEqual(['event: change\ndata: {"key":"AUS","value":2}', LAST_OF_TWO])
   expect(changes(all)).toHaveLength(4)
 })
 
@@ -74,7 +72,7 @@ test('hundreds of followers, each of one key, get the changes of their keys', as
   const changes = keys.map((key, value) => ({ key, value }))
   served.totals.commit(0, { flights: { 0: 1 } }, changes)
   for (const [number, followed] of all.entries()) {
-    await followed.until(`data: {"key":"key-${number}","value":${number}}\n\n`)
+    await followed.until(`"key":"key-${number}","value":${number}}\n\n`)
     expect(followed.text().match(/event: change/g)).toHaveLength(1)
     followed.stop()
   }
@@ -121,6 +119,18 @@ test('a stream without changes gets a heartbeat every 15 s', async () => {
     served.timers.advance(15_000)
     await vi.waitUntil(() => followed.text().split(':\n\n').length === beats + 1)
   }
+})
+
+test('the sign of life of a follower of one key has the id of what was committed for others meanwhile', async () => {
+  await using served = await serve()
+  const followed = await follow(`${served.url}/views/totals/changes?key=ATL`)
+  await followed.until('\n\n')
+  served.totals.commit(0, { flights: { 0: 3 } }, [{ key: 'BOS', value: 1 }])
+  served.timers.advance(15_000)
+  await followed.until('event: reached\nid: 1.id.0-2-f.1-0\ndata: {"position":"flights/0=3,flights/1=0"}\n\n')
+  served.timers.advance(15_000)
+  await followed.until('}\n\n:\n\n')
+  expect(followed.text()).not.toContain('event: change')
 })
 
 test('a follower that does not read is cut off, and the others get everything', async () => {

@@ -16,10 +16,10 @@ export type Wanted =
  * The followers of a view, found by the keys that change. Finding those of a key costs a look-up for the key and one for each
  * different length of a prefix, however many followers there are.
  */
-export class Followers {
-  readonly #all = new Set<Follower>()
-  readonly #byKey = new Map<string, Set<Follower>>()
-  readonly #byPrefix = new Map<string, Set<Follower>>()
+export class Followers<F extends Follower = Follower> {
+  readonly #all = new Set<F>()
+  readonly #byKey = new Map<string, Set<F>>()
+  readonly #byPrefix = new Map<string, Set<F>>()
   /** How many prefixes there are of each length. */
   readonly #prefixLengths = new Map<number, number>()
   #size = 0
@@ -29,7 +29,7 @@ export class Followers {
   }
 
   /** Those that want every change. */
-  get ofAll(): ReadonlySet<Follower> {
+  get ofAll(): ReadonlySet<F> {
     return this.#all
   }
 
@@ -39,7 +39,7 @@ export class Followers {
   }
 
   /** Adds a follower. Returns the function that removes it. */
-  add(follower: Follower, wanted: Wanted): () => void {
+  add(follower: F, wanted: Wanted): () => void {
     this.#size++
     if (wanted.of === 'all') this.#all.add(follower)
     else if (wanted.of === 'key') addTo(this.#byKey, wanted.key, follower)
@@ -56,14 +56,14 @@ export class Followers {
   }
 
   /** Those that want the changes of this key, without those that want all. */
-  *wanting(key: string): Generator<Follower, void> {
+  *wanting(key: string): Generator<F, void> {
     yield* this.#byKey.get(key) ?? []
     for (const length of this.#prefixLengths.keys()) {
       if (length <= key.length) yield* this.#byPrefix.get(key.slice(0, length)) ?? []
     }
   }
 
-  *[Symbol.iterator](): Generator<Follower, void> {
+  *[Symbol.iterator](): Generator<F, void> {
     yield* this.#all
     for (const followers of [...this.#byKey.values(), ...this.#byPrefix.values()]) yield* followers
   }
@@ -76,7 +76,7 @@ export class Followers {
 }
 
 /** Returns whether the text is new. */
-function addTo(index: Map<string, Set<Follower>>, text: string, follower: Follower): boolean {
+function addTo<F>(index: Map<string, Set<F>>, text: string, follower: F): boolean {
   const followers = index.get(text)
   followers?.add(follower)
   if (followers === undefined) index.set(text, new Set([follower]))
@@ -84,7 +84,7 @@ function addTo(index: Map<string, Set<Follower>>, text: string, follower: Follow
 }
 
 /** Returns whether no follower of the text is left. */
-function removeFrom(index: Map<string, Set<Follower>>, text: string, follower: Follower): boolean {
+function removeFrom<F>(index: Map<string, Set<F>>, text: string, follower: F): boolean {
   const followers = index.get(text)
   followers?.delete(follower)
   return followers?.size === 0 && index.delete(text)

@@ -87,3 +87,18 @@ export const PEER_MS = 5_000
 
 /** A stream without changes sends a sign of life this often: under the 30 s after which proxies cut idle connections. */
 export const HEARTBEAT_MS = 15_000
+
+/**
+ * A follower that comes back gets what it has missed if that is in the last so many bytes of the part's changelog: some seconds of
+ * a busy job. To read them takes about 50 ms of the thread, in slices, for all followers that come back meanwhile together.
+ */
+export const RESUME_BYTES_MAX = 8 * 1024 * 1024
+
+/** As `RESUME_BYTES_MAX`, in offsets of the part's changelog: a follower that is farther behind does not cause a read. */
+export const RESUME_RECORDS_MAX = 200_000
+
+/** What followers have missed is read for so long at a time; the tasks run in between. */
+export const RESUME_SLICE_MS = 1
+
+/** What followers have missed is read for so long at most, with all waits for transactions that are not decided. */
+export const RESUME_MS_MAX = 5_000

@@ -1,5 +1,5 @@
-import type { Position, Serde } from '@millrace/core'
-import type { CommittedStore, StoreChange, StoreShape } from '@millrace/core/internal'
+import type { Batch, Position, Serde } from '@millrace/core'
+import type { CommittedStore, StatePosition, StoreChange, StoreShape } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 
 /** A view as the server sees it: the tasks of this container that hold a part of it. */
@@ -47,6 +47,38 @@ export interface ViewPart {
   readonly changes: Observable<ViewCommit>
   /** Emits the new position after every commit, including commits that changed nothing here. */
   readonly positions: Observable<Position>
+  /** What was committed before, as far as it is kept. Absent in a part that has no followers. */
+  readonly history?: PartHistory
+}
+
+/** The changes of a part that were committed, as its changelog has them. */
+export interface PartHistory {
+  /** Identifies the changelog and the store in it: if either is made again, it has another identity. */
+  readonly identity: string
+  /** Where the last commit ends that the part's `position` reflects. Both change at the same moment. */
+  readonly point: StatePosition
+  /** Opens the history at an offset, which may be in the middle of a batch. The caller must close it. */
+  open(offset: number): Promise<HistoryReader>
+}
+
+/** Reads the batches of a part's history, in order; only committed ones. */
+export interface HistoryReader {
+  /** Where the next poll reads. */
+  readonly position: number
+  seek(offset: number): void
+  /** The next batch; undefined if there is none now. The batch before becomes invalid. */
+  poll(): HistoryBatch | undefined
+  /** Resolves when there may be more, when the time is over, or when `signal` aborts. */
+  wait(timeoutMs: number, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** A batch of a history: a cursor, as `Batch`. */
+export interface HistoryBatch extends Pick<Batch, 'baseOffset' | 'nextOffset' | 'recordsChecksum' | 'next'> {
+  /** How many bytes the current record has. */
+  readonly bytes: number
+  /** The change that the current record is, decoded; undefined if it is not of this part. */
+  change(): StoreChange | undefined
 }
 
 /** What one commit changed in a part of a view, and the position that the part reflects after it. */

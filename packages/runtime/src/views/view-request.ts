@@ -19,14 +19,23 @@ export const WAIT_PARAMETERS = ['after', 'timeout']
 /** The parameter of requests that may be answered from a part of a view. */
 export const PARTS_PARAMETER = 'parts'
 
-/** The view of that name; throws `VIEW_MISSING`. */
-export function viewNamed(views: readonly ServedView[], name: string): ServedView {
+/** The view of that name; throws `VIEW_MISSING`, or `VIEW_INCOMPLETE` while the job is starting. */
+export function viewNamed({ views, status }: Pick<RouteSources, 'views' | 'status'>, name: string): ServedView {
   const view = views.find((candidate) => candidate.name === name)
   if (view !== undefined) return view
+  // A client that comes back to a job that starts again must not give up.
+  if (views.length === 0 && status().phase === 'restoring') throw starting(name)
   const names = views.map((candidate) => candidate.name).sort()
   throw new RefusedError(
     'VIEW_MISSING',
     `The job has no view ${JSON.stringify(name)}. Its views: ${names.join(', ') || 'none'}`,
+  )
+}
+
+function starting(name: string): RetriableError {
+  return new RetriableError(
+    'VIEW_INCOMPLETE',
+    `The job is starting, and does not serve view ${name} yet. Retry in a moment`,
   )
 }
 

@@ -22,7 +22,7 @@ import { keyParameter, PARTS_PARAMETER, partsHere, prefixParameter, requireParts
 /** The HTTP API of a job's views; `docs/reference/http.md` describes it. */
 export function viewRoutes(sources: RouteSources): Hono<Http> {
   const app = new Hono<Http>()
-  const named = (c: HttpContext) => viewNamed(sources.views, c.req.param('view') ?? '')
+  const named = (c: HttpContext) => viewNamed(sources, c.req.param('view') ?? '')
   app.use(async (_c, next) => {
     if (sources.closing.aborted) throw serverClosing()
     await next()
@@ -52,15 +52,18 @@ function changesRoute(sources: RouteSources): (c: HttpContext, view: ServedView)
     tooManyStreams(SELECTIVE_STREAMS_MAX, 'the changes of some keys'),
   )
   return async (c, view) => {
-    const query = parseQuery(c.req.url, [PARTS_PARAMETER, 'key', 'prefix'])
+    const query = parseQuery(c.req.url, [PARTS_PARAMETER, 'key', 'prefix', 'resume'])
     const wanted = wantedChanges(view, query)
     const parts = requireParts(view, query)
     if (c.env.incoming.method === 'HEAD') return c.body(null, 200, STREAM_HEADERS)
-    const feed = feeds.get(view) ?? new ChangeFeed(view)
+    const feed = feeds.get(view) ?? new ChangeFeed(view, sources.env)
     feeds.set(view, feed)
     const places = wanted.of === 'all' ? streams : selective
     const { closing, env } = sources
-    await places.hold(() => streamChanges(c.env.outgoing, feed, parts, wanted, env.timers, closing))
+    // An EventSource of a browser sends the header when it connects again to the same address.
+    const { 'last-event-id': resumeFrom = query.get('resume') } = c.env.incoming.headers
+    const options = { start: parts, wanted, resumeFrom: resumeFrom?.toString() }
+    await places.hold(() => streamChanges(c.env.outgoing, feed, options, env.timers, closing))
     return RESPONSE_ALREADY_SENT
   }
 }

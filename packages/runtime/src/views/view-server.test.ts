@@ -353,3 +353,15 @@ test('every answer of a view that does not count from the start of its inputs st
     await server.close()
   }
 })
+
+test('while a job starts, its views are not missing but incomplete, so that a client which comes back tries again', async () => {
+  const status = () => ({ ...STATUS, phase: 'restoring' as const })
+  const server = await startViewServer({ job: STATUS.job, views: [], status, env: nodeEnv(), token: null })
+  for (const path of ['value?key=a', 'entries', 'changes']) {
+    expect(await getJson(`${server.url}/views/totals/${path}`)).toMatchObject({
+      status: 503,
+      body: { code: 'VIEW_INCOMPLETE', message: expect.stringContaining('starting') },
+    })
+  }
+  await server.close()
+})

@@ -193,6 +193,27 @@ test('segments that retention deletes while a backup is made are missing in it, 
   expect(before).toEqual([])
 })
 
+test('a purge deletes nothing of a topic between the cut and its copy', async () => {
+  await fill('copied-first')
+  await fill('t')
+  const env = nodeEnv()
+  const purging: Env = {
+    ...env,
+    files: {
+      ...env.files,
+      syncDirectory: async (path) => {
+        if (path.startsWith(backup)) await log.admin.purge('t', 0, 50)
+        await env.files.syncDirectory(path)
+      },
+    },
+  }
+  await backUp(purging, data, backup)
+  await restore(nodeEnv(), backup, restored)
+  expect(await valuesIn(restored, 't')).toHaveLength(60)
+  await log.admin.purge('t', 0, 50)
+  expect((await log.admin.offsets('t', 0)).start).toBeGreaterThan(0)
+})
+
 test('a backup without its manifest is refused as incomplete', async () => {
   await fill('t', 5)
   await backUp(nodeEnv(), data, backup)

@@ -6,7 +6,7 @@ import type { BackupTarget } from './backup-target.ts'
 import type { PartitionCut } from './cut.ts'
 
 /**
- * Writes a partition, up to its cut, to a backup. Its segments are not compacted meanwhile. Retention may remove the first
+ * Writes a partition, up to its cut, to a backup. Its segments are not compacted or purged meanwhile. Retention may remove the first
  * ones; then the partition in the backup starts later.
  */
 export async function copyPartition(target: BackupTarget, cut: PartitionCut): Promise<void> {

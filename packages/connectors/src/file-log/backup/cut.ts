@@ -35,14 +35,14 @@ export interface Cut {
   readonly records: CommitRecords
 }
 
-/** Keeps compaction away from the segments of a cut. */
+/** Keeps compaction and purges away from the segments of a cut. */
 export type CleanerLocks = Map<string, OpenFile>
 
 /**
  * Finds a place in every partition such that a transaction is before it in all partitions, or in none. The
  * journals are read before and after the tails: if they are the same, nothing was decided meanwhile. Writers that commit wait
  * for that time. What is open there stays open, and the process that restores the backup ends it. `cleaners` gets the lock of
- * every partition that is compacted. `names`: only these topics; default: all.
+ * every partition. `names`: only these topics; default: all.
  */
 export async function takeCut(env: Env, data: string, cleaners: CleanerLocks, names?: readonly string[]): Promise<Cut> {
   let different: Error | undefined
@@ -98,15 +98,17 @@ export function releaseCleaners(cleaners: CleanerLocks): void {
   cleaners.clear()
 }
 
-/** Recovers partitions whose appender died, and waits for compactions that are in progress. */
+/**
+ * Recovers partitions whose appender died, and waits for compactions that are in progress. A job purges a repartition topic up to its
+ * last commit, which may be behind the cut: so purges wait too.
+ */
 async function prepare(
   env: Env,
   data: string,
   topics: readonly TopicDescription[],
   cleaners: CleanerLocks,
 ): Promise<void> {
-  const compacted = topics.filter(({ cleanup }) => cleanup === 'compact')
-  await holdCleaners(env, data, compacted, cleaners)
+  await holdCleaners(env, data, topics, cleaners)
   for (const { topic, partition } of eachPartition(data, topics)) {
     const files = new PartitionFiles(env.files, data, topic.name, partition)
     try {

@@ -10,10 +10,11 @@ export interface Followed {
   readonly stop: () => void
 }
 
-/** Follows a view's changes as `fetch` gives them. */
-export async function follow(url: string): Promise<Followed> {
+/** Follows a view's changes as `fetch` gives them; with the header of a browser that comes back, if an id is given. */
+export async function follow(url: string, lastEventId?: string): Promise<Followed> {
   const stop = new AbortController()
-  const response = await fetch(url, { signal: stop.signal })
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+  const response = await fetch(url, { signal: stop.signal, headers })
   if (response.status !== 200 || response.body === null) throw new Error(`${response.status} ${await response.text()}`)
   let text = ''
   const read = async (body: ReadableStream<Uint8Array>) => {

@@ -11,6 +11,7 @@ import {
 } from '@millrace/core/internal'
 import { Subject } from 'rxjs'
 import type { RemoteOwner, ServedView, ViewCommit, ViewPart } from '../served-view.ts'
+import { MemoryHistory } from './memory-history.ts'
 
 export interface MemoryViewOptions {
   readonly name: string
@@ -65,6 +66,7 @@ export class MemoryPart implements ViewPart {
   readonly changes = new Subject<ViewCommit>()
   readonly positions = new Subject<Position>()
   readonly store: MemoryStore
+  readonly history = new MemoryHistory()
 
   constructor(partition: number, key: Serde<unknown>, position: Position) {
     this.partition = partition
@@ -75,6 +77,7 @@ export class MemoryPart implements ViewPart {
   commit(position: Position, changes: readonly StoreChange[]): void {
     for (const change of changes) this.store.apply(change)
     this.position = position
+    this.history.commit(changes)
     if (changes.length > 0) this.changes.next({ position, changes })
     this.positions.next(position)
   }
