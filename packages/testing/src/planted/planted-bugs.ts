@@ -89,7 +89,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 
   async #publish(before: number, text: string, unique: string): Promise<boolean> {
 `,
-    seed: 15,
+    seed: 44,
   },
   {
     name: 'a stopped member blocks a partition',
@@ -141,7 +141,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/partition/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',
     to: '',
-    seed: 297,
+    seed: 371,
   },
   {
     name: 'no directory fsync',
@@ -186,7 +186,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/whole-log.ts`,
     from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
     to: 'return await log.admin.offsets(topic, partition)',
-    seed: 357,
+    seed: 791,
   },
   {
     name: 'task given up without a commit',
@@ -284,7 +284,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'const isFree = others.length === 0 || upgrade\n',
     job: 'node',
     troubles: [],
-    seed: 44,
+    seed: 59,
   },
   {
     name: 'a rollback keeps the new state',
@@ -325,7 +325,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await endRestore(options)\n  } finally {',
     job: 'node',
     troubles: ['kill'],
-    seed: 50,
+    seed: 156,
   },
   {
     name: 'entries of a store are deleted before the catalog has changed',
