@@ -10,6 +10,7 @@ import type { ContainerJob } from '../world-containers.ts'
 import { ChildContainer } from './child-container.ts'
 import { NodeOperator, type RunningNode } from './node-operator.ts'
 import { isRefusedAmidFaults } from './node-refusals.ts'
+import type { NodeStep } from './node-steps.ts'
 import { ORDERS_VERSIONS, type OrdersVersion } from './order-versions.ts'
 import { VersionArtefacts } from './version-artefacts.ts'
 
@@ -171,8 +172,8 @@ export class NodeSupervisor implements Supervisor {
     for (const step of [{ kind: 'deploy', version: 'first', atMs: 0 } as const, ...(scenario.nodeSteps ?? [])]) {
       await this.#until(step.atMs)
       const running = await this.#node()
+      const isMeant = startsFailing(step, this.#operator.versionOf(running.node))
       const end = await this.#operator.act(running, step)
-      const isMeant = step.kind === 'deploy' && step.version === 'failing'
       if (typeof end !== 'string') this.#checkRefusal(end.refused, isMeant)
     }
     this.#stepsDone = true
@@ -202,4 +203,11 @@ export class NodeSupervisor implements Supervisor {
   #node(): Promise<RunningNode> {
     return this.#running === undefined ? this.#wanted.promise : Promise.resolve(this.#running)
   }
+}
+
+/** Whether a step starts containers of the version that fails, and waits until they are healthy. */
+function startsFailing(step: NodeStep, present: OrdersVersion): boolean {
+  if (step.kind === 'deploy') return step.version === 'failing'
+  // It may have been deployed between two orders at which it fails.
+  return step.kind === 'restart' && present === ORDERS_VERSIONS.failing
 }
