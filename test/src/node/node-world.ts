@@ -1,5 +1,5 @@
 import { memoryLog } from '@millrace/connectors/memory'
-import { job, json, type Log, stream, string, topic } from '@millrace/core'
+import { FatalError, job, json, type Log, stream, string, topic } from '@millrace/core'
 import { encodeArtefact, makeArtefact, Node } from '@millrace/runtime'
 import { StillEnv } from '@millrace/testing/internal'
 import { FakeContainers } from './fake-containers.ts'
@@ -23,6 +23,8 @@ export class NodeWorld {
   readonly log: Log
   readonly containers = new FakeContainers()
   readonly onProgress = () => undefined
+  /** How many changes cannot be recorded from now on. */
+  unrecorded = 0
   #node: Node | undefined
 
   private constructor() {
@@ -43,7 +45,14 @@ export class NodeWorld {
 
   /** Opens another node on the same data. */
   openNode(): Promise<Node> {
-    const { log, still, containers } = this
+    const { still, containers } = this
+    const log: Log = {
+      ...this.log,
+      openWriter: (options) => {
+        if (this.unrecorded-- > 0) throw new FatalError('LOG_WRITE_FAILED', 'The disk fails')
+        return this.log.openWriter(options)
+      },
+    }
     return Node.open({ log, env: still.env, data: '/data', start: containers.start })
   }
 

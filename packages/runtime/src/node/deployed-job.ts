@@ -1,13 +1,13 @@
-import {
-  type Author,
-  type Deployment,
-  type DeploymentAction,
-  type JobReport,
-  type JobSettings,
+import type {
+  Author,
+  Deployment,
+  DeploymentAction,
+  JobReport,
+  JobSettings,
   RefusedError,
-  type Release,
-  type Savepoint,
-  type StatedError,
+  Release,
+  Savepoint,
+  StatedError,
 } from '@millrace/core'
 import { readRestore } from '../savepoints/restore-file.ts'
 import { type RestoreSavepointOptions, resumeRestore } from '../savepoints/restore-savepoint.ts'
@@ -19,7 +19,7 @@ import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
 import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
-import { nodeClosing } from './refused-changes.ts'
+import { changeUndone, nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
 import { setBackTo } from './set-back.ts'
 import { statedError } from './stated-error.ts'
@@ -107,12 +107,12 @@ export class DeployedJob {
           })
         }
         await this.#replace(this.#containers, next, release, onProgress)
+        await this.#record('deployed', { ...trial, trial: null }, NODE)
       } catch (error) {
         await this.#endIfClosing(next)
         throw await this.#undo(before, next, trial, error, onProgress)
       }
       this.#containers = next
-      await this.#record('deployed', { ...trial, trial: null }, NODE)
       await dropSavepoint(savepoints, before?.savepoint)
     })
   }
@@ -124,10 +124,15 @@ export class DeployedJob {
     savepoint: string | undefined,
     reason: StatedError | null = null,
   ): Promise<void> {
-    const { savepoints } = this.#options
+    const { job, savepoints, logs } = this.#options
     const error = await returnFromDeploy(savepoints, savepoint, () => this.#end())
-    const undone = deployment && error !== null ? withReturn(deployment, savepoint, error) : deployment
-    await this.#record(action, undone, NODE, error ?? reason)
+    this.#deployment = deployment && error !== null ? withReturn(deployment, savepoint, error) : deployment
+    try {
+      await this.#record(action, this.#deployment, NODE, error ?? reason)
+    } catch (cause) {
+      // What is recorded is the deploy. A node that reads that undoes it again, which changes nothing more.
+      return logs.print(job, 'node', 'error', `The undoing cannot be recorded: ${statedError(cause).message}`)
+    }
     // Otherwise it is the only one that has the former state.
     if (error === null) await dropSavepoint(savepoints, savepoint)
   }
@@ -154,9 +159,8 @@ export class DeployedJob {
     await this.#exclusive('scale', async () => {
       const { release, revision, ...others } = this.#present
       const settings = { ...release.settings, ...change }
-      const { containers } = settings
       await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
-      await this.#containers?.scaleTo(containers)
+      await this.#containers?.scaleTo(settings.containers)
       await this.#containers?.settled()
     })
   }
@@ -344,9 +348,7 @@ export class DeployedJob {
       running.fill()
       await running.settled()
     }
-    const desired = this.#deployment?.desired
-    const now = desired === undefined ? 'It is not deployed' : `What ran before is ${desired} again`
-    return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
+    return changeUndone(job, cause, this.#deployment?.desired)
   }
 
   /** A container of the job was given up: the whole job ends, since its tasks would fail in the other containers too. */
