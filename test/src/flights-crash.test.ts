@@ -1,13 +1,13 @@
 import { MillraceClient } from '@millrace/client'
 import { foldFlights } from '@millrace/job-flights'
 import { expect, test } from 'vitest'
-import { EVERYTHING } from './crash/extent.ts'
+import { EVERYTHING, trials } from './crash/extent.ts'
 import { start } from './flights/command.ts'
 import { airportPartition, differences, FlightsWorld, JOB_FILE } from './flights/flights-world.ts'
 import { seededRandom } from './flights/seeded-random.ts'
 
-/** The number of kills: twenty with `npm run crash`. */
-const KILLS = EVERYTHING ? 20 : 5
+/** The number of kills: twenty with `npm run crash`, five with `npm run test:all`. */
+const KILLS = EVERYTHING ? 20 : trials(5)
 /** Every round adds so many flights: a fraction of a second of work, during which the kill falls. */
 const FLIGHTS_A_ROUND = 20_000
 const FLIGHTS = KILLS * FLIGHTS_A_ROUND

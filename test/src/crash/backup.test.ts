@@ -8,7 +8,7 @@ import { start } from '../flights/command.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { check } from './check.ts'
 import { makeTopics } from './crash-job.ts'
-import { EVERYTHING, forEach, TIMEOUT_MS } from './extent.ts'
+import { EVERYTHING, forEach, TIMEOUT_MS, trials } from './extent.ts'
 import { ORDERS_A_ROUND, ScratchDirectory } from './job-process.ts'
 import { Member } from './member-process.ts'
 import { appendOrders } from './orders.ts'
@@ -16,7 +16,7 @@ import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
 /** The number of backups in `npm test`; more with `npm run crash`. MILLRACE_BACKUPS sets another. */
-const BACKUPS = Number(process.env['MILLRACE_BACKUPS'] ?? (EVERYTHING ? 100 : 6))
+const BACKUPS = Number(process.env['MILLRACE_BACKUPS'] ?? (EVERYTHING ? 100 : trials(6)))
 const ORDER_MS = 20
 const SESSION_TIMEOUT_MS = 10_000
 /**

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { check } from './check.ts'
-import { EVERYTHING, forEach, TIMEOUT_MS } from './extent.ts'
+import { EVERYTHING, forEach, TIMEOUT_MS, trials } from './extent.ts'
 import { ORDERS, ScratchDirectory, startJob } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** The number of runs with a clock that jumps. Each run is killed once and then continues. */
-const RUNS = EVERYTHING ? 100 : 4
+const RUNS = EVERYTHING ? 100 : trials(4)
 const MOMENT_MS = 400
 
 test('a clock that is set an hour forward and back all the time changes no result, also when the job is killed', {

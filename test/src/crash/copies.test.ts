@@ -8,7 +8,7 @@ import { seededRandom } from '../flights/seeded-random.ts'
 import { check } from './check.ts'
 import { makeTopics } from './crash-job.ts'
 import { readFiles } from './damaged-data.ts'
-import { EVERYTHING, forEach, TIMEOUT_MS } from './extent.ts'
+import { EVERYTHING, forEach, TIMEOUT_MS, trials } from './extent.ts'
 import { ORDERS_A_ROUND, ScratchDirectory } from './job-process.ts'
 import { Member } from './member-process.ts'
 import { appendOrders } from './orders.ts'
@@ -16,7 +16,7 @@ import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
 /** The number of copies in `npm test`; with `npm run crash` enough to meet rare cases. MILLRACE_COPIES sets another. */
-const COPIES = Number(process.env['MILLRACE_COPIES'] ?? (EVERYTHING ? 300 : 12))
+const COPIES = Number(process.env['MILLRACE_COPIES'] ?? (EVERYTHING ? 300 : trials(12)))
 /** The files of one copy are copied at moments that are at most so far apart: a few of the job's commits. */
 const MOMENT_MS = 4
 /** An order is appended at least this often: often enough for every commit to have some, and rarely enough for short checks. */

@@ -1,11 +1,18 @@
-/** Whether everything is tried (`npm run crash`), or an even sample of it (`npm test`). */
+/** Whether everything is tried (`npm run crash`), or an even sample of it (`npm run test:all`), or a third of that (`npm test`). */
 export const EVERYTHING = process.env['MILLRACE_CRASH'] === 'all'
+const LARGE_SAMPLE = process.env['CI'] !== undefined || process.env['MILLRACE_TESTS'] === 'all'
+
+/** How many of the `count` random trials of a test are made in this run: all of them, or a third. */
+export function trials(count: number): number {
+  return LARGE_SAMPLE ? count : Math.ceil(count / 3)
+}
 
 /** The time that trying everything may take. */
 export const TIMEOUT_MS = EVERYTHING ? 3_600_000 : 120_000
 
-/** At most `count` of the items, evenly spread, or all of them if everything is tried. */
-export function sampled<T>(items: readonly T[], count: number): T[] {
+/** At most `trials(most)` of the items, evenly spread, or all of them if everything is tried. */
+export function sampled<T>(items: readonly T[], most: number): T[] {
+  const count = trials(most)
   if (EVERYTHING || items.length <= count) return [...items]
   return Array.from({ length: count }, (_, index) => items[Math.floor((index * items.length) / count)]).filter(
     (item) => item !== undefined,

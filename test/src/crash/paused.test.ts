@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { check } from './check.ts'
 import { makeTopics } from './crash-job.ts'
-import { EVERYTHING, TIMEOUT_MS } from './extent.ts'
+import { EVERYTHING, TIMEOUT_MS, trials } from './extent.ts'
 import { ORDERS_A_ROUND, ScratchDirectory } from './job-process.ts'
 import { Member } from './member-process.ts'
 import { appendOrders } from './orders.ts'
@@ -13,7 +13,7 @@ import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 
 /** How often a process is stopped or killed. MILLRACE_PAUSES sets another number. */
-const PAUSES = Number(process.env['MILLRACE_PAUSES'] ?? (EVERYTHING ? 100 : 8))
+const PAUSES = Number(process.env['MILLRACE_PAUSES'] ?? (EVERYTHING ? 100 : trials(8)))
 const SESSION_TIMEOUT_MS = 600
 const MOMENT_MS = 60
 /**

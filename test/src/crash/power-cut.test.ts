@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { check } from './check.ts'
-import { EVERYTHING, needs, TIMEOUT_MS } from './extent.ts'
+import { EVERYTHING, needs, TIMEOUT_MS, trials } from './extent.ts'
 import { ORDERS_A_ROUND, ScratchDirectory, startJob } from './job-process.ts'
 import { Outcomes } from './outcomes.ts'
 import { randomMoment } from './random-moment.ts'
 import { hasLoopDevices, missingForPowerCuts, SmallDisk } from './small-disk.ts'
 
 /** The number of cuts. MILLRACE_POWER_CUTS sets another. */
-const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : 14))
+const CUTS = Number(process.env['MILLRACE_POWER_CUTS'] ?? (EVERYTHING ? 1000 : trials(14)))
 /** After so many cuts, a new data directory is begun: its first cut falls while everything in it is created. */
 const CUTS_A_DIRECTORY = 6
 /** Every so many cuts, one falls anywhere in the start of the process; the others fall once records flow. */

@@ -15,12 +15,13 @@ import {
 } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { planOf, type RandomJob, randomJob } from '../runtime/random-time/random-job.ts'
 import { randomRecords, recordsOf, type SourceRecord, sourcesOf } from '../runtime/random-time/random-run.ts'
 import { NEVER_IDLE_MS, RandomProcesses } from './random-processes.ts'
 
 /** The number of random jobs. MILLRACE_RANDOM_JOBS sets another. */
-const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 60)
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(60))
 /** A run in processes starts three of them, and takes a second. */
 const PROCESS_RUNS = Math.ceil(RUNS / 10)
 

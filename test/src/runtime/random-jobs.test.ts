@@ -2,11 +2,12 @@ import { rmSync } from 'node:fs'
 import { hopping, int32, type Job, job, json, type Stream, stream, string, topic, tumbling } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld, type TestRecord } from './job-world.ts'
 
 /** The number of random jobs. MILLRACE_RANDOM_JOBS sets another. */
-const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 25)
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(25))
 
 const numbers = topic('numbers', { key: string(), value: int32() })
 

@@ -10,6 +10,7 @@ import {
 } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { planOf, randomJob } from './random-time/random-job.ts'
 import {
   IDLE_AFTER_MS,
@@ -23,7 +24,7 @@ import {
 import { type TimeOptions, TimeWorld } from './random-time/time-world.ts'
 
 /** The number of random jobs. MILLRACE_RANDOM_JOBS sets another. */
-const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? 100)
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(100))
 /** The file log and LevelDB take ten times as long as memory, and more. */
 const FILE_RUNS = Math.ceil(RUNS / 15)
 const OTHER_RUNS = Math.ceil(RUNS / 3)

@@ -3,13 +3,14 @@ import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbli
 import { nodeEnv } from '@millrace/core/node'
 import { resetJob, restoreSavepoint, resumeRestore, rewindToStart, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { JobWorld } from './job-world.ts'
 
 const KEYS = 7
 const WINDOW_MS = 50
 const GRACE_MS = 20
-const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? 12)
+const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? trials(12))
 
 const numbers = topic('numbers', { key: string(), value: int64() })
 const passed = topic('passed', { key: string(), value: int64() })
