@@ -166,18 +166,22 @@ export class TopicStore {
   async finishDeletions(): Promise<void> {
     const topics = topicsDirectory(this.#data)
     for (const name of this.#env.files.list(topics)) {
-      if (!name.startsWith(REMOVING)) continue
-      try {
-        await this.#remove(`${topics}/${name}`)
-      } catch (error) {
-        // Another process is finishing it, too.
-        if (systemCode(error) !== 'ENOENT') throw error
-      }
+      if (name.startsWith(REMOVING)) await this.#remove(`${topics}/${name}`)
+    }
+  }
+
+  /** Removes a renamed topic. */
+  async #remove(directory: string): Promise<void> {
+    try {
+      await this.#markAndRemove(directory)
+    } catch (error) {
+      // Another process that opens the log is finishing it, too.
+      if (systemCode(error) !== 'ENOENT') throw error
     }
   }
 
   /** Marks every partition of a renamed topic as deleted, for the processes that have it open; then removes it. */
-  async #remove(directory: string): Promise<void> {
+  async #markAndRemove(directory: string): Promise<void> {
     const { files } = this.#env
     for (const partition of files.list(directory)) {
       if (files.stat(`${directory}/${partition}/tail`) === undefined) continue
