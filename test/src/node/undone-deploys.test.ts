@@ -84,7 +84,7 @@ test.each(['fails', 'is interrupted by the end of the node'])(
     expect(await world.stores()).toEqual(['counts'])
     expect(await world.counted()).toBe(3)
     expect(world.savepointNames).toEqual(['savepoint-1'])
-    // The loss was accepted for the other version, and this world.one may not even have the store.
+    // The loss was accepted for the other version, and this one may not even have the store.
     expect(world.containers.alive.map(({ spec }) => spec)).toMatchObject([{ artefact: world.one, acceptLoss: [] }])
   },
 )
