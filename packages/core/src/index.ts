@@ -6,6 +6,7 @@ export type {
   DeploymentAction,
   DeploymentEvent,
   DeploymentRecord,
+  DeploymentTrial,
   Desired,
   JobSettings,
   Release,

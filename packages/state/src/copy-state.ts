@@ -2,9 +2,7 @@ import type { Env } from '@millrace/core'
 import type { Checkpoint } from '@millrace/core/internal'
 import { decodePosition, POSITION_KEY } from './changelog/position-record.ts'
 import { Database } from './database.ts'
-import { checkFiles } from './files/check-files.ts'
-import { copyFiles } from './files/copy-files.ts'
-import { levelDb } from './level-engine.ts'
+import { type LevelEngine, levelDb } from './level-engine.ts'
 
 /** LevelDB replaces its tables every few seconds at most, and a copy takes milliseconds: more failures have another cause. */
 const COPY_TRIES = 5
@@ -21,11 +19,17 @@ export interface SavedState {
  * name; so the cost does not depend on the size of the state. The copy is the state as of a commit during the call. Returns false,
  * and leaves nothing, if there is no whole copy: the state can be rebuilt from its changelog.
  */
-export async function copyState(env: Env, from: string, directory: string): Promise<boolean> {
+export async function copyState(
+  env: Env,
+  from: string,
+  directory: string,
+  engine: LevelEngine = levelDb,
+): Promise<boolean> {
+  if (engine.copy === undefined) return false
   for (let tries = 0; tries < COPY_TRIES; tries++) {
     try {
-      copyFiles(env, from, directory)
-      if ((await checkFiles(env, directory, 'names')) === undefined) return true
+      engine.copy(env, from, directory)
+      if ((await engine.check(env, directory, 'names')) === undefined) return true
     } catch {
       // LevelDB has removed a file since it was listed.
     }
@@ -36,8 +40,12 @@ export async function copyState(env: Env, from: string, directory: string): Prom
 }
 
 /** How far the state in a directory has come, which no process has open; undefined if it is not a state that can be read. */
-export async function readSavedState(env: Env, directory: string): Promise<SavedState | undefined> {
-  const database = new Database(directory, `in ${directory}`, env, levelDb)
+export async function readSavedState(
+  env: Env,
+  directory: string,
+  engine: LevelEngine = levelDb,
+): Promise<SavedState | undefined> {
+  const database = new Database(directory, `in ${directory}`, env, engine)
   try {
     await database.open()
     const bytes = database.record(POSITION_KEY)

@@ -1,6 +1,7 @@
 import type { Env } from '@millrace/core'
 import { Level } from 'level'
 import { checkFiles } from './files/check-files.ts'
+import { copyFiles } from './files/copy-files.ts'
 
 /** A range of keys, in byte order. */
 export interface BytesRange {
@@ -41,8 +42,16 @@ export interface BytesBatch {
 export interface LevelEngine {
   /** Rejects with LevelDB's own errors: `LEVEL_LOCKED` if another process has it open. */
   open(directory: string): Promise<Bytes>
-  /** Returns what is wrong with the files of a closed database; undefined if nothing is wrong. */
-  check(env: Env, directory: string): Promise<string | undefined>
+  /**
+   * Returns what is wrong with the files of a closed database; undefined if nothing is wrong. `names`: checks only that the files are
+   * there. Default: their contents too.
+   */
+  check(env: Env, directory: string, depth?: 'contents' | 'names'): Promise<string | undefined>
+  /**
+   * Copies the files of a database, which a process may be writing, into a new directory: see `copyFiles`. If it is missing,
+   * savepoints have no copies of the states, and rebuild them from the changelog.
+   */
+  copy?(env: Env, from: string, directory: string): void
 }
 
 /**
@@ -72,4 +81,5 @@ export const levelDb: LevelEngine = {
     return level
   },
   check: checkFiles,
+  copy: copyFiles,
 }

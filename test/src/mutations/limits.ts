@@ -189,6 +189,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     becomes: NO_BOUND,
     tests: [`${ARTEFACTS}/transfer.test.ts#before it is parsed`],
   },
+  'runtime/LEAVING_LOOK_MS': { becomes: NEVER, tests: [`${NODE}/undone-deploys.test.ts#have left`] },
+  'runtime/LEAVING_MS_MAX': { becomes: '0', tests: [`${NODE}/undone-deploys.test.ts#have left`] },
   'runtime/MANIFEST_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts#manifest is too large`] },
   'runtime/CLOSE_GRACE_MS': { becomes: NEVER, tests: [`${VIEWS}/view-server.test.ts`] },
   'runtime/COMMIT_INTERVAL_MS': { becomes: NEVER, tests: [`${JOBS}/limits.test.ts`] },

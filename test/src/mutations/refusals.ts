@@ -193,7 +193,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${NODE}/node-limits.test.ts`,
   ],
   'runtime/TOO_MANY_UPLOADS': [`${NODE}/node-attacks.test.ts#a third artefact`],
-  'runtime/SYSTEM_CALL_FAILED': [`${NODE}/node-limits.test.ts#fills up`],
+  'runtime/SYSTEM_CALL_FAILED': [`${NODE}/node-limits.test.ts#fills up`, `${NODE}/undone-deploys.test.ts#disk refuses`],
   'runtime/TOO_MANY_STREAMS': [`${RUNTIME}/views/change-stream.test.ts`, `${NODE}/node-server.test.ts#the 65th`],
   'runtime/OUTPUTS_UNKNOWN': [`${JOBS}/rescale.test.ts#unless it may repeat`],
   'runtime/TOPIC_MISSING': [

@@ -60,7 +60,7 @@ test.each([
 
 test('the history of a job whose name is a path is empty', async () => {
   const { exchange } = await servedNode()
-  expect(await exchange(head('GET /jobs/..%2f../history', CLOSE))).toContain('{"history":[]}')
+  expect(await exchange(head('GET /jobs/..%2f../history', CLOSE))).toContain('{"history":[],"before":null}')
 })
 
 /** An artefact whose manifest is changed, with the id that fits. */

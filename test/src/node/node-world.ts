@@ -1,5 +1,5 @@
 import { memoryLog } from '@millrace/connectors/memory'
-import { job, json, type Log, stream, string, topic } from '@millrace/core'
+import { FatalError, job, json, type Log, stream, string, topic } from '@millrace/core'
 import { encodeArtefact, makeArtefact, Node } from '@millrace/runtime'
 import { StillEnv } from '@millrace/testing/internal'
 import { FakeContainers } from './fake-containers.ts'
@@ -23,11 +23,20 @@ export class NodeWorld {
   readonly log: Log
   readonly containers = new FakeContainers()
   readonly onProgress = () => undefined
+  /** How many changes cannot be recorded from now on. */
+  unrecorded = 0
   #node: Node | undefined
 
   private constructor() {
     this.still = new StillEnv(Date.UTC(2026, 0, 1))
-    this.log = memoryLog(this.still.env)
+    const log = memoryLog(this.still.env)
+    this.log = {
+      ...log,
+      openWriter: (options) => {
+        if (this.unrecorded-- > 0) throw new FatalError('LOG_WRITE_FAILED', 'The disk fails')
+        return log.openWriter(options)
+      },
+    }
   }
 
   static async open(): Promise<NodeWorld> {

@@ -192,3 +192,24 @@ test('an artefact that the node does not have is rejected', async () => {
   const deploying = world.node.deploy({ artefact: 'f'.repeat(64) }, ANN, world.onProgress)
   await expect(deploying).rejects.toMatchObject({ code: 'ARTEFACT_MISSING' })
 })
+
+test('a deploy that fails while one of the containers before it stops leaves as many as there were', async () => {
+  const one = await world.deploy('one')
+  const [old] = world.containers.all
+  if (old === undefined) throw new Error('There is a container')
+  old.hangs = true
+  const two = await world.artefact('two')
+  world.containers.behave = (container) => {
+    container.run()
+    if (container.spec.artefact !== two) return
+    const failLater = () => {
+      if (old.stopRequested) container.fail(CRASH)
+      else setImmediate(failLater)
+    }
+    failLater()
+  }
+  const deploying = world.settle(world.node.deploy({ artefact: two }, ANN, world.onProgress))
+  await expect(deploying).rejects.toMatchObject({ code: 'DEPLOY_FAILED' })
+  expect(old.hasEnded).toBe(true)
+  expect(world.containers.artefacts).toEqual([one])
+})

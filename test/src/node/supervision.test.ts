@@ -67,6 +67,31 @@ test('a fault of the node during a deploy is reported, and the deploy is undone'
   expect(world.containers.artefacts).toEqual([one])
 })
 
+test.each([
+  ['is undone', 1],
+  ['is undone, and again by the next node, if that cannot be recorded either', 2],
+])('a deploy whose end cannot be recorded %s', async (_, failures) => {
+  const one = await world.deploy('one')
+  const two = await world.artefact('two')
+  world.containers.behave = (container) => {
+    container.run()
+    if (container.spec.artefact === two) world.unrecorded = failures
+  }
+  const deploying = world.settle(world.node.deploy({ artefact: two }, ANN, world.onProgress))
+  await expect(deploying).rejects.toMatchObject({
+    code: 'DEPLOY_FAILED',
+    message: 'The disk fails. What ran before is running again',
+  })
+  const undone = { phase: 'running', deployment: { release: { artefact: one }, revision: 3, trial: null } }
+  expect(world.node.job('counts')).toMatchObject(undone)
+  expect(world.containers.artefacts).toEqual([one])
+  await world.restart()
+  expect(world.node.job('counts')).toMatchObject(undone)
+  expect(world.containers.artefacts).toEqual([one])
+  const actions = (await world.node.history('counts')).history.map(({ action }) => action)
+  expect(actions).toEqual(['deploy', 'deployed', 'deploy', failures === 1 ? 'undone' : 'interrupted'])
+})
+
 test('a container that crashes each time is given up, with the reason, and the job stays failed until it is started', async () => {
   await world.deploy('one', 2)
   world.containers.behave = (container) =>

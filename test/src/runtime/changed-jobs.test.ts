@@ -12,6 +12,7 @@ import {
   tumbling,
 } from '@millrace/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { cutLog } from './cut-log.ts'
 import { JobWorld } from './job-world.ts'
 
 const numbers = topic('numbers', { key: string(), value: json<number>() })
@@ -33,6 +34,23 @@ afterEach(() => world.close())
 function produce(...values: number[]): Promise<void> {
   const records = values.map((value, index) => ({ key: 'k', value, timestamp: 1000 + index }))
   return world.produce('numbers', numbers.value, records)
+}
+
+/** The keys of the store `s`, as it was first, of which the changelog has a value. */
+async function keysInChangelog(name: string): Promise<string[]> {
+  const keys = new Set<string>()
+  const reader = world.log.openReader()
+  const from = await reader.assign(`${name}.changelog`, 0, 0)
+  for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
+    while (batch.next()) {
+      const key = batch.bytes.latin1Slice(batch.keyStart, batch.keyEnd)
+      if (!key.startsWith('s\0')) continue
+      if (batch.valueStart < 0) keys.delete(key)
+      else keys.add(key)
+    }
+  }
+  await reader.close()
+  return [...keys]
 }
 
 test('another job under the name of a running one is refused, and the running one continues', async () => {
@@ -161,6 +179,25 @@ describe('a store whose name means something else now', () => {
     expect((await world.rows(after, 's')).size).toBe(0)
     expect(await world.start(before).catch((error: RefusedError) => error)).toMatchObject({ code: 'STORE_CHANGED' })
   })
+
+  test.each([1, 2, 3])(
+    'keeps its entries until the job can no longer return to them, and then loses them (cut at commit %i)',
+    async (commit) => {
+      const before = job('j', counted(tumbling(10)))
+      const after = job('j', counted(tumbling(100)))
+      await produce(1, 2, 3)
+      await world.runToEnd(before)
+      const log = cutLog(world.log, 'before commit', commit)
+      await world.start(after, { acceptLoss: ['s'], log }).then(
+        (container) => container.stop(),
+        () => undefined,
+      )
+      const returned = await world.rows(before, 's').catch((error: RefusedError) => error.code)
+      expect(returned).toEqual(commit === 1 ? new Map([['k 1000', 3]]) : 'STORE_CHANGED')
+      await world.runToEnd(after, { acceptLoss: ['s'] })
+      expect(await keysInChangelog('j')).toEqual([])
+    },
+  )
 
   test('continues with other functions, and with windows that are kept longer or shorter', async () => {
     const kept = (retention: number) => byKey().window(tumbling(10, { retention })).count('s')

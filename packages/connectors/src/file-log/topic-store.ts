@@ -153,7 +153,7 @@ export class TopicStore {
     }
     this.#placeRescaled(name)
     await syncNames(files, topics)
-    if (former !== undefined) await this.#removeIfThere(former)
+    if (former !== undefined) await this.#remove(former)
   }
 
   /** Gives a rescaled topic its place, which is empty; false if there is no such topic. */
@@ -252,23 +252,19 @@ export class TopicStore {
   async finishDeletions(): Promise<void> {
     const topics = topicsDirectory(this.#data)
     for (const name of this.#env.files.list(topics)) {
-      if (name.startsWith(REMOVING)) await this.#removeIfThere(`${topics}/${name}`)
+      if (name.startsWith(REMOVING)) await this.#remove(`${topics}/${name}`)
     }
   }
 
-  async #removeIfThere(directory: string): Promise<void> {
+  /** Removes a renamed topic: marks every partition as deleted, for the processes that have it open, before. */
+  async #remove(directory: string): Promise<void> {
     try {
-      await this.#remove(directory)
+      await this.#markDeleted(directory)
+      this.#env.files.removeTree(directory)
     } catch (error) {
-      // Another process is finishing it, too.
+      // Another process that opens the log is finishing it, too.
       if (systemCode(error) !== 'ENOENT') throw error
     }
-  }
-
-  /** Marks every partition of a renamed topic as deleted, for the processes that have it open; then removes it. */
-  async #remove(directory: string): Promise<void> {
-    await this.#markDeleted(directory)
-    this.#env.files.removeTree(directory)
   }
 
   async #markDeleted(directory: string, ifBroken = EMPTY_TAIL): Promise<void> {

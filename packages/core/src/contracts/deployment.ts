@@ -36,6 +36,14 @@ export interface StatedError {
   readonly message: string
 }
 
+/** A deploy that is under way. */
+export interface DeploymentTrial {
+  /** The stores that may lose what they hold. */
+  readonly acceptLoss: readonly string[]
+  /** What the release before could be rolled back to: it is so again if the deploy is undone. Absent if there was nothing. */
+  readonly before?: { readonly previous: Release; readonly savepoint?: string }
+}
+
 /** A job that is deployed on a node. */
 export interface Deployment {
   readonly job: string
@@ -47,8 +55,10 @@ export interface Deployment {
   /** Taken before the last deploy: who returns from the deploy returns to it, if the deploy has changed the stores. */
   readonly savepoint?: string
   readonly desired: Desired
-  /** The stores that the deploy under way may lose what they hold; null if no deploy is under way. */
-  readonly trial: { readonly acceptLoss: readonly string[] } | null
+  /** The deploy under way; null if none is. */
+  readonly trial: DeploymentTrial | null
+  /** The savepoint that the job returns to before it starts again: a deploy was undone, and the return has failed. */
+  readonly returnTo?: string
   /** Why it failed, if `desired` is `failed`. */
   readonly error: StatedError | null
 }

@@ -21,6 +21,8 @@ export interface Catalog {
   readonly stores: Readonly<Record<string, CatalogStore>>
   /** By topic; includes topics that the job no longer has. */
   readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
+  /** The key prefixes of entries that no store has any more, and that are still to be deleted from the changelog. */
+  readonly obsolete?: readonly string[]
   /** The restore that has begun, by its id: until it is done, the job must not start. */
   readonly unfinished?: string
   /** The restore that the job continues from; absent if it was never set back. */

@@ -48,16 +48,32 @@ export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog>
   for (;;) {
     const found = await readCatalog(options, topic)
     requireFinished(topology.job, found)
-    if (found !== undefined && isCurrent(found, changelog.id, meaning)) return found
+    if (found !== undefined && isCurrent(found, changelog.id, meaning)) return freed(options, found)
+    const before = catalogOf(found, changelog.id)
     const plan = await planFrom(options, found).catch(refusalOrThrow)
     // Another container of the same job may have been faster, and may be processing by now.
     if (JSON.stringify(await readCatalog(options, topic)) !== JSON.stringify(found)) continue
     if (plan instanceof RefusedError) throw plan
-    await deleteEntries(options, outputs, changelog, plan.obsolete, env.clock.now())
-    await writeCatalog(outputs, topic, plan.catalog, env.clock.now())
-    for (const text of noticesOf(plan, catalogOf(found, changelog.id))) notice(text)
-    return plan.catalog
+    const obsolete = [...(before?.obsolete ?? []), ...plan.obsolete]
+    const catalog = obsolete.length === 0 ? plan.catalog : { ...plan.catalog, obsolete }
+    await writeCatalog(outputs, topic, catalog, env.clock.now())
+    for (const text of noticesOf(plan, before)) notice(text)
+    return freed(options, catalog)
   }
+}
+
+/**
+ * The catalog without obsolete entries, once they are deleted. This comes after the catalog has changed: until then the job may
+ * continue with these entries, if this container fails.
+ */
+async function freed(
+  { topology, topics, log, env, outputs }: OpenCatalogOptions,
+  { obsolete = [], ...catalog }: Catalog,
+): Promise<Catalog> {
+  if (obsolete.length === 0) return catalog
+  await deleteEntries({ log, env }, outputs, described(topics, topology.changelog), obsolete, env.clock.now())
+  await writeCatalog(outputs, catalogTopic(topology.job), catalog, env.clock.now())
+  return catalog
 }
 
 /**

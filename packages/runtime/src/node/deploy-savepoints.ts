@@ -1,4 +1,4 @@
-import type { Deployment } from '@millrace/core'
+import type { StatedError } from '@millrace/core'
 import { catalogTopic } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { readCatalog } from '../catalog/catalog-topic.ts'
@@ -6,6 +6,39 @@ import { restoreSavepoint, resumeRestore } from '../savepoints/restore-savepoint
 import { savepointDirectory, topicsIn } from '../savepoints/savepoint-directory.ts'
 import { deleteSavepoint, hasSavepoint, type SavepointsOptions, takeSavepoint } from '../savepoints/savepoints.ts'
 import { statedError } from './stated-error.ts'
+
+/**
+ * How long containers of a former node may take to leave: as long as new containers wait for others (see `replaceContainers`). Longer
+ * than the session's time-out of 10 s, after which one that was killed or stopped loses its place.
+ */
+const LEAVING_MS_MAX = 30_000
+/** How often it is looked whether they have left. */
+const LEAVING_LOOK_MS = 100
+
+/**
+ * Returns from a deploy that was not finished to the savepoint before it. Returns why that failed; null if it did not. A restore that
+ * has begun is finished later. `stop`: see `returnIfChanged`.
+ */
+export async function returnFromDeploy(
+  options: SavepointsOptions,
+  savepoint: string | undefined,
+  stop: () => Promise<void>,
+): Promise<StatedError | null> {
+  const { clock, timers } = options.env
+  const endMs = clock.monotonic() + LEAVING_MS_MAX
+  for (;;) {
+    try {
+      await resumeRestore(options)
+      await returnIfChanged(options, savepoint, stop)
+      return null
+    } catch (error) {
+      const stated = statedError(error)
+      // The containers of a node that was killed commit, and leave.
+      if (stated.code !== 'JOB_RUNNING' || clock.monotonic() >= endMs) return stated
+      await new Promise<void>((resolve) => void timers.after(LEAVING_LOOK_MS, resolve))
+    }
+  }
+}
 
 /** Takes the savepoint that the undoing of a deploy returns to. Undefined if the job has never run, or its log cannot copy topics. */
 export async function takeBeforeDeploy(options: SavepointsOptions, revision: number): Promise<string | undefined> {
@@ -23,31 +56,35 @@ export async function takeBeforeDeploy(options: SavepointsOptions, revision: num
 }
 
 /**
- * Sets a job, which must be stopped, back to a savepoint if its stores are no longer those of the savepoint: what another version has
- * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted.
+ * Sets a job back to a savepoint if its stores are no longer those of the savepoint: what another version has
+ * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted. `stop`: stops what runs of
+ * the job, before it is set back.
  */
-export async function returnIfChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<void> {
-  if (savepoint !== undefined && (await haveStoresChanged(options, savepoint)))
-    await restoreSavepoint(options, savepoint)
+export async function returnIfChanged(
+  options: SavepointsOptions,
+  savepoint: string | undefined,
+  stop: () => Promise<void>,
+): Promise<void> {
+  if (savepoint === undefined || !(await haveStoresChanged(options, savepoint))) return
+  await stop()
+  await restoreSavepoint(options, savepoint)
 }
 
-/** What is to run after a return to a savepoint: as given, or failed if it fails. A restore that has begun is finished later. */
-export async function afterReturn(
+/** `returnIfChanged` before a rollback, with a line of progress if it sets the job back. */
+export function returnForRollback(
   options: SavepointsOptions,
-  deployment: Deployment,
   savepoint: string | undefined,
-): Promise<Deployment> {
-  try {
-    await resumeRestore(options)
-    await returnIfChanged(options, savepoint)
-    return deployment
-  } catch (error) {
-    return { ...deployment, desired: 'failed', error: statedError(error) }
-  }
+  stop: () => Promise<void>,
+  onProgress: (text: string) => void,
+): Promise<void> {
+  return returnIfChanged(options, savepoint, () => {
+    onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
+    return stop()
+  })
 }
 
 /** Whether a job's stores are other ones than those of a savepoint; false if the savepoint was deleted. */
-export async function haveStoresChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<boolean> {
+async function haveStoresChanged(options: SavepointsOptions, savepoint: string | undefined): Promise<boolean> {
   if (savepoint === undefined || !hasSavepoint(options, savepoint)) return false
   const { log, env, job, data } = options
   const topic = catalogTopic(job)

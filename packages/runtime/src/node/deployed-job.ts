@@ -5,7 +5,7 @@ import {
   FatalError,
   type JobReport,
   type JobSettings,
-  RefusedError,
+  type RefusedError,
   type Release,
   type Savepoint,
   type StatedError,
@@ -14,18 +14,19 @@ import { readRestore } from '../savepoints/restore-file.ts'
 import { resumeRestore } from '../savepoints/restore-savepoint.ts'
 import { deleteSavepoint, takeSavepoint } from '../savepoints/savepoints.ts'
 import {
-  afterReturn,
   dropSavepoint,
-  haveStoresChanged,
+  returnForRollback,
+  returnFromDeploy,
   returnIfChanged,
   takeBeforeDeploy,
 } from './deploy-savepoints.ts'
 import type { DeployedJobOptions } from './deployed-job-options.ts'
+import { trialOf, withoutDeploy, withReturn } from './deployment-trial.ts'
 import { drained, drainFailed } from './drain-containers.ts'
 import { JobContainers } from './job-containers.ts'
 import { JobOperations } from './job-operations.ts'
 import { reportOf } from './job-report.ts'
-import { nodeClosing } from './refused-changes.ts'
+import { changeUndone, nodeClosing } from './refused-changes.ts'
 import { replaceContainers } from './replace-containers.ts'
 import { type SetBackPlace, setBackTo } from './set-back.ts'
 import { statedError } from './stated-error.ts'
@@ -70,21 +71,16 @@ export class DeployedJob {
 
   /** Continues with what was recorded. A deploy that was not finished is undone. */
   async resume(recorded: Deployment): Promise<void> {
-    const { trial, previous } = recorded
-    if (trial !== null && previous === null) return this.#record('interrupted', undefined, NODE)
     const { savepoints } = this.#options
-    if (trial === null || previous === null) {
+    if (recorded.trial === null) {
       this.#deployment = recorded
       const error = await resumeRestore(savepoints).then(() => null, statedError)
       if (error !== null) return this.#recordFailure(error)
     } else {
-      const { savepoint, revision, ...others } = recorded
-      const undone: Deployment = { ...others, revision: revision + 1, release: previous, previous: null, trial: null }
       // Before the deploy counts as undone: until then, the next node does it.
-      await this.#record('interrupted', await afterReturn(savepoints, undone, savepoint), NODE)
-      await dropSavepoint(savepoints, savepoint)
+      await this.#recordUndone('interrupted', withoutDeploy(recorded), recorded.savepoint)
     }
-    if (this.#deployment?.desired === 'running') this.#run(trial?.acceptLoss ?? [])
+    if (this.#deployment?.desired === 'running') this.#run()
     // It may take as long as the inputs are long: the node does not wait for it.
     if (this.#deployment?.desired === 'draining') {
       const print = (error: unknown) => this.#options.logs.print(this.job, 'node', 'error', statedError(error).message)
@@ -105,38 +101,42 @@ export class DeployedJob {
       const revision = (before?.revision ?? 0) + 1
       const { savepoints } = this.#options
       const savepoint = await takeBeforeDeploy(savepoints, revision)
-      const trial: Deployment = {
-        job: this.#options.job,
-        revision,
-        release,
-        previous: before?.release ?? null,
-        desired: 'running',
-        trial: { acceptLoss },
-        ...(savepoint !== undefined && { savepoint }),
-        error: null,
-      }
+      const trial = trialOf({ job: this.#options.job, release, acceptLoss, savepoint, before })
       await this.#record(action, trial, author)
       const next = this.#newContainers(release, acceptLoss)
       try {
-        if (action === 'rollback') await this.#returnState(before?.savepoint, onProgress)
+        if (action === 'rollback') {
+          await returnForRollback(savepoints, before?.savepoint, () => this.#end(), onProgress)
+        }
         await this.#replace(this.#containers, next, release, onProgress)
+        await this.#record('deployed', { ...trial, trial: null }, NODE)
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(before, next, trial, acceptLoss, error, onProgress)
+        throw await this.#undo(before, next, trial, error, onProgress)
       }
       this.#containers = next
-      await this.#record('deployed', { ...trial, trial: null }, NODE)
       await dropSavepoint(savepoints, before?.savepoint)
     })
   }
 
-  /** Before a rollback from a deploy that has changed the stores: stops the job, and sets it back to how it was before. */
-  async #returnState(savepoint: string | undefined, onProgress: (text: string) => void): Promise<void> {
-    const { savepoints } = this.#options
-    if (!(await haveStoresChanged(savepoints, savepoint))) return
-    onProgress(`The deploy has changed the stores. Stops the job, and sets it back to savepoint ${savepoint}`)
-    await this.#end()
-    await returnIfChanged(savepoints, savepoint)
+  /** Returns to the savepoint before a deploy, and records what is deployed after it: failed, if the return has failed. */
+  async #recordUndone(
+    action: DeploymentAction,
+    deployment: Deployment | undefined,
+    savepoint: string | undefined,
+    reason: StatedError | null = null,
+  ): Promise<void> {
+    const { job, savepoints, logs } = this.#options
+    const error = await returnFromDeploy(savepoints, savepoint, () => this.#end())
+    this.#deployment = deployment && error !== null ? withReturn(deployment, savepoint, error) : deployment
+    try {
+      await this.#record(action, this.#deployment, NODE, error ?? reason)
+    } catch (cause) {
+      // What is recorded is the deploy. A node that reads that undoes it again, which changes nothing more.
+      return logs.print(job, 'node', 'error', `The undoing cannot be recorded: ${statedError(cause).message}`)
+    }
+    // Otherwise it is the only one that has the former state.
+    if (error === null) await dropSavepoint(savepoints, savepoint)
   }
 
   async restart(author: Author, onProgress: (text: string) => void): Promise<void> {
@@ -144,14 +144,13 @@ export class DeployedJob {
       const deployment = this.#present
       const started: Deployment = { ...deployment, desired: 'running', error: null }
       await this.#record('restart', started, author)
-      const present = this.#containers
       const next = this.#newContainers(deployment.release, [])
       try {
-        await this.#replace(present, next, deployment.release, onProgress)
+        await this.#replace(this.#containers, next, deployment.release, onProgress)
         this.#containers = next
       } catch (error) {
         await this.#endIfClosing(next)
-        throw await this.#undo(deployment, next, started, [], error, onProgress)
+        throw await this.#undo(deployment, next, started, error, onProgress)
       }
     })
   }
@@ -161,9 +160,8 @@ export class DeployedJob {
     await this.#exclusive('scale', async () => {
       const { release, revision, ...others } = this.#present
       const settings = { ...release.settings, ...change }
-      const { containers } = settings
       await this.#record('scale', { ...others, revision: revision + 1, release: { ...release, settings } }, author)
-      await this.#containers?.scaleTo(containers)
+      await this.#containers?.scaleTo(settings.containers)
       await this.#containers?.settled()
     })
   }
@@ -210,10 +208,10 @@ export class DeployedJob {
       } catch (error) {
         // The next change that is not a stop finishes it.
         if (readRestore(savepoints) !== undefined) await this.#recordFailure(statedError(error))
-        else if (before.desired === 'running') this.#run([])
+        else if (before.desired === 'running') this.#run()
         throw error
       }
-      if (before.desired === 'running') await this.#run([]).settled()
+      if (before.desired === 'running') await this.#run().settled()
     })
   }
 
@@ -228,7 +226,7 @@ export class DeployedJob {
     await this.#exclusive('start', async () => {
       if (this.#present.desired === 'running') return
       await this.#record('start', { ...this.#present, desired: 'running', error: null }, author)
-      await this.#run([]).settled()
+      await this.#run().settled()
     })
   }
 
@@ -270,9 +268,9 @@ export class DeployedJob {
   }
 
   /** Starts the containers of what is recorded. */
-  #run(acceptLoss: readonly string[]): JobContainers {
+  #run(): JobContainers {
     const { release } = this.#present
-    const containers = this.#newContainers(release, acceptLoss, this.#present.desired === 'draining')
+    const containers = this.#newContainers(release, [], this.#present.desired === 'draining')
     this.#containers = containers
     containers.fill()
     return containers
@@ -286,7 +284,7 @@ export class DeployedJob {
     try {
       await this.#end()
       onProgress('Processes what the inputs hold now')
-      await drained(job, this.#run([]), AbortSignal.any([end.signal, this.#closing.signal]))
+      await drained(job, this.#run(), AbortSignal.any([end.signal, this.#closing.signal]))
     } catch (error) {
       if (this.#closing.signal.aborted) throw nodeClosing()
       await this.#end()
@@ -324,13 +322,8 @@ export class DeployedJob {
     { settings: { containers } }: Release,
     onProgress: (text: string) => void,
   ): Promise<void> {
-    const { job, env, logs, healthyAfterMs } = this.#options
-    const report = (text: string) => {
-      logs.print(job, 'node', 'info', text)
-      onProgress(text)
-    }
     const { signal } = this.#closing
-    return replaceContainers(present, next, { job, env, containers, healthyAfterMs, onProgress: report, signal })
+    return replaceContainers(present, next, { ...this.#options, containers, onProgress, signal })
   }
 
   /** Returns to what was there before a deploy that has failed; returns the error to report. */
@@ -338,7 +331,6 @@ export class DeployedJob {
     before: Deployment | undefined,
     next: JobContainers,
     trial: Deployment,
-    acceptLoss: readonly string[],
     cause: unknown,
     onProgress: (text: string) => void,
   ): Promise<RefusedError> {
@@ -348,18 +340,15 @@ export class DeployedJob {
     onProgress('It failed. Undoes the change')
     await next.removeAll()
     const savepoint = trial.trial === null ? undefined : trial.savepoint
-    const { savepoints } = this.#options
-    const undone = before && (await afterReturn(savepoints, { ...before, revision: trial.revision + 1 }, savepoint))
-    await this.#record('undone', undone, NODE, reason)
-    await dropSavepoint(savepoints, savepoint)
-    if (undone?.desired === 'running') {
-      const running = this.#containers ?? this.#newContainers(undone.release, acceptLoss)
-      this.#containers = running
+    // One that was refused, since it met the stores of the new ones, starts again.
+    if (this.#containers?.all.some(({ slot }) => slot.state.phase === 'failed')) await this.#end()
+    await this.#recordUndone('undone', before && { ...before, revision: trial.revision + 1 }, savepoint, reason)
+    if (this.#deployment?.desired === 'running') {
+      const running = this.#containers ?? this.#run()
       running.fill()
       await running.settled()
     }
-    const now = before === undefined ? 'It is not deployed' : `What ran before is ${before.desired} again`
-    return new RefusedError('DEPLOY_FAILED', `${reason.message}. ${now}`, { job, cause })
+    return changeUndone(job, cause, this.#deployment?.desired)
   }
 
   /** A container of the job was given up: the whole job ends, since its tasks would fail in the other containers too. */
@@ -369,6 +358,17 @@ export class DeployedJob {
       await this.#recordFailure(error)
       await this.#end()
     })
+  }
+
+  /** Finishes what was to set the job back, and has failed. */
+  async #finishReturn(): Promise<void> {
+    const { savepoints } = this.#options
+    await resumeRestore(savepoints)
+    if (this.#deployment?.returnTo === undefined) return
+    const { returnTo, ...deployment } = this.#deployment
+    await returnIfChanged(savepoints, returnTo, () => this.#end())
+    await this.#record('undone', deployment, NODE)
+    await dropSavepoint(savepoints, returnTo)
   }
 
   #recordFailure(error: StatedError): Promise<void> {
@@ -390,7 +390,7 @@ export class DeployedJob {
     if (this.#closing.signal.aborted) throw nodeClosing()
     const result = await this.#operations.run(operation, async () => {
       // A restore that was interrupted is finished before anything else is done with the job's state.
-      if (operation !== 'stop' && operation !== 'undeploy') await resumeRestore(this.#options.savepoints)
+      if (operation !== 'stop' && operation !== 'undeploy') await this.#finishReturn()
       return run()
     })
     const failed = this.#containers?.all.find(({ slot }) => slot.state.phase === 'failed')?.slot.state.error

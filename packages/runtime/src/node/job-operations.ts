@@ -1,6 +1,7 @@
 import { jobBusy } from './refused-changes.ts'
+import { withCode } from './system-failure.ts'
 
-/** The operations on one job: one is done at a time. */
+/** The operations on one job: one is done at a time. What the system refuses gets a code. */
 export class JobOperations {
   readonly #job: string
   #present: string | null = null
@@ -28,6 +29,8 @@ export class JobOperations {
     this.#underWay = running.catch(() => undefined)
     try {
       return await running
+    } catch (error) {
+      throw withCode(this.#job, operation, error)
     } finally {
       this.#present = null
     }

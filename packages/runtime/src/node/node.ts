@@ -9,6 +9,7 @@ import {
   type Savepoint,
   type Timer,
 } from '@millrace/core'
+import type { LevelEngine } from '@millrace/state'
 import { findTraces, resetJob } from '../reset-job.ts'
 import type { RestoreSavepointOptions } from '../savepoints/restore-savepoint.ts'
 import type { RewindRequest } from '../savepoints/rewind-plan.ts'
@@ -36,6 +37,8 @@ export interface NodeOptions {
   readonly start: StartContainer
   /** How long new containers must run without a failure before a deploy counts as healthy, ms. Default 3 000. */
   readonly healthyAfterMs?: number
+  /** The store that holds the containers' state: the same as their option of that name. Default: LevelDB. */
+  readonly engine?: LevelEngine
 }
 
 /** A job that fails on the first record that it reads has failed by then. */
@@ -358,8 +361,8 @@ export class Node {
   }
 
   #savepointsOf(job: string): SavepointsOptions {
-    const { log, env, data } = this.#options
-    return { job, log, env, data, stateDirectory: `${data}/state` }
+    const { log, env, data, engine } = this.#options
+    return { job, log, env, data, stateDirectory: `${data}/state`, ...(engine !== undefined && { engine }) }
   }
 
   #named(name: string): DeployedJob {

@@ -1,5 +1,6 @@
 import { type ContainerPhase, type Env, RefusedError, type Timer } from '@millrace/core'
 import { filter, firstValueFrom, map, Subscription } from 'rxjs'
+import type { ContainerLogs } from './container-logs.ts'
 import type { JobContainers, NamedSlot } from './job-containers.ts'
 
 /**
@@ -12,6 +13,8 @@ const OTHERS_MS_MAX = 30_000
 export interface ReplaceOptions {
   readonly job: string
   readonly env: Pick<Env, 'timers'>
+  /** Get each step too. */
+  readonly logs: ContainerLogs
   /** How long all of them must run without a failure, ms. */
   readonly healthyAfterMs: number
   /** How many containers there are to be. */
@@ -33,11 +36,20 @@ export async function replaceContainers(
   next: JobContainers,
   options: ReplaceOptions,
 ): Promise<void> {
-  const { job, env, containers, healthyAfterMs, onProgress, signal } = options
+  const { job, env, logs, containers, healthyAfterMs, signal } = options
+  const onProgress = (text: string) => {
+    logs.print(job, 'node', 'info', text)
+    options.onProgress(text)
+  }
   const failure = new FailureWatch(job, signal)
   let late: Timer | undefined
+  let stopping: Promise<void> = Promise.resolve()
   try {
     const old = [...(before?.all ?? [])]
+    const stopNext = () => {
+      stopping = stopOne(before, old, onProgress)
+      return failure.or(stopping)
+    }
     const add = async () => {
       const container = next.add()
       failure.watch(container)
@@ -49,11 +61,11 @@ export async function replaceContainers(
     const rolling = first.phase === 'running'
     if (!rolling) onProgress('The new containers wait until the present ones have ended, and then get all tasks')
     for (let number = 2; number <= containers; number++) {
-      if (rolling && before !== undefined) await failure.or(stopOne(before, old, onProgress))
+      if (rolling) await stopNext()
       onProgress(`Starts container ${number} of ${containers}`)
       added.push((await add()).container)
     }
-    while (before !== undefined && old.length > 0) await failure.or(stopOne(before, old, onProgress))
+    while (old.length > 0) await stopNext()
     late = env.timers.after(OTHERS_MS_MAX, () => failure.othersRun(added))
     await failure.or(Promise.all(added.map((container) => reached(container, ['running']))))
     onProgress(`All containers run. Waits ${healthyAfterMs / 1000} s for failures`)
@@ -61,12 +73,18 @@ export async function replaceContainers(
   } finally {
     late?.cancel()
     failure.end()
+    // Until it has ended it counts as one that runs, and what undoes the change would not replace it.
+    await stopping
   }
 }
 
-async function stopOne(before: JobContainers, old: NamedSlot[], onProgress: (text: string) => void): Promise<void> {
+async function stopOne(
+  before: JobContainers | undefined,
+  old: NamedSlot[],
+  onProgress: (text: string) => void,
+): Promise<void> {
   const container = old.shift()
-  if (container === undefined) return
+  if (before === undefined || container === undefined) return
   onProgress(`Stops present container ${container.name}`)
   await before.remove(container)
 }

@@ -91,7 +91,7 @@ async function replaceAll(
   { id, fences, skipped }: UnfinishedRestore,
   savepoint: string,
 ): Promise<void> {
-  const { job, log, env, data, stateDirectory } = options
+  const { job, log, env, data, stateDirectory, engine } = options
   const copies = copiesOf(options)
   const directory = savepointDirectory(data, job, savepoint)
   const { topics } = readManifest(env.files, directory)
@@ -103,7 +103,7 @@ async function replaceAll(
   await appendCatalog(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)
   for (const task of env.files.list(statesIn(directory))) {
-    await copyState(env, `${statesIn(directory)}/${task}`, `${stateDirectory}/${job}/${task}`)
+    await copyState(env, `${statesIn(directory)}/${task}`, `${stateDirectory}/${job}/${task}`, engine)
   }
   for (const own of (await findTraces(options)).topics) if (!topics.includes(own)) await log.admin.deleteTopic(own)
   const replaced = topics.filter((each) => each !== topic)

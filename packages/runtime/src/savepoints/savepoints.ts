@@ -1,6 +1,6 @@
 import { type Env, type Log, RefusedError, type Savepoint, type TopicCopies } from '@millrace/core'
 import { catalogTopic, changelogTopic, checkName } from '@millrace/core/internal'
-import { copyState, readSavedState, type SavedState } from '@millrace/state'
+import { copyState, type LevelEngine, readSavedState, type SavedState } from '@millrace/state'
 import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
 import { readRestore } from './restore-file.ts'
@@ -26,6 +26,8 @@ export interface SavepointsOptions {
   readonly data: string
   /** Where the job's tasks keep their local state: the same as the container's option of that name. */
   readonly stateDirectory: string
+  /** The store that holds local state: the same as the container's option of that name. Default: LevelDB. */
+  readonly engine?: LevelEngine
 }
 
 /**
@@ -43,7 +45,7 @@ export async function takeSavepoint(options: SavepointsOptions, wanted?: string)
   await makeWhole(env, savepointsDirectory(data, job), name, async (making) => {
     const createdMs = env.clock.now()
     // The state comes first: it must not have what the topics do not have.
-    await copies.copy(topics, topicsIn(making), () => copyStates(env, `${stateDirectory}/${job}`, statesIn(making)))
+    await copies.copy(topics, topicsIn(making), () => copyStates(options, statesIn(making)))
     const position = await positionOf(options, copies, topics, making)
     await writeManifest(env.files, making, { job, createdMs, position, topics })
   })
@@ -108,16 +110,17 @@ function freeName(options: SavepointsOptions): string {
 }
 
 /** Copies the local states of all tasks. One that cannot be copied is left out: it is a cache of the changelog. */
-async function copyStates(env: Env, from: string, to: string): Promise<void> {
+async function copyStates({ env, job, stateDirectory, engine }: SavepointsOptions, to: string): Promise<void> {
   const { files } = env
+  const from = `${stateDirectory}/${job}`
   files.makeDirectory(to)
   if (files.stat(from) === undefined) return
-  for (const task of files.list(from)) await copyState(env, `${from}/${task}`, `${to}/${task}`)
+  for (const task of files.list(from)) await copyState(env, `${from}/${task}`, `${to}/${task}`, engine)
 }
 
 /** The position of the savepoint in the topics that are not the job's own. */
 async function positionOf(
-  { env, job }: SavepointsOptions,
+  { env, job, engine }: SavepointsOptions,
   copies: TopicCopies,
   own: readonly string[],
   savepoint: string,
@@ -126,7 +129,7 @@ async function positionOf(
   const directory = statesIn(savepoint)
   for (const task of env.files.list(directory)) {
     const partition = Number(/-(\d+)(\.\d+)?$/.exec(task)?.[1])
-    const saved = await readSavedState(env, `${directory}/${task}`)
+    const saved = await readSavedState(env, `${directory}/${task}`, engine)
     if (saved !== undefined) states.set(partition, [...(states.get(partition) ?? []), saved])
   }
   const log = await copies.open(topicsIn(savepoint))

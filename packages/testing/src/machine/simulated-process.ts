@@ -39,6 +39,7 @@ export class SimulatedProcess implements EventOwner {
   readonly #host: Host
   readonly #files: SimulatedFiles
   #state: 'running' | 'paused' | 'crashed' = 'running'
+  readonly #ended: (() => void)[] = []
 
   /** `random`: the numbers that the process itself draws. */
   constructor(host: Host, name: string, random: SeededRandom) {
@@ -83,6 +84,13 @@ export class SimulatedProcess implements EventOwner {
     this.#state = 'crashed'
     this.#host.scheduler.resumed(this)
     this.#files.discard()
+    for (const ended of this.#ended) ended()
+  }
+
+  /** Calls back once it has ended, however that happens: what the system reports to those that wait for a process. */
+  whenEnded(ended: () => void): void {
+    if (this.#state === 'crashed') ended()
+    else this.#ended.push(ended)
   }
 
   /** Stops it, as `kill -STOP` does: it keeps its locks, and everything that comes due for it waits. */

@@ -9,7 +9,7 @@ export interface PlantedBug {
   /** Must be in the file exactly once: if the code changes, an error reports that the bug must be planted again. */
   readonly from: string
   readonly to: string
-  /** What runs in the world that finds it. Default `orders`. */
+  /** What runs in the world that finds it. Default `plain`: worlds without a node. */
   readonly job?: WorldJob
   /**
    * The first seed of the search, for a bug that few seeds meet: the seed that found it last, which saves the search. Default
@@ -89,7 +89,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 
   async #publish(before: number, text: string, unique: string): Promise<boolean> {
 `,
-    seed: 15,
+    seed: 44,
   },
   {
     name: 'a stopped member blocks a partition',
@@ -141,7 +141,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/partition/partition-files.ts`,
     from: 'tail.boot !== bootMark(this.files.boot) || ',
     to: '',
-    seed: 297,
+    seed: 371,
   },
   {
     name: 'no directory fsync',
@@ -186,7 +186,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/whole-log.ts`,
     from: 'return { start, end: (await reader.assign(topic, partition, start)).endOffset }',
     to: 'return await log.admin.offsets(topic, partition)',
-    seed: 357,
+    seed: 791,
   },
   {
     name: 'task given up without a commit',
@@ -276,6 +276,66 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/task/task.ts`,
     from: 'const restored = await new ChangelogFollower(',
     to: 'const restored = standby !== undefined ? { records: 0, rebuilt: undefined } : await new ChangelogFollower(',
+  },
+  {
+    name: 'two versions own one task',
+    file: 'packages/connectors/src/membership/group-state.ts',
+    from: 'const isFree = others.length === 0\n',
+    to: 'const isFree = others.length === 0 || upgrade\n',
+    job: 'node',
+    troubles: [],
+    seed: 59,
+  },
+  {
+    name: 'a rollback keeps the new state',
+    file: `${RUNTIME}/node/deploy-savepoints.ts`,
+    from: '[name, meaning, incarnation, removedAt === null] as const',
+    to: '[name, meaning === null, incarnation > 0, removedAt === null] as const',
+    job: 'node',
+    troubles: [],
+    seed: 11,
+  },
+  {
+    name: 'a savepoint has its changelog and its positions as of different moments',
+    file: `${LOG}/copies/copy-topics.ts`,
+    from: 'for (const each of cut.partitions) await copyPartition(target, each)',
+    to: `for (const each of cut.partitions) {
+      const present = new PartitionFiles(files, data, each.topic.name, each.partition)
+      const tail = present.readTail() ?? each.tail
+      present.close()
+      await copyPartition(target, { ...each, tail })
+    }`,
+    job: 'node',
+    troubles: [],
+    seed: 53,
+  },
+  {
+    name: 'a fence is one record short',
+    file: `${RUNTIME}/savepoints/make-fence.ts`,
+    from: '[partition]: { offset, ...seen, steps } }',
+    to: '[partition]: { offset: offset - 1, ...seen, steps } }',
+    job: 'node',
+    troubles: [],
+    seed: 48,
+  },
+  {
+    name: 'a restore is decided and not finished',
+    file: `${RUNTIME}/savepoints/restore-savepoint.ts`,
+    from: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await finish(options, unfinished)\n  } finally {',
+    to: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await endRestore(options)\n  } finally {',
+    job: 'node',
+    troubles: ['kill'],
+    seed: 156,
+  },
+  {
+    name: 'entries of a store are deleted before the catalog has changed',
+    file: `${RUNTIME}/catalog/open-catalog.ts`,
+    from: '    await writeCatalog(outputs, topic, catalog, env.clock.now())\n    for',
+    to: `    await deleteEntries(options, outputs, changelog, obsolete, env.clock.now())
+    await writeCatalog(outputs, topic, catalog, env.clock.now())
+    for`,
+    job: 'node',
+    seed: 337,
   },
   {
     name: 'time does not wait for finals',

@@ -3,6 +3,8 @@ import type { Log } from '@millrace/core'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { CHANGELOG, DATA, eachChange, storedText } from './audit.ts'
 import { hold } from './invariants.ts'
+import type { Scenario } from './scenario.ts'
+import { NOT_SET_BACK, readSetBack, type SetBackState } from './set-back.ts'
 
 const CHECKSUM_BYTES = 4
 /** Where a task's state may be: in its directory, or beside it if that is a standby, or if a stopped process held the directory. */
@@ -58,10 +60,11 @@ export async function auditStores(
  */
 export async function auditStoresAmid(
   process: SimulatedProcess,
-  partitions: number,
+  { partitions, nodeSteps }: Scenario,
   contentOf: ContentOf,
 ): Promise<void> {
-  // Before the first `await`: then the log has what a store has.
+  const before = await setBackAt(process, nodeSteps)
+  // Before the next `await`: then the log has what a store has.
   const stores = [...Array(partitions).keys()].flatMap((partition) =>
     Object.entries(STORES).flatMap(([input, store]) =>
       COPIES.flatMap((copy) => {
@@ -72,21 +75,39 @@ export async function auditStoresAmid(
     ),
   )
   const log = await openFileLog({ directory: DATA, env: process.env })
+  const checks: (() => void)[] = []
   for (const { partition, input, store, task, content } of stores) {
     const position = positionIn(content)
     // What comes after another container's open transaction cannot be read yet.
     if ((await log.admin.offsets(CHANGELOG, partition)).end < position) continue
     const { wanted, checkpoint } = await storeInChangelog(log, partition, store, input, position)
     const stored = textOf(content, store)
-    hold('state is the fold of the changelog', stored === wanted, () => {
-      return `amid the run task ${task} holds ${stored} at offset ${position}; its changelog ${wanted}`
-    })
     const offset = offsetIn(content, input)
-    hold('state is the fold of the changelog', offset === checkpoint, () => {
-      return `amid the run task ${task} stands at ${input}@${offset}; its changelog, up to ${position}, at ${checkpoint}`
+    checks.push(() => {
+      hold('state is the fold of the changelog', stored === wanted, () => {
+        return `amid the run task ${task} holds ${stored} at offset ${position}; its changelog ${wanted}`
+      })
+      hold('state is the fold of the changelog', offset === checkpoint, () => {
+        return `amid the run task ${task} stands at ${input}@${offset}; its changelog, up to ${position}, at ${checkpoint}`
+      })
     })
   }
   await log.close()
+  const after = await setBackAt(process, nodeSteps)
+  // While a job is set back, its stores and its changelog are those of two moments.
+  if (before.isUnfinished || after.isUnfinished || before.id !== after.id) return
+  for (const check of checks) check()
+}
+
+/** Whether, and from where, the job was set back by now; without a node it never is. */
+async function setBackAt(process: SimulatedProcess, nodeSteps: Scenario['nodeSteps']): Promise<SetBackState> {
+  if (nodeSteps === undefined) return NOT_SET_BACK
+  const log = await openFileLog({ directory: DATA, env: process.env })
+  try {
+    return await readSetBack(log)
+  } finally {
+    await log.close()
+  }
 }
 
 /**

@@ -20,3 +20,9 @@ export function isExpectedRefusal(error: unknown): boolean {
 export function ignoreExpectedRefusal(error: unknown): void {
   if (!isExpectedRefusal(error)) throw error
 }
+
+/** An auditor of a job that is being set back also finds the job's own topics deleted, or replaced while it reads them. */
+export function ignoreSetBack(error: unknown): void {
+  if (error instanceof MillraceError && (error.code === 'TOPIC_MISSING' || error.code === 'TOPIC_REPLACED')) return
+  ignoreExpectedRefusal(error)
+}

@@ -13,6 +13,8 @@ export const INVARIANTS = {
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   'a stopped member blocks no other':
     'while a container is stopped for good, the others take its tasks, and lag reaches zero',
+  'an acknowledged change stays':
+    'what a node has acknowledged (a version that runs, a savepoint) is so after any end of the node',
   liveness: 'once faults stop, lag reaches zero',
   'refusals are expected': 'a process ends only for what was done to it',
 } as const

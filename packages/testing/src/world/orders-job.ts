@@ -10,9 +10,12 @@ export interface Order {
 export interface Total {
   readonly count: number
   readonly sum: number
+  /** The order that was counted last, if the job keeps it. */
+  readonly last?: number
 }
 
 export const WINDOW_MS = 1000
+export const GRACE_MS = 3_600_000
 
 export const orders = topic('orders', { key: string(), value: json<Order>() })
 /** Every order as it came: an output without state. */
@@ -28,9 +31,9 @@ const totals = stream(orders)
     value: json<Total>(),
   })
 
-const windows = stream(orders)
+export const windows = stream(orders)
   .groupByKey()
-  .window(tumbling(WINDOW_MS, { grace: 3_600_000 }))
+  .window(tumbling(WINDOW_MS, { grace: GRACE_MS }))
   .count('windows')
 
 const outputs = [
@@ -45,7 +48,7 @@ const outputs = [
 /** One job with everything that a commit must hold together: outputs, a repartition, a plain and a windowed store. */
 export const ordersJob = job('orders', ...outputs)
 
-const units = stream(orders)
+export const units = stream(orders)
   .groupBy((order) => String(order.amount % 10), string())
   .count('units')
 

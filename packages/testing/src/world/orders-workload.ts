@@ -1,7 +1,7 @@
 import type { Log } from '@millrace/core'
 import type { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
-import { audit, auditEnd, NOTHING_SEEN, type Seen } from './audit.ts'
+import { audit, auditEnd, isAllCounted, NOTHING_SEEN, type Seen } from './audit.ts'
 import { auditStores, auditStoresAmid, type ContentOf, type LeftStores } from './audit-stores.ts'
 import { changedOrdersJob, copies, orders, ordersJob, totalChanges } from './orders-job.ts'
 import { produceOrders } from './produce.ts'
@@ -50,12 +50,12 @@ export class OrdersWorkload implements Workload {
   }
 
   witness(): Witness | undefined {
-    if (this.#scenario.watched) this.#witness = new Witness(this.#machine, this.#scenario.partitions)
+    if (this.#scenario.watched) this.#witness = new Witness(this.#machine, this.#scenario)
     return this.#witness
   }
 
   async audit(process: SimulatedProcess): Promise<void> {
-    this.#seen = await audit(process, this.#scenario.partitions, this.#seen)
+    this.#seen = await audit(process, this.#scenario, this.#seen)
   }
 
   async isDone(log: Log): Promise<boolean> {
@@ -72,6 +72,7 @@ export class OrdersWorkload implements Workload {
       return records
     }
     const all = await count(orders.name)
+    if (this.#scenario.nodeSteps !== undefined && !(await isAllCounted(log, this.#scenario.partitions))) return false
     if ((await count(copies.name)) !== all || (await count(totalChanges.name)) !== all) return false
     // The witness stays and has read from the start: it must reach the end, as a process must that opens the log now.
     return done && this.#witness?.hasRead(all) !== false
@@ -82,7 +83,7 @@ export class OrdersWorkload implements Workload {
   }
 
   auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
-    return auditStoresAmid(process, this.#scenario.partitions, contentOf)
+    return auditStoresAmid(process, this.#scenario, contentOf)
   }
 
   auditStores(process: SimulatedProcess, stores: LeftStores): Promise<void> {

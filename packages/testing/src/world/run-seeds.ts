@@ -17,10 +17,14 @@ const { values } = parseArgs({
   },
 })
 
-process.on('unhandledRejection', (error) => {
-  // Code of a dead process runs on until it next calls the world; nothing waits for its result.
-  if (!(error instanceof ProcessCrashed)) throw error
-})
+// Code of a dead process runs on until it next calls the world; nothing waits for its result.
+for (const event of ['unhandledRejection', 'uncaughtException']) {
+  process.on(event, (error: unknown) => {
+    if (error instanceof ProcessCrashed) return
+    console.error(error)
+    process.exit(1)
+  })
+}
 
 const given =
   (values.job === 'orders' ? '' : ` --job ${values.job}`) +

@@ -1,6 +1,7 @@
 import type { Durability } from '@millrace/connectors/file'
 import type { DiskCall } from '../machine/faults.ts'
 import type { SeededRandom } from '../machine/seeded-random.ts'
+import { type NodeStep, nodeSteps } from './node/node-steps.ts'
 
 /** What may be done to a running job. */
 export const TROUBLES = [
@@ -61,6 +62,8 @@ export interface Scenario {
   readonly stop: StopPlan | undefined
   /** Whether one of the world's own processes observes after every step. */
   readonly watched: boolean
+  /** What is requested of the node that runs the job; undefined if the world runs it without a node. */
+  readonly nodeSteps: readonly NodeStep[] | undefined
 }
 
 /** The smallest size allowed: a few commits fill a segment, and it is compacted. */
@@ -75,12 +78,15 @@ const UPGRADES = 0.3
 const STANDBYS = 0.4
 
 const ACTIVE_MS = 1500
+/** A node needs longer for its steps than a container for its work. */
+const NODE_ACTIVE_MS = 3000
 /** Observing makes a world slower, and changes it: what the witness reads was opened, and its directories synced. */
 const WATCHED = 0.5
 /** How many of the worlds with several containers stop one of them until the end. */
 const STOPPED = 0.4
 
-export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): Scenario {
+/** `nodes`: how many of the worlds have a node. */
+export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[], nodes: number): Scenario {
   const durability = random.chance(0.75) ? 'fsync' : 'os'
   const excluded = durability === 'fsync' ? APART : [...APART, ...FSYNC_ONLY]
   const kinds = troubles.filter((kind) => !excluded.includes(kind))
@@ -89,6 +95,9 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
   const containers = 1 + random.below(3)
   const upgrade = random.fork('upgrade')
   const standbys = random.fork('standbys')
+  const node = random.fork('node')
+  const hasNode = node.chance(nodes)
+  const activeMs = hasNode ? NODE_ACTIVE_MS : ACTIVE_MS
   return {
     partitions,
     containers,
@@ -98,16 +107,17 @@ export function scenarioOf(random: SeededRandom, troubles: readonly Trouble[]): 
     segmentBytes: random.chance(0.25) ? SMALL_SEGMENT_BYTES : 65_536,
     groupBatchBytesMax: random.fork('group batches').chance(SMALL_GROUP_BATCHES) ? SMALL_GROUP_BATCH_BYTES : 65_536,
     troubles: Array.from({ length: count }, () => ({
-      atMs: random.between(50, ACTIVE_MS),
+      atMs: random.between(50, activeMs),
       kind: kinds[random.below(kinds.length)] ?? 'kill',
     })).sort((a, b) => a.atMs - b.atMs),
     standbys: standbys.chance(STANDBYS) ? 1 + standbys.below(2) : 0,
-    upgradeAtMs: upgrade.chance(UPGRADES) ? upgrade.between(50, ACTIVE_MS) : undefined,
-    calmAtMs: ACTIVE_MS,
+    upgradeAtMs: upgrade.chance(UPGRADES) && !hasNode ? upgrade.between(50, ACTIVE_MS) : undefined,
+    calmAtMs: activeMs,
     flippedBit: troubles.includes('flipped bit') && random.fork('flipped bit').chance(0.25),
-    // If it were the only one, nothing could go on.
-    stop: troubles.includes('stop') && containers > 1 ? stopPlan(random.fork('stop')) : undefined,
+    // If it were the only one, nothing could go on. A node waits for a container that starts, however long that takes.
+    stop: troubles.includes('stop') && containers > 1 && !hasNode ? stopPlan(random.fork('stop')) : undefined,
     watched: random.fork('watched').chance(WATCHED),
+    nodeSteps: hasNode ? nodeSteps(node, NODE_ACTIVE_MS) : undefined,
   }
 }
 

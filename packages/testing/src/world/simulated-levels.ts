@@ -1,4 +1,6 @@
 import type { Bytes, BytesBatch, BytesIterator, BytesRange, LevelEngine } from '@millrace/state'
+import type { DiskNode } from '../machine/directory-node.ts'
+import type { Disk } from '../machine/disk.ts'
 import type { SeededRandom } from '../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 
@@ -24,18 +26,24 @@ const DAMAGE_CHANCE = 0.2
 /**
  * LevelDBs of a simulated machine. The content of one survives its process. A power cut keeps any prefix of what was not
  * synced, or leaves nothing that can be opened. As with LevelDB itself, a directory's file `CURRENT` shows that it has a
- * LevelDB.
+ * LevelDB: the content belongs to that file, and is where it is, also after the directory was renamed.
  */
 export class SimulatedLevels {
-  readonly #stored = new Map<string, StoredLevel>()
+  readonly #disk: Disk
+  readonly #stored = new Map<DiskNode, StoredLevel>()
   /** How many writes of a batch succeed before one fails; if undefined, none fails. */
   #failIn: number | undefined
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
 
   /** The engine with which a process opens its states. */
   engineFor(process: SimulatedProcess): LevelEngine {
     return {
       open: async (directory) => this.#open(process, directory),
       check: async () => undefined,
+      copy: (_env, from, directory) => this.#copy(process, from, directory),
     }
   }
 
@@ -46,7 +54,7 @@ export class SimulatedLevels {
 
   /** What a directory holds, by key as Latin-1; undefined if it holds nothing, or nothing that can be opened. */
   contentOf(directory: string): ReadonlyMap<string, Buffer> | undefined {
-    const level = this.#stored.get(directory)
+    const level = this.#levelIn(directory)
     if (level === undefined || level.damaged) return undefined
     const content = new Map(level.durable)
     for (const batch of level.pending) apply(content, batch)
@@ -62,20 +70,38 @@ export class SimulatedLevels {
   }
 
   #open(process: SimulatedProcess, directory: string): Bytes {
-    const { files } = process.env
-    const current = `${directory}/CURRENT`
-    let level = this.#stored.get(directory)
+    process.env.files.stat(directory)
+    let level = this.#levelIn(directory)
     if (level?.owner !== undefined && level.owner.state !== 'crashed') {
       throw Object.assign(new Error(`${directory}/LOCK is held`), { code: 'LEVEL_LOCKED' })
     }
-    if (level === undefined || files.stat(current) === undefined) {
-      files.open(current, 'write').close()
-      level = { durable: new Map(), pending: [], damaged: false, owner: undefined }
-      this.#stored.set(directory, level)
-    }
+    level ??= this.#make(process, directory, { durable: new Map(), pending: [] })
     if (level.damaged) throw new Error(`${directory} is damaged`)
     level.owner = process
     return new SimulatedLevel(level, process, () => this.#fails())
+  }
+
+  /** As files are copied while LevelDB writes them. The copy is no more durable than what it was made of. */
+  #copy(process: SimulatedProcess, from: string, directory: string): void {
+    const level = this.#levelIn(from)
+    if (level === undefined || level.damaged) throw new Error(`${from} has no LevelDB that can be read`)
+    process.env.files.makeDirectory(directory)
+    this.#make(process, directory, { durable: new Map(level.durable), pending: [...level.pending] })
+  }
+
+  #make(process: SimulatedProcess, directory: string, content: Pick<StoredLevel, 'durable' | 'pending'>): StoredLevel {
+    const current = `${directory}/CURRENT`
+    process.env.files.open(current, 'write').close()
+    const level = { ...content, damaged: false, owner: undefined }
+    const node = this.#disk.find(current)
+    if (node !== undefined) this.#stored.set(node, level)
+    return level
+  }
+
+  /** Undefined if the directory has no LevelDB. */
+  #levelIn(directory: string): StoredLevel | undefined {
+    const node = this.#disk.find(`${directory}/CURRENT`)
+    return node === undefined ? undefined : this.#stored.get(node)
   }
 
   #fails(): boolean {

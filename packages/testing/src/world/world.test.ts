@@ -1,54 +1,77 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { Machine } from '../machine/machine.ts'
 import { PLANTED_BUGS } from '../planted/planted-bugs.ts'
+import type { NodeAction, VersionName } from './node/node-steps.ts'
+import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES } from './scenario.ts'
+import { findPlanted, runSeeds, simulate } from './world-commands.ts'
 
-/** Enough to find what is often wrong. A change is also tested with the thousands of seeds of `.ci/run`. */
-const SEEDS = 100
-/** A world of the job whose results depend on time does three times as much work. */
-const TIMES_SEEDS = 20
-const CONTROL_SEEDS = 15
+/**
+ * Few seeds, which have everything that a world does: their first seeds were searched for that. `world.long.test.ts` runs more of
+ * them, and all planted bugs.
+ */
+const PLAIN = { job: 'plain', from: 171, count: 12 } as const
+const NODE = { job: 'node', from: 16, count: 8 } as const
+const TIMES = { job: 'times', from: 1, count: 4 } as const
 /** For a machine that is also busy with other work. */
 const TIMEOUT_MS = 600_000
-/** Every planted bug must be found within this many seeds. */
-const PLANTED_SEEDS_MAX = 3000
 
-const NODE = ['--conditions=millrace-source']
-const SIMULATE = fileURLToPath(new URL('simulate.ts', import.meta.url))
-const RUN_SEEDS = fileURLToPath(new URL('run-seeds.ts', import.meta.url))
-const PLANT = new URL('../planted/plant.ts', import.meta.url).href
-
-const run = promisify(execFile)
-
-/** Worlds have their own processes: an error that code of a dead process throws later is not a failure of a test. */
-describe('the simulated world', { timeout: TIMEOUT_MS }, () => {
-  test('holds every invariant whatever happens to its processes, its disk and its clock', async () => {
-    const { stdout } = await run(process.execPath, [...NODE, SIMULATE, '--count', String(SEEDS)])
-    console.log(stdout.trim().split('\n').at(-1))
-    expect(stdout).toContain(`${SEEDS} seeds from 1: no violation`)
+describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
+  test.each([PLAIN, NODE, TIMES])('holds every invariant whatever happens: $job', async (seeds) => {
+    expect(await simulate(seeds)).toContain(`${seeds.count} seeds from ${seeds.from}: no violation`)
   })
 
-  test('decides by the records alone what is late and final, whatever happens', async () => {
-    const given = ['--job', 'times', '--count', String(TIMES_SEEDS)]
-    const { stdout } = await run(process.execPath, [...NODE, SIMULATE, ...given])
-    console.log(stdout.trim().split('\n').at(-1))
-    expect(stdout).toContain(`${TIMES_SEEDS} seeds from 1: no violation`)
+  test.each(['plain', 'node', 'times'] as const)('holds every invariant if nothing goes wrong: %s', async (job) => {
+    expect(await runSeeds({ job, count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')
   })
 
-  test.each(['orders', 'times'])('holds every invariant where nothing goes wrong: %s', async (job) => {
-    const given = ['--job', job, '--count', String(CONTROL_SEEDS), '--troubles', '']
-    const { stdout } = await run(process.execPath, [...NODE, RUN_SEEDS, ...given])
-    expect(stdout).toContain(`${CONTROL_SEEDS} seeds from 1: no violation`)
-  })
-
-  test.each(PLANTED_BUGS)('finds the planted bug: $name', async ({ name, job = 'orders', seed = 1, troubles }) => {
-    const given = ['--job', job, '--from', String(seed), '--count', String(PLANTED_SEEDS_MAX)]
-    if (troubles !== undefined) given.push('--troubles', troubles.join())
-    const found = run(process.execPath, [...NODE, '--import', PLANT, RUN_SEEDS, ...given], {
-      env: { ...process.env, MILLRACE_PLANTED_BUG: name },
-    })
-    // A violation names its seed; the error of a bug that could not be planted does not.
-    await expect(found).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^seed \d+: /) })
+  test.each([
+    'position of the input before is kept in the store',
+    'a fence is one record short',
+    "a task's time is not in its checkpoint",
+  ])('finds the planted bug: %s', async (name) => {
+    const bug = PLANTED_BUGS.find((each) => each.name === name)
+    if (bug === undefined) throw new Error(`There is no planted bug "${name}"`)
+    expect(await findPlanted(bug)).toMatch(/^seed \d+: /)
   })
 })
+
+test('the few seeds of the short test have every trouble and every step of a node', () => {
+  const plain = scenarios(PLAIN, 0)
+  const steps = scenarios(NODE, 1).flatMap(({ nodeSteps }) => nodeSteps ?? [])
+  const kinds = steps.map((step) => (step.kind === 'deploy' ? step.version : step.kind))
+
+  expect(new Set(plain.flatMap(happenings))).toEqual(new Set([...TROUBLES, 'upgrade', 'standbys', 'small segments']))
+  expect(new Set(kinds)).toEqual(new Set(Object.keys(NODE_STEPS)))
+})
+
+const NODE_STEPS: Readonly<Record<Exclude<NodeAction['kind'], 'deploy'> | VersionName, true>> = {
+  first: true,
+  changed: true,
+  wide: true,
+  failing: true,
+  scale: true,
+  rollback: true,
+  restart: true,
+  stop: true,
+  start: true,
+  drain: true,
+  savepoint: true,
+  'delete savepoint': true,
+  restore: true,
+  rewind: true,
+}
+
+function scenarios({ from, count }: { readonly from: number; readonly count: number }, nodes: number) {
+  return Array.from({ length: count }, (_, index) => scenarioOf(new Machine(from + index).random, TROUBLES, nodes))
+}
+
+function happenings({ troubles, stop, flippedBit, upgradeAtMs, standbys, segmentBytes }: Scenario): readonly string[] {
+  return [
+    ...troubles.map(({ kind }) => kind),
+    ...(stop === undefined ? [] : ['stop']),
+    ...(flippedBit ? ['flipped bit'] : []),
+    ...(upgradeAtMs === undefined ? [] : ['upgrade']),
+    ...(standbys === 0 ? [] : ['standbys']),
+    ...(segmentBytes === SMALL_SEGMENT_BYTES ? ['small segments'] : []),
+  ]
+}

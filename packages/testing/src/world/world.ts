@@ -1,35 +1,46 @@
 import { openFileLog } from '@millrace/connectors/file'
 import type { JobStatus } from '@millrace/core'
-import { type Container, startContainer } from '@millrace/runtime'
+import type { Container } from '@millrace/runtime'
 import type { DiskCall, Fault } from '../machine/faults.ts'
 import { Machine } from '../machine/machine.ts'
 import type { SimulatedProcess } from '../machine/simulated-process.ts'
 import { DATA } from './audit.ts'
 import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
-import { ignoreExpectedRefusal, isExpectedRefusal } from './expected-refusals.ts'
+import { ignoreExpectedRefusal, ignoreSetBack, isExpectedRefusal } from './expected-refusals.ts'
 import { hold, Violation, violationOf } from './invariants.ts'
 import { NextFault } from './next-fault.ts'
+import { NodeSupervisor } from './node/node-supervisor.ts'
 import { OrdersWorkload } from './orders-workload.ts'
-import { RollingUpgrade } from './rolling-upgrade.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
+import { StartedContainers } from './started-containers.ts'
 import { StoppedMember } from './stopped-member.ts'
+import type { Supervisor } from './supervisor.ts'
 import { TimesWorkload } from './times-workload.ts'
 import { WITNESS } from './witness.ts'
 import type { Workload } from './workload.ts'
+import { SESSION_TIMEOUT_MS, STATE, WorldContainers } from './world-containers.ts'
 
-const STATE = `${DATA}/state`
-/** Shorter than most pauses: other processes take over from a process that is only stopped. */
-const SESSION_TIMEOUT_MS = 400
 /** Once troubles stop, everything is processed within this time. */
 const LIVENESS_MS = 60_000
 const PRODUCER_LIFE_MS = 1000
+const PRODUCER_PAUSE_MS = 80
+/** Most of a node's steps must have records before and after them. */
+const NODE_PRODUCER_PAUSE_MS = 300
 
 /** What may run in a world. */
-export const WORKLOADS = { orders: OrdersWorkload, times: TimesWorkload } as const
+export const WORKLOADS = {
+  orders: OrdersWorkload,
+  plain: OrdersWorkload,
+  node: OrdersWorkload,
+  times: TimesWorkload,
+} as const
 
 export type WorldJob = keyof typeof WORKLOADS
+
+/** How many of the worlds have a node that runs the job. */
+const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0 }
 
 /** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {
@@ -45,19 +56,16 @@ export interface WorldReport {
 export class World {
   readonly #machine: Machine
   readonly #scenario: Scenario
-  readonly #levels = new SimulatedLevels()
-  readonly #containers = new Map<string, Container>()
-  /** The last status of each container. */
-  readonly #statuses = new Map<string, JobStatus>()
+  readonly #levels: SimulatedLevels
+  readonly #containers: WorldContainers
   readonly #workload: Workload
-  readonly #upgrade: RollingUpgrade
+  readonly #supervisor: Supervisor
   readonly #fault = new NextFault()
   readonly #stopped: StoppedMember
   /** If other processes take a stopped one for dead, it learns that by then. */
   #allKnowAtMs: number
   #allProduced = false
   #calm = false
-  #stopping = false
   #crashes = 0
   #stateLost = false
   #failure: { readonly error: unknown } | undefined
@@ -65,21 +73,22 @@ export class World {
 
   constructor(seed: number, troubles: readonly Trouble[] = TROUBLES, job: WorldJob = 'orders') {
     this.#machine = new Machine(seed)
-    this.#scenario = scenarioOf(this.#machine.random, troubles)
+    this.#scenario = scenarioOf(this.#machine.random, troubles, NODES[job])
     this.#workload = new WORKLOADS[job](this.#machine, this.#scenario)
-    this.#upgrade = new RollingUpgrade(this.#machine, this.#scenario, this.#workload)
+    this.#levels = new SimulatedLevels(this.#machine.disk)
+    this.#containers = new WorldContainers(this.#scenario, this.#levels)
+    this.#supervisor = this.#newSupervisor()
     this.#stopped = new StoppedMember(this.#machine, this.#scenario.stop)
     this.#allKnowAtMs = this.#scenario.calmAtMs + SESSION_TIMEOUT_MS
     this.#machine.faults = (call, _path, process) => this.#faultAt(call, process)
   }
 
   async run(): Promise<WorldReport> {
-    const { containers, troubles, calmAtMs } = this.#scenario
+    const { troubles, calmAtMs } = this.#scenario
     await this.#settle(this.#makeTopics())
     this.#watch()
-    for (let index = 0; index < containers; index++) this.#start(`container-${index}`)
+    this.#supervisor.begin()
     this.#produceSoon()
-    this.#upgrade.begin((name) => this.#leave(name))
     for (const { atMs, kind } of troubles) {
       await this.#machine.run(() => this.#machine.nowMs >= atMs || this.#failure !== undefined, { withinMs: atMs })
       this.#check()
@@ -90,6 +99,18 @@ export class World {
     })
     await this.#end()
     return { scenario: this.#scenario, events: this.#machine.events, crashes: this.#crashes }
+  }
+
+  #newSupervisor(): Supervisor {
+    const options = {
+      machine: this.#machine,
+      scenario: this.#scenario,
+      workload: this.#workload,
+      containers: this.#containers,
+      isDisturbed: () => this.#crashes > 0 || this.#stopped.isStopped(),
+      fail: (error: unknown) => this.#fail(error),
+    }
+    return this.#scenario.nodeSteps === undefined ? new StartedContainers(options) : new NodeSupervisor(options)
   }
 
   /** Makes the witness check every step. */
@@ -112,63 +133,14 @@ export class World {
     await log.close()
   }
 
-  /** Starts a container in its own process; when it ends, another one is started. */
-  #start(name: string): void {
-    const process = this.#machine.process(name)
-    this.#run(process).then(
-      () => this.#ended(process, name),
-      (error: unknown) => {
-        const isOver = process.state === 'crashed' || this.#upgrade.isReplaced(process, error)
-        if (isOver || isExpectedRefusal(error)) this.#ended(process, name)
-        else this.#fail(error)
-      },
-    )
-  }
-
-  async #run(process: SimulatedProcess, untilEnd = this.#workload.batch): Promise<void> {
-    await (await this.#open(process, untilEnd)).done
-  }
-
-  async #open(process: SimulatedProcess, untilEnd: boolean): Promise<Container> {
-    const { commitIntervalMs, durability, groupBatchBytesMax, standbys } = this.#scenario
-    const log = await openFileLog({ directory: DATA, env: process.env, durability, groupBatchBytesMax })
-    const container = await startContainer({
-      ...this.#upgrade.optionsFor(process),
-      log,
-      env: process.env,
-      stateDirectory: STATE,
-      engine: this.#levels.engineFor(process),
-      commitIntervalMs,
-      standbys,
-      sessionTimeoutMs: SESSION_TIMEOUT_MS,
-      untilEnd,
-    })
-    this.#containers.set(process.name, container)
-    container.status.subscribe((status) => this.#statuses.set(process.name, status))
-    return { ...container, done: container.done.then(() => log.close()) }
-  }
-
-  #ended(process: SimulatedProcess, name: string): void {
-    process.crash()
-    this.#containers.delete(name)
-    this.#startSoon(name)
-  }
-
-  #startSoon(name: string): void {
-    const delayMs = this.#machine.random.between(10, 200)
-    this.#machine.after(delayMs, () => {
-      const alive = this.#machine.processes.some((each) => each.name === name)
-      if (!alive && !this.#stopping) this.#start(name)
-    })
-  }
-
   /** Appends some orders in their own process, flushes, and appends more later. */
   #produceSoon(): void {
     if (this.#workload.allProduced) {
       this.#allProduced = true
       return
     }
-    this.#machine.after(this.#machine.random.between(1, 80), () => {
+    const pauseMs = this.#scenario.nodeSteps === undefined ? PRODUCER_PAUSE_MS : NODE_PRODUCER_PAUSE_MS
+    this.#machine.after(this.#machine.random.between(1, pauseMs), () => {
       const process = this.#machine.process(`producer-${++this.#names}`)
       let over = false
       const continueOnce = () => {
@@ -213,7 +185,7 @@ export class World {
         this.#machine.jumpClock(random.chance(0.5) ? 3_600_000 : -3_600_000)
         break
       case 'leave':
-        this.#leave(`container-${random.below(this.#scenario.containers)}`)
+        this.#supervisor.leave()
         break
       case 'full disk':
         this.#fault.comesAfter(random.below(60), 'write', 'ENOSPC')
@@ -234,37 +206,23 @@ export class World {
     if (random.chance(0.3)) await this.#audit()
   }
 
-  #leave(name: string): void {
-    const process = this.#machine.processes.find((each) => each.name === name)
-    const container = this.#containers.get(name)
-    if (process?.state !== 'running' || container === undefined) return
-    container.stop().catch((error: unknown) => {
-      if (process.state !== 'crashed') this.#fail(error)
-    })
-  }
-
   #kill(victim: SimulatedProcess): void {
     victim.crash()
-    this.#containers.delete(victim.name)
-    if (victim.name.startsWith('container')) this.#startSoon(victim.name)
+    this.#supervisor.died(victim.name)
   }
 
   #powerCut(): void {
     this.#machine.powerCut()
     this.#levels.powerCut(this.#machine.random)
-    this.#containers.clear()
-    for (let index = 0; index < this.#scenario.containers; index++) this.#startSoon(`container-${index}`)
+    this.#supervisor.lostPower()
   }
 
   #faultAt(call: DiskCall, process: string): Fault | undefined {
     if (this.#calm) return undefined
     this.#stopped.note(call, process)
     const fault = this.#fault.at(call, process)
-    if (fault === 'torn') {
-      // The process dies in this call; no event reports its death.
-      this.#containers.delete(process)
-      if (process.startsWith('container')) this.#startSoon(process)
-    }
+    // The process dies in this call; no event reports its death.
+    if (fault === 'torn') this.#supervisor.died(process)
     return fault
   }
 
@@ -294,12 +252,7 @@ export class World {
   }
 
   async #stopAndCheck(): Promise<void> {
-    this.#stopping = true
-    const { containers } = this.#scenario
-    for (let index = 0; index < containers; index++) {
-      const container = this.#containers.get(`container-${index}`)
-      if (container !== undefined) await this.#settle(container.stop())
-    }
+    await this.#settle(this.#supervisor.stop())
     await this.#audit()
     const process = this.#machine.process('auditor')
     await this.#settle(this.#workload.auditEnd(process, (untilEnd) => this.#runAlone(process, untilEnd)))
@@ -318,7 +271,8 @@ export class World {
   /** Starts a container in one of the world's processes, which is then the only one. */
   #runAlone(auditor: SimulatedProcess, untilEnd: boolean): Promise<Container> {
     this.#killAllBut(auditor)
-    return this.#open(this.#machine.process(`alone-${++this.#names}`), untilEnd)
+    const process = this.#machine.process(`alone-${++this.#names}`)
+    return this.#containers.open(process, { ...this.#supervisor.jobFor(process), untilEnd })
   }
 
   #killAllBut(auditor: SimulatedProcess): void {
@@ -332,7 +286,9 @@ export class World {
     this.#killAllBut(auditor)
     const again = async () => {
       this.#machine.disk.wipe(STATE)
-      await this.#run(this.#machine.process('again'), true)
+      const process = this.#machine.process('again')
+      const container = await this.#containers.open(process, { ...this.#supervisor.jobFor(process), untilEnd: true })
+      await container.done
     }
     const isRight = await auditDamage(auditor, this.#machine.random.fork('damage'), again)
     const contentOf = (directory: string) => this.#levels.contentOf(directory)
@@ -341,15 +297,15 @@ export class World {
 
   /** The last statuses of the containers that run. */
   get #latest(): readonly JobStatus[] {
-    const running = [...this.#containers.keys()].filter((name) => !this.#stopped.isStopped(name))
-    return running.flatMap((name) => this.#statuses.get(name) ?? [])
+    const running = this.#containers.names.filter((name) => !this.#stopped.isStopped(name))
+    return running.flatMap((name) => this.#containers.status(name) ?? [])
   }
 
   /** Whether every task is open in some container that runs. */
   get #allOpen(): boolean {
     return (
       this.#latest.reduce((sum, status) => sum + status.tasks.length, 0) ===
-      this.#upgrade.subtopologies * this.#scenario.partitions
+      this.#supervisor.subtopologies * this.#scenario.partitions
     )
   }
 
@@ -357,7 +313,7 @@ export class World {
     const allKnow = this.#machine.nowMs >= this.#allKnowAtMs
     // Batch runs start and end all the time: their results are checked at the end.
     if (this.#workload.batch) return this.#allProduced && allKnow
-    if (!this.#allProduced || !this.#allOpen || !allKnow) return false
+    if (!this.#allProduced || !this.#supervisor.isSettled || !this.#allOpen || !allKnow) return false
     const process = this.#machine.process('observer')
     const log = await openFileLog({ directory: DATA, env: process.env })
     const done = await this.#workload.isDone(log, this.#latest)
@@ -368,10 +324,11 @@ export class World {
 
   async #audit(): Promise<void> {
     const process = this.#machine.process(`auditor-${++this.#names}`)
-    await this.#settle(this.#workload.audit(process).catch(ignoreExpectedRefusal))
+    const ignore = this.#scenario.nodeSteps === undefined ? ignoreExpectedRefusal : ignoreSetBack
+    await this.#settle(this.#workload.audit(process).catch(ignore))
     if (this.#scenario.segmentBytes > SMALL_SEGMENT_BYTES) {
       const contentOf = (directory: string) => this.#levels.contentOf(directory)
-      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignoreExpectedRefusal))
+      await this.#settle(this.#workload.auditStoresAmid(process, contentOf).catch(ignore))
     }
     process.crash()
   }

@@ -158,3 +158,27 @@ test('a copy is placed in a log whose journals do not know what has written it',
   await other.admin.checkTopics(['t'])
   expect(await valuesIn(other, 't')).toEqual(['committed'])
 })
+
+test.each(['replaced', 'deleted'])(
+  'a topic is %s while another process that opens the log removes its files',
+  async (how) => {
+    await log.admin.createTopic('t')
+    await append('t', 3)
+    await copies.copy(['t'], copy())
+    const env = nodeEnv()
+    const removed = () => readdirSync(`${scratch}/data/topics`).some((name) => name.startsWith('.removing-'))
+    const syncDirectory = async (path: string) => {
+      await env.files.syncDirectory(path)
+      if (removed()) await (await openFileLog({ directory: `${scratch}/data`, env })).close()
+    }
+    const other = await openFileLog({
+      directory: `${scratch}/data`,
+      env: { ...env, files: { ...env.files, syncDirectory } },
+    })
+    onTestFinished(() => other.close())
+    if (how === 'replaced') await other.copies?.replace(['t'], copy())
+    else await other.admin.deleteTopic('t')
+    expect(removed()).toBe(false)
+    expect((await other.admin.listTopics()).map(({ name }) => name)).toEqual(how === 'replaced' ? ['t'] : [])
+  },
+)
