@@ -103,10 +103,12 @@ test('every other command of the documents runs in a clone that has the topics a
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
   const lines = filesUnder(['docs'], '.md')
     // npm run published tries the commands of the project's guide, with the packages, and the next tests those of the guides about
-    // changes, deploying, development and savepoints. Benchmarks take long, and the rest are for tests.
+    // changes, deploying, development, savepoints and rescaling. Benchmarks take long, and the rest are for tests.
     .filter(
       ({ path }) =>
-        !/guide\/(project|changing|deploying|developing|savepoints)|performance|crash-tests|reliability/.test(path),
+        !/guide\/(project|changing|deploying|developing|savepoints|rescaling)|performance|crash-tests|reliability/.test(
+          path,
+        ),
     )
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language, marks }) => language === 'sh' && !marks.includes('no-run'))
@@ -175,35 +177,3 @@ test('the commands of the guide about writing a job print what it shows', { time
   expect(shown).toBe(13)
   expect(output).toMatch(/is a fork of \.millrace \(\d+ topics/)
 })
-
-test('the commands of the guide about deploying run in their order, and the views are those that it promises', {
-  timeout: 2 * TEST_MS_MAX,
-}, async () => {
-  const spent: string[] = []
-  try {
-    for (const { language, marks, code } of codeBlocks(
-      readFileSync(join(clone.path, 'docs/guide/deploying.md'), 'utf8'),
-    )) {
-      if (language === 'ts') writeFileSync(join(clone.path, 'shop.ts'), code)
-      for (const line of language === 'sh' && !marks.includes('no-run') ? code.trim().split('\n') : []) {
-        if (line.startsWith('npx millrace query')) {
-          // The record may not be committed yet.
-          await vi.waitFor(async () => spent.push(await expectOutput(line, /1200/)), { timeout: TEST_MS_MAX })
-        } else spent.push(await expectOutput(line, /^/))
-      }
-    }
-  } finally {
-    await runLine('npx millrace down')
-  }
-  const printed = spent.join('')
-  expect(printed).toMatch(/shop is running/)
-  expect(printed).toMatch(/Nothing changes\.\nThe processes of the job can be replaced one after the other/)
-  expect(printed).toMatch(/revision 4/)
-})
-
-async function expectOutput(line: string, pattern: RegExp): Promise<string> {
-  const { code, stdout, stderr } = await runLine(line)
-  expect(code, `${line}: ${stderr}`).toBe(0)
-  expect(stdout).toMatch(pattern)
-  return stdout
-}
