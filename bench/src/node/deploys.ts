@@ -12,7 +12,6 @@ import { Stream } from './stream.ts'
 const NODE_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 const PARTITIONS = 4
 const CONTAINERS = 2
-const LOOK_MS = 5
 
 /** Counts by key, and passes each record on once. `steps`: more steps, which change the plan of the job. */
 function jobFile(version: number, steps: string): string {
@@ -81,7 +80,8 @@ async function timesOf(watchMs: number): Promise<Times> {
     }
     const startedMs = performance.now()
     const deploying = deploy(file(1))
-    while (stream.received === 0) await setTimeout(LOOK_MS)
+    // A deploy that fails ends the wait.
+    await Promise.race([stream.first(), deploying.then(() => stream.first())])
     const firstRecordMs = performance.now() - startedMs
     await deploying
     const undisturbedMs = await pausedBy(() => setTimeout(watchMs))

@@ -16,6 +16,8 @@ export class Stream {
   readonly #arrivalsMs: number[][]
   readonly #values: number[][]
   readonly #stop = new AbortController()
+  readonly #allRead = new AbortController()
+  readonly #first = Promise.withResolvers<void>()
   #sent = 0
   #sending: Promise<void> | undefined
   #reading: Promise<void> | undefined
@@ -37,9 +39,9 @@ export class Stream {
     return stream
   }
 
-  /** How many records have come out. */
-  get received(): number {
-    return this.#values.reduce((sum, values) => sum + values.length, 0)
+  /** Resolves when the first record has come out. */
+  first(): Promise<void> {
+    return this.#first.promise
   }
 
   /** The longest time between two records of one partition that came out after `sinceMs`, ms. */
@@ -55,11 +57,16 @@ export class Stream {
   async end(): Promise<void> {
     this.#stop.abort()
     await this.#sending
-    while (this.received < this.#sent * this.#partitions) await setTimeout(ROUND_MS)
-    await this.#reading?.catch(() => undefined)
+    while (this.#received < this.#sent * this.#partitions) await setTimeout(ROUND_MS)
+    this.#allRead.abort()
+    await this.#reading
     const all = Array.from({ length: this.#sent }, (_, number) => number)
     for (const values of this.#values) deepStrictEqual(values, all)
     await this.#log.close()
+  }
+
+  get #received(): number {
+    return this.#values.reduce((sum, values) => sum + values.length, 0)
   }
 
   async #send(): Promise<void> {
@@ -76,11 +83,11 @@ export class Stream {
 
   async #read(): Promise<void> {
     // The partition of the output follows from the key, and may be another one than that of the input.
-    for await (const { key, value } of readTopic(this.#log, passedOn)) {
+    for await (const { key, value } of readTopic(this.#log, passedOn, { signal: this.#allRead.signal })) {
       const partition = Number(key.slice('key-'.length))
       this.#arrivalsMs[partition]?.push(performance.now())
       if (value !== null) this.#values[partition]?.push(value)
-      if (this.#stop.signal.aborted && this.received >= this.#sent * this.#partitions) return
+      this.#first.resolve()
     }
   }
 }

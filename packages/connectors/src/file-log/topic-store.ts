@@ -159,12 +159,10 @@ export class TopicStore {
   /** Gives a rescaled topic its place, which is empty; false if there is no such topic. */
   #placeRescaled(name: string): boolean {
     const { files } = this.#env
-    return (
-      ifThere(() => {
-        files.rename(rescaledDirectory(this.#data, name), topicDirectory(this.#data, name))
-        return true
-      }) ?? files.stat(topicFile(this.#data, name)) !== undefined
-    )
+    const from = rescaledDirectory(this.#data, name)
+    if (files.stat(from) !== undefined) ifThere(() => files.rename(from, topicDirectory(this.#data, name)))
+    // Another process may have been faster.
+    return files.stat(topicFile(this.#data, name)) !== undefined
   }
 
   async create(name: string, given: Partial<TopicSettings>): Promise<TopicDescription> {
