@@ -68,7 +68,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/LOADING_NOTE_MS': { becomes: NEVER, tests: [`${CLI}/jobs/watch-loading.test.ts`] },
   'cli/MESSAGE_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CLI}/import/bad-rows.test.ts#fills the message`] },
   'cli/PRINTED_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/node/printed-lines.test.ts`] },
-  'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.test.ts#the first ten`] },
+  'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.long.test.ts#the first ten`] },
   'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
   'cli/REPORT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.long.test.ts#in the middle of its records'] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },

@@ -39,7 +39,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/FILE_MISSING': [`${BAD_INPUT}#is not there`, `${BAD_JOB_FILES}#is not there`],
   'cli/IMPORT_DIFFERS': [`${BAD_INPUT}#resumes into`],
   'cli/INTERNAL_ERROR': [`${CLI}/report-error.test.ts`],
-  'cli/JOB_BUNDLE_FAILED': [`${CLI}/artefact/bundle-job.test.ts#that reads its own place`],
+  'cli/JOB_BUNDLE_FAILED': [`${CLI}/artefact/bundle-job.long.test.ts#that reads its own place`],
   'cli/JOB_FILE_BROKEN': [`${BAD_JOB_FILES}#type error|without a default export`],
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
