@@ -45,6 +45,13 @@ export const FILE_KINDS: readonly FileKind[] = [
   },
   // A cache of the changelog: the job repairs it without a person's help.
   { name: 'state', files: /^state\//, flipped: [], deleted: [] },
+  // What a process was writing when it died: whichever writes there next begins again.
+  {
+    name: 'unfinished file',
+    files: /^(topics|transactions|jobs)\/(.*\/)?(compacting|\.[^/]+)$/,
+    flipped: [],
+    deleted: [],
+  },
 ]
 
 export function kindOf(path: string): FileKind {

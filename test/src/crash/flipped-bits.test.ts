@@ -26,7 +26,8 @@ const BITS = 2
 /** The task whose files are all tried: the state of every task has the same kinds of files. */
 const TASK = /^state\/crash\/orders-0\//
 
-const kinds = FILE_KINDS.filter(({ name }) => name !== 'lock')
+/** Locks are empty, and only few kills leave an unfinished file. */
+const kinds = FILE_KINDS.filter(({ name }) => name !== 'lock' && name !== 'unfinished file')
 
 test.for(kinds)(
   'no flipped bit gives a wrong result, it is repaired or refused: $name',
