@@ -75,7 +75,7 @@ test('a long history is read in pages of a thousand changes, from the end', asyn
   expect([events[0], events.at(-1)]).toEqual([{ page: 3 }, { page: 1 }])
 })
 
-test('a history ends with the page before which there is none', async () => {
+test('reads the pages of a history up to the first page', async () => {
   const answer: typeof fetch = async () => new Response('{"history":[{}],"before":null}')
   expect(await new NodeClient('http://node', { fetch: answer }).history('orders')).toEqual([{}])
 })

@@ -16,6 +16,7 @@ import {
 import { nodeEnv } from '@millrace/core/node'
 import { deleteSavepoint, listSavepoints, startContainer, takeSavepoint } from '@millrace/runtime'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { crashingEnv } from './crashing-env.ts'
 import { JobWorld } from './job-world.ts'
 
 const PARTITIONS = 2
@@ -227,45 +228,4 @@ async function openedWith(env: Env): Promise<Log> {
   const log = await openFileLog({ directory: world.directory, env, durability: 'os' })
   onTestFinished(() => log.close())
   return log
-}
-
-/** An environment in which, from the first call that changes the disk and crashes on, no call changes anything. */
-function crashingEnv(crashes: () => boolean): Env {
-  const env = nodeEnv()
-  const { files } = env
-  let crashed = false
-  const check = () => {
-    crashed ||= crashes()
-    if (crashed) throw Object.assign(new Error('EIO: the process has crashed'), { code: 'EIO' })
-  }
-  return {
-    ...env,
-    files: {
-      ...files,
-      open: (path, mode) => {
-        if (mode === 'create') check()
-        return files.open(path, mode)
-      },
-      makeDirectory: (path) => {
-        check()
-        files.makeDirectory(path)
-      },
-      link: (path, name) => {
-        check()
-        files.link(path, name)
-      },
-      rename: (from, to) => {
-        check()
-        files.rename(from, to)
-      },
-      removeTree: (path) => {
-        check()
-        files.removeTree(path)
-      },
-      syncDirectory: async (path) => {
-        check()
-        await files.syncDirectory(path)
-      },
-    },
-  }
 }

@@ -96,7 +96,7 @@ export class TopicStore {
     return all.flatMap((name) => this.describe(name) ?? [])
   }
 
-  /** When the file that describes a topic was written, ms since the epoch; undefined if there is none. */
+  /** The time at which a topic's description was written, ms since the epoch; undefined if the topic does not exist. */
   modifiedMs(name: string): number | undefined {
     return this.#env.files.stat(topicFile(this.#data, name))?.modifiedMs
   }
@@ -156,7 +156,7 @@ export class TopicStore {
     if (former !== undefined) await this.#remove(former)
   }
 
-  /** Gives a rescaled topic its place, which is empty; false if there is no such topic. */
+  /** Moves a rescaled topic to its place, which is empty. Returns false if the topic does not exist. */
   #placeRescaled(name: string): boolean {
     const { files } = this.#env
     const from = rescaledDirectory(this.#data, name)

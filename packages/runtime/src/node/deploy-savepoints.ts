@@ -56,9 +56,8 @@ export async function takeBeforeDeploy(options: SavepointsOptions, revision: num
 }
 
 /**
- * Sets a job back to a savepoint if its stores are no longer those of the savepoint: what another version has
- * made of them must not be taken for the state of this one. Nothing is done if the savepoint was deleted. `stop`: stops what runs of
- * the job, before it is set back.
+ * Sets a job back to a savepoint if another version has changed its stores since: this version must not use what that one
+ * computed. Does nothing if the savepoint was deleted. `stop`: stops the containers of the job before it is set back.
  */
 export async function returnIfChanged(
   options: SavepointsOptions,

@@ -22,7 +22,7 @@ export interface HistoryRequest {
 export interface HistoryPage {
   /** Oldest first. */
   readonly history: readonly DeploymentEvent[]
-  /** For the page of earlier changes; null if there are none. That page may be empty, and have another one before it. */
+  /** The `before` of a request for the earlier page; null on the first page. An earlier page may be empty, and still not the first. */
   readonly before: number | null
 }
 

@@ -154,7 +154,7 @@ export class Node {
     return this.logs.has(name) ? name : this.#named(name).job
   }
 
-  /** What was done to a job last, also to one that is no longer deployed. Default: the last 100 changes. */
+  /** The last changes of a job, also of one that was undeployed. Default: 100. */
   history(job: string, { limit = HISTORY_EVENTS_DEFAULT, before }: Partial<HistoryRequest> = {}): Promise<HistoryPage> {
     return this.#deployments.history(job, { limit, ...(before !== undefined && { before }) })
   }

@@ -66,7 +66,7 @@ export interface HistoryReader {
   /** Where the next poll reads. */
   readonly position: number
   seek(offset: number): void
-  /** The next batch; undefined if there is none now. The batch before becomes invalid. */
+  /** Reads the next batch, which makes the one before it invalid. Returns undefined if nothing more can be read now. */
   poll(): HistoryBatch | undefined
   /** Resolves when there may be more, when the time is over, or when `signal` aborts. */
   wait(timeoutMs: number, signal: AbortSignal): Promise<void>

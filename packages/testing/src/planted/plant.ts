@@ -9,7 +9,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts'
  */
 const name = process.env['MILLRACE_PLANTED_BUG']
 const bug = PLANTED_BUGS.find((each) => each.name === name)
-if (name !== undefined && bug === undefined) throw new Error(`There is no planted bug "${name}"`)
+if (name !== undefined && bug === undefined) throw new Error(`The planted bug "${name}" does not exist`)
 if (bug !== undefined) {
   const target = new URL(`../../../../${bug.file}`, import.meta.url)
   registerHooks({

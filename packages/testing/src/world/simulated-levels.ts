@@ -81,7 +81,7 @@ export class SimulatedLevels {
     return new SimulatedLevel(level, process, () => this.#fails())
   }
 
-  /** As files are copied while LevelDB writes them. The copy is no more durable than what it was made of. */
+  /** Copies a database while LevelDB writes it. What was not durable in it is not durable in the copy. */
   #copy(process: SimulatedProcess, from: string, directory: string): void {
     const level = this.#levelIn(from)
     if (level === undefined || level.damaged) throw new Error(`${from} has no LevelDB that can be read`)

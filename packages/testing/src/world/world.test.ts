@@ -30,7 +30,7 @@ describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
     "a task's time is not in its checkpoint",
   ])('finds the planted bug: %s', async (name) => {
     const bug = PLANTED_BUGS.find((each) => each.name === name)
-    if (bug === undefined) throw new Error(`There is no planted bug "${name}"`)
+    if (bug === undefined) throw new Error(`The planted bug "${name}" does not exist`)
     expect(await findPlanted(bug)).toMatch(/^seed \d+: /)
   })
 })

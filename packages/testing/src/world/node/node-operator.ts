@@ -21,8 +21,8 @@ export interface RunningNode {
 export type ActionEnd = 'done' | 'lost' | { readonly refused: MillraceError }
 
 /**
- * A person who works with a node: requests one action after the other, and checks that what the node has acknowledged is still so,
- * whatever has happened to it meanwhile.
+ * A person who works with a node: requests one action after the other, and checks before each that what the node has acknowledged
+ * still holds, also after a crash.
  */
 export class NodeOperator {
   readonly #artefacts: VersionArtefacts
