@@ -15,21 +15,10 @@ import {
 } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../flights/seeded-random.ts'
+import { countingJob, KEYS, numbers, passed } from './counting-job.ts'
 import { JobWorld } from './job-world.ts'
 
 const SEEDS = Number(process.env['MILLRACE_RESCALED_JOBS'] ?? 8)
-const KEYS = 11
-
-const numbers = topic('numbers', { key: string(), value: int64() })
-const passed = topic('passed', { key: string(), value: int64() })
-const changes = topic('changes', { key: string(), value: int64() })
-
-/** Counts by key: with a repartition by another key than that of the records, or without one. */
-function countingJob(repartitions: boolean): Job {
-  const grouped = repartitions ? stream(numbers).groupBy((n) => `k${n % KEYS}`, string()) : stream(numbers).groupByKey()
-  const counts = grouped.count('counts')
-  return job('shop', counts, stream(numbers).to(passed), counts.changes().to(changes))
-}
 
 async function openWorld(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()

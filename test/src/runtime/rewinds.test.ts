@@ -1,39 +1,16 @@
 import { openFileLog } from '@millrace/connectors/file'
-import {
-  type Env,
-  formatPosition,
-  int64,
-  type Job,
-  job,
-  json,
-  type Log,
-  stream,
-  string,
-  topic,
-  tumbling,
-} from '@millrace/core'
+import { type Env, formatPosition, int64, type Job, job, json, type Log, stream, tumbling } from '@millrace/core'
 import { parseRewindPlace, type RewindRequest, resumeRestore, rewind, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
+import { countingJob, KEYS, numbers } from './counting-job.ts'
 import { crashingEnv } from './crashing-env.ts'
 import { JobWorld } from './job-world.ts'
 
-const KEYS = 7
 /** Records have times that are this far apart. */
 const RECORD_MS = 10
 const SEEDS = Number(process.env['MILLRACE_REWOUND_JOBS'] ?? trials(6))
-
-const numbers = topic('numbers', { key: string(), value: int64() })
-const passed = topic('passed', { key: string(), value: int64() })
-const changes = topic('changes', { key: string(), value: int64() })
-
-/** Counts by key, with a repartition by another key than that of the records, or without one. */
-function countingJob(repartitions: boolean): Job {
-  const grouped = repartitions ? stream(numbers).groupBy((n) => `k${n % KEYS}`, string()) : stream(numbers).groupByKey()
-  const counts = grouped.count('counts')
-  return job('shop', counts, stream(numbers).to(passed), counts.changes().to(changes))
-}
 
 interface Range {
   readonly from: number

@@ -1,6 +1,6 @@
 import { ownValue } from '@millrace/core/internal'
 import { EVERY_PARTITION, type Fence, type FencePoint } from '../task/output-fence.ts'
-import { inputIdOf, type LastSeen } from '../task/record-identity.ts'
+import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
 
 /** A topic that gets another number of partitions, as a job's fences depend on it. */
 export interface FencedTopic {
@@ -13,9 +13,6 @@ export interface FencedTopic {
 
 /** Where the partitions of the new topic end with what the job had processed: all that was copied. */
 type Ends = readonly number[]
-
-/** More than any record causes. */
-const LAST_NUMBER = 0xffff_ffff
 
 /**
  * Why it is unknown which outputs a job has appended once its topic has other partitions; undefined if it is known. `now` is how far
@@ -66,7 +63,7 @@ export function rescaledFences(
     const all = isRead ? ends.map((offset): FencePoint => ({ offset, steps: [] })) : []
     const others = Object.entries(fence).flatMap(([topic, points]) => {
       if (topic === name) return []
-      if (!isRepartition(points)) return [[topic, points] as const]
+      if (!areBehindRepartition(points)) return [[topic, points] as const]
       const seen = seenByAll(Object.values(points), name, isRead ? ends : [])
       return [[topic, { [EVERY_PARTITION]: { offset: 0, seen, steps: [] } }] as const]
     })
@@ -76,13 +73,13 @@ export function rescaledFences(
 
 type Points = Fence[string]
 
-function isRepartition(points: Points): boolean {
+function areBehindRepartition(points: Points): boolean {
   return Object.values(points).some(({ seen }) => seen !== undefined)
 }
 
 /** Whether the points are those of tasks behind a repartition topic, of which not all had processed everything. */
 function isOfOneTask(points: Points): boolean {
-  return isRepartition(points) && ownValue(points, EVERY_PARTITION) === undefined
+  return areBehindRepartition(points) && ownValue(points, EVERY_PARTITION) === undefined
 }
 
 /**

@@ -2,8 +2,8 @@ import type { Gap } from '@millrace/core'
 import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
 import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
-import { inputIdOf, type LastSeen } from '../task/record-identity.ts'
-import type { RepartitionProgress } from '../task/repartition-input.ts'
+import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
+import { isRepartition } from '../task/repartition-input.ts'
 
 /** A fence from the checkpoints of a job's tasks, which are by partition. */
 export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
@@ -38,12 +38,7 @@ export function fenceBefore(fence: Fence, moves: readonly Gap[]): Fence {
 function seenBefore(last: LastSeen, moves: readonly Gap[]): LastSeen {
   const move = moves.find(({ topic, partition }) => partition === last.partition && inputIdOf(topic) === last.input)
   if (move === undefined || last.offset < move.to) return last
-  return { ...last, offset: move.to - 1, number: Number.MAX_SAFE_INTEGER }
-}
-
-/** Whether the progress in a checkpoint is that of a repartition topic. */
-export function isRepartition(progress: unknown): progress is RepartitionProgress {
-  return typeof progress === 'object' && progress !== null && 'seen' in progress
+  return { ...last, offset: move.to - 1, number: LAST_NUMBER }
 }
 
 /** Whether a job that has come to `now` has passed everything that a fence of an earlier moment knows. */

@@ -1,7 +1,7 @@
 import type { Batch } from '@millrace/core'
 import { readPartition } from '../catalog/read-partition.ts'
 import { IDENTITY_BYTES, IDENTITY_HEADER, inputIdOf, readOffset } from '../task/record-identity.ts'
-import { isRepartition } from './make-fence.ts'
+import { isMarker, isRepartition } from '../task/repartition-input.ts'
 import type { PresentProgress } from './present-progress.ts'
 import { type RewindPlan, refused } from './rewind-plan.ts'
 import type { SavepointsOptions } from './savepoints.ts'
@@ -57,11 +57,6 @@ export function requireRecognizable(job: string, { catalog, checkpoints }: Prese
     'It sends records through several repartition topics, one after the other. If it keeps its state, it does not recognize which of their ' +
       'results its outputs have. Use --repeat-outputs, or do not keep the state',
   )
-}
-
-/** The reader of a repartition topic needs no keys and values in markers alone. */
-function isMarker({ keyStart, valueStart }: Batch): boolean {
-  return keyStart < 0 && valueStart < 0
 }
 
 /** Whether the record at the cursor states where it comes from; the cursor is then at that header. */

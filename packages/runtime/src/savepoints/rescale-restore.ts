@@ -1,9 +1,8 @@
-import { catalogTopic } from '@millrace/core/internal'
 import { NEXT_CHANGELOG } from '../catalog/catalog.ts'
-import { findTraces } from '../reset-job.ts'
 import type { Fence } from '../task/output-fence.ts'
-import { appendCatalog } from './append-catalog.ts'
+import { deleteComputed } from './delete-computed.ts'
 import { presentCatalog } from './present-progress.ts'
+import { recordCatalog } from './record-catalog.ts'
 import { endRestore, readRestore, type UnfinishedRestore, writeRestore } from './restore-file.ts'
 import type { SavepointsOptions } from './savepoints.ts'
 
@@ -21,7 +20,7 @@ export async function prepareRescale(
   if (catalog === undefined) throw new Error(`Job ${options.job} has no catalog`)
   const repeatOutputs = fences.length === 0
   await writeRestore(options, { id, savepoint: null, changelog: {}, repeatOutputs, fences, rescaled })
-  await appendCatalog(options, { ...catalog, unfinished: id })
+  await recordCatalog(options, { ...catalog, unfinished: id })
 }
 
 /** Sets a job back for which `prepareRescale` was called, or gives that up if its topic was not rescaled. The caller has claimed it. */
@@ -35,16 +34,14 @@ export async function finishRescale(options: SavepointsOptions): Promise<void> {
     const isRescaled = (await options.log.admin.describeTopic(topic))?.id === id
     const { unfinished: _, ...asBefore } = catalog
     if (isRescaled) await emptyAll(options, restore)
-    else await appendCatalog(options, asBefore)
+    else await recordCatalog(options, asBefore)
   }
   await endRestore(options)
 }
 
 /** Deletes what the job has computed for itself. How many partitions its changelog needs now, its next start finds out. */
 async function emptyAll(options: SavepointsOptions, { id, fences }: UnfinishedRestore): Promise<void> {
-  const { job, log, env, stateDirectory } = options
-  env.files.removeTree(`${stateDirectory}/${job}`)
-  for (const own of (await findTraces(options)).topics) if (own !== catalogTopic(job)) await log.admin.deleteTopic(own)
+  await deleteComputed(options)
   const none = { stores: {}, repartitions: {}, restored: { id, fences } }
-  await appendCatalog(options, { changelog: NEXT_CHANGELOG, ...none })
+  await recordCatalog(options, { changelog: NEXT_CHANGELOG, ...none })
 }

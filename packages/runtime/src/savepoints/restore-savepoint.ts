@@ -3,9 +3,10 @@ import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { copyState } from '@millrace/state'
 import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
-import { appendCatalog } from './append-catalog.ts'
 import { decide, type SetBackRequest } from './decide-set-back.ts'
+import { deleteComputed } from './delete-computed.ts'
 import { presentCatalog } from './present-progress.ts'
+import { recordCatalog } from './record-catalog.ts'
 import { requireSameTopics } from './require-same-topics.ts'
 import { finishRescale } from './rescale-restore.ts'
 import { endRestore, readRestore, type UnfinishedRestore } from './restore-file.ts'
@@ -61,14 +62,7 @@ export async function setBack(options: SavepointsOptions, request: SetBackReques
 
 /** Finishes a restore that was interrupted, if there is one. */
 export async function resumeRestore(options: SavepointsOptions): Promise<void> {
-  if (readRestore(options) === undefined) return
-  const claim = await options.log.claim(options.job)
-  try {
-    const unfinished = readRestore(options)
-    if (unfinished !== undefined) await finish(options, unfinished)
-  } finally {
-    await claim.release()
-  }
+  if (readRestore(options) !== undefined) await whileStopped(options, async () => undefined)
 }
 
 async function finish(options: SavepointsOptions, found: UnfinishedRestore): Promise<void> {
@@ -100,7 +94,7 @@ async function replaceAll(
   const described = await readCatalog({ log: copy, env }, topic).finally(() => copy.close())
   if (described === undefined) throw new Error(`Savepoint ${savepoint} of job ${job} has no catalog`)
   if ((await log.admin.describeTopic(topic)) === undefined) await copies.replace([topic], topicsIn(directory))
-  await appendCatalog(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
+  await recordCatalog(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)
   for (const task of env.files.list(statesIn(directory))) {
     await copyState(env, `${statesIn(directory)}/${task}`, `${stateDirectory}/${job}/${task}`, engine)
@@ -109,23 +103,22 @@ async function replaceAll(
   const replaced = topics.filter((each) => each !== topic)
   await copies.replace(replaced, topicsIn(directory))
   const restored = { ...described.restored, id, fences, skipped: skipped ?? [] }
-  await appendCatalog(options, { ...described, changelog: await changelogId(options), restored })
+  await recordCatalog(options, { ...described, changelog: await changelogId(options), restored })
 }
 
 /** As `replaceAll`, to topics without records. */
 async function emptyAll(options: SavepointsOptions, { id, changelog, ...restore }: UnfinishedRestore): Promise<void> {
   const { fences, beginnings = {}, skipped = [] } = restore
-  const { job, log, env, stateDirectory } = options
+  const { job, log } = options
   const catalog = await presentCatalog(options)
-  if (catalog !== undefined) await appendCatalog(options, { ...catalog, unfinished: id })
-  env.files.removeTree(`${stateDirectory}/${job}`)
-  for (const own of (await findTraces(options)).topics) if (own !== catalogTopic(job)) await log.admin.deleteTopic(own)
+  if (catalog !== undefined) await recordCatalog(options, { ...catalog, unfinished: id })
+  await deleteComputed(options)
   // A container that tries to start makes it too, before it is refused.
   if ((await log.admin.describeTopic(changelogTopic(job))) === undefined) {
     await log.admin.createTopic(changelogTopic(job), changelog)
   }
   const restored = { id, fences, beginnings, skipped }
-  await appendCatalog(options, { changelog: await changelogId(options), stores: {}, repartitions: {}, restored })
+  await recordCatalog(options, { changelog: await changelogId(options), stores: {}, repartitions: {}, restored })
 }
 
 async function changelogId({ job, log }: SavepointsOptions): Promise<string> {

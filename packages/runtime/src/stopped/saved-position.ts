@@ -1,7 +1,7 @@
 import type { Position } from '@millrace/core'
 import { type Checkpoint, maximumPosition } from '@millrace/core/internal'
 import type { SavedTime } from '../task/pipeline.ts'
-import type { RepartitionProgress } from '../task/repartition-input.ts'
+import { isRepartition } from '../task/repartition-input.ts'
 
 /** The source positions that a task's checkpoint stands for, as the task itself would report them: see `Pipeline.position`. */
 export function savedPosition(checkpoint: Checkpoint, partition: number): Position {
@@ -18,8 +18,4 @@ export function savedPosition(checkpoint: Checkpoint, partition: number): Positi
         : [{ [topic]: { [partition]: offset } }],
     ),
   )
-}
-
-function isRepartition(progress: unknown): progress is RepartitionProgress {
-  return typeof progress === 'object' && progress !== null && 'markers' in progress
 }

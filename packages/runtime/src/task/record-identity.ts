@@ -15,6 +15,9 @@ export const IDENTITY_BYTES = 20
 /** 53 bits take 6 and 7 × 7. */
 export const IDENTITY_BYTES_MAX = IDENTITY_BYTES + 8
 
+/** At least the number of every record: 4 bytes have nothing larger. */
+export const LAST_NUMBER = 0xffff_ffff
+
 const TWO_32 = 2 ** 32
 const MORE = 0x80
 const NEGATIVE = 0x40

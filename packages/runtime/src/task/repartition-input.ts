@@ -17,6 +17,11 @@ export interface RepartitionProgress {
   readonly seen: readonly LastSeen[]
 }
 
+/** Whether the progress in a checkpoint is that of a repartition topic. */
+export function isRepartition(progress: unknown): progress is RepartitionProgress {
+  return typeof progress === 'object' && progress !== null && 'seen' in progress
+}
+
 /** What the input reports to its task. */
 export interface RepartitionEvents {
   /** A record is being processed. */

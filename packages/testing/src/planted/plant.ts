@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { PLANTED_BUGS } from './planted-bugs.ts'
+import { plantedBug } from './planted-bugs.ts'
 
 /*
  * Plants the bug that the environment variable MILLRACE_PLANTED_BUG names, in every file that is loaded after this module:
  * node --import packages/testing/src/planted/plant.ts …
  */
 const name = process.env['MILLRACE_PLANTED_BUG']
-const bug = PLANTED_BUGS.find((each) => each.name === name)
-if (name !== undefined && bug === undefined) throw new Error(`The planted bug "${name}" does not exist`)
-if (bug !== undefined) {
+if (name !== undefined) {
+  const bug = plantedBug(name)
   const target = new URL(`../../../../${bug.file}`, import.meta.url)
   registerHooks({
     load(url, context, nextLoad) {

@@ -321,8 +321,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a restore is decided and not finished',
     file: `${RUNTIME}/savepoints/restore-savepoint.ts`,
-    from: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await finish(options, unfinished)\n  } finally {',
-    to: '    const unfinished = readRestore(options)\n    if (unfinished !== undefined) await endRestore(options)\n  } finally {',
+    from: 'if (unfinished !== undefined) await finish(options, unfinished)',
+    to: 'if (unfinished !== undefined) await endRestore(options)',
     job: 'node',
     troubles: ['kill'],
     seed: 156,
@@ -345,3 +345,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     job: 'times',
   },
 ]
+
+/** The planted bug of that name. Throws if there is none. */
+export function plantedBug(name: string): PlantedBug {
+  const bug = PLANTED_BUGS.find((each) => each.name === name)
+  if (bug === undefined) throw new Error(`The planted bug "${name}" does not exist`)
+  return bug
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Machine } from '../machine/machine.ts'
-import { PLANTED_BUGS } from '../planted/planted-bugs.ts'
+import { plantedBug } from '../planted/planted-bugs.ts'
 import type { NodeAction, VersionName } from './node/node-steps.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES } from './scenario.ts'
 import { findPlanted, runSeeds, simulate } from './world-commands.ts'
@@ -29,9 +29,7 @@ describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
     'a fence is one record short',
     "a task's time is not in its checkpoint",
   ])('finds the planted bug: %s', async (name) => {
-    const bug = PLANTED_BUGS.find((each) => each.name === name)
-    if (bug === undefined) throw new Error(`The planted bug "${name}" does not exist`)
-    expect(await findPlanted(bug)).toMatch(/^seed \d+: /)
+    expect(await findPlanted(plantedBug(name))).toMatch(/^seed \d+: /)
   })
 })
 
