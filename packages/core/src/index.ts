@@ -106,8 +106,16 @@ export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
+export type { JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
-export { type RecordSerdes, type RepartitionOptions, type Stream, stream, type TopicChoice } from './dsl/stream.ts'
+export {
+  type JoinedStream,
+  type RecordSerdes,
+  type RepartitionOptions,
+  type Stream,
+  stream,
+  type TopicChoice,
+} from './dsl/stream.ts'
 export type { Table, TableOptions } from './dsl/table.ts'
 export { table } from './dsl/table-of.ts'
 export { type SinkTopic, type Topic, type TopicOptions, topic } from './dsl/topic.ts'

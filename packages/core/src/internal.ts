@@ -52,6 +52,7 @@ export { isoTime } from './iso-time.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { murmur2, partitionOf } from './partitioner.ts'
+export type { JoinReach } from './plan/join-reach.ts'
 export type {
   Add,
   AggregateNode,
@@ -63,6 +64,7 @@ export type {
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
+  Joiner,
   KeyByNode,
   LateNode,
   MapNode,
@@ -77,7 +79,9 @@ export type {
   SourceNode,
   StepNode,
   StorePlan,
+  StreamJoinNode,
   TableFilterNode,
+  TableLookupNode,
   TableMapValuesNode,
   TopicPlan,
   ToTableNode,
@@ -85,9 +89,9 @@ export type {
 export type { StepFlow } from './plan/step-flow.ts'
 export type { WindowSpec } from './plan/window.ts'
 export {
-  firstOpenWindowStart,
   isWindowClosed,
   lastWindowStart,
+  nextWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { openSameTopic } from './records/open-same-topic.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StoreShape } from '../contracts/store-shape.ts'
 import type { Headers } from '../headers.ts'
+import type { JoinReach } from './join-reach.ts'
 import type { StepFlow } from './step-flow.ts'
 import type { WindowSpec } from './window.ts'
 
@@ -50,8 +51,8 @@ interface Step {
   readonly word: string
   /** What feeds it, port by port. One step may feed several ports. */
   readonly inputs: readonly PlanNode[]
-  /** What it takes from the steps that feed it. */
-  readonly takes: Carried
+  /** What it takes from each step that feeds it, port by port. */
+  readonly takes: readonly Carried[]
   /** What it keeps. The first is the one that a view of the step reads. */
   readonly stores: readonly StorePlan[]
   readonly flow: StepFlow
@@ -60,6 +61,7 @@ interface Step {
 /** A step with one port. */
 interface UnaryStep extends Step {
   readonly inputs: readonly [PlanNode]
+  readonly takes: readonly [Carried]
 }
 
 /** All steps by their kind: an operator belongs to each, and the runtime does not compile without it. */
@@ -82,6 +84,8 @@ export interface PlanNodes {
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
   readonly changes: ChangesNode
+  readonly streamJoin: StreamJoinNode
+  readonly tableLookup: TableLookupNode
   readonly late: LateNode
 }
 
@@ -215,14 +219,42 @@ export interface TableMapValuesNode extends UnaryStep {
   readonly fn: Callback
 }
 
+/** Makes a joined value. What a side does not have is null. */
+export type Joiner = (left: never, right: never, key: never, context: RecordContext) => unknown
+
+/** Joins the records of two streams, the left one first, that have the same key and are near in time. */
+export interface StreamJoinNode extends Step {
+  readonly kind: 'streamJoin'
+  /** The records of the left and of the right stream that may still be joined. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly reach: JoinReach
+  readonly fn: Joiner
+  /** Whether the left, and the right, records that have no match are passed on too, once no match can come any more. */
+  readonly unmatched: readonly [left: boolean, right: boolean]
+}
+
+/** Joins the records of a stream with the row that a table has when they are processed. Its second port is the table. */
+export interface TableLookupNode extends Step {
+  readonly kind: 'tableLookup'
+  /** Its own copy of the table's rows, if the table does not keep them. */
+  readonly stores: readonly StorePlan[]
+  /** Where the rows are. */
+  readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
 }
 
-/** The records that came after their window had closed, as they were. Its input is the windowed aggregate. */
+/** The records that came too late for the step that is its input, as they were. */
 export interface LateNode extends UnaryStep {
   readonly kind: 'late'
+  /** The port of that step to which they came. */
+  readonly port: number
 }
 
 /** A store as the plan names it: also the view's name, and its part of the changelog. */
@@ -231,7 +263,7 @@ export interface StorePlan {
   readonly key: Serde<never>
   readonly value: Serde<never>
   readonly shape: StoreShape
-  /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
+  /** Windows and intervals that ended, and instants that were, longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined
   /** Whether each value is stored with the highest event time of what it was computed from: the time of its next change. */
   readonly timed: boolean

@@ -15,6 +15,8 @@ import { compilePipe } from './pipe.ts'
 import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
+import { compileStreamJoin } from './stream-join.ts'
+import { compileTableLookup } from './table-lookup.ts'
 import { compileToTable } from './to-table.ts'
 
 type Kind = StepNode['kind']
@@ -38,6 +40,8 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
   changes: compileChanges,
+  streamJoin: compileStreamJoin,
+  tableLookup: compileTableLookup,
   late: compileLate,
 }
 
