@@ -59,15 +59,13 @@ export function tableLookupNode<K, V, W>(
   const { rowKey, window } = table
   const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
   const [kept] = table.node.stores
-  const own = kept === undefined ? [storePlan(name, rowKey, table.value, window, false)] : []
-  const rows = kept ?? own[0]
-  if (rows === undefined) throw new Error(`Step ${name} has no rows`)
+  const rows = kept ?? storePlan(name, rowKey, table.value, window, false)
   return {
     label: labelOf(word, name),
     word,
     inputs: [stream.node, table.node],
     takes: ['records', 'changes'],
-    stores: own,
+    stores: kept === undefined ? [rows] : [],
     flow: { ...READS_ALL, keepsKey: rowKeepsKey(rows) },
     kind: 'tableLookup',
     rows,

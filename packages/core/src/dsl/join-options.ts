@@ -14,7 +14,7 @@ export interface StreamJoinOptions<R> {
   /** How near in event time two records must be. A duration counts in both directions; both ends belong to it. */
   readonly within: Duration | JoinWithin
   /**
-   * How long after its time, by the event time of its own partition, a record is still joined. Later ones are counted, and
+   * How long after its time, by the event time of its partition, a record is still joined. Later ones are counted, and
    * passed to `lateLeft()` and `lateRight()`. Default 0.
    */
   readonly grace?: Duration

@@ -1,3 +1,4 @@
+import { RefusedError } from '../errors/millrace-error.ts'
 import type { Joiner, RecordContext } from '../plan/node.ts'
 import { type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
 import type { SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
@@ -99,7 +100,12 @@ export abstract class StreamJoins<K, V> {
       const node = tableLookupNode(word, name, left, right as TablePlan<unknown>, fn)
       return this.joined(resultOf(left, node, options), { left, right: left as StreamPlan<K, never> })
     }
-    if (right?.kind !== 'stream') throw new TypeError(`Step ${word} "${name}" joins a stream with a stream or a table`)
+    if (right?.kind !== 'stream') {
+      throw new RefusedError(
+        'JOB_INVALID',
+        `Step ${word} "${name}" joins a stream with a stream or a table, and got neither`,
+      )
+    }
     // Without the option, validation reports what is missing.
     const { within = Number.NaN, grace } = (options ?? {}) as Partial<StreamJoinOptions<unknown>>
     const rightPlan = right as StreamPlan<K, unknown>

@@ -116,7 +116,7 @@ function allOf(steps: readonly PendingResults[]): PendingResults {
  * Joins each record of one side with the records of the other side that have come before it, and keeps it for those that come
  * later. So a pair is found once, in whatever order its records come. Tombstones end here: they have nothing to join.
  *
- * A record is late if the watermark of its own source partition has passed its time by more than the grace, which depends on the
+ * A record is late if the watermark of its source partition has passed its time by more than the grace, which depends on the
  * data alone. Until then the time of this step, which is never ahead of that watermark, has deleted no partner. A pair carries
  * the greater of the two watermarks: it depends on the pair, and not on which of the two came last.
  */

@@ -38,6 +38,13 @@ const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: 
     records: () => sums('sums'),
     place: /result of reduce "sums" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
   },
+  'the end of the wait for a partner causes': {
+    records: () => {
+      const others = stream(numbers).filter(() => false)
+      return stream(numbers).leftJoin('alone', others, (value) => value, { within: 5, value: int32() })
+    },
+    place: /result of leftJoin "alone" for key "b"/,
+  },
   'a wall-clock timer causes': {
     records: () => sums(TIMED),
     place: /result of reduce "timed" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
