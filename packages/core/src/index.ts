@@ -106,7 +106,7 @@ export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
-export type { JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
+export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
 export {
   type JoinedStream,

@@ -56,6 +56,7 @@ export type { JoinReach } from './plan/join-reach.ts'
 export type {
   Add,
   AggregateNode,
+  AsOfJoinNode,
   BranchNode,
   Callback,
   Carried,

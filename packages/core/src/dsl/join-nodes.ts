@@ -1,10 +1,12 @@
+import type { Serde } from '../contracts/serde.ts'
 import type { JoinReach } from '../plan/join-reach.ts'
-import type { Joiner, StreamJoinNode, TableLookupNode } from '../plan/node.ts'
+import type { AsOfJoinNode, Joiner, StreamJoinNode, TableLookupNode } from '../plan/node.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
+import { nullable } from '../serdes/nullable.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
-import type { JoinWithin, StreamJoinOptions } from './join-options.ts'
+import type { AsOfOptions, JoinWithin, StreamJoinOptions } from './join-options.ts'
 import { planSerde, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { recordStorePlan, storePlan } from './store-plan.ts'
 
@@ -26,11 +28,11 @@ export function streamJoinNode<K, V, W>(
   const left = copartitioned(leftPlan, `${name}.left`)
   const right = copartitioned(withKeysOf(leftPlan, rightPlan), `${name}.right`)
   const key = planSerde(left.key)
-  // A record is kept until every record that it may match has come, or, if one is to be passed on for the lack of a match,
+  // Each record has the watermark of its source partition with it. It is kept until every record that it may match has come, or, if one is to be passed on for the lack of a match,
   // until that is decided.
   const stores = [
-    recordStorePlan(`${name}.left`, key, left.value, afterMs + graceMs + (unmatched[1] ? beforeMs : 0)),
-    recordStorePlan(`${name}.right`, key, right.value, beforeMs + graceMs + (unmatched[0] ? afterMs : 0)),
+    recordStorePlan(`${name}.left`, key, left.value, afterMs + graceMs + (unmatched[1] ? beforeMs : 0), true),
+    recordStorePlan(`${name}.right`, key, right.value, beforeMs + graceMs + (unmatched[0] ? afterMs : 0), true),
   ] as const
   // What is passed on for the lack of a match comes without a record whose key bytes it could have.
   const keepsKey = word === 'join' && rowKeepsKey(stores[0])
@@ -69,6 +71,36 @@ export function tableLookupNode<K, V, W>(
     flow: { ...READS_ALL, keepsKey: rowKeepsKey(rows) },
     kind: 'tableLookup',
     rows,
+    fn,
+    unmatched: word === 'leftJoin',
+  }
+}
+
+/** The step that joins a stream with a table as of the time of each record. */
+export function asOfJoinNode<K, V, W>(
+  word: JoinWord,
+  name: string,
+  plan: StreamPlan<K, V>,
+  { node, rowKey, value }: TablePlan<W>,
+  fn: Joiner,
+  { grace = 0 }: AsOfOptions,
+): AsOfJoinNode {
+  const graceMs = durationMs(grace)
+  const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
+  const changed = nullable(planSerde(value) as Serde<unknown>)
+  return {
+    label: labelOf(word, name),
+    word,
+    inputs: [stream.node, node.kind === 'toTable' ? node.inputs[0] : node],
+    takes: ['records', node.kind === 'toTable' ? 'records' : 'changes'],
+    stores: [
+      storePlan(`${name}.rows`, rowKey, value, undefined, false),
+      recordStorePlan(`${name}.changes`, rowKey, changed, graceMs, false),
+      recordStorePlan(`${name}.records`, rowKey, stream.value, graceMs, false),
+    ],
+    flow: READS_ALL,
+    kind: 'asOfJoin',
+    graceMs,
     fn,
     unmatched: word === 'leftJoin',
   }

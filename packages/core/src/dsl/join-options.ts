@@ -22,8 +22,22 @@ export interface StreamJoinOptions<R> {
   readonly value?: Serde<R>
 }
 
+/** How a stream is joined with a table as of the time of each record. */
+export interface AsOfOptions {
+  /**
+   * How long after its time, by the event time of its partition, a record or a change of the table is still taken. Later ones are
+   * counted, and passed to `lateLeft()` and `lateRight()`. Default 0.
+   */
+  readonly grace?: Duration
+}
+
 /** How a stream is joined with a table. */
 export interface TableJoinOptions<R> {
+  /**
+   * Joins each record with the row as of the record's time, once that is known. Default: with the row that the table has when the
+   * record is processed.
+   */
+  readonly asOf?: AsOfOptions
   /** How the joined values are written. Default `json()`. */
   readonly value?: Serde<R>
 }

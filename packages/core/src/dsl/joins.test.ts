@@ -49,6 +49,9 @@ describe('the types of joins', () => {
     expectTypeOf(inner).toEqualTypeOf<Stream<string, string>>()
     const left = orders.leftJoin('cities', customers, (_, customer) => customer)
     expectTypeOf(left).toEqualTypeOf<Stream<string, { city: string } | null>>()
+    const asOf = orders.leftJoin('cities', customers, (_, customer) => customer, { asOf: {} })
+    expectTypeOf(asOf.lateLeft()).toEqualTypeOf<Stream<string, Order>>()
+    expectTypeOf(asOf.lateRight()).toEqualTypeOf<Stream<string, { city: string }>>()
   })
 
   test('reject keys of different types, records without keys, and a join of streams without a time', () => {
@@ -118,6 +121,17 @@ describe('a join', () => {
     ['a grace that is no duration', { within: '1h', grace: Number.NaN } as const, 'grace must be'],
   ])('within %s is refused', (_what, options, problem) => {
     expect(problemsOf(() => orders.join('paid', payments, keep, options))).toContain(problem)
+  })
+
+  test('as of the time of each record keeps what is not complete, and reads the records that a table is made from', () => {
+    const joined = orders.join('cities', customers, keep, { asOf: { grace: 10 } })
+    const [subtopology] = toTopology(job('j', joined.to(out))).subtopologies
+    expect(subtopology?.stores.map(({ name, retentionMs }) => [name, retentionMs])).toEqual([
+      ['cities.rows', undefined],
+      ['cities.changes', 10],
+      ['cities.records', 10],
+    ])
+    expect(problemsOf(() => orders.join('cities', customers, keep, { asOf: { grace: -1 } }))).toContain('grace must be')
   })
 
   test('with a table of windows is refused', () => {

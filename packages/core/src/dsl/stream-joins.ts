@@ -1,9 +1,9 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { Joiner, RecordContext } from '../plan/node.ts'
-import { type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
-import type { SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
+import { asOfJoinNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
+import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
 import type { Keyed } from './keyed.ts'
-import { PLAN, planOf, type StreamPlan, type TablePlan } from './plan-value.ts'
+import { PLAN, planOf, type StreamPlan } from './plan-value.ts'
 import type { JoinedStream, Stream } from './stream.ts'
 import type { Table } from './table.ts'
 
@@ -30,6 +30,13 @@ export abstract class StreamJoins<K, V> {
     name: string,
     table: Table<K2, W> & SameKeys<Key, K2>,
     fn: (value: V, row: W, key: Key, context: RecordContext) => R,
+    options: TableJoinOptions<R> & { readonly asOf: AsOfOptions },
+  ): JoinedStream<Key, R, V, W>
+  join<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W, key: Key, context: RecordContext) => R,
     options?: TableJoinOptions<R>,
   ): Stream<Key, R>
   join<Key, K2, W, R>(
@@ -51,6 +58,13 @@ export abstract class StreamJoins<K, V> {
    * stream(orders).leftJoin('paid', stream(payments), (order, payment) => ({ order, paid: payment !== null }), { within: '1h' })
    * ```
    */
+  leftJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W | null, key: Key, context: RecordContext) => R,
+    options: TableJoinOptions<R> & { readonly asOf: AsOfOptions },
+  ): JoinedStream<Key, R, V, W>
   leftJoin<Key, K2, W, R>(
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
@@ -97,8 +111,20 @@ export abstract class StreamJoins<K, V> {
     const left = this[PLAN]
     const right = planOf(other)
     if (right?.kind === 'table') {
-      const node = tableLookupNode(word, name, left, right as TablePlan<unknown>, fn)
-      return this.joined(resultOf(left, node, options), { left, right: left as StreamPlan<K, never> })
+      const { node: table, rowKey, value } = right
+      const { asOf } = (options ?? {}) as TableJoinOptions<unknown>
+      const node =
+        asOf === undefined || right.window !== undefined
+          ? tableLookupNode(word, name, left, right, fn)
+          : asOfJoinNode(word, name, left, right, fn, asOf)
+      const changes = {
+        kind: 'stream',
+        node: table,
+        key: rowKey as StreamPlan<K, unknown>['key'],
+        value,
+        rekeyed: false,
+      } as const
+      return this.joined(resultOf(left, node, options), { left, right: changes })
     }
     if (right?.kind !== 'stream') {
       throw new RefusedError(

@@ -12,6 +12,9 @@ export function joinProblems(step: PlanNode): string[] {
     ]
     return problems.flat().map((problem) => `Step ${step.label} cannot join these streams: ${problem}`)
   }
+  if (step.kind === 'asOfJoin' && !isDuration(step.graceMs)) {
+    return [`Step ${step.label} cannot join the stream with the table: grace must be ${DURATION}`]
+  }
   if (step.kind === 'tableLookup' && hasWindows(step.rows.shape)) {
     return [
       `Step ${step.label} joins a stream with a table of windows: a record has no row there. Join it with a table by key, or ` +

@@ -86,6 +86,7 @@ export interface PlanNodes {
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode
+  readonly asOfJoin: AsOfJoinNode
   readonly late: LateNode
 }
 
@@ -240,6 +241,21 @@ export interface TableLookupNode extends Step {
   readonly stores: readonly StorePlan[]
   /** Where the rows are. */
   readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/**
+ * Joins the records of a stream with the row that a table had at the time of each. Its second port takes the changes of the
+ * table, or the records that a table is read from: they have also the deletions of rows that are not there yet.
+ */
+export interface AsOfJoinNode extends Step {
+  readonly kind: 'asOfJoin'
+  /** The rows as of the time that is complete, the changes after it, and the records that wait. */
+  readonly stores: readonly [rows: StorePlan, changes: StorePlan, records: StorePlan]
+  /** How long after its time, by event time, a record or a change is still taken, ms. */
+  readonly graceMs: number
   readonly fn: Joiner
   /** Whether records without a row are passed on too. */
   readonly unmatched: boolean

@@ -74,8 +74,13 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window?.advanceMs ?? null,
-    graceMs: window?.graceMs ?? reach?.graceMs ?? null,
-    times: window === undefined && reach === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',
+    graceMs: window?.graceMs ?? reach?.graceMs ?? ('graceMs' in node ? node.graceMs : null),
+    times:
+      window === undefined && reach === undefined && node.kind !== 'asOfJoin'
+        ? null
+        : isTimedByCallback(node)
+          ? 'callback'
+          : 'record',
     emit: window !== undefined && 'emit' in node ? node.emit : null,
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),

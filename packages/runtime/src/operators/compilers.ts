@@ -1,5 +1,6 @@
 import type { PlanNodes, StepNode } from '@millrace/core/internal'
 import { compileAggregate } from './aggregate.ts'
+import { compileAsOfJoin } from './as-of-join.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
@@ -42,6 +43,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   changes: compileChanges,
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
+  asOfJoin: compileAsOfJoin,
   late: compileLate,
 }
 

@@ -3,6 +3,7 @@ import type { CurrentRecord } from '../task/current-record.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { RowsOperator } from './rows.ts'
 import type { CompileStep } from './step-context.ts'
 
 export const compileTableLookup: CompileStep<TableLookupNode> = (node, context) => () => {
@@ -44,20 +45,6 @@ class TableLookupOperator extends StreamOperator {
     const row = this.#rows.find(key).value ?? null
     if (row === null && !this.#unmatched) return
     this.#next.process(key, joinedValue(this.#step, this.#join, value, row, key, this.#record), timestamp)
-  }
-}
-
-/** Keeps the rows of a table that does not keep them itself. */
-class RowsOperator extends TableOperator {
-  readonly #rows: KeyValueStore<unknown, unknown>
-
-  constructor(rows: KeyValueStore<unknown, unknown>) {
-    super()
-    this.#rows = rows
-  }
-
-  change(key: unknown, value: unknown): void {
-    this.#rows.set(this.#rows.find(key), value ?? undefined)
   }
 }
 
