@@ -344,6 +344,41 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'input.watermark',
     job: 'times',
   },
+  {
+    name: "a record of a join is judged by its task's time",
+    file: `${RUNTIME}/operators/stream-join.ts`,
+    from: 'if (Math.max(record.watermark, this.#time.watermark) > timestamp + graceMs) {',
+    to: 'if (this.#time.watermark > timestamp + graceMs) {',
+    job: 'joins',
+  },
+  {
+    name: 'a partner is deleted before its time',
+    file: 'packages/core/src/dsl/join-nodes.ts',
+    from: '(unmatched[0] ? afterMs : 0)',
+    to: '0',
+    job: 'joins',
+  },
+  {
+    name: 'a record has no partner before the grace is over',
+    file: `${RUNTIME}/operators/stream-join.ts`,
+    from: 'delayMs: afterMs + graceMs + 1',
+    to: 'delayMs: afterMs + 1',
+    job: 'joins',
+  },
+  {
+    name: 'a record takes the place of another one of its key and time',
+    file: `${RUNTIME}/operators/free-entry.ts`,
+    from: 'if (first.value === undefined) return first',
+    to: 'return first',
+    job: 'joins',
+  },
+  {
+    name: 'a row is read before the changes of its time',
+    file: `${RUNTIME}/operators/as-of-join.ts`,
+    from: 'delayMs: graceMs + 1',
+    to: 'delayMs: graceMs',
+    job: 'joins',
+  },
 ]
 
 /** The planted bug of that name. Throws if there is none. */
