@@ -63,6 +63,7 @@ export type {
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
+  JoinFn,
   KeyByNode,
   LateNode,
   MapNode,
@@ -77,7 +78,11 @@ export type {
   SourceNode,
   StepNode,
   StorePlan,
+  TableAggregateNode,
+  TableCountNode,
   TableFilterNode,
+  TableGroupByNode,
+  TableJoinNode,
   TableMapValuesNode,
   TopicPlan,
   ToTableNode,
@@ -92,8 +97,12 @@ export {
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
+export type { Change } from './serdes/change.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
+export type { Pair } from './serdes/pair.ts'
+export { sameData } from './serdes/same-data.ts'
+export type { Timed } from './serdes/timed.ts'
 export { strictUtf8 } from './serdes/utf8.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'

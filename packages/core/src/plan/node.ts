@@ -50,6 +50,8 @@ interface Step {
   readonly word: string
   /** What feeds it, port by port. One step may feed several ports. */
   readonly inputs: readonly PlanNode[]
+  /** The names of its ports, if it matters which input feeds which. On disk, as part of what a store means. */
+  readonly ports?: readonly string[]
   /** What it takes from the steps that feed it. */
   readonly takes: Carried
   /** What it keeps. The first is the one that a view of the step reads. */
@@ -83,6 +85,10 @@ export interface PlanNodes {
   readonly tableMapValues: TableMapValuesNode
   readonly changes: ChangesNode
   readonly late: LateNode
+  readonly tableJoin: TableJoinNode
+  readonly tableGroupBy: TableGroupByNode
+  readonly tableCount: TableCountNode
+  readonly tableAggregate: TableAggregateNode
 }
 
 /**
@@ -223,6 +229,55 @@ export interface ChangesNode extends UnaryStep {
 /** The records that came after their window had closed, as they were. Its input is the windowed aggregate. */
 export interface LateNode extends UnaryStep {
   readonly kind: 'late'
+}
+
+/** Joins two values, and the key that both have; null leaves the row out. Absent values are null. */
+export type JoinFn = (left: never, right: never, key: never) => unknown
+
+/** Joins the rows of two tables that have equal keys. It keeps its rows, and both sides of each. */
+export interface TableJoinNode extends Step {
+  readonly kind: 'tableJoin'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  /** The joined rows, and the rows of both sides by the same keys. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly fn: JoinFn
+  /** Which rows it keeps that have no match on the other side. */
+  readonly unmatched: 'none' | 'left' | 'both'
+  /** How the rows of each side are identified and written. */
+  readonly sides: readonly [JoinSide, JoinSide]
+}
+
+/** One of the two tables that are joined. */
+export interface JoinSide {
+  readonly key: Serde<never>
+  readonly value: Serde<never>
+  /** The size of its windows, ms; undefined if it has none. */
+  readonly windowMs: number | undefined
+}
+
+/** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */
+export interface TableGroupByNode extends UnaryStep {
+  readonly kind: 'tableGroupBy'
+  readonly fn: Callback
+  /** Whether the values matter, or only which rows there are: then a change inside one group has no effect. */
+  readonly readsValues: boolean
+}
+
+/** Counts the rows of each group. */
+export interface TableCountNode extends UnaryStep {
+  readonly kind: 'tableCount'
+  readonly stores: readonly [StorePlan]
+}
+
+/** Folds the rows of each group into a total, from which rows are taken out again. */
+export interface TableAggregateNode extends UnaryStep {
+  readonly kind: 'tableAggregate'
+  /** The totals, and the number of rows in each. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  /** The total before the first row; undefined: `add` gets undefined. */
+  readonly init: (() => unknown) | undefined
+  readonly add: Add
+  readonly subtract: Add
 }
 
 /** A store as the plan names it: also the view's name, and its part of the changelog. */

@@ -15,6 +15,9 @@ import { compilePipe } from './pipe.ts'
 import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
+import { compileTableAggregate, compileTableCount } from './table-aggregate.ts'
+import { compileTableGroupBy } from './table-group-by.ts'
+import { compileTableJoin } from './table-join.ts'
 import { compileToTable } from './to-table.ts'
 
 type Kind = StepNode['kind']
@@ -39,6 +42,10 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableMapValues: compileTableMapValues,
   changes: compileChanges,
   late: compileLate,
+  tableJoin: compileTableJoin,
+  tableGroupBy: compileTableGroupBy,
+  tableCount: compileTableCount,
+  tableAggregate: compileTableAggregate,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */

@@ -53,6 +53,8 @@ export interface StepContext {
 
   /** Whether any step takes the changes of the table that a step makes. */
   feedsTable(node: StepNode): boolean
+  /** Whether a step behind may compare what leaves a step with what leaves it later, so that it must stay as it was. */
+  remembered(node: StepNode): boolean
   /** The next step for the records that leave a step. To be called when connecting. */
   streamAfter(node: StepNode): StreamOperator
   /** As `streamAfter`, for records that come too late; undefined if no step takes them. */

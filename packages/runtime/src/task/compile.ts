@@ -18,7 +18,7 @@ import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts
 import type { BlockTask, Connect, StepContext } from '../operators/step-context.ts'
 import { WindowRetention } from '../operators/window-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
-import { type Edge, type Followers, followersIn } from './edges.ts'
+import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
@@ -149,6 +149,10 @@ class Compilation implements StepContext {
 
   feedsTable(node: StepNode): boolean {
     return this.#behind(node, 'changes').length > 0
+  }
+
+  remembered(node: StepNode): boolean {
+    return remembers(node, this.#after)
   }
 
   streamAfter(node: PlanNode): StreamOperator {

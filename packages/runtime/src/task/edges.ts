@@ -31,6 +31,18 @@ export function readsValue(node: PlanNode, followers: Followers): boolean {
   return reads(node, followers, ({ readsValue: reads, keepsValue: keeps }) => ({ reads, keeps }))
 }
 
+/**
+ * Whether a step of the task may compare a value that leaves `node` with a later one of the same key: what left must then stay
+ * as it was. Steps that keep values do, and so do those that take a table's changes, except that which makes a stream of them.
+ */
+export function remembers(node: PlanNode, followers: Followers): boolean {
+  return followers(node).some(({ node: step }) => {
+    if (step.takes === 'late') return false
+    const compares = step.takes === 'changes' && step.kind !== 'changes'
+    return compares || step.stores.length > 0 || remembers(step, followers)
+  })
+}
+
 function reads(
   node: PlanNode,
   followers: Followers,
