@@ -7,7 +7,7 @@ import { planSerde, type TablePlan, type TableWindow } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
 
 /** How a joined table writes its rows. */
-export interface TableJoinOptions<R> {
+export interface JoinedTableOptions<R> {
   /** How the rows are written. Default `json()`. */
   readonly value?: Serde<R>
 }
@@ -47,7 +47,8 @@ export function joinedTable<R>(
   return { kind: 'table', node, rowKey, value, window }
 }
 
-function sideOf({ rowKey, value, window }: TablePlan<unknown>): JoinSide {
+/** How a table's rows are identified and written. */
+export function sideOf({ rowKey, value, window }: TablePlan<unknown>): JoinSide {
   return { key: rowKey, value: planSerde(value), windowMs: window?.sizeMs }
 }
 

@@ -2,12 +2,13 @@ import type { Serde } from '../contracts/serde.ts'
 import type { JoinFn, PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
 import { windowed } from '../serdes/windowed.ts'
+import { foreignJoinedTable } from './foreign-join.ts'
 import { GroupedTable } from './grouped-table.ts'
 import type { Keyed } from './keyed.ts'
 import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
 import type { Stream } from './stream.ts'
-import { type JoinKind, joinedTable, type TableJoinOptions } from './table-join.ts'
+import { type JoinedTableOptions, type JoinKind, joinedTable } from './table-join.ts'
 
 /** Makes a stream. It is passed down, so that streams and tables can be made from each other without an import cycle. */
 export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
@@ -99,7 +100,7 @@ export class Table<K, V> {
     name: string,
     other: Table<K, W>,
     fn: (left: V, right: W, key: K) => R | null,
-    options: TableJoinOptions<R> = {},
+    options: JoinedTableOptions<R> = {},
   ): Table<K, R> {
     return this.#joined({ word: 'join', unmatched: 'none' }, name, other, fn, options)
   }
@@ -115,7 +116,7 @@ export class Table<K, V> {
     name: string,
     other: Table<K, W>,
     fn: (left: V, right: W | null, key: K) => R | null,
-    options: TableJoinOptions<R> = {},
+    options: JoinedTableOptions<R> = {},
   ): Table<K, R> {
     return this.#joined({ word: 'leftJoin', unmatched: 'left' }, name, other, fn, options)
   }
@@ -131,9 +132,50 @@ export class Table<K, V> {
     name: string,
     other: Table<K, W>,
     fn: (left: V | null, right: W | null, key: K) => R | null,
-    options: TableJoinOptions<R> = {},
+    options: JoinedTableOptions<R> = {},
   ): Table<K, R> {
     return this.#joined({ word: 'outerJoin', unmatched: 'both' }, name, other, fn, options)
+  }
+
+  /**
+   * Each row, joined with the row of another table that it refers to: `keyOf` returns that row's key, or null if there is none.
+   * The result has the keys of this table, is kept under a name, and follows every change of either table. Rows whose partner
+   * is not there are left out. Both callbacks must depend on nothing but their parameters.
+   *
+   * ```ts
+   * const withNames = orders.joinBy('with-names', customers, (order) => order.customer, (order, { name }) => ({ ...order, name }))
+   * ```
+   */
+  joinBy<K2, W, R>(
+    name: string,
+    other: Table<K2, W>,
+    keyOf: (value: V, key: K) => NoInfer<K2> | null,
+    fn: (left: V, right: W, key: K) => R | null,
+    { value }: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    const join = { word: 'joinBy', name, keyOf, fn, value } as const
+    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
+  }
+
+  /**
+   * As `joinBy`, with all rows of this table: the right value is null if the row that it refers to is not there.
+   *
+   * ```ts
+   * const withNames = orders.leftJoinBy('with-names', customers, (order) => order.customer, (order, customer) => ({
+   *   ...order,
+   *   name: customer?.name ?? 'unknown',
+   * }))
+   * ```
+   */
+  leftJoinBy<K2, W, R>(
+    name: string,
+    other: Table<K2, W>,
+    keyOf: (value: V, key: K) => NoInfer<K2> | null,
+    fn: (left: V, right: W | null, key: K) => R | null,
+    { value }: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    const join = { word: 'leftJoinBy', name, keyOf, fn, value } as const
+    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
   }
 
   /**
@@ -156,7 +198,7 @@ export class Table<K, V> {
     name: string,
     other: Table<K, unknown>,
     fn: JoinFn,
-    { value }: TableJoinOptions<R>,
+    { value }: JoinedTableOptions<R>,
   ): Table<K, R> {
     return new Table(joinedTable(kind, name, this[PLAN], other[PLAN], fn, value), this.toStream)
   }

@@ -201,6 +201,37 @@ describe('types flow', () => {
     airports.join('h', counts, (_, count) => count, { value: string() })
   })
 
+  test('into rows that are joined by another key', () => {
+    const airports = table(flights, 'airports')
+    const cities = source.groupBy((flight) => flight.delay, int32()).reduce('cities', (a) => a)
+    const joined = airports.joinBy(
+      'a',
+      cities,
+      (flight, key) => {
+        expectTypeOf(flight).toEqualTypeOf<Flight>()
+        expectTypeOf(key).toEqualTypeOf<string>()
+        return flight.delay > 0 ? flight.delay : null
+      },
+      (flight, city, key) => {
+        expectTypeOf(city).toEqualTypeOf<Flight>()
+        expectTypeOf(key).toEqualTypeOf<string>()
+        return { from: flight.origin, to: city.origin }
+      },
+    )
+    expectTypeOf(joined).toEqualTypeOf<Table<string, { from: string; to: string }>>()
+    airports.leftJoinBy(
+      'b',
+      cities,
+      (flight) => flight.delay,
+      (_, city) => {
+        expectTypeOf(city).toEqualTypeOf<Flight | null>()
+        return city?.origin ?? 'nowhere'
+      },
+    )
+    // @ts-expect-error: the keys of the other table are numbers
+    airports.joinBy('c', cities, ({ origin }) => origin, isLate)
+  })
+
   test('into the totals of the groups of a table', () => {
     const airports = table(flights, 'airports')
     const grouped = airports.groupBy((flight, key) => {

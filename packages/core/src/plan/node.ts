@@ -89,6 +89,9 @@ export interface PlanNodes {
   readonly tableGroupBy: TableGroupByNode
   readonly tableCount: TableCountNode
   readonly tableAggregate: TableAggregateNode
+  readonly foreignKeys: ForeignKeysNode
+  readonly foreignMatches: ForeignMatchesNode
+  readonly foreignRows: ForeignRowsNode
 }
 
 /**
@@ -278,6 +281,47 @@ export interface TableAggregateNode extends UnaryStep {
   readonly init: (() => unknown) | undefined
   readonly add: Add
   readonly subtract: Add
+}
+
+/**
+ * The first of the three steps of a join by another key. It sends each change of a left row to the key of the right table that
+ * the row refers to, numbered. Its records have that key, or null, and a left key with a `Versioned` left value.
+ */
+export interface ForeignKeysNode extends UnaryStep {
+  readonly kind: 'foreignKeys'
+  /** The number of the last change. */
+  readonly stores: readonly [StorePlan]
+  /** The right key of a left row; null if it refers to none. */
+  readonly fn: (value: never, key: never) => unknown
+  /** Whether it sends rows that refer to nothing, under the key null. */
+  readonly unmatched: boolean
+  readonly sides: readonly [JoinSide, JoinSide]
+}
+
+/**
+ * The second step: it keeps which left rows refer to each right key, and joins them with the row of that key whenever either
+ * changes. Its ports take what `foreignKeys` sends, and the right table's changes as records. Its records have the left key, and
+ * the `Versioned` joined row.
+ */
+export interface ForeignMatchesNode extends Step {
+  readonly kind: 'foreignMatches'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  /** The left rows, sorted by the bytes of their right key, and the right rows. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly fn: JoinFn
+  readonly unmatched: boolean
+  readonly right: JoinSide
+}
+
+/**
+ * The last step: it keeps the joined rows. Its ports take what `foreignMatches` sends, and, if rows are kept that refer to
+ * nothing, what `foreignKeys` sends for these.
+ */
+export interface ForeignRowsNode extends Step {
+  readonly kind: 'foreignRows'
+  /** The joined rows, and the `JoinProgress` of each key. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly fn: JoinFn
 }
 
 /** A store as the plan names it: also the view's name, and its part of the changelog. */

@@ -5,6 +5,7 @@ import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { bytes } from './bytes.ts'
 import { change } from './change.ts'
+import { JOIN_PROGRESS } from './join-progress.ts'
 import { json } from './json.ts'
 import { msgpack } from './msgpack.ts'
 import { float64, int32, int64 } from './numbers.ts'
@@ -12,6 +13,7 @@ import { pair } from './pair.ts'
 import { sameData } from './same-data.ts'
 import { string } from './string.ts'
 import { timed } from './timed.ts'
+import { versioned } from './versioned.ts'
 import { windowed } from './windowed.ts'
 
 const safeInteger = fc.maxSafeInteger()
@@ -68,6 +70,17 @@ describe('every serde', () => {
   roundTrips('windowed(float64)', windowed(float64()), windowedBy(fc.double({ noNaN: true }).map((value) => value + 0)))
   roundTrips('windowed(bytes)', windowed(bytes()), windowedBy(fc.uint8Array()))
   roundTrips('timed(string)', timed(string()), fc.record({ at: safeInteger, value: fc.string({ unit: 'binary' }) }))
+  roundTrips(
+    'versioned(string)',
+    versioned(string()),
+    fc.record({
+      version: safeInteger,
+      move: fc.constantFrom('stays', 'comes', 'leaves', 'ends'),
+      value: fc.option(fc.string({ unit: 'binary' })),
+    }),
+  )
+  const changes = fc.array(safeInteger, { maxLength: 3 })
+  roundTrips('join-progress', JOIN_PROGRESS, fc.record({ version: safeInteger, came: changes, left: changes }))
   roundTrips('change(string)', change(string()), pairOf(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })))
   roundTrips('a pair', pair('pair', bytes(), int64()), pairOf(fc.uint8Array(), safeInteger))
 })
@@ -82,6 +95,9 @@ test('bytes that are not a pair are rejected, whichever of its values they begin
   length.writeUInt32BE(50)
   expect(() => decoded(serde, Buffer.concat([head, length, Buffer.from('ab')]))).toThrow('the bytes are not a pair')
   expect(() => decoded(timed(string()), Buffer.alloc(7))).toThrow('the bytes are not a timed(string)')
+  expect(() => decoded(versioned(string()), Buffer.alloc(8))).toThrow('the bytes are not a versioned(string)')
+  expect(() => decoded(versioned(string()), Buffer.alloc(9, 8))).toThrow('the bytes are not a versioned(string)')
+  expect(() => decoded(JOIN_PROGRESS, Buffer.alloc(9))).toThrow('the bytes are not a join-progress')
 })
 
 test('a pair, and a value with its time, are as their store reads them back', () => {
@@ -92,6 +108,10 @@ test('a pair, and a value with its time, are as their store reads them back', ()
   expect(other).toStrictEqual(read)
   expect(() => serde.normalize?.({ first: null, second: 0.5 })).toThrow('a whole number')
   expect(serde.normalize?.({ first: null, second: null })).toEqual({ first: null, second: null })
+  const rows = versioned(json<object>())
+  const row = { version: 1, move: 'stays' as const }
+  expect(rows.normalize?.({ ...row, value: { a: 1, b: undefined } })).toStrictEqual({ ...row, value: { a: 1 } })
+  expect(rows.normalize?.({ ...row, value: null })).toEqual({ ...row, value: null })
 })
 
 describe('any value of any kind', () => {

@@ -118,6 +118,22 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
     'Step outerJoin "c" joins tables with different windows: 1h and 1d',
   ],
   [
+    'joins windowed tables by another key',
+    () => {
+      const hourly = source.groupByKey().window(tumbling('1h')).count('a')
+      return job(
+        'j',
+        hourly.joinBy(
+          'c',
+          table(numbers('other'), 'b'),
+          (_, { key }) => key,
+          (a, b) => a + b,
+        ),
+      )
+    },
+    'Step joinBy "c" cannot join windowed tables by another key',
+  ],
+  [
     'joins a table with what was computed from it behind a repartition topic',
     () => {
       const rows = table(input, 'a')
@@ -222,7 +238,7 @@ describe('a job', () => {
   test('is recognised by its mark, whichever copy of the package made it', () => {
     const made = job('j', count('a'))
     expect(isJob(made)).toBe(true)
-    expect(isJob({ [Symbol.for('millrace.job')]: 4 })).toBe(true)
+    expect(isJob({ [Symbol.for('millrace.job')]: 5 })).toBe(true)
     for (const other of [undefined, null, {}, source, count('a'), { [Symbol.for('millrace.job')]: 1 }]) {
       expect(isJob(other)).toBe(false)
     }

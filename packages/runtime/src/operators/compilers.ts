@@ -6,6 +6,9 @@ import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
 import { compileFlatMapValues } from './flat-map-values.ts'
+import { compileForeignKeys } from './foreign-keys.ts'
+import { compileForeignMatches } from './foreign-matches.ts'
+import { compileForeignRows } from './foreign-rows.ts'
 import { compileKeyBy } from './key-by.ts'
 import { compileMap } from './map.ts'
 import { compileMapValues } from './map-values.ts'
@@ -46,6 +49,9 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableGroupBy: compileTableGroupBy,
   tableCount: compileTableCount,
   tableAggregate: compileTableAggregate,
+  foreignKeys: compileForeignKeys,
+  foreignMatches: compileForeignMatches,
+  foreignRows: compileForeignRows,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */

@@ -1,5 +1,12 @@
 import type { PartitionWriter, Serde } from '@millrace/core'
-import type { KeyValueStore, RepartitionNode, StepNode, StorePlan, WindowStore } from '@millrace/core/internal'
+import type {
+  KeyValueStore,
+  RepartitionNode,
+  SortedStore,
+  StepNode,
+  StorePlan,
+  WindowStore,
+} from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
 import type { IdentityHeader } from '../task/record-identity.ts'
@@ -39,6 +46,7 @@ export interface StepContext {
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
+  sortedStore(store: StorePlan): SortedStore<unknown, unknown, unknown>
   /** A store whose windows expire by a time. To be requested once only. */
   windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
 

@@ -1,8 +1,8 @@
 import type { Serde } from '@millrace/core'
 import type { Entry, Pair, TableJoinNode, Timed } from '@millrace/core/internal'
 import { anySerde } from './any-serde.ts'
-import { callbackFailed, TableOperator } from './operator.ts'
-import { returned } from './returned.ts'
+import { joinedRow, type UserJoin, userJoin } from './joined-row.ts'
+import { TableOperator } from './operator.ts'
 import { type Rows, rowsIn } from './rows.ts'
 import type { CompileStep } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
@@ -14,7 +14,7 @@ export const compileTableJoin: CompileStep<TableJoinNode> = (node, context) => {
   return () => {
     const join: JoinedRows = {
       step: label,
-      fn: fn as UserJoin,
+      fn: userJoin(fn),
       keepsLeft: unmatched !== 'none',
       keepsRight: unmatched === 'both',
       value: anySerde(stores[0].value),
@@ -25,8 +25,6 @@ export const compileTableJoin: CompileStep<TableJoinNode> = (node, context) => {
     return [new LeftSideOperator(join, anySerde(sides[0].value)), new RightSideOperator(join, anySerde(sides[1].value))]
   }
 }
-
-type UserJoin = (left: unknown, right: unknown, key: unknown) => unknown
 
 /** Both sides of a key, each with the time of its last change. */
 type Sides = Pair<Timed<unknown>, Timed<unknown>>
@@ -125,11 +123,7 @@ function joinSides(
   const old = row.value ?? null
   let joined: unknown = null
   if ((left !== null || keepsRight) && (right !== null || keepsLeft) && (left !== null || right !== null)) {
-    try {
-      joined = returned(step, fn(left?.value ?? null, right?.value ?? null, key))
-    } catch (error) {
-      throw callbackFailed(step, error)
-    }
+    joined = joinedRow(step, fn, left?.value ?? null, right?.value ?? null, key)
   }
   if (joined === null && old === null) return
   const kept = joined === null ? null : storedValue(step, value, joined, key)

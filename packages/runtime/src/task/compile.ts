@@ -4,6 +4,7 @@ import type {
   KeyValueStore,
   PlanNode,
   RepartitionNode,
+  SortedStore,
   StepNode,
   StorePlan,
   Subtopology,
@@ -119,6 +120,10 @@ class Compilation implements StepContext {
 
   keyValueStore({ name }: StorePlan): KeyValueStore<unknown, unknown> {
     return this.#wiring.state.keyValueStore(name)
+  }
+
+  sortedStore({ name }: StorePlan): SortedStore<unknown, unknown, unknown> {
+    return this.#wiring.state.sortedStore(name)
   }
 
   windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {

@@ -2,7 +2,10 @@ import { durationText } from '../describe/duration-text.ts'
 import type { JoinSide, PlanNode } from './node.ts'
 
 /** Why two tables cannot be joined, in words; nothing if they can. */
-export function joinProblems(step: PlanNode): string[] {
+export function tableJoinProblems(step: PlanNode): string[] {
+  if (step.kind === 'foreignKeys' && step.sides.some(({ windowMs }) => windowMs !== undefined)) {
+    return [`Step ${step.label} cannot join windowed tables by another key. Join tables without windows`]
+  }
   if (step.kind !== 'tableJoin') return []
   const [left, right] = step.sides
   const problems: string[] = []
