@@ -65,7 +65,11 @@ export type {
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
+  ForeignKeysNode,
+  ForeignMatchesNode,
+  ForeignRowsNode,
   Joiner,
+  JoinFn,
   KeyByNode,
   LateNode,
   MapNode,
@@ -81,7 +85,11 @@ export type {
   StepNode,
   StorePlan,
   StreamJoinNode,
+  TableAggregateNode,
+  TableCountNode,
   TableFilterNode,
+  TableGroupByNode,
+  TableJoinNode,
   TableLookupNode,
   TableMapValuesNode,
   TopicPlan,
@@ -97,9 +105,15 @@ export {
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
+export type { Change } from './serdes/change.ts'
 export { describeValue } from './serdes/describe-value.ts'
+export type { JoinProgress } from './serdes/join-progress.ts'
 export { isKeyless } from './serdes/no-key.ts'
+export type { Pair } from './serdes/pair.ts'
+export { sameData } from './serdes/same-data.ts'
+export type { Timed } from './serdes/timed.ts'
 export { strictUtf8 } from './serdes/utf8.ts'
+export type { Move, Versioned } from './serdes/versioned.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'
 export { timerHeartbeats } from './timer-heartbeats.ts'

@@ -232,7 +232,7 @@ describe('a store whose name means something else now', () => {
       sum.filter((value) => value > 1, { name: 'large' }),
     )
     const refused = await world.start(changed, { acceptLoss: ['rows'] }).catch((error: RefusedError) => error)
-    expect(refused).toMatchObject({ place: { store: 'large' }, message: expect.stringContaining('computed from rows') })
+    expect(refused).toMatchObject({ place: { store: 'large' }, message: expect.stringContaining('depends on rows') })
     await world.runToEnd(changed, { acceptLoss: ['rows', 'large'] })
     await produce(5)
     await world.runToEnd(changed)

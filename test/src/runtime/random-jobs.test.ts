@@ -72,6 +72,8 @@ function fold(records: readonly Plain[], windows: (timestamp: number) => readonl
 
 const sum = { init: () => 0, add: (total: number, value: number) => total + value, value: json<number>() }
 
+const totalsOf = (records: readonly Plain[]) => fold(records, () => undefined) as Map<string, number>
+
 const tables: Table[] = [
   {
     name: 'by key',
@@ -112,6 +114,39 @@ const tables: Table[] = [
         records.map((record) => ({ ...record, key: record.key.slice(-1), value: 1 })),
         () => undefined,
       ),
+  },
+  {
+    name: 'totals counted by a group that they change',
+    job: (input) =>
+      job(
+        'random',
+        input
+          .groupByKey()
+          .aggregate('totals', sum)
+          .groupBy((total) => `${total % 3}`, string())
+          .count('rows'),
+      ),
+    rows: (records) => {
+      const rows = new Map<string, number>()
+      for (const total of totalsOf(records).values()) rows.set(`${total % 3}`, (rows.get(`${total % 3}`) ?? 0) + 1)
+      return rows
+    },
+  },
+  {
+    name: 'totals joined with some of them',
+    job: (input) => {
+      const totals = input.groupByKey().aggregate('totals', sum)
+      return job(
+        'random',
+        totals.leftJoin(
+          'rows',
+          totals.filter((total) => total % 2 === 0),
+          (total, even) => `${total} ${even}`,
+        ),
+      )
+    },
+    rows: (records) =>
+      new Map([...totalsOf(records)].map(([key, total]) => [key, `${total} ${total % 2 === 0 ? total : null}`])),
   },
 ]
 

@@ -10,6 +10,9 @@ import type { AsOfOptions, JoinWithin, StreamJoinOptions } from './join-options.
 import { planSerde, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { recordStorePlan, storePlan } from './store-plan.ts'
 
+/** The two sides, as part of what a store means. */
+const PORTS = ['left', 'right'] as const
+
 /** The word that the user wrote. */
 export type JoinWord = 'join' | 'leftJoin' | 'outerJoin'
 
@@ -40,6 +43,7 @@ export function streamJoinNode<K, V, W>(
     label: labelOf(word, name),
     word,
     inputs: [left.node, right.node],
+    ports: PORTS,
     takes: ['records', 'records'],
     stores,
     flow: { ...READS_ALL, keepsKey },
@@ -66,6 +70,7 @@ export function tableLookupNode<K, V, W>(
     label: labelOf(word, name),
     word,
     inputs: [stream.node, table.node],
+    ports: PORTS,
     takes: ['records', 'changes'],
     stores: kept === undefined ? [rows] : [],
     flow: { ...READS_ALL, keepsKey: rowKeepsKey(rows) },
@@ -92,6 +97,7 @@ export function asOfJoinNode<K, V, W>(
     label: labelOf(word, name),
     word,
     inputs: [stream.node, node.kind === 'toTable' ? node.inputs[0] : node],
+    ports: PORTS,
     takes: ['records', node.kind === 'toTable' ? 'records' : 'changes'],
     stores: [
       storePlan(`${name}.rows`, rowKey, value, undefined, false),

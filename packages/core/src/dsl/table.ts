@@ -1,10 +1,14 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
+import type { JoinFn, PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
 import { windowed } from '../serdes/windowed.ts'
+import { foreignJoinedTable } from './foreign-join.ts'
+import { GroupedTable } from './grouped-table.ts'
+import type { Keyed } from './keyed.ts'
 import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
 import type { Stream } from './stream.ts'
+import { type JoinedTableOptions, type JoinKind, joinedTable } from './table-join.ts'
 
 /** Makes a stream. It is passed down, so that streams and tables can be made from each other without an import cycle. */
 export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
@@ -81,6 +85,122 @@ export class Table<K, V> {
     const store = this.#store(options.name, options.value)
     const node = { ...tableStep('mapValues', this[PLAN].node, store), kind: 'tableMapValues', fn } as const
     return this.#derived(node, options.value)
+  }
+
+  /**
+   * The keys that both tables have, each with what the callback makes of the two values; null leaves the row out. The result
+   * is kept under a name, and follows every change of either table. The callback must depend on nothing but its parameters.
+   * The keys of both tables must be written alike, and windowed tables must have windows of one size.
+   *
+   * ```ts
+   * const offers = prices.join('offers', stock, (price, left) => ({ price, left }))
+   * ```
+   */
+  join<W, R>(
+    name: string,
+    other: Table<K, W>,
+    fn: (left: V, right: W, key: K) => R | null,
+    options: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    return this.#joined({ word: 'join', unmatched: 'none' }, name, other, fn, options)
+  }
+
+  /**
+   * As `join`, with all rows of this table: the right value is null if the other table does not have the key.
+   *
+   * ```ts
+   * const offers = prices.leftJoin('offers', stock, (price, left) => ({ price, left: left ?? 0 }))
+   * ```
+   */
+  leftJoin<W, R>(
+    name: string,
+    other: Table<K, W>,
+    fn: (left: V, right: W | null, key: K) => R | null,
+    options: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    return this.#joined({ word: 'leftJoin', unmatched: 'left' }, name, other, fn, options)
+  }
+
+  /**
+   * As `join`, with all rows of both tables: the value of a table that does not have the key is null. One of them is there.
+   *
+   * ```ts
+   * const sides = bids.outerJoin('sides', asks, (bid, ask) => ({ bid, ask }))
+   * ```
+   */
+  outerJoin<W, R>(
+    name: string,
+    other: Table<K, W>,
+    fn: (left: V | null, right: W | null, key: K) => R | null,
+    options: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    return this.#joined({ word: 'outerJoin', unmatched: 'both' }, name, other, fn, options)
+  }
+
+  /**
+   * Each row, joined with the row of another table that it refers to: `keyOf` returns that row's key, or null if there is none.
+   * The result has the keys of this table, is kept under a name, and follows every change of either table. Rows whose partner
+   * is not there are left out. Both callbacks must depend on nothing but their parameters.
+   *
+   * ```ts
+   * const withNames = orders.joinBy('with-names', customers, (order) => order.customer, (order, { name }) => ({ ...order, name }))
+   * ```
+   */
+  joinBy<K2, W, R>(
+    name: string,
+    other: Table<K2, W>,
+    keyOf: (value: V, key: K) => NoInfer<K2> | null,
+    fn: (left: V, right: W, key: K) => R | null,
+    { value }: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    const join = { word: 'joinBy', name, keyOf, fn, value } as const
+    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
+  }
+
+  /**
+   * As `joinBy`, with all rows of this table: the right value is null if the row that it refers to is not there.
+   *
+   * ```ts
+   * const withNames = orders.leftJoinBy('with-names', customers, (order) => order.customer, (order, customer) => ({
+   *   ...order,
+   *   name: customer?.name ?? 'unknown',
+   * }))
+   * ```
+   */
+  leftJoinBy<K2, W, R>(
+    name: string,
+    other: Table<K2, W>,
+    keyOf: (value: V, key: K) => NoInfer<K2> | null,
+    fn: (left: V, right: W | null, key: K) => R | null,
+    { value }: JoinedTableOptions<R> = {},
+  ): Table<K, R> {
+    const join = { word: 'leftJoinBy', name, keyOf, fn, value } as const
+    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
+  }
+
+  /**
+   * Groups the rows by a key of your choice, to be counted, reduced or aggregated. When a row changes, it leaves its old group
+   * and enters the one that it belongs to now. The callback may be called more than once for a row: its result must depend on
+   * nothing else.
+   *
+   * ```ts
+   * const perCity = customers.groupBy((customer) => customer.city, string()).count('customers-per-city')
+   * ```
+   */
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedTable<K2, V>>
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedTable<K2, V> {
+    const table: TablePlan<V> = this[PLAN]
+    return new GroupedTable(table, fn, key, (plan) => new Table(plan, this.toStream))
+  }
+
+  #joined<R>(
+    kind: JoinKind,
+    name: string,
+    other: Table<K, unknown>,
+    fn: JoinFn,
+    { value }: JoinedTableOptions<R>,
+  ): Table<K, R> {
+    return new Table(joinedTable(kind, name, this[PLAN], other[PLAN], fn, value), this.toStream)
   }
 
   #store<V2>(name: string | undefined, value: Serde<V2> | undefined): StorePlan | undefined {

@@ -164,6 +164,105 @@ describe('types flow', () => {
     grouped.count('i', { emit: 'final' })
   })
 
+  test('into the rows of joined tables', () => {
+    const airports = table(flights, 'airports')
+    const counts = source.groupByKey().count('counts')
+    const joined = airports.join('a', counts, (flight, count, key) => {
+      expectTypeOf(flight).toEqualTypeOf<Flight>()
+      expectTypeOf(count).toEqualTypeOf<number>()
+      expectTypeOf(key).toEqualTypeOf<string>()
+      return { delay: flight.delay, count }
+    })
+    expectTypeOf(joined).toEqualTypeOf<Table<string, { delay: number; count: number }>>()
+    const left = airports.leftJoin('b', counts, (flight, count) => {
+      expectTypeOf(flight).toEqualTypeOf<Flight>()
+      expectTypeOf(count).toEqualTypeOf<number | null>()
+      return count ?? 0
+    })
+    expectTypeOf(left).toEqualTypeOf<Table<string, number>>()
+    const outer = airports.outerJoin('c', counts, (flight, count) => {
+      expectTypeOf(flight).toEqualTypeOf<Flight | null>()
+      expectTypeOf(count).toEqualTypeOf<number | null>()
+      return flight === null ? null : flight.origin
+    })
+    // A row without a result is left out: it is not a value.
+    expectTypeOf(outer).toEqualTypeOf<Table<string, string>>()
+    expectTypeOf(airports.join('d', counts, (_, count) => count, { value: int32() })).toEqualTypeOf<
+      Table<string, number>
+    >()
+    const hourly = source.groupByKey().window(tumbling('1h')).count('hourly')
+    const both = hourly.join('e', hourly, (a, b, { window }) => window.start + a + b)
+    expectTypeOf<ViewWindow<typeof both>>().toEqualTypeOf<Window>()
+    // @ts-expect-error: the keys of one table have windows
+    airports.join('f', hourly, (flight) => flight)
+    // @ts-expect-error: a table without a row on this side has no value there
+    airports.leftJoin('g', counts, (_, count) => count + 1)
+    // @ts-expect-error: the serde is for other rows
+    airports.join('h', counts, (_, count) => count, { value: string() })
+  })
+
+  test('into rows that are joined by another key', () => {
+    const airports = table(flights, 'airports')
+    const cities = source.groupBy((flight) => flight.delay, int32()).reduce('cities', (a) => a)
+    const joined = airports.joinBy(
+      'a',
+      cities,
+      (flight, key) => {
+        expectTypeOf(flight).toEqualTypeOf<Flight>()
+        expectTypeOf(key).toEqualTypeOf<string>()
+        return flight.delay > 0 ? flight.delay : null
+      },
+      (flight, city, key) => {
+        expectTypeOf(city).toEqualTypeOf<Flight>()
+        expectTypeOf(key).toEqualTypeOf<string>()
+        return { from: flight.origin, to: city.origin }
+      },
+    )
+    expectTypeOf(joined).toEqualTypeOf<Table<string, { from: string; to: string }>>()
+    airports.leftJoinBy(
+      'b',
+      cities,
+      (flight) => flight.delay,
+      (_, city) => {
+        expectTypeOf(city).toEqualTypeOf<Flight | null>()
+        return city?.origin ?? 'nowhere'
+      },
+    )
+    // @ts-expect-error: the keys of the other table are numbers
+    airports.joinBy('c', cities, ({ origin }) => origin, isLate)
+  })
+
+  test('into the totals of the groups of a table', () => {
+    const airports = table(flights, 'airports')
+    const grouped = airports.groupBy((flight, key) => {
+      expectTypeOf(flight).toEqualTypeOf<Flight>()
+      expectTypeOf(key).toEqualTypeOf<string>()
+      return flight.delay
+    }, int32())
+    expectTypeOf(grouped.count('a')).toEqualTypeOf<Table<number, number>>()
+    expectTypeOf(grouped.reduce('b', { add: (a, b) => (a.delay > b.delay ? a : b), subtract: (a) => a })).toEqualTypeOf<
+      Table<number, Flight>
+    >()
+    const delays = grouped.aggregate('c', {
+      init: () => ({ minutes: 0 }),
+      add: (total, flight, key) => {
+        expectTypeOf(key).toEqualTypeOf<number>()
+        return { minutes: total.minutes + flight.delay }
+      },
+      subtract: (total, flight) => ({ minutes: total.minutes - flight.delay }),
+    })
+    expectTypeOf(delays).toEqualTypeOf<Table<number, { minutes: number }>>()
+    expectTypeOf<ViewKey<typeof delays>>().toEqualTypeOf<number>()
+    // @ts-expect-error: rows must be taken out again
+    expect(() => grouped.aggregate('d', { init: () => 0, add: (total) => total })).not.toThrow()
+    // @ts-expect-error: the new total is of another type
+    grouped.aggregate('e', { init: () => 0, add: (total) => total, subtract: () => 'none' })
+    // @ts-expect-error: a group may not have a key
+    expect(() => airports.groupBy((flight) => (flight.delay > 0 ? flight.origin : null)).count('f')).not.toThrow()
+    // @ts-expect-error: the serde is for other keys
+    airports.groupBy((flight) => flight.origin, int32())
+  })
+
   test('into windows and their views', () => {
     const delays = source
       .groupByKey()

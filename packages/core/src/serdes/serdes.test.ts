@@ -4,17 +4,24 @@ import { z } from 'zod'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde } from '../contracts/serde.ts'
 import { bytes } from './bytes.ts'
+import { change } from './change.ts'
+import { JOIN_PROGRESS } from './join-progress.ts'
 import { json } from './json.ts'
 import { msgpack } from './msgpack.ts'
 import { float64, int32, int64 } from './numbers.ts'
+import { pair } from './pair.ts'
 import { sameData } from './same-data.ts'
 import { string } from './string.ts'
+import { timed } from './timed.ts'
+import { versioned } from './versioned.ts'
 import { windowed } from './windowed.ts'
 
 const safeInteger = fc.maxSafeInteger()
 const wholeInt32 = fc.integer()
 const window = fc.tuple(safeInteger, safeInteger).map(([start, end]) => ({ start, end }))
 const windowedBy = <K>(key: fc.Arbitrary<K>) => fc.record({ key, window })
+const pairOf = <A, B>(first: fc.Arbitrary<A>, second: fc.Arbitrary<B>) =>
+  fc.record({ first: fc.option(first), second: fc.option(second) })
 const object = fc
   .object({ values: [fc.string({ unit: 'grapheme' }), fc.integer(), fc.boolean(), fc.constant(null)] })
   .map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')))
@@ -62,6 +69,49 @@ describe('every serde', () => {
   roundTrips('windowed(int64)', windowed(int64()), windowedBy(safeInteger))
   roundTrips('windowed(float64)', windowed(float64()), windowedBy(fc.double({ noNaN: true }).map((value) => value + 0)))
   roundTrips('windowed(bytes)', windowed(bytes()), windowedBy(fc.uint8Array()))
+  roundTrips('timed(string)', timed(string()), fc.record({ at: safeInteger, value: fc.string({ unit: 'binary' }) }))
+  roundTrips(
+    'versioned(string)',
+    versioned(string()),
+    fc.record({
+      version: safeInteger,
+      move: fc.constantFrom('stays', 'comes', 'leaves', 'ends'),
+      value: fc.option(fc.string({ unit: 'binary' })),
+    }),
+  )
+  const changes = fc.array(safeInteger, { maxLength: 3 })
+  roundTrips('join-progress', JOIN_PROGRESS, fc.record({ version: safeInteger, came: changes, left: changes }))
+  roundTrips('change(string)', change(string()), pairOf(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })))
+  roundTrips('a pair', pair('pair', bytes(), int64()), pairOf(fc.uint8Array(), safeInteger))
+})
+
+test('bytes that are not a pair are rejected, whichever of its values they begin with', () => {
+  const serde = pair('pair', string(), int64())
+  const whole = encoded(serde, { first: 'a', second: 5 })
+  for (const broken of [Buffer.alloc(0), Buffer.of(4), whole.subarray(0, 3), whole.subarray(0, 7)]) {
+    expect(() => decoded(serde, broken)).toThrow(Error)
+  }
+  const [head, length] = [Buffer.of(3), Buffer.alloc(4)]
+  length.writeUInt32BE(50)
+  expect(() => decoded(serde, Buffer.concat([head, length, Buffer.from('ab')]))).toThrow('the bytes are not a pair')
+  expect(() => decoded(timed(string()), Buffer.alloc(7))).toThrow('the bytes are not a timed(string)')
+  expect(() => decoded(versioned(string()), Buffer.alloc(8))).toThrow('the bytes are not a versioned(string)')
+  expect(() => decoded(versioned(string()), Buffer.alloc(9, 8))).toThrow('the bytes are not a versioned(string)')
+  expect(() => decoded(JOIN_PROGRESS, Buffer.alloc(9))).toThrow('the bytes are not a join-progress')
+})
+
+test('a pair, and a value with its time, are as their store reads them back', () => {
+  const serde = pair('pair', timed(json<object>()), int32())
+  const read = { first: { at: 1, value: { a: 1 } }, second: 2 }
+  expect(serde.normalize?.(read)).toBe(read)
+  const other = serde.normalize?.({ first: { at: 1, value: { a: 1, b: undefined } }, second: 2 })
+  expect(other).toStrictEqual(read)
+  expect(() => serde.normalize?.({ first: null, second: 0.5 })).toThrow('a whole number')
+  expect(serde.normalize?.({ first: null, second: null })).toEqual({ first: null, second: null })
+  const rows = versioned(json<object>())
+  const row = { version: 1, move: 'stays' as const }
+  expect(rows.normalize?.({ ...row, value: { a: 1, b: undefined } })).toStrictEqual({ ...row, value: { a: 1 } })
+  expect(rows.normalize?.({ ...row, value: null })).toEqual({ ...row, value: null })
 })
 
 describe('any value of any kind', () => {

@@ -5,7 +5,7 @@ import { unifySources } from './unify-sources.ts'
 
 /**
  * Subtopologies that feed each other through repartition topics: neither's watermark could ever pass the other's. It
- * happens only if a stream is merged with one that was computed from it behind a repartition topic.
+ * happens only if a stream or table is merged or joined with one that was computed from it behind a repartition topic.
  */
 export function feedbackProblems(outputs: readonly PlanNode[]): string[] {
   const groups = groupSteps(stepsOf(unifySources(outputs)))
@@ -31,8 +31,8 @@ export function feedbackProblems(outputs: readonly PlanNode[]): string[] {
     if (!reaches(group).has(group)) return []
     const inputs = group.inputs.filter((input) => input.kind === 'repartition').map((input) => input.label)
     return [
-      `A merge joins the records of ${inputs.join(', ')} with the stream that they are computed from. Send that stream through ` +
-        ".repartition('…') too, before the merge, so that the two are read separately",
+      `A merge or join brings the records of ${inputs.join(', ')} together with the stream that they are computed from. Send ` +
+        "that stream through .repartition('…') too, before the merge or join, so that the two are read separately",
     ]
   })
 }

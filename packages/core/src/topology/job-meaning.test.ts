@@ -73,3 +73,22 @@ test('a store knows all topics and stores that it is computed from, also behind 
   expect(found?.repartitions).toContain('j.sums.repartition')
   expect(all.find(({ store }) => store === 'sums')).toMatchObject({ sources: ['numbers'], stores: [] })
 })
+
+test('it matters which table is the left one of a join, and both stores of the join have that in their meaning', () => {
+  const [one, other] = [stream(numbers).toTable('one'), stream(timed).toTable('other')]
+  const meaningOf = (joined: typeof one) => jobMeaning(toTopology(job('j', joined))).stores
+  const joined = meaningOf(one.leftJoin('both', other, (left, right) => left + (right ?? 0)))
+  expect(joined['both']).toMatchObject({
+    step: 'leftJoin',
+    key: 'string',
+    value: 'json',
+    inputs: ['left: store one', 'right: store other'],
+  })
+  expect(joined['both.sides']).toMatchObject({
+    step: 'leftJoin',
+    value: 'pair(timed(json),timed(json))',
+    inputs: ['left: store one', 'right: store other'],
+  })
+  const swapped = meaningOf(other.leftJoin('both', one, (left, right) => left + (right ?? 0)))
+  expect(swapped['both']?.inputs).toEqual(['left: store other', 'right: store one'])
+})

@@ -87,11 +87,22 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
   }
 }
 
-/** The nearest named things that a step's records come from. Their own meaning describes what they hold. */
+/**
+ * The nearest named things that a step's records come from, each with the port if it matters. Their own meaning describes what
+ * they hold.
+ */
 function inputs(job: string, node: PlanNode): string[] {
+  const { ports } = node
+  if (ports === undefined) return nearest(job, node)
+  return node.inputs.flatMap((input, port) =>
+    nearest(job, { takes: node.takes.slice(port), inputs: [input] }).map((name) => `${ports[port]}: ${name}`),
+  )
+}
+
+function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[] {
   const names = new Set<string>()
-  const visited = new Set<PlanNode>()
-  const visit = (step: PlanNode) => {
+  const visited = new Set<typeof node>()
+  const visit = (step: typeof node) => {
     if (visited.has(step)) return
     visited.add(step)
     for (const [port, input] of step.inputs.entries()) {

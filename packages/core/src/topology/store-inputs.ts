@@ -11,20 +11,27 @@ export interface StoreInputs {
   readonly sources: readonly string[]
   /** Topics between them that the job owns. */
   readonly repartitions: readonly string[]
-  /** Other stores. */
+  /** Stores of the steps before it. */
   readonly stores: readonly string[]
+  /** The other stores of its step: one is of no use without the others. */
+  readonly together: readonly string[]
 }
 
 /** What each store of a job is computed from, in the order of the topology. */
 export function storeInputs({ job, subtopologies }: Topology): readonly StoreInputs[] {
   return subtopologies.flatMap(({ id, nodes }) =>
     nodes.flatMap((node) =>
-      node.stores.map(({ name }) => ({ store: name, subtopology: id, ...inputsBehind(job, node) })),
+      node.stores.map(({ name }) => ({
+        store: name,
+        subtopology: id,
+        ...inputsBehind(job, node),
+        together: node.stores.flatMap((other) => (other.name === name ? [] : [other.name])),
+      })),
     ),
   )
 }
 
-function inputsBehind(job: string, node: PlanNode): Omit<StoreInputs, 'store' | 'subtopology'> {
+function inputsBehind(job: string, node: PlanNode): Omit<StoreInputs, 'store' | 'subtopology' | 'together'> {
   const steps = stepsOf(node.inputs)
   return {
     sources: steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])),

@@ -5,6 +5,7 @@ import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
 import { hopping, tumbling } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
+import { json } from '../serdes/json.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
 import { toTopology } from './to-topology.ts'
@@ -91,7 +92,57 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
   [
     'merges a stream with what was computed from it behind a repartition topic',
     () => job('j', source.keyBy(String, string()).repartition('r').merge(source).to(numbers('b'))),
-    'joins the records of repartition "r" with the stream that they are computed from',
+    'the records of repartition "r" together with the stream that they are computed from',
+  ],
+  [
+    'joins tables whose keys are written in different ways',
+    () => {
+      const other = stream(topic('other', { key: json<string>(), value: int32() })).toTable('b')
+      return job(
+        'j',
+        table(input, 'a').join('c', other, (a, b) => a + b),
+      )
+    },
+    'Step join "c" joins tables whose keys are written in different ways: string and json',
+  ],
+  [
+    'joins tables with windows of different sizes',
+    () => {
+      const hourly = source.groupByKey().window(tumbling('1h')).count('a')
+      const daily = source.groupByKey().window(tumbling('1d')).count('b')
+      return job(
+        'j',
+        hourly.outerJoin('c', daily, (a, b) => (a ?? 0) + (b ?? 0)),
+      )
+    },
+    'Step outerJoin "c" joins tables with different windows: 1h and 1d',
+  ],
+  [
+    'joins windowed tables by another key',
+    () => {
+      const hourly = source.groupByKey().window(tumbling('1h')).count('a')
+      return job(
+        'j',
+        hourly.joinBy(
+          'c',
+          table(numbers('other'), 'b'),
+          (_, { key }) => key,
+          (a, b) => a + b,
+        ),
+      )
+    },
+    'Step joinBy "c" cannot join windowed tables by another key',
+  ],
+  [
+    'joins a table with what was computed from it behind a repartition topic',
+    () => {
+      const rows = table(input, 'a')
+      return job(
+        'j',
+        rows.leftJoin('c', source.keyBy(String, string()).toTable('b'), (a, b) => a + (b ?? 0)),
+      )
+    },
+    'the records of repartition "b" together with the stream that they are computed from',
   ],
 ]
 
@@ -132,6 +183,18 @@ describe('a job', () => {
 
   test('may read a topic by two definitions that agree', () => {
     expect(problems(() => job('j', count('a'), table(numbers('input'), 'b')))).toEqual([])
+  })
+
+  test('may join a table with itself, and windows of one size that start at different times', () => {
+    const rows = table(input, 'a')
+    const hourly = source.groupByKey().window(tumbling('1h')).count('b')
+    const sliding = source
+      .groupByKey()
+      .window(hopping('1h', { advance: '10m' }))
+      .count('c')
+    const joined = rows.join('d', rows, (one, other) => one + other)
+    const windowed = hourly.join('e', sliding, (one, other) => one + other)
+    expect(problems(() => job('j', joined, windowed))).toEqual([])
   })
 
   test('keeps its other policies if one is changed', () => {

@@ -2,6 +2,7 @@ import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
+import { tableJoinProblems } from '../plan/table-join-problems.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import { jobVersion, versionedName } from '../versioned-name.ts'
@@ -36,6 +37,7 @@ export function checkJob(
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(joinProblems),
+    ...draft.steps.flatMap(tableJoinProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

@@ -1,4 +1,4 @@
-import { int64, type Job, job, json, stream, string, topic } from '@millrace/core'
+import { int64, type Job, job, json, type Serde, stream, string, topic } from '@millrace/core'
 import { jobMeaning, storeInputs, toTopology } from '@millrace/core/internal'
 import { describe, expect, test } from 'vitest'
 import { type Catalog, isCurrent } from './catalog.ts'
@@ -141,6 +141,18 @@ describe('the catalog of a job', () => {
     // Covers also a store that was removed when what it is computed from started empty.
     const alone = after([job('j', one, large)], [job('j', changed), { acceptLoss: new Set(['one']) }])
     expect(plan(alone, job('j', changed, largeOf)).problems[0]?.emptied).toEqual(['one'])
+  })
+
+  test('starts a store empty only with the others of its step', () => {
+    const joined = (value: Serde<number>) => one.join('both', two, (x, y) => x + y, { value })
+    const before = after([job('j', joined(int64()))])
+    const refused = plan(before, job('j', joined(json())), { acceptLoss: new Set(['both']) })
+    expect(refused.problems).toEqual([
+      { store: 'both.sides', subtopology: 'a', changes: [], missed: [], emptied: ['both'] },
+    ])
+    const accepted = plan(before, job('j', joined(json())), { acceptLoss: new Set(['both', 'both.sides']) })
+    expect([accepted.problems, accepted.emptied]).toEqual([[], ['both', 'both.sides']])
+    expect(plan(accepted.catalog, job('j', joined(json()))).problems).toEqual([])
   })
 
   test('names the first gaps of a store that missed records in many partitions, and how many more there are', () => {

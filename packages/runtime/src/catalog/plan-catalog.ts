@@ -34,7 +34,7 @@ export interface StoreProblem {
   readonly changes: readonly string[]
   /** What was processed without the store. */
   readonly missed: readonly Gap[]
-  /** The stores that it is computed from, and that start empty. */
+  /** The stores that it is computed from, or that its step keeps too, and that start empty. */
   readonly emptied: readonly string[]
 }
 
@@ -64,7 +64,8 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
     if (now === undefined) throw new Error(`Store ${name} has no meaning`)
     const known = before && ownValue(before.stores, name)
     const computedFrom = Object.fromEntries(input.stores.map((each) => [each, stores[each]?.incarnation ?? 1]))
-    const problem = problemOf(input, known, now, { ...change, starts }, computedFrom)
+    const others = input.together.filter((each) => isOther(before, meaning, each))
+    const problem = problemOf(input, known, now, { ...change, starts }, computedFrom, others)
     if (problem === undefined && known !== undefined) {
       stores[name] = { ...known, removedAt: null }
       continue
@@ -109,17 +110,25 @@ function problemOf(
   now: StoreMeaning,
   { processed, starts }: CatalogChange,
   computedFrom: CatalogStore['computedFrom'],
+  others: readonly string[],
 ): StoreProblem | undefined {
   const { store, subtopology } = input
   const changes = known === undefined ? [] : differences(known.meaning, now)
   // A new store begins where the log begins; a store that was removed and added again continues where it was left.
   const had = known === undefined ? only(starts, input.sources) : known.removedAt
   const missed = had === null ? [] : gaps(had, only(processed, topicsOf(input)))
-  const emptied = input.stores.filter(
-    (each) => known !== undefined && ownValue(known.computedFrom, each) !== ownValue(computedFrom, each),
-  )
+  const reset = (each: string) =>
+    known !== undefined && ownValue(known.computedFrom, each) !== ownValue(computedFrom, each)
+  const emptied = [...input.stores.filter(reset), ...(known === undefined ? [] : others)]
   if (changes.length + missed.length + emptied.length === 0) return undefined
   return { store, subtopology, changes, missed, emptied }
+}
+
+/** Whether a store is not the one that the catalog has under its name. */
+function isOther(before: Catalog | undefined, { stores }: JobMeaning, name: string): boolean {
+  const known = before && ownValue(before.stores, name)
+  const now = ownValue(stores, name)
+  return known === undefined || now === undefined || differences(known.meaning, now).length > 0
 }
 
 /** Where the job was made to begin to read its inputs. */

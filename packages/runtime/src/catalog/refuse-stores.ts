@@ -49,7 +49,7 @@ export function problemReasons({ changes, missed, emptied }: StoreProblem): read
   return [
     ...(changes.length === 0 ? [] : [`is computed in another way: ${changes.join('; ')}`]),
     ...(missed.length === 0 ? [] : [`missed ${gapsText(missed)}, which the job processed without it`]),
-    ...(emptied.length === 0 ? [] : [`is computed from ${emptied.join(' and ')}, which would start empty`]),
+    ...(emptied.length === 0 ? [] : [`depends on ${emptied.join(' and ')}, which would start empty`]),
   ]
 }
 

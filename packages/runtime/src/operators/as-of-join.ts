@@ -6,10 +6,10 @@ import { anySerde } from './any-serde.ts'
 import { Finals } from './finals.ts'
 import { freeEntry } from './free-entry.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
+import { KeptRowsOperator } from './kept-rows.ts'
 import { type LateRecords, lateRecords } from './late-records.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
-import { RowsOperator } from './rows.ts'
 import type { CompileStep, StepContext } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
 import { TimedResultsOperator } from './timed-results.ts'
@@ -32,7 +32,7 @@ export const compileAsOfJoin: CompileStep<AsOfJoinNode> = (node, context) => {
     const rows = context.keyValueStore(rowsPlan)
     const results = (finals: typeof changesInOrder, { key, value }: StorePlan, next: TableOperator) =>
       new TimedResultsOperator(node.label, anySerde(key), anySerde(value), finals, context.units, next)
-    changesInOrder.next = results(changesInOrder, changesPlan, new RowsOperator(rows))
+    changesInOrder.next = results(changesInOrder, changesPlan, new KeptRowsOperator(rows))
     const join = new JoinRowOperator(node, rows, context.record, context.streamAfter(node))
     recordsInOrder.next = results(recordsInOrder, recordsPlan, join)
     const lateAt = (port: number) => lateRecords(context.counts, context.lateAfter(node, port))

@@ -7,6 +7,9 @@ import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
 import { compileFlatMapValues } from './flat-map-values.ts'
+import { compileForeignKeys } from './foreign-keys.ts'
+import { compileForeignMatches } from './foreign-matches.ts'
+import { compileForeignRows } from './foreign-rows.ts'
 import { compileKeyBy } from './key-by.ts'
 import { compileMap } from './map.ts'
 import { compileMapValues } from './map-values.ts'
@@ -17,6 +20,9 @@ import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
 import { compileStreamJoin } from './stream-join.ts'
+import { compileTableAggregate, compileTableCount } from './table-aggregate.ts'
+import { compileTableGroupBy } from './table-group-by.ts'
+import { compileTableJoin } from './table-join.ts'
 import { compileTableLookup } from './table-lookup.ts'
 import { compileToTable } from './to-table.ts'
 
@@ -45,6 +51,13 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableLookup: compileTableLookup,
   asOfJoin: compileAsOfJoin,
   late: compileLate,
+  tableJoin: compileTableJoin,
+  tableGroupBy: compileTableGroupBy,
+  tableCount: compileTableCount,
+  tableAggregate: compileTableAggregate,
+  foreignKeys: compileForeignKeys,
+  foreignMatches: compileForeignMatches,
+  foreignRows: compileForeignRows,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */

@@ -1,10 +1,11 @@
 import type { RecordContext } from '@millrace/core'
-import { hasWindows, type StorePlan, type TableFilterNode, type TableMapValuesNode } from '@millrace/core/internal'
+import type { StorePlan, TableFilterNode, TableMapValuesNode } from '@millrace/core/internal'
 import type { EventTime } from '../task/event-time.ts'
 import { anySerde } from './any-serde.ts'
 import { type UserCallback, userCallback } from './callback.ts'
 import { callbackFailed, TableOperator } from './operator.ts'
 import { answered, returned } from './returned.ts'
+import { rowsIn } from './rows.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
 
@@ -26,30 +27,18 @@ function compileDerived(
 
 function rowStore(step: string, store: StorePlan, time: EventTime, context: StepContext): RowStore {
   const serde = anySerde(store.value)
-  const kept = (key: unknown, value: unknown) => (value === null ? undefined : storedValue(step, serde, value, key))
-  if (!hasWindows(store.shape)) {
-    const rows = context.keyValueStore(store)
-    return {
-      put: (key, value) => {
-        const row = kept(key, value)
-        rows.set(rows.find(key), row)
-        return row ?? null
-      },
-    }
-  }
-  const rows = context.windowStore(store, time)
+  const rows = rowsIn(store, time, context)
   return {
-    put: (windowed, value) => {
-      const { key, window } = windowed as { key: unknown; window: { start: number } }
-      const row = kept(key, value)
-      rows.set(rows.find(key, window.start), row)
-      return row ?? null
+    put(key, value) {
+      const row = value === null ? null : storedValue(step, serde, value, key)
+      rows.set(rows.find(key), row ?? undefined)
+      return row
     },
   }
 }
 
-/** The place where a derived table keeps its rows, if it keeps them; the same for windowed and plain tables. */
-export interface RowStore {
+/** The place where a derived table keeps its rows, if it keeps them. */
+interface RowStore {
   /** Stores the row (null deletes); returns the value as it is kept. */
   put(key: unknown, value: unknown): unknown
 }

@@ -1,5 +1,5 @@
 import { type RecordContext, RecordError, type Serde } from '@millrace/core'
-import { type AggregateNode, describeValue } from '@millrace/core/internal'
+import { type AggregateNode, describeValue, type TableAggregateNode } from '@millrace/core/internal'
 import { anySerde } from './any-serde.ts'
 import type { UserAdd } from './callback.ts'
 import { callbackFailed } from './operator.ts'
@@ -16,14 +16,16 @@ export interface Fold {
   readonly context: RecordContext
   /** How totals are kept. */
   readonly value: Serde<unknown>
-  /** Set if a failed record must leave the total as it was. */
+  /** Set if the total that a callback gets must stay as it was: its record may fail, or a later step may look at it again. */
   readonly copier: TotalCopier | undefined
 }
 
 /** The fold of an aggregate. */
-export function foldOf({ label, init, add, stores }: AggregateNode, { record, unit }: StepContext): Fold {
+export function foldOf(node: AggregateNode | TableAggregateNode, context: StepContext): Fold {
+  const { label, init, add, stores } = node
+  const { record, unit } = context
   const value = anySerde(stores[0].value)
-  const copier = unit.undoable ? new TotalCopier(value) : undefined
+  const copier = unit.undoable || context.remembered(node) ? new TotalCopier(value) : undefined
   return { step: label, init, add: add as UserAdd, context: record, value, copier }
 }
 

@@ -1,16 +1,24 @@
-import type { KeyValueStore } from '@millrace/core/internal'
-import { TableOperator } from './operator.ts'
+import { type Entry, hasWindows, type StorePlan } from '@millrace/core/internal'
+import type { EventTime } from '../task/event-time.ts'
+import type { StepContext } from './step-context.ts'
 
-/** Keeps the rows of a table in a store. */
-export class RowsOperator extends TableOperator {
-  readonly #rows: KeyValueStore<unknown, unknown>
+/** Where a step keeps rows by the keys of a table: plain keys, or keys with their window. */
+export interface Rows {
+  find(key: unknown): Entry<unknown, unknown>
+  /** Gives the row a value; undefined deletes it. */
+  set(row: Entry<unknown, unknown>, value: unknown): void
+}
 
-  constructor(rows: KeyValueStore<unknown, unknown>) {
-    super()
-    this.#rows = rows
-  }
-
-  change(key: unknown, value: unknown): void {
-    this.#rows.set(this.#rows.find(key), value ?? undefined)
+/** The rows in a store. To be requested once only. Windows expire by `time`. */
+export function rowsIn(store: StorePlan, time: EventTime, context: StepContext): Rows {
+  if (!hasWindows(store.shape)) return context.keyValueStore(store)
+  const windows = context.windowStore(store, time)
+  return {
+    find(windowed) {
+      const { key, window } = windowed as { readonly key: unknown; readonly window: { readonly start: number } }
+      return windows.find(key, window.start)
+    },
+    // The entry is one that `find` returned.
+    set: (row, value) => windows.set(row as ReturnType<typeof windows.find>, value),
   }
 }

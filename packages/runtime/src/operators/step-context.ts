@@ -4,6 +4,7 @@ import type {
   IntervalStore,
   KeyValueStore,
   RepartitionNode,
+  SortedStore,
   StepNode,
   StorePlan,
   WindowStore,
@@ -47,6 +48,7 @@ export interface StepContext {
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
+  sortedStore(store: StorePlan): SortedStore<unknown, unknown, unknown>
   /** A store whose windows expire by a time, if its plan states a retention. To be requested once only. */
   windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
   /** As `windowStore`, of intervals. */
@@ -65,6 +67,8 @@ export interface StepContext {
 
   /** Whether any step takes the changes of the table that a step makes. */
   feedsTable(node: StepNode): boolean
+  /** Whether a step behind may compare what leaves a step with what leaves it later, so that it must stay as it was. */
+  remembered(node: StepNode): boolean
   /** The next step for the records that leave a step. To be called when connecting. */
   streamAfter(node: StepNode): StreamOperator
   /** As `streamAfter`, for records that come too late to a port (default: the first); undefined if no step takes them. */

@@ -1,9 +1,9 @@
 import type { KeyValueStore, TableLookupNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
+import { KeptRowsOperator } from './kept-rows.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
-import { RowsOperator } from './rows.ts'
 import type { CompileStep } from './step-context.ts'
 
 export const compileTableLookup: CompileStep<TableLookupNode> = (node, context) => () => {
@@ -11,7 +11,7 @@ export const compileTableLookup: CompileStep<TableLookupNode> = (node, context) 
   const next = context.streamAfter(node)
   return [
     new TableLookupOperator(node, rows, context.record, next),
-    node.stores.length > 0 ? new RowsOperator(rows) : UNUSED,
+    node.stores.length > 0 ? new KeptRowsOperator(rows) : UNUSED,
   ]
 }
 

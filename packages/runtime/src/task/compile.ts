@@ -6,6 +6,7 @@ import type {
   KeyValueStore,
   PlanNode,
   RepartitionNode,
+  SortedStore,
   StepNode,
   StorePlan,
   Subtopology,
@@ -20,7 +21,7 @@ import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts
 import type { BlockTask, Connect, StepContext } from '../operators/step-context.ts'
 import { type Expiring, StoreRetention } from '../operators/store-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
-import { type Edge, type Followers, followersIn } from './edges.ts'
+import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
@@ -123,6 +124,10 @@ class Compilation implements StepContext {
     return this.#wiring.state.keyValueStore(name)
   }
 
+  sortedStore({ name }: StorePlan): SortedStore<unknown, unknown, unknown> {
+    return this.#wiring.state.sortedStore(name)
+  }
+
   windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {
     return this.#expiring(plan, time, this.#wiring.state.windowStore<unknown, unknown>(plan.name))
   }
@@ -156,6 +161,10 @@ class Compilation implements StepContext {
 
   feedsTable(node: StepNode): boolean {
     return this.#behind(node, 'changes').length > 0
+  }
+
+  remembered(node: StepNode): boolean {
+    return remembers(node, this.#after)
   }
 
   streamAfter(node: PlanNode): StreamOperator {

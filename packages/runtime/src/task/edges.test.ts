@@ -1,7 +1,7 @@
 import { int32, job, stream, string, topic } from '@millrace/core'
 import { toTopology } from '@millrace/core/internal'
 import { expect, test } from 'vitest'
-import { followersIn, readsKey, readsValue } from './edges.ts'
+import { followersIn, readsKey, readsValue, remembers } from './edges.ts'
 
 const numbers = topic('numbers', { key: string(), value: int32() })
 
@@ -66,3 +66,28 @@ test.each([
 function numbers2() {
   return topic('others', { key: string(), value: int32() })
 }
+
+const counts = stream(numbers).groupByKey().count('counts')
+
+test.each([
+  ['a view alone', () => counts, false],
+  ['its changes in a topic', () => counts.changes().to(numbers2()), false],
+  ['its changes behind a repartition topic', () => counts.changes().keyBy(String, string()).toTable('t'), false],
+  ['its changes as another table', () => counts.changes().toTable('t'), true],
+  [
+    'a table of some of its rows',
+    () =>
+      counts
+        .filter((count) => count > 1)
+        .changes()
+        .to(numbers2()),
+    true,
+  ],
+  ['a join', () => counts.join('t', stream(numbers).toTable('n'), (count) => count), true],
+])('what leaves a total is looked at again by %s: %s', (_what, output, expected) => {
+  const { nodes, ...rest } =
+    toTopology(job('j', output())).subtopologies.find(({ nodes }) => nodes.some(({ kind }) => kind === 'aggregate')) ??
+    expect.fail()
+  const total = nodes.find(({ kind }) => kind === 'aggregate') ?? expect.fail()
+  expect(remembers(total, followersIn({ nodes, ...rest }))).toBe(expected)
+})

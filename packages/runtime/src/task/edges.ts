@@ -31,6 +31,19 @@ export function readsValue(node: PlanNode, followers: Followers): boolean {
   return reads(node, followers, ({ readsValue: reads, keepsValue: keeps }) => ({ reads, keeps }))
 }
 
+/**
+ * Whether a step of the task may compare a value that leaves `node` with a later one of the same key: what left must then stay
+ * as it was. Steps that keep values do, and so do those that take a table's changes, except that which makes a stream of them.
+ */
+export function remembers(node: PlanNode, followers: Followers): boolean {
+  return followers(node).some(({ node: step, port }) => {
+    const taken = step.takes[port]
+    if (taken === 'late') return false
+    const compares = taken === 'changes' && step.kind !== 'changes'
+    return compares || step.stores.length > 0 || remembers(step, followers)
+  })
+}
+
 function reads(
   node: PlanNode,
   followers: Followers,
