@@ -103,6 +103,15 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     await driver.send(plain('orders'), { key: 'ann', value: { cents: 1200 } }, { key: 'ann', value: { cents: 300 } })
     expect(await row(driver, 'spent', 'ann')).toBe(1500)
   },
+  async auctions(driver) {
+    const prices = [5, 9, 7]
+    const values = prices.map((price) => ({ auction: 'vase', bidder: 'ann', price }))
+    await driver.send(plain('bids'), ...values.map((value) => ({ key: 'any', value, timestamp: START_MS })))
+    expect(await row(driver, 'highest', 'vase')).toBe(9)
+    const best = [values[1], values[2], values[0]]
+    expect(await row(driver, 'auctions', 'vase')).toEqual({ bids: 3, volume: 21, best })
+    expect(await row(driver, 'steps', 'vase')).toEqual({ price: 9, raises: 2 })
+  },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
     expect(await row(driver, 'sums', 'k')).toBe(42)

@@ -10,7 +10,7 @@ import type { Table } from './table.ts'
 const JOB: unique symbol = Symbol.for('millrace.job')
 
 /** Increased when a job of one copy of this package could be misread by another copy. */
-const JOB_VERSION = 4
+const JOB_VERSION = 5
 
 /** A named set of outputs, and all that they are computed from. Immutable, and always valid: an invalid job cannot be made. */
 export interface Job {

@@ -195,6 +195,18 @@ export interface AggregateNode extends UnaryStep {
   readonly add: Add
   /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
   readonly emit: 'changes' | 'final'
+  /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
+  readonly fold: FoldPlan | undefined
+}
+
+/** What a step knows about its ready-made fold, or folds. */
+export interface FoldPlan {
+  /** What it computes: see `FoldParts`. Part of what the store means. */
+  readonly word: string
+  /** What is wrong with its parameters, in words. */
+  readonly problems: readonly string[]
+  /** What is passed on, and shown, of a total. */
+  readonly result: (total: unknown) => unknown
 }
 
 /** The latest value by key; a null value deletes. */
@@ -230,6 +242,8 @@ export interface StorePlan {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
+  /** How views read the bytes that `value` writes, if they show something else than the step keeps. Absent: as `value` does. */
+  readonly shown?: Serde<never>
   readonly shape: StoreShape
   /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined

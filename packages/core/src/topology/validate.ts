@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { foldProblems } from '../plan/fold-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
@@ -34,6 +35,7 @@ export function checkJob(
     ...repartitionProblems(draft),
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
+    ...draft.steps.flatMap(foldProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

@@ -1,5 +1,5 @@
 import { type RecordContext, RecordError, type Serde } from '@millrace/core'
-import { type AggregateNode, describeValue } from '@millrace/core/internal'
+import { type AggregateNode, describeValue, FoldRefusal } from '@millrace/core/internal'
 import { anySerde } from './any-serde.ts'
 import type { UserAdd } from './callback.ts'
 import { callbackFailed } from './operator.ts'
@@ -16,14 +16,14 @@ export interface Fold {
   readonly context: RecordContext
   /** How totals are kept. */
   readonly value: Serde<unknown>
-  /** Set if a failed record must leave the total as it was. */
+  /** Set if a failed record must leave the total as it was, and the callback may change it. */
   readonly copier: TotalCopier | undefined
 }
 
 /** The fold of an aggregate. */
-export function foldOf({ label, init, add, stores }: AggregateNode, { record, unit }: StepContext): Fold {
+export function foldOf({ label, init, add, stores, fold }: AggregateNode, { record, unit }: StepContext): Fold {
   const value = anySerde(stores[0].value)
-  const copier = unit.undoable ? new TotalCopier(value) : undefined
+  const copier = unit.undoable && fold === undefined ? new TotalCopier(value) : undefined
   return { step: label, init, add: add as UserAdd, context: record, value, copier }
 }
 
@@ -36,7 +36,7 @@ export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unkn
   try {
     next = fold.add(totalBefore(fold, total), value, key, fold.context)
   } catch (error) {
-    throw callbackFailed(fold.step, error)
+    throw error instanceof FoldRefusal ? refused(fold.step, error) : callbackFailed(fold.step, error)
   }
   if (next === undefined || next === null || next instanceof Promise) {
     ignoreRejection(next)
@@ -54,4 +54,8 @@ export function foldRecord(fold: Fold, total: unknown, value: unknown, key: unkn
 function totalBefore({ step, init, copier }: Fold, total: unknown): unknown {
   if (total === undefined) return init === undefined ? undefined : returned(step, init())
   return copier === undefined ? total : copier.copy(total)
+}
+
+function refused(step: string, error: FoldRefusal): RecordError {
+  return new RecordError(error.code, `Step ${step} cannot add the record: ${error.message}`, { step, cause: error })
 }

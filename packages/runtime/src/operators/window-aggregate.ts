@@ -1,4 +1,4 @@
-import { type Serde, windowed } from '@millrace/core'
+import { json, type Serde, windowed } from '@millrace/core'
 import {
   type AggregateNode,
   isWindowClosed,
@@ -12,6 +12,7 @@ import { anySerde } from './any-serde.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { shownTo } from './shown-results.ts'
 import type { Connect, StepContext } from './step-context.ts'
 import { TimedResultsOperator } from './timed-results.ts'
 import { WindowFinals } from './window-finals.ts'
@@ -19,11 +20,12 @@ import { WindowFinals } from './window-finals.ts'
 /** An aggregate by key and window. Results that come when a window closes come from `WindowFinals`. */
 export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec, context: StepContext): Connect {
   const { record, counts, units } = context
-  const [{ name, key, value }] = node.stores
+  const [store] = node.stores
+  const { name, key } = store
   const time = context.timeBefore(node)
-  const store = context.windowStore(node.stores[0], time)
+  const totals = context.windowStore(store, time)
   const final = node.emit === 'final'
-  const finals = final && context.feedsTable(node) ? new WindowFinals(name, windows, time, store, record) : undefined
+  const finals = final && context.feedsTable(node) ? new WindowFinals(name, windows, time, totals, record) : undefined
   if (finals !== undefined) {
     context.drive(finals)
     context.holdBack(node, name, time, finals)
@@ -32,7 +34,8 @@ export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec,
     const next = context.tableAfter(node)
     if (finals !== undefined && next !== undefined) {
       const rowKey = windowed(anySerde(key)) as Serde<unknown>
-      finals.next = new TimedResultsOperator(node.label, rowKey, anySerde(value), finals, units, next)
+      const value = anySerde(node.fold === undefined ? store.value : json())
+      finals.next = shownTo(node.fold, new TimedResultsOperator(node.label, rowKey, value, finals, units, next))
     }
     const late: LateRecords = {
       count: () => {
@@ -41,7 +44,8 @@ export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec,
       next: context.lateAfter(node),
     }
     const fold = foldOf(node, context)
-    return [new WindowAggregateOperator(fold, windows, time, record, store, late, final ? undefined : next)]
+    const changes = final ? undefined : shownTo(node.fold, next)
+    return [new WindowAggregateOperator(fold, windows, time, record, totals, late, changes)]
   }
 }
 
