@@ -61,6 +61,7 @@ export type {
   Callback,
   Carried,
   ChangesNode,
+  CogroupNode,
   DynamicTopic,
   FilterNode,
   FlatMapNode,

@@ -112,6 +112,12 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     expect(await row(driver, 'auctions', 'vase')).toEqual({ bids: 3, volume: 21, best })
     expect(await row(driver, 'steps', 'vase')).toEqual({ price: 9, raises: 2 })
   },
+  async customers(driver) {
+    await driver.send(plain('orders'), { key: 'any', value: { customer: 'ann', cents: 1200 } })
+    await driver.send(plain('visits'), { key: 'ann', value: { page: '/' } }, { key: 'bob', value: { page: '/' } })
+    expect(await row(driver, 'customers', 'ann')).toEqual({ cents: 1200, pages: 1 })
+    expect(await row(driver, 'customers', 'bob')).toEqual({ cents: 0, pages: 1 })
+  },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
     expect(await row(driver, 'sums', 'k')).toBe(42)

@@ -1,7 +1,7 @@
 import type { RecordContext } from '../plan/node.ts'
 import type { Aggregate } from './aggregate-options.ts'
 import { aggregateTotals, countTotals, foldInto, reduceTotals, type Totals } from './fold.ts'
-import type { StreamPlan } from './plan-value.ts'
+import { PLAN, type StreamPlan } from './plan-value.ts'
 import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
 import type { Windows } from './windows.ts'
@@ -16,6 +16,11 @@ export class GroupedStream<K, V> {
     this.#plan = plan
     this.#toStream = toStream
     Object.freeze(this)
+  }
+
+  /** What the records are, for steps that take several such streams. */
+  get [PLAN](): StreamPlan<K, V> {
+    return this.#plan
   }
 
   /**

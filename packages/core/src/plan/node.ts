@@ -78,6 +78,7 @@ export interface PlanNodes {
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
+  readonly cogroup: CogroupNode
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
@@ -197,6 +198,18 @@ export interface AggregateNode extends UnaryStep {
   readonly emit: 'changes' | 'final'
   /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
   readonly fold: FoldPlan | undefined
+}
+
+/** Folds the records of several streams by key into one table. */
+export interface CogroupNode extends Step {
+  readonly kind: 'cogroup'
+  readonly stores: readonly [StorePlan]
+  /** How the keys of each stream are written. */
+  readonly keys: readonly Serde<never>[]
+  /** The total before the first record of any of them. */
+  readonly init: () => unknown
+  /** For each stream. */
+  readonly adds: readonly Add[]
 }
 
 /** What a step knows about its ready-made fold, or folds. */

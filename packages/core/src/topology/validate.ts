@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { cogroupProblems } from '../plan/cogroup-problems.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
@@ -36,6 +37,7 @@ export function checkJob(
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(foldProblems),
+    ...draft.steps.flatMap(cogroupProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

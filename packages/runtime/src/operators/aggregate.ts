@@ -20,7 +20,7 @@ export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
  * Folds the records of each key into a total; a table. A change has the highest time among the records in the total.
  * Tombstones end here: they hold nothing to add.
  */
-class AggregateOperator extends StreamOperator {
+export class AggregateOperator extends StreamOperator {
   readonly #fold: Fold
   readonly #store: KeyValueStore<unknown, unknown>
   readonly #next: TableOperator | undefined

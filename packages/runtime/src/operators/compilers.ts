@@ -2,6 +2,7 @@ import type { PlanNodes, StepNode } from '@millrace/core/internal'
 import { compileAggregate } from './aggregate.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
+import { compileCogroup } from './cogroup.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
@@ -34,6 +35,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   repartition: compileRepartition,
   sink: compileSink,
   aggregate: compileAggregate,
+  cogroup: compileCogroup,
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,

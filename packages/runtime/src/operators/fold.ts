@@ -20,8 +20,11 @@ export interface Fold {
   readonly copier: TotalCopier | undefined
 }
 
+/** What a step folds its records with. */
+type FoldingStep = Pick<AggregateNode, 'label' | 'init' | 'add' | 'stores' | 'fold'>
+
 /** The fold of an aggregate. */
-export function foldOf({ label, init, add, stores, fold }: AggregateNode, { record, unit }: StepContext): Fold {
+export function foldOf({ label, init, add, stores, fold }: FoldingStep, { record, unit }: StepContext): Fold {
   const value = anySerde(stores[0].value)
   const copier = unit.undoable && fold === undefined ? new TotalCopier(value) : undefined
   return { step: label, init, add: add as UserAdd, context: record, value, copier }
