@@ -104,6 +104,7 @@ export type {
 export type { Aggregate, AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
+export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'

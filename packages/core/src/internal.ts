@@ -62,6 +62,7 @@ export type {
   Carried,
   ChangesNode,
   CogroupNode,
+  DedupeNode,
   DynamicTopic,
   FilterNode,
   FlatMapNode,

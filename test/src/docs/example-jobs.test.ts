@@ -118,6 +118,23 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     expect(await row(driver, 'customers', 'ann')).toEqual({ cents: 1200, pages: 1 })
     expect(await row(driver, 'customers', 'bob')).toEqual({ cents: 0, pages: 1 })
   },
+  async payments(driver) {
+    const payment = (number: string, timestamp: number) => ({ key: 'ann', value: { number, cents: 5 }, timestamp })
+    await driver.send(
+      plain('payments'),
+      payment('a', START_MS),
+      payment('a', START_MS + HOUR_MS - 1),
+      payment('b', START_MS + 5 * HOUR_MS),
+      payment('b', START_MS),
+    )
+    const numbers = async (name: string) =>
+      (await driver.read(plain(name))).map(({ value, timestamp }) => [value, timestamp])
+    expect(await numbers('clean-payments')).toEqual([
+      [{ number: 'a', cents: 5 }, START_MS],
+      [{ number: 'b', cents: 5 }, START_MS + 5 * HOUR_MS],
+    ])
+    expect(await numbers('late-payments')).toEqual([[{ number: 'b', cents: 5 }, START_MS]])
+  },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
     expect(await row(driver, 'sums', 'k')).toBe(42)

@@ -83,6 +83,7 @@ export interface PlanNodes {
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
   readonly changes: ChangesNode
+  readonly dedupe: DedupeNode
   readonly late: LateNode
 }
 
@@ -243,6 +244,18 @@ export interface TableMapValuesNode extends UnaryStep {
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
+}
+
+/** Leaves out records that are repeats of an earlier one. Its store has the event times of those that have passed. */
+export interface DedupeNode extends UnaryStep {
+  readonly kind: 'dedupe'
+  readonly stores: readonly [StorePlan]
+  /** How keys are written. */
+  readonly key: Serde<never>
+  /** What repeats of a key have in common; undefined: the key alone. */
+  readonly id: Callback | undefined
+  readonly withinMs: number
+  readonly graceMs: number
 }
 
 /** The records that came after their window had closed, as they were. Its input is the windowed aggregate. */

@@ -1,6 +1,7 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 import { cogroupProblems } from '../plan/cogroup-problems.ts'
+import { dedupeProblems } from '../plan/dedupe-problems.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { windowProblems } from '../plan/window-problems.ts'
@@ -38,6 +39,7 @@ export function checkJob(
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(foldProblems),
     ...draft.steps.flatMap(cogroupProblems),
+    ...draft.steps.flatMap(dedupeProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

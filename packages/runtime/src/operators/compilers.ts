@@ -3,6 +3,7 @@ import { compileAggregate } from './aggregate.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
 import { compileCogroup } from './cogroup.ts'
+import { compileDedupe } from './dedupe.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
@@ -40,6 +41,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
   changes: compileChanges,
+  dedupe: compileDedupe,
   late: compileLate,
 }
 
