@@ -101,8 +101,10 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
+export type { Aggregate, AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
+export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
+export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/grouped-table.ts'
@@ -139,6 +141,18 @@ export {
   RetriableError,
   StateDamagedError,
 } from './errors/millrace-error.ts'
+export { approxDistinct } from './folds/approx-distinct.ts'
+export { avg } from './folds/avg.ts'
+export { type CollectOfOptions, type CollectOptions, collect } from './folds/collect.ts'
+export { count } from './folds/count.ts'
+export { type DistinctOptions, distinct } from './folds/distinct.ts'
+export { first, last } from './folds/first-last.ts'
+export type { Fold, Folds, SubtractableFold } from './folds/fold.ts'
+export { type Comparables, max, min } from './folds/min-max.ts'
+export { type QuantilesOf, quantiles } from './folds/quantiles.ts'
+export { type Numbers, sum } from './folds/sum.ts'
+export type { Comparable, Take } from './folds/taken.ts'
+export { topK } from './folds/top-k.ts'
 export { type Header, type Headers, NO_HEADERS } from './headers.ts'
 export type { RecordContext } from './plan/node.ts'
 export { formatPosition, type Position, parsePosition, reaches } from './position.ts'

@@ -48,6 +48,8 @@ export { isJob, type Job } from './dsl/job.ts'
 export { unusedOutputs } from './dsl/made-outputs.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'
+export { FoldRefusal } from './folds/fold-refusal.ts'
+export { resultsOfTotals } from './folds/folded.ts'
 export { isoTime } from './iso-time.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
@@ -61,10 +63,13 @@ export type {
   Callback,
   Carried,
   ChangesNode,
+  CogroupNode,
+  DedupeNode,
   DynamicTopic,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
+  FoldPlan,
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
@@ -95,6 +100,7 @@ export type {
   TopicPlan,
   ToTableNode,
 } from './plan/node.ts'
+export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { WindowSpec } from './plan/window.ts'
 export {

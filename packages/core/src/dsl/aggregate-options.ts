@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { Fold, Folds } from '../folds/fold.ts'
 import type { RecordContext } from '../plan/node.ts'
 
 /** How records become a total. */
@@ -13,6 +14,9 @@ export interface AggregateOptions<K, V, T> {
   /** How totals are written. Default `json()`. */
   readonly value?: Serde<T>
 }
+
+/** What `aggregate` takes: a ready-made fold, several by name, or how records become a total of any other type. */
+export type Aggregate<K, V, T> = AggregateOptions<K, V, T> | Fold<K, V, T> | Folds<K, V, T>
 
 /** What a windowed table sends downstream. */
 export interface EmitOptions {

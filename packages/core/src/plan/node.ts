@@ -82,6 +82,7 @@ export interface PlanNodes {
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
+  readonly cogroup: CogroupNode
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
@@ -89,6 +90,7 @@ export interface PlanNodes {
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode
   readonly asOfJoin: AsOfJoinNode
+  readonly dedupe: DedupeNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode
@@ -209,6 +211,30 @@ export interface AggregateNode extends UnaryStep {
   readonly add: Add
   /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
   readonly emit: 'changes' | 'final'
+  /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
+  readonly fold: FoldPlan | undefined
+}
+
+/** Folds the records of several streams by key into one table. */
+export interface CogroupNode extends Step {
+  readonly kind: 'cogroup'
+  readonly stores: readonly [StorePlan]
+  /** How the keys of each stream are written. */
+  readonly keys: readonly Serde<never>[]
+  /** The total before the first record of any of them. */
+  readonly init: () => unknown
+  /** For each stream. */
+  readonly adds: readonly Add[]
+}
+
+/** What a step knows about its ready-made fold, or folds. */
+export interface FoldPlan {
+  /** What it computes: see `FoldParts`. Part of what the store means. */
+  readonly word: string
+  /** What is wrong with its parameters, in words. */
+  readonly problems: readonly string[]
+  /** What is passed on, and shown, of a total. */
+  readonly result: (total: unknown) => unknown
 }
 
 /** The latest value by key; a null value deletes. */
@@ -273,6 +299,18 @@ export interface AsOfJoinNode extends Step {
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
+}
+
+/** Leaves out records that are repeats of an earlier one. Its store has the event times of those that have passed. */
+export interface DedupeNode extends UnaryStep {
+  readonly kind: 'dedupe'
+  readonly stores: readonly [StorePlan]
+  /** How keys are written. */
+  readonly key: Serde<never>
+  /** What repeats of a key have in common; undefined: the key alone. */
+  readonly id: Callback | undefined
+  readonly withinMs: number
+  readonly graceMs: number
 }
 
 /** The records that came too late for the step that is its input, as they were. */
@@ -377,6 +415,8 @@ export interface StorePlan {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
+  /** How views read the bytes that `value` writes, if they show something else than the step keeps. Absent: as `value` does. */
+  readonly shown?: Serde<never>
   readonly shape: StoreShape
   /** Windows and intervals that ended, and instants that were, longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined

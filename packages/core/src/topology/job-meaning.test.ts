@@ -23,6 +23,7 @@ test('a store means its step, serdes, windows and nearest inputs, and no functio
     stores: {
       sums: {
         step: 'reduce',
+        fold: null,
         key: 'string',
         value: 'json',
         windows: null,
@@ -46,6 +47,7 @@ test('windows are part of what a store means, and how long they are kept is not'
   const { stores } = jobMeaning(toTopology(job('j', hours)))
   expect(stores['hours']).toEqual({
     step: 'count',
+    fold: null,
     key: 'string',
     value: int64().name,
     windows: 'hopping',

@@ -21,6 +21,8 @@ export interface JobMeaning {
 export interface StoreMeaning {
   /** The word that the user wrote: `count`, `aggregate`, `toTable`, `join` … */
   readonly step: string
+  /** The ready-made folds of an aggregate, in words: `max`, `{ best: topK(3), bids: count }`; null for callbacks. */
+  readonly fold: string | null
   /** The serdes of keys and values, by name. */
   readonly key: string
   readonly value: string
@@ -67,6 +69,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
   const reach = 'reach' in node ? node.reach : undefined
   return {
     step: node.word,
+    fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
     key: store.key.name,
     value: store.value.name,
     windows: window?.kind ?? null,

@@ -1,5 +1,8 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { cogroupProblems } from '../plan/cogroup-problems.ts'
+import { dedupeProblems } from '../plan/dedupe-problems.ts'
+import { foldProblems } from '../plan/fold-problems.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
@@ -38,6 +41,9 @@ export function checkJob(
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(joinProblems),
     ...draft.steps.flatMap(tableJoinProblems),
+    ...draft.steps.flatMap(foldProblems),
+    ...draft.steps.flatMap(cogroupProblems),
+    ...draft.steps.flatMap(dedupeProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

@@ -3,6 +3,8 @@ import { compileAggregate } from './aggregate.ts'
 import { compileAsOfJoin } from './as-of-join.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
+import { compileCogroup } from './cogroup.ts'
+import { compileDedupe } from './dedupe.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
@@ -43,6 +45,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   repartition: compileRepartition,
   sink: compileSink,
   aggregate: compileAggregate,
+  cogroup: compileCogroup,
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
@@ -50,6 +53,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
   asOfJoin: compileAsOfJoin,
+  dedupe: compileDedupe,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,

@@ -1,4 +1,4 @@
-import { type Serde, windowed } from '@millrace/core'
+import { json, type Serde, windowed } from '@millrace/core'
 import {
   type AggregateNode,
   isWindowClosed,
@@ -15,19 +15,21 @@ import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { type LateRecords, lateRecords } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { shownTo } from './shown-results.ts'
 import type { Connect, StepContext } from './step-context.ts'
 import { TimedResultsOperator } from './timed-results.ts'
 
 /** An aggregate by key and window. Results that come when a window closes come from `Finals`. */
 export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec, context: StepContext): Connect {
   const { record, counts, units } = context
-  const [{ name, key, value }] = node.stores
+  const [store] = node.stores
+  const { name, key } = store
   const time = context.timeBefore(node)
-  const store = context.windowStore(node.stores[0], time)
+  const totals = context.windowStore(store, time)
   const final = node.emit === 'final'
   const finals =
     final && context.feedsTable(node)
-      ? new Finals(name, whenClosed(windows), time, store, windowedKey, record)
+      ? new Finals(name, whenClosed(windows), time, totals, windowedKey, record)
       : undefined
   if (finals !== undefined) {
     context.drive(finals)
@@ -37,11 +39,13 @@ export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec,
     const next = context.tableAfter(node)
     if (finals !== undefined && next !== undefined) {
       const rowKey = windowed(anySerde(key)) as Serde<unknown>
-      finals.next = new TimedResultsOperator(node.label, rowKey, anySerde(value), finals, units, next)
+      const value = anySerde(node.fold === undefined ? store.value : json())
+      finals.next = shownTo(node.fold, new TimedResultsOperator(node.label, rowKey, value, finals, units, next))
     }
     const late = lateRecords(counts, context.lateAfter(node))
-    const fold = foldOf(node, context)
-    return [new WindowAggregateOperator(fold, windows, time, record, store, late, final ? undefined : next)]
+    const fold = foldOf(node, node, context)
+    const changes = final ? undefined : shownTo(node.fold, next)
+    return [new WindowAggregateOperator(fold, windows, time, record, totals, late, changes)]
   }
 }
 
