@@ -101,13 +101,14 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
+export type { AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
 export type { JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
+export type { SessionStream } from './dsl/session-stream.ts'
 export {
   type JoinedStream,
   type RecordSerdes,
@@ -123,7 +124,16 @@ export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'
 export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
-export { type HoppingOptions, hopping, tumbling, type WindowOptions, type Windows } from './dsl/windows.ts'
+export {
+  type HoppingOptions,
+  hopping,
+  type SessionOptions,
+  type Sessions,
+  sessions,
+  tumbling,
+  type WindowOptions,
+  type Windows,
+} from './dsl/windows.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorConsequence } from './errors/codes.ts'
 export {
   type ErrorDetails,

@@ -69,6 +69,7 @@ export type {
   LateNode,
   MapNode,
   MapValuesNode,
+  Merge,
   MergeNode,
   PeekNode,
   PipeNode,
@@ -87,7 +88,7 @@ export type {
   ToTableNode,
 } from './plan/node.ts'
 export type { StepFlow } from './plan/step-flow.ts'
-export type { WindowSpec } from './plan/window.ts'
+export type { FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,

@@ -58,6 +58,8 @@ export interface StoreSummary {
   readonly value: string
   /** The size of the windows, ms; absent if the windows have no fixed size, or the store has no windows. */
   readonly windowMs?: number
+  /** The gap of sessions, ms; absent for other windows. */
+  readonly gapMs?: number
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -103,7 +105,7 @@ function describeSubtopology(
       label: node.label,
       from: node.inputs.flatMap((input) => read.get(input) ?? written.get(input) ?? []),
       ...(to !== undefined && { to }),
-      ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, store)) }),
+      ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, node, store)) }),
     }
   })
   return { id, inputs: described, steps }
@@ -119,13 +121,16 @@ function outputTopic(job: string, node: PlanNode): string | undefined {
   return node.kind === 'sink' && !('choose' in node.topic) ? node.topic.name : undefined
 }
 
-function summaryOf({ views }: Topology, { name, key, value, shape, retentionMs }: StorePlan): StoreSummary {
+function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): StoreSummary {
+  const { name, key, value, shape, retentionMs } = store
   const windowMs = windowMsOf(shape)
+  const window = 'window' in node ? node.window : undefined
   return {
     name,
     key: key.name,
     value: value.name,
     ...(windowMs !== undefined && { windowMs }),
+    ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -41,8 +41,9 @@ function stepText({ label, kind, to, stores = [] }: StepDescription): string {
   return `${label}${target}${stores.map((store) => `  [${storeText(store)}]`).join('')}`
 }
 
-function storeText({ name, key, value, windowMs, retentionMs, view }: StoreSummary): string {
-  const window = windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
+function storeText({ name, key, value, windowMs, gapMs, retentionMs, view }: StoreSummary): string {
+  const size = windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
+  const window = gapMs === undefined ? size : `, sessions with a gap of ${durationText(gapMs)}`
   const kept = retentionMs === undefined ? '' : ` kept ${durationText(retentionMs)}`
   return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${window}${kept}`
 }

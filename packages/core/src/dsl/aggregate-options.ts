@@ -14,6 +14,15 @@ export interface AggregateOptions<K, V, T> {
   readonly value?: Serde<T>
 }
 
+/** What the totals of sessions need: a record between two sessions makes one of them. */
+export interface TotalsOfTwoSessionsNeedMerge<K, T> {
+  /**
+   * Returns one total of two: `a` is that of the earlier session. It should return the same as if the records of both had been
+   * added to one total. It may change `a` and return it.
+   */
+  readonly merge: (a: T, b: T, key: K, context: RecordContext) => NoInfer<T>
+}
+
 /** What a windowed table sends downstream. */
 export interface EmitOptions {
   /**

@@ -1,13 +1,13 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { Add, AggregateNode, RecordContext } from '../plan/node.ts'
+import type { Add, AggregateNode, Merge, RecordContext } from '../plan/node.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import type { WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { AggregateOptions } from './aggregate-options.ts'
+import type { AggregateOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
-import { planSerde, type StreamPlan } from './plan-value.ts'
+import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
-import type { Windows } from './windows.ts'
 
 /** How records become totals of type `T`. All aggregates are one of these. */
 export interface Fold<T> {
@@ -15,11 +15,14 @@ export interface Fold<T> {
   readonly step: 'count' | 'reduce' | 'aggregate'
   readonly init: (() => T) | undefined
   readonly add: Add
+  /** Undefined if none was given. */
+  readonly merge: Merge | undefined
   readonly value: Serde<T> | undefined
 }
 
 export function countFold(): Fold<number> {
-  return { step: 'count', init: () => 0, add: (total: number) => total + 1, value: int64() }
+  const merge = (a: number, b: number) => a + b
+  return { step: 'count', init: () => 0, add: (total: number) => total + 1, merge, value: int64() }
 }
 
 export function reduceFold<K, V>(
@@ -28,11 +31,16 @@ export function reduceFold<K, V>(
 ): Fold<V> {
   const add = (total: V | undefined, next: V, key: K, context: RecordContext) =>
     total === undefined ? next : fn(total, next, key, context)
-  return { step: 'reduce', init: undefined, add, value }
+  return { step: 'reduce', init: undefined, add, merge: fn, value }
 }
 
-export function optionsFold<K, V, T>({ init, add, value }: AggregateOptions<K, V, T>): Fold<T> {
-  return { step: 'aggregate', init, add, value }
+export function optionsFold<K, V, T>({
+  init,
+  add,
+  merge,
+  value,
+}: AggregateOptions<K, V, T> & Partial<TotalsOfTwoSessionsNeedMerge<K, T>>): Fold<T> {
+  return { step: 'aggregate', init, add, merge, value }
 }
 
 /** The node that folds a stream into a store of that name. */
@@ -40,14 +48,20 @@ export function foldInto<K, V, T>(
   plan: StreamPlan<K, V>,
   name: string,
   fold: Fold<T>,
-  window: Windows | undefined,
+  window: WindowSpec | undefined,
   emit: AggregateNode['emit'],
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
-  const { step, init, add, value } = fold
-  const store = storePlan(name, planSerde(key), value, window, true)
+  const { step, init, add, merge, value } = fold
+  const store = storePlan(name, planSerde(key), value, window && tableWindow(window), true)
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
   const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
-  return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, emit })
+  return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, merge, emit })
+}
+
+/** How the rows of windows are kept. */
+export function tableWindow(windows: WindowSpec): TableWindow {
+  const { kind, retentionMs } = windows
+  return { shape: kind === 'session' ? { kind: 'interval' } : { kind: 'window', sizeMs: windows.sizeMs }, retentionMs }
 }

@@ -1,4 +1,4 @@
-import type { WindowSpec } from '../plan/window.ts'
+import type { FixedWindows, SessionWindows } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
 /** How long windows take records, and how long they are kept. */
@@ -16,7 +16,7 @@ export interface HoppingOptions extends WindowOptions {
 }
 
 /** How event time is cut into windows. */
-export type Windows = WindowSpec
+export type Windows = FixedWindows
 
 /**
  * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC. A size,
@@ -49,6 +49,35 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
   })
 }
 
-function waiting({ grace = 0, retention }: WindowOptions): Pick<WindowSpec, 'graceMs' | 'retentionMs'> {
+/** When a session ends, how late records may be, and how long sessions are kept. */
+export interface SessionOptions {
+  /** Records of a key that are less than this apart are in one session. */
+  readonly gap: Duration
+  /**
+   * How late a record may be: it is late if the watermark of its partition is past its own time by more than this. With the
+   * default of 0, each record out of order is late.
+   */
+  readonly grace?: Duration
+  /** How long after its end a session is kept for queries; at least the grace. Default: for ever. */
+  readonly retention?: Duration
+}
+
+/** How a key's records form sessions. */
+export type Sessions = SessionWindows
+
+/**
+ * A window for each run of records of a key in which each is less than `gap` after the one before it. The window begins with
+ * the first record, and ends one gap after the last. A record that comes between two sessions makes one of them. Durations
+ * that are not usable make `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(clicks).groupByKey().window(sessions({ gap: '30m', grace: '1m' })).count('clicks-by-visit')
+ * ```
+ */
+export function sessions({ gap, ...options }: SessionOptions): Sessions {
+  return Object.freeze({ kind: 'session', gapMs: durationMs(gap), ...waiting(options) })
+}
+
+function waiting({ grace = 0, retention }: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs'> {
   return { graceMs: durationMs(grace), retentionMs: retention === undefined ? undefined : durationMs(retention) }
 }

@@ -3,7 +3,7 @@ import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
-import { hopping, tumbling } from '../dsl/windows.ts'
+import { hopping, type Sessions, sessions, tumbling } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
@@ -117,6 +117,30 @@ test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
   expect(found).toHaveLength(1)
   expect(found[0]).toContain(`Step count "a" cannot have these windows: `)
   expect(found[0]).toContain(problem)
+})
+
+const sessionCases: readonly (readonly [string, Sessions, string])[] = [
+  ['no gap', sessions({ gap: 0 }), 'gap must be'],
+  ['a gap that is no duration', sessions({ gap: 'soon' as '1h' }), 'gap must be'],
+  ['negative grace', sessions({ gap: '1h', grace: -1 }), 'grace must be'],
+  ['a retention shorter than the grace', sessions({ gap: 1, grace: '2h', retention: '1h' }), 'at least the grace'],
+]
+
+test.each(sessionCases)('sessions with %s are refused', (_what, spec, problem) => {
+  const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
+  expect(found).toHaveLength(1)
+  expect(found[0]).toContain(problem)
+})
+
+test('sessions without a merge are refused, also if no compiler has seen the job', () => {
+  const callbacks = { init: () => 0, add: (total: number) => total + 1 }
+  const grouped = source.groupByKey().window(sessions({ gap: '1h' }))
+  const found = problems(() => job('j', grouped.aggregate('a', callbacks as typeof callbacks & { merge: () => 0 })))
+  expect(found).toEqual([
+    expect.stringContaining('Step aggregate "a" cannot have these windows: a record may join two'),
+  ])
+  const merge = (a: number, b: number) => a + b
+  expect(problems(() => job('j', grouped.aggregate('a', { ...callbacks, merge })))).toEqual([])
 })
 
 describe('a job', () => {

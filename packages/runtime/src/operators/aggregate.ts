@@ -2,12 +2,15 @@ import type { AggregateNode, KeyValueStore } from '@millrace/core/internal'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { compileSessionAggregate } from './session-aggregate.ts'
 import type { CompileStep } from './step-context.ts'
 import { compileWindowAggregate } from './window-aggregate.ts'
 
 /** An aggregate by key, or by key and window. */
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
-  if (node.window !== undefined) return compileWindowAggregate(node, node.window, context)
+  const { window } = node
+  if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores
   return () => [new AggregateOperator(foldOf(node, context), context.keyValueStore(store), context.tableAfter(node))]
 }

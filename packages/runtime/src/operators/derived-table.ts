@@ -1,5 +1,11 @@
-import type { RecordContext } from '@millrace/core'
-import { hasWindows, type StorePlan, type TableFilterNode, type TableMapValuesNode } from '@millrace/core/internal'
+import type { RecordContext, Windowed } from '@millrace/core'
+import {
+  hasWindows,
+  type IntervalStore,
+  type StorePlan,
+  type TableFilterNode,
+  type TableMapValuesNode,
+} from '@millrace/core/internal'
 import type { EventTime } from '../task/event-time.ts'
 import { anySerde } from './any-serde.ts'
 import { type UserCallback, userCallback } from './callback.ts'
@@ -37,15 +43,24 @@ function rowStore(step: string, store: StorePlan, time: EventTime, context: Step
       },
     }
   }
-  const rows = context.windowStore(store, time)
+  const rows = windowRows(store, time, context)
   return {
     put: (windowed, value) => {
-      const { key, window } = windowed as { key: unknown; window: { start: number } }
+      const { key, window } = windowed as Windowed<unknown>
       const row = kept(key, value)
-      rows.set(rows.find(key, window.start), row)
+      rows.set(rows.find(key, window.start, window.end), row)
       return row ?? null
     },
   }
+}
+
+/** The rows by key and window, of one size or of any. */
+function windowRows(
+  store: StorePlan,
+  time: EventTime,
+  context: StepContext,
+): Pick<IntervalStore<unknown, unknown>, 'find' | 'set'> {
+  return store.shape.kind === 'interval' ? context.intervalStore(store, time) : context.windowStore(store, time)
 }
 
 /** The place where a derived table keeps its rows, if it keeps them; the same for windowed and plain tables. */
