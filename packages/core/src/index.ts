@@ -1,4 +1,5 @@
 export { ByteWriter } from './bytes/byte-writer.ts'
+export type { CalendarUnit, Weekday } from './calendar/calendar-units.ts'
 export type { Batch } from './contracts/batch.ts'
 export type {
   Author,
@@ -125,6 +126,8 @@ export type { Window, Windowed } from './dsl/windowed.ts'
 export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
 export {
+  type CalendarOptions,
+  calendar,
   type HoppingOptions,
   hopping,
   type SessionOptions,

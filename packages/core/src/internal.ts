@@ -2,6 +2,7 @@ export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
 export { type Place, placeTasks, type StandbyCopy } from './assignment/place-tasks.ts'
 export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
+export { Calendar } from './calendar/calendar.ts'
 export type {
   CommittedStore,
   StoredEntry,
@@ -88,7 +89,7 @@ export type {
   ToTableNode,
 } from './plan/node.ts'
 export type { StepFlow } from './plan/step-flow.ts'
-export type { FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
+export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,

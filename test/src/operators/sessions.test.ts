@@ -3,13 +3,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   changes,
+  expectWindows,
   finals,
-  finalText,
   histories,
   type Judged,
   judged,
   late,
-  lateText,
   numbers,
   RUNS,
   rowText,
@@ -85,29 +84,14 @@ test(
         const isLate = ({ timestamp, watermark }: Judged) => watermark > timestamp + grace
         const inTime = records.filter((record) => !isLate(record))
         const rows = sessionsOf(inTime, gap)
-        expect(left.rows.get('rows')).toEqual(rows)
-        expect(left.changed).toEqual(rows)
+        expectWindows(left, { rows, late: records.filter(isLate), grace, timeOf })
         expect(left.rows.get('greatest')).toEqual(new Map([...rows].map(([row, ids]) => [row, Math.max(...ids)])))
         const long = [...rows].filter(([, ids]) => ids.length > 2)
         expect(left.rows.get('long')).toEqual(new Map(long))
         expect(left.rows.get('lengths')).toEqual(new Map(long.map(([row, ids]) => [row, ids.length])))
-        const closed = [...rows].filter(([row]) => endOf(row) + grace <= timeOf(keyOf(row)))
-        expect(left.finals).toEqual(closed.map(([row, ids]) => finalText(row, ids.length, endOf(row) - 1)).sort())
-        const lateRecords = records.filter(isLate)
-        expect(left.late).toEqual(
-          lateRecords.map(({ key, value, timestamp }) => lateText(key, value, timestamp)).sort(),
-        )
       }),
       { numRuns: RUNS },
     )
   },
   RUNS * 5000,
 )
-
-function endOf(row: string): number {
-  return Number(row.split(' ')[2])
-}
-
-function keyOf(row: string): string {
-  return row.split(' ')[0] ?? ''
-}

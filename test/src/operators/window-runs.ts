@@ -1,12 +1,13 @@
 import { rmSync } from 'node:fs'
 import { int32, type Job, json, readTopic, string, type Topic, topic, windowed } from '@millrace/core'
 import fc from 'fast-check'
+import { expect } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { Cut, cutLog } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 
 /** The number of random jobs of each kind of windows. MILLRACE_RANDOM_WINDOWS sets another. */
-export const RUNS = Number(process.env['MILLRACE_RANDOM_WINDOWS'] ?? trials(15))
+export const RUNS = Number(process.env['MILLRACE_RANDOM_WINDOWS'] ?? trials(9))
 
 /** The records that all jobs read: numbers, under keys that are in any partition. */
 export const numbers = topic('numbers', { key: string(), value: int32() })
@@ -138,15 +139,43 @@ export async function runHistory(job: Job, history: History, sent: readonly Sent
   }
 }
 
+/** What a windowed aggregate should leave behind, computed without Millrace. */
+export interface Expected {
+  /** By `rowText`: the numbers of the records in a window, sorted. */
+  readonly rows: ReadonlyMap<string, readonly number[]>
+  readonly late: readonly Judged[]
+  readonly grace: number
+  /** See `judged`. */
+  readonly timeOf: (key: string) => number
+}
+
+/** Compares the rows of view `rows`, its changes, the finals that count its records, and its late records. */
+export function expectWindows(left: Left, expected: Expected): void {
+  const { rows, grace, timeOf } = expected
+  expect(left.rows.get('rows')).toEqual(rows)
+  expect(left.changed).toEqual(rows)
+  const closed = [...rows].filter(([row]) => endOf(row) + grace <= timeOf(keyOf(row)))
+  expect(left.finals).toEqual(closed.map(([row, ids]) => finalText(row, ids.length, endOf(row) - 1)).sort())
+  expect(left.late).toEqual(expected.late.map(({ key, value, timestamp }) => lateText(key, value, timestamp)).sort())
+}
+
 export function rowText(key: string, start: number, end: number): string {
   return `${key} ${start} ${end}`
 }
 
-export function finalText(row: string, value: unknown, time: number): string {
+function keyOf(row: string): string {
+  return row.split(' ')[0] ?? ''
+}
+
+function endOf(row: string): number {
+  return Number(row.split(' ')[2])
+}
+
+function finalText(row: string, value: unknown, time: number): string {
   return `${row} ${JSON.stringify(value)} @${time}`
 }
 
-export function lateText(key: string, value: number | null, time: number): string {
+function lateText(key: string, value: number | null, time: number): string {
   return `${key} ${value} @${time}`
 }
 

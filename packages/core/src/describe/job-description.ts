@@ -4,6 +4,7 @@ import type { PlanNode, SourceNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
+import { calendarText } from './calendar-text.ts'
 
 /** A job as plain data: what the terminal, the browser and other programs show about it. */
 export interface JobDescription {
@@ -60,6 +61,8 @@ export interface StoreSummary {
   readonly windowMs?: number
   /** The gap of sessions, ms; absent for other windows. */
   readonly gapMs?: number
+  /** The windows of a calendar, in words: `day in Europe/Zurich`; absent for other windows. */
+  readonly calendar?: string
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -131,6 +134,7 @@ function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): Store
     value: value.name,
     ...(windowMs !== undefined && { windowMs }),
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
+    ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -63,5 +63,6 @@ export function foldInto<K, V, T>(
 /** How the rows of windows are kept. */
 export function tableWindow(windows: WindowSpec): TableWindow {
   const { kind, retentionMs } = windows
-  return { shape: kind === 'session' ? { kind: 'interval' } : { kind: 'window', sizeMs: windows.sizeMs }, retentionMs }
+  const isFixed = kind === 'tumbling' || kind === 'hopping'
+  return { shape: isFixed ? { kind: 'window', sizeMs: windows.sizeMs } : { kind: 'interval' }, retentionMs }
 }

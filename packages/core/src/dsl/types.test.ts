@@ -14,7 +14,7 @@ import { topic } from './topic.ts'
 import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
 import type { Window, Windowed } from './windowed.ts'
 import type { WindowedTable } from './windowed-table.ts'
-import { hopping, sessions, tumbling } from './windows.ts'
+import { calendar, hopping, sessions, tumbling } from './windows.ts'
 
 interface Flight {
   readonly origin: string
@@ -189,6 +189,17 @@ describe('types flow', () => {
     tumbling('1 hour')
     // @ts-expect-error: hopping windows need an advance
     expect(() => hopping('1h')).toThrow()
+  })
+
+  test('into windows of the calendar', () => {
+    const days = source.groupByKey().window(calendar('day', { timeZone: 'Europe/Zurich', grace: '5m' }))
+    expectTypeOf(days.count('a')).toEqualTypeOf<WindowedTable<string, number, Flight>>()
+    // @ts-expect-error: the calendar needs a time zone
+    calendar('day', { grace: '5m' })
+    // @ts-expect-error: not a unit of the calendar
+    calendar('decade', { timeZone: 'UTC' })
+    // @ts-expect-error: not a weekday
+    calendar('week', { timeZone: 'UTC', weekStartsOn: 'Mon' })
   })
 
   test('into sessions, whose totals can be merged', () => {

@@ -1,4 +1,5 @@
-import type { FixedWindows, SessionWindows } from '../plan/window.ts'
+import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
+import type { CalendarWindows, FixedWindows, SessionWindows } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
 /** How long windows take records, and how long they are kept. */
@@ -16,7 +17,7 @@ export interface HoppingOptions extends WindowOptions {
 }
 
 /** How event time is cut into windows. */
-export type Windows = FixedWindows
+export type Windows = FixedWindows | CalendarWindows
 
 /**
  * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC. A size,
@@ -47,6 +48,27 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
     advanceMs: durationMs(options.advance),
     ...waiting(options),
   })
+}
+
+/** Whose calendar it is, how long windows take records, and how long they are kept. */
+export interface CalendarOptions extends WindowOptions {
+  /** The time zone, as in the time zone database: `'Europe/Zurich'`, `'UTC'`. */
+  readonly timeZone: string
+  /** The first day of weeks. Default `'monday'`, as in ISO 8601. */
+  readonly weekStartsOn?: Weekday
+}
+
+/**
+ * Windows of the calendar of a time zone: each day, week, month, quarter or year is one. A day begins at midnight there, and
+ * has 23 or 25 hours when clocks are set. A zone or unit that is not known makes `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(orders).groupByKey().window(calendar('day', { timeZone: 'Europe/Zurich', grace: '5m' })).count('orders-by-day')
+ * ```
+ */
+export function calendar(unit: CalendarUnit, options: CalendarOptions): Windows {
+  const { timeZone, weekStartsOn = 'monday' } = options
+  return Object.freeze({ kind: 'calendar', unit, timeZone, weekStartsOn, ...waiting(options) })
 }
 
 /** When a session ends, how late records may be, and how long sessions are kept. */

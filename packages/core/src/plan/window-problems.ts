@@ -1,6 +1,8 @@
+import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
+import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
 import type { PlanNode } from './node.ts'
-import type { FixedWindows, WindowSpec } from './window.ts'
+import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
 const WINDOWS_PER_RECORD_MAX = 10_000
@@ -26,9 +28,25 @@ const MERGE_MISSING =
   '{ init, add, merge: (a, b) => a + b }'
 
 function lengthProblems(windows: WindowSpec): (string | undefined)[] {
+  if (windows.kind === 'calendar') return calendarProblems(windows)
   if (windows.kind === 'session')
     return [isLength(windows.gapMs) ? undefined : `gap must be more than 0, and ${DURATION}`]
   return [isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`, advanceProblem(windows)]
+}
+
+function calendarProblems({ unit, timeZone, weekStartsOn }: CalendarWindows): (string | undefined)[] {
+  return [
+    CALENDAR_UNITS.includes(unit)
+      ? undefined
+      : `unit ${JSON.stringify(unit)} must be one of ${CALENDAR_UNITS.join(', ')}`,
+    isTimeZone(timeZone)
+      ? undefined
+      : `time zone ${JSON.stringify(timeZone)} is not known here. Use a name of the time zone database, such as ` +
+        '"Europe/Zurich" or "UTC"; a new one may need a newer Node',
+    WEEKDAYS.includes(weekStartsOn)
+      ? undefined
+      : `weekStartsOn ${JSON.stringify(weekStartsOn)} must be one of ${WEEKDAYS.join(', ')}`,
+  ]
 }
 
 function advanceProblem({ kind, sizeMs, advanceMs }: FixedWindows): string | undefined {

@@ -1,5 +1,7 @@
+import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
+
 /** How event time is cut into windows. */
-export type WindowSpec = FixedWindows | SessionWindows
+export type WindowSpec = FixedWindows | SessionWindows | CalendarWindows
 
 /** How long windows take records, and how long they are kept; in ms. */
 interface WindowWait {
@@ -22,4 +24,14 @@ export interface FixedWindows extends WindowWait {
 export interface SessionWindows extends WindowWait {
   readonly kind: 'session'
   readonly gapMs: number
+}
+
+/** Windows of the calendar of a time zone: days of 23 to 25 hours, months of 28 to 31 days. */
+export interface CalendarWindows extends WindowWait {
+  readonly kind: 'calendar'
+  readonly unit: CalendarUnit
+  /** As in the time zone database: `Europe/Zurich`. */
+  readonly timeZone: string
+  /** Only matters for weeks. */
+  readonly weekStartsOn: Weekday
 }

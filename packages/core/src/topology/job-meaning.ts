@@ -1,4 +1,5 @@
 import { type StoreShape, windowMsOf } from '../contracts/store-shape.ts'
+import { calendarText } from '../describe/calendar-text.ts'
 import { dictionary } from '../dictionary.ts'
 import type { PlanNode, StorePlan } from '../plan/node.ts'
 import type { WindowSpec } from '../plan/window.ts'
@@ -38,6 +39,8 @@ export interface StoreMeaning {
   readonly emit: 'changes' | 'final' | null
   /** The gap of sessions; absent for other steps. */
   readonly gapMs?: number
+  /** The windows of a calendar, in words; absent for other steps. */
+  readonly calendar?: string
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -81,6 +84,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     times: window === undefined && reach === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',
     emit: window !== undefined && 'emit' in node ? node.emit : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
+    ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }

@@ -3,7 +3,7 @@ import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
-import { hopping, type Sessions, sessions, tumbling } from '../dsl/windows.ts'
+import { calendar, hopping, type Sessions, sessions, tumbling, type Windows } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
@@ -101,7 +101,7 @@ test.each(refused)('a job that %s is refused', (_what, make, problem) => {
   expect(found[0]).toContain(problem)
 })
 
-const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])[] = [
+const windows: readonly (readonly [string, Windows, string])[] = [
   ['no size', tumbling(0), 'size must be'],
   ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
@@ -109,6 +109,23 @@ const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])
   ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
   ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 windows'],
   ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
+  ['an unknown time zone', calendar('day', { timeZone: 'Europe/Zurch' }), 'time zone "Europe/Zurch" is not known here'],
+  ['no time zone', calendar('day', {} as { timeZone: 'UTC' }), 'time zone undefined is not known here'],
+  [
+    'an unknown unit',
+    calendar('fortnight' as 'week', { timeZone: 'UTC' }),
+    'unit "fortnight" must be one of day, week',
+  ],
+  [
+    'an unknown weekday',
+    calendar('week', { timeZone: 'UTC', weekStartsOn: 'Monday' as 'monday' }),
+    'weekStartsOn "Monday"',
+  ],
+  [
+    'a retention of a day that is shorter',
+    calendar('day', { timeZone: 'UTC', grace: 2, retention: 1 }),
+    'at least the grace',
+  ],
   ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least the grace'],
 ]
 

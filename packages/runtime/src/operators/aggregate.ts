@@ -1,4 +1,5 @@
 import type { AggregateNode, KeyValueStore } from '@millrace/core/internal'
+import { compileCalendarAggregate } from './calendar-aggregate.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
@@ -10,6 +11,7 @@ import { compileWindowAggregate } from './window-aggregate.ts'
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
   const { window } = node
   if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
   if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores
   return () => [new AggregateOperator(foldOf(node, context), context.keyValueStore(store), context.tableAfter(node))]
