@@ -1,4 +1,5 @@
 export { ByteWriter } from './bytes/byte-writer.ts'
+export type { CalendarUnit, Weekday } from './calendar/calendar-units.ts'
 export type { Batch } from './contracts/batch.ts'
 export type {
   Author,
@@ -101,7 +102,7 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { Aggregate, AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
+export type { Aggregate, AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
 export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
@@ -111,6 +112,7 @@ export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/group
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
 export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
+export type { SessionStream } from './dsl/session-stream.ts'
 export {
   type JoinedStream,
   type RecordSerdes,
@@ -127,7 +129,18 @@ export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'
 export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
-export { type HoppingOptions, hopping, tumbling, type WindowOptions, type Windows } from './dsl/windows.ts'
+export {
+  type CalendarOptions,
+  calendar,
+  type HoppingOptions,
+  hopping,
+  type SessionOptions,
+  type Sessions,
+  sessions,
+  tumbling,
+  type WindowOptions,
+  type Windows,
+} from './dsl/windows.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorConsequence } from './errors/codes.ts'
 export {
   type ErrorDetails,

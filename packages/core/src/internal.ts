@@ -2,6 +2,7 @@ export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
 export { type Place, placeTasks, type StandbyCopy } from './assignment/place-tasks.ts'
 export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
+export { Calendar } from './calendar/calendar.ts'
 export type {
   CommittedStore,
   StoredEntry,
@@ -79,6 +80,7 @@ export type {
   LateNode,
   MapNode,
   MapValuesNode,
+  Merge,
   MergeNode,
   PeekNode,
   PipeNode,
@@ -102,7 +104,7 @@ export type {
 } from './plan/node.ts'
 export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
-export type { WindowSpec } from './plan/window.ts'
+export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,

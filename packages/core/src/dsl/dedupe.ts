@@ -1,7 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { DedupeNode, RecordContext } from '../plan/node.ts'
 import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
-import { lateNode, recordStep, storeStep } from '../plan/step-parts.ts'
+import { lateNode, storeStep } from '../plan/step-parts.ts'
 import { json } from '../serdes/json.ts'
 import { int64 } from '../serdes/numbers.ts'
 import { copartitioned } from './copartitioned.ts'
@@ -41,7 +41,7 @@ export function dedupe<K, V>(name: string, records: Stream<K, V>, options: Dedup
   const graceMs = options.grace === undefined ? withinMs : durationMs(options.grace)
   const key = planSerde(plan.key)
   // A record in time may be as late as the grace, and a repeat of one that is `within` before it.
-  const windows = { sizeMs: withinMs, retentionMs: withinMs + graceMs }
+  const windows = { shape: { kind: 'window' as const, sizeMs: withinMs }, retentionMs: withinMs + graceMs }
   const store = storePlan(name, id === undefined ? key : identified(key), int64(), windows, false)
   const flow = { ...PASSES_ALL, readsKey: true, readsValue: id !== undefined && seenBy(id).readsValue }
   const parts = storeStep('dedupe', plan.node, store, flow)

@@ -2,15 +2,15 @@ import type { Serde } from '../contracts/serde.ts'
 import { type FoldParts, isFold, partsOf } from '../folds/fold.ts'
 import { resultsOfTotals, totalsOf } from '../folds/folded.ts'
 import { several } from '../folds/several.ts'
-import type { Add, AggregateNode, RecordContext, StorePlan } from '../plan/node.ts'
+import type { Add, AggregateNode, Merge, RecordContext, StorePlan } from '../plan/node.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import type { WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { Aggregate, AggregateOptions } from './aggregate-options.ts'
+import type { Aggregate, AggregateOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
-import { planSerde, type StreamPlan } from './plan-value.ts'
+import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
-import type { Windows } from './windows.ts'
 
 /** How records become totals that are shown as `T`. All aggregates are one of these. */
 export interface Totals<T> {
@@ -18,6 +18,8 @@ export interface Totals<T> {
   readonly step: 'count' | 'reduce' | 'aggregate'
   readonly init: (() => unknown) | undefined
   readonly add: Add
+  /** Undefined if none was given. */
+  readonly merge: Merge | undefined
   /** How what is shown is written. */
   readonly value: Serde<T> | undefined
   /** Set if they are those of ready-made folds. */
@@ -25,7 +27,8 @@ export interface Totals<T> {
 }
 
 export function countTotals(): Totals<number> {
-  return { step: 'count', init: () => 0, add: (total: number) => total + 1, value: int64() }
+  const merge = (a: number, b: number) => a + b
+  return { step: 'count', init: () => 0, add: (total: number) => total + 1, merge, value: int64() }
 }
 
 export function reduceTotals<K, V>(
@@ -34,11 +37,16 @@ export function reduceTotals<K, V>(
 ): Totals<V> {
   const add = (total: V | undefined, next: V, key: K, context: RecordContext) =>
     total === undefined ? next : fn(total, next, key, context)
-  return { step: 'reduce', init: undefined, add, value }
+  return { step: 'reduce', init: undefined, add, merge: fn, value }
 }
 
-function optionsTotals<K, V, T>({ init, add, value }: AggregateOptions<K, V, T>): Totals<T> {
-  return { step: 'aggregate', init, add, value }
+function optionsTotals<K, V, T>({
+  init,
+  add,
+  merge,
+  value,
+}: AggregateOptions<K, V, T> & Partial<TotalsOfTwoSessionsNeedMerge<K, T>>): Totals<T> {
+  return { step: 'aggregate', init, add, merge, value }
 }
 
 /** The totals of ready-made folds, one or several, or of the callbacks of options. */
@@ -53,8 +61,8 @@ export function isOptions<K, V, T>(how: Aggregate<K, V, T>): how is AggregateOpt
 }
 
 function readyTotals<K, V, T>(parts: FoldParts<K, V, T>): Totals<T> {
-  const { init, add } = parts
-  return { step: 'aggregate', init, add, value: undefined, ready: parts }
+  const { init, add, merge } = parts
+  return { step: 'aggregate', init, add, merge, value: undefined, ready: parts }
 }
 
 /** The node that folds a stream into a store of that name. */
@@ -62,12 +70,12 @@ export function foldInto<K, V, T>(
   plan: StreamPlan<K, V>,
   name: string,
   totals: Totals<T>,
-  window: Windows | undefined,
+  window: WindowSpec | undefined,
   emit: AggregateNode['emit'],
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
-  const { step, init, add, ready } = totals
-  const store = totalsStore(name, planSerde(key), totals, window)
+  const { step, init, add, merge, ready } = totals
+  const store = totalsStore(name, planSerde(key), totals, window && tableWindow(window))
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
   const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
@@ -77,12 +85,25 @@ export function foldInto<K, V, T>(
     window,
     init,
     add,
+    merge,
     fold: ready,
     emit,
   })
 }
 
-function totalsStore<T>(name: string, key: Serde<never>, totals: Totals<T>, window: Windows | undefined): StorePlan {
+/** How the rows of windows are kept. */
+export function tableWindow(windows: WindowSpec): TableWindow {
+  const { kind, retentionMs } = windows
+  const isFixed = kind === 'tumbling' || kind === 'hopping'
+  return { shape: isFixed ? { kind: 'window', sizeMs: windows.sizeMs } : { kind: 'interval' }, retentionMs }
+}
+
+function totalsStore<T>(
+  name: string,
+  key: Serde<never>,
+  totals: Totals<T>,
+  window: TableWindow | undefined,
+): StorePlan {
   const { value, ready } = totals
   if (ready === undefined) return storePlan(name, key, value, window, true)
   const store = storePlan(name, key, totalsOf(ready), window, true)

@@ -2,9 +2,10 @@ import type { RecordContext } from '../plan/node.ts'
 import type { Aggregate } from './aggregate-options.ts'
 import { aggregateTotals, countTotals, foldInto, reduceTotals, type Totals } from './fold.ts'
 import { PLAN, type StreamPlan } from './plan-value.ts'
+import { SessionStream } from './session-stream.ts'
 import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
-import type { Windows } from './windows.ts'
+import type { Sessions, Windows } from './windows.ts'
 
 /** Records grouped by key. Every result is kept under a name: that of its store, its view and its part of the changelog. */
 export class GroupedStream<K, V> {
@@ -66,10 +67,15 @@ export class GroupedStream<K, V> {
    *
    * ```ts
    * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('departures-by-hour')
+   * stream(clicks).groupByKey().window(sessions({ gap: '30m', grace: '1m' })).count('clicks-by-visit')
    * ```
    */
-  window(windows: Windows): WindowedStream<K, V> {
-    return new WindowedStream(this.#plan, windows, this.#toStream)
+  window(sessions: Sessions): SessionStream<K, V>
+  window(windows: Windows): WindowedStream<K, V>
+  window(windows: Sessions | Windows): SessionStream<K, V> | WindowedStream<K, V> {
+    return windows.kind === 'session'
+      ? new SessionStream(this.#plan, windows, this.#toStream)
+      : new WindowedStream(this.#plan, windows, this.#toStream)
   }
 
   #fold<T>(name: string, totals: Totals<T>): Table<K, T> {

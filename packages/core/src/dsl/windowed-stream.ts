@@ -3,7 +3,7 @@ import type { Aggregate, AggregateOptions, EmitOptions } from './aggregate-optio
 import { aggregateTotals, countTotals, foldInto, isOptions, reduceTotals, type Totals } from './fold.ts'
 import type { StreamPlan } from './plan-value.ts'
 import type { ToStream } from './table.ts'
-import { WindowedTable } from './windowed-table.ts'
+import { tableOfWindows, type WindowedTable } from './windowed-table.ts'
 import type { Windows } from './windows.ts'
 
 /** Records grouped by key and window. Every result is kept under a name, as with a `GroupedStream`. */
@@ -70,11 +70,6 @@ export class WindowedStream<K, V> {
 
   #fold<T>(name: string, totals: Totals<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
     const node = foldInto(this.#plan, name, totals, this.#windows, emit)
-    const { key, value } = this.#plan
-    return new WindowedTable(
-      { kind: 'table', node, rowKey: node.stores[0].key, value: totals.value, window: this.#windows },
-      { node, key, value },
-      this.#toStream,
-    )
+    return tableOfWindows(this.#plan, node, totals.value, this.#toStream)
   }
 }

@@ -29,6 +29,9 @@ export type Callback<R = unknown> = (value: never, key: never, context: RecordCo
 /** Adds a record to a total. The total is undefined if there is none yet and `init` is absent. */
 export type Add = (total: never, value: never, key: never, context: RecordContext) => unknown
 
+/** Makes one total of two: that of the earlier records comes first. */
+export type Merge = (a: never, b: never, key: never, context: RecordContext) => unknown
+
 /** A topic as a plan value. */
 export interface TopicPlan {
   readonly name: string
@@ -209,6 +212,8 @@ export interface AggregateNode extends UnaryStep {
   /** The total before the first record; undefined: `add` gets undefined. */
   readonly init: (() => unknown) | undefined
   readonly add: Add
+  /** Undefined if totals are never merged. */
+  readonly merge: Merge | undefined
   /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
   readonly emit: 'changes' | 'final'
   /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
@@ -340,8 +345,8 @@ export interface TableJoinNode extends Step {
 export interface JoinSide {
   readonly key: Serde<never>
   readonly value: Serde<never>
-  /** The size of its windows, ms; undefined if it has none. */
-  readonly windowMs: number | undefined
+  /** How its windows are kept; undefined if it has none. */
+  readonly windows: StoreShape | undefined
 }
 
 /** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */

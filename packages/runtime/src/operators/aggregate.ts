@@ -1,14 +1,19 @@
 import type { AggregateNode, KeyValueStore } from '@millrace/core/internal'
+import { compileCalendarAggregate } from './calendar-aggregate.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { compileSessionAggregate } from './session-aggregate.ts'
 import { shownTo } from './shown-results.ts'
 import type { CompileStep } from './step-context.ts'
 import { compileWindowAggregate } from './window-aggregate.ts'
 
 /** An aggregate by key, or by key and window. */
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
-  if (node.window !== undefined) return compileWindowAggregate(node, node.window, context)
+  const { window } = node
+  if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
+  if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores
   return () => {
     const next = shownTo(node.fold, context.tableAfter(node))
