@@ -59,6 +59,7 @@ export type {
   BranchNode,
   Callback,
   Carried,
+  CellPlan,
   ChangesNode,
   DynamicTopic,
   FilterNode,
@@ -74,9 +75,12 @@ export type {
   PipeNode,
   PlanNode,
   PlanNodes,
+  ProcessNode,
   RepartitionNode,
+  SideOutputNode,
   SinkNode,
   SourceNode,
+  StateViewNode,
   StepNode,
   StorePlan,
   StreamJoinNode,
@@ -98,6 +102,8 @@ export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export { isKeyless } from './serdes/no-key.ts'
+export type { Pair } from './serdes/pair.ts'
+export type { TimedValue } from './serdes/timed-list.ts'
 export { strictUtf8 } from './serdes/utf8.ts'
 export { settleAll } from './settle-all.ts'
 export { storeKeyName } from './store-key-name.ts'

@@ -182,6 +182,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
   'core/INT32_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },
+  'core/LIST_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/process-problems.test.ts`] },
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
   'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },

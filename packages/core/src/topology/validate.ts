@@ -2,6 +2,8 @@ import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
+import { processProblems } from '../plan/process-problems.ts'
+import { viewedStore } from '../plan/step-parts.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
 import { jobVersion, versionedName } from '../versioned-name.ts'
@@ -36,6 +38,7 @@ export function checkJob(
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(joinProblems),
+    ...draft.steps.flatMap(processProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])
@@ -101,7 +104,7 @@ function outputProblems({ outputs }: Draft): string[] {
     if (output === undefined) {
       return [`Output ${index + 1} is neither a table nor a stream that ends in .to(topic). Only these can be outputs`]
     }
-    if (output.kind === 'sink' || output.stores.length > 0) return []
+    if (output.kind === 'sink' || viewedStore(output) !== undefined) return []
     const example = `${output.word}(…, { name: 'my-view' })`
     return [`Step ${output.label} is an output, but it does not keep its rows. Give it a name, as in ${example}`]
   })

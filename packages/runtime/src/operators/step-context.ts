@@ -4,6 +4,7 @@ import type {
   IntervalStore,
   KeyValueStore,
   RepartitionNode,
+  SortedStore,
   StepNode,
   StorePlan,
   WindowStore,
@@ -11,6 +12,7 @@ import type {
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
 import type { IdentityHeader } from '../task/record-identity.ts'
+import type { StepClock } from '../task/step-clock.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { UnitRunner } from '../task/unit-runner.ts'
@@ -37,6 +39,7 @@ export interface StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
 
@@ -47,6 +50,7 @@ export interface StepContext {
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
+  sortedStore(store: StorePlan): SortedStore<unknown, unknown, unknown>
   /** A store whose windows expire by a time, if its plan states a retention. To be requested once only. */
   windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
   /** As `windowStore`, of intervals. */
@@ -69,6 +73,8 @@ export interface StepContext {
   streamAfter(node: StepNode): StreamOperator
   /** As `streamAfter`, for records that come too late to a port (default: the first); undefined if no step takes them. */
   lateAfter(node: StepNode, port?: number): StreamOperator | undefined
+  /** As `streamAfter`, for the records that a step emits to a side output. */
+  sideAfter(node: StepNode, output: string): StreamOperator
   /** As `streamAfter`, for a table's changes; undefined if no step takes them, so that none are made. */
   tableAfter(node: StepNode): TableOperator | undefined
 }

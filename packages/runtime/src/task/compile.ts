@@ -6,6 +6,7 @@ import type {
   KeyValueStore,
   PlanNode,
   RepartitionNode,
+  SortedStore,
   StepNode,
   StorePlan,
   Subtopology,
@@ -26,6 +27,7 @@ import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import type { IdentityHeader } from './record-identity.ts'
+import type { StepClock } from './step-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskTimes } from './times.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -43,6 +45,7 @@ export interface Wiring {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   /** By topic name: the writers of all partitions of every topic that the plan names. */
   readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>
@@ -81,6 +84,7 @@ class Compilation implements StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
   readonly driven: ClockedOperator[] = []
@@ -91,11 +95,12 @@ class Compilation implements StepContext {
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
-    const { record, counts, unit, units, identity, block, subtopology } = wiring
+    const { record, counts, unit, units, clock, identity, block, subtopology } = wiring
     this.record = record
     this.counts = counts
     this.unit = unit
     this.units = units
+    this.clock = clock
     this.identity = identity
     this.block = block
     this.#wiring = wiring
@@ -121,6 +126,10 @@ class Compilation implements StepContext {
 
   keyValueStore({ name }: StorePlan): KeyValueStore<unknown, unknown> {
     return this.#wiring.state.keyValueStore(name)
+  }
+
+  sortedStore({ name }: StorePlan): SortedStore<unknown, unknown, unknown> {
+    return this.#wiring.state.sortedStore(name)
   }
 
   windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {
@@ -165,6 +174,13 @@ class Compilation implements StepContext {
   lateAfter(node: StepNode, port = 0): StreamOperator | undefined {
     return this.#streamInto(
       this.#behind(node, 'late').filter((edge) => edge.node.kind === 'late' && edge.node.port === port),
+    )
+  }
+
+  sideAfter(node: StepNode, output: string): StreamOperator {
+    const edges = this.#behind(node, 'side')
+    return (
+      this.#streamInto(edges.filter((edge) => edge.node.kind === 'sideOutput' && edge.node.name === output)) ?? DISCARD
     )
   }
 

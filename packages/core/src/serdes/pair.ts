@@ -1,0 +1,81 @@
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { makeSortable, unmakeSortable } from '../bytes/sortable.ts'
+import type { Serde } from '../contracts/serde.ts'
+import { describeValue } from './describe-value.ts'
+
+/** Two keys as one. */
+export type Pair<A, B> = readonly [A, B]
+
+/** Keys of two parts. They sort by the first part, then by the second. */
+export function pair<A, B>(first: Serde<A>, second: Serde<B>): Serde<Pair<A, B>> {
+  return new PairSerde(first, second)
+}
+
+/**
+ * The first part, made sortable and escaped (0x00 becomes 0x00 0xFF), then 0x00 0x01, which is less than any continuation, then the
+ * second part, made sortable.
+ */
+class PairSerde<A, B> implements Serde<Pair<A, B>> {
+  readonly name: string
+  readonly order
+  readonly primitive = false
+  readonly #first: Serde<A>
+  readonly #second: Serde<B>
+  readonly #scratch = new ByteWriter(64)
+
+  constructor(first: Serde<A>, second: Serde<B>) {
+    this.name = `pair(${first.name},${second.name})`
+    this.order = first.order === 'none' || second.order === 'none' ? ('none' as const) : ('bytes' as const)
+    this.#first = first
+    this.#second = second
+  }
+
+  encode([first, second]: Pair<A, B>, out: ByteWriter): void {
+    const scratch = this.#scratch
+    scratch.clear()
+    this.#first.encode(first, scratch)
+    const { buffer: bytes, position: length } = scratch
+    makeSortable(this.#first.order, bytes, 0, length)
+    out.reserve(2 * length + 2)
+    const { buffer } = out
+    let to = out.position
+    for (let at = 0; at < length; at++) {
+      const byte = bytes[at] ?? 0
+      buffer[to++] = byte
+      if (byte === 0) buffer[to++] = 0xff
+    }
+    buffer[to++] = 0
+    buffer[to++] = 1
+    out.position = to
+    this.#second.encode(second, out)
+    makeSortable(this.#second.order, out.buffer, to, out.position)
+  }
+
+  decode(bytes: Buffer, start: number, end: number): Pair<A, B> {
+    const scratch = this.#scratch
+    scratch.clear()
+    scratch.reserve(end - start)
+    let at = start
+    for (; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === 0 && bytes[++at] !== 0xff) break
+      scratch.buffer[scratch.position++] = byte
+    }
+    if (at >= end || bytes[at] !== 1) throw new Error('the bytes are not a pair')
+    unmakeSortable(this.#first.order, scratch.buffer, 0, scratch.position)
+    const first = this.#first.decode(scratch.buffer, 0, scratch.position)
+    scratch.clear()
+    scratch.bytes(bytes, at + 1, end)
+    unmakeSortable(this.#second.order, scratch.buffer, 0, scratch.position)
+    return [first, this.#second.decode(scratch.buffer, 0, scratch.position)]
+  }
+
+  toJson([first, second]: Pair<A, B>): unknown {
+    return [this.#first.toJson(first), this.#second.toJson(second)]
+  }
+
+  fromJson(json: unknown): Pair<A, B> {
+    if (!Array.isArray(json) || json.length !== 2) throw new Error(`a pair is needed, not ${describeValue(json)}`)
+    return [this.#first.fromJson(json[0]), this.#second.fromJson(json[1])]
+  }
+}
