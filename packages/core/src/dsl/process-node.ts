@@ -7,7 +7,7 @@ import { int64 } from '../serdes/numbers.ts'
 import { pair } from '../serdes/pair.ts'
 import { string } from '../serdes/string.ts'
 import { timedList } from '../serdes/timed-list.ts'
-import { TIMER_TIME } from '../serdes/timer-time.ts'
+import { SET_TIMER, TIMER_TIME } from '../serdes/timer-time.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
@@ -71,11 +71,11 @@ function cellPlan(step: string, cell: string, key: Serde<never>, declared: State
   return { name: cell, kind, store, value, max, ttlMs, expiry }
 }
 
-/** By key and name: when each timer fires. Its value is the time of the call that set it. */
+/** By key and name, in the order in which they are to be looked at. */
 function timersPlan(step: string, key: Serde<never>): StorePlan {
   const shape: StoreShape = { kind: 'sorted', order: planSerde(TIMER_TIME) }
   const byName = planSerde(pair(anyOf(key), string()))
-  return { ...cellStore(`${step}.timers`, byName, planSerde(int64()), shape), timed: false }
+  return { ...cellStore(`${step}.timers`, byName, planSerde(SET_TIMER), shape), timed: false }
 }
 
 /** Each value has the time of its last write, by which it is gone one day. */

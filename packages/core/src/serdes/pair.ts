@@ -31,24 +31,16 @@ class PairSerde<A, B> implements Serde<Pair<A, B>> {
   }
 
   encode([first, second]: Pair<A, B>, out: ByteWriter): void {
-    const scratch = this.#scratch
-    scratch.clear()
-    this.#first.encode(first, scratch)
-    const { buffer: bytes, position: length } = scratch
-    makeSortable(this.#first.order, bytes, 0, length)
-    out.reserve(2 * length + 2)
-    const { buffer } = out
-    let to = out.position
-    for (let at = 0; at < length; at++) {
-      const byte = bytes[at] ?? 0
-      buffer[to++] = byte
-      if (byte === 0) buffer[to++] = 0xff
-    }
-    buffer[to++] = 0
-    buffer[to++] = 1
-    out.position = to
+    const start = out.position
+    this.#first.encode(first, out)
+    makeSortable(this.#first.order, out.buffer, start, out.position)
+    escapeZeros(out, start)
+    out.reserve(2)
+    out.buffer[out.position++] = 0
+    out.buffer[out.position++] = 1
+    const from = out.position
     this.#second.encode(second, out)
-    makeSortable(this.#second.order, out.buffer, to, out.position)
+    makeSortable(this.#second.order, out.buffer, from, out.position)
   }
 
   decode(bytes: Buffer, start: number, end: number): Pair<A, B> {
@@ -78,4 +70,21 @@ class PairSerde<A, B> implements Serde<Pair<A, B>> {
     if (!Array.isArray(json) || json.length !== 2) throw new Error(`a pair is needed, not ${describeValue(json)}`)
     return [this.#first.fromJson(json[0]), this.#second.fromJson(json[1])]
   }
+}
+
+/** Gives each zero byte from `start` on the byte that follows it. */
+function escapeZeros(out: ByteWriter, start: number): void {
+  let zeros = 0
+  for (let at = start; at < out.position; at++) if (out.buffer[at] === 0) zeros++
+  if (zeros === 0) return
+  out.reserve(zeros)
+  const { buffer } = out
+  // From the end, so that no byte is overwritten before it is moved.
+  let to = out.position + zeros
+  for (let from = out.position - 1; from >= start; from--) {
+    const byte = buffer[from] ?? 0
+    if (byte === 0) buffer[--to] = 0xff
+    buffer[--to] = byte
+  }
+  out.position += zeros
 }

@@ -8,7 +8,7 @@ import { float64, int32, int64 } from './numbers.ts'
 import { pair } from './pair.ts'
 import { string } from './string.ts'
 import { timedList } from './timed-list.ts'
-import { TIMER_TIME } from './timer-time.ts'
+import { SET_TIMER, TIMER_TIME } from './timer-time.ts'
 
 function bytesOf<T>(serde: Serde<T>, value: T): Buffer {
   const out = new ByteWriter()
@@ -92,6 +92,13 @@ describe('the times of timers', () => {
     }
     const bytes = times.map((time) => bytesOf(TIMER_TIME, time))
     expect(bytes.toSorted((a, b) => a.compare(b))).toEqual(bytes)
+  })
+
+  test('have beside them when they were set', () => {
+    expect(back(SET_TIMER, { at: 2 ** 40, setAt: 7 })).toEqual({ at: 2 ** 40, setAt: 7 })
+    expect(SET_TIMER.fromJson(SET_TIMER.toJson({ at: 1, setAt: 2 }))).toEqual({ at: 1, setAt: 2 })
+    expect(() => SET_TIMER.decode(Buffer.alloc(15), 0, 15)).toThrow('not a timer')
+    expect(() => SET_TIMER.fromJson({ at: 1 })).toThrow('{ at, setAt } is needed')
   })
 
   test('refuse other bytes and JSON', () => {

@@ -29,4 +29,31 @@ export const TIMER_TIME: Serde<TimerTime> = {
   },
 }
 
+/** A timer that is set: for which time, and at which event time that was done, ms. Two times of 8 bytes. */
+export interface SetTimer {
+  readonly at: number
+  readonly setAt: number
+}
+
+export const SET_TIMER: Serde<SetTimer> = {
+  name: 'set-timer',
+  order: 'none',
+  primitive: false,
+  encode({ at, setAt }, out) {
+    writeTime(out, at)
+    writeTime(out, setAt)
+  },
+  decode(bytes, start, end) {
+    if (end - start !== 2 * TIME_BYTES) throw new Error('the bytes are not a timer')
+    return { at: readTime(bytes, start), setAt: readTime(bytes, start + TIME_BYTES) }
+  },
+  toJson: ({ at, setAt }) => ({ at, setAt }),
+  fromJson(json) {
+    if (typeof json === 'object' && json !== null && 'at' in json && 'setAt' in json) {
+      return { at: int64().fromJson(json.at), setAt: int64().fromJson(json.setAt) }
+    }
+    throw new Error(`{ at, setAt } is needed, not ${describeValue(json)}`)
+  },
+}
+
 const CLOCKS = ['event', 'wall'] as const

@@ -134,7 +134,7 @@ export class NamedTimer implements KeyTimer {
 
   get armed(): TimerTime | undefined {
     this.#call.require()
-    return this.#timers.find(this.#call.key, this.#name).value?.order
+    return this.#timers.armed(this.#call.key, this.#name)
   }
 
   #set(clock: 'event' | 'wall', at: number): void {

@@ -1,10 +1,13 @@
 import type { TimerTime } from '@millrace/core'
-import type { Entry, Pair, Sorted, SortedStore } from '@millrace/core/internal'
+import type { Entry, Pair, SetTimer, Sorted, SortedStore } from '@millrace/core/internal'
 import type { KeyText } from './key-text.ts'
 
-/** A timer in its store, by key and name. Its value is the event time of the call that set it. */
-export type TimerEntry = Entry<Pair<unknown, string>, Sorted<number, TimerTime>>
-export type TimerStore = SortedStore<Pair<unknown, string>, number, TimerTime>
+/**
+ * A timer in its store, by key and name. Its order is when to look at it: at its time, or earlier, if it was moved to a later
+ * time. So a timer that is moved all the time changes its place once in a while.
+ */
+export type TimerEntry = Entry<Pair<unknown, string>, Sorted<SetTimer, TimerTime>>
+export type TimerStore = SortedStore<Pair<unknown, string>, SetTimer, TimerTime>
 
 /**
  * How far the timers of one clock have fired, for the checkpoint: up to the timer of this time and place. Timers that were set
@@ -20,15 +23,18 @@ export interface FiredTimers {
 }
 
 /** A timer that fires now. */
-export interface DueTimer {
+export interface DueTimer extends SetTimer {
   readonly entry: TimerEntry
+}
+
+/** Where a timer is; it may have left the place since. */
+interface Placed {
+  readonly key: Pair<unknown, string>
   readonly at: number
 }
 
 /** A timer that was set for a place that the queue has passed. */
-interface EarlyTimer {
-  readonly key: Pair<unknown, string>
-  readonly at: number
+interface EarlyTimer extends Placed {
   readonly place: string
 }
 
@@ -43,6 +49,8 @@ export class TimerQueue {
   /** No timer that is not early fires before this. */
   #nextAt = Number.NEGATIVE_INFINITY
   #walk: Iterator<TimerEntry> | undefined
+  /** What the walk has reached, if that is not due yet. */
+  #ahead: Placed | undefined
   #early: EarlyTimer[] = []
   #firedAt = Number.NEGATIVE_INFINITY
   #firedPlace = ''
@@ -66,47 +74,51 @@ export class TimerQueue {
     return this.#firedAt
   }
 
-  /** A timer of this clock was set. */
-  set(entry: TimerEntry, at: number): void {
-    if (at > this.#firedAt) {
-      this.#nextAt = Math.min(this.#nextAt, at)
-      return
-    }
-    const place = this.#texts.of(entry.key)
-    if (at === this.#firedAt && place > this.#firedPlace) {
-      this.#nextAt = Math.min(this.#nextAt, at)
-      return
-    }
-    this.#early.push({ key: entry.key, at, place })
+  /** Sets a timer for a time, or moves it there. `setAt`: the event time of the call. */
+  set(entry: TimerEntry, at: number, setAt: number): void {
+    const { order } = entry.value ?? {}
+    const value = { at, setAt }
+    if (order !== undefined && order.clock === this.#clock && order.at <= at) this.#store.set(entry, { value, order })
+    else this.#place(entry, value)
+  }
+
+  /** Puts a timer in the place of its time. */
+  #place(entry: TimerEntry, value: SetTimer): void {
+    const { at } = value
+    this.#store.set(entry, { value, order: { clock: this.#clock, at } })
+    if (!this.#takeEarly({ key: entry.key, at })) this.#expect(at)
+  }
+
+  /** Keeps a place in mind that the queue has passed; false for any other. */
+  #takeEarly({ key, at }: Placed): boolean {
+    if (at > this.#firedAt) return false
+    const place = this.#texts.of(key)
+    if (at === this.#firedAt && place > this.#firedPlace) return false
+    this.#early.push({ key, at, place })
     this.#early.sort((a, b) => a.at - b.at || (a.place < b.place ? -1 : 1))
+    return true
   }
 
   /** The first timer that is due at a time; undefined if none is. */
   take(now: number): DueTimer | undefined {
-    for (let early = this.#early[0]; early !== undefined; early = this.#early[0]) {
-      if (early.at > now) return undefined
-      this.#early.shift()
-      // It may have left memory since it was set.
-      const entry = this.#store.find(early.key)
-      if (this.#isSet(entry, early.at)) return { entry, at: early.at }
-    }
-    const clock = this.#clock
-    this.#walk ??= this.#store
-      .inOrder({ from: { clock, at: Math.max(this.#nextAt, Number.MIN_SAFE_INTEGER) } })
-      [Symbol.iterator]()
     for (;;) {
-      const { value: entry, done } = this.#walk.next()
-      if (done === true || entry.value?.order.clock !== clock) {
-        this.#nextAt = Number.POSITIVE_INFINITY
-        break
-      }
-      const { at } = entry.value.order
-      this.#nextAt = at
-      if (at > now) break
-      return { entry, at }
+      const place = this.#takePlace(now)
+      if (place === undefined) return undefined
+      const due = this.#look(place)
+      if (due !== undefined) return due
     }
-    this.#walk = undefined
-    return undefined
+  }
+
+  /** The first place that is due; early timers are before all others. */
+  #takePlace(now: number): Placed | undefined {
+    const [early] = this.#early
+    if (early !== undefined) return early.at > now ? undefined : this.#early.shift()
+    if (this.#nextAt > now) return undefined
+    const ahead = this.#ahead ?? this.#next()
+    this.#nextAt = ahead?.at ?? Number.POSITIVE_INFINITY
+    const isDue = this.#nextAt <= now
+    this.#ahead = isDue ? undefined : ahead
+    return isDue ? ahead : undefined
   }
 
   /** A timer that `take` returned fires; it is not set any more. Whether it had fired, according to what was saved once. */
@@ -137,11 +149,42 @@ export class TimerQueue {
     this.#walk = undefined
     this.#early = []
     this.#nextAt = Number.NEGATIVE_INFINITY
-    this.take(Number.NEGATIVE_INFINITY)
+    let ahead = this.#next()
+    while (ahead !== undefined && this.#takeEarly(ahead)) ahead = this.#next()
+    this.#ahead = ahead
+    this.#nextAt = ahead?.at ?? Number.POSITIVE_INFINITY
   }
 
-  #isSet({ value }: TimerEntry, at: number): boolean {
-    return value !== undefined && value.order.clock === this.#clock && value.order.at === at
+  /** A timer was put in a place that the walk has not passed, unless it has looked ahead. */
+  #expect(at: number): void {
+    if (at > this.#nextAt) return
+    this.#nextAt = at
+    if (this.#ahead === undefined) return
+    this.#ahead = undefined
+    this.#walk = undefined
+  }
+
+  /** The next place of the walk; the walk ends with the timers of this clock. */
+  #next(): Placed | undefined {
+    const clock = this.#clock
+    const from = { clock, at: Math.max(this.#nextAt, Number.MIN_SAFE_INTEGER) }
+    this.#walk ??= this.#store.inOrder({ from })[Symbol.iterator]()
+    const { value: entry, done } = this.#walk.next()
+    if (done !== true && entry.value?.order.clock === clock) return { key: entry.key, at: entry.value.order.at }
+    this.#walk = undefined
+    return undefined
+  }
+
+  /** The timer of a place, if that is the place of its time; if the timer was moved, it is put there. */
+  #look({ key, at }: Placed): DueTimer | undefined {
+    // It may have left memory since its place was found.
+    const entry = this.#store.find(key)
+    if (entry.value === undefined) return undefined
+    const { value, order } = entry.value
+    if (order.clock !== this.#clock || order.at !== at) return undefined
+    if (value.at === at) return { entry, ...value }
+    this.#place(entry, value)
+    return undefined
   }
 
   /** Whether the timer that fires now is one of those that had fired. */

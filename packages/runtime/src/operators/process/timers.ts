@@ -1,5 +1,4 @@
-import type { Serde } from '@millrace/core'
-import { string } from '@millrace/core'
+import { type Serde, string, type TimerTime } from '@millrace/core'
 import type { ProcessNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { EventTime, PendingResults } from '../../task/event-time.ts'
@@ -103,16 +102,16 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
     this.#next = { event: { ...from, finals: this.#event }, wall: { ...from, finals: this.#wall } }
   }
 
-  find(key: unknown, name: string) {
-    return this.#store.find([key, name])
+  /** When a timer fires; undefined if it is not set. */
+  armed(key: unknown, name: string): TimerTime | undefined {
+    const { value } = this.#store.find([key, name])
+    return value && { clock: value.order.clock, at: value.value.at }
   }
 
   /** Sets or moves a timer. `setAt`: the event time of the call. */
   set(key: unknown, name: string, clock: 'event' | 'wall', at: number, setAt: number): void {
-    const entry = this.#store.find([key, name])
-    this.#store.set(entry, { value: setAt, order: { clock, at } })
     const queue = clock === 'event' ? this.#event : this.#wall
-    queue.set(entry, at)
+    queue.set(this.#store.find([key, name]), at, setAt)
     if (at <= (clock === 'event' ? this.time.watermark : this.#clock.wallMs)) this.#clock.rung = true
   }
 
@@ -149,14 +148,12 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   }
 
   #fireEvent(due: DueTimer): void {
-    const setAt = due.entry.value?.value ?? due.at
-    const watermark = Math.max(due.at, setAt)
-    this.#fire(this.#event, due, due.at, watermark, undefined)
+    this.#fire(this.#event, due, due.at, Math.max(due.at, due.setAt), undefined)
   }
 
   /** It has the event time that the step has reached, or that of the call which set it if that is later. */
   #fireWall(due: DueTimer, wallMs: number): void {
-    const timestamp = Math.max(due.entry.value?.value ?? 0, this.time.watermark)
+    const timestamp = Math.max(due.setAt, this.time.watermark)
     this.#fire(this.#wall, due, timestamp, timestamp, wallMs)
   }
 
