@@ -112,9 +112,38 @@ export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/group
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
 export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
+export type {
+  Emitted,
+  Emitter,
+  KeyTimer,
+  ProcessContext,
+  ProcessOptions,
+  ProcessRecordContext,
+  ProcessTimerContext,
+  SideOutputs,
+  TimerTime,
+} from './dsl/process-options.ts'
+export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
 export type { SessionStream } from './dsl/session-stream.ts'
 export {
+  type CellOptions,
+  type ListCell,
+  type ListCellOptions,
+  type ListState,
+  listState,
+  type MapCell,
+  type MapState,
+  mapState,
+  type StateCell,
+  type StateCells,
+  type StateHandle,
+  type ValueCell,
+  type ValueState,
+  valueState,
+} from './dsl/state-cells.ts'
+export {
   type JoinedStream,
+  type ProcessedStream,
   type RecordSerdes,
   type RepartitionOptions,
   type Stream,

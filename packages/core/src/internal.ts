@@ -63,6 +63,7 @@ export type {
   BranchNode,
   Callback,
   Carried,
+  CellPlan,
   ChangesNode,
   CogroupNode,
   DedupeNode,
@@ -86,9 +87,12 @@ export type {
   PipeNode,
   PlanNode,
   PlanNodes,
+  ProcessNode,
   RepartitionNode,
+  SideOutputNode,
   SinkNode,
   SourceNode,
+  StateViewNode,
   StepNode,
   StorePlan,
   StreamJoinNode,
@@ -116,10 +120,13 @@ export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export type { Change } from './serdes/change.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export type { JoinProgress } from './serdes/join-progress.ts'
+export type { KeyPair } from './serdes/key-pair.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export type { Pair } from './serdes/pair.ts'
 export { sameData } from './serdes/same-data.ts'
 export type { Timed } from './serdes/timed.ts'
+export type { TimedValue } from './serdes/timed-list.ts'
+export type { SetTimer } from './serdes/timer-time.ts'
 export { strictUtf8 } from './serdes/utf8.ts'
 export type { Move, Versioned } from './serdes/versioned.ts'
 export { settleAll } from './settle-all.ts'

@@ -184,6 +184,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/HASHES_MAX': { becomes: NO_BOUND, tests: [`${CORE}/folds/hyper-log-log.test.ts#at most 4 KB`] },
   'core/INT32_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts`] },
   'core/INT32_MIN': { becomes: 'Number.NEGATIVE_INFINITY', tests: [`${CORE}/serdes/serdes.test.ts`] },
+  'core/LIST_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/process-problems.test.ts`] },
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/OFFSET_MS_MAX': { becomes: '0', tests: [`${CORE}/calendar/calendar.test.ts`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },

@@ -155,6 +155,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
     `${JOBS}/refusals.test.ts`,
     `${JOBS}/returned-values.test.ts`,
     `${JOBS}/error-policies.test.ts`,
+    `${RUNTIME}/operators/process/process.test.ts`,
   ],
   'runtime/CERTIFICATE_INVALID': [`${NODE}/node-tls.test.ts`],
   'runtime/CHANGELOG_CUT': [`${JOBS}/own-topics.test.ts`],

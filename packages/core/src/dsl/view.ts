@@ -3,6 +3,7 @@ import type { StoreShape } from '../contracts/store-shape.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { StorePlan } from '../plan/node.ts'
 import { shownSerde } from '../plan/shown-serde.ts'
+import { viewedStore } from '../plan/step-parts.ts'
 import { PLAN } from './plan-value.ts'
 import type { Table } from './table.ts'
 import type { Window, Windowed } from './windowed.ts'
@@ -30,7 +31,7 @@ export interface ViewAccess<K, V> {
 export function viewOf<T extends Table<unknown, unknown>>(table: T): ViewAccess<ViewKey<T>, ViewValue<T>>
 export function viewOf(table: Table<unknown, unknown>): StorePlan {
   const { node } = table[PLAN]
-  const [store] = node.stores
+  const store = viewedStore(node)
   if (store !== undefined) return { ...store, value: shownSerde(store) }
   throw new RefusedError(
     'VIEW_MISSING',

@@ -43,8 +43,11 @@ export interface TopicPlan {
   readonly aheadMaxMs: number
 }
 
-/** What one step passes to another: records, a table's changes, or the records that came late for a window. */
-export type Carried = 'records' | 'changes' | 'late'
+/**
+ * What one step passes to another: records, a table's changes, the records that came late for a window, those of a side
+ * output, or nothing but its state, to be viewed.
+ */
+export type Carried = 'records' | 'changes' | 'late' | 'side' | 'state'
 
 /** What every step describes about itself. Code that walks a plan reads this, and does not need to know the kind of a step. */
 interface Step {
@@ -102,6 +105,9 @@ export interface PlanNodes {
   readonly foreignKeys: ForeignKeysNode
   readonly foreignMatches: ForeignMatchesNode
   readonly foreignRows: ForeignRowsNode
+  readonly process: ProcessNode
+  readonly sideOutput: SideOutputNode
+  readonly stateView: StateViewNode
 }
 
 /**
@@ -413,6 +419,46 @@ export interface ForeignRowsNode extends Step {
   /** The joined rows, and the `JoinProgress` of each key. */
   readonly stores: readonly [StorePlan, StorePlan]
   readonly fn: JoinFn
+}
+
+/** A step of the user's own: callbacks for records and timers, with state and timers by key. */
+export interface ProcessNode extends UnaryStep {
+  readonly kind: 'process'
+  readonly name: string
+  readonly key: Serde<never>
+  readonly cells: readonly CellPlan[]
+  /** Where the timers are kept; undefined if there are none. */
+  readonly timers: StorePlan | undefined
+  readonly sideOutputs: readonly string[]
+  readonly onRecord: (value: never, key: never, context: never) => unknown
+  readonly onTombstone: ((key: never, context: never) => unknown) | undefined
+  readonly onTimer: Readonly<Record<string, (key: never, context: never) => unknown>>
+}
+
+/** What a process step keeps for each key, under a name. */
+export interface CellPlan {
+  readonly name: string
+  readonly kind: 'value' | 'list' | 'map'
+  readonly store: StorePlan
+  /** How one value, element or entry is written. */
+  readonly value: Serde<never>
+  /** How many elements a list keeps. */
+  readonly max: number | undefined
+  readonly ttlMs: number | undefined
+  /** When what the store has is gone, by its keys; undefined if it is kept. */
+  readonly expiry: StorePlan | undefined
+}
+
+/** The records that a process step emits to a side output. */
+export interface SideOutputNode extends UnaryStep {
+  readonly kind: 'sideOutput'
+  readonly name: string
+}
+
+/** Makes a cell of a process step a view. */
+export interface StateViewNode extends UnaryStep {
+  readonly kind: 'stateView'
+  readonly view: StorePlan
 }
 
 /** A store as the plan names it: also the view's name, and its part of the changelog. */

@@ -18,6 +18,7 @@ import { compileMapValues } from './map-values.ts'
 import { compileLate, compileMerge } from './merge.ts'
 import { compilePeek } from './peek.ts'
 import { compilePipe } from './pipe.ts'
+import { compileProcess, compileSideOutput, compileStateView } from './process/process.ts'
 import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
@@ -62,6 +63,9 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   foreignKeys: compileForeignKeys,
   foreignMatches: compileForeignMatches,
   foreignRows: compileForeignRows,
+  process: compileProcess,
+  sideOutput: compileSideOutput,
+  stateView: compileStateView,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */
