@@ -107,8 +107,16 @@ export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/grouped-table.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
+export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
-export { type RecordSerdes, type RepartitionOptions, type Stream, stream, type TopicChoice } from './dsl/stream.ts'
+export {
+  type JoinedStream,
+  type RecordSerdes,
+  type RepartitionOptions,
+  type Stream,
+  stream,
+  type TopicChoice,
+} from './dsl/stream.ts'
 export type { Table, TableOptions } from './dsl/table.ts'
 export type { JoinedTableOptions } from './dsl/table-join.ts'
 export { table } from './dsl/table-of.ts'

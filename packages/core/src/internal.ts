@@ -52,9 +52,11 @@ export { isoTime } from './iso-time.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { murmur2, partitionOf } from './partitioner.ts'
+export type { JoinReach } from './plan/join-reach.ts'
 export type {
   Add,
   AggregateNode,
+  AsOfJoinNode,
   BranchNode,
   Callback,
   Carried,
@@ -66,6 +68,7 @@ export type {
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
+  Joiner,
   JoinFn,
   KeyByNode,
   LateNode,
@@ -81,11 +84,13 @@ export type {
   SourceNode,
   StepNode,
   StorePlan,
+  StreamJoinNode,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,
   TableGroupByNode,
   TableJoinNode,
+  TableLookupNode,
   TableMapValuesNode,
   TopicPlan,
   ToTableNode,
@@ -93,9 +98,9 @@ export type {
 export type { StepFlow } from './plan/step-flow.ts'
 export type { WindowSpec } from './plan/window.ts'
 export {
-  firstOpenWindowStart,
   isWindowClosed,
   lastWindowStart,
+  nextWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
 export { openSameTopic } from './records/open-same-topic.ts'

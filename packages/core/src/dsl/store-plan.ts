@@ -2,6 +2,18 @@ import type { Serde } from '../contracts/serde.ts'
 import type { StorePlan } from '../plan/node.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
+/** A store of that name for records by key and event time, which are kept for `keptMs`. `timed`: each has another time too. */
+export function recordStorePlan<V>(
+  name: string,
+  key: Serde<never>,
+  value: Serde<V> | undefined,
+  keptMs: number,
+  timed: boolean,
+): StorePlan {
+  const shape = { kind: 'instant' } as const
+  return Object.freeze({ name, key, value: planSerde(value), shape, retentionMs: keptMs, timed })
+}
+
 /** A store of that name; by key and window if there is one. `timed`: its values are computed from several records. */
 export function storePlan<V>(
   name: string,

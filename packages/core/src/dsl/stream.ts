@@ -2,7 +2,7 @@ import type { Observable, OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
 import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
-import { recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import { lateNode, recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
 import { copartitioned, repartitionNode } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
@@ -10,6 +10,7 @@ import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
+import { type LatePlans, StreamJoins } from './stream-joins.ts'
 import { Table } from './table.ts'
 import type { SinkTopic, Topic } from './topic.ts'
 
@@ -46,14 +47,15 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
  * number of records leave deletions out, all other steps pass them on. If a topic has no keys, its records have `null` for a
  * key; steps that work by key do not compile for them.
  */
-export class Stream<K, V> {
+export class Stream<K, V> extends StreamJoins<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
 
   /** Not for jobs: start with `stream(topic)`. */
   constructor(plan: StreamPlan<K, V>) {
+    super()
     this[PLAN] = Object.freeze(plan)
     Object.freeze(plan.node)
-    Object.freeze(this)
+    if (new.target === Stream) Object.freeze(this)
   }
 
   /**
@@ -186,7 +188,8 @@ export class Stream<K, V> {
   merge<K2, V2>(...others: readonly Stream<K2, V2>[]): Stream<K | K2, V | V2> {
     const plans: readonly StreamPlan<K | K2, V | V2>[] = [this[PLAN], ...others.map((other) => other[PLAN])]
     const inputs = plans.map((plan) => plan.node)
-    const node = { ...recordStep('merge', this.#node, PASSES_ALL), kind: 'merge', inputs } as const
+    const takes = inputs.map(() => 'records' as const)
+    const node = { ...recordStep('merge', this.#node, PASSES_ALL), kind: 'merge', inputs, takes } as const
     const key = sameSerde(plans.map((plan) => plan.key))
     const value = sameSerde(plans.map((plan) => plan.value))
     // Equal keys that are written in different ways are in different partitions.
@@ -317,6 +320,10 @@ export class Stream<K, V> {
     return this.#withValue({ ...recordStep('pipe', this.#node, flow), kind: 'pipe', connect }, undefined)
   }
 
+  protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {
+    return new JoinedStream(result, late)
+  }
+
   get #node(): PlanNode {
     return this[PLAN].node
   }
@@ -327,6 +334,38 @@ export class Stream<K, V> {
 
   #withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
     return new Stream({ ...this[PLAN], node, value })
+  }
+}
+
+/** The result of joining two streams, of values `V` and `W`. */
+export class JoinedStream<K, R, V, W> extends Stream<K, R> {
+  readonly #late: LatePlans<K, V, W>
+
+  /** Not for jobs. */
+  constructor(plan: StreamPlan<K, R>, late: LatePlans<K, V, W>) {
+    super(plan)
+    this.#late = late
+    Object.freeze(this)
+  }
+
+  /**
+   * The records of the left stream that came too late to be joined, as they were.
+   *
+   * ```ts
+   * job('payments', paid.to(paidOrders), paid.lateLeft().to(lateOrders))
+   * ```
+   */
+  lateLeft(): Stream<K, V> {
+    return this.#lateAt(0, this.#late.left)
+  }
+
+  /** As `lateLeft`, of the right stream. */
+  lateRight(): Stream<K, W> {
+    return this.#lateAt(1, this.#late.right)
+  }
+
+  #lateAt<T>(port: number, { key, value }: StreamPlan<K, T>): Stream<K, T> {
+    return new Stream({ kind: 'stream', node: lateNode(this[PLAN].node, port), key, value, rekeyed: false })
   }
 }
 

@@ -80,7 +80,7 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V> | KeylessT
     label: `stream "${name}"`,
     word: 'stream',
     inputs: [],
-    takes: 'records',
+    takes: [],
     stores: [],
     flow: PASSES_ALL,
   } as const

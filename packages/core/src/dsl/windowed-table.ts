@@ -1,7 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { AggregateNode } from '../plan/node.ts'
-import { PASSES_ALL } from '../plan/step-flow.ts'
-import { recordStep } from '../plan/step-parts.ts'
+import { lateNode } from '../plan/step-parts.ts'
 import type { TablePlan } from './plan-value.ts'
 import type { Stream } from './stream.ts'
 import { Table, type ToStream } from './table.ts'
@@ -34,8 +33,6 @@ export class WindowedTable<K, V, R> extends Table<Windowed<K>, V> {
    */
   late(): Stream<K, R> {
     const { node, key, value } = this.#input
-    const parts = { ...recordStep('late', node, { ...PASSES_ALL, readsValue: true }), takes: 'late' } as const
-    const late = { ...parts, label: `late of ${node.label}`, kind: 'late' } as const
-    return this.toStream({ kind: 'stream', node: late, key, value, rekeyed: false })
+    return this.toStream({ kind: 'stream', node: lateNode(node, 0), key, value, rekeyed: false })
   }
 }

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StoreShape } from '../contracts/store-shape.ts'
 import type { Headers } from '../headers.ts'
+import type { JoinReach } from './join-reach.ts'
 import type { StepFlow } from './step-flow.ts'
 import type { WindowSpec } from './window.ts'
 
@@ -52,8 +53,8 @@ interface Step {
   readonly inputs: readonly PlanNode[]
   /** The names of its ports, if it matters which input feeds which. On disk, as part of what a store means. */
   readonly ports?: readonly string[]
-  /** What it takes from the steps that feed it. */
-  readonly takes: Carried
+  /** What it takes from each step that feeds it, port by port. */
+  readonly takes: readonly Carried[]
   /** What it keeps. The first is the one that a view of the step reads. */
   readonly stores: readonly StorePlan[]
   readonly flow: StepFlow
@@ -62,6 +63,7 @@ interface Step {
 /** A step with one port. */
 interface UnaryStep extends Step {
   readonly inputs: readonly [PlanNode]
+  readonly takes: readonly [Carried]
 }
 
 /** All steps by their kind: an operator belongs to each, and the runtime does not compile without it. */
@@ -84,6 +86,9 @@ export interface PlanNodes {
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
   readonly changes: ChangesNode
+  readonly streamJoin: StreamJoinNode
+  readonly tableLookup: TableLookupNode
+  readonly asOfJoin: AsOfJoinNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode
@@ -224,14 +229,57 @@ export interface TableMapValuesNode extends UnaryStep {
   readonly fn: Callback
 }
 
+/** Makes a joined value. What a side does not have is null. */
+export type Joiner = (left: never, right: never, key: never, context: RecordContext) => unknown
+
+/** Joins the records of two streams, the left one first, that have the same key and are near in time. */
+export interface StreamJoinNode extends Step {
+  readonly kind: 'streamJoin'
+  /** The records of the left and of the right stream that may still be joined. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly reach: JoinReach
+  readonly fn: Joiner
+  /** Whether the left, and the right, records that have no match are passed on too, once no match can come any more. */
+  readonly unmatched: readonly [left: boolean, right: boolean]
+}
+
+/** Joins the records of a stream with the row that a table has when they are processed. Its second port is the table. */
+export interface TableLookupNode extends Step {
+  readonly kind: 'tableLookup'
+  /** Its own copy of the table's rows, if the table does not keep them. */
+  readonly stores: readonly StorePlan[]
+  /** Where the rows are. */
+  readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/**
+ * Joins the records of a stream with the row that a table had at the time of each. Its second port takes the changes of the
+ * table, or the records that a table is read from: they have also the deletions of rows that are not there yet.
+ */
+export interface AsOfJoinNode extends Step {
+  readonly kind: 'asOfJoin'
+  /** The rows as of the time that is complete, the changes after it, and the records that wait. */
+  readonly stores: readonly [rows: StorePlan, changes: StorePlan, records: StorePlan]
+  /** How long after its time, by event time, a record or a change is still taken, ms. */
+  readonly graceMs: number
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
 }
 
-/** The records that came after their window had closed, as they were. Its input is the windowed aggregate. */
+/** The records that came too late for the step that is its input, as they were. */
 export interface LateNode extends UnaryStep {
   readonly kind: 'late'
+  /** The port of that step to which they came. */
+  readonly port: number
 }
 
 /** Joins two values, and the key that both have; null leaves the row out. Absent values are null. */
@@ -330,7 +378,7 @@ export interface StorePlan {
   readonly key: Serde<never>
   readonly value: Serde<never>
   readonly shape: StoreShape
-  /** Windows that ended longer ago than this (by event time) are deleted; undefined keeps them. */
+  /** Windows and intervals that ended, and instants that were, longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined
   /** Whether each value is stored with the highest event time of what it was computed from: the time of its next change. */
   readonly timed: boolean

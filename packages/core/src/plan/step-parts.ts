@@ -1,19 +1,19 @@
-import type { Carried, PlanNode, StorePlan } from './node.ts'
-import { READS_ALL, type StepFlow } from './step-flow.ts'
+import type { Carried, LateNode, PlanNode, StorePlan } from './node.ts'
+import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
 
 /** What every step with one input describes about itself: see `Step`. */
 interface StepParts<Takes extends Carried, Stores extends readonly StorePlan[]> {
   readonly label: string
   readonly word: string
   readonly inputs: readonly [PlanNode]
-  readonly takes: Takes
+  readonly takes: readonly [Takes]
   readonly stores: Stores
   readonly flow: StepFlow
 }
 
 /** The common parts of a step that takes records, and keeps nothing. `name` distinguishes it from others of its kind. */
 export function recordStep(word: string, input: PlanNode, flow: StepFlow, name?: string): StepParts<'records', []> {
-  return { label: labelOf(word, name), word, inputs: [input], takes: 'records', stores: [], flow }
+  return { label: labelOf(word, name), word, inputs: [input], takes: ['records'], stores: [], flow }
 }
 
 /** The common parts of a step that folds records into a store, and has the store's name. */
@@ -23,7 +23,7 @@ export function storeStep(
   store: StorePlan,
   flow: StepFlow,
 ): StepParts<'records', [StorePlan]> {
-  return { label: labelOf(word, store.name), word, inputs: [input], takes: 'records', stores: [store], flow }
+  return { label: labelOf(word, store.name), word, inputs: [input], takes: ['records'], stores: [store], flow }
 }
 
 /**
@@ -45,12 +45,19 @@ export function tableStep(
     label: labelOf(word, store?.name),
     word,
     inputs: [input],
-    takes: 'changes',
+    takes: ['changes'],
     stores,
     flow: { ...READS_ALL, keepsKey: true },
   }
 }
 
-function labelOf(word: string, name: string | undefined): string {
+/** The step that passes on the records which come too late to a port of another step. */
+export function lateNode(step: PlanNode, port: number): LateNode {
+  const parts = recordStep('late', step, { ...PASSES_ALL, readsValue: true })
+  return { ...parts, takes: ['late'], label: `late of ${step.label}`, kind: 'late', port }
+}
+
+/** How a step that is named is called in messages: `join "matched"`. */
+export function labelOf(word: string, name: string | undefined): string {
   return name === undefined ? word : `${word} "${name}"`
 }

@@ -16,7 +16,7 @@ export function isWindowClosed(start: number, watermark: number, { sizeMs, grace
   return start + sizeMs + graceMs <= watermark
 }
 
-/** The start of the first window that still takes records at a watermark: all that start before it are closed. */
-export function firstOpenWindowStart(watermark: number, { sizeMs, advanceMs, graceMs }: WindowSpec): number {
-  return lastWindowStart(watermark - sizeMs - graceMs, advanceMs) + advanceMs
+/** The start of the first window that starts after a time. */
+export function nextWindowStart(time: number, advanceMs: number): number {
+  return lastWindowStart(time, advanceMs) + advanceMs
 }

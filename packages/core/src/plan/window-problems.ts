@@ -1,4 +1,4 @@
-import { EVENT_TIME_MAX } from '../event-time-max.ts'
+import { DURATION, isDuration } from './duration-problem.ts'
 import type { PlanNode } from './node.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
@@ -33,12 +33,6 @@ function retentionProblem(retentionMs: number, graceMs: number): string | undefi
     : undefined
 }
 
-const DURATION = `a number of whole ms up to ${EVENT_TIME_MAX}, or text such as '500ms', '10s', '5m', '1h', '1d'`
-
 function isLength(ms: number): boolean {
   return isDuration(ms) && ms > 0
-}
-
-function isDuration(ms: number): boolean {
-  return Number.isSafeInteger(ms) && ms >= 0 && ms <= EVENT_TIME_MAX
 }

@@ -19,7 +19,7 @@ export interface JobMeaning {
 
 /** What determines the contents of one store. Stored on disk as JSON: if a field is renamed, it reads as changed everywhere. */
 export interface StoreMeaning {
-  /** The word that the user wrote: `count`, `reduce`, `aggregate`, `toTable`, `filter` or `mapValues`. */
+  /** The word that the user wrote: `count`, `aggregate`, `toTable`, `join` … */
   readonly step: string
   /** The serdes of keys and values, by name. */
   readonly key: string
@@ -35,6 +35,9 @@ export interface StoreMeaning {
   /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
   readonly times: 'record' | 'callback' | null
   readonly emit: 'changes' | 'final' | null
+  /** How near in time the records are that a join of streams joins; absent for other steps. */
+  readonly beforeMs?: number
+  readonly afterMs?: number
   /** Where its records come from: topics and other stores, each by the nearest name; sorted. */
   readonly inputs: readonly string[]
 }
@@ -61,6 +64,7 @@ export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
 
 function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeaning {
   const window = 'window' in node ? node.window : undefined
+  const reach = 'reach' in node ? node.reach : undefined
   return {
     step: node.word,
     key: store.key.name,
@@ -70,9 +74,15 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window?.advanceMs ?? null,
-    graceMs: window?.graceMs ?? null,
-    times: window === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',
+    graceMs: window?.graceMs ?? reach?.graceMs ?? ('graceMs' in node ? node.graceMs : null),
+    times:
+      window === undefined && reach === undefined && node.kind !== 'asOfJoin'
+        ? null
+        : isTimedByCallback(node)
+          ? 'callback'
+          : 'record',
     emit: window !== undefined && 'emit' in node ? node.emit : null,
+    ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
 }
@@ -85,7 +95,7 @@ function inputs(job: string, node: PlanNode): string[] {
   const { ports } = node
   if (ports === undefined) return nearest(job, node)
   return node.inputs.flatMap((input, port) =>
-    nearest(job, { takes: node.takes, inputs: [input] }).map((name) => `${ports[port]}: ${name}`),
+    nearest(job, { takes: node.takes.slice(port), inputs: [input] }).map((name) => `${ports[port]}: ${name}`),
   )
 }
 
@@ -95,12 +105,12 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
   const visit = (step: typeof node) => {
     if (visited.has(step)) return
     visited.add(step)
-    for (const input of step.inputs) {
+    for (const [port, input] of step.inputs.entries()) {
       const [store] = input.stores
       if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
       else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
       else if (store === undefined) visit(input)
-      else names.add(step.takes === 'late' ? `late records of store ${store.name}` : `store ${store.name}`)
+      else names.add(step.takes[port] === 'late' ? `late records of store ${store.name}` : `store ${store.name}`)
     }
   }
   visit(node)

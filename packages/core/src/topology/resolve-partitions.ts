@@ -64,8 +64,8 @@ function partitionsOf(
     count,
     problem:
       `Topics that are read together must have the same number of partitions, but ${list}. Send each stream ` +
-      `with fewer than ${most} partitions through .repartition('…', { partitions: ${most} }) before it is merged, or made a ` +
-      'table that is joined, or give the topics the same number ("millrace rescale")',
+      `with fewer than ${most} partitions through .repartition('…', { partitions: ${most} }) before it is merged or joined, or ` +
+      'give the topics the same number ("millrace rescale")',
   }
 }
 

@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode, RepartitionNode, SourceNode, TopicPlan } from '../plan/node.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
 import { windowProblems } from '../plan/window-problems.ts'
@@ -35,6 +36,7 @@ export function checkJob(
     ...repartitionProblems(draft),
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
+    ...draft.steps.flatMap(joinProblems),
     ...draft.steps.flatMap(tableJoinProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),

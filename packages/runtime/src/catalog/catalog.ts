@@ -96,6 +96,8 @@ const WORDS: Readonly<Record<string, string>> = {
   windowMs: 'window size',
   advanceMs: 'advance',
   graceMs: 'grace',
+  beforeMs: 'within, before',
+  afterMs: 'within, after',
   times: 'event times by',
 }
 

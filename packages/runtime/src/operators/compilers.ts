@@ -1,5 +1,6 @@
 import type { PlanNodes, StepNode } from '@millrace/core/internal'
 import { compileAggregate } from './aggregate.ts'
+import { compileAsOfJoin } from './as-of-join.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
@@ -18,9 +19,11 @@ import { compilePipe } from './pipe.ts'
 import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
+import { compileStreamJoin } from './stream-join.ts'
 import { compileTableAggregate, compileTableCount } from './table-aggregate.ts'
 import { compileTableGroupBy } from './table-group-by.ts'
 import { compileTableJoin } from './table-join.ts'
+import { compileTableLookup } from './table-lookup.ts'
 import { compileToTable } from './to-table.ts'
 
 type Kind = StepNode['kind']
@@ -44,6 +47,9 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
   changes: compileChanges,
+  streamJoin: compileStreamJoin,
+  tableLookup: compileTableLookup,
+  asOfJoin: compileAsOfJoin,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,

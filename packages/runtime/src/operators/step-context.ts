@@ -1,5 +1,7 @@
 import type { PartitionWriter, Serde } from '@millrace/core'
 import type {
+  InstantStore,
+  IntervalStore,
   KeyValueStore,
   RepartitionNode,
   SortedStore,
@@ -47,8 +49,12 @@ export interface StepContext {
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>
   sortedStore(store: StorePlan): SortedStore<unknown, unknown, unknown>
-  /** A store whose windows expire by a time. To be requested once only. */
+  /** A store whose windows expire by a time, if its plan states a retention. To be requested once only. */
   windowStore(store: StorePlan, time: EventTime): WindowStore<unknown, unknown>
+  /** As `windowStore`, of intervals. */
+  intervalStore(store: StorePlan, time: EventTime): IntervalStore<unknown, unknown>
+  /** As `windowStore`, of instants. */
+  instantStore(store: StorePlan, time: EventTime): InstantStore<unknown, unknown>
 
   /** The topic that a repartition step sends to. */
   repartitionTopic(node: RepartitionNode): string
@@ -65,8 +71,8 @@ export interface StepContext {
   remembered(node: StepNode): boolean
   /** The next step for the records that leave a step. To be called when connecting. */
   streamAfter(node: StepNode): StreamOperator
-  /** As `streamAfter`, for records that come too late; undefined if no step takes them. */
-  lateAfter(node: StepNode): StreamOperator | undefined
+  /** As `streamAfter`, for records that come too late to a port (default: the first); undefined if no step takes them. */
+  lateAfter(node: StepNode, port?: number): StreamOperator | undefined
   /** As `streamAfter`, for a table's changes; undefined if no step takes them, so that none are made. */
   tableAfter(node: StepNode): TableOperator | undefined
 }

@@ -1,7 +1,6 @@
 import type { Serde } from '@millrace/core'
 import type { ResultStep, UnitRunner } from '../task/unit-runner.ts'
 import { TableOperator } from './operator.ts'
-import type { WindowFinals } from './window-finals.ts'
 
 /** Passes on what time emits; each result is a separate unit, under the job's error policy. */
 export class TimedResultsOperator extends TableOperator implements ResultStep {
@@ -10,7 +9,7 @@ export class TimedResultsOperator extends TableOperator implements ResultStep {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   /** The step whose results they are. */
-  readonly finals: WindowFinals
+  readonly finals: ResultStep['finals']
   readonly next: TableOperator
   readonly #units: UnitRunner
 
@@ -18,7 +17,7 @@ export class TimedResultsOperator extends TableOperator implements ResultStep {
     step: string,
     key: Serde<unknown>,
     value: Serde<unknown>,
-    finals: WindowFinals,
+    finals: ResultStep['finals'],
     units: UnitRunner,
     next: TableOperator,
   ) {

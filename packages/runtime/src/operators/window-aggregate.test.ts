@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
 import { CombinedTime, HeldTime, NO_WATERMARK, type Progress } from '../task/event-time.ts'
 import { type SavedClock, TaskClock } from '../task/task-clock.ts'
+import { Finals, whenClosed } from './finals.ts'
 import type { Fold } from './fold.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
+import { StoreRetention } from './store-retention.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { WindowAggregateOperator } from './window-aggregate.ts'
-import { WindowFinals } from './window-finals.ts'
-import { WindowRetention } from './window-retention.ts'
+import { WindowAggregateOperator, windowedKey } from './window-aggregate.ts'
 
 interface Change {
   readonly key: unknown
@@ -69,7 +69,7 @@ function setUp(
   }
   const next = final ? undefined : changes
   const operator = new WindowAggregateOperator(sum, windows, time, record, store, { count, next: late }, next)
-  const finals = new WindowFinals('sum', windows, time, store, record)
+  const finals = new Finals('sum', whenClosed(windows), time, store, windowedKey, record)
   finals.next = changes
   const behind = new HeldTime('final sum', time, finals)
   if (final) changes.passedOn = behind
@@ -246,7 +246,7 @@ describe('a windowed aggregate', () => {
       retentionMs: 20,
       timed: false,
     }
-    const retention = WindowRetention.of(plan, time, store)
+    const retention = StoreRetention.of(plan, time, store)
     retention?.look()
     while (retention !== undefined && retention.dueAt <= time.watermark) retention.step()
     expect(store.rows().map(([, start]) => start)).toEqual([10, 20, 40])

@@ -3,27 +3,32 @@ import {
   type AggregateNode,
   isWindowClosed,
   lastWindowStart,
+  type WindowEntry,
   type WindowSpec,
   type WindowStore,
 } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
 import { anySerde } from './any-serde.ts'
+import { Finals, whenClosed } from './finals.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
+import { type LateRecords, lateRecords } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { Connect, StepContext } from './step-context.ts'
 import { TimedResultsOperator } from './timed-results.ts'
-import { WindowFinals } from './window-finals.ts'
 
-/** An aggregate by key and window. Results that come when a window closes come from `WindowFinals`. */
+/** An aggregate by key and window. Results that come when a window closes come from `Finals`. */
 export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec, context: StepContext): Connect {
   const { record, counts, units } = context
   const [{ name, key, value }] = node.stores
   const time = context.timeBefore(node)
   const store = context.windowStore(node.stores[0], time)
   const final = node.emit === 'final'
-  const finals = final && context.feedsTable(node) ? new WindowFinals(name, windows, time, store, record) : undefined
+  const finals =
+    final && context.feedsTable(node)
+      ? new Finals(name, whenClosed(windows), time, store, windowedKey, record)
+      : undefined
   if (finals !== undefined) {
     context.drive(finals)
     context.holdBack(node, name, time, finals)
@@ -34,22 +39,15 @@ export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec,
       const rowKey = windowed(anySerde(key)) as Serde<unknown>
       finals.next = new TimedResultsOperator(node.label, rowKey, anySerde(value), finals, units, next)
     }
-    const late: LateRecords = {
-      count: () => {
-        counts.late++
-      },
-      next: context.lateAfter(node),
-    }
+    const late = lateRecords(counts, context.lateAfter(node))
     const fold = foldOf(node, context)
     return [new WindowAggregateOperator(fold, windows, time, record, store, late, final ? undefined : next)]
   }
 }
 
-/** The next step for the records that come after their window has closed. */
-export interface LateRecords {
-  /** Counts one late record; called once for each record that is too late for at least one of its windows. */
-  count(): void
-  readonly next: StreamOperator | undefined
+/** The key of a window's row. */
+export function windowedKey({ key, start, end }: WindowEntry<unknown, unknown>): unknown {
+  return { key, window: { start, end } }
 }
 
 /**
@@ -58,7 +56,7 @@ export interface LateRecords {
  * A record is late for a window if the watermark of the record's source partition had passed the window's end by the grace: that
  * depends on the data alone. It is late too if the window has closed here, which happens earlier only after an idle
  * time-out. Late records are counted, and passed to the late stream, once each. Without `next`, no results are emitted while
- * records come: `WindowFinals` emits them when windows close.
+ * records come: `Finals` emits them when windows close.
  */
 export class WindowAggregateOperator extends StreamOperator {
   readonly #fold: Fold

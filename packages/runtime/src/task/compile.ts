@@ -1,6 +1,8 @@
 import type { PartitionWriter, Serde } from '@millrace/core'
 import type {
   Carried,
+  InstantStore,
+  IntervalStore,
   KeyValueStore,
   PlanNode,
   RepartitionNode,
@@ -17,7 +19,7 @@ import { compileStep } from '../operators/compilers.ts'
 import { FanOutOperator, TableFanOutOperator } from '../operators/fan-out.ts'
 import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts'
 import type { BlockTask, Connect, StepContext } from '../operators/step-context.ts'
-import { WindowRetention } from '../operators/window-retention.ts'
+import { type Expiring, StoreRetention } from '../operators/store-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
@@ -127,10 +129,15 @@ class Compilation implements StepContext {
   }
 
   windowStore(plan: StorePlan, time: EventTime): WindowStore<unknown, unknown> {
-    const store = this.#wiring.state.windowStore<unknown, unknown>(plan.name)
-    const retention = WindowRetention.of(plan, time, store)
-    if (retention !== undefined) this.drive(retention)
-    return store
+    return this.#expiring(plan, time, this.#wiring.state.windowStore<unknown, unknown>(plan.name))
+  }
+
+  intervalStore(plan: StorePlan, time: EventTime): IntervalStore<unknown, unknown> {
+    return this.#expiring(plan, time, this.#wiring.state.intervalStore<unknown, unknown>(plan.name))
+  }
+
+  instantStore(plan: StorePlan, time: EventTime): InstantStore<unknown, unknown> {
+    return this.#expiring(plan, time, this.#wiring.state.instantStore<unknown, unknown>(plan.name))
   }
 
   repartitionTopic(node: RepartitionNode): string {
@@ -164,8 +171,10 @@ class Compilation implements StepContext {
     return this.#streamInto(this.#behind(node, 'records')) ?? DISCARD
   }
 
-  lateAfter(node: StepNode): StreamOperator | undefined {
-    return this.#streamInto(this.#behind(node, 'late'))
+  lateAfter(node: StepNode, port = 0): StreamOperator | undefined {
+    return this.#streamInto(
+      this.#behind(node, 'late').filter((edge) => edge.node.kind === 'late' && edge.node.port === port),
+    )
   }
 
   tableAfter(node: StepNode): TableOperator | undefined {
@@ -178,8 +187,14 @@ class Compilation implements StepContext {
     return targets.length <= 1 ? targets[0] : new FanOutOperator(targets)
   }
 
+  #expiring<S extends Expiring>(plan: StorePlan, time: EventTime, store: S): S {
+    const retention = StoreRetention.of(plan, time, store)
+    if (retention !== undefined) this.drive(retention)
+    return store
+  }
+
   #behind(node: PlanNode, carried: Carried): readonly Edge[] {
-    return this.#after(node).filter((edge) => edge.node.takes === carried)
+    return this.#after(node).filter((edge) => edge.node.takes[edge.port] === carried)
   }
 
   /** The operator that takes what comes in along an edge. */

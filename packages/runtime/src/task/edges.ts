@@ -36,9 +36,10 @@ export function readsValue(node: PlanNode, followers: Followers): boolean {
  * as it was. Steps that keep values do, and so do those that take a table's changes, except that which makes a stream of them.
  */
 export function remembers(node: PlanNode, followers: Followers): boolean {
-  return followers(node).some(({ node: step }) => {
-    if (step.takes === 'late') return false
-    const compares = step.takes === 'changes' && step.kind !== 'changes'
+  return followers(node).some(({ node: step, port }) => {
+    const taken = step.takes[port]
+    if (taken === 'late') return false
+    const compares = taken === 'changes' && step.kind !== 'changes'
     return compares || step.stores.length > 0 || remembers(step, followers)
   })
 }

@@ -11,7 +11,7 @@ import {
   tumbling,
 } from '@millrace/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { WindowFinals } from '../operators/window-finals.ts'
+import { Finals } from '../operators/finals.ts'
 import { JobInLists, STOPPED_CLOCK } from './testing/job-in-lists.ts'
 import { valuesOf } from './testing/listed-partition.ts'
 
@@ -38,6 +38,13 @@ const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: 
     records: () => sums('sums'),
     place: /result of reduce "sums" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
   },
+  'the end of the wait for a partner causes': {
+    records: () => {
+      const others = stream(numbers).filter(() => false)
+      return stream(numbers).leftJoin('alone', others, (value) => value, { within: 5, value: int32() })
+    },
+    place: /result of leftJoin "alone" for key "b"/,
+  },
   'a wall-clock timer causes': {
     records: () => sums(TIMED),
     place: /result of reduce "timed" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
@@ -46,19 +53,19 @@ const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: 
 
 /** The name of a step that emits its results when the wall clock says so, and not when event time does. */
 const TIMED = 'timed'
-const eventTimeDueAt = Object.getOwnPropertyDescriptor(WindowFinals.prototype, 'dueAt')?.get ?? expect.fail()
+const eventTimeDueAt = Object.getOwnPropertyDescriptor(Finals.prototype, 'dueAt')?.get ?? expect.fail()
 
 beforeEach(() => {
-  Object.defineProperties(WindowFinals.prototype, {
+  Object.defineProperties(Finals.prototype, {
     dueAt: {
       configurable: true,
-      get(this: WindowFinals): number {
+      get(this: Finals<never>): number {
         return this.name === TIMED ? Number.POSITIVE_INFINITY : eventTimeDueAt.call(this)
       },
     },
     wallDueAt: {
       configurable: true,
-      get(this: WindowFinals): number {
+      get(this: Finals<never>): number {
         const isDue = this.name === TIMED && eventTimeDueAt.call(this) <= this.time.watermark
         return isDue ? STOPPED_CLOCK.now() : Number.POSITIVE_INFINITY
       },
@@ -67,8 +74,8 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  Object.defineProperty(WindowFinals.prototype, 'dueAt', { configurable: true, get: eventTimeDueAt })
-  Reflect.deleteProperty(WindowFinals.prototype, 'wallDueAt')
+  Object.defineProperty(Finals.prototype, 'dueAt', { configurable: true, get: eventTimeDueAt })
+  Reflect.deleteProperty(Finals.prototype, 'wallDueAt')
 })
 
 const BAD = 2

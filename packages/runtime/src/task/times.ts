@@ -41,7 +41,7 @@ export class TaskTimes {
   /** The time of the records that come to a step. */
   before(node: StepNode): EventTime {
     // Late records pass a step with their time unchanged; the step holds back only results.
-    const steps = node.takes === 'late' ? node.inputs.flatMap(({ inputs }) => inputs) : node.inputs
+    const steps = node.inputs.flatMap((step, port) => (node.takes[port] === 'late' ? step.inputs : [step]))
     return this.#combined(steps.map((step) => this.after(step)))
   }
 

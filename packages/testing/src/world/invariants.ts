@@ -9,6 +9,8 @@ export const INVARIANTS = {
   'watermarks never go back': 'what an upstream task has told of its watermark only grows',
   'records alone decide what is late and final':
     'late records, finals and views are what a fold of each source partition comes to; idle time-outs alone may change them',
+  'joins pair the records that are in time':
+    'pairs, records without a partner and late records are what the records of each source partition come to',
   'committed reads are a prefix': 'what was once read as committed stays, and more only comes after it',
   'damage is refused': 'of a damaged partition what is read is what was written, up to an error that says where',
   'a stopped member blocks no other':

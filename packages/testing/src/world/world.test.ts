@@ -12,17 +12,21 @@ import { findPlanted, runSeeds, simulate } from './world-commands.ts'
 const PLAIN = { job: 'plain', from: 171, count: 12 } as const
 const NODE = { job: 'node', from: 16, count: 8 } as const
 const TIMES = { job: 'times', from: 1, count: 4 } as const
+const JOINS = { job: 'joins', from: 1, count: 3 } as const
 /** For a machine that is also busy with other work. */
 const TIMEOUT_MS = 600_000
 
 describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
-  test.each([PLAIN, NODE, TIMES])('holds every invariant whatever happens: $job', async (seeds) => {
+  test.each([PLAIN, NODE, TIMES, JOINS])('holds every invariant whatever happens: $job', async (seeds) => {
     expect(await simulate(seeds)).toContain(`${seeds.count} seeds from ${seeds.from}: no violation`)
   })
 
-  test.each(['plain', 'node', 'times'] as const)('holds every invariant if nothing goes wrong: %s', async (job) => {
-    expect(await runSeeds({ job, count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')
-  })
+  test.each(['plain', 'node', 'times', 'joins'] as const)(
+    'holds every invariant if nothing goes wrong: %s',
+    async (job) => {
+      expect(await runSeeds({ job, count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')
+    },
+  )
 
   test.each([
     'position of the input before is kept in the store',

@@ -9,6 +9,7 @@ import { auditDamage } from './audit-damage.ts'
 import { auditProducers } from './audit-producers.ts'
 import { ignoreExpectedRefusal, ignoreSetBack, isExpectedRefusal } from './expected-refusals.ts'
 import { hold, Violation, violationOf } from './invariants.ts'
+import { JoinsWorkload } from './joins/joins-workload.ts'
 import { NextFault } from './next-fault.ts'
 import { NodeSupervisor } from './node/node-supervisor.ts'
 import { OrdersWorkload } from './orders-workload.ts'
@@ -35,12 +36,13 @@ export const WORKLOADS = {
   plain: OrdersWorkload,
   node: OrdersWorkload,
   times: TimesWorkload,
+  joins: JoinsWorkload,
 } as const
 
 export type WorldJob = keyof typeof WORKLOADS
 
 /** How many of the worlds have a node that runs the job. */
-const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0 }
+const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0, joins: 0 }
 
 /** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {

@@ -4,9 +4,10 @@ import { expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
 import { CombinedTime } from '../task/event-time.ts'
 import { OutputFence } from '../task/output-fence.ts'
+import { Finals, whenClosed } from './finals.ts'
 import { TableOperator } from './operator.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { WindowFinals } from './window-finals.ts'
+import { windowedKey } from './window-aggregate.ts'
 
 const WINDOWS: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 5, retentionMs: undefined }
 /** All windows of the entries have closed by then. */
@@ -35,7 +36,7 @@ function setUp(entries: readonly Entry[], emitted: readonly unknown[]) {
   for (const [key, window] of entries) store.set(store.find(key, window * WINDOWS.sizeMs), 1)
   const time = new CombinedTime('source', [{ watermark: WATERMARK, idle: false }], 1000)
   time.update()
-  const finals = new WindowFinals('counts', WINDOWS, time, store, new CurrentRecord())
+  const finals = new Finals('counts', whenClosed(WINDOWS), time, store, windowedKey, new CurrentRecord())
   const fence = new OutputFence()
   finals.fence(fence, emitted)
   const next = new Emissions(fence)

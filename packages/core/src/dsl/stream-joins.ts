@@ -1,0 +1,157 @@
+import { RefusedError } from '../errors/millrace-error.ts'
+import type { Joiner, RecordContext } from '../plan/node.ts'
+import { asOfJoinNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
+import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
+import type { Keyed } from './keyed.ts'
+import { PLAN, planOf, type StreamPlan } from './plan-value.ts'
+import type { JoinedStream, Stream } from './stream.ts'
+import type { Table } from './table.ts'
+
+/** The joins of a stream. Each has a name: that of its state. */
+export abstract class StreamJoins<K, V> {
+  abstract readonly [PLAN]: StreamPlan<K, V>
+  /** Makes the stream of a join's results, by key; `late` is what the join was made from. */
+  protected abstract joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W>
+
+  /**
+   * Pairs of records of this stream and another one that have the same key and are near in event time; or each record with the
+   * row that a table has when the record is processed. What has no partner is left out.
+   *
+   * The pairs of two streams are the same in whatever order the records come, as long as none is late. A pair has the later
+   * time of the two.
+   *
+   * ```ts
+   * stream(orders).join('paid', stream(payments), (order, payment) => ({ ...order, ...payment }), { within: '1h' })
+   * stream(orders).join('with-customer', customers, (order, customer) => ({ ...order, city: customer.city }))
+   * ```
+   */
+  join<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W, key: Key, context: RecordContext) => R,
+    options: TableJoinOptions<R> & { readonly asOf: AsOfOptions },
+  ): JoinedStream<Key, R, V, W>
+  join<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W, key: Key, context: RecordContext) => R,
+    options?: TableJoinOptions<R>,
+  ): Stream<Key, R>
+  join<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    other: Stream<K2, W> & SameKeys<Key, K2>,
+    fn: (left: V, right: W, key: Key, context: RecordContext) => R,
+    options: StreamJoinOptions<R>,
+  ): JoinedStream<Key, R, V, W>
+  join(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
+    return this.#join('join', name, other, fn, options)
+  }
+
+  /**
+   * As `join`, and also the records of this stream that have no partner: the callback gets null for it. With another stream, such a
+   * record is passed on once, with its own time, when no partner can come any more.
+   *
+   * ```ts
+   * stream(orders).leftJoin('paid', stream(payments), (order, payment) => ({ order, paid: payment !== null }), { within: '1h' })
+   * ```
+   */
+  leftJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W | null, key: Key, context: RecordContext) => R,
+    options: TableJoinOptions<R> & { readonly asOf: AsOfOptions },
+  ): JoinedStream<Key, R, V, W>
+  leftJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: Table<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W | null, key: Key, context: RecordContext) => R,
+    options?: TableJoinOptions<R>,
+  ): Stream<Key, R>
+  leftJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    other: Stream<K2, W> & SameKeys<Key, K2>,
+    fn: (left: V, right: W | null, key: Key, context: RecordContext) => R,
+    options: StreamJoinOptions<R>,
+  ): JoinedStream<Key, R, V, W>
+  leftJoin(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
+    return this.#join('leftJoin', name, other, fn, options)
+  }
+
+  /**
+   * As `join`, and also the records of both streams that have no partner: the callback gets null for it.
+   *
+   * ```ts
+   * stream(sent).outerJoin('delivery', stream(received), (sent, received) => ({ sent, received }), { within: '10m' })
+   * ```
+   */
+  outerJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    other: Stream<K2, W> & SameKeys<Key, K2>,
+    fn: (left: V | null, right: W | null, key: Key, context: RecordContext) => R,
+    options: StreamJoinOptions<R>,
+  ): JoinedStream<Key, R, V, W>
+  outerJoin(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
+    return this.#join('outerJoin', name, other, fn, options)
+  }
+
+  #join(
+    word: JoinWord,
+    name: string,
+    other: unknown,
+    fn: Joiner,
+    options: unknown,
+  ): JoinedStream<K, unknown, V, unknown> {
+    const left = this[PLAN]
+    const right = planOf(other)
+    if (right?.kind === 'table') {
+      const { node: table, rowKey, value } = right
+      const { asOf } = (options ?? {}) as TableJoinOptions<unknown>
+      const node =
+        asOf === undefined || right.window !== undefined
+          ? tableLookupNode(word, name, left, right, fn)
+          : asOfJoinNode(word, name, left, right, fn, asOf)
+      const changes = {
+        kind: 'stream',
+        node: table,
+        key: rowKey as StreamPlan<K, unknown>['key'],
+        value,
+        rekeyed: false,
+      } as const
+      return this.joined(resultOf(left, node, options), { left, right: changes })
+    }
+    if (right?.kind !== 'stream') {
+      throw new RefusedError(
+        'JOB_INVALID',
+        `Step ${word} "${name}" joins a stream with a stream or a table, and got neither`,
+      )
+    }
+    // Without the option, validation reports what is missing.
+    const { within = Number.NaN, grace } = (options ?? {}) as Partial<StreamJoinOptions<unknown>>
+    const rightPlan = right as StreamPlan<K, unknown>
+    const node = streamJoinNode(word, name, left, rightPlan, fn, { within, ...(grace !== undefined && { grace }) })
+    return this.joined(resultOf(left, node, options), { left, right: rightPlan })
+  }
+}
+
+/** The streams whose late records a join passes on. */
+export interface LatePlans<K, V, W> {
+  readonly left: StreamPlan<K, V>
+  readonly right: StreamPlan<K, W>
+}
+
+/** The stream of a join's results, by the key of its left side. */
+function resultOf<K>(
+  left: StreamPlan<K, unknown>,
+  node: StreamPlan<K, unknown>['node'],
+  options: unknown,
+): StreamPlan<K, unknown> {
+  const { value } = (options ?? {}) as TableJoinOptions<unknown>
+  return { kind: 'stream', node, key: left.key, value, rekeyed: false }
+}

@@ -1,0 +1,147 @@
+import { openFileLog } from '@millrace/connectors/file'
+import type { Job, JobStatus, Log } from '@millrace/core'
+import { partitionOf } from '@millrace/core/internal'
+import type { Machine } from '../../machine/machine.ts'
+import type { SeededRandom } from '../../machine/seeded-random.ts'
+import type { SimulatedProcess } from '../../machine/simulated-process.ts'
+import { DATA } from '../audit.ts'
+import type { Scenario } from '../scenario.ts'
+import type { RunContainer, Workload } from '../workload.ts'
+import { auditJoins, auditRepeats } from './audit-joins.ts'
+import { idTopic, type JoinPlan, joinPlans, joinsJob, LEFT, lateTopic, pairsTopic, RIGHT } from './joins-job.ts'
+
+const JOB = 'joins'
+const KEYS = 8
+/** Event times begin here: records may be behind the first one. */
+const FIRST_TIME_MS = 10_000
+/** How far behind its partition a record may be, and how far behind the left topic the right one. */
+const BEHIND_MS_MAX = 300
+const SKEW_MS_MAX = 1200
+/** The time that the job's callbacks take for a pair. */
+const WORK_MS = 1
+/** Longer than any world lives, so that no input becomes idle. */
+const NEVER_MS = 1e9
+/** Later than everything else: a record of this time in each partition decides all that is before it. */
+const END_MS = 1_000_000
+
+interface SourcePartition {
+  readonly topic: string
+  readonly partition: number
+  readonly keys: readonly Buffer[]
+  readonly skewMs: number
+}
+
+/** Joins of two topics, in several ways at once. */
+export class JoinsWorkload implements Workload {
+  readonly job: Job
+  readonly changed = undefined
+  readonly batch: boolean
+  readonly idleAfterMs = NEVER_MS
+  readonly #machine: Machine
+  readonly #scenario: Scenario
+  readonly #random: SeededRandom
+  readonly #plans: readonly JoinPlan[]
+  readonly #partitions: readonly SourcePartition[]
+  #nextId = 0
+
+  constructor(machine: Machine, scenario: Scenario) {
+    const random = machine.random.fork('joins')
+    this.#machine = machine
+    this.#scenario = scenario
+    this.#random = random
+    this.#plans = joinPlans(random)
+    this.job = joinsJob(JOB, this.#plans, () => machine.spend(WORK_MS))
+    this.batch = random.chance(0.25)
+    this.#partitions = sourcePartitions(random, scenario.partitions)
+  }
+
+  get allProduced(): boolean {
+    return this.#machine.nowMs >= this.#scenario.calmAtMs
+  }
+
+  async makeTopics(log: Log): Promise<void> {
+    const { partitions, segmentBytes } = this.#scenario
+    const outputs = this.#plans.flatMap(({ name }) => [
+      pairsTopic(name).name,
+      lateTopic(name, 'left').name,
+      lateTopic(name, 'right').name,
+    ])
+    for (const name of [LEFT, RIGHT, ...outputs]) await log.admin.createTopic(name, { partitions, segmentBytes })
+    await log.admin.createTopic(`${JOB}.changelog`, { partitions, segmentBytes: 2 * segmentBytes, cleanup: 'compact' })
+    // A run to the end does not wait for a partition that has never had a record.
+    await this.#append(log, this.#partitions, () => FIRST_TIME_MS - SKEW_MS_MAX)
+  }
+
+  async produce(process: SimulatedProcess): Promise<void> {
+    const log = await openFileLog({ directory: DATA, env: process.env, durability: this.#scenario.durability })
+    const given = this.#partitions.filter(() => this.#random.chance(0.6))
+    await this.#append(log, given, ({ skewMs }) => {
+      const behindMs = this.#random.chance(0.6) ? 0 : this.#random.below(BEHIND_MS_MAX)
+      return FIRST_TIME_MS + Math.floor(this.#machine.nowMs) - skewMs - behindMs
+    })
+    await log.close()
+  }
+
+  witness(): undefined {
+    return undefined
+  }
+
+  async audit(process: SimulatedProcess): Promise<void> {
+    const log = await openFileLog({ directory: DATA, env: process.env })
+    await auditRepeats(log, this.#plans)
+    await log.close()
+  }
+
+  async isDone(_log: Log, statuses: readonly JobStatus[]): Promise<boolean> {
+    const inputs = statuses.flatMap(({ tasks }) => tasks.flatMap((task) => task.inputs))
+    return inputs.every(({ offset, endOffset }) => offset >= endOffset)
+  }
+
+  async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {
+    const log = await openFileLog({ directory: DATA, env: process.env })
+    await this.#append(log, this.#partitions, () => END_MS)
+    await (await run(true)).done
+    await auditRepeats(log, this.#plans)
+    await auditJoins(log, this.#plans, END_MS)
+    await log.close()
+  }
+
+  async auditStoresAmid(): Promise<void> {
+    // What the joins write shows what they keep.
+  }
+
+  async auditStores(): Promise<void> {
+    // See above.
+  }
+
+  async #append(
+    log: Log,
+    partitions: readonly SourcePartition[],
+    timeOf: (partition: SourcePartition) => number,
+  ): Promise<void> {
+    const writer = log.openWriter()
+    for (const each of partitions) {
+      const to = await writer.openPartition(each.topic, each.partition)
+      for (let count = 1 + this.#random.below(2); count > 0; count--) {
+        const key = each.keys[this.#random.below(each.keys.length)] ?? Buffer.from(`k${KEYS + each.partition}`)
+        to.append(timeOf(each), key, 0, key.length, `${each.topic[0]}${this.#nextId++}`, idTopic(each.topic).value, [])
+      }
+    }
+    await writer.flush()
+    await writer.close()
+  }
+}
+
+/** All partitions of both topics, with the keys that belong to each; if none does, its records have one that no other has. */
+function sourcePartitions(random: SeededRandom, partitions: number): readonly SourcePartition[] {
+  const keys = Array.from({ length: KEYS }, (_, key) => Buffer.from(`k${key}`))
+  return [LEFT, RIGHT].flatMap((topic, number) => {
+    const skewMs = number * random.below(SKEW_MS_MAX)
+    return Array.from({ length: partitions }, (_, partition) => ({
+      topic,
+      partition,
+      keys: keys.filter((key) => partitionOf(key, 0, key.length, partitions) === partition),
+      skewMs,
+    }))
+  })
+}
