@@ -7,15 +7,16 @@ import { run, start, succeed } from './flights/command.ts'
 const TIMEOUT_MS = 60_000
 
 const JOB = `
-import { int64, json, job, serde, stream, string, topic, tumbling } from '@millrace/core'
+import { int64, json, job, serde, sessions, stream, string, topic, tumbling } from '@millrace/core'
 
 const numbers = topic('numbers', { key: string(), value: json<number>(), timestamp: (value) => value })
 const own = serde<number>({ name: 'own', encode: (n) => new Uint8Array([n]), decode: ([n = 0]) => n })
 const sums = stream(numbers).groupByKey().reduce('sums', (a, b) => a + b)
 const tens = stream(numbers).groupByKey().window(tumbling(10)).count('tens')
+const runs = stream(numbers).groupByKey().window(sessions({ gap: 5 })).count('runs')
 const byValue = stream(numbers).groupBy((value) => value % 3, int64()).count('by-value')
 const last = stream(numbers).groupByKey().aggregate('last', { init: () => 0, add: (_, n) => n, value: own })
-export default job('batch', sums, tens, byValue, last)
+export default job('batch', sums, tens, runs, byValue, last)
 `
 
 /** Runs the job to the end of some numbers; afterwards its views exist, and the job does not run. */
@@ -51,6 +52,13 @@ describe('a job that has ended', { timeout: TIMEOUT_MS }, () => {
     expect(await rows(['query', 'tens', 'c', '--reverse', ...data])).toEqual([
       { key: 'c', window: { start: 10, end: 20 }, value: 1 },
       { key: 'c', window: { start: 0, end: 10 }, value: 3 },
+    ])
+    expect(await rows(['query', 'runs', 'c', ...data])).toEqual([
+      { key: 'c', window: { start: 1, end: 8 }, value: 3 },
+      { key: 'c', window: { start: 14, end: 19 }, value: 1 },
+    ])
+    expect(await rows(['query', 'runs', 'b', '--window', '1', ...data])).toEqual([
+      { key: 'b', window: { start: 1, end: 8 }, value: 3 },
     ])
     expect(await rows(['query', 'by-value', ...data])).toEqual([
       { key: 0, value: 3 },

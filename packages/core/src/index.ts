@@ -1,4 +1,5 @@
 export { ByteWriter } from './bytes/byte-writer.ts'
+export type { CalendarUnit, Weekday } from './calendar/calendar-units.ts'
 export type { Batch } from './contracts/batch.ts'
 export type {
   Author,
@@ -101,16 +102,48 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { AggregateOptions, EmitOptions } from './dsl/aggregate-options.ts'
+export type { Aggregate, AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
+export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
+export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/grouped-table.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
 export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
+export type {
+  Emitted,
+  Emitter,
+  KeyTimer,
+  ProcessContext,
+  ProcessOptions,
+  ProcessRecordContext,
+  ProcessTimerContext,
+  SideOutputs,
+  TimerTime,
+} from './dsl/process-options.ts'
+export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
+export type { SessionStream } from './dsl/session-stream.ts'
+export {
+  type CellOptions,
+  type ListCell,
+  type ListCellOptions,
+  type ListState,
+  listState,
+  type MapCell,
+  type MapState,
+  mapState,
+  type StateCell,
+  type StateCells,
+  type StateHandle,
+  type ValueCell,
+  type ValueState,
+  valueState,
+} from './dsl/state-cells.ts'
 export {
   type JoinedStream,
+  type ProcessedStream,
   type RecordSerdes,
   type RepartitionOptions,
   type Stream,
@@ -125,7 +158,18 @@ export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'
 export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
-export { type HoppingOptions, hopping, tumbling, type WindowOptions, type Windows } from './dsl/windows.ts'
+export {
+  type CalendarOptions,
+  calendar,
+  type HoppingOptions,
+  hopping,
+  type SessionOptions,
+  type Sessions,
+  sessions,
+  tumbling,
+  type WindowOptions,
+  type Windows,
+} from './dsl/windows.ts'
 export { ERROR_CODES, type ErrorCode, type ErrorConsequence } from './errors/codes.ts'
 export {
   type ErrorDetails,
@@ -139,6 +183,18 @@ export {
   RetriableError,
   StateDamagedError,
 } from './errors/millrace-error.ts'
+export { approxDistinct } from './folds/approx-distinct.ts'
+export { avg } from './folds/avg.ts'
+export { type CollectOfOptions, type CollectOptions, collect } from './folds/collect.ts'
+export { count } from './folds/count.ts'
+export { type DistinctOptions, distinct } from './folds/distinct.ts'
+export { first, last } from './folds/first-last.ts'
+export type { Fold, Folds, SubtractableFold } from './folds/fold.ts'
+export { type Comparables, max, min } from './folds/min-max.ts'
+export { type QuantilesOf, quantiles } from './folds/quantiles.ts'
+export { type Numbers, sum } from './folds/sum.ts'
+export type { Comparable, Take } from './folds/taken.ts'
+export { topK } from './folds/top-k.ts'
 export { type Header, type Headers, NO_HEADERS } from './headers.ts'
 export type { RecordContext } from './plan/node.ts'
 export { formatPosition, type Position, parsePosition, reaches } from './position.ts'

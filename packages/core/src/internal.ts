@@ -2,6 +2,7 @@ export { amount } from './amount.ts'
 export { assignTasks } from './assignment/assign-tasks.ts'
 export { type Place, placeTasks, type StandbyCopy } from './assignment/place-tasks.ts'
 export { makeSortable, readTime, TIME_BYTES, unmakeSortable, writeTime } from './bytes/sortable.ts'
+export { Calendar } from './calendar/calendar.ts'
 export type {
   CommittedStore,
   StoredEntry,
@@ -48,6 +49,8 @@ export { isJob, type Job } from './dsl/job.ts'
 export { unusedOutputs } from './dsl/made-outputs.ts'
 export { type ViewAccess, viewOf } from './dsl/view.ts'
 export { EVENT_TIME_MAX } from './event-time-max.ts'
+export { FoldRefusal } from './folds/fold-refusal.ts'
+export { resultsOfTotals } from './folds/folded.ts'
 export { isoTime } from './iso-time.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
@@ -60,11 +63,15 @@ export type {
   BranchNode,
   Callback,
   Carried,
+  CellPlan,
   ChangesNode,
+  CogroupNode,
+  DedupeNode,
   DynamicTopic,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
+  FoldPlan,
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
@@ -74,14 +81,18 @@ export type {
   LateNode,
   MapNode,
   MapValuesNode,
+  Merge,
   MergeNode,
   PeekNode,
   PipeNode,
   PlanNode,
   PlanNodes,
+  ProcessNode,
   RepartitionNode,
+  SideOutputNode,
   SinkNode,
   SourceNode,
+  StateViewNode,
   StepNode,
   StorePlan,
   StreamJoinNode,
@@ -95,8 +106,9 @@ export type {
   TopicPlan,
   ToTableNode,
 } from './plan/node.ts'
+export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
-export type { WindowSpec } from './plan/window.ts'
+export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,
@@ -108,10 +120,13 @@ export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export type { Change } from './serdes/change.ts'
 export { describeValue } from './serdes/describe-value.ts'
 export type { JoinProgress } from './serdes/join-progress.ts'
+export type { KeyPair } from './serdes/key-pair.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export type { Pair } from './serdes/pair.ts'
 export { sameData } from './serdes/same-data.ts'
 export type { Timed } from './serdes/timed.ts'
+export type { TimedValue } from './serdes/timed-list.ts'
+export type { SetTimer } from './serdes/timer-time.ts'
 export { strictUtf8 } from './serdes/utf8.ts'
 export type { Move, Versioned } from './serdes/versioned.ts'
 export { settleAll } from './settle-all.ts'

@@ -1,4 +1,5 @@
-const MS_PER_DAY = 24 * 60 * 60 * 1000
+import { daysSince1970, MS_PER_DAY } from './calendar/civil-date.ts'
+
 const ISO_DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
 
 /**
@@ -27,13 +28,4 @@ function isDay(year: number, month: number, day: number): boolean {
 /** Days in a month. */
 function daysIn(year: number, month: number): number {
   return daysSince1970(month === 12 ? year + 1 : year, (month % 12) + 1, 1) - daysSince1970(year, month, 1)
-}
-
-/** Counted in years that begin in March, so that a leap day is the last one (Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
-function daysSince1970(year: number, month: number, day: number): number {
-  const marchYear = month <= 2 ? year - 1 : year
-  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1
-  const leapDays = Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400)
-  // The first of March of year 0 is so many days before 1970.
-  return marchYear * 365 + leapDays + dayOfYear - 719_468
 }

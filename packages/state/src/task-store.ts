@@ -7,6 +7,7 @@ import {
   type StoreChange,
   type StoreDescription,
   type StoreShape,
+  shownSerde,
   storeKeyName,
   type WindowStore,
 } from '@millrace/core/internal'
@@ -44,13 +45,14 @@ export class TaskStore {
 
   constructor(description: StoreDescription, owner: number, database: Database) {
     const store = typedStore<unknown, unknown>(description)
+    const shown = typedStore<unknown, unknown>({ ...description, value: shownSerde(description) })
     this.name = store.name
     this.keyName = storeKeyName(description)
     this.owner = owner
     this.identity = storeIdentity(description)
     this.codec = new KeyCodec(this.keyName, store.key, isTimed(store.shape))
-    this.committed = new LevelCommittedStore(database, this.codec, store)
-    this.#readValue = valueReader(store)
+    this.committed = new LevelCommittedStore(database, this.codec, shown)
+    this.#readValue = valueReader(shown)
     this.#shape = store.shape
     if (store.shape.kind === 'key') {
       const writeBack = new WriteBackKeyValueStore(database, this.codec, store.key, new ValueCodec(store))
@@ -72,7 +74,7 @@ export class TaskStore {
     }
   }
 
-  /** Decodes one operation of a commit. */
+  /** Decodes one operation of a commit, as views show it. */
   readChange(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): StoreChange {
     const value = valueStart < 0 ? null : this.#readValue(bytes, valueStart, valueEnd)
     if (!this.codec.timed) return { key: this.codec.read(bytes, keyStart, keyEnd), value }

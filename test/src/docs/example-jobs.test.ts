@@ -103,6 +103,38 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     await driver.send(plain('orders'), { key: 'ann', value: { cents: 1200 } }, { key: 'ann', value: { cents: 300 } })
     expect(await row(driver, 'spent', 'ann')).toBe(1500)
   },
+  async auctions(driver) {
+    const prices = [5, 9, 7]
+    const values = prices.map((price) => ({ auction: 'vase', bidder: 'ann', price }))
+    await driver.send(plain('bids'), ...values.map((value) => ({ key: 'any', value, timestamp: START_MS })))
+    expect(await row(driver, 'highest', 'vase')).toBe(9)
+    const best = [values[1], values[2], values[0]]
+    expect(await row(driver, 'auctions', 'vase')).toEqual({ bids: 3, volume: 21, best })
+    expect(await row(driver, 'steps', 'vase')).toEqual({ price: 9, raises: 2 })
+  },
+  async customers(driver) {
+    await driver.send(plain('orders'), { key: 'any', value: { customer: 'ann', cents: 1200 } })
+    await driver.send(plain('visits'), { key: 'ann', value: { page: '/' } }, { key: 'bob', value: { page: '/' } })
+    expect(await row(driver, 'customers', 'ann')).toEqual({ cents: 1200, pages: 1 })
+    expect(await row(driver, 'customers', 'bob')).toEqual({ cents: 0, pages: 1 })
+  },
+  async payments(driver) {
+    const payment = (number: string, timestamp: number) => ({ key: 'ann', value: { number, cents: 5 }, timestamp })
+    await driver.send(
+      plain('payments'),
+      payment('a', START_MS),
+      payment('a', START_MS + HOUR_MS - 1),
+      payment('b', START_MS + 5 * HOUR_MS),
+      payment('b', START_MS),
+    )
+    const numbers = async (name: string) =>
+      (await driver.read(plain(name))).map(({ value, timestamp }) => [value, timestamp])
+    expect(await numbers('clean-payments')).toEqual([
+      [{ number: 'a', cents: 5 }, START_MS],
+      [{ number: 'b', cents: 5 }, START_MS + 5 * HOUR_MS],
+    ])
+    expect(await numbers('late-payments')).toEqual([[{ number: 'b', cents: 5 }, START_MS]])
+  },
   async summing(driver) {
     await driver.send(plain('numbers'), { key: 'k', value: 40 }, { key: 'k', value: 2 })
     expect(await row(driver, 'sums', 'k')).toBe(42)

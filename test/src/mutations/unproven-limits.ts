@@ -76,7 +76,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'runtime/UNDECIDED_WAIT_MS',
     'runtime/WAIT_MS',
   ]),
-  ...because('how much memory is kept for the next use', ['state/NOTES_KEPT_MAX']),
+  ...because('how much memory is kept for the next use', ['core/WINDOWS_KNOWN_MAX', 'state/NOTES_KEPT_MAX']),
   ...because('how much of a message is shown', ['cli/LOG_LINES_SHOWN', 'runtime/GAPS_SHOWN']),
   ...because('how soon an end is noticed', ['cli/LOOK_MS']),
   ...because('thousands of connections with TLS would reach it: a test sets a smaller one', [

@@ -1,5 +1,21 @@
 import { rmSync } from 'node:fs'
-import { hopping, int32, type Job, job, json, type Stream, stream, string, topic, tumbling } from '@millrace/core'
+import {
+  avg,
+  count,
+  hopping,
+  int32,
+  type Job,
+  job,
+  json,
+  last,
+  max,
+  type Stream,
+  stream,
+  string,
+  sum as sumOf,
+  topic,
+  tumbling,
+} from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
@@ -79,6 +95,31 @@ const tables: Table[] = [
     name: 'by key',
     job: (input) => job('random', input.groupByKey().aggregate('rows', sum)),
     rows: (records) => fold(records, () => undefined),
+  },
+  {
+    name: 'by key, several folds',
+    job: (input) =>
+      job(
+        'random',
+        input.groupByKey().aggregate('rows', { n: count(), total: sumOf(), mean: avg(), top: max(), latest: last() }),
+      ),
+    rows: (records) =>
+      new Map(
+        [...Map.groupBy(records, ({ key }) => key)].map(([key, group]) => {
+          const values = group.map(({ value }) => value)
+          const total = values.reduce((before, value) => before + value, 0)
+          const end = Math.max(...group.map(({ timestamp }) => timestamp))
+          const latest = group.flatMap(({ value, timestamp }) => (timestamp === end ? [value] : []))
+          const row = {
+            n: group.length,
+            total,
+            mean: total / group.length,
+            top: Math.max(...values),
+            latest: Math.max(...latest),
+          }
+          return [key, row]
+        }),
+      ),
   },
   {
     name: 'by tumbling window',

@@ -1,5 +1,17 @@
 import { openFileLog } from '@millrace/connectors/file'
-import { type Env, int64, type Job, job, type Log, stream, string, topic, tumbling, windowed } from '@millrace/core'
+import {
+  type Env,
+  int64,
+  type Job,
+  job,
+  type Log,
+  stream,
+  string,
+  topic,
+  tumbling,
+  valueState,
+  windowed,
+} from '@millrace/core'
 import { resetJob, restoreSavepoint, resumeRestore, rewind, takeSavepoint } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
@@ -17,6 +29,26 @@ const numbers = topic('numbers', { key: string(), value: int64() })
 const passed = topic('passed', { key: string(), value: int64() })
 const changes = topic('changes', { key: string(), value: int64() })
 const finals = topic('finals', { key: windowed(string()), value: int64() })
+const echoes = topic('echoes', { key: string(), value: int64() })
+
+/** Timers that are moved, that are set for times which are over, and that set others; each passes on how many came before. */
+const echo = stream(numbers).process('echo', {
+  value: int64(),
+  state: { count: valueState(int64()) },
+  onRecord(value, _key, { timers, timestamp }) {
+    timers.later.at(timestamp + (value % 40))
+    if (value % 5 === 0) timers.over.at(Math.max(0, timestamp - (value % 40)))
+  },
+  timers: {
+    later(_key, { state, timers, emit }) {
+      state.count.set((state.count.get() ?? 0) + 1)
+      emit(state.count.get() ?? 0)
+      if ((state.count.get() ?? 0) % 3 === 0) timers.again.after(2)
+    },
+    over: (_key, { state, emit }) => emit(-1 - (state.count.get() ?? 0)),
+    again: (_key, { state, emit }) => emit(1000 + (state.count.get() ?? 0)),
+  },
+})
 
 /** Counts by key and by window: with a repartition by another key than that of the records, or without one. */
 function countingJob(repartitions: boolean): Job {
@@ -30,6 +62,8 @@ function countingJob(repartitions: boolean): Job {
     stream(numbers).to(passed),
     counts.changes().to(changes),
     windows.changes().to(finals),
+    echo.to(echoes),
+    echo.groupBy((count) => `e${Math.abs(count) % KEYS}`, string()).count('echo-counts'),
   )
 }
 
@@ -138,10 +172,12 @@ class Trial {
     await reference.runToEnd(this.job)
     const windows = await reference.rows(this.job, 'windows')
     expect(await this.world.rows(this.job, 'windows')).toEqual(windows)
-    const sorted = async (world: JobWorld) =>
-      (await this.#read(world, 'finals')).map(([key, count]) => `${key} ${count}`).sort()
-    const expected = await sorted(reference)
-    expect(await sorted(this.world)).toEqual(expected)
+    const sorted = async (world: JobWorld, name: string) =>
+      (await this.#read(world, name)).map(([key, count]) => `${key} ${count}`).sort()
+    for (const name of ['finals', 'echoes']) {
+      expect(await sorted(this.world, name)).toEqual(await sorted(reference, name))
+    }
+    expect(await this.world.rows(this.job, 'echo-counts')).toEqual(await reference.rows(this.job, 'echo-counts'))
     if (this.partitions === 1) {
       const inOrder = async (world: JobWorld) => this.#read(world, 'changes')
       expect(await inOrder(this.world)).toEqual(await inOrder(reference))
@@ -179,7 +215,7 @@ class Trial {
 async function worldFor(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()
   onTestFinished(() => world.close())
-  for (const name of ['numbers', 'passed', 'changes', 'finals']) await world.topic(name, { partitions })
+  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes']) await world.topic(name, { partitions })
   return world
 }
 

@@ -32,10 +32,25 @@ const MISTAKES: readonly (readonly [code: string, marked: string, output: RegExp
   ["topic('b', { key: 'text', value: json() })", 'key', /'string' is not assignable to type 'Serde</],
   ['stream(lines).groupByKey()', 'stream(lines)', /These records may have no key. Choose one with groupBy or keyBy/],
   ["table(lines, 'last')", 'lines', /These records may have no key. Choose one with groupBy or keyBy/],
+  [
+    "stream(flights).groupByKey().aggregate('d', sum((flight) => flight.origin))",
+    'flight.origin',
+    /'string' is not assignable to type 'number'/,
+  ],
+  [
+    "stream(flights).groupByKey().aggregate('e', { minutes: sum() })",
+    'sum()',
+    /The values are not numbers. Take a number from each, as in sum\(\(value\) => value.price\)/,
+  ],
+  [
+    "stream(flights).groupByKey().aggregate('f', max())",
+    'max()',
+    /The values are neither numbers nor strings. Take one from each, as in max/,
+  ],
   ["job('c', stream(flights))", 'stream(flights)', /not assignable to parameter of type 'Output \| Table/],
 ]
 
-const BEFORE = `import { int32, job, json, stream, string, table, topic } from '@millrace/core'
+const BEFORE = `import { int32, job, json, max, stream, string, sum, table, topic } from '@millrace/core'
 interface Flight { readonly origin: string; readonly delay: number }
 const flights = topic('flights', { key: string(), value: json<Flight>() })
 const others = topic('others', { key: int32(), value: json<Flight>() })

@@ -76,8 +76,10 @@ export interface TaskCounts {
   readonly repartitioned: number
   /** Records appended to topics, repartition topics included. */
   readonly emitted: number
-  /** Records that came after their window had closed. */
+  /** Records that came after their window had closed, or too late for `dedupe`. */
   readonly late: number
+  /** Records dropped by `dedupe`: a record of the same key had passed shortly before or after them, by event time. */
+  readonly duplicates: number
   /** Records left out because their key or value did not decode, by policy. */
   readonly undecodable: number
   /** Records left out because they had no key, by policy. */

@@ -46,8 +46,8 @@ export interface Instant {
 }
 
 /** Whether the entries of a store have windows, each with a start and an end. */
-export function hasWindows({ kind }: { readonly kind: StoreShape['kind'] }): boolean {
-  return kind === 'window' || kind === 'interval'
+export function hasWindows(shape: StoreShape): shape is WindowShape | IntervalShape {
+  return shape.kind === 'window' || shape.kind === 'interval'
 }
 
 /** The size of a store's windows, if they all have the same. */

@@ -133,6 +133,8 @@ export interface StoreDescription {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
+  /** How views read the bytes that `value` writes, if they show something else than the step keeps. Absent: as `value` does. */
+  readonly shown?: Serde<never>
   readonly shape: StoreShape
   /** Whether the store keeps `Entry.time` with each value. */
   readonly timed: boolean

@@ -3,7 +3,7 @@ import { otherwise } from '../dsl/branches.ts'
 import { job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { topic } from '../dsl/topic.ts'
-import { tumbling } from '../dsl/windows.ts'
+import { calendar, sessions, tumbling } from '../dsl/windows.ts'
 import { json } from '../serdes/json.ts'
 import { string } from '../serdes/string.ts'
 import { windowed } from '../serdes/windowed.ts'
@@ -46,6 +46,28 @@ job flight-delays
 
 changelog flight-delays.changelog
 `)
+})
+
+test('sessions are described by their gap', () => {
+  const visits = stream(flights)
+    .groupByKey()
+    .window(sessions({ gap: '30m', retention: '7d' }))
+    .count('visits')
+  expect(describe(job('visits', visits))).toContain(
+    'count "visits"  [view visits: string → int64, sessions with a gap of 30m kept 7d]',
+  )
+  const [step] = describe(job('visits', visits), 'json').subtopologies[0]?.steps ?? []
+  expect(step?.stores).toEqual([
+    { name: 'visits', key: 'string', value: 'int64', gapMs: 1_800_000, retentionMs: 604_800_000, view: true },
+  ])
+})
+
+test('windows of a calendar are described by their unit and zone', () => {
+  const days = stream(flights)
+    .groupByKey()
+    .window(calendar('day', { timeZone: 'Europe/Zurich' }))
+    .count('days')
+  expect(describe(job('days', days))).toContain('days: string → int64, windows of a day in Europe/Zurich]')
 })
 
 test('a job is described as a Mermaid flowchart with quoted labels', () => {

@@ -4,6 +4,7 @@ import type { PlanNode, SourceNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
+import { calendarText } from './calendar-text.ts'
 
 /** A job as plain data: what the terminal, the browser and other programs show about it. */
 export interface JobDescription {
@@ -58,6 +59,10 @@ export interface StoreSummary {
   readonly value: string
   /** The size of the windows, ms; absent if the windows have no fixed size, or the store has no windows. */
   readonly windowMs?: number
+  /** The gap of sessions, ms; absent for other windows. */
+  readonly gapMs?: number
+  /** The windows of a calendar, in words: `day in Europe/Zurich`; absent for other windows. */
+  readonly calendar?: string
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -103,7 +108,7 @@ function describeSubtopology(
       label: node.label,
       from: node.inputs.flatMap((input) => read.get(input) ?? written.get(input) ?? []),
       ...(to !== undefined && { to }),
-      ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, store)) }),
+      ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, node, store)) }),
     }
   })
   return { id, inputs: described, steps }
@@ -119,13 +124,17 @@ function outputTopic(job: string, node: PlanNode): string | undefined {
   return node.kind === 'sink' && !('choose' in node.topic) ? node.topic.name : undefined
 }
 
-function summaryOf({ views }: Topology, { name, key, value, shape, retentionMs }: StorePlan): StoreSummary {
+function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): StoreSummary {
+  const { name, key, value, shape, retentionMs } = store
   const windowMs = windowMsOf(shape)
+  const window = 'window' in node ? node.window : undefined
   return {
     name,
     key: key.name,
     value: value.name,
     ...(windowMs !== undefined && { windowMs }),
+    ...(window?.kind === 'session' && { gapMs: window.gapMs }),
+    ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -41,8 +41,14 @@ function stepText({ label, kind, to, stores = [] }: StepDescription): string {
   return `${label}${target}${stores.map((store) => `  [${storeText(store)}]`).join('')}`
 }
 
-function storeText({ name, key, value, windowMs, retentionMs, view }: StoreSummary): string {
-  const window = windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
+function storeText(store: StoreSummary): string {
+  const { name, key, value, retentionMs, view } = store
   const kept = retentionMs === undefined ? '' : ` kept ${durationText(retentionMs)}`
-  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${window}${kept}`
+  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${kept}`
+}
+
+function windowsText({ windowMs, gapMs, calendar }: StoreSummary): string {
+  if (calendar !== undefined) return `, windows of a ${calendar}`
+  if (gapMs !== undefined) return `, sessions with a gap of ${durationText(gapMs)}`
+  return windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
 }

@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { Fold, Folds } from '../folds/fold.ts'
 import type { RecordContext } from '../plan/node.ts'
 
 /** How records become a total. */
@@ -12,6 +13,21 @@ export interface AggregateOptions<K, V, T> {
   readonly add: (total: T, value: V, key: K, context: RecordContext) => NoInfer<T>
   /** How totals are written. Default `json()`. */
   readonly value?: Serde<T>
+}
+
+/** What `aggregate` takes: a ready-made fold, several by name, or how records become a total of any other type. */
+export type Aggregate<K, V, T> = AggregateOptions<K, V, T> | Ready<K, V, T>
+
+/** A ready-made fold, or several by name. */
+export type Ready<K, V, T> = Fold<K, V, T> | Folds<K, V, T>
+
+/** What the totals of sessions need: a record between two sessions makes one of them. */
+export interface TotalsOfTwoSessionsNeedMerge<K, T> {
+  /**
+   * Returns one total of two: `a` is that of the earlier session. It should return the same as if the records of both had been
+   * added to one total. It may change `a` and return it.
+   */
+  readonly merge: (a: T, b: T, key: K, context: RecordContext) => NoInfer<T>
 }
 
 /** What a windowed table sends downstream. */

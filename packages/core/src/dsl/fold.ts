@@ -1,53 +1,111 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { Add, AggregateNode, RecordContext } from '../plan/node.ts'
+import { type FoldParts, isFold, partsOf } from '../folds/fold.ts'
+import { resultsOfTotals, totalsOf } from '../folds/folded.ts'
+import { several } from '../folds/several.ts'
+import type { Add, AggregateNode, Merge, RecordContext, StorePlan } from '../plan/node.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import type { WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { AggregateOptions } from './aggregate-options.ts'
+import type { Aggregate, AggregateOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
-import { planSerde, type StreamPlan } from './plan-value.ts'
+import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
-import type { Windows } from './windows.ts'
 
-/** How records become totals of type `T`. All aggregates are one of these. */
-export interface Fold<T> {
+/** How records become totals that are shown as `T`. All aggregates are one of these. */
+export interface Totals<T> {
   /** The word that the user wrote. */
   readonly step: 'count' | 'reduce' | 'aggregate'
-  readonly init: (() => T) | undefined
+  readonly init: (() => unknown) | undefined
   readonly add: Add
+  /** Undefined if none was given. */
+  readonly merge: Merge | undefined
+  /** How what is shown is written. */
   readonly value: Serde<T> | undefined
+  /** Set if they are those of ready-made folds. */
+  readonly ready?: FoldParts<never, never, T>
 }
 
-export function countFold(): Fold<number> {
-  return { step: 'count', init: () => 0, add: (total: number) => total + 1, value: int64() }
+export function countTotals(): Totals<number> {
+  const merge = (a: number, b: number) => a + b
+  return { step: 'count', init: () => 0, add: (total: number) => total + 1, merge, value: int64() }
 }
 
-export function reduceFold<K, V>(
+export function reduceTotals<K, V>(
   fn: (total: V, value: V, key: K, context: RecordContext) => V,
   value: Serde<V> | undefined,
-): Fold<V> {
+): Totals<V> {
   const add = (total: V | undefined, next: V, key: K, context: RecordContext) =>
     total === undefined ? next : fn(total, next, key, context)
-  return { step: 'reduce', init: undefined, add, value }
+  return { step: 'reduce', init: undefined, add, merge: fn, value }
 }
 
-export function optionsFold<K, V, T>({ init, add, value }: AggregateOptions<K, V, T>): Fold<T> {
-  return { step: 'aggregate', init, add, value }
+function optionsTotals<K, V, T>({
+  init,
+  add,
+  merge,
+  value,
+}: AggregateOptions<K, V, T> & Partial<TotalsOfTwoSessionsNeedMerge<K, T>>): Totals<T> {
+  return { step: 'aggregate', init, add, merge, value }
+}
+
+/** The totals of ready-made folds, one or several, or of the callbacks of options. */
+export function aggregateTotals<K, V, T>(how: Aggregate<K, V, T>): Totals<T> {
+  if (isOptions(how)) return optionsTotals(how)
+  return readyTotals(isFold(how) ? partsOf(how) : several(how))
+}
+
+/** Whether it is options, and not ready-made folds by name: those may have any names. */
+export function isOptions<K, V, T>(how: Aggregate<K, V, T>): how is AggregateOptions<K, V, T> {
+  return 'add' in how && typeof how.add === 'function'
+}
+
+function readyTotals<K, V, T>(parts: FoldParts<K, V, T>): Totals<T> {
+  const { init, add, merge } = parts
+  return { step: 'aggregate', init, add, merge, value: undefined, ready: parts }
 }
 
 /** The node that folds a stream into a store of that name. */
 export function foldInto<K, V, T>(
   plan: StreamPlan<K, V>,
   name: string,
-  fold: Fold<T>,
-  window: Windows | undefined,
+  totals: Totals<T>,
+  window: WindowSpec | undefined,
   emit: AggregateNode['emit'],
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
-  const { step, init, add, value } = fold
-  const store = storePlan(name, planSerde(key), value, window, true)
+  const { step, init, add, merge, ready } = totals
+  const store = totalsStore(name, planSerde(key), totals, window && tableWindow(window))
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
   const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
-  return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, emit })
+  return Object.freeze({
+    ...storeStep(step, input, store, flow),
+    kind: 'aggregate',
+    window,
+    init,
+    add,
+    merge,
+    fold: ready,
+    emit,
+  })
+}
+
+/** How the rows of windows are kept. */
+export function tableWindow(windows: WindowSpec): TableWindow {
+  const { kind, retentionMs } = windows
+  const isFixed = kind === 'tumbling' || kind === 'hopping'
+  return { shape: isFixed ? { kind: 'window', sizeMs: windows.sizeMs } : { kind: 'interval' }, retentionMs }
+}
+
+function totalsStore<T>(
+  name: string,
+  key: Serde<never>,
+  totals: Totals<T>,
+  window: TableWindow | undefined,
+): StorePlan {
+  const { value, ready } = totals
+  if (ready === undefined) return storePlan(name, key, value, window, true)
+  const store = storePlan(name, key, totalsOf(ready), window, true)
+  return Object.freeze({ ...store, shown: planSerde(resultsOfTotals()) })
 }

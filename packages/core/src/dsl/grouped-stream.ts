@@ -1,10 +1,11 @@
 import type { RecordContext } from '../plan/node.ts'
-import type { AggregateOptions } from './aggregate-options.ts'
-import { countFold, type Fold, foldInto, optionsFold, reduceFold } from './fold.ts'
-import type { StreamPlan } from './plan-value.ts'
+import type { Aggregate } from './aggregate-options.ts'
+import { aggregateTotals, countTotals, foldInto, reduceTotals, type Totals } from './fold.ts'
+import { PLAN, type StreamPlan } from './plan-value.ts'
+import { SessionStream } from './session-stream.ts'
 import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
-import type { Windows } from './windows.ts'
+import type { Sessions, Windows } from './windows.ts'
 
 /** Records grouped by key. Every result is kept under a name: that of its store, its view and its part of the changelog. */
 export class GroupedStream<K, V> {
@@ -18,6 +19,11 @@ export class GroupedStream<K, V> {
     Object.freeze(this)
   }
 
+  /** What the records are, for steps that take several such streams. */
+  get [PLAN](): StreamPlan<K, V> {
+    return this.#plan
+  }
+
   /**
    * How many records each key has.
    *
@@ -26,7 +32,7 @@ export class GroupedStream<K, V> {
    * ```
    */
   count(name: string): Table<K, number> {
-    return this.#fold(name, countFold())
+    return this.#fold(name, countTotals())
   }
 
   /**
@@ -37,21 +43,23 @@ export class GroupedStream<K, V> {
    * ```
    */
   reduce(name: string, fn: (total: V, value: V, key: K, context: RecordContext) => V): Table<K, V> {
-    return this.#fold(name, reduceFold(fn, this.#plan.value))
+    return this.#fold(name, reduceTotals(fn, this.#plan.value))
   }
 
   /**
-   * A total for each key, of any type.
+   * A total for each key: ready-made, one or several at once, or of any type.
    *
    * ```ts
-   * stream(flights).groupByKey().aggregate('delays', {
-   *   init: () => ({ flights: 0, minutes: 0 }),
-   *   add: (total, flight) => ({ flights: total.flights + 1, minutes: total.minutes + flight.delay }),
+   * stream(flights).groupByKey().aggregate('longest-delay', max((flight) => flight.delay))
+   * stream(flights).groupByKey().aggregate('delays', { flights: count(), minutes: sum((flight) => flight.delay) })
+   * stream(flights).groupByKey().aggregate('late-minutes', {
+   *   init: () => 0,
+   *   add: (total, flight) => total + Math.max(0, flight.delay - 15),
    * })
    * ```
    */
-  aggregate<T>(name: string, options: AggregateOptions<K, V, T>): Table<K, T> {
-    return this.#fold(name, optionsFold(options))
+  aggregate<T>(name: string, how: Aggregate<K, V, T>): Table<K, T> {
+    return this.#fold(name, aggregateTotals(how))
   }
 
   /**
@@ -59,16 +67,21 @@ export class GroupedStream<K, V> {
    *
    * ```ts
    * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('departures-by-hour')
+   * stream(clicks).groupByKey().window(sessions({ gap: '30m', grace: '1m' })).count('clicks-by-visit')
    * ```
    */
-  window(windows: Windows): WindowedStream<K, V> {
-    return new WindowedStream(this.#plan, windows, this.#toStream)
+  window(sessions: Sessions): SessionStream<K, V>
+  window(windows: Windows): WindowedStream<K, V>
+  window(windows: Sessions | Windows): SessionStream<K, V> | WindowedStream<K, V> {
+    return windows.kind === 'session'
+      ? new SessionStream(this.#plan, windows, this.#toStream)
+      : new WindowedStream(this.#plan, windows, this.#toStream)
   }
 
-  #fold<T>(name: string, fold: Fold<T>): Table<K, T> {
-    const node = foldInto(this.#plan, name, fold, undefined, 'changes')
+  #fold<T>(name: string, totals: Totals<T>): Table<K, T> {
+    const node = foldInto(this.#plan, name, totals, undefined, 'changes')
     return new Table(
-      { kind: 'table', node, rowKey: node.stores[0].key, value: fold.value, window: undefined },
+      { kind: 'table', node, rowKey: node.stores[0].key, value: totals.value, window: undefined },
       this.#toStream,
     )
   }

@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { IntervalShape, WindowShape } from '../contracts/store-shape.ts'
 import type { PlanNode, SinkNode, SourceNode } from '../plan/node.ts'
 import { json } from '../serdes/json.ts'
 
@@ -31,7 +32,7 @@ export interface TablePlan<V> {
 
 /** The windows of a windowed table. */
 export interface TableWindow {
-  readonly sizeMs: number
+  readonly shape: WindowShape | IntervalShape
   readonly retentionMs: number | undefined
 }
 

@@ -26,7 +26,7 @@ export function storePlan<V>(
     name,
     key,
     value: planSerde(value),
-    shape: window === undefined ? { kind: 'key' as const } : { kind: 'window' as const, sizeMs: window.sizeMs },
+    shape: window === undefined ? { kind: 'key' as const } : window.shape,
     retentionMs: window?.retentionMs,
     timed,
   })

@@ -5,11 +5,11 @@ import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from 
 import type { Keyed } from './keyed.ts'
 import { PLAN, planOf, type StreamPlan } from './plan-value.ts'
 import type { JoinedStream, Stream } from './stream.ts'
+import { StreamProcess } from './stream-process.ts'
 import type { Table } from './table.ts'
 
 /** The joins of a stream. Each has a name: that of its state. */
-export abstract class StreamJoins<K, V> {
-  abstract readonly [PLAN]: StreamPlan<K, V>
+export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
   /** Makes the stream of a join's results, by key; `late` is what the join was made from. */
   protected abstract joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W>
 

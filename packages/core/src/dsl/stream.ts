@@ -1,7 +1,7 @@
-import type { Observable, OperatorFunction } from 'rxjs'
+import type { OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
-import type { PipeNode, PlanNode, RecordContext } from '../plan/node.ts'
-import { PASSES_ALL, READS_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
+import type { PlanNode, RecordContext } from '../plan/node.ts'
+import { PASSES_ALL, READS_ALL, seenBy } from '../plan/step-flow.ts'
 import { lateNode, recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
 import { copartitioned, repartitionNode } from './copartitioned.ts'
@@ -9,7 +9,10 @@ import { GroupedStream } from './grouped-stream.ts'
 import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
+import type { ProcessStep } from './process-node.ts'
+import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
 import { storePlan } from './store-plan.ts'
+import { connectAll, looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import { type LatePlans, StreamJoins } from './stream-joins.ts'
 import { Table } from './table.ts'
 import type { SinkTopic, Topic } from './topic.ts'
@@ -324,6 +327,10 @@ export class Stream<K, V> extends StreamJoins<K, V> {
     return new JoinedStream(result, late)
   }
 
+  protected processed<R, S, O>(plan: StreamPlan<K, R>, step: ProcessStep): ProcessedStream<K, R, S, O> {
+    return new ProcessedStream(plan, step)
+  }
+
   get #node(): PlanNode {
     return this[PLAN].node
   }
@@ -369,31 +376,22 @@ export class JoinedStream<K, R, V, W> extends Stream<K, R> {
   }
 }
 
-/** Passes on the records that callbacks accept or reject. */
-function looksAt(...fns: readonly ((...parameters: never[]) => unknown)[]): StepFlow {
-  return { ...PASSES_ALL, keepsValue: false, readsKey: fns.some((fn) => seenBy(fn).readsKey), readsValue: true }
-}
+/** What a step of the user's own emits, of values `R`, with its side outputs `O` and its state `S`. */
+export class ProcessedStream<K, R, S, O> extends Stream<K, R> {
+  /** What the step emits to each of its side outputs. */
+  readonly outputs: OutputStreams<K, O>
+  /** The values and maps that the step keeps, to be outputs of the job as views. A view may show a while longer what is gone. */
+  readonly views: StateViews<K, S>
 
-/** Passes on records under another key. */
-function rekeys(fn: (...parameters: never[]) => unknown): StepFlow {
-  return { keepsKey: false, keepsValue: true, ...seenBy(fn) }
-}
-
-/** All operators as one. At this boundary each operator gets what the one before it returns, as the types promised. */
-function connectAll(operators: readonly OperatorFunction<never, unknown>[]): PipeNode['connect'] {
-  return (source) => {
-    let values: Observable<unknown> = source
-    for (const operator of operators) values = operator(values as Observable<never>)
-    return values
+  /** Not for jobs. */
+  constructor(plan: StreamPlan<K, R>, step: ProcessStep) {
+    super(plan)
+    this.outputs = outputStreams(plan, step, toStream)
+    this.views = stateViews(step, toStream)
+    Object.freeze(this)
   }
 }
 
 function toStream<K, V>(plan: StreamPlan<K, V>): Stream<K, V> {
   return new Stream(plan)
-}
-
-/** The serde that all of them share, if they do. */
-function sameSerde<T>(serdes: readonly (Serde<T> | undefined)[]): Serde<T> | undefined {
-  const [first] = serdes
-  return serdes.every((serde) => serde?.name === first?.name) ? first : undefined
 }

@@ -50,13 +50,13 @@ export function joinedTable<R>(
 
 /** How a table's rows are identified and written. */
 export function sideOf({ rowKey, value, window }: TablePlan<unknown>): JoinSide {
-  return { key: rowKey, value: planSerde(value), windowMs: window?.sizeMs }
+  return { key: rowKey, value: planSerde(value), windows: window?.shape }
 }
 
-/** Windows of one size; a job with others is refused. */
+/** Windows of one kind; a job with others is refused. */
 function keptAsLongAsEither(left: TableWindow | undefined, right: TableWindow | undefined): TableWindow | undefined {
   if (left === undefined || right === undefined) return left
   const forEver = left.retentionMs === undefined || right.retentionMs === undefined
   const retentionMs = forEver ? undefined : Math.max(left.retentionMs ?? 0, right.retentionMs ?? 0)
-  return { sizeMs: left.sizeMs, retentionMs }
+  return { shape: left.shape, retentionMs }
 }

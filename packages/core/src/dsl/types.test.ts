@@ -6,13 +6,15 @@ import { string } from '../serdes/string.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { otherwise } from './branches.ts'
 import { job } from './job.ts'
+import type { SessionStream } from './session-stream.ts'
 import { type Stream, stream } from './stream.ts'
 import type { Table } from './table.ts'
 import { table } from './table-of.ts'
 import { topic } from './topic.ts'
 import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
 import type { Window, Windowed } from './windowed.ts'
-import { hopping, tumbling } from './windows.ts'
+import type { WindowedTable } from './windowed-table.ts'
+import { calendar, hopping, sessions, tumbling } from './windows.ts'
 
 interface Flight {
   readonly origin: string
@@ -286,6 +288,45 @@ describe('types flow', () => {
     tumbling('1 hour')
     // @ts-expect-error: hopping windows need an advance
     expect(() => hopping('1h')).toThrow()
+  })
+
+  test('into windows of the calendar', () => {
+    const days = source.groupByKey().window(calendar('day', { timeZone: 'Europe/Zurich', grace: '5m' }))
+    expectTypeOf(days.count('a')).toEqualTypeOf<WindowedTable<string, number, Flight>>()
+    // @ts-expect-error: the calendar needs a time zone
+    calendar('day', { grace: '5m' })
+    // @ts-expect-error: not a unit of the calendar
+    calendar('decade', { timeZone: 'UTC' })
+    // @ts-expect-error: not a weekday
+    calendar('week', { timeZone: 'UTC', weekStartsOn: 'Mon' })
+  })
+
+  test('into sessions, whose totals can be merged', () => {
+    const grouped = source.groupByKey().window(sessions({ gap: '30m', grace: '1m', retention: '7d' }))
+    expectTypeOf(grouped).toEqualTypeOf<SessionStream<string, Flight>>()
+    expectTypeOf(grouped.count('a', { emit: 'final' })).toEqualTypeOf<WindowedTable<string, number, Flight>>()
+    expectTypeOf(grouped.reduce('b', (a, b) => (a.delay > b.delay ? a : b))).toEqualTypeOf<
+      WindowedTable<string, Flight, Flight>
+    >()
+    const delays = grouped.aggregate('c', {
+      init: () => ({ minutes: 0 }),
+      add: (total, flight) => ({ minutes: total.minutes + flight.delay }),
+      merge: (a, b, key) => {
+        expectTypeOf(key).toEqualTypeOf<string>()
+        return { minutes: a.minutes + b.minutes }
+      },
+      emit: 'final',
+    })
+    expectTypeOf(delays).toEqualTypeOf<WindowedTable<string, { minutes: number }, Flight>>()
+    expectTypeOf(delays.late()).toEqualTypeOf<Stream<string, Flight>>()
+    // @ts-expect-error: a session may be two sessions before, whose totals must become one
+    grouped.aggregate('d', { init: () => 0, add: (total, flight) => total + flight.delay })
+    // @ts-expect-error: the merged total is of another type
+    grouped.aggregate('e', { init: () => 0, add: (total) => total + 1, merge: () => 'none' })
+    // @ts-expect-error: sessions need a gap
+    sessions({ grace: '1m' })
+    // @ts-expect-error: not a duration
+    sessions({ gap: '30 minutes' })
   })
 
   test('into topics, which accept values with more fields than they need', () => {

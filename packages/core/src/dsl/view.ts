@@ -2,6 +2,8 @@ import type { Serde } from '../contracts/serde.ts'
 import type { StoreShape } from '../contracts/store-shape.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { StorePlan } from '../plan/node.ts'
+import { shownSerde } from '../plan/shown-serde.ts'
+import { viewedStore } from '../plan/step-parts.ts'
 import { PLAN } from './plan-value.ts'
 import type { Table } from './table.ts'
 import type { Window, Windowed } from './windowed.ts'
@@ -29,8 +31,8 @@ export interface ViewAccess<K, V> {
 export function viewOf<T extends Table<unknown, unknown>>(table: T): ViewAccess<ViewKey<T>, ViewValue<T>>
 export function viewOf(table: Table<unknown, unknown>): StorePlan {
   const { node } = table[PLAN]
-  const [store] = node.stores
-  if (store !== undefined) return store
+  const store = viewedStore(node)
+  if (store !== undefined) return { ...store, value: shownSerde(store) }
   throw new RefusedError(
     'VIEW_MISSING',
     `Step ${node.label} cannot be read as a view, because it does not keep its rows. Give it a name, as in { name: 'my-view' }`,

@@ -1,9 +1,9 @@
 import type { RecordContext } from '../plan/node.ts'
-import type { AggregateOptions, EmitOptions } from './aggregate-options.ts'
-import { countFold, type Fold, foldInto, optionsFold, reduceFold } from './fold.ts'
+import type { Aggregate, AggregateOptions, EmitOptions } from './aggregate-options.ts'
+import { aggregateTotals, countTotals, foldInto, isOptions, reduceTotals, type Totals } from './fold.ts'
 import type { StreamPlan } from './plan-value.ts'
 import type { ToStream } from './table.ts'
-import { WindowedTable } from './windowed-table.ts'
+import { tableOfWindows, type WindowedTable } from './windowed-table.ts'
 import type { Windows } from './windows.ts'
 
 /** Records grouped by key and window. Every result is kept under a name, as with a `GroupedStream`. */
@@ -28,7 +28,7 @@ export class WindowedStream<K, V> {
    * ```
    */
   count(name: string, options: EmitOptions = {}): WindowedTable<K, number, V> {
-    return this.#fold(name, countFold(), options)
+    return this.#fold(name, countTotals(), options)
   }
 
   /**
@@ -43,31 +43,33 @@ export class WindowedStream<K, V> {
     fn: (total: V, value: V, key: K, context: RecordContext) => V,
     options: EmitOptions = {},
   ): WindowedTable<K, V, V> {
-    return this.#fold(name, reduceFold(fn, this.#plan.value), options)
+    return this.#fold(name, reduceTotals(fn, this.#plan.value), options)
   }
 
   /**
-   * A total for each key and window, of any type.
+   * A total for each key and window: ready-made, one or several at once, or of any type. `emit` may also be among the options
+   * of a total of one's own type.
    *
    * ```ts
-   * stream(flights).groupByKey().window(tumbling('1h')).aggregate('minutes', {
+   * const hours = stream(flights).groupByKey().window(tumbling('1h'))
+   * hours.aggregate('delays', { flights: count(), longest: max((flight) => flight.delay) }, { emit: 'final' })
+   * hours.aggregate('minutes', {
    *   init: () => 0,
    *   add: (total, flight) => total + flight.delay,
    *   emit: 'final',
    * })
    * ```
    */
-  aggregate<T>(name: string, options: AggregateOptions<K, V, T> & EmitOptions): WindowedTable<K, T, V> {
-    return this.#fold(name, optionsFold(options), options)
+  aggregate<T>(
+    name: string,
+    how: Aggregate<K, V, T> | (AggregateOptions<K, V, T> & EmitOptions),
+    options: EmitOptions = {},
+  ): WindowedTable<K, T, V> {
+    return this.#fold(name, aggregateTotals(how), isOptions(how) ? { ...how, ...options } : options)
   }
 
-  #fold<T>(name: string, fold: Fold<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
-    const node = foldInto(this.#plan, name, fold, this.#windows, emit)
-    const { key, value } = this.#plan
-    return new WindowedTable(
-      { kind: 'table', node, rowKey: node.stores[0].key, value: fold.value, window: this.#windows },
-      { node, key, value },
-      this.#toStream,
-    )
+  #fold<T>(name: string, totals: Totals<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
+    const node = foldInto(this.#plan, name, totals, this.#windows, emit)
+    return tableOfWindows(this.#plan, node, totals.value, this.#toStream)
   }
 }

@@ -1,7 +1,8 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { AggregateNode } from '../plan/node.ts'
 import { lateNode } from '../plan/step-parts.ts'
-import type { TablePlan } from './plan-value.ts'
+import { tableWindow } from './fold.ts'
+import type { StreamPlan, TablePlan } from './plan-value.ts'
 import type { Stream } from './stream.ts'
 import { Table, type ToStream } from './table.ts'
 import type { Windowed } from './windowed.ts'
@@ -35,4 +36,19 @@ export class WindowedTable<K, V, R> extends Table<Windowed<K>, V> {
     const { node, key, value } = this.#input
     return this.toStream({ kind: 'stream', node: lateNode(node, 0), key, value, rekeyed: false })
   }
+}
+
+/** The table of a windowed aggregate over a stream. */
+export function tableOfWindows<K, V, R>(
+  { key, value: recordValue }: StreamPlan<K, R>,
+  node: AggregateNode,
+  value: Serde<V> | undefined,
+  toStream: ToStream,
+): WindowedTable<K, V, R> {
+  const [{ key: rowKey }] = node.stores
+  return new WindowedTable(
+    { kind: 'table', node, rowKey, value, window: node.window && tableWindow(node.window) },
+    { node, key, value: recordValue },
+    toStream,
+  )
 }

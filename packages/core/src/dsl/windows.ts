@@ -1,4 +1,5 @@
-import type { WindowSpec } from '../plan/window.ts'
+import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
+import type { CalendarWindows, FixedWindows, SessionWindows } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
 /** How long windows take records, and how long they are kept. */
@@ -16,7 +17,7 @@ export interface HoppingOptions extends WindowOptions {
 }
 
 /** How event time is cut into windows. */
-export type Windows = WindowSpec
+export type Windows = FixedWindows | CalendarWindows
 
 /**
  * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC. A size,
@@ -49,6 +50,56 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
   })
 }
 
-function waiting({ grace = 0, retention }: WindowOptions): Pick<WindowSpec, 'graceMs' | 'retentionMs'> {
+/** Whose calendar it is, how long windows take records, and how long they are kept. */
+export interface CalendarOptions extends WindowOptions {
+  /** The time zone, as in the time zone database: `'Europe/Zurich'`, `'UTC'`. */
+  readonly timeZone: string
+  /** The first day of weeks. Default `'monday'`, as in ISO 8601. */
+  readonly weekStartsOn?: Weekday
+}
+
+/**
+ * Windows of the calendar of a time zone: each day, week, month, quarter or year is one. A day begins at midnight there, and
+ * has 23 or 25 hours when clocks are set. A zone or unit that is not known makes `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(orders).groupByKey().window(calendar('day', { timeZone: 'Europe/Zurich', grace: '5m' })).count('orders-by-day')
+ * ```
+ */
+export function calendar(unit: CalendarUnit, options: CalendarOptions): Windows {
+  const { timeZone, weekStartsOn = 'monday' } = options
+  return Object.freeze({ kind: 'calendar', unit, timeZone, weekStartsOn, ...waiting(options) })
+}
+
+/** When a session ends, how late records may be, and how long sessions are kept. */
+export interface SessionOptions {
+  /** Records of a key that are less than this apart are in one session. */
+  readonly gap: Duration
+  /**
+   * How late a record may be: it is late if the watermark of its partition is past its own time by more than this. With the
+   * default of 0, each record out of order is late.
+   */
+  readonly grace?: Duration
+  /** How long after its end a session is kept for queries; at least the grace. Default: for ever. */
+  readonly retention?: Duration
+}
+
+/** How a key's records form sessions. */
+export type Sessions = SessionWindows
+
+/**
+ * A window for each run of records of a key in which each is less than `gap` after the one before it. The window begins with
+ * the first record, and ends one gap after the last. A record that comes between two sessions makes one of them. Durations
+ * that are not usable make `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(clicks).groupByKey().window(sessions({ gap: '30m', grace: '1m' })).count('clicks-by-visit')
+ * ```
+ */
+export function sessions({ gap, ...options }: SessionOptions): Sessions {
+  return Object.freeze({ kind: 'session', gapMs: durationMs(gap), ...waiting(options) })
+}
+
+function waiting({ grace = 0, retention }: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs'> {
   return { graceMs: durationMs(grace), retentionMs: retention === undefined ? undefined : durationMs(retention) }
 }

@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   RECORD_UNDECODABLE: 'record',
   CALLBACK_FAILED: 'record',
   RECORD_UNENCODABLE: 'record',
+  TOTAL_TOO_LARGE: 'record',
   KEY_MISSING: 'record',
   PIPE_ENDED: 'fatal',
   PIPE_ASYNC: 'fatal',

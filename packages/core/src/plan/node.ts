@@ -29,6 +29,9 @@ export type Callback<R = unknown> = (value: never, key: never, context: RecordCo
 /** Adds a record to a total. The total is undefined if there is none yet and `init` is absent. */
 export type Add = (total: never, value: never, key: never, context: RecordContext) => unknown
 
+/** Makes one total of two: that of the earlier records comes first. */
+export type Merge = (a: never, b: never, key: never, context: RecordContext) => unknown
+
 /** A topic as a plan value. */
 export interface TopicPlan {
   readonly name: string
@@ -40,8 +43,11 @@ export interface TopicPlan {
   readonly aheadMaxMs: number
 }
 
-/** What one step passes to another: records, a table's changes, or the records that came late for a window. */
-export type Carried = 'records' | 'changes' | 'late'
+/**
+ * What one step passes to another: records, a table's changes, the records that came late for a window, those of a side
+ * output, or nothing but its state, to be viewed.
+ */
+export type Carried = 'records' | 'changes' | 'late' | 'side' | 'state'
 
 /** What every step describes about itself. Code that walks a plan reads this, and does not need to know the kind of a step. */
 interface Step {
@@ -82,6 +88,7 @@ export interface PlanNodes {
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
+  readonly cogroup: CogroupNode
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
@@ -89,6 +96,7 @@ export interface PlanNodes {
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode
   readonly asOfJoin: AsOfJoinNode
+  readonly dedupe: DedupeNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode
@@ -97,6 +105,9 @@ export interface PlanNodes {
   readonly foreignKeys: ForeignKeysNode
   readonly foreignMatches: ForeignMatchesNode
   readonly foreignRows: ForeignRowsNode
+  readonly process: ProcessNode
+  readonly sideOutput: SideOutputNode
+  readonly stateView: StateViewNode
 }
 
 /**
@@ -207,8 +218,34 @@ export interface AggregateNode extends UnaryStep {
   /** The total before the first record; undefined: `add` gets undefined. */
   readonly init: (() => unknown) | undefined
   readonly add: Add
+  /** Undefined if totals are never merged. */
+  readonly merge: Merge | undefined
   /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
   readonly emit: 'changes' | 'final'
+  /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
+  readonly fold: FoldPlan | undefined
+}
+
+/** Folds the records of several streams by key into one table. */
+export interface CogroupNode extends Step {
+  readonly kind: 'cogroup'
+  readonly stores: readonly [StorePlan]
+  /** How the keys of each stream are written. */
+  readonly keys: readonly Serde<never>[]
+  /** The total before the first record of any of them. */
+  readonly init: () => unknown
+  /** For each stream. */
+  readonly adds: readonly Add[]
+}
+
+/** What a step knows about its ready-made fold, or folds. */
+export interface FoldPlan {
+  /** What it computes: see `FoldParts`. Part of what the store means. */
+  readonly word: string
+  /** What is wrong with its parameters, in words. */
+  readonly problems: readonly string[]
+  /** What is passed on, and shown, of a total. */
+  readonly result: (total: unknown) => unknown
 }
 
 /** The latest value by key; a null value deletes. */
@@ -275,6 +312,18 @@ export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
 }
 
+/** Leaves out records that are repeats of an earlier one. Its store has the event times of those that have passed. */
+export interface DedupeNode extends UnaryStep {
+  readonly kind: 'dedupe'
+  readonly stores: readonly [StorePlan]
+  /** How keys are written. */
+  readonly key: Serde<never>
+  /** What repeats of a key have in common; undefined: the key alone. */
+  readonly id: Callback | undefined
+  readonly withinMs: number
+  readonly graceMs: number
+}
+
 /** The records that came too late for the step that is its input, as they were. */
 export interface LateNode extends UnaryStep {
   readonly kind: 'late'
@@ -302,8 +351,8 @@ export interface TableJoinNode extends Step {
 export interface JoinSide {
   readonly key: Serde<never>
   readonly value: Serde<never>
-  /** The size of its windows, ms; undefined if it has none. */
-  readonly windowMs: number | undefined
+  /** How its windows are kept; undefined if it has none. */
+  readonly windows: StoreShape | undefined
 }
 
 /** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */
@@ -372,11 +421,53 @@ export interface ForeignRowsNode extends Step {
   readonly fn: JoinFn
 }
 
+/** A step of the user's own: callbacks for records and timers, with state and timers by key. */
+export interface ProcessNode extends UnaryStep {
+  readonly kind: 'process'
+  readonly name: string
+  readonly key: Serde<never>
+  readonly cells: readonly CellPlan[]
+  /** Where the timers are kept; undefined if there are none. */
+  readonly timers: StorePlan | undefined
+  readonly sideOutputs: readonly string[]
+  readonly onRecord: (value: never, key: never, context: never) => unknown
+  readonly onTombstone: ((key: never, context: never) => unknown) | undefined
+  readonly onTimer: Readonly<Record<string, (key: never, context: never) => unknown>>
+}
+
+/** What a process step keeps for each key, under a name. */
+export interface CellPlan {
+  readonly name: string
+  readonly kind: 'value' | 'list' | 'map'
+  readonly store: StorePlan
+  /** How one value, element or entry is written. */
+  readonly value: Serde<never>
+  /** How many elements a list keeps. */
+  readonly max: number | undefined
+  readonly ttlMs: number | undefined
+  /** When what the store has is gone, by its keys; undefined if it is kept. */
+  readonly expiry: StorePlan | undefined
+}
+
+/** The records that a process step emits to a side output. */
+export interface SideOutputNode extends UnaryStep {
+  readonly kind: 'sideOutput'
+  readonly name: string
+}
+
+/** Makes a cell of a process step a view. */
+export interface StateViewNode extends UnaryStep {
+  readonly kind: 'stateView'
+  readonly view: StorePlan
+}
+
 /** A store as the plan names it: also the view's name, and its part of the changelog. */
 export interface StorePlan {
   readonly name: string
   readonly key: Serde<never>
   readonly value: Serde<never>
+  /** How views read the bytes that `value` writes, if they show something else than the step keeps. Absent: as `value` does. */
+  readonly shown?: Serde<never>
   readonly shape: StoreShape
   /** Windows and intervals that ended, and instants that were, longer ago than this (by event time) are deleted; undefined keeps them. */
   readonly retentionMs: number | undefined

@@ -1,4 +1,4 @@
-import type { Carried, LateNode, PlanNode, StorePlan } from './node.ts'
+import type { Carried, LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode, StorePlan } from './node.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
 
 /** What every step with one input describes about itself: see `Step`. */
@@ -55,6 +55,23 @@ export function tableStep(
 export function lateNode(step: PlanNode, port: number): LateNode {
   const parts = recordStep('late', step, { ...PASSES_ALL, readsValue: true })
   return { ...parts, takes: ['late'], label: `late of ${step.label}`, kind: 'late', port }
+}
+
+/** The step that passes on what a process step emits to a side output. */
+export function sideOutputNode(step: ProcessNode, name: string): SideOutputNode {
+  const parts = recordStep('output', step, PASSES_ALL, name)
+  return { ...parts, takes: ['side'], label: `output "${name}" of ${step.label}`, kind: 'sideOutput', name }
+}
+
+/** The view of a cell of a process step. */
+export function stateViewNode(step: ProcessNode, view: StorePlan): StateViewNode {
+  const parts = recordStep('state', step, PASSES_ALL, view.name)
+  return { ...parts, takes: ['state'], kind: 'stateView', view }
+}
+
+/** What a view of a step reads; undefined if the step keeps nothing. */
+export function viewedStore(node: PlanNode): StorePlan | undefined {
+  return node.kind === 'stateView' ? node.view : node.stores[0]
 }
 
 /** How a step that is named is called in messages: `join "matched"`. */

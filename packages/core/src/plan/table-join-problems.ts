@@ -3,7 +3,7 @@ import type { JoinSide, PlanNode } from './node.ts'
 
 /** Why two tables cannot be joined, in words; nothing if they can. */
 export function tableJoinProblems(step: PlanNode): string[] {
-  if (step.kind === 'foreignKeys' && step.sides.some(({ windowMs }) => windowMs !== undefined)) {
+  if (step.kind === 'foreignKeys' && step.sides.some(({ windows }) => windows !== undefined)) {
     return [`Step ${step.label} cannot join windowed tables by another key. Join tables without windows`]
   }
   if (step.kind !== 'tableJoin') return []
@@ -15,7 +15,7 @@ export function tableJoinProblems(step: PlanNode): string[] {
         'may then be in different partitions. Write the keys of both with the same serde',
     )
   }
-  if (left.windowMs !== right.windowMs) {
+  if (windowsOf(left) !== windowsOf(right)) {
     problems.push(
       `Step ${step.label} joins tables with different windows: ${windowsOf(left)} and ${windowsOf(right)}. Give both windows of ` +
         'the same size',
@@ -24,6 +24,7 @@ export function tableJoinProblems(step: PlanNode): string[] {
   return problems
 }
 
-function windowsOf({ windowMs }: JoinSide): string {
-  return windowMs === undefined ? 'none' : durationText(windowMs)
+function windowsOf({ windows }: JoinSide): string {
+  if (windows === undefined) return 'none'
+  return windows.kind === 'window' ? durationText(windows.sizeMs) : 'of any size'
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { WindowSpec } from './window.ts'
+import type { FixedWindows } from './window.ts'
 import { isWindowClosed, lastWindowStart, nextWindowStart } from './window-assignment.ts'
 
 const specs = fc
@@ -10,7 +10,7 @@ const specs = fc
     graceMs: fc.nat(30),
   })
   .map(
-    ({ sizeMs, advance, graceMs }): WindowSpec => ({
+    ({ sizeMs, advance, graceMs }): FixedWindows => ({
       kind: 'hopping',
       sizeMs,
       advanceMs: Math.max(1, Math.floor(advance * sizeMs)),
@@ -21,7 +21,7 @@ const specs = fc
 const times = fc.integer({ min: -500, max: 500 })
 
 /** Every window start from far before to far after the times used here. */
-function allStarts({ advanceMs }: WindowSpec): number[] {
+function allStarts({ advanceMs }: FixedWindows): number[] {
   const starts: number[] = []
   for (let n = -Math.ceil(1000 / advanceMs); n * advanceMs <= 1000; n++) starts.push(n * advanceMs)
   return starts

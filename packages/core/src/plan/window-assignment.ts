@@ -1,4 +1,4 @@
-import type { WindowSpec } from './window.ts'
+import type { FixedWindows } from './window.ts'
 
 /**
  * The start of the last window that a time is in: the multiple of the advance at or before the time. Windows are aligned to
@@ -12,7 +12,7 @@ export function lastWindowStart(timestamp: number, advanceMs: number): number {
 }
 
 /** Whether a window takes no more records at a watermark: the watermark has reached the window's end plus the grace. */
-export function isWindowClosed(start: number, watermark: number, { sizeMs, graceMs }: WindowSpec): boolean {
+export function isWindowClosed(start: number, watermark: number, { sizeMs, graceMs }: FixedWindows): boolean {
   return start + sizeMs + graceMs <= watermark
 }
 

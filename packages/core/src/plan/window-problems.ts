@@ -1,5 +1,8 @@
+import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
+import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
 import type { PlanNode } from './node.ts'
+import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
 const WINDOWS_PER_RECORD_MAX = 10_000
@@ -7,19 +10,47 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 /** What is wrong with a step's windows, in words; nothing if it has none. */
 export function windowProblems(step: PlanNode): string[] {
   if (!('window' in step) || step.window === undefined) return []
-  const { kind, sizeMs, advanceMs, graceMs, retentionMs } = step.window
+  const { graceMs, retentionMs } = step.window
   const problems = [
-    isLength(sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`,
-    kind === 'hopping' ? advanceProblem(sizeMs, advanceMs) : undefined,
+    ...lengthProblems(step.window),
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
+    step.window.kind === 'session' && step.merge === undefined ? MERGE_MISSING : undefined,
   ]
   return problems.flatMap((problem) =>
     problem === undefined ? [] : [`Step ${step.label} cannot have these windows: ${problem}`],
   )
 }
 
-function advanceProblem(sizeMs: number, advanceMs: number): string | undefined {
+/** The compiler rejects such a step; a job in JavaScript has no compiler. */
+const MERGE_MISSING =
+  'a record may join two sessions, so their totals must become one. Give aggregate a merge, as in ' +
+  '{ init, add, merge: (a, b) => a + b }'
+
+function lengthProblems(windows: WindowSpec): (string | undefined)[] {
+  if (windows.kind === 'calendar') return calendarProblems(windows)
+  if (windows.kind === 'session')
+    return [isLength(windows.gapMs) ? undefined : `gap must be more than 0, and ${DURATION}`]
+  return [isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`, advanceProblem(windows)]
+}
+
+function calendarProblems({ unit, timeZone, weekStartsOn }: CalendarWindows): (string | undefined)[] {
+  return [
+    CALENDAR_UNITS.includes(unit)
+      ? undefined
+      : `unit ${JSON.stringify(unit)} must be one of ${CALENDAR_UNITS.join(', ')}`,
+    isTimeZone(timeZone)
+      ? undefined
+      : `time zone ${JSON.stringify(timeZone)} is not known here. Use a name of the time zone database, such as ` +
+        '"Europe/Zurich" or "UTC"; a new one may need a newer Node',
+    WEEKDAYS.includes(weekStartsOn)
+      ? undefined
+      : `weekStartsOn ${JSON.stringify(weekStartsOn)} must be one of ${WEEKDAYS.join(', ')}`,
+  ]
+}
+
+function advanceProblem({ kind, sizeMs, advanceMs }: FixedWindows): string | undefined {
+  if (kind !== 'hopping') return undefined
   if (!isLength(advanceMs)) return `advance must be more than 0, and ${DURATION}`
   if (advanceMs > sizeMs) return 'advance must not be more than the size, because records would fall between windows'
   if (sizeMs / advanceMs <= WINDOWS_PER_RECORD_MAX) return undefined

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hopping, int64, job, json, stream, string, topic, tumbling } from '../index.ts'
+import { calendar, hopping, int64, job, json, sessions, stream, string, topic, tumbling } from '../index.ts'
 import { jobMeaning } from './job-meaning.ts'
 import { storeInputs } from './store-inputs.ts'
 import { toTopology } from './to-topology.ts'
@@ -23,6 +23,7 @@ test('a store means its step, serdes, windows and nearest inputs, and no functio
     stores: {
       sums: {
         step: 'reduce',
+        fold: null,
         key: 'string',
         value: 'json',
         windows: null,
@@ -46,6 +47,7 @@ test('windows are part of what a store means, and how long they are kept is not'
   const { stores } = jobMeaning(toTopology(job('j', hours)))
   expect(stores['hours']).toEqual({
     step: 'count',
+    fold: null,
     key: 'string',
     value: int64().name,
     windows: 'hopping',
@@ -63,6 +65,39 @@ test('windows are part of what a store means, and how long they are kept is not'
     jobMeaning(toTopology(job('j', daily.window(tumbling('1d', { retention: retention as '1d' })).count('days')))),
   )
   expect(meanings[0]).toEqual(meanings[1])
+})
+
+test('sessions mean their gap, and what is derived from them has windows of any length', () => {
+  const visits = stream(numbers)
+    .groupByKey()
+    .window(sessions({ gap: '30m', grace: '1m', retention: '1d' }))
+    .count('visits')
+  const long = visits.filter((count) => count > 9, { name: 'long' })
+  const { stores } = jobMeaning(toTopology(job('j', visits, long)))
+  expect(stores['visits']).toMatchObject({
+    windows: 'session',
+    shape: 'interval',
+    windowMs: null,
+    gapMs: 1_800_000,
+    advanceMs: null,
+    graceMs: 60_000,
+    emit: 'changes',
+  })
+  expect(stores['long']).toMatchObject({ windows: null, shape: 'interval', windowMs: null, inputs: ['store visits'] })
+})
+
+test('windows of a calendar mean its unit and zone, and the first day of weeks', () => {
+  const meaningOf = (windows: Parameters<ReturnType<typeof daily>['window']>[0]) =>
+    jobMeaning(toTopology(job('j', daily().window(windows).count('days')))).stores['days']
+  const daily = () => stream(numbers).groupByKey()
+  expect(meaningOf(calendar('day', { timeZone: 'Europe/Zurich', grace: 5 }))).toMatchObject({
+    windows: 'calendar',
+    shape: 'interval',
+    windowMs: null,
+    calendar: 'day in Europe/Zurich',
+    graceMs: 5,
+  })
+  expect(meaningOf(calendar('week', { timeZone: 'UTC' }))?.calendar).toBe('week from monday in UTC')
 })
 
 test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {

@@ -1,6 +1,8 @@
 import { type StoreShape, windowMsOf } from '../contracts/store-shape.ts'
+import { calendarText } from '../describe/calendar-text.ts'
 import { dictionary } from '../dictionary.ts'
 import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { WindowSpec } from '../plan/window.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
@@ -21,6 +23,8 @@ export interface JobMeaning {
 export interface StoreMeaning {
   /** The word that the user wrote: `count`, `aggregate`, `toTable`, `join` … */
   readonly step: string
+  /** The ready-made folds of an aggregate, in words: `max`, `{ best: topK(3), bids: count }`; null for callbacks. */
+  readonly fold: string | null
   /** The serdes of keys and values, by name. */
   readonly key: string
   readonly value: string
@@ -28,13 +32,17 @@ export interface StoreMeaning {
   /** The serde of the order of a sorted store, by name. */
   readonly order: string | null
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
-  readonly windows: 'tumbling' | 'hopping' | null
+  readonly windows: WindowSpec['kind'] | null
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
   /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
   readonly times: 'record' | 'callback' | null
   readonly emit: 'changes' | 'final' | null
+  /** The gap of sessions; absent for other steps. */
+  readonly gapMs?: number
+  /** The windows of a calendar, in words; absent for other steps. */
+  readonly calendar?: string
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -67,13 +75,14 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
   const reach = 'reach' in node ? node.reach : undefined
   return {
     step: node.word,
+    fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
     key: store.key.name,
     value: store.value.name,
     windows: window?.kind ?? null,
     shape: store.shape.kind,
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
-    advanceMs: window?.advanceMs ?? null,
+    advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? ('graceMs' in node ? node.graceMs : null),
     times:
       window === undefined && reach === undefined && node.kind !== 'asOfJoin'
@@ -82,6 +91,8 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
           ? 'callback'
           : 'record',
     emit: window !== undefined && 'emit' in node ? node.emit : null,
+    ...(window?.kind === 'session' && { gapMs: window.gapMs }),
+    ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
@@ -109,6 +120,8 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
       const [store] = input.stores
       if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
       else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
+      else if (input.kind === 'process') names.add(`step ${input.name}`)
+      else if (input.kind === 'sideOutput') names.add(`output ${input.name} of step ${input.inputs[0].label}`)
       else if (store === undefined) visit(input)
       else names.add(step.takes[port] === 'late' ? `late records of store ${store.name}` : `store ${store.name}`)
     }

@@ -1,5 +1,6 @@
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode } from '../plan/node.ts'
+import { viewedStore } from '../plan/step-parts.ts'
 import { versionedName } from '../versioned-name.ts'
 import { type Group, groupSteps } from './group-steps.ts'
 import { changelogTopic, repartitionTopic, stepsOf } from './steps.ts'
@@ -56,7 +57,7 @@ function topicOf(job: string, node: InputNode): string {
 }
 
 function viewOf(node: PlanNode, subtopologies: readonly Subtopology[]): ViewPlan[] {
-  const [store] = node.stores
+  const store = viewedStore(node)
   const subtopology = subtopologies.find(({ nodes }) => nodes.some((step) => step === node))
   if (store === undefined || subtopology === undefined) return []
   return [{ name: store.name, store, subtopology: subtopology.id }]

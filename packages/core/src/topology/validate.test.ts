@@ -3,7 +3,7 @@ import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
-import { hopping, tumbling } from '../dsl/windows.ts'
+import { calendar, hopping, type Sessions, sessions, tumbling, type Windows } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { json } from '../serdes/json.ts'
 import { int32 } from '../serdes/numbers.ts'
@@ -152,7 +152,7 @@ test.each(refused)('a job that %s is refused', (_what, make, problem) => {
   expect(found[0]).toContain(problem)
 })
 
-const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])[] = [
+const windows: readonly (readonly [string, Windows, string])[] = [
   ['no size', tumbling(0), 'size must be'],
   ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
@@ -160,6 +160,23 @@ const windows: readonly (readonly [string, ReturnType<typeof tumbling>, string])
   ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
   ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 windows'],
   ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
+  ['an unknown time zone', calendar('day', { timeZone: 'Europe/Zurch' }), 'time zone "Europe/Zurch" is not known here'],
+  ['no time zone', calendar('day', {} as { timeZone: 'UTC' }), 'time zone undefined is not known here'],
+  [
+    'an unknown unit',
+    calendar('fortnight' as 'week', { timeZone: 'UTC' }),
+    'unit "fortnight" must be one of day, week',
+  ],
+  [
+    'an unknown weekday',
+    calendar('week', { timeZone: 'UTC', weekStartsOn: 'Monday' as 'monday' }),
+    'weekStartsOn "Monday"',
+  ],
+  [
+    'a retention of a day that is shorter',
+    calendar('day', { timeZone: 'UTC', grace: 2, retention: 1 }),
+    'at least the grace',
+  ],
   ['a retention shorter than the grace', tumbling('1h', { grace: '2h', retention: '1h' }), 'at least the grace'],
 ]
 
@@ -168,6 +185,30 @@ test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
   expect(found).toHaveLength(1)
   expect(found[0]).toContain(`Step count "a" cannot have these windows: `)
   expect(found[0]).toContain(problem)
+})
+
+const sessionCases: readonly (readonly [string, Sessions, string])[] = [
+  ['no gap', sessions({ gap: 0 }), 'gap must be'],
+  ['a gap that is no duration', sessions({ gap: 'soon' as '1h' }), 'gap must be'],
+  ['negative grace', sessions({ gap: '1h', grace: -1 }), 'grace must be'],
+  ['a retention shorter than the grace', sessions({ gap: 1, grace: '2h', retention: '1h' }), 'at least the grace'],
+]
+
+test.each(sessionCases)('sessions with %s are refused', (_what, spec, problem) => {
+  const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
+  expect(found).toHaveLength(1)
+  expect(found[0]).toContain(problem)
+})
+
+test('sessions without a merge are refused, also if no compiler has seen the job', () => {
+  const callbacks = { init: () => 0, add: (total: number) => total + 1 }
+  const grouped = source.groupByKey().window(sessions({ gap: '1h' }))
+  const found = problems(() => job('j', grouped.aggregate('a', callbacks as typeof callbacks & { merge: () => 0 })))
+  expect(found).toEqual([
+    expect.stringContaining('Step aggregate "a" cannot have these windows: a record may join two'),
+  ])
+  const merge = (a: number, b: number) => a + b
+  expect(problems(() => job('j', grouped.aggregate('a', { ...callbacks, merge })))).toEqual([])
 })
 
 describe('a job', () => {

@@ -94,6 +94,7 @@ const WORDS: Readonly<Record<string, string>> = {
   value: 'value serde',
   order: 'order serde',
   windowMs: 'window size',
+  gapMs: 'gap',
   advanceMs: 'advance',
   graceMs: 'grace',
   beforeMs: 'within, before',

@@ -4,6 +4,7 @@ import {
   maximumPosition,
   ownValue,
   type StatePosition,
+  shownSerde,
   type TaskState,
   type Topology,
 } from '@millrace/core/internal'
@@ -45,7 +46,7 @@ export class ContainerViews {
       return {
         name,
         key: anySerde(store.key),
-        value: anySerde(store.value),
+        value: anySerde(shownSerde(store)),
         shape: store.shape,
         partitions: owners[0]?.spec.tasks ?? 0,
         sources: maximumPosition(owners.map((task) => task.spec.sources)),

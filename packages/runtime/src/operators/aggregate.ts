@@ -1,22 +1,31 @@
 import type { AggregateNode, KeyValueStore } from '@millrace/core/internal'
+import { compileCalendarAggregate } from './calendar-aggregate.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
+import { compileSessionAggregate } from './session-aggregate.ts'
+import { shownTo } from './shown-results.ts'
 import type { CompileStep } from './step-context.ts'
 import { compileWindowAggregate } from './window-aggregate.ts'
 
 /** An aggregate by key, or by key and window. */
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
-  if (node.window !== undefined) return compileWindowAggregate(node, node.window, context)
+  const { window } = node
+  if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
+  if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores
-  return () => [new AggregateOperator(foldOf(node, context), context.keyValueStore(store), context.tableAfter(node))]
+  return () => {
+    const next = shownTo(node.fold, context.tableAfter(node))
+    return [new AggregateOperator(foldOf(node, node, context), context.keyValueStore(store), next)]
+  }
 }
 
 /**
  * Folds the records of each key into a total; a table. A change has the highest time among the records in the total.
  * Tombstones end here: they hold nothing to add.
  */
-class AggregateOperator extends StreamOperator {
+export class AggregateOperator extends StreamOperator {
   readonly #fold: Fold
   readonly #store: KeyValueStore<unknown, unknown>
   readonly #next: TableOperator | undefined

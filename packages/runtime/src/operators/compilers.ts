@@ -3,6 +3,8 @@ import { compileAggregate } from './aggregate.ts'
 import { compileAsOfJoin } from './as-of-join.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
+import { compileCogroup } from './cogroup.ts'
+import { compileDedupe } from './dedupe.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
@@ -16,6 +18,7 @@ import { compileMapValues } from './map-values.ts'
 import { compileLate, compileMerge } from './merge.ts'
 import { compilePeek } from './peek.ts'
 import { compilePipe } from './pipe.ts'
+import { compileProcess, compileSideOutput, compileStateView } from './process/process.ts'
 import { compileRepartition } from './repartition.ts'
 import { compileSink } from './sink.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
@@ -43,6 +46,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   repartition: compileRepartition,
   sink: compileSink,
   aggregate: compileAggregate,
+  cogroup: compileCogroup,
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
@@ -50,6 +54,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
   asOfJoin: compileAsOfJoin,
+  dedupe: compileDedupe,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,
@@ -58,6 +63,9 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   foreignKeys: compileForeignKeys,
   foreignMatches: compileForeignMatches,
   foreignRows: compileForeignRows,
+  process: compileProcess,
+  sideOutput: compileSideOutput,
+  stateView: compileStateView,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */

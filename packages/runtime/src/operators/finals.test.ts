@@ -1,4 +1,4 @@
-import type { WindowSpec } from '@millrace/core/internal'
+import type { FixedWindows } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
@@ -7,9 +7,9 @@ import { OutputFence } from '../task/output-fence.ts'
 import { Finals, whenClosed } from './finals.ts'
 import { TableOperator } from './operator.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { windowedKey } from './window-aggregate.ts'
+import { windowedKey } from './window-results.ts'
 
-const WINDOWS: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 5, retentionMs: undefined }
+const WINDOWS: FixedWindows = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 5, retentionMs: undefined }
 /** All windows of the entries have closed by then. */
 const WATERMARK = 200
 

@@ -1,4 +1,11 @@
-import { type Entry, nextWindowStart, type TimedStore, type TimeScan, type WindowSpec } from '@millrace/core/internal'
+import {
+  type Entry,
+  type FixedWindows,
+  nextWindowStart,
+  type TimedStore,
+  type TimeScan,
+  type WindowSpec,
+} from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import { type EventTime, NO_WATERMARK, type PendingResults } from '../task/event-time.ts'
 import type { OutputFence } from '../task/output-fence.ts'
@@ -33,8 +40,13 @@ export interface Completion {
 }
 
 /** The windows of a store are complete once they have closed. A final has the last time inside its window. */
-export function whenClosed({ sizeMs, advanceMs, graceMs }: WindowSpec): Completion {
+export function whenClosed({ sizeMs, advanceMs, graceMs }: FixedWindows): Completion {
   return { delayMs: sizeMs + graceMs, resultMs: sizeMs - 1, advanceMs }
+}
+
+/** As `whenClosed`, for windows of any length: the time of an entry is its end. */
+export function whenEnded({ graceMs }: Pick<WindowSpec, 'graceMs'>): Completion {
+  return { delayMs: graceMs, resultMs: -1, advanceMs: 1 }
 }
 
 /**

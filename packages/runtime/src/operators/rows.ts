@@ -1,4 +1,5 @@
-import { type Entry, hasWindows, type StorePlan } from '@millrace/core/internal'
+import type { Windowed } from '@millrace/core'
+import { type Entry, hasWindows, type IntervalStore, type StorePlan } from '@millrace/core/internal'
 import type { EventTime } from '../task/event-time.ts'
 import type { StepContext } from './step-context.ts'
 
@@ -9,14 +10,23 @@ export interface Rows {
   set(row: Entry<unknown, unknown>, value: unknown): void
 }
 
+/** The rows by key and window, of one size or of any. */
+function windowsIn(
+  store: StorePlan,
+  time: EventTime,
+  context: StepContext,
+): Pick<IntervalStore<unknown, unknown>, 'find' | 'set'> {
+  return store.shape.kind === 'interval' ? context.intervalStore(store, time) : context.windowStore(store, time)
+}
+
 /** The rows in a store. To be requested once only. Windows expire by `time`. */
 export function rowsIn(store: StorePlan, time: EventTime, context: StepContext): Rows {
   if (!hasWindows(store.shape)) return context.keyValueStore(store)
-  const windows = context.windowStore(store, time)
+  const windows = windowsIn(store, time, context)
   return {
     find(windowed) {
-      const { key, window } = windowed as { readonly key: unknown; readonly window: { readonly start: number } }
-      return windows.find(key, window.start)
+      const { key, window } = windowed as Windowed<unknown>
+      return windows.find(key, window.start, window.end)
     },
     // The entry is one that `find` returned.
     set: (row, value) => windows.set(row as ReturnType<typeof windows.find>, value),

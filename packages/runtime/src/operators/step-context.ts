@@ -12,6 +12,7 @@ import type {
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
 import type { IdentityHeader } from '../task/record-identity.ts'
+import type { StepClock } from '../task/step-clock.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { UnitRunner } from '../task/unit-runner.ts'
@@ -38,6 +39,7 @@ export interface StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
 
@@ -73,6 +75,8 @@ export interface StepContext {
   streamAfter(node: StepNode): StreamOperator
   /** As `streamAfter`, for records that come too late to a port (default: the first); undefined if no step takes them. */
   lateAfter(node: StepNode, port?: number): StreamOperator | undefined
+  /** As `streamAfter`, for the records that a step emits to a side output. */
+  sideAfter(node: StepNode, output: string): StreamOperator
   /** As `streamAfter`, for a table's changes; undefined if no step takes them, so that none are made. */
   tableAfter(node: StepNode): TableOperator | undefined
 }

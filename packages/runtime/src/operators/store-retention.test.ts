@@ -7,7 +7,7 @@ import { Finals, whenClosed } from './finals.ts'
 import { TableOperator } from './operator.ts'
 import { StoreRetention } from './store-retention.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { windowedKey } from './window-aggregate.ts'
+import { windowedKey } from './window-results.ts'
 
 test.each([0, 3, 25])(
   'a window that is kept for %d ms is emitted before it is deleted, whenever commits come',

@@ -12,7 +12,7 @@ export const compileTableCount: CompileStep<TableCountNode> = (node, context) =>
 export const compileTableAggregate: CompileStep<TableAggregateNode> = (node, context) => {
   const [totals, rows] = node.stores.map((store) => context.keyValueStore(store)) as [AnyStore, AnyStore]
   return () => {
-    const add = foldOf(node, context)
+    const add = foldOf(node, node, context)
     // A total is subtracted from only while rows are left, so that it never begins there.
     const subtract: Fold = { ...add, init: undefined, add: node.subtract as UserAdd }
     return [new TableAggregateOperator(add, subtract, totals, rows, context.tableAfter(node))]

@@ -1,5 +1,5 @@
 import { json } from '@millrace/core'
-import type { WindowSpec } from '@millrace/core/internal'
+import type { FixedWindows } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CurrentRecord } from '../task/current-record.ts'
@@ -10,7 +10,8 @@ import type { Fold } from './fold.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { StoreRetention } from './store-retention.ts'
 import { MapWindowStore } from './testing/map-window-store.ts'
-import { WindowAggregateOperator, windowedKey } from './window-aggregate.ts'
+import { WindowAggregateOperator } from './window-aggregate.ts'
+import { windowedKey } from './window-results.ts'
 
 interface Change {
   readonly key: unknown
@@ -44,16 +45,17 @@ const sum: Fold = {
   step: 'aggregate "sum"',
   init: () => 0,
   add: (total, value) => (total as number) + (value as number),
+  merge: undefined,
   context: new CurrentRecord(),
   value: json(),
   copier: undefined,
 }
 
-const TUMBLING: WindowSpec = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }
+const TUMBLING: FixedWindows = { kind: 'tumbling', sizeMs: 10, advanceMs: 10, graceMs: 0, retentionMs: undefined }
 
 /** A windowed aggregate, with its finals if they are wanted, over a source partition whose times are given. */
 function setUp(
-  windows: WindowSpec,
+  windows: FixedWindows,
   final: boolean,
   store = new MapWindowStore<unknown, unknown>(windows.sizeMs),
   saved?: SavedClock,
@@ -111,7 +113,7 @@ const windows = fc
   }))
 
 /** Every window, by definition: all multiples of the advance whose window holds the time. */
-function windowsOf(at: number, { sizeMs, advanceMs }: WindowSpec): number[] {
+function windowsOf(at: number, { sizeMs, advanceMs }: FixedWindows): number[] {
   const starts: number[] = []
   for (let start = -400 * advanceMs; start <= 400 * advanceMs; start += advanceMs) {
     if (start <= at && at < start + sizeMs) starts.push(start)

@@ -1,53 +1,29 @@
-import { type Serde, windowed } from '@millrace/core'
 import {
   type AggregateNode,
+  type FixedWindows,
   isWindowClosed,
   lastWindowStart,
-  type WindowEntry,
-  type WindowSpec,
   type WindowStore,
 } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
-import { anySerde } from './any-serde.ts'
-import { Finals, whenClosed } from './finals.ts'
-import { type Fold, foldOf, foldRecord } from './fold.ts'
-import { type LateRecords, lateRecords } from './late-records.ts'
+import { whenClosed } from './finals.ts'
+import { type Fold, foldRecord } from './fold.ts'
+import type { LateRecords } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { Connect, StepContext } from './step-context.ts'
-import { TimedResultsOperator } from './timed-results.ts'
+import { windowResults } from './window-results.ts'
 
-/** An aggregate by key and window. Results that come when a window closes come from `Finals`. */
-export function compileWindowAggregate(node: AggregateNode, windows: WindowSpec, context: StepContext): Connect {
-  const { record, counts, units } = context
-  const [{ name, key, value }] = node.stores
+/** An aggregate by key and window of one size. */
+export function compileWindowAggregate(node: AggregateNode, windows: FixedWindows, context: StepContext): Connect {
   const time = context.timeBefore(node)
   const store = context.windowStore(node.stores[0], time)
-  const final = node.emit === 'final'
-  const finals =
-    final && context.feedsTable(node)
-      ? new Finals(name, whenClosed(windows), time, store, windowedKey, record)
-      : undefined
-  if (finals !== undefined) {
-    context.drive(finals)
-    context.holdBack(node, name, time, finals)
-  }
+  const connect = windowResults(node, whenClosed(windows), time, store, context)
   return () => {
-    const next = context.tableAfter(node)
-    if (finals !== undefined && next !== undefined) {
-      const rowKey = windowed(anySerde(key)) as Serde<unknown>
-      finals.next = new TimedResultsOperator(node.label, rowKey, anySerde(value), finals, units, next)
-    }
-    const late = lateRecords(counts, context.lateAfter(node))
-    const fold = foldOf(node, context)
-    return [new WindowAggregateOperator(fold, windows, time, record, store, late, final ? undefined : next)]
+    const { fold, late, next } = connect()
+    return [new WindowAggregateOperator(fold, windows, time, context.record, store, late, next)]
   }
-}
-
-/** The key of a window's row. */
-export function windowedKey({ key, start, end }: WindowEntry<unknown, unknown>): unknown {
-  return { key, window: { start, end } }
 }
 
 /**
@@ -60,7 +36,7 @@ export function windowedKey({ key, start, end }: WindowEntry<unknown, unknown>):
  */
 export class WindowAggregateOperator extends StreamOperator {
   readonly #fold: Fold
-  readonly #windows: WindowSpec
+  readonly #windows: FixedWindows
   readonly #time: EventTime
   readonly #record: CurrentRecord
   readonly #store: WindowStore<unknown, unknown>
@@ -69,7 +45,7 @@ export class WindowAggregateOperator extends StreamOperator {
 
   constructor(
     fold: Fold,
-    windows: WindowSpec,
+    windows: FixedWindows,
     time: EventTime,
     record: CurrentRecord,
     store: WindowStore<unknown, unknown>,

@@ -1,4 +1,16 @@
-import { describe, type Job, job, json, stream, string, type Table, topic, tumbling } from '@millrace/core'
+import {
+  calendar,
+  describe,
+  type Job,
+  job,
+  json,
+  sessions,
+  stream,
+  string,
+  type Table,
+  topic,
+  tumbling,
+} from '@millrace/core'
 import { expect, test } from 'vitest'
 import { compareSteps } from './compare-steps.ts'
 
@@ -49,6 +61,22 @@ test('a step between two others is added, and changes only what stands before th
       },
     ],
   })
+})
+
+test('sessions differ by their gap', () => {
+  const visits = (gap: number) =>
+    stream(numbers).groupByKey().window(sessions({ gap })).count('visits') as Table<unknown, unknown>
+  expect(compareTables(visits(1000), visits(2000)).changed).toEqual([
+    { step: 'count "visits"', store: 'visits', changes: ['gap 1s, now 2s'] },
+  ])
+})
+
+test('windows of a calendar differ by their unit and zone', () => {
+  const days = (timeZone: string) =>
+    stream(numbers).groupByKey().window(calendar('day', { timeZone })).count('days') as Table<unknown, unknown>
+  expect(compareTables(days('UTC'), days('Asia/Tokyo')).changed).toEqual([
+    { step: 'count "days"', store: 'days', changes: ['calendar day in UTC, now day in Asia/Tokyo'] },
+  ])
 })
 
 test('a store is the same step under another word, and a new step under another name', () => {

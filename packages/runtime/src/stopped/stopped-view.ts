@@ -22,7 +22,7 @@ import type { KnownJob } from './stopped-jobs.ts'
 const COPY_KEPT_MS = 24 * 3_600_000
 const COPIES = '.query-'
 /** The steps whose stores keep event times beside their values. */
-const TIMED_STEPS = new Set(['count', 'reduce', 'aggregate'])
+const TIMED_STEPS = new Set(['count', 'reduce', 'aggregate', 'cogroup'])
 
 /** Which view to open, and where its job has run. */
 export interface StoppedViewOptions {

@@ -8,6 +8,7 @@ import { type Fence, type OutputFence, pointsOf } from './output-fence.ts'
 import { Pipeline } from './pipeline.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import { IdentityHeader } from './record-identity.ts'
+import { StepClock } from './step-clock.ts'
 import { TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskSpec } from './task-spec.ts'
@@ -66,6 +67,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     input.fence(ofInput)
     return ofInput
   })
+  const stepClock = new StepClock()
   const times = new TaskTimes(inputs, wakingMs(idleAfterMs))
   const { roots, clocked, markers } = compilePlan({
     ...wiring,
@@ -73,6 +75,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     times,
     unit,
     units,
+    clock: stepClock,
     identity: new IdentityHeader(partition),
     block: (until) => units.block.begin(until),
     fencedSteps: points.flatMap(({ steps }) => steps),
@@ -83,6 +86,6 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     input.root = root
   }
   const time = times.whole
-  const clock = new TaskClock(times.all, clocked)
+  const clock = new TaskClock(times.all, clocked, stepClock)
   return new Pipeline({ inputs: [...inputs.values()], clock, time, units, record, counts, markers, sources, fence })
 }

@@ -27,6 +27,7 @@ import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import type { IdentityHeader } from './record-identity.ts'
+import type { StepClock } from './step-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
 import type { TaskTimes } from './times.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -44,6 +45,7 @@ export interface Wiring {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   /** By topic name: the writers of all partitions of every topic that the plan names. */
   readonly writers: ReadonlyMap<string, readonly PartitionWriter[]>
@@ -82,6 +84,7 @@ class Compilation implements StepContext {
   readonly counts: RunningCounts
   readonly unit: UnitOfWork
   readonly units: UnitRunner
+  readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
   readonly driven: ClockedOperator[] = []
@@ -92,11 +95,12 @@ class Compilation implements StepContext {
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
-    const { record, counts, unit, units, identity, block, subtopology } = wiring
+    const { record, counts, unit, units, clock, identity, block, subtopology } = wiring
     this.record = record
     this.counts = counts
     this.unit = unit
     this.units = units
+    this.clock = clock
     this.identity = identity
     this.block = block
     this.#wiring = wiring
@@ -174,6 +178,13 @@ class Compilation implements StepContext {
   lateAfter(node: StepNode, port = 0): StreamOperator | undefined {
     return this.#streamInto(
       this.#behind(node, 'late').filter((edge) => edge.node.kind === 'late' && edge.node.port === port),
+    )
+  }
+
+  sideAfter(node: StepNode, output: string): StreamOperator {
+    const edges = this.#behind(node, 'side')
+    return (
+      this.#streamInto(edges.filter((edge) => edge.node.kind === 'sideOutput' && edge.node.name === output)) ?? DISCARD
     )
   }
 

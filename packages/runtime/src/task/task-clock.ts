@@ -1,5 +1,6 @@
 import type { ClockedOperator } from '../operators/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
+import { StepClock } from './step-clock.ts'
 
 /** What a checkpoint holds about a task's time. */
 export interface SavedClock {
@@ -15,24 +16,27 @@ export class TaskClock {
   readonly #times: readonly EventTime[]
   readonly #operators: readonly ClockedOperator[]
   readonly #hasWallTimers: boolean
-  #wallMs = NO_WATERMARK
+  readonly #stepClock: StepClock
   #due: ClockedOperator | undefined
   #hasPending = false
   #changed = false
 
-  constructor(times: readonly EventTime[], operators: readonly ClockedOperator[]) {
+  constructor(times: readonly EventTime[], operators: readonly ClockedOperator[], stepClock = new StepClock()) {
     this.#times = times
     this.#operators = operators
+    this.#stepClock = stepClock
     this.#hasWallTimers = operators.some((operator) => 'wallDueAt' in operator)
   }
 
   /** Whether a step has something to do. */
   get due(): boolean {
+    this.#listen()
     return this.#due !== undefined
   }
 
   /** Whether a step has results to emit that the time which is reached has caused. */
   get hasPending(): boolean {
+    this.#listen()
     return this.#hasPending
   }
 
@@ -43,13 +47,15 @@ export class TaskClock {
 
   /** Moves every watermark as far as the inputs, and the results that steps still have to emit, allow. */
   advance(): void {
+    this.#stepClock.rung = false
     for (const time of this.#times) if (time.update()) this.#changed = true
+    const { wallMs } = this.#stepClock
     let due: ClockedOperator | undefined
     let hasPending = false
     for (const operator of this.#operators) {
       const { dueAt, wallDueAt = Number.POSITIVE_INFINITY } = operator
       const reached = dueAt <= operator.time.watermark
-      if (!reached && wallDueAt > this.#wallMs) continue
+      if (!reached && wallDueAt > wallMs) continue
       hasPending ||= reached && operator.emits
       if (due === undefined || dueAt < due.dueAt) due = operator
     }
@@ -66,8 +72,8 @@ export class TaskClock {
   /** Moves to a wall-clock time, ms since the epoch; called each time the clock is read, also between records. */
   reach(wallMs: number): void {
     // A wall clock that is set back must not take back what it has caused.
-    if (wallMs <= this.#wallMs) return
-    this.#wallMs = wallMs
+    if (wallMs <= this.#stepClock.wallMs) return
+    this.#stepClock.wallMs = wallMs
     if (this.#hasWallTimers) this.advance()
   }
 
@@ -76,7 +82,7 @@ export class TaskClock {
     if (this.#due === undefined) throw new Error('Nothing is due')
     if (this.#due.emits) this.#changed = true
     try {
-      return this.#due.step(this.#wallMs)
+      return this.#due.step(this.#stepClock.wallMs)
     } finally {
       this.advance()
     }
@@ -110,5 +116,10 @@ export class TaskClock {
     for (const operator of this.#operators) operator.resume(progress.get(operator.name))
     this.#changed = false
     this.advance()
+  }
+
+  /** A step that was processing a record has something to do. */
+  #listen(): void {
+    if (this.#stepClock.rung) this.advance()
   }
 }

@@ -6,6 +6,7 @@ export class RunningCounts implements TaskCounts {
   repartitioned = 0
   emitted = 0
   late = 0
+  duplicates = 0
   undecodable = 0
   keyless = 0
   failed = 0

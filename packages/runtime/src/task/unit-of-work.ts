@@ -30,6 +30,7 @@ export class UnitOfWork {
   #outputs = 0
   #emitted = 0
   #late = 0
+  #duplicates = 0
 
   /** `undoable`: whether `undo` is ever needed. If a failure stops the task, it is not: nothing is committed then. */
   constructor(parts: UnitParts, undoable: boolean) {
@@ -50,6 +51,7 @@ export class UnitOfWork {
     this.#outputs = record.outputs
     this.#emitted = counts.emitted
     this.#late = counts.late
+    this.#duplicates = counts.duplicates
     this.#open = true
     state.mark()
   }
@@ -79,6 +81,7 @@ export class UnitOfWork {
     record.outputs = this.#outputs
     counts.emitted = this.#emitted
     counts.late = this.#late
+    counts.duplicates = this.#duplicates
   }
 
   #close(each: (writer: PartitionWriter) => void): void {

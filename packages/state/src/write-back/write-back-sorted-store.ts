@@ -39,7 +39,10 @@ export class WriteBackSortedStore<K, V, O>
   override set(entry: Entry<K, Sorted<V, O>>, value: Sorted<V, O> | undefined, time = 0): void {
     const cached = writeBackEntryOf(entry)
     if (!cached.dirty) this.#indexed.set(cached, this.#placeOf(cached))
+    // The place that the entry has is known: in the index, or among the new ones.
+    const stays = value !== undefined && value.order === entry.value?.order
     super.set(entry, value, time)
+    if (stays) return
     const place = this.#placeOf(cached)
     if (place !== undefined) this.#newPlaces.add(place)
   }

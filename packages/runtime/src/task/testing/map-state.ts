@@ -82,16 +82,17 @@ class MapStore extends MapUndo implements KeyValueStore<unknown, unknown> {
   readonly #entries = new Map<unknown, MutableEntry>()
 
   find(key: unknown): Entry<unknown, unknown> {
-    let entry = this.#entries.get(key)
+    const id = idOf(key)
+    let entry = this.#entries.get(id)
     if (entry === undefined) {
       entry = { key, value: undefined, time: 0 }
-      this.#entries.set(key, entry)
+      this.#entries.set(id, entry)
     }
     return entry
   }
 
   set({ key }: Entry<unknown, unknown>, value: unknown, time = 0): void {
-    const entry = this.#entries.get(key)
+    const entry = this.#entries.get(idOf(key))
     if (entry === undefined) throw new Error(`No entry was found for the key ${key}`)
     this.note(entry)
     entry.value = value
@@ -105,7 +106,12 @@ class MapStore extends MapUndo implements KeyValueStore<unknown, unknown> {
   }
 }
 
-/** Its keys are text. */
+/** Keys are text, or pairs of texts. */
+function idOf(key: unknown): unknown {
+  return Array.isArray(key) ? key.join('\0') : key
+}
+
+/** Its keys are text, or pairs of texts. */
 class MapSortedStore extends MapStore implements SortedStore<unknown, unknown, unknown> {
   readonly #order: Serde<never>
 
@@ -118,17 +124,34 @@ class MapSortedStore extends MapStore implements SortedStore<unknown, unknown, u
     return super.find(key) as Entry<unknown, Sorted<unknown, unknown>>
   }
 
-  inOrder({ from, to, reverse = false }: SortedBounds<unknown> = {}): Entry<unknown, Sorted<unknown, unknown>>[] {
-    const placed = this.rows().flatMap(([key, value]) => {
-      const bytes = this.#bytes((value as Sorted<unknown, unknown>).order)
-      const isIn =
-        (from === undefined || bytes.compare(this.#bytes(from)) >= 0) &&
-        (to === undefined || bytes.compare(this.#bytes(to)) < 0)
-      return isIn ? [{ bytes, key }] : []
-    })
-    placed.sort((a, b) => a.bytes.compare(b.bytes) || (String(a.key) < String(b.key) ? -1 : 1))
-    if (reverse) placed.reverse()
-    return placed.map(({ key }) => this.find(key))
+  *inOrder({
+    from,
+    to,
+    reverse = false,
+  }: SortedBounds<unknown> = {}): Generator<Entry<unknown, Sorted<unknown, unknown>>, void> {
+    const bounds = {
+      from: from === undefined ? '' : this.#text(from),
+      to: to === undefined ? undefined : this.#text(to),
+    }
+    let after: string | undefined
+    for (;;) {
+      const placed = this.rows().flatMap(([key, value]) => {
+        const order = this.#text((value as Sorted<unknown, unknown>).order)
+        const place = `${order}\0${idOf(key)}`
+        const isIn = order >= bounds.from && (bounds.to === undefined || order < bounds.to)
+        const isNext = after === undefined || (reverse ? place < after : place > after)
+        return isIn && isNext ? [{ place, key }] : []
+      })
+      placed.sort((a, b) => (a.place < b.place === reverse ? 1 : -1))
+      const [next] = placed
+      if (next === undefined) return
+      after = next.place
+      yield this.find(next.key)
+    }
+  }
+
+  #text(order: unknown): string {
+    return this.#bytes(order).toString('latin1')
   }
 
   #bytes(order: unknown): Buffer {

@@ -1,0 +1,157 @@
+import type {
+  Duration,
+  Emitter,
+  Headers,
+  KeyTimer,
+  ProcessRecordContext,
+  ProcessTimerContext,
+  SideOutputs,
+  StateCells,
+  TimerTime,
+} from '@millrace/core'
+import { durationMs, EVENT_TIME_MAX } from '@millrace/core/internal'
+import type { CurrentRecord } from '../../task/current-record.ts'
+import type { StreamOperator } from '../operator.ts'
+import type { ProcessCall } from './call.ts'
+import type { ProcessTimers } from './timers.ts'
+
+/** The handles of a step, whatever their types: the same for records and timers. */
+export interface Handles {
+  readonly state: Readonly<Record<string, unknown>>
+  readonly timers: Readonly<Record<string, KeyTimer>>
+  readonly outputs: Readonly<Record<string, Emitter<unknown>>>
+  readonly emit: (value: unknown, timestamp?: number) => void
+}
+
+type AnyRecordContext = ProcessRecordContext<StateCells, SideOutputs, string, unknown>
+type AnyTimerContext = ProcessTimerContext<StateCells, SideOutputs, string, unknown>
+
+/** What the contexts of records and timers share. */
+abstract class CallContext {
+  protected readonly call: ProcessCall
+  readonly state: never
+  readonly timers: Handles['timers']
+  readonly outputs: never
+  /** A field, so that callbacks may take it out of the context. */
+  readonly emit: Handles['emit']
+
+  constructor(call: ProcessCall, { state, timers, outputs, emit }: Handles) {
+    this.call = call
+    // The boundary at which the DSL's types of a step's state and outputs end: callbacks are held with any types.
+    this.state = state as never
+    this.timers = timers
+    this.outputs = outputs as never
+    this.emit = emit
+  }
+
+  get timestamp(): number {
+    return this.call.timestamp
+  }
+
+  get watermark(): number {
+    return this.call.watermark
+  }
+
+  get isLate(): boolean {
+    return this.call.timestamp < this.call.watermark
+  }
+}
+
+/** What a callback sees of a record. */
+export class RecordCallContext extends CallContext implements AnyRecordContext {
+  readonly #record: CurrentRecord
+
+  constructor(call: ProcessCall, handles: Handles, record: CurrentRecord) {
+    super(call, handles)
+    this.#record = record
+  }
+
+  get topic(): string {
+    return this.#record.topic
+  }
+
+  get partition(): number {
+    return this.#record.partition
+  }
+
+  get offset(): number {
+    return this.#record.offset
+  }
+
+  get headers(): Headers {
+    return this.#record.headers
+  }
+}
+
+/** What a callback sees of a timer. */
+export class TimerCallContext extends CallContext implements AnyTimerContext {
+  wallTime: number | undefined
+}
+
+/** Emits to one output of a step. */
+export class StepEmitter implements Emitter<unknown> {
+  readonly emit: Handles['emit']
+
+  constructor(call: ProcessCall, to: StreamOperator) {
+    this.emit = (value, timestamp = call.timestamp) => {
+      call.emit(to, value, checkedTime(call, 'emitted a record with', timestamp))
+    }
+  }
+}
+
+/** The timer of one name, of the key that a call is for. */
+export class NamedTimer implements KeyTimer {
+  readonly #name: string
+  readonly #call: ProcessCall
+  readonly #timers: ProcessTimers
+
+  constructor(name: string, call: ProcessCall, timers: ProcessTimers) {
+    this.#name = name
+    this.#call = call
+    this.#timers = timers
+  }
+
+  at(time: number): void {
+    this.#set('event', time)
+  }
+
+  after(delay: Duration): void {
+    this.#set('event', this.#call.timestamp + this.#delayMs(delay))
+  }
+
+  wallAt(time: number): void {
+    this.#set('wall', time)
+  }
+
+  wallAfter(delay: Duration): void {
+    this.#set('wall', this.#timers.wallMs + this.#delayMs(delay))
+  }
+
+  cancel(): void {
+    this.#call.require()
+    this.#timers.cancel(this.#call.key, this.#name)
+  }
+
+  get armed(): TimerTime | undefined {
+    this.#call.require()
+    return this.#timers.armed(this.#call.key, this.#name)
+  }
+
+  #set(clock: 'event' | 'wall', at: number): void {
+    const call = this.#call
+    call.require()
+    checkedTime(call, `set timer "${this.#name}" for`, at)
+    this.#timers.set(call.key, this.#name, clock, at, call.time)
+  }
+
+  #delayMs(delay: Duration): number {
+    const ms = durationMs(delay)
+    if (ms >= 0) return ms
+    throw this.#call.error(`set timer "${this.#name}" after ${delay}, which is not a duration`)
+  }
+}
+
+function checkedTime(call: ProcessCall, what: string, time: number): number {
+  if (Number.isSafeInteger(time) && time >= 0 && time <= EVENT_TIME_MAX) return time
+  throw call.error(`${what} the time ${time}. A time is a whole number of ms since 1970, from 0 to ${EVENT_TIME_MAX}`)
+}

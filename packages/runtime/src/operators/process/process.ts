@@ -1,0 +1,201 @@
+import type {
+  CellPlan,
+  KeyValueStore,
+  ProcessNode,
+  SideOutputNode,
+  SortedStore,
+  StateViewNode,
+  TimedValue,
+} from '@millrace/core/internal'
+import type { CurrentRecord } from '../../task/current-record.ts'
+import type { EventTime } from '../../task/event-time.ts'
+import { anySerde } from '../any-serde.ts'
+import { callbackFailed, DISCARD, StreamOperator, TableOperator } from '../operator.ts'
+import { requireKey } from '../require-key.ts'
+import { ignoreRejection } from '../returned.ts'
+import type { CompileStep, StepContext } from '../step-context.ts'
+import { ProcessCall } from './call.ts'
+import { CellExpiry } from './cell-expiry.ts'
+import { ListCellState, MapCellState, ValueCellState } from './cells.ts'
+import { type Handles, NamedTimer, RecordCallContext, StepEmitter, TimerCallContext } from './contexts.ts'
+import { KeyText } from './key-text.ts'
+import type { TimerStore } from './timer-queue.ts'
+import { type FiredTimer, ProcessTimers } from './timers.ts'
+
+type OnRecord = (value: unknown, key: unknown, context: RecordCallContext) => unknown
+type OnTombstone = (key: unknown, context: RecordCallContext) => unknown
+type OnTimer = (key: unknown, context: TimerCallContext) => unknown
+
+/** Runs a user's callbacks: for records, and, if there are timers, when these fire. */
+export const compileProcess: CompileStep<ProcessNode> = (node, context) => {
+  const time = context.timeBefore(node)
+  const call = new ProcessCall(node.label)
+  const state = Object.fromEntries(node.cells.map((cell) => [cell.name, cellState(cell, node, call, time, context)]))
+  const timers = timersOf(node, time, context)
+  return () => {
+    const handles: Handles = Object.freeze({
+      state: Object.freeze(state),
+      timers: Object.freeze(namedTimers(node, call, timers)),
+      outputs: Object.freeze(
+        Object.fromEntries(
+          node.sideOutputs.map((name) => [name, new StepEmitter(call, context.sideAfter(node, name))]),
+        ),
+      ),
+      emit: new StepEmitter(call, context.streamAfter(node)).emit,
+    })
+    timers?.connect(node, new TimerOperator(node, call, context.record, new TimerCallContext(call, handles)))
+    return [new ProcessOperator(node, call, time, context.record, new RecordCallContext(call, handles, context.record))]
+  }
+}
+
+/** The step itself passes on what it emits to a side output. */
+export const compileSideOutput: CompileStep<SideOutputNode> = (node, context) => () => [context.streamAfter(node)]
+
+/** A view reads the store of the step: nothing is passed to it. */
+export const compileStateView: CompileStep<StateViewNode> = () => () => [DISCARD]
+
+function timersOf(node: ProcessNode, time: EventTime, context: StepContext): ProcessTimers | undefined {
+  if (node.timers === undefined) return undefined
+  const { name, key: keys } = node.timers
+  const store = context.sortedStore(node.timers) as TimerStore
+  const { record, clock, units } = context
+  const timers = new ProcessTimers({ node, name, keys, time, store, record, clock, units })
+  context.drive(timers)
+  context.holdBack(node, name, time, timers)
+  return timers
+}
+
+function namedTimers(
+  { onTimer }: ProcessNode,
+  call: ProcessCall,
+  timers: ProcessTimers | undefined,
+): Record<string, NamedTimer> {
+  if (timers === undefined) return {}
+  return Object.fromEntries(Object.keys(onTimer).map((name) => [name, new NamedTimer(name, call, timers)]))
+}
+
+function cellState(
+  cell: CellPlan,
+  node: ProcessNode,
+  call: ProcessCall,
+  time: EventTime,
+  context: StepContext,
+): ValueCellState | ListCellState | MapCellState {
+  if (cell.kind === 'map') {
+    const store = context.sortedStore(cell.store)
+    const texts = new KeyText(anySerde(node.key))
+    return new MapCellState(
+      call,
+      cell,
+      store as SortedStore<unknown, unknown, unknown>,
+      texts,
+      expiryOf(cell, store, time, context),
+    )
+  }
+  const store = context.keyValueStore(cell.store)
+  const expiry = expiryOf(cell, store, time, context)
+  if (cell.kind === 'value') return new ValueCellState(call, cell, store, expiry)
+  return new ListCellState(call, cell, store as KeyValueStore<unknown, readonly TimedValue<unknown>[]>, expiry)
+}
+
+function expiryOf(
+  { expiry, ttlMs }: CellPlan,
+  store: KeyValueStore<unknown, unknown>,
+  time: EventTime,
+  context: StepContext,
+): CellExpiry | undefined {
+  if (expiry === undefined || ttlMs === undefined) return undefined
+  const byTime = context.sortedStore(expiry) as SortedStore<unknown, number, number>
+  const operator = new CellExpiry(expiry.name, ttlMs, time, store, byTime)
+  context.drive(operator)
+  return operator
+}
+
+/** Calls back for each record, and passes on what the call emits. Tombstones end here, unless a callback takes them. */
+class ProcessOperator extends StreamOperator {
+  readonly #step: string
+  readonly #onRecord: OnRecord
+  readonly #onTombstone: OnTombstone | undefined
+  readonly #call: ProcessCall
+  readonly #time: EventTime
+  readonly #record: CurrentRecord
+  readonly #context: RecordCallContext
+
+  constructor(
+    { label, onRecord, onTombstone }: ProcessNode,
+    call: ProcessCall,
+    time: EventTime,
+    record: CurrentRecord,
+    context: RecordCallContext,
+  ) {
+    super()
+    this.#step = label
+    this.#onRecord = onRecord as OnRecord
+    this.#onTombstone = onTombstone as OnTombstone | undefined
+    this.#call = call
+    this.#time = time
+    this.#record = record
+    this.#context = context
+  }
+
+  process(key: unknown, value: unknown, timestamp: number): void {
+    if (value === null && this.#onTombstone === undefined) return
+    requireKey(this.#step, key)
+    const call = this.#call
+    call.begin(key, timestamp, Math.max(this.#record.watermark, this.#time.watermark))
+    try {
+      requireNothing(
+        call,
+        value === null ? this.#onTombstone?.(key, this.#context) : this.#onRecord(value, key, this.#context),
+      )
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    } finally {
+      call.end()
+    }
+    call.passOn(this.#record)
+  }
+}
+
+/** Calls back for each timer that fires: the change of a row that has a key, the timer's name and how it fired. */
+class TimerOperator extends TableOperator {
+  readonly #step: string
+  readonly #onTimer: Readonly<Record<string, OnTimer>>
+  readonly #call: ProcessCall
+  readonly #record: CurrentRecord
+  readonly #context: TimerCallContext
+
+  constructor({ label, onTimer }: ProcessNode, call: ProcessCall, record: CurrentRecord, context: TimerCallContext) {
+    super()
+    this.#step = label
+    this.#onTimer = onTimer as Readonly<Record<string, OnTimer>>
+    this.#call = call
+    this.#record = record
+    this.#context = context
+  }
+
+  change(key: unknown, value: unknown, old: unknown, timestamp: number): void {
+    const onTimer = Object.hasOwn(this.#onTimer, value as string) ? this.#onTimer[value as string] : undefined
+    // Another version of the job has set it.
+    if (onTimer === undefined) return
+    const { watermark, wallTime } = old as FiredTimer
+    const call = this.#call
+    call.begin(key, timestamp, watermark)
+    this.#context.wallTime = wallTime
+    try {
+      requireNothing(call, onTimer(key, this.#context))
+    } catch (error) {
+      throw callbackFailed(this.#step, error)
+    } finally {
+      call.end()
+    }
+    call.passOn(this.#record)
+  }
+}
+
+/** Callbacks of a step are synchronous. What else they return has no meaning. */
+function requireNothing(call: ProcessCall, returned: unknown): void {
+  if (!(returned instanceof Promise)) return
+  ignoreRejection(returned)
+  throw call.error('returned a promise. Callbacks are synchronous, not async')
+}
