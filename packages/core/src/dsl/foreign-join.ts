@@ -81,6 +81,7 @@ export function foreignJoinedTable<R>(
     ...recordStep(word, answers, { ...READS_ALL, keepsKey: rowKeepsKey(rows) }, name),
     kind: 'foreignRows',
     inputs: unmatched ? [answers, alone()] : [answers],
+    takes: unmatched ? ['records', 'records'] : ['records'],
     stores: [rows, storePlan(`${name}.versions`, left.rowKey, JOIN_PROGRESS, undefined, false)],
     fn,
   }
@@ -121,6 +122,7 @@ function foreignMatches(
     ...recordStep(word, references, READS_ALL, name),
     kind: 'foreignMatches',
     inputs: [references, changes] as const,
+    takes: ['records', 'records'] as const,
     stores: [referring, rights] as const,
     fn,
     unmatched: word === 'leftJoinBy',

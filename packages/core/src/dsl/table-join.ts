@@ -38,6 +38,7 @@ export function joinedTable<R>(
     ...tableStep(word, left.node, rows),
     kind: 'tableJoin',
     inputs: [left.node, right.node],
+    takes: ['changes', 'changes'],
     ports: ['left', 'right'],
     stores: [rows, storePlan(`${name}.sides`, rowKey, pairs, window, false)],
     fn,

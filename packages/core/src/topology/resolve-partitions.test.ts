@@ -48,7 +48,7 @@ describe('partitions', () => {
   test('must be equal for the topics of tables that are joined', () => {
     const joined = a.toTable('one').join('t', b.toTable('other'), (one, other) => one + other)
     expect(() => resolve(job('j', joined), { a: 6, b: 3 })).toThrow(
-      /"a" has 6, "b" has 3.*partitions: 6 }\) before it is merged, or made a table that is joined/,
+      /"a" has 6, "b" has 3.*partitions: 6 }\) before it is merged or joined/,
     )
     const sent = a.toTable('one').join('t', b.repartition('b', { partitions: 6 }).toTable('other'), (one) => one)
     expect(resolve(job('j', sent), { a: 6, b: 3 }).tasks).toEqual({ a: 6, b: 3 })

@@ -12,6 +12,8 @@ export type Followers = (node: PlanNode) => readonly Edge[]
 export function followersIn(subtopology: Subtopology): Followers {
   const followers = new Map<PlanNode, Edge[]>()
   for (const node of subtopology.nodes) {
+    if (node.takes.length !== node.inputs.length)
+      throw new Error(`Step ${node.label} takes nothing at one of its ports`)
     for (const [port, input] of node.inputs.entries()) {
       const known = followers.get(input)
       if (known === undefined) followers.set(input, [{ node, port }])
