@@ -1,5 +1,17 @@
 import { rmSync } from 'node:fs'
-import { hopping, int32, type Job, job, json, type Stream, stream, string, topic, tumbling } from '@millrace/core'
+import {
+  hopping,
+  int32,
+  type Job,
+  job,
+  json,
+  type Stream,
+  stream,
+  string,
+  topic,
+  tumbling,
+  valueState,
+} from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
@@ -57,6 +69,8 @@ const steps: Step[] = [
 interface Table {
   readonly name: string
   readonly job: (input: Stream<string, number>) => Job
+  /** The name of the view. Default: rows. */
+  readonly view?: string
   readonly rows: (records: readonly Plain[]) => Map<string, unknown>
 }
 
@@ -113,6 +127,18 @@ const tables: Table[] = [
         () => undefined,
       ),
   },
+  {
+    name: 'kept by callbacks',
+    job: (input) => {
+      const step = input.process('rows', {
+        state: { sum: valueState(json<number>()) },
+        onRecord: (value, _key, { state }) => state.sum.set((state.sum.get() ?? 0) + value),
+      })
+      return job('random', step.views.sum)
+    },
+    view: 'rows.sum',
+    rows: (records) => fold(records, () => undefined),
+  },
 ]
 
 const plan = fc.record({
@@ -163,7 +189,7 @@ test(
         }
         await world.runToEnd(theJob)
         const expected = table.rows(chosen.reduce((input: Plain[], step) => step.byHand(input), records))
-        expect(await world.rows(theJob, 'rows')).toEqual(expected)
+        expect(await world.rows(theJob, table.view ?? 'rows')).toEqual(expected)
         await world.close()
       }),
       { numRuns: RUNS },

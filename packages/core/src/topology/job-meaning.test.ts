@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest'
-import { hopping, int64, job, json, stream, string, topic, tumbling } from '../index.ts'
+import {
+  hopping,
+  int64,
+  job,
+  json,
+  listState,
+  mapState,
+  stream,
+  string,
+  topic,
+  tumbling,
+  valueState,
+} from '../index.ts'
 import { jobMeaning } from './job-meaning.ts'
 import { storeInputs } from './store-inputs.ts'
 import { toTopology } from './to-topology.ts'
@@ -72,4 +84,46 @@ test('a store knows all topics and stores that it is computed from, also behind 
   expect(found?.stores).toEqual(['sums'])
   expect(found?.repartitions).toContain('j.sums.repartition')
   expect(all.find(({ store }) => store === 'sums')).toMatchObject({ sources: ['numbers'], stores: [] })
+})
+
+test('a cell of a process step means its kind and serdes, and neither its time to live nor the other cells', () => {
+  const made = (state: object) => {
+    const step = stream(numbers).process('step', {
+      value: json<number>(),
+      state: state as { last: ReturnType<typeof valueState<number>> },
+      outputs: { side: json<number>() },
+      onRecord: () => undefined,
+      timers: { quiet: () => undefined },
+    })
+    return jobMeaning(toTopology(job('j', step.toTable('main'), step.outputs.side.toTable('side')))).stores
+  }
+  const some = made({ last: valueState(int64()) })
+  const more = made({
+    kinds: mapState(string(), int64()),
+    recent: listState(int64(), { max: 2 }),
+    last: valueState(int64(), { ttl: '1d' }),
+  })
+  const own = { step: 'process', key: 'string', inputs: ['topic numbers'] }
+  expect(some['step.last']).toMatchObject({ ...own, value: 'int64', shape: 'key' })
+  expect(more).toMatchObject(some)
+  expect(more['step.recent']).toMatchObject({ ...own, value: 'list(int64)', shape: 'key' })
+  expect(more['step.kinds']).toMatchObject({
+    ...own,
+    key: 'pair(string,string)',
+    value: 'int64',
+    shape: 'sorted',
+    order: 'string',
+  })
+  expect(more['step.timers']).toMatchObject({ ...own, key: 'pair(string,string)', value: 'set-timer', order: 'timer' })
+  expect(Object.keys(more).sort()).toEqual([
+    'main',
+    'side',
+    'step.kinds',
+    'step.last',
+    'step.last.expiry',
+    'step.recent',
+    'step.timers',
+  ])
+  expect(some['main']).toMatchObject({ inputs: ['step step'] })
+  expect(some['side']).toMatchObject({ inputs: ['output side of step step'] })
 })
