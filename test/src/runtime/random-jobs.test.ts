@@ -15,6 +15,7 @@ import {
   sum as sumOf,
   topic,
   tumbling,
+  valueState,
 } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -73,6 +74,8 @@ const steps: Step[] = [
 interface Table {
   readonly name: string
   readonly job: (input: Stream<string, number>) => Job
+  /** The name of the view. Default: rows. */
+  readonly view?: string
   readonly rows: (records: readonly Plain[]) => Map<string, unknown>
 }
 
@@ -189,6 +192,18 @@ const tables: Table[] = [
     rows: (records) =>
       new Map([...totalsOf(records)].map(([key, total]) => [key, `${total} ${total % 2 === 0 ? total : null}`])),
   },
+  {
+    name: 'kept by callbacks',
+    job: (input) => {
+      const step = input.process('rows', {
+        state: { sum: valueState(json<number>()) },
+        onRecord: (value, _key, { state }) => state.sum.set((state.sum.get() ?? 0) + value),
+      })
+      return job('random', step.views.sum)
+    },
+    view: 'rows.sum',
+    rows: (records) => fold(records, () => undefined),
+  },
 ]
 
 const plan = fc.record({
@@ -239,7 +254,7 @@ test(
         }
         await world.runToEnd(theJob)
         const expected = table.rows(chosen.reduce((input: Plain[], step) => step.byHand(input), records))
-        expect(await world.rows(theJob, 'rows')).toEqual(expected)
+        expect(await world.rows(theJob, table.view ?? 'rows')).toEqual(expected)
         await world.close()
       }),
       { numRuns: RUNS },

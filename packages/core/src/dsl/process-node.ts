@@ -36,13 +36,16 @@ function processNode(input: PlanNode, key: Serde<never>, name: string, options: 
   const timers = Object.keys(onTimer).length === 0 ? undefined : timersPlan(name, key)
   // What a timer emits comes without a record whose key bytes it could have.
   const flow = { ...READS_ALL, keepsKey: timers === undefined && key.primitive }
+  // A cell that is added, or whose meaning changes, leaves the others as they are.
+  const storeGroups = [
+    ...cells.map(({ store, expiry }) => (expiry === undefined ? [store] : [store, expiry])),
+    ...(timers === undefined ? [] : [[timers]]),
+  ]
   return Object.freeze({
     ...recordStep('process', input, flow, name),
     kind: 'process',
-    stores: [
-      ...cells.flatMap(({ store, expiry }) => (expiry === undefined ? [store] : [store, expiry])),
-      ...(timers === undefined ? [] : [timers]),
-    ],
+    stores: storeGroups.flat(),
+    storeGroups,
     name,
     key,
     cells,

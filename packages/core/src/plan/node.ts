@@ -73,6 +73,8 @@ export interface Step {
   readonly takes: readonly Carried[]
   /** What it keeps. The first is the one that a view of the step reads. */
   readonly stores: readonly StorePlan[]
+  /** Its stores in groups of which one store is of no use without the others. Absent: all of them are one group. */
+  readonly storeGroups?: readonly (readonly StorePlan[])[]
   readonly flow: StepFlow
 }
 

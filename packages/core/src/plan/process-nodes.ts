@@ -33,6 +33,8 @@ export interface CellPlan {
 export interface SideOutputNode extends UnaryStep {
   readonly kind: 'sideOutput'
   readonly name: string
+  /** The name of the step. */
+  readonly step: string
 }
 
 /** Makes a cell of a process step a view. */

@@ -61,7 +61,14 @@ export function lateNode(step: PlanNode, port: number): LateNode {
 /** The step that passes on what a process step emits to a side output. */
 export function sideOutputNode(step: ProcessNode, name: string): SideOutputNode {
   const parts = recordStep('output', step, PASSES_ALL, name)
-  return { ...parts, takes: ['side'], label: `output "${name}" of ${step.label}`, kind: 'sideOutput', name }
+  return {
+    ...parts,
+    takes: ['side'],
+    label: `output "${name}" of ${step.label}`,
+    kind: 'sideOutput',
+    name,
+    step: step.name,
+  }
 }
 
 /** The view of a cell of a process step. */

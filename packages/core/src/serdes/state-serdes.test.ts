@@ -45,7 +45,7 @@ describe('pairs', () => {
     expect(keyPair(string(), json()).order).toBe('none')
     expect(keyPair(json<{ a: number }>(), string()).order).toBe('none')
     expect(back(keyPair(json<{ a: number }>(), string()), [{ a: 1 }, 'b'])).toEqual([{ a: 1 }, 'b'])
-    expect(keyPair(string(), int32()).name).toBe('keyPair(string,int32)')
+    expect(keyPair(string(), int32()).name).toBe('keys(string,int32)')
   })
 
   test('refuse bytes and JSON that are not pairs', () => {

@@ -1,5 +1,19 @@
 import { expect, test } from 'vitest'
-import { calendar, hopping, int64, job, json, sessions, stream, string, topic, tumbling } from '../index.ts'
+import {
+  calendar,
+  hopping,
+  int64,
+  job,
+  json,
+  listState,
+  mapState,
+  sessions,
+  stream,
+  string,
+  topic,
+  tumbling,
+  valueState,
+} from '../index.ts'
 import { jobMeaning } from './job-meaning.ts'
 import { storeInputs } from './store-inputs.ts'
 import { toTopology } from './to-topology.ts'
@@ -126,4 +140,46 @@ test('it matters which table is the left one of a join, and both stores of the j
   })
   const swapped = meaningOf(other.leftJoin('both', one, (left, right) => left + (right ?? 0)))
   expect(swapped['both']?.inputs).toEqual(['left: store other', 'right: store one'])
+})
+
+test('a cell of a process step means its kind and serdes, and neither its time to live nor the other cells', () => {
+  const made = (state: object) => {
+    const step = stream(numbers).process('step', {
+      value: json<number>(),
+      state: state as { last: ReturnType<typeof valueState<number>> },
+      outputs: { side: json<number>() },
+      onRecord: () => undefined,
+      timers: { quiet: () => undefined },
+    })
+    return jobMeaning(toTopology(job('j', step.toTable('main'), step.outputs.side.toTable('side')))).stores
+  }
+  const some = made({ last: valueState(int64()) })
+  const more = made({
+    kinds: mapState(string(), int64()),
+    recent: listState(int64(), { max: 2 }),
+    last: valueState(int64(), { ttl: '1d' }),
+  })
+  const own = { step: 'process', key: 'string', inputs: ['topic numbers'] }
+  expect(some['step.last']).toMatchObject({ ...own, value: 'int64', shape: 'key' })
+  expect(more).toMatchObject(some)
+  expect(more['step.recent']).toMatchObject({ ...own, value: 'list(int64)', shape: 'key' })
+  expect(more['step.kinds']).toMatchObject({
+    ...own,
+    key: 'keys(string,string)',
+    value: 'int64',
+    shape: 'sorted',
+    order: 'string',
+  })
+  expect(more['step.timers']).toMatchObject({ ...own, key: 'keys(string,string)', value: 'set-timer', order: 'timer' })
+  expect(Object.keys(more).sort()).toEqual([
+    'main',
+    'side',
+    'step.kinds',
+    'step.last',
+    'step.last.expiry',
+    'step.recent',
+    'step.timers',
+  ])
+  expect(some['main']).toMatchObject({ inputs: ['step step'] })
+  expect(some['side']).toMatchObject({ inputs: ['output side of step step'] })
 })

@@ -121,7 +121,7 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
       if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
       else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
       else if (input.kind === 'process') names.add(`step ${input.name}`)
-      else if (input.kind === 'sideOutput') names.add(`output ${input.name} of step ${input.inputs[0].label}`)
+      else if (input.kind === 'sideOutput') names.add(`output ${input.name} of step ${input.step}`)
       else if (store === undefined) visit(input)
       else names.add(step.takes[port] === 'late' ? `late records of store ${store.name}` : `store ${store.name}`)
     }

@@ -1,4 +1,4 @@
-import type { PlanNode } from '../plan/node.ts'
+import type { PlanNode, StorePlan } from '../plan/node.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
@@ -13,7 +13,7 @@ export interface StoreInputs {
   readonly repartitions: readonly string[]
   /** Stores of the steps before it. */
   readonly stores: readonly string[]
-  /** The other stores of its step: one is of no use without the others. */
+  /** The stores of its step without which it is of no use. */
   readonly together: readonly string[]
 }
 
@@ -25,10 +25,14 @@ export function storeInputs({ job, subtopologies }: Topology): readonly StoreInp
         store: name,
         subtopology: id,
         ...inputsBehind(job, node),
-        together: node.stores.flatMap((other) => (other.name === name ? [] : [other.name])),
+        together: groupOf(node, name).flatMap((other) => (other.name === name ? [] : [other.name])),
       })),
     ),
   )
+}
+
+function groupOf({ stores, storeGroups = [stores] }: PlanNode, name: string): readonly StorePlan[] {
+  return storeGroups.find((group) => group.some((store) => store.name === name)) ?? []
 }
 
 function inputsBehind(job: string, node: PlanNode): Omit<StoreInputs, 'store' | 'subtopology' | 'together'> {
