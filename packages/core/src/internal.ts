@@ -59,11 +59,9 @@ export type { JoinReach } from './plan/join-reach.ts'
 export type {
   Add,
   AggregateNode,
-  AsOfJoinNode,
   BranchNode,
   Callback,
   Carried,
-  CellPlan,
   ChangesNode,
   CogroupNode,
   DedupeNode,
@@ -72,11 +70,6 @@ export type {
   FlatMapNode,
   FlatMapValuesNode,
   FoldPlan,
-  ForeignKeysNode,
-  ForeignMatchesNode,
-  ForeignRowsNode,
-  Joiner,
-  JoinFn,
   KeyByNode,
   LateNode,
   MapNode,
@@ -87,27 +80,30 @@ export type {
   PipeNode,
   PlanNode,
   PlanNodes,
-  ProcessNode,
   RepartitionNode,
-  SideOutputNode,
   SinkNode,
   SourceNode,
-  StateViewNode,
   StepNode,
   StorePlan,
-  StreamJoinNode,
-  TableAggregateNode,
-  TableCountNode,
   TableFilterNode,
-  TableGroupByNode,
-  TableJoinNode,
-  TableLookupNode,
   TableMapValuesNode,
   TopicPlan,
   ToTableNode,
 } from './plan/node.ts'
+export type { CellPlan, ProcessNode, SideOutputNode, StateViewNode } from './plan/process-nodes.ts'
 export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
+export type { AsOfJoinNode, Joiner, StreamJoinNode, TableLookupNode } from './plan/stream-join-nodes.ts'
+export type {
+  ForeignKeysNode,
+  ForeignMatchesNode,
+  ForeignRowsNode,
+  JoinFn,
+  TableAggregateNode,
+  TableCountNode,
+  TableGroupByNode,
+  TableJoinNode,
+} from './plan/table-nodes.ts'
 export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,

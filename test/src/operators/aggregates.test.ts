@@ -27,7 +27,7 @@ import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 
 /** The number of random inputs. MILLRACE_RANDOM_JOBS sets another. */
-const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(12))
+const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(9))
 
 interface Bid {
   readonly price: number

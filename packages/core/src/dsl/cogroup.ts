@@ -100,6 +100,7 @@ function nodeOf<T>({ name, init, value, parts }: Parts<T>): CogroupNode {
     ...storeStep('cogroup', first.input, store, flow),
     kind: 'cogroup',
     inputs: parts.map(({ input }) => input),
+    takes: parts.map(() => 'records' as const),
     keys: parts.map(({ key }) => key),
     init,
     adds: parts.map(({ add }) => add),

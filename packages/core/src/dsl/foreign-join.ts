@@ -1,16 +1,8 @@
 import type { Serde } from '../contracts/serde.ts'
-import type {
-  Callback,
-  ForeignKeysNode,
-  ForeignMatchesNode,
-  ForeignRowsNode,
-  JoinFn,
-  PlanNode,
-  RepartitionNode,
-  StorePlan,
-} from '../plan/node.ts'
+import type { Callback, PlanNode, RepartitionNode, StorePlan } from '../plan/node.ts'
 import { PASSES_ALL, READS_ALL } from '../plan/step-flow.ts'
 import { recordStep, rowKeepsKey, tableStep } from '../plan/step-parts.ts'
+import type { ForeignKeysNode, ForeignMatchesNode, ForeignRowsNode, JoinFn } from '../plan/table-nodes.ts'
 import { bytes } from '../serdes/bytes.ts'
 import { JOIN_PROGRESS } from '../serdes/join-progress.ts'
 import { int64 } from '../serdes/numbers.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StoreShape } from '../contracts/store-shape.ts'
-import type { CellPlan, PlanNode, ProcessNode, StorePlan } from '../plan/node.ts'
+import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { CellPlan, ProcessNode } from '../plan/process-nodes.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import { keyPair } from '../serdes/key-pair.ts'

@@ -1,6 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { JoinFn, JoinSide, TableJoinNode } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
+import type { JoinFn, JoinSide, TableJoinNode } from '../plan/table-nodes.ts'
 import { pair } from '../serdes/pair.ts'
 import { timed } from '../serdes/timed.ts'
 import { planSerde, type TablePlan, type TableWindow } from './plan-value.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { JoinFn, PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
+import type { PlanNode, RecordContext, StorePlan } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
+import type { JoinFn } from '../plan/table-nodes.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { foreignJoinedTable } from './foreign-join.ts'
 import { GroupedTable } from './grouped-table.ts'

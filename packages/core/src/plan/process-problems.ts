@@ -1,6 +1,7 @@
 import { isValidName } from '../names.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
-import type { CellPlan, PlanNode, ProcessNode } from './node.ts'
+import type { PlanNode } from './node.ts'
+import type { CellPlan, ProcessNode } from './process-nodes.ts'
 
 /** A list is written as a whole: with more elements than this, each change would write megabytes. */
 const LIST_MAX = 10_000

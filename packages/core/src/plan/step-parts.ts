@@ -1,4 +1,5 @@
-import type { Carried, LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode, StorePlan } from './node.ts'
+import type { Carried, LateNode, PlanNode, StorePlan } from './node.ts'
+import type { ProcessNode, SideOutputNode, StateViewNode } from './process-nodes.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
 
 /** What every step with one input describes about itself: see `Step`. */

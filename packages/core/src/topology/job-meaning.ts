@@ -83,7 +83,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
-    graceMs: window?.graceMs ?? reach?.graceMs ?? ('graceMs' in node ? node.graceMs : null),
+    graceMs: window?.graceMs ?? reach?.graceMs ?? (node.kind === 'asOfJoin' ? node.graceMs : null),
     times:
       window === undefined && reach === undefined && node.kind !== 'asOfJoin'
         ? null

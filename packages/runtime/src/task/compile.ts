@@ -205,7 +205,7 @@ class Compilation implements StepContext {
   }
 
   #behind(node: PlanNode, carried: Carried): readonly Edge[] {
-    return this.#after(node).filter((edge) => edge.node.takes[edge.port] === carried)
+    return this.#after(node).filter((edge) => edge.takes === carried)
   }
 
   /** The operator that takes what comes in along an edge. */

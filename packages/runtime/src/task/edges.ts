@@ -1,9 +1,11 @@
-import type { PlanNode, StepFlow, StepNode, Subtopology } from '@millrace/core/internal'
+import type { Carried, PlanNode, StepFlow, StepNode, Subtopology } from '@millrace/core/internal'
 
 /** A way into a step: its `port` is the index among the step's inputs. */
 export interface Edge {
   readonly node: StepNode
   readonly port: number
+  /** What comes in there. */
+  readonly takes: Carried
 }
 
 /** The edges that lead out of each step of one subtopology. */
@@ -15,9 +17,11 @@ export function followersIn(subtopology: Subtopology): Followers {
     if (node.takes.length !== node.inputs.length)
       throw new Error(`Step ${node.label} takes nothing at one of its ports`)
     for (const [port, input] of node.inputs.entries()) {
+      const takes = node.takes[port]
+      if (takes === undefined) throw new Error(`Step ${node.label} does not state what its port ${port} takes`)
       const known = followers.get(input)
-      if (known === undefined) followers.set(input, [{ node, port }])
-      else known.push({ node, port })
+      if (known === undefined) followers.set(input, [{ node, port, takes }])
+      else known.push({ node, port, takes })
     }
   }
   return (node) => followers.get(node) ?? []
@@ -38,10 +42,9 @@ export function readsValue(node: PlanNode, followers: Followers): boolean {
  * as it was. Steps that keep values do, and so do those that take a table's changes, except that which makes a stream of them.
  */
 export function remembers(node: PlanNode, followers: Followers): boolean {
-  return followers(node).some(({ node: step, port }) => {
-    const taken = step.takes[port]
-    if (taken === 'late') return false
-    const compares = taken === 'changes' && step.kind !== 'changes'
+  return followers(node).some(({ node: step, takes }) => {
+    if (takes === 'late') return false
+    const compares = takes === 'changes' && step.kind !== 'changes'
     return compares || step.stores.length > 0 || remembers(step, followers)
   })
 }
