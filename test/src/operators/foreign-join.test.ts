@@ -1,9 +1,11 @@
-import { job, json, stream, string, table, topic } from '@millrace/core'
+import { rmSync } from 'node:fs'
+import { deadLetter, job, json, stream, string, table, topic } from '@millrace/core'
 import { partitionOf } from '@millrace/core/internal'
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
+import { Cut, cutLog } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, rowsOf, runCut } from './cut-runs.ts'
 
@@ -209,6 +211,39 @@ describe('a table that is joined by another key', () => {
     await driver.close()
   })
 
+  test('takes the change of a row to all that refer to it once, in pieces, and continues where a crash has cut it off', async () => {
+    const count = 3000
+    for (const [point, countdown, loseState] of [
+      ['after commit', 1, false],
+      ['before commit', 2, true],
+      ['after commit', 3, true],
+    ] as const) {
+      const world = await JobWorld.open()
+      for (const name of ['orders', 'customers', 'joined']) await world.topic(name)
+      const theJob = job('j', inner, inner.changes().to(joined))
+      const rename = (name: string) =>
+        world.produce<Customer>('customers', json(), [{ key: 'ann', value: { name }, timestamp: 1000 }])
+      await rename('Ann')
+      await world.produce<Order>(
+        'orders',
+        json(),
+        Array.from({ length: count }, (_, number) => ({ ...order(`${number}`, 'ann', number), timestamp: 1000 })),
+      )
+      await world.runToEnd(theJob)
+      await rename('Anna')
+      const log = cutLog(world.log, point, countdown)
+      const outcome = await world.runToEnd(theJob, { log, commitIntervalMs: 1 }).catch((error: unknown) => error)
+      expect(outcome).toBeInstanceOf(Cut)
+      if (loseState) rmSync(world.stateDirectory, { recursive: true, force: true })
+      await world.runToEnd(theJob)
+      const values = (await world.read('joined', joined.value)).map(([, value]) => value)
+      const ofName = (name: string) => Array.from({ length: count }, (_, number) => `${number} of ${name}`).sort()
+      expect(values.slice(0, count).sort()).toEqual(ofName('Ann'))
+      expect(values.slice(count).sort()).toEqual(ofName('Anna'))
+      await world.close()
+    }
+  })
+
   test('lacks a row for which its callback throws, and has it again with the next change', async () => {
     const rows = present.joinBy(
       'rows',
@@ -219,11 +254,15 @@ describe('a table that is joined by another key', () => {
         return textOf(each, { name })
       },
     )
-    const driver = await openTestDriver(job('j', rows).onError({ callback: 'skip' }))
+    const failed = topic('failed', { key: string(), value: json<Order>() })
+    const driver = await openTestDriver(job('j', rows).onError({ callback: deadLetter('failed') }))
     await driver.send(customers, { key: 'ann', value: { name: 'Ann' } })
     await driver.send(orders, order('1', 'ann', 5))
     await driver.send(customers, { key: 'ann', value: { name: 'Eve' } })
     expect(await driver.view(rows).get('1')).toBe('5 of Ann')
+    expect((await driver.read(failed)).map(({ key, value }) => [key, value])).toEqual([
+      ['1', { customer: 'ann', cents: 5 }],
+    ])
     await driver.send(customers, { key: 'ann', value: { name: 'Anna' } })
     expect(await driver.view(rows).get('1')).toBe('5 of Anna')
     await driver.close()

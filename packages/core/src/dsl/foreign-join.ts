@@ -7,6 +7,7 @@ import { bytes } from '../serdes/bytes.ts'
 import { JOIN_PROGRESS } from '../serdes/join-progress.ts'
 import { int64 } from '../serdes/numbers.ts'
 import { type Pair, pair } from '../serdes/pair.ts'
+import { rightUpdate } from '../serdes/right-update.ts'
 import { string } from '../serdes/string.ts'
 import { timed } from '../serdes/timed.ts'
 import { type Versioned, versioned } from '../serdes/versioned.ts'
@@ -110,15 +111,16 @@ function foreignMatches(
     shape: { kind: 'sorted', order: planSerde(bytes()) } as const,
   })
   const rights = storePlan(`${name}.right`, right.rowKey, timed(planSerde(right.value)), undefined, false)
+  const update = storePlan(`${name}.update`, planSerde(string()), rightUpdate(right.rowKey), undefined, false)
   return Object.freeze({
     ...recordStep(word, references, READS_ALL, name),
     kind: 'foreignMatches',
     inputs: [references, changes] as const,
     takes: ['records', 'records'] as const,
-    stores: [referring, rights] as const,
+    stores: [referring, rights, update] as const,
     fn,
     unmatched: word === 'leftJoinBy',
-    right: sideOf(right),
+    sides: [sideOf(left), sideOf(right)] as const,
   })
 }
 

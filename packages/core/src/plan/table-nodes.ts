@@ -74,11 +74,14 @@ export interface ForeignKeysNode extends UnaryStep {
 export interface ForeignMatchesNode extends Step {
   readonly kind: 'foreignMatches'
   readonly inputs: readonly [PlanNode, PlanNode]
-  /** The left rows, sorted by the bytes of their right key, and the right rows. */
-  readonly stores: readonly [StorePlan, StorePlan]
+  /**
+   * The left rows, sorted by the bytes of their right key; the right rows; and the change of a right row that has not reached all
+   * left rows yet.
+   */
+  readonly stores: readonly [StorePlan, StorePlan, StorePlan]
   readonly fn: JoinFn
   readonly unmatched: boolean
-  readonly right: JoinSide
+  readonly sides: readonly [JoinSide, JoinSide]
 }
 
 /**

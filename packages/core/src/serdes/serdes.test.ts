@@ -10,6 +10,7 @@ import { json } from './json.ts'
 import { msgpack } from './msgpack.ts'
 import { float64, int32, int64 } from './numbers.ts'
 import { pair } from './pair.ts'
+import { rightUpdate } from './right-update.ts'
 import { sameData } from './same-data.ts'
 import { string } from './string.ts'
 import { timed } from './timed.ts'
@@ -79,6 +80,19 @@ describe('every serde', () => {
       value: fc.option(fc.string({ unit: 'binary' })),
     }),
   )
+  roundTrips(
+    'right-update(string)',
+    rightUpdate(string()),
+    fc.record({
+      key: fc.string({ unit: 'binary' }),
+      at: safeInteger,
+      watermark: safeInteger,
+      inputId: safeInteger,
+      offset: safeInteger,
+      outputs: safeInteger,
+      reached: safeInteger,
+    }),
+  )
   const changes = fc.array(safeInteger, { maxLength: 3 })
   roundTrips('join-progress', JOIN_PROGRESS, fc.record({ version: safeInteger, came: changes, left: changes }))
   roundTrips('change(string)', change(string()), pairOf(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })))
@@ -97,6 +111,7 @@ test('bytes that are not a pair are rejected, whichever of its values they begin
   expect(() => decoded(timed(string()), Buffer.alloc(7))).toThrow('the bytes are not a timed(string)')
   expect(() => decoded(versioned(string()), Buffer.alloc(8))).toThrow('the bytes are not a versioned(string)')
   expect(() => decoded(versioned(string()), Buffer.alloc(9, 8))).toThrow('the bytes are not a versioned(string)')
+  expect(() => decoded(rightUpdate(string()), Buffer.alloc(47))).toThrow('the bytes are not a right-update(string)')
   expect(() => decoded(JOIN_PROGRESS, Buffer.alloc(9))).toThrow('the bytes are not a join-progress')
 })
 

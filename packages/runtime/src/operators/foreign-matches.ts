@@ -1,80 +1,37 @@
-import { ByteWriter, type Serde } from '@millrace/core'
-import type { ForeignMatchesNode, KeyValueStore, SortedStore, Timed, Versioned } from '@millrace/core/internal'
+import type { Serde } from '@millrace/core'
+import type { ForeignMatchesNode, KeyValueStore, RightUpdate, SortedStore, Timed } from '@millrace/core/internal'
 import { anySerde } from './any-serde.ts'
 import type { Reference } from './foreign-keys.ts'
-import { joinedRow, type UserJoin, userJoin } from './joined-row.ts'
+import { Matches, type Referring } from './foreign-pairs.ts'
+import { RightUpdates } from './foreign-updates.ts'
+import { userJoin } from './joined-row.ts'
 import { StreamOperator } from './operator.ts'
 import type { CompileStep } from './step-context.ts'
 import { storedValue } from './stored-value.ts'
 
 export const compileForeignMatches: CompileStep<ForeignMatchesNode> = (node, context) => {
-  const [references, rights] = [context.sortedStore(node.stores[0]), context.keyValueStore(node.stores[1])]
+  const { label, stores, sides } = node
+  // The boundary at which the plan's stores get the types of what this step keeps in them.
+  const references = context.sortedStore(stores[0]) as SortedStore<unknown, Referring, Uint8Array>
+  const rights = context.keyValueStore(stores[1]) as KeyValueStore<unknown, Timed<unknown>>
+  const update = context.keyValueStore(stores[2]) as KeyValueStore<string, RightUpdate<unknown>>
+  const { record, clock, units } = context
+  const updates = new RightUpdates(stores[2].name, context.timeBefore(node), update, record, clock, units)
+  context.drive(updates)
   return () => {
-    const matches = new Matches(
-      node.label,
-      userJoin(node.fn),
-      node.unmatched,
-      anySerde(node.right.key),
-      // The boundary at which the plan's stores get the types of what this step keeps in them.
-      references as SortedStore<unknown, Referring, Uint8Array>,
-      rights as KeyValueStore<unknown, Timed<unknown>>,
-      context.streamAfter(node),
-    )
-    return [new ReferencesOperator(matches), new RightRowsOperator(matches, node.label, anySerde(node.right.value))]
-  }
-}
-
-/** A left row that refers to a right key, with its time, as of a change. */
-type Referring = Versioned<Timed<unknown>>
-
-/** What both ports share: the left rows by right key, the right rows, and what the two make. */
-class Matches {
-  readonly references: SortedStore<unknown, Referring, Uint8Array>
-  readonly rights: KeyValueStore<unknown, Timed<unknown>>
-  readonly #step: string
-  readonly #fn: UserJoin
-  readonly #keepsUnmatched: boolean
-  readonly #key: Serde<unknown>
-  readonly #next: StreamOperator
-  readonly #bytes = new ByteWriter(64)
-
-  constructor(
-    step: string,
-    fn: UserJoin,
-    keepsUnmatched: boolean,
-    key: Serde<unknown>,
-    references: SortedStore<unknown, Referring, Uint8Array>,
-    rights: KeyValueStore<unknown, Timed<unknown>>,
-    next: StreamOperator,
-  ) {
-    this.#step = step
-    this.#fn = fn
-    this.#keepsUnmatched = keepsUnmatched
-    this.#key = key
-    this.references = references
-    this.rights = rights
-    this.#next = next
-  }
-
-  /** What the left rows that refer to a right key are sorted by. */
-  placeOf(rightKey: unknown): Buffer {
-    const bytes = this.#bytes
-    bytes.clear()
-    this.#key.encode(rightKey, bytes)
-    return bytes.toBytes()
-  }
-
-  /** Sends the row that a left row and the right row make, or that there is none, with the later time of the two. */
-  send(
-    leftKey: unknown,
-    { version, move, value: left }: Referring,
-    right: Timed<unknown> | undefined,
-    timestamp: number,
-  ): void {
-    const joins = left !== null && (right !== undefined || this.#keepsUnmatched)
-    const row = joins ? joinedRow(this.#step, this.#fn, left.value, right?.value ?? null, leftKey) : null
-    const answer: Versioned<unknown> = { version, move, value: row }
-    this.#next.process(leftKey, answer, Math.max(timestamp, left?.at ?? timestamp, right?.at ?? timestamp))
+    const next = context.streamAfter(node)
+    const key = anySerde(sides[1].key)
+    const matches = new Matches({
+      step: label,
+      fn: userJoin(node.fn),
+      unmatched: node.unmatched,
+      key,
+      references,
+      rights,
+      next,
+    })
+    updates.connect(matches, label, anySerde(sides[0].key), anySerde(sides[0].value))
+    return [new ReferencesOperator(matches), new RightRowsOperator(matches, updates, label, anySerde(sides[1].value))]
   }
 }
 
@@ -114,28 +71,25 @@ class ReferencesOperator extends StreamOperator {
 /** Takes the changes of right rows: all left rows that refer to one are joined again. */
 class RightRowsOperator extends StreamOperator {
   readonly #matches: Matches
+  readonly #updates: RightUpdates
   readonly #step: string
   readonly #value: Serde<unknown>
 
-  constructor(matches: Matches, step: string, value: Serde<unknown>) {
+  constructor(matches: Matches, updates: RightUpdates, step: string, value: Serde<unknown>) {
     super()
     this.#matches = matches
+    this.#updates = updates
     this.#step = step
     this.#value = value
   }
 
-  process(rightKey: unknown, value: unknown, timestamp: number): void {
-    const { references, rights } = this.#matches
-    const entry = rights.find(rightKey)
+  process(key: unknown, value: unknown, timestamp: number): void {
+    const { rights } = this.#matches
+    const entry = rights.find(key)
     if (value === null && entry.value === undefined) return
-    const right =
-      value === null ? undefined : { at: timestamp, value: storedValue(this.#step, this.#value, value, rightKey) }
-    rights.set(entry, right)
-    const from = this.#matches.placeOf(rightKey)
-    // No bytes are between some bytes and these with a zero behind them.
-    const to = Buffer.concat([from, Buffer.of(0)])
-    for (const { key: leftKey, value: referring } of references.inOrder({ from, to })) {
-      if (referring !== undefined) this.#matches.send(leftKey, referring.value, right, timestamp)
-    }
+    const row = value === null ? undefined : { at: timestamp, value: storedValue(this.#step, this.#value, value, key) }
+    this.#updates.beforeChange(key)
+    rights.set(entry, row)
+    this.#updates.begin(key, timestamp)
   }
 }
