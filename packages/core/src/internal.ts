@@ -55,55 +55,54 @@ export { isoTime } from './iso-time.ts'
 export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { murmur2, partitionOf } from './partitioner.ts'
+export type { Add, Callback, Joiner, JoinFn, Merge } from './plan/callback.ts'
+export type { CellPlan } from './plan/cell-plan.ts'
 export type { JoinReach } from './plan/join-reach.ts'
 export type {
-  Add,
   AggregateNode,
+  AsOfJoinNode,
   BranchNode,
-  Callback,
   Carried,
   ChangesNode,
   CogroupNode,
   DedupeNode,
-  DynamicTopic,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
   FoldPlan,
+  ForeignKeysNode,
+  ForeignMatchesNode,
+  ForeignRowsNode,
   KeyByNode,
   LateNode,
   MapNode,
   MapValuesNode,
-  Merge,
   MergeNode,
   PeekNode,
   PipeNode,
   PlanNode,
   PlanNodes,
+  ProcessNode,
   RepartitionNode,
+  SideOutputNode,
   SinkNode,
   SourceNode,
+  StateViewNode,
   StepNode,
-  StorePlan,
-  TableFilterNode,
-  TableMapValuesNode,
-  TopicPlan,
-  ToTableNode,
-} from './plan/node.ts'
-export type { CellPlan, ProcessNode, SideOutputNode, StateViewNode } from './plan/process-nodes.ts'
-export { shownSerde } from './plan/shown-serde.ts'
-export type { StepFlow } from './plan/step-flow.ts'
-export type { AsOfJoinNode, Joiner, StreamJoinNode, TableLookupNode } from './plan/stream-join-nodes.ts'
-export type {
-  ForeignKeysNode,
-  ForeignMatchesNode,
-  ForeignRowsNode,
-  JoinFn,
+  StreamJoinNode,
   TableAggregateNode,
   TableCountNode,
+  TableFilterNode,
   TableGroupByNode,
   TableJoinNode,
-} from './plan/table-nodes.ts'
+  TableLookupNode,
+  TableMapValuesNode,
+  ToTableNode,
+} from './plan/node.ts'
+export { shownSerde } from './plan/shown-serde.ts'
+export type { StepFlow } from './plan/step-flow.ts'
+export type { StorePlan } from './plan/store-plan.ts'
+export type { DynamicTopic, TopicPlan } from './plan/topic-plan.ts'
 export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,

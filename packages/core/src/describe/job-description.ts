@@ -1,6 +1,7 @@
 import { windowMsOf } from '../contracts/store-shape.ts'
 import type { Job } from '../dsl/job.ts'
-import type { PlanNode, SourceNode, StorePlan } from '../plan/node.ts'
+import type { PlanNode, SourceNode } from '../plan/node.ts'
+import type { StorePlan } from '../plan/store-plan.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'

@@ -1,6 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Fold, Folds } from '../folds/fold.ts'
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 
 /** How records become a total. */
 export interface AggregateOptions<K, V, T> {

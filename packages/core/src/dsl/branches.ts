@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import type { Stream } from './stream.ts'
 
 /** Marks the branch of a `split` that takes what no other branch accepts. */

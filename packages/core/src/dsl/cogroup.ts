@@ -1,5 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { Add, CogroupNode, PlanNode, RecordContext } from '../plan/node.ts'
+import type { Add, RecordContext } from '../plan/callback.ts'
+import type { CogroupNode, PlanNode } from '../plan/node.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { copartitioned } from './copartitioned.ts'

@@ -1,5 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { DedupeNode, RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
+import type { DedupeNode } from '../plan/node.ts'
 import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
 import { lateNode, storeStep } from '../plan/step-parts.ts'
 import { json } from '../serdes/json.ts'

@@ -1,5 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import type { Duration } from './duration.ts'
 import type { StateHandle } from './state-cells.ts'
 

@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import type { AggregateOptions, EmitOptions, Ready, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { aggregateTotals, countTotals, foldInto, isOptions, reduceTotals, type Totals } from './fold.ts'
 import type { StreamPlan } from './plan-value.ts'

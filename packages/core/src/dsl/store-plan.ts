@@ -1,5 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { StorePlan } from '../plan/node.ts'
+import type { StorePlan } from '../plan/store-plan.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
 /** A store of that name for records by key and event time, which are kept for `keptMs`. `timed`: each has another time too. */

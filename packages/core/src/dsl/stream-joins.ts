@@ -1,6 +1,5 @@
 import { RefusedError } from '../errors/millrace-error.ts'
-import type { RecordContext } from '../plan/node.ts'
-import type { Joiner } from '../plan/stream-join-nodes.ts'
+import type { Joiner, RecordContext } from '../plan/callback.ts'
 import { asOfJoinNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
 import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
 import type { Keyed } from './keyed.ts'

@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
-import type { PlanNode, RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
+import type { PlanNode } from '../plan/node.ts'
 import { PASSES_ALL, READS_ALL, seenBy } from '../plan/step-flow.ts'
 import { lateNode, recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'

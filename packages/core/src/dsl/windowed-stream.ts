@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import type { Aggregate, AggregateOptions, EmitOptions } from './aggregate-options.ts'
 import { aggregateTotals, countTotals, foldInto, isOptions, reduceTotals, type Totals } from './fold.ts'
 import type { StreamPlan } from './plan-value.ts'

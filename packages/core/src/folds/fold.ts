@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 
 /** Where a fold holds its parts. The symbol is registered, so that a fold of another copy of this package is recognised. */
 const FOLD: unique symbol = Symbol.for('millrace.fold')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../bytes/byte-writer.ts'
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import { approxDistinct } from './approx-distinct.ts'
 import { avg } from './avg.ts'
 import { collect } from './collect.ts'

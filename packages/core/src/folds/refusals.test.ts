@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import { approxDistinct } from './approx-distinct.ts'
 import { avg } from './avg.ts'
 import { collect } from './collect.ts'

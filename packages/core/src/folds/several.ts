@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import { type FoldParts, type Folds, isFold, partsOf, type Step } from './fold.ts'
 import { FoldRefusal } from './fold-refusal.ts'
 

@@ -1,4 +1,4 @@
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import { describeValue } from '../serdes/describe-value.ts'
 import { json } from '../serdes/json.ts'
 import { FoldRefusal } from './fold-refusal.ts'

@@ -1,57 +1,12 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { StoreShape } from '../contracts/store-shape.ts'
-import type { Headers } from '../headers.ts'
-import type { ProcessNode, SideOutputNode, StateViewNode } from './process-nodes.ts'
+import type { Add, Callback, Joiner, JoinFn, Merge } from './callback.ts'
+import type { CellPlan } from './cell-plan.ts'
+import type { JoinReach } from './join-reach.ts'
+import type { JoinSide } from './join-side.ts'
 import type { StepFlow } from './step-flow.ts'
-import type { AsOfJoinNode, StreamJoinNode, TableLookupNode } from './stream-join-nodes.ts'
-import type {
-  ForeignKeysNode,
-  ForeignMatchesNode,
-  ForeignRowsNode,
-  TableAggregateNode,
-  TableCountNode,
-  TableGroupByNode,
-  TableJoinNode,
-} from './table-nodes.ts'
+import type { StorePlan } from './store-plan.ts'
+import type { DynamicTopic, TopicPlan } from './topic-plan.ts'
 import type { WindowSpec } from './window.ts'
-
-/**
- * What a callback may know about the record that it is called for, besides value and key. One object is used for all calls of
- * a task: read it during the call, do not keep it.
- */
-export interface RecordContext {
-  /** Event time, ms since the epoch. */
-  readonly timestamp: number
-  /** Where the record that caused this call was read. */
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  /** That record's headers, decoded when they are read. */
-  readonly headers: Headers
-}
-
-/**
- * A user's function as the plan holds it. Parameters are `never` so that a function of any types fits. The runtime calls it
- * with what the types of the DSL promised.
- */
-export type Callback<R = unknown> = (value: never, key: never, context: RecordContext) => R
-
-/** Adds a record to a total. The total is undefined if there is none yet and `init` is absent. */
-export type Add = (total: never, value: never, key: never, context: RecordContext) => unknown
-
-/** Makes one total of two: that of the earlier records comes first. */
-export type Merge = (a: never, b: never, key: never, context: RecordContext) => unknown
-
-/** A topic as a plan value. */
-export interface TopicPlan {
-  readonly name: string
-  readonly key: Serde<never>
-  readonly value: Serde<never>
-  /** Event time from the value; absent: the time that the record carries. */
-  readonly timestamp: ((value: never, key: never) => number) | undefined
-  /** How far an event time may be ahead of the wall clock when the record is read, ms. */
-  readonly aheadMaxMs: number
-}
 
 /**
  * What one step passes to another: records, a table's changes, the records that came late for a window, those of a side
@@ -214,13 +169,6 @@ export interface SinkNode extends UnaryStep {
   readonly keepsBytes: boolean
 }
 
-/** The topic's name comes from each record; the topics must exist. */
-export interface DynamicTopic {
-  readonly choose: Callback<string>
-  readonly key: Serde<never>
-  readonly value: Serde<never>
-}
-
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
@@ -302,16 +250,150 @@ export interface LateNode extends UnaryStep {
   readonly port: number
 }
 
-/** A store as the plan names it: also the view's name, and its part of the changelog. */
-export interface StorePlan {
+/** Joins the records of two streams, the left one first, that have the same key and are near in time. */
+export interface StreamJoinNode extends Step {
+  readonly kind: 'streamJoin'
+  /** The records of the left and of the right stream that may still be joined. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly reach: JoinReach
+  readonly fn: Joiner
+  /** Whether the left, and the right, records that have no match are passed on too, once no match can come any more. */
+  readonly unmatched: readonly [left: boolean, right: boolean]
+}
+
+/** Joins the records of a stream with the row that a table has when they are processed. Its second port is the table. */
+export interface TableLookupNode extends Step {
+  readonly kind: 'tableLookup'
+  /** Its own copy of the table's rows, if the table does not keep them. */
+  readonly stores: readonly StorePlan[]
+  /** Where the rows are. */
+  readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/**
+ * Joins the records of a stream with the row that a table had at the time of each. Its second port takes the changes of the
+ * table, or the records that a table is read from: they have also the deletions of rows that are not there yet.
+ */
+export interface AsOfJoinNode extends Step {
+  readonly kind: 'asOfJoin'
+  /** The rows as of the time that is complete, the changes after it, and the records that wait. */
+  readonly stores: readonly [rows: StorePlan, changes: StorePlan, records: StorePlan]
+  /** How long after its time, by event time, a record or a change is still taken, ms. */
+  readonly graceMs: number
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/** Joins the rows of two tables that have equal keys. It keeps its rows, and both sides of each. */
+export interface TableJoinNode extends Step {
+  readonly kind: 'tableJoin'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  /** The joined rows, and the rows of both sides by the same keys. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly fn: JoinFn
+  /** Which rows it keeps that have no match on the other side. */
+  readonly unmatched: 'none' | 'left' | 'both'
+  /** How the rows of each side are identified and written. */
+  readonly sides: readonly [JoinSide, JoinSide]
+}
+
+/** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */
+export interface TableGroupByNode extends UnaryStep {
+  readonly kind: 'tableGroupBy'
+  readonly fn: Callback
+  /** Whether the values matter, or only which rows there are: then a change inside one group has no effect. */
+  readonly readsValues: boolean
+}
+
+/** Counts the rows of each group. */
+export interface TableCountNode extends UnaryStep {
+  readonly kind: 'tableCount'
+  readonly stores: readonly [StorePlan]
+}
+
+/** Folds the rows of each group into a total, from which rows are taken out again. */
+export interface TableAggregateNode extends UnaryStep {
+  readonly kind: 'tableAggregate'
+  /** The totals, and the number of rows in each. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  /** The total before the first row; undefined: `add` gets undefined. */
+  readonly init: (() => unknown) | undefined
+  readonly add: Add
+  readonly subtract: Add
+}
+
+/**
+ * The first of the three steps of a join by another key. It sends each change of a left row to the key of the right table that
+ * the row refers to, numbered. Its records have that key, or null, and a left key with a `Versioned` left value.
+ */
+export interface ForeignKeysNode extends UnaryStep {
+  readonly kind: 'foreignKeys'
+  /** The number of the last change. */
+  readonly stores: readonly [StorePlan]
+  /** The right key of a left row; null if it refers to none. */
+  readonly fn: (value: never, key: never) => unknown
+  /** Whether it sends rows that refer to nothing, under the key null. */
+  readonly unmatched: boolean
+  readonly sides: readonly [JoinSide, JoinSide]
+}
+
+/**
+ * The second step: it keeps which left rows refer to each right key, and joins them with the row of that key whenever either
+ * changes. Its ports take what `foreignKeys` sends, and the right table's changes as records. Its records have the left key, and
+ * the `Versioned` joined row.
+ */
+export interface ForeignMatchesNode extends Step {
+  readonly kind: 'foreignMatches'
+  readonly inputs: readonly [PlanNode, PlanNode]
+  /**
+   * The left rows, sorted by the bytes of their right key; the right rows; and the change of a right row that has not reached all
+   * left rows yet.
+   */
+  readonly stores: readonly [StorePlan, StorePlan, StorePlan]
+  readonly fn: JoinFn
+  readonly unmatched: boolean
+  readonly sides: readonly [JoinSide, JoinSide]
+}
+
+/**
+ * The last step: it keeps the joined rows. Its ports take what `foreignMatches` sends, and, if rows are kept that refer to
+ * nothing, what `foreignKeys` sends for these.
+ */
+export interface ForeignRowsNode extends Step {
+  readonly kind: 'foreignRows'
+  /** The joined rows, and the `JoinProgress` of each key. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly fn: JoinFn
+}
+
+/** A step of the user's own: callbacks for records and timers, with state and timers by key. */
+export interface ProcessNode extends UnaryStep {
+  readonly kind: 'process'
   readonly name: string
   readonly key: Serde<never>
-  readonly value: Serde<never>
-  /** How views read the bytes that `value` writes, if they show something else than the step keeps. Absent: as `value` does. */
-  readonly shown?: Serde<never>
-  readonly shape: StoreShape
-  /** Windows and intervals that ended, and instants that were, longer ago than this (by event time) are deleted; undefined keeps them. */
-  readonly retentionMs: number | undefined
-  /** Whether each value is stored with the highest event time of what it was computed from: the time of its next change. */
-  readonly timed: boolean
+  readonly cells: readonly CellPlan[]
+  /** Where the timers are kept; undefined if there are none. */
+  readonly timers: StorePlan | undefined
+  readonly sideOutputs: readonly string[]
+  readonly onRecord: (value: never, key: never, context: never) => unknown
+  readonly onTombstone: ((key: never, context: never) => unknown) | undefined
+  readonly onTimer: Readonly<Record<string, (key: never, context: never) => unknown>>
+}
+
+/** The records that a process step emits to a side output. */
+export interface SideOutputNode extends UnaryStep {
+  readonly kind: 'sideOutput'
+  readonly name: string
+  /** The name of the step. */
+  readonly step: string
+}
+
+/** Makes a cell of a process step a view. */
+export interface StateViewNode extends UnaryStep {
+  readonly kind: 'stateView'
+  readonly view: StorePlan
 }

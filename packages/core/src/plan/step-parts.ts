@@ -1,6 +1,6 @@
-import type { Carried, LateNode, PlanNode, StorePlan } from './node.ts'
-import type { ProcessNode, SideOutputNode, StateViewNode } from './process-nodes.ts'
+import type { Carried, LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode } from './node.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
+import type { StorePlan } from './store-plan.ts'
 
 /** What every step with one input describes about itself: see `Step`. */
 interface StepParts<Takes extends Carried, Stores extends readonly StorePlan[]> {

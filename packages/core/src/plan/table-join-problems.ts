@@ -1,6 +1,6 @@
 import { durationText } from '../describe/duration-text.ts'
+import type { JoinSide } from './join-side.ts'
 import type { PlanNode } from './node.ts'
-import type { JoinSide } from './table-nodes.ts'
 
 /** Why two tables cannot be joined, in words; nothing if they can. */
 export function tableJoinProblems(step: PlanNode): string[] {

@@ -1,4 +1,5 @@
-import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { StorePlan } from '../plan/store-plan.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
 
