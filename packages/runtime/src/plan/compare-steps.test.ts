@@ -1,4 +1,17 @@
-import { describe, type Job, job, json, stream, string, type Table, topic, tumbling } from '@millrace/core'
+import {
+  describe,
+  int32,
+  type Job,
+  job,
+  json,
+  type StateCells,
+  stream,
+  string,
+  type Table,
+  topic,
+  tumbling,
+  valueState,
+} from '@millrace/core'
 import { expect, test } from 'vitest'
 import { compareSteps } from './compare-steps.ts'
 
@@ -49,6 +62,18 @@ test('a step between two others is added, and changes only what stands before th
       },
     ],
   })
+})
+
+test('a process step with other cells is the same step, and each cell that changed is one of its changes', () => {
+  const made = (state: StateCells) => {
+    const step = stream(numbers).process('step', { value: json<number>(), state, onRecord: () => undefined })
+    return job('j', step.to(out))
+  }
+  const last = valueState(json<number>())
+  expect(compare(made({ last }), made({ first: last, last }))).toEqual({ added: [], removed: [], changed: [] })
+  expect(compare(made({ first: last, last }), made({ first: last, last: valueState(int32()) })).changed).toEqual([
+    { step: 'process "step"', store: 'step.first', changes: ['value serde json, now int32'] },
+  ])
 })
 
 test('a store is the same step under another word, and a new step under another name', () => {
