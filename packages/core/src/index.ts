@@ -113,6 +113,7 @@ export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
 export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
 export type {
+  CallContext,
   Emitted,
   Emitter,
   KeyTimer,
@@ -153,6 +154,13 @@ export {
 export type { Table, TableOptions } from './dsl/table.ts'
 export type { JoinedTableOptions } from './dsl/table-join.ts'
 export { table } from './dsl/table-of.ts'
+export type {
+  TaskEmitter,
+  TaskProcessContext,
+  TaskProcessOptions,
+  TaskRecordContext,
+  TaskTimerContext,
+} from './dsl/task-process-options.ts'
 export { type SinkTopic, type Topic, type TopicOptions, topic } from './dsl/topic.ts'
 export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'

@@ -104,7 +104,36 @@ const delayed = everything
   .groupByKey()
   .reduce('delays', (_before, count) => count)
 
-const theJob = job('processing', emitted, delayed)
+/** How often each number comes that its partition has not had for a while, whatever the key. */
+const firsts = stream(numbers)
+  .processTask('firsts', {
+    key: string(),
+    value: int32(),
+    state: { seen: mapState(int32(), int32(), { ttl: TTL_MS }) },
+    onRecord(value, _key, { state: { seen }, emit }) {
+      if (!seen.has(value)) emit(`n${value}`, value)
+      seen.set(value, value)
+    },
+  })
+  .groupByKey()
+  .count('first-counts')
+
+const theJob = job('processing', emitted, delayed, firsts)
+
+function firstsByHand(records: readonly Placed[]): Map<string, unknown> {
+  const counts = new Map<string, number>()
+  const watermarks = new Map<number, number>()
+  const seen = new Map<string, number>()
+  for (const { value, timestamp, partition } of records) {
+    const time = Math.max(timestamp, watermarks.get(partition) ?? 0)
+    watermarks.set(partition, time)
+    if (value === null) continue
+    const written = seen.get(`${partition} ${value}`)
+    if (written === undefined || written + TTL_MS <= time) counts.set(`n${value}`, (counts.get(`n${value}`) ?? 0) + 1)
+    seen.set(`${partition} ${value}`, time)
+  }
+  return counts
+}
 
 type Placed = PlainRecord & { readonly partition: number }
 
@@ -195,6 +224,7 @@ test(
         const expected = emissionsByHand(records, partitions)
         expect(rows.get('emitted')).toEqual(emittedByHand(expected))
         expect(rows.get('delays')).toEqual(delaysByHand(expected))
+        expect(rows.get('first-counts')).toEqual(firstsByHand(records))
         await world.close()
       }),
       { numRuns: RUNS },

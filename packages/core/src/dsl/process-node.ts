@@ -15,9 +15,12 @@ import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessOptions, SideOutputs } from './process-options.ts'
 import type { StateCell, StateCells } from './state-cells.ts'
+import type { TaskProcessOptions } from './task-process-options.ts'
 
 /** The options of a step, whatever their types. */
-export type AnyProcessOptions = ProcessOptions<never, never, StateCells, SideOutputs, string, never>
+export type AnyProcessOptions =
+  | ProcessOptions<never, never, StateCells, SideOutputs, string, never>
+  | TaskProcessOptions<never, never, StateCells, SideOutputs, string, never, never>
 
 /** A process step, and what it was made from. */
 export interface ProcessStep {
@@ -25,29 +28,42 @@ export interface ProcessStep {
   readonly options: AnyProcessOptions
 }
 
-/** The step that runs a user's callbacks. */
-export function processStep<K, V>(plan: StreamPlan<K, V>, name: string, options: AnyProcessOptions): ProcessStep {
+/** The step that runs a user's callbacks, with state for each key, or for each task. */
+export function processStep<K, V>(
+  plan: StreamPlan<K, V>,
+  name: string,
+  scope: ProcessNode['scope'],
+  options: AnyProcessOptions,
+): ProcessStep {
+  if (scope === 'task') return { node: processNode(plan.node, scope, planSerde(string()), name, options), options }
   const { node, key } = copartitioned(plan, name)
-  return { node: processNode(node, planSerde(key), name, options), options }
+  return { node: processNode(node, scope, planSerde(key), name, options), options }
 }
 
-function processNode(input: PlanNode, key: Serde<never>, name: string, options: AnyProcessOptions): ProcessNode {
+function processNode(
+  input: PlanNode,
+  scope: ProcessNode['scope'],
+  key: Serde<never>,
+  name: string,
+  options: AnyProcessOptions,
+): ProcessNode {
   const { state = {}, outputs = {}, onRecord, onTombstone, timers: onTimer = {} } = options
   const cells = Object.entries(state).map(([cell, declared]) => cellPlan(name, cell, key, declared))
   const timers = Object.keys(onTimer).length === 0 ? undefined : timersPlan(name, key)
   // What a timer emits comes without a record whose key bytes it could have.
-  const flow = { ...READS_ALL, keepsKey: timers === undefined && key.primitive }
+  const flow = { ...READS_ALL, keepsKey: scope === 'key' && timers === undefined && key.primitive }
   // A cell that is added, or whose meaning changes, leaves the others as they are.
   const storeGroups = [
     ...cells.map(({ store, expiry }) => (expiry === undefined ? [store] : [store, expiry])),
     ...(timers === undefined ? [] : [[timers]]),
   ]
   return Object.freeze({
-    ...recordStep('process', input, flow, name),
+    ...recordStep(scope === 'key' ? 'process' : 'processTask', input, flow, name),
     kind: 'process',
     stores: storeGroups.flat(),
     storeGroups,
     name,
+    scope,
     key,
     cells,
     timers,

@@ -49,10 +49,10 @@ export interface ValueSerdeNeeded {
 }
 
 /**
- * What the callbacks of a step can do, besides seeing key and value. One object is used for all calls: it and all that it has
- * work during the call only.
+ * What the callbacks of a step see and change, besides what they emit. One object is used for all calls: it and all that it
+ * has work during the call only.
  */
-export interface ProcessContext<S, O, T extends string, R> extends Emitter<R> {
+export interface CallContext<S, T extends string> {
   /** Event time, ms: that of the record, or the time for which the timer was set. */
   readonly timestamp: number
   /** The watermark of the record's own source partition, or that of this step if it is ahead; at a timer, its time. */
@@ -61,6 +61,10 @@ export interface ProcessContext<S, O, T extends string, R> extends Emitter<R> {
   readonly isLate: boolean
   readonly state: { readonly [C in keyof S]: StateHandle<S[C]> }
   readonly timers: { readonly [N in T]: KeyTimer }
+}
+
+/** What the callbacks of `process` can do. */
+export interface ProcessContext<S, O, T extends string, R> extends CallContext<S, T>, Emitter<R> {
   readonly outputs: { readonly [N in keyof O]: O[N] extends Serde<infer V> ? Emitter<V> : never }
 }
 
@@ -75,7 +79,7 @@ export interface ProcessTimerContext<S, O, T extends string, R> extends ProcessC
   readonly wallTime: number | undefined
 }
 
-/** A step of one's own: what it keeps for each key, and what it does with records and at times. Callbacks are synchronous. */
+/** A step of your own: what it keeps for each key, and what it does with records and at times. Callbacks are synchronous. */
 export interface ProcessOptions<K, V, S, O, T extends string, R> {
   /** How what `emit` passes on is written. Without it, only side outputs emit. */
   readonly value?: Serde<R>

@@ -108,6 +108,39 @@ describe('types flow', () => {
     })
   })
 
+  test('in a step with state for each task, whose emissions have keys', () => {
+    const step = stream(readings).processTask('step', {
+      key: int64(),
+      value: json<Alarm>(),
+      state: { seen: mapState(string(), int64()) },
+      outputs: { counts: int64() },
+      onRecord(reading, key, { state, timers, emit, outputs }) {
+        expectTypeOf(reading).toEqualTypeOf<Reading>()
+        expectTypeOf(key).toEqualTypeOf<string>()
+        expectTypeOf(state.seen).toEqualTypeOf<MapState<string, number>>()
+        timers.flush.after('1m')
+        emit(1, { since: 2 })
+        outputs.counts.emit(1, 2)
+        // @ts-expect-error: the keys are numbers
+        emit(key, { since: 2 })
+        // @ts-expect-error: there is no such timer
+        timers.loud.cancel()
+      },
+      timers: {
+        flush(context) {
+          expectTypeOf(context.wallTime).toEqualTypeOf<number | undefined>()
+          context.emit(1, { since: context.timestamp })
+        },
+      },
+    })
+    expectTypeOf(step).toExtend<Stream<number, Alarm>>()
+    expectTypeOf(step.outputs.counts).toEqualTypeOf<Stream<number, number>>()
+    // @ts-expect-error: what tasks keep has no view
+    step.views.seen
+    const same = stream(readings).processTask('same', { value: json<Alarm>(), onRecord: () => undefined })
+    expectTypeOf(same).toExtend<Stream<string, Alarm>>()
+  })
+
   test('and records without keys have no state', () => {
     const keyless = stream(topic('keyless', { value: json<Reading>() }))
     // @ts-expect-error: the records have no key

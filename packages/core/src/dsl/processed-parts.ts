@@ -21,13 +21,13 @@ type StateView<K, C> =
 
 /** At this boundary each stream gets the type of its output's serde. */
 export function outputStreams<K, O>(
-  { key }: StreamPlan<K, unknown>,
+  { key, rekeyed }: StreamPlan<K, unknown>,
   { node, options }: ProcessStep,
   toStream: ToStream,
 ): OutputStreams<K, O> {
   const streams = Object.entries(options.outputs ?? {}).map(([name, value]) => [
     name,
-    toStream({ kind: 'stream', node: sideOutputNode(node, name), key, value, rekeyed: false }),
+    toStream({ kind: 'stream', node: sideOutputNode(node, name), key, value, rekeyed }),
   ])
   return Object.freeze(Object.fromEntries(streams))
 }
@@ -37,7 +37,8 @@ export function stateViews<K, S>({ node, options }: ProcessStep, toStream: ToStr
   const declared: Readonly<Record<string, StateCell>> = options.state ?? {}
   const views = node.cells.flatMap(({ name, store }) => {
     const cell = declared[name]
-    if (cell === undefined || cell.kind === 'list') return []
+    // What tasks keep has the same key in each of them.
+    if (cell === undefined || cell.kind === 'list' || node.scope === 'task') return []
     const view = stateViewNode(node, store)
     return [
       [

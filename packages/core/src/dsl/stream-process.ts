@@ -4,6 +4,7 @@ import { type AnyProcessOptions, type ProcessStep, processStep } from './process
 import type { ProcessOptions, SideOutputs } from './process-options.ts'
 import type { StateCells } from './state-cells.ts'
 import type { ProcessedStream, Stream } from './stream.ts'
+import type { TaskProcessOptions } from './task-process-options.ts'
 
 /** Of a step that declares no state, or no side outputs. */
 type NoNames = Record<never, never>
@@ -32,7 +33,37 @@ export abstract class StreamProcess<K, V> {
   ): ProcessedStream<Key, R, S, O>
   process(name: string, options: unknown): unknown {
     const { key } = this[PLAN]
-    const step = processStep(this[PLAN], name, options as AnyProcessOptions)
+    const step = processStep(this[PLAN], name, 'key', options as AnyProcessOptions)
     return this.processed({ kind: 'stream', node: step.node, key, value: step.options.value, rekeyed: false }, step)
+  }
+
+  /**
+   * As `process`, with state and timers for each task: the records of one partition share them, whatever their keys. `emit`
+   * takes a key.
+   *
+   * ```ts
+   * const fresh = stream(events).processTask('fresh', {
+   *   value: json<Event>(),
+   *   state: { seen: mapState(string(), int64(), { ttl: '1h' }) },
+   *   onRecord(event, key, { state: { seen }, emit, timestamp }) {
+   *     if (!seen.has(event.id)) emit(key, event)
+   *     seen.set(event.id, timestamp)
+   *   },
+   * })
+   * ```
+   */
+  processTask<
+    S extends StateCells = NoNames,
+    O extends SideOutputs = NoNames,
+    T extends string = never,
+    K2 = K,
+    R = never,
+  >(name: string, options: TaskProcessOptions<K, V, S, O, T, K2, R>): ProcessedStream<K2, R, NoNames, O>
+  processTask(name: string, options: unknown): unknown {
+    const { key = this[PLAN].key, value } = options as Partial<
+      TaskProcessOptions<K, V, unknown, unknown, never, K, never>
+    >
+    const step = processStep(this[PLAN], name, 'task', options as AnyProcessOptions)
+    return this.processed({ kind: 'stream', node: step.node, key, value, rekeyed: true }, step)
   }
 }

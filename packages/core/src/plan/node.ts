@@ -370,10 +370,12 @@ export interface ForeignRowsNode extends Step {
   readonly fn: JoinFn
 }
 
-/** A step of the user's own: callbacks for records and timers, with state and timers by key. */
+/** A step of the user's own: callbacks for records and timers, with state and timers for each key, or for each task. */
 export interface ProcessNode extends UnaryStep {
   readonly kind: 'process'
   readonly name: string
+  readonly scope: 'key' | 'task'
+  /** How the keys of state and timers are written. Those of a task have one, the empty text. */
   readonly key: Serde<never>
   readonly cells: readonly CellPlan[]
   /** Where the timers are kept; undefined if there are none. */

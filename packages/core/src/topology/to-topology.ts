@@ -19,7 +19,7 @@ export function toTopology(job: Job): Topology {
     job: name,
     changelog: changelogTopic(name),
     subtopologies,
-    views: outputs.flatMap((node) => viewOf(node, subtopologies)),
+    views: distinct(outputs.flatMap((node) => viewOf(node, subtopologies))),
     errors: job.errors,
   }
 }
@@ -61,4 +61,9 @@ function viewOf(node: PlanNode, subtopologies: readonly Subtopology[]): ViewPlan
   const subtopology = subtopologies.find(({ nodes }) => nodes.some((step) => step === node))
   if (store === undefined || subtopology === undefined) return []
   return [{ name: store.name, store, subtopology: subtopology.id }]
+}
+
+/** A store is one view, also if several outputs show it. */
+function distinct(views: readonly ViewPlan[]): readonly ViewPlan[] {
+  return [...new Map(views.map((view) => [view.name, view])).values()]
 }

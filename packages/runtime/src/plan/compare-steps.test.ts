@@ -1,15 +1,18 @@
 import {
   calendar,
   describe,
+  int32,
   type Job,
   job,
   json,
+  type StateCells,
   sessions,
   stream,
   string,
   type Table,
   topic,
   tumbling,
+  valueState,
 } from '@millrace/core'
 import { expect, test } from 'vitest'
 import { compareSteps } from './compare-steps.ts'
@@ -76,6 +79,18 @@ test('windows of a calendar differ by their unit and zone', () => {
     stream(numbers).groupByKey().window(calendar('day', { timeZone })).count('days') as Table<unknown, unknown>
   expect(compareTables(days('UTC'), days('Asia/Tokyo')).changed).toEqual([
     { step: 'count "days"', store: 'days', changes: ['calendar day in UTC, now day in Asia/Tokyo'] },
+  ])
+})
+
+test('a process step with other cells is the same step, and each cell that changed is one of its changes', () => {
+  const made = (state: StateCells) => {
+    const step = stream(numbers).process('step', { value: json<number>(), state, onRecord: () => undefined })
+    return job('j', step.to(out))
+  }
+  const last = valueState(json<number>())
+  expect(compare(made({ last }), made({ first: last, last }))).toEqual({ added: [], removed: [], changed: [] })
+  expect(compare(made({ first: last, last }), made({ first: last, last: valueState(int32()) })).changed).toEqual([
+    { step: 'process "step"', store: 'step.first', changes: ['value serde json, now int32'] },
   ])
 })
 

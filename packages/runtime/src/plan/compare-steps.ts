@@ -57,7 +57,8 @@ function namedSteps(description: JobDescription): Map<string, NamedStep> {
       const after = namesBefore(job, subtopology, step)
       const [store] = step.stores ?? []
       const shown = isNamed(step) ? step.label : `${step.label} (after ${after.join(' and ')})`
-      const key = store === undefined ? shown : `store ${store.name}`
+      // Which of its cells is the first does not make a process step another one.
+      const key = store === undefined || step.kind === 'process' ? shown : `store ${store.name}`
       let unique = key
       for (let number = 2; steps.has(unique); number++) unique = `${key} ${number}`
       steps.set(unique, { key: unique, shown, step, after, through: stepsBefore(description, step) })
@@ -123,12 +124,17 @@ function changesOf(was: Compared, is: Compared): string[] {
     ...difference('step', wordOf(was.step), wordOf(is.step)),
     ...difference('after', was.after.join(' and '), is.after.join(' and ')),
     ...(isNamed(is.step) ? difference(STEPS_BEFORE, was.through.join(' → '), is.through.join(' → ')) : []),
-    ...storeChanges(was.step.stores?.[0], is.step.stores?.[0]),
+    ...(is.step.stores ?? []).flatMap((store) =>
+      storeChanges(
+        was.step.stores?.find(({ name }) => name === store.name),
+        store,
+      ),
+    ),
   ]
 }
 
-function storeChanges(was: StoreSummary | undefined, is: StoreSummary | undefined): string[] {
-  if (was === undefined || is === undefined) return []
+function storeChanges(was: StoreSummary | undefined, is: StoreSummary): string[] {
+  if (was === undefined) return []
   return [
     ...difference('key serde', was.key, is.key),
     ...difference('value serde', was.value, is.value),

@@ -6,6 +6,7 @@ import { ignoreRejection } from '../returned.ts'
 /** A record that a call emits. */
 interface Emission {
   readonly to: StreamOperator
+  readonly key: unknown
   readonly value: unknown
   readonly timestamp: number
 }
@@ -16,7 +17,7 @@ interface Emission {
  */
 export class ProcessCall {
   readonly step: string
-  /** The key that the call is for. */
+  /** The key of the state that the call is for. */
   key: unknown
   /** Event time of the record or timer. */
   timestamp = 0
@@ -56,21 +57,22 @@ export class ProcessCall {
     throw this.error('used its context after it had returned. State, timers and emit work during the call only')
   }
 
-  emit(to: StreamOperator, value: unknown, timestamp: number): void {
+  emit(to: StreamOperator, key: unknown, value: unknown, timestamp: number): void {
     this.require()
-    if (value === undefined || value instanceof Promise) {
+    if (isNothing(value) || isNothing(key)) {
       ignoreRejection(value)
-      throw this.error(`emitted ${describeValue(value)}. Emit a value, or null for a deletion`)
+      const what = isNothing(value) ? describeValue(value) : `the key ${describeValue(key)}`
+      throw this.error(`emitted ${what}. Emit a key and a value, or null as the value for a deletion`)
     }
-    this.#emissions.push({ to, value, timestamp })
+    this.#emissions.push({ to, key, value, timestamp })
   }
 
   /** Passes on what the call has emitted, in its order. Callbacks behind see the time of what is emitted. */
   passOn(record: { timestamp: number }): void {
     const own = record.timestamp
-    for (const { to, value, timestamp } of this.#emissions) {
+    for (const { to, key, value, timestamp } of this.#emissions) {
       record.timestamp = timestamp
-      to.process(this.key, value, timestamp)
+      to.process(key, value, timestamp)
     }
     // If a step behind throws, the whole unit is undone, and the next one has its own time.
     record.timestamp = own
@@ -79,4 +81,8 @@ export class ProcessCall {
   error(what: string): RecordError {
     return new RecordError('CALLBACK_FAILED', `The callback of ${this.step} ${what}`, { step: this.step })
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value instanceof Promise
 }

@@ -1,6 +1,5 @@
 import type {
   Duration,
-  Emitter,
   Headers,
   KeyTimer,
   ProcessRecordContext,
@@ -9,7 +8,7 @@ import type {
   StateCells,
   TimerTime,
 } from '@millrace/core'
-import { durationMs, EVENT_TIME_MAX } from '@millrace/core/internal'
+import { durationMs, EVENT_TIME_MAX, type ProcessNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { StreamOperator } from '../operator.ts'
 import type { ProcessCall } from './call.ts'
@@ -19,8 +18,9 @@ import type { ProcessTimers } from './timers.ts'
 export interface Handles {
   readonly state: Readonly<Record<string, unknown>>
   readonly timers: Readonly<Record<string, KeyTimer>>
-  readonly outputs: Readonly<Record<string, Emitter<unknown>>>
-  readonly emit: (value: unknown, timestamp?: number) => void
+  readonly outputs: Readonly<Record<string, StepEmitter>>
+  /** Takes a value and a time, or, in a step with state for each task, a key before them. */
+  readonly emit: (...record: never[]) => void
 }
 
 type AnyRecordContext = ProcessRecordContext<StateCells, SideOutputs, string, unknown>
@@ -33,15 +33,15 @@ abstract class CallContext {
   readonly timers: Handles['timers']
   readonly outputs: never
   /** A field, so that callbacks may take it out of the context. */
-  readonly emit: Handles['emit']
+  readonly emit: never
 
   constructor(call: ProcessCall, { state, timers, outputs, emit }: Handles) {
     this.call = call
-    // The boundary at which the DSL's types of a step's state and outputs end: callbacks are held with any types.
+    // The boundary at which the DSL's types of a step's state and emissions end: callbacks are held with any types.
     this.state = state as never
     this.timers = timers
     this.outputs = outputs as never
-    this.emit = emit
+    this.emit = emit as never
   }
 
   get timestamp(): number {
@@ -89,13 +89,14 @@ export class TimerCallContext extends CallContext implements AnyTimerContext {
 }
 
 /** Emits to one output of a step. */
-export class StepEmitter implements Emitter<unknown> {
+export class StepEmitter {
   readonly emit: Handles['emit']
 
-  constructor(call: ProcessCall, to: StreamOperator) {
-    this.emit = (value, timestamp = call.timestamp) => {
-      call.emit(to, value, checkedTime(call, 'emitted a record with', timestamp))
+  constructor(scope: ProcessNode['scope'], call: ProcessCall, to: StreamOperator) {
+    const emit = (key: unknown, value: unknown, timestamp = call.timestamp) => {
+      call.emit(to, key, value, checkedTime(call, 'emitted a record with', timestamp))
     }
+    this.emit = scope === 'task' ? emit : (value: unknown, timestamp?: number) => emit(call.key, value, timestamp)
   }
 }
 

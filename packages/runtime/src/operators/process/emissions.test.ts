@@ -1,4 +1,4 @@
-import { int32, job, json, stream, string } from '@millrace/core'
+import { int32, job, json, stream, string, valueState } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
 import { IDENTITY_HEADER } from '../../task/record-identity.ts'
 import { JobInLists, STOPPED_CLOCK } from '../../task/testing/job-in-lists.ts'
@@ -80,6 +80,27 @@ describe('what a step emits', () => {
       ['a', 10, 10],
     ])
   })
+})
+
+test('behind a repartition topic, the watermark of a record is that of its own source partition', () => {
+  const step = stream(numbers)
+    .keyBy((value) => `k${value}`, string())
+    .process('step', {
+      value: json<unknown>(),
+      state: { last: valueState(int32(), { ttl: 10 }) },
+      onRecord(value, _key, { emit, watermark, isLate, state }) {
+        emit([watermark, isLate, state.last.get() ?? null])
+        state.last.set(value)
+      },
+    })
+  const lists = run(job('j', step.to(out)), ['a', 1, 10], ['a', 1, 7], ['b', 1, 20], ['a', 1, 19])
+  lists.run()
+  expect(rows(lists).map(([, value]) => value)).toEqual([
+    [10, false, null],
+    [10, true, 1],
+    [20, false, null],
+    [20, true, 1],
+  ])
 })
 
 function compare(a: readonly number[], b: readonly number[]): number {

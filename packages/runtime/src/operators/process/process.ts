@@ -24,7 +24,10 @@ import { type FiredTimer, ProcessTimers } from './timers.ts'
 
 type OnRecord = (value: unknown, key: unknown, context: RecordCallContext) => unknown
 type OnTombstone = (key: unknown, context: RecordCallContext) => unknown
-type OnTimer = (key: unknown, context: TimerCallContext) => unknown
+type OnTimer = (...parameters: readonly unknown[]) => unknown
+
+/** The key of the state of a task. */
+const TASK_KEY = ''
 
 /** Runs a user's callbacks: for records, and, if there are timers, when these fire. */
 export const compileProcess: CompileStep<ProcessNode> = (node, context) => {
@@ -38,10 +41,10 @@ export const compileProcess: CompileStep<ProcessNode> = (node, context) => {
       timers: Object.freeze(namedTimers(node, call, timers)),
       outputs: Object.freeze(
         Object.fromEntries(
-          node.sideOutputs.map((name) => [name, new StepEmitter(call, context.sideAfter(node, name))]),
+          node.sideOutputs.map((name) => [name, new StepEmitter(node.scope, call, context.sideAfter(node, name))]),
         ),
       ),
-      emit: new StepEmitter(call, context.streamAfter(node)).emit,
+      emit: new StepEmitter(node.scope, call, context.streamAfter(node)).emit,
     })
     timers?.connect(node, new TimerOperator(node, call, context.record, new TimerCallContext(call, handles)))
     return [new ProcessOperator(node, call, time, context.record, new RecordCallContext(call, handles, context.record))]
@@ -114,6 +117,7 @@ function expiryOf(
 /** Calls back for each record, and passes on what the call emits. Tombstones end here, unless a callback takes them. */
 class ProcessOperator extends StreamOperator {
   readonly #step: string
+  readonly #scope: ProcessNode['scope']
   readonly #onRecord: OnRecord
   readonly #onTombstone: OnTombstone | undefined
   readonly #call: ProcessCall
@@ -122,7 +126,7 @@ class ProcessOperator extends StreamOperator {
   readonly #context: RecordCallContext
 
   constructor(
-    { label, onRecord, onTombstone }: ProcessNode,
+    { label, scope, onRecord, onTombstone }: ProcessNode,
     call: ProcessCall,
     time: EventTime,
     record: CurrentRecord,
@@ -130,6 +134,7 @@ class ProcessOperator extends StreamOperator {
   ) {
     super()
     this.#step = label
+    this.#scope = scope
     this.#onRecord = onRecord as OnRecord
     this.#onTombstone = onTombstone as OnTombstone | undefined
     this.#call = call
@@ -140,9 +145,10 @@ class ProcessOperator extends StreamOperator {
 
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value === null && this.#onTombstone === undefined) return
-    requireKey(this.#step, key)
+    const own = this.#scope === 'task' ? TASK_KEY : key
+    requireKey(this.#step, own)
     const call = this.#call
-    call.begin(key, timestamp, Math.max(this.#record.watermark, this.#time.watermark))
+    call.begin(own, timestamp, Math.max(this.#record.watermark, this.#time.watermark))
     try {
       requireNothing(
         call,
@@ -160,14 +166,21 @@ class ProcessOperator extends StreamOperator {
 /** Calls back for each timer that fires: the change of a row that has a key, the timer's name and how it fired. */
 class TimerOperator extends TableOperator {
   readonly #step: string
+  readonly #scope: ProcessNode['scope']
   readonly #onTimer: Readonly<Record<string, OnTimer>>
   readonly #call: ProcessCall
   readonly #record: CurrentRecord
   readonly #context: TimerCallContext
 
-  constructor({ label, onTimer }: ProcessNode, call: ProcessCall, record: CurrentRecord, context: TimerCallContext) {
+  constructor(
+    { label, scope, onTimer }: ProcessNode,
+    call: ProcessCall,
+    record: CurrentRecord,
+    context: TimerCallContext,
+  ) {
     super()
     this.#step = label
+    this.#scope = scope
     this.#onTimer = onTimer as Readonly<Record<string, OnTimer>>
     this.#call = call
     this.#record = record
@@ -183,7 +196,7 @@ class TimerOperator extends TableOperator {
     call.begin(key, timestamp, watermark)
     this.#context.wallTime = wallTime
     try {
-      requireNothing(call, onTimer(key, this.#context))
+      requireNothing(call, this.#scope === 'task' ? onTimer(this.#context) : onTimer(key, this.#context))
     } catch (error) {
       throw callbackFailed(this.#step, error)
     } finally {
