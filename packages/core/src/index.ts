@@ -102,7 +102,7 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
+export type { AggregateOptions, EmitEvery, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'

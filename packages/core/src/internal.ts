@@ -62,6 +62,7 @@ export type {
   Carried,
   ChangesNode,
   DynamicTopic,
+  Emit,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,

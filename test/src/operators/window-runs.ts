@@ -104,6 +104,8 @@ export interface Left {
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, unknown>>
   /** The rows that result if all changes are applied in their order. */
   readonly changed: ReadonlyMap<string, unknown>
+  /** By row: the times of its changes, in their order. */
+  readonly changeTimes: ReadonlyMap<string, readonly number[]>
   /** `key start end value @time`, sorted. */
   readonly finals: readonly string[]
   /** `key value @time`, sorted. */
@@ -130,7 +132,7 @@ export async function runHistory(job: Job, history: History, sent: readonly Sent
     await world.runToEnd(job)
     return {
       rows: await rowsOf(world, job),
-      changed: await applied(world),
+      ...(await applied(world)),
       finals: (await written(world, finals)).sort(),
       late: (await readAll(world, late)).map(({ key, value, timestamp }) => lateText(key, value, timestamp)).sort(),
     }
@@ -163,11 +165,11 @@ export function rowText(key: string, start: number, end: number): string {
   return `${key} ${start} ${end}`
 }
 
-function keyOf(row: string): string {
+export function keyOf(row: string): string {
   return row.split(' ')[0] ?? ''
 }
 
-function endOf(row: string): number {
+export function endOf(row: string): number {
   return Number(row.split(' ')[2])
 }
 
@@ -198,14 +200,16 @@ async function rowsOf(world: JobWorld, job: Job): Promise<Map<string, Map<string
   }
 }
 
-async function applied(world: JobWorld): Promise<Map<string, unknown>> {
-  const rows = new Map<string, unknown>()
-  for (const { key, value } of await readAll(world, changes)) {
+async function applied(world: JobWorld): Promise<Pick<Left, 'changed' | 'changeTimes'>> {
+  const changed = new Map<string, unknown>()
+  const changeTimes = new Map<string, number[]>()
+  for (const { key, value, timestamp } of await readAll(world, changes)) {
     const row = rowText(key.key, key.window.start, key.window.end)
-    if (value === null) rows.delete(row)
-    else rows.set(row, value)
+    changeTimes.set(row, [...(changeTimes.get(row) ?? []), timestamp])
+    if (value === null) changed.delete(row)
+    else changed.set(row, value)
   }
-  return rows
+  return { changed, changeTimes }
 }
 
 async function written(world: JobWorld, to: typeof finals): Promise<string[]> {

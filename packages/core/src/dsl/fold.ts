@@ -4,10 +4,11 @@ import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import type { WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { AggregateOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
+import type { AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
+import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
-import { storePlan } from './store-plan.ts'
+import { pendingStorePlan, storePlan } from './store-plan.ts'
 
 /** How records become totals of type `T`. All aggregates are one of these. */
 export interface Fold<T> {
@@ -49,7 +50,7 @@ export function foldInto<K, V, T>(
   name: string,
   fold: Fold<T>,
   window: WindowSpec | undefined,
-  emit: AggregateNode['emit'],
+  { emit = 'changes' }: EmitOptions,
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, merge, value } = fold
@@ -57,7 +58,10 @@ export function foldInto<K, V, T>(
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
   const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
-  return Object.freeze({ ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, merge, emit })
+  const parts = { ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, merge } as const
+  if (typeof emit === 'string') return Object.freeze({ ...parts, emit })
+  const stores = [store, pendingStorePlan(store)] as const
+  return Object.freeze({ ...parts, stores, emit: { everyMs: durationMs(emit.every) } })
 }
 
 /** How the rows of windows are kept. */

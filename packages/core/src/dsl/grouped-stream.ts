@@ -72,7 +72,7 @@ export class GroupedStream<K, V> {
   }
 
   #fold<T>(name: string, fold: Fold<T>): Table<K, T> {
-    const node = foldInto(this.#plan, name, fold, undefined, 'changes')
+    const node = foldInto(this.#plan, name, fold, undefined, {})
     return new Table(
       { kind: 'table', node, rowKey: node.stores[0].key, value: fold.value, window: undefined },
       this.#toStream,

@@ -67,8 +67,8 @@ export class SessionStream<K, V> {
     return this.#fold(name, optionsFold(options), options)
   }
 
-  #fold<T>(name: string, fold: Fold<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
-    const node = foldInto(this.#plan, name, fold, this.#sessions, emit)
+  #fold<T>(name: string, fold: Fold<T>, options: EmitOptions): WindowedTable<K, T, V> {
+    const node = foldInto(this.#plan, name, fold, this.#sessions, options)
     return tableOfWindows(this.#plan, node, fold.value, this.#toStream)
   }
 }

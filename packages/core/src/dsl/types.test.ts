@@ -180,6 +180,14 @@ describe('types flow', () => {
     expectTypeOf(delays.mapValues(String)).toEqualTypeOf<Table<Windowed<string>, string>>()
     expectTypeOf(viewOf(delays).key.fromJson('x')).toEqualTypeOf<string>()
 
+    source
+      .groupByKey()
+      .window(tumbling('1h'))
+      .count('b', { emit: { every: '10s' } })
+    const perHour = source.groupByKey().window(tumbling('1h'))
+    // @ts-expect-error: not a duration
+    perHour.count('c', { emit: { every: 'now' } })
+
     const airports = table(flights, 'airports')
     expectTypeOf<ViewKey<typeof airports>>().toEqualTypeOf<string>()
     expectTypeOf<ViewWindow<typeof airports>>().toEqualTypeOf<undefined>()

@@ -61,8 +61,8 @@ export class WindowedStream<K, V> {
     return this.#fold(name, optionsFold(options), options)
   }
 
-  #fold<T>(name: string, fold: Fold<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
-    const node = foldInto(this.#plan, name, fold, this.#windows, emit)
+  #fold<T>(name: string, fold: Fold<T>, options: EmitOptions): WindowedTable<K, T, V> {
+    const node = foldInto(this.#plan, name, fold, this.#windows, options)
     return tableOfWindows(this.#plan, node, fold.value, this.#toStream)
   }
 }

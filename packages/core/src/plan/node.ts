@@ -191,10 +191,17 @@ export interface DynamicTopic {
   readonly value: Serde<never>
 }
 
+/**
+ * What an aggregate passes on. `changes`: every new total. `final`: each window's last total, once the window has closed. Else
+ * the totals of windows that have changed, at multiples of a time, ms.
+ */
+export type Emit = 'changes' | 'final' | { readonly everyMs: number }
+
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
-  readonly stores: readonly [StorePlan]
+  /** The totals; and, if they are emitted now and then, what is to be emitted. */
+  readonly stores: readonly [StorePlan, ...(readonly StorePlan[])]
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined
   /** The total before the first record; undefined: `add` gets undefined. */
@@ -202,8 +209,7 @@ export interface AggregateNode extends UnaryStep {
   readonly add: Add
   /** Undefined if totals are never merged. */
   readonly merge: Merge | undefined
-  /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
-  readonly emit: 'changes' | 'final'
+  readonly emit: Emit
 }
 
 /** The latest value by key; a null value deletes. */

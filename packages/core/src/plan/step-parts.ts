@@ -22,7 +22,7 @@ export function storeStep(
   input: PlanNode,
   store: StorePlan,
   flow: StepFlow,
-): StepParts<'records', [StorePlan]> {
+): StepParts<'records', readonly [StorePlan]> {
   return { label: labelOf(word, store.name), word, inputs: [input], takes: ['records'], stores: [store], flow }
 }
 

@@ -15,6 +15,9 @@ export function windowProblems(step: PlanNode): string[] {
     ...lengthProblems(step.window),
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
+    typeof step.emit === 'string' || isLength(step.emit.everyMs)
+      ? undefined
+      : `the time of emit: { every } must be more than 0, and ${DURATION}`,
     step.window.kind === 'session' && step.merge === undefined ? MERGE_MISSING : undefined,
   ]
   return problems.flatMap((problem) =>

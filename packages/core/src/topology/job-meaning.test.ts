@@ -98,6 +98,20 @@ test('windows of a calendar mean its unit and zone, and the first day of weeks',
   expect(meaningOf(calendar('week', { timeZone: 'UTC' }))?.calendar).toBe('week from monday in UTC')
 })
 
+test('results that are emitted now and then have their own store, and their time is part of the meaning', () => {
+  const counts = stream(numbers)
+    .groupByKey()
+    .window(tumbling('1h', { retention: '1d' }))
+    .count('counts', { emit: { every: '10s' } })
+  const { stores } = jobMeaning(toTopology(job('j', counts)))
+  expect(stores['counts']).toMatchObject({ emit: 'every 10s', shape: 'window' })
+  expect(stores['counts.pending']).toMatchObject({
+    key: 'windowed(string)',
+    value: 'nullable(int64)',
+    shape: 'instant',
+  })
+})
+
 test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {
   const all = storeInputs(toTopology(job('j', hours)))
   const found = all.find(({ store }) => store === 'hours')

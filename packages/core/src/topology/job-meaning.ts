@@ -1,7 +1,8 @@
 import { type StoreShape, windowMsOf } from '../contracts/store-shape.ts'
 import { calendarText } from '../describe/calendar-text.ts'
+import { durationText } from '../describe/duration-text.ts'
 import { dictionary } from '../dictionary.ts'
-import type { PlanNode, StorePlan } from '../plan/node.ts'
+import type { Emit, PlanNode, StorePlan } from '../plan/node.ts'
 import type { WindowSpec } from '../plan/window.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
@@ -36,7 +37,8 @@ export interface StoreMeaning {
   readonly graceMs: number | null
   /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
   readonly times: 'record' | 'callback' | null
-  readonly emit: 'changes' | 'final' | null
+  /** `changes`, `final`, or `every 10s`. */
+  readonly emit: string | null
   /** The gap of sessions; absent for other steps. */
   readonly gapMs?: number
   /** The windows of a calendar, in words; absent for other steps. */
@@ -82,12 +84,16 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? null,
     times: window === undefined && reach === undefined ? null : isTimedByCallback(node) ? 'callback' : 'record',
-    emit: window !== undefined && 'emit' in node ? node.emit : null,
+    emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
+}
+
+function emitText(emit: Emit): string {
+  return typeof emit === 'string' ? emit : `every ${durationText(emit.everyMs)}`
 }
 
 /** The nearest named things that a step's records come from. Their own meaning describes what they hold. */

@@ -149,6 +149,11 @@ test.each(sessionCases)('sessions with %s are refused', (_what, spec, problem) =
   expect(found[0]).toContain(problem)
 })
 
+test.each([0, -1, 0.5, 'soon' as '1s'])('results cannot be emitted every %s', (every) => {
+  const found = problems(() => job('j', source.groupByKey().window(tumbling('1h')).count('a', { emit: { every } })))
+  expect(found).toEqual([expect.stringContaining('the time of emit: { every } must be more than 0')])
+})
+
 test('sessions without a merge are refused, also if no compiler has seen the job', () => {
   const callbacks = { init: () => 0, add: (total: number) => total + 1 }
   const grouped = source.groupByKey().window(sessions({ gap: '1h' }))

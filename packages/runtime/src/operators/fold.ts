@@ -23,9 +23,11 @@ export interface Fold {
 }
 
 /** The fold of an aggregate. */
-export function foldOf({ label, init, add, merge, stores }: AggregateNode, { record, unit }: StepContext): Fold {
+export function foldOf({ label, init, add, merge, emit, stores }: AggregateNode, { record, unit }: StepContext): Fold {
   const value = anySerde(stores[0].value)
-  const copier = unit.undoable ? new TotalCopier(value) : undefined
+  // A total that is passed on later must stay as it was until then.
+  const isKept = unit.undoable || typeof emit === 'object'
+  const copier = isKept ? new TotalCopier(value) : undefined
   const callbacks = { init, add: add as UserAdd, merge: merge as UserMerge | undefined }
   return { step: label, ...callbacks, context: record, value, copier }
 }
