@@ -104,6 +104,7 @@ export type {
 } from './describe/job-description.ts'
 export type { AggregateOptions, EmitEvery, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
+export type { CountWindowStream } from './dsl/count-window-stream.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
@@ -127,7 +128,9 @@ export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
 export {
   type CalendarOptions,
+  type CountWindows,
   calendar,
+  countWindow,
   type HoppingOptions,
   hopping,
   type SessionOptions,

@@ -61,6 +61,7 @@ export type {
   Callback,
   Carried,
   ChangesNode,
+  CountWindowNode,
   DynamicTopic,
   Emit,
   FilterNode,

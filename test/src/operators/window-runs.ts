@@ -14,6 +14,7 @@ export const numbers = topic('numbers', { key: string(), value: int32() })
 /** What the jobs write. */
 export const changes = topic('changes', { key: windowed(string()), value: json<readonly number[]>() })
 export const finals = topic('finals', { key: windowed(string()), value: json<number>() })
+export const fulls = topic('fulls', { key: string(), value: json<readonly number[]>() })
 export const late = topic('late', { key: string(), value: int32() })
 
 /** A record as it is produced. A null key is an error, which the jobs skip; a null value has nothing to add. */
@@ -108,6 +109,8 @@ export interface Left {
   readonly changeTimes: ReadonlyMap<string, readonly number[]>
   /** `key start end value @time`, sorted. */
   readonly finals: readonly string[]
+  /** The results of windows that were full, in their order in each partition. */
+  readonly fulls: readonly { readonly key: string; readonly value: readonly number[]; readonly timestamp: number }[]
   /** `key value @time`, sorted. */
   readonly late: readonly string[]
 }
@@ -116,7 +119,8 @@ export interface Left {
 export async function runHistory(job: Job, history: History, sent: readonly Sent[]): Promise<Left> {
   const world = await JobWorld.open()
   try {
-    for (const { name } of [numbers, changes, finals, late]) await world.topic(name, { partitions: history.partitions })
+    for (const { name } of [numbers, changes, finals, fulls, late])
+      await world.topic(name, { partitions: history.partitions })
     const produce = (from: number, to: number) => world.produce('numbers', numbers.value, sent.slice(from, to))
     let produced = history.partitions
     await produce(0, produced)
@@ -134,6 +138,7 @@ export async function runHistory(job: Job, history: History, sent: readonly Sent
       rows: await rowsOf(world, job),
       ...(await applied(world)),
       finals: (await written(world, finals)).sort(),
+      fulls: (await readAll(world, fulls)).map(({ value, ...rest }) => ({ ...rest, value: value ?? [] })),
       late: (await readAll(world, late)).map(({ key, value, timestamp }) => lateText(key, value, timestamp)).sort(),
     }
   } finally {

@@ -1,11 +1,12 @@
 import type { RecordContext } from '../plan/node.ts'
 import type { AggregateOptions } from './aggregate-options.ts'
+import { CountWindowStream } from './count-window-stream.ts'
 import { countFold, type Fold, foldInto, optionsFold, reduceFold } from './fold.ts'
 import type { StreamPlan } from './plan-value.ts'
 import { SessionStream } from './session-stream.ts'
 import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
-import type { Sessions, Windows } from './windows.ts'
+import type { CountWindows, Sessions, Windows } from './windows.ts'
 
 /** Records grouped by key. Every result is kept under a name: that of its store, its view and its part of the changelog. */
 export class GroupedStream<K, V> {
@@ -56,7 +57,7 @@ export class GroupedStream<K, V> {
   }
 
   /**
-   * Cuts each key's records into windows of event time.
+   * Cuts each key's records into windows: of event time, or of so many records.
    *
    * ```ts
    * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('departures-by-hour')
@@ -64,11 +65,14 @@ export class GroupedStream<K, V> {
    * ```
    */
   window(sessions: Sessions): SessionStream<K, V>
+  window(windows: CountWindows): CountWindowStream<K, V>
   window(windows: Windows): WindowedStream<K, V>
-  window(windows: Sessions | Windows): SessionStream<K, V> | WindowedStream<K, V> {
-    return windows.kind === 'session'
-      ? new SessionStream(this.#plan, windows, this.#toStream)
-      : new WindowedStream(this.#plan, windows, this.#toStream)
+  window(
+    windows: Sessions | CountWindows | Windows,
+  ): SessionStream<K, V> | CountWindowStream<K, V> | WindowedStream<K, V> {
+    if (windows.kind === 'session') return new SessionStream(this.#plan, windows, this.#toStream)
+    if (windows.kind === 'count') return new CountWindowStream(this.#plan, windows, this.#toStream)
+    return new WindowedStream(this.#plan, windows, this.#toStream)
   }
 
   #fold<T>(name: string, fold: Fold<T>): Table<K, T> {

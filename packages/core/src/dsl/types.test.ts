@@ -14,7 +14,7 @@ import { topic } from './topic.ts'
 import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
 import type { Window, Windowed } from './windowed.ts'
 import type { WindowedTable } from './windowed-table.ts'
-import { calendar, hopping, sessions, tumbling } from './windows.ts'
+import { calendar, countWindow, hopping, sessions, tumbling } from './windows.ts'
 
 interface Flight {
   readonly origin: string
@@ -197,6 +197,19 @@ describe('types flow', () => {
     tumbling('1 hour')
     // @ts-expect-error: hopping windows need an advance
     expect(() => hopping('1h')).toThrow()
+  })
+
+  test('into windows of so many records, whose results are a stream', () => {
+    const hundreds = source.groupByKey().window(countWindow(100))
+    expectTypeOf(hundreds.reduce('a', (a, b) => (a.delay > b.delay ? a : b))).toEqualTypeOf<Stream<string, Flight>>()
+    expectTypeOf(
+      hundreds.aggregate('b', { init: () => 0, add: (total, flight, key) => total + flight.delay + key.length }),
+    ).toEqualTypeOf<Stream<string, number>>()
+    // @ts-expect-error: every window has the same number of records
+    expect(() => hundreds.count('c')).toThrow()
+    const highest = hundreds.reduce('d', (a) => a)
+    // @ts-expect-error: a stream is not a view
+    expect(() => job('windows', highest)).toThrow()
   })
 
   test('into windows of the calendar', () => {

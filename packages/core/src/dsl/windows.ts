@@ -100,6 +100,24 @@ export function sessions({ gap, ...options }: SessionOptions): Sessions {
   return Object.freeze({ kind: 'session', gapMs: durationMs(gap), ...waiting(options) })
 }
 
+/** How many records of a key are in one window. */
+export interface CountWindows {
+  readonly kind: 'count'
+  readonly size: number
+}
+
+/**
+ * Windows of so many consecutive records of a key, whatever their times. A number that is not whole, or less than 1, makes
+ * `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(readings).groupByKey().window(countWindow(100)).reduce('highest', (a, b) => Math.max(a, b))
+ * ```
+ */
+export function countWindow(size: number): CountWindows {
+  return Object.freeze({ kind: 'count', size })
+}
+
 function waiting({ grace = 0, retention }: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs'> {
   return { graceMs: durationMs(grace), retentionMs: retention === undefined ? undefined : durationMs(retention) }
 }

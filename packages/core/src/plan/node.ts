@@ -83,6 +83,7 @@ export interface PlanNodes {
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
+  readonly countWindow: CountWindowNode
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
@@ -210,6 +211,16 @@ export interface AggregateNode extends UnaryStep {
   /** Undefined if totals are never merged. */
   readonly merge: Merge | undefined
   readonly emit: Emit
+}
+
+/** Folds each `size` consecutive records of a key into a total, and passes it on as a record. */
+export interface CountWindowNode extends UnaryStep {
+  readonly kind: 'countWindow'
+  /** The totals of the windows that are not full, and how many records are in each. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly size: number
+  readonly init: (() => unknown) | undefined
+  readonly add: Add
 }
 
 /** The latest value by key; a null value deletes. */

@@ -1,7 +1,7 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
-import type { PlanNode } from './node.ts'
+import type { CountWindowNode, PlanNode } from './node.ts'
 import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
@@ -9,6 +9,7 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 
 /** What is wrong with a step's windows, in words; nothing if it has none. */
 export function windowProblems(step: PlanNode): string[] {
+  if (step.kind === 'countWindow') return sizeProblems(step)
   if (!('window' in step) || step.window === undefined) return []
   const { graceMs, retentionMs } = step.window
   const problems = [
@@ -23,6 +24,11 @@ export function windowProblems(step: PlanNode): string[] {
   return problems.flatMap((problem) =>
     problem === undefined ? [] : [`Step ${step.label} cannot have these windows: ${problem}`],
   )
+}
+
+function sizeProblems({ label, size }: CountWindowNode): string[] {
+  if (Number.isSafeInteger(size) && size >= 1) return []
+  return [`Step ${label} cannot have windows of ${size} records. Give a whole number, at least 1`]
 }
 
 /** The compiler rejects such a step; a job in JavaScript has no compiler. */

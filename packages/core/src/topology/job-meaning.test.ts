@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest'
-import { calendar, hopping, int64, job, json, sessions, stream, string, topic, tumbling } from '../index.ts'
+import {
+  calendar,
+  countWindow,
+  hopping,
+  int64,
+  job,
+  json,
+  sessions,
+  stream,
+  string,
+  topic,
+  tumbling,
+} from '../index.ts'
 import { jobMeaning } from './job-meaning.ts'
 import { storeInputs } from './store-inputs.ts'
 import { toTopology } from './to-topology.ts'
@@ -110,6 +122,16 @@ test('results that are emitted now and then have their own store, and their time
     value: 'nullable(int64)',
     shape: 'instant',
   })
+})
+
+test('windows of so many records mean that number', () => {
+  const sums = stream(numbers)
+    .groupByKey()
+    .window(countWindow(5))
+    .reduce('sums', (a, b) => a + b)
+  const { stores } = jobMeaning(toTopology(job('j', sums.to(topic('out', { key: string(), value: json<number>() })))))
+  expect(stores['sums']).toMatchObject({ step: 'reduce', windows: 'count', records: 5, shape: 'key', times: null })
+  expect(stores['sums.count']).toMatchObject({ windows: 'count', records: 5, value: 'int64' })
 })
 
 test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {

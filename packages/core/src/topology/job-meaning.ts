@@ -31,7 +31,7 @@ export interface StoreMeaning {
   /** The serde of the order of a sorted store, by name. */
   readonly order: string | null
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
-  readonly windows: WindowSpec['kind'] | null
+  readonly windows: WindowSpec['kind'] | 'count' | null
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
@@ -43,6 +43,8 @@ export interface StoreMeaning {
   readonly gapMs?: number
   /** The windows of a calendar, in words; absent for other steps. */
   readonly calendar?: string
+  /** How many records are in a window that is defined by that; absent for other steps. */
+  readonly records?: number
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -77,7 +79,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     step: node.word,
     key: store.key.name,
     value: store.value.name,
-    windows: window?.kind ?? null,
+    windows: window?.kind ?? (node.kind === 'countWindow' ? 'count' : null),
     shape: store.shape.kind,
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
@@ -87,6 +89,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
+    ...(node.kind === 'countWindow' && { records: node.size }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }

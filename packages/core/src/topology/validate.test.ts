@@ -3,7 +3,7 @@ import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
-import { calendar, hopping, type Sessions, sessions, tumbling, type Windows } from '../dsl/windows.ts'
+import { calendar, countWindow, hopping, type Sessions, sessions, tumbling, type Windows } from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
@@ -152,6 +152,12 @@ test.each(sessionCases)('sessions with %s are refused', (_what, spec, problem) =
 test.each([0, -1, 0.5, 'soon' as '1s'])('results cannot be emitted every %s', (every) => {
   const found = problems(() => job('j', source.groupByKey().window(tumbling('1h')).count('a', { emit: { every } })))
   expect(found).toEqual([expect.stringContaining('the time of emit: { every } must be more than 0')])
+})
+
+test.each([0, -1, 1.5, Number.NaN])('windows of %s records are refused', (size) => {
+  const windows = source.groupByKey().window(countWindow(size))
+  const found = problems(() => job('j', windows.reduce('a', (a, b) => a + b).to(numbers('b'))))
+  expect(found).toEqual([`Step reduce "a" cannot have windows of ${size} records. Give a whole number, at least 1`])
 })
 
 test('sessions without a merge are refused, also if no compiler has seen the job', () => {

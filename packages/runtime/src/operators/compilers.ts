@@ -2,6 +2,7 @@ import type { PlanNodes, StepNode } from '@millrace/core/internal'
 import { compileAggregate } from './aggregate.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
+import { compileCountWindow } from './count-window.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
 import { compileFlatMap } from './flat-map.ts'
@@ -36,6 +37,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   repartition: compileRepartition,
   sink: compileSink,
   aggregate: compileAggregate,
+  countWindow: compileCountWindow,
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,

@@ -23,7 +23,17 @@ export interface Fold {
 }
 
 /** The fold of an aggregate. */
-export function foldOf({ label, init, add, merge, emit, stores }: AggregateNode, { record, unit }: StepContext): Fold {
+export function foldOf(
+  {
+    label,
+    init,
+    add,
+    merge,
+    emit,
+    stores,
+  }: Pick<AggregateNode, 'label' | 'init' | 'add' | 'merge' | 'emit' | 'stores'>,
+  { record, unit }: StepContext,
+): Fold {
   const value = anySerde(stores[0].value)
   // A total that is passed on later must stay as it was until then.
   const isKept = unit.undoable || typeof emit === 'object'
