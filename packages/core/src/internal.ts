@@ -91,7 +91,7 @@ export type {
   ToTableNode,
 } from './plan/node.ts'
 export type { StepFlow } from './plan/step-flow.ts'
-export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
+export type { CalendarWindows, FixedWindows, SessionWindows, SlidingWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,

@@ -8,7 +8,7 @@ import type { AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
-import { pendingStorePlan, storePlan } from './store-plan.ts'
+import { pendingStorePlan, recordStorePlan, storePlan } from './store-plan.ts'
 
 /** How records become totals of type `T`. All aggregates are one of these. */
 export interface Fold<T> {
@@ -55,18 +55,24 @@ export function foldInto<K, V, T>(
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, merge, value } = fold
   const store = storePlan(name, planSerde(key), value, window && tableWindow(window), true)
+  const isSliding = window?.kind === 'sliding'
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
-  const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
+  const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: isSliding || parametersSeen(add) >= 2 }
   const parts = { ...storeStep(step, input, store, flow), kind: 'aggregate', window, init, add, merge } as const
-  if (typeof emit === 'string') return Object.freeze({ ...parts, emit })
-  const stores = [store, pendingStorePlan(store)] as const
-  return Object.freeze({ ...parts, stores, emit: { everyMs: durationMs(emit.every) } })
+  const planned = typeof emit === 'string' ? emit : { everyMs: durationMs(emit.every) }
+  if (isSliding) {
+    const { sizeMs, graceMs } = window
+    const records = recordStorePlan(`${name}.records`, store.key, plan.value, sizeMs + graceMs)
+    return Object.freeze({ ...parts, stores: [store, records] as const, emit: planned })
+  }
+  const stores = typeof planned === 'string' ? ([store] as const) : ([store, pendingStorePlan(store)] as const)
+  return Object.freeze({ ...parts, stores, emit: planned })
 }
 
 /** How the rows of windows are kept. */
 export function tableWindow(windows: WindowSpec): TableWindow {
   const { kind, retentionMs } = windows
-  const isFixed = kind === 'tumbling' || kind === 'hopping'
+  const isFixed = kind !== 'session' && kind !== 'calendar'
   return { shape: isFixed ? { kind: 'window', sizeMs: windows.sizeMs } : { kind: 'interval' }, retentionMs }
 }

@@ -14,7 +14,7 @@ import { topic } from './topic.ts'
 import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
 import type { Window, Windowed } from './windowed.ts'
 import type { WindowedTable } from './windowed-table.ts'
-import { calendar, countWindow, hopping, sessions, tumbling } from './windows.ts'
+import { calendar, countWindow, hopping, sessions, sliding, tumbling } from './windows.ts'
 
 interface Flight {
   readonly origin: string
@@ -210,6 +210,13 @@ describe('types flow', () => {
     const highest = hundreds.reduce('d', (a) => a)
     // @ts-expect-error: a stream is not a view
     expect(() => job('windows', highest)).toThrow()
+  })
+
+  test('into sliding windows', () => {
+    const recent = source.groupByKey().window(sliding('10m', { grace: '5s', retention: '1d' }))
+    expectTypeOf(recent.count('a')).toEqualTypeOf<WindowedTable<string, number, Flight>>()
+    // @ts-expect-error: not a duration
+    sliding('ten minutes')
   })
 
   test('into windows of the calendar', () => {

@@ -201,7 +201,7 @@ export type Emit = 'changes' | 'final' | { readonly everyMs: number }
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
-  /** The totals; and, if they are emitted now and then, what is to be emitted. */
+  /** The totals; and what is to be emitted of them, if that is now and then, or the records, if windows are sliding. */
   readonly stores: readonly [StorePlan, ...(readonly StorePlan[])]
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined

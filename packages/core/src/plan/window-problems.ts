@@ -19,6 +19,9 @@ export function windowProblems(step: PlanNode): string[] {
     typeof step.emit === 'string' || isLength(step.emit.everyMs)
       ? undefined
       : `the time of emit: { every } must be more than 0, and ${DURATION}`,
+    step.window.kind === 'sliding' && typeof step.emit === 'object'
+      ? 'each total is final, so emit cannot be { every }. Leave it out'
+      : undefined,
     step.window.kind === 'session' && step.merge === undefined ? MERGE_MISSING : undefined,
   ]
   return problems.flatMap((problem) =>
@@ -40,7 +43,8 @@ function lengthProblems(windows: WindowSpec): (string | undefined)[] {
   if (windows.kind === 'calendar') return calendarProblems(windows)
   if (windows.kind === 'session')
     return [isLength(windows.gapMs) ? undefined : `gap must be more than 0, and ${DURATION}`]
-  return [isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`, advanceProblem(windows)]
+  const sizeProblem = isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`
+  return windows.kind === 'sliding' ? [sizeProblem] : [sizeProblem, advanceProblem(windows)]
 }
 
 function calendarProblems({ unit, timeZone, weekStartsOn }: CalendarWindows): (string | undefined)[] {

@@ -7,6 +7,7 @@ import {
   job,
   json,
   sessions,
+  sliding,
   stream,
   string,
   topic,
@@ -132,6 +133,19 @@ test('windows of so many records mean that number', () => {
   const { stores } = jobMeaning(toTopology(job('j', sums.to(topic('out', { key: string(), value: json<number>() })))))
   expect(stores['sums']).toMatchObject({ step: 'reduce', windows: 'count', records: 5, shape: 'key', times: null })
   expect(stores['sums.count']).toMatchObject({ windows: 'count', records: 5, value: 'int64' })
+})
+
+test('sliding windows mean their size, and have a store for the records', () => {
+  const counts = stream(numbers)
+    .groupByKey()
+    .window(sliding('10m', { grace: '1m', retention: '1d' }))
+    .count('counts')
+  const topology = toTopology(job('j', counts))
+  const { stores } = jobMeaning(topology)
+  expect(stores['counts']).toMatchObject({ windows: 'sliding', windowMs: 600_000, advanceMs: null, graceMs: 60_000 })
+  expect(stores['counts.records']).toMatchObject({ shape: 'instant', value: 'json' })
+  const records = topology.subtopologies.flatMap((each) => each.stores).find(({ name }) => name === 'counts.records')
+  expect(records?.retentionMs).toBe(660_000)
 })
 
 test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {

@@ -4,6 +4,7 @@ import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import { compileSessionAggregate } from './session-aggregate.ts'
+import { compileSlidingAggregate } from './sliding-aggregate.ts'
 import type { CompileStep } from './step-context.ts'
 import { compileWindowAggregate } from './window-aggregate.ts'
 
@@ -11,6 +12,7 @@ import { compileWindowAggregate } from './window-aggregate.ts'
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
   const { window } = node
   if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window?.kind === 'sliding') return compileSlidingAggregate(node, window, context)
   if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
   if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores

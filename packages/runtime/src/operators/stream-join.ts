@@ -4,6 +4,7 @@ import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
 import { anySerde } from './any-serde.ts'
 import { Finals } from './finals.ts'
+import { freeEntry } from './free-entry.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
 import { type LateRecords, lateRecords } from './late-records.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
@@ -166,14 +167,6 @@ class StreamJoinOperator extends StreamOperator {
     // If a step behind throws, the whole record is undone, and the next one has its own watermark.
     record.watermark = own
   }
-}
-
-/** An entry of a key and time that has no value: several records of a key may have the same time. */
-function freeEntry(store: Store, key: unknown, at: number): Entry {
-  const first = store.find(key, at, 0)
-  if (first.value === undefined) return first
-  for (const last of store.ofKey(key, at, at + 1, true)) return store.find(key, at, last.sequence + 1)
-  return first
 }
 
 /** Passes on the records of one side that have no partner. */
