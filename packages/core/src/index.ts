@@ -102,9 +102,16 @@ export type {
   StoreSummary,
   SubtopologyDescription,
 } from './describe/job-description.ts'
-export type { Aggregate, AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './dsl/aggregate-options.ts'
+export type {
+  Aggregate,
+  AggregateOptions,
+  EmitEvery,
+  EmitOptions,
+  TotalsOfTwoSessionsNeedMerge,
+} from './dsl/aggregate-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
+export type { CountWindowStream } from './dsl/count-window-stream.ts'
 export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
@@ -168,12 +175,16 @@ export type { WindowedStream } from './dsl/windowed-stream.ts'
 export type { WindowedTable } from './dsl/windowed-table.ts'
 export {
   type CalendarOptions,
+  type CountWindows,
   calendar,
+  countWindow,
   type HoppingOptions,
   hopping,
   type SessionOptions,
   type Sessions,
+  type SlidingOptions,
   sessions,
+  sliding,
   tumbling,
   type WindowOptions,
   type Windows,

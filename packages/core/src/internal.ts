@@ -56,20 +56,21 @@ export { hasTextKeys, keyFromText, keyToText } from './key-text.ts'
 export { checkName, isValidName } from './names.ts'
 export { murmur2, partitionOf } from './partitioner.ts'
 export type { Add, Callback, Joiner, JoinFn, Merge } from './plan/callback.ts'
+export type { Carried } from './plan/carried.ts'
 export type { CellPlan } from './plan/cell-plan.ts'
+export type { FoldPlan } from './plan/fold-plan.ts'
 export type { JoinReach } from './plan/join-reach.ts'
 export type {
   AggregateNode,
   AsOfJoinNode,
   BranchNode,
-  Carried,
   ChangesNode,
   CogroupNode,
+  CountWindowNode,
   DedupeNode,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
-  FoldPlan,
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
@@ -103,7 +104,7 @@ export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { StorePlan } from './plan/store-plan.ts'
 export type { DynamicTopic, TopicPlan } from './plan/topic-plan.ts'
-export type { CalendarWindows, FixedWindows, SessionWindows, WindowSpec } from './plan/window.ts'
+export type { CalendarWindows, FixedWindows, SessionWindows, SlidingWindows, WindowSpec } from './plan/window.ts'
 export {
   isWindowClosed,
   lastWindowStart,

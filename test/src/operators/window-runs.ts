@@ -14,6 +14,7 @@ export const numbers = topic('numbers', { key: string(), value: int32() })
 /** What the jobs write. */
 export const changes = topic('changes', { key: windowed(string()), value: json<readonly number[]>() })
 export const finals = topic('finals', { key: windowed(string()), value: json<number>() })
+export const fulls = topic('fulls', { key: string(), value: json<readonly number[]>() })
 export const late = topic('late', { key: string(), value: int32() })
 
 /** A record as it is produced. A null key is an error, which the jobs skip; a null value has nothing to add. */
@@ -104,8 +105,12 @@ export interface Left {
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, unknown>>
   /** The rows that result if all changes are applied in their order. */
   readonly changed: ReadonlyMap<string, unknown>
+  /** By row: the times of its changes, in their order. */
+  readonly changeTimes: ReadonlyMap<string, readonly number[]>
   /** `key start end value @time`, sorted. */
   readonly finals: readonly string[]
+  /** The results of windows that were full, in their order in each partition. */
+  readonly fulls: readonly { readonly key: string; readonly value: readonly number[]; readonly timestamp: number }[]
   /** `key value @time`, sorted. */
   readonly late: readonly string[]
 }
@@ -114,7 +119,8 @@ export interface Left {
 export async function runHistory(job: Job, history: History, sent: readonly Sent[]): Promise<Left> {
   const world = await JobWorld.open()
   try {
-    for (const { name } of [numbers, changes, finals, late]) await world.topic(name, { partitions: history.partitions })
+    for (const { name } of [numbers, changes, finals, fulls, late])
+      await world.topic(name, { partitions: history.partitions })
     const produce = (from: number, to: number) => world.produce('numbers', numbers.value, sent.slice(from, to))
     let produced = history.partitions
     await produce(0, produced)
@@ -130,8 +136,9 @@ export async function runHistory(job: Job, history: History, sent: readonly Sent
     await world.runToEnd(job)
     return {
       rows: await rowsOf(world, job),
-      changed: await applied(world),
+      ...(await applied(world)),
       finals: (await written(world, finals)).sort(),
+      fulls: (await readAll(world, fulls)).map(({ value, ...rest }) => ({ ...rest, value: value ?? [] })),
       late: (await readAll(world, late)).map(({ key, value, timestamp }) => lateText(key, value, timestamp)).sort(),
     }
   } finally {
@@ -163,11 +170,11 @@ export function rowText(key: string, start: number, end: number): string {
   return `${key} ${start} ${end}`
 }
 
-function keyOf(row: string): string {
+export function keyOf(row: string): string {
   return row.split(' ')[0] ?? ''
 }
 
-function endOf(row: string): number {
+export function endOf(row: string): number {
   return Number(row.split(' ')[2])
 }
 
@@ -198,14 +205,16 @@ async function rowsOf(world: JobWorld, job: Job): Promise<Map<string, Map<string
   }
 }
 
-async function applied(world: JobWorld): Promise<Map<string, unknown>> {
-  const rows = new Map<string, unknown>()
-  for (const { key, value } of await readAll(world, changes)) {
+async function applied(world: JobWorld): Promise<Pick<Left, 'changed' | 'changeTimes'>> {
+  const changed = new Map<string, unknown>()
+  const changeTimes = new Map<string, number[]>()
+  for (const { key, value, timestamp } of await readAll(world, changes)) {
     const row = rowText(key.key, key.window.start, key.window.end)
-    if (value === null) rows.delete(row)
-    else rows.set(row, value)
+    changeTimes.set(row, [...(changeTimes.get(row) ?? []), timestamp])
+    if (value === null) changed.delete(row)
+    else changed.set(row, value)
   }
-  return rows
+  return { changed, changeTimes }
 }
 
 async function written(world: JobWorld, to: typeof finals): Promise<string[]> {

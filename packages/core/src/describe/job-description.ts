@@ -64,6 +64,8 @@ export interface StoreSummary {
   readonly gapMs?: number
   /** The windows of a calendar, in words: `day in Europe/Zurich`; absent for other windows. */
   readonly calendar?: string
+  /** How many records are in a window; absent for windows of time. */
+  readonly records?: number
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -136,6 +138,7 @@ function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): Store
     ...(windowMs !== undefined && { windowMs }),
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
+    ...(node.kind === 'countWindow' && { records: node.size }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -47,8 +47,9 @@ function storeText(store: StoreSummary): string {
   return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${kept}`
 }
 
-function windowsText({ windowMs, gapMs, calendar }: StoreSummary): string {
+function windowsText({ windowMs, gapMs, calendar, records }: StoreSummary): string {
   if (calendar !== undefined) return `, windows of a ${calendar}`
+  if (records !== undefined) return `, windows of ${records} records`
   if (gapMs !== undefined) return `, sessions with a gap of ${durationText(gapMs)}`
   return windowMs === undefined ? '' : `, windows of ${durationText(windowMs)}`
 }

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Fold, Folds } from '../folds/fold.ts'
 import type { RecordContext } from '../plan/callback.ts'
+import type { Duration } from './duration.ts'
 
 /** How records become a total. */
 export interface AggregateOptions<K, V, T> {
@@ -33,8 +34,15 @@ export interface TotalsOfTwoSessionsNeedMerge<K, T> {
 /** What a windowed table sends downstream. */
 export interface EmitOptions {
   /**
-   * `changes`: every new total, at once. `final`: only each window's last total, once the window has closed. Views see
-   * every total either way. Default `changes`.
+   * `changes`: every new total, at once. `final`: only each window's last total, once the window has closed. `{ every: '10s' }`:
+   * the total of each window that has changed, at multiples of 10 s of event time, and its last total at the latest when it
+   * closes. Views see every total in any case. Default `changes`.
    */
-  readonly emit?: 'changes' | 'final'
+  readonly emit?: 'changes' | 'final' | EmitEvery
+}
+
+/** The totals of windows are passed on now and then. */
+export interface EmitEvery {
+  /** How often a window's total is passed on at most, by event time. */
+  readonly every: Duration
 }

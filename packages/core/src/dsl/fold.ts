@@ -9,10 +9,11 @@ import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { Aggregate, AggregateOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
+import type { Aggregate, AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
+import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
-import { storePlan } from './store-plan.ts'
+import { pendingStorePlan, recordStorePlan, storePlan } from './store-plan.ts'
 
 /** How records become totals that are shown as `T`. All aggregates are one of these. */
 export interface Totals<T> {
@@ -73,34 +74,36 @@ export function foldInto<K, V, T>(
   name: string,
   totals: Totals<T>,
   window: WindowSpec | undefined,
-  emit: AggregateNode['emit'],
+  { emit = 'changes' }: EmitOptions,
 ): AggregateNode {
   const { node: input, key } = copartitioned(plan, name)
   const { step, init, add, merge, ready } = totals
   const store = totalsStore(name, planSerde(key), totals, window && tableWindow(window))
+  const isSliding = window?.kind === 'sliding'
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
-  const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: parametersSeen(add) >= 2 }
-  return Object.freeze({
-    ...storeStep(step, input, store, flow),
-    kind: 'aggregate',
-    window,
-    init,
-    add,
-    merge,
-    fold: ready,
-    emit,
-  })
+  const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: isSliding || parametersSeen(add) >= 2 }
+  const made = { kind: 'aggregate', window, init, add, merge, fold: ready } as const
+  const parts = { ...storeStep(step, input, store, flow), ...made }
+  const planned = typeof emit === 'string' ? emit : { everyMs: durationMs(emit.every) }
+  if (isSliding) {
+    const { sizeMs, graceMs } = window
+    const records = recordStorePlan(`${name}.records`, store.key, plan.value, sizeMs + graceMs, true)
+    return Object.freeze({ ...parts, stores: [store, records] as const, emit: planned })
+  }
+  const stores = typeof planned === 'string' ? ([store] as const) : ([store, pendingStorePlan(store)] as const)
+  return Object.freeze({ ...parts, stores, emit: planned })
 }
 
 /** How the rows of windows are kept. */
 export function tableWindow(windows: WindowSpec): TableWindow {
   const { kind, retentionMs } = windows
-  const isFixed = kind === 'tumbling' || kind === 'hopping'
+  const isFixed = kind !== 'session' && kind !== 'calendar'
   return { shape: isFixed ? { kind: 'window', sizeMs: windows.sizeMs } : { kind: 'interval' }, retentionMs }
 }
 
-function totalsStore<T>(
+/** Where totals are kept: those of ready-made folds with what is shown of them. */
+export function totalsStore<T>(
   name: string,
   key: Serde<never>,
   totals: Totals<T>,

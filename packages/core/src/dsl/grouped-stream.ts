@@ -1,11 +1,12 @@
 import type { RecordContext } from '../plan/callback.ts'
 import type { Aggregate } from './aggregate-options.ts'
+import { CountWindowStream } from './count-window-stream.ts'
 import { aggregateTotals, countTotals, foldInto, reduceTotals, type Totals } from './fold.ts'
 import { PLAN, type StreamPlan } from './plan-value.ts'
 import { SessionStream } from './session-stream.ts'
 import { Table, type ToStream } from './table.ts'
 import { WindowedStream } from './windowed-stream.ts'
-import type { Sessions, Windows } from './windows.ts'
+import type { CountWindows, Sessions, Windows } from './windows.ts'
 
 /** Records grouped by key. Every result is kept under a name: that of its store, its view and its part of the changelog. */
 export class GroupedStream<K, V> {
@@ -63,7 +64,7 @@ export class GroupedStream<K, V> {
   }
 
   /**
-   * Cuts each key's records into windows of event time.
+   * Cuts each key's records into windows: of event time, or of so many records.
    *
    * ```ts
    * stream(flights).groupByKey().window(tumbling('1h', { grace: '10m' })).count('departures-by-hour')
@@ -71,15 +72,18 @@ export class GroupedStream<K, V> {
    * ```
    */
   window(sessions: Sessions): SessionStream<K, V>
+  window(windows: CountWindows): CountWindowStream<K, V>
   window(windows: Windows): WindowedStream<K, V>
-  window(windows: Sessions | Windows): SessionStream<K, V> | WindowedStream<K, V> {
-    return windows.kind === 'session'
-      ? new SessionStream(this.#plan, windows, this.#toStream)
-      : new WindowedStream(this.#plan, windows, this.#toStream)
+  window(
+    windows: Sessions | CountWindows | Windows,
+  ): SessionStream<K, V> | CountWindowStream<K, V> | WindowedStream<K, V> {
+    if (windows.kind === 'session') return new SessionStream(this.#plan, windows, this.#toStream)
+    if (windows.kind === 'count') return new CountWindowStream(this.#plan, windows, this.#toStream)
+    return new WindowedStream(this.#plan, windows, this.#toStream)
   }
 
   #fold<T>(name: string, totals: Totals<T>): Table<K, T> {
-    const node = foldInto(this.#plan, name, totals, undefined, 'changes')
+    const node = foldInto(this.#plan, name, totals, undefined, {})
     return new Table(
       { kind: 'table', node, rowKey: node.stores[0].key, value: totals.value, window: undefined },
       this.#toStream,

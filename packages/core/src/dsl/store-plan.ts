@@ -1,5 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
+import { nullable } from '../serdes/nullable.ts'
+import { windowed } from '../serdes/windowed.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
 /** A store of that name for records by key and event time, which are kept for `keptMs`. `timed`: each has another time too. */
@@ -29,5 +31,17 @@ export function storePlan<V>(
     shape: window === undefined ? { kind: 'key' as const } : window.shape,
     retentionMs: window?.retentionMs,
     timed,
+  })
+}
+
+/** A store for the rows of a windowed table that are to be passed on: by windowed key and time, what was passed on before. */
+export function pendingStorePlan({ name, key, value }: StorePlan): StorePlan {
+  return Object.freeze({
+    name: `${name}.pending`,
+    key: windowed(key) as Serde<never>,
+    value: nullable(value) as Serde<never>,
+    shape: { kind: 'instant' as const },
+    retentionMs: undefined,
+    timed: false,
   })
 }

@@ -1,5 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { RecordContext } from '../plan/node.ts'
+import type { RecordContext } from '../plan/callback.ts'
 import type { CallContext, Emitted } from './process-options.ts'
 
 /** Emits records with any key. */

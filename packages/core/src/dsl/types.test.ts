@@ -14,7 +14,7 @@ import { topic } from './topic.ts'
 import { type ViewKey, type ViewValue, type ViewWindow, viewOf } from './view.ts'
 import type { Window, Windowed } from './windowed.ts'
 import type { WindowedTable } from './windowed-table.ts'
-import { calendar, hopping, sessions, tumbling } from './windows.ts'
+import { calendar, countWindow, hopping, sessions, sliding, tumbling } from './windows.ts'
 
 interface Flight {
   readonly origin: string
@@ -279,6 +279,14 @@ describe('types flow', () => {
     expectTypeOf(delays.mapValues(String)).toEqualTypeOf<Table<Windowed<string>, string>>()
     expectTypeOf(viewOf(delays).key.fromJson('x')).toEqualTypeOf<string>()
 
+    source
+      .groupByKey()
+      .window(tumbling('1h'))
+      .count('b', { emit: { every: '10s' } })
+    const perHour = source.groupByKey().window(tumbling('1h'))
+    // @ts-expect-error: not a duration
+    perHour.count('c', { emit: { every: 'now' } })
+
     const airports = table(flights, 'airports')
     expectTypeOf<ViewKey<typeof airports>>().toEqualTypeOf<string>()
     expectTypeOf<ViewWindow<typeof airports>>().toEqualTypeOf<undefined>()
@@ -288,6 +296,26 @@ describe('types flow', () => {
     tumbling('1 hour')
     // @ts-expect-error: hopping windows need an advance
     expect(() => hopping('1h')).toThrow()
+  })
+
+  test('into windows of so many records, whose results are a stream', () => {
+    const hundreds = source.groupByKey().window(countWindow(100))
+    expectTypeOf(hundreds.reduce('a', (a, b) => (a.delay > b.delay ? a : b))).toEqualTypeOf<Stream<string, Flight>>()
+    expectTypeOf(
+      hundreds.aggregate('b', { init: () => 0, add: (total, flight, key) => total + flight.delay + key.length }),
+    ).toEqualTypeOf<Stream<string, number>>()
+    // @ts-expect-error: every window has the same number of records
+    expect(() => hundreds.count('c')).toThrow()
+    const highest = hundreds.reduce('d', (a) => a)
+    // @ts-expect-error: a stream is not a view
+    expect(() => job('windows', highest)).toThrow()
+  })
+
+  test('into sliding windows', () => {
+    const recent = source.groupByKey().window(sliding('10m', { grace: '5s', retention: '1d' }))
+    expectTypeOf(recent.count('a')).toEqualTypeOf<WindowedTable<string, number, Flight>>()
+    // @ts-expect-error: not a duration
+    sliding('ten minutes')
   })
 
   test('into windows of the calendar', () => {

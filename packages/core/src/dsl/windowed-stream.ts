@@ -68,8 +68,8 @@ export class WindowedStream<K, V> {
     return this.#fold(name, aggregateTotals(how), isOptions(how) ? { ...how, ...options } : options)
   }
 
-  #fold<T>(name: string, totals: Totals<T>, { emit = 'changes' }: EmitOptions): WindowedTable<K, T, V> {
-    const node = foldInto(this.#plan, name, totals, this.#windows, emit)
+  #fold<T>(name: string, totals: Totals<T>, options: EmitOptions): WindowedTable<K, T, V> {
+    const node = foldInto(this.#plan, name, totals, this.#windows, options)
     return tableOfWindows(this.#plan, node, totals.value, this.#toStream)
   }
 }

@@ -1,5 +1,5 @@
 import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
-import type { CalendarWindows, FixedWindows, SessionWindows } from '../plan/window.ts'
+import type { CalendarWindows, FixedWindows, SessionWindows, SlidingWindows } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
 /** How long windows take records, and how long they are kept. */
@@ -17,7 +17,7 @@ export interface HoppingOptions extends WindowOptions {
 }
 
 /** How event time is cut into windows. */
-export type Windows = FixedWindows | CalendarWindows
+export type Windows = FixedWindows | SlidingWindows | CalendarWindows
 
 /**
  * Windows of one size, one after the other; every record is in one of them. They are aligned to the epoch, in UTC. A size,
@@ -48,6 +48,30 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
     advanceMs: durationMs(options.advance),
     ...waiting(options),
   })
+}
+
+/** How late records of sliding windows may be, and how long windows are kept. */
+export interface SlidingOptions {
+  /**
+   * How late a record may be: it is late if the watermark of its partition is past its own time by more than this. With the
+   * default of 0, each record out of order is late.
+   */
+  readonly grace?: Duration
+  /** How long after its end a window is kept for queries; at least the grace. Default: for ever. */
+  readonly retention?: Duration
+}
+
+/**
+ * For each time at which a key has a record, the window of that size which ends with that time: what the last ten minutes were,
+ * at each record. Its total is computed once, when no more records for it can come, from its records in the order of time. So every
+ * total is final, whatever `emit` is. A duration that is not usable makes `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(payments).groupByKey().window(sliding('10m', { grace: '5s', retention: '1d' })).count('payments-in-10-minutes')
+ * ```
+ */
+export function sliding(size: Duration, options: SlidingOptions = {}): Windows {
+  return Object.freeze({ kind: 'sliding', sizeMs: durationMs(size), ...waiting(options) })
 }
 
 /** Whose calendar it is, how long windows take records, and how long they are kept. */
@@ -98,6 +122,24 @@ export type Sessions = SessionWindows
  */
 export function sessions({ gap, ...options }: SessionOptions): Sessions {
   return Object.freeze({ kind: 'session', gapMs: durationMs(gap), ...waiting(options) })
+}
+
+/** How many records of a key are in one window. */
+export interface CountWindows {
+  readonly kind: 'count'
+  readonly size: number
+}
+
+/**
+ * Windows of so many consecutive records of a key, whatever their times. A number that is not whole, or less than 1, makes
+ * `job` throw `JOB_INVALID`.
+ *
+ * ```ts
+ * stream(readings).groupByKey().window(countWindow(100)).reduce('highest', (a, b) => Math.max(a, b))
+ * ```
+ */
+export function countWindow(size: number): CountWindows {
+  return Object.freeze({ kind: 'count', size })
 }
 
 function waiting({ grace = 0, retention }: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs'> {

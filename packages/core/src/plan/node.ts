@@ -1,6 +1,9 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Add, Callback, Joiner, JoinFn, Merge } from './callback.ts'
+import type { Carried } from './carried.ts'
 import type { CellPlan } from './cell-plan.ts'
+import type { Emit } from './emit.ts'
+import type { FoldPlan } from './fold-plan.ts'
 import type { JoinReach } from './join-reach.ts'
 import type { JoinSide } from './join-side.ts'
 import type { StepFlow } from './step-flow.ts'
@@ -8,14 +11,8 @@ import type { StorePlan } from './store-plan.ts'
 import type { DynamicTopic, TopicPlan } from './topic-plan.ts'
 import type { WindowSpec } from './window.ts'
 
-/**
- * What one step passes to another: records, a table's changes, the records that came late for a window, those of a side
- * output, or nothing but its state, to be viewed.
- */
-export type Carried = 'records' | 'changes' | 'late' | 'side' | 'state'
-
 /** What every step describes about itself. Code that walks a plan reads this, and does not need to know the kind of a step. */
-export interface Step {
+interface Step {
   /** Names the step in messages, as the user wrote it: `filter`, `aggregate "delays"`. */
   readonly label: string
   /** The word that the user wrote: `filter`, `aggregate`. On disk, as part of what a store means. */
@@ -34,7 +31,7 @@ export interface Step {
 }
 
 /** A step with one port. */
-export interface UnaryStep extends Step {
+interface UnaryStep extends Step {
   readonly inputs: readonly [PlanNode]
   readonly takes: readonly [Carried]
 }
@@ -56,6 +53,7 @@ export interface PlanNodes {
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
   readonly cogroup: CogroupNode
+  readonly countWindow: CountWindowNode
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
@@ -172,7 +170,8 @@ export interface SinkNode extends UnaryStep {
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
-  readonly stores: readonly [StorePlan]
+  /** The totals; and what is to be emitted of them, if that is now and then, or the records, if windows are sliding. */
+  readonly stores: readonly [StorePlan, ...(readonly StorePlan[])]
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined
   /** The total before the first record; undefined: `add` gets undefined. */
@@ -180,8 +179,7 @@ export interface AggregateNode extends UnaryStep {
   readonly add: Add
   /** Undefined if totals are never merged. */
   readonly merge: Merge | undefined
-  /** `changes`: every new total. `final`: each window's last total, once the window has closed. */
-  readonly emit: 'changes' | 'final'
+  readonly emit: Emit
   /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
   readonly fold: FoldPlan | undefined
 }
@@ -198,14 +196,16 @@ export interface CogroupNode extends Step {
   readonly adds: readonly Add[]
 }
 
-/** What a step knows about its ready-made fold, or folds. */
-export interface FoldPlan {
-  /** What it computes: see `FoldParts`. Part of what the store means. */
-  readonly word: string
-  /** What is wrong with its parameters, in words. */
-  readonly problems: readonly string[]
-  /** What is passed on, and shown, of a total. */
-  readonly result: (total: unknown) => unknown
+/** Folds each `size` consecutive records of a key into a total, and passes it on as a record. */
+export interface CountWindowNode extends UnaryStep {
+  readonly kind: 'countWindow'
+  /** The totals of the windows that are not full, and how many records are in each. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly size: number
+  readonly init: (() => unknown) | undefined
+  readonly add: Add
+  /** As for an aggregate. */
+  readonly fold: FoldPlan | undefined
 }
 
 /** The latest value by key; a null value deletes. */

@@ -1,4 +1,5 @@
-import type { Carried, LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode } from './node.ts'
+import type { Carried } from './carried.ts'
+import type { LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode } from './node.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
 import type { StorePlan } from './store-plan.ts'
 
@@ -23,7 +24,7 @@ export function storeStep(
   input: PlanNode,
   store: StorePlan,
   flow: StepFlow,
-): StepParts<'records', [StorePlan]> {
+): StepParts<'records', readonly [StorePlan]> {
   return { label: labelOf(word, store.name), word, inputs: [input], takes: ['records'], stores: [store], flow }
 }
 

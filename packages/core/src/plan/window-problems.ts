@@ -1,7 +1,7 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
-import type { PlanNode } from './node.ts'
+import type { CountWindowNode, PlanNode } from './node.ts'
 import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */
@@ -9,17 +9,29 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 
 /** What is wrong with a step's windows, in words; nothing if it has none. */
 export function windowProblems(step: PlanNode): string[] {
+  if (step.kind === 'countWindow') return sizeProblems(step)
   if (!('window' in step) || step.window === undefined) return []
   const { graceMs, retentionMs } = step.window
   const problems = [
     ...lengthProblems(step.window),
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
+    typeof step.emit === 'string' || isLength(step.emit.everyMs)
+      ? undefined
+      : `the time of emit: { every } must be more than 0, and ${DURATION}`,
+    step.window.kind === 'sliding' && typeof step.emit === 'object'
+      ? 'each total is final, so emit cannot be { every }. Leave it out'
+      : undefined,
     step.window.kind === 'session' && step.merge === undefined ? MERGE_MISSING : undefined,
   ]
   return problems.flatMap((problem) =>
     problem === undefined ? [] : [`Step ${step.label} cannot have these windows: ${problem}`],
   )
+}
+
+function sizeProblems({ label, size }: CountWindowNode): string[] {
+  if (Number.isSafeInteger(size) && size >= 1) return []
+  return [`Step ${label} cannot have windows of ${size} records. Give a whole number, at least 1`]
 }
 
 /** The compiler rejects such a step; a job in JavaScript has no compiler. */
@@ -31,7 +43,8 @@ function lengthProblems(windows: WindowSpec): (string | undefined)[] {
   if (windows.kind === 'calendar') return calendarProblems(windows)
   if (windows.kind === 'session')
     return [isLength(windows.gapMs) ? undefined : `gap must be more than 0, and ${DURATION}`]
-  return [isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`, advanceProblem(windows)]
+  const sizeProblem = isLength(windows.sizeMs) ? undefined : `size must be more than 0, and ${DURATION}`
+  return windows.kind === 'sliding' ? [sizeProblem] : [sizeProblem, advanceProblem(windows)]
 }
 
 function calendarProblems({ unit, timeZone, weekStartsOn }: CalendarWindows): (string | undefined)[] {

@@ -1,11 +1,11 @@
 import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
 
 /** How event time is cut into windows. */
-export type WindowSpec = FixedWindows | SessionWindows | CalendarWindows
+export type WindowSpec = FixedWindows | SlidingWindows | SessionWindows | CalendarWindows
 
 /** How long windows take records, and how long they are kept; in ms. */
 interface WindowWait {
-  /** How late a record may be. For sessions after its own time, for other windows after the end of the window. Default 0. */
+  /** How late a record may be. For sessions and sliding windows after its own time, for other windows after the end of the window. Default 0. */
   readonly graceMs: number
   /** How long after its end a window is kept for queries; undefined keeps it. At least the grace. */
   readonly retentionMs: number | undefined
@@ -18,6 +18,13 @@ export interface FixedWindows extends WindowWait {
   readonly sizeMs: number
   /** How far apart windows start; equal to the size for tumbling ones. */
   readonly advanceMs: number
+}
+
+/** A window for each time at which a key has a record: it ends with that time. */
+export interface SlidingWindows extends WindowWait {
+  readonly kind: 'sliding'
+  /** How long a window is, ms. */
+  readonly sizeMs: number
 }
 
 /** A window for each run of records of a key that are less than the gap apart. It ends one gap after its last record. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   calendar,
+  countWindow,
   hopping,
   int64,
   job,
@@ -8,6 +9,7 @@ import {
   listState,
   mapState,
   sessions,
+  sliding,
   stream,
   string,
   topic,
@@ -112,6 +114,43 @@ test('windows of a calendar mean its unit and zone, and the first day of weeks',
     graceMs: 5,
   })
   expect(meaningOf(calendar('week', { timeZone: 'UTC' }))?.calendar).toBe('week from monday in UTC')
+})
+
+test('results that are emitted now and then have their own store, and their time is part of the meaning', () => {
+  const counts = stream(numbers)
+    .groupByKey()
+    .window(tumbling('1h', { retention: '1d' }))
+    .count('counts', { emit: { every: '10s' } })
+  const { stores } = jobMeaning(toTopology(job('j', counts)))
+  expect(stores['counts']).toMatchObject({ emit: 'every 10s', shape: 'window' })
+  expect(stores['counts.pending']).toMatchObject({
+    key: 'windowed(string)',
+    value: 'nullable(int64)',
+    shape: 'instant',
+  })
+})
+
+test('windows of so many records mean that number', () => {
+  const sums = stream(numbers)
+    .groupByKey()
+    .window(countWindow(5))
+    .reduce('sums', (a, b) => a + b)
+  const { stores } = jobMeaning(toTopology(job('j', sums.to(topic('out', { key: string(), value: json<number>() })))))
+  expect(stores['sums']).toMatchObject({ step: 'reduce', windows: 'count', records: 5, shape: 'key', times: null })
+  expect(stores['sums.count']).toMatchObject({ windows: 'count', records: 5, value: 'int64' })
+})
+
+test('sliding windows mean their size, and have a store for the records', () => {
+  const counts = stream(numbers)
+    .groupByKey()
+    .window(sliding('10m', { grace: '1m', retention: '1d' }))
+    .count('counts')
+  const topology = toTopology(job('j', counts))
+  const { stores } = jobMeaning(topology)
+  expect(stores['counts']).toMatchObject({ windows: 'sliding', windowMs: 600_000, advanceMs: null, graceMs: 60_000 })
+  expect(stores['counts.records']).toMatchObject({ shape: 'instant', value: 'json' })
+  const records = topology.subtopologies.flatMap((each) => each.stores).find(({ name }) => name === 'counts.records')
+  expect(records?.retentionMs).toBe(660_000)
 })
 
 test('a store knows all topics and stores that it is computed from, also behind repartitions', () => {

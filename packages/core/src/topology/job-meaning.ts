@@ -1,6 +1,8 @@
 import { type StoreShape, windowMsOf } from '../contracts/store-shape.ts'
 import { calendarText } from '../describe/calendar-text.ts'
+import { durationText } from '../describe/duration-text.ts'
 import { dictionary } from '../dictionary.ts'
+import type { Emit } from '../plan/emit.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { WindowSpec } from '../plan/window.ts'
@@ -33,17 +35,20 @@ export interface StoreMeaning {
   /** The serde of the order of a sorted store, by name. */
   readonly order: string | null
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
-  readonly windows: WindowSpec['kind'] | null
+  readonly windows: WindowSpec['kind'] | 'count' | null
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
   /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
   readonly times: 'record' | 'callback' | null
-  readonly emit: 'changes' | 'final' | null
+  /** `changes`, `final`, or `every 10s`. */
+  readonly emit: string | null
   /** The gap of sessions; absent for other steps. */
   readonly gapMs?: number
   /** The windows of a calendar, in words; absent for other steps. */
   readonly calendar?: string
+  /** How many records are in a window that is defined by that; absent for other steps. */
+  readonly records?: number
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -79,7 +84,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
     key: store.key.name,
     value: store.value.name,
-    windows: window?.kind ?? null,
+    windows: window?.kind ?? (node.kind === 'countWindow' ? 'count' : null),
     shape: store.shape.kind,
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
@@ -91,12 +96,17 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
         : isTimedByCallback(node)
           ? 'callback'
           : 'record',
-    emit: window !== undefined && 'emit' in node ? node.emit : null,
+    emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
+    ...(node.kind === 'countWindow' && { records: node.size }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
+}
+
+function emitText(emit: Emit): string {
+  return typeof emit === 'string' ? emit : `every ${durationText(emit.everyMs)}`
 }
 
 /**

@@ -3,7 +3,16 @@ import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
-import { calendar, hopping, type Sessions, sessions, tumbling, type Windows } from '../dsl/windows.ts'
+import {
+  calendar,
+  countWindow,
+  hopping,
+  type Sessions,
+  sessions,
+  sliding,
+  tumbling,
+  type Windows,
+} from '../dsl/windows.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { json } from '../serdes/json.ts'
 import { int32 } from '../serdes/numbers.ts'
@@ -156,6 +165,8 @@ const windows: readonly (readonly [string, Windows, string])[] = [
   ['no size', tumbling(0), 'size must be'],
   ['a size that is no duration', tumbling('1h'.replace('h', 'y') as '1h'), 'size must be'],
   ['a size of half a millisecond', tumbling(0.5), 'size must be'],
+  ['no size that slides', sliding(0), 'size must be'],
+  ['negative grace that slides', sliding(5, { grace: -1 }), 'grace must be'],
   ['no advance', hopping('1h', { advance: 0 }), 'advance must be'],
   ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
   ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 windows'],
@@ -198,6 +209,24 @@ test.each(sessionCases)('sessions with %s are refused', (_what, spec, problem) =
   const found = problems(() => job('j', source.groupByKey().window(spec).count('a')))
   expect(found).toHaveLength(1)
   expect(found[0]).toContain(problem)
+})
+
+test.each([0, -1, 0.5, 'soon' as '1s'])('results cannot be emitted every %s', (every) => {
+  const found = problems(() => job('j', source.groupByKey().window(tumbling('1h')).count('a', { emit: { every } })))
+  expect(found).toEqual([expect.stringContaining('the time of emit: { every } must be more than 0')])
+})
+
+test.each([0, -1, 1.5, Number.NaN])('windows of %s records are refused', (size) => {
+  const windows = source.groupByKey().window(countWindow(size))
+  const found = problems(() => job('j', windows.reduce('a', (a, b) => a + b).to(numbers('b'))))
+  expect(found).toEqual([`Step reduce "a" cannot have windows of ${size} records. Give a whole number, at least 1`])
+})
+
+test('totals of sliding windows, which are final, cannot be emitted now and then', () => {
+  const windows = source.groupByKey().window(sliding('1h'))
+  expect(problems(() => job('j', windows.count('a', { emit: { every: '1m' } })))).toEqual([
+    expect.stringContaining('each total is final, so emit cannot be { every }'),
+  ])
 })
 
 test('sessions without a merge are refused, also if no compiler has seen the job', () => {

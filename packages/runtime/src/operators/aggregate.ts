@@ -5,6 +5,7 @@ import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import { compileSessionAggregate } from './session-aggregate.ts'
 import { shownTo } from './shown-results.ts'
+import { compileSlidingAggregate } from './sliding-aggregate.ts'
 import type { CompileStep } from './step-context.ts'
 import { compileWindowAggregate } from './window-aggregate.ts'
 
@@ -12,6 +13,7 @@ import { compileWindowAggregate } from './window-aggregate.ts'
 export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
   const { window } = node
   if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
+  if (window?.kind === 'sliding') return compileSlidingAggregate(node, window, context)
   if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
   if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores

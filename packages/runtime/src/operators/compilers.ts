@@ -4,6 +4,7 @@ import { compileAsOfJoin } from './as-of-join.ts'
 import { compileBranch } from './branch.ts'
 import { compileChanges } from './changes.ts'
 import { compileCogroup } from './cogroup.ts'
+import { compileCountWindow } from './count-window.ts'
 import { compileDedupe } from './dedupe.ts'
 import { compileTableFilter, compileTableMapValues } from './derived-table.ts'
 import { compileFilter } from './filter.ts'
@@ -47,6 +48,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   sink: compileSink,
   aggregate: compileAggregate,
   cogroup: compileCogroup,
+  countWindow: compileCountWindow,
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,

@@ -30,22 +30,24 @@ interface SavedFinals {
 }
 
 /** How the times of a store's entries determine when they are complete, and the times of their results. */
-export interface Completion {
+export interface Completion<E> {
   /** An entry is complete once the watermark is this much after its time, ms. */
   readonly delayMs: number
-  /** From an entry's time to that of its result, ms. */
+  /** From an entry's time to that of its result, ms; with `timeOf`, the least. */
   readonly resultMs: number
+  /** The time of an entry's result, if it depends on more than the entry's time. */
+  readonly timeOf?: (entry: E) => number
   /** The times of entries are multiples of this, ms. */
   readonly advanceMs: number
 }
 
 /** The windows of a store are complete once they have closed. A final has the last time inside its window. */
-export function whenClosed({ sizeMs, advanceMs, graceMs }: FixedWindows): Completion {
+export function whenClosed({ sizeMs, advanceMs, graceMs }: FixedWindows): Completion<unknown> {
   return { delayMs: sizeMs + graceMs, resultMs: sizeMs - 1, advanceMs }
 }
 
 /** As `whenClosed`, for windows of any length: the time of an entry is its end. */
-export function whenEnded({ graceMs }: Pick<WindowSpec, 'graceMs'>): Completion {
+export function whenEnded({ graceMs }: Pick<WindowSpec, 'graceMs'>): Completion<unknown> {
   return { delayMs: graceMs, resultMs: -1, advanceMs: 1 }
 }
 
@@ -58,7 +60,7 @@ export class Finals<E extends Entry<unknown, unknown>> implements ClockedOperato
   readonly name: string
   readonly time: EventTime
   readonly emits = true
-  readonly #completion: Completion
+  readonly #completion: Completion<E>
   readonly #store: TimedStore<unknown, unknown, E>
   readonly #rowKey: (entry: E) => unknown
   readonly #record: CurrentRecord
@@ -77,7 +79,7 @@ export class Finals<E extends Entry<unknown, unknown>> implements ClockedOperato
   /** `rowKey`: the key of an entry's result. */
   constructor(
     name: string,
-    completion: Completion,
+    completion: Completion<E>,
     time: EventTime,
     store: TimedStore<unknown, unknown, E>,
     rowKey: (entry: E) => unknown,
@@ -166,11 +168,12 @@ export class Finals<E extends Entry<unknown, unknown>> implements ClockedOperato
   #emit(scan: TimeScan<E>): void {
     if (this.#fence !== undefined) this.#fence.closed = this.#wasEmitted(scan)
     const { time, entry } = scan
-    const { delayMs, resultMs } = this.#completion
+    const { delayMs, resultMs, timeOf } = this.#completion
+    const resultTime = timeOf === undefined ? time + resultMs : timeOf(entry)
     const record = this.#record
-    record.takeResult(time + resultMs, this.#inputId, time + delayMs, this.outputs)
+    record.takeResult(resultTime, this.#inputId, time + delayMs, this.outputs)
     try {
-      this.next?.change(this.#rowKey(entry), entry.value, null, time + resultMs)
+      this.next?.change(this.#rowKey(entry), entry.value, null, resultTime)
     } finally {
       this.outputs = record.outputs
     }

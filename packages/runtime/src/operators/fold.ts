@@ -29,16 +29,19 @@ export interface Fold {
 interface FoldParts extends Pick<AggregateNode, 'label' | 'init' | 'add'> {
   readonly merge?: AggregateNode['merge']
   readonly fold?: AggregateNode['fold']
+  readonly emit?: AggregateNode['emit']
   /** The first holds the totals. */
   readonly stores: readonly [StorePlan, ...StorePlan[]]
 }
 
 /** The fold of a step, from its parts. */
 export function foldOf(node: StepNode, parts: FoldParts, context: StepContext): Fold {
-  const { label, init, add, merge, stores, fold } = parts
+  const { label, init, add, merge, stores, fold, emit } = parts
   const { record, unit } = context
   const value = anySerde(stores[0].value)
-  const copied = fold === undefined && (unit.undoable || context.remembered(node))
+  // A total that is passed on later must stay as it was until then.
+  const isKept = unit.undoable || context.remembered(node) || typeof emit === 'object'
+  const copied = fold === undefined && isKept
   const copier = copied ? new TotalCopier(value) : undefined
   const callbacks = { init, add: add as UserAdd, merge: merge as UserMerge | undefined }
   return { step: label, ...callbacks, context: record, value, copier }

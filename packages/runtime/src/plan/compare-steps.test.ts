@@ -1,5 +1,6 @@
 import {
   calendar,
+  countWindow,
   describe,
   int32,
   type Job,
@@ -71,6 +72,16 @@ test('sessions differ by their gap', () => {
     stream(numbers).groupByKey().window(sessions({ gap })).count('visits') as Table<unknown, unknown>
   expect(compareTables(visits(1000), visits(2000)).changed).toEqual([
     { step: 'count "visits"', store: 'visits', changes: ['gap 1s, now 2s'] },
+  ])
+})
+
+test('windows of so many records differ by that number', () => {
+  const sums = (size: number) => {
+    const windows = stream(numbers).groupByKey().window(countWindow(size))
+    return job('j', windows.reduce('sums', (a, b) => a + b).to(out))
+  }
+  expect(compare(sums(10), sums(20)).changed).toEqual([
+    { step: 'reduce "sums"', store: 'sums', changes: ['records 10, now 20'] },
   ])
 })
 

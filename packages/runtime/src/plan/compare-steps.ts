@@ -141,6 +141,7 @@ function storeChanges(was: StoreSummary | undefined, is: StoreSummary): string[]
     ...difference('window size', durationOf(was.windowMs, 'none'), durationOf(is.windowMs, 'none')),
     ...difference('gap', durationOf(was.gapMs, 'none'), durationOf(is.gapMs, 'none')),
     ...difference('calendar', was.calendar ?? 'none', is.calendar ?? 'none'),
+    ...difference('records', `${was.records ?? 'none'}`, `${is.records ?? 'none'}`),
     ...difference('retention', durationOf(was.retentionMs, 'for ever'), durationOf(is.retentionMs, 'for ever')),
     ...difference('view', was.view ? 'yes' : 'no', is.view ? 'yes' : 'no'),
   ]

@@ -54,7 +54,7 @@ export class MapTimedEntries<K, V> extends MapUndo implements TimedStore<K, V, M
   inOrder(): MapTimedEntry<K, V>[] {
     return [...this.#entries.values()]
       .filter(({ value }) => value !== undefined)
-      .sort((a, b) => a.start - b.start || a.end - b.end || (String(a.key) < String(b.key) ? -1 : 1))
+      .sort((a, b) => a.start - b.start || a.end - b.end || (keyText(a.key) < keyText(b.key) ? -1 : 1))
   }
 
   protected entryOf(key: K, start: number, end: number): MapTimedEntry<K, V> {
@@ -84,7 +84,12 @@ export class MapTimedEntries<K, V> extends MapUndo implements TimedStore<K, V, M
 }
 
 function idOf({ key, start, end }: Pick<MapTimedEntry<unknown, unknown>, 'key' | 'start' | 'end'>): string {
-  return `${start} ${end} ${key}`
+  return `${start} ${end} ${keyText(key)}`
+}
+
+/** A key as text; equal keys have equal text. */
+export function keyText(key: unknown): string {
+  return typeof key === 'object' ? JSON.stringify(key) : String(key)
 }
 
 class ListedScan<K, V> implements TimeScan<MapTimedEntry<K, V>> {

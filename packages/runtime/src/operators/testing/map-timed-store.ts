@@ -1,5 +1,5 @@
 import type { InstantStore, IntervalStore } from '@millrace/core/internal'
-import { MapTimedEntries, type MapTimedEntry } from './map-timed-entries.ts'
+import { keyText, MapTimedEntries, type MapTimedEntry } from './map-timed-entries.ts'
 
 /** A store by interval, or by instant, in a Map, for testing operators alone. */
 export class MapTimedStore<K, V> extends MapTimedEntries<K, V> implements IntervalStore<K, V>, InstantStore<K, V> {
@@ -17,7 +17,7 @@ export class MapTimedStore<K, V> extends MapTimedEntries<K, V> implements Interv
   ofKey(key: K, from: number, to: number, reverse = false): readonly MapTimedEntry<K, V>[] {
     const found = this.inOrder().filter(
       ({ key: own, start, end }) =>
-        String(own) === String(key) && start < to && (this.#kind === 'interval' ? end > from : start >= from),
+        keyText(own) === keyText(key) && start < to && (this.#kind === 'interval' ? end > from : start >= from),
     )
     return reverse ? found.reverse() : found
   }
