@@ -76,8 +76,8 @@ export interface PlanNodes {
 }
 
 /**
- * A step of a job, immutable. Nodes point at their inputs; a job is the set of its outputs, so the graph is found
- * by walking up. Streams carry records (key, value); tables carry changes (key, new value, old value).
+ * A step of a job, immutable. Nodes point at their inputs; a job is the set of its outputs, so the graph is found by walking up.
+ * Streams carry records (key, value); tables carry changes (key, new value, old value).
  */
 export type PlanNode = PlanNodes[keyof PlanNodes]
 

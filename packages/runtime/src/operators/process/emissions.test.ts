@@ -82,7 +82,7 @@ describe('what a step emits', () => {
   })
 })
 
-test('behind a repartition topic, the watermark of a record is that of its own source partition', () => {
+test('behind a repartition topic, the watermark of a record is that of its source partition', () => {
   const step = stream(numbers)
     .keyBy((value) => `k${value}`, string())
     .process('step', {
