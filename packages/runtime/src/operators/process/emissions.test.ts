@@ -120,7 +120,7 @@ test('a timer whose record a sink refuses has had no effect under skip, in its s
   expect(lists.tasks[0]?.counts).toMatchObject({ failed: 2 })
 })
 
-test('behind a repartition topic, the watermark of a record is that of its own source partition', () => {
+test('behind a repartition topic, a record has the watermark of the source partition that it came from', () => {
   const step = stream(numbers)
     .keyBy((value) => `k${value}`, string())
     .process('step', {
