@@ -141,6 +141,31 @@ describe('types flow', () => {
     expectTypeOf(same).toExtend<Stream<string, Alarm>>()
   })
 
+  test('in whatever order the options stand', () => {
+    const step = stream(readings).process('step', {
+      timers: {
+        quiet: (_key, { state, emit, timers }) => {
+          expectTypeOf(state.last.get()).toEqualTypeOf<Reading | undefined>()
+          timers.quiet.cancel()
+          emit({ since: 1 })
+        },
+      },
+      onTombstone: (_key, { state, outputs }) => {
+        state.last.delete()
+        outputs.counts.emit(1)
+      },
+      onRecord: (reading, _key, { state, timers }) => {
+        state.last.set(reading)
+        timers.quiet.at(5)
+      },
+      outputs: { counts: int64() },
+      state: { last: valueState(json<Reading>()) },
+      value: json<Alarm>(),
+    })
+    expectTypeOf(step).toExtend<Stream<string, Alarm>>()
+    expectTypeOf(step.outputs.counts).toEqualTypeOf<Stream<string, number>>()
+  })
+
   test('and records without keys have no state', () => {
     const keyless = stream(topic('keyless', { value: json<Reading>() }))
     // @ts-expect-error: the records have no key

@@ -124,10 +124,13 @@ function changesOf(was: Compared, is: Compared): string[] {
     ...difference('step', wordOf(was.step), wordOf(is.step)),
     ...difference('after', was.after.join(' and '), is.after.join(' and ')),
     ...(isNamed(is.step) ? difference(STEPS_BEFORE, was.through.join(' → '), is.through.join(' → ')) : []),
-    ...(is.step.stores ?? []).flatMap((store) =>
-      storeChanges(
-        was.step.stores?.find(({ name }) => name === store.name),
-        store,
+    // One change of a step may change several of its stores in the same way.
+    ...new Set(
+      (is.step.stores ?? []).flatMap((store) =>
+        storeChanges(
+          was.step.stores?.find(({ name }) => name === store.name),
+          store,
+        ),
       ),
     ),
   ]

@@ -1,4 +1,5 @@
 import { ownValue } from '@millrace/core/internal'
+import { isSavedTimers } from '../task/fired-timers.ts'
 import { EVERY_PARTITION, type Fence, type FencePoint } from '../task/output-fence.ts'
 import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
 
@@ -19,8 +20,8 @@ type Ends = readonly number[]
  * the job has come, and `earlier` what it had reached before it was set back, as far as it has not come there again.
  *
  * It is known if the job has processed everything in the topic, and everything that it has sent itself: then each record in the new
- * partitions has its outputs. Otherwise, the records that have theirs would be no prefix of a partition. Results of windows belong to
- * tasks, and each had its own time.
+ * partitions has its outputs. Otherwise, the records that have theirs would be no prefix of a partition. Results of windows and
+ * timers belong to tasks, and each had its own time.
  */
 export function whyUnknown(
   { name, former, repartitions }: FencedTopic,
@@ -42,7 +43,7 @@ export function whyUnknown(
     for (const { steps, seen = [] } of Object.values(fence).flatMap((points) => Object.values(points))) {
       const step = steps.find(([, saved]) => hasEmitted(saved))
       if (step !== undefined)
-        return `its step ${step[0]} has emitted results of windows, and each task had its own time`
+        return `its step ${step[0]} has emitted results of windows or timers, and each task had its own time`
       const inputs = repartitions.map(inputIdOf)
       if (seen.some(({ input }) => inputs.includes(input))) return 'it has a repartition topic behind another one'
     }
@@ -105,6 +106,7 @@ function seenByAll(points: readonly FencePoint[], name: string, ends: Ends): rea
 
 /** Whether a step has emitted results that time caused. */
 function hasEmitted(saved: unknown): boolean {
+  if (isSavedTimers(saved)) return saved.event !== null || saved.wall !== null
   if (typeof saved !== 'object' || saved === null) return false
   return ('emittedBefore' in saved && saved.emittedBefore !== null) || 'open' in saved
 }

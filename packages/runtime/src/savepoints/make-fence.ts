@@ -1,5 +1,6 @@
 import type { Gap } from '@millrace/core'
 import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
+import { haveFiredAgain, isSavedTimers } from '../task/fired-timers.ts'
 import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
 import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
@@ -81,8 +82,9 @@ function reaches(now: FencePoint, { offset, seen, steps }: FencePoint): boolean 
   )
 }
 
-/** Whether a step has emitted more, of which it is certain: all windows up to a later one. */
+/** Whether a step has emitted more, of which it is certain: all windows up to a later one, or all timers up to the same one. */
 function isLater(now: unknown, saved: unknown): boolean {
+  if (isSavedTimers(saved)) return haveFiredAgain(now, saved)
   const [reached, before] = [emittedBeforeIn(now), emittedBeforeIn(saved)]
   return before === null || (reached !== null && reached > before)
 }

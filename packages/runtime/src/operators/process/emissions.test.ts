@@ -1,4 +1,4 @@
-import { int32, job, json, stream, string, valueState } from '@millrace/core'
+import { int32, job, json, stream, string, topic, valueState } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
 import { IDENTITY_HEADER } from '../../task/record-identity.ts'
 import { JobInLists, STOPPED_CLOCK } from '../../task/testing/job-in-lists.ts'
@@ -82,7 +82,45 @@ describe('what a step emits', () => {
   })
 })
 
-test('behind a repartition topic, the watermark of a record is that of its source partition', () => {
+test('a timer whose record a sink refuses has had no effect under skip, in its state and in other outputs', () => {
+  const step = stream(numbers).process('step', {
+    value: int32(),
+    state: { fired: valueState(int32()) },
+    onRecord: (value, _key, { timers }) => timers.late.after(value),
+    timers: {
+      late(key, { state: { fired }, timers, emit }) {
+        fired.set((fired.get() ?? 0) + 1)
+        timers.late.after(100)
+        emit(key === 'b' && fired.get() === 1 ? 13 : (fired.get() ?? 0))
+      },
+    },
+  })
+  const unlucky = {
+    ...int32(),
+    encode: (...[value, into]: Parameters<ReturnType<typeof int32>['encode']>) => {
+      if (value === 13) throw new Error('unlucky')
+      int32().encode(value, into)
+    },
+  }
+  const first = topic('first', { key: string(), value: json<unknown>() })
+  const made = job('j', step.to(first), step.to(topic('out', { key: string(), value: unlucky })))
+  const lists = run(
+    made.onError({ callback: 'skip' }),
+    ['a', 5, 0],
+    ['b', 6, 0],
+    ['b', 7, 50],
+    ['z', 99, 60],
+    ['z', 99, 110],
+  )
+  expect(rows(lists, 'first')).toEqual([
+    ['a', 1, 5],
+    // The timer of `b` at 6 has fired without an effect: it has set no other, and at 57 the state was empty, and it failed again.
+    ['a', 2, 105],
+  ])
+  expect(lists.tasks[0]?.counts).toMatchObject({ failed: 2 })
+})
+
+test('behind a repartition topic, a record has the watermark of the source partition that it came from', () => {
   const step = stream(numbers)
     .keyBy((value) => `k${value}`, string())
     .process('step', {

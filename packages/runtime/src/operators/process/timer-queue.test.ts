@@ -2,9 +2,10 @@ import { type Serde, string, type TimerTime } from '@millrace/core'
 import type { KeyPair } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { FiredTimers } from '../../task/fired-timers.ts'
 import { MapState } from '../../task/testing/map-state.ts'
 import { KeyText } from './key-text.ts'
-import { type FiredTimers, TimerQueue, type TimerStore } from './timer-queue.ts'
+import { TimerQueue, type TimerStore } from './timer-queue.ts'
 
 /** Something that happens to timers; `fire` takes so many of those that are due at `now`, which never goes back. */
 type Event =

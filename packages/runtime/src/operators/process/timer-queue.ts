@@ -1,5 +1,6 @@
 import type { TimerTime } from '@millrace/core'
 import type { Entry, KeyPair, SetTimer, Sorted, SortedStore } from '@millrace/core/internal'
+import { comparePlaces, type FiredTimers } from '../../task/fired-timers.ts'
 import type { KeyText } from './key-text.ts'
 
 /**
@@ -8,19 +9,6 @@ import type { KeyText } from './key-text.ts'
  */
 export type TimerEntry = Entry<KeyPair<unknown, string>, Sorted<SetTimer, TimerTime>>
 export type TimerStore = SortedStore<KeyPair<unknown, string>, SetTimer, TimerTime>
-
-/**
- * How far the timers of one clock have fired, for the checkpoint: up to the timer of this time and place. Timers that were set
- * for a place before it fired behind it, so many of them.
- */
-export interface FiredTimers {
-  readonly at: number
-  /** The place of a timer among those of its time: both keys, encoded, as Base64. */
-  readonly place: string
-  readonly behind: number
-  /** How many records of repartition topics the timers since the first of this time have caused. */
-  readonly outputs: number
-}
 
 /** A timer that fires now. */
 export interface DueTimer extends SetTimer {
@@ -131,13 +119,14 @@ export class TimerQueue {
       this.#behind = 0
     } else this.#behind++
     this.#store.set(entry, undefined)
-    return saved.some((fired) => this.#isBehind(fired))
+    if (saved.length === 0) return false
+    const fires = { at: this.#firedAt, place: encoded(this.#firedPlace), behind: this.#behind }
+    return saved.some((fired) => comparePlaces(fires, fired) <= 0)
   }
 
   save(): FiredTimers | null {
     if (this.#firedAt === Number.NEGATIVE_INFINITY) return null
-    const place = Buffer.from(this.#firedPlace, 'latin1').toString('base64')
-    return { at: this.#firedAt, place, behind: this.#behind, outputs: this.outputs }
+    return { at: this.#firedAt, place: encoded(this.#firedPlace), behind: this.#behind, outputs: this.outputs }
   }
 
   /** Continues behind what has fired, and finds the first timer. */
@@ -186,13 +175,10 @@ export class TimerQueue {
     this.#place(entry, value)
     return undefined
   }
+}
 
-  /** Whether the timer that fires now is one of those that had fired. */
-  #isBehind(fired: FiredTimers): boolean {
-    if (this.#firedAt !== fired.at) return this.#firedAt < fired.at
-    const place = placeIn(fired)
-    return this.#firedPlace === place ? this.#behind <= fired.behind : this.#firedPlace < place
-  }
+function encoded(place: string): string {
+  return Buffer.from(place, 'latin1').toString('base64')
 }
 
 function placeIn({ place }: FiredTimers): string {

@@ -2,6 +2,7 @@ import { type Serde, string, type TimerTime } from '@millrace/core'
 import type { ProcessNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { EventTime, PendingResults } from '../../task/event-time.ts'
+import type { SavedTimers } from '../../task/fired-timers.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
 import { inputIdOf } from '../../task/record-identity.ts'
 import type { StepClock } from '../../task/step-clock.ts'
@@ -10,13 +11,7 @@ import { anySerde } from '../any-serde.ts'
 import type { ClockedOperator } from '../clocked.ts'
 import type { TableOperator } from '../operator.ts'
 import { KeyText } from './key-text.ts'
-import { type DueTimer, type FiredTimers, TimerQueue, type TimerStore } from './timer-queue.ts'
-
-/** What a checkpoint holds about the timers of one step. */
-interface SavedTimers {
-  readonly event: FiredTimers | null
-  readonly wall: FiredTimers | null
-}
+import { type DueTimer, TimerQueue, type TimerStore } from './timer-queue.ts'
 
 /** A timer that fires, as the step's operator takes it. */
 export interface FiredTimer {
