@@ -1,5 +1,17 @@
 import { rmSync } from 'node:fs'
-import { hopping, int32, type Job, job, json, type Stream, stream, string, topic, tumbling } from '@millrace/core'
+import {
+  hopping,
+  int32,
+  type Job,
+  job,
+  json,
+  type Stream,
+  sessions,
+  stream,
+  string,
+  topic,
+  tumbling,
+} from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
@@ -70,6 +82,20 @@ function fold(records: readonly Plain[], windows: (timestamp: number) => readonl
   return rows
 }
 
+/** The records come in the order of their times. */
+function foldSessions(records: readonly Plain[], gap: number) {
+  const rows = new Map<string, unknown>()
+  const last = new Map<string, { readonly row: string; readonly timestamp: number }>()
+  for (const { key, value, timestamp } of [...records].sort((a, b) => a.timestamp - b.timestamp)) {
+    const before = last.get(key)
+    const isOf = before !== undefined && timestamp - before.timestamp < gap
+    const row = isOf ? before.row : `${key} ${timestamp}`
+    last.set(key, { row, timestamp })
+    rows.set(row, ((rows.get(row) as number | undefined) ?? 0) + value)
+  }
+  return rows
+}
+
 const sum = { init: () => 0, add: (total: number, value: number) => total + value, value: json<number>() }
 
 const tables: Table[] = [
@@ -94,6 +120,18 @@ const tables: Table[] = [
           .aggregate('rows', { ...sum, emit: 'final' }),
       ),
     rows: (records) => fold(records, (at) => [at - (at % 20), at - (at % 20) - 20]),
+  },
+  {
+    name: 'by session',
+    job: (input) =>
+      job(
+        'random',
+        input
+          .groupByKey()
+          .window(sessions({ gap: 5 }))
+          .aggregate('rows', { ...sum, merge: sum.add }),
+      ),
+    rows: (records) => foldSessions(records, 5),
   },
   {
     name: 'changes counted in a second stage',
