@@ -161,7 +161,7 @@ function problemsOf(
 /** What is found of a table, without what depends on how partitions interleave: the order of records, and unordered changes. */
 function comparable(table: TablePlan, found: Found | undefined) {
   const texts = (records: readonly object[] = []) => records.map((record) => JSON.stringify(record)).sort()
-  const isFinal = table.kind === 'window' && table.emit === 'final'
+  const isFinal = table.kind !== 'total' && table.emit === 'final'
   return {
     rows: Object.fromEntries(found?.rows ?? []),
     late: texts(found?.late),

@@ -10,6 +10,7 @@ import {
   last,
   max,
   type Stream,
+  sessions,
   stream,
   string,
   sum as sumOf,
@@ -89,6 +90,20 @@ function fold(records: readonly Plain[], windows: (timestamp: number) => readonl
   return rows
 }
 
+/** The records come in the order of their times. */
+function foldSessions(records: readonly Plain[], gap: number) {
+  const rows = new Map<string, unknown>()
+  const last = new Map<string, { readonly row: string; readonly timestamp: number }>()
+  for (const { key, value, timestamp } of [...records].sort((a, b) => a.timestamp - b.timestamp)) {
+    const before = last.get(key)
+    const isOf = before !== undefined && timestamp - before.timestamp < gap
+    const row = isOf ? before.row : `${key} ${timestamp}`
+    last.set(key, { row, timestamp })
+    rows.set(row, ((rows.get(row) as number | undefined) ?? 0) + value)
+  }
+  return rows
+}
+
 const sum = { init: () => 0, add: (total: number, value: number) => total + value, value: json<number>() }
 
 const totalsOf = (records: readonly Plain[]) => fold(records, () => undefined) as Map<string, number>
@@ -140,6 +155,18 @@ const tables: Table[] = [
           .aggregate('rows', { ...sum, emit: 'final' }),
       ),
     rows: (records) => fold(records, (at) => [at - (at % 20), at - (at % 20) - 20]),
+  },
+  {
+    name: 'by session',
+    job: (input) =>
+      job(
+        'random',
+        input
+          .groupByKey()
+          .window(sessions({ gap: 5 }))
+          .aggregate('rows', { ...sum, merge: sum.add }),
+      ),
+    rows: (records) => foldSessions(records, 5),
   },
   {
     name: 'changes counted in a second stage',

@@ -1,6 +1,6 @@
 import { difference, type Found, impossibleFinals, type Output, textOf } from './differences.ts'
 import { type FoldRecord, type Sources, stepOf, windowsOf } from './fold.ts'
-import type { StreamPlan, TablePlan, WindowPlan } from './plan.ts'
+import type { SessionPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
 /** By table: what was found of it. */
 export type FoundTables = ReadonlyMap<TablePlan, Found>
@@ -14,7 +14,9 @@ export function lostOrDoubled(tables: FoundTables, sources: Sources): string[] {
     const input = recordsOf(table.input, sources, tables)
     if (table.kind === 'total') return rowProblems(table, input, found)
     const finals = table.emit === 'final' ? impossibleFinals(table, found) : []
-    return [...finals, ...conservationProblems(table, input, found)]
+    const problems =
+      table.kind === 'session' ? sessionProblems(table, input, found) : conservationProblems(table, input, found)
+    return [...finals, ...problems]
   })
 }
 
@@ -48,6 +50,21 @@ function rowProblems({ name }: TablePlan, input: readonly Output[], { rows }: Fo
     const wanted = `${expected.get(key)?.sort()}`
     return `${rows.get(key)}` === wanted ? [] : [`${name}: row ${key} is (${rows.get(key)}), not (${wanted})`]
   })
+}
+
+/** Each record is in one session of its key, or late. Which sessions there are depends on which records were late. */
+function sessionProblems({ name }: SessionPlan, input: readonly Output[], { rows, late }: Found): string[] {
+  const places = [...rows].flatMap(([row, ids]) =>
+    (ids as readonly string[]).map((id) => `${id} of ${row.slice(0, row.lastIndexOf(' '))}`),
+  )
+  const placesOf = (records: readonly Output[]) => records.flatMap(({ key, ids }) => ids.map((id) => `${id} of ${key}`))
+  const found = [...places, ...placesOf(late)]
+  const wanted = placesOf(input)
+  return [
+    ...difference(wanted, found).map((place) => `${name}: ${place} is in no session, and not late`),
+    ...difference(found, wanted).map((place) => `${name}: ${place} is there too often`),
+    ...difference(late.map(textOf), input.map(textOf)).map((record) => `${name}: late record ${record} did not come`),
+  ]
 }
 
 function conservationProblems(plan: WindowPlan, input: readonly Output[], found: Found): string[] {

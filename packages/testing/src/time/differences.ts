@@ -26,7 +26,7 @@ export interface Found {
 
 /** How a table differs from its fold, in words; empty if it does not. */
 export function differences(plan: TablePlan, found: Found, folded: FoldedTable): string[] {
-  const isFinal = plan.kind === 'window' && plan.emit === 'final'
+  const isFinal = plan.kind !== 'total' && plan.emit === 'final'
   const results = isFinal ? finalProblems(found, folded) : changeProblems(plan, found, folded)
   return [...contentProblems(plan, found, folded), ...about(plan, results)]
 }
@@ -35,7 +35,7 @@ export function differences(plan: TablePlan, found: Found, folded: FoldedTable):
 export function differencesBesidesRepeats(plan: TablePlan, found: Found, folded: FoldedTable): string[] {
   const late = distinct(folded.late.map(asOutput), textOf)
   const once = { ...found, late: distinct(found.late, textOf), results: distinct(found.results, resultText) }
-  const isFinal = plan.kind === 'window' && plan.emit === 'final'
+  const isFinal = plan.kind !== 'total' && plan.emit === 'final'
   return [
     ...contentProblems(plan, once, {
       rows: folded.rows,

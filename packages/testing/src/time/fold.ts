@@ -1,5 +1,5 @@
 import { idsHash } from './ids-hash.ts'
-import type { StreamPlan, TablePlan, WindowPlan } from './plan.ts'
+import type { SessionPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
 /**
  * What a job computes, by hand, only from the records of each source partition and their order there.
@@ -7,6 +7,8 @@ import type { StreamPlan, TablePlan, WindowPlan } from './plan.ts'
  * - The watermark of a record is the greatest time of its source partition so far; what is computed from the record has the
  *   same watermark.
  * - A record is late for a window that has ended, with its grace, at the record's watermark.
+ * - A record is late for its session if the record's watermark is past its time by more than the grace. All others of a key are
+ *   cut into sessions where two are a gap or more apart.
  * - Time at a step is the least watermark of all source partitions upstream that have records.
  * - A window closes when time has passed its end and its grace. Its final has the time and watermark `end - 1`, and time after
  *   it waits for the next final.
@@ -145,7 +147,9 @@ interface FoldedPart extends Omit<FoldedTable, 'late'> {
   readonly time: number
 }
 
-function foldPart(plan: TablePlan, { records, time }: Part): FoldedPart {
+function foldPart(plan: TablePlan, part: Part): FoldedPart {
+  if (plan.kind === 'session') return foldSessions(plan, part)
+  const { records, time } = part
   const rows = new Map<string, Row>()
   const late: FoldRecord[] = []
   const changes: { row: Row; record: FoldRecord }[] = []
@@ -174,6 +178,29 @@ function foldPart(plan: TablePlan, { records, time }: Part): FoldedPart {
     return [{ row, record: { key: row.key, ids: sum(row.records).ids, time: last, watermark: last } }]
   })
   return { ...folded, results, time: heldTime(plan, time) }
+}
+
+function foldSessions({ gapMs, graceMs }: SessionPlan, { records, time }: Part): FoldedPart {
+  const added = records.filter(({ ids }) => ids !== null)
+  const isLate = ({ watermark, time: at }: FoldRecord) => watermark > at + graceMs
+  // Late records are in the order in which they came.
+  const late = added.filter(isLate)
+  const rows: Row[] = []
+  for (const record of added.filter((each) => !isLate(each)).sort((a, b) => a.time - b.time)) {
+    const row = rows.findLast(({ key }) => key === record.key)
+    if (row !== undefined && record.time - lastTime(row) < gapMs) row.records.push(record)
+    else rows.push({ key: record.key, start: record.time, records: [record] })
+  }
+  const results = rows.flatMap((row) => {
+    const end = lastTime(row) + gapMs
+    if (end + graceMs > time) return []
+    return [{ row, record: { key: row.key, ids: sum(row.records).ids, time: end - 1, watermark: end - 1 } }]
+  })
+  return { rows, late: { records: late, time }, results, time: time - graceMs }
+}
+
+function lastTime({ records }: Row): number {
+  return records.at(-1)?.time ?? Number.NaN
 }
 
 /** The starts of the windows that contain a time: the latest first, as records are added to them. */

@@ -11,7 +11,7 @@ interface Serving {
 
 /** Finds what a job has written for a table; `serving` runs the job, and serves its view. */
 export async function findTable(log: Log, serving: Serving, plan: TablePlan): Promise<Found> {
-  const late = plan.kind === 'window' ? await readTopic(log, lateTopic(plan.name)) : []
+  const late = plan.kind !== 'total' ? await readTopic(log, lateTopic(plan.name)) : []
   return { results: await findResults(log, plan), late, rows: await viewRows(serving, plan.name) }
 }
 

@@ -5,6 +5,7 @@ import {
   json,
   type Output,
   type Stream,
+  sessions,
   stream,
   string,
   type Table,
@@ -16,7 +17,7 @@ import {
   windowed,
 } from '@millrace/core'
 import { idsHash } from './ids-hash.ts'
-import type { JobPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
+import type { JobPlan, SessionPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
 
 /** The source records from which a value was computed, sorted. */
 export type Ids = readonly string[]
@@ -64,7 +65,7 @@ class JobBuilder {
   readonly #topics: ReadonlyMap<string, Topic<string, Ids>>
   readonly #work: () => void
   readonly #streams = new Map<StreamPlan, IdStream>()
-  readonly #windows = new Map<WindowPlan, WindowedTable<string, Ids, Ids>>()
+  readonly #windows = new Map<WindowPlan | SessionPlan, WindowedTable<string, Ids, Ids>>()
   readonly #totals = new Map<TablePlan, Table<string, Ids>>()
 
   constructor(topics: readonly string[], work: () => void) {
@@ -76,8 +77,14 @@ class JobBuilder {
     return once(this.#totals, plan, () => this.#stream(plan.input).groupByKey().aggregate(plan.name, gather))
   }
 
-  windows(plan: WindowPlan): WindowedTable<string, Ids, Ids> {
+  windows(plan: WindowPlan | SessionPlan): WindowedTable<string, Ids, Ids> {
     return once(this.#windows, plan, () => {
+      if (plan.kind === 'session') {
+        const grouped = this.#stream(plan.input)
+          .groupByKey()
+          .window(sessions({ gap: plan.gapMs, grace: plan.graceMs }))
+        return grouped.aggregate(plan.name, { ...gather, merge: gather.add, emit: plan.emit })
+      }
       const { sizeMs, advanceMs, graceMs: grace } = plan
       const windows =
         sizeMs === advanceMs ? tumbling(sizeMs, { grace }) : hopping(sizeMs, { advance: advanceMs, grace })

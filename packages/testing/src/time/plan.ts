@@ -5,7 +5,7 @@ export type StreamPlan =
   | { readonly kind: 'keyBy'; readonly input: StreamPlan; readonly keys: number }
   | RepartitionPlan
   | { readonly kind: 'merge'; readonly inputs: readonly StreamPlan[] }
-  | { readonly kind: 'late'; readonly table: WindowPlan }
+  | { readonly kind: 'late'; readonly table: WindowPlan | SessionPlan }
   /** The results of a table, under their key without the window. */
   | { readonly kind: 'results'; readonly table: TablePlan }
 
@@ -17,8 +17,8 @@ export interface RepartitionPlan {
   readonly partitions: number | undefined
 }
 
-/** Keeps the ids of the records of each key, or each key and window. */
-export type TablePlan = WindowPlan | TotalPlan
+/** Keeps the ids of the records of each key, or each key and window, or each session. */
+export type TablePlan = WindowPlan | SessionPlan | TotalPlan
 
 export interface WindowPlan extends Table {
   readonly kind: 'window'
@@ -26,6 +26,13 @@ export interface WindowPlan extends Table {
   readonly advanceMs: number
   readonly graceMs: number
   readonly emit: 'changes' | 'final'
+}
+
+export interface SessionPlan extends Table {
+  readonly kind: 'session'
+  readonly gapMs: number
+  readonly graceMs: number
+  readonly emit: 'final'
 }
 
 export interface TotalPlan extends Table {

@@ -1,18 +1,18 @@
 import type { SeededRandom } from '../machine/seeded-random.ts'
-import type { JobPlan, StreamPlan, WindowPlan } from '../time/plan.ts'
+import type { JobPlan, SessionPlan, StreamPlan, WindowPlan } from '../time/plan.ts'
 
 /** How many keys records have after a repartition. */
 const REGROUPED_KEYS = 3
 export const SOURCES = ['left', 'right'] as const
 
 /**
- * A job whose results depend on time in every way: windows of finals over two topics in one task; the same after a repartition;
- * finals of both after a second one.
+ * A job whose results depend on time in every way: windows of finals, and sessions, over two topics in one task; the same after
+ * a repartition; finals of all after a second one.
  */
 export interface TimesPlan extends JobPlan {
-  readonly tables: readonly WindowPlan[]
+  readonly tables: readonly (WindowPlan | SessionPlan)[]
   /** Read source records. */
-  readonly first: readonly WindowPlan[]
+  readonly first: readonly (WindowPlan | SessionPlan)[]
   /** Reads the finals of those. */
   readonly last: WindowPlan
 }
@@ -38,11 +38,20 @@ export function timesPlan(random: SeededRandom): TimesPlan {
   }
   const ones = window('ones', all)
   const twos = window('twos', regrouped('regrouped', all))
+  // The sessions come from their own random numbers, so that each seed has the windows that it had without them.
+  const others = random.fork('sessions')
+  const session = (name: string, input: StreamPlan): SessionPlan => {
+    const gapMs = choose(others, [20, 60, 150])
+    return { kind: 'session', name, input, gapMs, graceMs: choose(others, [0, 50, 250]), emit: 'final', ordered: false }
+  }
+  const runs = session('runs', all)
+  const runsTogether = session('runs-together', regrouped('regrouped-runs', all))
+  const first = [ones, twos, runs, runsTogether]
   const last = window('last', {
     kind: 'merge',
-    inputs: [ones, twos].map((table) => regrouped(`of-${table.name}`, { kind: 'results', table })),
+    inputs: first.map((table) => regrouped(`of-${table.name}`, { kind: 'results', table })),
   })
-  return { topics: SOURCES, tables: [ones, twos, last], first: [ones, twos], last }
+  return { topics: SOURCES, tables: [...first, last], first, last }
 }
 
 function choose<T>(random: SeededRandom, choices: readonly T[]): T {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 
 /** One random step. Its numbers choose among the existing streams and topics. */
 interface RandomStep {
-  readonly kind: 'filter' | 'tag' | 'copies' | 'keyBy' | 'repartition' | 'merge' | 'window' | 'total'
+  readonly kind: 'filter' | 'tag' | 'copies' | 'keyBy' | 'repartition' | 'merge' | 'window' | 'session' | 'total'
   readonly from: number
   readonly other: number
   readonly sizeMs: number
@@ -27,6 +27,7 @@ const randomStep: fc.Arbitrary<RandomStep> = fc.record({
     'window',
     'window',
     'window',
+    'session',
     'merge',
     'keyBy',
     'keyBy',
@@ -112,6 +113,11 @@ class PlanBuilder {
       case 'total':
         this.#addTable(this.#byKey(input), (table) => ({ ...table, kind, name: `t${++this.#numbers}` }))
         break
+      case 'session':
+        this.#addTable(this.#byKey(input), (table) => {
+          return { ...table, kind, name: `s${++this.#numbers}`, gapMs: sizeMs, graceMs, emit: 'final' }
+        })
+        break
       case 'window':
         this.#addTable(this.#byKey(input), (table) => ({
           ...table,
@@ -170,13 +176,13 @@ class PlanBuilder {
     const table = make({ input: input.plan, ordered: input.ordered })
     this.tables.push(table)
     const results: StreamPlan = { kind: 'results', table }
-    if (table.kind === 'window') this.#push({ ...input, plan: { kind: 'late', table } })
-    if (table.kind === 'window' && table.emit === 'final') {
+    if (table.kind !== 'total') this.#push({ ...input, plan: { kind: 'late', table } })
+    if (table.kind !== 'total' && table.emit === 'final') {
       this.#push({ ...input, plan: results, rekeyed: true, ordered: false })
     } else if (input.ordered) {
       // If the input is not ordered, the times of changes depend on how the source partitions interleave: no compared result
       // may read them.
-      this.#push({ ...input, plan: results, rekeyed: table.kind === 'window' })
+      this.#push({ ...input, plan: results, rekeyed: table.kind !== 'total' })
     }
   }
 }
