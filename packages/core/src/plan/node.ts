@@ -75,10 +75,7 @@ export interface PlanNodes {
   readonly stateView: StateViewNode
 }
 
-/**
- * A step of a job, immutable. Nodes point at their inputs; a job is the set of its outputs, so the graph is found by walking up.
- * Streams carry records (key, value); tables carry changes (key, new value, old value).
- */
+/** A step of a job, immutable. Streams carry records (key, value); tables carry changes (key, new value, old value). */
 export type PlanNode = PlanNodes[keyof PlanNodes]
 
 /** A step that runs in a task: every one but a topic that is read. */
