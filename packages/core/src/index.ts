@@ -112,7 +112,6 @@ export type {
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
 export type { CountWindowStream } from './dsl/count-window-stream.ts'
-export { type DedupedStream, type DedupeOptions, dedupe } from './dsl/dedupe.ts'
 export type { Duration } from './dsl/duration.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/grouped-table.ts'
@@ -149,15 +148,9 @@ export {
   type ValueState,
   valueState,
 } from './dsl/state-cells.ts'
-export {
-  type JoinedStream,
-  type ProcessedStream,
-  type RecordSerdes,
-  type RepartitionOptions,
-  type Stream,
-  stream,
-  type TopicChoice,
-} from './dsl/stream.ts'
+export { type DedupedStream, type JoinedStream, type ProcessedStream, type Stream, stream } from './dsl/stream.ts'
+export type { DedupeOptions } from './dsl/stream-dedupe.ts'
+export type { RecordSerdes, RepartitionOptions, TopicChoice } from './dsl/stream-options.ts'
 export type { Table, TableOptions } from './dsl/table.ts'
 export type { JoinedTableOptions } from './dsl/table-join.ts'
 export { table } from './dsl/table-of.ts'

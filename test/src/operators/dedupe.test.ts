@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { dedupe, type Job, type JobStatus, job, json, stream, string, topic } from '@millrace/core'
+import { type Job, type JobStatus, job, json, stream, string, topic } from '@millrace/core'
 import { knownJobs, openStoppedView } from '@millrace/runtime'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -25,7 +25,7 @@ const payments = topic('payments', { key: string(), value: json<Payment>() })
 const passed = topic('passed', { key: string(), value: json<Payment>() })
 const late = topic('late', { key: string(), value: json<Payment>() })
 
-const once = dedupe('once', stream(payments), {
+const once = stream(payments).dedupe('once', {
   within: WITHIN_MS,
   grace: GRACE_MS,
   id: (payment) => payment.number,
@@ -33,14 +33,12 @@ const once = dedupe('once', stream(payments), {
 const inPlace = job('dedupes', once.to(passed), once.late().to(late))
 
 // Behind a repartition topic, repeats come from several partitions, in an order that depends on speed.
-const regrouped = dedupe(
-  'once',
-  stream(payments).keyBy((payment) => `n${payment.number}`, string()),
-  {
+const regrouped = stream(payments)
+  .keyBy((payment) => `n${payment.number}`, string())
+  .dedupe('once', {
     within: WITHIN_MS,
     grace: GRACE_MS,
-  },
-)
+  })
 const behind = job('regroups', regrouped.to(passed), regrouped.late().to(late))
 
 interface Outcome {
@@ -259,7 +257,7 @@ describe('a dedupe', () => {
   })
 
   test('forgets a record once no record in time can repeat it', async () => {
-    const plain = dedupe('plain', stream(payments), { within: 50, grace: 100 })
+    const plain = stream(payments).dedupe('plain', { within: 50, grace: 100 })
     const theJob = job('forgetful', plain.to(passed))
     const records = Array.from({ length: 2000 }, (_, at) => payment(at * 10, 1, `k${at % 7}`))
     await world.produce('payments', payments.value, records)

@@ -2,7 +2,6 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { describe as describeJob, job, json, type Stream, stream, string, topic } from '../index.ts'
 import { jobMeaning } from '../topology/job-meaning.ts'
 import { toTopology } from '../topology/to-topology.ts'
-import { dedupe } from './dedupe.ts'
 import type { Duration } from './duration.ts'
 
 interface Payment {
@@ -15,7 +14,7 @@ const out = topic('out', { key: string(), value: json<Payment>() })
 
 describe('a dedupe', () => {
   test('is a stream of the same keys and values, and so are its late records', () => {
-    const once = dedupe('once', payments, {
+    const once = payments.dedupe('once', {
       within: '1h',
       id: (payment, key, context) => {
         expectTypeOf(payment).toEqualTypeOf<Payment>()
@@ -33,19 +32,15 @@ describe('a dedupe', () => {
   test('does not compile for records without keys, and for an id that cannot be compared', () => {
     const keyless = stream(topic('keyless', { value: json<Payment>() }))
     // @ts-expect-error: the records have no key
-    expect(dedupe('once', keyless, { within: '1h' })).toBeDefined()
+    expect(keyless.dedupe('once', { within: '1h' })).toBeDefined()
     // @ts-expect-error: a payment is not an id
-    expect(dedupe('once', payments, { within: '1h', id: (payment) => payment })).toBeDefined()
+    expect(payments.dedupe('once', { within: '1h', id: (payment) => payment })).toBeDefined()
     // @ts-expect-error: within is needed
-    expect(dedupe('once', payments, {})).toBeDefined()
+    expect(payments.dedupe('once', {})).toBeDefined()
   })
 
   test('sends records whose keys were chosen through a repartition topic', () => {
-    const once = dedupe(
-      'once',
-      payments.keyBy((payment) => payment.cents),
-      { within: '1h' },
-    )
+    const once = payments.keyBy((payment) => payment.cents).dedupe('once', { within: '1h' })
     expect(describeJob(job('j', once.to(topic('o', { key: json<number>(), value: json<Payment>() }))))).toContain(
       'repartition topic j.once.repartition',
     )
@@ -57,7 +52,7 @@ describe('a dedupe', () => {
     [1.5, -1, ['within must be more than 0', 'grace must be a number of whole ms']],
     ['1h', Number.NaN, ['grace must be a number of whole ms']],
   ])('within %s and a grace of %s is refused', (within, grace, problems) => {
-    const once = dedupe('once', payments, { within, ...(grace !== undefined && { grace }) })
+    const once = payments.dedupe('once', { within, ...(grace !== undefined && { grace }) })
     const lines = problems.map((problem) => `- Step dedupe "once" cannot find repeats: ${problem}`)
     expect(() => job('j', once.to(out))).toThrow(lines[0])
     expect(() => job('j', once.to(out))).toThrow(lines.at(-1))
@@ -69,7 +64,7 @@ describe('a dedupe', () => {
   test('means another store with another time, and with an id', () => {
     const options = [{ within: '1h' }, { within: '2h' }, { within: '1h', id: () => 1 }] as const
     const [hour, hours, withId] = options.map(
-      (each) => jobMeaning(toTopology(job('j', dedupe('once', payments, each).to(out)))).stores['once'],
+      (each) => jobMeaning(toTopology(job('j', payments.dedupe('once', each).to(out)))).stores['once'],
     )
     expect(hour).toMatchObject({ step: 'dedupe', key: 'string', value: 'int64', windowMs: 3_600_000 })
     expect(hours).toEqual({ ...hour, windowMs: 7_200_000 })

@@ -13,25 +13,12 @@ import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
 import { storePlan } from './store-plan.ts'
+import { type DedupedPlan, StreamDedupe } from './stream-dedupe.ts'
 import { connectAll, looksAt, rekeys, sameSerde } from './stream-flows.ts'
-import { type LatePlans, StreamJoins } from './stream-joins.ts'
+import type { LatePlans } from './stream-joins.ts'
+import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
 import { Table } from './table.ts'
 import type { SinkTopic, Topic } from './topic.ts'
-
-/** How the keys and values that a callback made are written, if they are written. Default for each: `json()`. */
-export interface RecordSerdes<K, V> {
-  readonly key?: Serde<K>
-  readonly value?: Serde<V>
-}
-
-/** Chooses a record's topic, by name. */
-export type TopicChoice<K, V> = (value: V, key: K, context: RecordContext) => string
-
-/** The options of `repartition`. */
-export interface RepartitionOptions {
-  /** How many partitions. Default: as many as the largest topic upstream. */
-  readonly partitions?: number
-}
 
 /**
  * Reads a topic as a stream: an unbounded sequence of facts.
@@ -51,7 +38,7 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
  * number of records leave deletions out, all other steps pass them on. If a topic has no keys, its records have `null` for a
  * key; steps that work by key do not compile for them.
  */
-export class Stream<K, V> extends StreamJoins<K, V> {
+export class Stream<K, V> extends StreamDedupe<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
 
   /** Not for jobs: start with `stream(topic)`. */
@@ -328,6 +315,10 @@ export class Stream<K, V> extends StreamJoins<K, V> {
     return new JoinedStream(result, late)
   }
 
+  protected deduped(plan: DedupedPlan<K, V>): DedupedStream<K, V> {
+    return new DedupedStream(plan)
+  }
+
   protected processed<R, S, O>(plan: StreamPlan<K, R>, step: ProcessStep): ProcessedStream<K, R, S, O> {
     return new ProcessedStream(plan, step)
   }
@@ -356,24 +347,28 @@ export class JoinedStream<K, R, V, W> extends Stream<K, R> {
     Object.freeze(this)
   }
 
-  /**
-   * The records of the left stream that came too late to be joined, as they were.
-   *
-   * ```ts
-   * job('payments', paid.to(paidOrders), paid.lateLeft().to(lateOrders))
-   * ```
-   */
+  /** The records of the left stream that came too late to be joined, as they were. */
   lateLeft(): Stream<K, V> {
-    return this.#lateAt(0, this.#late.left)
+    return lateOf(this[PLAN].node, 0, this.#late.left)
   }
 
   /** As `lateLeft`, of the right stream. */
   lateRight(): Stream<K, W> {
-    return this.#lateAt(1, this.#late.right)
+    return lateOf(this[PLAN].node, 1, this.#late.right)
+  }
+}
+
+/** A stream without repeats. */
+export class DedupedStream<K, V> extends Stream<K, V> {
+  /** Not for jobs. */
+  constructor(plan: DedupedPlan<K, V>) {
+    super(plan)
+    Object.freeze(this)
   }
 
-  #lateAt<T>(port: number, { key, value }: StreamPlan<K, T>): Stream<K, T> {
-    return new Stream({ kind: 'stream', node: lateNode(this[PLAN].node, port), key, value, rekeyed: false })
+  /** The records that came too late to see whether they are repeats, as they were. They are not in the stream. */
+  late(): Stream<K, V> {
+    return lateOf(this[PLAN].node, 0, this[PLAN])
   }
 }
 
@@ -395,4 +390,9 @@ export class ProcessedStream<K, R, S, O> extends Stream<K, R> {
 
 function toStream<K, V>(plan: StreamPlan<K, V>): Stream<K, V> {
   return new Stream(plan)
+}
+
+/** The records that came too late to a port of a step. */
+function lateOf<K, V>(node: PlanNode, port: number, { key, value }: StreamPlan<K, V>): Stream<K, V> {
+  return new Stream({ kind: 'stream', node: lateNode(node, port), key, value, rekeyed: false })
 }

@@ -2,7 +2,7 @@ import type { Serde } from '../contracts/serde.ts'
 import type { RecordContext } from '../plan/callback.ts'
 import type { DedupeNode } from '../plan/node.ts'
 import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
-import { lateNode, storeStep } from '../plan/step-parts.ts'
+import { storeStep } from '../plan/step-parts.ts'
 import { json } from '../serdes/json.ts'
 import { int64 } from '../serdes/numbers.ts'
 import { copartitioned } from './copartitioned.ts'
@@ -10,7 +10,8 @@ import { type Duration, durationMs } from './duration.ts'
 import type { Keyed } from './keyed.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
-import { Stream } from './stream.ts'
+import type { DedupedStream, Stream } from './stream.ts'
+import { StreamJoins } from './stream-joins.ts'
 
 /** Which records are repeats of each other. */
 export interface DedupeOptions<K, V> {
@@ -22,21 +23,34 @@ export interface DedupeOptions<K, V> {
   readonly grace?: Duration
 }
 
-/**
- * Leaves out repeats: of the records that have the same key (and the same `id`) and are less than `within` apart in event
- * time, the one that comes first passes, at once. The others are dropped, and counted as `duplicates` in the job's status.
- *
- * ```ts
- * const once = dedupe('payments-once', stream(payments), { within: '1h', id: (payment) => payment.number })
- * ```
- */
-export function dedupe<K, V>(
-  name: string,
-  records: Stream<K, V> & Keyed<K, unknown>,
-  options: DedupeOptions<K, V>,
-): DedupedStream<K, V>
-export function dedupe<K, V>(name: string, records: Stream<K, V>, options: DedupeOptions<K, V>): DedupedStream<K, V> {
-  const plan = copartitioned(records[PLAN], name)
+/** What a stream without repeats is made of. */
+export type DedupedPlan<K, V> = StreamPlan<K, V> & { readonly node: DedupeNode }
+
+/** The step of a stream that leaves out repeats. */
+export abstract class StreamDedupe<K, V> extends StreamJoins<K, V> {
+  protected abstract deduped(plan: DedupedPlan<K, V>): DedupedStream<K, V>
+
+  /**
+   * Leaves out repeats: of the records that have the same key (and the same `id`) and are less than `within` apart in event
+   * time, the one that comes first passes, at once. The others are dropped, and counted as `duplicates` in the job's status.
+   *
+   * ```ts
+   * const once = stream(payments).dedupe('payments-once', { within: '1h', id: (payment) => payment.number })
+   * job('payments', once.to(cleanPayments), once.late().to(latePayments))
+   * ```
+   */
+  dedupe<Key>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    options: DedupeOptions<Key, V>,
+  ): DedupedStream<Key, V>
+  dedupe(name: string, options: DedupeOptions<K, V>): DedupedStream<K, V> {
+    return this.deduped(dedupedPlan(this[PLAN], name, options))
+  }
+}
+
+function dedupedPlan<K, V>(stream: StreamPlan<K, V>, name: string, options: DedupeOptions<K, V>): DedupedPlan<K, V> {
+  const plan = copartitioned(stream, name)
   const { id } = options
   const withinMs = durationMs(options.within)
   const graceMs = options.grace === undefined ? withinMs : durationMs(options.grace)
@@ -46,29 +60,10 @@ export function dedupe<K, V>(name: string, records: Stream<K, V>, options: Dedup
   const store = storePlan(name, id === undefined ? key : identified(key), int64(), windows, false)
   const flow = { ...PASSES_ALL, readsKey: true, readsValue: id !== undefined && seenBy(id).readsValue }
   const parts = storeStep('dedupe', plan.node, store, flow)
-  return new DedupedStream({ ...plan, node: { ...parts, kind: 'dedupe', key, id, withinMs, graceMs } })
+  return { ...plan, node: { ...parts, kind: 'dedupe', key, id, withinMs, graceMs } }
 }
 
 /** Under another name than that of the key alone: a state with ids is never read as one without. */
 function identified(key: Serde<never>): Serde<never> {
   return planSerde({ ...json<readonly [key: unknown, id: unknown]>(), name: `id(${key.name})` })
-}
-
-/** A stream without repeats. */
-export class DedupedStream<K, V> extends Stream<K, V> {
-  /** Not for jobs: made by `dedupe`. */
-  constructor(plan: StreamPlan<K, V> & { readonly node: DedupeNode }) {
-    super(plan)
-  }
-
-  /**
-   * The records that came too late to see whether they are repeats, as they were. They are not in the stream.
-   *
-   * ```ts
-   * job('payments', once.to(cleanPayments), once.late().to(latePayments))
-   * ```
-   */
-  late(): Stream<K, V> {
-    return new Stream({ ...this[PLAN], node: lateNode(this[PLAN].node, 0) })
-  }
 }
