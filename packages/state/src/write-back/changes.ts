@@ -27,6 +27,11 @@ export class Changes<K, V, E extends WriteBackEntry<K, V> = WriteBackEntry<K, V>
     this.#entries.push(entry)
   }
 
+  /** Whether the changes that are made now may be rolled back. */
+  protected get open(): boolean {
+    return this.#undo.open
+  }
+
   /** Begins a stretch of changes that can be rolled back. */
   mark(): void {
     this.#undo.mark()

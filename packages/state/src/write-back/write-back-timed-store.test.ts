@@ -142,3 +142,35 @@ async function keysIn(directory: string, state: TaskState): Promise<string[]> {
   await level.close()
   return keys.map((key) => key.toString('latin1'))
 }
+
+test('an entry that comes and goes between two commits is not come by again, unless its deletion is taken back', async () => {
+  const state = await open(temporaryDirectory())
+  const [intervals] = storesOf(state)
+  const entry = (end: number) => intervals.find('a', 0, end)
+  intervals.set(entry(10), 1)
+  for (let end = 11; end < 20; end++) {
+    intervals.set(entry(end - 1), undefined)
+    intervals.set(entry(end), 1)
+  }
+  expect(intervals.firstTime(0)).toBe(19)
+  state.mark()
+  intervals.set(entry(19), undefined)
+  intervals.set(entry(5), 2)
+  state.rewind()
+  expect(intervals.firstTime(6)).toBe(19)
+  expect([...intervals.ofKey('a', 0, 100)].map(({ end, value }) => [end, value])).toEqual([[19, 1]])
+  state.mark()
+  intervals.set(entry(19), undefined)
+  state.release()
+  expect(intervals.firstTime(6)).toBeUndefined()
+  const [same, other] = [entry(19), entry(30)]
+  intervals.set(other, 3)
+  intervals.set(same, 4)
+  expect([...intervals.ofKey('a', 0, 100)].map(({ end, value }) => [end, value])).toEqual([
+    [19, 4],
+    [30, 3],
+  ])
+  await commit(state, new MemoryChangelog())
+  expect(entry(19).value).toBe(4)
+  expect(intervals.firstTime(6)).toBe(19)
+})

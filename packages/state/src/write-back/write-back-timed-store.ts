@@ -11,7 +11,7 @@ import { SortedList } from '../indexes/sorted-list.ts'
 import { TimeIndex } from '../indexes/time-index.ts'
 import type { EachEntry, PagePlace } from '../indexes/time-page.ts'
 import { type EntryPlace, TimedOrder } from '../indexes/timed-order.ts'
-import { Changes } from './changes.ts'
+import { EmptiedChanges } from './emptied-changes.ts'
 import { GroupedScan } from './time-scan.ts'
 import { WriteBackEntry } from './write-back-entry.ts'
 import type { WriteBackStore } from './write-back-store.ts'
@@ -35,7 +35,7 @@ class TimedWriteBackEntry<K, V> extends WriteBackEntry<K, V> implements EntryPla
 
 /** A store by key and interval, or by key and instant: decoded values over LevelDB. */
 export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantStore<K, V>, WriteBackStore {
-  readonly changes = new Changes<K, V, TimedWriteBackEntry<K, V>>()
+  readonly changes = new EmptiedChanges<K, V, TimedWriteBackEntry<K, V>>((entry) => this.#forget(entry))
   readonly #database: Database
   readonly #codec: KeyCodec<K>
   readonly #values: ValueCodec<V>
@@ -256,9 +256,19 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
     if (this.#order.compare(entry, this.#expiredUpTo) <= 0)
       this.#expiredUpTo = this.#order.placeAt(this.#order.timeOf(entry))
     if (entry.placed) return
+    this.#inOrder.add(entry)
     this.#times.add(entry.keyId, entry.start, entry.end)
     entry.placed = true
     this.#placed.push(entry)
+  }
+
+  /**
+   * Those who look for entries do not come by this one any more: a session that grows makes and deletes one with each record.
+   * Who finds it by its key and times still gets the same object.
+   */
+  #forget(entry: TimedWriteBackEntry<K, V>): void {
+    this.#removePlace(entry)
+    this.#inOrder.remove(entry)
   }
 
   #removePlace(entry: TimedWriteBackEntry<K, V>): void {
