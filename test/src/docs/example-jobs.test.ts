@@ -6,6 +6,7 @@ import { openTestDriver, type TestDriver } from '@millrace/testing'
 import { afterAll, expect, test } from 'vitest'
 import { filesUnder, repository } from '../structure/source-files.ts'
 import { codeBlocks } from './markdown.ts'
+import { WINDOW_SCENARIOS } from './window-scenarios.ts'
 
 const top = fileURLToPath(repository)
 const HOUR_MS = 3_600_000
@@ -37,6 +38,7 @@ const row = (driver: TestDriver, name: string, key: string) => driver.view(table
 
 /** What each job of the documents does with some records: the name of the job, and the test. */
 const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>> = {
+  ...WINDOW_SCENARIOS,
   async 'late-departures'(driver) {
     const delayed = (delay: number) => ({
       key: 'ATL',
