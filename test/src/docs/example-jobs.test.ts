@@ -114,6 +114,16 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     expect(await row(driver, 'auctions', 'vase')).toEqual({ bids: 3, volume: 21, best })
     expect(await row(driver, 'steps', 'vase')).toEqual({ price: 9, raises: 2 })
   },
+  async people(driver) {
+    await driver.send(
+      plain('people'),
+      { key: '1', value: { name: 'Ann', manager: null } },
+      { key: '2', value: { name: 'Bob', manager: '1' } },
+      { key: '3', value: { name: 'Cem', manager: '4' } },
+    )
+    expect(await row(driver, 'with-manager', '2')).toBe('Bob works for Ann')
+    expect(await row(driver, 'with-manager', '3')).toBeUndefined()
+  },
   async customers(driver) {
     await driver.send(plain('orders'), { key: 'any', value: { customer: 'ann', cents: 1200 } })
     await driver.send(plain('visits'), { key: 'ann', value: { page: '/' } }, { key: 'bob', value: { page: '/' } })

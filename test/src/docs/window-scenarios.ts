@@ -42,7 +42,7 @@ export const WINDOW_SCENARIOS: Readonly<Record<string, (driver: TestDriver) => P
     await driver.runUntilEnd()
     expect((await driver.read(windows('daily-sales'))).map(({ value }) => value)).toEqual([200, 100])
   },
-  async auctions(driver) {
+  async 'highest-bids'(driver) {
     const bid = (cents: number, second: number) => {
       return { key: 'vase', value: { cents }, timestamp: START_MS + second * 1000 }
     }
