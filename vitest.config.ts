@@ -23,8 +23,9 @@ export default defineConfig({
     // A process a file: tests open data directories and kill what they started, and must not meet each other.
     pool: 'forks',
     isolate: true,
-    // Many of them wait, for the disk or for another process: two more at a time than there are cores.
-    maxWorkers: availableParallelism() + 2,
+    // Many of them wait, for the disk or for another process: two more at a time than there are cores. Those of commands start
+    // processes that keep all cores busy.
+    maxWorkers: availableParallelism() + (everything ? 0 : 2),
     // No test waits for time to pass; this only ends one that hangs, on a machine that is busy with other things too.
     testTimeout: 30_000,
     hookTimeout: 30_000,
