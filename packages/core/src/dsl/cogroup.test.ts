@@ -34,7 +34,7 @@ describe('a cogroup', () => {
     const byCents = orders.groupBy((order) => order.cents)
     // @ts-expect-error: the keys are numbers
     expect(table.add('cents', byCents, (total) => total)).toBeDefined()
-    // @ts-expect-error: there is no stream yet
+    // @ts-expect-error: a stream must be added first
     expect(() => job('j', start)).toThrow(/Output 1 is neither/)
   })
 

@@ -38,13 +38,13 @@ const silence = stream(readings).process('silence', {
     expectTypeOf(state.last).toEqualTypeOf<ValueState<Reading>>()
     expectTypeOf(state.recent).toEqualTypeOf<ListState<number>>()
     expectTypeOf(state.byKind).toEqualTypeOf<MapState<string, number>>()
-    // @ts-expect-error: there is no such cell
+    // @ts-expect-error: the step does not have this cell
     state.first.get()
     // @ts-expect-error: the cell keeps readings
     state.last.set({ kind: 'warm' })
     timers.quiet.after('2m')
     expectTypeOf(timers.daily.armed).toEqualTypeOf<TimerTime | undefined>()
-    // @ts-expect-error: there is no such timer
+    // @ts-expect-error: the step does not have this timer
     timers.loud.cancel()
     outputs.counts.emit(1)
     // @ts-expect-error: the output takes numbers
@@ -68,7 +68,7 @@ const silence = stream(readings).process('silence', {
     daily: (_key, context) => {
       // @ts-expect-error: a timer belongs to no record
       context.offset
-      // @ts-expect-error: there is no such timer
+      // @ts-expect-error: the step does not have this timer
       context.timers.loud.cancel()
     },
   },
@@ -83,7 +83,7 @@ describe('types flow', () => {
     expectTypeOf(silence.views.byKind).toEqualTypeOf<Table<readonly [string, string], number>>()
     // @ts-expect-error: lists have no view
     silence.views.recent
-    // @ts-expect-error: there is no such output
+    // @ts-expect-error: the step does not have this output
     silence.outputs.loud
     job('j', silence.to(alarms), silence.views.last)
   })
@@ -123,7 +123,7 @@ describe('types flow', () => {
         outputs.counts.emit(1, 2)
         // @ts-expect-error: the keys are numbers
         emit(key, { since: 2 })
-        // @ts-expect-error: there is no such timer
+        // @ts-expect-error: the step does not have this timer
         timers.loud.cancel()
       },
       timers: {

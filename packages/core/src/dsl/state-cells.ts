@@ -80,7 +80,7 @@ export function mapState<M, V>(key: Serde<M>, value: Serde<V>, options: CellOpti
 
 /** One value of the key that a call is for. Objects that it returns are copies: a change has to be set. */
 export interface ValueState<V> {
-  /** The value; undefined if there is none, or it is gone. */
+  /** The value; undefined if none was set, or it has expired or was deleted. */
   get(): V | undefined
   /** Keeps a value. Throws `CALLBACK_FAILED` for null and undefined: `delete` deletes. */
   set(value: V): void

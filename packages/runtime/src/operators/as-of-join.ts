@@ -7,7 +7,7 @@ import { Finals } from './finals.ts'
 import { freeEntry } from './free-entry.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
 import { KeptRowsOperator } from './kept-rows.ts'
-import { type LateRecords, lateRecords } from './late-records.ts'
+import { isLate, type LateRecords, lateRecords, passLate } from './late-records.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { CompileStep, StepContext } from './step-context.ts'
@@ -35,10 +35,14 @@ export const compileAsOfJoin: CompileStep<AsOfJoinNode> = (node, context) => {
     changesInOrder.next = results(changesInOrder, changesPlan, new KeptRowsOperator(rows))
     const join = new JoinRowOperator(node, rows, context.record, context.streamAfter(node))
     recordsInOrder.next = results(recordsInOrder, recordsPlan, join)
-    const lateAt = (port: number) => lateRecords(context.counts, context.lateAfter(node, port))
+    const waitingIn = (store: Store, { value }: StorePlan, port: number): Waiting => {
+      const late = lateRecords(context.counts, context.lateAfter(node, port))
+      const { label: step, graceMs } = node
+      return { step, graceMs, store, value: anySerde(value), time, record: context.record, late }
+    }
     return [
-      new RecordsOperator(waitingIn(node, recordsPlan, records, time, context.record, lateAt(0))),
-      changesOperator(node, waitingIn(node, changesPlan, changes, time, context.record, lateAt(1))),
+      new RecordsOperator(waitingIn(records, recordsPlan, 0)),
+      changesOperator(node, waitingIn(changes, changesPlan, 1)),
     ]
   }
 }
@@ -60,27 +64,19 @@ function inOrder(
 /** Where one side waits. */
 interface Waiting {
   readonly step: string
+  readonly graceMs: number
   readonly store: Store
   readonly value: Serde<unknown>
-  /** Whether what has this time comes too late; counts it then. */
-  isLate(timestamp: number): boolean
-  readonly late: StreamOperator | undefined
+  readonly time: EventTime
+  readonly record: CurrentRecord
+  readonly late: LateRecords
 }
 
-function waitingIn(
-  { label: step, graceMs }: AsOfJoinNode,
-  { value }: StorePlan,
-  store: Store,
-  time: EventTime,
-  record: CurrentRecord,
-  late: LateRecords,
-): Waiting {
-  const isLate = (timestamp: number) => {
-    const isLate = Math.max(record.watermark, time.watermark) > timestamp + graceMs
-    if (isLate) late.count()
-    return isLate
-  }
-  return { step, store, value: anySerde(value), isLate, late: late.next }
+/** Whether what has this time comes too late; it is passed on as late then. */
+function isTooLate({ record, time, graceMs, late }: Waiting, key: unknown, value: unknown, timestamp: number): boolean {
+  if (!isLate(record, time, timestamp, graceMs)) return false
+  passLate(late, key, value, timestamp)
+  return true
 }
 
 /** Keeps the records until the rows of their time are known. Tombstones end here: they have nothing to join. */
@@ -94,10 +90,10 @@ class RecordsOperator extends StreamOperator {
 
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value === null) return
-    const { step, store, value: serde, isLate, late } = this.#waiting
+    const { step, store, value: serde } = this.#waiting
     requireKey(step, key)
-    if (isLate(timestamp)) late?.process(key, value, timestamp)
-    else store.set(freeEntry(store, key, timestamp), storedValue(step, serde, value, key))
+    if (!isTooLate(this.#waiting, key, value, timestamp))
+      store.set(freeEntry(store, key, timestamp), storedValue(step, serde, value, key))
   }
 }
 
@@ -107,9 +103,9 @@ function changesOperator({ takes }: AsOfJoinNode, waiting: Waiting): StreamOpera
 
 /** Keeps a change of the table until it is complete. Of several with the same time, the last one counts. */
 function keepChange(waiting: Waiting, key: unknown, value: unknown, timestamp: number): void {
-  const { step, store, value: serde, isLate, late } = waiting
-  if (isLate(timestamp)) late?.process(key, value, timestamp)
-  else store.set(store.find(key, timestamp, 0), storedValue(step, serde, value, key))
+  const { step, store, value: serde } = waiting
+  if (!isTooLate(waiting, key, value, timestamp))
+    store.set(store.find(key, timestamp, 0), storedValue(step, serde, value, key))
 }
 
 /** Takes the changes of a table. */

@@ -5,6 +5,7 @@ import type { EventTime } from '../task/event-time.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import { anySerde } from './any-serde.ts'
 import { type UserCallback, userCallback } from './callback.ts'
+import { isLate, type LateRecords, lateRecords, passLate } from './late-records.ts'
 import { callbackFailed, StreamOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import { returned } from './returned.ts'
@@ -18,7 +19,16 @@ export const compileDedupe: CompileStep<DedupeNode> = (node, context) => {
   const passed = context.windowStore(store, time)
   const idOf = node.id && idReader(node.label, userCallback(node.id), anySerde(node.key), anySerde(store.key), record)
   return () => [
-    new DedupeOperator(node, idOf, time, record, counts, passed, context.streamAfter(node), context.lateAfter(node)),
+    new DedupeOperator(
+      node,
+      idOf,
+      time,
+      record,
+      counts,
+      passed,
+      context.streamAfter(node),
+      lateRecords(counts, context.lateAfter(node)),
+    ),
   ]
 }
 
@@ -59,7 +69,7 @@ class DedupeOperator extends StreamOperator {
   /** The event time of each record that has passed. */
   readonly #passed: WindowStore<unknown, unknown>
   readonly #next: StreamOperator
-  readonly #late: StreamOperator | undefined
+  readonly #late: LateRecords
 
   constructor(
     node: DedupeNode,
@@ -69,7 +79,7 @@ class DedupeOperator extends StreamOperator {
     counts: RunningCounts,
     passed: WindowStore<unknown, unknown>,
     next: StreamOperator,
-    late: StreamOperator | undefined,
+    late: LateRecords,
   ) {
     super()
     this.#node = node
@@ -89,9 +99,8 @@ class DedupeOperator extends StreamOperator {
     }
     const { label, withinMs, graceMs } = this.#node
     requireKey(label, key)
-    if (Math.max(this.#record.watermark, this.#time.watermark) > timestamp + graceMs) {
-      this.#counts.late++
-      this.#late?.process(key, value, timestamp)
+    if (isLate(this.#record, this.#time, timestamp, graceMs)) {
+      passLate(this.#late, key, value, timestamp)
       return
     }
     const id = this.#idOf === undefined ? key : this.#idOf(key, value)

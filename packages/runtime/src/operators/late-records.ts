@@ -1,3 +1,5 @@
+import type { CurrentRecord } from '../task/current-record.ts'
+import type { EventTime } from '../task/event-time.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import type { StreamOperator } from './operator.ts'
 
@@ -14,4 +16,19 @@ export function lateRecords(counts: RunningCounts, next: StreamOperator | undefi
     counts.late++
   }
   return { count, next }
+}
+
+/**
+ * Whether something with this time, which the present record causes, comes too late for a step that takes it until the grace is over.
+ * The watermark of the record's source partition decides, which depends on the data alone; the time of the step is ahead of it only
+ * after an idle time-out.
+ */
+export function isLate(record: CurrentRecord, time: EventTime, timestamp: number, graceMs: number): boolean {
+  return Math.max(record.watermark, time.watermark) > timestamp + graceMs
+}
+
+/** Counts a late record, and passes it on as it was. */
+export function passLate(late: LateRecords, key: unknown, value: unknown, timestamp: number): void {
+  late.count()
+  late.next?.process(key, value, timestamp)
 }

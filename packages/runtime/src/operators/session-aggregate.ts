@@ -3,7 +3,7 @@ import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
 import { whenEnded } from './finals.ts'
 import { type Fold, foldRecord, mergeTotals } from './fold.ts'
-import type { LateRecords } from './late-records.ts'
+import { isLate, type LateRecords, passLate } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { Connect, StepContext } from './step-context.ts'
@@ -66,9 +66,8 @@ export class SessionAggregateOperator extends StreamOperator {
     if (value === null) return
     requireKey(this.#fold.step, key)
     const { gapMs, graceMs } = this.#windows
-    if (Math.max(this.#record.watermark, this.#time.watermark) > timestamp + graceMs) {
-      this.#late.count()
-      this.#late.next?.process(key, value, timestamp)
+    if (isLate(this.#record, this.#time, timestamp, graceMs)) {
+      passLate(this.#late, key, value, timestamp)
       return
     }
     const [first, second] = this.#store.ofKey(key, timestamp, timestamp + gapMs)

@@ -12,7 +12,7 @@ import { anySerde } from './any-serde.ts'
 import { Finals } from './finals.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
 import { freeEntry } from './free-entry.ts'
-import { type LateRecords, lateRecords } from './late-records.ts'
+import { isLate, type LateRecords, lateRecords, passLate } from './late-records.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import { shownTo } from './shown-results.ts'
@@ -80,9 +80,8 @@ class SlidingRecordsOperator extends StreamOperator {
   process(key: unknown, value: unknown, timestamp: number): void {
     if (value === null) return
     requireKey(this.#step, key)
-    if (Math.max(this.#record.watermark, this.#time.watermark) > timestamp + this.#windows.graceMs) {
-      this.#late.count()
-      this.#late.next?.process(key, value, timestamp)
+    if (isLate(this.#record, this.#time, timestamp, this.#windows.graceMs)) {
+      passLate(this.#late, key, value, timestamp)
       return
     }
     const kept = storedValue(this.#step, anySerde(this.#plan.value), value, key)

@@ -6,7 +6,7 @@ import { anySerde } from './any-serde.ts'
 import { Finals } from './finals.ts'
 import { freeEntry } from './free-entry.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
-import { type LateRecords, lateRecords } from './late-records.ts'
+import { isLate, type LateRecords, lateRecords, passLate } from './late-records.ts'
 import { StreamOperator, TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { CompileStep, StepContext } from './step-context.ts'
@@ -143,9 +143,8 @@ class StreamJoinOperator extends StreamOperator {
     requireKey(step, key)
     const record = this.#record
     const watermark = Math.max(record.watermark, timestamp)
-    if (Math.max(record.watermark, this.#time.watermark) > timestamp + graceMs) {
-      this.#late.count()
-      this.#late.next?.process(key, value, timestamp)
+    if (isLate(record, this.#time, timestamp, graceMs)) {
+      passLate(this.#late, key, value, timestamp)
       return
     }
     const kept = storedValue(step, serde, value, key)

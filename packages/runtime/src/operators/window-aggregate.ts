@@ -9,7 +9,7 @@ import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
 import { whenClosed } from './finals.ts'
 import { type Fold, foldRecord } from './fold.ts'
-import type { LateRecords } from './late-records.ts'
+import { type LateRecords, passLate } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { Connect, StepContext } from './step-context.ts'
@@ -78,10 +78,7 @@ export class WindowAggregateOperator extends StreamOperator {
       }
       this.#add(key, value, timestamp, start)
     }
-    if (late) {
-      this.#late.count()
-      this.#late.next?.process(key, value, timestamp)
-    }
+    if (late) passLate(this.#late, key, value, timestamp)
   }
 
   #add(key: unknown, value: unknown, timestamp: number, start: number): void {

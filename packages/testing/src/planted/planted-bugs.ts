@@ -346,9 +346,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a record of a join is judged by its task's time",
-    file: `${RUNTIME}/operators/stream-join.ts`,
-    from: 'if (Math.max(record.watermark, this.#time.watermark) > timestamp + graceMs) {',
-    to: 'if (this.#time.watermark > timestamp + graceMs) {',
+    file: `${RUNTIME}/operators/late-records.ts`,
+    from: 'return Math.max(record.watermark, time.watermark) > timestamp + graceMs',
+    to: 'return time.watermark > timestamp + graceMs',
     job: 'joins',
   },
   {
