@@ -4,6 +4,7 @@ import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
+import { judged, type SideRecord, sendInTurns } from './two-sides.ts'
 
 /** The number of random joins. MILLRACE_RANDOM_JOINS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOINS'] ?? trials(60))
@@ -30,42 +31,26 @@ function asOfJob(word: Word, grace: number, moved: boolean): Job {
   return job('shop', joined.to(priced), joined.lateLeft().to(lateOrders), joined.lateRight().to(latePrices))
 }
 
-interface Plain {
-  readonly key: string
-  readonly value: number | null
-  readonly timestamp: number
-  readonly partition: number
-}
-
-/** The records that are in time, by the watermark of their partition, and the others. */
-function judged(records: readonly Plain[], grace: number): { inTime: Plain[]; late: Plain[] } {
-  const watermarks = new Map<number, number>()
-  const inTime: Plain[] = []
-  const late: Plain[] = []
-  for (const record of records) {
-    const watermark = Math.max(watermarks.get(record.partition) ?? 0, record.timestamp)
-    watermarks.set(record.partition, watermark)
-    if (watermark > record.timestamp + grace) late.push(record)
-    else inTime.push(record)
-  }
-  return { inTime, late }
-}
-
 /** Each order in time, with the last price in time that is not later than it. */
-function expectedRows(word: Word, grace: number, orderRecords: readonly Plain[], priceRecords: readonly Plain[]) {
+function expectedRows(
+  word: Word,
+  grace: number,
+  orderRecords: readonly SideRecord[],
+  priceRecords: readonly SideRecord[],
+) {
   const ordersJudged = judged(orderRecords, grace)
   const pricesJudged = judged(priceRecords, grace)
-  const isOrder = ({ value }: Plain) => value !== null
+  const isOrder = ({ value }: SideRecord) => value !== null
   const rows = ordersJudged.inTime.filter(isOrder).flatMap(({ key, value, timestamp }) => {
     const known = pricesJudged.inTime.filter((price) => price.key === key && price.timestamp <= timestamp)
-    const last = known.reduce<Plain | undefined>(
+    const last = known.reduce<SideRecord | undefined>(
       (best, price) => (best === undefined || price.timestamp >= best.timestamp ? price : best),
       undefined,
     )
     const price = last?.value ?? null
     return price === null && word === 'join' ? [] : [`${key}: ${value} ${price} at ${timestamp}`]
   })
-  const text = ({ key, value, timestamp }: Plain) => `${key}: ${value} at ${timestamp}`
+  const text = ({ key, value, timestamp }: SideRecord) => `${key}: ${value} at ${timestamp}`
   return {
     rows: rows.sort(),
     lateOrders: ordersJudged.late.filter(isOrder).map(text).sort(),
@@ -77,11 +62,14 @@ function expectedRows(word: Word, grace: number, orderRecords: readonly Plain[],
  * Records whose times go up and down. The first of each partition begins its time, and the last makes all others complete, and
  * those of its time wait.
  */
-function recordsOf(made: readonly { key: number; value: number | null; step: number }[], partitions: number): Plain[] {
+function recordsOf(
+  made: readonly { key: number; value: number | null; step: number }[],
+  partitions: number,
+): SideRecord[] {
   let time = 1000
   const inEach = (key: string, timestamp: number) =>
-    Array.from({ length: partitions }, (_, partition): Plain => ({ key, value: 1, timestamp, partition }))
-  const records = made.map(({ key, value, step }): Plain => {
+    Array.from({ length: partitions }, (_, partition): SideRecord => ({ key, value: 1, timestamp, partition }))
+  const records = made.map(({ key, value, step }): SideRecord => {
     time = Math.max(0, time + step)
     const bytes = Buffer.from(`k${key}`)
     return { key: `k${key}`, value, timestamp: time, partition: partitionOf(bytes, 0, bytes.length, partitions) }
@@ -121,21 +109,11 @@ test('every interleaving of a stream and a table gives each record the row as of
         orders: recordsOf(made.orderRecords, partitions),
         prices: recordsOf(made.priceRecords, partitions),
       }
-      const sent = { orders: 0, prices: 0 }
-      const send = async (to: typeof orders, side: keyof typeof sides, count: number) => {
-        await driver.send(to, ...sides[side].slice(sent[side], sent[side] + count))
-        sent[side] += count
-      }
-      await send(orders, 'orders', partitions)
-      await send(prices, 'prices', partitions)
-      for (let turn = 0; sent.orders < sides.orders.length || sent.prices < sides.prices.length; turn++) {
-        if (turns.next().value) await send(orders, 'orders', 1)
-        else await send(prices, 'prices', 1)
-        if (!restarts.includes(turn)) continue
-        await driver.stop()
-        driver.loseState()
-        await driver.start()
-      }
+      const both = [
+        { topic: orders, records: sides.orders },
+        { topic: prices, records: sides.prices },
+      ] as const
+      await sendInTurns(driver, both, partitions, turns, restarts)
       const rows = (found: readonly { key: string; value: unknown; timestamp: number }[]) =>
         found.map(({ key, value, timestamp }) => `${key}: ${value} at ${timestamp}`).sort()
       const expected = expectedRows(word, grace, sides.orders, sides.prices)

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
+import { type Judged, judged, type SideRecord, sendInTurns } from './two-sides.ts'
 
 /** The number of random joins. MILLRACE_RANDOM_JOINS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOINS'] ?? trials(9))
@@ -53,43 +54,23 @@ function joinJob(word: Word, { before, after, grace, windowGrace }: Reach, moved
   return job('joins', counts, joined.to(pairs), ...late)
 }
 
-interface Plain {
-  readonly key: string
-  readonly value: number | null
-  readonly timestamp: number
-  readonly partition: number
-}
-
-/** A record with the watermark of its partition at that record. */
-interface Judged extends Plain {
-  readonly watermark: number
-}
-
 interface Pair {
   readonly left: Judged | null
   readonly right: Judged | null
 }
 
-/** The records that are in time, by the watermark of their partition, and the others. */
-function judged(records: readonly Plain[], grace: number): { inTime: Judged[]; late: Judged[] } {
-  const watermarks = new Map<number, number>()
-  const inTime: Judged[] = []
-  const late: Judged[] = []
-  for (const record of records) {
-    const watermark = Math.max(watermarks.get(record.partition) ?? record.timestamp, record.timestamp)
-    watermarks.set(record.partition, watermark)
-    if (record.value === null) continue
-    if (watermark > record.timestamp + grace) late.push({ ...record, watermark })
-    else inTime.push({ ...record, watermark })
-  }
-  return { inTime, late }
+/** The records of a side that are in time, and the others. A tombstone has nothing to join. */
+function valuesJudged(records: readonly SideRecord[], grace: number): ReturnType<typeof judged> {
+  const { inTime, late } = judged(records, grace)
+  const hasValue = ({ value }: SideRecord) => value !== null
+  return { inTime: inTime.filter(hasValue), late: late.filter(hasValue) }
 }
 
 /** What the join is by the textbook: every pair of records that are in time, and those that are in no pair. */
-function expectedPairs(word: Word, reach: Reach, left: readonly Plain[], right: readonly Plain[]) {
+function expectedPairs(word: Word, reach: Reach, left: readonly SideRecord[], right: readonly SideRecord[]) {
   const { before, after, grace } = reach
-  const [l, r] = [judged(left, grace), judged(right, grace)]
-  const matches = (a: Plain, b: Plain) =>
+  const [l, r] = [valuesJudged(left, grace), valuesJudged(right, grace)]
+  const matches = (a: SideRecord, b: SideRecord) =>
     a.key === b.key && b.timestamp >= a.timestamp - before && b.timestamp <= a.timestamp + after
   const found = l.inTime.flatMap((a): Pair[] =>
     r.inTime.filter((b) => matches(a, b)).map((b) => ({ left: a, right: b })),
@@ -134,7 +115,7 @@ function rowOf(pair: Pair): string {
   return `${left?.key ?? right?.key}: ${left?.value ?? null} ${right?.value ?? null} at ${timeOf(pair)}`
 }
 
-function rowsOf(records: readonly Plain[]): string[] {
+function rowsOf(records: readonly SideRecord[]): string[] {
   return records.map(({ key, value, timestamp }) => `${key}: ${value} at ${timestamp}`).sort()
 }
 
@@ -183,12 +164,15 @@ const plan = fc.record({
  * Records whose times go up and down. The first of each partition begins its time, since a partition without records does not
  * hold time back, and the last closes everything.
  */
-function recordsOf(made: readonly { key: number; value: number | null; step: number }[], partitions: number): Plain[] {
+function recordsOf(
+  made: readonly { key: number; value: number | null; step: number }[],
+  partitions: number,
+): SideRecord[] {
   let time = 1000
-  const begin = Array.from({ length: partitions }, (_, partition): Plain => {
+  const begin = Array.from({ length: partitions }, (_, partition): SideRecord => {
     return { key: `begin${partition}`, value: -1, timestamp: 0, partition }
   })
-  const records = made.map(({ key, value, step }): Plain => {
+  const records = made.map(({ key, value, step }): SideRecord => {
     time = Math.max(0, time + step)
     return { key: `k${key}`, value, timestamp: time, partition: key % partitions }
   })
@@ -202,9 +186,9 @@ function recordsOf(made: readonly { key: number; value: number | null; step: num
 class Producer {
   readonly #world: JobWorld
   readonly #partitions: number
-  readonly #sides: { readonly topic: string; readonly records: readonly Plain[]; sent: number }[]
+  readonly #sides: { readonly topic: string; readonly records: readonly SideRecord[]; sent: number }[]
 
-  constructor(world: JobWorld, partitions: number, sides: Readonly<Record<string, readonly Plain[]>>) {
+  constructor(world: JobWorld, partitions: number, sides: Readonly<Record<string, readonly SideRecord[]>>) {
     this.#world = world
     this.#partitions = partitions
     this.#sides = Object.entries(sides).map(([name, records]) => ({ topic: name, records, sent: 0 }))
@@ -283,21 +267,11 @@ test('every interleaving of two streams, committed after each record, gives the 
           idleAfterMs: Number.POSITIVE_INFINITY,
         })
         const sides = { lefts: recordsOf(left, partitions), rights: recordsOf(right, partitions) }
-        const sent = { lefts: 0, rights: 0 }
-        const send = async (to: typeof lefts, side: keyof typeof sides, count: number) => {
-          await driver.send(to, ...sides[side].slice(sent[side], sent[side] + count))
-          sent[side] += count
-        }
-        await send(lefts, 'lefts', partitions)
-        await send(rights, 'rights', partitions)
-        for (let turn = 0; sent.lefts < sides.lefts.length || sent.rights < sides.rights.length; turn++) {
-          if (turns.next().value) await send(lefts, 'lefts', 1)
-          else await send(rights, 'rights', 1)
-          if (!restarts.includes(turn)) continue
-          await driver.stop()
-          driver.loseState()
-          await driver.start()
-        }
+        const both = [
+          { topic: lefts, records: sides.lefts },
+          { topic: rights, records: sides.rights },
+        ] as const
+        await sendInTurns(driver, both, partitions, turns, restarts)
         const expected = expectedPairs(word, reach, sides.lefts, sides.rights)
         const rows = (found: readonly { key: string; value: unknown; timestamp: number }[]) =>
           found.map(({ key, value, timestamp }) => `${key}: ${value} at ${timestamp}`).sort()

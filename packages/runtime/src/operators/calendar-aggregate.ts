@@ -3,7 +3,7 @@ import type { CurrentRecord } from '../task/current-record.ts'
 import type { EventTime } from '../task/event-time.ts'
 import { whenEnded } from './finals.ts'
 import { type Fold, foldRecord } from './fold.ts'
-import { type LateRecords, passLate } from './late-records.ts'
+import { judgingWatermark, type LateRecords, passLate } from './late-records.ts'
 import { StreamOperator, type TableOperator } from './operator.ts'
 import { requireKey } from './require-key.ts'
 import type { Connect, StepContext } from './step-context.ts'
@@ -55,7 +55,7 @@ class CalendarAggregateOperator extends StreamOperator {
     if (value === null) return
     requireKey(this.#fold.step, key)
     const window = this.#calendar.windowAt(timestamp)
-    if (window.end + this.#graceMs <= Math.max(this.#record.watermark, this.#time.watermark)) {
+    if (window.end + this.#graceMs <= judgingWatermark(this.#record, this.#time)) {
       passLate(this.#late, key, value, timestamp)
       return
     }

@@ -74,7 +74,7 @@ export class RightUpdates implements ClockedOperator {
     const { watermark, inputId, offset, outputs } = this.#record
     this.#walk = undefined
     this.#keep({ key, at, watermark, inputId, offset, outputs, reached: 0 })
-    this.#clock.rung = true
+    this.#clock.lookSoon = true
   }
 
   step(): number {

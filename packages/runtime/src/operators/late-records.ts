@@ -19,12 +19,16 @@ export function lateRecords(counts: RunningCounts, next: StreamOperator | undefi
 }
 
 /**
- * Whether something with this time, which the present record causes, comes too late for a step that takes it until the grace is over.
- * The watermark of the record's source partition decides, which depends on the data alone; the time of the step is ahead of it only
- * after an idle time-out.
+ * The watermark by which a step judges what the present record causes: that of the record's source partition, which depends on the
+ * data alone. The time of the step is ahead of it only after an idle time-out.
  */
+export function judgingWatermark(record: CurrentRecord, time: EventTime): number {
+  return Math.max(record.watermark, time.watermark)
+}
+
+/** Whether something with this time, which the present record causes, comes too late for a step that takes it until the grace is over. */
 export function isLate(record: CurrentRecord, time: EventTime, timestamp: number, graceMs: number): boolean {
-  return Math.max(record.watermark, time.watermark) > timestamp + graceMs
+  return judgingWatermark(record, time) > timestamp + graceMs
 }
 
 /** Counts a late record, and passes it on as it was. */

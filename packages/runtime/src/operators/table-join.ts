@@ -22,7 +22,7 @@ export const compileTableJoin: CompileStep<TableJoinNode> = (node, context) => {
       pairs,
       next: context.tableAfter(node),
     }
-    return [new LeftSideOperator(join, anySerde(sides[0].value)), new RightSideOperator(join, anySerde(sides[1].value))]
+    return sides.map(({ value }, port) => new SideOperator(join, port === 0, anySerde(value)))
   }
 }
 
@@ -44,17 +44,19 @@ interface JoinedRows {
 }
 
 /**
- * Takes the changes of the left table. A join keeps what it has got of both sides, and never looks at the tables themselves: if
+ * Takes the changes of one table. A join keeps what it has got of both sides, and never looks at the tables themselves: if
  * both are computed from one table, their changes come one after the other, and each is joined with what the other side passed
  * on last. The old row of a change is the one that the join keeps, which is what it passed on before.
  */
-class LeftSideOperator extends TableOperator {
+class SideOperator extends TableOperator {
   readonly #join: JoinedRows
+  readonly #isLeft: boolean
   readonly #value: Serde<unknown>
 
-  constructor(join: JoinedRows, value: Serde<unknown>) {
+  constructor(join: JoinedRows, isLeft: boolean, value: Serde<unknown>) {
     super()
     this.#join = join
+    this.#isLeft = isLeft
     this.#value = value
   }
 
@@ -62,30 +64,9 @@ class LeftSideOperator extends TableOperator {
     const join = this.#join
     const pair = join.pairs.find(key)
     const before = pair.value as Sides | undefined
-    const left = timedValue(join.step, this.#value, value, timestamp, key)
-    const right = before?.second ?? null
-    keepSides(join, pair, left, right)
-    joinSides(join, key, left, right, timestamp)
-  }
-}
-
-/** Takes the changes of the right table. */
-class RightSideOperator extends TableOperator {
-  readonly #join: JoinedRows
-  readonly #value: Serde<unknown>
-
-  constructor(join: JoinedRows, value: Serde<unknown>) {
-    super()
-    this.#join = join
-    this.#value = value
-  }
-
-  change(key: unknown, value: unknown, _old: unknown, timestamp: number): void {
-    const join = this.#join
-    const pair = join.pairs.find(key)
-    const before = pair.value as Sides | undefined
-    const left = before?.first ?? null
-    const right = timedValue(join.step, this.#value, value, timestamp, key)
+    const own = timedValue(join.step, this.#value, value, timestamp, key)
+    const left = this.#isLeft ? own : (before?.first ?? null)
+    const right = this.#isLeft ? (before?.second ?? null) : own
     keepSides(join, pair, left, right)
     joinSides(join, key, left, right, timestamp)
   }

@@ -14,8 +14,6 @@ export type Followers = (node: PlanNode) => readonly Edge[]
 export function followersIn(subtopology: Subtopology): Followers {
   const followers = new Map<PlanNode, Edge[]>()
   for (const node of subtopology.nodes) {
-    if (node.takes.length !== node.inputs.length)
-      throw new Error(`Step ${node.label} takes nothing at one of its ports`)
     for (const [port, input] of node.inputs.entries()) {
       const takes = node.takes[port]
       if (takes === undefined) throw new Error(`Step ${node.label} does not state what its port ${port} takes`)

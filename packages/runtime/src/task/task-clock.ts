@@ -30,13 +30,13 @@ export class TaskClock {
 
   /** Whether a step has something to do. */
   get due(): boolean {
-    this.#listen()
+    this.#lookIfNeeded()
     return this.#due !== undefined
   }
 
   /** Whether a step has results to emit that the time which is reached has caused. */
   get hasPending(): boolean {
-    this.#listen()
+    this.#lookIfNeeded()
     return this.#hasPending
   }
 
@@ -47,7 +47,7 @@ export class TaskClock {
 
   /** Moves every watermark as far as the inputs, and the results that steps still have to emit, allow. */
   advance(): void {
-    this.#stepClock.rung = false
+    this.#stepClock.lookSoon = false
     for (const time of this.#times) if (time.update()) this.#changed = true
     const { wallMs } = this.#stepClock
     let due: ClockedOperator | undefined
@@ -119,7 +119,7 @@ export class TaskClock {
   }
 
   /** A step that was processing a record has something to do. */
-  #listen(): void {
-    if (this.#stepClock.rung) this.advance()
+  #lookIfNeeded(): void {
+    if (this.#stepClock.lookSoon) this.advance()
   }
 }

@@ -347,7 +347,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a record of a join is judged by its task's time",
     file: `${RUNTIME}/operators/late-records.ts`,
-    from: 'return Math.max(record.watermark, time.watermark) > timestamp + graceMs',
+    from: 'return judgingWatermark(record, time) > timestamp + graceMs',
     to: 'return time.watermark > timestamp + graceMs',
     job: 'joins',
   },

@@ -10,6 +10,7 @@ import type {
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { EventTime } from '../../task/event-time.ts'
 import { anySerde } from '../any-serde.ts'
+import { judgingWatermark } from '../late-records.ts'
 import { callbackFailed, DISCARD, StreamOperator, TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
 import { ignoreRejection } from '../returned.ts'
@@ -148,7 +149,7 @@ class ProcessOperator extends StreamOperator {
     const own = this.#scope === 'task' ? TASK_KEY : key
     requireKey(this.#step, own)
     const call = this.#call
-    call.begin(own, timestamp, Math.max(this.#record.watermark, this.#time.watermark))
+    call.begin(own, timestamp, judgingWatermark(this.#record, this.#time))
     try {
       requireNothing(
         call,

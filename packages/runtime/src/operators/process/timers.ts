@@ -107,7 +107,7 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   set(key: unknown, name: string, clock: 'event' | 'wall', at: number, setAt: number): void {
     const queue = clock === 'event' ? this.#event : this.#wall
     queue.set(this.#store.find([key, name]), at, setAt)
-    if (at <= (clock === 'event' ? this.time.watermark : this.#clock.wallMs)) this.#clock.rung = true
+    if (at <= (clock === 'event' ? this.time.watermark : this.#clock.wallMs)) this.#clock.lookSoon = true
   }
 
   cancel(key: unknown, name: string): void {
