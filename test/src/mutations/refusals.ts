@@ -31,7 +31,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   ],
   'cli/BAD_TIMESTAMP': [`${CLI}/import/bad-rows.test.ts#the log refuses`],
   'cli/BAD_USAGE': [
-    'test/src/cli.test.ts#a query prints the last',
+    'test/src/cli.long.test.ts#a query prints the last',
     `${BAD_INPUT}#a malformed address`,
     `${NODE}/up-tls.long.test.ts#without a key`,
   ],

@@ -1,5 +1,5 @@
 import { isForTests } from './import-rules.ts'
-import type { ParsedModule } from './parse-module.ts'
+import type { ParsedModule, SourceFile } from './parse-module.ts'
 
 /** A file with more lines than this can be split somewhere (STYLE.md). */
 const FILE_LINES_MAX = 400
@@ -47,4 +47,21 @@ function worldProblems({ path, worldReads, imports }: ParsedModule): string[] {
 function mapProblems({ path, plainMaps }: ParsedModule): string[] {
   if (!path.startsWith('packages/') || isForTests(path)) return []
   return plainMaps.map((name) => `${path}: ${name} is a plain object used as a map; use a Map, or dictionary()`)
+}
+
+/** What would change the process for the files of tests that run in it later (vitest.config.ts), and what to do. */
+const LEFT_BEHIND: readonly [RegExp, string][] = [
+  [/\bvi\.(doMock|mock)\(/, 'replaces a module; pass another implementation instead'],
+  [/\bprocess\.chdir\(/, 'changes the working directory; pass the path instead'],
+  [/\bprocess\.env(\.\w+|\[[^\]]+\]) = |\bdelete process\.env/, 'changes the environment; use vi.stubEnv'],
+  [/\bvi\.useFakeTimers\((?!.*\bvi\.useRealTimers\()/s, 'keeps its timers; call vi.useRealTimers at the end'],
+]
+
+/** Violations of the rule that a test leaves nothing behind in its process, one sentence each. */
+export function leftBehindProblems(files: readonly SourceFile[]): string[] {
+  return files
+    .filter(({ path }) => path.endsWith('.test.ts'))
+    .flatMap(({ path, text }) =>
+      LEFT_BEHIND.filter(([pattern]) => pattern.test(text)).map(([, problem]) => `${path} ${problem}`),
+    )
 }

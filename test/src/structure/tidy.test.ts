@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseModule } from './parse-module.ts'
 import { sourceFiles } from './source-files.ts'
-import { tidyProblems } from './tidy-rules.ts'
+import { leftBehindProblems, tidyProblems } from './tidy-rules.ts'
 
 test('files are named after what they hold, have no hidden seam, and reach the system only through Env', () => {
   expect(tidyProblems(sourceFiles().map(parseModule))).toEqual([])
@@ -41,4 +41,15 @@ describe('the check of files', () => {
   test('refuses a file that cannot be read', () => {
     expect(() => problems('packages/core/src/a.ts', 'const = 1')).toThrow('packages/core/src/a.ts')
   })
+})
+
+/** A test file of this text would be refused for all that it has. */
+const LEAVES = "vi.mock('a')\nprocess.chdir('b')\nprocess.env['C'] = 'd'\nvi.useFakeTimers()"
+const LEAVES_NOTHING = "vi.stubEnv('C', 'd')\nvi.useFakeTimers()\nvi.useRealTimers()\nif (process.env['C'] === 'd') e()"
+
+test('tests leave nothing behind for the next file in their process', () => {
+  const others = sourceFiles().filter(({ path }) => path !== 'test/src/structure/tidy.test.ts')
+  expect(leftBehindProblems(others)).toEqual([])
+  expect(leftBehindProblems([{ path: 'a.test.ts', text: LEAVES }])).toHaveLength(4)
+  expect(leftBehindProblems([{ path: 'a.test.ts', text: LEAVES_NOTHING }])).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { artefactProcess, ProjectFolder } from './testing/project-folder.ts'
 
 const JOB = `import { int32, job, stream, string, topic } from '@millrace/core'
@@ -37,8 +37,8 @@ test('an error while an artefact is loaded names the file and the line of the so
     'src/job.ts': `interface Wide {\n  readonly a: number\n}\n\nif (process.env['BROKEN'] !== undefined) throw new Error('not today')\n${JOB.replace("import { word } from 'outside'", "const word = ''")}`,
   })
   const { id = '' } = await project.run({ bundle: 'src/job.ts' })
-  process.env['BROKEN'] = 'yes'
-  const { error } = await project.load(id).finally(() => delete process.env['BROKEN'])
+  vi.stubEnv('BROKEN', 'yes')
+  const { error } = await project.load(id)
   expect(error?.code).toBe('JOB_FILE_BROKEN')
   expect(error?.message).toMatch(/cannot be loaded: Error: not today \(at .*\/src\/job\.ts:5:\d+\)/)
 })

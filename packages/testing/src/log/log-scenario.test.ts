@@ -3,7 +3,7 @@ import { type LogScenarioOptions, runLogScenario } from './log-scenario.ts'
 
 /** To run one seed alone: `MILLRACE_SEED=123 npx vitest run packages/testing/src/log`. */
 const ONLY = process.env['MILLRACE_SEED']
-const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 40)
+const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? (process.env['CI'] === undefined ? 15 : 40))
 
 async function runSeeds(options: LogScenarioOptions): Promise<void> {
   const first = Number(ONLY ?? 1)
