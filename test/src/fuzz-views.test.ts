@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
+import { trials } from './crash/extent.ts'
 import { wrongAnswer } from './fuzz/answers.ts'
 import { fuzzViews } from './fuzz/fuzz-views.ts'
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32))
-const REQUESTS = 240
+const REQUESTS = trials(240)
 
 test('malformed and heavy requests are answered or refused with a code, and the job continues with little memory', {
   timeout: 120_000,

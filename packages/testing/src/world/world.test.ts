@@ -11,8 +11,8 @@ import { findPlanted, runSeeds, simulate } from './world-commands.ts'
  */
 const PLAIN = { job: 'plain', from: 171, count: 12 } as const
 const NODE = { job: 'node', from: 16, count: 8 } as const
-const TIMES = { job: 'times', from: 1, count: 4 } as const
-const JOINS = { job: 'joins', from: 1, count: 3 } as const
+const TIMES = { job: 'times', from: 1, count: 3 } as const
+const JOINS = { job: 'joins', from: 1, count: 2 } as const
 /** For a machine that is also busy with other work. */
 const TIMEOUT_MS = 600_000
 
@@ -21,20 +21,16 @@ describe('the simulated world in short', { timeout: TIMEOUT_MS }, () => {
     expect(await simulate(seeds)).toContain(`${seeds.count} seeds from ${seeds.from}: no violation`)
   })
 
-  test.each(['plain', 'node', 'times', 'joins'] as const)(
-    'holds every invariant if nothing goes wrong: %s',
-    async (job) => {
-      expect(await runSeeds({ job, count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')
+  test('holds every invariant if nothing goes wrong', async () => {
+    expect(await runSeeds({ job: 'plain', count: 2, troubles: [] })).toContain('2 seeds from 1: no violation')
+  })
+
+  test.each(['position of the input before is kept in the store', "a task's time is not in its checkpoint"])(
+    'finds the planted bug: %s',
+    async (name) => {
+      expect(await findPlanted(plantedBug(name))).toMatch(/^seed \d+: /)
     },
   )
-
-  test.each([
-    'position of the input before is kept in the store',
-    'a fence is one record short',
-    "a task's time is not in its checkpoint",
-  ])('finds the planted bug: %s', async (name) => {
-    expect(await findPlanted(plantedBug(name))).toMatch(/^seed \d+: /)
-  })
 })
 
 test('the few seeds of the short test have every trouble and every step of a node', () => {
