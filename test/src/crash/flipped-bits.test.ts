@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { check } from './check.ts'
 import {
   abandonedData,
@@ -29,14 +29,26 @@ const TASK = /^state\/crash\/orders-0\//
 /** Locks are empty, and only few kills leave an unfinished file. */
 const kinds = FILE_KINDS.filter(({ name }) => name !== 'lock' && name !== 'unfinished file')
 
+let abandoned: ScratchDirectory
+let finished: ScratchDirectory
+
+beforeAll(async () => {
+  abandoned = await abandonedData()
+  finished = await finishedData()
+})
+
+afterAll(() => {
+  abandoned[Symbol.dispose]()
+  finished[Symbol.dispose]()
+})
+
 test.for(kinds)(
   'no flipped bit gives a wrong result, it is repaired or refused: $name',
   {
     timeout: TIMEOUT_MS,
   },
   async (kind) => {
-    const data = kind.name === 'journal' || kind.name === 'group' ? await abandonedData() : await finishedData()
-    onTestFinished(() => data[Symbol.dispose]())
+    const data = kind.name === 'journal' || kind.name === 'group' ? abandoned : finished
     const bits = filesToFlip(data, kind).flatMap((file) => bitsOf(join(data.path, file)).map((bit) => ({ file, bit })))
     expect(bits.length).toBeGreaterThan(0)
     const outcomes = new Outcomes(`flipped bits, ${kind.name} (of ${bits.length})`)

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filesUnder, repository } from '../structure/source-files.ts'
 import { codeBlocks, relativeLinks } from './markdown.ts'
 
@@ -35,8 +35,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 for (const { file, code } of examples) writeFileSync(join(folder, file), code)
 
+/** For a process that never ends. */
+const TIMEOUT_MS = 25_000
+
 function node(...args: readonly string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
+  const options = { cwd: folder, encoding: 'utf8', timeout: TIMEOUT_MS } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, options)
   return { status, output: stdout + stderr }
 }
 
@@ -53,8 +57,30 @@ test('the TypeScript examples of all documents compile', () => {
 })
 
 // An example that needs a running job is marked `no-run`: it is only compiled.
-test.each(examples.filter(({ runs }) => runs))('the example at $place runs', ({ file }) => {
-  expect(node('--conditions=millrace-source', file)).toEqual({ status: 0, output: '' })
+describe('an example', () => {
+  const running = examples.filter(({ runs }) => runs)
+  const outputs = new Map<string, string>()
+  let status: number | null
+
+  beforeAll(() => {
+    const program = join(top, 'test/src/docs/run-examples.ts')
+    const files = running.map(({ file }) => join(folder, file))
+    const ended = node('--conditions=millrace-source', program, ...files)
+    status = ended.status
+    for (const line of ended.output.split('\n')) {
+      if (!line.startsWith('{"file":')) continue
+      const { file, output } = JSON.parse(line)
+      outputs.set(file, output)
+    }
+  })
+
+  test.each(running)('at $place runs', ({ file }) => {
+    expect(outputs.get(join(folder, file))).toBe('')
+  })
+
+  test('leaves nothing behind that fails later, or keeps its process', () => {
+    expect(status).toBe(0)
+  })
 })
 
 test.each(documents)('the links of $path lead somewhere', ({ path, text }) => {

@@ -44,7 +44,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/JOB_NOT_RUNNING': [`${CLI}/jobs/announced-jobs.test.ts`],
   'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.long.test.ts'],
-  'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.test.ts`],
+  'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.long.test.ts`],
   'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
   'cli/PROBLEMS_FOUND': ['test/src/doctor.long.test.ts#has another version'],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],

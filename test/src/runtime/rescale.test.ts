@@ -14,11 +14,12 @@ import {
   takeSavepoint,
 } from '@millrace/runtime'
 import { expect, onTestFinished, test } from 'vitest'
+import { trials } from '../crash/extent.ts'
 import { seededRandom } from '../flights/seeded-random.ts'
 import { countingJob, KEYS, numbers, passed } from './counting-job.ts'
 import { JobWorld } from './job-world.ts'
 
-const SEEDS = Number(process.env['MILLRACE_RESCALED_JOBS'] ?? 8)
+const SEEDS = Number(process.env['MILLRACE_RESCALED_JOBS'] ?? trials(8))
 
 async function openWorld(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()

@@ -18,6 +18,9 @@ const WORDS: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /\blets? go\b/i, instead: 'release' },
 ]
 
+/** Most texts have none of the words, which this finds out at once. */
+const ANY_WORD = new RegExp(WORDS.map(({ word }) => word.source).join('|'), 'i')
+
 /** Words that no name has, each with what to name instead. */
 const NAME_WORDS: ReadonlyMap<string, string> = new Map([
   ...['anew', 'nobody', 'everybody', 'whoever', 'whence'].map((word) => [word, 'what it is'] as const),
@@ -45,6 +48,7 @@ export interface FoundWord {
 
 /** The words of the list in a Markdown text; code, and what it quotes, is not its prose. */
 export function wordsIn(markdown: string): FoundWord[] {
+  if (!ANY_WORD.test(markdown)) return []
   const blank = (text: string) => text.replace(/[^\n]/g, ' ')
   const prose = markdown
     .replace(/^```.*?^```$/gms, blank)
@@ -70,7 +74,7 @@ export function wordsInName(name: string): string[] {
 /** The words of the list in the comments of a TypeScript file. */
 export function wordsInComments({ path, text }: SourceFile): FoundWord[] {
   return parseSync(path, text).comments.flatMap(({ value, start }) => {
-    const before = text.slice(0, start).split('\n').length - 1
-    return wordsIn(value).map((found) => ({ ...found, line: before + found.line }))
+    const lineBefore = () => text.slice(0, start).split('\n').length - 1
+    return wordsIn(value).map((found) => ({ ...found, line: lineBefore() + found.line }))
   })
 }

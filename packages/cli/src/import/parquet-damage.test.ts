@@ -9,6 +9,9 @@ import { checkedCompressors } from './parquet-compression.ts'
 
 const FILES = fileURLToPath(new URL('../testing/parquet/', import.meta.url))
 
+/** Every byte is damaged in CI, every fifth elsewhere. */
+const EACH_BYTE = process.env['CI'] === undefined ? 5 : 1
+
 const original = (name: string) => readFileSync(join(FILES, `${name}.parquet`))
 
 async function valuesOf(folder: DataFolder, bytes: Uint8Array): Promise<readonly unknown[] | string> {
@@ -43,15 +46,17 @@ describe('a damaged page', () => {
       using folder = new DataFolder()
       const whole = original(name)
       const values = await valuesOf(folder, whole)
+      let tried = 0
       let refused = 0
-      for (let at = 4; at < footerStart(whole); at++) {
+      for (let at = 4; at < footerStart(whole); at += EACH_BYTE) {
+        tried++
         const bytes = Buffer.from(whole)
         bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8))
         const found = await valuesOf(folder, bytes)
         if (typeof found === 'string') refused++
         else expect(found, `byte ${at}`).toEqual(values)
       }
-      expect(refused).toBeGreaterThan(footerStart(whole) / 2)
+      expect(refused).toBeGreaterThan(tried / 2)
     },
   )
 
@@ -66,9 +71,9 @@ describe('a damaged page', () => {
 })
 
 test.each([
-  ['types', 29],
-  ['checksums', 2],
-  ['compressed-snappy', 2],
+  ['types', 29 * EACH_BYTE],
+  ['checksums', 2 * EACH_BYTE],
+  ['compressed-snappy', 2 * EACH_BYTE],
 ] as const)(
   'a damaged byte of %s is refused with a message for users, not with an error of the engine',
   {
