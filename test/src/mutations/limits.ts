@@ -224,7 +224,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     uses: [['keepAliveTimeout: keepAliveMs', 'keepAliveTimeout: 2 ** 31 - 1']],
     tests: [`${HTTP}/connection-limits.test.ts`],
   },
-  'runtime/KEYS_REMEMBERED_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/operators/key-encoder.test.ts`] },
+  'runtime/KEYS_REMEMBERED_MAX': { becomes: NO_BOUND, tests: [`${RUNTIME}/operators/outputs/key-encoder.test.ts`] },
   'runtime/MOVES_SHOWN': { becomes: NO_BOUND, tests: [`${RUNTIME}/savepoints/rewind-steps.test.ts`] },
   'runtime/OWN_RECORD_BYTES_MAX': { becomes: '1024 ** 2', tests: [`${JOBS}/steps.test.ts`] },
   'runtime/ANSWER_MS_MAX': { becomes: NEVER, tests: [HEAVY_QUERIES] },

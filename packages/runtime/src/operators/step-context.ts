@@ -16,9 +16,9 @@ import type { StepClock } from '../task/step-clock.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
 import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { UnitRunner } from '../task/unit-runner.ts'
-import type { Output } from './append.ts'
-import type { ClockedOperator } from './clocked.ts'
 import type { StreamOperator, TableOperator } from './operator.ts'
+import type { Output } from './outputs/append.ts'
+import type { ClockedOperator } from './time/clocked.ts'
 
 /**
  * Makes a step's operator, in two steps. When it is called, everything that feeds the step has been prepared: it requests

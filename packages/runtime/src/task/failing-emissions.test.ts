@@ -11,7 +11,7 @@ import {
   tumbling,
 } from '@millrace/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Finals } from '../operators/finals.ts'
+import { Finals } from '../operators/time/finals.ts'
 import { JobInLists, STOPPED_CLOCK } from './testing/job-in-lists.ts'
 import { valuesOf } from './testing/listed-partition.ts'
 

@@ -1,6 +1,6 @@
 import { int32, job, stream, string, topic, tumbling } from '@millrace/core'
 import { describe, expect, test } from 'vitest'
-import type { ClockedOperator } from '../operators/clocked.ts'
+import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyHandler } from './error-policy.ts'
 import { CombinedTime } from './event-time.ts'

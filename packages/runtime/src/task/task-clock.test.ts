@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ClockedOperator } from '../operators/clocked.ts'
+import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { CombinedTime, type EventTime, HeldTime, NO_WATERMARK } from './event-time.ts'
 import { TaskClock } from './task-clock.ts'
 

@@ -1,4 +1,4 @@
-import type { ClockedOperator } from '../operators/clocked.ts'
+import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import { StepClock } from './step-clock.ts'
 

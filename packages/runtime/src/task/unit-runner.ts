@@ -1,6 +1,6 @@
 import { type Batch, RecordError } from '@millrace/core'
 import type { TableOperator } from '../operators/operator.ts'
-import { TopicOpening } from '../operators/topic-opening.ts'
+import { TopicOpening } from '../operators/outputs/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
 import type { ErrorPolicyHandler, ResultSource } from './error-policy.ts'
 import type { TaskInput } from './input.ts'

@@ -1,6 +1,6 @@
 import type { Entry, KeyValueStore, SortedStore } from '@millrace/core/internal'
 import { type EventTime, NO_WATERMARK } from '../../task/event-time.ts'
-import type { ClockedOperator } from '../clocked.ts'
+import type { ClockedOperator } from '../time/clocked.ts'
 
 /** Entries that one step deletes: takes about 0.2 ms. */
 const ENTRIES_PER_STEP = 64

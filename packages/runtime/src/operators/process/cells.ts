@@ -8,10 +8,10 @@ import {
   type SortedStore,
   type TimedValue,
 } from '@millrace/core/internal'
+import { TotalCopier } from '../aggregates/total-copier.ts'
 import { anySerde } from '../any-serde.ts'
 import { ignoreRejection } from '../returned.ts'
 import { storedValue } from '../stored-value.ts'
-import { TotalCopier } from '../total-copier.ts'
 import type { ProcessCall } from './call.ts'
 import type { CellExpiry } from './cell-expiry.ts'
 import type { KeyText } from './key-text.ts'
