@@ -60,46 +60,40 @@ export type { Carried } from './plan/carried.ts'
 export type { CellPlan } from './plan/cell-plan.ts'
 export type { FoldPlan } from './plan/fold-plan.ts'
 export type { JoinReach } from './plan/join-reach.ts'
+export type { PlanNode, PlanNodes, StepNode } from './plan/node.ts'
+export type { AggregateNode, CogroupNode, CountWindowNode, DedupeNode, LateNode } from './plan/nodes/aggregate-nodes.ts'
 export type {
-  AggregateNode,
   AsOfJoinNode,
-  BranchNode,
-  ChangesNode,
-  CogroupNode,
-  CountWindowNode,
-  DedupeNode,
-  FilterNode,
-  FlatMapNode,
-  FlatMapValuesNode,
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
+  StreamJoinNode,
+  TableJoinNode,
+  TableLookupNode,
+} from './plan/nodes/join-nodes.ts'
+export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
+export type {
+  BranchNode,
+  FilterNode,
+  FlatMapNode,
+  FlatMapValuesNode,
   KeyByNode,
-  LateNode,
   MapNode,
   MapValuesNode,
   MergeNode,
   PeekNode,
   PipeNode,
-  PlanNode,
-  PlanNodes,
-  ProcessNode,
-  RepartitionNode,
-  SideOutputNode,
-  SinkNode,
-  SourceNode,
-  StateViewNode,
-  StepNode,
-  StreamJoinNode,
+} from './plan/nodes/stateless-nodes.ts'
+export type {
+  ChangesNode,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,
   TableGroupByNode,
-  TableJoinNode,
-  TableLookupNode,
   TableMapValuesNode,
   ToTableNode,
-} from './plan/node.ts'
+} from './plan/nodes/table-nodes.ts'
+export type { RepartitionNode, SinkNode, SourceNode } from './plan/nodes/topic-nodes.ts'
 export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { StorePlan } from './plan/store-plan.ts'

@@ -75,8 +75,11 @@ function problemOf(
   return undefined
 }
 
-/** Here types may refer to each other in circles, since streams and tables are duals: each makes the other. */
-const CYCLIC_TYPES = 'packages/core/src/dsl/'
+/**
+ * Here types may refer to each other in circles: streams and tables are duals, each of which makes the other, and a step of a plan has
+ * steps of any kind for inputs.
+ */
+const CYCLIC_TYPES = ['packages/core/src/dsl/', 'packages/core/src/plan/nodes/']
 
 /** Files that import each other in a circle, if only for types; each circle once, as its path. */
 export function importCycles(modules: readonly ParsedModule[]): string[] {
@@ -92,7 +95,7 @@ export function importCycles(modules: readonly ParsedModule[]): string[] {
     const module = byPath.get(path)
     if (module === undefined || done.has(path)) return
     for (const { specifier, typeOnly } of module.imports) {
-      if (specifier.startsWith('.') && !(typeOnly && path.startsWith(CYCLIC_TYPES)))
+      if (specifier.startsWith('.') && !(typeOnly && CYCLIC_TYPES.some((folder) => path.startsWith(folder))))
         follow(resolved(path, specifier), [...trail, path])
     }
     done.add(path)

@@ -1,6 +1,7 @@
 import { windowMsOf } from '../contracts/store-shape.ts'
 import type { Job } from '../dsl/job.ts'
-import type { PlanNode, SourceNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'

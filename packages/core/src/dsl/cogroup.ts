@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Add, RecordContext } from '../plan/callback.ts'
-import type { CogroupNode, PlanNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { CogroupNode } from '../plan/nodes/aggregate-nodes.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import { copartitioned } from './copartitioned.ts'

@@ -1,4 +1,4 @@
-import type { RepartitionNode } from '../plan/node.ts'
+import type { RepartitionNode } from '../plan/nodes/topic-nodes.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Callback, RecordContext } from '../plan/callback.ts'
-import type { PlanNode, TableGroupByNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { TableGroupByNode } from '../plan/nodes/table-nodes.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep, tableStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'

@@ -1,7 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Joiner } from '../plan/callback.ts'
 import type { JoinReach } from '../plan/join-reach.ts'
-import type { AsOfJoinNode, StreamJoinNode, TableLookupNode } from '../plan/node.ts'
+import type { AsOfJoinNode, StreamJoinNode, TableLookupNode } from '../plan/nodes/join-nodes.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
 import { nullable } from '../serdes/nullable.ts'

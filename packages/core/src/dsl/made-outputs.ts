@@ -1,4 +1,5 @@
-import type { PlanNode, SinkNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { SinkNode } from '../plan/nodes/topic-nodes.ts'
 import { stepsOf } from '../topology/steps.ts'
 
 /** An output that the program has made with `to(…)`. Outputs that read the same are one. */

@@ -1,5 +1,6 @@
 import { keepsKeyBytes } from '../plan/key-bytes.ts'
-import type { PlanNode, SinkNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { SinkNode } from '../plan/nodes/topic-nodes.ts'
 import { READS_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import type { DynamicTopic, TopicPlan } from '../plan/topic-plan.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { IntervalShape, WindowShape } from '../contracts/store-shape.ts'
-import type { PlanNode, SinkNode, SourceNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import { json } from '../serdes/json.ts'
 
 /**

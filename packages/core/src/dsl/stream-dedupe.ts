@@ -1,6 +1,6 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { RecordContext } from '../plan/callback.ts'
-import type { DedupeNode } from '../plan/node.ts'
+import type { DedupeNode } from '../plan/nodes/aggregate-nodes.ts'
 import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
 import { storeStep } from '../plan/step-parts.ts'
 import { json } from '../serdes/json.ts'

@@ -1,6 +1,6 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
-import type { PipeNode } from '../plan/node.ts'
+import type { PipeNode } from '../plan/nodes/stateless-nodes.ts'
 import { PASSES_ALL, type StepFlow, seenBy } from '../plan/step-flow.ts'
 
 /** Passes on the records that callbacks accept or reject. */

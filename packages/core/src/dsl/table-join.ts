@@ -1,7 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { JoinFn } from '../plan/callback.ts'
 import type { JoinSide } from '../plan/join-side.ts'
-import type { TableJoinNode } from '../plan/node.ts'
+import type { TableJoinNode } from '../plan/nodes/join-nodes.ts'
 import { tableStep } from '../plan/step-parts.ts'
 import { pair } from '../serdes/pair.ts'
 import { timed } from '../serdes/timed.ts'

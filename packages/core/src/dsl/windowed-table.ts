@@ -1,5 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { AggregateNode } from '../plan/node.ts'
+import type { AggregateNode } from '../plan/nodes/aggregate-nodes.ts'
 import { lateNode } from '../plan/step-parts.ts'
 import { tableWindow } from './fold.ts'
 import type { StreamPlan, TablePlan } from './plan-value.ts'

@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import { isKeyless } from '../serdes/no-key.ts'
-import type { PlanNode, RepartitionNode, SourceNode } from './node.ts'
+import type { PlanNode } from './node.ts'
+import type { RepartitionNode, SourceNode } from './nodes/topic-nodes.ts'
 
 /** Whether the records that leave a step, when they are written with `key`, may keep the key bytes that they were read with. */
 export function keepsKeyBytes(node: PlanNode, key: Serde<never>): boolean {

@@ -1,7 +1,8 @@
 import { isValidName } from '../names.ts'
 import type { CellPlan } from './cell-plan.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
-import type { PlanNode, ProcessNode } from './node.ts'
+import type { PlanNode } from './node.ts'
+import type { ProcessNode } from './nodes/process-nodes.ts'
 
 /** A list is written as a whole: with more elements than this, each change would write megabytes. */
 const LIST_MAX = 10_000

@@ -1,5 +1,7 @@
 import type { Carried } from './carried.ts'
-import type { LateNode, PlanNode, ProcessNode, SideOutputNode, StateViewNode } from './node.ts'
+import type { PlanNode } from './node.ts'
+import type { LateNode } from './nodes/aggregate-nodes.ts'
+import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import { PASSES_ALL, READS_ALL, type StepFlow } from './step-flow.ts'
 import type { StorePlan } from './store-plan.ts'
 

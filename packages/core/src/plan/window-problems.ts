@@ -1,7 +1,8 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
-import type { CountWindowNode, PlanNode } from './node.ts'
+import type { PlanNode } from './node.ts'
+import type { CountWindowNode } from './nodes/aggregate-nodes.ts'
 import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
 
 /** A record is in `size / advance` windows and changes each of them. More than this is a mistake, such as ms for minutes. */

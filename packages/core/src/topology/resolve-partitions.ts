@@ -1,5 +1,5 @@
 import { RefusedError } from '../errors/millrace-error.ts'
-import type { RepartitionNode, SinkNode } from '../plan/node.ts'
+import type { RepartitionNode, SinkNode } from '../plan/nodes/topic-nodes.ts'
 import { deadLetterTopics } from './steps.ts'
 import type { Subtopology, Topology } from './topology.ts'
 import { throwProblems } from './validate.ts'

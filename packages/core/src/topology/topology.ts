@@ -1,4 +1,5 @@
-import type { RepartitionNode, SinkNode, SourceNode, StepNode } from '../plan/node.ts'
+import type { StepNode } from '../plan/node.ts'
+import type { RepartitionNode, SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 
 /** A job's graph, cut at its repartition topics; what `runtime` compiles tasks from. Pure data, no partition counts. */

@@ -1,4 +1,5 @@
-import type { PlanNode, SourceNode } from '../plan/node.ts'
+import type { PlanNode } from '../plan/node.ts'
+import type { SourceNode } from '../plan/nodes/topic-nodes.ts'
 
 /**
  * The same plan with one source node for each topic: a topic that is named twice is still read once. Steps downstream of a

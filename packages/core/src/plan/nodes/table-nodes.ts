@@ -1,0 +1,51 @@
+import type { Add, Callback } from '../callback.ts'
+import type { StorePlan } from '../store-plan.ts'
+import type { UnaryStep } from './step.ts'
+
+/** The latest value by key; a null value deletes. */
+export interface ToTableNode extends UnaryStep {
+  readonly kind: 'toTable'
+  readonly stores: readonly [StorePlan]
+}
+
+/** A table with the rows that the callback accepts. Stored only if it has a store. */
+export interface TableFilterNode extends UnaryStep {
+  readonly kind: 'tableFilter'
+  readonly fn: Callback
+  readonly keep: boolean
+}
+
+export interface TableMapValuesNode extends UnaryStep {
+  readonly kind: 'tableMapValues'
+  readonly fn: Callback
+}
+
+/** A table's changes as a stream: key and new value, null if the row was deleted. */
+export interface ChangesNode extends UnaryStep {
+  readonly kind: 'changes'
+}
+
+/** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */
+export interface TableGroupByNode extends UnaryStep {
+  readonly kind: 'tableGroupBy'
+  readonly fn: Callback
+  /** Whether the values matter, or only which rows there are: then a change inside one group has no effect. */
+  readonly readsValues: boolean
+}
+
+/** Counts the rows of each group. */
+export interface TableCountNode extends UnaryStep {
+  readonly kind: 'tableCount'
+  readonly stores: readonly [StorePlan]
+}
+
+/** Folds the rows of each group into a total, from which rows are taken out again. */
+export interface TableAggregateNode extends UnaryStep {
+  readonly kind: 'tableAggregate'
+  /** The totals, and the number of rows in each. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  /** The total before the first row; undefined: `add` gets undefined. */
+  readonly init: (() => unknown) | undefined
+  readonly add: Add
+  readonly subtract: Add
+}
