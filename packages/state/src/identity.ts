@@ -1,5 +1,12 @@
 import { RefusedError } from '@millrace/core'
-import { durationText, type StoreDescription, type StoreShape, storeKeyName, windowMsOf } from '@millrace/core/internal'
+import {
+  durationText,
+  readsSerde,
+  type StoreDescription,
+  type StoreShape,
+  storeKeyName,
+  windowMsOf,
+} from '@millrace/core/internal'
 
 /** The version of the layout of keys and values in LevelDB; a state with another version is rebuilt. */
 export const FORMAT_VERSION = 3
@@ -89,7 +96,7 @@ export function checkStore(name: string, found: StoreIdentity, wanted: StoreIden
   }
   const changes = [
     found.key === wanted.key ? [] : `keys by '${found.key}', now '${wanted.key}'`,
-    found.value === wanted.value ? [] : `values by '${found.value}', now '${wanted.value}'`,
+    readsSerde(wanted.value, found.value) ? [] : `values by '${found.value}', now '${wanted.value}'`,
     found.timed === wanted.timed ? [] : `values ${timeText(found)} times, now ${timeText(wanted)}`,
     shapeText(found) === shapeText(wanted) ? [] : `${shapeText(found)}, now ${shapeText(wanted)}`,
   ].flat()

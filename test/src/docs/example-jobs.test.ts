@@ -51,6 +51,10 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
       ['ATL', { flights: 22, minutes: 22 * 16 }],
     ])
   },
+  async bank(driver) {
+    await driver.send(plain('payments'), { key: 'ann', value: 250 }, { key: 'ann', value: 50 })
+    expect(await row(driver, 'accounts', 'ann')).toEqual({ amount: 3, currency: 'EUR' })
+  },
   async 'flight-delays'(driver) {
     const value = { origin: 'ATL', destination: 'LAX', date: START_MS, delay: 20 }
     await driver.send(plain('flights'), { key: 'ATL', value }, { key: 'SFO', value: { ...value, delay: 3 } })

@@ -18,6 +18,7 @@ export const UNPROVEN: ReadonlyMap<string, string> = new Map([
     'connectors/RECORD_BYTES_MAX',
     'connectors/TAIL_BYTES_MAX',
     'connectors/TOMBSTONES_GONE_MS',
+    'core/HEAD_BYTES',
     'core/LENGTH_BYTES',
     'core/TAIL_BYTES',
     'core/UNIT_MS',

@@ -2,6 +2,7 @@ import type { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Serde, SerdeOrder } from '../contracts/serde.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { versionedSerde } from './serde-versions.ts'
 
 /** What your own serde is made of. */
 export interface SerdeOptions<T> {
@@ -60,3 +61,5 @@ export function serde<T>(options: SerdeOptions<T>): Serde<T> {
     fromJson: options.fromJson ?? ((json) => json as T),
   }
 }
+
+serde.versioned = versionedSerde

@@ -12,6 +12,7 @@ import { tableJoinProblems } from '../plan/table-join-problems.ts'
 import type { TopicPlan } from '../plan/topic-plan.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
+import { isVersioned } from '../serdes/serde-versions.ts'
 import { jobVersion, versionedName } from '../versioned-name.ts'
 import { feedbackProblems } from './feedback.ts'
 import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './steps.ts'
@@ -186,8 +187,15 @@ function repartitionProblems({ steps }: Draft): string[] {
 function keyProblems({ steps }: Draft): string[] {
   return steps.flatMap((step) => {
     const keys = step.kind === 'repartition' ? [step.key] : step.stores.map(({ key }) => key)
-    if (!keys.some(isKeyless)) return []
-    return [`Step ${step.label} works by key, but its records have none. Choose a key with groupBy or keyBy first`]
+    if (keys.some(isKeyless)) {
+      return [`Step ${step.label} works by key, but its records have none. Choose a key with groupBy or keyBy first`]
+    }
+    const versioned = keys.find(({ name }) => isVersioned(name))
+    if (versioned === undefined) return []
+    return [
+      `Step ${step.label} has keys of serde ${versioned.name}, which has versions: equal keys would have different bytes. ` +
+        'Give keys a serde without versions',
+    ]
   })
 }
 

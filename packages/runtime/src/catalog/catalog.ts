@@ -4,6 +4,7 @@ import {
   type JobMeaning,
   ownValue,
   type RepartitionMeaning,
+  readsSerde,
   type StoreMeaning,
 } from '@millrace/core/internal'
 import type { Fence } from '../task/output-fence.ts'
@@ -76,15 +77,21 @@ export function isCurrent(catalog: Catalog, changelog: string, { stores, reparti
 }
 
 function sameMeaning(a: StoreMeaning | RepartitionMeaning | undefined, b: typeof a): boolean {
-  return a !== undefined && b !== undefined && differences(a, b).length === 0
+  return a !== undefined && b !== undefined && changedFields(a, b).length === 0
 }
 
-/** What differs, one text for each difference: `grace 0ms, now 5s`. */
+/** What differs so that what is there cannot be used, one text for each difference: `grace 0ms, now 5s`. */
 export function differences<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M): string[] {
+  return changedFields(before, now).flatMap(({ field, was, is }) =>
+    field === 'value' && readsSerde(is, was) ? [] : [`${WORDS[field] ?? field} ${was}, now ${is}`],
+  )
+}
+
+function changedFields<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M) {
   const fields = Object.keys(now) as (keyof M & string)[]
   return fields.flatMap((field) => {
     const [was, is] = [textOf(field, before[field]), textOf(field, now[field])]
-    return was === is ? [] : [`${WORDS[field] ?? field} ${was}, now ${is}`]
+    return was === is ? [] : [{ field, was, is }]
   })
 }
 

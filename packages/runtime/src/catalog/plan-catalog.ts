@@ -67,7 +67,8 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
     const others = input.together.filter((each) => isOther(before, meaning, each))
     const problem = problemOf(input, known, now, { ...change, starts }, computedFrom, others)
     if (problem === undefined && known !== undefined) {
-      stores[name] = { ...known, removedAt: null }
+      // Its values may have a further version.
+      stores[name] = { ...known, meaning: now, removedAt: null }
       continue
     }
     stores[name] = {
