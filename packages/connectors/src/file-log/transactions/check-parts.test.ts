@@ -239,7 +239,9 @@ test('a damaged record of closed writers is refused with its file', async () => 
   const copy = snapshot()
   expect(readdirSync(`${copy}/transactions`)).toContain('.closed-writers.1.json')
   const file = env.files.open(`${copy}/transactions/.closed-writers.1.json`, 'write')
-  file.write(Buffer.from('9'), 0, 1, 20)
+  const byte = Buffer.alloc(1)
+  file.read(byte, 0, 1, 20)
+  file.write(Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, 20)
   file.close()
   await expect((await reopened(copy)).openReader().assign('t', 0, 0)).rejects.toMatchObject({
     code: 'LOG_DAMAGED',
