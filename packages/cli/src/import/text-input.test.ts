@@ -111,7 +111,7 @@ describe('text of a stated encoding', () => {
 })
 
 test('UTF-16 without line breaks is refused before it fills the memory', async () => {
-  const chunk = Buffer.alloc(64 * 1024 * 1024)
+  const chunk = Buffer.alloc(64 * 1024 * 1024, 'a')
   const input = await openText(undefined, Readable.from(Array(9).fill(chunk)), 'utf-16le')
   await expect(input.chunks().next()).rejects.toThrow('A line of stdin is too long')
 })
