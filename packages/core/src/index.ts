@@ -131,6 +131,13 @@ export type {
   TimerTime,
 } from './dsl/process-options.ts'
 export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
+export {
+  type MatchOptions,
+  type Sequence,
+  type SequenceBuilder,
+  type SequenceStepOptions,
+  sequence,
+} from './dsl/sequence.ts'
 export type { SessionStream } from './dsl/session-stream.ts'
 export {
   type CellOptions,
@@ -148,9 +155,10 @@ export {
   type ValueState,
   valueState,
 } from './dsl/state-cells.ts'
-export { type DedupedStream, type JoinedStream, type ProcessedStream, type Stream, stream } from './dsl/stream.ts'
+export { type JoinedStream, type ProcessedStream, type Stream, stream, type TimelyStream } from './dsl/stream.ts'
 export type { DedupeOptions } from './dsl/stream-dedupe.ts'
 export type { RecordSerdes, RepartitionOptions, TopicChoice } from './dsl/stream-options.ts'
+export type { OrderOptions } from './dsl/stream-order.ts'
 export type { Table, TableOptions } from './dsl/table.ts'
 export type { JoinedTableOptions } from './dsl/table-join.ts'
 export { table } from './dsl/table-of.ts'

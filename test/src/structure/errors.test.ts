@@ -26,6 +26,7 @@ const CAUGHT = new Map([
   ['packages/client/src/windowed-view.ts', 'BAD_ANSWER'],
   ['packages/cli/src/artefact/import-artefact.ts', 'JOB_FILE_BROKEN'],
   ['packages/cli/src/version.ts', 'INTERNAL_ERROR'],
+  ['packages/core/src/dsl/sequence-process.ts', 'CALLBACK_FAILED'],
 ])
 
 test('no error without a code reaches a user', () => {

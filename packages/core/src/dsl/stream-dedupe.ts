@@ -10,8 +10,8 @@ import { type Duration, durationMs } from './duration.ts'
 import type { Keyed } from './keyed.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import { storePlan } from './store-plan.ts'
-import type { DedupedStream, Stream } from './stream.ts'
-import { StreamJoins } from './stream-joins.ts'
+import type { Stream, TimelyStream } from './stream.ts'
+import { StreamOrder } from './stream-order.ts'
 
 /** Which records are repeats of each other. */
 export interface DedupeOptions<K, V> {
@@ -23,13 +23,8 @@ export interface DedupeOptions<K, V> {
   readonly grace?: Duration
 }
 
-/** What a stream without repeats is made of. */
-export type DedupedPlan<K, V> = StreamPlan<K, V> & { readonly node: DedupeNode }
-
 /** The step of a stream that leaves out repeats. */
-export abstract class StreamDedupe<K, V> extends StreamJoins<K, V> {
-  protected abstract deduped(plan: DedupedPlan<K, V>): DedupedStream<K, V>
-
+export abstract class StreamDedupe<K, V> extends StreamOrder<K, V> {
   /**
    * Leaves out repeats: of the records that have the same key (and the same `id`) and are less than `within` apart in event
    * time, the one that comes first passes, at once. The others are dropped, and counted as `duplicates` in the job's status.
@@ -43,13 +38,18 @@ export abstract class StreamDedupe<K, V> extends StreamJoins<K, V> {
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
     options: DedupeOptions<Key, V>,
-  ): DedupedStream<Key, V>
-  dedupe(name: string, options: DedupeOptions<K, V>): DedupedStream<K, V> {
-    return this.deduped(dedupedPlan(this[PLAN], name, options))
+  ): TimelyStream<Key, V, V>
+  dedupe(name: string, options: DedupeOptions<K, V>): TimelyStream<K, V, V> {
+    const plan = dedupedPlan(this[PLAN], name, options)
+    return this.timely(plan, { node: plan.node, plan })
   }
 }
 
-function dedupedPlan<K, V>(stream: StreamPlan<K, V>, name: string, options: DedupeOptions<K, V>): DedupedPlan<K, V> {
+function dedupedPlan<K, V>(
+  stream: StreamPlan<K, V>,
+  name: string,
+  options: DedupeOptions<K, V>,
+): StreamPlan<K, V> & { readonly node: DedupeNode } {
   const plan = copartitioned(stream, name)
   const { id } = options
   const withinMs = durationMs(options.within)

@@ -4,14 +4,14 @@ import { type AnyProcessOptions, type ProcessStep, processStep } from './process
 import type { ProcessOptions, SideOutputs } from './process-options.ts'
 import type { StateCells } from './state-cells.ts'
 import type { ProcessedStream, Stream } from './stream.ts'
+import { StreamPipe } from './stream-pipe.ts'
 import type { TaskProcessOptions } from './task-process-options.ts'
 
 /** Of a step that declares no state, or no side outputs. */
 type NoNames = Record<never, never>
 
 /** The step of a stream that users write themselves. */
-export abstract class StreamProcess<K, V> {
-  abstract readonly [PLAN]: StreamPlan<K, V>
+export abstract class StreamProcess<K, V> extends StreamPipe<K, V> {
   /** Makes the stream of what a process step emits. */
   protected abstract processed<R, S, O>(plan: StreamPlan<K, R>, step: ProcessStep): ProcessedStream<K, R, S, O>
 

@@ -1,4 +1,3 @@
-import type { OperatorFunction } from 'rxjs'
 import type { Serde } from '../contracts/serde.ts'
 import type { RecordContext } from '../plan/callback.ts'
 import type { PlanNode } from '../plan/node.ts'
@@ -13,10 +12,11 @@ import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
 import { storePlan } from './store-plan.ts'
-import { type DedupedPlan, StreamDedupe } from './stream-dedupe.ts'
-import { connectAll, looksAt, rekeys, sameSerde } from './stream-flows.ts'
+import { StreamDedupe } from './stream-dedupe.ts'
+import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
+import type { TimelyFrom } from './stream-order.ts'
 import { Table } from './table.ts'
 import type { SinkTopic, Topic } from './topic.ts'
 
@@ -74,7 +74,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
    */
   mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<V2>): Stream<K, V2> {
     const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
-    return this.#withValue({ ...recordStep('mapValues', this.#node, flow), kind: 'mapValues', fn }, value)
+    return this.withValue({ ...recordStep('mapValues', this.#node, flow), kind: 'mapValues', fn }, value)
   }
 
   /**
@@ -128,7 +128,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
    */
   flatMapValues<V2>(fn: (value: V, key: K, context: RecordContext) => Iterable<V2>, value?: Serde<V2>): Stream<K, V2> {
     const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
-    return this.#withValue({ ...recordStep('flatMapValues', this.#node, flow), kind: 'flatMapValues', fn }, value)
+    return this.withValue({ ...recordStep('flatMapValues', this.#node, flow), kind: 'flatMapValues', fn }, value)
   }
 
   /**
@@ -281,42 +281,12 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
     return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
   }
 
-  /**
-   * Runs RxJS operators over the values; the key stays. The operators must be synchronous. What they remember is not state:
-   * it is lost when the job stops, and it stays when a later step fails for the record. Use aggregates for what must last.
-   *
-   * ```ts
-   * stream(prices).pipe(pairwise(), map(([before, now]) => now - before))
-   * ```
-   */
-  pipe<A>(a: OperatorFunction<V, A>): Stream<K, A>
-  pipe<A, B>(a: OperatorFunction<V, A>, b: OperatorFunction<A, B>): Stream<K, B>
-  pipe<A, B, C>(a: OperatorFunction<V, A>, b: OperatorFunction<A, B>, c: OperatorFunction<B, C>): Stream<K, C>
-  pipe<A, B, C, D>(
-    a: OperatorFunction<V, A>,
-    b: OperatorFunction<A, B>,
-    c: OperatorFunction<B, C>,
-    d: OperatorFunction<C, D>,
-  ): Stream<K, D>
-  pipe<A, B, C, D, E>(
-    a: OperatorFunction<V, A>,
-    b: OperatorFunction<A, B>,
-    c: OperatorFunction<B, C>,
-    d: OperatorFunction<C, D>,
-    e: OperatorFunction<D, E>,
-  ): Stream<K, E>
-  pipe(...operators: readonly OperatorFunction<never, unknown>[]): Stream<K, unknown> {
-    const flow = { ...PASSES_ALL, keepsValue: false, readsValue: true }
-    const connect = connectAll(operators)
-    return this.#withValue({ ...recordStep('pipe', this.#node, flow), kind: 'pipe', connect }, undefined)
-  }
-
   protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {
     return new JoinedStream(result, late)
   }
 
-  protected deduped(plan: DedupedPlan<K, V>): DedupedStream<K, V> {
-    return new DedupedStream(plan)
+  protected timely<R>(plan: StreamPlan<K, R>, from: TimelyFrom<K, V>): TimelyStream<K, R, V> {
+    return new TimelyStream(plan, from)
   }
 
   protected processed<R, S, O>(plan: StreamPlan<K, R>, step: ProcessStep): ProcessedStream<K, R, S, O> {
@@ -331,7 +301,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
     return new Stream({ ...this[PLAN], node })
   }
 
-  #withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
+  protected withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
     return new Stream({ ...this[PLAN], node, value })
   }
 }
@@ -358,17 +328,20 @@ export class JoinedStream<K, R, V, W> extends Stream<K, R> {
   }
 }
 
-/** A stream without repeats. */
-export class DedupedStream<K, V> extends Stream<K, V> {
+/** A stream, of values `R`, of what came in time to a step that takes values `V`. */
+export class TimelyStream<K, R, V> extends Stream<K, R> {
+  readonly #from: TimelyFrom<K, V>
+
   /** Not for jobs. */
-  constructor(plan: DedupedPlan<K, V>) {
+  constructor(plan: StreamPlan<K, R>, from: TimelyFrom<K, V>) {
     super(plan)
+    this.#from = from
     Object.freeze(this)
   }
 
-  /** The records that came too late to see whether they are repeats, as they were. They are not in the stream. */
+  /** The records that came too late, as they were. The step has passed over them. */
   late(): Stream<K, V> {
-    return lateOf(this[PLAN].node, 0, this[PLAN])
+    return lateOf(this.#from.node, 0, this.#from.plan)
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   TableJoinNode,
   TableLookupNode,
 } from './nodes/join-nodes.ts'
+import type { InOrderNode } from './nodes/order-nodes.ts'
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import type {
   BranchNode,
@@ -58,6 +59,7 @@ export interface PlanNodes {
   readonly tableLookup: TableLookupNode
   readonly asOfJoin: AsOfJoinNode
   readonly dedupe: DedupeNode
+  readonly inOrder: InOrderNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode

@@ -79,6 +79,8 @@ export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
 function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeaning {
   const window = 'window' in node ? node.window : undefined
   const reach = 'reach' in node ? node.reach : undefined
+  // What waits for its time.
+  const waiting = node.kind === 'asOfJoin' || node.kind === 'inOrder' ? node : undefined
   return {
     step: node.word,
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
@@ -89,9 +91,9 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
-    graceMs: window?.graceMs ?? reach?.graceMs ?? (node.kind === 'asOfJoin' ? node.graceMs : null),
+    graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
     times:
-      window === undefined && reach === undefined && node.kind !== 'asOfJoin'
+      window === undefined && reach === undefined && waiting === undefined
         ? null
         : isTimedByCallback(node)
           ? 'callback'

@@ -6,6 +6,7 @@ import { foldProblems } from '../plan/fold-problems.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
+import { orderProblems } from '../plan/order-problems.ts'
 import { processProblems } from '../plan/process-problems.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
@@ -49,6 +50,7 @@ export function checkJob(
     ...draft.steps.flatMap(foldProblems),
     ...draft.steps.flatMap(cogroupProblems),
     ...draft.steps.flatMap(dedupeProblems),
+    ...draft.steps.flatMap(orderProblems),
     ...draft.steps.flatMap(processProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),

@@ -29,6 +29,7 @@ import { compileTableFilter, compileTableMapValues } from './tables/derived-tabl
 import { compileTableAggregate, compileTableCount } from './tables/table-aggregate.ts'
 import { compileTableGroupBy } from './tables/table-group-by.ts'
 import { compileToTable } from './tables/to-table.ts'
+import { compileInOrder } from './time/in-order.ts'
 
 type Kind = StepNode['kind']
 
@@ -57,6 +58,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableLookup: compileTableLookup,
   asOfJoin: compileAsOfJoin,
   dedupe: compileDedupe,
+  inOrder: compileInOrder,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,

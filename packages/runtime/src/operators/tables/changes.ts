@@ -7,7 +7,7 @@ export const compileChanges: CompileStep<ChangesNode> = (node, context) => () =>
 ]
 
 /** A table's changes as a stream: a deleted row becomes a tombstone. */
-class ChangesOperator extends TableOperator {
+export class ChangesOperator extends TableOperator {
   readonly #next: StreamOperator
 
   constructor(next: StreamOperator) {

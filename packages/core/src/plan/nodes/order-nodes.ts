@@ -1,0 +1,11 @@
+import type { StorePlan } from '../store-plan.ts'
+import type { UnaryStep } from './step.ts'
+
+/** Passes records on in the order of their event times. */
+export interface InOrderNode extends UnaryStep {
+  readonly kind: 'inOrder'
+  /** The records that wait. */
+  readonly stores: readonly [StorePlan]
+  /** How long after its time, by event time, a record is still taken, ms. */
+  readonly graceMs: number
+}
