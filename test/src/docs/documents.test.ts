@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filesUnder, repository } from '../structure/source-files.ts'
 import { examplesOf } from './examples.ts'
-import { relativeLinks } from './markdown.ts'
+import { anchorsOf, relativeLinks } from './markdown.ts'
 
 const top = fileURLToPath(repository)
 const documents = [
@@ -76,7 +76,11 @@ describe('an example', () => {
   })
 })
 
-test.each(documents)('the links of $path lead somewhere', ({ path, text }) => {
-  const missing = relativeLinks(text).filter((link) => !existsSync(join(top, posix.dirname(path), link)))
+test.each(documents)('the links of $path lead to files and headings that are there', ({ path, text }) => {
+  const missing = relativeLinks(text).filter((link) => {
+    const target = link.path === '' ? path : posix.join(posix.dirname(path), link.path)
+    if (!existsSync(join(top, target))) return true
+    return link.anchor !== '' && !anchorsOf(readFileSync(join(top, target), 'utf8')).has(link.anchor)
+  })
   expect(missing).toEqual([])
 })
