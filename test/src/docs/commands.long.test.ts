@@ -5,11 +5,15 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { filesUnder } from '../structure/source-files.ts'
+import { nameOf, pathPages } from './examples.ts'
 import { FreshClone } from './fresh-clone.ts'
 import { codeBlocks } from './markdown.ts'
 
 /** Six commands start one after the other, each the real one: on a busy machine every start takes seconds. */
 const TEST_MS_MAX = 120_000
+
+/** The pages of the path have about thirty commands. */
+const PATH_MS_MAX = 480_000
 
 const COUNTING_JOB = `import { job, json, stream, string, topic } from '@millrace/core'
 export default job('counting', stream(topic('a', { key: string(), value: json() })).groupByKey().count('counts'))
@@ -101,20 +105,45 @@ test('every other command of the documents runs in a clone that has the topics a
   }
   const serving = await outputOf(startLine('npx millrace run job.ts'), /served at http\S+/)
   const [, port = ''] = /served at http\S+:(\d+)/.exec(serving) ?? []
-  const lines = filesUnder(['docs'], '.md')
-    // npm run published tries the commands of the project's guide, with the packages, and the next tests those of the guides about
-    // changes, deploying, development, savepoints and rescaling. Benchmarks take long, and the rest are for tests.
+  const pages = filesUnder(['docs'], '.md')
+  const onPath = new Set(pathPages(pages).map(({ path }) => path))
+  const lines = pages
+    // npm run published tries the commands of the project's guide, with the packages, and the next tests those of the path, and of the
+    // guides about changes, deploying, development, savepoints and rescaling. Benchmarks take long, and the rest are for tests.
     .filter(
       ({ path }) =>
         !/guide\/(project|changing|deploying|developing|savepoints|rescaling)|performance|crash-tests|reliability/.test(
           path,
-        ),
+        ) && !onPath.has(path),
     )
     .flatMap(({ text }) => codeBlocks(text))
     .filter(({ language, marks }) => language === 'sh' && !marks.includes('no-run'))
     .flatMap(({ code }) => code.trim().split('\n'))
   expect(lines.length).toBeGreaterThan(3)
   for (const line of lines) expect(await runLine(line.replaceAll('4711', port)), line).toMatchObject({ code: 0 })
+})
+
+test('the commands of the path print what its pages show, each page on the files and topics of the pages before', {
+  timeout: PATH_MS_MAX,
+}, async () => {
+  let shown = 0
+  for (const { text } of pathPages(filesUnder(['docs'], '.md'))) {
+    let printed = ''
+    for (const block of codeBlocks(text)) {
+      const name = nameOf(block)
+      if (name !== undefined) writeFileSync(join(clone.path, name), block.code)
+      if (block.language === '') {
+        expect(printed).toBe(block.code)
+        shown++
+      }
+      if (block.language !== 'sh') continue
+      // The lines of a command end with END, so a block is one script.
+      const { code, stdout, stderr } = await runLine(`set -e\n${block.code}`)
+      expect(code, `${block.code}: ${stderr}`).toBe(0)
+      printed = stdout
+    }
+  }
+  expect(shown).toBe(9)
 })
 
 test('the commands of the guide about changes print what it shows', { timeout: TEST_MS_MAX }, async () => {

@@ -4,7 +4,8 @@ import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filesUnder, repository } from '../structure/source-files.ts'
-import { codeBlocks, relativeLinks } from './markdown.ts'
+import { examplesOf } from './examples.ts'
+import { anchorsOf, relativeLinks } from './markdown.ts'
 
 const top = fileURLToPath(repository)
 const documents = [
@@ -14,20 +15,12 @@ const documents = [
   })),
   ...filesUnder(['docs', 'packages', 'jobs', 'bench'], '.md'),
 ]
-const examples = documents.flatMap(({ path, text }) => {
-  const blocks = codeBlocks(text).filter(({ language }) => language === 'ts')
-  const files = blocks.map(({ line }) => `${`${path}:${line}`.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.ts`)
-  return blocks.map(({ code, line, marks }, index) => ({
-    place: `${path}:${line}`,
-    file: files[index] ?? '',
-    // A block that begins with the name of a file is that file for the other blocks of its page.
-    code: code.replace(/'\.\/([\w.-]+\.ts)'/g, (text, name) => {
-      const named = blocks.findIndex((other) => other.code.startsWith(`// ${name}\n`))
-      return named < 0 ? text : `'./${files[named]}'`
-    }),
-    runs: !marks.includes('no-run'),
-  }))
-})
+const examples = examplesOf(documents).map(({ path, line, file, code, marks }) => ({
+  place: `${path}:${line}`,
+  file,
+  code,
+  runs: !marks.includes('no-run'),
+}))
 
 // The folder is inside the repository, so that an example imports the packages as a job here does.
 const folder = mkdtempSync(join(top, 'docs/.examples-'))
@@ -83,7 +76,11 @@ describe('an example', () => {
   })
 })
 
-test.each(documents)('the links of $path lead somewhere', ({ path, text }) => {
-  const missing = relativeLinks(text).filter((link) => !existsSync(join(top, posix.dirname(path), link)))
+test.each(documents)('the links of $path lead to files and headings that are there', ({ path, text }) => {
+  const missing = relativeLinks(text).filter((link) => {
+    const target = link.path === '' ? path : posix.join(posix.dirname(path), link.path)
+    if (!existsSync(join(top, target))) return true
+    return link.anchor !== '' && !anchorsOf(readFileSync(join(top, target), 'utf8')).has(link.anchor)
+  })
   expect(missing).toEqual([])
 })

@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isJob, json, string, table, topic, windowed } from '@millrace/core'
 import { openTestDriver, type TestDriver } from '@millrace/testing'
 import { afterAll, expect, test } from 'vitest'
 import { filesUnder, repository } from '../structure/source-files.ts'
-import { codeBlocks } from './markdown.ts'
+import { examplesOf, pathPages } from './examples.ts'
+import { PATH_SCENARIOS } from './path-scenarios.ts'
 import { WINDOW_SCENARIOS } from './window-scenarios.ts'
 
 const top = fileURLToPath(repository)
@@ -15,17 +16,22 @@ const START_MS = Date.UTC(2026, 0, 1, 8)
 const folder = mkdtempSync(join(top, 'docs/.jobs-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const examples = [
+const pages = [
   { path: 'README.md', text: readFileSync(join(top, 'README.md'), 'utf8') },
   ...filesUnder(['docs'], '.md'),
-].flatMap(({ text }) =>
-  codeBlocks(text).flatMap(({ language, code }) => {
-    const job = /^export default job\(\s*'([^']+)'/m.exec(code)?.[1]
-    const version = /^export default .*\.withVersion\((\d+)\)/m.exec(code)?.[1]
-    const name = version === undefined ? job : `${job}.version-${version}`
-    return language === 'ts' && name !== undefined ? [{ name, code }] : []
-  }),
-)
+]
+const path = new Set(pathPages(pages).map((page) => page.path))
+const written = examplesOf(pages)
+for (const { file, code } of written) writeFileSync(join(folder, file), code)
+
+/** The jobs of the documents, each with the name of its scenario: that of the job, or, on the path, of the page that adds to the job. */
+const examples = written.flatMap(({ path: page, file, code }) => {
+  const job = /^export default job\(\s*'([^']+)'/m.exec(code)?.[1]
+  if (job === undefined) return []
+  const version = /^export default .*\.withVersion\((\d+)\)/m.exec(code)?.[1]
+  if (path.has(page)) return [{ name: basename(page), file }]
+  return [{ name: version === undefined ? job : `${job}.version-${version}`, file }]
+})
 
 /** A topic of JSON under text keys. */
 const plain = (name: string) => topic(name, { key: string(), value: json<object | number>() })
@@ -38,6 +44,7 @@ const row = (driver: TestDriver, name: string, key: string) => driver.view(table
 
 /** What each job of the documents does with some records: the name of the job, and the test. */
 const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>> = {
+  ...PATH_SCENARIOS,
   ...WINDOW_SCENARIOS,
   async 'late-departures'(driver) {
     const delayed = (delay: number) => ({
@@ -54,16 +61,6 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
   async bank(driver) {
     await driver.send(plain('payments'), { key: 'ann', value: 250 }, { key: 'ann', value: 50 })
     expect(await row(driver, 'accounts', 'ann')).toEqual({ amount: 3, currency: 'EUR' })
-  },
-  async 'flight-delays'(driver) {
-    const value = { origin: 'ATL', destination: 'LAX', date: START_MS, delay: 20 }
-    await driver.send(plain('flights'), { key: 'ATL', value }, { key: 'SFO', value: { ...value, delay: 3 } })
-    expect((await driver.read(windows('hourly-delays'))).map(({ key, value: total }) => [key, total])).toEqual([
-      [
-        { key: 'LAX', window: { start: START_MS, end: START_MS + HOUR_MS } },
-        { flights: 1, minutes: 20 },
-      ],
-    ])
   },
   async 'flight-delays.version-2'(driver) {
     const delayed = (delay: number) => ({ key: 'ATL', value: { delay } })
@@ -162,13 +159,12 @@ test('every job of the documents has a scenario', () => {
 })
 
 test.each(examples)(
-  'the job $name of the documents does what its page says, on one partition and on three',
-  async ({ name, code }) => {
-    const file = join(folder, `${name}.ts`)
-    writeFileSync(file, code)
-    const module: { readonly default: unknown } = await import(pathToFileURL(file).href)
+  'the job $name of the documents does what its page says, with each number of partitions that its page allows',
+  async ({ name, file }) => {
+    const module: { readonly default: unknown } = await import(pathToFileURL(join(folder, file)).href)
     if (!isJob(module.default)) throw new Error(`${name} is not a job`)
-    for (const partitions of [1, 3]) {
+    // The pages of the path append the orders of a customer to one partition: with more, other orders are late.
+    for (const partitions of name in PATH_SCENARIOS ? [1] : [1, 3]) {
       const driver = await openTestDriver(module.default, { partitions })
       await SCENARIOS[name]?.(driver)
       await driver.close()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { codeBlocks, namedTests, relativeLinks, tableRows } from './markdown.ts'
+import { anchorsOf, codeBlocks, namedTests, relativeLinks, tableRows } from './markdown.ts'
 
 const markdown = [
   '# Title',
@@ -21,9 +21,17 @@ test('code blocks are found with their language, marks and line', () => {
   ])
 })
 
-test('relative links are found; addresses, anchors and code are not', () => {
-  expect(relativeLinks(markdown)).toEqual(['b.md'])
-  expect(relativeLinks('[a](mailto:a@b.c) [b](#b) `[c](c.md)` [d](../d.md)')).toEqual(['../d.md'])
+test('relative links are found with their anchors; addresses and code are not', () => {
+  expect(relativeLinks(markdown)).toEqual([{ path: 'b.md', anchor: 'part' }])
+  expect(relativeLinks('[a](mailto:a@b.c) [b](#b) `[c](c.md)` [`d`](../d.md)')).toEqual([
+    { path: '', anchor: 'b' },
+    { path: '../d.md', anchor: '' },
+  ])
+})
+
+test('the anchors of headings are their words in small letters, without punctuation and links', () => {
+  const text = "# `every`\n## What it emits, and when\n### A [link](b.md)'s end\n```sh\n# a comment\n```\n"
+  expect([...anchorsOf(text)]).toEqual(['every', 'what-it-emits-and-when', 'a-links-end'])
 })
 
 test('the rows of a table are found under their heading, and the tests that a cell names', () => {

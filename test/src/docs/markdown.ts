@@ -18,11 +18,41 @@ export function codeBlocks(markdown: string): CodeBlock[] {
   return blocks
 }
 
-/** The targets of a Markdown file's relative links: paths, without the part after `#`. */
-export function relativeLinks(markdown: string): string[] {
-  const prose = markdown.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '')
-  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
-  return targets.filter((target) => !/^([a-z]+:|#)/.test(target)).map((target) => target.replace(/#.*$/, ''))
+/** What a relative link leads to. */
+export interface RelativeLink {
+  /** Empty if the link stays on its page. */
+  readonly path: string
+  /** What follows `#`; empty if the link leads to the whole page. */
+  readonly anchor: string
+}
+
+export function relativeLinks(markdown: string): RelativeLink[] {
+  const text = prose(markdown).replace(/`[^`\n]*`/g, '')
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [path = '', anchor = ''] = target.split('#')
+      return { path, anchor }
+    })
+}
+
+/** The anchors of a Markdown file's headings, as GitHub makes them of their text. */
+export function anchorsOf(markdown: string): ReadonlySet<string> {
+  const headings = [...prose(markdown).matchAll(/^#+ (.*)$/gm)].map((match) => match[1] ?? '')
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\-_ ]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+function prose(markdown: string): string {
+  return markdown.replace(/^```.*?^```$/gms, '')
 }
 
 /** The rows of the first table under a heading, without its head: the text of each cell. */
