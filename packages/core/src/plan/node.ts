@@ -11,6 +11,7 @@ import type {
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import type {
   BranchNode,
+  ErrorPolicyNode,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
@@ -45,6 +46,7 @@ export interface PlanNodes {
   readonly merge: MergeNode
   readonly branch: BranchNode
   readonly pipe: PipeNode
+  readonly errorPolicy: ErrorPolicyNode
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode
