@@ -107,7 +107,13 @@ export {
   nextWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
-export { type DeadLetter, deadLetterHeaders, type FailedResult, readDeadLetter } from './records/dead-letter.ts'
+export {
+  type DeadLetter,
+  deadLetterHeaders,
+  type FailedInput,
+  type FailedResult,
+  readDeadLetter,
+} from './records/dead-letter.ts'
 export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export type { Change } from './serdes/change.ts'

@@ -70,6 +70,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/PRINTED_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/node/printed-lines.test.ts`] },
   'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.long.test.ts#the first ten`] },
   'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
+  'cli/REASONS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/dead-letters/dead-letters.test.ts#up to a limit`] },
   'cli/REPORT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.long.test.ts#in the middle of its records'] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },

@@ -8,7 +8,7 @@ const RECORD: DeadLetter = {
   cause: 'TypeError: no price',
   job: 'orders.version-2',
   step: 'mapValues',
-  input: { topic: 'orders', partition: 3, offset: 2 ** 40 },
+  input: { topic: 'orders', topicId: 'a1', partition: 3, offset: 2 ** 40 },
 }
 const RESULT: DeadLetter = {
   error: 'RECORD_UNENCODABLE',

@@ -17,9 +17,18 @@ export interface DeadLetter {
   /** The step that failed, as the user wrote it: `mapValues`, `aggregate "delays"`. */
   readonly step?: string
   /** Where the record was read; absent for a result of time. */
-  readonly input?: { readonly topic: string; readonly partition: number; readonly offset: number }
+  readonly input?: FailedInput
   /** The result that time emitted; absent for a record. */
   readonly result?: FailedResult
+}
+
+/** Where a record was read. */
+export interface FailedInput {
+  readonly topic: string
+  /** Which of the topics that may have had this name. */
+  readonly topicId?: string
+  readonly partition: number
+  readonly offset: number
 }
 
 /** A result that time emitted, and for which a step failed. */
@@ -41,6 +50,7 @@ export function deadLetterHeaders({ error, message, cause, job, step, input, res
     ...known('millrace.job', job),
     ...known('millrace.step', step),
     ...known('millrace.topic', input?.topic),
+    ...known('millrace.topic-id', input?.topicId),
     ...known('millrace.partition', input?.partition),
     ...known('millrace.offset', input?.offset),
     ...known('millrace.result-of', result?.of),
@@ -77,7 +87,8 @@ function inputOf(stated: ReadonlyMap<string, string>): DeadLetter['input'] {
   const partition = Number(stated.get('millrace.partition'))
   const offset = Number(stated.get('millrace.offset'))
   if (topic === undefined || !Number.isSafeInteger(partition) || !Number.isSafeInteger(offset)) return undefined
-  return { topic, partition, offset }
+  const topicId = stated.get('millrace.topic-id')
+  return { topic, ...(topicId !== undefined && { topicId }), partition, offset }
 }
 
 function resultOf(stated: ReadonlyMap<string, string>): FailedResult | undefined {

@@ -1,4 +1,12 @@
-import { type Batch, ByteWriter, type ErrorPolicy, type PartitionWriter, RecordError, type Serde } from '@millrace/core'
+import {
+  type Batch,
+  ByteWriter,
+  type ErrorPolicy,
+  type PartitionWriter,
+  RecordError,
+  type Serde,
+  type TopicDescription,
+} from '@millrace/core'
 import { type DeadLetter, deadLetterHeaders, type FailedResult, type Topology } from '@millrace/core/internal'
 import { rawBytes } from './raw-bytes.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -35,16 +43,19 @@ export class ErrorPolicyHandler {
   readonly #job: Pick<Topology, 'job' | 'errors'>
   readonly #counts: RunningCounts
   readonly #deadLetters: ReadonlyMap<string, PartitionWriter>
+  readonly #topics: ReadonlyMap<string, Pick<TopicDescription, 'id'>>
 
-  /** `deadLetters`: for each dead-letter topic of the policies, where this task appends. */
+  /** `deadLetters`: for each dead-letter topic of the policies, where this task appends. `topics`: those that the job reads. */
   constructor(
     job: Pick<Topology, 'job' | 'errors'>,
     counts: RunningCounts,
     deadLetters: ReadonlyMap<string, PartitionWriter>,
+    topics: ReadonlyMap<string, Pick<TopicDescription, 'id'>>,
   ) {
     this.#job = job
     this.#counts = counts
     this.#deadLetters = deadLetters
+    this.#topics = topics
   }
 
   /** The record under the cursor does not decode, or has no key though its topic is read with keys. */
@@ -99,7 +110,9 @@ export class ErrorPolicyHandler {
   #sendToDeadLetters(to: string, error: RecordError, batch: Batch): void {
     const { bytes, keyStart, keyEnd, valueStart, valueEnd, topic, partition, offset } = batch
     const value = valueStart < 0 ? null : { bytes, start: valueStart, end: valueEnd }
-    const letter = deadLetterHeaders({ ...this.#reason(error), input: { topic, partition, offset } })
+    const topicId = this.#topics.get(topic)?.id
+    const input = { topic, ...(topicId !== undefined && { topicId }), partition, offset }
+    const letter = deadLetterHeaders({ ...this.#reason(error), input })
     const headers = [...batch.headers(), ...letter]
     this.#writer(to).append(batch.timestamp, keyStart < 0 ? null : bytes, keyStart, keyEnd, value, rawBytes, headers)
     this.#counts.deadLettered++

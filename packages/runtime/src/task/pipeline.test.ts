@@ -114,7 +114,7 @@ test('a step that goes by the wall clock has its turn amid records, however many
   const units = new UnitRunner(
     unit,
     record,
-    new ErrorPolicyHandler({ job: 'j', errors: run.job.errors }, counts, new Map()),
+    new ErrorPolicyHandler({ job: 'j', errors: run.job.errors }, counts, new Map(), new Map()),
   )
   const clock = new TaskClock([], [operator])
   const inputs = input === undefined ? [] : [input]
