@@ -69,6 +69,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, number>> = {
   UNSUPPORTED: EXIT.refused,
   IMPORT_DIFFERS: EXIT.refused,
   RECORD_EXPIRED: EXIT.refused,
+  RESEND_REFUSED: EXIT.refused,
   PROBLEMS_FOUND: EXIT.problems,
 }
 

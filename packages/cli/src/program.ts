@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { backupCommand } from './backup/backup.ts'
 import { restoreCommand } from './backup/restore.ts'
+import { deadLettersCommand } from './dead-letters/dead-letters.ts'
 import { devCommand } from './dev/dev.ts'
 import { versionCommand } from './dev/version-command.ts'
 import { doctorCommand } from './doctor/doctor.ts'
@@ -57,6 +58,7 @@ ${EXIT_HELP}`,
     .addCommand(resetCommand(io))
     .addCommand(rescaleCommand(io))
     .addCommand(topicsCommand(io))
+    .addCommand(deadLettersCommand(io))
     .addCommand(queryCommand(io))
     .addCommand(watchCommand(io))
     .addCommand(topologyCommand(io))

@@ -58,6 +58,7 @@ export { murmur2, partitionOf } from './partitioner.ts'
 export type { Add, Callback, Joiner, JoinFn, Merge } from './plan/callback.ts'
 export type { Carried } from './plan/carried.ts'
 export type { CellPlan } from './plan/cell-plan.ts'
+export { policyOf, policyText } from './plan/error-policies.ts'
 export type { FoldPlan } from './plan/fold-plan.ts'
 export type { JoinReach } from './plan/join-reach.ts'
 export type { PlanNode, PlanNodes, StepNode } from './plan/node.ts'
@@ -75,6 +76,7 @@ export type { InOrderNode } from './plan/nodes/order-nodes.ts'
 export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
 export type {
   BranchNode,
+  ErrorPolicyNode,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
@@ -106,6 +108,13 @@ export {
   nextWindowStart,
 } from './plan/window-assignment.ts'
 export { maximumPosition, minimumPosition, offsetIn, reflects, unknownPartition } from './position.ts'
+export {
+  type DeadLetter,
+  deadLetterHeaders,
+  type FailedInput,
+  type FailedResult,
+  readDeadLetter,
+} from './records/dead-letter.ts'
 export { openSameTopic } from './records/open-same-topic.ts'
 export { type SharedWriter, topicWriterOver } from './records/topic-writer.ts'
 export type { Change } from './serdes/change.ts'
@@ -132,12 +141,10 @@ export {
   type RepartitionTopic,
   resolvePartitions,
 } from './topology/resolve-partitions.ts'
-export { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './topology/steps.ts'
+export { catalogTopic, changelogTopic, deadLettersOf, repartitionTopic, stepsOf } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {
-  ErrorPolicies,
-  ErrorPolicy,
   InputPlan,
   OutputNode,
   Subtopology,

@@ -67,6 +67,23 @@ const SCENARIOS: Readonly<Record<string, (driver: TestDriver) => Promise<void>>>
     await driver.send(plain('flights'), delayed(20), delayed(35), delayed(5))
     expect(await row(driver, 'delays', 'ATL')).toBe(35)
   },
+  async 'price-orders'(driver) {
+    const order = (key: string, item: string, quantity: number) => ({ key, value: { item, quantity } })
+    await driver.send(
+      plain('orders-to-price'),
+      order('ann', 'tea', 2),
+      order('bob', 'moon', 1),
+      order('ann', 'cake', 1),
+      order('bob', 'tea', 0),
+    )
+    const read = async (name: string) => (await driver.read(plain(name))).map(({ key, value }) => [key, value])
+    expect(await read('priced-orders')).toEqual([
+      ['ann', 900],
+      ['ann', 620],
+    ])
+    expect(await read('orders-without-price')).toEqual([['bob', { item: 'moon', quantity: 1 }]])
+    expect(await row(driver, 'spent', 'ann')).toBe(1520)
+  },
   async website(driver) {
     const visit = { key: 'ann', value: { page: '/' } }
     await driver.send(plain('visits'), visit, visit)

@@ -70,6 +70,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'cli/PRINTED_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${CLI}/node/printed-lines.test.ts`] },
   'cli/PROBLEMS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/artefact/bundle-job.long.test.ts#the first ten`] },
   'cli/PATHS_SHOWN': { becomes: NO_BOUND, tests: [`${DOCTOR}/permissions.test.ts#names some of them`] },
+  'cli/REASONS_SHOWN': { becomes: NO_BOUND, tests: [`${CLI}/dead-letters/dead-letters.test.ts#up to a limit`] },
   'cli/REPORT_MS': { becomes: NEVER, tests: ['test/src/dev/edits.long.test.ts#in the middle of its records'] },
   'cli/SAMPLE_BYTES': { becomes: NO_BOUND, tests: [`${CLI}/import/import.test.ts#after the first megabyte`] },
   'cli/SECONDS_MIN': { becomes: '0', tests: [`${CLI}/event-time/time-unit.test.ts`] },
@@ -187,6 +188,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/LIST_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/process-problems.test.ts`] },
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/OFFSET_MS_MAX': { becomes: '0', tests: [`${CORE}/calendar/calendar.test.ts`] },
+  'core/TEXT_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/records/dead-letter.test.ts#too long`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
   'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },
   'runtime/ARTEFACT_TRANSFER_BYTES_MAX': {

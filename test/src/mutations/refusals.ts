@@ -45,9 +45,13 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'cli/LOG_DAMAGED': ['test/src/log-command.long.test.ts#verify reports|repair reports'],
   'cli/OUTPUT_FAILED': ['test/src/full-output.long.test.ts'],
   'cli/PACKAGE_MISSING': [`${CLI}/artefact/import-artefact.long.test.ts`],
-  'cli/PARTITION_MISSING': [`${BAD_INPUT}#partition to tail`],
+  'cli/PARTITION_MISSING': [
+    `${BAD_INPUT}#partition to tail`,
+    `${CLI}/dead-letters/dead-letters.test.ts#too few partitions`,
+  ],
   'cli/PROBLEMS_FOUND': ['test/src/doctor.long.test.ts#has another version'],
   'cli/RECORD_EXPIRED': [`${BAD_INPUT}#older than`],
+  'cli/RESEND_REFUSED': [`${CLI}/dead-letters/dead-letters.test.ts`],
   'cli/RECORD_TOO_LARGE': [`${CLI}/import/bad-rows.test.ts#the log refuses`],
   'cli/SYSTEM_CALL_FAILED': [
     `${CLI}/report-error.test.ts`,

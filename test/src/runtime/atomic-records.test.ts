@@ -14,6 +14,7 @@ import {
   tumbling,
   windowed,
 } from '@millrace/core'
+import { readDeadLetter } from '@millrace/core/internal'
 import fc from 'fast-check'
 import { mergeMap, scan } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -248,7 +249,15 @@ describe('a unit', () => {
     }
     const [letter] = await lettersIn('dead')
     expect(letter).toMatchObject({ key: { key: 'k1', window: { start: 0, end: 3000 } }, value: 2, timestamp: 2999 })
-    expect(letter?.headers).toEqual(['CALLBACK_FAILED', expect.stringContaining('-2 is bad'), 'reduce "sums"'])
+    expect(letter?.letter).toEqual({
+      error: 'CALLBACK_FAILED',
+      message: 'The callback of mapValues threw: -2 is bad',
+      cause: 'Error: -2 is bad',
+      job: 'results-buried',
+      step: 'mapValues',
+      result: { of: 'reduce "sums"', key: '"k1"', window: '{"start":0,"end":3000}' },
+      headers: [],
+    })
   })
 
   test('that waits for a topic which it chose has each of its effects once', async () => {
@@ -335,7 +344,7 @@ async function lettersIn(name: string) {
         key: key.decode(batch.bytes, batch.keyStart, batch.keyEnd),
         value: numbers.value.decode(batch.bytes, batch.valueStart, batch.valueEnd),
         timestamp: batch.timestamp,
-        headers: batch.headers().map(([, value]) => String(Buffer.from(value ?? []))),
+        letter: readDeadLetter(batch.headers()),
       })
     }
   }

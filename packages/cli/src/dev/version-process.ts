@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { formatPosition, type Job, type Log } from '@millrace/core'
-import { deadLetterTopics, type Topology, toTopology, unusedOutputs, versionedName } from '@millrace/core/internal'
+import { deadLettersOf, type Topology, toTopology, unusedOutputs, versionedName } from '@millrace/core/internal'
 import { nodeEnv } from '@millrace/core/node'
 import type { ServedJob } from '@millrace/runtime'
 import { openLog } from '../data-option.ts'
@@ -73,7 +73,7 @@ function ownStores({ subtopologies }: Topology, names: readonly string[]): strin
 }
 
 function topicsOf(topology: Topology): OutputTopic[] {
-  return outputTopics(topology, deadLetterTopics(topology.errors))
+  return outputTopics(topology, deadLettersOf(topology))
 }
 
 async function start(

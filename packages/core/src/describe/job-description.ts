@@ -1,11 +1,12 @@
 import { windowMsOf } from '../contracts/store-shape.ts'
 import type { Job } from '../dsl/job.ts'
+import type { ErrorPolicies } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
-import type { ErrorPolicies, Subtopology, Topology } from '../topology/topology.ts'
+import type { Subtopology, Topology } from '../topology/topology.ts'
 import { calendarText } from './calendar-text.ts'
 
 /** A job as plain data: what the terminal, the browser and other programs show about it. */

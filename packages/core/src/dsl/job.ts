@@ -1,5 +1,5 @@
+import type { ErrorPolicies, ErrorPolicy } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
-import type { ErrorPolicies, ErrorPolicy } from '../topology/topology.ts'
 import { checkJob } from '../topology/validate.ts'
 import { noteUse } from './made-outputs.ts'
 import type { Output } from './output.ts'
@@ -24,7 +24,8 @@ export interface Job {
   /** What to do with records that cannot be processed; see `onError`. */
   readonly errors: ErrorPolicies
   /**
-   * The same job with other error policies. A policy that is left out stays as it is. Default for each: `fail`.
+   * The same job with other error policies. A policy that is left out stays as it is. Default for each: `fail`. Steps behind
+   * `onError` of a stream have the policy that is stated there.
    *
    * ```ts
    * job('flight-delays', delays).onError({ undecodable: deadLetter('flights-undecodable'), callback: 'skip' })

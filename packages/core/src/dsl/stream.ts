@@ -12,7 +12,7 @@ import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
 import { storePlan } from './store-plan.ts'
-import { StreamDedupe } from './stream-dedupe.ts'
+import { StreamErrors } from './stream-errors.ts'
 import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
@@ -38,7 +38,7 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
  * number of records leave deletions out, all other steps pass them on. If a topic has no keys, its records have `null` for a
  * key; steps that work by key do not compile for them.
  */
-export class Stream<K, V> extends StreamDedupe<K, V> {
+export class Stream<K, V> extends StreamErrors<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
 
   /** Not for jobs: start with `stream(topic)`. */
@@ -87,7 +87,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
   filter<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, W>
   filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
   filter(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
-    return this.#after({ ...recordStep('filter', this.#node, looksAt(fn)), kind: 'filter', fn, keep: true })
+    return this.after({ ...recordStep('filter', this.#node, looksAt(fn)), kind: 'filter', fn, keep: true })
   }
 
   /**
@@ -100,7 +100,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
   filterNot<W extends V>(fn: (value: V, key: K, context: RecordContext) => value is W): Stream<K, Exclude<V, W>>
   filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V>
   filterNot(fn: (value: V, key: K, context: RecordContext) => boolean): Stream<K, V> {
-    return this.#after({ ...recordStep('filterNot', this.#node, looksAt(fn)), kind: 'filter', fn, keep: false })
+    return this.after({ ...recordStep('filterNot', this.#node, looksAt(fn)), kind: 'filter', fn, keep: false })
   }
 
   /**
@@ -207,7 +207,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
       if (fn !== undefined) before.push(fn)
       const parts = recordStep('split', this.#node, looksAt(...before), name)
       const node = { ...parts, kind: 'branch', before: earlier, fn } as const
-      return [name, this.#after(node)]
+      return [name, this.after(node)]
     })
     return Object.freeze(Object.fromEntries(streams))
   }
@@ -221,7 +221,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
    * ```
    */
   peek(fn: (value: V, key: K, context: RecordContext) => void): Stream<K, V> {
-    return this.#after({ ...recordStep('peek', this.#node, looksAt(fn)), kind: 'peek', fn })
+    return this.after({ ...recordStep('peek', this.#node, looksAt(fn)), kind: 'peek', fn })
   }
 
   /**
@@ -297,7 +297,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
     return this[PLAN].node
   }
 
-  #after(node: PlanNode): Stream<K, V> {
+  protected after(node: PlanNode): Stream<K, V> {
     return new Stream({ ...this[PLAN], node })
   }
 

@@ -83,6 +83,7 @@ export const ERROR_CODES = {
   BAD_USAGE: 'refused',
   IMPORT_DIFFERS: 'refused',
   RECORD_EXPIRED: 'refused',
+  RESEND_REFUSED: 'refused',
   JOB_FILE_BROKEN: 'refused',
   JOB_NOT_RUNNING: 'refused',
   JOB_BUNDLE_FAILED: 'refused',

@@ -12,6 +12,7 @@ import type { InOrderNode } from './nodes/order-nodes.ts'
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import type {
   BranchNode,
+  ErrorPolicyNode,
   FilterNode,
   FlatMapNode,
   FlatMapValuesNode,
@@ -46,6 +47,7 @@ export interface PlanNodes {
   readonly merge: MergeNode
   readonly branch: BranchNode
   readonly pipe: PipeNode
+  readonly errorPolicy: ErrorPolicyNode
   readonly repartition: RepartitionNode
   readonly sink: SinkNode
   readonly aggregate: AggregateNode

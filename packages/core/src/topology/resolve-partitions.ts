@@ -1,6 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { RepartitionNode, SinkNode } from '../plan/nodes/topic-nodes.ts'
-import { deadLetterTopics } from './steps.ts'
+import { deadLettersOf } from './steps.ts'
 import type { Subtopology, Topology } from './topology.ts'
 import { throwProblems } from './validate.ts'
 
@@ -91,13 +91,13 @@ function throwMissing(
 }
 
 /** Every topic of the user that the job names, each once. */
-export function namedTopics({ subtopologies, errors }: Topology): readonly string[] {
+export function namedTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>()
-  for (const { inputs, nodes } of subtopologies) {
+  for (const { inputs, nodes } of topology.subtopologies) {
     for (const { topic, node } of inputs) if (node.kind === 'source') topics.add(topic)
     for (const node of nodes) if (node.kind === 'sink') for (const topic of sinkTopics(node)) topics.add(topic)
   }
-  for (const topic of deadLetterTopics(errors)) topics.add(topic)
+  for (const topic of deadLettersOf(topology)) topics.add(topic)
   return [...topics]
 }
 

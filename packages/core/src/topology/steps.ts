@@ -1,5 +1,6 @@
+import type { ErrorPolicies, ErrorPolicy } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
-import type { ErrorPolicies, ErrorPolicy } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 /** Every step that the outputs are computed from, each once, after all that feed it; always in the same order. */
 export function stepsOf(outputs: readonly PlanNode[]): readonly PlanNode[] {
@@ -28,10 +29,17 @@ export function changelogTopic(job: string): string {
   return `${job}.changelog`
 }
 
-/** The topics that error policies append to, each once. */
-export function deadLetterTopics(errors: ErrorPolicies): readonly string[] {
-  const topics = Object.values(errors).flatMap((policy: ErrorPolicy) =>
-    typeof policy === 'object' ? [policy.deadLetter] : [],
+/** The topics that error policies append to, each once: those of a job, and those of its steps. */
+export function deadLetterTopics(errors: ErrorPolicies, steps: readonly PlanNode[]): readonly string[] {
+  const ofSteps = steps.flatMap((step) => (step.kind === 'errorPolicy' ? [step.policy] : []))
+  const policies: readonly ErrorPolicy[] = [...Object.values(errors), ...ofSteps]
+  return [...new Set(policies.flatMap((policy) => (typeof policy === 'object' ? [policy.deadLetter] : [])))]
+}
+
+/** The topics that the error policies of a topology append to, each once. */
+export function deadLettersOf({ errors, subtopologies }: Topology): readonly string[] {
+  return deadLetterTopics(
+    errors,
+    subtopologies.flatMap(({ nodes }) => nodes),
   )
-  return [...new Set(topics)]
 }

@@ -1,3 +1,4 @@
+import type { ErrorPolicies } from '../plan/error-policies.ts'
 import type { StepNode } from '../plan/node.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
@@ -40,16 +41,3 @@ export interface ViewPlan {
 
 /** The outputs that append to topics. */
 export type OutputNode = SinkNode | RepartitionNode
-
-/** What to do with a record that cannot be processed; each is counted. */
-export interface ErrorPolicies {
-  /** A record whose key or value does not decode. */
-  readonly undecodable: ErrorPolicy
-  /** A record without a key, in a topic that is read with keys. */
-  readonly keyless: ErrorPolicy
-  /** A record for which a callback throws, or returns what the step cannot use. */
-  readonly callback: ErrorPolicy
-}
-
-/** `fail` stops the job at the record; `skip` leaves it out; a dead letter also appends it, as it was, to a topic. */
-export type ErrorPolicy = 'fail' | 'skip' | { readonly deadLetter: string }

@@ -2,6 +2,7 @@ import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
 import { cogroupProblems } from '../plan/cogroup-problems.ts'
 import { dedupeProblems } from '../plan/dedupe-problems.ts'
+import type { ErrorPolicies } from '../plan/error-policies.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode } from '../plan/node.ts'
@@ -17,7 +18,6 @@ import { isVersioned } from '../serdes/serde-versions.ts'
 import { jobVersion, versionedName } from '../versioned-name.ts'
 import { feedbackProblems } from './feedback.ts'
 import { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './steps.ts'
-import type { ErrorPolicies } from './topology.ts'
 
 /** What a job is made of, as validation sees it. */
 interface Draft {
@@ -91,7 +91,7 @@ function nameProblems({ name, steps, errors }: Draft): string[] {
     // A bad job name makes bad topic names: one problem.
     isValidName(name) ? { what: "job's changelog", name: changelogTopic(name) } : { what: 'job', name },
     ...steps.flatMap((step) => stepNames(name, step)),
-    ...deadLetterTopics(errors).map((topic) => ({ what: 'dead-letter topic', name: topic })),
+    ...deadLetterTopics(errors, steps).map((topic) => ({ what: 'dead-letter topic', name: topic })),
   ]
   const problems = names.flatMap((each) =>
     isValidName(each.name)
@@ -214,7 +214,7 @@ function cycleProblems({ name, steps, errors }: Draft): string[] {
     ...steps.flatMap((step) =>
       step.kind === 'sink' && !('choose' in step.topic) ? check(`Step ${step.label}`, step.topic.name) : [],
     ),
-    ...deadLetterTopics(errors).flatMap((topic) => check('The policy onError', topic)),
+    ...deadLetterTopics(errors, steps).flatMap((topic) => check('The policy onError', topic)),
   ]
 }
 

@@ -14,6 +14,7 @@ import { compileRepartition } from './outputs/repartition.ts'
 import { compileSink } from './outputs/sink.ts'
 import { compileProcess, compileSideOutput, compileStateView } from './process/process.ts'
 import { compileBranch } from './stateless/branch.ts'
+import { compileErrorPolicy } from './stateless/error-policy.ts'
 import { compileFilter } from './stateless/filter.ts'
 import { compileFlatMap } from './stateless/flat-map.ts'
 import { compileFlatMapValues } from './stateless/flat-map-values.ts'
@@ -45,6 +46,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   merge: compileMerge,
   branch: compileBranch,
   pipe: compilePipe,
+  errorPolicy: compileErrorPolicy,
   repartition: compileRepartition,
   sink: compileSink,
   aggregate: compileAggregate,

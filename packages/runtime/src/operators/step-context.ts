@@ -10,6 +10,7 @@ import type {
   WindowStore,
 } from '@millrace/core/internal'
 import type { CurrentRecord } from '../task/current-record.ts'
+import type { ResultSource } from '../task/error-policy.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
 import type { IdentityHeader } from '../task/record-identity.ts'
 import type { StepClock } from '../task/step-clock.ts'
@@ -57,6 +58,9 @@ export interface StepContext {
   intervalStore(store: StorePlan, time: EventTime): IntervalStore<unknown, unknown>
   /** As `windowStore`, of instants. */
   instantStore(store: StorePlan, time: EventTime): InstantStore<unknown, unknown>
+
+  /** Results that time emits: of which step, under which error policy, and how they are written in dead letters. */
+  resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource
 
   /** The topic that a repartition step sends to. */
   repartitionTopic(node: RepartitionNode): string

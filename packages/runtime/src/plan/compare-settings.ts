@@ -1,10 +1,9 @@
-import type { InputDescription, JobDescription, SerdeChange, SettingChange } from '@millrace/core'
+import type { ErrorPolicies, InputDescription, JobDescription, SerdeChange, SettingChange } from '@millrace/core'
 import {
   durationText,
-  type ErrorPolicies,
-  type ErrorPolicy,
   type JobMeaning,
   ownValue,
+  policyText,
   type RepartitionMeaning,
   type StoreMeaning,
 } from '@millrace/core/internal'
@@ -78,10 +77,6 @@ function settingChange(setting: string, before: string, now: string): readonly S
 function sourcesOf(job: JobDescription | undefined): readonly InputDescription[] {
   const inputs = job?.subtopologies.flatMap((subtopology) => subtopology.inputs) ?? []
   return inputs.filter(({ internal }) => !internal)
-}
-
-function policyText(policy: ErrorPolicy): string {
-  return typeof policy === 'string' ? policy : `dead letter to ${policy.deadLetter}`
 }
 
 function timesText({ times }: InputDescription): string {

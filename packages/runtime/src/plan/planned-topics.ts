@@ -1,6 +1,6 @@
 import type { PlannedTopic, TopicChange, TopicRole } from '@millrace/core'
 import { RefusedError, type TopicDescription } from '@millrace/core'
-import { catalogTopic, deadLetterTopics, type JobMeaning, type Topology } from '@millrace/core/internal'
+import { catalogTopic, deadLettersOf, type JobMeaning, type Topology } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import { type OwnTopic, requireFit } from '../container/own-topics.ts'
 import type { NeededTopics } from '../container/topics.ts'
@@ -45,9 +45,10 @@ export function plannedTopics(found: TopicsFound): readonly PlannedTopic[] {
 }
 
 /** The user's topics; a topic that is both read and written is listed as a source. */
-function userTopics({ subtopologies, errors }: Topology): Map<string, TopicRole> {
+function userTopics(topology: Topology): Map<string, TopicRole> {
   const roles = new Map<string, TopicRole>()
-  for (const topic of deadLetterTopics(errors)) roles.set(topic, 'dead-letter')
+  const { subtopologies } = topology
+  for (const topic of deadLettersOf(topology)) roles.set(topic, 'dead-letter')
   const sinks = subtopologies.flatMap(({ nodes }) => nodes.filter((node) => node.kind === 'sink'))
   for (const { topic } of sinks) if (!('choose' in topic)) roles.set(topic.name, 'sink')
   const inputs = subtopologies.flatMap((subtopology) => subtopology.inputs)

@@ -42,7 +42,11 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
   const { topology, subtopology, partition, state, counts, idleAfterMs, sources, fence, fences } = wiring
   const record = new CurrentRecord()
   const unit = new UnitOfWork({ state, record, counts }, needsUndo(topology, subtopology))
-  const units = new UnitRunner(unit, record, new ErrorPolicyHandler(topology.errors, counts, wiring.deadLetters))
+  const units = new UnitRunner(
+    unit,
+    record,
+    new ErrorPolicyHandler(topology, counts, wiring.deadLetters, wiring.topics),
+  )
   const inputs = new Map(
     subtopology.inputs.map((input) => [
       input.node,
@@ -71,6 +75,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
   const times = new TaskTimes(inputs, wakingMs(idleAfterMs))
   const { roots, clocked, markers } = compilePlan({
     ...wiring,
+    ofJob: topology.errors.callback,
     record,
     times,
     unit,

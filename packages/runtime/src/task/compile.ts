@@ -1,19 +1,22 @@
-import type { PartitionWriter, Serde } from '@millrace/core'
-import type {
-  Carried,
-  InstantStore,
-  IntervalStore,
-  KeyValueStore,
-  PlanNode,
-  RepartitionNode,
-  SortedStore,
-  StepNode,
-  StorePlan,
-  Subtopology,
-  WindowStore,
+import type { ErrorPolicy, PartitionWriter, Serde } from '@millrace/core'
+import {
+  type Carried,
+  type InstantStore,
+  type IntervalStore,
+  type KeyValueStore,
+  type PlanNode,
+  policyOf,
+  policyText,
+  type RepartitionNode,
+  type SortedStore,
+  type StepNode,
+  type StorePlan,
+  type Subtopology,
+  type WindowStore,
 } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
 import { compileStep } from '../operators/compilers.ts'
+import { ErrorBoundary, TableErrorBoundary } from '../operators/error-boundary.ts'
 import { FanOutOperator, TableFanOutOperator } from '../operators/fan-out.ts'
 import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts'
 import type { Output } from '../operators/outputs/append.ts'
@@ -22,6 +25,7 @@ import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { type Expiring, StoreRetention } from '../operators/time/store-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
+import type { ResultSource } from './error-policy.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
@@ -40,6 +44,8 @@ export interface Wiring {
   /** How many tasks the subtopology has. */
   readonly tasks: number
   readonly state: PipelineState
+  /** The job's error policy for callbacks. */
+  readonly ofJob: ErrorPolicy
   readonly record: CurrentRecord
   readonly times: TaskTimes
   readonly counts: RunningCounts
@@ -144,6 +150,10 @@ class Compilation implements StepContext {
     return this.#expiring(plan, time, this.#wiring.state.instantStore<unknown, unknown>(plan.name))
   }
 
+  resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource {
+    return { step: node.label, policy: policyOf(node, this.#wiring.ofJob), key, value }
+  }
+
   repartitionTopic(node: RepartitionNode): string {
     return this.#wiring.repartitionTopic(node)
   }
@@ -172,11 +182,12 @@ class Compilation implements StepContext {
   }
 
   streamAfter(node: PlanNode): StreamOperator {
-    return this.#streamInto(this.#behind(node, 'records')) ?? DISCARD
+    return this.#streamInto(node, this.#behind(node, 'records')) ?? DISCARD
   }
 
   lateAfter(node: StepNode, port = 0): StreamOperator | undefined {
     return this.#streamInto(
+      node,
       this.#behind(node, 'late').filter((edge) => edge.node.kind === 'late' && edge.node.port === port),
     )
   }
@@ -184,18 +195,39 @@ class Compilation implements StepContext {
   sideAfter(node: StepNode, output: string): StreamOperator {
     const edges = this.#behind(node, 'side')
     return (
-      this.#streamInto(edges.filter((edge) => edge.node.kind === 'sideOutput' && edge.node.name === output)) ?? DISCARD
+      this.#streamInto(
+        node,
+        edges.filter((edge) => edge.node.kind === 'sideOutput' && edge.node.name === output),
+      ) ?? DISCARD
     )
   }
 
   tableAfter(node: StepNode): TableOperator | undefined {
-    const targets = this.#behind(node, 'changes').map((edge) => asTable(edge, this.#operator(edge)))
+    const targets = this.#behind(node, 'changes').map((edge) => {
+      const operator = asTable(edge, this.#operator(edge))
+      const policy = this.#otherPolicy(node, edge)
+      return policy === undefined ? operator : new TableErrorBoundary(policy, this.units, operator)
+    })
     return targets.length <= 1 ? targets[0] : new TableFanOutOperator(targets)
   }
 
-  #streamInto(edges: readonly Edge[]): StreamOperator | undefined {
-    const targets = edges.map((edge) => asStream(edge, this.#operator(edge)))
+  #streamInto(from: PlanNode, edges: readonly Edge[]): StreamOperator | undefined {
+    const targets = edges.map((edge) => {
+      const operator = asStream(edge, this.#operator(edge))
+      const policy = this.#otherPolicy(from, edge)
+      return policy === undefined ? operator : new ErrorBoundary(policy, this.units, operator)
+    })
     return targets.length <= 1 ? targets[0] : new FanOutOperator(targets)
+  }
+
+  /** The error policy of the step that an edge leads to, if it is another one than that of the step from which it comes. */
+  #otherPolicy(from: PlanNode, { node }: Edge): ErrorPolicy | undefined {
+    const { ofJob } = this.#wiring
+    const policy = policyOf(node, ofJob)
+    // A unit begins under the job's policy where its record is read, behind a repartition topic too.
+    const isRead = from.kind === 'repartition' || from.kind === 'source'
+    const before = isRead ? ofJob : policyOf(from, ofJob)
+    return policyText(policy) === policyText(before) ? undefined : policy
   }
 
   #expiring<S extends Expiring>(plan: StorePlan, time: EventTime, store: S): S {

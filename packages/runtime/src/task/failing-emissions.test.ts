@@ -1,6 +1,8 @@
 import {
   deadLetter,
+  type ErrorPolicy,
   int32,
+  type Job,
   job,
   type Output,
   RecordError,
@@ -10,6 +12,7 @@ import {
   topic,
   tumbling,
 } from '@millrace/core'
+import { type FailedResult, readDeadLetter } from '@millrace/core/internal'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Finals } from '../operators/time/finals.ts'
 import { JobInLists, STOPPED_CLOCK } from './testing/job-in-lists.ts'
@@ -49,6 +52,14 @@ const EMISSIONS: Record<string, { records: () => Stream<string, number>; place: 
     records: () => sums(TIMED),
     place: /result of reduce "timed" for key \{"key":"b","window":\{"start":0,"end":10\}\}/,
   },
+}
+
+/** How a dead letter describes the result that failed. */
+const WINDOW = { key: '"b"', window: '{"start":0,"end":10}' }
+const RESULTS: Record<string, { readonly result: FailedResult }> = {
+  'the end of a window causes': { result: { of: 'reduce "sums"', ...WINDOW } },
+  'the end of the wait for a partner causes': { result: { of: 'leftJoin "alone"', key: '"b"' } },
+  'a wall-clock timer causes': { result: { of: 'reduce "timed"', ...WINDOW } },
 }
 
 /** The name of a step that emits its results when the wall clock says so, and not when event time does. */
@@ -128,19 +139,27 @@ function fail(): never {
   throw new Error('bad value')
 }
 
+/** Where the policy is stated for the record that fails; everything else has another one. */
+const STATED_BY = ['the job', 'the stream before the step that fails'] as const
+
+type StatedBy = (typeof STATED_BY)[number]
+
 /** A job whose second output fails at one record; the first has what the same record caused before. */
-function setUp(emission: string, failure: string) {
+function setUp(emission: string, failure: string, statedBy: StatedBy) {
   const { records, place } = EMISSIONS[emission] ?? expect.fail()
   const { end, step, code } = FAILURES[failure] ?? expect.fail()
   const from = records()
-  const made = job('j', from.to(topic('first', { key: string(), value: int32() })), end(from))
+  const first = from.to(topic('first', { key: string(), value: int32() }))
+  const jobUnder = (policy: ErrorPolicy): Job =>
+    statedBy === 'the job'
+      ? job('j', first, end(from)).onError({ callback: policy })
+      : job('j', first, end(from.onError(policy))).onError({ callback: policy === 'fail' ? 'skip' : 'fail' })
   return {
-    made,
     place,
     step,
     code,
-    run: (policy: Parameters<typeof made.onError>[0]) => {
-      const lists = new JobInLists(made.onError(policy))
+    run: (policy: ErrorPolicy) => {
+      const lists = new JobInLists(jobUnder(policy))
       const target = lists.topic('out')
       if (code === 'RECORD_TOO_LARGE') {
         target.refuse = ({ value }) => {
@@ -155,37 +174,46 @@ function setUp(emission: string, failure: string) {
 }
 
 describe.each(Object.keys(EMISSIONS))('what %s', (emission) => {
-  describe.each(Object.keys(FAILURES))('fails by %s', (failure) => {
-    test('stops the task under fail, and reports the step, and the record or result', async () => {
-      const { run, step, code, place } = setUp(emission, failure)
-      const stopped = expect.objectContaining({ code, message: expect.stringMatching(place) })
-      await expect(runWithChosenTopics(run({}))).rejects.toThrow(stopped)
-      await expect(runWithChosenTopics(run({}))).rejects.toThrow(step)
-    })
+  describe.each(Object.keys(FAILURES).flatMap((failure) => STATED_BY.map((statedBy) => [failure, statedBy] as const)))(
+    'fails by %s, by the policy of %s,',
+    (failure, statedBy) => {
+      test('stops the task under fail, and reports the step, and the record or result', async () => {
+        const { run, step, code, place } = setUp(emission, failure, statedBy)
+        const stopped = expect.objectContaining({ code, message: expect.stringMatching(place) })
+        await expect(runWithChosenTopics(run('fail'))).rejects.toThrow(stopped)
+        await expect(runWithChosenTopics(run('fail'))).rejects.toThrow(step)
+      })
 
-    test('is left out under skip, with all that it has caused; the others come', async () => {
-      const { run } = setUp(emission, failure)
-      const lists = run({ callback: 'skip' })
-      await runWithChosenTopics(lists)
-      expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
-      expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
-      expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 0, emitted: 4 })
-    })
+      test('is left out under skip, with all that it has caused; the others come', async () => {
+        const { run } = setUp(emission, failure, statedBy)
+        const lists = run('skip')
+        await runWithChosenTopics(lists)
+        expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
+        expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
+        expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 0, emitted: 4 })
+      })
 
-    test('becomes a dead letter, whole, with the reason', async () => {
-      const { run, code } = setUp(emission, failure)
-      const lists = run({ callback: deadLetter('dead') })
-      await runWithChosenTopics(lists)
-      expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
-      expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
-      const [letter, ...more] = lists.topic('dead').records
-      expect(more).toEqual([])
-      expect(letter?.value?.readInt32BE(0)).toBe(BAD)
-      const headers = Object.fromEntries(letter?.headers.map(([name, value]) => [name, `${value}`]) ?? [])
-      expect(headers['millrace.error']).toBe(code)
-      expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 1, emitted: 4 })
-    })
-  })
+      test('becomes a dead letter, whole, with the reason', async () => {
+        const { run, code, step } = setUp(emission, failure, statedBy)
+        const lists = run(deadLetter('dead'))
+        await runWithChosenTopics(lists)
+        expect(valuesOf(lists.topic('out').records)).toEqual([1, 3])
+        expect(valuesOf(lists.topic('first').records)).toEqual([1, 3])
+        const [letter, ...more] = lists.topic('dead').records
+        expect(more).toEqual([])
+        expect(letter?.value?.readInt32BE(0)).toBe(BAD)
+        expect(readDeadLetter(letter?.headers ?? [])).toMatchObject({
+          error: code,
+          job: 'j',
+          step: expect.stringContaining(step),
+          ...(emission === 'a record causes'
+            ? { input: { topic: 'numbers', partition: 0, offset: 1 } }
+            : RESULTS[emission]),
+        })
+        expect(lists.tasks[0]?.counts).toMatchObject({ failed: 1, deadLettered: 1, emitted: 4 })
+      })
+    },
+  )
 })
 
 /** Opening a topic that a record names takes a turn. */

@@ -111,7 +111,11 @@ test('a step that goes by the wall clock has its turn amid records, however many
   const record = new CurrentRecord()
   const counts = new RunningCounts()
   const unit = new UnitOfWork({ state: new MapState([]), record, counts }, false)
-  const units = new UnitRunner(unit, record, new ErrorPolicyHandler(run.job.errors, counts, new Map()))
+  const units = new UnitRunner(
+    unit,
+    record,
+    new ErrorPolicyHandler({ job: 'j', errors: run.job.errors }, counts, new Map(), new Map()),
+  )
   const clock = new TaskClock([], [operator])
   const inputs = input === undefined ? [] : [input]
   const pipeline = new Pipeline({

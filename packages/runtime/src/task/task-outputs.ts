@@ -1,5 +1,5 @@
 import type { PartitionWriter } from '@millrace/core'
-import { deadLetterTopics, openSameTopic } from '@millrace/core/internal'
+import { deadLettersOf, openSameTopic } from '@millrace/core/internal'
 import type { OutputFence } from './output-fence.ts'
 import type { TaskSession, TaskSpec } from './task-spec.ts'
 
@@ -54,7 +54,7 @@ export class TaskOutputs {
   async openDeadLetters(): Promise<ReadonlyMap<string, PartitionWriter>> {
     const { topology, partition } = this.#spec
     const letters = new Map<string, PartitionWriter>()
-    for (const topic of deadLetterTopics(topology.errors)) {
+    for (const topic of deadLettersOf(topology)) {
       const writers = await this.openTopic(topic)
       const writer = writers[partition % writers.length]
       if (writer !== undefined) letters.set(topic, writer)

@@ -1,5 +1,5 @@
 import type { PartitionWriter } from '@millrace/core'
-import type { Subtopology, TaskState, Topology } from '@millrace/core/internal'
+import { policyOf, type Subtopology, type TaskState, type Topology } from '@millrace/core/internal'
 import type { CurrentRecord } from './current-record.ts'
 import type { RunningCounts } from './task-counts.ts'
 
@@ -94,5 +94,7 @@ export class UnitOfWork {
 
 /** Whether a unit may have to be undone while the task continues: by policy, or to wait for a topic that a record chose. */
 export function needsUndo({ errors }: Topology, { nodes }: Subtopology): boolean {
-  return errors.callback !== 'fail' || nodes.some((node) => node.kind === 'sink' && 'choose' in node.topic)
+  return nodes.some(
+    (node) => policyOf(node, errors.callback) !== 'fail' || (node.kind === 'sink' && 'choose' in node.topic),
+  )
 }

@@ -1,4 +1,4 @@
-import { type Batch, RecordError } from '@millrace/core'
+import { type Batch, type ErrorPolicy, RecordError } from '@millrace/core'
 import type { TableOperator } from '../operators/operator.ts'
 import { TopicOpening } from '../operators/outputs/topic-opening.ts'
 import type { CurrentRecord } from './current-record.ts'
@@ -33,6 +33,8 @@ export class UnitRunner {
   readonly #record: CurrentRecord
   readonly #policy: ErrorPolicyHandler
   #waiting: TaskInput | TimedResult | undefined
+  /** The error that passed a boundary between policies last, and the policy of the step that threw it. */
+  #failure: { readonly error: unknown; readonly policy: ErrorPolicy } | undefined
   /** Blocks the task while a unit waits. */
   readonly block = new TaskBlock(() => this.#resume())
 
@@ -55,6 +57,11 @@ export class UnitRunner {
   /** Passes on a result that time emitted. */
   emit(from: ResultStep, key: unknown, value: unknown, old: unknown, timestamp: number): void {
     if (!this.#emit(from, key, value, old, timestamp, false)) this.#wait({ from, key, value, old, timestamp })
+  }
+
+  /** An error comes out of steps with this policy. An error passes the boundary that is next to its step first. */
+  noteFailure(error: unknown, policy: ErrorPolicy): void {
+    if (this.#failure?.error !== error) this.#failure = { error, policy }
   }
 
   /** The task is closed: the waiting unit is not done any more. */
@@ -81,6 +88,13 @@ export class UnitRunner {
     this.#waiting = waiting
   }
 
+  /** The policy of the step that threw an error; undefined if it passed no boundary: then it is that of the unit's first step. */
+  #policyFor(error: RecordError): ErrorPolicy | undefined {
+    const failure = this.#failure
+    this.#failure = undefined
+    return failure?.error === error ? failure.policy : undefined
+  }
+
   /** False if the record must wait. */
   #process(input: TaskInput, again: boolean): boolean {
     this.#unit.begin(again)
@@ -90,7 +104,7 @@ export class UnitRunner {
       this.#unit.undo()
       if (error instanceof TopicOpening) return false
       if (!(error instanceof RecordError)) throw error
-      this.#policy.failed(error, input.batch)
+      this.#policy.failed(error, input.batch, this.#policyFor(error))
       return true
     }
     this.#unit.end()
@@ -106,7 +120,7 @@ export class UnitRunner {
       this.#unit.undo()
       if (error instanceof TopicOpening) return false
       if (!(error instanceof RecordError)) throw error
-      this.#policy.resultFailed(error, from, key, value, timestamp)
+      this.#policy.resultFailed(error, from, { key, value, timestamp }, this.#policyFor(error) ?? from.policy)
       return true
     }
     this.#unit.end()

@@ -1,4 +1,5 @@
 import type { Callback } from '../callback.ts'
+import type { ErrorPolicy } from '../error-policies.ts'
 import type { Step, UnaryStep } from './step.ts'
 
 /** New key and value from a callback that returns `[key, value]`. */
@@ -57,4 +58,10 @@ export interface PipeNode extends UnaryStep {
   readonly kind: 'pipe'
   /** Connects source to sink once per task; typed by the DSL. */
   readonly connect: (source: import('rxjs').Observable<never>) => import('rxjs').Observable<unknown>
+}
+
+/** States what happens with a record that fails in a step behind this one. Passes on every record. */
+export interface ErrorPolicyNode extends UnaryStep {
+  readonly kind: 'errorPolicy'
+  readonly policy: ErrorPolicy
 }

@@ -41,8 +41,8 @@ export function compileSlidingAggregate(node: AggregateNode, windows: SlidingWin
     // Each total is computed from scratch, so there is nothing to copy.
     const fold = { ...foldOf(node, node, context), copier: undefined }
     const results = new SlidingResultsOperator(fold, windows, record, records, totals, next)
-    const [key, value] = [anySerde(recordsPlan.key), anySerde(recordsPlan.value)]
-    finals.next = new OncePerTime(new TimedResultsOperator(node.label, key, value, finals, units, results))
+    const kept = context.resultsOf(node, anySerde(recordsPlan.key), anySerde(recordsPlan.value))
+    finals.next = new OncePerTime(new TimedResultsOperator(kept, finals, units, results))
     const late = lateRecords(counts, context.lateAfter(node))
     return [new SlidingRecordsOperator(windows, fold.step, recordsPlan, time, record, records, late)]
   }

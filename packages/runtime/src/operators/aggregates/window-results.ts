@@ -77,13 +77,14 @@ function drive<E extends Entry<unknown, unknown>>(finals: Finals<E>, node: Aggre
 }
 
 function timedResults(
-  { label, stores: [{ key }] }: AggregateNode,
+  node: AggregateNode,
   finals: TimedResultsOperator['finals'],
   value: Serde<unknown>,
-  { units }: StepContext,
+  context: StepContext,
   next: TableOperator,
 ): TableOperator {
-  return new TimedResultsOperator(label, windowed(anySerde(key)) as Serde<unknown>, value, finals, units, next)
+  const key = windowed(anySerde(node.stores[0].key)) as Serde<unknown>
+  return new TimedResultsOperator(context.resultsOf(node, key, value), finals, context.units, next)
 }
 
 /** Passes on rows as they are now, if they are due; what was passed on of them last is the old value. */

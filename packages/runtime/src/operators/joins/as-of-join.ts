@@ -31,7 +31,7 @@ export const compileAsOfJoin: CompileStep<AsOfJoinNode> = (node, context) => {
   return () => {
     const rows = context.keyValueStore(rowsPlan)
     const results = (finals: typeof changesInOrder, { key, value }: StorePlan, next: TableOperator) =>
-      new TimedResultsOperator(node.label, anySerde(key), anySerde(value), finals, context.units, next)
+      new TimedResultsOperator(context.resultsOf(node, anySerde(key), anySerde(value)), finals, context.units, next)
     changesInOrder.next = results(changesInOrder, changesPlan, new KeptRowsOperator(rows))
     const join = new JoinRowOperator(node, rows, context.record, context.streamAfter(node))
     recordsInOrder.next = results(recordsInOrder, recordsPlan, join)

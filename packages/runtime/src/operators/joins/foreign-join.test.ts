@@ -71,6 +71,7 @@ function task(kind: StepNode['kind'], after: StreamOperator | undefined, rows: T
     drive: (operator) => driven.push(operator),
     keyValueStore: ({ name }) => state.keyValueStore(name),
     sortedStore: ({ name }) => state.sortedStore(name),
+    resultsOf: ({ label }, key, value) => ({ step: label, policy: 'fail', key, value }),
     streamAfter: () => after ?? expect.fail(),
     tableAfter: () => rows,
   }

@@ -30,7 +30,7 @@ export const compileForeignMatches: CompileStep<ForeignMatchesNode> = (node, con
       rights,
       next,
     })
-    updates.connect(matches, label, anySerde(sides[0].key), anySerde(sides[0].value))
+    updates.connect(matches, context.resultsOf(node, anySerde(sides[0].key), anySerde(sides[0].value)))
     return [new ReferencesOperator(matches), new RightRowsOperator(matches, updates, label, anySerde(sides[1].value))]
   }
 }

@@ -1,6 +1,7 @@
-import type { Serde } from '@millrace/core'
+import type { ErrorPolicy, Serde } from '@millrace/core'
 import { type Entry, type KeyValueStore, type RightUpdate, type Sorted, sameData } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
+import type { ResultSource } from '../../task/error-policy.ts'
 import { type EventTime, NO_WATERMARK } from '../../task/event-time.ts'
 import type { StepClock } from '../../task/step-clock.ts'
 import type { ResultStep, UnitRunner } from '../../task/unit-runner.ts'
@@ -51,9 +52,9 @@ export class RightUpdates implements ClockedOperator {
     this.#units = units
   }
 
-  /** `key` and `value`: how a left row is written that becomes a dead letter. */
-  connect(matches: Matches, step: string, key: Serde<unknown>, value: Serde<unknown>): void {
-    this.#results = new ReachedRows(matches, step, key, value)
+  /** `source`: how a left row is written that becomes a dead letter. */
+  connect(matches: Matches, source: ResultSource): void {
+    this.#results = new ReachedRows(matches, source)
   }
 
   /** At once if there is anything to do. */
@@ -137,6 +138,7 @@ export class RightUpdates implements ClockedOperator {
 /** Joins the left rows that a change reaches, each as a result of the step. */
 class ReachedRows extends TableOperator implements ResultStep {
   readonly step: string
+  readonly policy: ErrorPolicy
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   readonly finals = { outputs: 0 }
@@ -144,10 +146,11 @@ class ReachedRows extends TableOperator implements ResultStep {
   #row: ReferringRow | undefined
   #update: RightUpdate<unknown> | undefined
 
-  constructor(matches: Matches, step: string, key: Serde<unknown>, value: Serde<unknown>) {
+  constructor(matches: Matches, { step, policy, key, value }: ResultSource) {
     super()
     this.matches = matches
     this.step = step
+    this.policy = policy
     this.key = key
     this.value = value
   }

@@ -49,14 +49,8 @@ export const compileStreamJoin: CompileStep<StreamJoinNode> = (node, context) =>
       const [side, store] = [sides[port], node.stores[port]]
       if (each === undefined || side === undefined || store === undefined) continue
       const unmatched = new UnmatchedOperator(side, context.record, next)
-      each.next = new TimedResultsOperator(
-        node.label,
-        anySerde(store.key),
-        anySerde(store.value),
-        each,
-        context.units,
-        unmatched,
-      )
+      const kept = context.resultsOf(node, anySerde(store.key), anySerde(store.value))
+      each.next = new TimedResultsOperator(kept, each, context.units, unmatched)
     }
     return sides.map((side, port) => {
       const late = lateRecords(context.counts, context.lateAfter(node, port))

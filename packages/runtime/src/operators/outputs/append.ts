@@ -34,6 +34,7 @@ export function appendTo(
   try {
     writer.append(timestamp, keyBytes, keyStart, keyEnd, value, output.value, headers)
   } catch (cause) {
+    if (cause instanceof RecordError) throw ofStep(output.step, cause)
     if (cause instanceof MillraceError) throw cause
     throw new RecordError(
       'RECORD_UNENCODABLE',
@@ -42,4 +43,9 @@ export function appendTo(
     )
   }
   output.counter.emitted++
+}
+
+/** The error of a record that the topic refuses, with the step that appended it. */
+function ofStep(step: string, { code, message, place, cause }: RecordError): RecordError {
+  return new RecordError(code, message, { ...place, step, cause })
 }

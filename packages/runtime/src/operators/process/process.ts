@@ -1,3 +1,4 @@
+import { type Serde, string } from '@millrace/core'
 import type {
   CellPlan,
   KeyValueStore,
@@ -47,7 +48,8 @@ export const compileProcess: CompileStep<ProcessNode> = (node, context) => {
       ),
       emit: new StepEmitter(node.scope, call, context.streamAfter(node)).emit,
     })
-    timers?.connect(node, new TimerOperator(node, call, context.record, new TimerCallContext(call, handles)))
+    const fired = context.resultsOf(node, anySerde(node.key), string() as Serde<unknown>)
+    timers?.connect(fired, new TimerOperator(node, call, context.record, new TimerCallContext(call, handles)))
     return [new ProcessOperator(node, call, time, context.record, new RecordCallContext(call, handles, context.record))]
   }
 }

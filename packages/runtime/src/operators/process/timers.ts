@@ -1,6 +1,7 @@
-import { type Serde, string, type TimerTime } from '@millrace/core'
+import type { Serde, TimerTime } from '@millrace/core'
 import type { ProcessNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
+import type { ResultSource } from '../../task/error-policy.ts'
 import type { EventTime, PendingResults } from '../../task/event-time.ts'
 import type { SavedTimers } from '../../task/fired-timers.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
@@ -91,9 +92,9 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
     return this.#clock.wallMs
   }
 
-  /** `key`: how the step's keys are written in a dead letter; its value is the timer's name. */
-  connect({ label, key }: ProcessNode, next: TableOperator): void {
-    const from = { step: label, key: anySerde(key), value: string() as Serde<unknown>, next }
+  /** `source`: how the step's keys are written in a dead letter; its value is the timer's name. */
+  connect(source: ResultSource, next: TableOperator): void {
+    const from = { ...source, next }
     this.#next = { event: { ...from, finals: this.#event }, wall: { ...from, finals: this.#wall } }
   }
 

@@ -15,7 +15,7 @@ import { TimedResultsOperator } from './timed-results.ts'
 
 /** Records wait in a store by event time, and leave it once all that belongs before them has come. */
 export const compileInOrder: CompileStep<InOrderNode> = (node, context) => {
-  const { label, graceMs } = node
+  const { graceMs } = node
   const [plan] = node.stores
   const [key, value] = [anySerde(plan.key), anySerde(plan.value)]
   const time = context.timeBefore(node)
@@ -33,7 +33,7 @@ export const compileInOrder: CompileStep<InOrderNode> = (node, context) => {
   context.holdBack(node, plan.name, time, finals)
   return () => {
     const next = new ChangesOperator(context.streamAfter(node))
-    finals.next = new TimedResultsOperator(label, key, value, finals, context.units, next)
+    finals.next = new TimedResultsOperator(context.resultsOf(node, key, value), finals, context.units, next)
     const late = lateRecords(context.counts, context.lateAfter(node))
     return [new InOrderOperator(node, value, time, context.record, store, late)]
   }

@@ -1,5 +1,5 @@
 import { type Job, RefusedError, type Topic, type TopicDescription } from '@millrace/core'
-import { deadLetterTopics, namedTopics, repartitionTopic, toTopology } from '@millrace/core/internal'
+import { deadLettersOf, namedTopics, repartitionTopic, toTopology } from '@millrace/core/internal'
 import { buildPipeline } from '../build-pipeline.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { RunningCounts } from '../task-counts.ts'
@@ -44,7 +44,7 @@ export class JobInLists {
         state,
         counts,
         writers,
-        deadLetters: new Map(deadLetterTopics(topology.errors).map((name) => [name, this.topic(name)])),
+        deadLetters: new Map(deadLettersOf(topology).map((name) => [name, this.topic(name)])),
         openWriters: async (name) => [this.#opened(name)],
         now: () => 0,
         fence: undefined,
