@@ -1,4 +1,5 @@
 import { type Comparable, job, json, type Ranked, stream, string, table, topic, tumbling } from '@millrace/core'
+import { knownJobs, openStoppedView } from '@millrace/runtime'
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -231,6 +232,35 @@ describe('the first rows', () => {
     await driver.send(products, { key: 'd', value: null })
     expect(keysOf(await driver.view(dearest).get('all'))).toEqual(['1 c', '2 b', '3 a'])
     expect(keysOf(await driver.view(cheapest).get('web'))).toEqual(['1 a', '2 b'])
+  })
+
+  test('are read while the job does not run, with the keys of windows, and so are the rows behind them', async () => {
+    const world = await JobWorld.open()
+    onTestFinished(() => world.close())
+    await world.topic('products')
+    const { hours, busiest } = perHour()
+    const written = ['a', 'b', 'b', 'c'].map((key) => ({ key, value: { shop: 'web', price: 1 }, timestamp: 1 }))
+    await world.produce('products', products.value, written)
+    await world.runToEnd(job('stopped', hours, busiest))
+    const { log, env, stateDirectory } = world
+    const [known] = await knownJobs({ log, env }, 'stopped')
+    if (known === undefined) throw new Error('the job has not run')
+    const entries = async (view: string) => {
+      const stopped = await openStoppedView({ job: known, view, log, env, stateDirectory })
+      try {
+        return (await stopped.view.parts[0]?.store.range({ limit: 10 }))?.entries
+      } finally {
+        await stopped.close()
+      }
+    }
+    const window = { start: 0, end: 3_600_000 }
+    const list = [
+      { rank: 1, key: { key: 'b', window }, value: 2 },
+      { rank: 2, key: { key: 'a', window }, value: 1 },
+    ]
+    expect(await entries('busiest')).toMatchObject([{ key: '0', value: list }])
+    const behind = ['a', 'b', 'c'].map((key) => ({ key: { key, window }, value: key === 'b' ? 2 : 1 }))
+    expect(await entries('busiest.rows')).toMatchObject(behind)
   })
 
   test('are not continued with another number of rows, nor in another order', async () => {
