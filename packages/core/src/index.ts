@@ -131,6 +131,7 @@ export type {
   TimerTime,
 } from './dsl/process-options.ts'
 export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
+export type { Ranked } from './dsl/ranked.ts'
 export {
   type MatchOptions,
   type Sequence,
@@ -169,6 +170,7 @@ export type {
   TaskRecordContext,
   TaskTimerContext,
 } from './dsl/task-process-options.ts'
+export type { TopOptions } from './dsl/top-n.ts'
 export { type SinkTopic, type Topic, type TopicOptions, topic } from './dsl/topic.ts'
 export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'

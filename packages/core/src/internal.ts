@@ -89,17 +89,20 @@ export type {
 } from './plan/nodes/stateless-nodes.ts'
 export type {
   ChangesNode,
+  RankRowsNode,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,
+  TopRowsNode,
   ToTableNode,
 } from './plan/nodes/table-nodes.ts'
 export type { RepartitionNode, SinkNode, SourceNode } from './plan/nodes/topic-nodes.ts'
 export { shownSerde } from './plan/shown-serde.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { StorePlan } from './plan/store-plan.ts'
+export type { Top } from './plan/top.ts'
 export type { DynamicTopic, TopicPlan } from './plan/topic-plan.ts'
 export type { CalendarWindows, FixedWindows, SessionWindows, SlidingWindows, WindowSpec } from './plan/window.ts'
 export {
@@ -123,6 +126,8 @@ export type { JoinProgress } from './serdes/join-progress.ts'
 export type { KeyPair } from './serdes/key-pair.ts'
 export { isKeyless } from './serdes/no-key.ts'
 export type { Pair } from './serdes/pair.ts'
+export { ranking } from './serdes/ranking.ts'
+export type { ReachOfTop } from './serdes/reach-of-top.ts'
 export type { RightUpdate } from './serdes/right-update.ts'
 export { sameData } from './serdes/same-data.ts'
 export { readsSerde } from './serdes/serde-versions.ts'

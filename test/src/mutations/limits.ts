@@ -189,6 +189,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/OFFSET_MS_MAX': { becomes: '0', tests: [`${CORE}/calendar/calendar.test.ts`] },
   'core/TEXT_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/records/dead-letter.test.ts#too long`] },
+  'core/TOP_ROWS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/dsl/top-n.test.ts#more than 1,000 rows`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
   'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },
   'runtime/ARTEFACT_TRANSFER_BYTES_MAX': {

@@ -1,19 +1,35 @@
 import type { ViewDescription } from '@millrace/client'
 import type { Row } from '../terminal/table.ts'
 import type { FoundEntry } from './found-entry.ts'
+import { rankedRows } from './ranked-rows.ts'
 import { windowText } from './window-text.ts'
 
+/** What entries are shown by. */
+type ShownView = Pick<ViewDescription, 'shape' | 'value'>
+
 /**
- * Entries as the rows of a table. If every value is an object, each of its fields is a column. A field with the name of a
- * column of the entry is shown as, for example, `value.key`. Otherwise the values are one column.
+ * Entries as the rows of a table: one for each entry, or of a top N one for each rank. If every value is an object, each of its
+ * fields is a column. A field with the name of a column of the entry is shown as, for example, `value.key`. Otherwise the
+ * values are one column.
  */
-export function entryRows(entries: readonly FoundEntry[], view: Pick<ViewDescription, 'shape'>): Row[] {
-  const fields = entries.map(({ value }) => fieldsOf(value))
+export function entryRows(entries: readonly FoundEntry[], view: ShownView): Row[] {
+  const parts = entries.flatMap((entry) => partsOf(entry, view))
+  const fields = parts.map(({ value }) => fieldsOf(value))
   const whole = fields.some((each) => each === undefined)
-  return entries.map(({ key, window, value }, at) => {
-    const row = { key, ...(window && { window: windowText(window, view) }) }
-    return whole ? { ...row, value } : { ...row, ...apart(fields[at] ?? {}, Object.keys(row)) }
-  })
+  return parts.map(({ place, value }, at) =>
+    whole ? { ...place, value } : { ...place, ...apart(fields[at] ?? {}, Object.keys(place)) },
+  )
+}
+
+/** What is shown in a row: the columns that are not of the value, and the value. */
+function partsOf(
+  { key, window, value }: FoundEntry,
+  view: ShownView,
+): { readonly place: Row; readonly value: unknown }[] {
+  const place = { key, ...(window && { window: windowText(window, view) }) }
+  const ranked = rankedRows(value, view)
+  if (ranked === undefined) return [{ place, value }]
+  return ranked.map((row) => ({ place: { ...place, rank: row.rank, row: row.key }, value: row.value }))
 }
 
 /** The fields of an object that has at least one field. */

@@ -1,15 +1,12 @@
-import type { ViewDescription } from '@millrace/client'
 import { formatPosition } from '@millrace/core'
 import { Command } from 'commander'
 import { fromEvent, takeUntil } from 'rxjs'
 import { type DataOptions, dataOption, jsonOption } from '../data-option.ts'
 import type { Io } from '../terminal/io.ts'
-import { jsonLine, printable } from '../terminal/printable.ts'
-import { cell } from '../terminal/table.ts'
+import { printable } from '../terminal/printable.ts'
+import { changeText } from './change-text.ts'
 import { changesOf } from './followed-view.ts'
-import type { FoundEntry } from './found-entry.ts'
 import { findParts, jobOption, keyOf, noteCompleteness, urlOption } from './view-source.ts'
-import { windowText } from './window-text.ts'
 
 interface WatchOptions extends DataOptions {
   readonly json?: boolean
@@ -31,7 +28,7 @@ export function watchCommand(io: Io): Command {
     .addHelpText(
       'after',
       `
-Each line is the new value of one entry. The changes of a commit come together, each key at most once. A deleted entry is null.
+Each line is the new value of one entry, except that a top N has a line for each rank, below its key. The changes of a commit come together, each key at most once. A deleted entry is null.
 
 Examples:
   $ millrace watch delays
@@ -53,18 +50,11 @@ Examples:
             next: (event) => {
               if (event.kind === 'start') {
                 io.stderr.write(`Watching ${printable(name)}, from position ${formatPosition(event.position)} on\n`)
-              } else io.stdout.write(`${changeLine(io, found.view, event.entry, options.json === true)}\n`)
+              } else io.stdout.write(`${changeText(io, found.view, event.entry, options.json === true)}\n`)
             },
             error: reject,
             complete: resolve,
           })
       })
     })
-}
-
-function changeLine(io: Io, view: ViewDescription, entry: FoundEntry, json: boolean): string {
-  if (json) return jsonLine(io, entry)
-  const { cyan, dim } = io.colors
-  const window = entry.window === undefined ? '' : ` ${dim(windowText(entry.window, view))}`
-  return `${cyan(cell(entry.key))}${window} ${entry.value === null ? dim('(deleted)') : printable(JSON.stringify(entry.value))}`
 }

@@ -4,6 +4,7 @@ import type { ErrorPolicies } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
+import type { Top } from '../plan/top.ts'
 import { repartitionTopic } from '../topology/steps.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { Subtopology, Topology } from '../topology/topology.ts'
@@ -68,6 +69,10 @@ export interface StoreSummary {
   readonly calendar?: string
   /** How many records are in a window; absent for windows of time. */
   readonly records?: number
+  /** How many rows a top N has of each group; absent for other steps. */
+  readonly topRows?: number
+  /** What comes first in a top N: the greatest rank, or the least. */
+  readonly rankOrder?: Top['order']
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -141,6 +146,7 @@ function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): Store
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
+    ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { Comparable } from '../folds/taken.ts'
 import type { Callback, RecordContext } from '../plan/callback.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { TableGroupByNode } from '../plan/nodes/table-nodes.ts'
@@ -9,8 +10,10 @@ import { change, PRESENCE } from '../serdes/change.ts'
 import { int64 } from '../serdes/numbers.ts'
 import { repartitionNode } from './copartitioned.ts'
 import { planSerde, type TablePlan } from './plan-value.ts'
+import type { Ranked } from './ranked.ts'
 import { storePlan } from './store-plan.ts'
 import type { Table } from './table.ts'
+import { type TopOptions, topTable } from './top-n.ts'
 
 /** Makes a table. It is passed down, so that tables and their groups can be made from each other without an import cycle. */
 type ToTable = <K, T>(plan: TablePlan<T>) => Table<K, T>
@@ -42,8 +45,9 @@ export interface GroupAggregation<K, V, T> {
 /**
  * A table's rows, grouped by a key that a callback chooses. A total has every row of its group as it is now, once each. A group
  * without rows has no total. Every result is kept under a name: that of its store, its view and its part of the changelog.
+ * `R` is the type of the rows' keys.
  */
-export class GroupedTable<K, V> {
+export class GroupedTable<K, V, R = unknown> {
   readonly #table: TablePlan<V>
   readonly #fn: Callback
   readonly #key: Serde<K> | undefined
@@ -100,6 +104,24 @@ export class GroupedTable<K, V> {
    */
   aggregate<T>(name: string, { init, add, subtract, value }: GroupAggregation<K, V, T>): Table<K, T> {
     return this.#aggregate('aggregate', name, init, add, subtract, value)
+  }
+
+  /**
+   * The `n` rows (1 to 1,000) of each group with the greatest ranks, the greatest first: `by` takes the rank, a finite number or a
+   * string. Rows with the same rank are in the order of their keys. The callback must depend on nothing but the row.
+   *
+   * ```ts
+   * const dearest = products.groupBy((product) => product.shop, string()).topN('dearest-by-shop', 10, (product) => product.price)
+   * ```
+   */
+  topN(
+    name: string,
+    n: number,
+    by: (value: V, key: R, context: RecordContext) => Comparable,
+    options: TopOptions = {},
+  ): Table<K, readonly Ranked<R, V>[]> {
+    const group = { fn: this.#fn, key: planSerde(this.#key) }
+    return this.#toTable(topTable({ name, rows: n, by, group, options }, this.#table))
   }
 
   #aggregate<T>(

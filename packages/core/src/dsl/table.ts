@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import type { Comparable } from '../folds/taken.ts'
 import type { JoinFn, RecordContext } from '../plan/callback.ts'
 import type { PlanNode } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
@@ -8,9 +9,11 @@ import { foreignJoinedTable } from './foreign-join.ts'
 import { GroupedTable } from './grouped-table.ts'
 import type { Keyed } from './keyed.ts'
 import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
+import type { Ranked } from './ranked.ts'
 import { storePlan } from './store-plan.ts'
 import type { Stream } from './stream.ts'
 import { type JoinedTableOptions, type JoinKind, joinedTable } from './table-join.ts'
+import { type TopOptions, topTable } from './top-n.ts'
 
 /** Makes a stream. It is passed down, so that streams and tables can be made from each other without an import cycle. */
 export type ToStream = <K, V>(plan: StreamPlan<K, V>) => Stream<K, V>
@@ -181,7 +184,7 @@ export class Table<K, V> {
   }
 
   /**
-   * Groups the rows by a key of your choice, to be counted, reduced or aggregated. When a row changes, it leaves its old group
+   * Groups the rows by a key of your choice, to be counted, reduced, aggregated or ranked. When a row changes, it leaves its old group
    * and enters the one that it belongs to now. The callback may be called more than once for a row: its result must depend on
    * nothing else.
    *
@@ -189,10 +192,29 @@ export class Table<K, V> {
    * const perCity = customers.groupBy((customer) => customer.city, string()).count('customers-per-city')
    * ```
    */
-  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedTable<K2, V>>
-  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedTable<K2, V> {
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedTable<K2, V, K>>
+  groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedTable<K2, V, K> {
     const table: TablePlan<V> = this[PLAN]
     return new GroupedTable(table, fn, key, (plan) => new Table(plan, this.toStream))
+  }
+
+  /**
+   * The `n` rows (1 to 1,000) with the greatest ranks, the greatest first, of all rows that are there now: `by` takes the rank, a
+   * finite number or a string. Rows with the same rank are in the order of their keys. The result has one entry, of the key
+   * `all`: the rows in order. It is kept under a name. Without rows it is not there. The callback must depend on nothing but
+   * the row.
+   *
+   * ```ts
+   * const dearest = products.topN('dearest', 10, (product) => product.price)
+   * ```
+   */
+  topN(
+    name: string,
+    n: number,
+    by: (value: V, key: K, context: RecordContext) => Comparable,
+    options: TopOptions = {},
+  ): Table<string, readonly Ranked<K, V>[]> {
+    return new Table(topTable({ name, rows: n, by, group: undefined, options }, this[PLAN]), this.toStream)
   }
 
   #joined<R>(

@@ -25,11 +25,13 @@ import type {
 } from './nodes/stateless-nodes.ts'
 import type {
   ChangesNode,
+  RankRowsNode,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,
+  TopRowsNode,
   ToTableNode,
 } from './nodes/table-nodes.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topic-nodes.ts'
@@ -67,6 +69,8 @@ export interface PlanNodes {
   readonly tableGroupBy: TableGroupByNode
   readonly tableCount: TableCountNode
   readonly tableAggregate: TableAggregateNode
+  readonly rankRows: RankRowsNode
+  readonly topRows: TopRowsNode
   readonly foreignKeys: ForeignKeysNode
   readonly foreignMatches: ForeignMatchesNode
   readonly foreignRows: ForeignRowsNode

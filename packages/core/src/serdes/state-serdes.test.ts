@@ -6,6 +6,8 @@ import type { Serde } from '../contracts/serde.ts'
 import { json } from './json.ts'
 import { keyPair } from './key-pair.ts'
 import { float64, int32, int64 } from './numbers.ts'
+import { ranking } from './ranking.ts'
+import { REACH_OF_TOP } from './reach-of-top.ts'
 import { string } from './string.ts'
 import { timedList } from './timed-list.ts'
 import { SET_TIMER, TIMER_TIME } from './timer-time.ts'
@@ -75,6 +77,43 @@ describe('lists with times', () => {
     for (let end = 1; end < bytes.length; end++) expect(() => serde.decode(bytes, 0, end)).toThrow('cut off')
     expect(() => serde.fromJson({})).toThrow('a list is needed')
     expect(() => serde.fromJson([1])).toThrow('{ time, value } is needed')
+  })
+})
+
+describe('rankings', () => {
+  const serde = ranking(int32(), json<unknown>())
+  const rows = [
+    { rank: 1, key: -5, value: { a: [1] } },
+    { rank: 2, key: 7, value: '' },
+  ]
+
+  test('come back whole, each row with its rank', () => {
+    expect(back(serde, rows)).toEqual(rows)
+    expect(back(serde, [])).toEqual([])
+    expect(serde.fromJson(serde.toJson(rows))).toEqual(rows)
+    expect(serde.name).toBe('ranking(int32,json)')
+  })
+
+  test('refuse bytes that are cut off, and JSON that is not a list of rows in order', () => {
+    const whole = bytesOf(serde, rows.slice(0, 1))
+    for (let end = 1; end < whole.length; end++) expect(() => serde.decode(whole, 0, end)).toThrow('cut off')
+    expect(() => serde.fromJson({})).toThrow('a list of rows is needed')
+    expect(() => serde.fromJson([{ rank: 2, key: 1, value: 1 }])).toThrow('{ rank: 1, key, value } is needed')
+    expect(() => serde.fromJson([{ rank: 1, key: 1 }])).toThrow('{ rank: 1, key, value } is needed')
+  })
+})
+
+describe('the reach of a top', () => {
+  test('comes back whole', () => {
+    const reach = { count: 3, last: new Uint8Array([0, 255, 1]) }
+    expect(back(REACH_OF_TOP, reach)).toEqual(reach)
+    expect(REACH_OF_TOP.fromJson(REACH_OF_TOP.toJson(reach))).toEqual(reach)
+  })
+
+  test('refuses other bytes and JSON', () => {
+    expect(() => REACH_OF_TOP.decode(Buffer.alloc(8), 0, 8)).toThrow('not a reach-of-top')
+    expect(() => REACH_OF_TOP.fromJson({ count: 1 })).toThrow('{ count, last } is needed')
+    expect(() => REACH_OF_TOP.fromJson({ count: '1', last: '' })).toThrow('a number is needed')
   })
 })
 

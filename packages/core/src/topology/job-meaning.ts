@@ -5,6 +5,7 @@ import { dictionary } from '../dictionary.ts'
 import type { Emit } from '../plan/emit.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
+import type { Top } from '../plan/top.ts'
 import type { WindowSpec } from '../plan/window.ts'
 import { repartitionTopic, stepsOf } from './steps.ts'
 import type { Topology } from './topology.ts'
@@ -49,6 +50,9 @@ export interface StoreMeaning {
   readonly calendar?: string
   /** How many records are in a window that is defined by that; absent for other steps. */
   readonly records?: number
+  /** How many rows of each group a top N has, and which come first; absent for other steps. */
+  readonly topRows?: number
+  readonly rankOrder?: Top['order']
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -102,6 +106,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
+    ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }

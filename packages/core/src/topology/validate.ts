@@ -11,6 +11,7 @@ import { orderProblems } from '../plan/order-problems.ts'
 import { processProblems } from '../plan/process-problems.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
+import { topProblems } from '../plan/top-problems.ts'
 import type { TopicPlan } from '../plan/topic-plan.ts'
 import { windowProblems } from '../plan/window-problems.ts'
 import { isKeyless } from '../serdes/no-key.ts'
@@ -51,6 +52,7 @@ export function checkJob(
     ...draft.steps.flatMap(cogroupProblems),
     ...draft.steps.flatMap(dedupeProblems),
     ...draft.steps.flatMap(orderProblems),
+    ...draft.steps.flatMap(topProblems),
     ...draft.steps.flatMap(processProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),

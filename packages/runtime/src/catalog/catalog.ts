@@ -106,6 +106,8 @@ const WORDS: Readonly<Record<string, string>> = {
   graceMs: 'grace',
   beforeMs: 'within, before',
   afterMs: 'within, after',
+  topRows: 'rows at the top',
+  rankOrder: 'order of ranks',
   times: 'event times by',
 }
 

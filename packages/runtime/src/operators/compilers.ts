@@ -27,9 +27,11 @@ import { compilePipe } from './stateless/pipe.ts'
 import type { CompileStep, Connect, StepContext } from './step-context.ts'
 import { compileChanges } from './tables/changes.ts'
 import { compileTableFilter, compileTableMapValues } from './tables/derived-table.ts'
+import { compileRankRows } from './tables/rank-rows.ts'
 import { compileTableAggregate, compileTableCount } from './tables/table-aggregate.ts'
 import { compileTableGroupBy } from './tables/table-group-by.ts'
 import { compileToTable } from './tables/to-table.ts'
+import { compileTopRows } from './tables/top-rows.ts'
 import { compileInOrder } from './time/in-order.ts'
 
 type Kind = StepNode['kind']
@@ -66,6 +68,8 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableGroupBy: compileTableGroupBy,
   tableCount: compileTableCount,
   tableAggregate: compileTableAggregate,
+  rankRows: compileRankRows,
+  topRows: compileTopRows,
   foreignKeys: compileForeignKeys,
   foreignMatches: compileForeignMatches,
   foreignRows: compileForeignRows,

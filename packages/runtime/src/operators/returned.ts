@@ -1,4 +1,4 @@
-import { RecordError } from '@millrace/core'
+import { type Comparable, RecordError } from '@millrace/core'
 import { describeValue } from '@millrace/core/internal'
 
 /**
@@ -14,6 +14,18 @@ export function returned<T>(step: string, value: T): T {
 export function answered(step: string, answer: unknown): boolean {
   if (answer instanceof Promise) throw notReturnable(step, answer)
   return Boolean(answer)
+}
+
+/** A rank that a callback returned: what can be compared with all others. */
+export function rankOf(step: string, value: unknown): Comparable {
+  if (typeof value === 'string' && value.isWellFormed()) return value
+  // Adding zero makes -0 the 0 that it equals.
+  if (typeof value === 'number' && Number.isFinite(value)) return value + 0
+  const rule =
+    typeof value === 'string'
+      ? 'A string must not have half a surrogate pair'
+      : 'It must return a finite number or a string'
+  throw notReturnable(step, value, rule)
 }
 
 /** The values of an iterable that a callback returned. A generator runs to its end here. */

@@ -145,6 +145,8 @@ function storeChanges(was: StoreSummary | undefined, is: StoreSummary): string[]
     ...difference('gap', durationOf(was.gapMs, 'none'), durationOf(is.gapMs, 'none')),
     ...difference('calendar', was.calendar ?? 'none', is.calendar ?? 'none'),
     ...difference('records', `${was.records ?? 'none'}`, `${is.records ?? 'none'}`),
+    ...difference('rows at the top', `${was.topRows ?? 'none'}`, `${is.topRows ?? 'none'}`),
+    ...difference('order of ranks', was.rankOrder ?? 'none', is.rankOrder ?? 'none'),
     ...difference('retention', durationOf(was.retentionMs, 'for ever'), durationOf(is.retentionMs, 'for ever')),
     ...difference('view', was.view ? 'yes' : 'no', is.view ? 'yes' : 'no'),
   ]

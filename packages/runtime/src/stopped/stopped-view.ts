@@ -208,9 +208,14 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     key: key as Serde<never>,
     value: value as Serde<never>,
     shape: shapeOf(meaning, order),
-    timed: TIMED_STEPS.has(meaning.step),
+    timed: isTimed(meaning),
     incarnation,
   }
+}
+
+/** Of the stores of a top N only the lists are: they are computed from several records. */
+function isTimed({ step, value }: StoreMeaning): boolean {
+  return TIMED_STEPS.has(step) || (step === 'topN' && value.startsWith('ranking('))
 }
 
 function shapeOf({ shape: kind, windowMs }: StoreMeaning, order: Serde<unknown> | undefined): StoreShape {

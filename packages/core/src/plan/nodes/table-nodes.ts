@@ -1,5 +1,8 @@
+import type { Serde } from '../../contracts/serde.ts'
+import type { Comparable } from '../../folds/taken.ts'
 import type { Add, Callback } from '../callback.ts'
 import type { StorePlan } from '../store-plan.ts'
+import type { Top } from '../top.ts'
 import type { UnaryStep } from './step.ts'
 
 /** The latest value by key; a null value deletes. */
@@ -48,4 +51,29 @@ export interface TableAggregateNode extends UnaryStep {
   readonly init: (() => unknown) | undefined
   readonly add: Add
   readonly subtract: Add
+}
+
+/**
+ * The first of the two steps of a top N. It ranks the rows of a task in their groups, and sends the changes of the first of each
+ * group: its records have the group, and the key of a row with its place and value, or without them if the row is not one of the
+ * first any more.
+ */
+export interface RankRowsNode extends UnaryStep {
+  readonly kind: 'rankRows'
+  /** All rows, sorted by their places; and how far the top of each group reaches. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly by: Callback<Comparable>
+  /** The group of a row; undefined: all rows are in one. */
+  readonly group: Callback | undefined
+  /** How groups are written. */
+  readonly groupKey: Serde<never>
+  readonly top: Top
+}
+
+/** The second step: it keeps the first rows of each group, of those that the tasks of `rankRows` send. */
+export interface TopRowsNode extends UnaryStep {
+  readonly kind: 'topRows'
+  /** The first rows of each group, in order; and the rows that the tasks have sent, sorted by their places. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly top: Top
 }
