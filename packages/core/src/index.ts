@@ -132,6 +132,7 @@ export type {
 } from './dsl/process-options.ts'
 export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
 export type { SessionStream } from './dsl/session-stream.ts'
+export type { ReadOptions, Start } from './dsl/start.ts'
 export {
   type CellOptions,
   type ListCell,
@@ -148,8 +149,9 @@ export {
   type ValueState,
   valueState,
 } from './dsl/state-cells.ts'
-export { type DedupedStream, type JoinedStream, type ProcessedStream, type Stream, stream } from './dsl/stream.ts'
+export type { DedupedStream, JoinedStream, ProcessedStream, Stream } from './dsl/stream.ts'
 export type { DedupeOptions } from './dsl/stream-dedupe.ts'
+export { stream } from './dsl/stream-of.ts'
 export type { RecordSerdes, RepartitionOptions, TopicChoice } from './dsl/stream-options.ts'
 export type { Table, TableOptions } from './dsl/table.ts'
 export type { JoinedTableOptions } from './dsl/table-join.ts'

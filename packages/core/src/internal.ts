@@ -95,6 +95,7 @@ export type {
 } from './plan/nodes/table-nodes.ts'
 export type { RepartitionNode, SinkNode, SourceNode } from './plan/nodes/topic-nodes.ts'
 export { shownSerde } from './plan/shown-serde.ts'
+export { type StartPlan, startText } from './plan/start-plan.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { StorePlan } from './plan/store-plan.ts'
 export type { DynamicTopic, TopicPlan } from './plan/topic-plan.ts'
@@ -130,6 +131,7 @@ export {
   type RepartitionTopic,
   resolvePartitions,
 } from './topology/resolve-partitions.ts'
+export { sourceStarts } from './topology/source-starts.ts'
 export { catalogTopic, changelogTopic, deadLetterTopics, repartitionTopic, stepsOf } from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'

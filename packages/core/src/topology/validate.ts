@@ -7,6 +7,7 @@ import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import { processProblems } from '../plan/process-problems.ts'
+import { startProblems } from '../plan/start-problems.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
 import type { TopicPlan } from '../plan/topic-plan.ts'
@@ -39,6 +40,7 @@ export function checkJob(
     ...nameProblems(draft),
     ...outputProblems(draft),
     ...sourceProblems(draft),
+    ...startProblems(draft.steps),
     ...storeProblems(draft),
     ...repartitionProblems(draft),
     ...keyProblems(draft),
