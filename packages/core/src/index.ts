@@ -140,6 +140,7 @@ export {
   sequence,
 } from './dsl/sequence.ts'
 export type { SessionStream } from './dsl/session-stream.ts'
+export type { ReadOptions, Start } from './dsl/start.ts'
 export {
   type CellOptions,
   type ListCell,
@@ -156,8 +157,9 @@ export {
   type ValueState,
   valueState,
 } from './dsl/state-cells.ts'
-export { type JoinedStream, type ProcessedStream, type Stream, stream, type TimelyStream } from './dsl/stream.ts'
+export type { JoinedStream, ProcessedStream, Stream, TimelyStream } from './dsl/stream.ts'
 export type { DedupeOptions } from './dsl/stream-dedupe.ts'
+export { stream } from './dsl/stream-of.ts'
 export type { RecordSerdes, RepartitionOptions, TopicChoice } from './dsl/stream-options.ts'
 export type { OrderOptions } from './dsl/stream-order.ts'
 export type { Table, TableOptions } from './dsl/table.ts'

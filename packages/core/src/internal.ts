@@ -100,6 +100,7 @@ export type {
 } from './plan/nodes/table-nodes.ts'
 export type { RepartitionNode, SinkNode, SourceNode } from './plan/nodes/topic-nodes.ts'
 export { shownSerde } from './plan/shown-serde.ts'
+export { type StartPlan, startText } from './plan/start-plan.ts'
 export type { StepFlow } from './plan/step-flow.ts'
 export type { StorePlan } from './plan/store-plan.ts'
 export type { Top } from './plan/top.ts'
@@ -146,7 +147,15 @@ export {
   type RepartitionTopic,
   resolvePartitions,
 } from './topology/resolve-partitions.ts'
-export { catalogTopic, changelogTopic, deadLettersOf, repartitionTopic, stepsOf } from './topology/steps.ts'
+export { sourceStarts } from './topology/source-starts.ts'
+export {
+  catalogTopic,
+  changelogTopic,
+  deadLettersOf,
+  deadLetterTopics,
+  repartitionTopic,
+  stepsOf,
+} from './topology/steps.ts'
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {

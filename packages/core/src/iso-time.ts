@@ -1,4 +1,4 @@
-import { daysSince1970, MS_PER_DAY } from './calendar/civil-date.ts'
+import { dateOfDay, daysSince1970, MS_PER_DAY } from './calendar/civil-date.ts'
 
 const ISO_DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?:Z|([+-])(\d\d):?(\d\d))?$/
 
@@ -19,6 +19,21 @@ export function isoTime(text: string): number | undefined {
   if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return undefined
   const zoneMs = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000
   return sign === '-' ? time + zoneMs : time - zoneMs
+}
+
+/** The ISO date of a time, in UTC, such as `2026-01-31T08:00:00.000Z`. */
+export function isoText(atMs: number): string {
+  const { year, month, day } = dateOfDay(Math.floor(atMs / MS_PER_DAY))
+  const ms = atMs - Math.floor(atMs / MS_PER_DAY) * MS_PER_DAY
+  const date = [digits(year, 4), digits(month, 2), digits(day, 2)].join('-')
+  const clock = [3_600_000, 60_000, 1000].map((unit, index) =>
+    digits(Math.floor(ms / unit) % (index === 0 ? 24 : 60), 2),
+  )
+  return `${date}T${clock.join(':')}.${digits(ms % 1000, 3)}Z`
+}
+
+function digits(number: number, length: number): string {
+  return `${number}`.padStart(length, '0')
 }
 
 function isDay(year: number, month: number, day: number): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { otherwise } from '../dsl/branches.ts'
 import { job } from '../dsl/job.ts'
-import { stream } from '../dsl/stream.ts'
+import { stream } from '../dsl/stream-of.ts'
 import { topic } from '../dsl/topic.ts'
 import { calendar, sessions, tumbling } from '../dsl/windows.ts'
 import { json } from '../serdes/json.ts'
@@ -46,6 +46,19 @@ job flight-delays
 
 changelog flight-delays.changelog
 `)
+})
+
+test('a topic is described with where a job begins in it', () => {
+  const offsets = { 10: 5, 2: 7 }
+  for (const [start, text] of [
+    ['latest', 'latest'],
+    [{ time: '2026-01-01' }, '2026-01-01T00:00:00.000Z'],
+    [{ offsets }, 'offsets 2=7,10=5'],
+  ] as const) {
+    const visits = job('visits', stream(flights, { start }).groupByKey().count('visits'))
+    expect(describe(visits)).toContain(`topic flights (string → json) from ${text}\n`)
+    expect(describe(visits, 'json').subtopologies[0]?.inputs[0]?.start).toBe(text)
+  }
 })
 
 test('sessions are described by their gap', () => {

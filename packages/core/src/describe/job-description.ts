@@ -3,6 +3,7 @@ import type { Job } from '../dsl/job.ts'
 import type { ErrorPolicies } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { SourceNode } from '../plan/nodes/topic-nodes.ts'
+import { startText } from '../plan/start-plan.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { Top } from '../plan/top.ts'
 import { repartitionTopic } from '../topology/steps.ts'
@@ -41,6 +42,8 @@ export interface InputDescription {
   readonly times?: 'record' | 'callback'
   /** How far an event time may be ahead of the clock, ms; absent: without a limit, or the job owns the topic. */
   readonly aheadMaxMs?: number
+  /** Where a job that has never read it begins, in words; absent: at its start, or the job owns the topic. */
+  readonly start?: string
 }
 
 /** A step of a job. */
@@ -106,7 +109,7 @@ function describeSubtopology(
     const serdes = { key: key.name, value: value.name }
     return node.kind === 'repartition'
       ? { id: inputId, topic, ...serdes, internal: true }
-      : { id: inputId, topic, ...serdes, internal: false, ...timesOf(node) }
+      : { id: inputId, topic, ...serdes, internal: false, ...timesOf(node), ...startOf(node) }
   })
   const steps = nodes.map((node, index): StepDescription => {
     const stepId = `${id}#${inputs.length + index}`
@@ -127,6 +130,10 @@ function describeSubtopology(
 function timesOf({ topic: { timestamp, aheadMaxMs } }: SourceNode): Pick<InputDescription, 'times' | 'aheadMaxMs'> {
   const times = timestamp === undefined ? 'record' : 'callback'
   return Number.isFinite(aheadMaxMs) ? { times, aheadMaxMs } : { times }
+}
+
+function startOf({ start }: SourceNode): Pick<InputDescription, 'start'> {
+  return start === undefined ? {} : { start: startText(start) }
 }
 
 function outputTopic(job: string, node: PlanNode): string | undefined {

@@ -32,8 +32,9 @@ function subtopologyLines({ id, inputs, steps }: SubtopologyDescription): string
   ]
 }
 
-function inputText({ topic, key, value, internal }: InputDescription): string {
-  return `${internal ? 'repartition topic' : 'topic'} ${topic} (${key} → ${value})`
+function inputText({ topic, key, value, internal, start }: InputDescription): string {
+  const from = start === undefined ? '' : ` from ${start}`
+  return `${internal ? 'repartition topic' : 'topic'} ${topic} (${key} → ${value})${from}`
 }
 
 function stepText({ label, kind, to, stores = [] }: StepDescription): string {

@@ -3,7 +3,7 @@ import { json } from '../serdes/json.ts'
 import { string } from '../serdes/string.ts'
 import { job } from './job.ts'
 import { unusedOutputs } from './made-outputs.ts'
-import { stream } from './stream.ts'
+import { stream } from './stream-of.ts'
 import { topic } from './topic.ts'
 
 // What one test makes stays known to the others: each has its own topics.

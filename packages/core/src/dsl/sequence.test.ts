@@ -3,7 +3,8 @@ import { json } from '../serdes/json.ts'
 import { string } from '../serdes/string.ts'
 import { job } from './job.ts'
 import { type Sequence, sequence } from './sequence.ts'
-import { type Stream, stream } from './stream.ts'
+import type { Stream } from './stream.ts'
+import { stream } from './stream-of.ts'
 import { topic } from './topic.ts'
 
 type Step = { readonly kind: 'click'; readonly x: number } | { readonly kind: 'key'; readonly text: string }

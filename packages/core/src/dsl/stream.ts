@@ -18,19 +18,7 @@ import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
 import type { TimelyFrom } from './stream-order.ts'
 import { Table } from './table.ts'
-import type { SinkTopic, Topic } from './topic.ts'
-
-/**
- * Reads a topic as a stream: an unbounded sequence of facts.
- *
- * ```ts
- * const late = stream(flights).filter((flight) => flight.delay > 15)
- * ```
- */
-export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
-  const node = topic[PLAN].source
-  return new Stream({ kind: 'stream', node, key: topic.key, value: topic.value, rekeyed: false })
-}
+import type { SinkTopic } from './topic.ts'
 
 /**
  * A stream of records. Its steps take callbacks `(value, key, context)`. Each step gives a new stream and leaves this one as

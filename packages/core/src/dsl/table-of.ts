@@ -1,5 +1,6 @@
 import type { Keyed } from './keyed.ts'
-import { stream } from './stream.ts'
+import type { ReadOptions } from './start.ts'
+import { stream } from './stream-of.ts'
 import type { Table } from './table.ts'
 import type { Topic } from './topic.ts'
 
@@ -10,7 +11,7 @@ import type { Topic } from './topic.ts'
  * const airports = table(airportChanges, 'airports')
  * ```
  */
-export function table<K, V>(topic: Topic<K, V> & Keyed<K, unknown>, name: string): Table<K, V>
-export function table(topic: Topic<unknown, unknown>, name: string): Table<unknown, unknown> {
-  return stream(topic).toTable(name)
+export function table<K, V>(topic: Topic<K, V> & Keyed<K, unknown>, name: string, options?: ReadOptions): Table<K, V>
+export function table(topic: Topic<unknown, unknown>, name: string, options?: ReadOptions): Table<unknown, unknown> {
+  return stream(topic, options).toTable(name)
 }

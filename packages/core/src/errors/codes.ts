@@ -48,6 +48,7 @@ export const ERROR_CODES = {
   STORE_CHANGED: 'refused',
   STORE_BEHIND: 'refused',
   INPUT_GONE: 'refused',
+  START_OUT_OF_RANGE: 'refused',
   REPARTITION_FOREIGN: 'fatal',
   STATE_REBUILD_FAILED: 'fatal',
   JOB_INVALID: 'refused',

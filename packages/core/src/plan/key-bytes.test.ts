@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { PLAN } from '../dsl/plan-value.ts'
-import { stream } from '../dsl/stream.ts'
+import { stream } from '../dsl/stream-of.ts'
 import { topic } from '../dsl/topic.ts'
 import { tumbling } from '../dsl/windows.ts'
 import { json } from '../serdes/json.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { deadLetter, type Job, job } from '../dsl/job.ts'
-import { stream } from '../dsl/stream.ts'
+import { stream } from '../dsl/stream-of.ts'
 import { topic } from '../dsl/topic.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { job } from '../dsl/job.ts'
-import { stream } from '../dsl/stream.ts'
+import { stream } from '../dsl/stream-of.ts'
 import { topic } from '../dsl/topic.ts'
 import { tumbling } from '../dsl/windows.ts'
 import { json } from '../serdes/json.ts'

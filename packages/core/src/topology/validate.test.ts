@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deadLetter, isJob, type Job, job } from '../dsl/job.ts'
-import { stream } from '../dsl/stream.ts'
+import type { Start } from '../dsl/start.ts'
+import { stream } from '../dsl/stream-of.ts'
 import { table } from '../dsl/table-of.ts'
 import { topic } from '../dsl/topic.ts'
 import {
@@ -23,6 +24,7 @@ const numbers = (name: string) => topic(name, { key: string(), value: int32() })
 const input = numbers('input')
 const source = stream(input)
 const count = (name: string) => source.groupByKey().count(name)
+const from = (start: Start) => job('j', stream(input, { start }).groupByKey().count('a'))
 
 /** The problems for which a job is rejected, without the bullet. */
 function problems(make: () => Job): string[] {
@@ -65,6 +67,23 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
     'reads a topic with two serdes',
     () => job('j', count('a'), table(topic('input', { key: string(), value: string() }), 'b')),
     'Topic input is read by two definitions',
+  ],
+  [
+    'reads a topic from two starts',
+    () => job('j', count('a'), stream(input, { start: 'latest' }).groupByKey().count('b')),
+    'Topic input is read from two starts, earliest and latest',
+  ],
+  [
+    'reads a topic from a time that is none',
+    () => from({ time: 'yesterday' }),
+    'Topic input has no usable start: start must be',
+  ],
+  ['reads a topic from a word', () => from('late' as 'latest'), 'Topic input has no usable start: start must be'],
+  ['reads a topic from no offsets', () => from({ offsets: {} }), 'offsets of start must be whole numbers'],
+  [
+    'reads a topic from a negative offset',
+    () => from({ offsets: { 0: -1 } }),
+    'offsets of start must be whole numbers',
   ],
   [
     'writes a topic that it reads',

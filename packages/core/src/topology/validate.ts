@@ -9,6 +9,7 @@ import type { PlanNode } from '../plan/node.ts'
 import type { RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import { orderProblems } from '../plan/order-problems.ts'
 import { processProblems } from '../plan/process-problems.ts'
+import { startProblems } from '../plan/start-problems.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
 import { topProblems } from '../plan/top-problems.ts'
@@ -42,6 +43,7 @@ export function checkJob(
     ...nameProblems(draft),
     ...outputProblems(draft),
     ...sourceProblems(draft),
+    ...startProblems(draft.steps),
     ...storeProblems(draft),
     ...repartitionProblems(draft),
     ...keyProblems(draft),

@@ -22,12 +22,25 @@ export interface Catalog {
   readonly stores: Readonly<Record<string, CatalogStore>>
   /** By topic; includes topics that the job no longer has. */
   readonly repartitions: Readonly<Record<string, RepartitionMeaning>>
+  /** Where the job began to read topics, if it was not to begin at their start. Absent: everywhere at the start, or set back since. */
+  readonly starts?: Readonly<Record<string, CatalogStart>>
   /** The key prefixes of entries that no store has any more, and that are still to be deleted from the changelog. */
   readonly obsolete?: readonly string[]
   /** The restore that has begun, by its id: until it is done, the job must not start. */
   readonly unfinished?: string
   /** The restore that the job continues from; absent if it was never set back. */
   readonly restored?: CatalogRestore
+}
+
+/** Where a job began to read a topic that it had never read. Decided when the job first started with the topic, and never again. */
+export interface CatalogStart {
+  /** What the job gives now, in words. It has no effect any more. */
+  readonly start: string
+  readonly topicId: string
+  /** By partition; those that are missing: at their start. */
+  readonly offsets: Readonly<Record<string, number>>
+  /** The records before it that were there: nothing was appended for them. */
+  readonly skipped: readonly Gap[]
 }
 
 /** A restore of a savepoint, or a rewind. */
@@ -61,6 +74,16 @@ export interface CatalogStore {
   readonly completeFrom: Position
   /** How far its topics had been processed when the job lost the store; null while the job has it. */
   readonly removedAt: Position | null
+}
+
+/** Where a task that has no checkpoint begins to read an input: see `CatalogRestore`. */
+export function beginningsIn({ starts = {}, restored }: Pick<Catalog, 'starts' | 'restored'>): Beginnings {
+  return { ...starts, ...restored?.beginnings }
+}
+
+/** The records that the job was made to skip, and those before the places where it began to read. */
+export function skippedIn({ starts = {}, restored }: Pick<Catalog, 'starts' | 'restored'>): readonly Gap[] {
+  return [...(restored?.skipped ?? []), ...Object.values(starts).flatMap(({ skipped }) => skipped)]
 }
 
 /** Whether a catalog describes a job's stores as the job would describe them now. */

@@ -10,7 +10,8 @@ import {
 import type { JobTopics } from '../container/topics.ts'
 import type { Outputs } from '../task/outputs.ts'
 import { type Catalog, isCurrent, NEXT_CHANGELOG } from './catalog.ts'
-import { readCatalog, writeCatalog } from './catalog-topic.ts'
+import { readCatalog, readCatalogRecord, replaceCatalog, writeCatalog } from './catalog-topic.ts'
+import { decideStarts, startsAreDecided } from './decide-starts.ts'
 import { deleteEntries } from './delete-entries.ts'
 import { type CatalogChange, type CatalogPlan, planCatalog } from './plan-catalog.ts'
 import type { ReadFrom } from './read-partition.ts'
@@ -37,29 +38,43 @@ export interface OpenCatalogOptions extends CheckCatalogOptions {
  * The catalog of a job that is about to run. It stays as it is if the job's stores are those that it ran with; otherwise it
  * is changed for the stores that the job has now, in one record, before anything is processed. Only a member of the job's
  * group calls this, and all members run the same job, so no member processes anything that another's catalog does not list.
+ * Of members that change it at the same time, one does: each may find other ends of the topics to begin at.
  *
- * Throws `STORE_BEHIND`, `STORE_CHANGED`, and `JOB_TOPIC_UNFIT` if the job's topics hold records that no catalog describes.
+ * Throws `STORE_BEHIND`, `STORE_CHANGED`, `START_OUT_OF_RANGE`, and `JOB_TOPIC_UNFIT` if the job's topics hold records that no
+ * catalog describes.
  */
 export async function openCatalog(options: OpenCatalogOptions): Promise<Catalog> {
   const { topology, topics, env, outputs, notice } = options
   const topic = catalogTopic(topology.job)
   const changelog = described(topics, topology.changelog)
-  const meaning = jobMeaning(topology)
+  let change: { readonly written: Catalog; readonly notices: readonly string[] } | undefined
   for (;;) {
-    const found = await readCatalog(options, topic)
+    const record = await readCatalogRecord(options, topic)
+    const found = record?.catalog
     requireFinished(topology.job, found)
-    if (found !== undefined && isCurrent(found, changelog.id, meaning)) return freed(options, found)
+    if (found !== undefined && isUpToDate(found, changelog.id, topology)) {
+      if (sameCatalog(found, change?.written)) for (const text of change?.notices ?? []) notice(text)
+      return freed(options, found)
+    }
     const before = catalogOf(found, changelog.id)
     const plan = await planFrom(options, found).catch(refusalOrThrow)
     // Another container of the same job may have been faster, and may be processing by now.
-    if (JSON.stringify(await readCatalog(options, topic)) !== JSON.stringify(found)) continue
+    if (!sameCatalog(await readCatalog(options, topic), found)) continue
     if (plan instanceof RefusedError) throw plan
     const obsolete = [...(before?.obsolete ?? []), ...plan.obsolete]
-    const catalog = obsolete.length === 0 ? plan.catalog : { ...plan.catalog, obsolete }
-    await writeCatalog(outputs, topic, catalog, env.clock.now())
-    for (const text of noticesOf(plan, before)) notice(text)
-    return freed(options, catalog)
+    const written = obsolete.length === 0 ? plan.catalog : { ...plan.catalog, obsolete }
+    await replaceCatalog(outputs, topic, record, written, env.clock.now())
+    change = { written, notices: noticesOf(plan, before) }
   }
+}
+
+/** Whether a catalog describes a job as it is now. */
+export function isUpToDate(catalog: Catalog, changelog: string, topology: Topology): boolean {
+  return isCurrent(catalog, changelog, jobMeaning(topology)) && startsAreDecided(catalog, topology)
+}
+
+function sameCatalog(a: Catalog | undefined, b: Catalog | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /**
@@ -83,7 +98,7 @@ async function freed(
 export async function checkCatalog(options: CheckCatalogOptions): Promise<void> {
   const { topology, topics } = options
   const found = await readCatalog(options, catalogTopic(topology.job))
-  if (found !== undefined && isCurrent(found, described(topics, topology.changelog).id, jobMeaning(topology))) return
+  if (found !== undefined && isUpToDate(found, described(topics, topology.changelog).id, topology)) return
   await planFrom(options, found)
 }
 
@@ -94,7 +109,7 @@ async function planFrom(options: CheckCatalogOptions, found: Catalog | undefined
   const before = catalogOf(found, changelog.id)
   await requireKnown(options, before)
   const checkpoints = before === undefined ? [] : await readCheckpoints(options, changelog)
-  const plan = planCatalog(before, await readChange(options, checkpoints))
+  const plan = planCatalog(before, await readChange(options, before, checkpoints))
   refuseStores(topology.job, plan)
   return plan
 }
@@ -107,19 +122,22 @@ export function catalogOf(found: Catalog | undefined, changelog: string | undefi
 /** What the change of a job's stores depends on. Topics that do not exist are taken for empty ones. */
 export async function readChange(
   { topology, topics: { descriptions }, log, acceptLoss }: CheckCatalogOptions,
+  before: Catalog | undefined,
   checkpoints: readonly Checkpoint[],
 ): Promise<CatalogChange> {
   const inputs = storeInputs(topology)
   const sources = new Set(inputs.flatMap((input) => input.sources))
+  const processed = processedIn(checkpoints)
   return {
     changelog: descriptions.get(topology.changelog)?.id ?? '',
     meaning: jobMeaning(topology),
     inputs,
-    processed: processedIn(checkpoints),
+    processed,
     starts: await readStarts(
       log,
       [...sources].flatMap((source) => descriptions.get(source) ?? []),
     ),
+    begins: await decideStarts(before, { topology, log, descriptions, processed }),
     acceptLoss: new Set(acceptLoss),
   }
 }
@@ -156,7 +174,21 @@ function noticesOf({ emptied, catalog }: CatalogPlan, before: Catalog | undefine
         `Store ${name} does not belong to the job any more. Its content is kept. Once the job has processed records without the store, ` +
         'the store cannot continue from this content',
     ),
+    ...startNotices(catalog, before),
   ]
+}
+
+function startNotices({ starts = {} }: Catalog, before: Catalog | undefined): string[] {
+  return Object.entries(starts).flatMap(([topic, { start, offsets }]) => {
+    const former = ownValue(before?.starts ?? {}, topic)
+    if (former?.start === start) return []
+    const from = formatPosition({ [topic]: offsets })
+    if (former === undefined && from !== '') return [`Topic ${topic} is read from ${from} on (start: ${start})`]
+    return [
+      `The start of topic ${topic} is ${start} now. That changes nothing: the job has begun at ${from || "the topic's start"}, and ` +
+        'continues where it is. Only a reset of the job begins there',
+    ]
+  })
 }
 
 function refusalOrThrow(error: unknown): RefusedError {

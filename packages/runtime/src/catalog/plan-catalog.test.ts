@@ -22,6 +22,7 @@ function plan(before: Catalog | undefined, theJob: Job, change: Partial<CatalogC
     inputs: storeInputs(topology),
     processed: {},
     starts: { a: { 0: 0, 1: 0 } },
+    begins: {},
     acceptLoss: new Set(),
     ...change,
   })

@@ -9,7 +9,7 @@ import {
   type StoreMeaning,
   storeKeyName,
 } from '@millrace/core/internal'
-import { type Catalog, type CatalogStore, differences } from './catalog.ts'
+import { beginningsIn, type Catalog, type CatalogStore, differences } from './catalog.ts'
 
 /** What a change of a job's stores depends on. */
 export interface CatalogChange {
@@ -22,6 +22,8 @@ export interface CatalogChange {
   readonly processed: Position
   /** Where the source topics start. */
   readonly starts: Position
+  /** Where the job begins to read its topics, or began: see `Catalog.starts`. */
+  readonly begins: NonNullable<Catalog['starts']>
   /** The stores that may start empty. */
   readonly acceptLoss: ReadonlySet<string>
 }
@@ -53,7 +55,7 @@ export interface CatalogPlan {
 /** The catalog of a job whose stores are no longer those of `before`, and the reasons to refuse it. */
 export function planCatalog(before: Catalog | undefined, change: CatalogChange): CatalogPlan {
   const { meaning, inputs, acceptLoss } = change
-  const starts = maximumPosition([change.starts, beginningsOf(before)])
+  const starts = maximumPosition([change.starts, beginningsOf({ ...before, starts: change.begins })])
   const stores = dictionary<CatalogStore>()
   const problems: StoreProblem[] = []
   const emptied: string[] = []
@@ -92,6 +94,7 @@ export function planCatalog(before: Catalog | undefined, change: CatalogChange):
       changelog: change.changelog,
       stores,
       repartitions: { ...before?.repartitions, ...meaning.repartitions },
+      ...(Object.keys(change.begins).length > 0 && { starts: change.begins }),
       ...(before?.restored !== undefined && { restored: before.restored }),
     },
     problems,
@@ -133,8 +136,8 @@ function isOther(before: Catalog | undefined, { stores }: JobMeaning, name: stri
 }
 
 /** Where the job was made to begin to read its inputs. */
-function beginningsOf(before: Catalog | undefined): Position {
-  const beginnings = Object.entries(before?.restored?.beginnings ?? {})
+function beginningsOf(catalog: Pick<Catalog, 'starts' | 'restored'>): Position {
+  const beginnings = Object.entries(beginningsIn(catalog))
   return Object.fromEntries(beginnings.map(([topic, { offsets }]) => [topic, offsets]))
 }
 

@@ -50,7 +50,7 @@ function serdeName(names: SerdeNames, part: (typeof PARTS)[number]): string {
   return (part in names ? names[part as keyof SerdeNames] : undefined) ?? 'none'
 }
 
-/** The error policies, and what the job takes for event times, that the former job had otherwise. */
+/** The error policies, what the job takes for event times, and where it begins to read, that the former job had otherwise. */
 export function compareSettings(before: JobDescription, now: JobDescription): SettingChange[] {
   const former = new Map(sourcesOf(before).map((input) => [input.topic, input]))
   const policies: readonly (keyof ErrorPolicies)[] = ['undecodable', 'keyless', 'callback']
@@ -64,6 +64,7 @@ export function compareSettings(before: JobDescription, now: JobDescription): Se
       return [
         ...settingChange(`event times of topic ${is.topic}`, timesText(was), timesText(is)),
         ...settingChange(`aheadMax of topic ${is.topic}`, aheadText(was), aheadText(is)),
+        ...settingChange(`start of topic ${is.topic}`, was.start ?? 'earliest', is.start ?? 'earliest'),
       ]
     }),
   ]

@@ -5,13 +5,15 @@ import {
   catalogTopic,
   type Job,
   jobMeaning,
+  sourceStarts,
   type Topology,
   toTopology,
   versionedName,
 } from '@millrace/core/internal'
-import { type Catalog, isCurrent } from '../catalog/catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { readCatalog } from '../catalog/catalog-topic.ts'
-import { catalogOf, readChange, requireKnown } from '../catalog/open-catalog.ts'
+import { offsetOf } from '../catalog/decide-starts.ts'
+import { catalogOf, isUpToDate, readChange, requireKnown } from '../catalog/open-catalog.ts'
 import { type CatalogChange, planCatalog } from '../catalog/plan-catalog.ts'
 import { findCheckpoints, readCheckpoints } from '../catalog/read-progress.ts'
 import { refuseStores, requireStores } from '../catalog/refuse-stores.ts'
@@ -129,7 +131,7 @@ async function readState({ topology, log, env, descriptions, acceptLoss }: Found
   const changelog = descriptions.get(topology.changelog)
   const found = descriptions.has(topic) ? await readCatalog(from, topic) : undefined
   const before = catalogOf(found, changelog?.id)
-  const current = before !== undefined && isCurrent(before, before.changelog, jobMeaning(topology))
+  const current = before !== undefined && isUpToDate(before, before.changelog, topology)
   // Only stores that change need to know how far topics were processed that the job no longer reads.
   const read = (there: TopicDescription) =>
     current ? findCheckpoints(from, there, inputsOf(topology, descriptions)) : readCheckpoints(from, there)
@@ -140,7 +142,7 @@ async function readState({ topology, log, env, descriptions, acceptLoss }: Found
     before,
     current,
     checkpoints,
-    change: await readChange({ ...from, topology, topics, acceptLoss }, checkpoints),
+    change: await readChange({ ...from, topology, topics, acceptLoss }, before, checkpoints),
   }
 }
 
@@ -177,14 +179,12 @@ function changeOf({ errors }: Refusals, state: JobState | undefined, isSame: boo
 }
 
 async function readRecomputation({ log, topology, descriptions }: Found): Promise<Recomputation> {
-  const inputs = topology.subtopologies.flatMap((subtopology) => subtopology.inputs)
-  const sources = new Set(inputs.flatMap(({ topic, node }) => (node.kind === 'source' ? [topic] : [])))
   const topics: Recomputation['topics'][number][] = []
-  for (const topic of sources) {
+  for (const [topic, plan] of sourceStarts(topology)) {
     let [records, deleted] = [0, 0]
     for (let partition = 0; partition < (descriptions.get(topic)?.partitions ?? 0); partition++) {
-      const { start, end } = await log.admin.offsets(topic, partition)
-      records += end - start
+      const { offset, start, end } = await offsetOf(log, topic, partition, plan)
+      records += Math.max(0, end - Math.max(offset, start))
       deleted += start
     }
     if (descriptions.has(topic)) topics.push({ topic, records, deleted })

@@ -1,5 +1,6 @@
 import { type Env, type Gap, type Log, RefusedError, type TopicDescription } from '@millrace/core'
-import { catalogTopic, changelogTopic, repartitionTopic } from '@millrace/core/internal'
+import { catalogTopic, changelogTopic, ownValue, repartitionTopic } from '@millrace/core/internal'
+import { beginningsIn } from '../catalog/catalog.ts'
 import { DEPLOYMENTS_TOPIC } from '../node/deployment.ts'
 import { fenceFrom, hasPassedSources } from '../savepoints/make-fence.ts'
 import { readRestore } from '../savepoints/restore-file.ts'
@@ -115,9 +116,11 @@ export async function readersOf(options: RescaleOptions, topic: string): Promise
   const readers: Reader[] = []
   for (const { job, catalog } of await knownJobs({ log, env })) {
     const stores = Object.values(catalog.stores).filter(({ removedAt }) => removedAt === null)
-    const { fences = [], beginnings = {}, skipped = [] } = catalog.restored ?? {}
+    const { fences = [] } = catalog.restored ?? {}
+    const ofStart = ownValue(catalog.starts ?? {}, topic)?.skipped ?? []
+    const skipped = [...(catalog.restored?.skipped ?? []), ...ofStart]
     const ofStores = stores.flatMap((store) => store.topics)
-    const known = [...fences.flatMap(Object.keys), ...Object.keys(beginnings), ...ofStores]
+    const known = [...fences.flatMap(Object.keys), ...Object.keys(beginningsIn(catalog)), ...ofStores]
     const restore = readRestore({ job, env, data })
     // A restore of another kind may not have begun yet: the catalog does not show it then.
     if (restore !== undefined && restore.rescaled === undefined && known.includes(topic)) throw beingSetBack(job, topic)

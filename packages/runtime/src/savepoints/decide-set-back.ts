@@ -1,11 +1,12 @@
 import { type Gap, RefusedError } from '@millrace/core'
-import { catalogTopic, changelogTopic, dictionary } from '@millrace/core/internal'
-import type { Beginnings } from '../catalog/catalog.ts'
+import { catalogTopic, changelogTopic, dictionary, ownValue } from '@millrace/core/internal'
+import { type Beginnings, type Catalog, skippedIn } from '../catalog/catalog.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { fenceBefore, fenceFrom, hasPassed } from './make-fence.ts'
 import { type PresentProgress, presentProgress } from './present-progress.ts'
 import { type UnfinishedRestore, writeRestore } from './restore-file.ts'
 import { planRewind, type RewindPlan } from './rewind-plan.ts'
+import { savedCatalog } from './saved-catalog.ts'
 import type { SavepointsOptions } from './savepoints.ts'
 
 /** Where a job is to be set back to, without the state that it has. */
@@ -21,6 +22,7 @@ export async function decide(
   const progress = repeatOutputs ? await progressIfThere(options) : await knownProgress(options)
   const moves = progress && (await planRewind(options, progress, target ?? {}))
   const plan = target === undefined ? undefined : moves
+  const saved = savepoint === null ? null : await savedCatalog(options, savepoint)
   const { name: _, id: __, ...changelog } = (await log.admin.describeTopic(changelogTopic(job))) ?? {}
   const restore: UnfinishedRestore = {
     id,
@@ -30,7 +32,7 @@ export async function decide(
     fences: fencesAfter(progress, { repeatOutputs, plan }),
     ...(target !== undefined && { target }),
     ...(moves !== undefined && { beginnings: beginningsOf(moves, target !== undefined) }),
-    skipped: skippedAfter(job, progress, { savepoint, repeatOutputs, plan }),
+    skipped: skippedAfter(job, progress, { saved, repeatOutputs, plan }),
   }
   await writeRestore(options, restore)
   return restore
@@ -60,19 +62,22 @@ export function skippedAfter(
   job: string,
   progress: PresentProgress | undefined,
   {
-    savepoint = null,
+    saved = null,
     repeatOutputs,
     plan,
-  }: { readonly savepoint?: string | null; readonly repeatOutputs: boolean; readonly plan: RewindPlan | undefined },
+  }: { readonly saved?: Catalog | null; readonly repeatOutputs: boolean; readonly plan: RewindPlan | undefined },
 ): readonly Gap[] {
-  const before = progress?.catalog.restored?.skipped ?? []
+  // What was before the start of the inputs at the savepoint is not read this time either.
+  const isBeforeStart = (gap: Gap) =>
+    ownValue(saved?.starts ?? {}, gap.topic)?.skipped.some((each) => sameGap(each, gap)) === true
+  const before = (progress === undefined ? [] : skippedIn(progress.catalog)).filter((gap) => !isBeforeStart(gap))
   const placeOf = ({ topic, partition }: Gap) =>
     plan === undefined ? 0 : plan.moves.find((move) => move.topic === topic && move.partition === partition)?.to
   const kept = before.filter((gap) => {
     const to = placeOf(gap) ?? Number.POSITIVE_INFINITY
     if (to >= gap.to) return true
     if (!repeatOutputs) throw skippedBefore(job, gap)
-    return savepoint !== null || to > gap.from
+    return saved !== null || to > gap.from
   })
   return [...kept, ...(plan?.moves ?? []).filter(({ from, to }) => to > from)]
 }
@@ -85,6 +90,10 @@ function beginningsOf({ moves, ids }: RewindPlan, hasPlace: boolean): Beginnings
     beginnings[topic] = { topicId: ids.get(topic) ?? '', offsets: hasPlace ? { ...offsets, [partition]: to } : {} }
   }
   return beginnings
+}
+
+function sameGap(a: Gap, b: Gap): boolean {
+  return a.partition === b.partition && a.from === b.from && a.to === b.to
 }
 
 async function progressIfThere(options: SavepointsOptions): Promise<PresentProgress | undefined> {

@@ -8,7 +8,7 @@ import {
   offsetIn,
 } from '@millrace/core/internal'
 import { checkpointKey } from '@millrace/state'
-import type { Beginnings, Catalog } from '../catalog/catalog.ts'
+import { type Beginnings, beginningsIn, type Catalog } from '../catalog/catalog.ts'
 import { appendCatalog } from '../catalog/catalog-topic.ts'
 import { inputIdOf } from '../task/record-identity.ts'
 import { isRepartition } from '../task/repartition-input.ts'
@@ -46,7 +46,9 @@ export async function moveCheckpoints(
       beginnings: movedBeginnings(progress, plan),
       skipped: skippedAfter(job, progress, { repeatOutputs, plan }),
     }
-    appendCatalog(group, { ...catalog, stores: movedStores(catalog, plan.moves), restored }, env.clock.now())
+    // Where the job began is part of where it was moved to.
+    const { starts: _, ...others } = catalog
+    appendCatalog(group, { ...others, stores: movedStores(catalog, plan.moves), restored }, env.clock.now())
     await writer.commit([...groups, group])
   } finally {
     await writer.close()
@@ -82,7 +84,9 @@ function withoutRepeats(present: InputCheckpoint, moves: readonly Gap[]): InputC
 
 /** A partition without a checkpoint has another beginning instead. */
 function movedBeginnings({ catalog, checkpoints }: PresentProgress, { moves, ids }: RewindPlan): Beginnings {
-  const beginnings: Record<string, Beginnings[string]> = { ...catalog.restored?.beginnings }
+  const beginnings: Record<string, Beginnings[string]> = dictionary()
+  for (const [topic, { topicId, offsets }] of Object.entries(beginningsIn(catalog)))
+    beginnings[topic] = { topicId, offsets }
   for (const { topic, partition, from, to } of moves) {
     if (from === to || checkpoints.get(partition)?.has(topic) === true) continue
     const topicId = ids.get(topic) ?? ''

@@ -1,4 +1,4 @@
-import { NEXT_CHANGELOG } from '../catalog/catalog.ts'
+import { type Catalog, NEXT_CHANGELOG } from '../catalog/catalog.ts'
 import type { Fence } from '../task/output-fence.ts'
 import { deleteComputed } from './delete-computed.ts'
 import { presentCatalog } from './present-progress.ts'
@@ -33,15 +33,33 @@ export async function finishRescale(options: SavepointsOptions): Promise<void> {
   if (catalog?.unfinished === restore.id) {
     const isRescaled = (await options.log.admin.describeTopic(topic))?.id === id
     const { unfinished: _, ...asBefore } = catalog
-    if (isRescaled) await emptyAll(options, restore)
+    if (isRescaled) await emptyAll(options, restore, catalog, restore.rescaled)
     else await recordCatalog(options, asBefore)
   }
   await endRestore(options)
 }
 
-/** Deletes what the job has computed for itself. How many partitions its changelog needs now, its next start finds out. */
-async function emptyAll(options: SavepointsOptions, { id, fences }: UnfinishedRestore): Promise<void> {
+/**
+ * Deletes what the job has computed for itself. How many partitions its changelog needs now, its next start finds out. Where it began
+ * to read the topic that was rescaled means nothing in the new partitions: it begins at their start.
+ */
+async function emptyAll(
+  options: SavepointsOptions,
+  { id, fences }: UnfinishedRestore,
+  { starts: former = {}, restored }: Pick<Catalog, 'starts' | 'restored'>,
+  { topic, id: topicId }: { readonly topic: string; readonly id: string },
+): Promise<void> {
   await deleteComputed(options)
-  const none = { stores: {}, repartitions: {}, restored: { id, fences } }
-  await recordCatalog(options, { changelog: NEXT_CHANGELOG, ...none })
+  const { [topic]: begun, ...starts } = former
+  const beginnings = Object.fromEntries(
+    Object.entries(restored?.beginnings ?? {}).map(([each, { topicId: its }]) => [each, { topicId: its, offsets: {} }]),
+  )
+  if (begun !== undefined) beginnings[topic] = { topicId, offsets: {} }
+  await recordCatalog(options, {
+    changelog: NEXT_CHANGELOG,
+    stores: {},
+    repartitions: {},
+    ...(Object.keys(starts).length > 0 && { starts }),
+    restored: { id, fences, ...(Object.keys(beginnings).length > 0 && { beginnings }) },
+  })
 }

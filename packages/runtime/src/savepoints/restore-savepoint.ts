@@ -1,7 +1,6 @@
 import type { Savepoint } from '@millrace/core'
 import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { copyState } from '@millrace/state'
-import { readCatalog } from '../catalog/catalog-topic.ts'
 import { findTraces } from '../reset-job.ts'
 import { decide, type SetBackRequest } from './decide-set-back.ts'
 import { deleteComputed } from './delete-computed.ts'
@@ -10,6 +9,7 @@ import { recordCatalog } from './record-catalog.ts'
 import { requireSameTopics } from './require-same-topics.ts'
 import { finishRescale } from './rescale-restore.ts'
 import { endRestore, readRestore, type UnfinishedRestore } from './restore-file.ts'
+import { savedCatalog } from './saved-catalog.ts'
 import { savepointDirectory, statesIn, topicsIn } from './savepoint-directory.ts'
 import { readManifest } from './savepoint-manifest.ts'
 import { copiesOf, describeSavepoint, requireSavepoint, type SavepointsOptions } from './savepoints.ts'
@@ -90,9 +90,7 @@ async function replaceAll(
   const directory = savepointDirectory(data, job, savepoint)
   const { topics } = readManifest(env.files, directory)
   const topic = catalogTopic(job)
-  const copy = await copies.open(topicsIn(directory))
-  const described = await readCatalog({ log: copy, env }, topic).finally(() => copy.close())
-  if (described === undefined) throw new Error(`Savepoint ${savepoint} of job ${job} has no catalog`)
+  const described = await savedCatalog(options, savepoint)
   if ((await log.admin.describeTopic(topic)) === undefined) await copies.replace([topic], topicsIn(directory))
   await recordCatalog(options, { ...((await presentCatalog(options)) ?? described), unfinished: id })
   env.files.removeTree(`${stateDirectory}/${job}`)

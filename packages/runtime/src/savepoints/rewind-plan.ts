@@ -1,5 +1,6 @@
 import { type Gap, type Position, RefusedError } from '@millrace/core'
 import { changelogTopic, dictionary, offsetIn, ownValue } from '@millrace/core/internal'
+import { beginningsIn } from '../catalog/catalog.ts'
 import type { PresentProgress } from './present-progress.ts'
 import type { RewindPlace } from './rewind-place.ts'
 import type { SavepointsOptions } from './savepoints.ts'
@@ -37,7 +38,7 @@ export async function planRewind(
     if (description === undefined) continue
     ids.set(topic, description.id)
     for (let partition = 0; partition < description.partitions; partition++) {
-      const beginning = ownValue(catalog.restored?.beginnings ?? {}, topic)
+      const beginning = ownValue(beginningsIn(catalog), topic)
       const known =
         checkpoints.get(partition)?.get(topic)?.offset ??
         (beginning?.topicId === description.id ? ownValue(beginning.offsets, partition) : undefined)
@@ -106,7 +107,7 @@ function inputsOf(job: string, { catalog, checkpoints }: PresentProgress): reado
   const read = [
     ...[...checkpoints.values()].flatMap((checkpoint) => [...checkpoint.keys()]),
     ...Object.values(catalog.stores).flatMap(({ topics, removedAt }) => (removedAt === null ? topics : [])),
-    ...Object.keys(catalog.restored?.beginnings ?? {}),
+    ...Object.keys(beginningsIn(catalog)),
   ]
   return [...new Set(read)].filter((topic) => !own.includes(topic)).sort()
 }

@@ -1,5 +1,6 @@
 import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
 import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
+import { beginningsIn } from '../catalog/catalog.ts'
 import { buildPipeline } from './build-pipeline.ts'
 import { ChangelogFollower } from './changelog-follower.ts'
 import { findStart } from './check-input.ts'
@@ -225,12 +226,12 @@ export class Task {
     input: TaskInput,
     { checkpoint: checkpoints }: TaskState,
     reader: TaskSession['reader'],
-    { restored }: TaskSession['catalog'],
+    catalog: TaskSession['catalog'],
   ): Promise<void> {
     const { topic, partition } = input
     const { log, env, topics } = this.spec
     const checkpoint = checkpoints.get(topic)
-    const of = ownValue(restored?.beginnings ?? {}, topic)
+    const of = ownValue(beginningsIn(catalog), topic)
     const beginning = checkpoint === undefined ? ownValue(of?.offsets ?? {}, partition) : undefined
     if (beginning !== undefined) requireSameTopic(topic, topics.get(topic)?.id ?? '', of)
     input.load(checkpoint)

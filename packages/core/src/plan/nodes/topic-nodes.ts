@@ -1,4 +1,5 @@
 import type { Serde } from '../../contracts/serde.ts'
+import type { StartPlan } from '../start-plan.ts'
 import type { DynamicTopic, TopicPlan } from '../topic-plan.ts'
 import type { Step, UnaryStep } from './step.ts'
 
@@ -6,6 +7,8 @@ import type { Step, UnaryStep } from './step.ts'
 export interface SourceNode extends Step {
   readonly kind: 'source'
   readonly topic: TopicPlan
+  /** Where a job that has never read it begins; undefined: at its start. */
+  readonly start: StartPlan | undefined
 }
 
 /** Sends records through a topic that the job owns, so that equal keys meet in one task. The cut between subtopologies. */
