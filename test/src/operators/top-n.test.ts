@@ -222,6 +222,23 @@ describe('the first rows', () => {
     expect(driver.status?.tasks.map(({ counts }) => counts.failed)).toContain(2)
   })
 
+  test('are as before if a record fails at another step that takes the same row', async () => {
+    const checked = rows.mapValues(
+      (value) => {
+        if (value.price === 13) throw new Error('unlucky')
+        return value
+      },
+      { name: 'checked' },
+    )
+    const driver = await open(job('j', dearest, checked, dearest.changes().to(lists)).onError({ callback: 'skip' }))
+    await driver.send(products, product('a', 1), product('b', 2), product('c', 3), product('d', 0))
+    await driver.send(products, product('d', 13), product('a', 13), product('e', 13))
+    expect(keysOf(await driver.view(dearest).get('all'))).toEqual(['1 c', '2 b', '3 a'])
+    await driver.send(products, { key: 'c', value: null })
+    expect(keysOf(await driver.view(dearest).get('all'))).toEqual(['1 b', '2 a', '3 d'])
+    expect(await driver.read(lists)).toHaveLength(4)
+  })
+
   test('are the same after a restart, also without the local state, and continue from there', async () => {
     const driver = await open(job('j', dearest, cheapest), { partitions: 2 })
     await driver.send(products, product('a', 1), product('b', 2), product('c', 3), product('d', 4))

@@ -72,9 +72,9 @@ export interface StoreSummary {
   readonly calendar?: string
   /** How many records are in a window; absent for windows of time. */
   readonly records?: number
-  /** How many rows a top N has of each group; absent for other steps. */
+  /** How many rows the lists of a top N have at most; absent for other stores. */
   readonly topRows?: number
-  /** What comes first in a top N: the greatest rank, or the least. */
+  /** What comes first in them: the greatest rank, or the least. */
   readonly rankOrder?: Top['order']
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
@@ -153,7 +153,7 @@ function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): Store
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
-    ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),
+    ...(node.kind === 'topRows' && store === node.stores[0] && { topRows: node.top.rows, rankOrder: node.top.order }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

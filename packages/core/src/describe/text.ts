@@ -43,9 +43,10 @@ function stepText({ label, kind, to, stores = [] }: StepDescription): string {
 }
 
 function storeText(store: StoreSummary): string {
-  const { name, key, value, retentionMs, view } = store
+  const { name, key, value, retentionMs, topRows, rankOrder, view } = store
   const kept = retentionMs === undefined ? '' : ` kept ${durationText(retentionMs)}`
-  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${kept}`
+  const top = topRows === undefined ? '' : `, the first ${topRows} ${rankOrder}`
+  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${top}${kept}`
 }
 
 function windowsText({ windowMs, gapMs, calendar, records }: StoreSummary): string {

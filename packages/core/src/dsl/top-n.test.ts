@@ -86,7 +86,7 @@ describe('a top N', () => {
       'j.by-shop.repartition': undefined,
     })
     expect(describeJob(job('j', dearest))).toContain(
-      'topN "dearest"  [view dearest: string → ranking(string,json)]  [store dearest.candidates: keys(string,string) → json]',
+      'topN "dearest"  [view dearest: string → ranking(string,json), the first 10 descending]  [store dearest.candidates: keys(string,string) → json]',
     )
   })
 

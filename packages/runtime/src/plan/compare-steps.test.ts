@@ -93,6 +93,18 @@ test('windows of a calendar differ by their unit and zone', () => {
   ])
 })
 
+test('the first rows of a table differ by their number and their order', () => {
+  const first = (rows: number, order: 'ascending' | 'descending') =>
+    counts.topN('most', rows, (count) => count, { order })
+  expect(compareTables(first(10, 'descending'), first(20, 'ascending')).changed).toEqual([
+    {
+      step: 'topN "most"',
+      store: 'most',
+      changes: ['rows at the top 10, now 20', 'order of ranks descending, now ascending'],
+    },
+  ])
+})
+
 test('a process step with other cells is the same step, and each cell that changed is one of its changes', () => {
   const made = (state: StateCells) => {
     const step = stream(numbers).process('step', { value: json<number>(), state, onRecord: () => undefined })

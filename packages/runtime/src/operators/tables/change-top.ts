@@ -24,8 +24,8 @@ export interface TopChange {
 
 /**
  * What happens at the top of a group, which has `size` rows at most and has reached as far as `reach`, when a row moves from one
- * place to another; undefined: it was not there, or is not any more. The rows have the change already. It reads one row behind
- * the top, or the last ones of it, and no others.
+ * place to another; undefined: it was not there, or is not any more. The rows have the change already. It reads the row behind
+ * the top, or the last two of it, and no others.
  */
 export function changeTop(
   rows: RankedRows,

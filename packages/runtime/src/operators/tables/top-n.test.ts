@@ -16,7 +16,8 @@ interface Product {
 type Row = readonly [key: string, product: Product]
 type List = readonly Ranked<string, Product>[]
 
-const SIZE = 3
+/** Few enough that also a task that has a third of the rows has rows behind its first ones. */
+const SIZE = 2
 const products = table(topic('products', { key: string(), value: json<Product>() }), 'products')
 
 /** Zero has two forms, which are equal. */
@@ -122,13 +123,13 @@ function setUp(tasks: number, order: 'ascending' | 'descending' = 'descending') 
 }
 
 /** Keys, and the texts among the ranks, whose order by code point differs from that by units of UTF-16. */
-const key = fc.constantFrom('a', 'b', 'ba', 'c', 'd', 'e', 'f', 'g', '\uffee', '😀', '\0')
+const key = fc.constantFrom(...'abcdefghijklm', 'ba', '\uffee', '😀', '\0')
 const price = fc.oneof(
   fc.integer({ min: -3, max: 3 }),
   fc.constantFrom(0.5, -2.5, Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE),
   fc.constantFrom('', 'a', 'ab', 'b', '\0', '\uffee', '😀'),
 )
-const product = fc.record({ shop: fc.constantFrom('x', 'xy', 'z'), price })
+const product = fc.record({ shop: fc.constantFrom('x', 'xy'), price })
 
 /** All rows of a shop in order. */
 function ranked(rows: ReadonlyMap<string, Product>, shop: string, order: 'ascending' | 'descending'): Row[] {
@@ -171,53 +172,59 @@ describe('the first rows of groups', () => {
     const order = fc.constantFrom('ascending' as const, 'descending' as const)
     const choices = fc.infiniteStream(fc.nat({ max: 11 }))
     fc.assert(
-      fc.property(order, fc.array(event, { maxLength: 120 }), choices, (theOrder, events, deliveries) => {
-        const { lists, states, last, change, deliver } = setUp(tasks, theOrder)
-        const rows = new Map<string, Product>()
-        for (const each of events) {
-          if ('deliver' in each) deliver(each.deliver)
-          else {
-            change(each.key, each.value)
-            if (each.value === null) rows.delete(each.key)
-            else rows.set(each.key, each.value)
+      fc.property(
+        order,
+        fc.array(event, { minLength: 10, maxLength: 120 }),
+        choices,
+        (theOrder, events, deliveries) => {
+          const { lists, states, last, change, deliver } = setUp(tasks, theOrder)
+          const rows = new Map<string, Product>()
+          for (const each of events) {
+            if ('deliver' in each) deliver(each.deliver)
+            else {
+              change(each.key, each.value)
+              if (each.value === null) rows.delete(each.key)
+              else rows.set(each.key, each.value)
+            }
           }
-        }
-        for (const choice of deliveries) if (!deliver(choice)) break
-        const expected = expectedLists(rows, theOrder)
-        expect(lists.all).toEqual(expected)
-        expect(last.rows('top')).toEqual(Object.fromEntries(expected))
-        // Nothing is left of what is gone, and the last step has the first rows of each task alone.
-        expect(states.flatMap((state) => Object.keys(state.rows('top.rows'))).sort()).toEqual([...rows.keys()].sort())
-        const groups = states.flatMap((state) => Object.keys(state.rows('top.reach')))
-        expect(new Set(groups)).toEqual(new Set(expected.keys()))
-        expect(Object.keys(last.rows('top.candidates')).length).toBeLessThanOrEqual(groups.length * SIZE)
-      }),
-      { numRuns: 400 },
+          for (const choice of deliveries) if (!deliver(choice)) break
+          const expected = expectedLists(rows, theOrder)
+          expect(lists.all).toEqual(expected)
+          expect(last.rows('top')).toEqual(Object.fromEntries(expected))
+          // Nothing is left of what is gone, and the last step has the first rows of each task alone.
+          expect(states.flatMap((state) => Object.keys(state.rows('top.rows'))).sort()).toEqual([...rows.keys()].sort())
+          const groups = states.flatMap((state) => Object.keys(state.rows('top.reach')))
+          expect(new Set(groups)).toEqual(new Set(expected.keys()))
+          expect(Object.keys(last.rows('top.candidates')).length).toBeLessThanOrEqual(groups.length * SIZE)
+        },
+      ),
+      { numRuns: 200 },
     )
   })
 
   test('change once at each change of a row in them, and not at a change behind them', () => {
+    const value = fc.option(product, { freq: 4 })
     fc.assert(
-      fc.property(fc.array(fc.record({ key, value: fc.option(product, { freq: 4 }) })), (events) => {
+      fc.property(fc.array(fc.record({ key, value }), { minLength: 30, maxLength: 80 }), (events) => {
         const { lists, change, deliver } = setUp(2)
         const rows = new Map<string, Product>()
-        for (const { key: rowKey, value } of events) {
+        for (const { key: rowKey, value: row } of events) {
           const before = expectedLists(rows, 'descending')
-          if (value === null) rows.delete(rowKey)
-          else rows.set(rowKey, value)
+          if (row === null) rows.delete(rowKey)
+          else rows.set(rowKey, row)
           const after = expectedLists(rows, 'descending')
           const isIn = (all: Map<string, List>, shop: string) =>
-            all.get(shop)?.some((row) => row.key === rowKey) === true
+            all.get(shop)?.some((ranked) => ranked.key === rowKey) === true
           const shops = new Set([...before.keys(), ...after.keys()])
           const touched = [...shops].filter((shop) => isIn(before, shop) || isIn(after, shop))
           lists.changes = 0
-          change(rowKey, value)
+          change(rowKey, row)
           while (deliver(0));
           expect(lists.all).toEqual(after)
           expect(lists.changes).toBe(touched.length)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
@@ -235,6 +242,6 @@ describe('the first rows of groups', () => {
     for (let index = 0; index < 90; index++) send(keyAt(index), null)
     send(keyAt(90), { shop: 'x', price: 0 })
     send(keyAt(99), { shop: 'x', price: 2 })
-    expect(lists.all.get('x')?.map((row) => row.key)).toEqual([keyAt(99), keyAt(91), keyAt(92)])
+    expect(lists.all.get('x')?.map((row) => row.key)).toEqual([keyAt(99), keyAt(91)])
   })
 })
