@@ -33,6 +33,8 @@ export interface StoreMeaning {
   readonly key: string
   readonly value: string
   readonly shape: StoreShape['kind']
+  /** Whether entries have an event time beside their value; absent in a catalog that does not know it. */
+  readonly timed?: boolean
   /** The serde of the order of a sorted store, by name. */
   readonly order: string | null
   /** Null for a store by key alone. A derived table has the window size of its table, and the rest from there. */
@@ -92,6 +94,7 @@ function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeani
     value: store.value.name,
     windows: window?.kind ?? (node.kind === 'countWindow' ? 'count' : null),
     shape: store.shape.kind,
+    timed: store.timed,
     order: store.shape.kind === 'sorted' ? store.shape.order.name : null,
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,

@@ -114,7 +114,8 @@ function changedFields<M extends StoreMeaning | RepartitionMeaning>(before: M, n
   const fields = Object.keys(now) as (keyof M & string)[]
   return fields.flatMap((field) => {
     const [was, is] = [textOf(field, before[field]), textOf(field, now[field])]
-    return was === is ? [] : [{ field, was, is }]
+    const isKnown = field !== 'timed' || before[field] !== undefined
+    return was === is || !isKnown ? [] : [{ field, was, is }]
   })
 }
 

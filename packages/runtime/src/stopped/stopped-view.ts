@@ -21,7 +21,7 @@ import type { KnownJob } from './stopped-jobs.ts'
 /** Copies left behind by a killed process are removed after this time. */
 const COPY_KEPT_MS = 24 * 3_600_000
 const COPIES = '.query-'
-/** The steps whose stores keep event times beside their values. */
+/** The steps whose stores keep event times beside their values, for catalogs that do not state it. */
 const TIMED_STEPS = new Set(['count', 'reduce', 'aggregate', 'cogroup'])
 
 /** Which view to open, and where its job has run. */
@@ -208,14 +208,9 @@ function describe({ job }: KnownJob, name: string, { meaning, incarnation }: Cat
     key: key as Serde<never>,
     value: value as Serde<never>,
     shape: shapeOf(meaning, order),
-    timed: isTimed(meaning),
+    timed: meaning.timed ?? TIMED_STEPS.has(meaning.step),
     incarnation,
   }
-}
-
-/** Of the stores of a top N only the lists are: they are computed from several records. */
-function isTimed({ step, value }: StoreMeaning): boolean {
-  return TIMED_STEPS.has(step) || (step === 'topN' && value.startsWith('ranking('))
 }
 
 function shapeOf({ shape: kind, windowMs }: StoreMeaning, order: Serde<unknown> | undefined): StoreShape {
