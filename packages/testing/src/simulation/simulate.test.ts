@@ -153,6 +153,14 @@ test('rejects an input that is not a topic of the job', async () => {
   )
 })
 
+test.each([0, -1, 1.5, Number.NaN])('rejects %d seeds, which would try nothing', async (seeds) => {
+  await expect(simulate(copied(String), { inputs, seeds })).rejects.toThrow(`There cannot be ${seeds} seeds`)
+})
+
+test('rejects a seed that does not repeat', async () => {
+  await expect(simulate(copied(String), { inputs, seed: 2 ** 60 })).rejects.toThrow('is not a safe integer')
+})
+
 test('compares the topics that a job chooses for each record', async () => {
   let count = 0
   const chosen = job(

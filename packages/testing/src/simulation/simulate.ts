@@ -52,15 +52,20 @@ const PARTITIONS = 2
  * await simulate(shop, { inputs: [{ topic: orders, records: [{ key: 'ann', value: { cents: 1200 } }] }] })
  * ```
  *
- * Rejects with the errors of `TopicWriter.send` for a record that does not fit its topic.
+ * Rejects with the errors of `TopicWriter.partitionOf` for a key that does not fit its topic, and with an `Error` for a number of seeds
+ * that tries nothing, and for an input that is not a topic of the job.
  */
 export async function simulate<const Topics extends readonly AnyTopic[]>(
   job: JobSource,
   options: SimulationOptions<Topics>,
 ): Promise<void> {
+  const { seed, seeds = SEEDS } = options
+  if (seed !== undefined && !Number.isSafeInteger(seed)) throw new Error(`Seed ${seed} is not a safe integer`)
+  // Without a seed nothing would be tried, and the test would pass.
+  if (!(Number.isSafeInteger(seeds) && seeds > 0)) throw new Error(`There cannot be ${seeds} seeds: state 1 or more`)
   const simulation = new Simulation(job, typeof job === 'function' ? await job() : job, options)
-  if (options.seed !== undefined) return simulation.run(options.seed)
-  for (let seed = 1; seed <= (options.seeds ?? SEEDS); seed++) await simulation.run(seed)
+  if (seed !== undefined) return simulation.run(seed)
+  for (let each = 1; each <= seeds; each++) await simulation.run(each)
 }
 
 type Schedule = readonly Piece<ScheduledRecord>[]
