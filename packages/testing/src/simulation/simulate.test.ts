@@ -43,13 +43,21 @@ test('finds a counter outside of the job, and names the output, the seed and the
   expect(error.differences).toHaveLength(30)
 })
 
-test('finds a callback that calls Math.random', async () => {
-  expect((await found(copied(() => Math.random()))).seed).toBe(1)
-})
-
-test('finds a callback that reads the clock', async () => {
-  const error = await found(copied((value) => [value, performance.now()]))
-  expect(error.message).toContain('A callback reads the clock')
+test.each([
+  ['Math.random', () => Math.random()],
+  ['Date.now', () => Date.now()],
+  ['new Date()', () => new Date().toISOString()],
+  ['performance.now', () => performance.now()],
+  ['crypto.randomUUID', () => crypto.randomUUID()],
+])('finds a callback that calls %s, and names the line', async (name, fn) => {
+  const globals = () => [Math.random, Date, Date.now, performance.now, crypto.randomUUID]
+  const before = globals()
+  const error = await found(copied(fn))
+  expect(error.message).toContain('each time that it runs')
+  expect(error.message).toMatch(/\nA callback calls \S+( \S+)? at \S+simulate\.test\.ts:\d+:\d+\nRun it again/)
+  expect(error.message).toContain(`calls ${name} at `)
+  expect(globals()).toEqual(before)
+  expect(Object.hasOwn(performance, 'now')).toBe(false)
 })
 
 test('finds a Map outside of the job whose content comes into values', async () => {

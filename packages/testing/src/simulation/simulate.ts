@@ -8,6 +8,7 @@ import type { JobSource } from '../driver/test-driver.ts'
 import { SeededRandom } from '../machine/seeded-random.ts'
 import { type Difference, differencesOf } from './difference.ts'
 import type { OutputTopic } from './job-results.ts'
+import { withOutsideCalls } from './outside-calls.ts'
 import { type RunResults, runSchedule, type ScheduledRecord, type ScheduleOptions } from './run-schedule.ts'
 import type { AnyTopic, SimulatedInput, SimulatedInputs } from './simulated-input.ts'
 import { SimulationError } from './simulation-error.ts'
@@ -148,13 +149,13 @@ class Simulation<Topics extends readonly AnyTopic[]> {
     }
     const differences = allDifferences(expected, found)
     if (differences.length === 0) return
-    const again = await this.#expected(seed, schedule)
-    const repeats = allDifferences(expected, again).length === 0
+    const { result, calls } = await withOutsideCalls(() => this.#expected(seed, schedule))
+    const repeats = allDifferences(expected, result).length === 0
     throw this.#error(seed, {
       problem: repeats
         ? 'comes to something else if it is cut off and started again'
         : 'comes to something else each time that it runs, also without crashes',
-      advice: repeats ? CHANGED : OUTSIDE,
+      advice: [repeats ? CHANGED : OUTSIDE, ...calls.map((call) => `A callback calls ${call}`)].join('\n'),
       differences,
     })
   }
