@@ -1,71 +1,97 @@
-/** A function that reads the outside world, and the global object that has it. */
-const READS = [
-  ['Math', 'random'],
-  ['Date', 'now'],
-  ['performance', 'now'],
-  ['crypto', 'randomUUID'],
-  ['crypto', 'getRandomValues'],
-] as const
-
 /** Enough for the frames between a callback and the runtime that calls it. */
 const FRAMES_MAX = 100
 
 /** A file of the runtime, in this repository or as a package. */
 const RUNTIME = /[\\/]runtime[\\/](?:src|dist)[\\/]/
-/** What a user did not write. */
+/** What the user of a library did not write. */
 const FOREIGN = /[\\/]node_modules[\\/]|\bnode:/
-const PLACE = /\(?([^()\s]+:\d+:\d+)\)?$/
+const PLACE = /\(?([^()\s]+):\d+:\d+\)?$/
 
-/** What runs now: a second run must not replace what the first one has replaced. */
+/** Puts a global back as it was. */
+type Restore = () => void
+
+/** While one run is watched, another one is not: each would put back what the other has replaced. */
 let isWatching = false
 
 /**
- * Runs something, and returns the result with the calls of the clock and of random numbers that callbacks of a job have made meanwhile:
- * `Math.random at /shop/job.ts:12:5`, each place once. The globals are as before when it has ended.
+ * Watches the calls of the clock and of random numbers that callbacks of a job make while it runs, and lets them see another time.
+ * What is not called by the runtime is not affected.
  */
-export async function withOutsideCalls<T>(run: () => Promise<T>): Promise<{ result: T; calls: readonly string[] }> {
-  if (isWatching) return { result: await run(), calls: [] }
-  isWatching = true
-  const calls = new Set<string>()
-  const note = (name: string) => {
+export class OutsideCalls {
+  readonly #calls = new Set<string>()
+  readonly #aheadMs: number
+
+  /** `aheadMs`: how far the clock that callbacks see is ahead, ms. */
+  constructor(aheadMs: number) {
+    this.#aheadMs = aheadMs
+  }
+
+  /** The calls so far, each place once: `Math.random at /shop/job.ts:12:5`. */
+  get list(): readonly string[] {
+    return [...this.#calls]
+  }
+
+  /** Watches during a run. The globals are as before when it has ended. */
+  async during<T>(run: () => Promise<T>): Promise<T> {
+    if (isWatching) return run()
+    isWatching = true
+    const restores = [
+      this.#watch('Math', 'random', 0),
+      this.#watch('crypto', 'randomUUID', 0),
+      this.#watch('crypto', 'getRandomValues', 0),
+      this.#watch('performance', 'now', this.#aheadMs),
+      // The method before its class: it is put back in the class that it was taken from.
+      this.#watch('Date', 'now', this.#aheadMs),
+      this.#watchDate(),
+    ]
+    try {
+      return await run()
+    } finally {
+      for (const restore of restores.reverse()) restore()
+      isWatching = false
+    }
+  }
+
+  /** Notes a call if a callback of a job makes it, and returns whether it does. */
+  #note(name: string): boolean {
     const place = callingPlace()
-    if (place !== undefined) calls.add(`${name} at ${place}`)
+    if (place !== undefined) this.#calls.add(`${name} at ${place}`)
+    return place !== undefined
   }
-  const restored = [...READS.map(([owner, name]) => watchMethod(owner, name, note)), watchDate(note)]
-  try {
-    return { result: await run(), calls: [...calls] }
-  } finally {
-    for (const restore of restored.reverse()) restore()
-    isWatching = false
+
+  /** Replaces a method of a global object. `aheadMs` is added to what it returns to callbacks. */
+  #watch(owner: string, name: string, aheadMs: number): Restore {
+    const target: unknown = Reflect.get(globalThis, owner)
+    if (!isObject(target)) return () => undefined
+    const method: unknown = Reflect.get(target, name)
+    if (typeof method !== 'function') return () => undefined
+    return replace(target, name, (...args: unknown[]) => {
+      const result: unknown = Reflect.apply(method, target, args)
+      return this.#note(`${owner}.${name}`) && typeof result === 'number' ? result + aheadMs : result
+    })
+  }
+
+  /** Replaces the class of dates by one whose `new Date()` without a time is ahead for callbacks. */
+  #watchDate(): Restore {
+    const before: DateConstructor = Reflect.get(globalThis, 'Date')
+    const noted = () => {
+      const aheadMs = this.#note('new Date()') ? this.#aheadMs : 0
+      return aheadMs + new before().getTime()
+    }
+    const watched = new Proxy(before, {
+      construct: (target, args, newTarget) =>
+        Reflect.construct(target, args.length === 0 ? [noted()] : args, newTarget),
+      apply: () => new before(noted()).toString(),
+    })
+    return replace(globalThis, 'Date', watched)
   }
 }
 
-/** Replaces a method of a global object by one that also notes its calls; returns what puts the former one back. */
-function watchMethod(owner: string, name: string, note: (name: string) => void): () => void {
-  const target: unknown = Reflect.get(globalThis, owner)
-  if (typeof target !== 'object' && typeof target !== 'function') return () => undefined
-  const method: unknown = target === null ? undefined : Reflect.get(target, name)
-  if (target === null || typeof method !== 'function') return () => undefined
-  const watched = (...args: unknown[]) => {
-    note(`${owner}.${name}`)
-    return Reflect.apply(method, target, args)
-  }
-  return replace(target, name, watched)
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-/** Replaces the class of dates by one that also notes each `new Date()` without a time. */
-function watchDate(note: (name: string) => void): () => void {
-  const before: object = Reflect.get(globalThis, 'Date')
-  const watched = new Proxy(before, {
-    construct(target, args, newTarget) {
-      if (args.length === 0) note('new Date()')
-      return Reflect.construct(target as new () => object, args, newTarget)
-    },
-  })
-  return replace(globalThis, 'Date', watched)
-}
-
-function replace(target: object, name: string, value: unknown): () => void {
+function replace(target: object, name: string, value: unknown): Restore {
   const before = Object.getOwnPropertyDescriptor(target, name)
   Object.defineProperty(target, name, { value, configurable: true, writable: true })
   return () => {
@@ -74,21 +100,16 @@ function replace(target: object, name: string, value: unknown): () => void {
   }
 }
 
-/** Where a callback of a job has made the present call; undefined if the runtime has not called it. */
+/** The line at which a callback of a job makes the present call; undefined if the runtime has not called what makes it. */
 function callingPlace(): string | undefined {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = FRAMES_MAX
   const frames = new Error().stack?.split('\n').slice(1) ?? []
   Error.stackTraceLimit = limit
-  const places = frames.filter((frame) => !/^\s*at async /.test(frame)).flatMap((frame) => PLACE.exec(frame)?.[1] ?? [])
-  const here = fileOf(places[0])
-  const first = places.findIndex((place) => fileOf(place) !== here)
-  const runtime = places.findIndex((place) => RUNTIME.test(place))
-  if (first < 0 || first >= runtime) return undefined
-  const between = places.slice(first, runtime)
-  return between.find((place) => !FOREIGN.test(place)) ?? between[0]
-}
-
-function fileOf(place = ''): string {
-  return place.replace(/:\d+:\d+$/, '')
+  const places = frames.filter((frame) => !/^\s*at async /.test(frame)).map((frame) => PLACE.exec(frame))
+  const here = places[0]?.[1]
+  const first = places.findIndex((place) => place?.[1] !== here)
+  const runtime = places.findIndex((place) => RUNTIME.test(place?.[1] ?? ''))
+  const own = places.slice(first, runtime).find((place) => place !== null && !FOREIGN.test(place[1] ?? ''))
+  return own?.[0].replace(/^\(|\)$/g, '')
 }

@@ -60,6 +60,34 @@ test.each([
   expect(Object.hasOwn(performance, 'now')).toBe(false)
 })
 
+test('finds a callback whose results depend only on the day, and sees no other time after it', async () => {
+  const today = () => new Date().toISOString().slice(0, 10)
+  const error = await found(copied(today))
+  expect(error.message).toContain('comes to something else if it runs at another time, also without crashes')
+  expect(error.message).toMatch(
+    /\nA callback reads the clock.*\nA callback calls new Date\(\) at \S+simulate\.test\.ts:/,
+  )
+  expect(JSON.parse(error.differences[0]?.found?.split(' ')[0] ?? '') > today()).toBe(true)
+})
+
+test('a callback may read the clock if nothing follows from it', async () => {
+  const measured = copied((value) => {
+    const began = performance.now()
+    return performance.now() < began || new Date() < new Date(0) || Date().length === 0 ? 'never' : value
+  })
+  await simulate(measured, { inputs, seeds: 10 })
+})
+
+test('only callbacks see another time while a job is simulated', async () => {
+  const seen: number[] = []
+  const noting = copied((value) => {
+    queueMicrotask(() => seen.push(Date.now()))
+    return value
+  })
+  await simulate(noting, { inputs, seeds: 3 })
+  expect(Math.max(...seen)).toBeLessThanOrEqual(Date.now())
+})
+
 test('finds a Map outside of the job whose content comes into values', async () => {
   const before = new Map<string, number>()
   const error = await found(

@@ -8,7 +8,7 @@ import type { JobSource } from '../driver/test-driver.ts'
 import { SeededRandom } from '../machine/seeded-random.ts'
 import { type Difference, differencesOf } from './difference.ts'
 import type { OutputTopic } from './job-results.ts'
-import { withOutsideCalls } from './outside-calls.ts'
+import { OutsideCalls } from './outside-calls.ts'
 import { type RunResults, runSchedule, type ScheduledRecord, type ScheduleOptions } from './run-schedule.ts'
 import type { AnyTopic, SimulatedInput, SimulatedInputs } from './simulated-input.ts'
 import { SimulationError } from './simulation-error.ts'
@@ -34,6 +34,9 @@ export interface SimulationOptions<Topics extends readonly AnyTopic[]> {
   readonly interleavings?: 'any' | 'same views' | 'same result'
 }
 
+/** Far enough that the hour, the day and often the year are others. */
+const AHEAD_MS_MAX = 1000 * 24 * 60 * 60 * 1000
+
 const SEEDS = 100
 const PARTITIONS = 2
 
@@ -43,8 +46,8 @@ const PARTITIONS = 2
  *
  * For each seed the job gets the records in some interleaving of partitions, in pieces between which it commits. A second run gets the
  * same pieces, and is cut off before and after commits: it loses what it has in memory, sometimes its local state too, and processes
- * the same records again. Records of one partition stay in their order. A callback that reads a clock or random numbers, changes what
- * it got, or keeps something outside of the job is found this way.
+ * the same records again. The clock that callbacks see is ahead then. Records of one partition stay in their order. A callback that
+ * reads a clock or random numbers, changes what it got, or keeps something outside of the job is found this way.
  *
  * `job`: the job, or a function that makes it. A function is called at each start, so that what it closes over is lost in a crash, as in a
  * process.
@@ -135,29 +138,35 @@ class Simulation<Topics extends readonly AnyTopic[]> {
     }
   }
 
-  /** Runs the same schedule with crashes. */
+  /** Runs the same schedule with crashes, and with a clock that is ahead for callbacks. */
   async #crash(seed: number, schedule: Schedule, expected: RunResults, random: SeededRandom): Promise<void> {
+    const aheadMs = Math.ceil(random.between(0, AHEAD_MS_MAX))
+    const calls = new OutsideCalls(aheadMs)
+    const crashes = crashAtSomeCommits(random)
+    const listed = (advice: string) => [advice, ...calls.list.map((call) => `A callback calls ${call}`)].join('\n')
     let found: RunResults
     try {
-      found = await runSchedule(this.#source, schedule, this.#runs, crashAtSomeCommits(random))
+      found = await calls.during(() => runSchedule(this.#source, schedule, this.#runs, crashes))
     } catch (cause) {
-      throw this.#error(seed, {
-        problem: `fails if it is cut off and started again: ${messageOf(cause)}`,
-        advice: OUTSIDE,
-        cause,
-      })
+      const problem = `fails if it is cut off and started again: ${messageOf(cause)}`
+      throw this.#error(seed, { problem, advice: listed(OUTSIDE), cause })
     }
     const differences = allDifferences(expected, found)
     if (differences.length === 0) return
-    const { result, calls } = await withOutsideCalls(() => this.#expected(seed, schedule))
-    const repeats = allDifferences(expected, result).length === 0
-    throw this.#error(seed, {
-      problem: repeats
-        ? 'comes to something else if it is cut off and started again'
-        : 'comes to something else each time that it runs, also without crashes',
-      advice: [repeats ? CHANGED : OUTSIDE, ...calls.map((call) => `A callback calls ${call}`)].join('\n'),
-      differences,
-    })
+    const { problem, advice } = await this.#explain(seed, schedule, expected, aheadMs)
+    throw this.#error(seed, { problem, advice: listed(advice), differences })
+  }
+
+  /** Finds out what makes a run with crashes differ from `expected`: runs again without some of what it had. */
+  async #explain(seed: number, schedule: Schedule, expected: RunResults, aheadMs: number) {
+    const differs = (found: RunResults) => allDifferences(expected, found).length > 0
+    if (differs(await this.#expected(seed, schedule))) {
+      return { problem: 'comes to something else each time that it runs, also without crashes', advice: OUTSIDE }
+    }
+    if (differs(await new OutsideCalls(aheadMs).during(() => this.#expected(seed, schedule)))) {
+      return { problem: 'comes to something else if it runs at another time, also without crashes', advice: CLOCK }
+    }
+    return { problem: 'comes to something else if it is cut off and started again', advice: CHANGED }
   }
 
   /** Runs another schedule of the same records, without crashes. */
@@ -183,6 +192,8 @@ class Simulation<Topics extends readonly AnyTopic[]> {
 const OUTSIDE =
   'A callback reads the clock or random numbers, or it keeps something outside of the job, such as a Map or a counter of its module. Use ' +
   'the time of the record, and keep what must be remembered in the state of a step, as aggregate(…) and process(…) have it'
+
+const CLOCK = 'A callback reads the clock, and the result follows from it. Use the time of the record instead'
 
 const CHANGED =
   'After a crash, callbacks are called again for the records since the last commit, with the state as of that commit. A callback changes ' +
