@@ -11,10 +11,14 @@ import {
   type Table,
   type Topic,
   type TopicRecord,
+  type TopicWriter,
 } from '@millrace/core'
 import { durationMs, namedTopics, stepsOf, toTopology } from '@millrace/core/internal'
 import { type JobView, type RunningJob, type RunOptions, runJob, type ServedView } from '@millrace/runtime'
+import { SeededRandom } from '../machine/seeded-random.ts'
+import { Crash, type CrashPlan, crashAtEveryCommit, crashingLog } from './crashes.ts'
 import { MemoryLevels } from './memory-levels.ts'
+import { lanesOf, scheduleOf } from './schedule.ts'
 import { StillEnv } from './still-env.ts'
 
 /** Later than nearly all test data, so that no event time is ahead of the clock. */
@@ -22,13 +26,33 @@ const START_MS = Date.UTC(2030, 0, 1)
 
 const STATE_DIRECTORY = '/state'
 
+/** Enough that each moment of a commit is cut off with the local state and without it. */
+const END_CRASHES_MAX = 4
+
 /** What a test may choose; the rest is as in `RunOptions`. */
 export interface TestDriverOptions extends Pick<RunOptions, 'guarantee' | 'idleAfterMs'> {
   /** How many partitions each topic of the job gets. Default 1. */
   readonly partitions?: number
   /** Where the wall clock begins, ms since the epoch. Default: the year 2030. */
   readonly startMs?: number
+  /**
+   * Whether the job is cut off at every commit, and started again: once before the commit is decided, so that the job processes the
+   * same records again, and once after it. Every second time it also loses its local state, and restores it from the changelog. What
+   * a test finds must be the same. With the guarantee `at-least-once`, outputs repeat. Default false.
+   */
+  readonly crashAtEveryCommit?: boolean
+  /**
+   * Makes each `send` pass its records on in pieces, between which the job commits, and interleaves partitions. The seed, a safe
+   * integer, decides how: the records of one partition stay in their order. Default: one piece, in the given order.
+   */
+  readonly seed?: number
 }
+
+/**
+ * A job, or what makes it. A function is called each time that the job starts, also after a crash: what it closes over is then as new as
+ * in another process.
+ */
+export type JobSource = Job | (() => Job | Promise<Job>)
 
 /**
  * Runs a job in memory for a test: the real tasks, commits, stores and topics, with a clock that only the test moves. Nothing
@@ -42,23 +66,36 @@ export class TestDriver {
   readonly #still: StillEnv
   readonly #levels = new MemoryLevels()
   readonly #options: TestDriverOptions
+  /** The log as the job sees it: its commits may be cut off. */
+  readonly #jobLog: Log
+  /** Decides in which pieces records come; undefined: together. */
+  readonly #random: SeededRandom | undefined
   /** By topic: where `read` continues. */
   readonly #positions = new Map<string, Position>()
-  #job: Job
+  #job: JobSource
   #running: RunningJob | undefined
   #status: JobStatus | undefined
 
-  private constructor(job: Job, still: StillEnv, log: MemoryLog, options: TestDriverOptions) {
+  private constructor(
+    job: JobSource,
+    still: StillEnv,
+    log: MemoryLog,
+    options: TestDriverOptions,
+    crashes?: CrashPlan,
+  ) {
     this.#job = job
     this.#still = still
     this.log = log
     this.#options = options
+    this.#jobLog = crashes === undefined ? log : crashingLog(log, crashes)
+    this.#random = options.seed === undefined ? undefined : new SeededRandom(options.seed)
   }
 
-  /** See `openTestDriver`. */
-  static async open(job: Job, options: TestDriverOptions = {}): Promise<TestDriver> {
+  /** See `openTestDriver`. `crashes`: where the job is cut off; default: as `crashAtEveryCommit` states. */
+  static async open(job: JobSource, options: TestDriverOptions = {}, crashes?: CrashPlan): Promise<TestDriver> {
     const still = new StillEnv(options.startMs ?? START_MS)
-    const driver = new TestDriver(job, still, memoryLog(still.env), options)
+    const plan = crashes ?? (options.crashAtEveryCommit === true ? crashAtEveryCommit() : undefined)
+    const driver = new TestDriver(job, still, memoryLog(still.env), options, plan)
     await driver.start()
     return driver
   }
@@ -85,11 +122,13 @@ export class TestDriver {
   async send<K, V>(topic: Topic<K, V>, ...records: readonly NewRecord<K, V>[]): Promise<void> {
     const writer = await openTopicWriter(this.log, topic)
     try {
-      await writer.sendAll(records)
+      for (const piece of this.#pieces(writer, records)) {
+        await writer.sendAll(piece)
+        await this.#settle()
+      }
     } finally {
       await writer.close()
     }
-    await this.#settle()
   }
 
   /**
@@ -138,18 +177,23 @@ export class TestDriver {
 
   /** Stops the job: it commits, and ends. The topics stay, and so does the local state. */
   async stop(): Promise<void> {
-    await this.#running?.stop()
+    const running = this.#running
+    if (running === undefined) return
+    await running.stop()
     this.#running = undefined
+    const error = await running.done.catch((reason: unknown) => reason)
+    if (!(error instanceof Crash)) return
+    await this.#restart(error)
+    await this.stop()
   }
 
   /**
    * Starts the job again after `stop`, or a changed job: it restores its state, and processes what has been sent
    * meanwhile. Throws what `runJob` throws.
    */
-  async start(job: Job = this.#job): Promise<void> {
+  async start(job: JobSource = this.#job): Promise<void> {
     if (this.#running !== undefined) throw new Error('The job runs already: stop it first')
     this.#job = job
-    await this.#makeTopics(job)
     this.#running = await this.#run(false)
     await this.#settle()
   }
@@ -161,8 +205,14 @@ export class TestDriver {
   async runUntilEnd(): Promise<void> {
     const wasRunning = this.#running !== undefined
     await this.stop()
-    const running = await this.#run(true)
-    await running.done
+    for (let crashes = 0; ; crashes++) {
+      // A run to the end commits each time that it starts: if each of its commits were cut off, it would not end.
+      const log = crashes < END_CRASHES_MAX ? this.#jobLog : this.log
+      const running = await this.#run(true, log)
+      const error = await running.done.catch((reason: unknown) => reason)
+      if (error === undefined) break
+      this.#survive(error)
+    }
     if (wasRunning) await this.start()
   }
 
@@ -172,8 +222,7 @@ export class TestDriver {
    */
   loseState(): void {
     if (this.#running !== undefined) throw new Error('The job runs: stop it before its state is deleted')
-    this.#levels.clear()
-    this.#still.env.files.removeTree(STATE_DIRECTORY)
+    this.#deleteState()
   }
 
   /** Stops the job, and forgets everything. */
@@ -182,15 +231,36 @@ export class TestDriver {
     await this.log.close()
   }
 
+  #pieces<K, V>(writer: TopicWriter<K, V>, records: readonly NewRecord<K, V>[]) {
+    const random = this.#random
+    if (random === undefined || records.length === 0) return [records]
+    return scheduleOf(lanesOf(writer, records), random).map((piece) => piece.records)
+  }
+
   get #started(): RunningJob {
     if (this.#running === undefined) throw new Error('The job does not run: start it to read its tables')
     return this.#running
   }
 
-  async #run(untilEnd: boolean): Promise<RunningJob> {
-    const running = await runJob(withAllViews(this.#job), {
-      ...this.#options,
-      log: this.log,
+  /** Runs the job; again if it is cut off before it runs. */
+  async #run(untilEnd: boolean, log = this.#jobLog): Promise<RunningJob> {
+    for (;;) {
+      try {
+        return await this.#runOnce(untilEnd, log)
+      } catch (error) {
+        this.#survive(error)
+      }
+    }
+  }
+
+  async #runOnce(untilEnd: boolean, log: Log): Promise<RunningJob> {
+    const { guarantee, idleAfterMs } = this.#options
+    const job = typeof this.#job === 'function' ? await this.#job() : this.#job
+    await this.#makeTopics(job)
+    const running = await runJob(withAllViews(job), {
+      ...(guarantee !== undefined && { guarantee }),
+      ...(idleAfterMs !== undefined && { idleAfterMs }),
+      log,
       env: this.#still.env,
       stateDirectory: STATE_DIRECTORY,
       engine: this.#levels,
@@ -206,7 +276,32 @@ export class TestDriver {
   }
 
   async #settle(): Promise<void> {
-    await this.#running?.caughtUp()
+    for (;;) {
+      try {
+        await this.#running?.caughtUp()
+        return
+      } catch (error) {
+        await this.#restart(error)
+      }
+    }
+  }
+
+  /** Starts the job again after a crash. Throws any other error. */
+  async #restart(error: unknown): Promise<void> {
+    this.#survive(error)
+    this.#running = undefined
+    this.#running = await this.#run(false)
+  }
+
+  /** Does what a crash does to the local state. Throws any other error. */
+  #survive(error: unknown): void {
+    if (!(error instanceof Crash)) throw error
+    if (error.kind === 'loses state') this.#deleteState()
+  }
+
+  #deleteState(): void {
+    this.#levels.clear()
+    this.#still.env.files.removeTree(STATE_DIRECTORY)
   }
 
   async #makeTopics(job: Job): Promise<void> {
@@ -237,7 +332,7 @@ export class TestDriver {
  * await driver.close()
  * ```
  */
-export function openTestDriver(job: Job, options?: TestDriverOptions): Promise<TestDriver> {
+export function openTestDriver(job: JobSource, options?: TestDriverOptions): Promise<TestDriver> {
   return TestDriver.open(job, options)
 }
 
