@@ -216,7 +216,7 @@ function merged(inputs: readonly SimulatedInput[]) {
 /** The topics that a job names as outputs, and those of its dead letters. */
 function outputTopics(job: Job): OutputTopic[] {
   const topics = new Map<string, OutputTopic>()
-  for (const name of deadLetterTopics(job.errors)) topics.set(name, { name })
+  for (const name of deadLetterTopics(job.errors, stepsOf(job.outputs))) topics.set(name, { name })
   // The plan holds serdes whose types its builder has checked.
   for (const { topic } of sinksOf(job)) if ('name' in topic) topics.set(topic.name, topic as OutputTopic)
   return [...topics.values()]
