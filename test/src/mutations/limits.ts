@@ -340,6 +340,7 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'runtime/RESTART_MS_MIN': { becomes: '1', tests: [RESTARTS] },
   'runtime/STOP_MS_MAX': { becomes: NEVER, tests: [`${NODE}/supervision.test.ts#is killed`] },
   'runtime/TEXT_CHARACTERS_MAX': { becomes: NO_BOUND, tests: [`${NODE_SERVER}#a change with`] },
+  'runtime/TIMERS_BEYOND_MS_MAX': { becomes: '0', tests: [`${JOBS}/close-windows.test.ts#with crashes in between`] },
   'state/RECORD_OVERHEAD_BYTES': { becomes: '0', tests: [`${STATE}/changelog/changelog-run.test.ts`] },
   'state/BOUND_MAX': { becomes: NO_BOUND, tests: [`${STATE}/committed/committed-store.test.ts`] },
   'state/COPY_TRIES': { becomes: NO_BOUND, tests: [`${STATE}/copy-state.test.ts#not a whole state`] },

@@ -4,6 +4,7 @@ import { unusedOutputs, versionedName } from '@millrace/core/internal'
 import type { Guarantee } from '@millrace/runtime'
 import { Command, Option } from 'commander'
 import { type DataOptions, dataOption, openLog } from '../data-option.ts'
+import { badUsage } from '../input-error.ts'
 import { repeatable } from '../repeatable.ts'
 import type { Io } from '../terminal/io.ts'
 import { printableLines } from '../terminal/printable.ts'
@@ -14,6 +15,7 @@ import { jobServer } from './job-server.ts'
 
 interface RunOptions extends DataOptions {
   readonly untilEnd?: boolean
+  readonly closeWindows?: boolean
   readonly port: number
   readonly commitInterval?: number
   readonly guarantee: Guarantee
@@ -29,6 +31,10 @@ export function runCommand(io: Io): Command {
     .description('Runs a job until Ctrl-C, and serves its views on this machine.')
     .argument('<job.ts>', 'a module whose default export is a job')
     .option('--until-end', 'process what is in the topics now, commit, and exit')
+    .option(
+      '--close-windows',
+      'with --until-end: let everything come out that waits for time, such as the last windows',
+    )
     .option('--port <port>', 'the port of the view server; 0 for any free port', portNumber, 0)
     .option(
       '--commit-interval <time>',
@@ -73,13 +79,16 @@ processes again what was not committed.
 
 Examples:
   $ millrace run job.ts
-  $ millrace run job.ts --until-end
+  $ millrace run job.ts --until-end --close-windows
   $ millrace run job.ts --port 4711 --data /var/lib/millrace`,
     )
     .action((file: string, options: RunOptions) => run(io, file, options))
 }
 
 async function run(io: Io, file: string, options: RunOptions): Promise<void> {
+  if (options.closeWindows === true && options.untilEnd !== true) {
+    throw badUsage('--close-windows needs --until-end: without it, the inputs have no end')
+  }
   const stop = io.stopSignal()
   const job = await readJob(resolve(file), options.check, { stop, stderr: io.stderr }).catch((error: unknown) => {
     // A signal ends the loading, and Ctrl-C also ends the compiler. What the compiler prints then is not about the job.
@@ -112,6 +121,7 @@ async function runOn(io: Io, job: Job, options: RunOptions, stop: AbortSignal, l
       acceptLoss: options.acceptLoss,
       standbys: options.standbys,
       untilEnd: options.untilEnd === true,
+      closeWindows: options.closeWindows === true,
       upgrade: options.upgrade === true,
       signal: stop,
       onNotice: (message) => display.notice(message),

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   KEY_MISSING: 'record',
   PIPE_ENDED: 'fatal',
   PIPE_ASYNC: 'fatal',
+  CLOSING_ENDLESS: 'fatal',
   TOPIC_REPLACED: 'refused',
   TOPIC_RESCALED: 'refused',
   INPUT_LOST: 'refused',

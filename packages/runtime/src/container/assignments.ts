@@ -31,6 +31,11 @@ export class Assignments {
     return this.#newest
   }
 
+  /** The member that has a task, by the newest assignment. */
+  ownerOf(task: string): string | undefined {
+    return this.#newest?.members.find(({ tasks }) => tasks.includes(task))?.member
+  }
+
   /** The assignment that was followed last. */
   get followed(): Assignment | undefined {
     return this.#followed

@@ -39,6 +39,11 @@ export interface ContainerOptions {
   /** Process what is there and stop, as a batch job does; containers that share the job stop together. Default false. */
   readonly untilEnd?: boolean
   /**
+   * With `untilEnd`: at the end, time moves on until nothing waits for it. So all finals of windows, records without a partner
+   * and timers of event time come out, and are committed. Default false: they wait for later records.
+   */
+  readonly closeWindows?: boolean
+  /**
    * Stores whose loss is accepted: they start empty if they cannot continue, because they missed records, or are computed
    * differently from what they hold. Their views then report the position from which they count. Has no effect on stores that can continue. Default:
    * none; then the start is refused.

@@ -8,10 +8,10 @@ const DESCRIPTION_LENGTH = 16
 
 /**
  * A short description of what runs: a hash of the job's graph, of how it takes event times, of what determines each store,
- * and of the guarantee. Equal for the same plan in every process, whatever its functions' text.
+ * of the guarantee, and of whether it closes windows at its end. Equal for the same plan in every process, whatever its functions' text.
  */
-export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee): string {
-  return shortHash([...planOf(job, topology), guarantee])
+export function descriptionOf(job: Job, topology: Topology, guarantee: Guarantee, closeWindows: boolean): string {
+  return shortHash([...planOf(job, topology), guarantee, ...(closeWindows ? ['close windows'] : [])])
 }
 
 /** As `descriptionOf`, without the guarantee, which is chosen when the job starts. */

@@ -2,8 +2,6 @@ import { FencedError, type JobStatus, StateDamagedError } from '@millrace/core'
 import { type Topology, toTopology } from '@millrace/core/internal'
 import type { Observable } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
-import { requireStores } from '../catalog/refuse-stores.ts'
-import { requireStandbys } from '../standby/require-standbys.ts'
 import { Standbys } from '../standby/standbys.ts'
 import type { ServedView } from '../views/served-view.ts'
 import { Assignments } from './assignments.ts'
@@ -18,6 +16,7 @@ import { OpenTasks } from './open-tasks.ts'
 import { otherMembers } from './other-members.ts'
 import { Purges } from './purges.ts'
 import { RebuildBudget } from './rebuild-budget.ts'
+import { requireOptions } from './require-options.ts'
 import { fencingError, openSession, type Session } from './session.ts'
 import { sessionOptions } from './session-options.ts'
 import { restAfterSlice } from './slow-slice.ts'
@@ -97,8 +96,7 @@ export class RunningContainer {
   /** Joins a job, and restores the tasks that it gets first. If that fails, it closes everything again and throws. */
   static async open(options: ContainerOptions): Promise<RunningContainer> {
     const topology = toTopology(options.job)
-    requireStores(topology, options.acceptLoss ?? [])
-    requireStandbys(topology.job, options.log, options.standbys ?? 0)
+    requireOptions(options, topology)
     const container = new RunningContainer(options, topology, await topicsOfJob(options, topology))
     try {
       await container.#open()
@@ -209,7 +207,9 @@ export class RunningContainer {
   }
 
   async #joinOnce(): Promise<void> {
-    const session = await openSession(sessionOptions(this.#options, this.#topology, this.#topics, this.#tasks.ids))
+    const { ids } = this.#tasks
+    const options = sessionOptions(this.#options, this.#topology, this.#topics, ids, this.#assignments)
+    const session = await openSession(options)
     this.#session = session
     this.#catalog = session.catalog
     const changed = () => this.#rest.wake()

@@ -1,5 +1,6 @@
 import type { Topology } from '@millrace/core/internal'
 import { checkCatalog, openCatalog } from '../catalog/open-catalog.ts'
+import type { Assignments } from './assignments.ts'
 import type { ContainerOptions } from './container-options.ts'
 import { descriptionOf } from './job-description.ts'
 import type { SessionOptions } from './session.ts'
@@ -11,6 +12,7 @@ export function sessionOptions(
   topology: Topology,
   topics: JobTopics,
   tasks: readonly string[],
+  assignments: Pick<Assignments, 'ownerOf'>,
 ): SessionOptions {
   const {
     job,
@@ -19,6 +21,7 @@ export function sessionOptions(
     guarantee = 'exactly-once',
     address = null,
     untilEnd = false,
+    closeWindows = false,
     upgrade = false,
     signal,
     sessionTimeoutMs,
@@ -33,9 +36,11 @@ export function sessionOptions(
     job: topology.job,
     guarantee,
     tasks,
-    description: descriptionOf(job, topology, guarantee),
+    description: descriptionOf(job, topology, guarantee, closeWindows),
     address,
     untilEnd,
+    ownerOf: closeWindows ? (task) => assignments.ownerOf(task) : undefined,
+    random: env.random,
     upgrade,
     standbys,
     signal,

@@ -1,7 +1,16 @@
-import { type Assignment, type Clock, FencedError, type Log, type LogReader, type Membership } from '@millrace/core'
+import {
+  type Assignment,
+  type Clock,
+  FencedError,
+  type Log,
+  type LogReader,
+  type Membership,
+  type Random,
+} from '@millrace/core'
 import { settleAll } from '@millrace/core/internal'
 import { filter, firstValueFrom, merge, NEVER, Observable, startWith } from 'rxjs'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { TaskOwners } from '../task/closing.ts'
 import { CommittedOutputs, EarlyOutputs, type Guarantee, type Outputs } from '../task/outputs.ts'
 import { JobEnd } from './job-end.ts'
 
@@ -15,6 +24,9 @@ export interface SessionOptions {
   readonly description: string
   readonly address: string | null
   readonly untilEnd: boolean
+  /** Whether the tasks close windows at the end; then `ownerOf` returns the member that has a task. */
+  readonly ownerOf: ((task: string) => string | undefined) | undefined
+  readonly random: Random
   /** Whether the container may wait for others that run the job as it was before a change. */
   readonly upgrade: boolean
   /** How many standbys the container wants for each task. */
@@ -38,6 +50,7 @@ export interface Session {
   readonly outputs: Outputs
   readonly catalog: Catalog
   readonly end: JobEnd
+  readonly owners: TaskOwners | undefined
   /** Closes everything; what is not committed is given up. Its tasks must be closed before. */
   close(): Promise<void>
 }
@@ -103,6 +116,7 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
     outputs: opened,
     catalog,
     end: new JobEnd(membership, clock),
+    owners: ownersOf(membership, log, options),
     close: async () => {
       // The group gives the tasks to others only once nothing more can come from this container.
       try {
@@ -110,6 +124,23 @@ async function joinOnce(options: SessionOptions): Promise<Session> {
       } finally {
         await membership.leave()
       }
+    },
+  }
+}
+
+/** A process that is alone has the same name each time. */
+function ownersOf(
+  { member }: Membership,
+  { capabilities }: Log,
+  { ownerOf, random }: SessionOptions,
+): TaskOwners | undefined {
+  if (ownerOf === undefined) return undefined
+  const self = capabilities.membership ? member : random.uuid()
+  return {
+    self,
+    ownerOf: (task) => {
+      const owner = ownerOf(task)
+      return owner === member ? self : owner
     },
   }
 }

@@ -1,4 +1,6 @@
 import type { PartitionWriter } from '@millrace/core'
+import type { PlanNode, Topology } from '@millrace/core/internal'
+import { Closing, type TaskOwners } from './closing.ts'
 import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyHandler } from './error-policy.ts'
@@ -35,12 +37,16 @@ export interface PipelineWiring
   /** What the writers of the job's outputs are guarded with, and how far the job had come; undefined if it was never set back. */
   readonly fence: OutputFence | undefined
   readonly fences: readonly Fence[]
+  /** In a run that closes windows at the end of its inputs: which process runs each task. */
+  readonly owners?: TaskOwners | undefined
 }
 
 /** Compiles a subtopology for one task. The caller must start its inputs, and then restore the checkpoint. */
 export function buildPipeline(wiring: PipelineWiring): Pipeline {
   const { topology, subtopology, partition, state, counts, idleAfterMs, sources, fence, fences } = wiring
   const record = new CurrentRecord()
+  const { owners } = wiring
+  const closing = owners && new Closing(owners)
   const unit = new UnitOfWork({ state, record, counts }, needsUndo(topology, subtopology))
   const units = new UnitRunner(
     unit,
@@ -56,6 +62,8 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
         idleAfterMs,
         topics: wiring.topics,
         now: wiring.now,
+        owners,
+        senders: sendersIn(topology),
         refuse: (error, batch) => units.refused(error, batch),
         taken: () => {
           counts.repartitioned++
@@ -72,7 +80,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     return ofInput
   })
   const stepClock = new StepClock()
-  const times = new TaskTimes(inputs, wakingMs(idleAfterMs))
+  const times = new TaskTimes(inputs, wakingMs(idleAfterMs), closing?.time)
   const { roots, clocked, markers } = compilePlan({
     ...wiring,
     ofJob: topology.errors.callback,
@@ -92,5 +100,21 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
   }
   const time = times.whole
   const clock = new TaskClock(times.all, clocked, stepClock)
-  return new Pipeline({ inputs: [...inputs.values()], clock, time, units, record, counts, markers, sources, fence })
+  return new Pipeline({
+    inputs: [...inputs.values()],
+    clock,
+    time,
+    units,
+    record,
+    counts,
+    markers,
+    sources,
+    fence,
+    closing,
+  })
+}
+
+/** By repartition node: the id of the subtopology that sends there. */
+function sendersIn({ subtopologies }: Topology): ReadonlyMap<PlanNode, string> {
+  return new Map(subtopologies.flatMap(({ id, nodes }) => nodes.map((node) => [node, id] as const)))
 }

@@ -120,6 +120,11 @@ export abstract class TaskInput implements Progress {
     return this.passed >= Math.min(this.limit, this.endOffset)
   }
 
+  /** Whether nothing more comes in this run, so that windows can be closed. */
+  get ended(): boolean {
+    return this.atEnd
+  }
+
   /**
    * The offset up to which there is nothing more to process: `offset`, and behind it what holds no records (markers, and
    * what aborted transactions left). The checkpoint stays before those: they need not be durable yet.

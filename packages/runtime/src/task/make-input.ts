@@ -1,6 +1,7 @@
 import type { TopicDescription } from '@millrace/core'
-import type { InputPlan, Subtopology } from '@millrace/core/internal'
+import type { InputPlan, PlanNode, Subtopology } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
+import type { TaskOwners } from './closing.ts'
 import { followersIn, readsKey, readsValue } from './edges.ts'
 import { wakingMs } from './event-time.ts'
 import type { InputSpec, RefuseRecord, TaskInput } from './input.ts'
@@ -15,6 +16,10 @@ export interface InputWiring extends RepartitionEvents {
   readonly refuse: RefuseRecord
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
+  /** In a run that closes windows: which process runs each task. */
+  readonly owners: TaskOwners | undefined
+  /** By repartition node: the id of the subtopology that sends there. */
+  readonly senders: ReadonlyMap<PlanNode, string>
   /** See `TaskSpec`. */
   readonly idleAfterMs: number
 }
@@ -39,5 +44,8 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     const topicId = topics.get(topic)?.id ?? ''
     return new SourceInput(spec, { topicId, extract, aheadMaxMs, idleAfterMs, now }, refuse)
   }
-  return new RepartitionInput(spec, refuse, wiring, wakingMs(wiring.idleAfterMs))
+  const { owners, senders } = wiring
+  const sender = senders.get(node)
+  const ownerOf = (number: number) => owners?.ownerOf(`${sender}-${number}`)
+  return new RepartitionInput(spec, refuse, wiring, wakingMs(wiring.idleAfterMs), ownerOf)
 }

@@ -19,8 +19,8 @@ export class MarkerSender {
     this.#writers = writers
   }
 
-  /** Sends what is new; sending the same again would wake the readers for nothing. */
-  send(position: Position): void {
+  /** Sends what is new, and by which process everything is sent, if it is; sending the same again would wake the readers for nothing. */
+  send(position: Position, ended?: string): void {
     const { watermark, idle } = this.#time
     const marker: Marker = {
       partition: this.#partition,
@@ -28,6 +28,7 @@ export class MarkerSender {
       watermark: watermark === NO_WATERMARK ? null : watermark,
       idle,
       position,
+      ...(ended !== undefined && { ended }),
     }
     const text = JSON.stringify(marker)
     if (text === this.#last) return

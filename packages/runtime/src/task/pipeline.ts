@@ -1,5 +1,6 @@
 import type { Env, Position } from '@millrace/core'
 import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrace/core/internal'
+import type { Closing } from './closing.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
@@ -45,6 +46,8 @@ export interface PipelineParts {
   readonly sources: Position
   /** Closed while something is done again; undefined if the job was never set back. */
   readonly fence: OutputFence | undefined
+  /** Closes windows at the end of the inputs; undefined if they are left open. */
+  readonly closing?: Closing | undefined
 }
 
 /**
@@ -61,6 +64,9 @@ export class Pipeline {
   readonly #markers: readonly MarkerSender[]
   readonly #sources: Position
   readonly #fence: OutputFence | undefined
+  readonly #closing: Closing | undefined
+  /** Whether the markers of the last freeze state that everything is sent. */
+  #endSent = false
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
@@ -68,7 +74,7 @@ export class Pipeline {
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
-  constructor({ inputs, clock, time, units, record, counts, markers, sources, fence }: PipelineParts) {
+  constructor({ inputs, clock, time, units, record, counts, markers, sources, fence, closing }: PipelineParts) {
     this.inputs = inputs
     this.#clock = clock
     this.#time = time
@@ -78,6 +84,7 @@ export class Pipeline {
     this.#markers = markers
     this.#sources = sources
     this.#fence = fence
+    this.#closing = closing
     this.#single = inputs.length === 1 ? inputs[0] : undefined
   }
 
@@ -88,12 +95,12 @@ export class Pipeline {
 
   /** Whether a commit would record anything new, apart from the state. */
   get changed(): boolean {
-    return this.#clock.changed || this.#offsets !== this.#frozenOffsets
+    return this.#clock.changed || this.#offsets !== this.#frozenOffsets || this.#endIsNew
   }
 
   /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
   get atEnd(): boolean {
-    return !this.#clock.due && this.inputs.every((input) => input.atEnd)
+    return !this.#clock.due && this.inputs.every((input) => input.atEnd) && this.#closing?.done !== false
   }
 
   /** The watermark of the whole task; null before the first record. */
@@ -111,6 +118,11 @@ export class Pipeline {
       this.#settled = maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)])
     }
     return this.#settled
+  }
+
+  /** Whether the tasks behind do not know yet that this one has sent everything. */
+  get #endIsNew(): boolean {
+    return this.#closing?.done === true && !this.#endSent && this.#markers.length > 0
   }
 
   get #offsets(): number {
@@ -179,7 +191,10 @@ export class Pipeline {
   freeze(): FrozenPipeline {
     this.#units.block.throwFailure()
     const { position } = this
-    for (const markers of this.#markers) markers.send(position)
+    const closing = this.#closing
+    const ended = closing?.done === true ? closing.owners.self : undefined
+    for (const markers of this.#markers) markers.send(position, ended)
+    this.#endSent = ended !== undefined
     const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.hasPending && { position }) }
     const checkpoint = new Map<string, InputCheckpoint>()
     for (const input of this.inputs) checkpoint.set(input.topic, { ...input.checkpoint(), time })
@@ -206,12 +221,13 @@ export class Pipeline {
         this.#process(input)
         return 1
       case 'notice':
+        if (this.#closing !== undefined) this.#closing.done = false
         if (this.#fence !== undefined) this.#fence.closed = input.repeated
         input.takeNotice()
         clock.advance()
         return 1
       default:
-        return 0
+        return this.#close()
     }
   }
 
@@ -226,7 +242,16 @@ export class Pipeline {
     return next
   }
 
+  /** At the end of a run that closes windows: moves time to the next thing that waits for it. */
+  #close(): number {
+    const closing = this.#closing
+    if (closing === undefined || closing.done || !this.inputs.every((input) => input.ended)) return 0
+    closing.move(this.#clock)
+    return 1
+  }
+
   #process(input: TaskInput): void {
+    if (this.#closing !== undefined) this.#closing.done = false
     if (this.#fence !== undefined) this.#fence.closed = input.repeated
     const { headWatermark } = input
     this.#record.take(input.consume(), input.timestamp, headWatermark, input.id)

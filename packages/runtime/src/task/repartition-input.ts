@@ -39,15 +39,23 @@ export class RepartitionInput extends TaskInput {
   readonly #events: RepartitionEvents
   readonly #senders: SendersProgress
   readonly #repeats = new RepeatFilter()
+  readonly #ownerOf: (partition: number) => string | undefined
   /** Each knows the records that were processed before the job was set back. */
   #fences: readonly RepeatFilter[] = []
   #repeated = false
 
-  /** `idleAfterMs`: how long idle senders hold time back when another one becomes active after all were idle; 0: not at all. */
-  constructor(spec: InputSpec, refuse: RefuseRecord, events: RepartitionEvents, idleAfterMs: number) {
+  /** `ownerOf`: the process that runs each task that sends. `idleAfterMs`: how long idle senders hold time back when another one becomes active after all were idle; 0: not at all. */
+  constructor(
+    spec: InputSpec,
+    refuse: RefuseRecord,
+    events: RepartitionEvents,
+    idleAfterMs: number,
+    ownerOf: (partition: number) => string | undefined = () => undefined,
+  ) {
     super(spec, refuse)
     this.#senders = new SendersProgress(idleAfterMs)
     this.#events = events
+    this.#ownerOf = ownerOf
   }
 
   get watermark(): number {
@@ -56,6 +64,10 @@ export class RepartitionInput extends TaskInput {
 
   get idle(): boolean {
     return this.#senders.idle
+  }
+
+  override get ended(): boolean {
+    return this.atEnd && this.#senders.haveEnded(this.#ownerOf)
   }
 
   get headWatermark(): number {

@@ -1,4 +1,4 @@
-import type { ClockedOperator } from '../operators/time/clocked.ts'
+import type { ClockedOperator, PendingResult } from '../operators/time/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import { StepClock } from './step-clock.ts'
 
@@ -8,6 +8,12 @@ export interface SavedClock {
   readonly times: readonly (readonly [string, number])[]
   /** By name: the progress of each step with what it does in time. */
   readonly steps: readonly (readonly [string, unknown])[]
+}
+
+/** A step with a result that waits for event time. */
+export interface WaitingStep extends PendingResult {
+  /** The watermark that the step has reached. */
+  readonly reached: number
 }
 
 /** A task's time: the one place that moves watermarks, looks at the wall clock, and gives the steps that depend on them their turns. */
@@ -43,6 +49,20 @@ export class TaskClock {
   /** Whether there is anything that the last checkpoint does not hold. */
   get changed(): boolean {
     return this.#changed
+  }
+
+  /** The latest time that any step has reached. */
+  get latest(): number {
+    return Math.max(...this.#times.map(({ watermark }) => watermark))
+  }
+
+  /** The first result of each step that waits for event time, the earliest first. */
+  pending(): readonly WaitingStep[] {
+    const waiting = this.#operators.flatMap((operator) => {
+      const first = operator.firstPending?.()
+      return first === undefined ? [] : [{ ...first, reached: operator.time.watermark }]
+    })
+    return waiting.sort((a, b) => a.at - b.at)
   }
 
   /** Moves every watermark as far as the inputs, and the results that steps still have to emit, allow. */

@@ -2,6 +2,7 @@ import type { Env, Log, LogReader, Position, RestoreProgress, TopicDescription }
 import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/internal'
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { TaskOwners } from './closing.ts'
 import type { Outputs } from './outputs.ts'
 
 /** What a task is made from. */
@@ -40,4 +41,6 @@ export interface TaskSession {
   readonly outputs: Pick<Outputs, 'openPartition' | 'openOutput' | 'openGroup'>
   /** Which stores the job has, and which incarnation of each. */
   readonly catalog: Catalog
+  /** Which process runs each task, for a run that closes windows at its end; undefined for any other. */
+  readonly owners?: TaskOwners | undefined
 }

@@ -201,7 +201,7 @@ export class Task {
     return state
   }
 
-  async #connect({ reader, outputs, catalog }: TaskSession, state: TaskState): Promise<Pipeline> {
+  async #connect({ reader, outputs, catalog, owners }: TaskSession, state: TaskState): Promise<Pipeline> {
     const { spec, counts } = this
     const fences = catalog.restored?.fences ?? []
     const fence = fences.length === 0 ? undefined : new OutputFence()
@@ -216,6 +216,7 @@ export class Task {
       now: () => spec.env.clock.now(),
       fence,
       fences,
+      owners,
     })
     for (const input of pipeline.inputs) await this.#startInput(input, state, reader, catalog)
     pipeline.resume(state.checkpoint)

@@ -1,4 +1,5 @@
 import type { PlanNode, StepNode } from '@millrace/core/internal'
+import { ClosableInput, type ClosingTime } from './closing.ts'
 import { CombinedTime, type EventTime, HeldTime, type PendingResults } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 
@@ -9,13 +10,15 @@ import type { TaskInput } from './input.ts'
 export class TaskTimes {
   readonly #inputs: ReadonlyMap<PlanNode, TaskInput>
   readonly #idleAfterMs: number
+  readonly #closing: ClosingTime | undefined
   readonly #times = new Map<string, EventTime>()
   readonly #held = new Map<PlanNode, EventTime>()
 
-  /** `inputs`: by the node that reads each. `idleAfterMs`: see `CombinedTime`. */
-  constructor(inputs: ReadonlyMap<PlanNode, TaskInput>, idleAfterMs: number) {
+  /** `inputs`: by the node that reads each. `idleAfterMs`: see `CombinedTime`. `closing`: what moves time beyond the inputs. */
+  constructor(inputs: ReadonlyMap<PlanNode, TaskInput>, idleAfterMs: number, closing?: ClosingTime) {
     this.#inputs = inputs
     this.#idleAfterMs = idleAfterMs
+    this.#closing = closing
   }
 
   /** All of them, each after those that it depends on. */
@@ -54,7 +57,8 @@ export class TaskTimes {
   }
 
   #ofInput(input: TaskInput): EventTime {
-    return this.#named(input.topic, () => new CombinedTime(input.topic, [input], this.#idleAfterMs))
+    const part = this.#closing === undefined ? input : new ClosableInput(input, this.#closing)
+    return this.#named(input.topic, () => new CombinedTime(input.topic, [part], this.#idleAfterMs))
   }
 
   #combined(parts: readonly EventTime[]): EventTime {

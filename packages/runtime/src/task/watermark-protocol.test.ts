@@ -76,3 +76,26 @@ test('the markers that have come survive a restart', () => {
   expect(after.watermark).toBe(100)
   expect(after.positions).toEqual(before.positions)
 })
+
+test('the senders have ended when each has stated it from the process that runs it now', () => {
+  const senders = new SendersProgress(IDLE_MS)
+  const owners = ['ann', 'bob']
+  const haveEnded = () => senders.haveEnded((partition) => owners[partition])
+  senders.receive(marker(0, 100, { ended: 'ann' }))
+  expect(haveEnded()).toBe(false)
+  senders.receive(marker(1, 50, { ended: 'ann' }))
+  expect(haveEnded()).toBe(false)
+  senders.receive(marker(1, 50, { ended: 'bob' }))
+  expect(haveEnded()).toBe(true)
+
+  const restored = new SendersProgress(IDLE_MS)
+  restored.load(senders.save())
+  expect(restored.haveEnded((partition) => owners[partition])).toBe(true)
+  expect(restored.haveEnded(() => undefined)).toBe(false)
+  owners[0] = 'cid'
+  expect(haveEnded()).toBe(false)
+  senders.receive(marker(0, 100, { ended: 'cid' }))
+  expect(haveEnded()).toBe(true)
+  senders.receive(marker(0, 101))
+  expect(haveEnded()).toBe(false)
+})

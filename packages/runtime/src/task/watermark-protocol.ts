@@ -17,6 +17,11 @@ export interface Marker {
   /** The task expects nothing soon: its watermark does not hold anything back. */
   readonly idle: boolean
   readonly position: Position
+  /**
+   * In a run that closes windows: the process that has sent everything of this task. Absent otherwise. It counts while this
+   * process runs the task, so that the end of one run is not taken for that of the next one.
+   */
+  readonly ended?: string
 }
 
 export const MARKER_HEADER = 'w'
@@ -56,6 +61,14 @@ export class SendersProgress implements Progress {
 
   get idle(): boolean {
     return this.#allReported && this.#time.idle
+  }
+
+  /** Whether every sender has sent everything. `ownerOf`: the process that runs a sender now. */
+  haveEnded(ownerOf: (partition: number) => string | undefined): boolean {
+    return (
+      this.#allReported &&
+      this.#senders.every(({ marker: { ended, partition } }) => ended !== undefined && ended === ownerOf(partition))
+    )
   }
 
   /** The positions up to which the senders' inputs had been read. */

@@ -13,12 +13,14 @@ type Event =
   | { readonly kind: 'cancel'; readonly key: string }
   | { readonly kind: 'fire'; readonly ahead: number; readonly count: number }
   | { readonly kind: 'restart' }
+  | { readonly kind: 'look' }
 
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('set'), key: fc.constantFrom(...'abcde'), at: fc.nat(40) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel'), key: fc.constantFrom(...'abcde') }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('fire'), ahead: fc.nat(10), count: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('look') }) },
 )
 
 /** Both parts of a key are text without zero bytes. */
@@ -63,6 +65,8 @@ function runOf(
     } else if (each.kind === 'cancel') {
       store.set(store.find([each.key, 't']), undefined)
       model.delete(each.key)
+    } else if (each.kind === 'look') {
+      expect(queue.first()?.at).toBe([...model.values()].sort((a, b) => a - b)[0])
     } else if (each.kind === 'restart') {
       const saved = queue.save()
       queue = new TimerQueue('event', store, texts)

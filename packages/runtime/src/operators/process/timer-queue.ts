@@ -87,6 +87,20 @@ export class TimerQueue {
     return true
   }
 
+  /** The first timer that is set; undefined if none is. */
+  first(): SetTimer | undefined {
+    for (;;) {
+      const [early] = this.#early
+      const place = this.#takePlace(Number.POSITIVE_INFINITY)
+      if (place === undefined) return undefined
+      const timer = this.#look(place)
+      if (timer === undefined) continue
+      if (early === undefined) this.#ahead = place
+      else this.#early.unshift(early)
+      return { at: timer.at, setAt: timer.setAt }
+    }
+  }
+
   /** The first timer that is due at a time; undefined if none is. */
   take(now: number): DueTimer | undefined {
     for (;;) {

@@ -10,7 +10,7 @@ import type { StepClock } from '../../task/step-clock.ts'
 import type { ResultStep, UnitRunner } from '../../task/unit-runner.ts'
 import { anySerde } from '../any-serde.ts'
 import type { TableOperator } from '../operator.ts'
-import type { ClockedOperator } from '../time/clocked.ts'
+import type { ClockedOperator, PendingResult } from '../time/clocked.ts'
 import { KeyText } from './key-text.ts'
 import { type DueTimer, TimerQueue, type TimerStore } from './timer-queue.ts'
 
@@ -50,6 +50,7 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   readonly #record: CurrentRecord
   readonly #clock: StepClock
   readonly #units: UnitRunner
+  readonly #step: string
   readonly #event: TimerQueue
   readonly #wall: TimerQueue
   /** What timers cause is numbered by their times, separately from records, and each clock from the other. */
@@ -61,7 +62,8 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   /** Takes key, name and `FiredTimer` of a timer; set before the first step. */
   #next: { readonly event: ResultStep; readonly wall: ResultStep } | undefined
 
-  constructor({ name, keys, time, store, record, clock, units }: TimersParts) {
+  constructor({ node, name, keys, time, store, record, clock, units }: TimersParts) {
+    this.#step = node.label
     this.name = name
     this.time = time
     this.#store = store
@@ -85,6 +87,11 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
 
   get pendingFrom(): number {
     return this.#event.nextAt
+  }
+
+  firstPending(): PendingResult | undefined {
+    const first = this.#event.first()
+    return first && { at: first.at, timer: { step: this.#step, setAt: first.setAt } }
   }
 
   /** The wall clock, as the task last read it. */

@@ -1,6 +1,14 @@
 import type { EventTime } from '../../task/event-time.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
 
+/** A result that waits for event time. */
+export interface PendingResult {
+  /** The watermark from which on it is emitted. */
+  readonly at: number
+  /** For a timer: its step, and the event time of the call that set it. */
+  readonly timer?: { readonly step: string; readonly setAt: number }
+}
+
 /**
  * A step that has something to do because time passes: event time, the wall clock, or both. The task's clock calls `step`
  * while something is due, the step with the earliest event time first, and may commit between the calls.
@@ -20,6 +28,8 @@ export interface ClockedOperator {
    * it never goes back while the task is open.
    */
   step(wallMs: number): number
+  /** The first result that waits for event time; undefined if none does. Only steps that emit in event time have it. */
+  firstPending?(): PendingResult | undefined
   /** Whether the step emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
   readonly emits: boolean
   /** Checks for work that is not worth a check at every record; called at commits. */

@@ -11,7 +11,7 @@ import { type EventTime, NO_WATERMARK, type PendingResults } from '../../task/ev
 import type { OutputFence } from '../../task/output-fence.ts'
 import { inputIdOf } from '../../task/record-identity.ts'
 import type { TableOperator } from '../operator.ts'
-import type { ClockedOperator } from './clocked.ts'
+import type { ClockedOperator, PendingResult } from './clocked.ts'
 
 /**
  * The value before the first search for an entry: less than every time, and more than no watermark, so that it is due once
@@ -103,6 +103,11 @@ export class Finals<E extends Entry<unknown, unknown>> implements ClockedOperato
   get pendingFrom(): number {
     const next = this.#scan?.time ?? this.#emittedBefore
     return next === NOT_BEGUN ? NO_WATERMARK : next + this.#completion.resultMs
+  }
+
+  firstPending(): PendingResult | undefined {
+    const time = this.#scan?.time ?? this.#store.firstTime(this.#emittedBefore)
+    return time === undefined ? undefined : { at: time + this.#completion.delayMs }
   }
 
   step(): number {
