@@ -67,6 +67,7 @@ export type {
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
+  GlobalLookupNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
@@ -138,6 +139,7 @@ export { toTopology } from './topology/to-topology.ts'
 export type {
   ErrorPolicies,
   ErrorPolicy,
+  GlobalPlan,
   InputPlan,
   OutputNode,
   Subtopology,
