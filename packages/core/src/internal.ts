@@ -68,6 +68,7 @@ export type {
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
+  GlobalLookupNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
@@ -160,6 +161,7 @@ export {
 export { type StoreInputs, storeInputs } from './topology/store-inputs.ts'
 export { toTopology } from './topology/to-topology.ts'
 export type {
+  GlobalPlan,
   InputPlan,
   OutputNode,
   Subtopology,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { otherwise } from '../dsl/branches.ts'
+import { globalTable } from '../dsl/global-table.ts'
 import { job } from '../dsl/job.ts'
 import { stream } from '../dsl/stream-of.ts'
 import { topic } from '../dsl/topic.ts'
@@ -59,6 +60,28 @@ test('a topic is described with where a job begins in it', () => {
     expect(describe(visits)).toContain(`topic flights (string → json) from ${text}\n`)
     expect(describe(visits, 'json').subtopologies[0]?.inputs[0]?.start).toBe(text)
   }
+})
+
+test('a global table is described beside the input with which it is joined', () => {
+  const cities = topic('cities', { key: string(), value: json<string>() })
+  const joined = stream(flights).join(
+    'city',
+    globalTable(cities),
+    ({ destination }) => destination,
+    (_, city) => city,
+  )
+  const theJob = job('cities', joined.to(topic('names', { key: string(), value: json<string>() })))
+  expect(`\n${describe(theJob)}\n`).toBe(`
+job cities
+  subtopology flights
+    topic flights (string → json)
+    └─ join "city"  [store city: string → json]
+       └─ to "names"
+    global table of topic cities (string → json)
+    └─ join "city"  [store city: string → json] (as above)
+
+changelog cities.changelog
+`)
 })
 
 test('sessions are described by their gap', () => {

@@ -44,6 +44,8 @@ export interface InputDescription {
   readonly aheadMaxMs?: number
   /** Where a job that has never read it begins, in words; absent: at its start, or the job owns the topic. */
   readonly start?: string
+  /** Set if every task reads all partitions of the topic, as a global table. */
+  readonly global?: true
 }
 
 /** A step of a job. */
@@ -97,7 +99,7 @@ export function describeJob(job: Job): JobDescription {
 
 function describeSubtopology(
   topology: Topology,
-  { id, inputs, nodes }: Subtopology,
+  { id, inputs, globals, nodes }: Subtopology,
   written: Map<PlanNode, string>,
 ): SubtopologyDescription {
   // A repartition node is written in one subtopology and read in another: it has an id in each.
@@ -111,8 +113,14 @@ function describeSubtopology(
       ? { id: inputId, topic, ...serdes, internal: true }
       : { id: inputId, topic, ...serdes, internal: false, ...timesOf(node), ...startOf(node) }
   })
+  const tables = globals.map(({ topic, node }): InputDescription => {
+    const inputId = `${id}#${read.size}`
+    read.set(node, inputId)
+    const { key, value } = node.topic
+    return { id: inputId, topic, key: key.name, value: value.name, internal: false, global: true }
+  })
   const steps = nodes.map((node, index): StepDescription => {
-    const stepId = `${id}#${inputs.length + index}`
+    const stepId = `${id}#${inputs.length + globals.length + index}`
     written.set(node, stepId)
     const to = outputTopic(topology.job, node)
     return {
@@ -124,7 +132,7 @@ function describeSubtopology(
       ...(node.stores.length > 0 && { stores: node.stores.map((store) => summaryOf(topology, node, store)) }),
     }
   })
-  return { id, inputs: described, steps }
+  return { id, inputs: [...described, ...tables], steps }
 }
 
 function timesOf({ topic: { timestamp, aheadMaxMs } }: SourceNode): Pick<InputDescription, 'times' | 'aheadMaxMs'> {

@@ -1,14 +1,14 @@
 import type { Serde } from '../contracts/serde.ts'
-import type { Joiner } from '../plan/callback.ts'
+import type { Callback, Joiner } from '../plan/callback.ts'
 import type { JoinReach } from '../plan/join-reach.ts'
-import type { AsOfJoinNode, StreamJoinNode, TableLookupNode } from '../plan/nodes/join-nodes.ts'
-import { READS_ALL } from '../plan/step-flow.ts'
+import type { AsOfJoinNode, GlobalLookupNode, StreamJoinNode, TableLookupNode } from '../plan/nodes/join-nodes.ts'
+import { PASSES_ALL, READS_ALL } from '../plan/step-flow.ts'
 import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
 import { nullable } from '../serdes/nullable.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
 import type { AsOfOptions, JoinWithin, StreamJoinOptions } from './join-options.ts'
-import { planSerde, type StreamPlan, type TablePlan } from './plan-value.ts'
+import { type GlobalTablePlan, planSerde, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { recordStorePlan, storePlan } from './store-plan.ts'
 
 /** The two sides, as part of what a store means. */
@@ -77,6 +77,32 @@ export function tableLookupNode<K, V, W>(
     flow: { ...READS_ALL, keepsKey: rowKeepsKey(rows) },
     kind: 'tableLookup',
     rows,
+    fn,
+    unmatched: word === 'leftJoin',
+  }
+}
+
+/** The step that joins a stream with a global table. The stream stays in its partitions, with its keys. */
+export function globalLookupNode<K, V>(
+  word: JoinWord,
+  name: string,
+  { node }: StreamPlan<K, V>,
+  { topic }: GlobalTablePlan,
+  keyOf: Callback,
+  fn: Joiner,
+): GlobalLookupNode {
+  const label = `globalTable "${topic.name}"`
+  const source = { label, word: 'globalTable', inputs: [], takes: [], stores: [], flow: PASSES_ALL } as const
+  return {
+    label: labelOf(word, name),
+    word,
+    inputs: [node, Object.freeze({ ...source, kind: 'globalSource', topic })],
+    ports: PORTS,
+    takes: ['records', 'records'],
+    stores: [storePlan(name, topic.key, topic.value as Serde<unknown>, undefined, false)],
+    flow: { ...READS_ALL, keepsKey: true },
+    kind: 'globalLookup',
+    keyOf,
     fn,
     unmatched: word === 'leftJoin',
   }

@@ -67,7 +67,7 @@ function describeOutput(output: SinkNode): MadeOutput {
 
 function topicsOf(outputs: readonly PlanNode[]): readonly string[] {
   return stepsOf(outputs)
-    .flatMap((step) => (step.kind === 'source' ? [step.topic.name] : []))
+    .flatMap((step) => (step.kind === 'source' || step.kind === 'globalSource' ? [step.topic.name] : []))
     .sort()
 }
 

@@ -2,6 +2,7 @@ import type { Serde } from '../contracts/serde.ts'
 import type { IntervalShape, WindowShape } from '../contracts/store-shape.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
+import type { TopicPlan } from '../plan/topic-plan.ts'
 import { json } from '../serdes/json.ts'
 
 /**
@@ -44,6 +45,12 @@ export interface TopicValuePlan {
   readonly source: SourceNode
 }
 
+/** What a global table is made of. */
+export interface GlobalTablePlan {
+  readonly kind: 'globalTable'
+  readonly topic: TopicPlan
+}
+
 export interface OutputPlan {
   readonly kind: 'output'
   readonly node: SinkNode
@@ -52,7 +59,7 @@ export interface OutputPlan {
 /** What a plan value is made of; undefined for any other value. */
 export function planOf(
   value: unknown,
-): StreamPlan<unknown, unknown> | TablePlan<unknown> | TopicValuePlan | OutputPlan | undefined {
+): StreamPlan<unknown, unknown> | TablePlan<unknown> | TopicValuePlan | GlobalTablePlan | OutputPlan | undefined {
   if (typeof value !== 'object' || value === null || !(PLAN in value)) return undefined
   // Only plan values have the symbol; its value was typed when it was set.
   return value[PLAN] as ReturnType<typeof planOf>

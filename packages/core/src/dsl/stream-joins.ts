@@ -1,12 +1,14 @@
 import { RefusedError } from '../errors/millrace-error.ts'
-import type { Joiner, RecordContext } from '../plan/callback.ts'
-import { asOfJoinNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
+import type { Callback, Joiner, RecordContext } from '../plan/callback.ts'
+import type { GlobalTable } from './global-table.ts'
+import { asOfJoinNode, globalLookupNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
 import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
 import type { Keyed } from './keyed.ts'
 import { PLAN, planOf, type StreamPlan } from './plan-value.ts'
 import type { JoinedStream, Stream } from './stream.ts'
 import { StreamProcess } from './stream-process.ts'
 import type { Table } from './table.ts'
+import type { JoinedTableOptions } from './table-join.ts'
 
 /** The joins of a stream. Each has a name: that of its state. */
 export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
@@ -23,8 +25,16 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
    * ```ts
    * stream(orders).join('paid', stream(payments), (order, payment) => ({ ...order, ...payment }), { within: '1h' })
    * stream(orders).join('with-customer', customers, (order, customer) => ({ ...order, city: customer.city }))
+   * stream(orders).join('with-shop', globalTable(shops), (order) => order.shop, (order, shop) => ({ ...order, shop }))
    * ```
    */
+  join<K2, W, R>(
+    name: string,
+    table: GlobalTable<K2, W>,
+    keyOf: (value: V, key: K, context: RecordContext) => NoInfer<K2> | null,
+    fn: (value: V, row: W, key: K, context: RecordContext) => R,
+    options?: JoinedTableOptions<R>,
+  ): Stream<K, R>
   join<Key, K2, W, R>(
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
@@ -46,8 +56,8 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     fn: (left: V, right: W, key: Key, context: RecordContext) => R,
     options: StreamJoinOptions<R>,
   ): JoinedStream<Key, R, V, W>
-  join(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
-    return this.#join('join', name, other, fn, options)
+  join(name: string, other: unknown, ...how: readonly unknown[]): unknown {
+    return this.#join('join', name, other, how)
   }
 
   /**
@@ -58,6 +68,13 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
    * stream(orders).leftJoin('paid', stream(payments), (order, payment) => ({ order, paid: payment !== null }), { within: '1h' })
    * ```
    */
+  leftJoin<K2, W, R>(
+    name: string,
+    table: GlobalTable<K2, W>,
+    keyOf: (value: V, key: K, context: RecordContext) => NoInfer<K2> | null,
+    fn: (value: V, row: W | null, key: K, context: RecordContext) => R,
+    options?: JoinedTableOptions<R>,
+  ): Stream<K, R>
   leftJoin<Key, K2, W, R>(
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
@@ -79,8 +96,8 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     fn: (left: V, right: W | null, key: Key, context: RecordContext) => R,
     options: StreamJoinOptions<R>,
   ): JoinedStream<Key, R, V, W>
-  leftJoin(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
-    return this.#join('leftJoin', name, other, fn, options)
+  leftJoin(name: string, other: unknown, ...how: readonly unknown[]): unknown {
+    return this.#join('leftJoin', name, other, how)
   }
 
   /**
@@ -98,18 +115,18 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     options: StreamJoinOptions<R>,
   ): JoinedStream<Key, R, V, W>
   outerJoin(name: string, other: unknown, fn: Joiner, options?: unknown): unknown {
-    return this.#join('outerJoin', name, other, fn, options)
+    return this.#join('outerJoin', name, other, [fn, options])
   }
 
-  #join(
-    word: JoinWord,
-    name: string,
-    other: unknown,
-    fn: Joiner,
-    options: unknown,
-  ): JoinedStream<K, unknown, V, unknown> {
+  #join(word: JoinWord, name: string, other: unknown, how: readonly unknown[]): JoinedStream<K, unknown, V, unknown> {
     const left = this[PLAN]
     const right = planOf(other)
+    if (right?.kind === 'globalTable' && word !== 'outerJoin') {
+      const [keyOf, joiner, written] = how as readonly [Callback, Joiner, unknown]
+      const node = globalLookupNode(word, name, left, right, keyOf, joiner)
+      return this.joined({ ...resultOf(left, node, written), rekeyed: left.rekeyed }, { left, right: left })
+    }
+    const [fn, options] = how as readonly [Joiner, unknown]
     if (right?.kind === 'table') {
       const { node: table, rowKey, value } = right
       const { asOf } = (options ?? {}) as TableJoinOptions<unknown>

@@ -16,6 +16,7 @@ export function keepsKeyBytes(node: PlanNode, key: Serde<never>): boolean {
  */
 function keySource(node: PlanNode): SourceNode | RepartitionNode | undefined {
   if (node.kind === 'source' || node.kind === 'repartition') return node
+  if (node.kind === 'globalLookup') return keySource(node.inputs[0])
   if (!node.flow.keepsKey) return undefined
   const sources = node.inputs.map(keySource)
   const [first] = sources

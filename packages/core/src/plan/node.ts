@@ -4,6 +4,7 @@ import type {
   ForeignKeysNode,
   ForeignMatchesNode,
   ForeignRowsNode,
+  GlobalLookupNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
@@ -34,11 +35,12 @@ import type {
   TopRowsNode,
   ToTableNode,
 } from './nodes/table-nodes.ts'
-import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topic-nodes.ts'
+import type { GlobalSourceNode, RepartitionNode, SinkNode, SourceNode } from './nodes/topic-nodes.ts'
 
 /** All steps by their kind: an operator belongs to each, and the runtime does not compile without it. */
 export interface PlanNodes {
   readonly source: SourceNode
+  readonly globalSource: GlobalSourceNode
   readonly map: MapNode
   readonly mapValues: MapValuesNode
   readonly filter: FilterNode
@@ -61,6 +63,7 @@ export interface PlanNodes {
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode
+  readonly globalLookup: GlobalLookupNode
   readonly asOfJoin: AsOfJoinNode
   readonly dedupe: DedupeNode
   readonly inOrder: InOrderNode
@@ -83,4 +86,4 @@ export interface PlanNodes {
 export type PlanNode = PlanNodes[keyof PlanNodes]
 
 /** A step that runs in a task: every one but a topic that is read. */
-export type StepNode = Exclude<PlanNode, SourceNode>
+export type StepNode = Exclude<PlanNode, SourceNode | GlobalSourceNode>

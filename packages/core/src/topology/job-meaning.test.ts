@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   calendar,
   countWindow,
+  globalTable,
   hopping,
   int64,
   job,
@@ -44,6 +45,7 @@ test('a store means its step, serdes, windows and nearest inputs, and no functio
         value: 'json',
         windows: null,
         shape: 'key',
+        timed: true,
         order: null,
         windowMs: null,
         advanceMs: null,
@@ -68,6 +70,7 @@ test('windows are part of what a store means, and how long they are kept is not'
     value: int64().name,
     windows: 'hopping',
     shape: 'window',
+    timed: true,
     order: null,
     windowMs: 3_600_000,
     advanceMs: 600_000,
@@ -221,4 +224,22 @@ test('a cell of a process step means its kind and serdes, and neither its time t
   ])
   expect(some['main']).toMatchObject({ inputs: ['step step'] })
   expect(some['side']).toMatchObject({ inputs: ['output side of step step'] })
+})
+
+test('a global table means its topic, whatever is joined with it, and passes on what a store behind it is computed from', () => {
+  const names = topic('names', { key: string(), value: json<string>() })
+  const joined = stream(numbers).join(
+    'named',
+    globalTable(names),
+    (value) => `${value}`,
+    (_, name) => name,
+  )
+  const topology = toTopology(job('j', joined.groupByKey().count('counts')))
+  const { named, counts } = jobMeaning(topology).stores
+  expect(named).toMatchObject({ step: 'globalTable', inputs: ['global table of topic names'] })
+  expect(counts?.inputs).toEqual(['global table of topic names', 'topic numbers'])
+  expect(storeInputs(topology).map(({ store, sources, stores }) => [store, sources, stores])).toEqual([
+    ['named', [], []],
+    ['counts', ['numbers'], ['named']],
+  ])
 })

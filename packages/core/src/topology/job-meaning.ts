@@ -4,6 +4,7 @@ import { durationText } from '../describe/duration-text.ts'
 import { dictionary } from '../dictionary.ts'
 import type { Emit } from '../plan/emit.ts'
 import type { PlanNode } from '../plan/node.ts'
+import type { GlobalSourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { Top } from '../plan/top.ts'
 import type { WindowSpec } from '../plan/window.ts'
@@ -83,6 +84,17 @@ export function jobMeaning({ job, subtopologies }: Topology): JobMeaning {
 }
 
 function storeMeaning(job: string, node: PlanNode, store: StorePlan): StoreMeaning {
+  const meaning = meaningOf(job, node, store)
+  if (node.kind !== 'globalLookup') return meaning
+  // The whole table, whatever stream is joined with it.
+  return { ...meaning, step: 'globalTable', inputs: [globalName(node.inputs[1])] }
+}
+
+function globalName({ topic }: GlobalSourceNode): string {
+  return `global table of topic ${topic.name}`
+}
+
+function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning {
   const window = 'window' in node ? node.window : undefined
   const reach = 'reach' in node ? node.reach : undefined
   // What waits for its time.
@@ -141,6 +153,8 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
       const [store] = input.stores
       if (input.kind === 'source') names.add(`topic ${input.topic.name}`)
       else if (input.kind === 'repartition') names.add(`topic ${repartitionTopic(job, input.name)}`)
+      else if (input.kind === 'globalSource') names.add(globalName(input))
+      else if (input.kind === 'globalLookup') visit(input)
       else if (input.kind === 'process') names.add(`step ${input.name}`)
       else if (input.kind === 'sideOutput') names.add(`output ${input.name} of step ${input.step}`)
       else if (store === undefined) visit(input)

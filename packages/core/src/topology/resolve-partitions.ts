@@ -93,7 +93,8 @@ function throwMissing(
 /** Every topic of the user that the job names, each once. */
 export function namedTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>()
-  for (const { inputs, nodes } of topology.subtopologies) {
+  for (const { inputs, globals, nodes } of topology.subtopologies) {
+    for (const { topic } of globals) topics.add(topic)
     for (const { topic, node } of inputs) if (node.kind === 'source') topics.add(topic)
     for (const node of nodes) if (node.kind === 'sink') for (const topic of sinkTopics(node)) topics.add(topic)
   }

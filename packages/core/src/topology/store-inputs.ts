@@ -25,12 +25,15 @@ export function storeInputs({ job, subtopologies }: Topology): readonly StoreInp
       node.stores.map(({ name }) => ({
         store: name,
         subtopology: id,
-        ...inputsBehind(job, node),
+        ...(node.kind === 'globalLookup' ? NOTHING : inputsBehind(job, node)),
         together: groupOf(node, name).flatMap((other) => (other.name === name ? [] : [other.name])),
       })),
     ),
   )
 }
+
+/** A global table has its own position in its topic: it can be behind nothing that the job has processed without it. */
+const NOTHING = { sources: [], repartitions: [], stores: [] } as const
 
 function groupOf({ stores, storeGroups = [stores] }: PlanNode, name: string): readonly StorePlan[] {
   return storeGroups.find((group) => group.some((store) => store.name === name)) ?? []

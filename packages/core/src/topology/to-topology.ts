@@ -1,10 +1,11 @@
 import type { Job } from '../dsl/job.ts'
 import type { PlanNode } from '../plan/node.ts'
+import type { GlobalSourceNode } from '../plan/nodes/topic-nodes.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { versionedName } from '../versioned-name.ts'
 import { type Group, groupSteps } from './group-steps.ts'
 import { changelogTopic, repartitionTopic, stepsOf } from './steps.ts'
-import type { InputPlan, Subtopology, Topology, ViewPlan } from './topology.ts'
+import type { GlobalPlan, InputPlan, Subtopology, Topology, ViewPlan } from './topology.ts'
 import { unifySources } from './unify-sources.ts'
 
 type InputNode = InputPlan['node']
@@ -41,15 +42,24 @@ function inFlowOrder(groups: readonly Group[]): readonly Group[] {
   return [...ordered]
 }
 
-function subtopologyOf(job: string, { inputs, nodes }: Group): Subtopology {
+function subtopologyOf(job: string, { inputs, globals, nodes }: Group): Subtopology {
   const plans = inputs.map((node) => ({ topic: topicOf(job, node), node }))
   plans.sort((a, b) => (a.topic < b.topic ? -1 : 1))
   return {
     id: plans[0]?.topic ?? job,
     inputs: plans,
+    globals: globals.flatMap((node) => globalPlans(node, nodes)),
     nodes,
     stores: nodes.flatMap((node) => node.stores),
   }
+}
+
+function globalPlans(node: GlobalSourceNode, nodes: Group['nodes']): GlobalPlan[] {
+  return nodes.flatMap((step) =>
+    step.kind === 'globalLookup' && step.inputs[1] === node
+      ? [{ topic: node.topic.name, node, store: step.stores[0] }]
+      : [],
+  )
 }
 
 function topicOf(job: string, node: InputNode): string {

@@ -1,6 +1,6 @@
 import type { ErrorPolicies } from '../plan/error-policies.ts'
 import type { StepNode } from '../plan/node.ts'
-import type { RepartitionNode, SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
+import type { GlobalSourceNode, RepartitionNode, SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 
 /** A job's graph, cut at its repartition topics; what `runtime` compiles tasks from. Pure data, no partition counts. */
@@ -21,6 +21,8 @@ export interface Subtopology {
   readonly id: string
   /** The topics that it reads, by topic name; all have the same number of partitions. */
   readonly inputs: readonly InputPlan[]
+  /** The global tables that each of its tasks reads whole, each for one join. They do not determine how many tasks there are. */
+  readonly globals: readonly GlobalPlan[]
   /** Its nodes without the inputs, each after what feeds it. A repartition node is the last of its path here. */
   readonly nodes: readonly StepNode[]
   readonly stores: readonly StorePlan[]
@@ -31,6 +33,14 @@ export interface InputPlan {
   readonly topic: string
   /** The plan node whose children get its records. */
   readonly node: SourceNode | RepartitionNode
+}
+
+/** A topic that each task of a subtopology reads whole. */
+export interface GlobalPlan {
+  readonly topic: string
+  readonly node: GlobalSourceNode
+  /** The store that keeps its rows. */
+  readonly store: StorePlan
 }
 
 export interface ViewPlan {

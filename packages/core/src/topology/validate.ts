@@ -6,7 +6,7 @@ import type { ErrorPolicies } from '../plan/error-policies.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode } from '../plan/node.ts'
-import type { RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
+import type { GlobalSourceNode, RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import { orderProblems } from '../plan/order-problems.ts'
 import { processProblems } from '../plan/process-problems.ts'
 import { startProblems } from '../plan/start-problems.ts'
@@ -106,7 +106,7 @@ function nameProblems({ name, steps, errors }: Draft): string[] {
 }
 
 function stepNames(job: string, step: PlanNode): { what: string; name: string }[] {
-  if (step.kind === 'source') return [{ what: 'topic', name: step.topic.name }]
+  if (isRead(step)) return [{ what: 'topic', name: step.topic.name }]
   if (step.kind === 'sink') return 'choose' in step.topic ? [] : [{ what: 'topic', name: step.topic.name }]
   if (step.kind === 'repartition') {
     return [{ what: 'repartition topic', name: isValidName(job) ? repartitionTopic(job, step.name) : step.name }]
@@ -128,10 +128,10 @@ function outputProblems({ outputs }: Draft): string[] {
 }
 
 function sourceProblems({ name, steps }: Draft): string[] {
-  const first = new Map<string, SourceNode>()
+  const first = new Map<string, SourceNode | GlobalSourceNode>()
   const own = ownTopics(name, steps)
   return steps.flatMap((step) => {
-    if (step.kind !== 'source') return []
+    if (!isRead(step)) return []
     const { topic } = step
     if (own.has(topic.name)) return [`Step ${step.label} reads a topic of the job's own. Read another topic`]
     const problems: string[] = []
@@ -150,6 +150,10 @@ function sourceProblems({ name, steps }: Draft): string[] {
     }
     return problems
   })
+}
+
+function isRead(step: PlanNode): step is SourceNode | GlobalSourceNode {
+  return step.kind === 'source' || step.kind === 'globalSource'
 }
 
 function readAlike(a: TopicPlan, b: TopicPlan): boolean {
@@ -207,7 +211,7 @@ function keyProblems({ steps }: Draft): string[] {
 
 /** A job that writes what it reads would feed itself without end. */
 function cycleProblems({ name, steps, errors }: Draft): string[] {
-  const read = new Set(steps.flatMap((step) => (step.kind === 'source' ? [step.topic.name] : [])))
+  const read = new Set(steps.flatMap((step) => (isRead(step) ? [step.topic.name] : [])))
   const own = ownTopics(name, steps)
   const check = (label: string, topic: string) => {
     if (own.has(topic)) return [`${label} writes ${topic}, a topic of the job's own. Write to another topic`]

@@ -1,6 +1,7 @@
 import type { Batch, Log, Position, TopicDescription } from '@millrace/core'
 import { type Checkpoint, dictionary, type InputCheckpoint } from '@millrace/core/internal'
 import { readChangelogKey, readCheckpoint } from '@millrace/state'
+import { isGlobalKey } from '../task/global-key.ts'
 import { type ReadFrom, readPartition } from './read-partition.ts'
 
 /** How many offsets from the end of a changelog the search for the last checkpoints reads first; then twice as many, and so on. */
@@ -66,7 +67,8 @@ async function checkpointsSince(
 export function processedIn(checkpoints: readonly Checkpoint[]): Position {
   const processed = dictionary<Record<string, number>>()
   for (const [partition, inputs] of checkpoints.entries()) {
-    for (const [topic, { offset }] of inputs) processed[topic] = { ...processed[topic], [partition]: offset }
+    for (const [topic, { offset }] of inputs)
+      if (!isGlobalKey(topic)) processed[topic] = { ...processed[topic], [partition]: offset }
   }
   return processed
 }

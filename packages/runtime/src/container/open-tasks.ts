@@ -1,4 +1,4 @@
-import { StateDamagedError } from '@millrace/core'
+import { type LogReader, StateDamagedError } from '@millrace/core'
 import type { Topology } from '@millrace/core/internal'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Standbys } from '../standby/standbys.ts'
@@ -85,6 +85,22 @@ export class OpenTasks implements Iterable<Task> {
 
   [Symbol.iterator](): Iterator<Task> {
     return this.#open[Symbol.iterator]()
+  }
+
+  /** Waits as `reader` does, and until a global table of an open task may have more. */
+  async wait(reader: LogReader, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const readers = [reader, ...this.#open.flatMap((task) => task.readers)]
+    if (readers.length === 1) return reader.wait(timeoutMs, signal)
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+    try {
+      await Promise.race(readers.map((each) => each.wait(timeoutMs, ended.signal)))
+    } finally {
+      signal.removeEventListener('abort', end)
+      end()
+    }
   }
 
   /** Waits until no task is in the middle of a record. */

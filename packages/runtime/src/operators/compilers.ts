@@ -7,6 +7,7 @@ import { compileAsOfJoin } from './joins/as-of-join.ts'
 import { compileForeignKeys } from './joins/foreign-keys.ts'
 import { compileForeignMatches } from './joins/foreign-matches.ts'
 import { compileForeignRows } from './joins/foreign-rows.ts'
+import { compileGlobalLookup } from './joins/global-lookup.ts'
 import { compileStreamJoin } from './joins/stream-join.ts'
 import { compileTableJoin } from './joins/table-join.ts'
 import { compileTableLookup } from './joins/table-lookup.ts'
@@ -60,6 +61,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   changes: compileChanges,
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
+  globalLookup: compileGlobalLookup,
   asOfJoin: compileAsOfJoin,
   dedupe: compileDedupe,
   inOrder: compileInOrder,

@@ -74,10 +74,10 @@ function settingChange(setting: string, before: string, now: string): readonly S
   return before === now ? [] : [{ setting, before, now }]
 }
 
-/** The user's topics that a job reads, each once. */
+/** The user's topics that a job reads, each once. Those of global tables are not compared: their stores are. */
 function sourcesOf(job: JobDescription | undefined): readonly InputDescription[] {
   const inputs = job?.subtopologies.flatMap((subtopology) => subtopology.inputs) ?? []
-  return inputs.filter(({ internal }) => !internal)
+  return inputs.filter(({ internal, global }) => !internal && global === undefined)
 }
 
 function timesText({ times }: InputDescription): string {

@@ -163,7 +163,9 @@ async function requireState(
     await refusals.collect(() => refuseStores(topology.job, planCatalog(before, change)))
   }
   if (needed !== undefined) {
-    await refusals.collect(() => requireInputs({ topology, log, descriptions, needed, checkpoints }))
+    await refusals.collect(() =>
+      requireInputs({ topology, log, descriptions, needed, checkpoints, catalog: before ?? { stores: {} } }),
+    )
   }
 }
 

@@ -53,6 +53,7 @@ function userTopics(topology: Topology): Map<string, TopicRole> {
   for (const { topic } of sinks) if (!('choose' in topic)) roles.set(topic.name, 'sink')
   const inputs = subtopologies.flatMap((subtopology) => subtopology.inputs)
   for (const { topic, node } of inputs) if (node.kind === 'source') roles.set(topic, 'source')
+  for (const { topic } of subtopologies.flatMap(({ globals }) => globals)) roles.set(topic, 'source')
   return new Map([...roles].sort(([, a], [, b]) => ROLES.indexOf(a) - ROLES.indexOf(b)))
 }
 

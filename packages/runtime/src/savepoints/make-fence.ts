@@ -1,6 +1,7 @@
 import type { Gap } from '@millrace/core'
 import { type Checkpoint, dictionary, ownValue } from '@millrace/core/internal'
 import { haveFiredAgain, isSavedTimers } from '../task/fired-timers.ts'
+import { isGlobalKey } from '../task/global-key.ts'
 import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
 import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
@@ -11,6 +12,7 @@ export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
   const fence = dictionary<Record<string, FencePoint>>()
   for (const [partition, checkpoint] of checkpoints) {
     for (const [topic, { offset, progress, time }] of checkpoint) {
+      if (isGlobalKey(topic)) continue
       const seen = isRepartition(progress) ? { seen: progress.seen } : {}
       const steps = (time as SavedTime | undefined)?.clock.steps ?? []
       fence[topic] = { ...fence[topic], [partition]: { offset, ...seen, steps } }

@@ -1,6 +1,7 @@
 import { RefusedError } from '@millrace/core'
 import { catalogTopic, changelogTopic } from '@millrace/core/internal'
 import { readCatalog } from '../catalog/catalog-topic.ts'
+import { topicOfPosition } from '../task/global-key.ts'
 import { readCheckpoints } from './saved-positions.ts'
 import { savepointDirectory, topicsIn } from './savepoint-directory.ts'
 import { copiesOf, type SavepointsOptions } from './savepoints.ts'
@@ -16,7 +17,8 @@ export async function requireSameTopics(options: SavepointsOptions, savepoint: s
     const catalog = await readCatalog({ log: copy, env }, catalogTopic(job))
     const saved = { log: copy, env, changelog: changelogTopic(job), catalog, states: new Map() }
     for (const checkpoint of (await readCheckpoints(saved)).values()) {
-      for (const [topic, { progress }] of checkpoint) {
+      for (const [name, { progress }] of checkpoint) {
+        const topic = topicOfPosition(name)
         if (!isOfSource(progress)) continue
         const present = await log.admin.describeTopic(topic)
         if (present !== undefined && present.id !== progress.topicId) throw replaced(job, savepoint, topic)

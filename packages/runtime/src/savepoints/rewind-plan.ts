@@ -1,6 +1,7 @@
 import { type Gap, type Position, RefusedError } from '@millrace/core'
 import { changelogTopic, dictionary, offsetIn, ownValue } from '@millrace/core/internal'
 import { beginningsIn } from '../catalog/catalog.ts'
+import { isGlobalKey } from '../task/global-key.ts'
 import type { PresentProgress } from './present-progress.ts'
 import type { RewindPlace } from './rewind-place.ts'
 import type { SavepointsOptions } from './savepoints.ts'
@@ -109,7 +110,7 @@ function inputsOf(job: string, { catalog, checkpoints }: PresentProgress): reado
     ...Object.values(catalog.stores).flatMap(({ topics, removedAt }) => (removedAt === null ? topics : [])),
     ...Object.keys(beginningsIn(catalog)),
   ]
-  return [...new Set(read)].filter((topic) => !own.includes(topic)).sort()
+  return [...new Set(read)].filter((topic) => !own.includes(topic) && !isGlobalKey(topic)).sort()
 }
 
 async function checkPosition(

@@ -3,6 +3,7 @@ import { type Checkpoint, dictionary, type InputCheckpoint } from '@millrace/cor
 import { readChangelogKey, readCheckpoint, type SavedState } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
 import { readPartition } from '../catalog/read-partition.ts'
+import { isGlobalKey } from '../task/global-key.ts'
 import { wholeLog } from '../task/whole-log.ts'
 
 /** Where the positions of a job are read. */
@@ -22,7 +23,8 @@ export interface PositionsFrom {
 export async function readPositions(from: PositionsFrom): Promise<Position> {
   const position = dictionary<Record<string, number>>()
   for (const [partition, checkpoint] of await readCheckpoints(from)) {
-    for (const [topic, { offset }] of checkpoint) position[topic] = { ...position[topic], [partition]: offset }
+    for (const [topic, { offset }] of checkpoint)
+      if (!isGlobalKey(topic)) position[topic] = { ...position[topic], [partition]: offset }
   }
   return position
 }

@@ -1,11 +1,12 @@
 import type { Position } from '@millrace/core'
 import { type Checkpoint, maximumPosition } from '@millrace/core/internal'
+import { isGlobalKey } from '../task/global-key.ts'
 import type { SavedTime } from '../task/pipeline.ts'
 import { isRepartition } from '../task/repartition-input.ts'
 
 /** The source positions that a task's checkpoint stands for, as the task itself would report them: see `Pipeline.position`. */
 export function savedPosition(checkpoint: Checkpoint, partition: number): Position {
-  const inputs = [...checkpoint]
+  const inputs = [...checkpoint].filter(([name]) => !isGlobalKey(name))
   const pending = inputs.flatMap(([, { time }]): readonly Position[] => {
     const position = (time as SavedTime | undefined)?.position
     return position === undefined ? [] : [position]

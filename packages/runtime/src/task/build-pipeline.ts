@@ -5,6 +5,7 @@ import { compilePlan } from './compile.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyHandler } from './error-policy.ts'
 import { wakingMs } from './event-time.ts'
+import { type GlobalsWiring, makeGlobals } from './make-globals.ts'
 import { makeInput } from './make-input.ts'
 import { type Fence, type OutputFence, pointsOf } from './output-fence.ts'
 import { Pipeline } from './pipeline.ts'
@@ -20,10 +21,11 @@ import { UnitRunner } from './unit-runner.ts'
 
 /** What a pipeline is built from: what the plan says about its task, and what the task has opened for it. */
 export interface PipelineWiring
-  extends Pick<
-    TaskSpec,
-    'topology' | 'subtopology' | 'partition' | 'tasks' | 'topics' | 'repartitionTopic' | 'sources' | 'idleAfterMs'
-  > {
+  extends GlobalsWiring,
+    Pick<
+      TaskSpec,
+      'topology' | 'subtopology' | 'partition' | 'tasks' | 'topics' | 'repartitionTopic' | 'sources' | 'idleAfterMs'
+    > {
   readonly state: PipelineState
   readonly counts: RunningCounts
   /** By topic name: the writers of all partitions of every topic that the plan names. */
@@ -74,6 +76,7 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
       }),
     ]),
   )
+  const globals = makeGlobals(wiring, (error, batch) => units.refused(error, batch))
   const points = [...inputs.values()].flatMap((input) => {
     const ofInput = pointsOf(fences, input.topic, partition)
     input.fence(ofInput)
@@ -98,10 +101,14 @@ export function buildPipeline(wiring: PipelineWiring): Pipeline {
     if (root === undefined) throw new Error(`Input ${input.topic} was not compiled`)
     input.root = root
   }
+  for (const [node, partitions] of globals) {
+    for (const input of partitions) input.root = roots.get(node) ?? input.root
+  }
   const time = times.whole
   const clock = new TaskClock(times.all, clocked, stepClock)
   return new Pipeline({
     inputs: [...inputs.values()],
+    globals: [...globals.values()].flat(),
     clock,
     time,
     units,

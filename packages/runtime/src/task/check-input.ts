@@ -3,7 +3,7 @@ import type { BatchMark, InputCheckpoint } from '@millrace/core/internal'
 import { type InputPlace, inputGone, inputLost } from './input-range.ts'
 
 /**
- * Where a task begins to read an input, and where its partition starts. Throws `INPUT_LOST` or `INPUT_GONE` if the log does
+ * Where a task begins to read an input, and where its partition starts and ends. Throws `INPUT_LOST` or `INPUT_GONE` if the log does
  * not have what comes next, and `LOG_PARTS_DIFFER` if it has another batch than the one that was processed last. `beginning`: where
  * a task without a checkpoint begins, if not at the partition's start.
  */
@@ -13,13 +13,13 @@ export async function findStart(
   { topic, partition }: Pick<InputPlace, 'topic' | 'partition'>,
   checkpoint: InputCheckpoint | undefined,
   beginning?: number,
-): Promise<{ readonly start: number; readonly place: InputPlace }> {
+): Promise<{ readonly start: number; readonly end: number; readonly place: InputPlace }> {
   const { start, end } = await log.admin.offsets(topic, partition)
   const place = { job, topic, partition, offset: checkpoint?.offset ?? beginning ?? start }
   if (place.offset > end) throw inputLost(place, end)
   if (place.offset < start) throw inputGone(place, start)
   await checkInput(log, topic, partition, checkpoint?.batch)
-  return { start, place }
+  return { start, end, place }
 }
 
 /**

@@ -77,7 +77,8 @@ export interface CompiledPlan {
 export function compilePlan(wiring: Wiring): CompiledPlan {
   const compilation = new Compilation(wiring)
   const roots = new Map<PlanNode, StreamOperator>()
-  for (const { node } of wiring.subtopology.inputs) roots.set(node, compilation.streamAfter(node))
+  const { inputs, globals } = wiring.subtopology
+  for (const { node } of [...inputs, ...globals]) roots.set(node, compilation.streamAfter(node))
   const { driven, markers } = compilation
   const clocked = [...driven.filter(({ emits }) => emits), ...driven.filter(({ emits }) => !emits)]
   return { roots, clocked, markers }

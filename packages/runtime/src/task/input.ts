@@ -35,6 +35,10 @@ export abstract class TaskInput implements Progress {
   readonly topic: string
   readonly partition: number
   readonly id: number
+  /** The name of the input's position in the task's checkpoint. */
+  readonly checkpointKey: string
+  /** How often something was read from the log. */
+  reads = 0
   /** The next step for the records; the task sets it. */
   root: StreamOperator = DISCARD
   /** The record that is the head. */
@@ -63,10 +67,11 @@ export abstract class TaskInput implements Progress {
   /** Tombstones before this offset may be deleted: the input never held what they deleted. */
   #compactedBefore = 0
 
-  constructor(spec: InputSpec, refuse: RefuseRecord) {
+  constructor(spec: InputSpec, refuse: RefuseRecord, checkpointKey = spec.topic) {
     this.topic = spec.topic
     this.partition = spec.partition
     this.id = inputIdOf(spec.topic)
+    this.checkpointKey = checkpointKey
     this.spec = spec
     this.#keyless = isKeyless(spec.key)
     this.#refuse = refuse
@@ -194,6 +199,7 @@ export abstract class TaskInput implements Progress {
         }
         if (batch.tombstonesGone && batch.nextOffset > this.#compactedBefore) throw tombstonesGone(batch)
         this.#batch = batch
+        this.reads++
         this.#before = this.#begun ?? this.#before
         this.#begun = { nextOffset: batch.nextOffset, checksum: batch.checksum }
         this.#begunAt = batch.baseOffset

@@ -120,6 +120,7 @@ test('a step that goes by the wall clock has its turn amid records, however many
   const inputs = input === undefined ? [] : [input]
   const pipeline = new Pipeline({
     inputs,
+    globals: [],
     clock,
     time: operator.time,
     units,

@@ -3,6 +3,8 @@ import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrac
 import type { Closing } from './closing.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
+import { GlobalInput } from './global-input.ts'
+import { GlobalTables } from './global-tables.ts'
 import type { TaskInput } from './input.ts'
 import type { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
@@ -35,6 +37,7 @@ export interface FrozenPipeline {
 /** What a pipeline is made of: see `buildPipeline`. */
 export interface PipelineParts {
   readonly inputs: readonly TaskInput[]
+  readonly globals: readonly GlobalInput[]
   readonly clock: TaskClock
   /** The event time of the whole task. */
   readonly time: EventTime
@@ -56,6 +59,7 @@ export interface PipelineParts {
  */
 export class Pipeline {
   readonly inputs: readonly TaskInput[]
+  readonly #globals: GlobalTables
   readonly #clock: TaskClock
   readonly #time: EventTime
   readonly #units: UnitRunner
@@ -74,8 +78,10 @@ export class Pipeline {
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
-  constructor({ inputs, clock, time, units, record, counts, markers, sources, fence, closing }: PipelineParts) {
+  constructor(parts: PipelineParts) {
+    const { inputs, globals, clock, time, units, record, counts, markers, sources, fence, closing } = parts
     this.inputs = inputs
+    this.#globals = new GlobalTables(globals)
     this.#clock = clock
     this.#time = time
     this.#units = units
@@ -100,7 +106,17 @@ export class Pipeline {
 
   /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
   get atEnd(): boolean {
-    return !this.#clock.due && this.inputs.every((input) => input.atEnd) && this.#closing?.done !== false
+    return !this.#clock.due && this.allInputs.every((input) => input.atEnd) && this.#closing?.done !== false
+  }
+
+  /** The partitions of global tables. */
+  get globals(): readonly GlobalInput[] {
+    return this.#globals.inputs
+  }
+
+  /** Everything that is read, global tables first. */
+  get allInputs(): readonly TaskInput[] {
+    return [...this.#globals.inputs, ...this.inputs]
   }
 
   /** The watermark of the whole task; null before the first record. */
@@ -128,6 +144,7 @@ export class Pipeline {
   get #offsets(): number {
     let sum = 0
     for (const input of this.inputs) sum += input.offset
+    for (const input of this.globals) sum += input.offset
     return sum
   }
 
@@ -143,13 +160,13 @@ export class Pipeline {
   }
 
   /**
-   * Does not read records of the source topics from the limits on, which are by topic; without limits, from the topics'
+   * Does not read records of the users' topics from the limits on, which are by the inputs' checkpoint keys; without limits, from the topics'
    * present ends.
    */
   limit(limits: ReadonlyMap<string, number> | undefined): ReadonlyMap<string, number> {
-    const sources = this.inputs.filter((input) => input instanceof SourceInput)
-    const chosen = limits ?? new Map(sources.map((input) => [input.topic, input.endOffset]))
-    for (const input of sources) input.limit = chosen.get(input.topic) ?? input.endOffset
+    const sources = this.allInputs.filter((input) => input instanceof SourceInput || input instanceof GlobalInput)
+    const chosen = limits ?? new Map(sources.map((input) => [input.checkpointKey, input.endOffset]))
+    for (const input of sources) input.limit = chosen.get(input.checkpointKey) ?? input.endOffset
     return chosen
   }
 
@@ -161,6 +178,7 @@ export class Pipeline {
     const { block } = this.#units
     block.throwFailure()
     this.#clock.reach(now())
+    this.#globals.lookAgain()
     let done = 0
     let nextLook = 1
     while (block.until === undefined) {
@@ -177,7 +195,7 @@ export class Pipeline {
 
   /** Stops taking anything. */
   stop(): void {
-    for (const input of this.inputs) input.stop()
+    for (const input of this.allInputs) input.stop()
     this.#units.stop()
   }
 
@@ -197,7 +215,8 @@ export class Pipeline {
     this.#endSent = ended !== undefined
     const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.hasPending && { position }) }
     const checkpoint = new Map<string, InputCheckpoint>()
-    for (const input of this.inputs) checkpoint.set(input.topic, { ...input.checkpoint(), time })
+    for (const input of this.inputs) checkpoint.set(input.checkpointKey, { ...input.checkpoint(), time })
+    for (const input of this.globals) checkpoint.set(input.checkpointKey, input.checkpoint())
     return { position, checkpoint }
   }
 
@@ -210,10 +229,17 @@ export class Pipeline {
   /** Does one thing; returns its cost, in records, and 0 if there is nothing to do. */
   #step(): number {
     const clock = this.#clock
+    if (this.globals.length > 0) {
+      if (this.#stepGlobal()) return 1
+      if (!this.#globals.caughtUp) return 0
+    }
     // What has been closed comes before the next record.
     if (clock.due) return clock.step()
     const input = this.#single ?? this.#next()
-    switch (input?.head) {
+    if (input === undefined) return 0
+    const { head } = input
+    if (this.globals.length > 0 && this.#stepGlobal()) return 1
+    switch (head) {
       case 'record':
         // What the record's time closes comes before the record, which counts as not read until it is processed.
         if (input.announce()) clock.advance()
@@ -229,6 +255,18 @@ export class Pipeline {
       default:
         return this.#close()
     }
+  }
+
+  /** Takes what a global table has to be taken before anything else, if there is something. */
+  #stepGlobal(): boolean {
+    let reads = 0
+    for (const input of this.inputs) reads += input.reads
+    const input = this.#globals.next(reads)
+    if (input === undefined) return false
+    if (this.#fence !== undefined) this.#fence.closed = false
+    if (input.head === 'notice') input.takeNotice()
+    else this.#take(input)
+    return true
   }
 
   /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
@@ -253,6 +291,10 @@ export class Pipeline {
   #process(input: TaskInput): void {
     if (this.#closing !== undefined) this.#closing.done = false
     if (this.#fence !== undefined) this.#fence.closed = input.repeated
+    this.#take(input)
+  }
+
+  #take(input: TaskInput): void {
     const { headWatermark } = input
     this.#record.take(input.consume(), input.timestamp, headWatermark, input.id)
     this.#counts.processed++

@@ -1,12 +1,13 @@
-import type { Position, RecordGroup, TaskStatus } from '@millrace/core'
-import { type FrozenCommit, ownValue, type TaskState } from '@millrace/core/internal'
+import type { LogReader, Position, RecordGroup, TaskStatus } from '@millrace/core'
+import { type FrozenCommit, ownValue, settleAll, type TaskState } from '@millrace/core/internal'
 import { beginningsIn } from '../catalog/catalog.ts'
 import { buildPipeline } from './build-pipeline.ts'
 import { ChangelogFollower } from './changelog-follower.ts'
 import { findStart } from './check-input.ts'
+import type { GlobalInput } from './global-input.ts'
 import type { TaskInput } from './input.ts'
 import { startsLate } from './input-range.ts'
-import { localStateOptions, taskId } from './local-state-options.ts'
+import { localStateOptions, storeKey, taskId } from './local-state-options.ts'
 import { type LocalState, openLocalState } from './open-local-state.ts'
 import { OutputFence } from './output-fence.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -45,6 +46,7 @@ export class Task {
   #state: TaskState | undefined
   #group: RecordGroup | undefined
   #pipeline: Pipeline | undefined
+  #readers: LogReader[] = []
   /** By topic: the offsets where a run to the end of what is there ends. */
   #limits: ReadonlyMap<string, number> | undefined
 
@@ -81,6 +83,11 @@ export class Task {
   /** The source positions that the processing so far stands for: see `Pipeline.position`. */
   get position(): Position {
     return this.#pipeline?.position ?? this.spec.sources
+  }
+
+  /** What the task reads with besides the reader of its container: it has more to do when one of them has. */
+  get readers(): readonly LogReader[] {
+    return this.#readers
   }
 
   get #opened(): OpenTask {
@@ -172,15 +179,17 @@ export class Task {
 
   async close(): Promise<void> {
     const state = this.#state
+    const readers = this.#readers
     this.#pipeline?.stop()
     this.#pipeline = undefined
     this.#group = undefined
     this.#state = undefined
-    await state?.close()
+    this.#readers = []
+    await settleAll([...readers.map((reader) => reader.close()), state?.close() ?? Promise.resolve()])
   }
 
   get #inputs(): readonly TaskInput[] {
-    return this.#pipeline?.inputs ?? []
+    return this.#pipeline?.allInputs ?? []
   }
 
   async #openState(
@@ -209,6 +218,7 @@ export class Task {
     const pipeline = buildPipeline({
       ...spec,
       state,
+      storeKey: (store) => storeKey(catalog, store),
       counts,
       writers: await topics.openNamed(),
       deadLetters: await topics.openDeadLetters(),
@@ -219,6 +229,7 @@ export class Task {
       owners,
     })
     for (const input of pipeline.inputs) await this.#startInput(input, state, reader, catalog)
+    for (const input of pipeline.globals) await this.#startGlobal(input, state)
     pipeline.resume(state.checkpoint)
     return pipeline
   }
@@ -242,5 +253,19 @@ export class Task {
       this.spec.notice(`${this.id}: ${startsLate(place)}`)
     input.start(await reader.assign(topic, partition, place.offset), checkpoint === undefined || place.offset <= start)
     input.checkIdle(env.clock.monotonic())
+  }
+
+  /** Each partition of each global table has its own reader: other tasks read the same partition from elsewhere. */
+  async #startGlobal(input: GlobalInput, { checkpoint: checkpoints }: TaskState): Promise<void> {
+    const { log, topology, notice } = this.spec
+    const checkpoint = checkpoints.get(input.checkpointKey)
+    input.load(checkpoint)
+    const { start, end, place } = await findStart(log, topology.job, input, checkpoint)
+    if (checkpoint === undefined && start > 0) notice(`${this.id}: ${startsLate(place)}`)
+    const reader = log.openReader()
+    this.#readers.push(reader)
+    const partition = await reader.assign(input.topic, input.partition, place.offset)
+    input.start(partition, checkpoint === undefined || place.offset <= start)
+    input.catchUpTo(end)
   }
 }

@@ -37,7 +37,8 @@ export class TaskTimes {
     if (input !== undefined) return this.#ofInput(input)
     const held = this.#held.get(node)
     if (held !== undefined) return held
-    if (node.kind === 'source') throw new Error(`Source ${node.label} is not read by this task`)
+    if (node.kind === 'source' || node.kind === 'globalSource')
+      throw new Error(`Source ${node.label} is not read by this task`)
     return this.before(node)
   }
 
@@ -45,7 +46,8 @@ export class TaskTimes {
   before(node: StepNode): EventTime {
     // Late records pass a step with their time unchanged; the step holds back only results.
     const steps = node.inputs.flatMap((step, port) => (node.takes[port] === 'late' ? step.inputs : [step]))
-    return this.#combined(steps.map((step) => this.after(step)))
+    // A global table has no part in event time.
+    return this.#combined(steps.filter(({ kind }) => kind !== 'globalSource').map((step) => this.after(step)))
   }
 
   /** The results of `node` come later than the records that they are computed from. */

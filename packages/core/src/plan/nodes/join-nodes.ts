@@ -1,9 +1,10 @@
-import type { Joiner, JoinFn } from '../callback.ts'
+import type { Callback, Joiner, JoinFn } from '../callback.ts'
 import type { JoinReach } from '../join-reach.ts'
 import type { JoinSide } from '../join-side.ts'
 import type { PlanNode } from '../node.ts'
 import type { StorePlan } from '../store-plan.ts'
 import type { Step, UnaryStep } from './step.ts'
+import type { GlobalSourceNode } from './topic-nodes.ts'
 
 /** Joins the records of two streams, the left one first, that have the same key and are near in time. */
 export interface StreamJoinNode extends Step {
@@ -23,6 +24,19 @@ export interface TableLookupNode extends Step {
   readonly stores: readonly StorePlan[]
   /** Where the rows are. */
   readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/** Joins the records of a stream with the row of a global table that each refers to, as it is when they are processed. */
+export interface GlobalLookupNode extends Step {
+  readonly kind: 'globalLookup'
+  readonly inputs: readonly [PlanNode, GlobalSourceNode]
+  /** The whole table. */
+  readonly stores: readonly [StorePlan]
+  /** The key of the row; null if a record refers to none. */
+  readonly keyOf: Callback
   readonly fn: Joiner
   /** Whether records without a row are passed on too. */
   readonly unmatched: boolean

@@ -11,6 +11,12 @@ export interface SourceNode extends Step {
   readonly start: StartPlan | undefined
 }
 
+/** Reads a topic as a global table: every task reads all of its partitions. Only the join that keeps the rows follows it. */
+export interface GlobalSourceNode extends Step {
+  readonly kind: 'globalSource'
+  readonly topic: TopicPlan
+}
+
 /** Sends records through a topic that the job owns, so that equal keys meet in one task. The cut between subtopologies. */
 export interface RepartitionNode extends UnaryStep {
   readonly kind: 'repartition'

@@ -42,6 +42,7 @@ export class JobInLists {
         sources: {},
         idleAfterMs: Number.POSITIVE_INFINITY,
         state,
+        storeKey: (name) => name,
         counts,
         writers,
         deadLetters: new Map(deadLettersOf(topology).map((name) => [name, this.topic(name)])),
