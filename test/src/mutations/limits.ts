@@ -178,6 +178,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: ['packages/core/src/assignment/assign-by-load.test.ts#for a small difference'],
   },
   'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
+  'core/CONCURRENCY_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
+  'core/WAIT_MS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
   'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts#reports the place`] },
   'core/DISTINCT_MAX': { becomes: NO_BOUND, tests: [`${CORE}/folds/refusals.test.ts#one value more`] },
   'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
@@ -188,6 +190,10 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/LOCK_LOOK_MS_MAX': { becomes: NEVER, tests: [`${CORE}/node/file-system.test.ts`] },
   'core/OFFSET_MS_MAX': { becomes: '0', tests: [`${CORE}/calendar/calendar.test.ts`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
+  'runtime/RECORDS_PER_CALL_MAX': {
+    becomes: NO_BOUND,
+    tests: [`${RUNTIME}/operators/async/pending-calls.test.ts#so many at most`],
+  },
   'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },
   'runtime/ARTEFACT_TRANSFER_BYTES_MAX': {
     becomes: NO_BOUND,

@@ -13,7 +13,8 @@ import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
 import { storePlan } from './store-plan.ts'
-import { type DedupedPlan, StreamDedupe } from './stream-dedupe.ts'
+import { StreamAsync } from './stream-async.ts'
+import type { DedupedPlan } from './stream-dedupe.ts'
 import { connectAll, looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
@@ -38,7 +39,7 @@ export function stream<K, V>(topic: Topic<K, V>): Stream<K, V> {
  * number of records leave deletions out, all other steps pass them on. If a topic has no keys, its records have `null` for a
  * key; steps that work by key do not compile for them.
  */
-export class Stream<K, V> extends StreamDedupe<K, V> {
+export class Stream<K, V> extends StreamAsync<K, V> {
   readonly [PLAN]: StreamPlan<K, V>
 
   /** Not for jobs: start with `stream(topic)`. */
@@ -74,7 +75,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
    */
   mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, value?: Serde<V2>): Stream<K, V2> {
     const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
-    return this.#withValue({ ...recordStep('mapValues', this.#node, flow), kind: 'mapValues', fn }, value)
+    return this.withValue({ ...recordStep('mapValues', this.#node, flow), kind: 'mapValues', fn }, value)
   }
 
   /**
@@ -128,7 +129,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
    */
   flatMapValues<V2>(fn: (value: V, key: K, context: RecordContext) => Iterable<V2>, value?: Serde<V2>): Stream<K, V2> {
     const flow = { keepsKey: true, keepsValue: false, ...seenBy(fn) }
-    return this.#withValue({ ...recordStep('flatMapValues', this.#node, flow), kind: 'flatMapValues', fn }, value)
+    return this.withValue({ ...recordStep('flatMapValues', this.#node, flow), kind: 'flatMapValues', fn }, value)
   }
 
   /**
@@ -308,7 +309,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
   pipe(...operators: readonly OperatorFunction<never, unknown>[]): Stream<K, unknown> {
     const flow = { ...PASSES_ALL, keepsValue: false, readsValue: true }
     const connect = connectAll(operators)
-    return this.#withValue({ ...recordStep('pipe', this.#node, flow), kind: 'pipe', connect }, undefined)
+    return this.withValue({ ...recordStep('pipe', this.#node, flow), kind: 'pipe', connect }, undefined)
   }
 
   protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {
@@ -331,7 +332,7 @@ export class Stream<K, V> extends StreamDedupe<K, V> {
     return new Stream({ ...this[PLAN], node })
   }
 
-  #withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
+  protected withValue<V2>(node: PlanNode, value: Serde<V2> | undefined): Stream<K, V2> {
     return new Stream({ ...this[PLAN], node, value })
   }
 }

@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { asyncProblems } from '../plan/async-problems.ts'
 import { cogroupProblems } from '../plan/cogroup-problems.ts'
 import { dedupeProblems } from '../plan/dedupe-problems.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
@@ -49,6 +50,7 @@ export function checkJob(
     ...draft.steps.flatMap(cogroupProblems),
     ...draft.steps.flatMap(dedupeProblems),
     ...draft.steps.flatMap(processProblems),
+    ...draft.steps.flatMap(asyncProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])

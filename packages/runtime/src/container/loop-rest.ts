@@ -1,5 +1,11 @@
-import type { Timers } from '@millrace/core'
+import type { LogReader, Timers } from '@millrace/core'
 import { restFor } from './rest-for.ts'
+
+/**
+ * How long a loop rests at most while tasks leave records that are there: the log's reader would not wait. A call that is done ends
+ * the rest at once; what comes for other tasks waits for so long.
+ */
+const LEFT_RECORDS_REST_MS = 10
 
 /** An error beside a container's loop, to be thrown in the loop. */
 export interface Failure {
@@ -36,6 +42,12 @@ export class LoopRest {
   async during(wait: (woken: AbortSignal) => Promise<void>): Promise<void> {
     await wait(this.#woken.signal)
     if (this.#woken.signal.aborted) this.#woken = new AbortController()
+  }
+
+  /** Rests until there is something to read; `areLeft`: there is, and the tasks leave it for now. */
+  forRecords(waitMs: number, reader: LogReader, areLeft: boolean): Promise<void> {
+    if (areLeft) return this.for(Math.min(waitMs, LEFT_RECORDS_REST_MS))
+    return this.during((woken) => reader.wait(waitMs, woken))
   }
 
   /** Rests for a time. */

@@ -10,6 +10,7 @@ import type {
   StepNode,
   StorePlan,
   Subtopology,
+  Topology,
   WindowStore,
 } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
@@ -25,6 +26,7 @@ import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
+import type { Outside } from './outside.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import type { IdentityHeader } from './record-identity.ts'
 import type { StepClock } from './step-clock.ts'
@@ -35,6 +37,7 @@ import type { UnitRunner } from './unit-runner.ts'
 
 /** What the operators of one task are connected to. */
 export interface Wiring {
+  readonly topology: Pick<Topology, 'job'>
   readonly subtopology: Subtopology
   readonly partition: number
   /** How many tasks the subtopology has. */
@@ -54,6 +57,7 @@ export interface Wiring {
   /** Opens a topic that a record chose. */
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
   readonly block: BlockTask
+  readonly outside: Outside
   readonly fence: OutputFence | undefined
   /** By the name of a step: what it had emitted when the job was set back. */
   readonly fencedSteps: readonly (readonly [string, unknown])[]
@@ -87,6 +91,9 @@ class Compilation implements StepContext {
   readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
+  readonly outside: Outside
+  readonly job: string
+  readonly partition: number
   readonly driven: ClockedOperator[] = []
   readonly markers: MarkerSender[] = []
   readonly #wiring: Wiring
@@ -95,7 +102,7 @@ class Compilation implements StepContext {
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
-    const { record, counts, unit, units, clock, identity, block, subtopology } = wiring
+    const { record, counts, unit, units, clock, identity, block, outside, subtopology } = wiring
     this.record = record
     this.counts = counts
     this.unit = unit
@@ -103,6 +110,9 @@ class Compilation implements StepContext {
     this.clock = clock
     this.identity = identity
     this.block = block
+    this.outside = outside
+    this.job = wiring.topology.job
+    this.partition = wiring.partition
     this.#wiring = wiring
     this.#after = followersIn(subtopology)
     // In the order of the plan: the steps behind a step that emits late depend on the time that it holds back.
@@ -142,6 +152,10 @@ class Compilation implements StepContext {
 
   instantStore(plan: StorePlan, time: EventTime): InstantStore<unknown, unknown> {
     return this.#expiring(plan, time, this.#wiring.state.instantStore<unknown, unknown>(plan.name))
+  }
+
+  isRepartition(topic: string): boolean {
+    return this.#wiring.subtopology.inputs.some((input) => input.topic === topic && input.node.kind === 'repartition')
   }
 
   repartitionTopic(node: RepartitionNode): string {

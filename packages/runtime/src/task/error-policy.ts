@@ -61,15 +61,16 @@ export class ErrorPolicyHandler {
   ): void {
     const policy = this.#policies.callback
     if (policy === 'fail') {
-      const message = `${error.message} (result of ${step} for key ${JSON.stringify(key.toJson(k))})`
+      const message = `${error.message} (result of ${step} for key ${JSON.stringify(k === null ? null : key.toJson(k))})`
       throw new RecordError(error.code, message, { ...error.place, cause: error.cause })
     }
     this.#counts.failed++
     if (policy === 'skip') return
     const bytes = new ByteWriter(256)
-    key.encode(k, bytes)
+    if (k !== null) key.encode(k, bytes)
     const headers = [...reason(error), header('millrace.step', step)]
-    this.#writer(policy.deadLetter).append(timestamp, bytes.buffer, 0, bytes.position, v, value, headers)
+    const keyBytes = k === null ? null : bytes.buffer
+    this.#writer(policy.deadLetter).append(timestamp, keyBytes, 0, bytes.position, v, value, headers)
     this.#counts.deadLettered++
   }
 

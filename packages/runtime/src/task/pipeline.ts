@@ -5,6 +5,7 @@ import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
 import type { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
+import { SettledPosition } from './settled-position.ts'
 import { SourceInput } from './source-input.ts'
 import type { SavedClock, TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -19,7 +20,7 @@ const RECORDS_PER_CLOCK_LOOK = 64
 /** What a checkpoint holds about a task's time. */
 export interface SavedTime {
   readonly clock: SavedClock
-  /** The task's position, if its inputs do not determine it: results of windows that have closed are still to come. */
+  /** The task's position, if its inputs do not determine it: results of windows that have closed, or of calls, are still to come. */
   readonly position?: Position
 }
 
@@ -64,7 +65,7 @@ export class Pipeline {
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
-  #settled: Position = {}
+  readonly #settled: SettledPosition
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
@@ -79,6 +80,7 @@ export class Pipeline {
     this.#sources = sources
     this.#fence = fence
     this.#single = inputs.length === 1 ? inputs[0] : undefined
+    this.#settled = new SettledPosition(clock.calls)
   }
 
   /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
@@ -93,7 +95,17 @@ export class Pipeline {
 
   /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
   get atEnd(): boolean {
-    return !this.#clock.due && this.inputs.every((input) => input.atEnd)
+    return !this.#clock.due && !this.#clock.hasCalls && this.inputs.every((input) => input.atEnd)
+  }
+
+  /** Whether it takes no records before a call to the outside world is done. */
+  get full(): boolean {
+    return !this.#clock.due && this.#clock.full
+  }
+
+  /** Whether calls to the outside world are not done. */
+  get hasCalls(): boolean {
+    return this.#clock.hasCalls
   }
 
   /** The watermark of the whole task; null before the first record. */
@@ -104,13 +116,13 @@ export class Pipeline {
 
   /**
    * The source positions that the processing so far stands for. While results of windows that have closed are still to come,
-   * it stays where it was before: an answer has everything that its position says.
+   * it stays where it was before, and so it does for results of calls: an answer has everything that its position says.
    */
   get position(): Position {
-    if (!this.#clock.hasPending) {
-      this.#settled = maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)])
-    }
-    return this.#settled
+    if (this.#clock.hasPending) return this.#settled.last
+    return this.#settled.update(() =>
+      maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)]),
+    )
   }
 
   get #offsets(): number {
@@ -125,7 +137,7 @@ export class Pipeline {
     // differently.
     const saved = [...checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
     const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
-    this.#settled = maximumPosition([this.#sources, ...settled])
+    this.#settled.resume(maximumPosition([this.#sources, ...settled]))
     this.#clock.resume(saved.map(({ clock }) => clock))
     this.#frozenOffsets = this.#offsets
   }
@@ -166,6 +178,7 @@ export class Pipeline {
   /** Stops taking anything. */
   stop(): void {
     for (const input of this.inputs) input.stop()
+    this.#clock.stop()
     this.#units.stop()
   }
 
@@ -180,7 +193,8 @@ export class Pipeline {
     this.#units.block.throwFailure()
     const { position } = this
     for (const markers of this.#markers) markers.send(position)
-    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.hasPending && { position }) }
+    const isBehind = this.#clock.hasPending || this.#clock.hasCalls
+    const time: SavedTime = { clock: this.#clock.save(), ...(isBehind && { position }) }
     const checkpoint = new Map<string, InputCheckpoint>()
     for (const input of this.inputs) checkpoint.set(input.topic, { ...input.checkpoint(), time })
     return { position, checkpoint }
@@ -200,6 +214,7 @@ export class Pipeline {
     const input = this.#single ?? this.#next()
     switch (input?.head) {
       case 'record':
+        if (clock.full) return 0
         // What the record's time closes comes before the record, which counts as not read until it is processed.
         if (input.announce()) clock.advance()
         if (clock.due) return clock.step()

@@ -3,6 +3,7 @@ import type { RepartitionNode, Subtopology, Topology } from '@millrace/core/inte
 import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Outputs } from './outputs.ts'
+import type { Outside } from './outside.ts'
 
 /** What a task is made from. */
 export interface TaskSpec {
@@ -27,6 +28,7 @@ export interface TaskSpec {
    * that.
    */
   readonly idleAfterMs: number
+  readonly outside: Outside
   /** Called often with how far a restore is. */
   readonly restoring: (progress: RestoreProgress) => void
   /** Called with what the user should know: a store that was rebuilt, and why. */

@@ -1,6 +1,18 @@
 import type { EventTime } from '../../task/event-time.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
 
+/** How far a step has come with its calls to the outside world. They are numbered in the order of their records. */
+export interface CallProgress {
+  /** How many there have been: the number of the next one. */
+  readonly begun: number
+  /** All calls before this number are done, and their results have left the step. */
+  readonly doneBefore: number
+  /** Whether the step may take no more records. */
+  readonly full: boolean
+  /** Gives up the calls that are under way; their records stay in the state. */
+  stop(): void
+}
+
 /**
  * A step that has something to do because time passes: event time, the wall clock, or both. The task's clock calls `step`
  * while something is due, the step with the earliest event time first, and may commit between the calls.
@@ -20,6 +32,8 @@ export interface ClockedOperator {
    * it never goes back while the task is open.
    */
   step(wallMs: number): number
+  /** For a step whose results wait for calls to the outside world. */
+  readonly calls?: CallProgress
   /** Whether the step emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
   readonly emits: boolean
   /** Checks for work that is not worth a check at every record; called at commits. */

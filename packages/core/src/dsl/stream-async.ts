@@ -1,0 +1,35 @@
+import type { Serde } from '../contracts/serde.ts'
+import type { PlanNode } from '../plan/node.ts'
+import { asyncNode } from './async-node.ts'
+import type { AsyncContext, MapAsyncOptions } from './async-options.ts'
+import { PLAN } from './plan-value.ts'
+import type { Stream } from './stream.ts'
+import { StreamDedupe } from './stream-dedupe.ts'
+
+/** The steps of a stream that call the outside world. */
+export abstract class StreamAsync<K, V> extends StreamDedupe<K, V> {
+  /** The stream of what a step makes under the keys that its records have. */
+  protected abstract withValue<R>(node: PlanNode, value: Serde<R> | undefined): Stream<K, R>
+
+  /**
+   * A new value for each record, from a callback that may wait: for a service, a database, a file. The key stays. The step has a
+   * name: that of its state, which has the records whose calls are not done. A commit never waits for a call. After a crash, the
+   * calls that were not done are made again, and each record has one result.
+   *
+   * A call that fails, after all of its tries, or returns undefined, is under the job's error policy. Deletions pass, in their place.
+   *
+   * ```ts
+   * stream(payments).mapAsync('rates', async ({ currency, cents }, _key, { signal }) => {
+   *   const response = await fetch(`https://rates.example/${currency}`, { signal })
+   *   return { cents, rate: Number(await response.text()) }
+   * }, { timeout: '5s', retry: { times: 3 } })
+   * ```
+   */
+  mapAsync<R>(
+    name: string,
+    fn: (value: V, key: K, context: AsyncContext) => Promise<R>,
+    options: MapAsyncOptions<R> = {},
+  ): Stream<K, R> {
+    return this.withValue(asyncNode(this[PLAN], 'mapAsync', name, fn, options), options.value)
+  }
+}
