@@ -15,46 +15,62 @@ const CONCURRENCY = 16
 const TIMEOUT = '30s'
 const BACKOFF = '1s'
 const LONGEST_BACKOFF = '1m'
+/** With these waits, about five minutes. */
+const EFFECT_RETRIES = 10
+
+/** What a step calls, and how. */
+interface Calls extends CallOptions {
+  /** Names the step's state. */
+  readonly name: string
+  readonly fn: AsyncNode['fn']
+}
 
 /** The step that calls a function for each record of a stream, which may wait. */
 export function asyncNode<K, V>(
   plan: StreamPlan<K, V>,
   word: string,
-  name: string,
-  fn: AsyncNode['fn'],
-  options: CallOptions,
+  gives: AsyncNode['gives'],
+  { name, fn, ...options }: Calls,
 ): AsyncNode {
   const [key, value] = [planSerde(plan.key), planSerde(plan.value)]
-  const pending = planSerde(pendingCall(plan.key ?? json(), plan.value ?? json()))
+  const pending = planSerde(pendingCall(plan.key ?? json<K>(), plan.value ?? json<V>()))
   const calls = Object.freeze({
     ...storePlan(name, planSerde(int64()), undefined, undefined, false),
     value: pending,
     shape: { kind: 'sorted' as const, order: planSerde(int64()) },
   })
   const progress = storePlan(`${name}.progress`, planSerde(string()), json<object>(), undefined, false)
-  const parts = storeStep(word, plan.node, calls, READS_ALL)
   return Object.freeze({
-    ...parts,
+    ...storeStep(word, plan.node, calls, READS_ALL),
     kind: 'async',
     stores: [calls, progress] as const,
     name,
     key,
     value,
+    gives,
     fn,
-    calls: callPlan(options),
+    calls: callPlan(options, gives === 'nothing'),
   })
 }
 
-function callPlan({ concurrency = CONCURRENCY, order = 'input', timeout = TIMEOUT, retry }: CallOptions): CallPlan {
+/** The step that ends a stream in the outside world. */
+export function effectNode<K, V>(plan: StreamPlan<K, V>, calls: Calls): AsyncNode {
+  // Nothing waits for the order in which acknowledgements come.
+  return asyncNode(plan, 'effect', 'nothing', { retry: { times: EFFECT_RETRIES }, ...calls, order: 'any' })
+}
+
+function callPlan(options: CallOptions, sequential: boolean): CallPlan {
+  const { concurrency = CONCURRENCY, order = 'input', timeout = TIMEOUT, retry } = options
   const backoffMs = durationMs(retry?.backoff ?? BACKOFF)
+  const longestMs = Math.max(backoffMs, durationMs(LONGEST_BACKOFF))
   return {
     concurrency,
     order,
+    sequential,
     timeoutMs: durationMs(timeout),
     retries: retry?.times ?? 0,
     backoffMs,
-    backoffMaxMs:
-      retry?.backoffMax === undefined ? Math.max(backoffMs, durationMs(LONGEST_BACKOFF)) : durationMs(retry.backoffMax),
+    backoffMaxMs: retry?.backoffMax === undefined ? longestMs : durationMs(retry.backoffMax),
     budgetMs: retry?.budget === undefined ? Number.POSITIVE_INFINITY : durationMs(retry.budget),
   }
 }

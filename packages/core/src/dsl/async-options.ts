@@ -49,8 +49,14 @@ export interface CallOptions {
   readonly retry?: RetryOptions
 }
 
-/** How `mapAsync` calls, and how its results are written. */
+/** How `mapAsync` and `flatMapAsync` call, and how their results are written. */
 export interface MapAsyncOptions<R> extends CallOptions {
   /** The serde of the results. Default `json()`. */
   readonly value?: Serde<R>
+}
+
+/** How `effect` calls. Calls of equal keys are made one after the other. */
+export interface EffectOptions extends Pick<CallOptions, 'concurrency' | 'timeout'> {
+  /** Default: 10 more tries, after 1 s, 2 s, 4 s and so on up to a minute. */
+  readonly retry?: RetryOptions
 }

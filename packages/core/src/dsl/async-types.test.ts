@@ -3,6 +3,7 @@ import { json } from '../serdes/json.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
 import { job } from './job.ts'
+import type { Output } from './output.ts'
 import { type Stream, stream } from './stream.ts'
 import { topic } from './topic.ts'
 
@@ -24,5 +25,13 @@ test('types flow through the callback of a call, its promise and its serde', () 
   stream(payments).mapAsync('calls', ({ cents }) => cents)
   // @ts-expect-error: the serde is of other values
   stream(payments).mapAsync('calls', async ({ cents }) => cents, { value: string() })
+  expectTypeOf(stream(payments).flatMapAsync('several', async ({ cents }) => [cents])).toEqualTypeOf<
+    Stream<string, number>
+  >()
+  // @ts-expect-error: the promise gives no list
+  stream(payments).flatMapAsync('several', async ({ cents }) => cents)
+  const mails = stream(payments).effect('mails', async ({ cents }, _key, { idempotencyKey }) => [cents, idempotencyKey])
+  expectTypeOf(mails).toEqualTypeOf<Output>()
+  job('i', mails)
   job('j', rated.to(topic('rated', { key: string(), value: json<{ rate: number }>() })))
 })

@@ -1,7 +1,8 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { PlanNode } from '../plan/node.ts'
-import { asyncNode } from './async-node.ts'
-import type { AsyncContext, MapAsyncOptions } from './async-options.ts'
+import { asyncNode, effectNode } from './async-node.ts'
+import type { AsyncContext, EffectOptions, MapAsyncOptions } from './async-options.ts'
+import { type Output, outputOf } from './output.ts'
 import { PLAN } from './plan-value.ts'
 import type { Stream } from './stream.ts'
 import { StreamDedupe } from './stream-dedupe.ts'
@@ -30,6 +31,43 @@ export abstract class StreamAsync<K, V> extends StreamDedupe<K, V> {
     fn: (value: V, key: K, context: AsyncContext) => Promise<R>,
     options: MapAsyncOptions<R> = {},
   ): Stream<K, R> {
-    return this.withValue(asyncNode(this[PLAN], 'mapAsync', name, fn, options), options.value)
+    return this.withValue(asyncNode(this[PLAN], 'mapAsync', 'value', { ...options, name, fn }), options.value)
+  }
+
+  /**
+   * As `mapAsync`, with any number of new values for each record: the callback's promise gives an iterable of them. They leave
+   * together.
+   *
+   * ```ts
+   * stream(carts).flatMapAsync('offers', async ({ items }, _key, { signal }) => offersFor(items, signal), { concurrency: 4 })
+   * ```
+   */
+  flatMapAsync<R>(
+    name: string,
+    fn: (value: V, key: K, context: AsyncContext) => Promise<Iterable<R>>,
+    options: MapAsyncOptions<R> = {},
+  ): Stream<K, R> {
+    return this.withValue(asyncNode(this[PLAN], 'flatMapAsync', 'values', { ...options, name, fn }), options.value)
+  }
+
+  /**
+   * Does something in the outside world for each record: an output for `job(…)`. The callback is called until its promise resolves,
+   * which acknowledges the record, and again after a crash before that. Pass on `idempotencyKey`, so that the callee acts
+   * once. Calls of equal keys are made one after the other, in the order of their records. What fails after all of its tries is under
+   * the job's error policy.
+   *
+   * ```ts
+   * const mails = stream(orders).effect('mails', async (order, _id, { idempotencyKey, signal }) => {
+   *   await sendMail(order, { idempotencyKey, signal })
+   * })
+   * job('orders', mails).onError({ callback: deadLetter('orders-without-mail') })
+   * ```
+   */
+  effect(
+    name: string,
+    fn: (value: V, key: K, context: AsyncContext) => Promise<unknown>,
+    options: EffectOptions = {},
+  ): Output {
+    return outputOf(effectNode(this[PLAN], { ...options, name, fn }))
   }
 }

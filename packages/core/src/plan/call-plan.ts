@@ -4,6 +4,8 @@ export interface CallPlan {
   readonly concurrency: number
   /** `input`: results leave in the order of their records. `any`: as soon as they are there. */
   readonly order: 'input' | 'any'
+  /** Whether the calls of a key are made one after the other. */
+  readonly sequential: boolean
   /** How long one try may take. */
   readonly timeoutMs: number
   /** How many more tries there are after the first one; infinite: until one succeeds. */

@@ -12,6 +12,8 @@ export interface AsyncNode extends UnaryStep {
   readonly value: Serde<never>
   /** The records whose calls are not done, by number; and how many records have come, and from where. */
   readonly stores: readonly [calls: StorePlan, progress: StorePlan]
+  /** What becomes of what a call gives: it is the result, a list of results, or of no interest. */
+  readonly gives: 'value' | 'values' | 'nothing'
   readonly fn: (value: never, key: never, context: never) => unknown
   readonly calls: CallPlan
 }

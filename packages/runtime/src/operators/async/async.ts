@@ -42,13 +42,15 @@ class CallResults extends TableOperator implements CallResultStep {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   finals = { outputs: 0 }
+  readonly #gives: AsyncNode['gives']
   readonly #next: StreamOperator
 
-  constructor({ label, key, value }: AsyncNode, next: StreamOperator) {
+  constructor({ label, key, value, gives }: AsyncNode, next: StreamOperator) {
     super()
     this.step = label
     this.key = anySerde(key)
     this.value = anySerde(value)
+    this.#gives = gives
     this.#next = next
   }
 
@@ -56,9 +58,13 @@ class CallResults extends TableOperator implements CallResultStep {
     return this
   }
 
-  change(key: unknown, _value: unknown, old: unknown, timestamp: number): void {
+  change(key: unknown, value: unknown, old: unknown, timestamp: number): void {
     const outcome = old as Outcome
     if ('error' in outcome) throw outcome.error
-    this.#next.process(key, outcome.result, timestamp)
+    // A step that makes any number of values leaves deletions out.
+    if (this.#gives === 'values') {
+      const results = value === null ? [] : (outcome.result as readonly unknown[])
+      for (const result of results) this.#next.process(key, result, timestamp)
+    } else this.#next.process(key, outcome.result, timestamp)
   }
 }

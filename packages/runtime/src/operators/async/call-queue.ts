@@ -1,26 +1,22 @@
-import type { CallPlan, PendingCall } from '@millrace/core/internal'
+import type { CallPlan } from '@millrace/core/internal'
+import { CallTurns } from './call-turns.ts'
 import { Fifo } from './fifo.ts'
+import type { QueuedCall } from './queued-call.ts'
 import type { Outcome } from './tries.ts'
-
-/** A record that waits for its call, or whose call is under way or done. */
-export interface QueuedCall extends PendingCall<unknown, unknown> {
-  /** Its number among all that have come to the step in this task. */
-  readonly number: number
-  /** What the call gave; undefined until it is done. */
-  outcome: Outcome | undefined
-}
 
 /** The records of a step whose results have not left it, in the order in which they came. */
 export class CallQueue {
   readonly #order: CallPlan['order']
   readonly #calls = new Map<number, QueuedCall>()
-  readonly #waiting = new Fifo<QueuedCall>()
+  readonly #waiting: CallTurns
   /** With `input` all of them, else those that are done: in the order in which they leave. */
   readonly #leaving = new Fifo<QueuedCall>()
   readonly #watermarks = new LeastOf()
 
-  constructor(order: CallPlan['order']) {
+  /** `keyText`: what calls have in common that are made one after the other; undefined if all may be made at once. */
+  constructor(order: CallPlan['order'], keyText: ((key: unknown) => string) | undefined) {
     this.#order = order
+    this.#waiting = new CallTurns(keyText)
   }
 
   get size(): number {
@@ -40,20 +36,20 @@ export class CallQueue {
 
   /** Whether one waits for its call. */
   get hasWaiting(): boolean {
-    return this.#waiting.first !== undefined
+    return this.#waiting.hasNext
   }
 
   [Symbol.iterator](): Iterator<QueuedCall> {
     return this.#calls.values()
   }
 
-  /** Adds one that has come behind all others. A deletion needs no call. */
-  add(call: QueuedCall): void {
+  /** Adds one that has come behind all others. `done`: it needs no call. */
+  add(call: QueuedCall, done: boolean): void {
     this.#calls.set(call.number, call)
     this.#watermarks.add(call.watermark)
     if (this.#order === 'input') this.#leaving.add(call)
-    if (call.value !== null) this.#waiting.add(call)
-    else this.done(call, { result: null })
+    if (done) this.#leave(call, { result: null })
+    else this.#waiting.add(call)
   }
 
   /** The next one whose call is to be made. */
@@ -61,9 +57,10 @@ export class CallQueue {
     return this.#waiting.take()
   }
 
+  /** The call is done that was taken for it. */
   done(call: QueuedCall, outcome: Outcome): void {
-    call.outcome = outcome
-    if (this.#order === 'any') this.#leaving.add(call)
+    this.#waiting.done(call)
+    this.#leave(call, outcome)
   }
 
   /** Whether a result is there that may leave. */
@@ -79,6 +76,11 @@ export class CallQueue {
     this.#calls.delete(call.number)
     this.#watermarks.remove(call.watermark)
     return call
+  }
+
+  #leave(call: QueuedCall, outcome: Outcome): void {
+    call.outcome = outcome
+    if (this.#order === 'any') this.#leaving.add(call)
   }
 }
 

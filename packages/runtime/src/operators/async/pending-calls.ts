@@ -6,11 +6,14 @@ import type { SavedCalls } from '../../task/saved-calls.ts'
 import type { ResultStep } from '../../task/unit-runner.ts'
 import { TotalCopier } from '../aggregates/total-copier.ts'
 import { anySerde } from '../any-serde.ts'
+import { KeyText } from '../process/key-text.ts'
 import type { StepContext } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
 import type { CallProgress, ClockedOperator } from '../time/clocked.ts'
-import { CallQueue, type QueuedCall } from './call-queue.ts'
+import { accepted } from './accepted.ts'
+import { CallQueue } from './call-queue.ts'
 import { FencedCalls } from './fenced-calls.ts'
+import type { QueuedCall } from './queued-call.ts'
 import type { RecordIds } from './record-ids.ts'
 import { ResultIds } from './result-ids.ts'
 import { type CallSettings, Tries } from './tries.ts'
@@ -54,6 +57,8 @@ export class PendingCalls implements ClockedOperator {
   readonly #fn: UserCall
   readonly #value: Serde<unknown>
   readonly #copier: TotalCopier
+  /** Whether a call that the job had made before it was set back is left out: nothing depends on what it gives. */
+  readonly #isEffect: boolean
   readonly #queue: CallQueue
   readonly #underWay = new Set<Tries>()
   /** The numbers of records that have come since the queue was looked at; some may have been undone. */
@@ -66,7 +71,7 @@ export class PendingCalls implements ClockedOperator {
   #results: CallResultStep | undefined
 
   constructor(
-    { name, label, value, fn, calls: plan }: AsyncNode,
+    { name, label, key, value, gives, fn, calls: plan }: AsyncNode,
     time: EventTime,
     store: CallStore,
     ids: RecordIds,
@@ -77,11 +82,13 @@ export class PendingCalls implements ClockedOperator {
     this.#store = store
     this.#ids = ids
     this.#context = context
-    this.#settings = { step: label, plan, outside: context.outside }
+    this.#settings = { step: label, plan, outside: context.outside, accept: accepted(label, gives) }
+    this.#isEffect = gives === 'nothing'
     this.#fn = fn as UserCall
     this.#value = anySerde(value)
     this.#copier = new TotalCopier(this.#value)
-    this.#queue = new CallQueue(plan.order)
+    const texts = new KeyText(anySerde(key))
+    this.#queue = new CallQueue(plan.order, plan.sequential ? (each) => texts.of(each) : undefined)
     this.#resultIds = new ResultIds(name)
     this.calls = this.#progress()
     this.held = this.#hold()
@@ -136,7 +143,7 @@ export class PendingCalls implements ClockedOperator {
       const { value, order } = entry.value
       const call = isSetBack ? { ...value, repeated: true } : value
       if (isSetBack) this.#store.set(entry, { value: call, order })
-      this.#queue.add({ ...call, number: order, outcome: undefined })
+      this.#add(order, call)
     }
     this.#next = this.#ids.taken
   }
@@ -156,8 +163,14 @@ export class PendingCalls implements ClockedOperator {
       const { value } = this.#store.find(number)
       if (value === undefined) continue
       this.#next = number + 1
-      this.#queue.add({ ...value.value, number, outcome: undefined })
+      this.#add(number, value.value)
     }
+  }
+
+  /** A deletion needs no call, and neither does an effect that is there. */
+  #add(number: number, pending: PendingCall<unknown, unknown>): void {
+    const done = pending.value === null || (this.#isEffect && this.#fenced.hadLeft(pending))
+    this.#queue.add({ ...pending, number, outcome: undefined }, done)
   }
 
   #call(call: QueuedCall): void {

@@ -1,5 +1,5 @@
 import { callResultId, type SavedCalls, unorderedResultId } from '../../task/saved-calls.ts'
-import type { QueuedCall } from './call-queue.ts'
+import type { QueuedCall } from './queued-call.ts'
 
 /** The identity of results, in what they cause: that of the last one, and how many records of repartition topics it has caused. */
 export interface ResultId {

@@ -1,7 +1,6 @@
 import { type AsyncContext, RecordError, type Timer } from '@millrace/core'
 import { type CallPlan, durationText } from '@millrace/core/internal'
 import type { Outside } from '../../task/outside.ts'
-import { returned } from '../returned.ts'
 
 /** What a call gave: a result, null for a deletion; or why it failed, after all of its tries. */
 export type Outcome = { readonly result: unknown } | { readonly error: RecordError }
@@ -11,6 +10,8 @@ export interface CallSettings {
   readonly step: string
   readonly plan: CallPlan
   readonly outside: Outside
+  /** What a call may give. Throws for anything else: another try would give the same. */
+  readonly accept: (result: unknown) => unknown
 }
 
 /** What is called, for one record, at each try. */
@@ -70,9 +71,8 @@ export class Tries {
     this.#end()
     let outcome: Outcome
     try {
-      outcome = { result: returned(this.#settings.step, result) }
+      outcome = { result: this.#settings.accept(result) }
     } catch (error) {
-      // Another try would give the same.
       outcome = { error: this.#failure(error) }
     }
     this.#done(outcome)
