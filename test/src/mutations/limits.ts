@@ -179,6 +179,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
     tests: ['packages/core/src/assignment/assign-by-load.test.ts#for a small difference'],
   },
   'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
+  'core/CONCURRENCY_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
+  'core/WAIT_MS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
   'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts#reports the place`] },
   'core/DISTINCT_MAX': { becomes: NO_BOUND, tests: [`${CORE}/folds/refusals.test.ts#one value more`] },
   'core/EVENT_TIME_MAX': { becomes: 'Number.MAX_SAFE_INTEGER', tests: [`${JOBS}/event-times.test.ts`] },
@@ -191,6 +193,10 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   'core/TEXT_LENGTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/records/dead-letter.test.ts#too long`] },
   'core/TOP_ROWS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/dsl/top-n.test.ts#more than 1,000 rows`] },
   'core/WINDOWS_PER_RECORD_MAX': { becomes: NO_BOUND, tests: [`${CORE}/topology/validate.test.ts`] },
+  'runtime/RECORDS_PER_CALL_MAX': {
+    becomes: NO_BOUND,
+    tests: [`${RUNTIME}/operators/async/pending-calls.test.ts#so many at most`],
+  },
   'runtime/ARTEFACT_BYTES_MAX': { becomes: NO_BOUND, tests: [`${ARTEFACTS}/transfer.test.ts`] },
   'runtime/ARTEFACT_TRANSFER_BYTES_MAX': {
     becomes: NO_BOUND,

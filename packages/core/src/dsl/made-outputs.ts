@@ -1,8 +1,8 @@
 import type { PlanNode } from '../plan/node.ts'
-import type { SinkNode } from '../plan/nodes/topic-nodes.ts'
 import { stepsOf } from '../topology/steps.ts'
+import type { OutputPlan } from './plan-value.ts'
 
-/** An output that the program has made with `to(…)`. Outputs that read the same are one. */
+/** An output that the program has made with `to(…)` or `effect(…)`. Outputs that read the same are one. */
 interface MadeOutput {
   /** `to "orders"`. */
   readonly label: string
@@ -21,7 +21,7 @@ interface MadeOutput {
 const MADE_OUTPUTS = Symbol.for('millrace.made-outputs')
 
 /** Notes that an output was made. */
-export function noteOutput(output: SinkNode): void {
+export function noteOutput(output: OutputPlan['node']): void {
   const made = describeOutput(output)
   const known = madeOutputs()
   const key = keyOf(made)
@@ -31,7 +31,7 @@ export function noteOutput(output: SinkNode): void {
 /** Notes that a job has these outputs. */
 export function noteUse(outputs: readonly PlanNode[]): void {
   for (const output of outputs) {
-    if (output.kind !== 'sink') continue
+    if (output.kind !== 'sink' && output.kind !== 'async') continue
     const made = describeOutput(output)
     madeOutputs().set(keyOf(made), { ...made, used: true })
   }
@@ -60,7 +60,7 @@ function madeOutputs(): Map<string, MadeOutput> {
   return made
 }
 
-function describeOutput(output: SinkNode): MadeOutput {
+function describeOutput(output: OutputPlan['node']): MadeOutput {
   const { label, inputs } = output
   return { label, after: inputs[0].label, topics: topicsOf([output]), used: false }
 }

@@ -8,7 +8,7 @@ import { isKeyless } from '../serdes/no-key.ts'
 import { noteOutput } from './made-outputs.ts'
 import { type OutputPlan, PLAN } from './plan-value.ts'
 
-/** A stream that goes to a topic: an output of a job. Made by `stream.to(…)`. */
+/** A stream that goes to a topic, or to the outside world: an output of a job. Made by `stream.to(…)` and `stream.effect(…)`. */
 export interface Output {
   readonly [PLAN]: OutputPlan
 }
@@ -20,6 +20,11 @@ export function outputTo(input: PlanNode, topic: TopicPlan | DynamicTopic): Outp
   const keepsBytes = !chosen && keepsKeyBytes(input, topic.key)
   const flow = { ...READS_ALL, readsKey: chosen || !(keepsBytes || isKeyless(topic.key)) }
   const node: SinkNode = Object.freeze({ ...recordStep('to', input, flow), label, kind: 'sink', topic, keepsBytes })
+  return outputOf(node)
+}
+
+/** The output that ends with a step. */
+export function outputOf(node: OutputPlan['node']): Output {
   noteOutput(node)
   return Object.freeze({ [PLAN]: Object.freeze({ kind: 'output', node } as const) })
 }

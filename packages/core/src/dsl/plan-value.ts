@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { IntervalShape, WindowShape } from '../contracts/store-shape.ts'
 import type { PlanNode } from '../plan/node.ts'
+import type { AsyncNode } from '../plan/nodes/async-nodes.ts'
 import type { SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { TopicPlan } from '../plan/topic-plan.ts'
 import { json } from '../serdes/json.ts'
@@ -53,7 +54,7 @@ export interface GlobalTablePlan {
 
 export interface OutputPlan {
   readonly kind: 'output'
-  readonly node: SinkNode
+  readonly node: SinkNode | AsyncNode
 }
 
 /** What a plan value is made of; undefined for any other value. */

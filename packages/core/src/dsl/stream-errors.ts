@@ -4,10 +4,10 @@ import { PASSES_ALL } from '../plan/step-flow.ts'
 import { recordStep } from '../plan/step-parts.ts'
 import { PLAN } from './plan-value.ts'
 import type { Stream } from './stream.ts'
-import { StreamDedupe } from './stream-dedupe.ts'
+import { StreamAsync } from './stream-async.ts'
 
 /** The error policy of the steps of a stream. */
-export abstract class StreamErrors<K, V> extends StreamDedupe<K, V> {
+export abstract class StreamErrors<K, V> extends StreamAsync<K, V> {
   /** The stream that a step passes on as it is. */
   protected abstract after(node: PlanNode): Stream<K, V>
 

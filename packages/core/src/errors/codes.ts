@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   TIMESTAMP_AHEAD: 'record',
   RECORD_UNDECODABLE: 'record',
   CALLBACK_FAILED: 'record',
+  CALL_TIMED_OUT: 'record',
   RECORD_UNENCODABLE: 'record',
   TOTAL_TOO_LARGE: 'record',
   KEY_MISSING: 'record',

@@ -1,4 +1,5 @@
 import type { AggregateNode, CogroupNode, CountWindowNode, DedupeNode, LateNode } from './nodes/aggregate-nodes.ts'
+import type { AsyncNode } from './nodes/async-nodes.ts'
 import type {
   AsOfJoinNode,
   ForeignKeysNode,
@@ -80,6 +81,7 @@ export interface PlanNodes {
   readonly process: ProcessNode
   readonly sideOutput: SideOutputNode
   readonly stateView: StateViewNode
+  readonly async: AsyncNode
 }
 
 /** A step of a job, immutable. Streams carry records (key, value); tables carry changes (key, new value, old value). */

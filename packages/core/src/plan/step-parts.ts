@@ -80,8 +80,9 @@ export function stateViewNode(step: ProcessNode, view: StorePlan): StateViewNode
   return { ...parts, takes: ['state'], kind: 'stateView', view }
 }
 
-/** What a view of a step reads; undefined if the step keeps nothing. */
+/** What a view of a step reads; undefined if the step keeps nothing to be viewed. */
 export function viewedStore(node: PlanNode): StorePlan | undefined {
+  if (node.kind === 'async') return undefined
   return node.kind === 'stateView' ? node.view : node.stores[0]
 }
 

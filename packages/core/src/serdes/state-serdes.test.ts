@@ -6,6 +6,7 @@ import type { Serde } from '../contracts/serde.ts'
 import { json } from './json.ts'
 import { keyPair } from './key-pair.ts'
 import { float64, int32, int64 } from './numbers.ts'
+import { pendingCall } from './pending-call.ts'
 import { ranking } from './ranking.ts'
 import { REACH_OF_TOP } from './reach-of-top.ts'
 import { string } from './string.ts'
@@ -114,6 +115,29 @@ describe('the reach of a top', () => {
     expect(() => REACH_OF_TOP.decode(Buffer.alloc(8), 0, 8)).toThrow('not a reach-of-top')
     expect(() => REACH_OF_TOP.fromJson({ count: 1 })).toThrow('{ count, last } is needed')
     expect(() => REACH_OF_TOP.fromJson({ count: '1', last: '' })).toThrow('a number is needed')
+  })
+})
+
+describe('calls that are not done', () => {
+  const serde = pendingCall(string(), json<unknown>())
+  const place = { origin: 'orders/0/7', index: 3, inputId: 2 ** 32 - 1, offset: 7 }
+  const call = { at: 5, watermark: 2 ** 40, ...place, repeated: true, unordered: false }
+
+  test.each([
+    { ...call, key: 'a', value: { b: [1] } },
+    { ...call, key: null, value: '', repeated: false, unordered: true },
+    { ...call, key: '', value: null },
+    { ...call, key: null, value: null, origin: '' },
+  ])('come back whole, as %j', (each) => {
+    expect(back(serde, each)).toEqual(each)
+    expect(serde.fromJson(serde.toJson(each))).toEqual(each)
+  })
+
+  test('refuse bytes that are cut off, and other JSON', () => {
+    const bytes = bytesOf(serde, { ...call, key: 'key', value: null })
+    for (let end = 0; end < bytes.length; end++) expect(() => serde.decode(bytes, 0, end)).toThrow('not a call')
+    expect(() => serde.fromJson({ key: 'a', value: 1 })).toThrow('a call is needed')
+    expect(() => serde.fromJson(5)).toThrow('a call is needed')
   })
 })
 

@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import { isValidName } from '../names.ts'
+import { asyncProblems } from '../plan/async-problems.ts'
 import { cogroupProblems } from '../plan/cogroup-problems.ts'
 import { dedupeProblems } from '../plan/dedupe-problems.ts'
 import type { ErrorPolicies } from '../plan/error-policies.ts'
@@ -56,6 +57,7 @@ export function checkJob(
     ...draft.steps.flatMap(orderProblems),
     ...draft.steps.flatMap(topProblems),
     ...draft.steps.flatMap(processProblems),
+    ...draft.steps.flatMap(asyncProblems),
     ...cycleProblems(draft),
     ...feedbackProblems(valid),
   ])
@@ -116,12 +118,14 @@ function stepNames(job: string, step: PlanNode): { what: string; name: string }[
 
 function outputProblems({ outputs }: Draft): string[] {
   if (outputs.length === 0)
-    return ['The job has no outputs. Give it a table to view, or a stream that ends in .to(topic)']
+    return ['The job has no outputs. Give it a table to view, or a stream that ends in .to(topic) or .effect(…)']
   return outputs.flatMap((output, index) => {
     if (output === undefined) {
-      return [`Output ${index + 1} is neither a table nor a stream that ends in .to(topic). Only these can be outputs`]
+      return [
+        `Output ${index + 1} is neither a table nor a stream that ends in .to(topic) or .effect(…). Only these can be outputs`,
+      ]
     }
-    if (output.kind === 'sink' || viewedStore(output) !== undefined) return []
+    if (output.kind === 'sink' || output.kind === 'async' || viewedStore(output) !== undefined) return []
     const example = `${output.word}(…, { name: 'my-view' })`
     return [`Step ${output.label} is an output, but it does not keep its rows. Give it a name, as in ${example}`]
   })

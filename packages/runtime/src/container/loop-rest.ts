@@ -1,6 +1,12 @@
 import type { Timers } from '@millrace/core'
 import { restFor } from './rest-for.ts'
 
+/**
+ * How long a loop rests at most while tasks leave records that are there: the log's reader would not wait. A call that is done ends
+ * the rest at once; what comes for other tasks waits for so long.
+ */
+const LEFT_RECORDS_REST_MS = 10
+
 /** An error beside a container's loop, to be thrown in the loop. */
 export interface Failure {
   readonly error: unknown
@@ -36,6 +42,11 @@ export class LoopRest {
   async during(wait: (woken: AbortSignal) => Promise<void>): Promise<void> {
     await wait(this.#woken.signal)
     if (this.#woken.signal.aborted) this.#woken = new AbortController()
+  }
+
+  /** Rests until `records` finds something to read; `areLeft`: there is something, and the tasks leave it for now. */
+  forRecords(waitMs: number, records: (woken: AbortSignal) => Promise<void>, areLeft: boolean): Promise<void> {
+    return areLeft ? this.for(Math.min(waitMs, LEFT_RECORDS_REST_MS)) : this.during(records)
   }
 
   /** Rests for a time. */

@@ -3,9 +3,15 @@ import { Task } from '../task/task.ts'
 import { type ContainerOptions, DIRTY_BYTES_MAX, IDLE_AFTER_MS } from './container-options.ts'
 import { type JobTopics, sourcesOf } from './topics.ts'
 
-/** All tasks of a job, all of them closed. */
-export function makeTasks(options: ContainerOptions, topology: Topology, topics: JobTopics): readonly Task[] {
+/** All tasks of a job, all of them closed. `wake`: called when one of them has something to do while the container may be at rest. */
+export function makeTasks(
+  options: ContainerOptions,
+  topology: Topology,
+  topics: JobTopics,
+  wake: () => void,
+): readonly Task[] {
   const { log, env, stateDirectory, untilEnd = false, dirtyBytesMax = DIRTY_BYTES_MAX } = options
+  const { clock, timers, random } = env
   const { onNotice = () => undefined, onRestore = () => undefined } = options
   // A run to the end of what is there decides by positions: the same data gives the same answer, however slow the disk is.
   const idleAfterMs = untilEnd ? Number.POSITIVE_INFINITY : (options.idleAfterMs ?? IDLE_AFTER_MS)
@@ -28,6 +34,7 @@ export function makeTasks(options: ContainerOptions, topology: Topology, topics:
           dirtyBytesMax,
           engine: options.engine,
           idleAfterMs,
+          outside: { clock, timers, random, wake },
           restoring: onRestore,
           notice: onNotice,
         }),

@@ -77,10 +77,19 @@ export class OpenTasks implements Iterable<Task> {
     return this.#open.some((task) => task.dirty)
   }
 
-  /** Whether no task is being opened, and every open task has processed what its inputs have now. */
+  /** Whether a task takes no records, although there may be some, before a call to the outside world is done. */
+  get leaveRecords(): boolean {
+    return this.#open.some((task) => task.full || (this.#options.untilEnd && task.hasCalls))
+  }
+
+  /**
+   * Whether no task is being opened, and every open task has processed what its inputs have now, but for what waits for calls to the
+   * outside world.
+   */
   get atEnds(): boolean {
     if (this.#opening !== undefined) return false
-    return this.#open.every((task) => task.status().inputs.every(({ offset, endOffset }) => offset >= endOffset))
+    const isAtEnd = (task: Task) => task.status().inputs.every(({ offset, endOffset }) => offset >= endOffset)
+    return this.#open.every((task) => task.full || isAtEnd(task))
   }
 
   [Symbol.iterator](): Iterator<Task> {

@@ -70,7 +70,7 @@ export class RunningContainer {
     }))
     this.#rest = new LoopRest(env.timers)
     const wake = (failure?: Failure) => this.#rest.wake(failure)
-    const tasks = makeTasks(options, topology, topics)
+    const tasks = makeTasks(options, topology, topics, wake)
     this.#standbys = new Standbys(options, tasks, wake)
     this.#tasks = new OpenTasks({
       topology,
@@ -339,7 +339,8 @@ export class RunningContainer {
     // A commit that becomes due while the previous one is under way is made when the end of that one wakes the loop. Looping
     // without a wait would starve the I/O that it waits for.
     const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
-    if (waitMs > 0) await this.#rest.during((woken) => this.#tasks.wait(this.#joined.reader, waitMs, woken))
+    const records = (woken: AbortSignal) => this.#tasks.wait(this.#joined.reader, waitMs, woken)
+    if (waitMs > 0) await this.#rest.forRecords(waitMs, records, this.#tasks.leaveRecords)
     // The wait is over at once if there are records that a run to the end does not read: I/O must still have its turn.
     await this.#options.env.timers.turn()
     return false

@@ -3,6 +3,7 @@ import { compileAggregate } from './aggregates/aggregate.ts'
 import { compileCogroup } from './aggregates/cogroup.ts'
 import { compileCountWindow } from './aggregates/count-window.ts'
 import { compileDedupe } from './aggregates/dedupe.ts'
+import { compileAsync } from './async/async.ts'
 import { compileAsOfJoin } from './joins/as-of-join.ts'
 import { compileForeignKeys } from './joins/foreign-keys.ts'
 import { compileForeignMatches } from './joins/foreign-matches.ts'
@@ -78,6 +79,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   process: compileProcess,
   sideOutput: compileSideOutput,
   stateView: compileStateView,
+  async: compileAsync,
 }
 
 /** Begins to make a step's operator: see `CompileStep`. */

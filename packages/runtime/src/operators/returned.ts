@@ -63,7 +63,7 @@ export function ignoreRejection(value: unknown): void {
 function notReturnable(step: string, value: unknown, rule?: string): RecordError {
   ignoreRejection(value)
   const what = rule ?? 'It must return a value, or null for a deletion'
-  const reason = value instanceof Promise ? 'Callbacks are synchronous, not async' : what
+  const reason = value instanceof Promise ? 'Callbacks are synchronous, not async; mapAsync waits for promises' : what
   return new RecordError('CALLBACK_FAILED', `The callback of ${step} returned ${describeValue(value)}. ${reason}`, {
     step,
   })

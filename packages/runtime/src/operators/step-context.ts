@@ -12,6 +12,7 @@ import type {
 import type { CurrentRecord } from '../task/current-record.ts'
 import type { ResultSource } from '../task/error-policy.ts'
 import type { EventTime, PendingResults } from '../task/event-time.ts'
+import type { Outside } from '../task/outside.ts'
 import type { IdentityHeader } from '../task/record-identity.ts'
 import type { StepClock } from '../task/step-clock.ts'
 import type { RunningCounts } from '../task/task-counts.ts'
@@ -43,6 +44,11 @@ export interface StepContext {
   readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
+  readonly outside: Outside
+  /** The name of the job, with its version. */
+  readonly job: string
+  /** The number of the task's partition. */
+  readonly partition: number
 
   /** The event time of what comes to a step. */
   timeBefore(node: StepNode): EventTime
@@ -62,6 +68,8 @@ export interface StepContext {
   /** Results that time emits: of which step, under which error policy, and how they are written in dead letters. */
   resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource
 
+  /** Whether a topic that the task reads is one of the job's own. */
+  isRepartition(topic: string): boolean
   /** The topic that a repartition step sends to. */
   repartitionTopic(node: RepartitionNode): string
   /** The partitions to which a step appends, of a topic that the plan names. */

@@ -1,7 +1,9 @@
 import { ownValue } from '@millrace/core/internal'
+import { type ResultInputs, resultInputs, rootInput, unorderedSender } from '../savepoints/result-inputs.ts'
 import { isSavedTimers } from '../task/fired-timers.ts'
 import { EVERY_PARTITION, type Fence, type FencePoint } from '../task/output-fence.ts'
 import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
+import { isSavedCalls } from '../task/saved-calls.ts'
 
 /** A topic that gets another number of partitions, as a job's fences depend on it. */
 export interface FencedTopic {
@@ -44,8 +46,15 @@ export function whyUnknown(
       const step = steps.find(([, saved]) => hasEmitted(saved))
       if (step !== undefined)
         return `its step ${step[0]} has emitted results of windows or timers, and each task had its own time`
+      const unordered = unorderedSender(fence)
+      if (unordered !== undefined)
+        return `its step ${unordered} has sent results through a repartition topic in any order`
+      const caller = steps.find(([, saved]) => isSavedCalls(saved) && saved.waiting.length > 0)
+      if (caller !== undefined) return `its step ${caller[0]} has calls that are not done`
       const inputs = repartitions.map(inputIdOf)
-      if (seen.some(({ input }) => inputs.includes(input))) return 'it has a repartition topic behind another one'
+      const results = resultInputs([fence])
+      if (seen.some(({ input }) => inputs.includes(rootInput(input, results))))
+        return 'it has a repartition topic behind another one'
     }
   }
   return undefined
@@ -58,6 +67,7 @@ export function rescaledFences(
   now: Fence,
   earlier: readonly Fence[],
 ): readonly Fence[] {
+  const results = resultInputs([...earlier, now])
   const fences = [...earlier, now].filter((fence) => Object.keys(fence).length > 0)
   return fences.map((fence) => {
     const isRead = ownValue(fence, name) !== undefined
@@ -65,7 +75,7 @@ export function rescaledFences(
     const others = Object.entries(fence).flatMap(([topic, points]) => {
       if (topic === name) return []
       if (!areBehindRepartition(points)) return [[topic, points] as const]
-      const seen = seenByAll(Object.values(points), name, isRead ? ends : [])
+      const seen = seenByAll(Object.values(points), name, isRead ? ends : [], results)
       return [[topic, { [EVERY_PARTITION]: { offset: 0, seen, steps: [] } }] as const]
     })
     return Object.fromEntries([...others, ...(isRead ? [[name, { ...all }] as const] : [])])
@@ -87,11 +97,17 @@ function isOfOneTask(points: Points): boolean {
  * What the tasks behind a repartition topic have seen, together: what was sent to it is processed, so the last record that any of
  * them has seen of an input stands for all before it.
  */
-function seenByAll(points: readonly FencePoint[], name: string, ends: Ends): readonly LastSeen[] {
-  const input = inputIdOf(name)
+function seenByAll(
+  points: readonly FencePoint[],
+  name: string,
+  ends: Ends,
+  results: ResultInputs,
+): readonly LastSeen[] {
+  // The records of the topic, and the results of calls for them.
+  const inputs = [inputIdOf(name), ...[...results.keys()].filter((id) => rootInput(id, results) === inputIdOf(name))]
   const last = new Map<string, LastSeen>()
   for (const each of points.flatMap(({ seen = [] }) => seen)) {
-    if (each.input === input) continue
+    if (inputs.includes(each.input)) continue
     const key = `${each.partition} ${each.input}`
     const before = last.get(key)
     const isLater =
@@ -100,7 +116,9 @@ function seenByAll(points: readonly FencePoint[], name: string, ends: Ends): rea
       (each.offset === before.offset && each.number > before.number)
     if (isLater) last.set(key, each)
   }
-  const ofTopic = ends.map((end, partition) => ({ partition, input, offset: end - 1, number: LAST_NUMBER }))
+  const ofTopic = inputs.flatMap((input) =>
+    ends.map((end, partition) => ({ partition, input, offset: end - 1, number: LAST_NUMBER })),
+  )
   return [...last.values(), ...ofTopic]
 }
 

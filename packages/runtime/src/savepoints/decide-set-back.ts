@@ -5,6 +5,7 @@ import type { Fence } from '../task/output-fence.ts'
 import { fenceBefore, fenceFrom, hasPassed } from './make-fence.ts'
 import { type PresentProgress, presentProgress } from './present-progress.ts'
 import { type UnfinishedRestore, writeRestore } from './restore-file.ts'
+import { resultInputs, unorderedSender } from './result-inputs.ts'
 import { planRewind, type RewindPlan } from './rewind-plan.ts'
 import { savedCatalog } from './saved-catalog.ts'
 import type { SavepointsOptions } from './savepoints.ts'
@@ -44,14 +45,20 @@ function fencesOf({ catalog, checkpoints }: PresentProgress): readonly Fence[] {
   return [...(catalog.restored?.fences ?? []).filter((fence) => !hasPassed(now, fence)), now]
 }
 
-/** The fences of a job that is set back; one that appends its outputs again keeps what it knows of the records before the place. */
+/**
+ * The fences of a job that is set back; one that appends its outputs again keeps what it knows of the records before the place. Throws
+ * `REWIND_REFUSED` if it is unknown what the job has appended.
+ */
 export function fencesAfter(
   progress: PresentProgress | undefined,
   { repeatOutputs, plan }: { readonly repeatOutputs: boolean; readonly plan: RewindPlan | undefined },
 ): readonly Fence[] {
   const fences = progress === undefined ? [] : fencesOf(progress)
-  if (!repeatOutputs) return fences
-  return plan === undefined ? [] : fences.map((fence) => fenceBefore(fence, plan.moves))
+  if (!repeatOutputs) {
+    for (const step of fences.map(unorderedSender)) if (step !== undefined) throw unorderedBefore(step)
+    return fences
+  }
+  return plan === undefined ? [] : fences.map((fence) => fenceBefore(fence, plan.moves, resultInputs(fences)))
 }
 
 /**
@@ -117,6 +124,15 @@ async function missingTopic({ job, log: { admin } }: SavepointsOptions): Promise
     if ((await admin.describeTopic(topic)) === undefined) return topic
   }
   return undefined
+}
+
+function unorderedBefore(step: string): RefusedError {
+  return new RefusedError(
+    'REWIND_REFUSED',
+    `Step ${step} of the job has sent results through a repartition topic in any order, so it is unknown which outputs behind the topic are ` +
+      'there. Use --repeat-outputs, which appends everything again',
+    { step },
+  )
 }
 
 function skippedBefore(job: string, { topic, partition, from, to }: Gap): RefusedError {

@@ -6,6 +6,8 @@ import type { Fence, FencePoint } from '../task/output-fence.ts'
 import type { SavedTime } from '../task/pipeline.ts'
 import { inputIdOf, LAST_NUMBER, type LastSeen } from '../task/record-identity.ts'
 import { isRepartition } from '../task/repartition-input.ts'
+import { isSavedCalls } from '../task/saved-calls.ts'
+import { type ResultInputs, rootInput, UNORDERED } from './result-inputs.ts'
 
 /** A fence from the checkpoints of a job's tasks, which are by partition. */
 export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
@@ -21,15 +23,18 @@ export function fenceFrom(checkpoints: ReadonlyMap<number, Checkpoint>): Fence {
   return fence
 }
 
-/** What a fence knows of the records before the places that a job goes to: outputs of what comes after them are wanted again. */
-export function fenceBefore(fence: Fence, moves: readonly Gap[]): Fence {
+/**
+ * What a fence knows of the records before the places that a job goes to: outputs of what comes after them are wanted again. `inputs`: of
+ * the results of calls.
+ */
+export function fenceBefore(fence: Fence, moves: readonly Gap[], inputs: ResultInputs): Fence {
   const before = dictionary<Record<string, FencePoint>>()
   for (const [topic, partitions] of Object.entries(fence)) {
     for (const [partition, { offset, seen }] of Object.entries(partitions)) {
       const move = moves.find((each) => each.topic === topic && `${each.partition}` === partition)
       const point = {
         offset: Math.min(offset, move?.to ?? offset),
-        ...(seen !== undefined && { seen: seen.map((last) => seenBefore(last, moves)) }),
+        ...(seen !== undefined && { seen: seen.flatMap((last) => seenBefore(last, moves, inputs)) }),
         steps: [],
       }
       before[topic] = { ...before[topic], [partition]: point }
@@ -38,8 +43,10 @@ export function fenceBefore(fence: Fence, moves: readonly Gap[]): Fence {
   return before
 }
 
-function seenBefore(last: LastSeen, moves: readonly Gap[]): LastSeen {
-  const move = moves.find(({ topic, partition }) => partition === last.partition && inputIdOf(topic) === last.input)
+function seenBefore(last: LastSeen, moves: readonly Gap[], inputs: ResultInputs): LastSeen | [] {
+  const input = rootInput(last.input, inputs)
+  if (input === UNORDERED) return []
+  const move = moves.find(({ topic, partition }) => partition === last.partition && inputIdOf(topic) === input)
   if (move === undefined || last.offset < move.to) return last
   return { ...last, offset: move.to - 1, number: LAST_NUMBER }
 }
@@ -84,9 +91,13 @@ function reaches(now: FencePoint, { offset, seen, steps }: FencePoint): boolean 
   )
 }
 
-/** Whether a step has emitted more, of which it is certain: all windows up to a later one, or all timers up to the same one. */
+/**
+ * Whether a step has emitted more, of which it is certain: all windows up to a later one, all timers up to the same one, or the results of
+ * all records that the job had processed.
+ */
 function isLater(now: unknown, saved: unknown): boolean {
   if (isSavedTimers(saved)) return haveFiredAgain(now, saved)
+  if (isSavedCalls(saved)) return isSavedCalls(now) && now.repeated === 0
   const [reached, before] = [emittedBeforeIn(now), emittedBeforeIn(saved)]
   return before === null || (reached !== null && reached > before)
 }

@@ -8,6 +8,7 @@ import { wakingMs } from './event-time.ts'
 import { type GlobalsWiring, makeGlobals } from './make-globals.ts'
 import { makeInput } from './make-input.ts'
 import { type Fence, type OutputFence, pointsOf } from './output-fence.ts'
+import type { Outside } from './outside.ts'
 import { Pipeline } from './pipeline.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import { IdentityHeader } from './record-identity.ts'
@@ -36,6 +37,7 @@ export interface PipelineWiring
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
   /** The wall clock, ms since the epoch. */
   readonly now: () => number
+  readonly outside: Outside
   /** What the writers of the job's outputs are guarded with, and how far the job had come; undefined if it was never set back. */
   readonly fence: OutputFence | undefined
   readonly fences: readonly Fence[]

@@ -12,6 +12,7 @@ import {
   type StepNode,
   type StorePlan,
   type Subtopology,
+  type Topology,
   type WindowStore,
 } from '@millrace/core/internal'
 import { anySerde } from '../operators/any-serde.ts'
@@ -29,6 +30,7 @@ import type { ResultSource } from './error-policy.ts'
 import type { EventTime, PendingResults } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
+import type { Outside } from './outside.ts'
 import type { PipelineState } from './pipeline-state.ts'
 import type { IdentityHeader } from './record-identity.ts'
 import type { StepClock } from './step-clock.ts'
@@ -39,6 +41,7 @@ import type { UnitRunner } from './unit-runner.ts'
 
 /** What the operators of one task are connected to. */
 export interface Wiring {
+  readonly topology: Pick<Topology, 'job'>
   readonly subtopology: Subtopology
   readonly partition: number
   /** How many tasks the subtopology has. */
@@ -60,6 +63,7 @@ export interface Wiring {
   /** Opens a topic that a record chose. */
   readonly openWriters: (topic: string) => Promise<readonly PartitionWriter[]>
   readonly block: BlockTask
+  readonly outside: Outside
   readonly fence: OutputFence | undefined
   /** By the name of a step: what it had emitted when the job was set back. */
   readonly fencedSteps: readonly (readonly [string, unknown])[]
@@ -94,6 +98,9 @@ class Compilation implements StepContext {
   readonly clock: StepClock
   readonly identity: IdentityHeader
   readonly block: BlockTask
+  readonly outside: Outside
+  readonly job: string
+  readonly partition: number
   readonly driven: ClockedOperator[] = []
   readonly markers: MarkerSender[] = []
   readonly #wiring: Wiring
@@ -102,7 +109,7 @@ class Compilation implements StepContext {
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
-    const { record, counts, unit, units, clock, identity, block, subtopology } = wiring
+    const { record, counts, unit, units, clock, identity, block, outside, subtopology } = wiring
     this.record = record
     this.counts = counts
     this.unit = unit
@@ -110,6 +117,9 @@ class Compilation implements StepContext {
     this.clock = clock
     this.identity = identity
     this.block = block
+    this.outside = outside
+    this.job = wiring.topology.job
+    this.partition = wiring.partition
     this.#wiring = wiring
     this.#after = followersIn(subtopology)
     // In the order of the plan: the steps behind a step that emits late depend on the time that it holds back.
@@ -153,6 +163,10 @@ class Compilation implements StepContext {
 
   resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource {
     return { step: node.label, policy: policyOf(node, this.#wiring.ofJob), key, value }
+  }
+
+  isRepartition(topic: string): boolean {
+    return this.#wiring.subtopology.inputs.some((input) => input.topic === topic && input.node.kind === 'repartition')
   }
 
   repartitionTopic(node: RepartitionNode): string {

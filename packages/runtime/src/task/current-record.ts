@@ -19,6 +19,10 @@ export class CurrentRecord implements RecordContext {
    * repartition topics too, and decides whether a record is late.
    */
   watermark = 0
+  /** For the result of a call to the outside world: the record that it was for. Undefined for anything else. */
+  cause: string | undefined
+  /** Whether its place among others depends on when calls were done. */
+  unordered = false
   #batch: Batch | undefined
 
   /** The cursor at the record. Only there while a record of an input is processed. */
@@ -34,6 +38,8 @@ export class CurrentRecord implements RecordContext {
   /** Takes the record at the batch's cursor. */
   take(batch: Batch, timestamp: number, watermark: number, inputId: number): void {
     this.#batch = batch
+    this.cause = undefined
+    this.unordered = false
     this.timestamp = timestamp
     this.topic = batch.topic
     this.partition = batch.partition
@@ -49,6 +55,8 @@ export class CurrentRecord implements RecordContext {
    */
   takeResult(timestamp: number, inputId: number, dueAt: number, outputs: number): void {
     this.#batch = undefined
+    this.cause = undefined
+    this.unordered = false
     this.timestamp = timestamp
     this.topic = ''
     this.partition = 0

@@ -81,17 +81,17 @@ export class ErrorPolicyHandler {
   resultFailed(error: RecordError, source: ResultSource, result: EmittedResult, policy: ErrorPolicy): void {
     const { step, key, value } = source
     if (policy === 'fail') {
-      const message = `${error.message} (result of ${step} for key ${JSON.stringify(key.toJson(result.key))})`
+      const message = `${error.message} (result of ${step} for key ${keyText(key, result.key)})`
       throw new RecordError(error.code, message, { ...error.place, cause: error.cause })
     }
     this.#counts.failed++
     if (policy === 'skip') return
     const bytes = new ByteWriter(256)
-    key.encode(result.key, bytes)
+    if (result.key !== null) key.encode(result.key, bytes)
     const headers = deadLetterHeaders({ ...this.#reason(error), result: failedResult(source, result.key) })
     this.#writer(policy.deadLetter).append(
       result.timestamp,
-      bytes.buffer,
+      result.key === null ? null : bytes.buffer,
       0,
       bytes.position,
       result.value,
@@ -129,10 +129,14 @@ export class ErrorPolicyHandler {
   }
 }
 
+/** A key as JSON text. A result of a call may have none. */
+function keyText(key: Serde<unknown>, of: unknown): string {
+  return JSON.stringify(of === null ? null : key.toJson(of))
+}
+
 function failedResult({ step, key }: ResultSource, of: unknown): FailedResult {
-  const json = key.toJson(of)
-  if (!key.name.startsWith('windowed(')) return { of: step, key: JSON.stringify(json) }
+  if (!key.name.startsWith('windowed(')) return { of: step, key: keyText(key, of) }
   // What the serde of windowed keys makes has both.
-  const windowed = json as { readonly key: unknown; readonly window: unknown }
+  const windowed = key.toJson(of) as { readonly key: unknown; readonly window: unknown }
   return { of: step, key: JSON.stringify(windowed.key), window: JSON.stringify(windowed.window) }
 }

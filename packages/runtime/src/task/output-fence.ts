@@ -33,6 +33,12 @@ export function pointsOf(fences: readonly Fence[], topic: string, partition: num
 export class OutputFence {
   /** Whether the present unit was done before. */
   closed = false
+  /** Identifies when the job was set back last. */
+  readonly id: string
+
+  constructor(id = '') {
+    this.id = id
+  }
 
   /** The same partition, where nothing is appended while the fence is closed. */
   guard(writer: PartitionWriter): PartitionWriter {

@@ -8,6 +8,7 @@ import { GlobalTables } from './global-tables.ts'
 import type { TaskInput } from './input.ts'
 import type { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
+import { SettledPosition } from './settled-position.ts'
 import { SourceInput } from './source-input.ts'
 import type { SavedClock, TaskClock } from './task-clock.ts'
 import type { RunningCounts } from './task-counts.ts'
@@ -22,7 +23,7 @@ const RECORDS_PER_CLOCK_LOOK = 64
 /** What a checkpoint holds about a task's time. */
 export interface SavedTime {
   readonly clock: SavedClock
-  /** The task's position, if its inputs do not determine it: results of windows that have closed are still to come. */
+  /** The task's position, if its inputs do not determine it: results of windows that have closed, or of calls, are still to come. */
   readonly position?: Position
 }
 
@@ -74,7 +75,7 @@ export class Pipeline {
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
-  #settled: Position = {}
+  readonly #settled: SettledPosition
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
   #frozenOffsets = 0
 
@@ -92,6 +93,7 @@ export class Pipeline {
     this.#fence = fence
     this.#closing = closing
     this.#single = inputs.length === 1 ? inputs[0] : undefined
+    this.#settled = new SettledPosition(clock.calls)
   }
 
   /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
@@ -106,7 +108,18 @@ export class Pipeline {
 
   /** Whether all input up to the limits, or what is there now, has been processed, and all that time has caused. */
   get atEnd(): boolean {
-    return !this.#clock.due && this.allInputs.every((input) => input.atEnd) && this.#closing?.done !== false
+    const isIdle = !this.#clock.due && !this.#clock.hasCalls && this.#closing?.done !== false
+    return isIdle && this.allInputs.every((input) => input.atEnd)
+  }
+
+  /** Whether it takes no records before a call to the outside world is done. */
+  get full(): boolean {
+    return !this.#clock.due && this.#clock.full
+  }
+
+  /** Whether calls to the outside world are not done. */
+  get hasCalls(): boolean {
+    return this.#clock.hasCalls
   }
 
   /** The partitions of global tables. */
@@ -127,13 +140,13 @@ export class Pipeline {
 
   /**
    * The source positions that the processing so far stands for. While results of windows that have closed are still to come,
-   * it stays where it was before: an answer has everything that its position says.
+   * it stays where it was before, and so it does for results of calls: an answer has everything that its position says.
    */
   get position(): Position {
-    if (!this.#clock.hasPending) {
-      this.#settled = maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)])
-    }
-    return this.#settled
+    if (this.#clock.hasPending) return this.#settled.last
+    return this.#settled.update(() =>
+      maximumPosition([this.#sources, ...this.inputs.flatMap((input) => input.positions)]),
+    )
   }
 
   /** Whether the tasks behind do not know yet that this one has sent everything. */
@@ -154,7 +167,7 @@ export class Pipeline {
     // differently.
     const saved = [...checkpoint.values()].flatMap(({ time }) => (time === undefined ? [] : [time as SavedTime]))
     const settled = saved.flatMap(({ position }) => (position === undefined ? [] : [position]))
-    this.#settled = maximumPosition([this.#sources, ...settled])
+    this.#settled.resume(maximumPosition([this.#sources, ...settled]))
     this.#clock.resume(saved.map(({ clock }) => clock))
     this.#frozenOffsets = this.#offsets
   }
@@ -196,6 +209,7 @@ export class Pipeline {
   /** Stops taking anything. */
   stop(): void {
     for (const input of this.allInputs) input.stop()
+    this.#clock.stop()
     this.#units.stop()
   }
 
@@ -213,7 +227,8 @@ export class Pipeline {
     const ended = closing?.done === true ? closing.owners.self : undefined
     for (const markers of this.#markers) markers.send(position, ended)
     this.#endSent = ended !== undefined
-    const time: SavedTime = { clock: this.#clock.save(), ...(this.#clock.hasPending && { position }) }
+    const isBehind = this.#clock.hasPending || this.#clock.hasCalls
+    const time: SavedTime = { clock: this.#clock.save(), ...(isBehind && { position }) }
     const checkpoint = new Map<string, InputCheckpoint>()
     for (const input of this.inputs) checkpoint.set(input.checkpointKey, { ...input.checkpoint(), time })
     for (const input of this.globals) checkpoint.set(input.checkpointKey, input.checkpoint())
@@ -236,11 +251,11 @@ export class Pipeline {
     // What has been closed comes before the next record.
     if (clock.due) return clock.step()
     const input = this.#single ?? this.#next()
-    if (input === undefined) return 0
-    const { head } = input
-    if (this.globals.length > 0 && this.#stepGlobal()) return 1
-    switch (head) {
+    // The head was looked at before: a row that became readable before it comes first.
+    if (input?.head !== undefined && this.globals.length > 0 && this.#stepGlobal()) return 1
+    switch (input?.head) {
       case 'record':
+        if (clock.full) return 0
         // What the record's time closes comes before the record, which counts as not read until it is processed.
         if (input.announce()) clock.advance()
         if (clock.due) return clock.step()
@@ -283,7 +298,8 @@ export class Pipeline {
   /** At the end of a run that closes windows: moves time to the next thing that waits for it. */
   #close(): number {
     const closing = this.#closing
-    if (closing === undefined || closing.done || !this.inputs.every((input) => input.ended)) return 0
+    if (closing === undefined || closing.done || this.#clock.hasCalls || !this.inputs.every((input) => input.ended))
+      return 0
     closing.move(this.#clock)
     return 1
   }

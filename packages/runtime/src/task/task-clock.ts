@@ -1,4 +1,4 @@
-import type { ClockedOperator, PendingResult } from '../operators/time/clocked.ts'
+import type { CallProgress, ClockedOperator, PendingResult } from '../operators/time/clocked.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import { StepClock } from './step-clock.ts'
 
@@ -22,9 +22,12 @@ export class TaskClock {
   readonly #times: readonly EventTime[]
   readonly #operators: readonly ClockedOperator[]
   readonly #hasWallTimers: boolean
+  /** The steps with calls, each after those that it gets records from. */
+  readonly #callers: readonly ClockedOperator[]
   readonly #stepClock: StepClock
   #due: ClockedOperator | undefined
   #hasPending = false
+  #full: ClockedOperator | undefined
   #changed = false
 
   constructor(times: readonly EventTime[], operators: readonly ClockedOperator[], stepClock = new StepClock()) {
@@ -32,6 +35,7 @@ export class TaskClock {
     this.#operators = operators
     this.#stepClock = stepClock
     this.#hasWallTimers = operators.some((operator) => 'wallDueAt' in operator)
+    this.#callers = operators.filter(({ calls }) => calls !== undefined)
   }
 
   /** Whether a step has something to do. */
@@ -44,6 +48,22 @@ export class TaskClock {
   get hasPending(): boolean {
     this.#lookIfNeeded()
     return this.#hasPending
+  }
+
+  /** How far the steps with calls to the outside world have come with them, each after those that it gets records from. */
+  get calls(): readonly CallProgress[] {
+    return this.#callers.flatMap(({ calls }) => calls ?? [])
+  }
+
+  /** Whether calls to the outside world are not done. */
+  get hasCalls(): boolean {
+    return this.#callers.some(({ calls }) => calls !== undefined && calls.doneBefore < calls.begun)
+  }
+
+  /** Whether a step may take no more records. */
+  get full(): boolean {
+    this.#lookIfNeeded()
+    return this.#full !== undefined
   }
 
   /** Whether there is anything that the last checkpoint does not hold. */
@@ -70,17 +90,21 @@ export class TaskClock {
     this.#stepClock.lookSoon = false
     for (const time of this.#times) if (time.update()) this.#changed = true
     const { wallMs } = this.#stepClock
+    const full = this.#callers.findLast(({ calls }) => calls?.full === true)
     let due: ClockedOperator | undefined
     let hasPending = false
     for (const operator of this.#operators) {
       const { dueAt, wallDueAt = Number.POSITIVE_INFINITY } = operator
       const reached = dueAt <= operator.time.watermark
       if (!reached && wallDueAt > wallMs) continue
-      hasPending ||= reached && operator.emits
+      hasPending ||= reached && operator.emits && operator.calls === undefined
+      // Any other step may have results for the one that may take no more.
+      if (full !== undefined && operator !== full) continue
       if (due === undefined || dueAt < due.dueAt) due = operator
     }
     this.#due = due
     this.#hasPending = hasPending
+    this.#full = full
   }
 
   /** Takes the monotonic time, ms, for what depends on it, and moves time accordingly; called now and then. */
@@ -123,6 +147,11 @@ export class TaskClock {
   frozen(): void {
     for (const operator of this.#operators) operator.look?.()
     this.advance()
+  }
+
+  /** The task is closed: calls that are under way are given up. */
+  stop(): void {
+    for (const { calls } of this.#callers) calls?.stop()
   }
 
   /** Restores what checkpoints hold, the oldest first, and arms every step; also if there are none. */

@@ -4,6 +4,7 @@ import type { LevelEngine } from '@millrace/state'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { TaskOwners } from './closing.ts'
 import type { Outputs } from './outputs.ts'
+import type { Outside } from './outside.ts'
 
 /** What a task is made from. */
 export interface TaskSpec {
@@ -28,6 +29,7 @@ export interface TaskSpec {
    * that.
    */
   readonly idleAfterMs: number
+  readonly outside: Outside
   /** Called often with how far a restore is. */
   readonly restoring: (progress: RestoreProgress) => void
   /** Called with what the user should know: a store that was rebuilt, and why. */

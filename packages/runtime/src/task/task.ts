@@ -80,6 +80,16 @@ export class Task {
     return this.#pipeline?.atEnd ?? true
   }
 
+  /** Whether it takes no records before a call to the outside world is done. */
+  get full(): boolean {
+    return this.#pipeline?.full ?? false
+  }
+
+  /** Whether calls to the outside world are not done. */
+  get hasCalls(): boolean {
+    return this.#pipeline?.hasCalls ?? false
+  }
+
   /** The source positions that the processing so far stands for: see `Pipeline.position`. */
   get position(): Position {
     return this.#pipeline?.position ?? this.spec.sources
@@ -213,7 +223,7 @@ export class Task {
   async #connect({ reader, outputs, catalog, owners }: TaskSession, state: TaskState): Promise<Pipeline> {
     const { spec, counts } = this
     const fences = catalog.restored?.fences ?? []
-    const fence = fences.length === 0 ? undefined : new OutputFence()
+    const fence = fences.length === 0 ? undefined : new OutputFence(catalog.restored?.id)
     const topics = new TaskOutputs(spec, outputs, fence)
     const pipeline = buildPipeline({
       ...spec,
@@ -224,6 +234,7 @@ export class Task {
       deadLetters: await topics.openDeadLetters(),
       openWriters: (topic) => topics.openTopic(topic),
       now: () => spec.env.clock.now(),
+      outside: spec.outside,
       fence,
       fences,
       owners,

@@ -9,6 +9,18 @@ export interface PendingResult {
   readonly timer?: { readonly step: string; readonly setAt: number }
 }
 
+/** How far a step has come with its calls to the outside world. They are numbered in the order of their records. */
+export interface CallProgress {
+  /** How many there have been: the number of the next one. */
+  readonly begun: number
+  /** All calls before this number are done, and their results have left the step. */
+  readonly doneBefore: number
+  /** Whether the step may take no more records. */
+  readonly full: boolean
+  /** Gives up the calls that are under way; their records stay in the state. */
+  stop(): void
+}
+
 /**
  * A step that has something to do because time passes: event time, the wall clock, or both. The task's clock calls `step`
  * while something is due, the step with the earliest event time first, and may commit between the calls.
@@ -30,6 +42,8 @@ export interface ClockedOperator {
   step(wallMs: number): number
   /** The first result that waits for event time; undefined if none does. Only steps that emit in event time have it. */
   firstPending?(): PendingResult | undefined
+  /** For a step whose results wait for calls to the outside world. */
+  readonly calls?: CallProgress
   /** Whether the step emits results, and remembers which. A step that only deletes needs no place in the checkpoint. */
   readonly emits: boolean
   /** Checks for work that is not worth a check at every record; called at commits. */

@@ -1,6 +1,7 @@
 import { type Job, RefusedError, type Topic, type TopicDescription } from '@millrace/core'
 import { deadLettersOf, namedTopics, repartitionTopic, toTopology } from '@millrace/core/internal'
 import { buildPipeline } from '../build-pipeline.ts'
+import type { Outside } from '../outside.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { RunningCounts } from '../task-counts.ts'
 import { bytesOf, ListedPartition } from './listed-partition.ts'
@@ -8,6 +9,19 @@ import { MapState } from './map-state.ts'
 
 /** A clock that stands still. */
 export const STOPPED_CLOCK = { monotonic: () => 0, now: () => 0 }
+
+/** For jobs without calls to the outside world. */
+const NO_OUTSIDE: Outside = {
+  clock: STOPPED_CLOCK,
+  timers: {
+    after: () => {
+      throw new Error('No timer is expected')
+    },
+    turn: () => Promise.resolve(),
+  },
+  random: { next: () => 0, uuid: () => '' },
+  wake: () => undefined,
+}
 
 /** One task of a job, without a log, a disk or a clock. */
 export interface TaskInLists {
@@ -23,7 +37,7 @@ export class JobInLists {
   readonly tasks: readonly TaskInLists[]
   readonly #topics = new Map<string, ListedPartition>()
 
-  constructor(job: Job) {
+  constructor(job: Job, outside: Outside = NO_OUTSIDE) {
     this.job = job
     const topology = toTopology(job)
     const read = topology.subtopologies.flatMap(({ inputs }) => inputs.map(({ topic }) => topic))
@@ -48,6 +62,7 @@ export class JobInLists {
         deadLetters: new Map(deadLettersOf(topology).map((name) => [name, this.topic(name)])),
         openWriters: async (name) => [this.#opened(name)],
         now: () => 0,
+        outside,
         fence: undefined,
         fences: [],
       })
