@@ -5,6 +5,7 @@ import {
   job,
   type Output,
   otherwise,
+  RecordError,
   type Stream,
   stream,
   string,
@@ -142,6 +143,16 @@ describe('the policy of a stream', () => {
       else expect(() => resultsOf(lists, ['a', 'b'])).toThrow(/2 is bad.*result of reduce "sums"/)
     }
   })
+})
+
+test('the task stops at a record whose dead letter the topic refuses', () => {
+  const failing = stream(numbers).onError(deadLetter('dead')).mapValues(refusing(2), int32())
+  const lists = new JobInLists(job('j', failing.to(sink('a'))))
+  lists.topic('dead').refuse = () => {
+    throw new RecordError('RECORD_TOO_LARGE', 'too large for dead')
+  }
+  expect(() => resultsOf(lists, ['a'])).toThrow('too large for dead')
+  expect(valuesOf(lists.topic('a').records)).toEqual([1])
 })
 
 /** A step, and what is behind it. It fails for some values, and may begin with another policy. */
