@@ -99,6 +99,7 @@ test('every other command of the documents runs in a clone that has the topics a
   writeFileSync(join(clone.path, 'job.ts'), COUNTING_JOB)
   for (const line of [
     'npx millrace topics create a && npx millrace topics create b',
+    'npx millrace topics create orders-without-price',
     `echo '{"n":1}' | npx millrace topics produce a --key k`,
   ]) {
     expect(await runLine(line), line).toMatchObject({ code: 0 })

@@ -235,6 +235,24 @@ describe('a run that closes windows', () => {
     )
   }, 240_000)
 
+  test('ends with inputs and partitions that are empty, and with nothing at all', async () => {
+    const sent: Sent[] = [3, 12, 47].map((timestamp) => {
+      return { topic: 'left', key: 'a', value: timestamp, timestamp, partition: 1 }
+    })
+    for (const records of [sent, []]) {
+      const world = await worldWith(3, records)
+      const single = await worldWith(1, [...records.map((each) => ({ ...each, partition: 0 })), ...movers(1)])
+      try {
+        await runTogether(world, [undefined, undefined])
+        await single.runToEnd(everything())
+        expect(await outputs(world, 3)).toEqual(await outputs(single, 1))
+      } finally {
+        await world.close()
+        await single.close()
+      }
+    }
+  })
+
   test('leaves records late that belong to what it has closed, and no others', async () => {
     const sent = (key: string, timestamp: number): Sent => ({ topic: 'left', key, value: 1, timestamp, partition: 0 })
     const windows = stream(left)

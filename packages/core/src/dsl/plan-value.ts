@@ -2,6 +2,7 @@ import type { Serde } from '../contracts/serde.ts'
 import type { IntervalShape, WindowShape } from '../contracts/store-shape.ts'
 import type { PlanNode } from '../plan/node.ts'
 import type { AsyncNode } from '../plan/nodes/async-nodes.ts'
+import type { ErrorPolicyNode } from '../plan/nodes/stateless-nodes.ts'
 import type { SinkNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import type { TopicPlan } from '../plan/topic-plan.ts'
 import { json } from '../serdes/json.ts'
@@ -31,6 +32,8 @@ export interface TablePlan<V> {
   readonly rowKey: Serde<never>
   readonly value: Serde<V> | undefined
   readonly window: TableWindow | undefined
+  /** States the error policy of the steps that are made from the table; absent: they have that of the table. */
+  readonly policy?: ErrorPolicyNode
 }
 
 /** The windows of a windowed table. */

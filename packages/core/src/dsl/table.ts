@@ -1,6 +1,7 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Comparable } from '../folds/taken.ts'
 import type { JoinFn, RecordContext } from '../plan/callback.ts'
+import { type ErrorPolicy, policyText } from '../plan/error-policies.ts'
 import type { PlanNode } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
@@ -42,6 +43,7 @@ export class Table<K, V> {
     this[PLAN] = Object.freeze(plan)
     this.toStream = toStream
     Object.freeze(plan.node)
+    Object.freeze(plan.policy)
     if (new.target === Table) Object.freeze(this)
   }
 
@@ -53,7 +55,7 @@ export class Table<K, V> {
    * ```
    */
   changes(): Stream<K, V> {
-    const { node, value, window } = this[PLAN]
+    const { node, value, window } = this.#from
     const changes = { ...tableStep('changes', node, undefined), kind: 'changes' } as const
     // The rows of a window are in the partition of their key, not in that of key and window together.
     return this.toStream({ kind: 'stream', node: changes, key: this.#key(), value, rekeyed: window !== undefined })
@@ -75,7 +77,7 @@ export class Table<K, V> {
   filter(fn: (value: V, key: K, context: RecordContext) => boolean, options: TableOptions<V> = {}): Table<K, V> {
     const value = options.value ?? this[PLAN].value
     const store = this.#store(options.name, value)
-    const node = { ...tableStep('filter', this[PLAN].node, store), kind: 'tableFilter', fn, keep: true } as const
+    const node = { ...tableStep('filter', this.#from.node, store), kind: 'tableFilter', fn, keep: true } as const
     return this.#derived(node, value)
   }
 
@@ -88,7 +90,7 @@ export class Table<K, V> {
    */
   mapValues<V2>(fn: (value: V, key: K, context: RecordContext) => V2, options: TableOptions<V2> = {}): Table<K, V2> {
     const store = this.#store(options.name, options.value)
-    const node = { ...tableStep('mapValues', this[PLAN].node, store), kind: 'tableMapValues', fn } as const
+    const node = { ...tableStep('mapValues', this.#from.node, store), kind: 'tableMapValues', fn } as const
     return this.#derived(node, options.value)
   }
 
@@ -159,7 +161,7 @@ export class Table<K, V> {
     { value }: JoinedTableOptions<R> = {},
   ): Table<K, R> {
     const join = { word: 'joinBy', name, keyOf, fn, value } as const
-    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
+    return new Table(foreignJoinedTable(join, this.#from, other[PLAN]), this.toStream)
   }
 
   /**
@@ -180,7 +182,7 @@ export class Table<K, V> {
     { value }: JoinedTableOptions<R> = {},
   ): Table<K, R> {
     const join = { word: 'leftJoinBy', name, keyOf, fn, value } as const
-    return new Table(foreignJoinedTable(join, this[PLAN], other[PLAN]), this.toStream)
+    return new Table(foreignJoinedTable(join, this.#from, other[PLAN]), this.toStream)
   }
 
   /**
@@ -194,7 +196,7 @@ export class Table<K, V> {
    */
   groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): Keyed<K2, GroupedTable<K2, V, K>>
   groupBy<K2>(fn: (value: V, key: K, context: RecordContext) => K2, key?: Serde<K2>): GroupedTable<K2, V, K> {
-    const table: TablePlan<V> = this[PLAN]
+    const table: TablePlan<V> = this.#from
     return new GroupedTable(table, fn, key, (plan) => new Table(plan, this.toStream))
   }
 
@@ -214,7 +216,35 @@ export class Table<K, V> {
     by: (value: V, key: K, context: RecordContext) => Comparable,
     options: TopOptions = {},
   ): Table<string, readonly Ranked<K, V>[]> {
-    return new Table(topTable({ name, rows: n, by, group: undefined, options }, this[PLAN]), this.toStream)
+    return new Table(topTable({ name, rows: n, by, group: undefined, options }, this.#from), this.toStream)
+  }
+
+  /**
+   * The same table. What fails in a step that is made from it, such as `mapValues` or `join`, has another error policy: see `onError`
+   * of a stream.
+   *
+   * ```ts
+   * totals.onError('skip').mapValues((total) => checked(total), { name: 'checked-totals' })
+   * ```
+   */
+  onError(policy: ErrorPolicy): Table<K, V> {
+    const { node, rowKey, value, window } = this[PLAN]
+    const step = { ...tableStep('onError', node, undefined), label: `onError ${policyText(policy)}` }
+    const plan = {
+      kind: 'table',
+      node,
+      rowKey,
+      value,
+      window,
+      policy: { ...step, kind: 'errorPolicy', policy },
+    } as const
+    return new Table(plan, this.toStream)
+  }
+
+  /** What the steps of this table are made from. */
+  get #from(): TablePlan<V> {
+    const plan: TablePlan<V> = this[PLAN]
+    return plan.policy === undefined ? plan : { ...plan, node: plan.policy }
   }
 
   #joined<R>(
@@ -224,7 +254,7 @@ export class Table<K, V> {
     fn: JoinFn,
     { value }: JoinedTableOptions<R>,
   ): Table<K, R> {
-    return new Table(joinedTable(kind, name, this[PLAN], other[PLAN], fn, value), this.toStream)
+    return new Table(joinedTable(kind, name, this.#from, other[PLAN], fn, value), this.toStream)
   }
 
   #store<V2>(name: string | undefined, value: Serde<V2> | undefined): StorePlan | undefined {

@@ -24,6 +24,11 @@ export abstract class TableOperator {
   abstract change(key: unknown, value: unknown, old: unknown, timestamp: number): void
 }
 
+/** The end for changes that no step takes. */
+export const IGNORE: TableOperator = new (class extends TableOperator {
+  change(): void {}
+})()
+
 /** The error of a user's callback, with the name of its step. Errors of Millrace's own pass unchanged. */
 export function callbackFailed(step: string, cause: unknown): MillraceError {
   if (cause instanceof MillraceError) return cause

@@ -42,7 +42,7 @@ export function readsValue(node: PlanNode, followers: Followers): boolean {
 export function remembers(node: PlanNode, followers: Followers): boolean {
   return followers(node).some(({ node: step, takes }) => {
     if (takes === 'late') return false
-    const compares = takes === 'changes' && step.kind !== 'changes'
+    const compares = takes === 'changes' && step.kind !== 'changes' && step.kind !== 'errorPolicy'
     return compares || step.stores.length > 0 || remembers(step, followers)
   })
 }

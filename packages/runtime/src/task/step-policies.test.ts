@@ -5,6 +5,7 @@ import {
   job,
   type Output,
   otherwise,
+  RecordError,
   type Stream,
   stream,
   string,
@@ -99,6 +100,27 @@ describe('the policy of a stream', () => {
     expect(resultsOf(lists, ['a', 'b'])).toEqual({ a: [1, 5], b: [2], failed: 2 })
   })
 
+  test('of a table counts for the steps that are made from it, and the table stays a view', () => {
+    const latest = stream(numbers).toTable('latest')
+    const make = (bad: number, policy: ErrorPolicy) => {
+      const checked = latest.onError(policy)
+      const doubled = checked.mapValues(refusing(bad), { value: int32() }).mapValues((value) => value * 2)
+      const joined = checked.join('joined', latest, (left, right) => left + right, { value: int32() })
+      return new JobInLists(
+        job(
+          'j',
+          doubled.changes().to(sink('a')),
+          joined.changes().to(sink('b')),
+          latest.changes().to(sink('c')),
+          checked,
+        ),
+      )
+    }
+    expect(resultsOf(make(2, 'skip'), ['a', 'c'])).toEqual({ a: [2, 6, 8, 10], c: [1, 3, 4, 5], failed: 1 })
+    expect(() => resultsOf(make(2, 'fail'), ['a'])).toThrow('2 is bad')
+    expect(resultsOf(make(0, 'fail'), ['a']).failed).toBe(0)
+  })
+
   test('counts for the results of windows and for timers, and that of a step in front of them does not', () => {
     for (const policy of ['skip', 'fail'] as const) {
       const sums = stream(numbers)
@@ -121,6 +143,16 @@ describe('the policy of a stream', () => {
       else expect(() => resultsOf(lists, ['a', 'b'])).toThrow(/2 is bad.*result of reduce "sums"/)
     }
   })
+})
+
+test('the task stops at a record whose dead letter the topic refuses', () => {
+  const failing = stream(numbers).onError(deadLetter('dead')).mapValues(refusing(2), int32())
+  const lists = new JobInLists(job('j', failing.to(sink('a'))))
+  lists.topic('dead').refuse = () => {
+    throw new RecordError('RECORD_TOO_LARGE', 'too large for dead')
+  }
+  expect(() => resultsOf(lists, ['a'])).toThrow('too large for dead')
+  expect(valuesOf(lists.topic('a').records)).toEqual([1])
 })
 
 /** A step, and what is behind it. It fails for some values, and may begin with another policy. */
