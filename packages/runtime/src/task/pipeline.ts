@@ -65,6 +65,8 @@ export class Pipeline {
   readonly #markers: readonly MarkerSender[]
   readonly #sources: Position
   readonly #fence: OutputFence | undefined
+  /** The inputs that are read before the others; empty once they are caught up. */
+  #bootstrapping: readonly TaskInput[]
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
@@ -84,6 +86,7 @@ export class Pipeline {
     this.#sources = sources
     this.#fence = fence
     this.#single = inputs.length === 1 ? inputs[0] : undefined
+    this.#bootstrapping = inputs.filter((input) => input.isBootstrap)
   }
 
   /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
@@ -240,6 +243,16 @@ export class Pipeline {
     }
   }
 
+  /** The inputs that the task may take something of. */
+  get #readable(): readonly TaskInput[] {
+    if (this.#bootstrapping.length === 0) return this.inputs
+    if (this.#bootstrapping.every((input) => input.caughtUp)) {
+      this.#bootstrapping = []
+      return this.inputs
+    }
+    return this.#bootstrapping
+  }
+
   /** Takes what a global table has to be taken before anything else, if there is something. */
   #stepGlobal(): boolean {
     let reads = 0
@@ -255,7 +268,7 @@ export class Pipeline {
   /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
   #next(): TaskInput | undefined {
     let next: TaskInput | undefined
-    for (const input of this.inputs) {
+    for (const input of this.#readable) {
       const { head } = input
       if (head === 'notice') return input
       if (head === 'record' && (next === undefined || input.timestamp < next.timestamp)) next = input
