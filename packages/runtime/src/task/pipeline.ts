@@ -57,6 +57,7 @@ export interface PipelineParts {
 export class Pipeline {
   readonly inputs: readonly TaskInput[]
   readonly #globals: GlobalTables
+  readonly #hasGlobals: boolean
   readonly #clock: TaskClock
   readonly #time: EventTime
   readonly #units: UnitRunner
@@ -77,6 +78,7 @@ export class Pipeline {
   constructor({ inputs, globals, clock, time, units, record, counts, markers, sources, fence }: PipelineParts) {
     this.inputs = inputs
     this.#globals = new GlobalTables(globals)
+    this.#hasGlobals = globals.length > 0
     this.#clock = clock
     this.#time = time
     this.#units = units
@@ -216,7 +218,7 @@ export class Pipeline {
   /** Does one thing; returns its cost, in records, and 0 if there is nothing to do. */
   #step(): number {
     const clock = this.#clock
-    if (this.globals.length > 0) {
+    if (this.#hasGlobals) {
       if (this.#stepGlobal()) return 1
       if (!this.#globals.caughtUp) return 0
     }
@@ -225,7 +227,7 @@ export class Pipeline {
     const input = this.#single ?? this.#next()
     if (input === undefined) return 0
     const { head } = input
-    if (this.globals.length > 0 && this.#stepGlobal()) return 1
+    if (this.#hasGlobals && this.#stepGlobal()) return 1
     switch (head) {
       case 'record':
         // What the record's time closes comes before the record, which counts as not read until it is processed.
