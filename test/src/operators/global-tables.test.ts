@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs'
 import { deadLetter, globalTable, job, json, stream, string, topic } from '@millrace/core'
 import { planJob, resetJob, rewind } from '@millrace/runtime'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
+import { StandbyWorld, warm } from '../runtime/standby-world.ts'
 import { cutRuns } from './cut-runs.ts'
 import { cities, type Order, orders, placed, placeJob, WHO } from './place-job.ts'
 
@@ -135,6 +136,36 @@ describe('a job with a global table', () => {
       'ann 1',
       ...WHO.slice(1).map((who) => `${who} 0`),
     ])
+  })
+
+  test('is taken over by standbys with its rows, and continues in the table where the former process was', async () => {
+    const warmWorld = await StandbyWorld.open()
+    onTestFinished(() => warmWorld.close())
+    const { jobs } = warmWorld
+    await jobs.topic('orders', { partitions: ORDER_PARTITIONS })
+    await jobs.topic('cities', { partitions: CITY_PARTITIONS })
+    await jobs.topic('placed')
+    await jobs.produce('cities', cities.value, [cityOf('ann', 'Rom'), cityOf('bob', 'Bern')])
+    const [first, second] = [
+      await warmWorld.start({ job: placeJob('leftJoin') }),
+      await warmWorld.start({ job: placeJob('leftJoin') }),
+    ]
+    await Promise.all([warm(first, 1, 1), warm(second, 1, 1)])
+    await jobs.produce('cities', cities.value, [cityOf('ann', 'Ulm')])
+    await Promise.all([first.caughtUp(), second.caughtUp()])
+    await first.stop()
+    await warm(second, 2, 0)
+    await jobs.produce('cities', cities.value, [cityOf('bob', null)])
+    await jobs.produce(
+      'orders',
+      orders.value,
+      ['ann', 'ann', 'bob', 'bob'].map((who, id) => order(id, who)),
+    )
+    await second.caughtUp()
+    const found = (await jobs.read('placed', placed.value)).map(([, value]) => [value?.id, value?.city])
+    expect(new Map(found as [number, string | null][])).toEqual(
+      new Map([0, 1, 2, 3].map((id) => [id, id < 2 ? 'Ulm' : null])),
+    )
   })
 
   test('has no position of the table in its views, which have a part for each task', async () => {

@@ -116,13 +116,14 @@ describe('a job that has never run begins', () => {
     expect(await completeFrom(theJob)).toEqual({ rows: { numbers: { 0: 3, 1: 3 } } })
   })
 
-  test('nowhere, if the offsets are not there: the start is refused, and nothing is made', async () => {
+  test('nowhere, if the offsets are not there: the start is refused', async () => {
     await produce(10)
     const out = { code: 'START_OUT_OF_RANGE', place: { job: 'j', topic: 'numbers', partition: 1 } }
     await expect(world.runToEnd(countingFrom({ offsets: { 1: 11 } }))).rejects.toMatchObject(out)
     const missing = countingFrom({ offsets: { 2: 0 } })
     await expect(world.runToEnd(missing)).rejects.toThrow('at offset 0: there are only partitions 0 to 1')
-    expect((await planJob(missing, world)).refusals.map(({ code }) => code)).toEqual(['START_OUT_OF_RANGE'])
+    const plan = await planJob(missing, world)
+    expect([plan.change, plan.refusals.map(({ code }) => code)]).toEqual(['blocked', ['START_OUT_OF_RANGE']])
     await world.log.admin.purge('numbers', 0, 10)
     await world.runToEnd(countingFrom({ offsets: { 1: 10 } }))
   })

@@ -83,7 +83,7 @@ Topics
   + delays.changelog           changelog: is made, with 2 partitions
   + delays.catalog             catalog: is made, with 1 partition
 
-Job delays starts, and computes everything from the start of its inputs.
+Job delays starts for the first time.
 The job reads at most 0 records of topic flights.
 `)
 })
@@ -262,7 +262,7 @@ Stores
 Topics
   + delays.changelog  changelog: is made, with 1 partition
 
-Job delays starts, and computes everything from the start of its inputs.
+Job delays starts for the first time.
 The job reads at most 1 record of topic flights.
 Deleted from the start of topic flights, and not to be counted again: 2 records.
 `)

@@ -143,7 +143,7 @@ function endText(plan: JobPlan, { green, red, bold }: Io['colors']): string {
     lines.push(bold(steps === null ? 'Nothing changes in stores and topics.' : 'Nothing changes.'))
   }
   if (change === 'first') {
-    lines.push(bold(green(`Job ${job} starts, and computes everything from the start of its inputs.`)))
+    lines.push(bold(green(`Job ${job} starts for the first time.`)))
     lines.push(`The job reads ${amountText(plan)}.`, ...deletedLines(plan))
   } else if (change === 'none') {
     lines.push('The processes of the job can be replaced one after the other.')

@@ -136,9 +136,12 @@ export interface SettingChange {
   readonly now: string
 }
 
-/** What a reset of the job, or another version of it, reads to compute everything again. */
+/**
+ * What a reset of the job, or another version of it, reads to compute everything again: from where the job says that it begins. Global
+ * tables, which each task reads, are left out.
+ */
 export interface Recomputation {
-  /** At most so many: the offsets between the start and the end of all partitions. */
+  /** At most so many: the offsets between where the job begins and the end of all partitions. */
   readonly records: number
   readonly topics: readonly {
     readonly topic: string

@@ -62,6 +62,12 @@ test('a topic is described with where a job begins in it', () => {
   }
 })
 
+test('a topic that is read first is described so', () => {
+  const visits = job('visits', stream(flights, { bootstrap: true }).groupByKey().count('visits'))
+  expect(describe(visits)).toContain('topic flights (string → json), first\n')
+  expect(describe(visits, 'json').subtopologies[0]?.inputs[0]?.bootstrap).toBe(true)
+})
+
 test('a global table is described beside the input with which it is joined', () => {
   const cities = topic('cities', { key: string(), value: json<string>() })
   const joined = stream(flights).join(

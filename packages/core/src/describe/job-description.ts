@@ -44,6 +44,8 @@ export interface InputDescription {
   readonly aheadMaxMs?: number
   /** Where a job that has never read it begins, in words; absent: at its start, or the job owns the topic. */
   readonly start?: string
+  /** Set if tasks read it to its end before other inputs when they start. */
+  readonly bootstrap?: true
   /** Set if every task reads all partitions of the topic, as a global table. */
   readonly global?: true
 }
@@ -140,8 +142,8 @@ function timesOf({ topic: { timestamp, aheadMaxMs } }: SourceNode): Pick<InputDe
   return Number.isFinite(aheadMaxMs) ? { times, aheadMaxMs } : { times }
 }
 
-function startOf({ start }: SourceNode): Pick<InputDescription, 'start'> {
-  return start === undefined ? {} : { start: startText(start) }
+function startOf({ start, bootstrap }: SourceNode): Pick<InputDescription, 'start' | 'bootstrap'> {
+  return { ...(start !== undefined && { start: startText(start) }), ...(bootstrap && { bootstrap }) }
 }
 
 function outputTopic(job: string, node: PlanNode): string | undefined {

@@ -32,9 +32,9 @@ function subtopologyLines({ id, inputs, steps }: SubtopologyDescription): string
   ]
 }
 
-function inputText({ topic, key, value, internal, start, global }: InputDescription): string {
+function inputText({ topic, key, value, internal, start, bootstrap, global }: InputDescription): string {
   const from = start === undefined ? '' : ` from ${start}`
-  return `${internal ? 'repartition topic' : global ? 'global table of topic' : 'topic'} ${topic} (${key} → ${value})${from}`
+  return `${internal ? 'repartition topic' : global ? 'global table of topic' : 'topic'} ${topic} (${key} → ${value})${from}${bootstrap ? ', first' : ''}`
 }
 
 function stepText({ label, kind, to, stores = [] }: StepDescription): string {

@@ -10,7 +10,7 @@ import type { Table } from './table.ts'
 const JOB: unique symbol = Symbol.for('millrace.job')
 
 /** Increased when a job of one copy of this package could be misread by another copy. */
-const JOB_VERSION = 5
+const JOB_VERSION = 6
 
 /** A named set of outputs, and all that they are computed from. Immutable, and always valid: an invalid job cannot be made. */
 export interface Job {
@@ -34,7 +34,7 @@ export interface Job {
   onError(policies: Partial<ErrorPolicies>): Job
   /**
    * Another version of the same job: it runs beside the other versions, on the same inputs, with its own group, changelog and
-   * state, from the start of the inputs. Each version appends to the outputs that it names. Throws `JOB_INVALID` for anything but
+   * state, from the start of the inputs or where the job says that it begins. Each version appends to the outputs that it names. Throws `JOB_INVALID` for anything but
    * a whole number from 1 up.
    *
    * ```ts

@@ -4,6 +4,7 @@ import { json } from '../serdes/json.ts'
 import { int32 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
 import { toTopology } from '../topology/to-topology.ts'
+import { globalTable } from './global-table.ts'
 import { type Job, job } from './job.ts'
 import type { Output } from './output.ts'
 import type { JoinedStream, Stream } from './stream.ts'
@@ -53,6 +54,37 @@ describe('the types of joins', () => {
     const asOf = orders.leftJoin('cities', customers, (_, customer) => customer, { asOf: {} })
     expectTypeOf(asOf.lateLeft()).toEqualTypeOf<Stream<string, Order>>()
     expectTypeOf(asOf.lateRight()).toEqualTypeOf<Stream<string, { city: string }>>()
+  })
+
+  test('take the key of a global table from a callback, for records of any key and of none', () => {
+    const shops = globalTable(topic('shops', { key: int32(), value: json<{ city: string }>() }))
+    const keyless = stream(topic('readings', { value: json<Order>() }))
+    const inner = keyless.join(
+      'city',
+      shops,
+      (order, key) => {
+        expectTypeOf(key).toEqualTypeOf<null>()
+        return order.cents
+      },
+      (order, shop) => `${order.customer} ${shop.city}`,
+    )
+    expectTypeOf(inner).toEqualTypeOf<Stream<null, string>>()
+    const left = orders.leftJoin(
+      'city',
+      shops,
+      () => null,
+      (_, shop) => shop,
+    )
+    expectTypeOf(left).toEqualTypeOf<Stream<string, { city: string } | null>>()
+    orders.join(
+      'city',
+      // @ts-expect-error: the keys of the table are numbers
+      shops,
+      (order) => order.customer,
+      (_, shop) => shop,
+    )
+    // @ts-expect-error: the records have no keys
+    globalTable(topic('readings', { value: json<Order>() }))
   })
 
   test('reject keys of different types, records without keys, and a join of streams without a time', () => {

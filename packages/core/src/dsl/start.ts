@@ -23,6 +23,11 @@ export interface ReadOptions {
    * recorded; from then on the job's commits decide. Default `'earliest'`.
    */
   readonly start?: Start
+  /**
+   * Whether each task first reads the topic to the end that its partition has when the task starts, and no other input meanwhile: so
+   * that a table is complete before it is joined, whatever the times of its records. Default false: in the order of event times.
+   */
+  readonly bootstrap?: boolean
 }
 
 /** A start as the plan has it; validation reports what cannot be one. */

@@ -14,6 +14,7 @@ import type { Topic } from './topic.ts'
 export function stream<K, V>(topic: Topic<K, V>, options: ReadOptions = {}): Stream<K, V> {
   const { source } = topic[PLAN]
   const start = startPlan(options.start)
-  const node = start === undefined ? source : { ...source, start }
+  const bootstrap = options.bootstrap === true
+  const node = start === undefined && !bootstrap ? source : { ...source, start, bootstrap }
   return new Stream({ kind: 'stream', node, key: topic.key, value: topic.value, rekeyed: false })
 }

@@ -9,6 +9,7 @@ import type { Topic } from './topic.ts'
  *
  * ```ts
  * const airports = table(airportChanges, 'airports')
+ * const complete = table(airportChanges, 'airports', { bootstrap: true })
  * ```
  */
 export function table<K, V>(topic: Topic<K, V> & Keyed<K, unknown>, name: string, options?: ReadOptions): Table<K, V>

@@ -84,6 +84,6 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V> | KeylessT
     stores: [],
     flow: PASSES_ALL,
   } as const
-  const source = Object.freeze({ ...parts, kind: 'source', topic: plan, start: undefined } as const)
+  const source = Object.freeze({ ...parts, kind: 'source', topic: plan, start: undefined, bootstrap: false } as const)
   return Object.freeze({ name, key, value, [PLAN]: Object.freeze({ kind: 'topic', source } as const) })
 }

@@ -1,23 +1,30 @@
 import { EVENT_TIME_MAX } from '../event-time-max.ts'
 import type { PlanNode } from './node.ts'
+import type { SourceNode } from './nodes/topic-nodes.ts'
 import { type StartPlan, startText } from './start-plan.ts'
 
 /** The number of a partition as a key of an object. */
 const PARTITION = /^\d{1,9}$/
 
-/** What is wrong with where the topics of a job are begun, in words. */
+/** What is wrong with how the topics of a job are begun, in words. */
 export function startProblems(steps: readonly PlanNode[]): string[] {
-  const first = new Map<string, StartPlan | undefined>()
+  const first = new Map<string, SourceNode>()
   return steps.flatMap((step) => {
     if (step.kind !== 'source') return []
     const { topic, start } = step
     const problem = problemOf(start)
     if (problem !== undefined) return [`Topic ${topic.name} has no usable start: ${problem}`]
-    if (!first.has(topic.name)) first.set(topic.name, start)
-    const [known, other] = [startText(first.get(topic.name)), startText(start)]
-    if (known === other) return []
+    const known = first.get(topic.name)
+    if (known === undefined) first.set(topic.name, step)
+    if (known !== undefined && known.bootstrap !== step.bootstrap) {
+      return [
+        `Topic ${topic.name} is read with bootstrap and without. A job reads a topic once: give the same option wherever it is read`,
+      ]
+    }
+    const [former, other] = [startText((known ?? step).start), startText(start)]
+    if (former === other) return []
     return [
-      `Topic ${topic.name} is read from two starts, ${known} and ${other}. A job reads a topic once: give the same start ` +
+      `Topic ${topic.name} is read from two starts, ${former} and ${other}. A job reads a topic once: give the same start ` +
         'wherever it is read',
     ]
   })

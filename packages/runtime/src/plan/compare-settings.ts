@@ -64,6 +64,7 @@ export function compareSettings(before: JobDescription, now: JobDescription): Se
       return [
         ...settingChange(`event times of topic ${is.topic}`, timesText(was), timesText(is)),
         ...settingChange(`aheadMax of topic ${is.topic}`, aheadText(was), aheadText(is)),
+        ...settingChange(`bootstrap of topic ${is.topic}`, `${was.bootstrap === true}`, `${is.bootstrap === true}`),
         ...settingChange(`start of topic ${is.topic}`, was.start ?? 'earliest', is.start ?? 'earliest'),
       ]
     }),

@@ -170,7 +170,13 @@ async function requireState(
 }
 
 /** The refusals that another version of the job would meet as well. */
-const BLOCKING: ReadonlySet<string> = new Set(['JOB_INVALID', 'TOPIC_MISSING', 'UNSUPPORTED', 'LOG_PARTS_DIFFER'])
+const BLOCKING: ReadonlySet<string> = new Set([
+  'JOB_INVALID',
+  'TOPIC_MISSING',
+  'UNSUPPORTED',
+  'LOG_PARTS_DIFFER',
+  'START_OUT_OF_RANGE',
+])
 
 function changeOf({ errors }: Refusals, state: JobState | undefined, isSame: boolean): JobChange {
   if (errors.some(({ code }) => BLOCKING.has(code))) return 'blocked'

@@ -15,23 +15,11 @@ export class GlobalInput extends TaskInput {
   readonly repeated = false
   readonly positions: readonly Position[] = []
   readonly #topicId: string
-  /** Where the partition ended when the task was opened. */
-  #endAtStart = 0
 
   /** `store`: the name of the store that keeps the rows, with its incarnation. */
   constructor(spec: InputSpec, store: string, topicId: string, refuse: RefuseRecord) {
     super(spec, refuse, globalKey(spec.topic, spec.partition, store))
     this.#topicId = topicId
-  }
-
-  /** Whether everything is processed that was there when the task was opened. */
-  get caughtUp(): boolean {
-    return this.passed >= Math.min(this.#endAtStart, this.limit)
-  }
-
-  /** Where the partition ends when the task is opened. */
-  catchUpTo(end: number): void {
-    this.#endAtStart = end
   }
 
   fence(): void {}

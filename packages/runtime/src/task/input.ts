@@ -14,6 +14,8 @@ export interface InputSpec {
   /** Whether any step downstream can see the key, and the value: what no step sees is not decoded. */
   readonly readsKey: boolean
   readonly readsValue: boolean
+  /** Whether the task reads it to its end before other inputs when it starts. Default false. */
+  readonly bootstrap?: boolean
 }
 
 /** Decides what happens with a record that cannot be taken: returns to skip it, throws to stop. */
@@ -52,6 +54,8 @@ export abstract class TaskInput implements Progress {
 
   protected readonly spec: InputSpec
   readonly #keyless: boolean
+  /** Where the partition ended when the task was opened. */
+  #endAtStart = 0
   readonly #refuse: RefuseRecord
   #reader: PartitionReader | undefined
   #batch: Batch | undefined
@@ -136,6 +140,21 @@ export abstract class TaskInput implements Progress {
    */
   get passed(): number {
     return this.hasHead ? this.offset : Math.max(this.offset, this.#drainedAt)
+  }
+
+  /** Whether the task reads it before other inputs when it starts. */
+  get isBootstrap(): boolean {
+    return this.spec.bootstrap === true
+  }
+
+  /** Whether everything is processed that was there when the task was opened. */
+  get caughtUp(): boolean {
+    return this.passed >= Math.min(this.#endAtStart, this.limit)
+  }
+
+  /** Where the partition ends when the task is opened. */
+  catchUpTo(end: number): void {
+    this.#endAtStart = end
   }
 
   /** Restores the progress from a checkpoint, or begins without one. Throws if the checkpoint is of another topic. */

@@ -37,6 +37,7 @@ export function makeInput({ node, topic }: InputPlan, wiring: InputWiring): Task
     value: anySerde(value),
     readsKey: extract !== undefined || readsKey(node, after),
     readsValue: extract !== undefined || readsValue(node, after),
+    bootstrap: node.kind === 'source' && node.bootstrap,
   }
   if (node.kind === 'source') {
     const { now, topics, idleAfterMs } = wiring

@@ -61,6 +61,7 @@ export interface PipelineParts {
 export class Pipeline {
   readonly inputs: readonly TaskInput[]
   readonly #globals: GlobalTables
+  readonly #hasGlobals: boolean
   readonly #clock: TaskClock
   readonly #time: EventTime
   readonly #units: UnitRunner
@@ -72,6 +73,8 @@ export class Pipeline {
   readonly #closing: Closing | undefined
   /** Whether the markers of the last freeze state that everything is sent. */
   #endSent = false
+  /** The inputs that are read before the others; empty once they are caught up. */
+  #bootstrapping: readonly TaskInput[]
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
   /** The position at the last moment when no results were still to come. */
@@ -83,6 +86,7 @@ export class Pipeline {
     const { inputs, globals, clock, time, units, record, counts, markers, sources, fence, closing } = parts
     this.inputs = inputs
     this.#globals = new GlobalTables(globals)
+    this.#hasGlobals = globals.length > 0
     this.#clock = clock
     this.#time = time
     this.#units = units
@@ -94,6 +98,7 @@ export class Pipeline {
     this.#closing = closing
     this.#single = inputs.length === 1 ? inputs[0] : undefined
     this.#settled = new SettledPosition(clock.calls)
+    this.#bootstrapping = inputs.filter((input) => input.isBootstrap)
   }
 
   /** Settles when the pipeline may continue; undefined while it may. Until then it takes nothing, and cannot be frozen. */
@@ -244,7 +249,7 @@ export class Pipeline {
   /** Does one thing; returns its cost, in records, and 0 if there is nothing to do. */
   #step(): number {
     const clock = this.#clock
-    if (this.globals.length > 0) {
+    if (this.#hasGlobals) {
       if (this.#stepGlobal()) return 1
       if (!this.#globals.caughtUp) return 0
     }
@@ -252,7 +257,7 @@ export class Pipeline {
     if (clock.due) return clock.step()
     const input = this.#single ?? this.#next()
     // The head was looked at before: a row that became readable before it comes first.
-    if (input?.head !== undefined && this.globals.length > 0 && this.#stepGlobal()) return 1
+    if (input?.head !== undefined && this.#hasGlobals && this.#stepGlobal()) return 1
     switch (input?.head) {
       case 'record':
         if (clock.full) return 0
@@ -272,6 +277,16 @@ export class Pipeline {
     }
   }
 
+  /** The inputs that the task may take something of. */
+  get #readable(): readonly TaskInput[] {
+    if (this.#bootstrapping.length === 0) return this.inputs
+    if (this.#bootstrapping.every((input) => input.caughtUp)) {
+      this.#bootstrapping = []
+      return this.inputs
+    }
+    return this.#bootstrapping
+  }
+
   /** Takes what a global table has to be taken before anything else, if there is something. */
   #stepGlobal(): boolean {
     let reads = 0
@@ -287,7 +302,7 @@ export class Pipeline {
   /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
   #next(): TaskInput | undefined {
     let next: TaskInput | undefined
-    for (const input of this.inputs) {
+    for (const input of this.#readable) {
       const { head } = input
       if (head === 'notice') return input
       if (head === 'record' && (next === undefined || input.timestamp < next.timestamp)) next = input

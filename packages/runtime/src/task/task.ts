@@ -258,11 +258,12 @@ export class Task {
     const beginning = checkpoint === undefined ? ownValue(of?.offsets ?? {}, partition) : undefined
     if (beginning !== undefined) requireSameTopic(topic, topics.get(topic)?.id ?? '', of)
     input.load(checkpoint)
-    const { start, place } = await findStart(log, this.spec.topology.job, input, checkpoint, beginning)
+    const { start, end, place } = await findStart(log, this.spec.topology.job, input, checkpoint, beginning)
     // What it had skipped or forgotten on request needs no notice.
     if (checkpoint === undefined && beginning === undefined && start > 0)
       this.spec.notice(`${this.id}: ${startsLate(place)}`)
     input.start(await reader.assign(topic, partition, place.offset), checkpoint === undefined || place.offset <= start)
+    input.catchUpTo(end)
     input.checkIdle(env.clock.monotonic())
   }
 

@@ -330,10 +330,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'entries of a store are deleted before the catalog has changed',
     file: `${RUNTIME}/catalog/open-catalog.ts`,
-    from: '    await writeCatalog(outputs, topic, catalog, env.clock.now())\n    for',
+    from: '    await replaceCatalog(outputs, topic, record, written, env.clock.now())',
     to: `    await deleteEntries(options, outputs, changelog, obsolete, env.clock.now())
-    await writeCatalog(outputs, topic, catalog, env.clock.now())
-    for`,
+    await replaceCatalog(outputs, topic, record, written, env.clock.now())`,
     job: 'node',
     seed: 337,
   },

@@ -9,6 +9,8 @@ export interface SourceNode extends Step {
   readonly topic: TopicPlan
   /** Where a job that has never read it begins; undefined: at its start. */
   readonly start: StartPlan | undefined
+  /** Whether each task reads it to its end, as of when the task starts, before it reads other inputs. */
+  readonly bootstrap: boolean
 }
 
 /** Reads a topic as a global table: every task reads all of its partitions. Only the join that keeps the rows follows it. */
