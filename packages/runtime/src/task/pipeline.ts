@@ -1,5 +1,6 @@
 import type { Env, Position } from '@millrace/core'
 import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrace/core/internal'
+import type { CallProgress } from '../operators/time/clocked.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
 import type { TaskInput } from './input.ts'
@@ -106,6 +107,11 @@ export class Pipeline {
   /** Whether calls to the outside world are not done. */
   get hasCalls(): boolean {
     return this.#clock.hasCalls
+  }
+
+  /** How far the steps with calls to the outside world have come with them. */
+  get callProgress(): readonly CallProgress[] {
+    return this.#clock.calls
   }
 
   /** The watermark of the whole task; null before the first record. */
