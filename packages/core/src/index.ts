@@ -109,7 +109,15 @@ export type {
   EmitOptions,
   TotalsOfTwoSessionsNeedMerge,
 } from './dsl/aggregate-options.ts'
-export type { AsyncContext, CallOptions, EffectOptions, MapAsyncOptions, RetryOptions } from './dsl/async-options.ts'
+export type {
+  AsyncContext,
+  CallOptions,
+  EffectOptions,
+  JoinRemoteOptions,
+  MapAsyncOptions,
+  RateOptions,
+  RetryOptions,
+} from './dsl/async-options.ts'
 export { type Branch, type Branches, otherwise } from './dsl/branches.ts'
 export { type Cogroup, type CogroupAdd, type CogroupedTable, type CogroupOptions, cogroup } from './dsl/cogroup.ts'
 export type { CountWindowStream } from './dsl/count-window-stream.ts'

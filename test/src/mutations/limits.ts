@@ -180,6 +180,8 @@ export const LIMITS: Readonly<Record<string, LimitMutation>> = {
   },
   'core/AHEAD_MAX': { becomes: "'unlimited'", tests: [`${JOBS}/event-times.test.ts`] },
   'core/CONCURRENCY_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
+  'core/ANSWERS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
+  'core/RATE_CALLS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
   'core/WAIT_MS_MAX': { becomes: NO_BOUND, tests: [`${CORE}/plan/async-problems.test.ts`] },
   'core/DEPTH_MAX': { becomes: NO_BOUND, tests: [`${CORE}/serdes/serdes.test.ts#reports the place`] },
   'core/DISTINCT_MAX': { becomes: NO_BOUND, tests: [`${CORE}/folds/refusals.test.ts#one value more`] },

@@ -190,7 +190,11 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'runtime/RECORD_UNENCODABLE': [`${JOBS}/refusals.test.ts`, `${JOBS}/returned-values.test.ts`],
   'runtime/REPARTITION_FOREIGN': [`${JOBS}/refusals.test.ts`],
   'runtime/RESTORE_UNFINISHED': [`${NODE}/restores.test.ts#in the middle`, `${JOBS}/rescale.test.ts#being set back`],
-  'runtime/REWIND_REFUSED': [`${JOBS}/rewinds.test.ts`, `${NODE}/restores.test.ts#a rewind`],
+  'runtime/REWIND_REFUSED': [
+    `${JOBS}/rewinds.test.ts`,
+    `${NODE}/restores.test.ts#a rewind`,
+    'test/src/operators/async-set-back.test.ts#only if it repeats',
+  ],
   'runtime/SAVEPOINT_DAMAGED': [`${RUNTIME}/savepoints/savepoint-manifest.test.ts`],
   'runtime/SAVEPOINT_EXISTS': [`${JOBS}/savepoints.test.ts#a name that is taken`],
   'runtime/SAVEPOINT_MISSING': [`${JOBS}/savepoints.test.ts#a name that is taken`],

@@ -119,3 +119,32 @@ test('a call that fails stops the job by default, and is made again at the next 
   await world.runToEnd(theJob)
   expect(await results()).toEqual([0, 1])
 })
+
+test('tasks that move between processes while calls are under way have one result for each record', async () => {
+  await world.topic('spread', { partitions: 4 })
+  const spread = topic('spread', { key: string(), value: int64() })
+  const slowly = async (value: number) => {
+    for (let turn = 0; turn < (value % 7) * 10; turn++) await world.env.timers.turn()
+    return value
+  }
+  const theJob = job('moves', stream(spread).mapAsync('calls', slowly, { concurrency: 2, value: int64() }).to(out))
+  const values = Array.from({ length: 80 }, (_, value) => value)
+  await world.produce(
+    'spread',
+    int64(),
+    values.map((value) => ({ key: `k${value % 4}`, value, timestamp: value, partition: value % 4 })),
+  )
+  const containers: Container[] = []
+  for (let moved = 0; moved < 3; moved++) {
+    containers.push(await world.start(theJob, { commitIntervalMs: 1 }))
+    for (let turn = 0; turn < 40; turn++) await world.env.timers.turn()
+    if (moved > 0) await containers.shift()?.stop()
+  }
+  for (const container of containers) await container.stop()
+  await world.runToEnd(theJob)
+  const found = await results()
+  for (let partition = 0; partition < 4; partition++) {
+    const ofPartition = (all: readonly (number | null)[]) => all.filter((value) => (value ?? -1) % 4 === partition)
+    expect(ofPartition(found)).toEqual(ofPartition(values))
+  }
+})

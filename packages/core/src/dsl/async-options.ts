@@ -31,6 +31,14 @@ export interface RetryOptions {
   readonly budget?: Duration
 }
 
+/** How many tries may begin. */
+export interface RateOptions {
+  /** So many, from 1 to 100,000, … */
+  readonly calls: number
+  /** … in each span of this length, wherever it starts. */
+  readonly per: Duration
+}
+
 /** How a step calls the outside world. */
 export interface CallOptions {
   /**
@@ -45,6 +53,8 @@ export interface CallOptions {
   readonly order?: 'input' | 'any'
   /** How long one try may take, from 1 ms on. Default `'30s'`. */
   readonly timeout?: Duration
+  /** How many tries of a task may begin; the job's other tasks have as many. Default: no limit. */
+  readonly rate?: RateOptions
   /** Default: a call is tried once. */
   readonly retry?: RetryOptions
 }
@@ -56,7 +66,24 @@ export interface MapAsyncOptions<R> extends CallOptions {
 }
 
 /** How `effect` calls. Calls of equal keys are made one after the other. */
-export interface EffectOptions extends Pick<CallOptions, 'concurrency' | 'timeout'> {
+export interface EffectOptions extends Pick<CallOptions, 'concurrency' | 'timeout' | 'rate'> {
   /** Default: 10 more tries, after 1 s, 2 s, 4 s and so on up to a minute. */
   readonly retry?: RetryOptions
+}
+
+/** What `joinRemote` looks up for each record, and how it joins the two. */
+export interface JoinRemoteOptions<K, V, Id extends string | number, W, R> extends MapAsyncOptions<R> {
+  /** What a record is looked up by. */
+  readonly by: (value: V, key: K) => Id
+  /** Finds what there is for an id; null if there is nothing. */
+  readonly lookup: (id: Id, context: AsyncContext) => Promise<W | null>
+  /** Makes the joined value; `found` is null if there is nothing. It must leave `found` as it is: other records get the same. */
+  readonly join: (value: V, found: W | null, key: K) => R
+  /** How long the answers are remembered, also that there is nothing. */
+  readonly cache?: {
+    /** How many answers each task remembers at most, from 1 to 1,000,000. Default 1000. */
+    readonly size?: number
+    /** For how long it uses an answer. Default `'1m'`. */
+    readonly ttl?: Duration
+  }
 }

@@ -31,6 +31,19 @@ test('types flow through the callback of a call, its promise and its serde', () 
   >()
   // @ts-expect-error: the promise gives no list
   stream(payments).flatMapAsync('several', async ({ cents }) => cents)
+  const joined = stream(payments).joinRemote('rates', {
+    by: ({ cents }) => cents,
+    lookup: async (cents) => {
+      expectTypeOf(cents).toEqualTypeOf<number>()
+      return { rate: 2 }
+    },
+    join: ({ cents }, found, key) => {
+      expectTypeOf(found).toEqualTypeOf<{ rate: number } | null>()
+      expectTypeOf(key).toEqualTypeOf<string>()
+      return [cents, found?.rate ?? 0]
+    },
+  })
+  expectTypeOf(joined).toEqualTypeOf<Stream<string, number[]>>()
   const mails = stream(payments).effect('mails', async ({ cents }, _key, { idempotencyKey }) => [cents, idempotencyKey])
   expectTypeOf(mails).toEqualTypeOf<Output>()
   job('i', mails)

@@ -1,5 +1,5 @@
-import { asyncNode, effectNode } from './async-node.ts'
-import type { AsyncContext, EffectOptions, MapAsyncOptions } from './async-options.ts'
+import { asyncNode, effectNode, lookupNode } from './async-node.ts'
+import type { AsyncContext, EffectOptions, JoinRemoteOptions, MapAsyncOptions } from './async-options.ts'
 import { type Output, outputOf } from './output.ts'
 import { PLAN } from './plan-value.ts'
 import type { Stream } from './stream.ts'
@@ -43,6 +43,23 @@ export abstract class StreamAsync<K, V> extends StreamDedupe<K, V> {
     options: MapAsyncOptions<R> = {},
   ): Stream<K, R> {
     return this.withValue(asyncNode(this[PLAN], 'flatMapAsync', 'values', { ...options, name, fn }), options.value)
+  }
+
+  /**
+   * Each record with what the outside world has for it: as `mapAsync`, with answers that are remembered for a while, and shared by the
+   * records with the same id.
+   *
+   * ```ts
+   * stream(payments).joinRemote('rates', {
+   *   by: ({ currency }) => currency,
+   *   lookup: (currency, { signal }) => rateOf(currency, signal),
+   *   join: ({ cents }, rate) => ({ cents, rate }),
+   *   cache: { ttl: '10m' },
+   * })
+   * ```
+   */
+  joinRemote<Id extends string | number, W, R>(name: string, options: JoinRemoteOptions<K, V, Id, W, R>): Stream<K, R> {
+    return this.withValue(lookupNode(this[PLAN], name, options), options.value)
   }
 
   /**

@@ -24,6 +24,9 @@ test.each<[string, MapAsyncOptions<number>]>([
   ['concurrency must be a whole number from 1 to 1024', { concurrency: 0 }],
   ['concurrency must be a whole number from 1 to 1024', { concurrency: 1025 }],
   ["order must be 'input' or 'any'", { order: 'none' as never }],
+  ['rate.calls must be a whole number from 1 to 100000', { rate: { calls: 0, per: '1s' } }],
+  ['rate.calls must be a whole number from 1 to 100000', { rate: { calls: 100_001, per: '1s' } }],
+  ['rate.per must be from 1 ms to 2147483647 ms', { rate: { calls: 1, per: 0 } }],
   ['timeout must be from 1 ms to 2147483647 ms', { timeout: 0 }],
   ['timeout must be from 1 ms to 2147483647 ms', { timeout: LONGEST_MS + 1 }],
   ['retry.times must be a whole number, at least 0', { retry: { times: -1 } }],
@@ -34,6 +37,16 @@ test.each<[string, MapAsyncOptions<number>]>([
   expect(() => made(options)).toThrow(
     expect.objectContaining({ code: 'JOB_INVALID', message: expect.stringContaining(problem) }),
   )
+})
+
+test.each([
+  ['by and join must be functions', { by: 5 as never }],
+  ['cache.size must be a whole number from 1 to 1000000', { cache: { size: 0 } }],
+  ['cache.size must be a whole number from 1 to 1000000', { cache: { size: 1_000_001 } }],
+  ['cache.ttl must be more than 0', { cache: { ttl: 0 } }],
+] as const)('a job with a remote join is refused: %s', (problem, options) => {
+  const remote = { by: (value: number) => value, lookup: async () => 1, join: () => 1, value: int32(), ...options }
+  expect(() => job('j', stream(numbers).joinRemote('calls', remote).to(out))).toThrow(problem)
 })
 
 test('a callback that is not a function is refused', () => {
@@ -48,6 +61,8 @@ test('calls may be tried for ever, and wait as long as a timer can', () => {
     backoffMax: LONGEST_MS,
     budget: '365d',
   } as const
-  const [subtopology] = toTopology(made({ concurrency: 1024, timeout: LONGEST_MS, retry })).subtopologies
+  const [subtopology] = toTopology(
+    made({ concurrency: 1024, rate: { calls: 100_000, per: '1s' }, timeout: LONGEST_MS, retry }),
+  ).subtopologies
   expect(subtopology?.nodes[0]).toMatchObject({ kind: 'async', calls: { retries: Number.POSITIVE_INFINITY } })
 })

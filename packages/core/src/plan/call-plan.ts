@@ -6,6 +6,8 @@ export interface CallPlan {
   readonly order: 'input' | 'any'
   /** Whether the calls of a key are made one after the other. */
   readonly sequential: boolean
+  /** How many tries of a task may begin in a span of some length; undefined if there is no limit. */
+  readonly rate: { readonly calls: number; readonly perMs: number } | undefined
   /** How long one try may take. */
   readonly timeoutMs: number
   /** How many more tries there are after the first one; infinite: until one succeeds. */

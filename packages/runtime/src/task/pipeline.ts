@@ -1,5 +1,6 @@
 import type { Env, Position } from '@millrace/core'
 import { type Checkpoint, type InputCheckpoint, maximumPosition } from '@millrace/core/internal'
+import type { CallProgress } from '../operators/time/clocked.ts'
 import type { Closing } from './closing.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type EventTime, NO_WATERMARK } from './event-time.ts'
@@ -135,6 +136,11 @@ export class Pipeline {
   /** Everything that is read, global tables first. */
   get allInputs(): readonly TaskInput[] {
     return [...this.#globals.inputs, ...this.inputs]
+  }
+
+  /** How far the steps with calls to the outside world have come with them. */
+  get callProgress(): readonly CallProgress[] {
+    return this.#clock.calls
   }
 
   /** The watermark of the whole task; null before the first record. */

@@ -90,7 +90,7 @@ export class TaskClock {
     this.#stepClock.lookSoon = false
     for (const time of this.#times) if (time.update()) this.#changed = true
     const { wallMs } = this.#stepClock
-    const full = this.#callers.findLast(({ calls }) => calls?.full === true)
+    const full = this.#callers.length === 0 ? undefined : this.#callers.findLast(({ calls }) => calls?.full === true)
     let due: ClockedOperator | undefined
     let hasPending = false
     for (const operator of this.#operators) {

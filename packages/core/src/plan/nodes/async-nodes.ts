@@ -1,5 +1,6 @@
 import type { Serde } from '../../contracts/serde.ts'
 import type { CallPlan } from '../call-plan.ts'
+import type { LookupPlan } from '../lookup-plan.ts'
 import type { StorePlan } from '../store-plan.ts'
 import type { UnaryStep } from './step.ts'
 
@@ -15,5 +16,7 @@ export interface AsyncNode extends UnaryStep {
   /** What becomes of what a call gives: it is the result, a list of results, or of no interest. */
   readonly gives: 'value' | 'values' | 'nothing'
   readonly fn: (value: never, key: never, context: never) => unknown
+  /** What `fn` is for, if it looks something up. */
+  readonly lookup: LookupPlan | undefined
   readonly calls: CallPlan
 }

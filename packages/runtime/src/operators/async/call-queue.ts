@@ -8,15 +8,13 @@ import type { Outcome } from './tries.ts'
 export class CallQueue {
   readonly #order: CallPlan['order']
   readonly #calls = new Map<number, QueuedCall>()
-  readonly #waiting: CallTurns
+  readonly #waiting = new CallTurns()
   /** With `input` all of them, else those that are done: in the order in which they leave. */
   readonly #leaving = new Fifo<QueuedCall>()
   readonly #watermarks = new LeastOf()
 
-  /** `keyText`: what calls have in common that are made one after the other; undefined if all may be made at once. */
-  constructor(order: CallPlan['order'], keyText: ((key: unknown) => string) | undefined) {
+  constructor(order: CallPlan['order']) {
     this.#order = order
-    this.#waiting = new CallTurns(keyText)
   }
 
   get size(): number {

@@ -1,30 +1,24 @@
 import { Fifo } from './fifo.ts'
 import type { QueuedCall } from './queued-call.ts'
 
-/** Whose call is made next. Calls of equal keys may have to be made one after the other: then those of other keys pass them. */
+/** Whose call is made next. Calls with the same `turn` are made one after the other, and others pass them. */
 export class CallTurns {
-  readonly #keyText: ((key: unknown) => string) | undefined
   readonly #next = new Fifo<QueuedCall>()
-  /** By the text of a key with a call that is next or under way: those behind it. */
+  /** By a turn with a call that is next or under way: those behind it. */
   readonly #behind = new Map<string, Fifo<QueuedCall>>()
-
-  /** `keyText`: of keys that are equal; undefined if all calls may be made at once. */
-  constructor(keyText: ((key: unknown) => string) | undefined) {
-    this.#keyText = keyText
-  }
 
   get hasNext(): boolean {
     return this.#next.first !== undefined
   }
 
   add(call: QueuedCall): void {
-    const text = this.#textOf(call)
-    const behind = text === undefined ? undefined : this.#behind.get(text)
+    const { turn } = call
+    const behind = turn === undefined ? undefined : this.#behind.get(turn)
     if (behind !== undefined) {
       behind.add(call)
       return
     }
-    if (text !== undefined) this.#behind.set(text, new Fifo())
+    if (turn !== undefined) this.#behind.set(turn, new Fifo())
     this.#next.add(call)
   }
 
@@ -32,16 +26,12 @@ export class CallTurns {
     return this.#next.take()
   }
 
-  /** The call is done: the next one of its key may begin. */
+  /** The call is done: the next one of its turn may begin. */
   done(call: QueuedCall): void {
-    const text = this.#textOf(call)
-    if (text === undefined) return
-    const next = this.#behind.get(text)?.take()
-    if (next === undefined) this.#behind.delete(text)
+    const { turn } = call
+    if (turn === undefined) return
+    const next = this.#behind.get(turn)?.take()
+    if (next === undefined) this.#behind.delete(turn)
     else this.#next.add(next)
-  }
-
-  #textOf({ key }: QueuedCall): string | undefined {
-    return key === null ? undefined : this.#keyText?.(key)
   }
 }

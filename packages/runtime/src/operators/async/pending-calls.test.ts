@@ -176,6 +176,21 @@ describe('calls', () => {
   })
 })
 
+describe('a limited rate', () => {
+  test('counts each try, and calls wait for their turn in their order', async () => {
+    const calls = new Calls({ rate: { calls: 2, per: 1000 }, retry: { times: 1, backoff: 0 } })
+    calls.send(1, 2, 3, 4)
+    expect(calls.called).toEqual([1, 2])
+    await calls.end(1, 'reject')
+    await calls.pass(999)
+    expect(calls.called).toEqual([1, 2])
+    await calls.pass(1)
+    expect(calls.called).toEqual([1, 2, 3, 4])
+    await calls.pass(1000)
+    expect(calls.called).toEqual([1, 2, 3, 4, 1])
+  })
+})
+
 describe('a call that fails', () => {
   test('is a dead letter with the record and the reason, and the next ones go on', async () => {
     const calls = new Calls()

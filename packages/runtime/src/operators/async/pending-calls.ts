@@ -1,4 +1,4 @@
-import type { Serde } from '@millrace/core'
+import type { AsyncContext, Serde } from '@millrace/core'
 import { type AsyncNode, jobVersion, type PendingCall, type SortedStore } from '@millrace/core/internal'
 import { type EventTime, NO_WATERMARK, type PendingResults } from '../../task/event-time.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
@@ -14,7 +14,9 @@ import { accepted } from './accepted.ts'
 import { CallQueue } from './call-queue.ts'
 import { FencedCalls } from './fenced-calls.ts'
 import type { QueuedCall } from './queued-call.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { RecordIds } from './record-ids.ts'
+import { RemoteLookups } from './remote-lookups.ts'
 import { ResultIds } from './result-ids.ts'
 import { type CallSettings, Tries } from './tries.ts'
 
@@ -32,7 +34,7 @@ export interface CallResultStep extends ResultStep {
   finals: { outputs: number }
 }
 
-type UserCall = (value: unknown, key: unknown, context: unknown) => unknown
+type UserCall = (value: unknown, key: unknown, context: AsyncContext) => unknown
 
 /**
  * The records of a step whose calls to the outside world are not done, or whose results have not left it. They are in a store from
@@ -55,6 +57,8 @@ export class PendingCalls implements ClockedOperator {
   readonly #context: Pick<StepContext, 'record' | 'clock' | 'units' | 'job'>
   readonly #settings: CallSettings
   readonly #fn: UserCall
+  readonly #lookups: RemoteLookups | undefined
+  readonly #keys: KeyText
   readonly #value: Serde<unknown>
   readonly #copier: TotalCopier
   /** Whether a call that the job had made before it was set back is left out: nothing depends on what it gives. */
@@ -71,7 +75,7 @@ export class PendingCalls implements ClockedOperator {
   #results: CallResultStep | undefined
 
   constructor(
-    { name, label, key, value, gives, fn, calls: plan }: AsyncNode,
+    { name, label, key, value, gives, fn, lookup, calls: plan }: AsyncNode,
     time: EventTime,
     store: CallStore,
     ids: RecordIds,
@@ -82,13 +86,15 @@ export class PendingCalls implements ClockedOperator {
     this.#store = store
     this.#ids = ids
     this.#context = context
-    this.#settings = { step: label, plan, outside: context.outside, accept: accepted(label, gives) }
+    const rate = plan.rate && new RateLimit(plan.rate)
+    this.#settings = { step: label, plan, outside: context.outside, rate, accept: accepted(label, gives) }
     this.#isEffect = gives === 'nothing'
-    this.#fn = fn as UserCall
+    this.#lookups = lookup && new RemoteLookups(label, lookup, context.outside.clock)
+    this.#fn = this.#lookups?.call ?? (fn as UserCall)
     this.#value = anySerde(value)
     this.#copier = new TotalCopier(this.#value)
-    const texts = new KeyText(anySerde(key))
-    this.#queue = new CallQueue(plan.order, plan.sequential ? (each) => texts.of(each) : undefined)
+    this.#keys = new KeyText(anySerde(key))
+    this.#queue = new CallQueue(plan.order)
     this.#resultIds = new ResultIds(name)
     this.calls = this.#progress()
     this.held = this.#hold()
@@ -170,12 +176,23 @@ export class PendingCalls implements ClockedOperator {
   /** A deletion needs no call, and neither does an effect that is there. */
   #add(number: number, pending: PendingCall<unknown, unknown>): void {
     const done = pending.value === null || (this.#isEffect && this.#fenced.hadLeft(pending))
-    this.#queue.add({ ...pending, number, outcome: undefined }, done)
+    this.#queue.add({ ...pending, number, turn: this.#turnOf(pending), outcome: undefined }, done)
+  }
+
+  /** An effect waits for those of its key before it, and a lookup for the answer to the same one. */
+  #turnOf({ key, value }: PendingCall<unknown, unknown>): string | undefined {
+    if (this.#lookups !== undefined && value !== null) return this.#lookups.turnOf(value, key)
+    return this.#settings.plan.sequential && key !== null ? this.#keys.of(key) : undefined
   }
 
   #call(call: QueuedCall): void {
     const { clock, job } = this.#context
     const { key, value, at: timestamp, origin, index } = call
+    const known = this.#lookups?.known(this.#copier.copy(value), key)
+    if (known !== undefined) {
+      this.#queue.done(call, known)
+      return
+    }
     // A version of a job that runs beside another one does the same.
     const idempotencyKey = `${jobVersion(job).job}/${this.name}/${origin}/${index}`
     // The callback may change its value in place while it waits.

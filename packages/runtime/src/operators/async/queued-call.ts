@@ -5,6 +5,8 @@ import type { Outcome } from './tries.ts'
 export interface QueuedCall extends PendingCall<unknown, unknown> {
   /** Its number among all that have come to the step in this task. */
   readonly number: number
+  /** What calls have in common that are made one after the other; undefined if this one waits for no other. */
+  readonly turn: string | undefined
   /** What the call gave; undefined until it is done. */
   outcome: Outcome | undefined
 }

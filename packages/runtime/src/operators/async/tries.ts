@@ -1,6 +1,7 @@
 import { type AsyncContext, RecordError, type Timer } from '@millrace/core'
 import { type CallPlan, durationText } from '@millrace/core/internal'
 import type { Outside } from '../../task/outside.ts'
+import type { RateLimit } from './rate-limit.ts'
 
 /** What a call gave: a result, null for a deletion; or why it failed, after all of its tries. */
 export type Outcome = { readonly result: unknown } | { readonly error: RecordError }
@@ -10,6 +11,7 @@ export interface CallSettings {
   readonly step: string
   readonly plan: CallPlan
   readonly outside: Outside
+  readonly rate: RateLimit | undefined
   /** What a call may give. Throws for anything else: another try would give the same. */
   readonly accept: (result: unknown) => unknown
 }
@@ -25,7 +27,7 @@ export class Tries {
   readonly #done: (outcome: Outcome) => void
   #begunMs: number | undefined
   #attempt = 0
-  /** Of the try that is under way, or of the wait for the next one. */
+  /** Of the try that is under way, or of a wait for the next one. */
   #timer: Timer | undefined
   /** The try that is under way: what another one gives is too late. */
   #abort: AbortController | undefined
@@ -43,9 +45,14 @@ export class Tries {
     return this.#record
   }
 
-  /** Begins the first try, or the next one. */
+  /** Begins the first try, or the next one, as soon as the rate allows. */
   begin(): void {
-    const { step, plan, outside } = this.#settings
+    const { step, plan, outside, rate } = this.#settings
+    const waitMs = rate?.take(outside.clock.monotonic()) ?? 0
+    if (waitMs > 0) {
+      this.#timer = outside.timers.after(waitMs, () => this.begin())
+      return
+    }
     const { timestamp, idempotencyKey } = this.#record
     this.#begunMs ??= outside.clock.monotonic()
     const abort = new AbortController()
