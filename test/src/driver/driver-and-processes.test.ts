@@ -25,6 +25,9 @@ const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(60))
 /** A run in processes starts three of them, and takes a second. */
 const PROCESS_RUNS = Math.ceil(RUNS / 10)
 
+/** Each commit of such a run costs two starts. */
+const CRASHING_RUNS = Math.ceil(RUNS / 10)
+
 /** What happens in the driver between two records. */
 const between = fc.oneof(
   { weight: 6, arbitrary: fc.constant('nothing' as const) },
@@ -47,6 +50,21 @@ test(
       { numRuns: RUNS },
     ),
   RUNS * 4000,
+)
+
+test(
+  'random jobs, cut off at every commit, give in the driver what a fold by hand gives',
+  () =>
+    fc.assert(
+      fc.asyncProperty(fc.record(runs), async ({ random, randoms, moments }) => {
+        const { records, tables, sources } = given(random, randoms)
+        const found = await runInDriver(random, records, moments, true)
+        expect(problemsOf(tables, found, sources)).toEqual([])
+      }),
+      // A failing run is not made smaller: that would take minutes. Its seed repeats it.
+      { numRuns: CRASHING_RUNS, endOnFailure: true },
+    ),
+  CRASHING_RUNS * 20_000,
 )
 
 test(
@@ -78,10 +96,12 @@ async function runInDriver(
   random: RandomJob,
   records: readonly SourceRecord[],
   moments: readonly Between[],
+  crashAtEveryCommit = false,
 ): Promise<ReadonlyMap<string, Found>> {
   const { topics, tables } = planOf(random)
   const driver = await openTestDriver(idsJob('random', { topics, tables }), {
     partitions: random.partitions,
+    crashAtEveryCommit,
     idleAfterMs: NEVER_IDLE_MS,
   })
   try {

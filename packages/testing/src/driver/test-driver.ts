@@ -26,7 +26,12 @@ const START_MS = Date.UTC(2030, 0, 1)
 
 const STATE_DIRECTORY = '/state'
 
-/** Enough that each moment of a commit is cut off with the local state and without it. */
+/**
+ * A job can commit each time that it starts: if each of its commits were cut off, it would start for ever. So at most so many are in one
+ * call: more than a few records cause.
+ */
+const CALL_CRASHES_MAX = 40
+/** For a run to the end, which always commits: each moment of a commit is cut off with the local state and without it. */
 const END_CRASHES_MAX = 4
 
 /** What a test may choose; the rest is as in `RunOptions`. */
@@ -38,7 +43,7 @@ export interface TestDriverOptions extends Pick<RunOptions, 'guarantee' | 'idleA
   /**
    * Whether the job is cut off at every commit, and started again: once before the commit is decided, so that the job processes the
    * same records again, and once after it. Every second time it also loses its local state, and restores it from the changelog. What
-   * a test finds must be the same. With the guarantee `at-least-once`, outputs repeat. Default false.
+   * a test finds must be the same. One call causes at most 40 crashes. With the guarantee `at-least-once`, outputs repeat. Default false.
    */
   readonly crashAtEveryCommit?: boolean
   /**
@@ -72,6 +77,8 @@ export class TestDriver {
   readonly #random: SeededRandom | undefined
   /** By topic: where `read` continues. */
   readonly #positions = new Map<string, Position>()
+  /** How many crashes the present call may still have. */
+  #crashesLeft = CALL_CRASHES_MAX
   #job: JobSource
   #running: RunningJob | undefined
   #status: JobStatus | undefined
@@ -87,7 +94,8 @@ export class TestDriver {
     this.#still = still
     this.log = log
     this.#options = options
-    this.#jobLog = crashes === undefined ? log : crashingLog(log, crashes)
+    const plan: CrashPlan = (moment) => (this.#crashesLeft > 0 ? crashes?.(moment) : undefined)
+    this.#jobLog = crashes === undefined ? log : crashingLog(log, plan)
     this.#random = options.seed === undefined ? undefined : new SeededRandom(options.seed)
   }
 
@@ -177,14 +185,13 @@ export class TestDriver {
 
   /** Stops the job: it commits, and ends. The topics stay, and so does the local state. */
   async stop(): Promise<void> {
-    const running = this.#running
-    if (running === undefined) return
-    await running.stop()
-    this.#running = undefined
-    const error = await running.done.catch((reason: unknown) => reason)
-    if (!(error instanceof Crash)) return
-    await this.#restart(error)
-    await this.stop()
+    this.#crashesLeft = CALL_CRASHES_MAX
+    for (let running = this.#running; running !== undefined; running = this.#running) {
+      await running.stop()
+      this.#running = undefined
+      const error = await running.done.catch((reason: unknown) => reason)
+      if (error instanceof Crash) await this.#restart(error)
+    }
   }
 
   /**
@@ -194,6 +201,7 @@ export class TestDriver {
   async start(job: JobSource = this.#job): Promise<void> {
     if (this.#running !== undefined) throw new Error('The job runs already: stop it first')
     this.#job = job
+    this.#crashesLeft = CALL_CRASHES_MAX
     this.#running = await this.#run(false)
     await this.#settle()
   }
@@ -205,10 +213,9 @@ export class TestDriver {
   async runUntilEnd(): Promise<void> {
     const wasRunning = this.#running !== undefined
     await this.stop()
-    for (let crashes = 0; ; crashes++) {
-      // A run to the end commits each time that it starts: if each of its commits were cut off, it would not end.
-      const log = crashes < END_CRASHES_MAX ? this.#jobLog : this.log
-      const running = await this.#run(true, log)
+    this.#crashesLeft = END_CRASHES_MAX
+    for (;;) {
+      const running = await this.#run(true)
       const error = await running.done.catch((reason: unknown) => reason)
       if (error === undefined) break
       this.#survive(error)
@@ -243,24 +250,24 @@ export class TestDriver {
   }
 
   /** Runs the job; again if it is cut off before it runs. */
-  async #run(untilEnd: boolean, log = this.#jobLog): Promise<RunningJob> {
+  async #run(untilEnd: boolean): Promise<RunningJob> {
     for (;;) {
       try {
-        return await this.#runOnce(untilEnd, log)
+        return await this.#runOnce(untilEnd)
       } catch (error) {
         this.#survive(error)
       }
     }
   }
 
-  async #runOnce(untilEnd: boolean, log: Log): Promise<RunningJob> {
+  async #runOnce(untilEnd: boolean): Promise<RunningJob> {
     const { guarantee, idleAfterMs } = this.#options
     const job = typeof this.#job === 'function' ? await this.#job() : this.#job
     await this.#makeTopics(job)
     const running = await runJob(withAllViews(job), {
       ...(guarantee !== undefined && { guarantee }),
       ...(idleAfterMs !== undefined && { idleAfterMs }),
-      log,
+      log: this.#jobLog,
       env: this.#still.env,
       stateDirectory: STATE_DIRECTORY,
       engine: this.#levels,
@@ -276,6 +283,7 @@ export class TestDriver {
   }
 
   async #settle(): Promise<void> {
+    this.#crashesLeft = CALL_CRASHES_MAX
     for (;;) {
       try {
         await this.#running?.caughtUp()
@@ -296,6 +304,7 @@ export class TestDriver {
   /** Does what a crash does to the local state. Throws any other error. */
   #survive(error: unknown): void {
     if (!(error instanceof Crash)) throw error
+    this.#crashesLeft--
     if (error.kind === 'loses state') this.#deleteState()
   }
 
