@@ -1,4 +1,5 @@
-import { type Job, job, json, stream, string, topic, tumbling, windowed } from '@millrace/core'
+import { type Job, job, json, stream, string, table, topic, tumbling, windowed } from '@millrace/core'
+import type { Airport } from '../flights/airports.ts'
 import type { Flight } from '../flights/flight.ts'
 
 const flights = topic('flights', { key: string(), value: json<Flight>() })
@@ -78,4 +79,23 @@ export const accountTotalsJob: Job = job(
       init,
       add: (total, { amount }) => ({ count: total.count + 1, sum: total.sum + amount }),
     }),
+)
+
+const airports = topic('airports', { key: string(), value: json<Airport>() })
+
+interface Located {
+  readonly destination: string
+  readonly delay: number
+  readonly city: string
+  readonly state: string
+}
+
+/** The job that joins with a table: each flight with the city and the state of its origin. */
+export const locatedFlights: Job = job(
+  'located-flights',
+  stream(flights)
+    .join('city-of-origin', table(airports, 'airports'), ({ destination, delay }, { city, state }): Located => {
+      return { destination, delay, city, state }
+    })
+    .to(topic('located', { key: string(), value: json<Located>() })),
 )
