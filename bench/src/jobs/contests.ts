@@ -66,3 +66,16 @@ export const TABLE_JOIN: Contest = {
   byHand: 'works/located-by-hand.ts',
   onMillrace: 'works/located-on-millrace.ts',
 }
+
+export const SESSIONS: Contest = {
+  title: 'sessions: waves of departures by origin, an output per wave',
+  prepare: prepareFlights,
+  inputs: ['flights'],
+  job: 'departure-waves',
+  prefixBytes: TIMED_PREFIX_BYTES,
+  stores: ['waves'],
+  output: 'waves',
+  anyOrder: true,
+  byHand: 'works/waves-by-hand.ts',
+  onMillrace: 'works/waves-on-millrace.ts',
+}

@@ -1,4 +1,4 @@
-import { type Job, job, json, stream, string, table, topic, tumbling, windowed } from '@millrace/core'
+import { type Job, job, json, sessions, stream, string, table, topic, tumbling, windowed } from '@millrace/core'
 import type { Airport } from '../flights/airports.ts'
 import type { Flight } from '../flights/flight.ts'
 
@@ -61,6 +61,23 @@ export const hourlyDelays: Job = job(
   'hourly-delays',
   delays,
   delays.changes().to(topic('delays', { key: windowed(string()), value: json<Delays>() })),
+)
+
+const waves = stream(flights)
+  .groupByKey()
+  .window(sessions({ gap: '30m' }))
+  .aggregate('waves', {
+    init: (): Delays => ({ flights: 0, minutes: 0 }),
+    add: (total, flight) => ({ flights: total.flights + 1, minutes: total.minutes + flight.delay }),
+    merge: (a, b) => ({ flights: a.flights + b.flights, minutes: a.minutes + b.minutes }),
+    emit: 'final',
+  })
+
+/** The job with sessions: flights and minutes of delay of each wave of departures, once no flight has left for half an hour. */
+export const departureWaves: Job = job(
+  'departure-waves',
+  waves,
+  waves.changes().to(topic('waves', { key: windowed(string()), value: json<Delays>() })),
 )
 
 /** A payment of an account. */

@@ -11,13 +11,15 @@ export const TIMED_PREFIX_BYTES = 12
 /** What is compared of a run. */
 export interface Compared {
   readonly output: string
+  /** Whether outputs of the same time may come in any order. */
+  readonly anyOrder?: boolean
   readonly stores: readonly string[]
 }
 
 /** The results of a run, in a form in which two runs can be compared. */
 export interface Results {
   readonly outputs: number
-  /** Of every output's time, key and value, in order. */
+  /** Of every output's time, key and value, in order; see `anyOrder`. */
   readonly outputDigest: string
   readonly states: readonly StoreResults[]
 }
@@ -32,19 +34,28 @@ interface StoreResults {
 /** Reads the results of a run. `state` is the state's directory. `prefixBytes` bytes before each of its values are skipped. */
 export async function readResults(
   data: string,
-  { output, stores }: Compared,
+  { output, anyOrder = false, stores }: Compared,
   state: string,
   prefixBytes: number,
 ): Promise<Results> {
   const outputs = new TopicReader(`${data}/topics/${output}/0`)
   const outputHash = createHash('sha256')
+  let time = Number.NaN
+  const ofTime: Buffer[] = []
+  const hashTime = () => {
+    for (const each of anyOrder ? ofTime.toSorted(Buffer.compare) : ofTime) outputHash.update(each)
+    ofTime.length = 0
+  }
   while (outputs.nextBatch()) {
     while (outputs.next()) {
-      outputHash.update(`${outputs.timestamp} ${outputs.keyEnd - outputs.keyStart} `)
-      outputHash.update(outputs.bytes.subarray(outputs.keyStart, outputs.keyEnd))
-      outputHash.update(outputs.bytes.subarray(outputs.valueStart, outputs.valueEnd))
+      const { bytes, timestamp, keyStart, keyEnd, valueStart, valueEnd } = outputs
+      if (timestamp !== time) hashTime()
+      time = timestamp
+      const head = Buffer.from(`${timestamp} ${keyEnd - keyStart} `)
+      ofTime.push(Buffer.concat([head, bytes.subarray(keyStart, keyEnd), bytes.subarray(valueStart, valueEnd)]))
     }
   }
+  hashTime()
   const states: StoreResults[] = []
   for (const store of stores) states.push(await readTotals(state, `${store}\0`, `${store}\x01`, prefixBytes))
   return { outputs: outputs.records, outputDigest: outputHash.digest('hex'), states }
