@@ -79,3 +79,16 @@ export const SESSIONS: Contest = {
   byHand: 'works/waves-by-hand.ts',
   onMillrace: 'works/waves-on-millrace.ts',
 }
+
+export const TIMERS: Contest = {
+  title: 'process with timers: no departure for two hours, an output per silence',
+  prepare: prepareFlights,
+  inputs: ['flights'],
+  job: 'silences',
+  prefixBytes: TIMED_PREFIX_BYTES,
+  stores: ['silence.last'],
+  output: 'silences',
+  anyOrder: true,
+  byHand: 'works/silences-by-hand.ts',
+  onMillrace: 'works/silences-on-millrace.ts',
+}

@@ -1,4 +1,16 @@
-import { type Job, job, json, sessions, stream, string, table, topic, tumbling, windowed } from '@millrace/core'
+import {
+  type Job,
+  job,
+  json,
+  sessions,
+  stream,
+  string,
+  table,
+  topic,
+  tumbling,
+  valueState,
+  windowed,
+} from '@millrace/core'
 import type { Airport } from '../flights/airports.ts'
 import type { Flight } from '../flights/flight.ts'
 
@@ -78,6 +90,38 @@ export const departureWaves: Job = job(
   'departure-waves',
   waves,
   waves.changes().to(topic('waves', { key: windowed(string()), value: json<Delays>() })),
+)
+
+interface Departure {
+  readonly at: number
+  readonly destination: string
+}
+
+interface Silence {
+  readonly since: number
+  readonly destination: string
+}
+
+/** The job with timers: each airport from which no flight has left for two hours. */
+export const silencesJob: Job = job(
+  'silences',
+  stream(flights)
+    .process('silence', {
+      value: json<Silence>(),
+      state: { last: valueState(json<Departure>()) },
+      onRecord({ destination }, _origin, { state, timers, timestamp }) {
+        state.last.set({ at: timestamp, destination })
+        timers.quiet.after('2h')
+      },
+      timers: {
+        quiet(_origin, { state, emit }) {
+          const last = state.last.get()
+          if (last !== undefined) emit({ since: last.at, destination: last.destination })
+          state.last.delete()
+        },
+      },
+    })
+    .to(topic('silences', { key: string(), value: json<Silence>() })),
 )
 
 /** A payment of an account. */
