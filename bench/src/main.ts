@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { runCompaction } from './file-log/compaction.ts'
 import { runThroughput } from './file-log/throughput.ts'
 import { runCost } from './guarantee/cost.ts'
-import { NEW_KEYS, SESSIONS, STATEFUL, STATELESS, TABLE_JOIN, TIMERS } from './jobs/contests.ts'
+import { NEW_KEYS, SESSIONS, STATEFUL, STATELESS, STREAM_JOIN, TABLE_JOIN, TIMERS } from './jobs/contests.ts'
 import { runPairs } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
@@ -107,6 +107,7 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   'table-join': ({ flights, pairs }) => runPairs(TABLE_JOIN, flights, pairs),
   sessions: ({ flights, pairs }) => runPairs(SESSIONS, flights, pairs),
   timers: ({ flights, pairs }) => runPairs(TIMERS, flights, pairs),
+  'stream-join': ({ flights, pairs }) => runPairs(STREAM_JOIN, flights, pairs),
   'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   producer: ({ produced, pairs }) => runProducer(produced, pairs),

@@ -1,5 +1,5 @@
 import { AIRPORTS } from '../flights/airports.ts'
-import { prepareFlights, prepareLocatedFlights, prepareRoutes } from '../flights/prepare.ts'
+import { prepareDepartures, prepareFlights, prepareLocatedFlights, prepareRoutes } from '../flights/prepare.ts'
 import { type Compared, PREFIX_BYTES, TIMED_PREFIX_BYTES } from './results.ts'
 
 /** A job and the loop that an expert would write for it, which must come to the same results. */
@@ -91,4 +91,17 @@ export const TIMERS: Contest = {
   anyOrder: true,
   byHand: 'works/silences-by-hand.ts',
   onMillrace: 'works/silences-on-millrace.ts',
+}
+
+export const STREAM_JOIN: Contest = {
+  title: 'join of two streams within two hours: planned and actual departures, an output per pair',
+  prepare: prepareDepartures,
+  inputs: ['planned', 'actual'],
+  job: 'punctual-departures',
+  prefixBytes: TIMED_PREFIX_BYTES,
+  stores: ['punctual.left', 'punctual.right'],
+  output: 'punctual',
+  anyOrder: true,
+  byHand: 'works/punctual-by-hand.ts',
+  onMillrace: 'works/punctual-on-millrace.ts',
 }

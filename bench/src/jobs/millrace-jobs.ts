@@ -12,6 +12,7 @@ import {
   windowed,
 } from '@millrace/core'
 import type { Airport } from '../flights/airports.ts'
+import type { Actual, Planned } from '../flights/departures.ts'
 import type { Flight } from '../flights/flight.ts'
 
 const flights = topic('flights', { key: string(), value: json<Flight>() })
@@ -159,4 +160,15 @@ export const locatedFlights: Job = job(
       return { destination, delay, city, state }
     })
     .to(topic('located', { key: string(), value: json<Located>() })),
+)
+
+const planned = topic('planned', { key: string(), value: json<Planned>() })
+const actual = topic('actual', { key: string(), value: json<Actual>() })
+
+/** The job that joins two streams: planned departures with the actual ones, if these are within two hours of each other. */
+export const punctualDepartures: Job = job(
+  'punctual-departures',
+  stream(planned)
+    .join('punctual', stream(actual), (plan, { delay }): Delayed => ({ ...plan, delay }), { within: '2h' })
+    .to(topic('punctual', { key: string(), value: json<Delayed>() })),
 )
