@@ -63,6 +63,8 @@ export class Pipeline {
   readonly #fence: OutputFence | undefined
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
+  /** The inputs that may have something to read in this slice. One that is at its end costs a read of its file. */
+  #readable: readonly TaskInput[] = []
   /** The position at the last moment when no results were still to come. */
   #settled: Position = {}
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
@@ -149,6 +151,7 @@ export class Pipeline {
     const { block } = this.#units
     block.throwFailure()
     this.#clock.reach(now())
+    this.#readable = this.inputs
     let done = 0
     let nextLook = 1
     while (block.until === undefined) {
@@ -215,14 +218,20 @@ export class Pipeline {
     }
   }
 
-  /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
+  /**
+   * The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of
+   * offsets. An input that has nothing is looked at again in the next slice.
+   */
   #next(): TaskInput | undefined {
     let next: TaskInput | undefined
-    for (const input of this.inputs) {
+    let empty: TaskInput | undefined
+    for (const input of this.#readable) {
       const { head } = input
       if (head === 'notice') return input
-      if (head === 'record' && (next === undefined || input.timestamp < next.timestamp)) next = input
+      if (head === 'none') empty = input
+      else if (next === undefined || input.timestamp < next.timestamp) next = input
     }
+    if (empty !== undefined) this.#readable = this.#readable.filter((input) => input !== empty)
     return next
   }
 
