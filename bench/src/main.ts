@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { runCompaction } from './file-log/compaction.ts'
 import { runThroughput } from './file-log/throughput.ts'
 import { runCost } from './guarantee/cost.ts'
-import { NEW_KEYS, runPairs, STATEFUL, STATELESS } from './jobs/pairs.ts'
+import { NEW_KEYS, SESSIONS, STATEFUL, STATELESS, STREAM_JOIN, TABLE_JOIN, TIMERS } from './jobs/contests.ts'
+import { runPairs } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runDeploys } from './node/deploys.ts'
@@ -103,6 +104,10 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   stateless: ({ flights, pairs }) => runPairs(STATELESS, flights, pairs),
   stateful: ({ flights, pairs }) => runPairs(STATEFUL, flights, pairs),
   'new-keys': ({ routes, pairs }) => runPairs(NEW_KEYS, routes, pairs),
+  'table-join': ({ flights, pairs }) => runPairs(TABLE_JOIN, flights, pairs),
+  sessions: ({ flights, pairs }) => runPairs(SESSIONS, flights, pairs),
+  timers: ({ flights, pairs }) => runPairs(TIMERS, flights, pairs),
+  'stream-join': ({ flights, pairs }) => runPairs(STREAM_JOIN, flights, pairs),
   'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   producer: ({ produced, pairs }) => runProducer(produced, pairs),

@@ -1,7 +1,6 @@
-import { findPackageJSON } from 'node:module'
-import { dirname } from 'node:path'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { datasetFile } from './dataset.ts'
 import type { Flight } from './flight.ts'
 
 /** Rows held at a time: some 20 MB. */
@@ -9,10 +8,7 @@ const CHUNK_ROWS = 100_000
 
 /** The first `limit` of the three million flights in `vega-datasets`, ordered by departure. */
 export async function* readFlights(limit: number): AsyncGenerator<Flight> {
-  // The package exports only its code; the data is beside it.
-  const home = findPackageJSON('vega-datasets', import.meta.url)
-  if (home === undefined) throw new Error('The package vega-datasets is not installed: run npm ci')
-  const file = await asyncBufferFromFile(`${dirname(home)}/data/flights-3m.parquet`)
+  const file = await asyncBufferFromFile(datasetFile('flights-3m.parquet'))
   const metadata = await parquetMetadataAsync(file)
   const end = Math.min(limit, Number(metadata.num_rows))
   for (let rowStart = 0; rowStart < end; rowStart += CHUNK_ROWS) {

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import type { Guarantee } from '@millrace/runtime'
 import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
-import type { Contest } from '../jobs/pairs.ts'
+import type { Contest } from '../jobs/contests.ts'
 import { onlyTask, type Results, readResults } from '../jobs/results.ts'
 import { withRunDirectory } from '../run-directory.ts'
 import { percentile, spread } from '../statistics.ts'
@@ -53,15 +53,11 @@ export async function runCost(
   )
 }
 
-async function runSide(
-  { job, input, output, store }: Contest,
-  from: string,
-  guarantee: Guarantee,
-  commitIntervalMs: number,
-): Promise<Side> {
-  return withRunDirectory({ from, topics: [input] }, async (data) => ({
+async function runSide(contest: Contest, from: string, guarantee: Guarantee, commitIntervalMs: number): Promise<Side> {
+  const { job, inputs, output } = contest
+  return withRunDirectory({ from, topics: inputs }, async (data) => ({
     measured: await measure('works/guaranteed.ts', { data, job, output, guarantee, commitIntervalMs }),
-    results: await readResults(data, output, onlyTask(data, job), store, 0),
+    results: await readResults(data, contest, onlyTask(data, job), 0),
   }))
 }
 

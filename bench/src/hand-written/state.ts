@@ -18,5 +18,13 @@ export function readPosition(state: State): number {
 
 /** Adds the input position that a commit stands for to the commit's batch, and writes the batch. */
 export async function writePosition(batch: ReturnType<State['batch']>, offset: number): Promise<void> {
-  await batch.put(POSITION_KEY, Buffer.from(JSON.stringify({ offset }))).write()
+  await writeProgress(batch, { offset })
+}
+
+/** As `writePosition`, if more than one offset is needed to continue. */
+export async function writeProgress(
+  batch: ReturnType<State['batch']>,
+  progress: Readonly<Record<string, number>>,
+): Promise<void> {
+  await batch.put(POSITION_KEY, Buffer.from(JSON.stringify(progress))).write()
 }

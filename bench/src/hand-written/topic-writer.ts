@@ -43,32 +43,21 @@ export class TopicWriter {
 
   /** Appends a record whose value is text. */
   append(timestamp: number, key: Buffer, keyStart: number, keyEnd: number, text: string): void {
-    if (this.#count === this.#recordsMax) this.write()
-    this.#reserve(RECORD_OVERHEAD_BYTES + keyEnd - keyStart + text.length * 3)
-    if (this.#count === 0) this.#baseTimestamp = timestamp
-    if (this.#count === 0 || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    let at = this.#begin(timestamp, key, keyStart, keyEnd, text.length * 3)
     const out = this.#out
-    const start = this.#at
-    // Most records are longer than 63 bytes and shorter than 8192: two bytes of length.
-    let at = start + 2
-    out[at++] = 0
-    at = writeVarint(out, timestamp - this.#baseTimestamp, at)
-    at = writeVarint(out, this.#count, at)
-    at = writeVarint(out, keyEnd - keyStart, at)
-    for (let from = keyStart; from < keyEnd; from++) out[at++] = key[from] ?? 0
     // Text of one-byte characters has as many bytes as characters. A wrong guess is corrected below.
     const guess = varintBytes(text.length)
     const bytes = out.utf8Write(text, at + guess)
     const lengthBytes = varintBytes(bytes)
     if (lengthBytes !== guess) out.copyWithin(at + lengthBytes, at + guess, at + guess + bytes)
     at = writeVarint(out, bytes, at) + bytes
-    out[at++] = 0
-    const length = at - start - 2
-    const headBytes = varintBytes(length)
-    if (headBytes !== 2) out.copyWithin(start + headBytes, start + 2, at)
-    writeVarint(out, length, start)
-    this.#at = start + headBytes + length
-    this.#count++
+    this.#end(at)
+  }
+
+  /** Appends a record without a value, which deletes its key. */
+  appendTombstone(timestamp: number, key: Buffer): void {
+    const at = this.#begin(timestamp, key, 0, key.length, 0)
+    this.#end(writeVarint(this.#out, -1, at))
   }
 
   /** Writes the batch, if there is one. */
@@ -99,6 +88,37 @@ export class TopicWriter {
 
   close(): void {
     closeSync(this.#file)
+  }
+
+  /** Begins a record, up to its key; returns where the value begins. */
+  #begin(timestamp: number, key: Buffer, keyStart: number, keyEnd: number, valueBytesMax: number): number {
+    if (this.#count === this.#recordsMax) this.write()
+    this.#reserve(RECORD_OVERHEAD_BYTES + keyEnd - keyStart + valueBytesMax)
+    if (this.#count === 0) this.#baseTimestamp = timestamp
+    if (this.#count === 0 || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    const out = this.#out
+    // Most records are longer than 63 bytes and shorter than 8192: two bytes of length.
+    let at = this.#at + 2
+    out[at++] = 0
+    at = writeVarint(out, timestamp - this.#baseTimestamp, at)
+    at = writeVarint(out, this.#count, at)
+    at = writeVarint(out, keyEnd - keyStart, at)
+    for (let from = keyStart; from < keyEnd; from++) out[at++] = key[from] ?? 0
+    return at
+  }
+
+  /** Ends the record whose value ends there. */
+  #end(valueEnd: number): void {
+    const out = this.#out
+    const start = this.#at
+    const at = valueEnd + 1
+    out[valueEnd] = 0
+    const length = at - start - 2
+    const headBytes = varintBytes(length)
+    if (headBytes !== 2) out.copyWithin(start + headBytes, start + 2, at)
+    writeVarint(out, length, start)
+    this.#at = start + headBytes + length
+    this.#count++
   }
 
   #reserve(bytes: number): void {

@@ -1,56 +1,10 @@
 import { deepStrictEqual } from 'node:assert'
 import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
-import { prepareFlights, prepareRoutes } from '../flights/prepare.ts'
 import { withRunDirectory } from '../run-directory.ts'
 import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
-import { onlyTask, PREFIX_BYTES, type Results, readResults } from './results.ts'
-
-export interface Contest {
-  /** What is done, for the table. */
-  readonly title: string
-  /** Makes a data directory with so many records in the topic `input`. */
-  readonly prepare: (records: number) => Promise<string>
-  readonly input: string
-  readonly job: string
-  readonly store: string
-  readonly output: string
-  readonly byHand: string
-  readonly onMillrace: string
-}
-
-export const STATELESS: Contest = {
-  title: 'stateless: filter and project',
-  prepare: prepareFlights,
-  input: 'flights',
-  job: 'delayed-flights',
-  store: 'delays',
-  output: 'delayed',
-  byHand: 'works/delayed-by-hand.ts',
-  onMillrace: 'works/delayed-on-millrace.ts',
-}
-
-export const STATEFUL: Contest = {
-  title: 'stateful: hourly aggregate by origin, an output per record',
-  prepare: prepareFlights,
-  input: 'flights',
-  job: 'hourly-delays',
-  store: 'delays',
-  output: 'delays',
-  byHand: 'works/hourly-by-hand.ts',
-  onMillrace: 'works/hourly-on-millrace.ts',
-}
-
-export const NEW_KEYS: Contest = {
-  title: 'mostly new keys: total by route and hour, an output per record',
-  prepare: prepareRoutes,
-  input: 'routes',
-  job: 'route-totals',
-  store: 'totals',
-  output: 'totals',
-  byHand: 'works/routes-by-hand.ts',
-  onMillrace: 'works/routes-on-millrace.ts',
-}
+import type { Contest } from './contests.ts'
+import { onlyTask, type Results, readResults } from './results.ts'
 
 interface Side {
   readonly measured: Measured
@@ -71,22 +25,23 @@ export async function runPairs(contest: Contest, records: number, pairs: number)
     for (const run of pair % 2 === 0 ? [hand, millrace] : [millrace, hand]) await run()
     const [expected, actual] = [byHand.at(-1), onMillrace.at(-1)]
     deepStrictEqual(actual?.results, expected?.results, `${contest.title}: the job and the loop differ`)
-    deepStrictEqual([actual?.measured.records, expected?.measured.records], [records, records])
+    const read = records + (contest.rows ?? 0)
+    deepStrictEqual([actual?.measured.records, expected?.measured.records], [read, read])
   }
   return report(contest, byHand, onMillrace)
 }
 
-async function runByHand({ byHand, output, store, input }: Contest, from: string): Promise<Side> {
-  return withRunDirectory({ from, topics: [input] }, async (data) => ({
-    measured: await measure(byHand, { data }),
-    results: await readResults(data, output, `${data}/state/by-hand`, store, 0),
+async function runByHand(contest: Contest, from: string): Promise<Side> {
+  return withRunDirectory({ from, topics: contest.inputs }, async (data) => ({
+    measured: await measure(contest.byHand, { data }),
+    results: await readResults(data, contest, `${data}/state/by-hand`, 0),
   }))
 }
 
-async function runOnMillrace({ onMillrace, output, store, job, input }: Contest, from: string): Promise<Side> {
-  return withRunDirectory({ from, topics: [input] }, async (data) => ({
-    measured: await measure(onMillrace, { data }),
-    results: await readResults(data, output, onlyTask(data, job), store, PREFIX_BYTES),
+async function runOnMillrace(contest: Contest, from: string): Promise<Side> {
+  return withRunDirectory({ from, topics: contest.inputs }, async (data) => ({
+    measured: await measure(contest.onMillrace, { data }),
+    results: await readResults(data, contest, onlyTask(data, contest.job), contest.prefixBytes),
   }))
 }
 

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { type Measured, measure } from '../child/measure.ts'
 import { prepareRoutes } from '../flights/prepare.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
-import { onlyTask, PREFIX_BYTES, readTotals } from '../jobs/results.ts'
+import { onlyTask, readTotals, TIMED_PREFIX_BYTES } from '../jobs/results.ts'
 import { withRunDirectory } from '../run-directory.ts'
 import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
@@ -21,7 +21,7 @@ export async function runRestore(flights: number, pairs: number): Promise<string
     await measure('works/routes-on-millrace.ts', { data })
     const changelog = `${data}/topics/route-totals.changelog/0`
     const entries = countRecords(changelog)
-    const expected = await readTotals(onlyTask(data, 'route-totals'), 'totals\0', 'totals\x01', PREFIX_BYTES)
+    const expected = await readTotals(onlyTask(data, 'route-totals'), 'totals\0', 'totals\x01', TIMED_PREFIX_BYTES)
     const byHand: Measured[] = []
     const onMillrace: Measured[] = []
     for (let pair = 0; pair < pairs; pair++) {
@@ -32,7 +32,7 @@ export async function runRestore(flights: number, pairs: number): Promise<string
       const millrace = async () => {
         rmSync(`${data}/state/route-totals`, { recursive: true })
         onMillrace.push(await measure('works/routes-on-millrace.ts', { data }))
-        const restored = await readTotals(onlyTask(data, 'route-totals'), 'totals\0', 'totals\x01', PREFIX_BYTES)
+        const restored = await readTotals(onlyTask(data, 'route-totals'), 'totals\0', 'totals\x01', TIMED_PREFIX_BYTES)
         equal(restored.stateDigest, expected.stateDigest, 'The restored state differs')
       }
       for (const run of pair % 2 === 0 ? [hand, millrace] : [millrace, hand]) await run()

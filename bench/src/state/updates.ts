@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type Measured, measure, recordsPerSecond } from '../child/measure.ts'
-import { onlyTask, PREFIX_BYTES, readTotals } from '../jobs/results.ts'
+import { onlyTask, readTotals, TIMED_PREFIX_BYTES } from '../jobs/results.ts'
 import { spread } from '../statistics.ts'
 import { table } from '../table.ts'
 import { copyData, prepareAccounts } from './accounts.ts'
@@ -56,7 +56,7 @@ async function runSide(prepared: string, side: 'by-hand' | 'on-millrace'): Promi
     copyData(`${prepared}/${side}`, data)
     const measured = await measure(`works/accounts-${side}.ts`, { data })
     const [state, prefixBytes] =
-      side === 'by-hand' ? [`${data}/state/by-hand`, 0] : [onlyTask(data, 'account-totals'), PREFIX_BYTES]
+      side === 'by-hand' ? [`${data}/state/by-hand`, 0] : [onlyTask(data, 'account-totals'), TIMED_PREFIX_BYTES]
     return { measured, totals: await readTotals(state, ...COMPARED, prefixBytes) }
   } finally {
     rmSync(data, { recursive: true, force: true })

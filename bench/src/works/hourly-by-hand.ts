@@ -2,13 +2,13 @@ import { immediate, text } from '../child/work.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
 import { openState, writePosition } from '../hand-written/state.ts'
+import { timesOf } from '../hand-written/times.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
 
 const HOUR_MS = 3_600_000
 const STORE_PREFIX = Buffer.from('delays\0')
 const CHECKPOINT_KEY = Buffer.from('\0flights')
-const SIGN = 0x80000000
 
 export default immediate((options) => hourlyDelaysByHand(text(options, 'data')))
 
@@ -78,20 +78,11 @@ async function hourlyDelaysByHand(data: string): Promise<number> {
 }
 
 function newHour(origin: string, start: number): Hour {
-  const times = Buffer.alloc(18)
-  times[1] = 1
-  writeTime(times, start, 2)
-  writeTime(times, start + HOUR_MS, 10)
+  const times = timesOf(start, start + HOUR_MS)
   const name = Buffer.from(origin)
   return {
     key: Buffer.concat([STORE_PREFIX, name, times]),
     outputKey: Buffer.concat([name, times]),
     total: { flights: 0, minutes: 0 },
   }
-}
-
-/** Ordered as bytes: big-endian, sign flipped. */
-function writeTime(bytes: Buffer, time: number, at: number): void {
-  bytes.writeUInt32BE((Math.floor(time / 2 ** 32) + SIGN) % 2 ** 32, at)
-  bytes.writeUInt32BE(time % 2 ** 32, at + 4)
 }

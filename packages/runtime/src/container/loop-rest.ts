@@ -1,4 +1,5 @@
-import type { Timers } from '@millrace/core'
+import type { LogReader, Timers } from '@millrace/core'
+import type { OpenTasks } from './open-tasks.ts'
 import { restFor } from './rest-for.ts'
 
 /**
@@ -44,9 +45,10 @@ export class LoopRest {
     if (this.#woken.signal.aborted) this.#woken = new AbortController()
   }
 
-  /** Rests until `records` finds something to read; `areLeft`: there is something, and the tasks leave it for now. */
-  forRecords(waitMs: number, records: (woken: AbortSignal) => Promise<void>, areLeft: boolean): Promise<void> {
-    return areLeft ? this.for(Math.min(waitMs, LEFT_RECORDS_REST_MS)) : this.during(records)
+  /** Rests until there is something to read for tasks that take it: records that they leave for now are there already. */
+  forRecords(waitMs: number, tasks: Pick<OpenTasks, 'leaveRecords' | 'wait'>, reader: LogReader): Promise<void> {
+    if (tasks.leaveRecords) return this.for(Math.min(waitMs, LEFT_RECORDS_REST_MS))
+    return this.during((woken) => tasks.wait(reader, waitMs, woken))
   }
 
   /** Rests for a time. */

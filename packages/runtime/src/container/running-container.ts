@@ -339,8 +339,7 @@ export class RunningContainer {
     // A commit that becomes due while the previous one is under way is made when the end of that one wakes the loop. Looping
     // without a wait would starve the I/O that it waits for.
     const waitMs = dirty && !committing ? this.#commits.dueInMs : IDLE_WAIT_MS
-    const records = (woken: AbortSignal) => this.#tasks.wait(this.#joined.reader, waitMs, woken)
-    if (waitMs > 0) await this.#rest.forRecords(waitMs, records, this.#tasks.leaveRecords)
+    if (waitMs > 0) await this.#rest.forRecords(waitMs, this.#tasks, this.#joined.reader)
     // The wait is over at once if there are records that a run to the end does not read: I/O must still have its turn.
     await this.#options.env.timers.turn()
     return false

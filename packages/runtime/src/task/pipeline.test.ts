@@ -1,5 +1,5 @@
 import { int32, job, stream, string, topic, tumbling } from '@millrace/core'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { CurrentRecord } from './current-record.ts'
 import { ErrorPolicyHandler } from './error-policy.ts'
@@ -73,6 +73,25 @@ describe('a pipeline', () => {
     }
     expect(input?.offset).toBe(2)
     expect(first?.counts).toMatchObject({ processed: 1, undecodable: 0, keyless: 0 })
+  })
+
+  test('looks at an input that is at its end once in a slice, however many records another one has', () => {
+    const others = topic('others', { key: string(), value: int32(), aheadMax: 'unlimited' })
+    const run = new JobInLists(job('j', stream(numbers).merge(stream(others)).to(out)))
+    for (let n = 0; n < 100; n++) run.append(numbers, 'k', n, n)
+    run.append(others, 'k', 1000, 50)
+    const [task] = run.tasks
+    const ended = task?.pipeline.inputs.find((input) => input.topic === 'others')
+    if (ended === undefined) throw new Error('The task does not read the topic others')
+    const looks = vi.spyOn(ended, 'head', 'get')
+    const slice = () => task?.pipeline.run(Number.POSITIVE_INFINITY, STOPPED_CLOCK)
+    expect(slice()).toBe(101)
+    const results = valuesOf(run.topic('out').records)
+    expect(results.slice(49, 53)).toEqual([49, 50, 1000, 51])
+    expect(looks.mock.results.filter(({ value }) => value === 'none')).toHaveLength(1)
+    run.append(others, 'k', 1001, 60)
+    expect(slice()).toBe(1)
+    expect(valuesOf(run.topic('out').records).at(-1)).toBe(1001)
   })
 
   test('ends its slice when the time is up, also amid records that it leaves out', () => {

@@ -78,6 +78,8 @@ export class Pipeline {
   #bootstrapping: readonly TaskInput[]
   /** The only input, if there is one. */
   readonly #single: TaskInput | undefined
+  /** The inputs that may have something to read in this slice. One that is at its end costs a read of its file. */
+  #readable: readonly TaskInput[] = []
   /** The position at the last moment when no results were still to come. */
   readonly #settled: SettledPosition
   /** Offsets of the last freeze, all inputs added up: they only grow, so a different sum means a change. */
@@ -203,6 +205,7 @@ export class Pipeline {
     block.throwFailure()
     this.#clock.reach(now())
     this.#globals.lookAgain()
+    this.#readable = this.#bootstrapping.length > 0 ? this.#bootstrapping : this.inputs
     let done = 0
     let nextLook = 1
     while (block.until === undefined) {
@@ -283,16 +286,6 @@ export class Pipeline {
     }
   }
 
-  /** The inputs that the task may take something of. */
-  get #readable(): readonly TaskInput[] {
-    if (this.#bootstrapping.length === 0) return this.inputs
-    if (this.#bootstrapping.every((input) => input.caughtUp)) {
-      this.#bootstrapping = []
-      return this.inputs
-    }
-    return this.#bootstrapping
-  }
-
   /** Takes what a global table has to be taken before anything else, if there is something. */
   #stepGlobal(): boolean {
     let reads = 0
@@ -305,14 +298,34 @@ export class Pipeline {
     return true
   }
 
-  /** The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of offsets. */
+  /**
+   * The input whose head is next: a notice, or else the record with the lowest event time. Order within an input is that of
+   * offsets. An input that has nothing is looked at again in the next slice.
+   */
   #next(): TaskInput | undefined {
+    this.#endBootstrap()
+    const next = this.#lowest()
+    return next === undefined && this.#endBootstrap() ? this.#lowest() : next
+  }
+
+  /** Reads the other inputs too, once those that are read before them are caught up. Returns whether that is so just now. */
+  #endBootstrap(): boolean {
+    if (this.#bootstrapping.length === 0 || !this.#bootstrapping.every((input) => input.caughtUp)) return false
+    this.#bootstrapping = []
+    this.#readable = this.inputs
+    return true
+  }
+
+  #lowest(): TaskInput | undefined {
     let next: TaskInput | undefined
+    let empty: TaskInput | undefined
     for (const input of this.#readable) {
       const { head } = input
       if (head === 'notice') return input
-      if (head === 'record' && (next === undefined || input.timestamp < next.timestamp)) next = input
+      if (head === 'none') empty = input
+      else if (next === undefined || input.timestamp < next.timestamp) next = input
     }
+    if (empty !== undefined) this.#readable = this.#readable.filter((input) => input !== empty)
     return next
   }
 

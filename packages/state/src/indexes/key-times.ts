@@ -18,6 +18,8 @@ interface Chunk {
   end: number
   /** No place of it is later. */
   latest: number
+  /** From the start of a place of it to the time up to which that reaches, at most, if they are in memory. */
+  longest: number
   /** Start and end of each place, by start, then by end, if they are in memory. */
   places: number[] | undefined
   dirty: boolean
@@ -80,7 +82,9 @@ export class KeyTimes {
     places.splice(2 * at, 0, start, end)
     chunk.start = places[0] ?? start
     chunk.end = places[1] ?? end
-    chunk.latest = Math.max(chunk.latest, this.#latestOf(start, end))
+    const latest = this.#latestOf(start, end)
+    chunk.latest = Math.max(chunk.latest, latest)
+    chunk.longest = Math.max(chunk.longest, latest - start)
     this.#touch(row, chunk)
     if (places.length <= 2 * PLACES_MAX) return
     // Places mostly come in order of time: then the chunk stays full.
@@ -114,7 +118,9 @@ export class KeyTimes {
       if (chunk.start >= to) break
       if (chunk.latest < from) continue
       const places = this.#placesOf(row, chunk)
-      for (let at = 0; at < places.length; at += 2) {
+      // What starts before that does not reach `from`.
+      const first = indexOf(places, from - chunk.longest, Number.NEGATIVE_INFINITY)
+      for (let at = 2 * first; at < places.length; at += 2) {
         const [start = 0, end = 0] = [places[at], places[at + 1]]
         if (start >= to) break
         if (this.#latestOf(start, end) >= from) found.push(start, end)
@@ -212,7 +218,7 @@ export class KeyTimes {
       const number = stored.readUInt32BE(at)
       const times = readPlaces(stored.subarray(at, at + CHUNK_BYTES), CHUNK_NUMBER_BYTES)
       const [start = 0, end = 0, latest = 0] = times
-      row.chunks.push({ number, start, end, latest, places: undefined, dirty: false })
+      row.chunks.push({ number, start, end, latest, longest: 0, places: undefined, dirty: false })
       row.stored.add(number)
       row.nextNumber = Math.max(row.nextNumber, number + 1)
     }
@@ -224,6 +230,7 @@ export class KeyTimes {
     const stored = this.#get(key, chunk.number)
     if (stored === undefined) throw this.#database.damaged(`chunk ${chunk.number} of the times of a key is missing`)
     chunk.places = readPlaces(stored, CHECKSUM_BYTES)
+    this.#measure(chunk)
     return chunk.places
   }
 
@@ -254,8 +261,12 @@ export class KeyTimes {
     chunk.start = places[0] ?? 0
     chunk.end = places[1] ?? 0
     chunk.latest = Number.NEGATIVE_INFINITY
+    chunk.longest = 0
     for (let at = 0; at < places.length; at += 2) {
-      chunk.latest = Math.max(chunk.latest, this.#latestOf(places[at] ?? 0, places[at + 1] ?? 0))
+      const [start = 0, end = 0] = [places[at], places[at + 1]]
+      const latest = this.#latestOf(start, end)
+      chunk.latest = Math.max(chunk.latest, latest)
+      chunk.longest = Math.max(chunk.longest, latest - start)
     }
   }
 }
@@ -263,7 +274,7 @@ export class KeyTimes {
 /** A chunk without places, behind `after` or as the only one. */
 function newChunk(row: Row, after?: Chunk): Chunk {
   const number = row.nextNumber++
-  const chunk = { number, start: 0, end: 0, latest: Number.NEGATIVE_INFINITY, places: [], dirty: true }
+  const chunk = { number, start: 0, end: 0, latest: Number.NEGATIVE_INFINITY, longest: 0, places: [], dirty: true }
   row.chunks.splice(after === undefined ? 0 : row.chunks.indexOf(after) + 1, 0, chunk)
   return chunk
 }

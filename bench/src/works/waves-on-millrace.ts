@@ -1,0 +1,5 @@
+import { immediate, text } from '../child/work.ts'
+import { departureWaves } from '../jobs/millrace-jobs.ts'
+import { runJob } from '../jobs/run-job.ts'
+
+export default immediate((options) => runJob(text(options, 'data'), departureWaves, 'waves'))
