@@ -1,5 +1,4 @@
 import type { LogReader, Timers } from '@millrace/core'
-import type { OpenTasks } from './open-tasks.ts'
 import { restFor } from './rest-for.ts'
 
 /**
@@ -7,6 +6,14 @@ import { restFor } from './rest-for.ts'
  * the rest at once; what comes for other tasks waits for so long.
  */
 const LEFT_RECORDS_REST_MS = 10
+
+/** The tasks that take records. */
+export interface RecordTakers {
+  /** Whether a task leaves records for now that are there. */
+  readonly leaveRecords: boolean
+  /** Waits until there is a record for a task. */
+  wait(reader: LogReader, timeoutMs: number, signal: AbortSignal): Promise<void>
+}
 
 /** An error beside a container's loop, to be thrown in the loop. */
 export interface Failure {
@@ -46,7 +53,7 @@ export class LoopRest {
   }
 
   /** Rests until there is something to read for tasks that take it: records that they leave for now are there already. */
-  forRecords(waitMs: number, tasks: Pick<OpenTasks, 'leaveRecords' | 'wait'>, reader: LogReader): Promise<void> {
+  forRecords(waitMs: number, tasks: RecordTakers, reader: LogReader): Promise<void> {
     if (tasks.leaveRecords) return this.for(Math.min(waitMs, LEFT_RECORDS_REST_MS))
     return this.during((woken) => tasks.wait(reader, waitMs, woken))
   }
