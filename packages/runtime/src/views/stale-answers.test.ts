@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { json, type Position, string } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { expect, onTestFinished, test } from 'vitest'
+import { SOCKET_SCHEME } from '../http/socket-scheme.ts'
 import type { RemoteOwner, ServedView } from './served-view.ts'
 import { MemoryView } from './testing/memory-view.ts'
 import { STATUS } from './testing/served.ts'
@@ -57,14 +60,13 @@ async function query(url: string, path: string) {
 }
 
 /** The address of a process that has died. */
-async function deadAddress(): Promise<string> {
-  const server = await serve({ parts: [] })
-  await server.close()
-  return server.address
+/** Where no process listens. Another test may get the port of a server that was closed. */
+function deadAddress(): string {
+  return `${SOCKET_SCHEME}${tmpdir()}/millrace-gone-${randomUUID()}.sock`
 }
 
 test('a part whose process is dead is answered from a standby here, if the request allows that, and marked', async () => {
-  const owners = [{ address: await deadAddress(), partitions: [1, 2] }]
+  const owners = [{ address: deadAddress(), partitions: [1, 2] }]
   const { url } = await serve({ parts: [0], standbys: [1, 2], owners })
   expect(await query(url, 'entries')).toMatchObject({ status: 503, header: null, body: { code: 'VIEW_INCOMPLETE' } })
   const { status, header, body } = await query(url, 'entries?stale=true')
@@ -91,7 +93,7 @@ test('a part whose process is dead is answered from a standby here, if the reque
 })
 
 test('a part whose process is dead is answered from standbys of other processes', async () => {
-  const address = await deadAddress()
+  const address = deadAddress()
   const second = await serve({ parts: [1], standbys: [0, 2] })
   const owners = [
     { address: second.address, partitions: [1] },
@@ -111,7 +113,7 @@ test('a part whose process is dead is answered from standbys of other processes'
 })
 
 test('the windows of a key come from a standby', async () => {
-  const owners = [{ address: await deadAddress(), partitions: [1, 2] }]
+  const owners = [{ address: deadAddress(), partitions: [1, 2] }]
   const { url } = await serve({ parts: [0], standbys: [1, 2], owners }, HOUR)
   const { header, body } = await query(url, 'windows?key=k1&stale=true')
   expect({ header, entries: body['entries'] }).toEqual({
@@ -138,7 +140,7 @@ test('an answer is not stale while the processes of all parts answer', async () 
 })
 
 test('a part without a process and without a standby is missing, also in an answer that may be stale', async () => {
-  const address = await deadAddress()
+  const address = deadAddress()
   const { url } = await serve({
     parts: [0],
     standbys: [1],
