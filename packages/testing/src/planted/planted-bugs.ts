@@ -36,7 +36,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: '    await this.#write(producer, decided)\n',
     to: "    await this.#end(producer, 'committed')\n    await this.#write(producer, decided)\n",
-    seed: 25,
+    seed: 30,
   },
   {
     name: 'decision not durable',
@@ -57,21 +57,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/journal.ts`,
     from: 'latest?.at === 0 ? SLOT_BYTES : 0',
     to: '0',
-    seed: 65,
+    seed: 111,
   },
   {
     name: 'committed transaction aborted by who finishes it',
     file: `${LOG}/transactions/finisher.ts`,
     from: "committed ? 'committed' : 'aborted'",
     to: "committed ? 'aborted' : 'aborted'",
-    seed: 8,
+    seed: 90,
   },
   {
     name: 'gone member not fenced',
     file: `${LOG}/membership/file-membership.ts`,
     from: '    await this.#options.fence(member)\n',
     to: '',
-    seed: 125,
+    seed: 128,
   },
   {
     name: 'a stopped member blocks its group',
@@ -99,7 +99,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       await this.syncTail()
       return result
 `,
-    seed: 14,
+    seed: 16,
   },
   {
     name: 'undecided records are read',
@@ -193,7 +193,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '      await this.#commitAll()\n      await this.#tasks.close(lost)',
     to: '      await this.#tasks.close(lost)',
-    seed: 24,
+    seed: 27,
   },
   {
     name: 'store keeps what was not committed',
@@ -206,7 +206,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${RUNTIME}/container/running-container.ts`,
     from: '    await session.outputs.abort()\n',
     to: '',
-    seed: 60,
+    seed: 68,
   },
   {
     name: 'an input is idle some time after the start',
@@ -284,7 +284,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: 'const isFree = others.length === 0 || upgrade\n',
     job: 'node',
     troubles: [],
-    seed: 59,
+    seed: 89,
   },
   {
     name: 'a rollback keeps the new state',
