@@ -214,7 +214,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     from: 'if (this.#activeAtMs === undefined || this.hasHead || !this.atEnd || this.offset !== this.#offsetSeen) {',
     to: 'if (this.#activeAtMs === undefined) {',
     job: 'times',
-    seed: 148,
+    seed: 184,
   },
   {
     name: "a task's time is not in its checkpoint",
@@ -263,7 +263,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'packages/connectors/src/membership/group-state.ts',
     from: 'const isRunning = members.some(([, member]) => runs(member))',
     to: 'const isRunning = false',
-    seed: 4410,
+    seed: 41,
   },
   {
     name: 'a standby is promoted with what was not committed',
@@ -334,7 +334,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: `    await deleteEntries(options, outputs, changelog, obsolete, env.clock.now())
     await replaceCatalog(outputs, topic, record, written, env.clock.now())`,
     job: 'node',
-    seed: 337,
+    seed: 384,
   },
   {
     name: 'time does not wait for finals',
