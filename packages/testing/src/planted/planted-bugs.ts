@@ -49,7 +49,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: `${LOG}/transactions/file-transactional-writer.ts`,
     from: 'if (this.#journal.isFenced) throw writerFenced(this.transactionalId)',
     to: '',
-    seed: 668,
+    seed: 2894,
     troubles: ['pause'],
   },
   {
