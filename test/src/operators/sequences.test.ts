@@ -137,16 +137,16 @@ const plan = fc.record({
 
 type Plan = typeof plan extends fc.Arbitrary<infer P> ? P : never
 
-/** Records of times that go up and down, no two of which are equal; the first of each partition begins its time, and the last ends it. */
+/** Records of times that go up and down, or stay; the first of each partition begins its time, and the last ends it. */
 function recordsOf({ made, partitions }: Plan): Sent[] {
   let time = 20_000
   const inEach = (timestamp: number) =>
     Array.from({ length: partitions }, (_, partition): Sent => ({ key: 'end', value: null, timestamp, partition }))
-  const records = made.map(({ key, kind, size, isNull, step }, index): Sent => {
+  const records = made.map(({ key, kind, size, isNull, step }): Sent => {
     time = Math.max(0, time + step * 1000)
     const bytes = Buffer.from(`k${key}`)
     const partition = partitionOf(bytes, 0, bytes.length, partitions)
-    return { key: `k${key}`, value: isNull ? null : { kind, size }, timestamp: time + index, partition }
+    return { key: `k${key}`, value: isNull ? null : { kind, size }, timestamp: time, partition }
   })
   return [...inEach(0), ...records, ...inEach(10_000_000)]
 }

@@ -103,7 +103,8 @@ export interface InstantStore<K, V> extends TimedStore<K, V, InstantEntry<K, V>>
 
 /**
  * A walk over the entries of one time, in steps that are short however many entries there are. The order of the entries
- * depends on them alone, so that it is the same after a restart. The cost is that of the entries.
+ * depends on them alone, so that it is the same after a restart; those of one key are in the order of their sequences. The cost
+ * is that of the entries.
  */
 export interface TimeScan<E> {
   readonly time: number

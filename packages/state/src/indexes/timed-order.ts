@@ -1,6 +1,9 @@
 import { ByteWriter } from '@millrace/core'
 import { readTime, TIME_BYTES, writeTime } from '@millrace/core/internal'
 
+/** At which byte of an index id the key begins: behind the other time. */
+export const INDEX_KEY_AT = TIME_BYTES
+
 /** Where an entry stands in a store by interval or instant. */
 export interface EntryPlace {
   /** Of an instant: the instant. */
@@ -45,8 +48,8 @@ export class TimedOrder {
 
   /** The inverse. */
   placeOf(time: number, indexId: string): EntryPlace {
-    const other = readTime(Buffer.from(indexId.slice(0, TIME_BYTES), 'latin1'), 0)
-    return this.#place(time, other, indexId.slice(TIME_BYTES))
+    const other = readTime(Buffer.from(indexId.slice(0, INDEX_KEY_AT), 'latin1'), 0)
+    return this.#place(time, other, indexId.slice(INDEX_KEY_AT))
   }
 
   #place(time: number, other: number, keyId: string): EntryPlace {

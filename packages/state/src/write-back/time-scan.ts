@@ -9,6 +9,8 @@ const IDS_PER_STEP = 256
 /** The sources from which a scan reads the entries of a time. Their ids are encoded, as Latin-1 text. */
 export interface ScannedTime<E> {
   readonly time: number
+  /** At which byte of an id its key begins. What is before it puts the entries of one key in order. */
+  readonly keyAt: number
   /** Ids of entries in memory. Entries may leave memory during the walk; they are then in the pages. */
   readonly cached: Iterator<string>
   /** Calls back with each id of the next page that LevelDB holds; false when there are no more pages. */
@@ -18,7 +20,7 @@ export interface ScannedTime<E> {
 }
 
 /**
- * Walks the entries of a time by (group of the id's hash, id). LevelDB has no synchronous iterator for Node, and sorting all
+ * Walks the entries of a time by (group of the key's hash, id), so that those of one key are in the order of their ids. LevelDB has no synchronous iterator for Node, and sorting all
  * ids of a time at once would stop everything else. Groups are small, and their order does not depend on where the
  * entries are stored.
  */
@@ -39,7 +41,7 @@ export class GroupedScan<E> implements TimeScan<E> {
     this.#source = source
     if (after === undefined) return
     const id = idIn(after)
-    this.#after = { group: groupOf(id), id }
+    this.#after = { group: this.#groupOf(id), id }
     this.#id = id
   }
 
@@ -59,7 +61,7 @@ export class GroupedScan<E> implements TimeScan<E> {
   isAfter(place: string): boolean {
     if (this.#id === undefined) return false
     const id = idIn(place)
-    const [group, other] = [groupOf(this.#id), groupOf(id)]
+    const [group, other] = [this.#groupOf(this.#id), this.#groupOf(id)]
     return group === other ? this.#id > id : group > other
   }
 
@@ -104,11 +106,16 @@ export class GroupedScan<E> implements TimeScan<E> {
   }
 
   #add(id: string): void {
-    const group = groupOf(id)
+    const group = this.#groupOf(id)
     if (this.#after !== undefined && group < this.#after.group) return
     const ids = this.#groups.get(group)
     if (ids === undefined) this.#groups.set(group, [id])
     else ids.push(id)
+  }
+
+  #groupOf(id: string): number {
+    const bytes = Buffer.from(id, 'latin1')
+    return crc32c(bytes, this.#source.keyAt, bytes.length) >>> (32 - GROUP_BITS)
   }
 
   #enter(group: number): void {
@@ -124,9 +131,4 @@ export class GroupedScan<E> implements TimeScan<E> {
 
 function idIn(place: string): string {
   return Buffer.from(place, 'base64').toString('latin1')
-}
-
-function groupOf(id: string): number {
-  const bytes = Buffer.from(id, 'latin1')
-  return crc32c(bytes, 0, bytes.length) >>> (32 - GROUP_BITS)
 }

@@ -10,7 +10,7 @@ import { KeyTimes } from '../indexes/key-times.ts'
 import { SortedList } from '../indexes/sorted-list.ts'
 import { TimeIndex } from '../indexes/time-index.ts'
 import type { EachEntry, PagePlace } from '../indexes/time-page.ts'
-import { type EntryPlace, TimedOrder } from '../indexes/timed-order.ts'
+import { type EntryPlace, INDEX_KEY_AT, TimedOrder } from '../indexes/timed-order.ts'
 import { EmptiedChanges } from './emptied-changes.ts'
 import { GroupedScan } from './time-scan.ts'
 import { WriteBackEntry } from './write-back-entry.ts'
@@ -111,7 +111,7 @@ export class WriteBackTimedStore<K, V> implements IntervalStore<K, V>, InstantSt
       return page !== undefined
     }
     return new GroupedScan(
-      { time, cached: this.#cachedIds(time), nextPage, read: (id) => this.#scanned(time, id) },
+      { time, keyAt: INDEX_KEY_AT, cached: this.#cachedIds(time), nextPage, read: (id) => this.#scanned(time, id) },
       after,
     )
   }

@@ -86,6 +86,7 @@ export class WriteBackWindowStore<K, V> implements WindowStore<K, V>, WriteBackS
     return new GroupedScan(
       {
         time: windowStart,
+        keyAt: 0,
         cached: this.#cachedIds(windowStart),
         nextPage: (each) => {
           page = this.#index.readPage(windowStart, page, (_, bytes, from, to) => each(bytes.latin1Slice(from, to)))
