@@ -16,12 +16,7 @@ export function readPosition(state: State): number {
   return position === undefined ? 0 : JSON.parse(position.toString()).offset
 }
 
-/** Adds the input position that a commit stands for to the commit's batch, and writes the batch. */
-export async function writePosition(batch: ReturnType<State['batch']>, offset: number): Promise<void> {
-  await writeProgress(batch, { offset })
-}
-
-/** As `writePosition`, if more than one offset is needed to continue. */
+/** Adds to a commit's batch where the loop continues after it, and writes the batch. */
 export async function writeProgress(
   batch: ReturnType<State['batch']>,
   progress: Readonly<Record<string, number>>,

@@ -1,5 +1,6 @@
 import { Committer } from './committer.ts'
-import { openState, readPosition, writePosition } from './state.ts'
+import { durableCommit } from './durable-commit.ts'
+import { openState, readPosition } from './state.ts'
 import { TopicReader } from './topic-reader.ts'
 import { TopicWriter } from './topic-writer.ts'
 
@@ -54,14 +55,7 @@ export async function totalsByHand<V>({ data, input, output, addend }: TotalsByH
       entry.dirty = false
     }
     dirty = []
-    changelog.append(now, checkpointKey, 0, checkpointKey.length, JSON.stringify({ offset }))
-    outputs?.write()
-    return async () => {
-      await outputs?.sync()
-      changelog.write()
-      await changelog.sync()
-      await writePosition(batch, offset)
-    }
+    return durableCommit({ output: outputs, changelog, batch, checkpoint: checkpointKey, now, progress: { offset } })
   })
   while (records.nextBatch()) {
     const { bytes } = records

@@ -1,7 +1,8 @@
 import { immediate, text } from '../child/work.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
-import { openState, writePosition } from '../hand-written/state.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
+import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
 
@@ -16,15 +17,15 @@ async function delayedFlightsByHand(data: string): Promise<number> {
   const changelog = new TopicWriter(`${data}/topics/changelog/0`)
   const state = await openState(`${data}/state/by-hand`)
   const committer = new Committer(() => {
-    const offset = input.records
-    changelog.append(Date.now(), CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify({ offset }))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writePosition(state.batch(), offset)
-    }
+    const progress = { offset: input.records }
+    return durableCommit({
+      output,
+      changelog,
+      batch: state.batch(),
+      checkpoint: CHECKPOINT_KEY,
+      now: Date.now(),
+      progress,
+    })
   })
   while (input.nextBatch()) {
     const { bytes } = input

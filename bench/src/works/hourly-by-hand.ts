@@ -1,7 +1,8 @@
 import { immediate, text } from '../child/work.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
-import { openState, writePosition } from '../hand-written/state.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
+import { openState } from '../hand-written/state.ts'
 import { timesOf } from '../hand-written/times.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
@@ -40,14 +41,7 @@ async function hourlyDelaysByHand(data: string): Promise<number> {
       batch.put(key, Buffer.from(text))
     }
     dirty.clear()
-    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify({ offset }))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writePosition(batch, offset)
-    }
+    return durableCommit({ output, changelog, batch, checkpoint: CHECKPOINT_KEY, now, progress: { offset } })
   })
   while (input.nextBatch()) {
     const { bytes } = input

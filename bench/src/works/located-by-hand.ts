@@ -2,8 +2,9 @@ import { immediate, text } from '../child/work.ts'
 import type { Airport } from '../flights/airports.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
 import { MergedReader } from '../hand-written/merged-reader.ts'
-import { openState, writeProgress } from '../hand-written/state.ts'
+import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
 
@@ -36,14 +37,7 @@ async function locatedFlightsByHand(data: string): Promise<number> {
       batch.put(key, Buffer.from(row))
     }
     changed.clear()
-    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify(offsets))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writeProgress(batch, offsets)
-    }
+    return durableCommit({ output, changelog, batch, checkpoint: CHECKPOINT_KEY, now, progress: offsets })
   })
   while (inputs.nextBatch()) {
     while (inputs.next()) {

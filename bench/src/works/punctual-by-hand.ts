@@ -1,9 +1,10 @@
 import { immediate, text } from '../child/work.ts'
 import type { Actual, Planned } from '../flights/departures.ts'
 import { Committer } from '../hand-written/committer.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
 import { KeptRecords } from '../hand-written/kept-records.ts'
 import { MergedReader } from '../hand-written/merged-reader.ts'
-import { openState, writeProgress } from '../hand-written/state.ts'
+import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
 
@@ -35,14 +36,7 @@ async function punctualDeparturesByHand(data: string): Promise<number> {
     const batch = state.batch()
     plans.freeze(now, changelog, batch)
     actuals.freeze(now, changelog, batch)
-    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify(progress))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writeProgress(batch, progress)
-    }
+    return durableCommit({ output, changelog, batch, checkpoint: CHECKPOINT_KEY, now, progress })
   })
   while (inputs.nextBatch()) {
     while (inputs.next()) {

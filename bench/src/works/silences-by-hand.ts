@@ -1,8 +1,9 @@
 import { immediate, text } from '../child/work.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
 import { type Linked, RecencyList } from '../hand-written/recency-list.ts'
-import { openState, writeProgress } from '../hand-written/state.ts'
+import { openState } from '../hand-written/state.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
 
@@ -51,14 +52,7 @@ async function silencesByHand(data: string): Promise<number> {
       batch.put(key, Buffer.from(text))
     }
     dirty.clear()
-    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify(progress))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writeProgress(batch, progress)
-    }
+    return durableCommit({ output, changelog, batch, checkpoint: CHECKPOINT_KEY, now, progress })
   })
   while (input.nextBatch()) {
     const { bytes } = input

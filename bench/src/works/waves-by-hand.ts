@@ -1,8 +1,9 @@
 import { immediate, text } from '../child/work.ts'
 import type { Flight } from '../flights/flight.ts'
 import { Committer } from '../hand-written/committer.ts'
+import { durableCommit } from '../hand-written/durable-commit.ts'
 import { type Linked, RecencyList } from '../hand-written/recency-list.ts'
-import { openState, writeProgress } from '../hand-written/state.ts'
+import { openState } from '../hand-written/state.ts'
 import { timesOf } from '../hand-written/times.ts'
 import { TopicReader } from '../hand-written/topic-reader.ts'
 import { TopicWriter } from '../hand-written/topic-writer.ts'
@@ -53,14 +54,7 @@ async function departureWavesByHand(data: string): Promise<number> {
       wave.stored = key
     }
     dirty.clear()
-    changelog.append(now, CHECKPOINT_KEY, 0, CHECKPOINT_KEY.length, JSON.stringify(progress))
-    output.write()
-    return async () => {
-      await output.sync()
-      changelog.write()
-      await changelog.sync()
-      await writeProgress(batch, progress)
-    }
+    return durableCommit({ output, changelog, batch, checkpoint: CHECKPOINT_KEY, now, progress })
   })
   while (input.nextBatch()) {
     const { bytes } = input

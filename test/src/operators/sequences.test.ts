@@ -4,6 +4,7 @@ import { openTestDriver, type TestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
+import { judged } from './two-sides.ts'
 
 /** The number of random sequences. MILLRACE_RANDOM_JOBS sets another. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(60))
@@ -63,20 +64,13 @@ function matchJob(name: Name, grace: number, moved: boolean): Job {
  * The records in time, by key and time, and those that are late, by the watermark of their partition. A step that makes new keys leaves
  * tombstones out.
  */
-function judged(records: readonly Sent[], { grace, moved }: Plan) {
-  const watermarks = new Map<number, number>()
-  const byKey = new Map<string, Sent[]>()
-  const tooLate: Sent[] = []
-  for (const record of records) {
-    const watermark = Math.max(watermarks.get(record.partition) ?? 0, record.timestamp)
-    watermarks.set(record.partition, watermark)
-    if (moved && record.value === null) continue
-    if (watermark > record.timestamp + grace) tooLate.push(record)
-    else byKey.set(record.key, [...(byKey.get(record.key) ?? []), record])
-  }
-  for (const each of byKey.values()) each.sort((a, b) => a.timestamp - b.timestamp)
+function classified(records: readonly Sent[], { grace, moved }: Plan) {
+  const { inTime, late: tooLate } = judged(records, grace)
+  const isTaken = ({ value }: Sent) => !moved || value !== null
+  const ordered = inTime.filter(isTaken).sort((a, b) => a.timestamp - b.timestamp)
+  const byKey = Map.groupBy(ordered, ({ key }) => key)
   byKey.delete('end')
-  return { byKey, tooLate }
+  return { byKey, tooLate: tooLate.filter(isTaken) }
 }
 
 /** What a sequence takes if it begins with the record at `from`; undefined if it does not come to its end at `to`. */
@@ -171,7 +165,7 @@ test('records leave in the order of their times, each once, and the late ones ap
     fc.asyncProperty(plan, async (chosen) => {
       const records = recordsOf(chosen)
       const driver = await ranOver(orderJob(chosen.grace, chosen.moved), chosen, records)
-      const { byKey, tooLate } = judged(records, chosen)
+      const { byKey, tooLate } = classified(records, chosen)
       const passed = (await driver.read(ordered)).filter(({ key }) => key !== 'end')
       for (const key of ['k0', 'k1']) {
         expect(passed.filter((record) => record.key === key).map(rowOf)).toEqual((byKey.get(key) ?? []).map(rowOf))
@@ -189,7 +183,7 @@ test('matches are those that trying each beginning for each end finds, in every 
     fc.asyncProperty(plan, name, async (chosen, which) => {
       const records = recordsOf(chosen)
       const driver = await ranOver(matchJob(which, chosen.grace, chosen.moved), chosen, records)
-      const { byKey, tooLate } = judged(records, chosen)
+      const { byKey, tooLate } = classified(records, chosen)
       const expected = [...byKey.values()].flatMap((of) => matchesIn(SEQUENCES[which] as Sequence<Event, object>, of))
       expect((await driver.read(matches)).map(rowOf).sort()).toEqual(expected.sort())
       expect((await driver.read(late)).map(rowOf).sort()).toEqual(tooLate.map(rowOf).sort())

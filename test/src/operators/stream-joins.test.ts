@@ -60,7 +60,7 @@ interface Pair {
 }
 
 /** The records of a side that are in time, and the others. A tombstone has nothing to join. */
-function valuesJudged(records: readonly SideRecord[], grace: number): ReturnType<typeof judged> {
+function valuesJudged(records: readonly SideRecord[], grace: number): ReturnType<typeof judged<SideRecord>> {
   const { inTime, late } = judged(records, grace)
   const hasValue = ({ value }: SideRecord) => value !== null
   return { inTime: inTime.filter(hasValue), late: late.filter(hasValue) }

@@ -10,15 +10,16 @@ export interface SideRecord {
 }
 
 /** A record with the watermark of its partition at that record. */
-export interface Judged extends SideRecord {
-  readonly watermark: number
-}
+export type Judged<R = SideRecord> = R & { readonly watermark: number }
 
 /** The records that are in time, by the watermark of their partition, and the others. */
-export function judged(records: readonly SideRecord[], grace: number): { inTime: Judged[]; late: Judged[] } {
+export function judged<R extends Pick<SideRecord, 'timestamp' | 'partition'>>(
+  records: readonly R[],
+  grace: number,
+): { inTime: Judged<R>[]; late: Judged<R>[] } {
   const watermarks = new Map<number, number>()
-  const inTime: Judged[] = []
-  const late: Judged[] = []
+  const inTime: Judged<R>[] = []
+  const late: Judged<R>[] = []
   for (const record of records) {
     const watermark = Math.max(watermarks.get(record.partition) ?? record.timestamp, record.timestamp)
     watermarks.set(record.partition, watermark)

@@ -4,7 +4,7 @@ import { int64 } from '../serdes/numbers.ts'
 import type { AnyProcessOptions } from './process-node.ts'
 import type { ProcessOptions, ProcessRecordContext } from './process-options.ts'
 import type { SequenceStep } from './sequence.ts'
-import { type MapState, mapState, type ValueState, valueState } from './state-cells.ts'
+import { mapState, valueState } from './state-cells.ts'
 
 /** What a process that looks for a sequence is made of. */
 export interface SequenceParts {
@@ -34,6 +34,8 @@ interface Attempts {
 }
 
 const NONE: Attempts = { next: 0, open: [] }
+/** For a callback that does not look at what the match has. */
+const NOTHING = Object.freeze({})
 
 /** The cells: the attempts of each key, and the records that they have taken. */
 function cells({ withinMs, taken }: SequenceParts) {
@@ -61,34 +63,24 @@ function takeRecord(parts: SequenceParts, value: unknown, { state, timestamp, em
   const before = state.attempts.get() ?? NONE
   const open: Attempt[] = []
   for (const attempt of [...before.open, { start: timestamp, step: 0, taken: [] }]) {
-    const isNew = attempt.taken.length === 0
-    if (timestamp - attempt.start > withinMs) continue
-    const soFar = matchOf(steps, attempt, state.records)
     const step = steps[attempt.step]
-    if (step === undefined) continue
+    if (step === undefined || timestamp - attempt.start > withinMs) continue
+    const soFar = step.looksBack ? matchOf(steps, attempt, (number) => state.records.get(number)) : NOTHING
     if (isAccepted(step, value, soFar)) {
       const next = withRecord(step, attempt, before.next)
       if (next.step === steps.length) {
-        const last = new Map([[before.next, value]])
-        emit(matchOf(steps, next, { get: (number) => last.get(number) ?? state.records.get(number) }))
+        emit(matchOf(steps, next, (number) => (number === before.next ? value : state.records.get(number))))
         forget(state)
         return
       }
       open.push(next)
-    } else if (!isNew && !isOver(step, value)) open.push(attempt)
+    } else if (attempt.taken.length > 0 && !isOver(step, value)) open.push(attempt)
   }
-  keep(parts, before, open.slice(-parts.attempts), value, state)
+  keep(before, open.slice(-parts.attempts), value, state)
 }
 
 /** Keeps the attempts, and the records that they have. */
-function keep(
-  { steps }: SequenceParts,
-  before: Attempts,
-  open: readonly Attempt[],
-  value: unknown,
-  state: { readonly attempts: ValueState<Attempts>; readonly records: MapState<number, unknown> },
-): void {
-  if (steps.length === 0) return
+function keep(before: Attempts, open: readonly Attempt[], value: unknown, state: Context['state']): void {
   if (open.length === 0) {
     if (before.open.length > 0) forget(state)
     return
@@ -103,7 +95,7 @@ function keep(
   }
 }
 
-function forget(state: { readonly attempts: ValueState<Attempts>; readonly records: MapState<number, unknown> }): void {
+function forget(state: Context['state']): void {
   state.attempts.delete()
   state.records.clear()
 }
@@ -133,17 +125,17 @@ function withRecord({ times = 1 }: SequenceStep, attempt: Attempt, number: numbe
   return { start, step: numbers.length < times ? step : step + 1, taken }
 }
 
-/** What an attempt has taken, by the names of its steps. */
+/** What an attempt has taken, by the names of its steps. `recordOf`: a record, by its number. */
 function matchOf(
   steps: readonly SequenceStep[],
   { taken }: Attempt,
-  records: Pick<MapState<number, unknown>, 'get'>,
+  recordOf: (number: number) => unknown,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     taken.flatMap((numbers, index) => {
       const step = steps[index]
       if (step === undefined) return []
-      const values = numbers.map((number) => records.get(number))
+      const values = numbers.map(recordOf)
       return [[step.name, step.times === undefined ? values[0] : values]]
     }),
   )

@@ -1,11 +1,13 @@
 import type { Serde } from '../contracts/serde.ts'
 import { RefusedError } from '../errors/millrace-error.ts'
 import { DURATION, isDuration } from '../plan/duration-problem.ts'
+import { parametersSeen } from '../plan/step-flow.ts'
 import { json } from '../serdes/json.ts'
 import { type Duration, durationMs } from './duration.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
 import { processStep } from './process-node.ts'
 import { sequenceProcess } from './sequence-process.ts'
+import type { OrderOptions } from './stream-order.ts'
 
 /** What a match has by now: the records of the steps before, by the names of the steps. */
 type SoFar = Readonly<Record<never, never>>
@@ -24,6 +26,8 @@ export interface SequenceStepOptions<V> {
 export interface SequenceStep {
   readonly name: string
   readonly accepts: (value: never, soFar: never) => boolean
+  /** Whether `accepts` can see what the match has by now. */
+  readonly looksBack: boolean
   readonly times: number | undefined
   readonly without: ((value: never) => boolean) | undefined
   readonly strict: boolean
@@ -65,9 +69,7 @@ export interface SequenceBuilder<V, M> {
 type NoOptions = Record<never, never>
 
 /** How a sequence is looked for, and its matches written. */
-export interface MatchOptions<M> {
-  /** How long after its time, by event time, a record is still taken. Default 0: records of each partition come in order. */
-  readonly grace?: Duration
+export interface MatchOptions<M> extends OrderOptions {
   /** How matches are written. Default `json()`. */
   readonly value?: Serde<M>
   /** How many attempts are kept for a key: from more, the oldest is given up. Default 100. */
@@ -95,7 +97,7 @@ function builder(steps: readonly SequenceStep[]): SequenceBuilder<unknown, unkno
     then(name: string, accepts: SequenceStep['accepts'], options: SequenceStepOptions<never> = {}) {
       if (typeof name !== 'string') refuse(['an unfinished sequence is not a promise. End it with within'])
       const { times, without, strict = false } = options
-      return builder([...steps, { name, accepts, times, without, strict }])
+      return builder([...steps, { name, accepts, looksBack: parametersSeen(accepts) >= 2, times, without, strict }])
     },
     within(duration: Duration) {
       const withinMs = durationMs(duration)

@@ -41,7 +41,7 @@ export abstract class StreamDedupe<K, V> extends StreamOrder<K, V> {
   ): TimelyStream<Key, V, V>
   dedupe(name: string, options: DedupeOptions<K, V>): TimelyStream<K, V, V> {
     const plan = dedupedPlan(this[PLAN], name, options)
-    return this.timely(plan, { node: plan.node, plan })
+    return this.timely(plan, plan)
   }
 }
 

@@ -19,8 +19,8 @@ export interface OrderOptions {
 
 /** The steps of a stream for which the order of event times matters. */
 export abstract class StreamOrder<K, V> extends StreamJoins<K, V> {
-  /** Makes a stream, of values `R`, of a step to which records of values `V` may come too late. */
-  protected abstract timely<R>(plan: StreamPlan<K, R>, from: TimelyFrom<K, V>): TimelyStream<K, R, V>
+  /** Makes a stream, of values `R`. Records of values `V` may come too late for the step of `from`. */
+  protected abstract timely<R>(plan: StreamPlan<K, R>, from: StreamPlan<K, V>): TimelyStream<K, R, V>
 
   /**
    * The records in the order of their event times; those of equal times in the order in which they came. A record waits until the
@@ -37,7 +37,7 @@ export abstract class StreamOrder<K, V> extends StreamJoins<K, V> {
   ): TimelyStream<Key, V, V>
   inOrder(name: string, options: OrderOptions = {}): TimelyStream<K, V, V> {
     const plan = inOrderPlan(this[PLAN], 'inOrder', name, options)
-    return this.timely(plan, { node: plan.node, plan })
+    return this.timely(plan, plan)
   }
 
   /**
@@ -60,14 +60,8 @@ export abstract class StreamOrder<K, V> extends StreamJoins<K, V> {
   ): TimelyStream<Key, M, V>
   match<M>(name: string, sequence: Sequence<V, M>, options: MatchOptions<M> = {}): TimelyStream<K, M, V> {
     const ordered = inOrderPlan(this[PLAN], 'match', `${name}.order`, options)
-    return this.timely(matchSteps(ordered, name, sequence, options), { node: ordered.node, plan: ordered })
+    return this.timely(matchSteps(ordered, name, sequence, options), ordered)
   }
-}
-
-/** The step to which records may come too late, and what they are. */
-export interface TimelyFrom<K, V> {
-  readonly node: StreamPlan<K, V>['node']
-  readonly plan: StreamPlan<K, V>
 }
 
 function inOrderPlan<K, V>(

@@ -16,7 +16,6 @@ import { StreamErrors } from './stream-errors.ts'
 import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
-import type { TimelyFrom } from './stream-order.ts'
 import { Table } from './table.ts'
 import type { SinkTopic } from './topic.ts'
 
@@ -273,7 +272,7 @@ export class Stream<K, V> extends StreamErrors<K, V> {
     return new JoinedStream(result, late)
   }
 
-  protected timely<R>(plan: StreamPlan<K, R>, from: TimelyFrom<K, V>): TimelyStream<K, R, V> {
+  protected timely<R>(plan: StreamPlan<K, R>, from: StreamPlan<K, V>): TimelyStream<K, R, V> {
     return new TimelyStream(plan, from)
   }
 
@@ -318,10 +317,10 @@ export class JoinedStream<K, R, V, W> extends Stream<K, R> {
 
 /** A stream, of values `R`, of what came in time to a step that takes values `V`. */
 export class TimelyStream<K, R, V> extends Stream<K, R> {
-  readonly #from: TimelyFrom<K, V>
+  readonly #from: StreamPlan<K, V>
 
   /** Not for jobs. */
-  constructor(plan: StreamPlan<K, R>, from: TimelyFrom<K, V>) {
+  constructor(plan: StreamPlan<K, R>, from: StreamPlan<K, V>) {
     super(plan)
     this.#from = from
     Object.freeze(this)
@@ -329,7 +328,7 @@ export class TimelyStream<K, R, V> extends Stream<K, R> {
 
   /** The records that came too late, as they were. The step has passed over them. */
   late(): Stream<K, V> {
-    return lateOf(this.#from.node, 0, this.#from.plan)
+    return lateOf(this.#from.node, 0, this.#from)
   }
 }
 

@@ -11,7 +11,7 @@ const SERDES = [string(), json(), bytes(), int32(), int64(), float64(), msgpack(
 /** Serdes that are made of others, by the word with which their names begin. */
 const COMPOSED = new Map<string, (first: Serde<unknown>, second: Serde<unknown>) => Serde<never>>([
   ['windowed', (key) => windowed(key) as Serde<never>],
-  ['ranking', (rank, key) => ranking(rank, key) as Serde<never>],
+  ['ranking', (key, value) => ranking(key, value) as Serde<never>],
   ['keys', (first, second) => keyPair(first, second) as Serde<never>],
 ])
 

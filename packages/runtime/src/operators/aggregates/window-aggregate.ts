@@ -11,7 +11,7 @@ import { StreamOperator, type TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
 import type { Connect, StepContext } from '../step-context.ts'
 import { whenClosed } from '../time/finals.ts'
-import { type LateRecords, passLate } from '../time/late-records.ts'
+import { judgingWatermark, type LateRecords, passLate } from '../time/late-records.ts'
 import { type Fold, foldRecord } from './fold.ts'
 import { windowResults } from './window-results.ts'
 
@@ -66,9 +66,7 @@ export class WindowAggregateOperator extends StreamOperator {
     if (value === null) return
     requireKey(this.#fold.step, key)
     const windows = this.#windows
-    const closed = this.#time.watermark
-    const own = this.#record.watermark
-    const watermark = Math.max(own, closed)
+    const watermark = judgingWatermark(this.#record, this.#time)
     let late = false
     let start = lastWindowStart(timestamp, windows.advanceMs)
     for (; start + windows.sizeMs > timestamp; start -= windows.advanceMs) {

@@ -19,11 +19,14 @@ export interface CallSettings {
 /** What is called, for one record, at each try. */
 export type CallOfRecord = (context: AsyncContext) => unknown
 
+/** What the context of a call has of the record. */
+type CalledRecord = Pick<AsyncContext, 'timestamp' | 'idempotencyKey'>
+
 /** One call to the outside world: its tries, one after the other, until one succeeds or no more are allowed. */
 export class Tries {
   readonly #settings: CallSettings
   readonly #fn: CallOfRecord
-  readonly #record: Pick<AsyncContext, 'timestamp' | 'idempotencyKey'>
+  readonly #record: CalledRecord
   readonly #done: (outcome: Outcome) => void
   #begunMs: number | undefined
   #attempt = 0
@@ -33,16 +36,11 @@ export class Tries {
   #abort: AbortController | undefined
 
   /** `done` is called once, never within `begin`; and not at all if the call is given up before. */
-  constructor(settings: CallSettings, fn: CallOfRecord, record: Tries['record'], done: (outcome: Outcome) => void) {
+  constructor(settings: CallSettings, fn: CallOfRecord, record: CalledRecord, done: (outcome: Outcome) => void) {
     this.#settings = settings
     this.#fn = fn
     this.#record = record
     this.#done = done
-  }
-
-  /** What the context has of the record. */
-  get record(): Pick<AsyncContext, 'timestamp' | 'idempotencyKey'> {
-    return this.#record
   }
 
   /** Begins the first try, or the next one, as soon as the rate allows. */
@@ -101,7 +99,7 @@ export class Tries {
     this.#abort = undefined
   }
 
-  /** How long to wait before another try; undefined if there is none. */
+  /** How long to wait before another try; undefined if no more are allowed. */
   #waitMs(): number | undefined {
     const { plan, outside } = this.#settings
     const failed = this.#attempt

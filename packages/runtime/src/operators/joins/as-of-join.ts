@@ -1,14 +1,14 @@
 import type { Serde } from '@millrace/core'
-import type { AsOfJoinNode, InstantEntry, InstantStore, KeyValueStore, StorePlan } from '@millrace/core/internal'
+import type { AsOfJoinNode, InstantStore, KeyValueStore, StorePlan } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { EventTime } from '../../task/event-time.ts'
 import { anySerde } from '../any-serde.ts'
 import { freeEntry } from '../free-entry.ts'
 import { StreamOperator, TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
-import type { CompileStep, StepContext } from '../step-context.ts'
+import type { CompileStep } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
-import { Finals } from '../time/finals.ts'
+import { drivenInOrder } from '../time/in-order.ts'
 import { isLate, type LateRecords, lateRecords, passLate } from '../time/late-records.ts'
 import { TimedResultsOperator } from '../time/timed-results.ts'
 import { joinedValue, type UserJoiner } from './joined-value.ts'
@@ -25,8 +25,9 @@ export const compileAsOfJoin: CompileStep<AsOfJoinNode> = (node, context) => {
   const time = context.timeBefore(node)
   const [changes, records] = [context.instantStore(changesPlan, time), context.instantStore(recordsPlan, time)]
   // Of what is due at the same time, that which was registered first comes first.
-  const changesInOrder = inOrder(node, changesPlan, changes, time, context)
-  const recordsInOrder = inOrder(node, recordsPlan, records, time, context)
+  const { graceMs } = node
+  const changesInOrder = drivenInOrder(changesPlan.name, graceMs, time, changes, context)
+  const recordsInOrder = drivenInOrder(recordsPlan.name, graceMs, time, records, context)
   context.holdBack(node, recordsPlan.name, time, recordsInOrder)
   return () => {
     const rows = context.keyValueStore(rowsPlan)
@@ -37,28 +38,13 @@ export const compileAsOfJoin: CompileStep<AsOfJoinNode> = (node, context) => {
     recordsInOrder.next = results(recordsInOrder, recordsPlan, join)
     const waitingIn = (store: Store, { value }: StorePlan, port: number): Waiting => {
       const late = lateRecords(context.counts, context.lateAfter(node, port))
-      const { label: step, graceMs } = node
-      return { step, graceMs, store, value: anySerde(value), time, record: context.record, late }
+      return { step: node.label, graceMs, store, value: anySerde(value), time, record: context.record, late }
     }
     return [
       new RecordsOperator(waitingIn(records, recordsPlan, 0)),
       changesOperator(node, waitingIn(changes, changesPlan, 1)),
     ]
   }
-}
-
-function inOrder(
-  { graceMs }: AsOfJoinNode,
-  { name }: StorePlan,
-  store: Store,
-  time: EventTime,
-  context: StepContext,
-): Finals<InstantEntry<unknown, unknown>> {
-  // Something with a time is late only behind a watermark that has passed its time by the grace.
-  const completion = { delayMs: graceMs + 1, resultMs: 0, advanceMs: 1 }
-  const finals = new Finals(name, completion, time, store, ({ key }) => key, context.record)
-  context.drive(finals)
-  return finals
 }
 
 /** Where one side waits. */

@@ -6,7 +6,7 @@ import { anySerde } from '../any-serde.ts'
 import { freeEntry } from '../free-entry.ts'
 import { StreamOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
-import type { CompileStep } from '../step-context.ts'
+import type { CompileStep, StepContext } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
 import { ChangesOperator } from '../tables/changes.ts'
 import { Finals } from './finals.ts'
@@ -20,16 +20,7 @@ export const compileInOrder: CompileStep<InOrderNode> = (node, context) => {
   const [key, value] = [anySerde(plan.key), anySerde(plan.value)]
   const time = context.timeBefore(node)
   const store = context.instantStore(plan, time)
-  const completion = { delayMs: graceMs + 1, resultMs: 0, advanceMs: 1 }
-  const finals = new Finals<InstantEntry<unknown, unknown>>(
-    plan.name,
-    completion,
-    time,
-    store,
-    (entry) => entry.key,
-    context.record,
-  )
-  context.drive(finals)
+  const finals = drivenInOrder(plan.name, graceMs, time, store, context)
   context.holdBack(node, plan.name, time, finals)
   return () => {
     const next = new ChangesOperator(context.streamAfter(node))
@@ -37,6 +28,28 @@ export const compileInOrder: CompileStep<InOrderNode> = (node, context) => {
     const late = lateRecords(context.counts, context.lateAfter(node))
     return [new InOrderOperator(node, value, time, context.record, store, late)]
   }
+}
+
+/** Lets the entries of a store out in the order of their times: each once no entry in time can come before it. */
+export function drivenInOrder(
+  name: string,
+  graceMs: number,
+  time: EventTime,
+  store: InstantStore<unknown, unknown>,
+  context: StepContext,
+): Finals<InstantEntry<unknown, unknown>> {
+  // Something with a time is late only behind a watermark that has passed its time by the grace.
+  const completion = { delayMs: graceMs + 1, resultMs: 0, advanceMs: 1 }
+  const finals = new Finals(
+    name,
+    completion,
+    time,
+    store,
+    ({ key }: InstantEntry<unknown, unknown>) => key,
+    context.record,
+  )
+  context.drive(finals)
+  return finals
 }
 
 class InOrderOperator extends StreamOperator {
