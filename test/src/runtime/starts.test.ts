@@ -87,7 +87,7 @@ describe('a job that has never run begins', () => {
     ['at offsets, and at the start of partitions that are not named', { offsets: { 1: 4 } }, { 1: 4 }],
   ]
 
-  test.each(first)('%s, says so with every view, and continues from its commits', async (_, start, from) => {
+  test.each(first)('%s, is stated with every view, and is followed by its commits', async (_, start, from) => {
     await produce(10)
     const theJob = countingFrom(start)
     await world.runToEnd(theJob)
@@ -192,7 +192,7 @@ test('of two processes that decide where a job begins, the first one counts', as
   expect(await world.rows(theJob, 'counts')).toEqual(rows({ k0: 2, k1: 2 }))
 })
 
-test('a start that changes under the name of a job has no effect, and the job says so', async () => {
+test('a start that changes under the name of a job has no effect, and the job reports that', async () => {
   await produce(5)
   await world.runToEnd(countingFrom('latest'))
   await produce(5)
@@ -213,7 +213,7 @@ test('a start that changes under the name of a job has no effect, and the job sa
   expect(await world.rows(countingFrom('latest'), 'counts')).toEqual(rows({ k0: 11, k1: 11 }))
 })
 
-test('a job that is reset, and another version of it, begin where the job says now', async () => {
+test('a job that is reset, and another version of it, begin at the present start of the job', async () => {
   await produce(5)
   await world.runToEnd(countingFrom('latest'))
   await produce(5)
@@ -227,7 +227,7 @@ test('a job that is reset, and another version of it, begin where the job says n
   expect(await world.rows(second, 'counts')).toEqual(rows({ k0: 4, k1: 11 }))
 })
 
-test('an input that a job gets later begins where it says, also in a job without stores', async () => {
+test('an input that a job gets later begins at its start, also in a job without stores', async () => {
   await produce(3)
   await produce(3, 'others')
   const before = stream(numbers).to(passed)
@@ -239,7 +239,7 @@ test('an input that a job gets later begins where it says, also in a job without
   expect(await passedIn(0)).toEqual([0, 1, 2, 6])
 })
 
-test('a plan says from where new stores would count, and what a reset would read', async () => {
+test('a plan states from where new stores would count, and what a reset would read', async () => {
   await produce(10)
   const plan = await planJob(countingFrom({ time: 6000 }), world)
   expect(plan.stores.map(({ store, fate, completeFrom: from }) => [store, fate, from])).toEqual([

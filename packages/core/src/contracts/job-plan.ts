@@ -137,7 +137,7 @@ export interface SettingChange {
 }
 
 /**
- * What a reset of the job, or another version of it, reads to compute everything again: from where the job says that it begins. Global
+ * What a reset of the job, or another version of it, reads to compute everything again: from where the job begins. Global
  * tables, which each task reads, are left out.
  */
 export interface Recomputation {

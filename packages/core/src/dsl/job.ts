@@ -34,7 +34,7 @@ export interface Job {
   onError(policies: Partial<ErrorPolicies>): Job
   /**
    * Another version of the same job: it runs beside the other versions, on the same inputs, with its own group, changelog and
-   * state, from the start of the inputs or where the job says that it begins. Each version appends to the outputs that it names. Throws `JOB_INVALID` for anything but
+   * state, from the start of the inputs or from where the job begins. Each version appends to the outputs that it names. Throws `JOB_INVALID` for anything but
    * a whole number from 1 up.
    *
    * ```ts

@@ -6,7 +6,7 @@ import type { StartPlan } from '../plan/start-plan.ts'
  *
  * - `'earliest'`: at the first record that is there.
  * - `'latest'`: behind the last record that is there when the job starts for the first time.
- * - `{ time }`: in each partition, at the first record whose timestamp in the log is at this time or later; if there is none,
+ * - `{ time }`: in each partition, at the first record whose timestamp in the log is at this time or later; if all are earlier,
  *   behind the last record. An ISO date (UTC if it states no zone), or ms since the epoch.
  * - `{ offsets }`: at an offset for each partition. Partitions that are missing: at their first record.
  */

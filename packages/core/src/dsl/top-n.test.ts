@@ -72,7 +72,7 @@ describe('a top N', () => {
     expect(groups.topN('top', 3, ({ price }: Product) => price)).toBeDefined()
   })
 
-  test('goes through a repartition topic, of one partition if there are no groups', () => {
+  test('goes through a repartition topic, of one partition without groups', () => {
     const byShop = products.groupBy((product) => product.shop).topN('by-shop', 3, ({ price }) => price)
     const { subtopologies } = toTopology(job('j', dearest, byShop))
     const inputs = subtopologies.flatMap((each) => each.inputs)

@@ -6,7 +6,7 @@ export interface CallPlan {
   readonly order: 'input' | 'any'
   /** Whether the calls of a key are made one after the other. */
   readonly sequential: boolean
-  /** How many tries of a task may begin in a span of some length; undefined if there is no limit. */
+  /** How many tries of a task may begin in a span of some length; undefined if the rate is not limited. */
   readonly rate: { readonly calls: number; readonly perMs: number } | undefined
   /** How long one try may take. */
   readonly timeoutMs: number

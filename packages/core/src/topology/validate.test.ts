@@ -74,7 +74,7 @@ const refused: readonly (readonly [string, () => Job, string])[] = [
     'Topic input is read from two starts, earliest and latest',
   ],
   [
-    'reads a topic from a time that is none',
+    'reads a topic from what is not a time',
     () => from({ time: 'yesterday' }),
     'Topic input has no usable start: start must be',
   ],

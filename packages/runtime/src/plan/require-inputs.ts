@@ -18,7 +18,7 @@ export interface InputsFound {
   readonly needed: NeededTopics
   /** By the partition of the changelog. */
   readonly checkpoints: readonly Checkpoint[]
-  /** The catalog that describes the changelog; an empty one if there is none. */
+  /** The catalog that describes the changelog; an empty one if it is missing. */
   readonly catalog: Pick<Catalog, 'stores' | 'starts' | 'restored'>
 }
 

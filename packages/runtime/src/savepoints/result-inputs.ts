@@ -27,7 +27,7 @@ export function rootInput(inputId: number, inputs: ResultInputs): number {
 
 /**
  * A step whose results have gone through a repartition topic in an order that depended on when its calls were done: behind the topic, it
- * is unknown which of them the job had processed. Undefined if there is none.
+ * is unknown which of them the job had processed. Undefined if the job has no such step.
  */
 export function unorderedSender(fence: Fence): string | undefined {
   const points = pointsIn(fence)

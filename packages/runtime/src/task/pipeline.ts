@@ -153,7 +153,7 @@ export class Pipeline {
 
   /**
    * The source positions that the processing so far stands for. While results of windows that have closed are still to come,
-   * it stays where it was before, and so it does for results of calls: an answer has everything that its position says.
+   * it stays where it was before, and so it does for results of calls: an answer has everything up to its position.
    */
   get position(): Position {
     if (this.#clock.hasPending) return this.#settled.last

@@ -21,13 +21,13 @@ export class CallQueue {
     return this.#calls.size
   }
 
-  /** The number of the first one; undefined if there is none. */
+  /** The number of the first one; undefined if the queue is empty. */
   get first(): number | undefined {
     const [first] = this.#calls.keys()
     return first
   }
 
-  /** The least watermark that came with one of them; infinite if there is none. */
+  /** The least watermark that came with one of them; infinite if the queue is empty. */
   get watermark(): number {
     return this.#watermarks.least
   }

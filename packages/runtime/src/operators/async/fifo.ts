@@ -6,7 +6,7 @@ export class Fifo<T> {
   #items: T[] = []
   #at = 0
 
-  /** The next one to take; undefined if there is none. */
+  /** The next one to take; undefined if the queue is empty. */
   get first(): T | undefined {
     return this.#items[this.#at]
   }

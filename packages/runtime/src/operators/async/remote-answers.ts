@@ -18,7 +18,7 @@ export class RemoteAnswers {
     this.#ttlMs = ttlMs
   }
 
-  /** The answer for an id; undefined if there is none that is young enough. */
+  /** The answer for an id; undefined if it is missing or too old. */
   find(id: string | number, nowMs: number): Answer | undefined {
     const answer = this.#answers.get(id)
     if (answer === undefined) return undefined

@@ -74,7 +74,7 @@ function firstRow(rows: RankedRows, from: Uint8Array, inGroupOf: Uint8Array): Ra
   return undefined
 }
 
-/** The top with so many rows, of which the last is the one before a place; undefined if there is none. */
+/** The top with so many rows, of which the last is the one before a place; undefined if no row is before it. */
 function reachBefore(rows: RankedRows, count: number, place: Uint8Array): ReachOfTop | undefined {
   for (const entry of rows.inOrder({ from: boundsOfGroup(place).from, to: place, reverse: true })) {
     const row = rankedRow(entry)

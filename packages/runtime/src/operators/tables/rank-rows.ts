@@ -26,7 +26,7 @@ export const compileRankRows: CompileStep<RankRowsNode> = (node, context) => {
   return () => [new RankRowsOperator(node, ranked, places, callbacks, context.record, context.streamAfter(node))]
 }
 
-/** The group of all rows if there are no others. */
+/** The group of all rows of a table without groups. */
 const ALL = 'all'
 
 /** The key of a row, and its place and value; null if it is not one of the first of its group any more. */
