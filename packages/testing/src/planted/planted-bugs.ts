@@ -247,8 +247,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a record is judged by its task's time",
     file: `${RUNTIME}/operators/aggregates/window-aggregate.ts`,
-    from: 'const own = this.#record.watermark',
-    to: 'const own = closed',
+    from: 'const watermark = judgingWatermark(this.#record, this.#time)',
+    to: 'const watermark = this.#time.watermark',
     job: 'times',
   },
   {
@@ -374,8 +374,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a row is read before the changes of its time',
     file: `${RUNTIME}/operators/joins/as-of-join.ts`,
-    from: 'delayMs: graceMs + 1',
-    to: 'delayMs: graceMs',
+    from: 'drivenInOrder(recordsPlan.name, graceMs,',
+    to: 'drivenInOrder(recordsPlan.name, graceMs - 1,',
     job: 'joins',
   },
 ]
