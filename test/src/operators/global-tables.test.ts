@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { trials } from '../crash/extent.ts'
 import { Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
-import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
+import { JobWorld, shared, type TestRecord } from '../runtime/job-world.ts'
 import { StandbyWorld, warm } from '../runtime/standby-world.ts'
 import { cutRuns } from './cut-runs.ts'
 import { cities, type Order, orders, placed, placeJob, WHO } from './place-job.ts'
@@ -123,6 +123,7 @@ describe('a job with a global table', () => {
   test('runs in several processes, each with the whole table, and follows it', async () => {
     await send.cities(...WHO.map((who) => cityOf(who, `${who} 0`)))
     const containers = await Promise.all([1, 2].map(() => world.start(placeJob('join'))))
+    await shared(containers, ORDER_PARTITIONS)
     await send.orders(...WHO.map((who, id) => order(id, who)))
     for (const container of containers) await container.caughtUp()
     await send.cities(cityOf('ann', 'ann 1'))
