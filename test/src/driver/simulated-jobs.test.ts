@@ -25,7 +25,7 @@ import { type SeededRandom, simulate } from '@millrace/testing'
 import { ids, idsJob } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { planOf, randomJob } from '../runtime/random-time/random-job.ts'
 import { randomRecords, recordsOf } from '../runtime/random-time/random-run.ts'
 
@@ -201,7 +201,7 @@ test.each([
       ...(theJob.name === 'chosen' && { chosenTopics: [even, late] }),
     })
   },
-  SEEDS * 4000,
+  limitMs(SEEDS),
 )
 
 test(
@@ -213,7 +213,7 @@ test(
     }
     await simulate(failingJob(), { inputs, seeds: SEEDS, partitions: 3 })
   },
-  SEEDS * 4000,
+  limitMs(SEEDS),
 )
 
 test(
@@ -230,7 +230,7 @@ test(
       interleavings: 'same result',
     })
   },
-  SEEDS * 6000,
+  limitMs(SEEDS, 6000),
 )
 
 test(
@@ -258,5 +258,5 @@ test(
       }),
       { numRuns: SEEDS * 3 },
     ),
-  SEEDS * 12_000,
+  limitMs(SEEDS, 12_000),
 )

@@ -3,7 +3,7 @@ import { deadLetter, globalTable, job, json, stream, string, topic } from '@mill
 import { planJob, resetJob, rewind } from '@millrace/runtime'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, shared, type TestRecord } from '../runtime/job-world.ts'
 import { StandbyWorld, warm } from '../runtime/standby-world.ts'
@@ -117,7 +117,7 @@ describe('a job with a global table', () => {
         { numRuns: Math.ceil(RUNS / 2) },
       )
     },
-    60_000 + RUNS * 3000,
+    limitMs(RUNS),
   )
 
   test('runs in several processes, each with the whole table, and follows it', async () => {
