@@ -8,6 +8,7 @@ import { runPairs } from './jobs/pairs.ts'
 import { runVisible } from './latency/visible.ts'
 import { runWakeUp } from './latency/wake-up.ts'
 import { runDeploys } from './node/deploys.ts'
+import { runPanes } from './panes/panes.ts'
 import { runProducer } from './producer/producer.ts'
 import { runRestore } from './state/restore.ts'
 import { runUpdates } from './state/updates.ts'
@@ -19,6 +20,8 @@ import { runSubscribers } from './views/subscribers.ts'
 /** How much each benchmark does. */
 interface Sizes {
   readonly flights: number
+  /** Flights that are in many windows each. */
+  readonly hopping: number
   /** Flights whose keys are mostly new. */
   readonly routes: number
   /** Keys of the stores whose keys are updated in random order, and how many updates there are. */
@@ -52,6 +55,7 @@ interface Sizes {
 
 const FULL: Sizes = {
   flights: 3_000_000,
+  hopping: 60_000,
   routes: 2_000_000,
   fewAccounts: 100_000,
   accounts: 10_000_000,
@@ -73,6 +77,7 @@ const FULL: Sizes = {
 /** Only shows that everything runs; its figures mean nothing. */
 const QUICK: Sizes = {
   flights: 20_000,
+  hopping: 2000,
   routes: 20_000,
   fewAccounts: 1000,
   accounts: 20_000,
@@ -108,6 +113,7 @@ const BENCHMARKS: Readonly<Record<string, (sizes: Sizes) => Promise<string>>> = 
   sessions: ({ flights, pairs }) => runPairs(SESSIONS, flights, pairs),
   timers: ({ flights, pairs }) => runPairs(TIMERS, flights, pairs),
   'stream-join': ({ flights, pairs }) => runPairs(STREAM_JOIN, flights, pairs),
+  panes: ({ hopping, pairs }) => runPanes(hopping, pairs),
   'exactly-once-stateless': ({ flights, pairs, intervalsMs }) => runCost(STATELESS, flights, pairs, intervalsMs),
   'exactly-once-stateful': ({ flights, pairs, intervalsMs }) => runCost(STATEFUL, flights, pairs, intervalsMs),
   producer: ({ produced, pairs }) => runProducer(produced, pairs),

@@ -15,6 +15,11 @@ export function prepareFlights(records: number): Promise<string> {
   return prepare(`flights-${records}`, (log) => writeFlights(log, 'flights', records, ({ origin }) => origin))
 }
 
+/** As `prepareFlights`, with one key for all flights. */
+export function prepareOneKey(records: number): Promise<string> {
+  return prepare(`one-key-${records}`, (log) => writeFlights(log, 'flights', records, () => 'all'))
+}
+
 /**
  * A data directory whose topic `routes` holds the first so many flights, with the route and the hour as the key: most keys
  * come once.

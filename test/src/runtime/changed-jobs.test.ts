@@ -76,6 +76,10 @@ test('another job under the name of a running one is refused, and the running on
 describe('a store whose name means something else now', () => {
   const byKey = () => stream(numbers).groupByKey()
   const counted = (window: ReturnType<typeof tumbling>) => byKey().window(window).count('s')
+  const paned = (panes: boolean) =>
+    byKey()
+      .window(hopping(10, { advance: 5, panes }))
+      .count('s', { emit: 'final' })
   const other = topic('other', { key: string(), value: json<number>() })
 
   test.each<[string, Job, Job, RegExp]>([
@@ -178,6 +182,16 @@ describe('a store whose name means something else now', () => {
     await world.runToEnd(after, { acceptLoss: ['s'] })
     expect((await world.rows(after, 's')).size).toBe(0)
     expect(await world.start(before).catch((error: RefusedError) => error)).toMatchObject({ code: 'STORE_CHANGED' })
+  })
+
+  test('is refused if its windows are merged of panes now, or not any more', async () => {
+    await produce(1, 2, 3)
+    await world.runToEnd(job('j', paned(true)))
+    const without = await world.start(job('j', paned(false))).catch((error: RefusedError) => error)
+    expect(without).toMatchObject({ code: 'STORE_CHANGED', message: expect.stringMatching(/panes true, now none/) })
+    await world.runToEnd(job('l', paned(false)))
+    const withPanes = await world.start(job('l', paned(true))).catch((error: RefusedError) => error)
+    expect(withPanes).toMatchObject({ code: 'STORE_CHANGED', message: expect.stringMatching(/panes none, now true/) })
   })
 
   test.each([1, 2, 3])(

@@ -22,14 +22,17 @@ export type Aggregate<K, V, T> = AggregateOptions<K, V, T> | Ready<K, V, T>
 /** A ready-made fold, or several by name. */
 export type Ready<K, V, T> = Fold<K, V, T> | Folds<K, V, T>
 
-/** What the totals of sessions need: a record between two sessions makes one of them. */
-export interface TotalsOfTwoSessionsNeedMerge<K, T> {
+/** How totals are merged. */
+export interface MergedTotals<K, T> {
   /**
-   * Returns one total of two: `a` is that of the earlier session. It should return the same as if the records of both had been
+   * Returns one total of two: `a` is that of the earlier time. It should return the same as if the records of both had been
    * added to one total. It may change `a` and return it.
    */
   readonly merge: (a: T, b: T, key: K, context: RecordContext) => NoInfer<T>
 }
+
+/** What the totals of sessions need: a record between two sessions makes one of them. */
+export interface TotalsOfTwoSessionsNeedMerge<K, T> extends MergedTotals<K, T> {}
 
 /** What a windowed table sends downstream. */
 export interface EmitOptions {

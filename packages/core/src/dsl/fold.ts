@@ -7,13 +7,13 @@ import type { AggregateNode } from '../plan/nodes/aggregate-nodes.ts'
 import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
 import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
-import type { WindowSpec } from '../plan/window.ts'
+import type { FixedWindows, WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
-import type { Aggregate, AggregateOptions, EmitOptions, TotalsOfTwoSessionsNeedMerge } from './aggregate-options.ts'
+import type { Aggregate, AggregateOptions, EmitOptions, MergedTotals } from './aggregate-options.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan, type TableWindow } from './plan-value.ts'
-import { pendingStorePlan, recordStorePlan, storePlan } from './store-plan.ts'
+import { paneStorePlans, pendingStorePlan, recordStorePlan, storePlan } from './store-plan.ts'
 
 /** How records become totals that are shown as `T`. All aggregates are one of these. */
 export interface Totals<T> {
@@ -23,6 +23,8 @@ export interface Totals<T> {
   readonly add: Add
   /** Undefined if none was given. */
   readonly merge: Merge | undefined
+  /** Whether `merge` gives the total of all records of both, whatever the windows: then totals can be kept in parts. */
+  readonly inParts: boolean
   /** How what is shown is written. */
   readonly value: Serde<T> | undefined
   /** Set if they are those of ready-made folds. */
@@ -31,7 +33,7 @@ export interface Totals<T> {
 
 export function countTotals(): Totals<number> {
   const merge = (a: number, b: number) => a + b
-  return { step: 'count', init: () => 0, add: (total: number) => total + 1, merge, value: int64() }
+  return { step: 'count', init: () => 0, add: (total: number) => total + 1, merge, inParts: true, value: int64() }
 }
 
 export function reduceTotals<K, V>(
@@ -40,7 +42,8 @@ export function reduceTotals<K, V>(
 ): Totals<V> {
   const add = (total: V | undefined, next: V, key: K, context: RecordContext) =>
     total === undefined ? next : fn(total, next, key, context)
-  return { step: 'reduce', init: undefined, add, merge: fn, value }
+  // What is right for two values need not be right for two totals.
+  return { step: 'reduce', init: undefined, add, merge: fn, inParts: false, value }
 }
 
 function optionsTotals<K, V, T>({
@@ -48,8 +51,8 @@ function optionsTotals<K, V, T>({
   add,
   merge,
   value,
-}: AggregateOptions<K, V, T> & Partial<TotalsOfTwoSessionsNeedMerge<K, T>>): Totals<T> {
-  return { step: 'aggregate', init, add, merge, value }
+}: AggregateOptions<K, V, T> & Partial<MergedTotals<K, T>>): Totals<T> {
+  return { step: 'aggregate', init, add, merge, inParts: merge !== undefined, value }
 }
 
 /** The totals of ready-made folds, one or several, or of the callbacks of options. */
@@ -65,7 +68,7 @@ export function isOptions<K, V, T>(how: Aggregate<K, V, T>): how is AggregateOpt
 
 function readyTotals<K, V, T>(parts: FoldParts<K, V, T>): Totals<T> {
   const { init, add, merge } = parts
-  return { step: 'aggregate', init, add, merge, value: undefined, ready: parts }
+  return { step: 'aggregate', init, add, merge, inParts: true, value: undefined, ready: parts }
 }
 
 /** The node that folds a stream into a store of that name. */
@@ -83,7 +86,7 @@ export function foldInto<K, V, T>(
   // A record that comes too late is passed on unchanged.
   const keepsKey = window === undefined && rowKeepsKey(store)
   const flow = { ...READS_ALL, keepsKey, keepsValue: true, readsValue: isSliding || parametersSeen(add) >= 2 }
-  const made = { kind: 'aggregate', window, init, add, merge, fold: ready } as const
+  const made = { kind: 'aggregate', window, init, add, merge, fold: ready, paned: undefined } as const
   const parts = { ...storeStep(step, input, store, flow), ...made }
   const planned = typeof emit === 'string' ? emit : { everyMs: durationMs(emit.every) }
   if (isSliding) {
@@ -91,8 +94,16 @@ export function foldInto<K, V, T>(
     const records = recordStorePlan(`${name}.records`, store.key, plan.value, sizeMs + graceMs, true)
     return Object.freeze({ ...parts, stores: [store, records] as const, emit: planned })
   }
+  const paned = emit === 'final' && totals.inParts ? panedWindows(window) : undefined
+  if (paned !== undefined)
+    return Object.freeze({ ...parts, stores: [store, ...paneStorePlans(store, paned)] as const, emit: planned, paned })
   const stores = typeof planned === 'string' ? ([store] as const) : ([store, pendingStorePlan(store)] as const)
   return Object.freeze({ ...parts, stores, emit: planned })
+}
+
+/** The windows, if they are to be merged of panes, and consist of whole ones. */
+function panedWindows(window: WindowSpec | undefined): FixedWindows | undefined {
+  return window?.kind === 'hopping' && window.panes && window.sizeMs % window.advanceMs === 0 ? window : undefined
 }
 
 /** How the rows of windows are kept. */

@@ -1,6 +1,8 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
+import type { FixedWindows } from '../plan/window.ts'
 import { nullable } from '../serdes/nullable.ts'
+import { int64 } from '../serdes/numbers.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
@@ -44,4 +46,15 @@ export function pendingStorePlan({ name, key, value }: StorePlan): StorePlan {
     retentionMs: undefined,
     timed: false,
   })
+}
+
+/** Where the totals of panes are kept until their last window has closed, and for each key the window that closes next. */
+export function paneStorePlans(
+  { name, key, value }: StorePlan,
+  { sizeMs, graceMs }: FixedWindows,
+): readonly [panes: StorePlan, next: StorePlan] {
+  const shape = { kind: 'instant' as const }
+  const panes = { name: `${name}.panes`, key, value, shape, retentionMs: sizeMs + graceMs, timed: false }
+  const next = { ...panes, name: `${name}.next`, value: planSerde(int64()), retentionMs: undefined }
+  return [Object.freeze(panes), Object.freeze(next)]
 }

@@ -1,4 +1,4 @@
-import type { Aggregate, AggregateOptions, EmitOptions } from './aggregate-options.ts'
+import type { Aggregate, AggregateOptions, EmitOptions, MergedTotals } from './aggregate-options.ts'
 import { TotalsByWindow } from './totals-by-window.ts'
 import type { WindowedTable } from './windowed-table.ts'
 
@@ -20,7 +20,7 @@ export class WindowedStream<K, V> extends TotalsByWindow<K, V> {
    */
   aggregate<T>(
     name: string,
-    how: Aggregate<K, V, T> | (AggregateOptions<K, V, T> & EmitOptions),
+    how: Aggregate<K, V, T> | (AggregateOptions<K, V, T> & Partial<MergedTotals<K, T>> & EmitOptions),
     options: EmitOptions = {},
   ): WindowedTable<K, T, V> {
     return this.aggregated(name, how, options)

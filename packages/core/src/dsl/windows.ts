@@ -14,6 +14,13 @@ export interface WindowOptions {
 export interface HoppingOptions extends WindowOptions {
   /** How far apart windows start; at most their size. */
   readonly advance: Duration
+  /**
+   * Folds each record once, into the pane of one advance that it is in, and merges the panes of a window when it closes; so views have
+   * the windows that have closed. For records that are in many windows. Needs `emit: 'final'`, a size that is a multiple of the
+   * advance, and totals that can be merged: `count`, ready-made folds, or a `merge` beside `init` and `add`. Default: each record
+   * changes the total of each of its windows.
+   */
+  readonly panes?: boolean
 }
 
 /** How event time is cut into windows. */
@@ -46,6 +53,7 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
     kind: 'hopping',
     sizeMs: durationMs(size),
     advanceMs: durationMs(options.advance),
+    ...(options.panes === true && { panes: true }),
     ...waiting(options),
   })
 }

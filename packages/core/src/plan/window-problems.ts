@@ -1,6 +1,7 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
 import { DURATION, isDuration } from './duration-problem.ts'
+import type { Emit } from './emit.ts'
 import type { PlanNode } from './node.ts'
 import type { CountWindowNode } from './nodes/aggregate-nodes.ts'
 import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
@@ -24,9 +25,21 @@ export function windowProblems(step: PlanNode): string[] {
       ? 'each total is final, so emit cannot be { every }. Leave it out'
       : undefined,
     step.window.kind === 'session' && step.merge === undefined ? MERGE_MISSING : undefined,
+    step.window.kind === 'hopping' && step.window.panes && step.paned === undefined
+      ? panesProblem(step.window, step.emit)
+      : undefined,
   ]
   return problems.flatMap((problem) =>
     problem === undefined ? [] : [`Step ${step.label} cannot have these windows: ${problem}`],
+  )
+}
+
+function panesProblem({ sizeMs, advanceMs }: FixedWindows, emit: Emit): string {
+  if (emit !== 'final') return "windows with panes have a total when they close. Give emit: 'final', or leave panes out"
+  if (sizeMs % advanceMs !== 0) return 'with panes, the size must be a multiple of the advance'
+  return (
+    'with panes, totals must be merged. Use count() or another ready-made fold, or give aggregate a merge, as in ' +
+    '{ init, add, merge: (a, b) => a + b }; or leave panes out'
   )
 }
 

@@ -18,6 +18,8 @@ export interface FixedWindows extends WindowWait {
   readonly sizeMs: number
   /** How far apart windows start; equal to the size for tumbling ones. */
   readonly advanceMs: number
+  /** Whether records are folded into panes, each as long as the advance, and a window is merged of its panes when it closes. */
+  readonly panes?: boolean
 }
 
 /** A window for each time at which a key has a record: it ends with that time. */

@@ -49,6 +49,8 @@ export interface StoreMeaning {
   readonly emit: string | null
   /** The gap of sessions; absent for other steps. */
   readonly gapMs?: number
+  /** Whether windows are merged of panes; absent if not. */
+  readonly panes?: boolean
   /** The windows of a calendar, in words; absent for other steps. */
   readonly calendar?: string
   /** How many records are in a window that is defined by that; absent for other steps. */
@@ -119,6 +121,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
           : 'record',
     emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
+    ...(window?.kind === 'hopping' && window.panes && { panes: true }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
     ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),

@@ -189,6 +189,7 @@ const windows: readonly (readonly [string, Windows, string])[] = [
   ['no advance', hopping('1h', { advance: 0 }), 'advance must be'],
   ['an advance past their size', hopping('1h', { advance: '2h' }), 'advance must not be more than the size'],
   ['too many at once', hopping('1d', { advance: 1 }), 'in more than 10000 windows'],
+  ['panes, and a total at each change', hopping('1h', { advance: '10m', panes: true }), "Give emit: 'final'"],
   ['negative grace', tumbling('1h', { grace: -1 }), 'grace must be'],
   ['an unknown time zone', calendar('day', { timeZone: 'Europe/Zurch' }), 'time zone "Europe/Zurch" is not known here'],
   ['no time zone', calendar('day', {} as { timeZone: 'UTC' }), 'time zone undefined is not known here'],
@@ -215,6 +216,20 @@ test.each(windows)('windows with %s are refused', (_what, spec, problem) => {
   expect(found).toHaveLength(1)
   expect(found[0]).toContain(`Step count "a" cannot have these windows: `)
   expect(found[0]).toContain(problem)
+})
+
+test('panes that are not whole, or whose totals cannot be merged, are refused', () => {
+  const windowed = (advance: '10m' | '7m') => source.groupByKey().window(hopping('1h', { advance, panes: true }))
+  const whole = problems(() => job('j', windowed('7m').count('a', { emit: 'final' })))
+  expect(whole).toEqual([expect.stringContaining('the size must be a multiple of the advance')])
+  const reduced = problems(() =>
+    job(
+      'j',
+      windowed('10m').reduce('a', (a, b) => a + b, { emit: 'final' }),
+    ),
+  )
+  expect(reduced).toEqual([expect.stringContaining('totals must be merged. Use count()')])
+  expect(() => job('j', windowed('10m').count('a', { emit: 'final' }))).not.toThrow()
 })
 
 const sessionCases: readonly (readonly [string, Sessions, string])[] = [

@@ -111,8 +111,8 @@ export function differences<M extends StoreMeaning | RepartitionMeaning>(before:
 }
 
 function changedFields<M extends StoreMeaning | RepartitionMeaning>(before: M, now: M) {
-  const fields = Object.keys(now) as (keyof M & string)[]
-  return fields.flatMap((field) => {
+  const fields = new Set([...Object.keys(before), ...Object.keys(now)] as (keyof M & string)[])
+  return [...fields].flatMap((field) => {
     const [was, is] = [textOf(field, before[field]), textOf(field, now[field])]
     const isKnown = field !== 'timed' || before[field] !== undefined
     return was === is || !isKnown ? [] : [{ field, was, is }]

@@ -1,5 +1,5 @@
 import { type FoldedTable, type FoldRecord, type Row, sum } from './fold.ts'
-import type { TablePlan } from './plan.ts'
+import { showsClosedOnly, type TablePlan } from './plan.ts'
 
 /** A record of an output topic. */
 export interface Output {
@@ -37,23 +37,22 @@ export function differencesBesidesRepeats(plan: TablePlan, found: Found, folded:
   const once = { ...found, late: distinct(found.late, textOf), results: distinct(found.results, resultText) }
   const isFinal = plan.kind !== 'total' && plan.emit === 'final'
   return [
-    ...contentProblems(plan, once, {
-      rows: folded.rows,
-      late: late.map((each) => ({ ...each, watermark: each.time })),
-    }),
+    ...contentProblems(plan, once, { ...folded, late: late.map((each) => ({ ...each, watermark: each.time })) }),
     ...(isFinal ? about(plan, finalTexts(once, folded)) : []),
   ]
 }
 
 /** How the rows and late records of a table differ from its fold. */
-export function contentProblems(plan: TablePlan, found: Found, folded: Pick<FoldedTable, 'rows' | 'late'>): string[] {
+export function contentProblems(plan: TablePlan, found: Found, folded: FoldedTable): string[] {
   const rows = [...found.rows].map(([name, ids]) => `${name} (${ids})`)
   const late = folded.late.map((record) => textOf(asOutput(record)))
+  const closed = new Set([...found.results.map(nameOf), ...folded.results.map(({ row }) => nameOf(row))])
+  const shown = showsClosedOnly(plan) ? folded.rows.filter((row) => closed.has(nameOf(row))) : folded.rows
   return about(plan, [
     ...compare(
       'row',
       rows,
-      folded.rows.map((row) => `${nameOf(row)} (${sum(row.records).ids})`),
+      shown.map((row) => `${nameOf(row)} (${sum(row.records).ids})`),
     ),
     ...compare('late record', found.late.map(textOf), late),
   ])

@@ -17,7 +17,14 @@ import {
   windowed,
 } from '@millrace/core'
 import { idsHash } from './ids-hash.ts'
-import type { JobPlan, SessionPlan, StreamPlan, TablePlan, WindowPlan } from './plan.ts'
+import {
+  type JobPlan,
+  type SessionPlan,
+  type StreamPlan,
+  showsClosedOnly,
+  type TablePlan,
+  type WindowPlan,
+} from './plan.ts'
 
 /** The source records from which a value was computed, sorted. */
 export type Ids = readonly string[]
@@ -86,10 +93,11 @@ class JobBuilder {
         return grouped.aggregate(plan.name, { ...gather, merge: gather.add, emit: plan.emit })
       }
       const { sizeMs, advanceMs, graceMs: grace } = plan
+      const panes = showsClosedOnly(plan)
       const windows =
-        sizeMs === advanceMs ? tumbling(sizeMs, { grace }) : hopping(sizeMs, { advance: advanceMs, grace })
+        sizeMs === advanceMs ? tumbling(sizeMs, { grace }) : hopping(sizeMs, { advance: advanceMs, grace, panes })
       const grouped = this.#stream(plan.input).groupByKey().window(windows)
-      return grouped.aggregate(plan.name, { ...gather, emit: plan.emit })
+      return grouped.aggregate(plan.name, { ...gather, ...(panes && { merge: gather.add }), emit: plan.emit })
     })
   }
 

@@ -26,6 +26,8 @@ export interface WindowPlan extends Table {
   readonly advanceMs: number
   readonly graceMs: number
   readonly emit: 'changes' | 'final'
+  /** Whether windows are merged of panes, if they can be. */
+  readonly panes: boolean
 }
 
 export interface SessionPlan extends Table {
@@ -49,4 +51,10 @@ interface Table {
 export interface JobPlan {
   readonly topics: readonly string[]
   readonly tables: readonly TablePlan[]
+}
+
+/** Whether the windows of a table are merged of their panes when they close: its view has the windows that have closed. */
+export function showsClosedOnly(plan: TablePlan): boolean {
+  if (plan.kind !== 'window' || plan.emit !== 'final' || !plan.panes) return false
+  return plan.advanceMs < plan.sizeMs && plan.sizeMs % plan.advanceMs === 0
 }

@@ -19,6 +19,8 @@ export interface TimesPlan extends JobPlan {
 
 export function timesPlan(random: SeededRandom): TimesPlan {
   const all: StreamPlan = { kind: 'merge', inputs: SOURCES.map((topic) => ({ kind: 'source', topic })) }
+  // It has separate random numbers, so that each seed has the windows that it had without it.
+  const panes = random.fork('panes')
   const window = (name: string, input: StreamPlan): WindowPlan => {
     const sizeMs = choose(random, [100, 200, 300])
     const advanceMs = sizeMs / choose(random, [1, 1, 2])
@@ -30,6 +32,7 @@ export function timesPlan(random: SeededRandom): TimesPlan {
       advanceMs,
       graceMs: choose(random, [0, 0, 50, 250]),
       emit: 'final',
+      panes: panes.below(2) === 0,
       ordered: false,
     }
   }
@@ -38,7 +41,7 @@ export function timesPlan(random: SeededRandom): TimesPlan {
   }
   const ones = window('ones', all)
   const twos = window('twos', regrouped('regrouped', all))
-  // The sessions come from their own random numbers, so that each seed has the windows that it had without them.
+  // As have the sessions.
   const others = random.fork('sessions')
   const session = (name: string, input: StreamPlan): SessionPlan => {
     const gapMs = choose(others, [20, 60, 150])

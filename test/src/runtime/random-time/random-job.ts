@@ -127,6 +127,7 @@ class PlanBuilder {
           advanceMs: Math.ceil(sizeMs / hops),
           graceMs,
           emit: final ? 'final' : 'changes',
+          panes: other % 2 === 0,
         }))
         break
     }

@@ -3,13 +3,16 @@ import type { Add, Callback, Merge } from '../callback.ts'
 import type { Emit } from '../emit.ts'
 import type { FoldPlan } from '../fold-plan.ts'
 import type { StorePlan } from '../store-plan.ts'
-import type { WindowSpec } from '../window.ts'
+import type { FixedWindows, WindowSpec } from '../window.ts'
 import type { Step, UnaryStep } from './step.ts'
 
 /** Folds records by key, or by key and window, into a table. `count` and `reduce` are derived from it. */
 export interface AggregateNode extends UnaryStep {
   readonly kind: 'aggregate'
-  /** The totals; and what is to be emitted of them, if that is now and then, or the records, if windows are sliding. */
+  /**
+   * The totals; and what is to be emitted of them, if that is now and then, or the records, if windows are sliding, or the panes and
+   * the next window of each key, if there are panes.
+   */
   readonly stores: readonly [StorePlan, ...(readonly StorePlan[])]
   /** Undefined: by key alone. */
   readonly window: WindowSpec | undefined
@@ -19,6 +22,8 @@ export interface AggregateNode extends UnaryStep {
   /** Undefined if totals are never merged. */
   readonly merge: Merge | undefined
   readonly emit: Emit
+  /** The windows, if they are merged of panes. */
+  readonly paned: FixedWindows | undefined
   /** Set if `init` and `add` are those of ready-made folds: then `add` does not change the total that it gets. */
   readonly fold: FoldPlan | undefined
 }

@@ -4,6 +4,7 @@ import { requireKey } from '../require-key.ts'
 import type { CompileStep } from '../step-context.ts'
 import { compileCalendarAggregate } from './calendar-aggregate.ts'
 import { type Fold, foldOf, foldRecord } from './fold.ts'
+import { compilePaneAggregate } from './pane-aggregate.ts'
 import { compileSessionAggregate } from './session-aggregate.ts'
 import { shownTo } from './shown-results.ts'
 import { compileSlidingAggregate } from './sliding-aggregate.ts'
@@ -15,6 +16,7 @@ export const compileAggregate: CompileStep<AggregateNode> = (node, context) => {
   if (window?.kind === 'session') return compileSessionAggregate(node, window, context)
   if (window?.kind === 'sliding') return compileSlidingAggregate(node, window, context)
   if (window?.kind === 'calendar') return compileCalendarAggregate(node, window, context)
+  if (node.paned !== undefined) return compilePaneAggregate(node, node.paned, context)
   if (window !== undefined) return compileWindowAggregate(node, window, context)
   const [store] = node.stores
   return () => {

@@ -69,7 +69,7 @@ export function mergeTotals(fold: Fold, a: unknown, b: unknown, key: unknown): u
   try {
     merged = copier === undefined ? merge(a, b, key, context) : merge(copier.copy(a), copier.copy(b), key, context)
   } catch (error) {
-    throw callbackFailed(step, error)
+    throw error instanceof FoldRefusal ? mergeRefused(step, error) : callbackFailed(step, error)
   }
   return keptTotal(fold, merged, key)
 }
@@ -95,4 +95,8 @@ function totalBefore({ step, init, copier }: Fold, total: unknown): unknown {
 
 function refused(step: string, error: FoldRefusal): RecordError {
   return new RecordError(error.code, `Step ${step} cannot add the record: ${error.message}`, { step, cause: error })
+}
+
+function mergeRefused(step: string, error: FoldRefusal): RecordError {
+  return new RecordError(error.code, `Step ${step} cannot merge two totals: ${error.message}`, { step, cause: error })
 }

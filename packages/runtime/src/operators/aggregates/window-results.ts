@@ -76,7 +76,8 @@ function drive<E extends Entry<unknown, unknown>>(finals: Finals<E>, node: Aggre
   context.holdBack(node, finals.name, finals.time, finals)
 }
 
-function timedResults(
+/** Passes on results; each is a separate unit, under the error policy of the step. */
+export function timedResults(
   node: AggregateNode,
   finals: TimedResultsOperator['finals'],
   value: Serde<unknown>,
