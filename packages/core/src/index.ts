@@ -142,6 +142,7 @@ export type {
 } from './dsl/process-options.ts'
 export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
 export type { Ranked } from './dsl/ranked.ts'
+export type { RowsOptions } from './dsl/rows-options.ts'
 export {
   type MatchOptions,
   type Sequence,

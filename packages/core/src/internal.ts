@@ -94,6 +94,7 @@ export type {
 export type {
   ChangesNode,
   RankRowsNode,
+  RowExpiry,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,

@@ -105,6 +105,13 @@ const tableJob = () => {
   return job('tables', joined, groups, joined.changes().to(out), groups.changes().to(out), last5)
 }
 
+const fadingJob = () => {
+  const fading = table(numbers, 'fading', { ttl: 25 })
+  const joined = fading.outerJoin('joined', otherRows, (a, b) => `${a} ${b}`, { value: string() })
+  const greatest = fading.topN('greatest', 2, (value) => value)
+  return job('fading', fading, joined, greatest, fading.changes().to(out))
+}
+
 const referenceJob = () => {
   const keyOf = (value: number) => `k${value % 5}`
   const referred = rows.leftJoinBy('referred', otherRows, keyOf, (a, b) => `${a} ${b}`, { value: string() })
@@ -187,6 +194,7 @@ test.each([
   { name: 'joins of streams', theJob: joinJob(), topics: [numbers, others] },
   { name: 'lookups', theJob: lookupJob(), topics: [numbers, others] },
   { name: 'tables', theJob: tableJob(), topics: [numbers, others] },
+  { name: 'tables with a time to live', theJob: fadingJob(), topics: [numbers, others] },
   { name: 'references between tables', theJob: referenceJob(), topics: [numbers, others] },
   { name: 'process with timers', theJob: processJob(), topics: [numbers, others] },
   { name: 'dedupe and cogroup', theJob: dedupeJob(), topics: [numbers, others] },

@@ -120,12 +120,14 @@ export function asOfJoinNode<K, V, W>(
   const graceMs = durationMs(grace)
   const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
   const changed = nullable(planSerde(value) as Serde<unknown>)
+  // Rows that leave by themselves are changes that only the table makes.
+  const isRead = node.kind === 'toTable' && node.expiry === undefined
   return {
     label: labelOf(word, name),
     word,
-    inputs: [stream.node, node.kind === 'toTable' ? node.inputs[0] : node],
+    inputs: [stream.node, isRead ? node.inputs[0] : node],
     ports: PORTS,
-    takes: ['records', node.kind === 'toTable' ? 'records' : 'changes'],
+    takes: ['records', isRead ? 'records' : 'changes'],
     stores: [
       storePlan(`${name}.rows`, rowKey, value, undefined, false),
       recordStorePlan(`${name}.changes`, rowKey, changed, graceMs, false),

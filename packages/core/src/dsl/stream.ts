@@ -1,17 +1,18 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { RecordContext } from '../plan/callback.ts'
 import type { PlanNode } from '../plan/node.ts'
-import { PASSES_ALL, READS_ALL, seenBy } from '../plan/step-flow.ts'
-import { lateNode, recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
+import { lateNode, recordStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
-import { copartitioned, repartitionNode } from './copartitioned.ts'
+import { repartitionNode } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
 import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
-import { storePlan } from './store-plan.ts'
+import { rowsOf } from './rows.ts'
+import type { RowsOptions } from './rows-options.ts'
 import { StreamErrors } from './stream-errors.ts'
 import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
@@ -257,15 +258,12 @@ export class Stream<K, V> extends StreamErrors<K, V> {
    *
    * ```ts
    * const airports = stream(airportChanges).toTable('airports')
+   * const online = stream(heartbeats).toTable('online', { ttl: '5m' })
    * ```
    */
-  toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string): Table<Key, V>
-  toTable(name: string): Table<K, V> {
-    const { node, key, value } = copartitioned(this[PLAN], name)
-    const store = storePlan(name, planSerde(key), value, undefined, false)
-    const flow = { ...READS_ALL, keepsKey: rowKeepsKey(store) }
-    const table = { ...storeStep('toTable', node, store, flow), kind: 'toTable' } as const
-    return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
+  toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string, options?: RowsOptions): Table<Key, V>
+  toTable(name: string, options: RowsOptions = {}): Table<K, V> {
+    return new Table(rowsOf(this[PLAN], name, options), toStream)
   }
 
   protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {

@@ -99,6 +99,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
   const reach = 'reach' in node ? node.reach : undefined
   // What waits for its time.
   const waiting = node.kind === 'asOfJoin' || node.kind === 'inOrder' ? node : undefined
+  const isTimed = window !== undefined || reach !== undefined || waiting !== undefined || hasRowTimes(node)
   return {
     step: node.word,
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
@@ -111,12 +112,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
-    times:
-      window === undefined && reach === undefined && waiting === undefined
-        ? null
-        : isTimedByCallback(node)
-          ? 'callback'
-          : 'record',
+    times: isTimed ? (isTimedByCallback(node) ? 'callback' : 'record') : null,
     emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
@@ -163,6 +159,11 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
   }
   visit(node)
   return [...names].sort()
+}
+
+/** Whether the rows of a table leave by their times. */
+function hasRowTimes(node: PlanNode): boolean {
+  return node.kind === 'toTable' && node.expiry !== undefined
 }
 
 function isTimedByCallback(node: PlanNode): boolean {

@@ -8,7 +8,17 @@ import type { UnaryStep } from './step.ts'
 /** The latest value by key; a null value deletes. */
 export interface ToTableNode extends UnaryStep {
   readonly kind: 'toTable'
-  readonly stores: readonly [StorePlan]
+  /** The rows; and, if they leave by themselves, when. */
+  readonly stores: readonly [StorePlan, ...StorePlan[]]
+  readonly expiry: RowExpiry | undefined
+}
+
+/** When rows leave a table by themselves. */
+export interface RowExpiry {
+  /** How long after the time of its last record a row leaves. */
+  readonly ttlMs: number
+  /** The store of the rows' timers. */
+  readonly timers: StorePlan
 }
 
 /** A table with the rows that the callback accepts. Stored only if it has a store. */
