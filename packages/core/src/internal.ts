@@ -75,6 +75,7 @@ export type {
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
+  VersionLookupNode,
 } from './plan/nodes/join-nodes.ts'
 export type { InOrderNode } from './plan/nodes/order-nodes.ts'
 export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
@@ -95,6 +96,7 @@ export type {
   ChangesNode,
   RankRowsNode,
   RowExpiry,
+  RowHistory,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,

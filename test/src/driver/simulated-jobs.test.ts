@@ -96,7 +96,14 @@ const lookupJob = () => {
     asOf: { grace: 10 },
     value: string(),
   })
-  return job('lookups', current.to(out), asOf.to(out), asOf.lateLeft().to(late))
+  const versions = table(numbers, 'versions', { history: 30 })
+  const past = stream(others).leftJoin('past', versions, (value, row) => `${value} ${row}`, { value: string() })
+  return job(
+    'lookups',
+    versions,
+    ...[current, asOf, past].map((each) => each.to(out)),
+    ...[asOf.lateLeft(), past.late(), versions.late()].map((each) => each.to(late)),
+  )
 }
 
 const tableJob = () => {

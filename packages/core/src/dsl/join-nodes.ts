@@ -1,7 +1,14 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Callback, Joiner } from '../plan/callback.ts'
 import type { JoinReach } from '../plan/join-reach.ts'
-import type { AsOfJoinNode, GlobalLookupNode, StreamJoinNode, TableLookupNode } from '../plan/nodes/join-nodes.ts'
+import type {
+  AsOfJoinNode,
+  GlobalLookupNode,
+  StreamJoinNode,
+  TableLookupNode,
+  VersionLookupNode,
+} from '../plan/nodes/join-nodes.ts'
+import type { RowHistory } from '../plan/nodes/table-nodes.ts'
 import { PASSES_ALL, READS_ALL } from '../plan/step-flow.ts'
 import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
 import { nullable } from '../serdes/nullable.ts'
@@ -77,6 +84,31 @@ export function tableLookupNode<K, V, W>(
     flow: { ...READS_ALL, keepsKey: rowKeepsKey(rows) },
     kind: 'tableLookup',
     rows,
+    fn,
+    unmatched: word === 'leftJoin',
+  }
+}
+
+/** The step that joins a stream with the versions that a table keeps of its rows. */
+export function versionLookupNode<K, V>(
+  word: JoinWord,
+  name: string,
+  plan: StreamPlan<K, V>,
+  { node, rowKey }: TablePlan<unknown>,
+  history: RowHistory,
+  fn: Joiner,
+): VersionLookupNode {
+  const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
+  return {
+    label: labelOf(word, name),
+    word,
+    inputs: [stream.node, node],
+    ports: PORTS,
+    takes: ['records', 'changes'],
+    stores: [],
+    flow: { ...READS_ALL, keepsKey: rowKeepsKey(history.rows) },
+    kind: 'versionLookup',
+    history,
     fn,
     unmatched: word === 'leftJoin',
   }

@@ -1,5 +1,18 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { describe as describeJob, job, json, stream, string, type Table, table, topic } from '../index.ts'
+import {
+  describe as describeJob,
+  type HistoryOptions,
+  job,
+  json,
+  type Stream,
+  stream,
+  string,
+  type Table,
+  type TimelyStream,
+  table,
+  topic,
+  type VersionedTable,
+} from '../index.ts'
 import { jobMeaning } from '../topology/job-meaning.ts'
 import { toTopology } from '../topology/to-topology.ts'
 import type { Duration } from './duration.ts'
@@ -16,7 +29,9 @@ describe('a table with a time to live', () => {
     const online = table(beats, 'online', { ttl: '5m', bootstrap: true })
     expectTypeOf(online).toEqualTypeOf<Table<string, Beat>>()
     expectTypeOf(stream(beats).toTable('online', { ttl: 300_000 })).toEqualTypeOf<Table<string, Beat>>()
-    expect(describeJob(job('j', online))).toMatch(/toTable "online".*view online: .*store online\.expiry: /)
+    expect(describeJob(job('j', online))).toMatch(
+      /toTable "online".*view online: string → json, rows for 5m].*store online\.expiry: /,
+    )
   })
 
   test('does not compile with what is not a duration, nor for records without keys', () => {
@@ -34,7 +49,7 @@ describe('a table with a time to live', () => {
         expect.objectContaining({
           code: 'JOB_INVALID',
           message: expect.stringContaining(
-            'Step toTable "online" cannot keep rows for a time: ttl must be more than 0, and a number of whole ms',
+            'Step toTable "online" cannot keep its rows: ttl must be more than 0, and a number of whole ms',
           ),
         }),
       )
@@ -55,5 +70,63 @@ describe('a table with a time to live', () => {
     const joined = stream(beats).join('joined', table(beats, 'online', { ttl: '5m' }), (beat) => beat, { asOf: {} })
     const { inputs } = jobMeaning(toTopology(job('j', joined.to(out)))).stores['joined.rows'] ?? {}
     expect(inputs).toEqual(['left: topic beats', 'right: store online'])
+  })
+})
+
+describe('a table with a history', () => {
+  const loads = table(beats, 'loads', { history: '1h' })
+
+  test('is a table that has late records, and keeps its rows and their versions', () => {
+    expectTypeOf(loads).toEqualTypeOf<VersionedTable<string, Beat>>()
+    expectTypeOf(loads).toExtend<Table<string, Beat>>()
+    expectTypeOf(loads.late()).toEqualTypeOf<Stream<string, Beat>>()
+    expectTypeOf(stream(beats).toTable('loads', { history: 5 })).toEqualTypeOf<VersionedTable<string, Beat>>()
+    expect(describeJob(job('j', loads, loads.late().to(out)))).toMatch(
+      /toTable "loads".*view loads: .*store loads\.versions: .* kept 1h[\s\S]*late of toTable "loads"/,
+    )
+  })
+
+  test('gives a stream that is joined with it rows at once, and the stream has late records', () => {
+    const inner = stream(beats).join('inner', loads, (beat, row) => beat.load - row.load)
+    expectTypeOf(inner).toEqualTypeOf<TimelyStream<string, number, Beat>>()
+    const left = stream(beats).leftJoin('left', loads, (_beat, row) => {
+      expectTypeOf(row).toEqualTypeOf<Beat | null>()
+      return row
+    })
+    expectTypeOf(left.late()).toEqualTypeOf<Stream<string, Beat>>()
+    expect(describeJob(job('j', left.late().to(out)))).toContain('late of leftJoin "left"')
+    // @ts-expect-error: the two sides are not late by a grace of the join
+    expect(() => inner.lateLeft()).toThrow(TypeError)
+    const asOf = stream(beats).join('as-of', loads, (beat) => beat, { asOf: { grace: '1m' } })
+    expectTypeOf(asOf.lateRight()).toEqualTypeOf<Stream<string, Beat>>()
+  })
+
+  test('needs keys of the type of the stream that is joined', () => {
+    const numbered = stream(beats).keyBy((beat) => beat.load)
+    // @ts-expect-error: the keys are numbers
+    expect(numbered.join('inner', loads, (beat) => beat)).toBeDefined()
+  })
+
+  test.each<[object, string[]]>([
+    [{ history: 0 }, ['history must be more than 0']],
+    [{ history: 'an hour' }, ['history must be more than 0']],
+    [{ history: '1h', ttl: '1h' }, ['it can have a ttl or a history, and not both']],
+    [{ history: -1, ttl: -1 }, ['ttl must be', 'history must be', 'not both']],
+  ])('is refused with %j', (options, problems) => {
+    const made = () => job('j', table(beats, 'loads', options as HistoryOptions))
+    for (const problem of problems) {
+      expect(made).toThrow(expect.objectContaining({ code: 'JOB_INVALID', message: expect.stringContaining(problem) }))
+    }
+  })
+
+  test('does not compile with a time to live too', () => {
+    // @ts-expect-error: one or the other
+    expect(() => job('j', table(beats, 'loads', { history: '1h', ttl: '1h' }))).toThrow('not both')
+  })
+
+  test('means something else with another history', () => {
+    const meaning = (history: Duration) => jobMeaning(toTopology(job('j', table(beats, 'loads', { history })))).stores
+    expect(meaning('1h')['loads.versions']).toMatchObject({ timed: true, times: 'record', historyMs: 3_600_000 })
+    expect(meaning('1h')).not.toEqual(meaning('2h'))
   })
 })

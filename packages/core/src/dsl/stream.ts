@@ -11,14 +11,15 @@ import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
-import { rowsOf } from './rows.ts'
-import type { RowsOptions } from './rows-options.ts'
+import { type AnyRowsOptions, rowsOf } from './rows.ts'
+import type { HistoryOptions, RowsOptions } from './rows-options.ts'
 import { StreamErrors } from './stream-errors.ts'
 import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
 import { Table } from './table.ts'
 import type { SinkTopic } from './topic.ts'
+import { VersionedTable } from './versioned-table.ts'
 
 /**
  * A stream of records. Its steps take callbacks `(value, key, context)`. Each step gives a new stream and leaves this one as
@@ -259,11 +260,18 @@ export class Stream<K, V> extends StreamErrors<K, V> {
    * ```ts
    * const airports = stream(airportChanges).toTable('airports')
    * const online = stream(heartbeats).toTable('online', { ttl: '5m' })
+   * const rates = stream(rateChanges).toTable('rates', { history: '1h' })
    * ```
    */
+  toTable<Key>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    options: HistoryOptions,
+  ): VersionedTable<Key, V>
   toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string, options?: RowsOptions): Table<Key, V>
-  toTable(name: string, options: RowsOptions = {}): Table<K, V> {
-    return new Table(rowsOf(this[PLAN], name, options), toStream)
+  toTable(name: string, options: AnyRowsOptions = {}): Table<K, V> {
+    const plan = rowsOf(this[PLAN], name, options)
+    return plan.node.history === undefined ? new Table(plan, toStream) : new VersionedTable(plan, this[PLAN], toStream)
   }
 
   protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {

@@ -56,6 +56,8 @@ export interface StoreMeaning {
   /** How many rows of each group a top N has, and which come first; absent for other steps. */
   readonly topRows?: number
   readonly rankOrder?: Top['order']
+  /** For how long a table knows the versions of its rows; absent for other steps. */
+  readonly historyMs?: number
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -118,6 +120,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
     ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),
+    ...(node.kind === 'toTable' && node.history !== undefined && { historyMs: node.history.keptMs }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
@@ -161,9 +164,9 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
   return [...names].sort()
 }
 
-/** Whether the rows of a table leave by their times. */
+/** Whether the times of records determine the rows of a table. */
 function hasRowTimes(node: PlanNode): boolean {
-  return node.kind === 'toTable' && node.expiry !== undefined
+  return node.kind === 'toTable' && (node.expiry !== undefined || node.history !== undefined)
 }
 
 function isTimedByCallback(node: PlanNode): boolean {
