@@ -298,6 +298,34 @@ describe('a row with a time to live', () => {
     expect((await changes(driver)).slice(3)).toEqual(['b null at 113', 'a null at 115', 'x 1 at 120'])
   })
 
+  test('leaves at the same time if the topic was compacted before the job reads it', async () => {
+    const made = job('compacted', rows, groups)
+    const [all, compacted] = await Promise.all(
+      (['delete', 'compact'] as const).map(async (cleanup) => {
+        const world = await JobWorld.open()
+        onTestFinished(() => world.close())
+        await world.topic('numbers', { cleanup, segmentBytes: 1024 })
+        for (let batch = 0; batch < 12; batch++) {
+          const records = Array.from({ length: 40 }, (_, index) => {
+            const time = 1000 + 3 * (40 * batch + index)
+            // Some keys come all the time, some once in a while, and one in two is out of order.
+            const key = index % 4 === 0 ? `rare${(batch + index) % 30}` : `k${index % 9}`
+            return at(time - (index % 2) * 20, key, index)
+          })
+          await world.produce('numbers', numbers.value, records)
+        }
+        await world.log.admin.clean('numbers')
+        await world.runToEnd(made)
+        const read = await world.read('numbers', int32())
+        return { records: read.length, views: await world.allRows(made) }
+      }),
+    )
+    expect(all?.records).toBe(480)
+    expect(compacted?.records).toBeLessThan(100)
+    expect(compacted?.views).toEqual(all?.views)
+    expect(compacted?.views.get('rows')?.size).toBeGreaterThan(3)
+  })
+
   test('is not there any more for records that are joined as of its end or later', async () => {
     const orders = topic('orders', { key: string(), value: int32() })
     const joined = topic('joined', { key: string(), value: string() })
