@@ -142,6 +142,7 @@ export type {
 } from './dsl/process-options.ts'
 export type { OutputStreams, StateViews } from './dsl/processed-parts.ts'
 export type { Ranked } from './dsl/ranked.ts'
+export type { HistoryOptions, RowsOptions } from './dsl/rows-options.ts'
 export {
   type MatchOptions,
   type Sequence,
@@ -184,6 +185,7 @@ export type {
 } from './dsl/task-process-options.ts'
 export type { TopOptions } from './dsl/top-n.ts'
 export { type SinkTopic, type Topic, type TopicOptions, topic } from './dsl/topic.ts'
+export type { VersionedTable } from './dsl/versioned-table.ts'
 export type { ViewKey, ViewValue, ViewWindow } from './dsl/view.ts'
 export type { Window, Windowed } from './dsl/windowed.ts'
 export type { WindowedStream } from './dsl/windowed-stream.ts'

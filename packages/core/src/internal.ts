@@ -75,6 +75,7 @@ export type {
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
+  VersionLookupNode,
 } from './plan/nodes/join-nodes.ts'
 export type { InOrderNode } from './plan/nodes/order-nodes.ts'
 export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
@@ -94,6 +95,8 @@ export type {
 export type {
   ChangesNode,
   RankRowsNode,
+  RowExpiry,
+  RowHistory,
   TableAggregateNode,
   TableCountNode,
   TableFilterNode,

@@ -96,13 +96,27 @@ const lookupJob = () => {
     asOf: { grace: 10 },
     value: string(),
   })
-  return job('lookups', current.to(out), asOf.to(out), asOf.lateLeft().to(late))
+  const versions = table(numbers, 'versions', { history: 30 })
+  const past = stream(others).leftJoin('past', versions, (value, row) => `${value} ${row}`, { value: string() })
+  return job(
+    'lookups',
+    versions,
+    ...[current, asOf, past].map((each) => each.to(out)),
+    ...[asOf.lateLeft(), past.late(), versions.late()].map((each) => each.to(late)),
+  )
 }
 
 const tableJob = () => {
   const joined = rows.outerJoin('joined', otherRows, (a, b) => `${a} ${b}`, { value: string() })
   const groups = rows.groupBy((value) => `${value % 3}`, string()).count('groups')
   return job('tables', joined, groups, joined.changes().to(out), groups.changes().to(out), last5)
+}
+
+const fadingJob = () => {
+  const fading = table(numbers, 'fading', { ttl: 25 })
+  const joined = fading.outerJoin('joined', otherRows, (a, b) => `${a} ${b}`, { value: string() })
+  const greatest = fading.topN('greatest', 2, (value) => value)
+  return job('fading', fading, joined, greatest, fading.changes().to(out))
 }
 
 const referenceJob = () => {
@@ -187,6 +201,7 @@ test.each([
   { name: 'joins of streams', theJob: joinJob(), topics: [numbers, others] },
   { name: 'lookups', theJob: lookupJob(), topics: [numbers, others] },
   { name: 'tables', theJob: tableJob(), topics: [numbers, others] },
+  { name: 'tables with a time to live', theJob: fadingJob(), topics: [numbers, others] },
   { name: 'references between tables', theJob: referenceJob(), topics: [numbers, others] },
   { name: 'process with timers', theJob: processJob(), topics: [numbers, others] },
   { name: 'dedupe and cogroup', theJob: dedupeJob(), topics: [numbers, others] },

@@ -7,6 +7,7 @@ import {
   type Log,
   stream,
   string,
+  table,
   topic,
   tumbling,
   valueState,
@@ -23,6 +24,8 @@ const KEYS = 7
 const WINDOW_MS = 50
 const GRACE_MS = 20
 const TO_START = { to: { kind: 'start' } } as const
+/** Stands for the value of a record without one. */
+const DELETED = Number.MIN_SAFE_INTEGER
 const SEEDS = Number(process.env['MILLRACE_RESTORED_JOBS'] ?? trials(12))
 
 const numbers = topic('numbers', { key: string(), value: int64() })
@@ -30,6 +33,10 @@ const passed = topic('passed', { key: string(), value: int64() })
 const changes = topic('changes', { key: string(), value: int64() })
 const finals = topic('finals', { key: windowed(string()), value: int64() })
 const echoes = topic('echoes', { key: string(), value: int64() })
+const fadings = topic('fadings', { key: string(), value: int64() })
+
+/** Rows that leave by themselves, some of them as soon as they have come. */
+const fading = table(numbers, 'fading', { ttl: 15 })
 
 /** Timers that are moved, that are set for times which are over, and that set others; each passes on how many came before. */
 const echo = stream(numbers).process('echo', {
@@ -63,6 +70,8 @@ function countingJob(repartitions: boolean): Job {
     counts.changes().to(changes),
     windows.changes().to(finals),
     echo.to(echoes),
+    fading,
+    fading.changes().to(fadings),
     echo.groupBy((count) => `e${Math.abs(count) % KEYS}`, string()).count('echo-counts'),
   )
 }
@@ -174,10 +183,12 @@ class Trial {
     expect(await this.world.rows(this.job, 'windows')).toEqual(windows)
     const sorted = async (world: JobWorld, name: string) =>
       (await this.#read(world, name)).map(([key, count]) => `${key} ${count}`).sort()
-    for (const name of ['finals', 'echoes']) {
+    for (const name of ['finals', 'echoes', 'fadings']) {
       expect(await sorted(this.world, name)).toEqual(await sorted(reference, name))
     }
-    expect(await this.world.rows(this.job, 'echo-counts')).toEqual(await reference.rows(this.job, 'echo-counts'))
+    for (const view of ['echo-counts', 'fading']) {
+      expect(await this.world.rows(this.job, view)).toEqual(await reference.rows(this.job, view))
+    }
     if (this.partitions === 1) {
       const inOrder = async (world: JobWorld) => this.#read(world, 'changes')
       expect(await inOrder(this.world)).toEqual(await inOrder(reference))
@@ -193,7 +204,8 @@ class Trial {
       for (let batch = from.poll(); batch !== undefined; batch = from.poll()) {
         while (batch.next()) {
           const { bytes, keyStart, keyEnd, valueStart, valueEnd } = batch
-          records.push([bytes.toString('hex', keyStart, keyEnd), int64().decode(bytes, valueStart, valueEnd)])
+          const value = valueStart < 0 ? DELETED : int64().decode(bytes, valueStart, valueEnd)
+          records.push([bytes.toString('hex', keyStart, keyEnd), value])
         }
       }
     }
@@ -215,7 +227,8 @@ class Trial {
 async function worldFor(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()
   onTestFinished(() => world.close())
-  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes']) await world.topic(name, { partitions })
+  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes', 'fadings'])
+    await world.topic(name, { partitions })
   return world
 }
 

@@ -80,6 +80,8 @@ export interface StoreSummary {
   readonly topRows?: number
   /** What comes first in them: the greatest rank, or the least. */
   readonly rankOrder?: Top['order']
+  /** How long after its last record a row leaves, ms; absent: it stays. */
+  readonly ttlMs?: number
   /** How long after its end a window is kept, ms; absent: for ever. */
   readonly retentionMs?: number
   /** Whether the store can be queried: it is an output of the job. */
@@ -164,6 +166,7 @@ function summaryOf({ views }: Topology, node: PlanNode, store: StorePlan): Store
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
     ...(node.kind === 'topRows' && store === node.stores[0] && { topRows: node.top.rows, rankOrder: node.top.order }),
+    ...(node.kind === 'toTable' && store === node.stores[0] && node.expiry && { ttlMs: node.expiry.ttlMs }),
     ...(retentionMs !== undefined && { retentionMs }),
     view: views.some((view) => view.name === name),
   }

@@ -43,10 +43,11 @@ function stepText({ label, kind, to, stores = [] }: StepDescription): string {
 }
 
 function storeText(store: StoreSummary): string {
-  const { name, key, value, retentionMs, topRows, rankOrder, view } = store
+  const { name, key, value, ttlMs, retentionMs, topRows, rankOrder, view } = store
   const kept = retentionMs === undefined ? '' : ` kept ${durationText(retentionMs)}`
   const top = topRows === undefined ? '' : `, the first ${topRows} ${rankOrder}`
-  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${top}${kept}`
+  const rows = ttlMs === undefined ? '' : `, rows for ${durationText(ttlMs)}`
+  return `${view ? 'view' : 'store'} ${name}: ${key} → ${value}${windowsText(store)}${top}${rows}${kept}`
 }
 
 function windowsText({ windowMs, gapMs, calendar, records }: StoreSummary): string {

@@ -1,7 +1,14 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { Callback, Joiner } from '../plan/callback.ts'
 import type { JoinReach } from '../plan/join-reach.ts'
-import type { AsOfJoinNode, GlobalLookupNode, StreamJoinNode, TableLookupNode } from '../plan/nodes/join-nodes.ts'
+import type {
+  AsOfJoinNode,
+  GlobalLookupNode,
+  StreamJoinNode,
+  TableLookupNode,
+  VersionLookupNode,
+} from '../plan/nodes/join-nodes.ts'
+import type { RowHistory } from '../plan/nodes/table-nodes.ts'
 import { PASSES_ALL, READS_ALL } from '../plan/step-flow.ts'
 import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
 import { nullable } from '../serdes/nullable.ts'
@@ -82,6 +89,31 @@ export function tableLookupNode<K, V, W>(
   }
 }
 
+/** The step that joins a stream with the versions that a table keeps of its rows. */
+export function versionLookupNode<K, V>(
+  word: JoinWord,
+  name: string,
+  plan: StreamPlan<K, V>,
+  { node, rowKey }: TablePlan<unknown>,
+  history: RowHistory,
+  fn: Joiner,
+): VersionLookupNode {
+  const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
+  return {
+    label: labelOf(word, name),
+    word,
+    inputs: [stream.node, node],
+    ports: PORTS,
+    takes: ['records', 'changes'],
+    stores: [],
+    flow: { ...READS_ALL, keepsKey: rowKeepsKey(history.rows) },
+    kind: 'versionLookup',
+    history,
+    fn,
+    unmatched: word === 'leftJoin',
+  }
+}
+
 /** The step that joins a stream with a global table. The stream stays in its partitions, with its keys. */
 export function globalLookupNode<K, V>(
   word: JoinWord,
@@ -120,12 +152,14 @@ export function asOfJoinNode<K, V, W>(
   const graceMs = durationMs(grace)
   const stream = copartitioned(withKeys(plan, rowKey as StreamPlan<K, V>['key']), name)
   const changed = nullable(planSerde(value) as Serde<unknown>)
+  // Rows that leave by themselves are changes that only the table makes.
+  const isRead = node.kind === 'toTable' && node.expiry === undefined
   return {
     label: labelOf(word, name),
     word,
-    inputs: [stream.node, node.kind === 'toTable' ? node.inputs[0] : node],
+    inputs: [stream.node, isRead ? node.inputs[0] : node],
     ports: PORTS,
-    takes: ['records', node.kind === 'toTable' ? 'records' : 'changes'],
+    takes: ['records', isRead ? 'records' : 'changes'],
     stores: [
       storePlan(`${name}.rows`, rowKey, value, undefined, false),
       recordStorePlan(`${name}.changes`, rowKey, changed, graceMs, false),

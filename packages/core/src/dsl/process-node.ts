@@ -10,12 +10,12 @@ import { keyPair } from '../serdes/key-pair.ts'
 import { int64 } from '../serdes/numbers.ts'
 import { string } from '../serdes/string.ts'
 import { timedList } from '../serdes/timed-list.ts'
-import { SET_TIMER, TIMER_TIME } from '../serdes/timer-time.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
 import { planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessOptions, SideOutputs } from './process-options.ts'
 import type { StateCell, StateCells } from './state-cells.ts'
+import { timersPlan } from './store-plan.ts'
 import type { TaskProcessOptions } from './task-process-options.ts'
 
 /** The options of a step, whatever their types. */
@@ -50,7 +50,7 @@ function processNode(
 ): ProcessNode {
   const { state = {}, outputs = {}, onRecord, onTombstone, timers: onTimer = {} } = options
   const cells = Object.entries(state).map(([cell, declared]) => cellPlan(name, cell, key, declared))
-  const timers = Object.keys(onTimer).length === 0 ? undefined : timersPlan(name, key)
+  const timers = Object.keys(onTimer).length === 0 ? undefined : timersPlan(`${name}.timers`, key)
   // What a timer emits comes without a record whose key bytes it could have.
   const flow = { ...READS_ALL, keepsKey: scope === 'key' && timers === undefined && key.primitive }
   // A cell that is added, or whose meaning changes, leaves the others as they are.
@@ -91,13 +91,6 @@ function cellPlan(step: string, cell: string, key: Serde<never>, declared: State
       ? undefined
       : { ...cellStore(`${name}.expiry`, rowKey, planSerde(int64()), byTime), timed: false }
   return { name: cell, kind, store, value, max, ttlMs, expiry }
-}
-
-/** By key and name, in the order in which they are to be looked at. */
-function timersPlan(step: string, key: Serde<never>): StorePlan {
-  const shape: StoreShape = { kind: 'sorted', order: planSerde(TIMER_TIME) }
-  const byName = planSerde(keyPair(anyOf(key), string()))
-  return { ...cellStore(`${step}.timers`, byName, planSerde(SET_TIMER), shape), timed: false }
 }
 
 /** Each value has the time of its last write, by which it is gone one day. */

@@ -1,8 +1,11 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { FixedWindows } from '../plan/window.ts'
+import { keyPair } from '../serdes/key-pair.ts'
 import { nullable } from '../serdes/nullable.ts'
 import { int64 } from '../serdes/numbers.ts'
+import { string } from '../serdes/string.ts'
+import { SET_TIMER, TIMER_TIME } from '../serdes/timer-time.ts'
 import { windowed } from '../serdes/windowed.ts'
 import { planSerde, type TableWindow } from './plan-value.ts'
 
@@ -34,6 +37,14 @@ export function storePlan<V>(
     retentionMs: window?.retentionMs,
     timed,
   })
+}
+
+/** A store for timers, by key and name, in the order in which they are to be looked at. */
+export function timersPlan(name: string, key: Serde<never>): StorePlan {
+  // The serde meets the keys that it was declared for, and no others.
+  const byName = planSerde(keyPair(key as unknown as Serde<unknown>, string()))
+  const shape = { kind: 'sorted', order: planSerde(TIMER_TIME) } as const
+  return Object.freeze({ name, key: byName, value: planSerde(SET_TIMER), shape, retentionMs: undefined, timed: false })
 }
 
 /** A store for the rows of a windowed table that are to be passed on: by windowed key and time, what was passed on before. */

@@ -1,19 +1,29 @@
 import { RefusedError } from '../errors/millrace-error.ts'
 import type { Callback, Joiner, RecordContext } from '../plan/callback.ts'
 import type { GlobalTable } from './global-table.ts'
-import { asOfJoinNode, globalLookupNode, type JoinWord, streamJoinNode, tableLookupNode } from './join-nodes.ts'
+import {
+  asOfJoinNode,
+  globalLookupNode,
+  type JoinWord,
+  streamJoinNode,
+  tableLookupNode,
+  versionLookupNode,
+} from './join-nodes.ts'
 import type { AsOfOptions, SameKeys, StreamJoinOptions, TableJoinOptions } from './join-options.ts'
 import type { Keyed } from './keyed.ts'
-import { PLAN, planOf, type StreamPlan } from './plan-value.ts'
-import type { JoinedStream, Stream } from './stream.ts'
+import { PLAN, planOf, type StreamPlan, type TablePlan } from './plan-value.ts'
+import type { JoinedStream, Stream, TimelyStream } from './stream.ts'
 import { StreamProcess } from './stream-process.ts'
 import type { Table } from './table.ts'
 import type { JoinedTableOptions } from './table-join.ts'
+import type { VersionedTable } from './versioned-table.ts'
 
 /** The joins of a stream. Each has a name: that of its state. */
 export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
   /** Makes the stream of a join's results, by key; `late` is what the join was made from. */
   protected abstract joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W>
+  /** Makes a stream, of values `R`. Records of values `V` may come too late for the step of `from`. */
+  protected abstract timely<R>(plan: StreamPlan<K, R>, from: StreamPlan<K, V>): TimelyStream<K, R, V>
 
   /**
    * Pairs of records of this stream and another one that have the same key and are near in event time; or each record with the
@@ -42,6 +52,13 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     fn: (value: V, row: W, key: Key, context: RecordContext) => R,
     options: TableJoinOptions<R> & { readonly asOf: AsOfOptions },
   ): JoinedStream<Key, R, V, W>
+  join<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    table: VersionedTable<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W, key: Key, context: RecordContext) => R,
+    options?: JoinedTableOptions<R>,
+  ): TimelyStream<Key, R, V>
   join<Key, K2, W, R>(
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
@@ -85,6 +102,13 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
   leftJoin<Key, K2, W, R>(
     this: Stream<Key, V> & Keyed<Key, unknown>,
     name: string,
+    table: VersionedTable<K2, W> & SameKeys<Key, K2>,
+    fn: (value: V, row: W | null, key: Key, context: RecordContext) => R,
+    options?: JoinedTableOptions<R>,
+  ): TimelyStream<Key, R, V>
+  leftJoin<Key, K2, W, R>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
     table: Table<K2, W> & SameKeys<Key, K2>,
     fn: (value: V, row: W | null, key: Key, context: RecordContext) => R,
     options?: TableJoinOptions<R>,
@@ -118,7 +142,7 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     return this.#join('outerJoin', name, other, [fn, options])
   }
 
-  #join(word: JoinWord, name: string, other: unknown, how: readonly unknown[]): JoinedStream<K, unknown, V, unknown> {
+  #join(word: JoinWord, name: string, other: unknown, how: readonly unknown[]): Stream<K, unknown> {
     const left = this[PLAN]
     const right = planOf(other)
     if (right?.kind === 'globalTable' && word !== 'outerJoin') {
@@ -127,22 +151,7 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
       return this.joined({ ...resultOf(left, node, written), rekeyed: left.rekeyed }, { left, right: left })
     }
     const [fn, options] = how as readonly [Joiner, unknown]
-    if (right?.kind === 'table') {
-      const { node: table, rowKey, value } = right
-      const { asOf } = (options ?? {}) as TableJoinOptions<unknown>
-      const node =
-        asOf === undefined || right.window !== undefined
-          ? tableLookupNode(word, name, left, right, fn)
-          : asOfJoinNode(word, name, left, right, fn, asOf)
-      const changes = {
-        kind: 'stream',
-        node: table,
-        key: rowKey as StreamPlan<K, unknown>['key'],
-        value,
-        rekeyed: false,
-      } as const
-      return this.joined(resultOf(left, node, options), { left, right: changes })
-    }
+    if (right?.kind === 'table') return this.#joinTable(word, name, right, fn, options)
     if (right?.kind !== 'stream') {
       throw new RefusedError(
         'JOB_INVALID',
@@ -154,6 +163,30 @@ export abstract class StreamJoins<K, V> extends StreamProcess<K, V> {
     const rightPlan = right as StreamPlan<K, unknown>
     const node = streamJoinNode(word, name, left, rightPlan, fn, { within, ...(grace !== undefined && { grace }) })
     return this.joined(resultOf(left, node, options), { left, right: rightPlan })
+  }
+
+  #joinTable(
+    word: JoinWord,
+    name: string,
+    table: TablePlan<unknown>,
+    fn: Joiner,
+    options: unknown,
+  ): Stream<K, unknown> {
+    const left = this[PLAN]
+    const { node: rows, rowKey, value, window } = table
+    const { asOf } = (options ?? {}) as TableJoinOptions<unknown>
+    const history = rows.kind === 'toTable' ? rows.history : undefined
+    if (asOf === undefined && history !== undefined) {
+      const node = versionLookupNode(word, name, left, table, history, fn)
+      return this.timely(resultOf(left, node, options), { ...left, node })
+    }
+    const node =
+      asOf === undefined || window !== undefined
+        ? tableLookupNode(word, name, left, table, fn)
+        : asOfJoinNode(word, name, left, table, fn, asOf)
+    const key = rowKey as StreamPlan<K, unknown>['key']
+    const right = { kind: 'stream', node: rows, key, value, rekeyed: false } as const
+    return this.joined(resultOf(left, node, options), { left, right })
   }
 }
 

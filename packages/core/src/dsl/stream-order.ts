@@ -19,9 +19,6 @@ export interface OrderOptions {
 
 /** The steps of a stream for which the order of event times matters. */
 export abstract class StreamOrder<K, V> extends StreamJoins<K, V> {
-  /** Makes a stream, of values `R`. Records of values `V` may come too late for the step of `from`. */
-  protected abstract timely<R>(plan: StreamPlan<K, R>, from: StreamPlan<K, V>): TimelyStream<K, R, V>
-
   /**
    * The records in the order of their event times; those of equal times in the order in which they came. A record waits until the
    * watermark has passed its time by `grace`, since no earlier one can come then. Records that come later than that are in `late()`.

@@ -1,23 +1,25 @@
 import type { Serde } from '../contracts/serde.ts'
 import type { RecordContext } from '../plan/callback.ts'
 import type { PlanNode } from '../plan/node.ts'
-import { PASSES_ALL, READS_ALL, seenBy } from '../plan/step-flow.ts'
-import { lateNode, recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import { PASSES_ALL, seenBy } from '../plan/step-flow.ts'
+import { lateNode, recordStep } from '../plan/step-parts.ts'
 import { type Branch, type Branches, otherwise } from './branches.ts'
-import { copartitioned, repartitionNode } from './copartitioned.ts'
+import { repartitionNode } from './copartitioned.ts'
 import { GroupedStream } from './grouped-stream.ts'
 import type { Keyed } from './keyed.ts'
 import { type Output, outputTo } from './output.ts'
 import { PLAN, planSerde, type StreamPlan } from './plan-value.ts'
 import type { ProcessStep } from './process-node.ts'
 import { type OutputStreams, outputStreams, type StateViews, stateViews } from './processed-parts.ts'
-import { storePlan } from './store-plan.ts'
+import { type AnyRowsOptions, rowsOf } from './rows.ts'
+import type { HistoryOptions, RowsOptions } from './rows-options.ts'
 import { StreamErrors } from './stream-errors.ts'
 import { looksAt, rekeys, sameSerde } from './stream-flows.ts'
 import type { LatePlans } from './stream-joins.ts'
 import type { RecordSerdes, RepartitionOptions, TopicChoice } from './stream-options.ts'
 import { Table } from './table.ts'
 import type { SinkTopic } from './topic.ts'
+import { VersionedTable } from './versioned-table.ts'
 
 /**
  * A stream of records. Its steps take callbacks `(value, key, context)`. Each step gives a new stream and leaves this one as
@@ -257,15 +259,19 @@ export class Stream<K, V> extends StreamErrors<K, V> {
    *
    * ```ts
    * const airports = stream(airportChanges).toTable('airports')
+   * const online = stream(heartbeats).toTable('online', { ttl: '5m' })
+   * const rates = stream(rateChanges).toTable('rates', { history: '1h' })
    * ```
    */
-  toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string): Table<Key, V>
-  toTable(name: string): Table<K, V> {
-    const { node, key, value } = copartitioned(this[PLAN], name)
-    const store = storePlan(name, planSerde(key), value, undefined, false)
-    const flow = { ...READS_ALL, keepsKey: rowKeepsKey(store) }
-    const table = { ...storeStep('toTable', node, store, flow), kind: 'toTable' } as const
-    return new Table({ kind: 'table', node: table, rowKey: store.key, value, window: undefined }, toStream)
+  toTable<Key>(
+    this: Stream<Key, V> & Keyed<Key, unknown>,
+    name: string,
+    options: HistoryOptions,
+  ): VersionedTable<Key, V>
+  toTable<Key>(this: Stream<Key, V> & Keyed<Key, unknown>, name: string, options?: RowsOptions): Table<Key, V>
+  toTable(name: string, options: AnyRowsOptions = {}): Table<K, V> {
+    const plan = rowsOf(this[PLAN], name, options)
+    return plan.node.history === undefined ? new Table(plan, toStream) : new VersionedTable(plan, this[PLAN], toStream)
   }
 
   protected joined<R, W>(result: StreamPlan<K, R>, late: LatePlans<K, V, W>): JoinedStream<K, R, V, W> {

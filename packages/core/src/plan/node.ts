@@ -9,6 +9,7 @@ import type {
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
+  VersionLookupNode,
 } from './nodes/join-nodes.ts'
 import type { InOrderNode } from './nodes/order-nodes.ts'
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
@@ -64,6 +65,7 @@ export interface PlanNodes {
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode
+  readonly versionLookup: VersionLookupNode
   readonly globalLookup: GlobalLookupNode
   readonly asOfJoin: AsOfJoinNode
   readonly dedupe: DedupeNode

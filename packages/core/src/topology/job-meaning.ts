@@ -58,6 +58,8 @@ export interface StoreMeaning {
   /** How many rows of each group a top N has, and which come first; absent for other steps. */
   readonly topRows?: number
   readonly rankOrder?: Top['order']
+  /** For how long a table knows the versions of its rows; absent for other steps. */
+  readonly historyMs?: number
   /** How near in time the records are that a join of streams joins; absent for other steps. */
   readonly beforeMs?: number
   readonly afterMs?: number
@@ -101,6 +103,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
   const reach = 'reach' in node ? node.reach : undefined
   // What waits for its time.
   const waiting = node.kind === 'asOfJoin' || node.kind === 'inOrder' ? node : undefined
+  const isTimed = window !== undefined || reach !== undefined || waiting !== undefined || hasRowTimes(node)
   return {
     step: node.word,
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
@@ -113,18 +116,14 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
-    times:
-      window === undefined && reach === undefined && waiting === undefined
-        ? null
-        : isTimedByCallback(node)
-          ? 'callback'
-          : 'record',
+    times: isTimed ? (isTimedByCallback(node) ? 'callback' : 'record') : null,
     emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'hopping' && window.panes && { panes: true }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),
     ...('top' in node && { topRows: node.top.rows, rankOrder: node.top.order }),
+    ...(node.kind === 'toTable' && node.history !== undefined && { historyMs: node.history.keptMs }),
     ...(reach !== undefined && { beforeMs: reach.beforeMs, afterMs: reach.afterMs }),
     inputs: inputs(job, node),
   }
@@ -166,6 +165,11 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
   }
   visit(node)
   return [...names].sort()
+}
+
+/** Whether the times of records determine the rows of a table. */
+function hasRowTimes(node: PlanNode): boolean {
+  return node.kind === 'toTable' && (node.expiry !== undefined || node.history !== undefined)
 }
 
 function isTimedByCallback(node: PlanNode): boolean {

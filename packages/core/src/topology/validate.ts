@@ -10,6 +10,7 @@ import type { PlanNode } from '../plan/node.ts'
 import type { GlobalSourceNode, RepartitionNode, SourceNode } from '../plan/nodes/topic-nodes.ts'
 import { orderProblems } from '../plan/order-problems.ts'
 import { processProblems } from '../plan/process-problems.ts'
+import { rowsProblems } from '../plan/rows-problems.ts'
 import { startProblems } from '../plan/start-problems.ts'
 import { viewedStore } from '../plan/step-parts.ts'
 import { tableJoinProblems } from '../plan/table-join-problems.ts'
@@ -50,6 +51,7 @@ export function checkJob(
     ...keyProblems(draft),
     ...draft.steps.flatMap(windowProblems),
     ...draft.steps.flatMap(joinProblems),
+    ...draft.steps.flatMap(rowsProblems),
     ...draft.steps.flatMap(tableJoinProblems),
     ...draft.steps.flatMap(foldProblems),
     ...draft.steps.flatMap(cogroupProblems),

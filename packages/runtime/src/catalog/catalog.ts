@@ -130,6 +130,7 @@ const WORDS: Readonly<Record<string, string>> = {
   graceMs: 'grace',
   beforeMs: 'within, before',
   afterMs: 'within, after',
+  historyMs: 'history',
   topRows: 'rows at the top',
   rankOrder: 'order of ranks',
   times: 'event times by',

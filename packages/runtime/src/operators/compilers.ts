@@ -12,6 +12,7 @@ import { compileGlobalLookup } from './joins/global-lookup.ts'
 import { compileStreamJoin } from './joins/stream-join.ts'
 import { compileTableJoin } from './joins/table-join.ts'
 import { compileTableLookup } from './joins/table-lookup.ts'
+import { compileVersionLookup } from './joins/version-lookup.ts'
 import { compileRepartition } from './outputs/repartition.ts'
 import { compileSink } from './outputs/sink.ts'
 import { compileProcess, compileSideOutput, compileStateView } from './process/process.ts'
@@ -62,6 +63,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   changes: compileChanges,
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
+  versionLookup: compileVersionLookup,
   globalLookup: compileGlobalLookup,
   asOfJoin: compileAsOfJoin,
   dedupe: compileDedupe,

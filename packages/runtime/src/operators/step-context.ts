@@ -4,6 +4,7 @@ import type {
   IntervalStore,
   KeyValueStore,
   RepartitionNode,
+  RowHistory,
   SortedStore,
   StepNode,
   StorePlan,
@@ -20,6 +21,7 @@ import type { UnitOfWork } from '../task/unit-of-work.ts'
 import type { UnitRunner } from '../task/unit-runner.ts'
 import type { StreamOperator, TableOperator } from './operator.ts'
 import type { Output } from './outputs/append.ts'
+import type { RowVersions } from './tables/row-versions.ts'
 import type { ClockedOperator } from './time/clocked.ts'
 
 /**
@@ -64,6 +66,8 @@ export interface StepContext {
   intervalStore(store: StorePlan, time: EventTime): IntervalStore<unknown, unknown>
   /** As `windowStore`, of instants. */
   instantStore(store: StorePlan, time: EventTime): InstantStore<unknown, unknown>
+  /** The rows of a table with their versions, which the table and the steps that read them share. `time`: that of the step. */
+  rowVersions(history: RowHistory, time: EventTime): RowVersions
 
   /** Results that time emits: of which step, under which error policy, and how they are written in dead letters. */
   resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource

@@ -11,6 +11,7 @@ import {
   stream,
   string,
   type Table,
+  table,
   topic,
   tumbling,
   valueState,
@@ -136,6 +137,10 @@ test('a store is the same step under another word, and a new step under another 
 })
 
 test('other inputs, windows and retentions of a store are changes, and so is whether it is a view', () => {
+  const fading = (ttl: number) => table(numbers, 'fading', { ttl })
+  expect(compareTables(fading(5), fading(7)).changed).toEqual([
+    { step: 'toTable "fading"', store: 'fading', changes: ['ttl 5ms, now 7ms'] },
+  ])
   const windows = (size: number, retention: number) =>
     stream(numbers).groupByKey().window(tumbling(size, { retention })).count('windows')
   expect(compareTables(windows(10, 1000), windows(20, 2000)).changed).toEqual([

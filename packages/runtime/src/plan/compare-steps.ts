@@ -147,6 +147,7 @@ function storeChanges(was: StoreSummary | undefined, is: StoreSummary): string[]
     ...difference('records', `${was.records ?? 'none'}`, `${is.records ?? 'none'}`),
     ...difference('rows at the top', `${was.topRows ?? 'none'}`, `${is.topRows ?? 'none'}`),
     ...difference('order of ranks', was.rankOrder ?? 'none', is.rankOrder ?? 'none'),
+    ...difference('ttl', durationOf(was.ttlMs, 'none'), durationOf(is.ttlMs, 'none')),
     ...difference('retention', durationOf(was.retentionMs, 'for ever'), durationOf(is.retentionMs, 'for ever')),
     ...difference('view', was.view ? 'yes' : 'no', is.view ? 'yes' : 'no'),
   ]

@@ -8,6 +8,7 @@ import {
   policyOf,
   policyText,
   type RepartitionNode,
+  type RowHistory,
   type SortedStore,
   type StepNode,
   type StorePlan,
@@ -22,12 +23,13 @@ import { FanOutOperator, TableFanOutOperator } from '../operators/fan-out.ts'
 import { DISCARD, StreamOperator, TableOperator } from '../operators/operator.ts'
 import type { Output } from '../operators/outputs/append.ts'
 import type { BlockTask, Connect, StepContext } from '../operators/step-context.ts'
+import { RowVersions } from '../operators/tables/row-versions.ts'
 import type { ClockedOperator } from '../operators/time/clocked.ts'
 import { type Expiring, StoreRetention } from '../operators/time/store-retention.ts'
 import type { CurrentRecord } from './current-record.ts'
 import { type Edge, type Followers, followersIn, remembers } from './edges.ts'
 import type { ResultSource } from './error-policy.ts'
-import type { EventTime, PendingResults } from './event-time.ts'
+import { type EventTime, LeastTime, type PendingResults, type Reached } from './event-time.ts'
 import { MarkerSender } from './marker-sender.ts'
 import type { OutputFence } from './output-fence.ts'
 import type { Outside } from './outside.ts'
@@ -106,6 +108,8 @@ class Compilation implements StepContext {
   readonly #wiring: Wiring
   readonly #after: Followers
   readonly #prepared: ReadonlyMap<StepNode, Connect>
+  /** By the store of the versions. They are kept for as long as any of the steps needs them. */
+  readonly #versions = new Map<string, { readonly least: LeastTime; readonly rows: RowVersions }>()
   readonly #ports = new Map<StepNode, readonly Operator[]>()
 
   constructor(wiring: Wiring) {
@@ -157,8 +161,19 @@ class Compilation implements StepContext {
     return this.#expiring(plan, time, this.#wiring.state.intervalStore<unknown, unknown>(plan.name))
   }
 
-  instantStore(plan: StorePlan, time: EventTime): InstantStore<unknown, unknown> {
+  instantStore(plan: StorePlan, time: Reached): InstantStore<unknown, unknown> {
     return this.#expiring(plan, time, this.#wiring.state.instantStore<unknown, unknown>(plan.name))
+  }
+
+  rowVersions({ rows, versions }: RowHistory, time: EventTime): RowVersions {
+    let shared = this.#versions.get(versions.name)
+    if (shared === undefined) {
+      const least = new LeastTime()
+      shared = { least, rows: new RowVersions(this.keyValueStore(rows), this.instantStore(versions, least)) }
+      this.#versions.set(versions.name, shared)
+    }
+    shared.least.add(time)
+    return shared.rows
   }
 
   resultsOf(node: StepNode, key: Serde<unknown>, value: Serde<unknown>): ResultSource {
@@ -245,7 +260,7 @@ class Compilation implements StepContext {
     return policyText(policy) === policyText(before) ? undefined : policy
   }
 
-  #expiring<S extends Expiring>(plan: StorePlan, time: EventTime, store: S): S {
+  #expiring<S extends Expiring>(plan: StorePlan, time: Reached, store: S): S {
     const retention = StoreRetention.of(plan, time, store)
     if (retention !== undefined) this.drive(retention)
     return store

@@ -1,10 +1,14 @@
 /** Before any record: earlier than every event time, and safe to do arithmetic with. */
 export const NO_WATERMARK = Number.NEGATIVE_INFINITY
 
-/** What may hold a watermark back: an input, an upstream task, or a step that still has results to emit. */
-export interface Progress {
+/** How far event time has come. */
+export interface Reached {
   /** No record that belongs before this event time is expected any more. */
   readonly watermark: number
+}
+
+/** What may hold a watermark back: an input, an upstream task, or a step that still has results to emit. */
+export interface Progress extends Reached {
   /** Nothing is expected soon: this part does not hold anything back. */
   readonly idle: boolean
 }
@@ -102,6 +106,21 @@ export class CombinedTime implements EventTime {
 /** How long idle parts hold time back when another becomes active; not at all if inputs never become idle by time. */
 export function wakingMs(idleAfterMs: number): number {
   return Number.isFinite(idleAfterMs) ? idleAfterMs : 0
+}
+
+/** The least of the times of several steps: all of them have come so far. */
+export class LeastTime implements Reached {
+  readonly #times: Reached[] = []
+
+  get watermark(): number {
+    let least = Number.POSITIVE_INFINITY
+    for (const { watermark } of this.#times) if (watermark < least) least = watermark
+    return least
+  }
+
+  add(time: Reached): void {
+    if (!this.#times.includes(time)) this.#times.push(time)
+  }
 }
 
 /** A step that emits results later than their own time. */

@@ -113,9 +113,10 @@ test('a step that goes by the wall clock has its turn amid records, however many
   for (let n = 0; n < 1000; n++) run.append(numbers, 'k', n, n)
   const [input] = run.tasks[0]?.pipeline.inputs ?? []
   const turns: (number | undefined)[] = []
+  const time = new CombinedTime('none', [], 0)
   const operator: ClockedOperator = {
     name: 'wall',
-    time: new CombinedTime('none', [], 0),
+    time,
     emits: false,
     dueAt: Number.POSITIVE_INFINITY,
     wallDueAt: 5,
@@ -141,7 +142,7 @@ test('a step that goes by the wall clock has its turn amid records, however many
     inputs,
     globals: [],
     clock,
-    time: operator.time,
+    time,
     units,
     record,
     counts,

@@ -4,6 +4,7 @@ import type { JoinSide } from '../join-side.ts'
 import type { PlanNode } from '../node.ts'
 import type { StorePlan } from '../store-plan.ts'
 import type { Step, UnaryStep } from './step.ts'
+import type { RowHistory } from './table-nodes.ts'
 import type { GlobalSourceNode } from './topic-nodes.ts'
 
 /** Joins the records of two streams, the left one first, that have the same key and are near in time. */
@@ -24,6 +25,20 @@ export interface TableLookupNode extends Step {
   readonly stores: readonly StorePlan[]
   /** Where the rows are. */
   readonly rows: StorePlan
+  readonly fn: Joiner
+  /** Whether records without a row are passed on too. */
+  readonly unmatched: boolean
+}
+
+/**
+ * Joins the records of a stream with the row that a table had at the time of each, as far as that is known when they are processed. Its
+ * second port is the table.
+ */
+export interface VersionLookupNode extends Step {
+  readonly kind: 'versionLookup'
+  readonly stores: readonly []
+  /** Of the table. */
+  readonly history: RowHistory
   readonly fn: Joiner
   /** Whether records without a row are passed on too. */
   readonly unmatched: boolean

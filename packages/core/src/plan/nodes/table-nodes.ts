@@ -8,7 +8,18 @@ import type { UnaryStep } from './step.ts'
 /** The latest value by key; a null value deletes. */
 export interface ToTableNode extends UnaryStep {
   readonly kind: 'toTable'
-  readonly stores: readonly [StorePlan]
+  /** The rows; and, if they leave by themselves, when; or their former versions. */
+  readonly stores: readonly [StorePlan, ...StorePlan[]]
+  readonly expiry: RowExpiry | undefined
+  readonly history: RowHistory | undefined
+}
+
+/** When rows leave a table by themselves. */
+export interface RowExpiry {
+  /** How long after the time of its last record a row leaves. */
+  readonly ttlMs: number
+  /** The store of the rows' timers. */
+  readonly timers: StorePlan
 }
 
 /** A table with the rows that the callback accepts. Stored only if it has a store. */
@@ -26,6 +37,15 @@ export interface TableMapValuesNode extends UnaryStep {
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
+}
+
+/** Which former versions of its rows a table keeps. */
+export interface RowHistory {
+  /** How long after a time, by event time, it is still known which row was there. */
+  readonly keptMs: number
+  readonly rows: StorePlan
+  /** The versions that others have replaced, by key and the time at which they ended. */
+  readonly versions: StorePlan
 }
 
 /** Sends each change of a table's row to the group that the callback chooses; the value of each record is a `Change`. */

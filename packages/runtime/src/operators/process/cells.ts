@@ -12,9 +12,9 @@ import { TotalCopier } from '../aggregates/total-copier.ts'
 import { anySerde } from '../any-serde.ts'
 import { ignoreRejection } from '../returned.ts'
 import { storedValue } from '../stored-value.ts'
+import type { KeyText } from '../time/key-text.ts'
 import type { ProcessCall } from './call.ts'
 import type { CellExpiry } from './cell-expiry.ts'
-import type { KeyText } from './key-text.ts'
 
 type List = readonly TimedValue<unknown>[]
 

@@ -11,8 +11,8 @@ import type {
 import { durationMs, EVENT_TIME_MAX, type ProcessNode } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { StreamOperator } from '../operator.ts'
+import type { StepTimers } from '../time/timers.ts'
 import type { ProcessCall } from './call.ts'
-import type { ProcessTimers } from './timers.ts'
 
 /** The handles of a step, whatever their types: the same for records and timers. */
 export interface Handles {
@@ -104,9 +104,9 @@ export class StepEmitter {
 export class NamedTimer implements KeyTimer {
   readonly #name: string
   readonly #call: ProcessCall
-  readonly #timers: ProcessTimers
+  readonly #timers: StepTimers
 
-  constructor(name: string, call: ProcessCall, timers: ProcessTimers) {
+  constructor(name: string, call: ProcessCall, timers: StepTimers) {
     this.#name = name
     this.#call = call
     this.#timers = timers

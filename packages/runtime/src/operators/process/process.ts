@@ -15,14 +15,13 @@ import { callbackFailed, DISCARD, StreamOperator, TableOperator } from '../opera
 import { requireKey } from '../require-key.ts'
 import { ignoreRejection } from '../returned.ts'
 import type { CompileStep, StepContext } from '../step-context.ts'
+import { KeyText } from '../time/key-text.ts'
 import { judgingWatermark } from '../time/late-records.ts'
+import { drivenTimers, type FiredTimer, type StepTimers } from '../time/timers.ts'
 import { ProcessCall } from './call.ts'
 import { CellExpiry } from './cell-expiry.ts'
 import { ListCellState, MapCellState, ValueCellState } from './cells.ts'
 import { type Handles, NamedTimer, RecordCallContext, StepEmitter, TimerCallContext } from './contexts.ts'
-import { KeyText } from './key-text.ts'
-import type { TimerStore } from './timer-queue.ts'
-import { type FiredTimer, ProcessTimers } from './timers.ts'
 
 type OnRecord = (value: unknown, key: unknown, context: RecordCallContext) => unknown
 type OnTombstone = (key: unknown, context: RecordCallContext) => unknown
@@ -36,7 +35,7 @@ export const compileProcess: CompileStep<ProcessNode> = (node, context) => {
   const time = context.timeBefore(node)
   const call = new ProcessCall(node.label)
   const state = Object.fromEntries(node.cells.map((cell) => [cell.name, cellState(cell, node, call, time, context)]))
-  const timers = timersOf(node, time, context)
+  const timers = node.timers && drivenTimers(node, node.timers, time, context, 'fire')
   return () => {
     const handles: Handles = Object.freeze({
       state: Object.freeze(state),
@@ -60,21 +59,10 @@ export const compileSideOutput: CompileStep<SideOutputNode> = (node, context) =>
 /** A view reads the store of the step: nothing is passed to it. */
 export const compileStateView: CompileStep<StateViewNode> = () => () => [DISCARD]
 
-function timersOf(node: ProcessNode, time: EventTime, context: StepContext): ProcessTimers | undefined {
-  if (node.timers === undefined) return undefined
-  const { name, key: keys } = node.timers
-  const store = context.sortedStore(node.timers) as TimerStore
-  const { record, clock, units } = context
-  const timers = new ProcessTimers({ node, name, keys, time, store, record, clock, units })
-  context.drive(timers)
-  context.holdBack(node, name, time, timers)
-  return timers
-}
-
 function namedTimers(
   { onTimer }: ProcessNode,
   call: ProcessCall,
-  timers: ProcessTimers | undefined,
+  timers: StepTimers | undefined,
 ): Record<string, NamedTimer> {
   if (timers === undefined) return {}
   return Object.fromEntries(Object.keys(onTimer).map((name) => [name, new NamedTimer(name, call, timers)]))

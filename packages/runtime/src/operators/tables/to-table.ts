@@ -5,11 +5,17 @@ import { StreamOperator, type TableOperator } from '../operator.ts'
 import { requireKey } from '../require-key.ts'
 import type { CompileStep } from '../step-context.ts'
 import { storedValue } from '../stored-value.ts'
+import { compileExpiringTable } from './expiring-table.ts'
+import { compileVersionedTable } from './versioned-table.ts'
 
-export const compileToTable: CompileStep<ToTableNode> = (node, context) => () => {
-  const [store] = node.stores
-  const rows = context.keyValueStore(store)
-  return [new ToTableOperator(node.label, anySerde(store.value), rows, context.tableAfter(node))]
+export const compileToTable: CompileStep<ToTableNode> = (node, context) => {
+  if (node.expiry !== undefined) return compileExpiringTable(node, node.expiry, context)
+  if (node.history !== undefined) return compileVersionedTable(node, node.history, context)
+  return () => {
+    const [store] = node.stores
+    const rows = context.keyValueStore(store)
+    return [new ToTableOperator(node.label, anySerde(store.value), rows, context.tableAfter(node))]
+  }
 }
 
 /** Keeps the latest value of each key; a tombstone deletes the row. */

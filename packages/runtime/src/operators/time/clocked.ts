@@ -1,4 +1,4 @@
-import type { EventTime } from '../../task/event-time.ts'
+import type { Reached } from '../../task/event-time.ts'
 import type { OutputFence } from '../../task/output-fence.ts'
 
 /** A result that waits for event time. */
@@ -29,7 +29,7 @@ export interface ClockedOperator {
   /** Names the step in the checkpoint: its store. */
   readonly name: string
   /** The event time that the step depends on. */
-  readonly time: EventTime
+  readonly time: Reached
   /** The watermark from which on there is something to do; infinite while there is nothing. */
   readonly dueAt: number
   /** The wall-clock time, ms since the epoch, from which on there is something to do; never if it is left out. */

@@ -1,5 +1,5 @@
 import { type StorePlan, type TimedStore, windowMsOf } from '@millrace/core/internal'
-import { type EventTime, NO_WATERMARK } from '../../task/event-time.ts'
+import { NO_WATERMARK, type Reached } from '../../task/event-time.ts'
 import type { ClockedOperator } from './clocked.ts'
 
 /** What deleting some hundred entries costs, in records: see `TimedStore.expire`. */
@@ -11,7 +11,7 @@ export type Expiring = Pick<TimedStore<unknown, unknown, never>, 'expire'>
 /** Deletes the entries of one store that ended longer ago, by event time, than the store keeps them. */
 export class StoreRetention implements ClockedOperator {
   readonly name: string
-  readonly time: EventTime
+  readonly time: Reached
   /** The store itself shows what has expired. */
   readonly emits = false
   readonly #keptMs: number
@@ -19,7 +19,7 @@ export class StoreRetention implements ClockedOperator {
   #expiredBefore = NO_WATERMARK
   #wantedBefore = NO_WATERMARK
 
-  private constructor(name: string, keptMs: number, time: EventTime, store: Expiring) {
+  private constructor(name: string, keptMs: number, time: Reached, store: Expiring) {
     this.name = name
     this.#keptMs = keptMs
     this.time = time
@@ -27,7 +27,7 @@ export class StoreRetention implements ClockedOperator {
   }
 
   /** The retention that a store's plan states; undefined for a store that keeps everything. */
-  static of({ name, shape, retentionMs }: StorePlan, time: EventTime, store: Expiring): StoreRetention | undefined {
+  static of({ name, shape, retentionMs }: StorePlan, time: Reached, store: Expiring): StoreRetention | undefined {
     if (retentionMs === undefined) return undefined
     // The time of an entry is the start of its window, the end of its interval, or its instant.
     return new StoreRetention(name, (windowMsOf(shape) ?? 0) + retentionMs, time, store)

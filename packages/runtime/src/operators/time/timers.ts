@@ -1,5 +1,5 @@
-import type { Serde, TimerTime } from '@millrace/core'
-import type { ProcessNode } from '@millrace/core/internal'
+import type { TimerTime } from '@millrace/core'
+import type { SetTimer, StepNode, StorePlan } from '@millrace/core/internal'
 import type { CurrentRecord } from '../../task/current-record.ts'
 import type { ResultSource } from '../../task/error-policy.ts'
 import type { EventTime, PendingResults } from '../../task/event-time.ts'
@@ -10,7 +10,8 @@ import type { StepClock } from '../../task/step-clock.ts'
 import type { ResultStep, UnitRunner } from '../../task/unit-runner.ts'
 import { anySerde } from '../any-serde.ts'
 import type { TableOperator } from '../operator.ts'
-import type { ClockedOperator, PendingResult } from '../time/clocked.ts'
+import type { StepContext } from '../step-context.ts'
+import type { ClockedOperator, PendingResult } from './clocked.ts'
 import { KeyText } from './key-text.ts'
 import { type DueTimer, TimerQueue, type TimerStore } from './timer-queue.ts'
 
@@ -22,31 +23,37 @@ export interface FiredTimer {
   readonly wallTime: number | undefined
 }
 
-/** What the timers of a step work with. */
-export interface TimersParts {
-  readonly node: ProcessNode
-  readonly name: string
-  readonly keys: Serde<never>
-  readonly time: EventTime
-  readonly store: TimerStore
-  readonly record: CurrentRecord
-  readonly clock: StepClock
-  readonly units: UnitRunner
+/** What becomes of the timers that are not due when a run ends that closes windows: it moves time on to them, or leaves them set. */
+export type AtClosing = 'fire' | 'stay'
+
+/** The timers of a step that has a store for them. They fire in its task, and hold back the time behind it. */
+export function drivenTimers(
+  node: StepNode,
+  plan: StorePlan,
+  time: EventTime,
+  context: StepContext,
+  atClosing: AtClosing,
+): StepTimers {
+  const timers = new StepTimers(node.label, plan, time, context.sortedStore(plan) as TimerStore, atClosing, context)
+  context.drive(timers)
+  context.holdBack(node, plan.name, time, timers)
+  return timers
 }
 
 /**
- * The timers of a process step, by key and name, in event time and by the wall clock. Each one that fires is a separate unit,
+ * The timers of a step, by key and name, in event time and by the wall clock. Each one that fires is a separate unit,
  * under the error policy, and is not set any more: also if its unit fails.
  *
  * The time behind the step does not pass a timer of event time that is set: it is the lesser of the step's watermark and the first
  * timer's time. So what a timer emits with its own time is never late. A timer that was set for a time that was over then carries
  * the watermark of the call that set it, which depends on the data alone.
  */
-export class ProcessTimers implements ClockedOperator, PendingResults {
+export class StepTimers implements ClockedOperator, PendingResults {
   readonly name: string
   readonly time: EventTime
   readonly emits = true
   readonly #store: TimerStore
+  readonly #atClosing: AtClosing
   readonly #record: CurrentRecord
   readonly #clock: StepClock
   readonly #units: UnitRunner
@@ -62,15 +69,23 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   /** Takes key, name and `FiredTimer` of a timer; set before the first step. */
   #next: { readonly event: ResultStep; readonly wall: ResultStep } | undefined
 
-  constructor({ node, name, keys, time, store, record, clock, units }: TimersParts) {
-    this.#step = node.label
+  constructor(
+    step: string,
+    { name, key }: StorePlan,
+    time: EventTime,
+    store: TimerStore,
+    atClosing: AtClosing,
+    { record, clock, units }: Pick<StepContext, 'record' | 'clock' | 'units'>,
+  ) {
+    this.#step = step
     this.name = name
     this.time = time
     this.#store = store
+    this.#atClosing = atClosing
     this.#record = record
     this.#clock = clock
     this.#units = units
-    const texts = new KeyText(anySerde(keys))
+    const texts = new KeyText(anySerde(key))
     this.#event = new TimerQueue('event', store, texts)
     this.#wall = new TimerQueue('wall', store, texts)
     this.#eventId = inputIdOf(`\0timer ${name}`)
@@ -90,6 +105,7 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   }
 
   firstPending(): PendingResult | undefined {
+    if (this.#atClosing === 'stay') return undefined
     const first = this.#event.first()
     return first && { at: first.at, timer: { step: this.#step, setAt: first.setAt } }
   }
@@ -109,6 +125,11 @@ export class ProcessTimers implements ClockedOperator, PendingResults {
   armed(key: unknown, name: string): TimerTime | undefined {
     const { value } = this.#store.find([key, name])
     return value && { clock: value.order.clock, at: value.value.at }
+  }
+
+  /** How a timer is set; undefined if it is not. */
+  setting(key: unknown, name: string): SetTimer | undefined {
+    return this.#store.find([key, name]).value?.value
   }
 
   /** Sets or moves a timer. `setAt`: the event time of the call. */
