@@ -96,6 +96,7 @@ export type {
   RankRowsNode,
   TableAggregateNode,
   TableCountNode,
+  TableEveryNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,

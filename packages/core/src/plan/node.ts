@@ -30,6 +30,7 @@ import type {
   RankRowsNode,
   TableAggregateNode,
   TableCountNode,
+  TableEveryNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,
@@ -61,6 +62,7 @@ export interface PlanNodes {
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
+  readonly tableEvery: TableEveryNode
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
   readonly tableLookup: TableLookupNode

@@ -1,6 +1,6 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
-import { DURATION, isDuration } from './duration-problem.ts'
+import { DURATION, isDuration, isLength } from './duration-problem.ts'
 import type { PlanNode } from './node.ts'
 import type { CountWindowNode } from './nodes/aggregate-nodes.ts'
 import type { CalendarWindows, FixedWindows, WindowSpec } from './window.ts'
@@ -76,8 +76,4 @@ function retentionProblem(retentionMs: number, graceMs: number): string | undefi
   return retentionMs < graceMs
     ? 'retention must be at least the grace, because a window accepts late records for that long'
     : undefined
-}
-
-function isLength(ms: number): boolean {
-  return isDuration(ms) && ms > 0
 }

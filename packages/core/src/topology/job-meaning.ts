@@ -99,6 +99,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
   const reach = 'reach' in node ? node.reach : undefined
   // What waits for its time.
   const waiting = node.kind === 'asOfJoin' || node.kind === 'inOrder' ? node : undefined
+  const emit = window !== undefined && 'emit' in node ? node.emit : node.kind === 'tableEvery' ? node : undefined
   return {
     step: node.word,
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
@@ -112,12 +113,12 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
     times:
-      window === undefined && reach === undefined && waiting === undefined
+      window === undefined && reach === undefined && waiting === undefined && emit === undefined
         ? null
         : isTimedByCallback(node)
           ? 'callback'
           : 'record',
-    emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
+    emit: emit === undefined ? null : emitText(emit),
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
     ...(node.kind === 'countWindow' && { records: node.size }),

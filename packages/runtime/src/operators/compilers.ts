@@ -31,6 +31,7 @@ import { compileChanges } from './tables/changes.ts'
 import { compileTableFilter, compileTableMapValues } from './tables/derived-table.ts'
 import { compileRankRows } from './tables/rank-rows.ts'
 import { compileTableAggregate, compileTableCount } from './tables/table-aggregate.ts'
+import { compileTableEvery } from './tables/table-every.ts'
 import { compileTableGroupBy } from './tables/table-group-by.ts'
 import { compileToTable } from './tables/to-table.ts'
 import { compileTopRows } from './tables/top-rows.ts'
@@ -59,6 +60,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
+  tableEvery: compileTableEvery,
   changes: compileChanges,
   streamJoin: compileStreamJoin,
   tableLookup: compileTableLookup,
