@@ -72,6 +72,7 @@ export type {
   ForeignMatchesNode,
   ForeignRowsNode,
   GlobalLookupNode,
+  JoinAllNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,

@@ -6,6 +6,7 @@ import type {
   ForeignMatchesNode,
   ForeignRowsNode,
   GlobalLookupNode,
+  JoinAllNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
@@ -65,6 +66,7 @@ export interface PlanNodes {
   readonly tableEvery: TableEveryNode
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
+  readonly joinAll: JoinAllNode
   readonly tableLookup: TableLookupNode
   readonly globalLookup: GlobalLookupNode
   readonly asOfJoin: AsOfJoinNode

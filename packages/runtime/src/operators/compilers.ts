@@ -9,6 +9,7 @@ import { compileForeignKeys } from './joins/foreign-keys.ts'
 import { compileForeignMatches } from './joins/foreign-matches.ts'
 import { compileForeignRows } from './joins/foreign-rows.ts'
 import { compileGlobalLookup } from './joins/global-lookup.ts'
+import { compileJoinAll } from './joins/join-all.ts'
 import { compileStreamJoin } from './joins/stream-join.ts'
 import { compileTableJoin } from './joins/table-join.ts'
 import { compileTableLookup } from './joins/table-lookup.ts'
@@ -63,6 +64,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   tableEvery: compileTableEvery,
   changes: compileChanges,
   streamJoin: compileStreamJoin,
+  joinAll: compileJoinAll,
   tableLookup: compileTableLookup,
   globalLookup: compileGlobalLookup,
   asOfJoin: compileAsOfJoin,
