@@ -208,6 +208,7 @@ export {
   sessions,
   sliding,
   tumbling,
+  type WindowClock,
   type WindowOptions,
   type Windows,
 } from './dsl/windows.ts'

@@ -77,7 +77,7 @@ export type {
   TableJoinNode,
   TableLookupNode,
 } from './plan/nodes/join-nodes.ts'
-export type { InOrderNode } from './plan/nodes/order-nodes.ts'
+export type { ArrivalNode, InOrderNode } from './plan/nodes/order-nodes.ts'
 export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
 export type {
   BranchNode,

@@ -11,7 +11,7 @@ import type {
   TableJoinNode,
   TableLookupNode,
 } from './nodes/join-nodes.ts'
-import type { InOrderNode } from './nodes/order-nodes.ts'
+import type { ArrivalNode, InOrderNode } from './nodes/order-nodes.ts'
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import type {
   BranchNode,
@@ -72,6 +72,7 @@ export interface PlanNodes {
   readonly asOfJoin: AsOfJoinNode
   readonly dedupe: DedupeNode
   readonly inOrder: InOrderNode
+  readonly arrival: ArrivalNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode

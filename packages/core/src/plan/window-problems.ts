@@ -12,10 +12,14 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 export function windowProblems(step: PlanNode): string[] {
   if (step.kind === 'countWindow') return sizeProblems(step)
   if (!('window' in step) || step.window === undefined) return []
-  const { graceMs, retentionMs } = step.window
+  const { graceMs, retentionMs, clock } = step.window
   const problems = [
     ...lengthProblems(step.window),
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
+    clock === undefined || clock === 'wall'
+      ? undefined
+      : `clock must be 'event' or 'wall', not ${JSON.stringify(clock)}`,
+    clock === 'wall' && graceMs > 0 ? 'by the wall clock no record is late. Leave out the grace' : undefined,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
     typeof step.emit === 'string' || isLength(step.emit.everyMs)
       ? undefined

@@ -43,8 +43,8 @@ export interface StoreMeaning {
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
-  /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
-  readonly times: 'record' | 'callback' | null
+  /** Which times put records into windows: those that the records carry, those of a topic's callback, or those at which they come. */
+  readonly times: 'record' | 'callback' | 'wall clock' | null
   /** `changes`, `final`, or `every 10s`. */
   readonly emit: string | null
   /** The gap of sessions; absent for other steps. */
@@ -113,11 +113,7 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
     times:
-      window === undefined && reach === undefined && waiting === undefined && emit === undefined
-        ? null
-        : isTimedByCallback(node)
-          ? 'callback'
-          : 'record',
+      window === undefined && reach === undefined && waiting === undefined && emit === undefined ? null : timesOf(node),
     emit: emit === undefined ? null : emitText(emit),
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
@@ -166,6 +162,8 @@ function nearest(job: string, node: Pick<PlanNode, 'inputs' | 'takes'>): string[
   return [...names].sort()
 }
 
-function isTimedByCallback(node: PlanNode): boolean {
-  return stepsOf([node]).some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
+function timesOf(node: PlanNode): 'record' | 'callback' | 'wall clock' {
+  if (node.inputs.some((input) => input.kind === 'arrival')) return 'wall clock'
+  const isTimed = stepsOf([node]).some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
+  return isTimed ? 'callback' : 'record'
 }

@@ -36,6 +36,7 @@ import { compileTableEvery } from './tables/table-every.ts'
 import { compileTableGroupBy } from './tables/table-group-by.ts'
 import { compileToTable } from './tables/to-table.ts'
 import { compileTopRows } from './tables/top-rows.ts'
+import { compileArrival } from './time/arrival.ts'
 import { compileInOrder } from './time/in-order.ts'
 
 type Kind = StepNode['kind']
@@ -70,6 +71,7 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   asOfJoin: compileAsOfJoin,
   dedupe: compileDedupe,
   inOrder: compileInOrder,
+  arrival: compileArrival,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,

@@ -13,6 +13,8 @@ export interface Progress {
 export interface EventTime extends Progress {
   /** Names the time in the checkpoint: the same name for the same steps after a restart. */
   readonly name: string
+  /** Whether it goes by the wall clock, also in part: then no end of the inputs can move it. */
+  readonly byClock: boolean
   /** Updates the time from what it depends on; true if something has changed. */
   update(): boolean
   /** Takes the monotonic time, ms, for what depends on it; called now and then. True if something has changed. */
@@ -38,6 +40,7 @@ interface Waking {
  */
 export class CombinedTime implements EventTime {
   readonly name: string
+  readonly byClock: boolean
   watermark = NO_WATERMARK
   idle = false
   readonly #parts: readonly Progress[]
@@ -47,6 +50,7 @@ export class CombinedTime implements EventTime {
   /** `idleAfterMs`: how long parts that were idle when another became active hold time back; 0: not at all. */
   constructor(name: string, parts: readonly Progress[], idleAfterMs: number) {
     this.name = name
+    this.byClock = parts.some((part) => 'byClock' in part && part.byClock === true)
     this.#parts = parts
     this.#idleAfterMs = idleAfterMs
   }
@@ -127,6 +131,10 @@ export class HeldTime implements EventTime {
     this.name = name
     this.#input = input
     this.#step = step
+  }
+
+  get byClock(): boolean {
+    return this.#input.byClock
   }
 
   update(): boolean {
