@@ -4,6 +4,7 @@ import {
   int64,
   type Job,
   job,
+  joinAll,
   type Log,
   stream,
   string,
@@ -30,6 +31,8 @@ const passed = topic('passed', { key: string(), value: int64() })
 const changes = topic('changes', { key: string(), value: int64() })
 const finals = topic('finals', { key: windowed(string()), value: int64() })
 const echoes = topic('echoes', { key: string(), value: int64() })
+const calm = topic('calm', { key: string(), value: int64() })
+const pairs = topic('pairs', { key: string(), value: int64() })
 
 /** Timers that are moved, that are set for times which are over, and that set others; each passes on how many came before. */
 const echo = stream(numbers).process('echo', {
@@ -55,6 +58,7 @@ function countingJob(repartitions: boolean): Job {
   const grouped = repartitions ? stream(numbers).groupBy((n) => `k${n % KEYS}`, string()) : stream(numbers).groupByKey()
   const counts = grouped.count('counts')
   const windows = grouped.window(tumbling(WINDOW_MS, { grace: GRACE_MS })).count('windows', { emit: 'final' })
+  const near = joinAll('near', { one: stream(numbers), other: stream(numbers) }, { within: 6, grace: GRACE_MS })
   return job(
     'shop',
     counts,
@@ -63,6 +67,8 @@ function countingJob(repartitions: boolean): Job {
     counts.changes().to(changes),
     windows.changes().to(finals),
     echo.to(echoes),
+    stream(numbers).toTable('latest').every('calm', 40).changes().to(calm),
+    near.mapValues(({ one, other }) => one * 10_000 + other, int64()).to(pairs),
     echo.groupBy((count) => `e${Math.abs(count) % KEYS}`, string()).count('echo-counts'),
   )
 }
@@ -174,7 +180,7 @@ class Trial {
     expect(await this.world.rows(this.job, 'windows')).toEqual(windows)
     const sorted = async (world: JobWorld, name: string) =>
       (await this.#read(world, name)).map(([key, count]) => `${key} ${count}`).sort()
-    for (const name of ['finals', 'echoes']) {
+    for (const name of ['finals', 'echoes', 'calm', 'pairs']) {
       expect(await sorted(this.world, name)).toEqual(await sorted(reference, name))
     }
     expect(await this.world.rows(this.job, 'echo-counts')).toEqual(await reference.rows(this.job, 'echo-counts'))
@@ -215,7 +221,8 @@ class Trial {
 async function worldFor(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()
   onTestFinished(() => world.close())
-  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes']) await world.topic(name, { partitions })
+  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes', 'calm', 'pairs'])
+    await world.topic(name, { partitions })
   return world
 }
 
