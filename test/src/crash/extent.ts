@@ -7,6 +7,14 @@ export function trials(count: number): number {
   return LARGE_SAMPLE ? count : Math.ceil(count / 3)
 }
 
+/**
+ * The time that so many random runs may take, ms. Each takes a second or two; this only ends a run that hangs, on a machine that is busy
+ * with other things too.
+ */
+export function limitMs(runs: number, eachMs = 5000): number {
+  return 60_000 + runs * eachMs
+}
+
 /** The time that trying everything may take. */
 export const TIMEOUT_MS = EVERYTHING ? 3_600_000 : 120_000
 

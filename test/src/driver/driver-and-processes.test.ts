@@ -15,7 +15,7 @@ import {
 } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { planOf, type RandomJob, randomJob } from '../runtime/random-time/random-job.ts'
 import { randomRecords, recordsOf, type SourceRecord, sourcesOf } from '../runtime/random-time/random-run.ts'
 import { NEVER_IDLE_MS, RandomProcesses } from './random-processes.ts'
@@ -49,7 +49,7 @@ test(
       }),
       { numRuns: RUNS },
     ),
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 test(
@@ -64,7 +64,7 @@ test(
       // A failing run is not made smaller: that would take minutes. Its seed repeats it.
       { numRuns: CRASHING_RUNS, endOnFailure: true },
     ),
-  CRASHING_RUNS * 20_000,
+  limitMs(CRASHING_RUNS, 20_000),
 )
 
 test(
@@ -83,7 +83,7 @@ test(
       // A failing run is not made smaller: that would start hundreds of processes. Its seed repeats it.
       { numRuns: PROCESS_RUNS, endOnFailure: true },
     ),
-  PROCESS_RUNS * 20_000,
+  limitMs(PROCESS_RUNS, 20_000),
 )
 
 function given(random: RandomJob, randoms: Parameters<typeof recordsOf>[0]) {

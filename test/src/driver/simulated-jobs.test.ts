@@ -26,7 +26,7 @@ import { type SeededRandom, simulate } from '@millrace/testing'
 import { ids, idsJob } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { planOf, randomJob } from '../runtime/random-time/random-job.ts'
 import { randomRecords, recordsOf } from '../runtime/random-time/random-run.ts'
 
@@ -227,7 +227,7 @@ test.each([
       ...(theJob.name === 'chosen' && { chosenTopics: [even, late] }),
     })
   },
-  SEEDS * 4000,
+  limitMs(SEEDS),
 )
 
 test(
@@ -239,7 +239,7 @@ test(
     }
     await simulate(failingJob(), { inputs, seeds: SEEDS, partitions: 3 })
   },
-  SEEDS * 4000,
+  limitMs(SEEDS),
 )
 
 test(
@@ -256,7 +256,7 @@ test(
       interleavings: 'same result',
     })
   },
-  SEEDS * 6000,
+  limitMs(SEEDS, 6000),
 )
 
 test(
@@ -284,5 +284,5 @@ test(
       }),
       { numRuns: SEEDS * 3 },
     ),
-  SEEDS * 12_000,
+  limitMs(SEEDS, 12_000),
 )

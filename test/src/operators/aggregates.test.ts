@@ -22,7 +22,7 @@ import {
 import { knownJobs, openStoppedView } from '@millrace/runtime'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 
@@ -231,7 +231,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 async function windowsRead(world: JobWorld): Promise<Map<string, unknown>> {

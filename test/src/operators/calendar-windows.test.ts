@@ -1,6 +1,7 @@
 import { calendar, int32, job, json, stream, string } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { limitMs } from '../crash/extent.ts'
 import {
   changes,
   expectWindows,
@@ -86,5 +87,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 5000,
+  limitMs(RUNS),
 )

@@ -3,7 +3,7 @@ import { cogroup, job, json, stream, string, topic } from '@millrace/core'
 import { knownJobs, openStoppedView } from '@millrace/runtime'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 
@@ -136,7 +136,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 describe('a cogroup', () => {

@@ -1,6 +1,7 @@
 import { countWindow, job, json, stream, string } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { limitMs } from '../crash/extent.ts'
 import { fulls, histories, judged, numbers, RUNS, runHistory, sentIn } from './window-runs.ts'
 
 function countJob(size: number, regrouped: boolean) {
@@ -43,5 +44,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 5000,
+  limitMs(RUNS),
 )

@@ -4,7 +4,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { rewind } from '@millrace/runtime'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 
@@ -89,7 +89,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 8000,
+  limitMs(RUNS, 8000),
 )
 
 test('a job that is set back makes no effect again that was acknowledged, unless it is to repeat its outputs', async () => {

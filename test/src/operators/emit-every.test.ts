@@ -1,6 +1,7 @@
 import { hopping, job, json, type Sessions, sessions, stream, string, tumbling, type Windows } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { limitMs } from '../crash/extent.ts'
 import { changes, endOf, histories, judged, keyOf, numbers, RUNS, runHistory, sentIn } from './window-runs.ts'
 
 /** Windows of each kind, with their grace. */
@@ -58,5 +59,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 5000,
+  limitMs(RUNS),
 )

@@ -4,7 +4,7 @@ import { partitionOf } from '@millrace/core/internal'
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { Cut, cutLog } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, rowsOf, runCut } from './cut-runs.ts'
@@ -126,7 +126,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 describe('a table that is joined by another key', () => {

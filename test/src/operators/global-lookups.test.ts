@@ -2,7 +2,7 @@ import { deadLetter, globalTable, int32, job, json, stream, string, topic, tumbl
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { cities, type Order, orders, placed, placeJob, WHO, type Word } from './place-job.ts'
 
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(30))
@@ -58,7 +58,7 @@ describe('a stream that is joined with a global table', () => {
         { numRuns: RUNS },
       )
     },
-    60_000 + RUNS * 2000,
+    limitMs(RUNS),
   )
 
   test('keeps its keys and times, and does not wait for the times of the table', async () => {

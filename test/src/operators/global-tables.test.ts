@@ -3,9 +3,9 @@ import { deadLetter, globalTable, job, json, stream, string, topic } from '@mill
 import { planJob, resetJob, rewind } from '@millrace/runtime'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
-import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
+import { JobWorld, shared, type TestRecord } from '../runtime/job-world.ts'
 import { StandbyWorld, warm } from '../runtime/standby-world.ts'
 import { cutRuns } from './cut-runs.ts'
 import { cities, type Order, orders, placed, placeJob, WHO } from './place-job.ts'
@@ -117,12 +117,13 @@ describe('a job with a global table', () => {
         { numRuns: Math.ceil(RUNS / 2) },
       )
     },
-    60_000 + RUNS * 3000,
+    limitMs(RUNS),
   )
 
   test('runs in several processes, each with the whole table, and follows it', async () => {
     await send.cities(...WHO.map((who) => cityOf(who, `${who} 0`)))
     const containers = await Promise.all([1, 2].map(() => world.start(placeJob('join'))))
+    await shared(containers, ORDER_PARTITIONS)
     await send.orders(...WHO.map((who, id) => order(id, who)))
     for (const container of containers) await container.caughtUp()
     await send.cities(cityOf('ann', 'ann 1'))

@@ -16,7 +16,7 @@ import {
 } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 import { type PlainEmission, type PlainRecord, ProcessByHand, RECENT_MAX, TTL_MS } from './process-by-hand.ts'
@@ -230,5 +230,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )

@@ -1,6 +1,7 @@
 import { int32, job, json, sessions, stream, string } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { limitMs } from '../crash/extent.ts'
 import {
   changes,
   expectWindows,
@@ -93,5 +94,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 5000,
+  limitMs(RUNS),
 )

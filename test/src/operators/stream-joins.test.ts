@@ -3,7 +3,7 @@ import { int32, type Job, type JoinedStream, job, type Stream, stream, string, t
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld, type TestRecord } from '../runtime/job-world.ts'
 import { type Judged, judged, type SideRecord, sendInTurns } from './two-sides.ts'
@@ -248,7 +248,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 test('every interleaving of two streams, committed after each record, gives the same pairs', async () => {

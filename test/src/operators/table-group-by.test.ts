@@ -2,7 +2,7 @@ import { job, json, stream, string, type Table, table, topic, tumbling } from '@
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, rowsOf, runCut } from './cut-runs.ts'
 
@@ -113,7 +113,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 describe('the total of a group', () => {

@@ -3,7 +3,7 @@ import { knownJobs, openStoppedView } from '@millrace/runtime'
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, rowsOf, runCut } from './cut-runs.ts'
 
@@ -107,7 +107,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 8000,
+  limitMs(RUNS, 8000),
 )
 
 describe('the first rows', () => {

@@ -3,7 +3,7 @@ import { type Job, job, json, stream, string, table, topic, tumbling, windowed }
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { cutRuns } from '../operators/cut-runs.ts'
 import { Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld, type TestRecord } from './job-world.ts'
@@ -102,7 +102,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  60_000 + RUNS * 3000,
+  limitMs(RUNS),
 )
 
 test('without bootstrap, records are joined with the rows that are not later than they are', async () => {

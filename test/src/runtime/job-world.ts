@@ -4,7 +4,7 @@ import { openFileLog } from '@millrace/connectors/file'
 import type { Env, Job, Log, Serde, TaskStatus, TopicSettings } from '@millrace/core'
 import { nodeEnv } from '@millrace/core/node'
 import { type Container, type ContainerOptions, startContainer } from '@millrace/runtime'
-import { filter, firstValueFrom } from 'rxjs'
+import { combineLatest, filter, firstValueFrom } from 'rxjs'
 
 /** A record as a test writes it. */
 export interface TestRecord<V> {
@@ -144,4 +144,16 @@ async function rowsOf(container: Container, name: string): Promise<Map<string, u
     } while (after !== undefined)
   }
   return rows
+}
+
+/**
+ * Resolves once containers have shared so many tasks: all run, and each container has some. Before that, a task may be on its way: no
+ * container has it, and all have caught up.
+ */
+export async function shared(containers: readonly Container[], taskCount: number): Promise<void> {
+  const shares = combineLatest(containers.map(({ status }) => status)).pipe(
+    filter((all) => all.every(({ tasks }) => tasks.length > 0)),
+    filter((all) => all.reduce((sum, { tasks }) => sum + tasks.length, 0) === taskCount),
+  )
+  await firstValueFrom(shares)
 }

@@ -24,11 +24,11 @@ import { nodeEnv } from '@millrace/core/node'
 import { planJob, startContainer } from '@millrace/runtime'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 
 /** How many worlds, each with a few versions; more with `MILLRACE_RANDOM_JOBS`. */
 const RUNS = Number(process.env['MILLRACE_RANDOM_JOBS'] ?? trials(20))
-const TEST_MS_MAX = 60_000 + RUNS * 3_000
+const TEST_MS_MAX = limitMs(RUNS)
 
 /** What a version of the job has. */
 const shape = fc.record({

@@ -20,7 +20,7 @@ import {
 } from '@millrace/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { COMMIT_POINTS, Cut, cutLog, guaranteeAt } from './cut-log.ts'
 import { JobWorld, type TestRecord } from './job-world.ts'
 
@@ -287,5 +287,5 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )

@@ -10,7 +10,7 @@ import {
 } from '@millrace/testing/internal'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { planOf, randomJob } from './random-time/random-job.ts'
 import {
   IDLE_AFTER_MS,
@@ -77,7 +77,7 @@ test.each([
 ] as const)(
   'on the %s log, late records, finals and views of random jobs depend on the records of each source partition alone',
   (log, count) => expectOfRuns({ log, count, check: against(differences) }),
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 test(
@@ -86,14 +86,14 @@ test(
     const options = { guarantee: 'at-least-once' as const }
     return expectOfRuns({ log: 'memory', count: OTHER_RUNS, options, check: against(differencesBesidesRepeats) })
   },
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 test(
   'while inputs fall asleep and wake, no record of a random job is lost or doubled, and no final repeated or wrong',
   () =>
     expectOfRuns({ log: 'memory', count: OTHER_RUNS, options: { idleAfterMs: IDLE_AFTER_MS }, check: lostOrDoubled }),
-  RUNS * 4000,
+  limitMs(RUNS),
 )
 
 /** Runs a phase with its share of the records; returns those that are left. */

@@ -17,7 +17,7 @@ import { nodeEnv } from '@millrace/core/node'
 import { deleteSavepoint, listSavepoints, startContainer, takeSavepoint } from '@millrace/runtime'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { crashingEnv } from './crashing-env.ts'
-import { JobWorld } from './job-world.ts'
+import { JobWorld, shared } from './job-world.ts'
 
 const PARTITIONS = 2
 const numbers = topic('numbers', { key: string(), value: int64() })
@@ -143,6 +143,7 @@ test('savepoints of a running job are each of one moment between its commits, wi
     await produce(3000)
     taken.push(await takeSavepoint(options(), `s${round}`))
   }
+  await shared(containers, 3 * PARTITIONS)
   await Promise.all(containers.map((container) => container.caughtUp()))
   taken.push(await takeSavepoint(options(), 'last'))
   await Promise.all(containers.map((container) => container.stop()))

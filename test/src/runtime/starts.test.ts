@@ -11,7 +11,7 @@ import {
 } from '@millrace/runtime'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { cutRuns } from '../operators/cut-runs.ts'
 import { Cut, cutLog, guaranteeAt, passLog, withWriters } from './cut-log.ts'
 import { JobWorld } from './job-world.ts'
@@ -368,5 +368,5 @@ test(
     )
     world = await JobWorld.open()
   },
-  60_000 + RUNS * 3000,
+  limitMs(RUNS),
 )
