@@ -14,7 +14,7 @@ import {
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, runCut } from './cut-runs.ts'
@@ -203,39 +203,43 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 8000,
+  limitMs(RUNS, 8000),
 )
 
-test('every interleaving of three streams, committed after each record, gives the same combinations', async () => {
-  const restarts = fc.uniqueArray(fc.nat(100), { maxLength: 3 })
-  const turns = fc.infiniteStream(fc.constantFrom(...NAMES))
-  await fc.assert(
-    fc.asyncProperty(plan, turns, restarts, async ({ reach, moved, partitions, records }, order, stops) => {
-      const driver = await openTestDriver(joinJob(reach, moved, false), {
-        partitions,
-        idleAfterMs: Number.POSITIVE_INFINITY,
-      })
-      const { begin, rest } = sentIn(records, partitions)
-      for (const { name, ...record } of begin) await driver.send(inputs[name], record)
-      const queues = Map.groupBy(rest, ({ name }) => name)
-      for (let turn = 0; [...queues.values()].some(({ length }) => length > 0); turn++) {
-        const next = queues.get(order.next().value ?? 'a')?.shift()
-        if (next !== undefined) await driver.send(inputs[next.name], next)
-        if (!stops.includes(turn)) continue
-        await driver.stop()
-        driver.loseState()
-        await driver.start()
-      }
-      const expected = expectedOf(reach, [...begin, ...rest], false)
-      const found = (await driver.read(results)).map(
-        ({ key, value, timestamp }) => `${key}: ${NAMES.map((name) => value?.[name]).join(' ')} at ${timestamp}`,
-      )
-      expect(found.sort()).toEqual(expected.results)
-      await driver.close()
-    }),
-    { numRuns: RUNS * 4 },
-  )
-})
+test(
+  'every interleaving of three streams, committed after each record, gives the same combinations',
+  async () => {
+    const restarts = fc.uniqueArray(fc.nat(100), { maxLength: 3 })
+    const turns = fc.infiniteStream(fc.constantFrom(...NAMES))
+    await fc.assert(
+      fc.asyncProperty(plan, turns, restarts, async ({ reach, moved, partitions, records }, order, stops) => {
+        const driver = await openTestDriver(joinJob(reach, moved, false), {
+          partitions,
+          idleAfterMs: Number.POSITIVE_INFINITY,
+        })
+        const { begin, rest } = sentIn(records, partitions)
+        for (const { name, ...record } of begin) await driver.send(inputs[name], record)
+        const queues = Map.groupBy(rest, ({ name }) => name)
+        for (let turn = 0; [...queues.values()].some(({ length }) => length > 0); turn++) {
+          const next = queues.get(order.next().value ?? 'a')?.shift()
+          if (next !== undefined) await driver.send(inputs[next.name], next)
+          if (!stops.includes(turn)) continue
+          await driver.stop()
+          driver.loseState()
+          await driver.start()
+        }
+        const expected = expectedOf(reach, [...begin, ...rest], false)
+        const found = (await driver.read(results)).map(
+          ({ key, value, timestamp }) => `${key}: ${NAMES.map((name) => value?.[name]).join(' ')} at ${timestamp}`,
+        )
+        expect(found.sort()).toEqual(expected.results)
+        await driver.close()
+      }),
+      { numRuns: RUNS * 4 },
+    )
+  },
+  limitMs(RUNS * 4),
+)
 
 test('a join of several streams is not continued with another time', async () => {
   const reach = { within: 10, grace: 0, windowGrace: 0 }

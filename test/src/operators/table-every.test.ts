@@ -2,7 +2,7 @@ import { int32, int64, type Job, job, json, type Serde, string, table, topic } f
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { guaranteeAt } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 import { cutRuns, rowsOf, runCut } from './cut-runs.ts'
@@ -160,7 +160,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 8000,
+  limitMs(RUNS, 8000),
 )
 
 test('what waits is passed on at the end of a run that closes windows, and else by a later run', async () => {

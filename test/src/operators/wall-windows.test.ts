@@ -17,7 +17,7 @@ import {
 import { openTestDriver } from '@millrace/testing'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { trials } from '../crash/extent.ts'
+import { limitMs, trials } from '../crash/extent.ts'
 import { Cut, cutLog } from '../runtime/cut-log.ts'
 import { JobWorld } from '../runtime/job-world.ts'
 
@@ -118,7 +118,7 @@ test(
       { numRuns: RUNS * 3 },
     )
   },
-  RUNS * 12_000,
+  limitMs(RUNS, 12_000),
 )
 
 const history = fc.record({
@@ -189,7 +189,7 @@ test(
       { numRuns: RUNS },
     )
   },
-  RUNS * 8000,
+  limitMs(RUNS, 8000),
 )
 
 test('a run to the end leaves the windows of the wall clock open, and a later one closes them when their time is over', async () => {
