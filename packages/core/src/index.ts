@@ -126,7 +126,14 @@ export { type GlobalTable, globalTable } from './dsl/global-table.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
 export type { GroupAggregation, GroupedTable, GroupReduction } from './dsl/grouped-table.ts'
 export { deadLetter, isJob, type Job, job } from './dsl/job.ts'
-export type { AsOfOptions, JoinWithin, StreamJoinOptions, TableJoinOptions } from './dsl/join-options.ts'
+export { type JoinedStreams, joinAll, type RecordOfEach } from './dsl/join-all.ts'
+export type {
+  AsOfOptions,
+  JoinAllOptions,
+  JoinWithin,
+  StreamJoinOptions,
+  TableJoinOptions,
+} from './dsl/join-options.ts'
 export type { Output } from './dsl/output.ts'
 export type {
   CallContext,
@@ -203,6 +210,7 @@ export {
   sessions,
   sliding,
   tumbling,
+  type WindowClock,
   type WindowOptions,
   type Windows,
 } from './dsl/windows.ts'

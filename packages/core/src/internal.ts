@@ -72,12 +72,13 @@ export type {
   ForeignMatchesNode,
   ForeignRowsNode,
   GlobalLookupNode,
+  JoinAllNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
   VersionLookupNode,
 } from './plan/nodes/join-nodes.ts'
-export type { InOrderNode } from './plan/nodes/order-nodes.ts'
+export type { ArrivalNode, InOrderNode } from './plan/nodes/order-nodes.ts'
 export type { ProcessNode, SideOutputNode, StateViewNode } from './plan/nodes/process-nodes.ts'
 export type {
   BranchNode,
@@ -99,6 +100,7 @@ export type {
   RowHistory,
   TableAggregateNode,
   TableCountNode,
+  TableEveryNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,

@@ -6,6 +6,7 @@ import {
   hopping,
   int32,
   job,
+  joinAll,
   json,
   last,
   listState,
@@ -69,6 +70,13 @@ const windowedJob = () => {
   )
 }
 
+const wallJob = () => {
+  const finals = regrouped.window(tumbling('5s', { clock: 'wall' })).aggregate('finals', { ...text, emit: 'final' })
+  const hops = grouped.window(hopping('4s', { advance: '1s', clock: 'wall' })).aggregate('hops', text)
+  const visits = grouped.window(sessions({ gap: '3s', clock: 'wall' })).aggregate('visits', { ...text, emit: 'final' })
+  return job('wall', hops, finals.changes().to(windows), visits.changes().to(windows))
+}
+
 const sessionJob = () => {
   const visits = regrouped.window(sessions({ gap: 15, grace: 10 })).aggregate('visits', { ...text, emit: 'final' })
   const tens = regrouped.window(countWindow(4)).aggregate('tens', text)
@@ -88,6 +96,21 @@ const joinJob = () => {
       options,
     )
   return job('joins', outer.to(out), left.to(out), outer.lateLeft().to(late), left.lateRight().to(late))
+}
+
+const joinAllJob = () => {
+  const plainAll = joinAll('plain', { here: read, there: stream(others), again: read }, { within: 20, grace: 10 })
+  const byRest = (from: typeof read) => from.keyBy((value) => `j${value % 4}`, string())
+  const there = byRest(stream(others))
+  const moved = joinAll('moved', { here: byRest(read), there, more: there }, { within: 8, grace: 10 })
+  return job('join-all', plainAll.to(out), moved.to(out), plainAll.late('again').to(late), moved.late('there').to(late))
+}
+
+const everyJob = () => {
+  const calm = rows.every('calm', 30)
+  const groups = calm.groupBy((value) => `${value % 3}`, string()).count('groups')
+  const joined = calm.outerJoin('joined', otherRows, (a, b) => `${a} ${b}`, { value: string() }).every('slow', 50)
+  return job('every', calm, groups, groups.every('few', 40).changes().to(out), joined.changes().to(out))
 }
 
 const lookupJob = () => {
@@ -197,8 +220,11 @@ function someRecords(random: SeededRandom, deletions: number) {
 
 test.each([
   { name: 'windows', theJob: windowedJob(), topics: [numbers] },
+  { name: 'windows of the wall clock', theJob: wallJob(), topics: [numbers] },
   { name: 'sessions', theJob: sessionJob(), topics: [numbers] },
   { name: 'joins of streams', theJob: joinJob(), topics: [numbers, others] },
+  { name: 'joins of several streams', theJob: joinAllJob(), topics: [numbers, others] },
+  { name: 'tables that change now and then', theJob: everyJob(), topics: [numbers, others] },
   { name: 'lookups', theJob: lookupJob(), topics: [numbers, others] },
   { name: 'tables', theJob: tableJob(), topics: [numbers, others] },
   { name: 'tables with a time to live', theJob: fadingJob(), topics: [numbers, others] },

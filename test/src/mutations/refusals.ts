@@ -123,7 +123,7 @@ export const REFUSALS: Readonly<Record<string, readonly string[]>> = {
   'core/PARTITION_MISSING': [`${RECORDS}/topic-writer.test.ts`],
   'core/RECORD_UNDECODABLE': [`${RECORDS}/read-topic.test.ts`],
   'core/RECORD_UNENCODABLE': [`${RECORDS}/topic-writer.test.ts`, `${CORE}/folds/refusals.test.ts`],
-  'core/JOB_INVALID': [`${CORE}/topology/validate.test.ts`],
+  'core/JOB_INVALID': [`${CORE}/topology/validate.test.ts`, `${CORE}/dsl/join-all.test.ts`],
   'core/CALLBACK_FAILED': [`${CORE}/folds/refusals.test.ts#refuses`],
   'core/TOTAL_TOO_LARGE': [
     `${CORE}/folds/exact-sum.test.ts#beyond the largest`,

@@ -4,6 +4,7 @@ import {
   int64,
   type Job,
   job,
+  joinAll,
   type Log,
   stream,
   string,
@@ -34,6 +35,8 @@ const changes = topic('changes', { key: string(), value: int64() })
 const finals = topic('finals', { key: windowed(string()), value: int64() })
 const echoes = topic('echoes', { key: string(), value: int64() })
 const fadings = topic('fadings', { key: string(), value: int64() })
+const calm = topic('calm', { key: string(), value: int64() })
+const pairs = topic('pairs', { key: string(), value: int64() })
 
 /** Rows that leave by themselves, some of them as soon as they have come. */
 const fading = table(numbers, 'fading', { ttl: 15 })
@@ -62,6 +65,7 @@ function countingJob(repartitions: boolean): Job {
   const grouped = repartitions ? stream(numbers).groupBy((n) => `k${n % KEYS}`, string()) : stream(numbers).groupByKey()
   const counts = grouped.count('counts')
   const windows = grouped.window(tumbling(WINDOW_MS, { grace: GRACE_MS })).count('windows', { emit: 'final' })
+  const near = joinAll('near', { one: stream(numbers), other: stream(numbers) }, { within: 6, grace: GRACE_MS })
   return job(
     'shop',
     counts,
@@ -72,6 +76,8 @@ function countingJob(repartitions: boolean): Job {
     echo.to(echoes),
     fading,
     fading.changes().to(fadings),
+    stream(numbers).toTable('latest').every('calm', 40).changes().to(calm),
+    near.mapValues(({ one, other }) => one * 10_000 + other, int64()).to(pairs),
     echo.groupBy((count) => `e${Math.abs(count) % KEYS}`, string()).count('echo-counts'),
   )
 }
@@ -183,7 +189,7 @@ class Trial {
     expect(await this.world.rows(this.job, 'windows')).toEqual(windows)
     const sorted = async (world: JobWorld, name: string) =>
       (await this.#read(world, name)).map(([key, count]) => `${key} ${count}`).sort()
-    for (const name of ['finals', 'echoes', 'fadings']) {
+    for (const name of ['finals', 'echoes', 'fadings', 'calm', 'pairs']) {
       expect(await sorted(this.world, name)).toEqual(await sorted(reference, name))
     }
     for (const view of ['echo-counts', 'fading']) {
@@ -227,7 +233,7 @@ class Trial {
 async function worldFor(partitions: number): Promise<JobWorld> {
   const world = await JobWorld.open()
   onTestFinished(() => world.close())
-  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes', 'fadings'])
+  for (const name of ['numbers', 'passed', 'changes', 'finals', 'echoes', 'fadings', 'calm', 'pairs'])
     await world.topic(name, { partitions })
   return world
 }

@@ -32,6 +32,7 @@ const JOBS: readonly Job[] = [
     byShop.count('counts'),
     byShop.aggregate('sums', SUMS()),
     byShop.topN('top', 2, (each) => each.cents),
+    present.every('every', 150),
   ),
   job(
     'windows',

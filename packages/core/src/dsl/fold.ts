@@ -3,9 +3,11 @@ import { type FoldParts, isFold, partsOf } from '../folds/fold.ts'
 import { resultsOfTotals, totalsOf } from '../folds/folded.ts'
 import { several } from '../folds/several.ts'
 import type { Add, Merge, RecordContext } from '../plan/callback.ts'
+import type { PlanNode } from '../plan/node.ts'
 import type { AggregateNode } from '../plan/nodes/aggregate-nodes.ts'
-import { parametersSeen, READS_ALL } from '../plan/step-flow.ts'
-import { rowKeepsKey, storeStep } from '../plan/step-parts.ts'
+import type { ArrivalNode } from '../plan/nodes/order-nodes.ts'
+import { PASSES_ALL, parametersSeen, READS_ALL } from '../plan/step-flow.ts'
+import { recordStep, rowKeepsKey, storeStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { FixedWindows, WindowSpec } from '../plan/window.ts'
 import { int64 } from '../serdes/numbers.ts'
@@ -79,7 +81,8 @@ export function foldInto<K, V, T>(
   window: WindowSpec | undefined,
   { emit = 'changes' }: EmitOptions,
 ): AggregateNode {
-  const { node: input, key } = copartitioned(plan, name)
+  const { node, key } = copartitioned(plan, name)
+  const input = window?.clock === 'wall' ? arrivalNode(name, node) : node
   const { step, init, add, merge, ready } = totals
   const store = totalsStore(name, planSerde(key), totals, window && tableWindow(window))
   const isSliding = window?.kind === 'sliding'
@@ -104,6 +107,11 @@ export function foldInto<K, V, T>(
 /** The windows, if they are to be merged of panes, and consist of whole ones. */
 function panedWindows(window: WindowSpec | undefined): FixedWindows | undefined {
   return window?.kind === 'hopping' && window.panes && window.sizeMs % window.advanceMs === 0 ? window : undefined
+}
+
+/** The step that gives records the wall-clock time at which they come. It is in the task of the step that goes by this time. */
+function arrivalNode(name: string, input: PlanNode): ArrivalNode {
+  return Object.freeze({ ...recordStep('wall clock', input, PASSES_ALL), kind: 'arrival', name })
 }
 
 /** How the rows of windows are kept. */

@@ -4,6 +4,7 @@ import type { JoinReach } from '../plan/join-reach.ts'
 import type {
   AsOfJoinNode,
   GlobalLookupNode,
+  JoinAllNode,
   StreamJoinNode,
   TableLookupNode,
   VersionLookupNode,
@@ -14,7 +15,7 @@ import { labelOf, rowKeepsKey } from '../plan/step-parts.ts'
 import { nullable } from '../serdes/nullable.ts'
 import { copartitioned } from './copartitioned.ts'
 import { durationMs } from './duration.ts'
-import type { AsOfOptions, JoinWithin, StreamJoinOptions } from './join-options.ts'
+import type { AsOfOptions, JoinAllOptions, JoinWithin, StreamJoinOptions } from './join-options.ts'
 import { type GlobalTablePlan, planSerde, type StreamPlan, type TablePlan } from './plan-value.ts'
 import { recordStorePlan, storePlan } from './store-plan.ts'
 
@@ -60,6 +61,36 @@ export function streamJoinNode<K, V, W>(
     fn,
     unmatched,
   }
+}
+
+/** The step that joins several streams, by name. */
+export function joinAllNode(
+  name: string,
+  parts: ReadonlyMap<string, StreamPlan<unknown, unknown>>,
+  { within, grace = 0 }: Pick<JoinAllOptions<unknown>, 'within' | 'grace'>,
+): JoinAllNode {
+  const word = 'joinAll'
+  const ports = [...parts.keys()]
+  const withinMs = durationMs(within)
+  const reach = { beforeMs: withinMs, afterMs: withinMs, graceMs: durationMs(grace) }
+  const [first] = parts.values()
+  const plans = [...parts].map(([part, plan]) => copartitioned(withKeys(plan, first?.key), `${name}.${part}`))
+  // Each record has the watermark of its source partition with it. It is kept until every record that it may be near to has come.
+  const keptMs = withinMs + reach.graceMs
+  const stores = plans.map(({ key, value }, port) =>
+    recordStorePlan(`${name}.${ports[port]}`, planSerde(key), value, keptMs, true),
+  )
+  return Object.freeze({
+    label: labelOf(word, name),
+    word,
+    inputs: plans.map(({ node }) => node),
+    ports,
+    takes: plans.map(() => 'records' as const),
+    stores,
+    flow: { ...READS_ALL, keepsKey: stores.every(rowKeepsKey) },
+    kind: 'joinAll',
+    reach,
+  })
 }
 
 /** The step that joins a stream with a table. */

@@ -22,6 +22,19 @@ export interface StreamJoinOptions<R> {
   readonly value?: Serde<R>
 }
 
+/** How several streams are joined. `R` is what the results are. */
+export interface JoinAllOptions<R> {
+  /** How near in event time all records of a result must be: the latest is at most so much later than the earliest. */
+  readonly within: Duration
+  /**
+   * How long after its time, by the event time of its partition, a record is still joined. Later ones are counted, and
+   * passed to `late(…)`. Default 0.
+   */
+  readonly grace?: Duration
+  /** How the results are written. Default `json()`. */
+  readonly value?: Serde<R>
+}
+
 /** How a stream is joined with a table as of the time of each record. */
 export interface AsOfOptions {
   /**

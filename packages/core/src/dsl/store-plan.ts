@@ -1,4 +1,5 @@
 import type { Serde } from '../contracts/serde.ts'
+import { hasWindows } from '../contracts/store-shape.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import type { FixedWindows } from '../plan/window.ts'
 import { keyPair } from '../serdes/key-pair.ts'
@@ -47,11 +48,11 @@ export function timersPlan(name: string, key: Serde<never>): StorePlan {
   return Object.freeze({ name, key: byName, value: planSerde(SET_TIMER), shape, retentionMs: undefined, timed: false })
 }
 
-/** A store for the rows of a windowed table that are to be passed on: by windowed key and time, what was passed on before. */
-export function pendingStorePlan({ name, key, value }: StorePlan): StorePlan {
+/** A store for the rows of a table that are to be passed on: by key, with the window if there is one, and by time, a value or null. */
+export function pendingStorePlan({ name, key, value, shape }: StorePlan): StorePlan {
   return Object.freeze({
     name: `${name}.pending`,
-    key: windowed(key) as Serde<never>,
+    key: hasWindows(shape) ? (windowed(key) as Serde<never>) : key,
     value: nullable(value) as Serde<never>,
     shape: { kind: 'instant' as const },
     retentionMs: undefined,

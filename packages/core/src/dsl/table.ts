@@ -6,6 +6,7 @@ import type { PlanNode } from '../plan/node.ts'
 import { tableStep } from '../plan/step-parts.ts'
 import type { StorePlan } from '../plan/store-plan.ts'
 import { windowed } from '../serdes/windowed.ts'
+import type { Duration } from './duration.ts'
 import { foreignJoinedTable } from './foreign-join.ts'
 import { GroupedTable } from './grouped-table.ts'
 import type { Keyed } from './keyed.ts'
@@ -13,6 +14,7 @@ import { PLAN, type StreamPlan, type TablePlan } from './plan-value.ts'
 import type { Ranked } from './ranked.ts'
 import { storePlan } from './store-plan.ts'
 import type { Stream } from './stream.ts'
+import { tableEvery } from './table-every.ts'
 import { type JoinedTableOptions, type JoinKind, joinedTable } from './table-join.ts'
 import { type TopOptions, topTable } from './top-n.ts'
 
@@ -92,6 +94,19 @@ export class Table<K, V> {
     const store = this.#store(options.name, options.value)
     const node = { ...tableStep('mapValues', this.#from.node, store), kind: 'tableMapValues', fn } as const
     return this.#derived(node, options.value)
+  }
+
+  /**
+   * The rows as they were at the last multiple of a time, by event time: a row that changes is passed on at the next multiple, as it
+   * is then, with the value that was passed on before as the old one. So a row changes once at most for each multiple, and not
+   * at all if it is as it was. No row is left out. The result is kept under a name.
+   *
+   * ```ts
+   * const calm = prices.every('calm-prices', '10s')
+   * ```
+   */
+  every(name: string, duration: Duration): Table<K, V> {
+    return new Table(tableEvery(name, duration, this.#from), this.toStream)
   }
 
   /**

@@ -2,8 +2,16 @@ import type { CalendarUnit, Weekday } from '../calendar/calendar-units.ts'
 import type { CalendarWindows, FixedWindows, SessionWindows, SlidingWindows } from '../plan/window.ts'
 import { type Duration, durationMs } from './duration.ts'
 
+/** Whose time puts records into windows: see `WindowOptions.clock`. */
+export type WindowClock = 'event' | 'wall'
+
 /** How long windows take records, and how long they are kept. */
 export interface WindowOptions {
+  /**
+   * `event`: the times of the records. `wall`: the time of the machine's clock at which the step takes a record. Windows then
+   * close by the clock, no record is late, and `grace` must be left out. Default `event`.
+   */
+  readonly clock?: WindowClock
   /** How long after its end, by event time, a window still takes records. Default 0. */
   readonly grace?: Duration
   /** How long after its end a window is kept for queries; at least the grace. Default: for ever. */
@@ -60,6 +68,8 @@ export function hopping(size: Duration, options: HoppingOptions): Windows {
 
 /** How late records of sliding windows may be, and how long windows are kept. */
 export interface SlidingOptions {
+  /** As for other windows: see `WindowOptions`. Default `event`. */
+  readonly clock?: WindowClock
   /**
    * How late a record may be: it is late if the watermark of its partition is past its own time by more than this. With the
    * default of 0, each record out of order is late.
@@ -105,6 +115,8 @@ export function calendar(unit: CalendarUnit, options: CalendarOptions): Windows 
 
 /** When a session ends, how late records may be, and how long sessions are kept. */
 export interface SessionOptions {
+  /** As for other windows: see `WindowOptions`. Default `event`. */
+  readonly clock?: WindowClock
   /** Records of a key that are less than this apart are in one session. */
   readonly gap: Duration
   /**
@@ -150,6 +162,11 @@ export function countWindow(size: number): CountWindows {
   return Object.freeze({ kind: 'count', size })
 }
 
-function waiting({ grace = 0, retention }: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs'> {
-  return { graceMs: durationMs(grace), retentionMs: retention === undefined ? undefined : durationMs(retention) }
+function waiting({
+  grace = 0,
+  retention,
+  clock = 'event',
+}: WindowOptions): Pick<FixedWindows, 'graceMs' | 'retentionMs' | 'clock'> {
+  const retentionMs = retention === undefined ? undefined : durationMs(retention)
+  return { graceMs: durationMs(grace), retentionMs, ...(clock !== 'event' && { clock }) }
 }

@@ -7,3 +7,8 @@ export const DURATION = `a number of whole ms up to ${EVENT_TIME_MAX}, or text s
 export function isDuration(ms: number): boolean {
   return Number.isSafeInteger(ms) && ms >= 0 && ms <= EVENT_TIME_MAX
 }
+
+/** Whether something can be so long, or happen so often. */
+export function isLength(ms: number): boolean {
+  return isDuration(ms) && ms > 0
+}

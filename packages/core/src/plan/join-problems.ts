@@ -4,9 +4,10 @@ import type { PlanNode } from './node.ts'
 
 /** What is wrong with a join, in words; nothing for any other step. */
 export function joinProblems(step: PlanNode): string[] {
-  if (step.kind === 'streamJoin') {
+  if (step.kind === 'streamJoin' || step.kind === 'joinAll') {
     const { beforeMs, afterMs, graceMs } = step.reach
     const problems = [
+      step.inputs.length >= 2 ? [] : [`it has ${step.inputs.length === 1 ? 'one stream' : 'none'}. Name at least two`],
       isDuration(beforeMs) && isDuration(afterMs) ? [] : [`within must be ${DURATION}`],
       isDuration(graceMs) ? [] : [`grace must be ${DURATION}`],
     ]

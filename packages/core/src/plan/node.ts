@@ -6,12 +6,13 @@ import type {
   ForeignMatchesNode,
   ForeignRowsNode,
   GlobalLookupNode,
+  JoinAllNode,
   StreamJoinNode,
   TableJoinNode,
   TableLookupNode,
   VersionLookupNode,
 } from './nodes/join-nodes.ts'
-import type { InOrderNode } from './nodes/order-nodes.ts'
+import type { ArrivalNode, InOrderNode } from './nodes/order-nodes.ts'
 import type { ProcessNode, SideOutputNode, StateViewNode } from './nodes/process-nodes.ts'
 import type {
   BranchNode,
@@ -31,6 +32,7 @@ import type {
   RankRowsNode,
   TableAggregateNode,
   TableCountNode,
+  TableEveryNode,
   TableFilterNode,
   TableGroupByNode,
   TableMapValuesNode,
@@ -62,14 +64,17 @@ export interface PlanNodes {
   readonly toTable: ToTableNode
   readonly tableFilter: TableFilterNode
   readonly tableMapValues: TableMapValuesNode
+  readonly tableEvery: TableEveryNode
   readonly changes: ChangesNode
   readonly streamJoin: StreamJoinNode
+  readonly joinAll: JoinAllNode
   readonly tableLookup: TableLookupNode
   readonly versionLookup: VersionLookupNode
   readonly globalLookup: GlobalLookupNode
   readonly asOfJoin: AsOfJoinNode
   readonly dedupe: DedupeNode
   readonly inOrder: InOrderNode
+  readonly arrival: ArrivalNode
   readonly late: LateNode
   readonly tableJoin: TableJoinNode
   readonly tableGroupBy: TableGroupByNode

@@ -1,6 +1,6 @@
 import { CALENDAR_UNITS, WEEKDAYS } from '../calendar/calendar-units.ts'
 import { isTimeZone } from '../calendar/zone-clock.ts'
-import { DURATION, isDuration } from './duration-problem.ts'
+import { DURATION, isDuration, isLength } from './duration-problem.ts'
 import type { Emit } from './emit.ts'
 import type { PlanNode } from './node.ts'
 import type { CountWindowNode } from './nodes/aggregate-nodes.ts'
@@ -13,10 +13,14 @@ const WINDOWS_PER_RECORD_MAX = 10_000
 export function windowProblems(step: PlanNode): string[] {
   if (step.kind === 'countWindow') return sizeProblems(step)
   if (!('window' in step) || step.window === undefined) return []
-  const { graceMs, retentionMs } = step.window
+  const { graceMs, retentionMs, clock } = step.window
   const problems = [
     ...lengthProblems(step.window),
     isDuration(graceMs) ? undefined : `grace must be ${DURATION}`,
+    clock === undefined || clock === 'wall'
+      ? undefined
+      : `clock must be 'event' or 'wall', not ${JSON.stringify(clock)}`,
+    clock === 'wall' && graceMs > 0 ? 'by the wall clock no record is late. Leave out the grace' : undefined,
     retentionMs === undefined ? undefined : retentionProblem(retentionMs, graceMs),
     typeof step.emit === 'string' || isLength(step.emit.everyMs)
       ? undefined
@@ -89,8 +93,4 @@ function retentionProblem(retentionMs: number, graceMs: number): string | undefi
   return retentionMs < graceMs
     ? 'retention must be at least the grace, because a window accepts late records for that long'
     : undefined
-}
-
-function isLength(ms: number): boolean {
-  return isDuration(ms) && ms > 0
 }

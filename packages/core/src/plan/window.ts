@@ -9,6 +9,8 @@ interface WindowWait {
   readonly graceMs: number
   /** How long after its end a window is kept for queries; undefined keeps it. At least the grace. */
   readonly retentionMs: number | undefined
+  /** Absent: the times of the records put them into windows. */
+  readonly clock?: 'wall'
 }
 
 /** Windows of one size; all in ms. They are aligned to the epoch. */

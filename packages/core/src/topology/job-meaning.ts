@@ -43,8 +43,8 @@ export interface StoreMeaning {
   readonly windowMs: number | null
   readonly advanceMs: number | null
   readonly graceMs: number | null
-  /** Which times put records into windows: those that the records carry, or those of a topic's callback. */
-  readonly times: 'record' | 'callback' | null
+  /** Which times put records into windows: those that the records carry, those of a topic's callback, or those at which they come. */
+  readonly times: 'record' | 'callback' | 'wall clock' | null
   /** `changes`, `final`, or `every 10s`. */
   readonly emit: string | null
   /** The gap of sessions; absent for other steps. */
@@ -103,7 +103,9 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
   const reach = 'reach' in node ? node.reach : undefined
   // What waits for its time.
   const waiting = node.kind === 'asOfJoin' || node.kind === 'inOrder' ? node : undefined
-  const isTimed = window !== undefined || reach !== undefined || waiting !== undefined || hasRowTimes(node)
+  const emit = window !== undefined && 'emit' in node ? node.emit : node.kind === 'tableEvery' ? node : undefined
+  const isTimed =
+    window !== undefined || reach !== undefined || waiting !== undefined || emit !== undefined || hasRowTimes(node)
   return {
     step: node.word,
     fold: ('fold' in node ? node.fold?.word : undefined) ?? null,
@@ -116,8 +118,8 @@ function meaningOf(job: string, node: PlanNode, store: StorePlan): StoreMeaning 
     windowMs: windowMsOf(store.shape) ?? null,
     advanceMs: window !== undefined && 'advanceMs' in window ? window.advanceMs : null,
     graceMs: window?.graceMs ?? reach?.graceMs ?? waiting?.graceMs ?? null,
-    times: isTimed ? (isTimedByCallback(node) ? 'callback' : 'record') : null,
-    emit: window !== undefined && 'emit' in node ? emitText(node.emit) : null,
+    times: isTimed ? timesOf(node) : null,
+    emit: emit === undefined ? null : emitText(emit),
     ...(window?.kind === 'session' && { gapMs: window.gapMs }),
     ...(window?.kind === 'hopping' && window.panes && { panes: true }),
     ...(window?.kind === 'calendar' && { calendar: calendarText(window) }),
@@ -172,6 +174,8 @@ function hasRowTimes(node: PlanNode): boolean {
   return node.kind === 'toTable' && (node.expiry !== undefined || node.history !== undefined)
 }
 
-function isTimedByCallback(node: PlanNode): boolean {
-  return stepsOf([node]).some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
+function timesOf(node: PlanNode): 'record' | 'callback' | 'wall clock' {
+  if (node.inputs.some((input) => input.kind === 'arrival')) return 'wall clock'
+  const isTimed = stepsOf([node]).some((step) => step.kind === 'source' && step.topic.timestamp !== undefined)
+  return isTimed ? 'callback' : 'record'
 }

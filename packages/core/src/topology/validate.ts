@@ -4,6 +4,7 @@ import { asyncProblems } from '../plan/async-problems.ts'
 import { cogroupProblems } from '../plan/cogroup-problems.ts'
 import { dedupeProblems } from '../plan/dedupe-problems.ts'
 import type { ErrorPolicies } from '../plan/error-policies.ts'
+import { everyProblems } from '../plan/every-problems.ts'
 import { foldProblems } from '../plan/fold-problems.ts'
 import { joinProblems } from '../plan/join-problems.ts'
 import type { PlanNode } from '../plan/node.ts'
@@ -57,6 +58,7 @@ export function checkJob(
     ...draft.steps.flatMap(cogroupProblems),
     ...draft.steps.flatMap(dedupeProblems),
     ...draft.steps.flatMap(orderProblems),
+    ...draft.steps.flatMap(everyProblems),
     ...draft.steps.flatMap(topProblems),
     ...draft.steps.flatMap(processProblems),
     ...draft.steps.flatMap(asyncProblems),

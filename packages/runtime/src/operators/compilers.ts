@@ -9,6 +9,7 @@ import { compileForeignKeys } from './joins/foreign-keys.ts'
 import { compileForeignMatches } from './joins/foreign-matches.ts'
 import { compileForeignRows } from './joins/foreign-rows.ts'
 import { compileGlobalLookup } from './joins/global-lookup.ts'
+import { compileJoinAll } from './joins/join-all.ts'
 import { compileStreamJoin } from './joins/stream-join.ts'
 import { compileTableJoin } from './joins/table-join.ts'
 import { compileTableLookup } from './joins/table-lookup.ts'
@@ -32,9 +33,11 @@ import { compileChanges } from './tables/changes.ts'
 import { compileTableFilter, compileTableMapValues } from './tables/derived-table.ts'
 import { compileRankRows } from './tables/rank-rows.ts'
 import { compileTableAggregate, compileTableCount } from './tables/table-aggregate.ts'
+import { compileTableEvery } from './tables/table-every.ts'
 import { compileTableGroupBy } from './tables/table-group-by.ts'
 import { compileToTable } from './tables/to-table.ts'
 import { compileTopRows } from './tables/top-rows.ts'
+import { compileArrival } from './time/arrival.ts'
 import { compileInOrder } from './time/in-order.ts'
 
 type Kind = StepNode['kind']
@@ -60,14 +63,17 @@ const COMPILERS: { readonly [K in Kind]: CompileStep<PlanNodes[K]> } = {
   toTable: compileToTable,
   tableFilter: compileTableFilter,
   tableMapValues: compileTableMapValues,
+  tableEvery: compileTableEvery,
   changes: compileChanges,
   streamJoin: compileStreamJoin,
+  joinAll: compileJoinAll,
   tableLookup: compileTableLookup,
   versionLookup: compileVersionLookup,
   globalLookup: compileGlobalLookup,
   asOfJoin: compileAsOfJoin,
   dedupe: compileDedupe,
   inOrder: compileInOrder,
+  arrival: compileArrival,
   late: compileLate,
   tableJoin: compileTableJoin,
   tableGroupBy: compileTableGroupBy,

@@ -56,6 +56,10 @@ export interface StepContext {
   timeBefore(node: StepNode): EventTime
   /** The results of `node` come later than the records that they are computed from, and hold time back until then. */
   holdBack(node: StepNode, name: string, before: EventTime, step: PendingResults): void
+  /** Behind `node`, time is another one than before it. */
+  beginTime(node: StepNode, time: EventTime): void
+  /** The first time after another one for which a step waits that goes by the wall clock; infinite if none does. */
+  firstByClock(after: number): number
   /** Gives an operator its turns. */
   drive(operator: ClockedOperator): void
   keyValueStore(store: StorePlan): KeyValueStore<unknown, unknown>

@@ -138,6 +138,15 @@ class Compilation implements StepContext {
     this.#wiring.times.hold(node, name, before, step)
   }
 
+  beginTime(node: StepNode, time: EventTime): void {
+    this.#wiring.times.begin(node, time)
+  }
+
+  firstByClock(after: number): number {
+    const waiting = this.driven.flatMap((operator) => (operator.time.byClock ? (operator.firstPending?.() ?? []) : []))
+    return Math.min(...waiting.flatMap(({ at }) => (at > after ? [at] : [])))
+  }
+
   drive(operator: ClockedOperator): void {
     const { fence, fencedSteps } = this.#wiring
     const emitted = fencedSteps.flatMap(([name, saved]) => (name === operator.name ? [saved] : []))

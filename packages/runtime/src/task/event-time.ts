@@ -5,6 +5,8 @@ export const NO_WATERMARK = Number.NEGATIVE_INFINITY
 export interface Reached {
   /** No record that belongs before this event time is expected any more. */
   readonly watermark: number
+  /** Whether it goes by the wall clock, also in part: then no end of the inputs can move it. Absent: it does not. */
+  readonly byClock?: boolean
 }
 
 /** What may hold a watermark back: an input, an upstream task, or a step that still has results to emit. */
@@ -17,6 +19,7 @@ export interface Progress extends Reached {
 export interface EventTime extends Progress {
   /** Names the time in the checkpoint: the same name for the same steps after a restart. */
   readonly name: string
+  readonly byClock: boolean
   /** Updates the time from what it depends on; true if something has changed. */
   update(): boolean
   /** Takes the monotonic time, ms, for what depends on it; called now and then. True if something has changed. */
@@ -42,6 +45,7 @@ interface Waking {
  */
 export class CombinedTime implements EventTime {
   readonly name: string
+  readonly byClock: boolean
   watermark = NO_WATERMARK
   idle = false
   readonly #parts: readonly Progress[]
@@ -51,6 +55,7 @@ export class CombinedTime implements EventTime {
   /** `idleAfterMs`: how long parts that were idle when another became active hold time back; 0: not at all. */
   constructor(name: string, parts: readonly Progress[], idleAfterMs: number) {
     this.name = name
+    this.byClock = parts.some(({ byClock }) => byClock === true)
     this.#parts = parts
     this.#idleAfterMs = idleAfterMs
   }
@@ -146,6 +151,10 @@ export class HeldTime implements EventTime {
     this.name = name
     this.#input = input
     this.#step = step
+  }
+
+  get byClock(): boolean {
+    return this.#input.byClock
   }
 
   update(): boolean {

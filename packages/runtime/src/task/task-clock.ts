@@ -76,10 +76,10 @@ export class TaskClock {
     return Math.max(...this.#times.map(({ watermark }) => watermark))
   }
 
-  /** The first result of each step that waits for event time, the earliest first. */
+  /** The first result of each step that waits for the times of records, the earliest first. What waits for the wall clock goes on waiting. */
   pending(): readonly WaitingStep[] {
     const waiting = this.#operators.flatMap((operator) => {
-      const first = operator.firstPending?.()
+      const first = operator.time.byClock ? undefined : operator.firstPending?.()
       return first === undefined ? [] : [{ ...first, reached: operator.time.watermark }]
     })
     return waiting.sort((a, b) => a.at - b.at)

@@ -58,6 +58,14 @@ export class TaskTimes {
     )
   }
 
+  /** Another time begins behind `node`. It depends on that of what comes to the step. */
+  begin(node: PlanNode, time: EventTime): void {
+    this.#held.set(
+      node,
+      this.#named(time.name, () => time),
+    )
+  }
+
   #ofInput(input: TaskInput): EventTime {
     const part = this.#closing === undefined ? input : new ClosableInput(input, this.#closing)
     return this.#named(input.topic, () => new CombinedTime(input.topic, [part], this.#idleAfterMs))

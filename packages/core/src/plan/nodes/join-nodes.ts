@@ -18,6 +18,17 @@ export interface StreamJoinNode extends Step {
   readonly unmatched: readonly [left: boolean, right: boolean]
 }
 
+/** Joins the records of several streams, each at a port, that have the same key and are all near each other in time. */
+export interface JoinAllNode extends Step {
+  readonly kind: 'joinAll'
+  /** The names that the records have in the results. */
+  readonly ports: readonly string[]
+  /** The records of each stream that may still be joined. */
+  readonly stores: readonly StorePlan[]
+  /** How near any two records of a result must be: the same in both directions. */
+  readonly reach: JoinReach
+}
+
 /** Joins the records of a stream with the row that a table has when they are processed. Its second port is the table. */
 export interface TableLookupNode extends Step {
   readonly kind: 'tableLookup'

@@ -1,6 +1,13 @@
 import type { StorePlan } from '../store-plan.ts'
 import type { UnaryStep } from './step.ts'
 
+/** Gives each record the wall-clock time at which it comes. */
+export interface ArrivalNode extends UnaryStep {
+  readonly kind: 'arrival'
+  /** The name of the step that goes by this time. */
+  readonly name: string
+}
+
 /** Passes records on in the order of their event times. */
 export interface InOrderNode extends UnaryStep {
   readonly kind: 'inOrder'

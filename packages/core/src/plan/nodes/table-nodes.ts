@@ -34,6 +34,14 @@ export interface TableMapValuesNode extends UnaryStep {
   readonly fn: Callback
 }
 
+/** Passes on the changes of a table at multiples of a time: for each row that has changed, from what was passed on last to what it is. */
+export interface TableEveryNode extends UnaryStep {
+  readonly kind: 'tableEvery'
+  /** The rows as they were passed on; and the new values of those that have changed since, at the time at which they are due. */
+  readonly stores: readonly [StorePlan, StorePlan]
+  readonly everyMs: number
+}
+
 /** A table's changes as a stream: key and new value, null if the row was deleted. */
 export interface ChangesNode extends UnaryStep {
   readonly kind: 'changes'
