@@ -18,6 +18,7 @@ import { SimulatedLevels } from './simulated-levels.ts'
 import { StartedContainers } from './started-containers.ts'
 import { StoppedMember } from './stopped-member.ts'
 import type { Supervisor } from './supervisor.ts'
+import { taskCount } from './task-count.ts'
 import { TimesWorkload } from './times-workload.ts'
 import { WITNESS } from './witness.ts'
 import type { Workload } from './workload.ts'
@@ -42,7 +43,13 @@ export const WORKLOADS = {
 export type WorldJob = keyof typeof WORKLOADS
 
 /** How many of the worlds have a node that runs the job. */
-const NODES: Readonly<Record<WorldJob, number>> = { orders: 0.15, plain: 0, node: 1, times: 0, joins: 0 }
+const NODES: Readonly<Record<WorldJob, number>> = {
+  orders: 0.15,
+  plain: 0,
+  node: 1,
+  times: 0,
+  joins: 0,
+}
 
 /** How a run ended: its scenario, and how much of it happened. */
 export interface WorldReport {
@@ -305,10 +312,8 @@ export class World {
 
   /** Whether every task is open in some container that runs. */
   get #allOpen(): boolean {
-    return (
-      this.#latest.reduce((sum, status) => sum + status.tasks.length, 0) ===
-      this.#supervisor.subtopologies * this.#scenario.partitions
-    )
+    const open = this.#latest.reduce((sum, status) => sum + status.tasks.length, 0)
+    return open === taskCount(this.#supervisor.job, this.#workload, this.#scenario)
   }
 
   async #isDone(): Promise<boolean> {
