@@ -18,6 +18,7 @@ import { SimulatedLevels } from './simulated-levels.ts'
 import { StartedContainers } from './started-containers.ts'
 import { StoppedMember } from './stopped-member.ts'
 import type { Supervisor } from './supervisor.ts'
+import { TablesWorkload } from './tables/tables-workload.ts'
 import { taskCount } from './task-count.ts'
 import { TimesWorkload } from './times-workload.ts'
 import { WITNESS } from './witness.ts'
@@ -38,6 +39,7 @@ export const WORKLOADS = {
   node: OrdersWorkload,
   times: TimesWorkload,
   joins: JoinsWorkload,
+  tables: TablesWorkload,
 } as const
 
 export type WorldJob = keyof typeof WORKLOADS
@@ -49,6 +51,7 @@ const NODES: Readonly<Record<WorldJob, number>> = {
   node: 1,
   times: 0,
   joins: 0,
+  tables: 0,
 }
 
 /** How a run ended: its scenario, and how much of it happened. */
