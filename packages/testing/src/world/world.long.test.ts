@@ -17,7 +17,7 @@ describe('the simulated world', { timeout: TIMEOUT_MS }, () => {
     expect(last).toContain(`${SEEDS} seeds from 1: no violation`)
   })
 
-  test.each(['times', 'joins', 'tables'] as const)(
+  test.each(['times', 'joins', 'tables', 'steps'] as const)(
     'lets the records alone decide what comes of them, whatever happens: %s',
     async (job) => {
       const last = await simulate({ job, count: OTHER_SEEDS })
@@ -26,7 +26,7 @@ describe('the simulated world', { timeout: TIMEOUT_MS }, () => {
     },
   )
 
-  test.each(['orders', 'node', 'times', 'joins', 'tables'] as const)(
+  test.each(['orders', 'node', 'times', 'joins', 'tables', 'steps'] as const)(
     'holds every invariant if nothing goes wrong: %s',
     async (job) => {
       const output = await runSeeds({ job, count: CONTROL_SEEDS, troubles: [] })

@@ -16,6 +16,7 @@ import { OrdersWorkload } from './orders-workload.ts'
 import { type Scenario, SMALL_SEGMENT_BYTES, scenarioOf, TROUBLES, type Trouble } from './scenario.ts'
 import { SimulatedLevels } from './simulated-levels.ts'
 import { StartedContainers } from './started-containers.ts'
+import { StepsWorkload } from './steps/steps-workload.ts'
 import { StoppedMember } from './stopped-member.ts'
 import type { Supervisor } from './supervisor.ts'
 import { TablesWorkload } from './tables/tables-workload.ts'
@@ -40,6 +41,7 @@ export const WORKLOADS = {
   times: TimesWorkload,
   joins: JoinsWorkload,
   tables: TablesWorkload,
+  steps: StepsWorkload,
 } as const
 
 export type WorldJob = keyof typeof WORKLOADS
@@ -52,6 +54,7 @@ const NODES: Readonly<Record<WorldJob, number>> = {
   times: 0,
   joins: 0,
   tables: 0,
+  steps: 0,
 }
 
 /** How a run ended: its scenario, and how much of it happened. */
