@@ -137,4 +137,12 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     to: '        return\n',
     job: 'steps',
   },
+  {
+    name: 'a record stays in a sliding window for too long',
+    file: `${RUNTIME}/operators/aggregates/sliding-aggregate.ts`,
+    from: 'this.#records.ofKey(key, start, end)',
+    to: 'this.#records.ofKey(key, start - 1, end)',
+    job: 'steps',
+    seed: 32,
+  },
 ]

@@ -4,6 +4,7 @@ import { viewRows } from '../../time/found.ts'
 import { hold } from '../invariants.ts'
 import { readRecords } from '../read-records.ts'
 import { regroupedKey } from '../regrouped-key.ts'
+import { auditTotals } from './audit-totals.ts'
 import { EVENTS, type EventRecord, textTopic, type Written } from './events.ts'
 import { type ExpectedTopic, expectedTopics, hasValue, judged } from './expected-steps.ts'
 import type { Act } from './service.ts'
@@ -37,6 +38,7 @@ export async function auditSteps(log: Log, plan: StepsPlan, acts: readonly Act[]
   if (plan.countWindow?.regrouped === true) {
     checkWindows(plan.countWindow.size, events, found.get('counted') ?? [], isComplete)
   }
+  auditTotals(plan, events, found, endMs)
   if (plan.effect !== undefined) checkActs(events, acted, isComplete)
 }
 

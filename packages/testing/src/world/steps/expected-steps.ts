@@ -1,10 +1,13 @@
 import { regroupedKey } from '../regrouped-key.ts'
 import type { Event, EventRecord, Written } from './events.ts'
+import { everyLateness } from './every-lateness.ts'
+import { flowed, slid } from './expected-windows.ts'
 import { matchesIn } from './matches-in.ts'
 import { answerTo } from './service.ts'
 import { answersOf, lookedUp, repeatedId } from './steps-job.ts'
 import type { CallsPlan, Placed, StepsPlan } from './steps-plan.ts'
 import { WatchByHand } from './watch-by-hand.ts'
+import { FLOWS } from './window-steps.ts'
 
 /** What a topic must have in the end. */
 export interface ExpectedTopic {
@@ -57,13 +60,43 @@ export function expectedTopics(plan: StepsPlan, events: readonly EventRecord[], 
   if (calls !== undefined) {
     topics.push({ name: 'answered', written: answered(events, calls), ...inPlace, ordered: calls.order === 'input' })
   }
-  return topics
+  return [...topics, ...windowTopics(plan, events, endMs)]
 }
 
-/** By the watermark of each source partition. A step that makes new keys leaves tombstones out. */
-export function judged(
+function windowTopics(
+  { slide, every, flow }: StepsPlan,
   events: readonly EventRecord[],
-  { grace, regrouped }: Placed & { readonly grace: number },
+  endMs: number,
+): ExpectedTopic[] {
+  const inPlace = { ordered: true, timed: true }
+  const topics: ExpectedTopic[] = []
+  if (slide !== undefined) {
+    const { inTime, late } = judged(events, slide)
+    const written = slid(inTimeOrder(inTime.filter(hasValue), endMs), slide.size)
+    topics.push({ name: 'slid', written, ...inPlace })
+    topics.push({ name: 'slid-late', written: late.filter(hasValue).map(idOf), ...inPlace, ordered: !slide.regrouped })
+  }
+  if (every !== undefined) {
+    const late = judgedBy(events, every, everyLateness(every)).late.filter(hasValue)
+    topics.push({ name: 'every-late', written: late.map(idOf), ...inPlace, ordered: !every.regrouped })
+  }
+  const flows = flow ? FLOWS : []
+  return [...topics, ...flows.map((name) => ({ name, written: flowed(events.filter(hasValue), name), ...inPlace }))]
+}
+
+/** The events in time for a step that takes them until the watermark has passed them by more than the grace, and the others. */
+export function judged(events: readonly EventRecord[], plan: Placed & { readonly grace: number }): Judged {
+  return judgedBy(events, plan, () => plan.grace)
+}
+
+/**
+ * As `judged`, by how much the watermark may be past an event of a time: that of its source partition. A step that makes new keys leaves
+ * tombstones out.
+ */
+export function judgedBy(
+  events: readonly EventRecord[],
+  { regrouped }: Placed,
+  latenessOf: (time: number) => number,
 ): Judged {
   const watermarks = new Map<number, number>()
   const inTime: EventRecord[] = []
@@ -72,7 +105,7 @@ export function judged(
     const watermark = Math.max(watermarks.get(event.partition) ?? event.time, event.time)
     watermarks.set(event.partition, watermark)
     if (regrouped && event.value === null) continue
-    const list = watermark > event.time + grace ? late : inTime
+    const list = watermark > event.time + latenessOf(event.time) ? late : inTime
     list.push(regrouped ? { ...event, key: regroupedKey(event.key) } : event)
   }
   return { inTime, late }

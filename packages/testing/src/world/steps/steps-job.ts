@@ -12,16 +12,18 @@ import {
   type TimelyStream,
   valueState,
 } from '@millrace/core'
-import { regroupedKey } from '../regrouped-key.ts'
 import { EVENTS, type Event, textTopic } from './events.ts'
+import { idText, read } from './read-events.ts'
 import { idsOf, SEQUENCES } from './sequences.ts'
 import { CALLING, type Service } from './service.ts'
-import type { CallsPlan, Placed, StepsPlan } from './steps-plan.ts'
+import type { CallsPlan, StepsPlan } from './steps-plan.ts'
 import { watch } from './watch.ts'
+import { FLOWS, windowOutputs } from './window-steps.ts'
 
 /** The topics that the steps of a job write to. */
 export function topicsOf(plan: StepsPlan): readonly string[] {
   const { watch: watched, dedupe, countWindow: counted, inOrder, match, calls } = plan
+  const { slide, every, daily, cogrouped, flow } = plan
   return [
     'numbered',
     ...(watched === undefined ? [] : ['watched', 'noted', 'reminded']),
@@ -30,6 +32,11 @@ export function topicsOf(plan: StepsPlan): readonly string[] {
     ...(inOrder === undefined ? [] : ['ordered', 'ordered-late']),
     ...(match === undefined ? [] : ['matched', 'matched-late']),
     ...(calls === undefined ? [] : ['answered']),
+    ...(slide === undefined ? [] : ['slid', 'slid-late']),
+    ...(every === undefined ? [] : ['every', 'every-late']),
+    ...(daily ? ['daily'] : []),
+    ...(cogrouped ? ['cogrouped'] : []),
+    ...(flow ? FLOWS : []),
   ]
 }
 
@@ -61,16 +68,8 @@ export function stepsJob(name: string, plan: StepsPlan, service: Service, work: 
     ...(match === undefined ? [] : timely('matched', idsOf, matches(match))),
     ...(calls === undefined ? [] : [answers(calls, service).to(textTopic('answered'))]),
     ...(effect === undefined ? [] : [acts(effect, service)]),
+    ...windowOutputs(plan),
   )
-}
-
-function read({ regrouped }: Placed): Stream<string, Event> {
-  const events = stream(EVENTS)
-  return regrouped ? events.keyBy((_, key) => regroupedKey(key), string()) : events
-}
-
-function idText({ id }: Event): string {
-  return `${id}`
 }
 
 /** Numbers the events of each task. */

@@ -20,6 +20,16 @@ export interface StepsPlan {
   /** Calls of a service whose answers are passed on. */
   readonly calls: CallsPlan | undefined
   readonly effect: { readonly concurrency: number } | undefined
+  /** Windows that end at each event. */
+  readonly slide: (Placed & { readonly size: number; readonly grace: number }) | undefined
+  /** Windows whose totals are passed on now and then. */
+  readonly every: (Placed & { readonly size: number; readonly grace: number; readonly every: number }) | undefined
+  /** Windows of a time zone's days, whose totals are passed on at each event. */
+  readonly daily: boolean
+  /** Totals of two streams. */
+  readonly cogrouped: boolean
+  /** Steps without state, and topics that records choose. */
+  readonly flow: boolean
 }
 
 export interface CallsPlan {
@@ -54,5 +64,15 @@ export function stepsPlan(random: SeededRandom): StepsPlan {
       concurrency: choose(random, [1, 3, 16]),
     })),
     effect: sometimes(() => ({ concurrency: choose(random, [1, 3, 16]) })),
+    slide: sometimes(() => ({ ...placed(), size: choose(random, [20, 100]), grace: grace() })),
+    every: sometimes(() => ({
+      ...placed(),
+      size: choose(random, [100, 200]),
+      grace: grace(),
+      every: choose(random, [20, 70]),
+    })),
+    daily: random.chance(PRESENT),
+    cogrouped: random.chance(PRESENT),
+    flow: random.chance(PRESENT),
   }
 }

@@ -1,21 +1,29 @@
-import type { Log } from '@millrace/core'
+import type { Log, Topic } from '@millrace/core'
 import { hold } from '../invariants.ts'
 import { readRecords } from '../read-records.ts'
-import { EVERYWHERE, VISITED, VISITS } from './tables-job.ts'
+import type { Row } from './rows.ts'
+import type { Visit, Visited } from './tables-job.ts'
+
+/** Visits of the rows of a topic, and what they were joined with. */
+interface VisitTopics {
+  readonly visits: Topic<string, Visit>
+  readonly visited: Topic<string, Visited>
+  readonly rows: Topic<string, Row>
+}
 
 /**
- * Checks the join of visits with the global table. Each visit is there once, in its order, with a row that the table had: not one from
+ * Checks a join of visits with a table. Each visit is there once, in its order, with a row that the table had: not one from
  * before what could be read when the visit was appended, nor from before the row that another visit of its task had met.
  */
-export async function auditVisits(log: Log, isComplete: boolean): Promise<void> {
+export async function auditVisits(log: Log, topics: VisitTopics, isComplete: boolean): Promise<void> {
   // What is read later has what these come from.
-  const visited = Map.groupBy(await readRecords(log, VISITED), ({ partition }) => partition)
-  const visits = Map.groupBy(await readRecords(log, VISITS), ({ partition }) => partition)
-  const rows = Map.groupBy(await readRecords(log, EVERYWHERE), ({ key }) => key)
+  const visited = Map.groupBy(await readRecords(log, topics.visited), ({ partition }) => partition)
+  const visits = Map.groupBy(await readRecords(log, topics.visits), ({ partition }) => partition)
+  const rows = Map.groupBy(await readRecords(log, topics.rows), ({ key }) => key)
   for (const [partition, all] of visits) {
     const expected = all.flatMap(({ value }) => value ?? [])
     const found = (visited.get(partition) ?? []).flatMap(({ value }) => value ?? [])
-    const place = `of partition ${partition}`
+    const place = `of partition ${partition} of ${topics.visits.name}`
     hold(
       'tables follow their rows',
       found.length <= expected.length && (!isComplete || found.length === expected.length),

@@ -26,7 +26,7 @@ export const TARGETS = topic('targets', { key: string(), value: row })
 /** A topic that is read as a global table. */
 export const EVERYWHERE = topic('everywhere', { key: string(), value: row })
 
-/** A record that is joined with a row of the global table. */
+/** A record that is joined with a row. */
 export interface Visit {
   readonly of: string
   /** How many records of that row could be read before this one was appended. */
@@ -40,6 +40,9 @@ export interface Visited extends Visit {
 
 export const VISITS = topic('visits', { key: string(), value: json<Visit>() })
 export const VISITED = topic('visited', { key: string(), value: json<Visited>() })
+/** The same for a table: the row has the key of the visit. */
+export const GLANCES = topic('glances', { key: string(), value: json<Visit>() })
+export const GLANCED = topic('glanced', { key: string(), value: json<Visited>() })
 
 /** Records without keys. */
 export const NOTES = topic('notes', { value: row })
@@ -69,11 +72,12 @@ export interface Extent {
 
 /** `work` is called for each joined row: it stands for the work of the job's callbacks. */
 export function tablesJob(name: string, plan: TablesPlan, { others }: Extent, work: () => void): Job {
-  const tables = { ...rowTables(plan, work), ...(others && { notes: notesTable() }) }
+  const rows = table(LEFT, 'rows')
+  const tables = { ...rowTables(plan, rows, work), ...(others && { notes: notesTable() }) }
   const outputs = Object.entries(tables).flatMap(([each, made]): (Output | Table<string, TableValue>)[] => {
     return [made, made.changes().to(changesTopic(each))]
   })
-  return job(name, ...outputs, ...(others ? [visits(work)] : []))
+  return job(name, ...outputs, ...(others ? [visits(work), glances(rows)] : []))
 }
 
 /** The names of the tables of a job. */
@@ -108,8 +112,11 @@ export function rankGroupOf({ ref }: Row): string {
   return ref ?? 'none'
 }
 
-function rowTables(plan: TablesPlan, work: () => void): Record<string, Table<string, TableValue>> {
-  const rows = table(LEFT, 'rows')
+function rowTables(
+  plan: TablesPlan,
+  rows: Table<string, Row>,
+  work: () => void,
+): Record<string, Table<string, TableValue>> {
   const joined = joinedRows(plan, rows, work)
   const referred = referredRows(plan, joined, work)
   const last = referred ?? joined
@@ -203,8 +210,16 @@ function visits(work: () => void): Output {
     ({ of }) => of,
     (visit, found): Visited => {
       work()
-      return { ...visit, found: found?.ids[0] ?? null }
+      return joinedVisit(visit, found)
     },
   )
   return visited.to(VISITED)
+}
+
+function glances(rows: Table<string, Row>): Output {
+  return stream(GLANCES).leftJoin('glanced', rows, joinedVisit).to(GLANCED)
+}
+
+function joinedVisit(visit: Visit, found: Row | null): Visited {
+  return { ...visit, found: found?.ids[0] ?? null }
 }

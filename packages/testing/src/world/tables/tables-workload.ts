@@ -16,6 +16,8 @@ import {
   changesTopic,
   EVERYWHERE,
   type Extent,
+  GLANCED,
+  GLANCES,
   LEFT,
   NOTES,
   RIGHT,
@@ -38,6 +40,8 @@ const SIZES = 6
 /** Event times begin here: records may be behind the first one. */
 const FIRST_TIME_MS = 10_000
 const BEHIND_MS_MAX = 300
+/** How long after all others the last records come. */
+const LAST_AFTER_MS = 1000
 /** The time that the job's callbacks take for a joined row: the change of a target takes more than a slice of its task. */
 const WORK_MS = 2
 
@@ -91,7 +95,7 @@ export class TablesWorkload implements Workload {
 
   async makeTopics(log: Log): Promise<void> {
     const { partitions, segmentBytes } = this.#scenario
-    const names = [LEFT, RIGHT, TARGETS, EVERYWHERE, NOTES, VISITS, VISITED].map(({ name }) => name)
+    const names = [LEFT, RIGHT, TARGETS, EVERYWHERE, NOTES, VISITS, VISITED, GLANCES, GLANCED].map(({ name }) => name)
     const changes = tableNames(this.#plan, ALL).map((name) => changesTopic(name).name)
     for (const name of [...names, ...changes]) {
       await log.admin.createTopic(name, { partitions: this.partitions.get(name) ?? partitions, segmentBytes })
@@ -118,8 +122,7 @@ export class TablesWorkload implements Workload {
 
   async audit(process: SimulatedProcess): Promise<void> {
     const log = await openFileLog({ directory: DATA, env: process.env })
-    await auditChanges(log, this.#plan, ALL)
-    await auditVisits(log, false)
+    await this.#auditAmid(log, false)
     await log.close()
   }
 
@@ -131,15 +134,18 @@ export class TablesWorkload implements Workload {
   async auditEnd(process: SimulatedProcess, run: RunContainer): Promise<void> {
     const log = await openFileLog({ directory: DATA, env: process.env })
     const writer = log.openWriter()
+    // These must meet the last row: no row has a later time.
+    const time = this.#time() + LAST_AFTER_MS
     for (let key = 0; key < EVERYWHERE_KEYS; key++) {
-      // These must meet the last row.
-      await this.#append(writer, this.#visit(`w${key}`, Number.MAX_SAFE_INTEGER))
+      await this.#append(writer, this.#visit(`w${key}`, Number.MAX_SAFE_INTEGER), time)
+    }
+    for (let key = 0; key < KEYS; key++) {
+      await this.#append(writer, this.#glance(`k${key}`, Number.MAX_SAFE_INTEGER), time)
     }
     await writer.flush()
     await writer.close()
     await (await run(true)).done
-    await auditChanges(log, this.#plan, ALL)
-    await auditVisits(log, true)
+    await this.#auditAmid(log, true)
     await this.#auditViews(log, run)
     if (this.#losesState) {
       this.#machine.disk.wipe(STATE)
@@ -156,6 +162,12 @@ export class TablesWorkload implements Workload {
     // See above.
   }
 
+  async #auditAmid(log: Log, isComplete: boolean): Promise<void> {
+    await auditChanges(log, this.#plan, ALL)
+    await auditVisits(log, { visits: VISITS, visited: VISITED, rows: EVERYWHERE }, isComplete)
+    await auditVisits(log, { visits: GLANCES, visited: GLANCED, rows: LEFT }, isComplete)
+  }
+
   async #auditViews(log: Log, run: RunContainer): Promise<void> {
     const container = await run(false)
     await auditTables(log, container, this.#plan, ALL)
@@ -169,7 +181,8 @@ export class TablesWorkload implements Workload {
     if (choice < 12) return this.#rowOf(RIGHT, 'r', `k${random.below(KEYS)}`)
     if (choice < 15) return this.#rowOf(TARGETS, 't', `t${random.below(TARGET_KEYS)}`)
     if (choice < 16) return this.#rowOf(EVERYWHERE, 'w', `w${random.below(EVERYWHERE_KEYS)}`)
-    if (choice < 18) return this.#rowOf(NOTES, 'n', null)
+    if (choice < 17) return this.#rowOf(NOTES, 'n', null)
+    if (choice < 18) return this.#glance(`k${random.below(KEYS)}`, 0)
     const of = `w${random.below(EVERYWHERE_KEYS)}`
     return this.#visit(of, (await readRecords(log, EVERYWHERE)).filter(({ key }) => key === of).length)
   }
@@ -185,18 +198,29 @@ export class TablesWorkload implements Workload {
     return draft(topic, key, random.chance(0.2) ? null : value)
   }
 
+  #time(): number {
+    const behindMs = this.#random.chance(0.6) ? 0 : this.#random.below(BEHIND_MS_MAX)
+    return FIRST_TIME_MS + Math.floor(this.#machine.nowMs) - behindMs
+  }
+
+  #glance(key: string, known: number): Draft {
+    return draft(GLANCES, key, { of: key, known })
+  }
+
   #visit(of: string, known: number): Draft {
     const value = this.#random.chance(0.05) && known < Number.MAX_SAFE_INTEGER ? null : { of, known }
     return draft(VISITS, `v${this.#random.below(KEYS)}`, value)
   }
 
-  async #append(writer: Pick<LogWriter, 'openPartition'>, { topic, key, append }: Draft): Promise<void> {
+  async #append(
+    writer: Pick<LogWriter, 'openPartition'>,
+    { topic, key, append }: Draft,
+    time = this.#time(),
+  ): Promise<void> {
     const { partitions } = this.#scenario
     const count = this.partitions.get(topic) ?? partitions
     const bytes = key === null ? null : Buffer.from(key)
     const partition = bytes === null ? this.#random.below(count) : partitionOf(bytes, 0, bytes.length, count)
-    const behindMs = this.#random.chance(0.6) ? 0 : this.#random.below(BEHIND_MS_MAX)
-    const time = FIRST_TIME_MS + Math.floor(this.#machine.nowMs) - behindMs
     append(await writer.openPartition(topic, partition), time, bytes)
   }
 }
