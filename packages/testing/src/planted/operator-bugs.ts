@@ -61,6 +61,13 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     job: 'tables',
   },
   {
+    name: 'the changes of a joined table are numbered from the start after a restart',
+    file: `${RUNTIME}/operators/joins/foreign-keys.ts`,
+    from: 'const number = ((last.value as number | undefined) ?? 0) + 1',
+    to: "const number = (Reflect.get(this, 'last') ?? 0) + 1\n    Reflect.set(this, 'last', number)",
+    job: 'tables',
+  },
+  {
     name: 'a row stays in the group that it has left',
     file: `${RUNTIME}/operators/tables/table-group-by.ts`,
     from: 'if (from !== undefined) this.#send(from,',
