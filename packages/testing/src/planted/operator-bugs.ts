@@ -59,6 +59,7 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     from: 'if (from !== undefined) this.#send(from,',
     to: 'if (from !== undefined && (to !== undefined || value === null)) this.#send(from,',
     job: 'tables',
+    seed: 44,
   },
   {
     name: 'the changes of a joined table are numbered from the start after a restart',

@@ -34,7 +34,7 @@ const ALL: Extent = { others: true }
 /** Keys of left and right rows, of targets, and of the global table. Rows also refer to a target that never is there. */
 const KEYS = 8
 const TARGET_KEYS = 3
-const EVERYWHERE_KEYS = 3
+const EVERYWHERE_KEYS = 2
 const GROUPS = 3
 const SIZES = 6
 /** Event times begin here: records may be behind the first one. */
@@ -176,13 +176,13 @@ export class TablesWorkload implements Workload {
 
   async #draft(log: Log): Promise<Draft> {
     const random = this.#random
-    const choice = random.below(20)
+    const choice = random.below(25)
     if (choice < 8) return this.#rowOf(LEFT, 'l', `k${random.below(KEYS)}`)
     if (choice < 12) return this.#rowOf(RIGHT, 'r', `k${random.below(KEYS)}`)
     if (choice < 15) return this.#rowOf(TARGETS, 't', `t${random.below(TARGET_KEYS)}`)
-    if (choice < 16) return this.#rowOf(EVERYWHERE, 'w', `w${random.below(EVERYWHERE_KEYS)}`)
-    if (choice < 17) return this.#rowOf(NOTES, 'n', null)
-    if (choice < 18) return this.#glance(`k${random.below(KEYS)}`, 0)
+    if (choice < 18) return this.#rowOf(EVERYWHERE, 'w', `w${random.below(EVERYWHERE_KEYS)}`)
+    if (choice < 20) return this.#rowOf(NOTES, 'n', null)
+    if (choice < 22) return this.#glance(`k${random.below(KEYS)}`, 0)
     const of = `w${random.below(EVERYWHERE_KEYS)}`
     return this.#visit(of, (await readRecords(log, EVERYWHERE)).filter(({ key }) => key === of).length)
   }
