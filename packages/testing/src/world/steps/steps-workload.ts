@@ -4,6 +4,8 @@ import type { Machine } from '../../machine/machine.ts'
 import type { SeededRandom } from '../../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
 import { DATA } from '../audit.ts'
+import { auditAllStores } from '../audit-all-stores.ts'
+import type { ContentOf } from '../audit-stores.ts'
 import { choose } from '../choose.ts'
 import type { Scenario } from '../scenario.ts'
 import { type SourcePartition, sourcePartitions } from '../source-partitions.ts'
@@ -113,12 +115,12 @@ export class StepsWorkload implements Workload {
     await log.close()
   }
 
-  async auditStoresAmid(): Promise<void> {
-    // What the steps write shows what they keep.
+  auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
+    return auditAllStores(process, [this.job], contentOf)
   }
 
   async auditStores(): Promise<void> {
-    // See above.
+    // An audit after the last record has compared them.
   }
 
   async #append(log: Log, partitions: readonly SourcePartition[], timeOf: () => number): Promise<void> {

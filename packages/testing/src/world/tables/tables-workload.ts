@@ -5,6 +5,8 @@ import type { Machine } from '../../machine/machine.ts'
 import type { SeededRandom } from '../../machine/seeded-random.ts'
 import type { SimulatedProcess } from '../../machine/simulated-process.ts'
 import { DATA } from '../audit.ts'
+import { auditAllStores } from '../audit-all-stores.ts'
+import type { ContentOf } from '../audit-stores.ts'
 import { readRecords } from '../read-records.ts'
 import type { Scenario } from '../scenario.ts'
 import type { RunContainer, Workload } from '../workload.ts'
@@ -154,12 +156,12 @@ export class TablesWorkload implements Workload {
     await log.close()
   }
 
-  async auditStoresAmid(): Promise<void> {
-    // The views are compared at the end: they are the stores.
+  auditStoresAmid(process: SimulatedProcess, contentOf: ContentOf): Promise<void> {
+    return auditAllStores(process, [this.job, ...(this.changed === undefined ? [] : [this.changed.job])], contentOf)
   }
 
   async auditStores(): Promise<void> {
-    // See above.
+    // An audit after the last record has compared them.
   }
 
   async #auditAmid(log: Log, isComplete: boolean): Promise<void> {
