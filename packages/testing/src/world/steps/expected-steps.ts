@@ -4,7 +4,7 @@ import { everyLateness } from './every-lateness.ts'
 import { flowed, slid } from './expected-windows.ts'
 import { matchesIn } from './matches-in.ts'
 import { answerTo } from './service.ts'
-import { answersOf, lookedUp, repeatedId } from './steps-job.ts'
+import { answersOf, fails, lookedUp, repeatedId } from './steps-job.ts'
 import type { CallsPlan, Placed, StepsPlan } from './steps-plan.ts'
 import { WatchByHand } from './watch-by-hand.ts'
 import { FLOWS } from './window-steps.ts'
@@ -60,11 +60,11 @@ export function expectedTopics(plan: StepsPlan, events: readonly EventRecord[], 
   if (calls !== undefined) {
     topics.push({ name: 'answered', written: answered(events, calls), ...inPlace, ordered: calls.order === 'input' })
   }
-  return [...topics, ...windowTopics(plan, events, endMs)]
+  return [...topics, ...furtherTopics(plan, events, endMs)]
 }
 
-function windowTopics(
-  { slide, every, flow }: StepsPlan,
+function furtherTopics(
+  { slide, every, flow, failing }: StepsPlan,
   events: readonly EventRecord[],
   endMs: number,
 ): ExpectedTopic[] {
@@ -79,6 +79,12 @@ function windowTopics(
   if (every !== undefined) {
     const late = judgedBy(events, every, everyLateness(every)).late.filter(hasValue)
     topics.push({ name: 'every-late', written: late.map(idOf), ...inPlace, ordered: !every.regrouped })
+  }
+  if (failing) {
+    const isKept = ({ value }: EventRecord) => value === null || !fails(value)
+    const letters = events.filter((event) => !isKept(event))
+    topics.push({ name: 'kept', written: events.filter(isKept).map(idOf), ...inPlace })
+    topics.push({ name: 'failed', written: letters.map(asItWas), ordered: true, timed: false })
   }
   const flows = flow ? FLOWS : []
   return [...topics, ...flows.map((name) => ({ name, written: flowed(events.filter(hasValue), name), ...inPlace }))]
@@ -117,6 +123,11 @@ export function hasValue(event: EventRecord): event is EventRecord & { readonly 
 
 function idOf({ key, value, time }: EventRecord): Written {
   return { key, text: value === null ? null : `${value.id}`, time }
+}
+
+/** As a dead letter has it. */
+function asItWas({ key, value, time }: EventRecord): Written {
+  return { key, text: JSON.stringify(value), time }
 }
 
 function eventsOf(events: readonly EventRecord[], kind: Event['kind']): Written[] {

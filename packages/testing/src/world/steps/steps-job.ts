@@ -1,5 +1,6 @@
 import {
   countWindow,
+  deadLetter,
   int32,
   type Job,
   job,
@@ -23,7 +24,7 @@ import { FLOWS, windowOutputs } from './window-steps.ts'
 /** The topics that the steps of a job write to. */
 export function topicsOf(plan: StepsPlan): readonly string[] {
   const { watch: watched, dedupe, countWindow: counted, inOrder, match, calls } = plan
-  const { slide, every, daily, cogrouped, flow } = plan
+  const { slide, every, daily, cogrouped, flow, failing } = plan
   return [
     'numbered',
     ...(watched === undefined ? [] : ['watched', 'noted', 'reminded']),
@@ -37,6 +38,7 @@ export function topicsOf(plan: StepsPlan): readonly string[] {
     ...(daily ? ['daily'] : []),
     ...(cogrouped ? ['cogrouped'] : []),
     ...(flow ? FLOWS : []),
+    ...(failing ? ['kept', 'failed'] : []),
   ]
 }
 
@@ -55,6 +57,11 @@ export function lookedUp({ size }: Event): number {
   return size % 4
 }
 
+/** Whether the step `kept` fails for an event. */
+export function fails({ size }: Event): boolean {
+  return size % 9 === 0
+}
+
 /** `work` is called for each event: it stands for the work of the job's callbacks. */
 export function stepsJob(name: string, plan: StepsPlan, service: Service, work: () => void): Job {
   const { dedupe, inOrder, match, calls, effect } = plan
@@ -69,7 +76,19 @@ export function stepsJob(name: string, plan: StepsPlan, service: Service, work: 
     ...(calls === undefined ? [] : [answers(calls, service).to(textTopic('answered'))]),
     ...(effect === undefined ? [] : [acts(effect, service)]),
     ...windowOutputs(plan),
+    ...(plan.failing ? [kept().to(textTopic('kept'))] : []),
   )
+}
+
+/** Behind a repartition topic: else an event that fails would have no effect in any other step of its task either. */
+function kept(): Stream<string, string> {
+  return stream(EVENTS)
+    .repartition('kept')
+    .onError(deadLetter(textTopic('failed')))
+    .mapValues((event) => {
+      if (fails(event)) throw new Error('The step failed on purpose')
+      return idText(event)
+    }, string())
 }
 
 /** Numbers the events of each task. */

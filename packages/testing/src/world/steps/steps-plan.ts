@@ -30,6 +30,8 @@ export interface StepsPlan {
   readonly cogrouped: boolean
   /** Steps without state, and topics that records choose. */
   readonly flow: boolean
+  /** A step that fails for some events, which become dead letters. */
+  readonly failing: boolean
 }
 
 export interface CallsPlan {
@@ -74,5 +76,6 @@ export function stepsPlan(random: SeededRandom): StepsPlan {
     daily: random.chance(PRESENT),
     cogrouped: random.chance(PRESENT),
     flow: random.chance(PRESENT),
+    failing: random.fork('failing').chance(PRESENT),
   }
 }

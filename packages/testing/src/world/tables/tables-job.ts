@@ -135,7 +135,7 @@ function rowTables(
 }
 
 function joinedRows(
-  { derived, word, moved }: TablesPlan,
+  { derived, word, moved, bootstrap }: TablesPlan,
   rows: Table<string, Row>,
   work: () => void,
 ): Table<string, Row> {
@@ -144,7 +144,9 @@ function joinedRows(
     filter: () => rows.filter(isKept),
     mapValues: () => rows.mapValues(enlarged, { name: 'enlarged', value: row }),
   }[derived]()
-  const right = moved ? stream(RIGHT).repartition('moved').toTable('right-rows') : table(RIGHT, 'right-rows')
+  const right = moved
+    ? stream(RIGHT).repartition('moved').toTable('right-rows')
+    : table(RIGHT, 'right-rows', { bootstrap })
   const join = (a: Row | null, b: Row | null) => {
     work()
     return together(a, b)
@@ -158,12 +160,12 @@ function joinedRows(
 }
 
 function referredRows(
-  { reference }: TablesPlan,
+  { reference, bootstrap }: TablesPlan,
   joined: Table<string, Row>,
   work: () => void,
 ): Table<string, Row> | undefined {
   if (reference === undefined) return undefined
-  const targets = table(TARGETS, 'target-rows')
+  const targets = table(TARGETS, 'target-rows', { bootstrap })
   const join = (a: Row, b: Row | null) => {
     work()
     return together(a, b)

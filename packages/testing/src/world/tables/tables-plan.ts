@@ -9,6 +9,8 @@ export interface TablesPlan {
   readonly word: 'join' | 'leftJoin' | 'outerJoin'
   /** Whether the right rows go through a repartition topic. */
   readonly moved: boolean
+  /** Whether each task first reads the right rows and the targets to their ends. */
+  readonly bootstrap: boolean
   /** How the joined rows are joined with the targets that they refer to; undefined: they are not. */
   readonly reference: 'joinBy' | 'leftJoinBy' | undefined
   /** What becomes of the rows of each group; they are those of the last join. */
@@ -31,6 +33,7 @@ export function tablesPlan(random: SeededRandom): TablesPlan {
     derived: choose(random, ['nothing', 'filter', 'mapValues'] as const),
     word: choose(random, ['join', 'leftJoin', 'outerJoin'] as const),
     moved: random.chance(0.25),
+    bootstrap: random.fork('bootstrap').chance(0.25),
     reference: random.chance(0.75) ? choose(random, ['joinBy', 'leftJoinBy'] as const) : undefined,
     totals,
     top: {
