@@ -22,7 +22,8 @@ interface FoundState {
 
 /**
  * Compares all stores of all tasks, as they are, with the changelog up to the position of each: byte by byte, so that it holds for every
- * operator. For a changelog that has all its records, of a job whose stores are in their first incarnation.
+ * operator. The stores of the job must be in their first incarnation. A state is left out if compaction has passed its position: what it should
+ * hold is not known any more.
  */
 export async function auditAllStores(
   process: SimulatedProcess,
@@ -61,6 +62,7 @@ async function auditState(
   // What comes after another container's open transaction cannot be read yet.
   if ((await log.admin.offsets(changelog, partition)).end < position) return
   const latest = await latestBefore(log, changelog, partition, position)
+  if (latest === undefined) return
   for (const store of stores) {
     const prefix = `${store}\0`
     const wanted = new Map([...latest].filter(([key]) => key.startsWith(prefix)))
@@ -77,8 +79,13 @@ async function auditState(
   }
 }
 
-/** The latest value of each key before an offset of the changelog, as Latin-1. */
-async function latestBefore(log: Log, changelog: string, partition: number, before: number) {
+/** The latest value of each key before an offset of the changelog, as Latin-1; undefined if it is compacted beyond that. */
+async function latestBefore(
+  log: Log,
+  changelog: string,
+  partition: number,
+  before: number,
+): Promise<ReadonlyMap<string, string> | undefined> {
   const latest = new Map<string, string>()
   const reader = log.openReader()
   const batches = await reader.assign(changelog, partition, 0)
@@ -91,6 +98,7 @@ async function latestBefore(log: Log, changelog: string, partition: number, befo
       else latest.set(key, bytes.latin1Slice(valueStart, valueEnd))
     }
   }
+  const isKnown = batches.compactedBefore <= before
   await reader.close()
-  return latest
+  return isKnown ? latest : undefined
 }
